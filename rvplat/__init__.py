@@ -1,0 +1,1 @@
+"""RISC-V machines, defined in Python and executed by LLVM."""
