@@ -1,0 +1,99 @@
+"""The state of a hart and of the machine around it, as native code and Python both see it.
+
+Extensions add the storage of their CSRs (`isa/extension.py`); other modules of this package add
+the fields that they own. What stands here is what everything shares.
+"""
+
+from rvplat.lang import Record, ptr, s64, u8, u32, u64
+
+MAX_HARTS = 8
+MAX_RAM_REGIONS = 8
+
+RamRegion = Record("RamRegion")
+RamRegion.add("base", u64)  # physical address
+RamRegion.add("size", u64)  # bytes
+RamRegion.add("host", u64)  # host address of its first byte
+RamRegion.add("code", u64)  # host address: a u64 a page, bit n = line n has decoded slots
+RamRegion.add("written", u64)  # host address: a byte a page, 1 = some hart's TLB may write it
+RamRegion.add("first_page", u64)  # number of its first page among all regions' pages
+RamRegion.add("writable", u8)  # 0: ROM
+
+DATA_ENTRIES = 1024
+FETCH_ENTRIES = 256
+CONTEXTS = 16
+
+TlbEntry = Record("TlbEntry")  # 32 bytes; a tag that can't match is all ones
+TlbEntry.add("read_tag", u64)  # virtual address of the page
+TlbEntry.add("write_tag", u64)
+TlbEntry.add("addend", u64)  # host address = virtual address + addend
+TlbEntry.add("page", u64)  # physical address of the page, flags in the low 12 bits
+
+FetchEntry = Record("FetchEntry")  # 32 bytes
+FetchEntry.add("tag", u64)  # virtual address of the page
+FetchEntry.add("slots", u64)  # host address of the page's slots
+FetchEntry.add("bias", u64)  # virtual address of the page - (slots >> 3)
+FetchEntry.add("host", u64)  # host address of the page's bytes
+
+Machine = Record("Machine")
+Hart = Record("Hart")
+
+Machine.add("ram", RamRegion, MAX_RAM_REGIONS)
+Machine.add("ram_count", u64)
+Machine.add("harts", u64, MAX_HARTS)  # host addresses of the Hart records
+Machine.add("hart_count", u64)
+Machine.add("decode_handler", u64)  # what an undecoded slot holds
+Machine.add("clock_fn", u64)  # host function: nanoseconds of a steady clock
+Machine.add("clock_base_ns", u64)
+Machine.add("ns_per_tick", u64)
+Machine.add("clock_virtual", u8)  # 1: time follows retired instructions
+Machine.add("time_now", u64)  # ticks, when the clock is virtual
+Machine.add("instructions_per_tick", u64)
+
+# Hot fields first.
+Hart.add("x", u64, 33)  # x[32] takes what is written to x0
+Hart.add("pc_bias", u64)  # pc = pc_bias + (slot address >> 3)
+Hart.add("tlb", ptr(TlbEntry))  # data entries of the context in force
+Hart.add("fetch", ptr(FetchEntry))  # fetch entries of the context in force
+Hart.add("budget", s64)  # instructions until the hart looks up; held in a register while it runs
+Hart.add("fp_ready", u8)  # FS is dirty and the host rounds as frm says
+Hart.add("resync", u8)  # privilege, translation or interrupts changed: look before going on
+Hart.add("priv", u8)  # 0 U, 1 S, 3 M
+Hart.add("virt", u8)  # V
+Hart.add("f", u64, 33)  # NaN-boxed; f[32] is never read
+
+Hart.add("pc", u64)  # of the current instruction, wherever cold code runs
+Hart.add("next_pc", u64)  # of the one after it; jump() and branch() set it
+Hart.add("page_host", u64)  # host address of the bytes of the page that runs
+Hart.add("hart_id", u64)
+Hart.add("machine", ptr(Machine))
+Hart.add("ialign_mask", u64)  # bits that a jump's target must have clear: 1 with C, else 3
+Hart.add("instret_base", u64)  # instret = instret_base - budget
+Hart.add("limit", s64)  # instructions left, beyond the budget, before native code must leave
+Hart.add("deadline", u64)  # ticks: the earliest timer of this hart
+
+Hart.add("trap_cause", u64)  # of the trap being raised; bit 63: interrupt
+Hart.add("trap_tval", u64)
+Hart.add("trap_tval2", u64)
+Hart.add("trap_tinst", u64)
+Hart.add("trap_gva", u8)
+
+Hart.add("attention", u32)  # another thread wants a look: interrupt lines, a stop, a flush
+Hart.add("stop", u32)  # why native code leaves: STOP_*
+Hart.add("irq_lines", u64)  # bits of mip that devices drive; only Python writes it
+Hart.add("mtimecmp", u64)  # ticks
+
+Hart.add("mmio_read", u64)  # host function (hart, pa, size, 0) -> value
+Hart.add("mmio_write", u64)  # host function (hart, pa, size, value)
+Hart.add("mmio_error", u8)  # that function met no device, or one that refused
+
+Hart.add("slot_pages", u64)  # host address: a u64 a RAM page, its slots' host address or 0
+Hart.add("slot_pool", u64)  # host address of the memory for slots
+Hart.add("slot_pool_used", u64)  # bytes
+Hart.add("slot_pool_size", u64)  # bytes
+Hart.add("csr_present", u8, 4096)
+
+STOP_NONE = 0
+STOP_LIMIT = 1  # the limit of instructions is reached
+STOP_WFI = 2  # nothing to do until an interrupt
+STOP_REQUEST = 3  # another thread asked
+STOP_BREAK = 4  # a debugger's breakpoint

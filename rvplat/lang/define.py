@@ -1,0 +1,227 @@
+"""`define`, `declare`, `implement`, `intrinsic`, `Dispatch`, `Unwind`: what definitions are made of.
+
+A definition called from CPython runs as it is written (the reference); `compiler.py` makes native
+code of the same text. This module holds no compiler.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, NoReturn, TypeVar, get_args, get_origin, overload
+
+from rvplat.lang.types import Integer, convert
+
+__all__ = [
+    "Declaration", "Definition", "DefinitionError", "Dispatch", "Intrinsic", "NoReturn", "Unwind",
+    "declare", "define", "implement", "intrinsic",
+]  # fmt: skip
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class DefinitionError(Exception):
+    """A definition uses what the language does not have: file, line and the construct's name."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.where = where
+        self.problem = problem
+
+
+class Unwind(Exception):
+    """Base of what a definition may `raise`: no payload; state holds what happened."""
+
+
+class Signature:
+    """Parameter names and types (None: implied by the unit) and the type returned."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        hints = _annotations(function)
+        code = function.__code__
+        self.names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
+        self.types: tuple[Any, ...] = tuple(hints.get(name) for name in self.names)
+        self.returns: Any = hints.get("return")
+
+    @property
+    def never_returns(self) -> bool:
+        return self.returns is NoReturn
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The types of the values returned: none, one, or a tuple's."""
+        if self.returns is None or self.never_returns:
+            return ()
+        if get_origin(self.returns) is tuple:
+            return get_args(self.returns)
+        return (self.returns,)
+
+
+def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations as objects; names given as text are looked up in the function's module."""
+    result = {}
+    for name, hint in function.__annotations__.items():
+        if isinstance(hint, str):
+            hint = eval(hint, function.__globals__)
+        result[name] = hint
+    return result
+
+
+class Callee:
+    """What can be called in a definition: a name, a signature, a meaning for CPython."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.name = function.__name__
+        self.__doc__ = function.__doc__
+        self.signature = Signature(function)
+        self._plain = self.signature.returns is None or self.signature.never_returns
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__.lower()} {self.name}>"
+
+    def _arguments(self, arguments: tuple[Any, ...]) -> list[Any]:
+        return [convert(a, t) for a, t in zip(arguments, self.signature.types, strict=True)]
+
+    def __call__(self, *arguments: Any) -> Any:
+        result = self.function(*self._arguments(arguments))
+        if self._plain:
+            return result
+        if get_origin(self.signature.returns) is tuple:
+            return tuple(convert(r, t) for r, t in zip(result, self.signature.parts, strict=True))
+        return convert(result, self.signature.returns)
+
+
+class Definition(Callee):
+    """A function of the definition language. `cold`: kept out of fast code (see the engine)."""
+
+    def __init__(self, function: Callable[..., Any], cold: bool = False) -> None:
+        super().__init__(function)
+        self.cold = cold
+
+    @property
+    def file(self) -> str:
+        return self.function.__code__.co_filename
+
+    @property
+    def globals(self) -> dict[str, Any]:
+        """The names that the text can use: its module's, and what its closure holds."""
+        names = dict(self.function.__globals__)
+        for name, cell in zip(
+            self.function.__code__.co_freevars, self.function.__closure__ or (), strict=True
+        ):
+            names[name] = cell.cell_contents
+        return names
+
+    @cached_property
+    def tree(self) -> ast.FunctionDef:
+        """The function's syntax tree, with the file's line numbers."""
+        lines, first = inspect.getsourcelines(self.function)
+        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+        if not isinstance(tree, ast.FunctionDef):
+            raise DefinitionError(f"{self.file}:{first}", "a definition is a def statement")
+        return ast.increment_lineno(tree, first - 1)
+
+
+class Declaration(Callee):
+    """A word of a vocabulary: named and typed here, given its meaning by `implement`."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self.implementation: Definition | Intrinsic | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self.implementation is None:
+            raise DefinitionError(self.name, "is declared, and nothing implements it")
+        return self.implementation(*arguments)
+
+
+class Intrinsic(Callee):
+    """A leaf: its body is the meaning under CPython, `ir` how native code is made.
+
+    `ir` is text of LLVM instructions with `{0}`, `{1}` for the operands, `{result}` for the name
+    of the result, `{t}` for a name unique to this use; or a function that emits (see compiler).
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], ir: str | Callable[..., Any], declares: tuple[str, ...]
+    ) -> None:
+        super().__init__(function)
+        self.ir = ir
+        self.declares = declares
+
+
+class Dispatch:
+    """A table from a number to definitions of one signature; the number is the last argument.
+
+    `args` are the parameter types (the text "hart" for an implied one), the key's type last.
+    """
+
+    def __init__(self, name: str, args: tuple[Any, ...], returns: Any = None) -> None:
+        self.name = name
+        self.args = args
+        self.returns = returns
+        self.targets: dict[int, Definition] = {}
+        self.default: Definition | None = None
+
+    def add(self, key: int, target: Definition) -> None:
+        """Put one row in. TypeError for a key that is taken."""
+        if key in self.targets:
+            raise TypeError(f"{self.name}: {key:#x} is {self.targets[key].name} already")
+        self.targets[key] = target
+
+    def __call__(self, *arguments: Any) -> Any:
+        target = self.targets.get(int(arguments[-1]), self.default)
+        if target is None:
+            raise DefinitionError(self.name, f"no row for {int(arguments[-1]):#x}")
+        return target(*arguments)
+
+
+@overload
+def define(function: F) -> F: ...
+@overload
+def define(*, cold: bool) -> Callable[[F], F]: ...
+def define(function: Any = None, *, cold: bool = False) -> Any:
+    """Make a definition of a function. `cold=True`: a rare case, never part of fast code."""
+    if function is None:
+        return lambda f: Definition(f, cold)
+    return Definition(function, cold)
+
+
+def declare(function: F) -> F:
+    """Name and type a definition that another module implements."""
+    return Declaration(function)  # type: ignore[return-value]
+
+
+def implement(word: Any, *, cold: bool = False) -> Callable[[F], F]:
+    """Give a declared word its meaning. TypeError when it has one, or the signatures differ."""
+
+    def apply(function: F) -> F:
+        definition = Definition(function, cold)
+        bind(word, definition)
+        return definition  # type: ignore[return-value]
+
+    return apply
+
+
+def bind(word: Declaration, definition: Definition | Intrinsic) -> None:
+    """Make the definition the meaning of the word."""
+    if word.implementation is not None:
+        raise TypeError(f"{word.name} is implemented already")
+    ours, theirs = word.signature, definition.signature
+    if (ours.types, ours.returns) != (theirs.types, theirs.returns):
+        raise TypeError(f"{word.name}: declared and implemented with different types")
+    word.implementation = definition
+
+
+def intrinsic(ir: str | Callable[..., Any], declares: tuple[str, ...] = ()) -> Callable[[F], F]:
+    """Make a leaf of the language from its CPython meaning and its LLVM text."""
+    return lambda function: Intrinsic(function, ir, declares)  # type: ignore[return-value]
+
+
+def is_integer(kind: object) -> bool:
+    """Whether a type is one of the integer types."""
+    return isinstance(kind, type) and issubclass(kind, Integer)

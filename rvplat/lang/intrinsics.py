@@ -1,0 +1,227 @@
+"""The leaves of the language: bit counting, signed division, host memory, atomics, host calls.
+
+Each has its CPython meaning as its body and its LLVM text beside it. CPython's atomics are
+atomic only between threads that hold the GIL; the reference runs one hart.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from rvplat.lang.define import Intrinsic
+from rvplat.lang.define import intrinsic as _intrinsic
+from rvplat.lang.types import Integer, s32, s64, u8, u16, u32, u64
+
+
+class Generic:
+    """An intrinsic that exists for several types: the first argument's type chooses."""
+
+    def __init__(self, name: str, variants: dict[type[Integer], Intrinsic]) -> None:
+        self.name = name
+        self.variants = variants
+
+    def __call__(self, *arguments: Any) -> Any:
+        variant = self.variants.get(type(arguments[0]))
+        if variant is None:
+            raise TypeError(f"{self.name} has no form for {type(arguments[0]).__name__}")
+        return variant(*arguments)
+
+
+def _make(name: str, types: tuple[Any, ...], returns: Any, body: Any, ir: str, *declares: str) -> Any:
+    """An intrinsic from a lambda: types and name are set on it as a def statement would."""
+    count = len(types)
+    names = ["a", "b", "c", "d", "e"][:count]
+    scope = {"body": body}
+    exec(f"def f({', '.join(names)}): return body({', '.join(names)})", scope)
+    function: Any = scope["f"]
+    function.__name__ = name
+    function.__annotations__ = {**dict(zip(names, types, strict=True)), "return": returns}
+    return _intrinsic(ir, declares)(function)
+
+
+def _count(name: str, llvm: str, body: Any) -> Generic:
+    variants: dict[type[Integer], Intrinsic] = {}
+    for t in (u8, u16, u32, u64):
+        i, flag = f"i{t.bits}", ", i1 false" if llvm != "ctpop" else ""
+        extra = ", i1" if llvm != "ctpop" else ""
+        variants[t] = _make(
+            name, (t,), t, body, f"{{result}} = call {i} @llvm.{llvm}.{i}({i} {{0}}{flag})",
+            f"declare {i} @llvm.{llvm}.{i}({i}{extra})",
+        )  # fmt: skip
+    return Generic(name, variants)
+
+
+clz = _count("clz", "ctlz", lambda x: x.bits - int(x).bit_length())
+ctz = _count(
+    "ctz", "cttz", lambda x: x.bits if x == 0 else (int(x) & -int(x)).bit_length() - 1
+)
+popcount = _count("popcount", "ctpop", lambda x: int(x).bit_count())
+bswap = Generic("bswap", {
+    t: _make("bswap", (t,), t, lambda x: int.from_bytes(int(x).to_bytes(x.bits // 8, "little")),
+             f"{{result}} = call i{t.bits} @llvm.bswap.i{t.bits}(i{t.bits} {{0}})",
+             f"declare i{t.bits} @llvm.bswap.i{t.bits}(i{t.bits})")
+    for t in (u16, u32, u64)
+})  # fmt: skip
+
+
+def _rotate(name: str, llvm: str, body: Any) -> Generic:
+    return Generic(name, {
+        t: _make(name, (t, t), t, body,
+                 f"{{result}} = call i{t.bits} @llvm.{llvm}.i{t.bits}"
+                 f"(i{t.bits} {{0}}, i{t.bits} {{0}}, i{t.bits} {{1}})",
+                 f"declare i{t.bits} @llvm.{llvm}.i{t.bits}(i{t.bits}, i{t.bits}, i{t.bits})")
+        for t in (u8, u16, u32, u64)
+    })  # fmt: skip
+
+
+rotl = _rotate("rotl", "fshl", lambda x, n: (x << n) | (x >> (-n)) if n % x.bits != 0 else x)
+rotr = _rotate("rotr", "fshr", lambda x, n: (x >> n) | (x << (-n)) if n % x.bits != 0 else x)
+
+
+def _truncating(a: Integer, b: Integer) -> int:
+    quotient = abs(int(a)) // abs(int(b))
+    return -quotient if (a < 0) != (b < 0) else quotient
+
+
+sdiv = Generic("sdiv", {
+    t: _make("sdiv", (t, t), t, _truncating, f"{{result}} = sdiv i{t.bits} {{0}}, {{1}}")
+    for t in (s32, s64)
+})  # fmt: skip
+srem = Generic("srem", {
+    t: _make("srem", (t, t), t, lambda a, b: int(a) - int(b) * _truncating(a, b),
+             f"{{result}} = srem i{t.bits} {{0}}, {{1}}")
+    for t in (s32, s64)
+})  # fmt: skip
+
+_CELL: dict[int, Any] = {
+    8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: ctypes.c_uint32, 64: ctypes.c_uint64
+}  # fmt: skip
+_TO_PTR = "%p{t} = inttoptr i64 {0} to ptr\n"
+
+
+def _load(address: int, bits: int) -> int:
+    return int(_CELL[bits].from_address(int(address)).value)
+
+
+def _save(address: int, bits: int, value: int) -> None:
+    _CELL[bits].from_address(int(address)).value = int(value)
+
+
+def _reader(t: type[Integer]) -> Any:
+    return _make(
+        f"read_{t.__name__}", (u64,), t, lambda a: _load(a, t.bits),
+        _TO_PTR + f"{{result}} = load i{t.bits}, ptr %p{{t}}, align 1",
+    )  # fmt: skip
+
+
+def _writer(t: type[Integer]) -> Any:
+    return _make(
+        f"write_{t.__name__}", (u64, t), None, lambda a, v: _save(a, t.bits, v),
+        _TO_PTR + f"store i{t.bits} {{1}}, ptr %p{{t}}, align 1",
+    )  # fmt: skip
+
+
+read_u8, read_u16, read_u32, read_u64 = (_reader(t) for t in (u8, u16, u32, u64))
+write_u8, write_u16, write_u32, write_u64 = (_writer(t) for t in (u8, u16, u32, u64))
+
+
+def _atomic(operation: str, t: type[Integer], body: Any) -> Any:
+    def apply(address: u64, value: Integer) -> int:
+        old = t(_load(address, t.bits))
+        _save(address, t.bits, t(body(old, value)))
+        return old
+
+    return _make(
+        f"atomic_{operation}_{t.__name__}", (u64, t), t, apply,
+        _TO_PTR + f"{{result}} = atomicrmw {_RMW[operation]} ptr %p{{t}}, i{t.bits} {{1}} seq_cst",
+    )  # fmt: skip
+
+
+_RMW = {"swap": "xchg", "add": "add", "and": "and", "or": "or", "xor": "xor",
+        "max": "max", "min": "min", "maxu": "umax", "minu": "umin"}  # fmt: skip
+
+
+def _signed(x: Integer) -> int:
+    return int(s64(x)) if x.bits == 64 else int(s32(x))
+
+
+_MEANING: dict[str, Any] = {
+    "swap": lambda old, v: v, "add": lambda old, v: old + v, "and": lambda old, v: old & v,
+    "or": lambda old, v: old | v, "xor": lambda old, v: old ^ v,
+    "max": lambda old, v: old if _signed(old) >= _signed(v) else v,
+    "min": lambda old, v: old if _signed(old) <= _signed(v) else v,
+    "maxu": lambda old, v: old if old >= v else v, "minu": lambda old, v: old if old <= v else v,
+}  # fmt: skip
+
+atomic_swap_u32, atomic_swap_u64 = (_atomic("swap", t, _MEANING["swap"]) for t in (u32, u64))
+atomic_add_u32, atomic_add_u64 = (_atomic("add", t, _MEANING["add"]) for t in (u32, u64))
+atomic_and_u32, atomic_and_u64 = (_atomic("and", t, _MEANING["and"]) for t in (u32, u64))
+atomic_or_u32, atomic_or_u64 = (_atomic("or", t, _MEANING["or"]) for t in (u32, u64))
+atomic_xor_u32, atomic_xor_u64 = (_atomic("xor", t, _MEANING["xor"]) for t in (u32, u64))
+atomic_max_u32, atomic_max_u64 = (_atomic("max", t, _MEANING["max"]) for t in (u32, u64))
+atomic_min_u32, atomic_min_u64 = (_atomic("min", t, _MEANING["min"]) for t in (u32, u64))
+atomic_maxu_u32, atomic_maxu_u64 = (_atomic("maxu", t, _MEANING["maxu"]) for t in (u32, u64))
+atomic_minu_u32, atomic_minu_u64 = (_atomic("minu", t, _MEANING["minu"]) for t in (u32, u64))
+
+
+def _atomic_load(t: type[Integer]) -> Any:
+    return _make(
+        f"atomic_load_{t.__name__}", (u64,), t, lambda a: _load(a, t.bits),
+        _TO_PTR + f"{{result}} = load atomic i{t.bits}, ptr %p{{t}} seq_cst, align {t.bits // 8}",
+    )  # fmt: skip
+
+
+def _atomic_store(t: type[Integer]) -> Any:
+    return _make(
+        f"atomic_store_{t.__name__}", (u64, t), None, lambda a, v: _save(a, t.bits, v),
+        _TO_PTR + f"store atomic i{t.bits} {{1}}, ptr %p{{t}} seq_cst, align {t.bits // 8}",
+    )  # fmt: skip
+
+
+atomic_load_u32, atomic_load_u64 = (_atomic_load(t) for t in (u32, u64))
+atomic_store_u32, atomic_store_u64 = (_atomic_store(t) for t in (u32, u64))
+
+
+def _exchange(t: type[Integer]) -> Any:
+    def apply(address: u64, expected: Integer, new: Integer) -> bool:
+        if _load(address, t.bits) != int(expected):
+            return False
+        _save(address, t.bits, new)
+        return True
+
+    i = f"i{t.bits}"
+    return _make(
+        f"compare_exchange_{t.__name__}", (u64, t, t), bool, apply,
+        _TO_PTR
+        + f"%x{{t}} = cmpxchg ptr %p{{t}}, {i} {{1}}, {i} {{2}} seq_cst seq_cst\n"
+        + f"{{result}} = extractvalue {{{{ {i}, i1 }}}} %x{{t}}, 1",
+    )  # fmt: skip
+
+
+compare_exchange_u8, compare_exchange_u16, compare_exchange_u32, compare_exchange_u64 = (
+    _exchange(t) for t in (u8, u16, u32, u64)
+)
+fence = _make("fence", (), None, lambda: None, "fence seq_cst")
+
+_HOST_FUNCTION = ctypes.CFUNCTYPE(
+    ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64
+)
+call_host = _make(
+    "call_host", (u64, u64, u64, u64, u64), u64,
+    lambda f, a, b, c, d: _HOST_FUNCTION(int(f))(int(a), int(b), int(c), int(d)),
+    _TO_PTR + "{result} = call i64 %p{t}(i64 {1}, i64 {2}, i64 {3}, i64 {4})",
+)  # fmt: skip
+copy_memory = _make(
+    "copy_memory", (u64, u64, u64), None,
+    lambda d, s, n: ctypes.memmove(int(d), int(s), int(n)) and None,
+    _TO_PTR + "%q{t} = inttoptr i64 {1} to ptr\n"
+    "call void @llvm.memcpy.p0.p0.i64(ptr %p{t}, ptr %q{t}, i64 {2}, i1 false)",
+    "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
+)  # fmt: skip
+fill_memory = _make(
+    "fill_memory", (u64, u8, u64), None,
+    lambda d, v, n: ctypes.memset(int(d), int(v), int(n)) and None,
+    _TO_PTR + "call void @llvm.memset.p0.i64(ptr %p{t}, i8 {1}, i64 {2}, i1 false)",
+    "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
+)  # fmt: skip

@@ -1,0 +1,183 @@
+"""Records: state with a layout that native code and CPython share.
+
+A record is a list of fields at fixed offsets, laid out as C would. `view(address)` gives a
+CPython object over memory at a host address: reading a field makes a typed integer.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from rvplat.lang.types import Integer
+
+
+@dataclass(frozen=True)
+class ptr:
+    """The type of a field that holds the host address of a record."""
+
+    target: Record
+
+
+FieldType: TypeAlias = "type[Integer] | ptr | Record"
+
+_C_TYPES: dict[tuple[int, bool], Any] = {
+    (8, False): ctypes.c_uint8, (16, False): ctypes.c_uint16,
+    (32, False): ctypes.c_uint32, (64, False): ctypes.c_uint64,
+    (8, True): ctypes.c_int8, (16, True): ctypes.c_int16,
+    (32, True): ctypes.c_int32, (64, True): ctypes.c_int64,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: `count` is 0 for a scalar, else the length of the array. Sizes in bytes."""
+
+    name: str
+    type: FieldType
+    count: int
+    offset: int
+
+    @property
+    def stride(self) -> int:
+        """Bytes from one element to the next."""
+        return size_of(self.type)
+
+
+def size_of(kind: FieldType) -> int:
+    """Bytes that one value of the type takes in memory."""
+    if isinstance(kind, Record):
+        return kind.size
+    return 8 if isinstance(kind, ptr) else kind.bits // 8
+
+
+def _alignment(kind: FieldType) -> int:
+    return 8 if isinstance(kind, Record | ptr) else min(8, kind.bits // 8)
+
+
+class Record:
+    """A named list of fields; grows until `size` or a view is first asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.fields: dict[str, Field] = {}
+        self._end = 0
+        self._sealed = False
+
+    def __repr__(self) -> str:
+        return f"Record({self.name!r})"
+
+    def add(self, name: str, kind: FieldType, count: int = 0) -> None:
+        """Append a field. TypeError if it is there already, or the layout is in use."""
+        if name in self.fields:
+            raise TypeError(f"{self.name}.{name} is already there")
+        if self._sealed:
+            raise TypeError(f"{self.name}.{name} comes too late: the layout is in use")
+        align = _alignment(kind)
+        offset = (self._end + align - 1) // align * align
+        self.fields[name] = Field(name, kind, count, offset)
+        self._end = offset + size_of(kind) * max(count, 1)
+
+    @property
+    def size(self) -> int:
+        """Bytes, a multiple of 64 for records over a cache line, else of 8. Seals the layout."""
+        self._sealed = True
+        unit = 64 if self._end > 64 else 8
+        return (self._end + unit - 1) // unit * unit
+
+    def view(self, address: int) -> Any:
+        """The record at a host address, for CPython."""
+        self._sealed = True
+        return View(self, int(address))
+
+
+class View:
+    """A record in memory. `view.pc`, `view.pc = 5`, `view.x[3] = 7`, `view.machine.harts[0]`."""
+
+    __slots__ = ("_address", "_record")
+    _address: int
+    _record: Record
+
+    def __init__(self, record: Record, address: int) -> None:
+        object.__setattr__(self, "_record", record)
+        object.__setattr__(self, "_address", address)
+
+    def __repr__(self) -> str:
+        return f"<{self._record.name} at {self._address:#x}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, View) and other._address == self._address
+
+    def __hash__(self) -> int:
+        return hash(self._address)
+
+    def __getattr__(self, name: str) -> Any:
+        field = self._record.fields.get(name)
+        if field is None:
+            raise AttributeError(f"{self._record.name} has no field {name!r}")
+        if field.count:
+            return ArrayView(field, self._address + field.offset)
+        return _read(field.type, self._address + field.offset)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        field = self._record.fields.get(name)
+        if field is None or field.count:
+            raise AttributeError(f"{self._record.name}.{name} is not a field to assign to")
+        _write(field.type, self._address + field.offset, value)
+
+
+class ArrayView:
+    """An array field. IndexError outside."""
+
+    __slots__ = ("_address", "_field")
+
+    def __init__(self, field: Field, address: int) -> None:
+        self._field = field
+        self._address = address
+
+    def __len__(self) -> int:
+        return self._field.count
+
+    def _at(self, index: int) -> int:
+        if not 0 <= int(index) < self._field.count:
+            raise IndexError(f"{self._field.name}[{int(index)}]: it has {self._field.count}")
+        return self._address + int(index) * self._field.stride
+
+    def __getitem__(self, index: int) -> Any:
+        return _read(self._field.type, self._at(index))
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        _write(self._field.type, self._at(index), value)
+
+
+class PointerView(View):
+    """What a `ptr` field holds: the first record there; `[i]` gives the i-th after it."""
+
+    __slots__ = ()
+
+    def __getitem__(self, index: int) -> View:
+        return View(self._record, self._address + int(index) * self._record.size)
+
+
+def _read(kind: FieldType, address: int) -> Any:
+    if isinstance(kind, Record):
+        return View(kind, address)
+    if isinstance(kind, ptr):
+        return PointerView(kind.target, ctypes.c_uint64.from_address(address).value)
+    return kind(_C_TYPES[kind.bits, kind.signed].from_address(address).value)
+
+
+def _write(kind: FieldType, address: int, value: Any) -> None:
+    if isinstance(kind, Record):
+        raise TypeError(f"a {kind.name} is assigned to field by field")
+    if isinstance(kind, ptr):
+        ctypes.c_uint64.from_address(address).value = address_of(value)
+        return
+    cell = _C_TYPES[kind.bits, kind.signed].from_address(address)
+    cell.value = int(kind.adapt(value)) if not isinstance(value, bool) else int(value)
+
+
+def address_of(view: Any) -> int:
+    """The host address of a record's view (an int passes as it is)."""
+    return int(view._address) if isinstance(view, View) else int(view)

@@ -1,0 +1,155 @@
+"""The integer types of the definition language, as CPython runs them.
+
+`u64(5) + u64(7)` wraps at 64 bits, as the hardware does; an `int` literal adapts to the other
+operand; two different types never mix silently. The compiler gives the same meaning natively.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Self, TypeVar
+
+T = TypeVar("T", bound="Integer")
+
+
+def _wrap(value: int, bits: int, signed: bool) -> int:
+    value &= (1 << bits) - 1
+    if signed and value >> (bits - 1):
+        value -= 1 << bits
+    return value
+
+
+class Integer(int):
+    """A fixed-width integer. Not used itself: `u8` to `u128`, `s8` to `s128` are."""
+
+    bits: ClassVar[int] = 0
+    signed: ClassVar[bool] = False
+    __slots__ = ()
+
+    def __new__(cls, value: int = 0) -> Self:
+        """Convert: extends signed sources by sign, unsigned by zero; truncates; reinterprets."""
+        return int.__new__(cls, _wrap(int(value), cls.bits, cls.signed))
+
+    @classmethod
+    def adapt(cls, other: object) -> int:
+        """`other` as an operand beside this type: the same type, or a literal that fits."""
+        if type(other) is cls:
+            return int(other)
+        if type(other) is int:
+            if -(1 << (cls.bits - 1)) <= other < (1 << cls.bits):
+                return _wrap(other, cls.bits, cls.signed)
+            raise OverflowError(f"the literal {other:#x} does not fit {cls.__name__}")
+        raise TypeError(f"{cls.__name__} with {type(other).__name__}: convert one of them first")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({int(self):#x})"
+
+    __hash__ = int.__hash__
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"{type(self).__name__} is not a condition: compare it with 0")
+
+    def __neg__(self) -> Self:
+        return type(self)(-int(self))
+
+    def __invert__(self) -> Self:
+        return type(self)(~int(self))
+
+    def __lshift__(self, amount: int) -> Self:
+        return type(self)(int(self) << (int(amount) % self.bits))
+
+    def __rshift__(self, amount: int) -> Self:
+        return type(self)(int(self) >> (int(amount) % self.bits))
+
+    def __floordiv__(self, other: int) -> Self:
+        if self.signed:
+            raise TypeError("// is for unsigned types: use sdiv")
+        return type(self)(int(self) // self.adapt(other))
+
+    def __mod__(self, other: int) -> Self:
+        if self.signed:
+            raise TypeError("% is for unsigned types: use srem")
+        return type(self)(int(self) % self.adapt(other))
+
+
+def _binary(name: str) -> None:
+    """Give `Integer` the wrapping operator `name` and its reflection."""
+    operation: Callable[[int, int], int] = getattr(int, name)
+
+    def forward(self: Integer, other: object) -> Integer:
+        return type(self)(operation(int(self), self.adapt(other)))
+
+    def reflected(self: Integer, other: object) -> Integer:
+        return type(self)(operation(self.adapt(other), int(self)))
+
+    setattr(Integer, name, forward)
+    setattr(Integer, name.replace("__", "__r", 1), reflected)
+
+
+def _comparison(name: str) -> None:
+    operation: Callable[[int, int], bool] = getattr(int, name)
+
+    def compare(self: Integer, other: object) -> bool:
+        if other is None:
+            return name == "__ne__"
+        return operation(int(self), self.adapt(other))
+
+    setattr(Integer, name, compare)
+
+
+for _name in ("__add__", "__sub__", "__mul__", "__and__", "__or__", "__xor__"):
+    _binary(_name)
+for _name in ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"):
+    _comparison(_name)
+
+
+class u8(Integer):
+    bits = 8
+
+
+class u16(Integer):
+    bits = 16
+
+
+class u32(Integer):
+    bits = 32
+
+
+class u64(Integer):
+    bits = 64
+
+
+class u128(Integer):
+    bits = 128
+
+
+class s8(Integer):
+    bits, signed = 8, True
+
+
+class s16(Integer):
+    bits, signed = 16, True
+
+
+class s32(Integer):
+    bits, signed = 32, True
+
+
+class s64(Integer):
+    bits, signed = 64, True
+
+
+class s128(Integer):
+    bits, signed = 128, True
+
+
+INTEGERS: dict[str, type[Integer]] = {
+    t.__name__: t for t in (u8, u16, u32, u64, u128, s8, s16, s32, s64, s128)
+}
+
+
+def convert(value: Any, annotation: object) -> Any:
+    """An argument or result as its annotated type (integers wrap; everything else passes)."""
+    if isinstance(annotation, type) and issubclass(annotation, Integer):
+        return value if type(value) is annotation else annotation(value)
+    return value
