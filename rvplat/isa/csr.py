@@ -1,0 +1,70 @@
+"""CSR rows: number, name, fields, legal values, condition of access, side effects."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rvplat.lang import Definition, DefinitionError
+
+ALL_ONES = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class CsrField:
+    """A named field: bits high to low."""
+
+    name: str
+    high: int
+    low: int
+
+    def extract(self, value: int) -> int:
+        return (int(value) >> self.low) & ((1 << (self.high - self.low + 1)) - 1)
+
+
+@dataclass(frozen=True)
+class Csr:
+    """One row. `read(hart, number: u32) -> u64`, `write(hart, value: u64, number: u32)` and
+    `access(hart, write: bool, number: u32)` are definitions; without them the hart's field of
+    the same name is read, and its `writable` bits written. `storage`: it has such a field."""
+
+    number: int
+    name: str
+    extension: str
+    fields: tuple[CsrField, ...] = ()
+    writable: int = ALL_ONES
+    reset: int = 0
+    read: Definition | None = None
+    write: Definition | None = None
+    access: Definition | None = None
+    storage: bool = True
+
+    @property
+    def privilege(self) -> int:
+        """Lowest privilege with access: 0 U, 1 S, 2 H and VS, 3 M (Zicsr, CSR listing)."""
+        return (self.number >> 8) & 3
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the number says that a write is illegal."""
+        return self.number >> 10 == 3
+
+
+_FIELD = re.compile(r"(\w+)\[(\d+)(?::(\d+))?\]")
+
+
+def parse_fields(name: str, text: str) -> tuple[CsrField, ...]:
+    """"MODE[63:60] ASID[59:44] V[0]" as fields. DefinitionError for overlap or bad text."""
+    fields = []
+    taken = 0
+    for token in text.split():
+        found = _FIELD.fullmatch(token)
+        if found is None:
+            raise DefinitionError(f"CSR {name}", f"field {token!r} is not NAME[HIGH:LOW]")
+        high, low = int(found[2]), int(found[3] or found[2])
+        mask = ((1 << (high - low + 1)) - 1) << low
+        if high < low or taken & mask:
+            raise DefinitionError(f"CSR {name}", f"field {token!r} overlaps or is turned round")
+        taken |= mask
+        fields.append(CsrField(found[1], high, low))
+    return tuple(fields)

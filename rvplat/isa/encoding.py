@@ -1,0 +1,173 @@
+"""Instruction patterns: text like "imm[11:0] rs1 000 rd 0010011" to masks and operand bits.
+
+A pattern is read from the most significant bit. Runs of 0 and 1 are fixed, `-` is ignored, a name
+is an operand: with its usual width, or with the operand's bits that these instruction bits carry
+in brackets (`imm[4:1|11]`). `rd'` is a three-bit register field (x8 to x15) of operand rd.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rvplat.lang import DefinitionError
+
+WIDTHS = {
+    "rd": 5, "rs1": 5, "rs2": 5, "rs3": 5, "rd'": 3, "rs1'": 3, "rs2'": 3, "rm": 3, "aq": 1,
+    "rl": 1, "csr": 12, "zimm": 5, "pred": 4, "succ": 4, "fm": 4, "vd": 5, "vs1": 5, "vs2": 5,
+    "vs3": 5, "vm": 1, "nf": 3, "bs": 2, "rnum": 4,
+}  # fmt: skip
+SIGNED = ("imm", "nzimm", "simm")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`width` bits of the instruction from bit `low` are the operand's bits from `to`."""
+
+    low: int
+    width: int
+    to: int
+
+
+@dataclass(frozen=True)
+class Operand:
+    """An operand's bits. `base` is added (8 for a three-bit register field)."""
+
+    name: str
+    pieces: tuple[Piece, ...]
+    base: int = 0
+
+    @property
+    def width(self) -> int:
+        """Bits up to the highest that the instruction carries."""
+        return max(p.to + p.width for p in self.pieces)
+
+    @property
+    def signed(self) -> bool:
+        return self.name in SIGNED
+
+    def extract(self, bits: int) -> int:
+        """The operand's value in an instruction (negative for a signed one)."""
+        value = 0
+        for p in self.pieces:
+            value |= ((bits >> p.low) & ((1 << p.width) - 1)) << p.to
+        if self.signed and value >> (self.width - 1):
+            value -= 1 << self.width
+        return value + self.base
+
+    def insert(self, value: int) -> int:
+        """The instruction bits that carry the value."""
+        value -= self.base
+        bits = 0
+        for p in self.pieces:
+            bits |= ((value >> p.to) & ((1 << p.width) - 1)) << p.low
+        return bits
+
+    @property
+    def mask(self) -> int:
+        """The instruction bits that it takes."""
+        return sum(((1 << p.width) - 1) << p.low for p in self.pieces)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A term of `where`: the instruction's bits under `mask` equal `value`, or don't."""
+
+    mask: int
+    value: int
+    equal: bool
+
+    def holds(self, bits: int) -> bool:
+        return ((bits & self.mask) == self.value) is self.equal
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A parsed pattern: `length` in bytes; fixed bits as mask and match; operands by name."""
+
+    text: str
+    length: int
+    mask: int
+    match: int
+    operands: dict[str, Operand]
+    conditions: tuple[Condition, ...]
+
+    def matches(self, bits: int) -> bool:
+        """Whether an instruction is of this pattern."""
+        return bits & self.mask == self.match and all(c.holds(bits) for c in self.conditions)
+
+    def encode(self, **values: int) -> int:
+        """The instruction with these operand values. KeyError for an unknown operand."""
+        bits = self.match
+        for name, value in values.items():
+            bits |= self.operands[name].insert(value)
+        return bits
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """More specific patterns have a greater rank."""
+        return (self.mask.bit_count(), len(self.conditions))
+
+
+_TOKEN = re.compile(r"([01-]+)|([a-z][a-z0-9]*'?)(?:\[([0-9:|]+)\])?")
+
+
+def _ranges(text: str) -> list[tuple[int, int]]:
+    """"4:1|11" as (high, low) pairs."""
+    result = []
+    for part in text.split("|"):
+        high, _, low = part.partition(":")
+        result.append((int(high), int(low or high)))
+    return result
+
+
+def parse(text: str, where: str = "") -> Pattern:
+    """A pattern and its conditions. DefinitionError names the pattern and what is wrong."""
+    mask = match = position = 0
+    pieces: dict[str, list[Piece]] = {}
+    bases: dict[str, int] = {}
+    for token in reversed(text.split()):
+        found = _TOKEN.fullmatch(token)
+        if found is None:
+            raise DefinitionError(f"pattern {text!r}", f"{token!r} is not bits or an operand")
+        fixed, name, bits = found.groups()
+        if fixed:
+            for i, c in enumerate(reversed(fixed)):
+                mask |= (c != "-") << (position + i)
+                match |= (c == "1") << (position + i)
+            position += len(fixed)
+            continue
+        position = _operand(text, name, bits, position, pieces, bases)
+    if position not in (16, 32):
+        raise DefinitionError(f"pattern {text!r}", f"it has {position} bits, not 16 or 32")
+    operands = {n: Operand(n, tuple(p), bases.get(n, 0)) for n, p in pieces.items()}
+    conditions = tuple(_condition(text, term, operands) for term in where.split(",") if term)
+    return Pattern(text, position // 8, mask, match, operands, conditions)
+
+
+def _operand(
+    text: str, name: str, bits: str | None, position: int,
+    pieces: dict[str, list[Piece]], bases: dict[str, int],
+) -> int:  # fmt: skip
+    """Place one operand token; returns the next free bit."""
+    plain = name.rstrip("'")
+    if bits is None:
+        if name not in WIDTHS:
+            raise DefinitionError(f"pattern {text!r}", f"{name!r} needs its bits, as in imm[11:0]")
+        ranges = [(WIDTHS[name] - 1, 0)]
+    else:
+        ranges = _ranges(bits)
+    if name.endswith("'"):
+        bases[plain] = 8
+    for high, low in reversed(ranges):
+        pieces.setdefault(plain, []).append(Piece(position, high - low + 1, low))
+        position += high - low + 1
+    return position
+
+
+def _condition(text: str, term: str, operands: dict[str, Operand]) -> Condition:
+    words = term.split()
+    if len(words) != 3 or words[1] not in ("==", "!=") or words[0] not in operands:
+        raise DefinitionError(f"pattern {text!r}", f"where {term!r}: name == number or != number")
+    operand = operands[words[0]]
+    return Condition(operand.mask, operand.insert(int(words[2], 0)), words[1] == "==")
