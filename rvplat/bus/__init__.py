@@ -1,0 +1,37 @@
+"""The bus: address map, RAM, devices, interrupt lines, the clock. It knows nothing of harts."""
+
+from rvplat.bus.clock import Alarm, Clock, HostClock, VirtualClock
+from rvplat.bus.console import Console
+from rvplat.bus.device import Device, FdtNode, InterruptController, Power, Wiring
+from rvplat.bus.interrupts import Line, MipBit
+from rvplat.bus.map import AddressMap, Range, overlaps
+from rvplat.bus.ram import Memory, Ram
+from rvplat.bus.registers import Hole, Register
+from rvplat.bus.settings import check_settings, make_settings, setting, settings_of, settings_schema
+
+__all__ = [
+    "AddressMap",
+    "Alarm",
+    "Clock",
+    "Console",
+    "Device",
+    "FdtNode",
+    "Hole",
+    "HostClock",
+    "InterruptController",
+    "Line",
+    "Memory",
+    "MipBit",
+    "Power",
+    "Ram",
+    "Range",
+    "Register",
+    "VirtualClock",
+    "Wiring",
+    "check_settings",
+    "make_settings",
+    "overlaps",
+    "setting",
+    "settings_of",
+    "settings_schema",
+]

@@ -1,0 +1,166 @@
+"""The platform's clock: ticks of `mtime`, alarms, and the time of day.
+
+`HostClock` follows the host's monotonic clock, `VirtualClock` moves only when it is told to (a round-robin schedule advances it by
+retired instructions, so that a run can be repeated). Alarms are called under the bus lock.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+NS = 1_000_000_000
+MASK64 = (1 << 64) - 1
+
+
+@dataclass(order=True)
+class Alarm:
+    """A call that is due at `tick`."""
+
+    tick: int
+    order: int
+    call: Callable[[], None] = field(compare=False)
+    cancelled: bool = field(default=False, compare=False)
+
+
+class Clock:
+    """What devices see of time. `frequency` is in ticks a second."""
+
+    def __init__(self, frequency: int, lock: threading.RLock | None = None) -> None:
+        self.frequency = frequency
+        self.lock = lock if lock is not None else threading.RLock()
+        self.on_set: list[Callable[[], None]] = []
+        self._alarms: list[Alarm] = []
+        self._orders = itertools.count()
+
+    def now(self) -> int:
+        """Ticks since power-on (or since what `set` said)."""
+        raise NotImplementedError
+
+    def set(self, ticks: int) -> None:
+        """Make `now()` be `ticks`: a guest wrote `mtime`. Everyone in `on_set` is told."""
+        raise NotImplementedError
+
+    def wall_ns(self) -> int:
+        """The time of day: nanoseconds since 1970-01-01 UTC."""
+        raise NotImplementedError
+
+    def call_at(self, tick: int, call: Callable[[], None]) -> Alarm:
+        """Call `call()` under the bus lock once `now() >= tick`; keep what is returned to `cancel` it."""
+        alarm = Alarm(tick, next(self._orders), call)
+        with self.lock:
+            heapq.heappush(self._alarms, alarm)
+            self._alarms_changed()
+        return alarm
+
+    def cancel(self, alarm: Alarm | None) -> None:
+        """Forget an alarm. One that already rang, or None, is no error."""
+        if alarm is not None:
+            alarm.cancelled = True
+
+    def next_alarm(self) -> int | None:
+        """The tick of the earliest alarm, or None."""
+        with self.lock:
+            while self._alarms and self._alarms[0].cancelled:
+                heapq.heappop(self._alarms)
+            return self._alarms[0].tick if self._alarms else None
+
+    def ring(self) -> None:
+        """Call every alarm that is due."""
+        with self.lock:
+            while (tick := self.next_alarm()) is not None and tick <= self.now():
+                heapq.heappop(self._alarms).call()
+
+    def close(self) -> None:
+        """Stop whatever drives the alarms."""
+
+    def _alarms_changed(self) -> None:
+        """The earliest alarm may be another one now."""
+
+
+class HostClock(Clock):
+    """Ticks that follow the host's monotonic clock; a thread of its own rings the alarms.
+
+    `now() = (monotonic_ns - origin_ns) * frequency / 1e9`, so native code can compute the same from `origin_ns`.
+    """
+
+    def __init__(self, frequency: int, lock: threading.RLock | None = None) -> None:
+        super().__init__(frequency, lock)
+        self.origin_ns = time.monotonic_ns()
+        self._changed = threading.Condition(self.lock)
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def now(self) -> int:
+        return (time.monotonic_ns() - self.origin_ns) * self.frequency // NS & MASK64
+
+    def set(self, ticks: int) -> None:
+        with self.lock:
+            self.origin_ns = time.monotonic_ns() - ticks * NS // self.frequency
+            for call in self.on_set:
+                call()
+            self._alarms_changed()
+
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
+    def close(self) -> None:
+        with self.lock:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _alarms_changed(self) -> None:
+        if self._thread is None and not self._closed:
+            self._thread = threading.Thread(target=self._run, name="rvplat-clock", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _run(self) -> None:
+        with self.lock:
+            while not self._closed:
+                self.ring()
+                tick = self.next_alarm()
+                if tick is None:
+                    self._changed.wait()
+                else:  # a day at most: an alarm may be set to the end of time
+                    self._changed.wait(min((tick - self.now()) / self.frequency, 86_400))
+
+
+class VirtualClock(Clock):
+    """Ticks that move only by `advance`; the same run gives the same time."""
+
+    def __init__(
+        self, frequency: int, lock: threading.RLock | None = None, epoch_ns: int = 0
+    ) -> None:
+        super().__init__(frequency, lock)
+        self.epoch_ns = epoch_ns
+        self.ticks = 0
+        self._elapsed = 0
+
+    def now(self) -> int:
+        return self.ticks
+
+    def set(self, ticks: int) -> None:
+        with self.lock:
+            self.ticks = ticks & MASK64
+            for call in self.on_set:
+                call()
+
+    def advance(self, ticks: int) -> None:
+        """Let `ticks` pass, and ring what falls due in them, each at its own tick."""
+        with self.lock:
+            end = self.ticks + ticks
+            self._elapsed += ticks
+            while (tick := self.next_alarm()) is not None and tick <= end:
+                self.ticks = max(self.ticks, tick)
+                self.ring()
+            self.ticks = end
+
+    def wall_ns(self) -> int:
+        return self.epoch_ns + self._elapsed * NS // self.frequency

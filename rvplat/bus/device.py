@@ -1,0 +1,219 @@
+"""What a device is. It knows offsets, sizes, its interrupt lines, memory and the clock: never its address, a hart or the machine.
+
+    class Lamp(Device):
+        "A row of eight lamps."
+        model = "lamp"
+        compatible = ("example,lamp",)
+        size = 0x100
+        registers = (Register(0x0, "LAMPS", "ON[7:0]", width=1),)
+
+A class declares; the machine builds one with its settings and its `Wiring`. Every method runs under the bus lock: what a device starts
+in a thread of its own takes `self.wiring.lock` before it touches the device. A device overrides `setup` (once: host files, consoles)
+and `reset` (all of the guest-visible state), not `__init__`.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, ClassVar, Protocol
+
+from rvplat.bus.clock import Clock, VirtualClock
+from rvplat.bus.console import Console
+from rvplat.bus.interrupts import Line
+from rvplat.bus.ram import Memory
+from rvplat.bus.registers import SIZE_BITS, Hole, Register, build_tables, check_table
+from rvplat.bus.settings import NoSettings
+from rvplat.errors import BusError
+
+
+class Power(Enum):
+    """What a device may ask of the machine's power."""
+
+    OFF = "off"  # the guest is done; the code is its exit status
+    FAIL = "fail"  # the guest says that it failed, with this code
+    RESET = "reset"  # start again
+
+
+class FdtNode(Protocol):
+    """A device's node. `compatible`, `reg`, `interrupts` and `interrupt-parent` are there already."""
+
+    @property
+    def phandle(self) -> int:
+        """This node's phandle; asking for it gives the node one."""
+
+    def set(self, name: str, *values: int | str | bytes) -> None:
+        """A property: 32-bit cells, strings, bytes, or nothing at all for a flag."""
+
+    def child(self, name: str) -> FdtNode:
+        """A node inside this one."""
+
+    def root_child(self, name: str) -> FdtNode:
+        """A node of the root: `poweroff`, say."""
+
+    def hart_interrupts(self, *bits: int) -> Sequence[int]:
+        """Cells for `interrupts-extended`: for each hart in turn its intc's phandle and bit, for each of `bits`."""
+
+
+def _no_power(action: Power, code: int) -> None:
+    """Nobody listens."""
+
+
+def _no_line(hart: int, bit: int, level: bool) -> None:
+    """No hart is there."""
+
+
+def _no_timer(hart: int, mtimecmp: int) -> None:
+    """No hart is there."""
+
+
+@dataclass
+class Wiring:
+    """All that a device is connected to. The defaults connect it to nothing, for tests."""
+
+    name: str = "device"
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    #: The device's own lines, by the names in `Device.interrupts`.
+    lines: Mapping[str, Line] = field(default_factory=dict)
+    #: For DMA.
+    memory: Memory = field(default_factory=Memory)
+    clock: Clock = field(default_factory=lambda: VirtualClock(10_000_000))
+    console: Console = field(default_factory=Console)
+    power: Callable[[Power, int], None] = _no_power
+    harts: int = 1
+    #: (hart index, bit of mip, level): for interrupt controllers.
+    set_hart_line: Callable[[int, int, bool], None] = _no_line
+    #: (hart index, mtimecmp): the hart compares `mtime` with it itself.
+    set_timer: Callable[[int, int], None] = _no_timer
+    #: For a window that is carved out of RAM (htif): the RAM behind it.
+    backing: memoryview | None = None
+
+
+class Device:
+    """The base of every device model."""
+
+    model: ClassVar[str] = ""
+    compatible: ClassVar[tuple[str, ...]] = ()
+    #: The name of its device-tree node, before the "@".
+    node_name: ClassVar[str] = ""
+    #: Bytes of its window, unless `window` says otherwise.
+    size: ClassVar[int] = 0
+    #: The names of the lines that it drives.
+    interrupts: ClassVar[tuple[str, ...]] = ()
+    settings_type: ClassVar[type[Any]] = NoSettings
+    registers: ClassVar[tuple[Register | Hole, ...]] = ()
+    #: Attributes that belong to the saved state, besides the plain registers.
+    state: ClassVar[tuple[str, ...]] = ()
+    #: Whether it talks to a console (a board gives it the one that the terminal is on).
+    uses_console: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.node_name = cls.node_name or cls.model.replace("_", "-")
+        check_table(cls, cls.registers, cls.size)
+
+    def __init__(self, settings: Any = None, wiring: Wiring | None = None) -> None:
+        self.settings = settings if settings is not None else self.settings_type()
+        self.wiring = wiring if wiring is not None else Wiring()
+        self.lines = {
+            name: self.wiring.lines.get(name) or Line(f"{self.wiring.name}.{name}")
+            for name in self.interrupts
+        }
+        self.setup()
+        self.reset()
+        self._readers, self._writers = build_tables(self, self.rows())
+        self._holes = [row for row in self.rows() if isinstance(row, Hole)]
+
+    @classmethod
+    def window(cls, settings: Any) -> int:
+        """The size of the window with these settings."""
+        return cls.size
+
+    def rows(self) -> tuple[Register | Hole, ...]:
+        """The register table, for a device whose table depends on its settings."""
+        return self.registers
+
+    def setup(self) -> None:
+        """Open what the device needs of the host; raise DeviceError if that can't be had."""
+
+    def reset(self) -> None:
+        """Put the guest-visible state as it is after power-on; overriders call this one first."""
+        for row in self.rows():
+            if isinstance(row, Register):
+                setattr(self, row.attribute, row.initial())
+        for line in self.lines.values():
+            line.set(False)
+
+    def read(self, offset: int, size: int) -> int:
+        """A load of 1, 2, 4 or 8 bytes; BusError if no register answers it."""
+        reader = self._readers.get(offset << SIZE_BITS | size)
+        if reader is not None:
+            return reader()
+        return self.read_elsewhere(offset, size)
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        """A store of 1, 2, 4 or 8 bytes; BusError if no register takes it."""
+        writer = self._writers.get(offset << SIZE_BITS | size)
+        if writer is not None:
+            writer(value)
+        else:
+            self.write_elsewhere(offset, size, value)
+
+    def read_elsewhere(self, offset: int, size: int) -> int:
+        """A load that no row answers: zero where stores go or the manual reserves the place."""
+        if offset << SIZE_BITS | size in self._writers or self._in_hole(offset, size):
+            return 0
+        raise BusError(f"{self.wiring.name}: no register for a load of {size} at {offset:#x}")
+
+    def write_elsewhere(self, offset: int, size: int, value: int) -> None:
+        """A store that no row takes: dropped where loads are answered or the manual reserves the place."""
+        if offset << SIZE_BITS | size not in self._readers and not self._in_hole(offset, size):
+            raise BusError(f"{self.wiring.name}: no register for a store of {size} at {offset:#x}")
+
+    def _in_hole(self, offset: int, size: int) -> bool:
+        return offset % size == 0 and any(
+            hole.offset <= offset and offset + size <= hole.offset + hole.size
+            for hole in self._holes
+        )
+
+    def fdt(self, node: FdtNode) -> None:
+        """Say in the device tree what only this device knows."""
+
+    def save(self) -> dict[str, Any]:
+        """The guest-visible state: numbers, bytes, lists and dicts."""
+        lines = {name: line.level for name, line in self.lines.items()}
+        state = {name: copy.deepcopy(getattr(self, name)) for name in self._state_names()}
+        return {"lines": lines, **state}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take up a state that `save` gave."""
+        for name in self._state_names():
+            setattr(self, name, copy.deepcopy(state[name]))
+        for name, level in state["lines"].items():
+            self.lines[name].set(level)
+
+    def _state_names(self) -> list[str]:
+        rows = [row.attribute for row in self.rows() if isinstance(row, Register)]
+        return [*dict.fromkeys(rows), *self.state]
+
+    def close(self) -> None:
+        """Give back what `setup` took; called once, when the machine closes."""
+
+
+class InterruptController(Device):
+    """A device that takes other devices' lines and drives harts."""
+
+    #: `#interrupt-cells` of its node.
+    interrupt_cells: ClassVar[int] = 1
+
+    @classmethod
+    def sources(cls, settings: Any) -> range:
+        """The numbers that a board may connect lines to."""
+        raise NotImplementedError
+
+    def set_input(self, number: int, level: bool) -> None:
+        """A line that is connected to input `number` changed."""
+        raise NotImplementedError

@@ -1,0 +1,44 @@
+"""Interrupt lines: a level that a device drives and one sink that hears each change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+
+
+class MipBit(IntEnum):
+    """The bits of `mip` that lines from outside a hart drive (privileged specification, "mip and mie registers")."""
+
+    SSIP = 1
+    MSIP = 3
+    STIP = 5
+    MTIP = 7
+    SEIP = 9
+    MEIP = 11
+
+
+class Line:
+    """A level-sensitive interrupt line. Call it under the bus lock, as all of a device runs."""
+
+    __slots__ = ("level", "name", "sink")
+
+    def __init__(self, name: str, sink: Callable[[bool], None] | None = None) -> None:
+        self.name = name
+        self.level = False
+        self.sink = sink
+
+    def set(self, level: bool) -> None:
+        """Drive the line; the sink is called only when the level changes."""
+        if level != self.level:
+            self.level = level
+            if self.sink is not None:
+                self.sink(level)
+
+    def connect(self, sink: Callable[[bool], None]) -> None:
+        """Give the line its sink, which is told at once if the line is already high."""
+        self.sink = sink
+        if self.level:
+            sink(True)
+
+    def __repr__(self) -> str:
+        return f"Line({self.name!r}, {'high' if self.level else 'low'})"

@@ -1,0 +1,95 @@
+"""RAM: host memory that guests, loaders and devices share.
+
+`Ram` is one region. `Memory` is all of them, by physical address: what a device's DMA, a loader or a debugger uses. Whoever changes
+memory from Python says so through `Memory.written`, so that the engine can drop the code that it had decoded there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rvplat.errors import BusError, HostError
+
+PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
+
+
+class Ram:
+    """`size` zero bytes at physical address `base`, taken from the host only as they are touched."""
+
+    def __init__(self, base: int, size: int, name: str = "ram") -> None:
+        self.base = base
+        self.size = size
+        self.end = base + size
+        self.name = name
+        try:
+            self._map = mmap.mmap(-1, size, flags=PRIVATE)
+        except (OSError, OverflowError, ValueError) as error:
+            raise HostError(f"{name}: this host can't give {size:#x} bytes: {error}") from error
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            with contextlib.suppress(OSError):  # a kernel without transparent huge pages
+                self._map.madvise(mmap.MADV_HUGEPAGE)
+        #: The host address of the first byte; it holds for the life of this object.
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        self.view = memoryview(self._map)
+
+    def clear(self) -> None:
+        """All zero again, and the host's memory given back where the host can do that."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+        if any(self.view[:4096]):  # MADV_DONTNEED is only advice outside Linux
+            ctypes.memset(self.address, 0, self.size)
+
+    def __repr__(self) -> str:
+        return f"Ram({self.base:#x}, {self.size:#x}, {self.name!r})"
+
+
+def no_one(pa: int, size: int) -> None:
+    """Nobody wants to know what is written."""
+
+
+@dataclass
+class Memory:
+    """Every region of RAM by physical address. An access that isn't whole in one region raises BusError."""
+
+    regions: tuple[Ram, ...] = ()
+    #: Told (pa, size) after each change that was not made by a hart.
+    written: Callable[[int, int], None] = no_one
+
+    def add(self, ram: Ram) -> Ram:
+        """Add a region; regions don't overlap (the board was checked for that)."""
+        self.regions = (*self.regions, ram)
+        return ram
+
+    def region(self, pa: int, size: int = 1) -> Ram:
+        """The region that holds all of `pa .. pa + size`."""
+        for ram in self.regions:
+            if ram.base <= pa and pa + size <= ram.end:
+                return ram
+        raise BusError(f"no memory at {pa:#x}, {size} bytes")
+
+    def view(self, pa: int, size: int) -> memoryview:
+        """The bytes themselves; who writes to them calls `written(pa, size)` afterwards."""
+        ram = self.region(pa, size)
+        start = pa - ram.base
+        return ram.view[start : start + size]
+
+    def read(self, pa: int, size: int) -> bytes:
+        """A copy of `size` bytes."""
+        return bytes(self.view(pa, size))
+
+    def write(self, pa: int, data: bytes | bytearray | memoryview) -> None:
+        """Put `data` there and tell `written`."""
+        self.view(pa, len(data))[:] = data
+        self.written(pa, len(data))
+
+    def read_int(self, pa: int, size: int) -> int:
+        """A little-endian number of `size` bytes."""
+        return int.from_bytes(self.view(pa, size), "little")
+
+    def write_int(self, pa: int, size: int, value: int) -> None:
+        """Put a little-endian number of `size` bytes there."""
+        self.write(pa, value.to_bytes(size, "little"))

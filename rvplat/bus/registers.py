@@ -1,0 +1,216 @@
+"""Registers as rows of a table: offset, name, every bit named or reserved, access, widths.
+
+    Register(0x3, "LCR", "DLAB[7] BC[6] SP[5] EPS[4] PEN[3] STB[2] WLS[1:0]", width=1)
+
+`-[7:4]` says that bits are reserved: they read as zero and writes to them are dropped. The device's class may have methods
+`read_lcr(self) -> int` and `write_lcr(self, value)`; without them the register is a plain one, kept in `self.lcr`. A row with
+`count` is an array: its methods take the index first and its storage is a list.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+from rvplat.errors import DeviceError
+
+if TYPE_CHECKING:
+    from rvplat.bus.device import Device
+
+BIT = re.compile(r"(?P<name>-|\w+)\[(?P<high>\d+)(?::(?P<low>\d+))?\]")
+RESERVED = "-"
+#: What `Device.read` and `Device.write` look up: offset and size in one number.
+SIZE_BITS = 4
+
+Readers = dict[int, Callable[[], int]]
+Writers = dict[int, Callable[[int], None]]
+
+
+@dataclass(frozen=True)
+class Field:
+    """Bits `high` to `low` of a register."""
+
+    name: str
+    high: int
+    low: int
+
+    @property
+    def mask(self) -> int:
+        """Its bits, in place."""
+        return (1 << self.high + 1) - (1 << self.low)
+
+
+@dataclass(frozen=True)
+class Register:
+    """A row. `width` is its size in bytes, `widths` the access sizes that it answers (its own by default)."""
+
+    offset: int
+    name: str
+    bits: str
+    access: Literal["rw", "ro", "wo"] = "rw"
+    width: int = 4
+    widths: tuple[int, ...] = ()
+    count: int = 1
+    stride: int = 0
+    reset: int = 0
+    #: What selects it, if another register answers at its offset: such a row is described, not dispatched to.
+    behind: str = ""
+    fields: tuple[Field, ...] = field(init=False, repr=False)
+    mask: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        fields = tuple(parse_bits(self.name, self.bits, self.width * 8))
+        mask = sum(entry.mask for entry in fields if entry.name != RESERVED)
+        object.__setattr__(self, "fields", fields)
+        object.__setattr__(self, "mask", mask)
+        object.__setattr__(self, "widths", self.widths or (self.width,))
+        object.__setattr__(self, "stride", self.stride or self.width)
+
+    @property
+    def attribute(self) -> str:
+        """The name of its storage and, after `read_` or `write_`, of its methods."""
+        return self.name.lower()
+
+    @property
+    def readable(self) -> bool:
+        """Whether loads are answered by this row."""
+        return self.access != "wo" and not self.behind
+
+    @property
+    def writable(self) -> bool:
+        """Whether stores are taken by this row."""
+        return self.access != "ro" and not self.behind
+
+    def initial(self) -> int | list[int]:
+        """Its storage after a reset."""
+        return self.reset if self.count == 1 else [self.reset] * self.count
+
+
+@dataclass(frozen=True)
+class Hole:
+    """Offsets that the manual reserves: loads give zero, stores do nothing, at any aligned width."""
+
+    offset: int
+    size: int
+
+
+def parse_bits(name: str, bits: str, width: int) -> list[Field]:
+    """The fields of a row, every bit of which must be named or reserved exactly once."""
+    fields = []
+    for token in bits.split():
+        match = BIT.fullmatch(token)
+        if match is None:
+            raise DeviceError(f"register {name}: {token!r} is not NAME[bit] or NAME[high:low]")
+        high = int(match["high"])
+        fields.append(Field(match["name"], high, int(match["low"] or high)))
+    covered = [bit for entry in fields for bit in range(entry.low, entry.high + 1)]
+    for bit in range(width):
+        if covered.count(bit) != 1:
+            word = "missing" if bit not in covered else "named twice"
+            raise DeviceError(f"register {name}: bit {bit} is {word}; reserve bits with -[high:low]")
+    if len(covered) != width:
+        raise DeviceError(f"register {name}: a bit beyond its {width} bits")
+    return fields
+
+
+def check_table(owner: type, rows: Sequence[Register | Hole], size: int) -> None:
+    """Refuse a table in which two rows answer the same access, or a method has no row."""
+    if not size:  # an abstract base
+        return
+    seen: dict[tuple[str, int], str] = {}
+    for row in rows:
+        if isinstance(row, Hole) or row.behind:
+            continue
+        for way, wanted in (("read", row.readable), ("written", row.writable)):
+            for offset in _bytes_of(row) if wanted else ():
+                other = seen.setdefault((way, offset), row.name)
+                if other != row.name:
+                    raise DeviceError(
+                        f"{owner.__qualname__}: {row.name} and {other} are both {way} at {offset:#x}"
+                    )
+                if offset >= size:
+                    raise DeviceError(f"{owner.__qualname__}: {row.name} lies beyond the window")
+    names = {row.attribute for row in rows if isinstance(row, Register)}
+    for method in vars(owner):
+        kind, _, name = method.partition("_")
+        if kind in ("read", "write") and name and name not in names:
+            raise DeviceError(f"{owner.__qualname__}.{method}: no register has this name")
+
+
+def _bytes_of(row: Register) -> list[int]:
+    starts = range(row.offset, row.offset + row.count * row.stride, row.stride)
+    return [start + byte for start in starts for byte in range(row.width)]
+
+
+def build_tables(device: Device, rows: Sequence[Register | Hole]) -> tuple[Readers, Writers]:
+    """The bound functions that answer each offset and size."""
+    readers: Readers = {}
+    writers: Writers = {}
+    for row in rows:
+        if isinstance(row, Hole):
+            continue
+        for index in range(row.count):
+            offset = row.offset + index * row.stride
+            read, write = bind(device, row, index)
+            for width in row.widths:
+                _add(readers, writers, row, offset, width, read, write)
+    return readers, writers
+
+
+def _add(
+    readers: Readers, writers: Writers, row: Register, offset: int, width: int,
+    read: Callable[[], int], write: Callable[[int], None],
+) -> None:  # fmt: skip
+    """Answer accesses of `width` bytes to the register at `offset`, part by part if it is wider."""
+    for part in range(0, row.width, width):
+        key = offset + part << SIZE_BITS | width
+        whole = width >= row.width
+        if row.readable:
+            readers[key] = read if whole else partial(_read_part, read, part * 8, width * 8)
+        if row.writable:
+            writers[key] = (
+                write if whole else partial(_write_part, read, write, part * 8, width * 8)
+            )
+
+
+def _read_part(read: Callable[[], int], shift: int, bits: int) -> int:
+    return read() >> shift & (1 << bits) - 1
+
+
+def _write_part(
+    read: Callable[[], int], write: Callable[[int], None], shift: int, bits: int, value: int
+) -> None:
+    mask = (1 << bits) - 1 << shift
+    write(read() & ~mask | value << shift & mask)
+
+
+def bind(
+    device: Device, row: Register, index: int
+) -> tuple[Callable[[], int], Callable[[int], None]]:
+    """The functions that read and write one register of `device`: its methods, or plain storage."""
+    name = row.attribute
+    read = getattr(device, f"read_{name}", None)
+    write = getattr(device, f"write_{name}", None)
+    if row.count > 1:
+        reader = partial(read, index) if read else partial(_get_item, device, name, index)
+        writer = partial(write, index) if write else partial(_set_item, device, name, index)
+    else:
+        reader = read or partial(getattr, device, name)
+        writer = write or partial(setattr, device, name)
+    return reader, partial(_write_masked, writer, row.mask)
+
+
+def _write_masked(write: Callable[[int], None], mask: int, value: int) -> None:
+    write(value & mask)
+
+
+def _get_item(device: Device, name: str, index: int) -> int:
+    values: list[int] = getattr(device, name)
+    return values[index]
+
+
+def _set_item(device: Device, name: str, index: int, value: int) -> None:
+    getattr(device, name)[index] = value
