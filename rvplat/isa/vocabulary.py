@@ -36,6 +36,77 @@ def illegal(hart) -> NoReturn:
     """Raise an illegal-instruction exception; xtval holds the instruction."""
 
 
+@declare
+def require_privilege(hart, lowest: u64):
+    """Raise illegal-instruction below the mode (virtual-instruction where H says so)."""
+
+
+@declare
+def enter_privilege(hart, priv: u64, virt: u64):
+    """Go on in another privilege mode and virtualization mode."""
+
+
+@declare
+def context_changed(hart):
+    """What data accesses or fetches depend on changed: privilege, MPRV, SUM, MXR, satp, PMP."""
+
+
+@declare
+def interrupts_changed(hart):
+    """Interrupts may have become pending or enabled: take one before the next instruction."""
+
+
+@declare
+def interrupt_lines(hart) -> u64:
+    """The bits of mip that devices and timers drive just now."""
+
+
+@declare
+def wait_for_interrupt(hart):
+    """Stall after this instruction until an interrupt that mie enables is pending."""
+
+
+# --- time and counters --------------------------------------------------------------------------
+
+
+@declare
+def read_time(hart) -> u64:
+    """`mtime`, in ticks."""
+
+
+@declare
+def retired(hart) -> u64:
+    """Instructions that the hart has retired since it was built, without the current one."""
+
+
+@declare
+def update_deadline(hart):
+    """A timer's comparand or its enable changed: see which timers fire, and when the next does."""
+
+
+# --- CSRs ---------------------------------------------------------------------------------------
+
+
+@declare
+def csr_check(hart, number: u32, write: bool):
+    """Raise what an access to the CSR raises in this mode: absent, privileged, read-only."""
+
+
+@declare
+def csr_read(hart, number: u32) -> u64:
+    """The CSR's value."""
+
+
+@declare
+def csr_write(hart, number: u32, value: u64):
+    """Write the CSR: WARL fields keep to legal values."""
+
+
+@declare
+def csr_stored(hart, number: u32, value: u64) -> u64:
+    """What csrrs and csrrc modify, given the value read: mip without the PLIC's SEIP line."""
+
+
 # --- memory -------------------------------------------------------------------------------------
 
 
