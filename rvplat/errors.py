@@ -1,14 +1,14 @@
 """Every error that rvplat raises for its user, and the one that a guest sees.
 
-    RvplatError               each is one clear line (or one line a fault) and ends the command with status 2
-    +-- BoardError            a board that can't be built: every fault at once, with file, line and key
-    +-- LoaderError           a program, kernel, initrd or device tree that can't be loaded
-    +-- PluginError           a plugin that raised, clashed or isn't there
-    +-- DefinitionError       an instruction, CSR or definition that is not well formed
-    +-- DeviceError           a device that can't be built or used: a locked disk image, a bad register table
-    +-- HostError             something that this host lacks or refuses
+    RvplatError             each is one clear line (or one a fault) and ends the command: status 2
+    +-- BoardError          a board that can't be built: every fault at once, file, line and key
+    +-- LoaderError         a program, kernel, initrd or device tree that can't be loaded
+    +-- PluginError         a plugin that raised, clashed or isn't there
+    +-- DefinitionError     an instruction, CSR or definition that is not well formed
+    +-- DeviceError         a device that can't be built or used: a locked disk image, a bad table
+    +-- HostError           something that this host lacks or refuses
 
-    BusError                  nothing answers at this address: the guest takes an access fault (never shown to the user)
+    BusError                nothing answers at this address: the guest takes an access fault
 
 What a guest does wrong is never an `RvplatError`; what a user does wrong is never a trap.
 """
@@ -27,7 +27,7 @@ class RvplatError(Exception):
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with a board: where, what was found, what was expected, the nearest right name."""
+    """One thing wrong with a board: where, what was found and expected, the nearest name."""
 
     file: Path | str
     line: int | None
@@ -37,7 +37,7 @@ class Fault:
     nearest: str | None = None
 
     def __str__(self) -> str:
-        """`board.toml:12: devices.uart.model: found "ns1650a", expected a model; did you mean "ns16550a"?`."""
+        """`b.toml:12: devices.uart.model: found 'uart', expected a model; did you mean 'lamp'?`."""
         place = f"{self.file}:{self.line}" if self.line is not None else f"{self.file}"
         hint = f"; did you mean {self.nearest!r}?" if self.nearest is not None else ""
         return f"{place}: {self.key}: found {self.found}, expected {self.expected}{hint}"

@@ -1,4 +1,5 @@
-"""Every hook that a plugin may implement. They register; they are called when a machine is built, never while it runs.
+"""Every hook that a plugin may implement. They register; they are called when a machine is built,
+never while it runs.
 
     import rvplat.hookspecs as rvplat
 
@@ -30,12 +31,14 @@ def rvplat_devices() -> Sequence[type[Device]]:  # type: ignore[empty-body]
 
 @hookspec
 def rvplat_extensions() -> Sequence[Any]:  # type: ignore[empty-body]
-    """ISA extensions: `rvplat.isa.extension.Extension` objects. A hart has one if its ISA string names it."""
+    """ISA extensions: `rvplat.isa.extension.Extension`. A hart's ISA string enables one."""
 
 
 @hookspec
 def rvplat_loaders() -> Sequence[Any]:  # type: ignore[empty-body]
-    """Loaders of program files. Each has `name`, `matches(first_bytes, path) -> bool` and `load(path, image)`."""
+    """Loaders of program files. Each has `name`, `matches(first_bytes, path) -> bool` and
+    `load(path, image)`.
+    """
 
 
 @hookspec
@@ -45,4 +48,6 @@ def rvplat_boards() -> Sequence[Path]:  # type: ignore[empty-body]
 
 @hookspec
 def rvplat_commands() -> Sequence[Any]:  # type: ignore[empty-body]
-    """Subcommands of `rvplat`. Each has `name`, `help`, `configure(argparse_parser)` and `run(arguments) -> exit status`."""
+    """Subcommands of `rvplat`. Each has `name`, `help`, `configure(argparse_parser)` and
+    `run(arguments) -> exit status`.
+    """

@@ -1,7 +1,8 @@
 """The platform's clock: ticks of `mtime`, alarms, and the time of day.
 
-`HostClock` follows the host's monotonic clock, `VirtualClock` moves only when it is told to (a round-robin schedule advances it by
-retired instructions, so that a run can be repeated). Alarms are called under the bus lock.
+`HostClock` follows the host's monotonic clock, `VirtualClock` moves only when it is told to (a
+round-robin schedule advances it by retired instructions, so that a run can be repeated). Alarms are
+called under the bus lock.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class Clock:
         raise NotImplementedError
 
     def call_at(self, tick: int, call: Callable[[], None]) -> Alarm:
-        """Call `call()` under the bus lock once `now() >= tick`; keep what is returned to `cancel` it."""
+        """Call `call()` under the bus lock once `now() >= tick`, unless it is cancelled."""
         alarm = Alarm(tick, next(self._orders), call)
         with self.lock:
             heapq.heappush(self._alarms, alarm)
@@ -85,7 +86,8 @@ class Clock:
 class HostClock(Clock):
     """Ticks that follow the host's monotonic clock; a thread of its own rings the alarms.
 
-    `now() = (monotonic_ns - origin_ns) * frequency / 1e9`, so native code can compute the same from `origin_ns`.
+    `now() = (monotonic_ns - origin_ns) * frequency / 1e9`, so native code can compute the same from
+    `origin_ns`.
     """
 
     def __init__(self, frequency: int, lock: threading.RLock | None = None) -> None:

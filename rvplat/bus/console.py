@@ -9,9 +9,11 @@ Sink = Callable[[bytes], None]
 
 
 class Console:
-    """The device calls `write` and `read` and listens with `on_input`; the host calls `feed`, from any thread, and adds `sinks`.
+    """The device calls `write` and `read` and listens with `on_input`; the host calls `feed`, from
+    any thread, and adds `sinks`.
 
-    A device reads what it has room for and leaves the rest queued here: nothing that was typed is lost.
+    A device reads what it has room for and leaves the rest queued here: nothing that was typed is
+    lost.
     """
 
     def __init__(self, lock: threading.RLock | None = None) -> None:

@@ -1,4 +1,5 @@
-"""What a device is. It knows offsets, sizes, its interrupt lines, memory and the clock: never its address, a hart or the machine.
+"""What a device is. It knows offsets, sizes, its interrupt lines, memory and the clock: never its
+address, a hart or the machine.
 
     class Lamp(Device):
         "A row of eight lamps."
@@ -7,9 +8,10 @@
         size = 0x100
         registers = (Register(0x0, "LAMPS", "ON[7:0]", width=1),)
 
-A class declares; the machine builds one with its settings and its `Wiring`. Every method runs under the bus lock: what a device starts
-in a thread of its own takes `self.wiring.lock` before it touches the device. A device overrides `setup` (once: host files, consoles)
-and `reset` (all of the guest-visible state), not `__init__`.
+A class declares; the machine builds one with its settings and its `Wiring`. Every method runs under
+the bus lock: what a device starts in a thread of its own takes `self.wiring.lock` before it touches
+the device. A device overrides `setup` (once: host files, consoles) and `reset` (all of the
+guest-visible state), not `__init__`.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ class Power(Enum):
 
 
 class FdtNode(Protocol):
-    """A device's node. `compatible`, `reg`, `interrupts` and `interrupt-parent` are there already."""
+    """A device's node, which has `compatible`, `reg`, `interrupts`, `interrupt-parent` already."""
 
     @property
     def phandle(self) -> int:
@@ -55,7 +57,7 @@ class FdtNode(Protocol):
         """A node of the root: `poweroff`, say."""
 
     def hart_interrupts(self, *bits: int) -> Sequence[int]:
-        """Cells for `interrupts-extended`: for each hart in turn its intc's phandle and bit, for each of `bits`."""
+        """Cells of `interrupts-extended`: of each hart, for each of `bits`, its intc, the bit."""
 
 
 def _no_power(action: Power, code: int) -> None:
@@ -163,13 +165,13 @@ class Device:
             self.write_elsewhere(offset, size, value)
 
     def read_elsewhere(self, offset: int, size: int) -> int:
-        """A load that no row answers: zero where stores go or the manual reserves the place."""
+        """A load that no row answers: zero if it is write-only or reserved."""
         if offset << SIZE_BITS | size in self._writers or self._in_hole(offset, size):
             return 0
         raise BusError(f"{self.wiring.name}: no register for a load of {size} at {offset:#x}")
 
     def write_elsewhere(self, offset: int, size: int, value: int) -> None:
-        """A store that no row takes: dropped where loads are answered or the manual reserves the place."""
+        """A store that no row takes: dropped if it is read-only or reserved."""
         if offset << SIZE_BITS | size not in self._readers and not self._in_hole(offset, size):
             raise BusError(f"{self.wiring.name}: no register for a store of {size} at {offset:#x}")
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class MipBit(IntEnum):
-    """The bits of `mip` that lines from outside a hart drive (privileged specification, "mip and mie registers")."""
+    """Bits of `mip` that lines from outside drive (privileged specification, "mip and mie")."""
 
     SSIP = 1
     MSIP = 3

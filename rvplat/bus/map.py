@@ -60,7 +60,7 @@ class AddressMap:
         self._complained: set[str] = set()
 
     def attach(self, base: int, device: Device, size: int | None = None) -> Range:
-        """Put a device's window at `base`. It may lie inside RAM, whose bytes it then hides, but not on another window."""
+        """Put a device's window at `base`: not on another one; RAM behind it is hidden."""
         size = device.window(device.settings) if size is None else size
         window = Range(base, size, device.wiring.name)
         for other, _ in self.windows:
@@ -105,10 +105,11 @@ class AddressMap:
                 raise self._failed(index, "a store", pa) from error
 
     def _failed(self, index: int, access: str, pa: int) -> BusError:
-        """A device raised: name it in the log, with the traceback the first time; the guest sees an access fault."""
+        """A device raised: name it in the log, the first time with the traceback."""
         window, device = self.windows[index]
         kind = type(device)
-        text = f"{window.name} ({kind.model}, {kind.__module__}.{kind.__qualname__}) raised in {access} at {pa:#x}"
+        name = f"{window.name} ({kind.model}, {kind.__module__}.{kind.__qualname__})"
+        text = f"{name} raised in {access} at {pa:#x}"
         log.error(text, exc_info=window.name not in self._complained)
         self._complained.add(window.name)
         return BusError(text)

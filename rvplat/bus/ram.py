@@ -1,7 +1,8 @@
 """RAM: host memory that guests, loaders and devices share.
 
-`Ram` is one region. `Memory` is all of them, by physical address: what a device's DMA, a loader or a debugger uses. Whoever changes
-memory from Python says so through `Memory.written`, so that the engine can drop the code that it had decoded there.
+`Ram` is one region. `Memory` is all of them, by physical address: what a device's DMA, a loader or
+a debugger uses. Whoever changes memory from Python says so through `Memory.written`, so that the
+engine can drop the code that it had decoded there.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE",
 
 
 class Ram:
-    """`size` zero bytes at physical address `base`, taken from the host only as they are touched."""
+    """`size` zero bytes at physical address `base`, taken from the host as they are touched."""
 
     def __init__(self, base: int, size: int, name: str = "ram") -> None:
         self.base = base
@@ -53,7 +54,7 @@ def no_one(pa: int, size: int) -> None:
 
 @dataclass
 class Memory:
-    """Every region of RAM by physical address. An access that isn't whole in one region raises BusError."""
+    """All RAM by physical address. An access that isn't whole in one region raises BusError."""
 
     regions: tuple[Ram, ...] = ()
     #: Told (pa, size) after each change that was not made by a hart.

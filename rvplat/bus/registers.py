@@ -2,9 +2,10 @@
 
     Register(0x3, "LCR", "DLAB[7] BC[6] SP[5] EPS[4] PEN[3] STB[2] WLS[1:0]", width=1)
 
-`-[7:4]` says that bits are reserved: they read as zero and writes to them are dropped. The device's class may have methods
-`read_lcr(self) -> int` and `write_lcr(self, value)`; without them the register is a plain one, kept in `self.lcr`. A row with
-`count` is an array: its methods take the index first and its storage is a list.
+`-[7:4]` says that bits are reserved: they read as zero and writes to them are dropped. The device's
+class may have methods `read_lcr(self) -> int` and `write_lcr(self, value)`; without them the
+register is a plain one, kept in `self.lcr`. A row with `count` is an array: its methods take the
+index first and its storage is a list.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Register:
-    """A row. `width` is its size in bytes, `widths` the access sizes that it answers (its own by default)."""
+    """A row: `width` bytes, which answer accesses of `widths` bytes (its own width by default)."""
 
     offset: int
     name: str
@@ -56,7 +57,8 @@ class Register:
     count: int = 1
     stride: int = 0
     reset: int = 0
-    #: What selects it, if another register answers at its offset: such a row is described, not dispatched to.
+    #: What selects it, if another register answers at its offset: such a row is described, not
+    #: dispatched to.
     behind: str = ""
     fields: tuple[Field, ...] = field(init=False, repr=False)
     mask: int = field(init=False, repr=False)
@@ -91,7 +93,7 @@ class Register:
 
 @dataclass(frozen=True)
 class Hole:
-    """Offsets that the manual reserves: loads give zero, stores do nothing, at any aligned width."""
+    """Offsets that the manual reserves: aligned loads give zero, aligned stores do nothing."""
 
     offset: int
     size: int
@@ -110,7 +112,7 @@ def parse_bits(name: str, bits: str, width: int) -> list[Field]:
     for bit in range(width):
         if covered.count(bit) != 1:
             word = "missing" if bit not in covered else "named twice"
-            raise DeviceError(f"register {name}: bit {bit} is {word}; reserve bits with -[high:low]")
+            raise DeviceError(f"register {name}: bit {bit} is {word} (reserved: -[high:low])")
     if len(covered) != width:
         raise DeviceError(f"register {name}: a bit beyond its {width} bits")
     return fields
@@ -128,9 +130,8 @@ def check_table(owner: type, rows: Sequence[Register | Hole], size: int) -> None
             for offset in _bytes_of(row) if wanted else ():
                 other = seen.setdefault((way, offset), row.name)
                 if other != row.name:
-                    raise DeviceError(
-                        f"{owner.__qualname__}: {row.name} and {other} are both {way} at {offset:#x}"
-                    )
+                    both = f"{row.name} and {other} are both {way} at {offset:#x}"
+                    raise DeviceError(f"{owner.__qualname__}: {both}")
                 if offset >= size:
                     raise DeviceError(f"{owner.__qualname__}: {row.name} lies beyond the window")
     names = {row.attribute for row in rows if isinstance(row, Register)}

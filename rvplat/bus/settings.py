@@ -1,8 +1,9 @@
-"""A device's settings: a frozen dataclass whose types and defaults check a board's keys and give its JSON schema.
+"""A device's settings: a frozen dataclass whose types and defaults check a board's keys and give
+its JSON schema.
 
     @dataclass(frozen=True)
     class DiskSettings:
-        image: Path = setting("the raw image file")                       # no default: the board must give it
+        image: Path = setting("the raw image file")  # no default: the board must give it
         readonly: bool = setting("refuse the guest's writes", False)
         sectors: int = setting("size in sectors", 64, minimum=1)
 
