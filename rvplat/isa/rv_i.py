@@ -264,7 +264,7 @@ def sb(hart, rs1, rs2, imm):
 
 @BASE.instruction("fm pred succ ----- 000 ----- 0001111", "fence pred, succ")
 def fence(hart):
-    """Order everything, whatever the sets: a stronger fence is a right one. rs1, rd, fm: ignored."""
+    """Order everything, which is stronger than any sets ask for; rs1, rd and fm are ignored."""
     order_memory()
 
 

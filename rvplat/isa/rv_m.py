@@ -55,7 +55,7 @@ def mulw(hart, rd, rs1, rs2):
 
 @define
 def quotient(a: sx, b: sx) -> sx:
-    """a / b towards zero; -1 if b is 0. By -1 it negates, which wraps where the quotient overflows."""
+    """a / b towards zero; -1 if b is 0. By -1 it negates, which wraps in the overflow."""
     if b == 0:
         return sx(-1)
     if b == -1:
