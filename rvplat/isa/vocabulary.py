@@ -148,3 +148,28 @@ def store_u32(hart, va: u64, value: u32):
 @declare
 def store_u64(hart, va: u64, value: u64):
     """Store a doubleword, aligned or not."""
+
+
+@declare
+def amo_address(hart, va: u64, size: u64) -> u64:
+    """The host address of memory that an AMO may read and write: aligned, or it traps."""
+
+
+@declare
+def load_reserved_u32(hart, va: u64) -> u32:
+    """Load a word and reserve it."""
+
+
+@declare
+def load_reserved_u64(hart, va: u64) -> u64:
+    """Load a doubleword and reserve it."""
+
+
+@declare
+def store_conditional_u32(hart, va: u64, value: u32) -> bool:
+    """Store a word if the reservation still holds, and say so; either way it is gone after."""
+
+
+@declare
+def store_conditional_u64(hart, va: u64, value: u64) -> bool:
+    """Store a doubleword if the reservation still holds, and say so."""
