@@ -1,0 +1,89 @@
+"""What a definition may do, seen from its text: raise, call cold code, speak certain words."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from rvplat.lang.define import Declaration, Definition, Dispatch, Intrinsic
+
+
+def resolve(node: ast.expr, names: dict[str, Any]) -> Any:
+    """The Python object that a name or dotted name stands for; None if it is not static."""
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    if isinstance(node, ast.Attribute):
+        base = resolve(node.value, names)
+        return None if base is None else getattr(base, node.attr, None)
+    return None
+
+
+@dataclass
+class Effects:
+    """`raises`: an Unwind can leave it; `cold`: it can reach cold code; `words`: declared words
+    that it reaches (by any path)."""
+
+    raises: bool = False
+    cold: bool = False
+    words: set[str] = field(default_factory=set)
+
+    def absorb(self, other: Effects, caught: bool) -> None:
+        self.raises |= other.raises and not caught
+        self.cold |= other.cold
+        self.words |= other.words
+
+
+class EffectTable:
+    """Effects of definitions, each worked out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Effects] = {}
+
+    def of(self, target: Any) -> Effects:
+        """The effects of calling a definition, declaration, dispatch table or intrinsic."""
+        if isinstance(target, Declaration):
+            inner = self.of(target.implementation)
+            return Effects(inner.raises, inner.cold, inner.words | {target.name})
+        if isinstance(target, Dispatch):
+            return self._dispatch(target)
+        if isinstance(target, Definition):
+            known = self._known.get(id(target))
+            if known is None:
+                known = self._known[id(target)] = Effects(cold=target.cold)
+                self._scan(target, known)
+            return known
+        if target is None or isinstance(target, Intrinsic):
+            return Effects()
+        return Effects()
+
+    def _dispatch(self, table: Dispatch) -> Effects:
+        known = self._known.get(id(table))
+        if known is None:
+            known = self._known[id(table)] = Effects(cold=True)
+            targets = [*table.targets.values(), *filter(None, [table.default])]
+            for target in {id(t): t for t in targets}.values():
+                known.absorb(self.of(target), caught=False)
+        return known
+
+    def _scan(self, definition: Definition, effects: Effects) -> None:
+        names = definition.globals
+        for node, caught in _walk(definition.tree.body, False):
+            if isinstance(node, ast.Raise):
+                effects.raises |= not caught
+            elif isinstance(node, ast.Call):
+                target = resolve(node.func, names)
+                effects.absorb(self.of(target), caught)
+
+
+def _walk(nodes: list[Any], caught: bool) -> Iterator[tuple[ast.AST, bool]]:
+    """Every node, and whether a try around it catches what it raises."""
+    for node in nodes:
+        yield node, caught
+        if isinstance(node, ast.Try):
+            yield from _walk(node.body, True)
+            for handler in node.handlers:
+                yield from _walk(handler.body, caught)
+        else:
+            yield from _walk(list(ast.iter_child_nodes(node)), caught)

@@ -1,0 +1,122 @@
+"""From LLVM text to native code: optimise, keep in the user's cache folder, load.
+
+The cache is keyed by the caller (everything that the text follows from) and the host. A file is
+written beside and renamed into place, so that two processes and a kill do no harm; it begins with
+a digest of the rest, so that a torn one is seen and made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import llvmlite
+import llvmlite.binding as llvm
+import platformdirs
+
+_DIGEST_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Dumps:
+    """Files to write what the compiler made to; None: not wanted."""
+
+    ir: Path | None = None
+    optimised: Path | None = None
+    assembly: Path | None = None
+
+
+def _machine(level: int) -> llvm.TargetMachine:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(),
+        opt=level, reloc="pic", codemodel="small",
+    )  # fmt: skip
+
+
+def host_key() -> str:
+    """What object code depends on besides its text: LLVM's version and the host's processor."""
+    version = ".".join(map(str, llvm.llvm_version_info))
+    features = llvm.get_host_cpu_features().flatten()
+    triple = llvm.get_default_triple()
+    return f"{llvmlite.__version__} {version} {triple} {llvm.get_host_cpu_name()} {features}"
+
+
+def compile_text(text: str, dumps: Dumps | None = None, level: int = 2) -> bytes:
+    """Optimised object code of a module's text. RuntimeError if LLVM refuses the text."""
+    dumps = dumps or Dumps()
+    if dumps.ir:
+        dumps.ir.write_text(text)
+    machine = _machine(level)
+    module = llvm.parse_assembly(text)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=level)
+    options.loop_unrolling = False
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    if dumps.optimised:
+        dumps.optimised.write_text(str(module))
+    if dumps.assembly:
+        dumps.assembly.write_text(machine.emit_assembly(module))
+    return bytes(machine.emit_object(module))
+
+
+def cache_folder() -> Path:
+    """Where object code is kept: RVPLAT_CACHE, or the user's cache folder."""
+    chosen = os.environ.get("RVPLAT_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("rvplat"))
+
+
+def load_cached(key: str) -> bytes | None:
+    """The bytes kept under the key; None if there are none, or the file is torn."""
+    try:
+        data = _path(key).read_bytes()
+    except OSError:
+        return None
+    digest, rest = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    return rest if hashlib.sha256(rest).digest() == digest else None
+
+
+def save_cached(key: str, data: bytes) -> OSError | None:
+    """Keep bytes under the key. Returns the error if the folder can't be written."""
+    path = _path(key)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(hashlib.sha256(data).digest() + data)
+        Path(file.name).replace(path)
+    except OSError as error:
+        return error
+    return None
+
+
+def _path(key: str) -> Path:
+    return cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}.bin"
+
+
+class NativeCode:
+    """Object code in memory. `address(symbol)` is a host address; it lives as long as this."""
+
+    def __init__(self, data: bytes) -> None:
+        empty = llvm.parse_assembly("")
+        self._engine = llvm.create_mcjit_compiler(empty, _machine(2))
+        self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(data))
+        self._engine.finalize_object()
+
+    def address(self, symbol: str) -> int:
+        """The host address of an exported symbol. KeyError if it isn't there."""
+        found = self._engine.get_global_value_address(symbol)
+        if not found:
+            found = self._engine.get_function_address(symbol)
+        if not found:
+            raise KeyError(symbol)
+        return int(found)
+
+
+Progress = Callable[[str], None]
