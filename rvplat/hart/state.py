@@ -4,7 +4,7 @@ Extensions add the storage of their CSRs (`isa/extension.py`); other modules of 
 the fields that they own. What stands here is what everything shares.
 """
 
-from rvplat.lang import Record, ptr, s64, u8, u32, u64
+from rvplat.lang import Record, ptr, s64, u8, u16, u32, u64
 
 MAX_HARTS = 8
 MAX_RAM_REGIONS = 8
@@ -55,7 +55,7 @@ Hart.add("pc_bias", u64)  # pc = pc_bias + (slot address >> 3)
 Hart.add("tlb", ptr(TlbEntry))  # data entries of the context in force
 Hart.add("fetch", ptr(FetchEntry))  # fetch entries of the context in force
 Hart.add("budget", s64)  # instructions until the hart looks up; held in a register while it runs
-Hart.add("fp_ready", u8)  # FS is dirty and the host rounds as frm says
+Hart.add("fp_ready", u16)  # which FP instructions may go straight on (isa/fp_state.py); 0: unknown
 Hart.add("resync", u8)  # privilege, translation or interrupts changed: look before going on
 Hart.add("priv", u8)  # 0 U, 1 S, 3 M
 Hart.add("virt", u8)  # V
