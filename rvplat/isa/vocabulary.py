@@ -37,13 +37,18 @@ def illegal(hart) -> NoReturn:
 
 
 @declare
+def instruction_bits(hart) -> u64:
+    """The current instruction: 16 or 32 bits, zero-extended."""
+
+
+@declare
 def require_privilege(hart, lowest: u64):
     """Raise illegal-instruction below the mode (virtual-instruction where H says so)."""
 
 
 @declare
 def enter_privilege(hart, priv: u64, virt: u64):
-    """Go on in another privilege mode and virtualization mode."""
+    """Go on in another privilege mode and virtualization mode, where interrupts are due anew."""
 
 
 @declare

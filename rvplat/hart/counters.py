@@ -1,0 +1,73 @@
+"""Time, retired instructions, and when the hart's timers fire.
+
+hart.timer_lines holds MTIP and STIP as the timers drove them when last looked at; they are looked
+at when software reads mip or writes what they depend on, and when hart.deadline has come, which is
+the earliest tick at which one of them that mie enables will rise. So MTIP and STIP "are guaranteed
+to be reflected eventually" (Privileged, "Machine Timer Registers"), and the run loop need only
+compare the time with one number.
+"""
+
+from rvplat.hart.state import Hart
+from rvplat.isa import vocabulary
+from rvplat.isa.privileged import EnvCfg, Irq
+from rvplat.lang import call_host, define, implement, u64
+
+NEVER = (1 << 64) - 1  # no timer will fire
+
+Hart.add("slice_start", u64)  # retired instructions at which machine.time_now was the time
+
+
+@implement(vocabulary.retired)
+def retired(hart) -> u64:
+    """The budget falls by one an instruction, after it; a refill adds to both alike."""
+    return hart.instret_base - u64(hart.budget)
+
+
+@implement(vocabulary.read_time, cold=True)
+def read_time(hart) -> u64:
+    """The host's clock; or, on a board with a virtual clock, retired instructions.
+
+    Then machine.time_now is the time at the start of the hart's turn, and its turn moves it on.
+    """
+    machine = hart.machine
+    if machine.clock_virtual != 0:
+        elapsed = retired(hart) - hart.slice_start
+        return machine.time_now + elapsed // machine.instructions_per_tick
+    now = call_host(machine.clock_fn, u64(0), u64(0), u64(0), u64(0))
+    return (now - machine.clock_base_ns) // machine.ns_per_tick
+
+
+@define
+def timers_at(hart, now: u64) -> u64:
+    """MTIP and, while menvcfg.STCE gives it to stimecmp, STIP: time >= comparand, unsigned."""
+    lines = u64(Irq.MTI) if now >= hart.mtimecmp else u64(0)
+    if hart.menvcfg & EnvCfg.STCE != 0 and now >= hart.stimecmp:
+        return lines | Irq.STI
+    return lines
+
+
+@define
+def refresh_timers(hart):
+    """Look at the timers."""
+    hart.timer_lines = timers_at(hart, read_time(hart))
+
+
+@implement(vocabulary.update_deadline)
+def update_deadline(hart):
+    """Look at the timers, and find out when the next one that mie enables rises."""
+    refresh_timers(hart)
+    awaited = hart.mie & ~hart.timer_lines
+    deadline = u64(NEVER)
+    if awaited & Irq.MTI != 0:
+        deadline = hart.mtimecmp
+    if awaited & Irq.STI != 0 and hart.menvcfg & EnvCfg.STCE != 0 and hart.stimecmp < deadline:
+        deadline = hart.stimecmp
+    hart.deadline = deadline
+
+
+@define
+def timer_check(hart):
+    """For the run loop, when a budget has ended: raise the lines of timers whose tick has come."""
+    if hart.deadline != NEVER and read_time(hart) >= hart.deadline:
+        update_deadline(hart)
+        hart.resync = 1

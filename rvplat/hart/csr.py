@@ -1,0 +1,134 @@
+"""Access to CSRs by number: the rows of every extension as three tables.
+
+A hart has a CSR if csr_present says so; the number's own bits say from which mode, and whether it
+is read-only (Privileged, "CSR Address Mapping Conventions"); the row's `access` says the rest.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Iterable
+from typing import Any
+
+from rvplat.isa import vocabulary
+from rvplat.isa.csr import ALL_ONES, Csr
+from rvplat.isa.privileged import SUPERVISOR, Irq
+from rvplat.isa.vocabulary import illegal
+from rvplat.lang import Definition, Dispatch, define, implement, u32, u64
+
+PRESENT = 1  # csr_present: the hart has it
+GUARDED = 2  # and its row has a condition of access
+MIP = 0x344
+
+readers = Dispatch("csr_readers", args=("hart", u32), returns=u64)
+writers = Dispatch("csr_writers", args=("hart", u64, u32))
+guards = Dispatch("csr_guards", args=("hart", bool, u32))
+
+
+@implement(vocabulary.csr_check)
+def csr_check(hart, number: u32, write: bool):
+    """Illegal: a CSR that is absent, privileged, read-only and written, or barred by its row.
+
+    Numbers with privilege bits 10 are the hypervisor's, for S mode with V=0 and M mode.
+    """
+    state = hart.csr_present[number]
+    lowest = number >> 8 & 3
+    if state == 0 or u32(hart.priv) < (SUPERVISOR if lowest == 2 else lowest):
+        illegal(hart)
+    if write and number >> 10 == 3:
+        illegal(hart)
+    if state == GUARDED:
+        guards(hart, write, number)
+
+
+@implement(vocabulary.csr_read)
+def csr_read(hart, number: u32) -> u64:
+    """The value, without a check."""
+    return readers(hart, number)
+
+
+@implement(vocabulary.csr_write)
+def csr_write(hart, number: u32, value: u64):
+    """Write, without a check."""
+    writers(hart, value, number)
+
+
+@implement(vocabulary.csr_stored)
+def csr_stored(hart, number: u32, value: u64) -> u64:
+    """csrrs and csrrc on mip: the PLIC's line is read in SEIP, and takes no part in what is written
+    back ("Machine Interrupt Registers")."""
+    if number == MIP:
+        return (value & ~Irq.SEI) | (hart.mip & Irq.SEI)
+    return value
+
+
+@define
+def nothing_written(hart, value: u64, number: u32):
+    """A read-only number: csr_check never lets a write come this far."""
+
+
+@define
+def always_allowed(hart, write: bool, number: u32):
+    """A row without a condition of its own."""
+
+
+def _definition(name: str, text: str) -> Definition:
+    """A definition from generated text, which its reader can find by the file name it shows."""
+    file = f"<csr {name}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    scope: dict[str, Any] = {"u32": u32, "u64": u64}
+    exec(compile(text, file, "exec"), scope)
+    return Definition(scope["access"])
+
+
+def stored_reader(row: Csr) -> Definition:
+    """Read the hart's field of the row's name."""
+    text = f"def access(hart, number: u32) -> u64:\n    return hart.{row.name}\n"
+    return _definition(f"{row.name} read", text)
+
+
+def stored_writer(row: Csr) -> Definition:
+    """Write the row's `writable` bits of the hart's field."""
+    value = "value"
+    if row.writable != ALL_ONES:
+        kept = row.writable ^ ALL_ONES
+        value = f"(hart.{row.name} & {kept:#x}) | (value & {row.writable:#x})"
+    text = f"def access(hart, value: u64, number: u32):\n    hart.{row.name} = {value}\n"
+    return _definition(f"{row.name} write", text)
+
+
+installed: dict[int, Csr] = {}
+
+
+def install(rows: Iterable[Csr]) -> None:
+    """Put rows into the tables. TypeError for a number that another row has; twice is once."""
+    for row in rows:
+        known = installed.setdefault(row.number, row)
+        if known is not row:
+            raise TypeError(f"CSR {row.number:#x} is {known.name}, and {row.name} too")
+        if row.number in readers.targets:
+            continue
+        readers.add(row.number, row.read or stored_reader(row))
+        if not row.read_only:
+            writers.add(row.number, row.write or stored_writer(row))
+        if row.access is not None:
+            guards.add(row.number, row.access)
+
+
+def enable(hart: Any, rows: Iterable[Csr]) -> None:
+    """Let a hart have the rows' CSRs, at their reset values."""
+    for row in rows:
+        hart.csr_present[row.number] = PRESENT if row.access is None else GUARDED
+        if row.storage:
+            setattr(hart, row.name, row.reset)
+
+
+@define
+def absent_read(hart, number: u32) -> u64:
+    """No row: csr_check has refused the access."""
+    return u64(0)
+
+
+readers.default = absent_read
+writers.default = nothing_written
+guards.default = always_allowed

@@ -1,0 +1,104 @@
+"""Interrupts: which are pending, which is taken, and waiting for one.
+
+mip has three sources: the bits that software writes (hart.mip), the lines of devices
+(hart.irq_lines, which other threads change) and the timers (hart.timer_lines, see counters.py).
+"""
+
+from rvplat.hart.counters import refresh_timers
+from rvplat.hart.state import STOP_WFI
+from rvplat.hart.trap import take_trap
+from rvplat.isa import vocabulary
+from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, Status
+from rvplat.lang import ctz, define, implement, u64
+
+PLATFORM = 16
+"""Interrupts from this one on are the platform's: they come first, the lowest number ahead."""
+
+# MEI MSI MTI, SEI SSI STI, SGEI, VSEI VSSI VSTI, LCOFI as hexadecimal digits, first one lowest
+# ("Machine Interrupt Registers"; hypervisor's "Hypervisor Interrupt Registers").
+PRIORITY = 0xD_62A_C_519_73B
+
+
+@implement(vocabulary.interrupt_lines)
+def interrupt_lines(hart) -> u64:
+    """What devices and timers drive; the timers are looked at anew."""
+    refresh_timers(hart)
+    return hart.irq_lines | hart.timer_lines
+
+
+@define
+def enabled_interrupts(hart) -> u64:
+    """The interrupts that are pending and enabled in mie, whatever mstatus says."""
+    return (hart.irq_lines | hart.mip | hart.timer_lines) & hart.mie
+
+
+@define
+def first_interrupt(pending: u64) -> u64:
+    """The number of the interrupt that goes first; at least one is pending."""
+    if pending >> PLATFORM != 0:
+        return PLATFORM + ctz(pending >> PLATFORM)
+    order = u64(PRIORITY)
+    while pending >> (order & 15) & 1 == 0 and order != 0:
+        order >>= 4
+    return order & 15
+
+
+@define
+def pending_interrupt(hart) -> u64:
+    """The cause (bit 63 set) of the interrupt to take before the next instruction, or 0.
+
+    M mode's interrupts are enabled below M mode, in M mode by MIE; delegated ones below S mode,
+    in S mode by SIE, in M mode never. M mode's go first ("Machine Interrupt Registers").
+    """
+    pending = enabled_interrupts(hart)
+    if pending == 0:
+        return u64(0)
+    machine = pending & ~hart.mideleg
+    if machine != 0 and (hart.priv != MACHINE or hart.mstatus & Status.MIE != 0):
+        return INTERRUPT | first_interrupt(machine)
+    delegated = pending & hart.mideleg
+    if delegated != 0 and supervisor_enabled(hart):
+        return INTERRUPT | first_interrupt(delegated)
+    return u64(0)
+
+
+@define
+def supervisor_enabled(hart) -> bool:
+    """Whether delegated interrupts can be taken in this mode."""
+    if hart.priv == MACHINE:
+        return False
+    return hart.priv != SUPERVISOR or hart.virt != 0 or hart.mstatus & Status.SIE != 0
+
+
+@define(cold=True)
+def take_interrupt(hart) -> bool:
+    """Enter the handler of a pending interrupt, if any; hart.pc is the next instruction's."""
+    cause = pending_interrupt(hart)
+    if cause == 0:
+        return False
+    hart.trap_cause = cause
+    hart.trap_tval = 0
+    hart.trap_tval2 = 0
+    hart.trap_tinst = 0
+    hart.trap_gva = 0
+    take_trap(hart)
+    return True
+
+
+@implement(vocabulary.interrupts_changed)
+def interrupts_changed(hart):
+    """The conditions are evaluated right after the instruction ("Machine Interrupt Registers")."""
+    if pending_interrupt(hart) != 0:
+        hart.resync = 1
+
+
+@implement(vocabulary.wait_for_interrupt)
+def wait_for_interrupt(hart):
+    """An interrupt that mie enables ends the wait ("Wait for Interrupt").
+
+    mstatus.MIE, SIE and mideleg have no say. The hart goes on after the instruction.
+    """
+    refresh_timers(hart)
+    if enabled_interrupts(hart) == 0:
+        hart.stop = STOP_WFI
+        hart.resync = 1

@@ -1,0 +1,277 @@
+"""Machine mode, and what M mode keeps for U mode (Privileged 1.13, "Machine-Level ISA").
+
+mret, ecall and the like stand in rv_system.py, the counters in zicntr.py, PMP in pmp.py.
+"""
+
+from rvplat.isa.extension import Extension
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, EnvCfg, Irq, Status
+from rvplat.isa.vocabulary import (
+    context_changed,
+    interrupt_lines,
+    interrupts_changed,
+    update_deadline,
+)
+from rvplat.lang import define, u32, u64
+
+Sm = Extension(
+    "Sm", version="1.13", standing="ratified", title="Machine mode", requires=("I", "Zicsr")
+)
+U = Extension("U", version="1.13", standing="ratified", title="User mode", requires=("Sm",))
+
+# --- mstatus ("Machine Status Registers") -------------------------------------------------------
+
+Sm.state("mstatus_writable", u64)  # the bits that this hart has, set by `reset_status`
+
+LOADS_DEPEND = Status.MPRV | Status.SUM | Status.MXR  # and on MPP, while MPRV is set
+ENABLES = Status.MIE | Status.SIE
+OF_SUPERVISOR = (
+    Status.SIE | Status.SPIE | Status.SPP | Status.FS | Status.TSR | Status.SUM | Status.MXR
+    | Status.TVM
+)  # fmt: skip
+OF_USER = Status.MPRV | Status.TW
+
+
+@define
+def with_dirty(status: u64) -> u64:
+    """SD, which sums up FS, VS and XS: derived whenever mstatus or sstatus is read."""
+    fs = status & Status.FS == Status.FS
+    vs = status & Status.VS == Status.VS
+    if fs or vs or status & Status.XS == Status.XS:
+        return status | Status.SD
+    return status
+
+
+@define
+def set_mstatus(hart, status: u64):
+    """Take a legal value, and what follows from it: translation, interrupts."""
+    changed = hart.mstatus ^ status
+    hart.mstatus = status
+    if changed & Status.FS != 0:
+        hart.fp_ready = 0
+    if changed & LOADS_DEPEND != 0 or (changed & Status.MPP != 0 and status & Status.MPRV != 0):
+        context_changed(hart)
+    if changed & status & ENABLES != 0:
+        interrupts_changed(hart)
+
+
+@define
+def legal_mode(hart, mode: u64) -> u64:
+    """A mode for MPP that the hart has: the reserved 2, and S without S mode, become U."""
+    if hart.has_u == 0:
+        return u64(MACHINE)
+    if mode == 2 or (mode == SUPERVISOR and hart.has_s == 0):
+        return u64(USER)
+    return mode
+
+
+@define
+def mstatus_read(hart, number: u32) -> u64:
+    return with_dirty(hart.mstatus)
+
+
+@define
+def mstatus_write(hart, value: u64, number: u32):
+    """MPP is WARL, UXL and SXL are read-only, VS and XS and the endianness bits zero."""
+    mask = hart.mstatus_writable
+    mpp = legal_mode(hart, (value & Status.MPP) >> Status.MPP_SHIFT) << Status.MPP_SHIFT
+    set_mstatus(hart, (hart.mstatus & ~mask) | (value & mask & ~Status.MPP) | mpp)
+
+
+@define
+def reset_status(hart):
+    """mstatus as the hart's extensions make it ("Reset": MIE and MPRV are 0).
+
+    SUM, MXR and TVM exist with translation, FS with F or S mode (so that M mode can emulate F).
+    """
+    writable = u64(Status.MIE | Status.MPIE | Status.MPP)
+    status = u64(Status.MPP) if hart.has_u == 0 else u64(0)
+    if hart.has_u != 0:
+        writable |= OF_USER
+        status |= Status.UXL_64
+    if hart.has_s != 0:
+        writable |= OF_SUPERVISOR
+        status |= Status.SXL_64
+        if hart.has_sv39 == 0:
+            writable &= ~(Status.SUM | Status.MXR | Status.TVM)
+    if hart.has_f != 0:
+        writable |= Status.FS
+    hart.mstatus_writable = writable
+    hart.mstatus = status
+
+
+Sm.csr(
+    0x300, "mstatus", read=mstatus_read, write=mstatus_write,
+    fields="SD[63] MPV[39] GVA[38] MBE[37] SBE[36] SXL[35:34] UXL[33:32] TSR[22] TW[21] TVM[20] "
+    "MXR[19] SUM[18] MPRV[17] XS[16:15] FS[14:13] MPP[12:11] VS[10:9] SPP[8] MPIE[7] UBE[6] "
+    "SPIE[5] MIE[3] SIE[1]",
+)  # fmt: skip
+
+# --- misa and identity --------------------------------------------------------------------------
+
+
+@define
+def misa_letters(hart) -> u64:
+    """MXL = 2 and a bit for each letter. All of it is read-only, as WARL allows.
+
+    B is Zba, Zbb and Zbs together ("Machine ISA Register").
+    """
+    misa = u64(2 << 62)
+    misa |= u64(hart.has_a) << 0 | u64(hart.has_c) << 2 | u64(hart.has_d) << 3
+    misa |= u64(hart.has_f) << 5 | u64(hart.has_i) << 8 | u64(hart.has_m) << 12
+    misa |= u64(hart.has_s) << 18 | u64(hart.has_u) << 20
+    misa |= u64(hart.has_zba & hart.has_zbb & hart.has_zbs) << 1
+    return misa
+
+
+@define
+def misa_read(hart, number: u32) -> u64:
+    return misa_letters(hart)
+
+
+@define
+def zero_read(hart, number: u32) -> u64:
+    """A register that is not implemented, or a non-commercial implementation's identity."""
+    return u64(0)
+
+
+@define
+def nothing_write(hart, value: u64, number: u32):
+    """Every bit is read-only."""
+
+
+@define
+def mhartid_read(hart, number: u32) -> u64:
+    return hart.hart_id
+
+
+Sm.csr(
+    0x301, "misa", read=misa_read, write=nothing_write, storage=False,
+    fields="MXL[63:62] Extensions[25:0]",
+)  # fmt: skip
+Sm.csr(0xF11, "mvendorid", read=zero_read, storage=False, fields="Bank[31:7] Offset[6:0]")
+Sm.csr(0xF12, "marchid", read=zero_read, storage=False)
+Sm.csr(0xF13, "mimpid", read=zero_read, storage=False)
+Sm.csr(0xF14, "mhartid", read=mhartid_read, storage=False)
+Sm.csr(0xF15, "mconfigptr", read=zero_read, storage=False)
+
+# --- interrupts ("Machine Interrupt Registers") -------------------------------------------------
+
+Sm.state("timer_lines", u64)  # MTIP and STIP as the timers drove them when last looked at
+
+
+@define
+def interrupts_of(hart) -> u64:
+    """The interrupts that exist on this hart: the writable bits of mie."""
+    return u64(Irq.MACHINE | Irq.SUPERVISOR) if hart.has_s != 0 else u64(Irq.MACHINE)
+
+
+@define
+def mip_read(hart, number: u32) -> u64:
+    """The software-writable bits and what devices and timers drive."""
+    return hart.mip | interrupt_lines(hart)
+
+
+@define
+def mip_write(hart, value: u64, number: u32):
+    """SEIP, SSIP and STIP can be written; STIP not while stimecmp drives it (menvcfg.STCE)."""
+    mask = u64(0)
+    if hart.has_s != 0:
+        mask = u64(Irq.SUPERVISOR)
+        if hart.menvcfg & EnvCfg.STCE != 0:
+            mask = u64(Irq.SSI | Irq.SEI)
+    hart.mip = (hart.mip & ~mask) | (value & mask)
+    interrupts_changed(hart)
+
+
+@define
+def mie_write(hart, value: u64, number: u32):
+    """Bits of interrupts that can't occur are read-only zero."""
+    hart.mie = value & interrupts_of(hart)
+    update_deadline(hart)
+    interrupts_changed(hart)
+
+
+IRQ_BITS = "LCOFI[13] SGEI[12] MEI[11] VSEI[10] SEI[9] MTI[7] VSTI[6] STI[5] MSI[3] VSSI[2] SSI[1]"
+
+Sm.csr(0x304, "mie", write=mie_write, fields=IRQ_BITS)
+Sm.csr(0x344, "mip", read=mip_read, write=mip_write, fields=IRQ_BITS)
+
+# --- trap setup and handling --------------------------------------------------------------------
+
+
+@define
+def legal_vector(value: u64) -> u64:
+    """BASE is aligned to 4 bytes in either mode; of MODE only bit 0 exists."""
+    return value & ~2
+
+
+@define
+def legal_epc(hart, value: u64) -> u64:
+    """Bit 0 is zero, and bit 1 too where IALIGN is 32."""
+    return value & ~1 if hart.has_c != 0 else value & ~3
+
+
+@define
+def mtvec_write(hart, value: u64, number: u32):
+    hart.mtvec = legal_vector(value)
+
+
+@define
+def mepc_write(hart, value: u64, number: u32):
+    hart.mepc = legal_epc(hart, value)
+
+
+Sm.csr(0x305, "mtvec", write=mtvec_write, fields="BASE[63:2] MODE[1:0]")
+Sm.csr(0x340, "mscratch")
+Sm.csr(0x341, "mepc", write=mepc_write)
+Sm.csr(0x342, "mcause", fields="Interrupt[63] Code[62:0]")
+Sm.csr(0x343, "mtval")
+
+# --- delegation ("Machine Trap Delegation Registers"): with S mode only, so its rows are S's ----
+
+DELEGABLE = (
+    1 << Cause.FETCH_ACCESS | 1 << Cause.ILLEGAL | 1 << Cause.BREAKPOINT
+    | 1 << Cause.LOAD_MISALIGNED | 1 << Cause.LOAD_ACCESS
+    | 1 << Cause.STORE_MISALIGNED | 1 << Cause.STORE_ACCESS
+    | 1 << Cause.ECALL_U | 1 << Cause.ECALL_S | 1 << Cause.HARDWARE_ERROR
+)  # fmt: skip
+PAGE_FAULTS = 1 << Cause.FETCH_PAGE | 1 << Cause.LOAD_PAGE | 1 << Cause.STORE_PAGE
+
+# --- menvcfg ("Machine Environment Configuration Register"): with U mode only -------------------
+
+
+@define
+def legal_cbie(value: u64) -> u64:
+    """CBIE = 2 is reserved: it becomes 0."""
+    return value & ~EnvCfg.CBIE if value & EnvCfg.CBIE == 2 << EnvCfg.CBIE_SHIFT else value
+
+
+@define
+def cache_fields(hart) -> u64:
+    """The fields of menvcfg and senvcfg that Zicbom and Zicboz bring."""
+    mask = u64(EnvCfg.CBIE | EnvCfg.CBCFE) if hart.has_zicbom != 0 else u64(0)
+    return mask | EnvCfg.CBZE if hart.has_zicboz != 0 else mask
+
+
+@define
+def menvcfg_write(hart, value: u64, number: u32):
+    """Fields of extensions that the hart lacks are read-only zero."""
+    mask = cache_fields(hart)
+    mask |= u64(EnvCfg.FIOM) if hart.has_s != 0 else u64(0)
+    mask |= u64(EnvCfg.ADUE) if hart.has_svadu != 0 else u64(0)
+    mask |= u64(EnvCfg.PBMTE) if hart.has_svpbmt != 0 else u64(0)
+    mask |= u64(EnvCfg.STCE) if hart.has_sstc != 0 else u64(0)
+    new = legal_cbie(value) & mask
+    changed = hart.menvcfg ^ new
+    hart.menvcfg = new
+    if changed & (EnvCfg.ADUE | EnvCfg.PBMTE) != 0:
+        context_changed(hart)
+    if changed & EnvCfg.STCE != 0:
+        update_deadline(hart)
+        interrupts_changed(hart)
+
+
+U.csr(
+    0x30A, "menvcfg", write=menvcfg_write,
+    fields="STCE[63] PBMTE[62] ADUE[61] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
+)  # fmt: skip

@@ -1,0 +1,138 @@
+"""Supervisor mode (Privileged 1.13, "Supervisor-Level ISA"), and what M mode has because of it.
+
+satp and sfence.vma stand in sv.py, stimecmp in sstc.py.
+"""
+
+from rvplat.isa.extension import Extension
+from rvplat.isa.priv_m import (
+    DELEGABLE,
+    IRQ_BITS,
+    PAGE_FAULTS,
+    cache_fields,
+    legal_cbie,
+    legal_epc,
+    legal_vector,
+    set_mstatus,
+    with_dirty,
+)
+from rvplat.isa.privileged import Cause, EnvCfg, Irq, Status
+from rvplat.isa.vocabulary import interrupt_lines, interrupts_changed, update_deadline
+from rvplat.lang import define, u32, u64
+
+S = Extension("S", version="1.13", standing="ratified", title="Supervisor mode", requires=("U",))
+
+# --- sstatus: a view of mstatus ("Supervisor Status Register") ----------------------------------
+
+SSTATUS_WRITABLE = (
+    Status.SIE | Status.SPIE | Status.SPP | Status.VS | Status.FS | Status.XS | Status.SUM
+    | Status.MXR
+)  # fmt: skip
+SSTATUS_READABLE = SSTATUS_WRITABLE | Status.UXL | Status.SD
+
+
+@define
+def sstatus_read(hart, number: u32) -> u64:
+    return with_dirty(hart.mstatus) & SSTATUS_READABLE
+
+
+@define
+def sstatus_write(hart, value: u64, number: u32):
+    mask = hart.mstatus_writable & SSTATUS_WRITABLE
+    set_mstatus(hart, (hart.mstatus & ~mask) | (value & mask))
+
+
+S.csr(
+    0x100, "sstatus", read=sstatus_read, write=sstatus_write, storage=False,
+    fields="SD[63] UXL[33:32] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] SPP[8] UBE[6] SPIE[5] "
+    "SIE[1]",
+)  # fmt: skip
+
+# --- sip and sie: views of mip and mie ("Supervisor Interrupt Registers") -----------------------
+
+
+@define
+def delegated_interrupts(hart) -> u64:
+    """What sip and sie show: delegated interrupts, the hypervisor's apart."""
+    return hart.mideleg & ~Irq.HYPERVISOR
+
+
+@define
+def sip_read(hart, number: u32) -> u64:
+    return (hart.mip | interrupt_lines(hart)) & delegated_interrupts(hart)
+
+
+@define
+def sip_write(hart, value: u64, number: u32):
+    """SSIP is writable here; SEIP and STIP are M mode's to write."""
+    mask = hart.mideleg & Irq.SSI
+    hart.mip = (hart.mip & ~mask) | (value & mask)
+    interrupts_changed(hart)
+
+
+@define
+def sie_read(hart, number: u32) -> u64:
+    return hart.mie & delegated_interrupts(hart)
+
+
+@define
+def sie_write(hart, value: u64, number: u32):
+    mask = delegated_interrupts(hart)
+    hart.mie = (hart.mie & ~mask) | (value & mask)
+    update_deadline(hart)
+    interrupts_changed(hart)
+
+
+S.csr(0x104, "sie", read=sie_read, write=sie_write, storage=False, fields=IRQ_BITS)
+S.csr(0x144, "sip", read=sip_read, write=sip_write, storage=False, fields=IRQ_BITS)
+
+# --- trap setup and handling --------------------------------------------------------------------
+
+
+@define
+def stvec_write(hart, value: u64, number: u32):
+    hart.stvec = legal_vector(value)
+
+
+@define
+def sepc_write(hart, value: u64, number: u32):
+    hart.sepc = legal_epc(hart, value)
+
+
+S.csr(0x105, "stvec", write=stvec_write, fields="BASE[63:2] MODE[1:0]")
+S.csr(0x140, "sscratch")
+S.csr(0x141, "sepc", write=sepc_write)
+S.csr(0x142, "scause", fields="Interrupt[63] Code[62:0]")
+S.csr(0x143, "stval")
+
+# --- senvcfg ("Supervisor Environment Configuration Register") ----------------------------------
+
+
+@define
+def senvcfg_write(hart, value: u64, number: u32):
+    hart.senvcfg = legal_cbie(value) & (cache_fields(hart) | EnvCfg.FIOM)
+
+
+S.csr(0x10A, "senvcfg", write=senvcfg_write, fields="CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]")
+
+# --- medeleg and mideleg ("Machine Trap Delegation Registers") ----------------------------------
+
+
+@define
+def medeleg_write(hart, value: u64, number: u32):
+    """Exceptions that can't occur below M mode are read-only zero: 0 with C, 11, 16; 12, 13 and 15
+    without translation."""
+    mask = u64(DELEGABLE)
+    mask |= u64(0) if hart.has_c != 0 else u64(1 << Cause.FETCH_MISALIGNED)
+    mask |= u64(PAGE_FAULTS) if hart.has_sv39 != 0 else u64(0)
+    hart.medeleg = value & mask
+
+
+@define
+def mideleg_write(hart, value: u64, number: u32):
+    """The supervisor's interrupts can be delegated, the machine's can't."""
+    hart.mideleg = value & Irq.SUPERVISOR
+    interrupts_changed(hart)
+
+
+S.csr(0x302, "medeleg", write=medeleg_write)
+S.csr(0x303, "mideleg", write=mideleg_write, fields=IRQ_BITS)

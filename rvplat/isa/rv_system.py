@@ -1,0 +1,90 @@
+"""SYSTEM instructions but for those on CSRs (Privileged, "Machine-Mode Privileged Instructions").
+
+A trapping instruction is not retired: ecall and ebreak do not count in instret ("Environment Call
+and Breakpoint").
+"""
+
+from rvplat.isa.priv_m import Sm
+from rvplat.isa.priv_s import S
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, Status
+from rvplat.isa.rv_i import BASE
+from rvplat.isa.vocabulary import (
+    enter_privilege,
+    illegal,
+    jump,
+    raise_trap,
+    require_privilege,
+    wait_for_interrupt,
+)
+from rvplat.lang import define, u64
+
+
+@BASE.instruction("0000000 00000 00000 000 00000 1110011", "ecall")
+def ecall(hart):
+    """Ask the execution environment: a cause for each mode (8 U, 9 S, 10 VS, 11 M)."""
+    cause = u64(Cause.ECALL_U) + u64(hart.priv)
+    if hart.priv == SUPERVISOR and hart.virt != 0:
+        cause = u64(Cause.ECALL_VS)
+    raise_trap(hart, cause, u64(0))
+
+
+@BASE.instruction("0000000 00001 00000 000 00000 1110011", "ebreak")
+def ebreak(hart):
+    """To the debugger; xtval may be zero or this instruction's address."""
+    raise_trap(hart, u64(Cause.BREAKPOINT), hart.pc)
+
+
+@define
+def lowest_mode(hart) -> u64:
+    """What MPP and SPP become after a return: the least privileged mode there is."""
+    return u64(USER) if hart.has_u != 0 else u64(MACHINE)
+
+
+@Sm.instruction("0011000 00010 00000 000 00000 1110011", "mret")
+def mret(hart):
+    """Return from a trap to M mode ("Trap-Return Instructions", "Privilege ... Stack").
+
+    MIE takes MPIE, MPIE becomes 1, MPP the lowest mode; MPRV is cleared on the way below M.
+    """
+    require_privilege(hart, u64(MACHINE))
+    old = hart.mstatus
+    mode = (old & Status.MPP) >> Status.MPP_SHIFT
+    new = old & ~(Status.MIE | Status.MPP | Status.MPV) | Status.MPIE
+    if old & Status.MPIE != 0:
+        new |= Status.MIE
+    if mode != MACHINE:
+        new &= ~Status.MPRV
+    hart.mstatus = new | lowest_mode(hart) << Status.MPP_SHIFT
+    enter_privilege(hart, mode, u64(old & Status.MPV != 0 and mode != MACHINE))
+    jump(hart, hart.mepc)
+
+
+@S.instruction("0001000 00010 00000 000 00000 1110011", "sret")
+def sret(hart):
+    """Return from a trap to S mode; illegal in S mode while mstatus.TSR is set."""
+    require_privilege(hart, u64(SUPERVISOR))
+    old = hart.mstatus
+    if hart.priv == SUPERVISOR and old & Status.TSR != 0:
+        illegal(hart)
+    new = old & ~(Status.SIE | Status.SPP | Status.MPRV) | Status.SPIE
+    if old & Status.SPIE != 0:
+        new |= Status.SIE
+    hart.mstatus = new
+    mode = u64(SUPERVISOR) if old & Status.SPP != 0 else u64(USER)
+    enter_privilege(hart, mode, u64(0))
+    jump(hart, hart.sepc)
+
+
+@Sm.instruction("0001000 00101 00000 000 00000 1110011", "wfi")
+def wfi(hart):
+    """Stall until an interrupt ("Wait for Interrupt").
+
+    Below M mode it is illegal while mstatus.TW is set, and in U mode wherever S mode exists: the
+    bounded time that the manual allows it is none ("Virtualization Support in mstatus").
+    """
+    if hart.priv != MACHINE:
+        if hart.mstatus & Status.TW != 0:
+            illegal(hart)
+        if hart.priv == USER and hart.has_s != 0:
+            illegal(hart)
+    wait_for_interrupt(hart)

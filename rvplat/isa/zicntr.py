@@ -1,0 +1,138 @@
+"""Zicntr and Zihpm, the counters (Unprivileged, "Zicntr" and "Zihpm"), and M mode's side of them.
+
+`retired(hart)` counts what the hart retired; minstret and mcycle are distances from it, or what
+they stood at while mcountinhibit stops them. One instruction takes one cycle. Of the 29 event
+counters, none counts anything: they and their selectors are read-only zero, which is legal
+(Privileged, "Hardware Performance Monitor").
+"""
+
+from rvplat.isa.extension import Extension
+from rvplat.isa.priv_m import Sm, U, nothing_write, zero_read
+from rvplat.isa.priv_s import S
+from rvplat.isa.privileged import MACHINE, USER, Counter
+from rvplat.isa.vocabulary import illegal, read_time, retired
+from rvplat.lang import define, u32, u64
+
+Zicntr = Extension(
+    "Zicntr", version="2.0", standing="ratified", title="Base counters and timers",
+    requires=("Zicsr",),
+)  # fmt: skip
+Zihpm = Extension(
+    "Zihpm", version="2.0", standing="ratified", title="Hardware performance counters",
+    requires=("Zicsr", "Zicntr"),
+)  # fmt: skip
+
+FIRST_EVENT = 3
+LAST_EVENT = 31
+
+# --- who may read ("Machine Counter-Enable Register", "Counter-Enable (scounteren) Register") ----
+
+
+@define
+def counter_access(hart, write: bool, number: u32):
+    """Below M mode the counter's bit must be set in mcounteren, in U mode in scounteren too."""
+    bit = u64(1) << (number & 31)
+    if hart.priv != MACHINE and hart.mcounteren & bit == 0:
+        illegal(hart)
+    if hart.priv == USER and hart.has_s != 0 and hart.scounteren & bit == 0:
+        illegal(hart)
+
+
+@define
+def counters_of(hart) -> u64:
+    """A bit for each counter that the hart has."""
+    mask = u64(Counter.CY | Counter.TM | Counter.IR) if hart.has_zicntr != 0 else u64(0)
+    return mask | Counter.HPM if hart.has_zihpm != 0 else mask
+
+
+@define
+def mcounteren_write(hart, value: u64, number: u32):
+    hart.mcounteren = value & counters_of(hart)
+
+
+@define
+def scounteren_write(hart, value: u64, number: u32):
+    hart.scounteren = value & counters_of(hart)
+
+
+COUNTER_BITS = "HPM[31:3] IR[2] TM[1] CY[0]"
+
+U.csr(0x306, "mcounteren", write=mcounteren_write, fields=COUNTER_BITS)
+S.csr(0x106, "scounteren", write=scounteren_write, fields=COUNTER_BITS)
+
+# --- what they count ----------------------------------------------------------------------------
+
+
+@define
+def counted(hart, counter: u64, inhibit: u64) -> u64:
+    """A counter's value: what it stopped at, or its distance from the instructions retired."""
+    return counter if hart.mcountinhibit & inhibit != 0 else counter + retired(hart)
+
+
+@define
+def counter_from(hart, value: u64, inhibit: u64) -> u64:
+    """The state of a counter that shall read as `value` by the next instruction.
+
+    The writing instruction's own retirement does not count (Zicsr, "CSR Instructions").
+    """
+    return value if hart.mcountinhibit & inhibit != 0 else value - retired(hart) - 1
+
+
+@define
+def cycle_read(hart, number: u32) -> u64:
+    return counted(hart, hart.mcycle, u64(Counter.CY))
+
+
+@define
+def instret_read(hart, number: u32) -> u64:
+    """Instructions retired before this one; those that trapped are not among them."""
+    return counted(hart, hart.minstret, u64(Counter.IR))
+
+
+@define
+def time_read(hart, number: u32) -> u64:
+    return read_time(hart)
+
+
+@define
+def mcycle_write(hart, value: u64, number: u32):
+    hart.mcycle = counter_from(hart, value, u64(Counter.CY))
+
+
+@define
+def minstret_write(hart, value: u64, number: u32):
+    hart.minstret = counter_from(hart, value, u64(Counter.IR))
+
+
+@define
+def turned(hart, counter: u64, stop: bool) -> u64:
+    """A counter's state as it stops (its value) or goes on (its distance)."""
+    return counter + retired(hart) if stop else counter - retired(hart)
+
+
+@define
+def mcountinhibit_write(hart, value: u64, number: u32):
+    """Counters keep their values when they stop or go on ("Machine Counter-Inhibit Register").
+
+    The writing instruction itself counts by the new setting. TM is read-only zero.
+    """
+    new = value & counters_of(hart) & ~Counter.TM
+    changed = hart.mcountinhibit ^ new
+    if changed & Counter.CY != 0:
+        hart.mcycle = turned(hart, hart.mcycle, new & Counter.CY != 0)
+    if changed & Counter.IR != 0:
+        hart.minstret = turned(hart, hart.minstret, new & Counter.IR != 0)
+    hart.mcountinhibit = new
+
+
+Zicntr.csr(0xC00, "cycle", read=cycle_read, access=counter_access, storage=False)
+Zicntr.csr(0xC01, "time", read=time_read, access=counter_access, storage=False)
+Zicntr.csr(0xC02, "instret", read=instret_read, access=counter_access, storage=False)
+Sm.csr(0xB00, "mcycle", read=cycle_read, write=mcycle_write)
+Sm.csr(0xB02, "minstret", read=instret_read, write=minstret_write)
+Sm.csr(0x320, "mcountinhibit", write=mcountinhibit_write, fields="HPM[31:3] IR[2] CY[0]")
+
+for n in range(FIRST_EVENT, LAST_EVENT + 1):
+    Zihpm.csr(0xC00 + n, f"hpmcounter{n}", read=zero_read, access=counter_access, storage=False)
+    Sm.csr(0xB00 + n, f"mhpmcounter{n}", read=zero_read, write=nothing_write, storage=False)
+    Sm.csr(0x320 + n, f"mhpmevent{n}", read=zero_read, write=nothing_write, storage=False)

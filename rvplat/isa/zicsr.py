@@ -1,0 +1,84 @@
+"""Zicsr, instructions on control and status registers (Unprivileged, "Zicsr").
+
+The rows of the CSRs stand with the extensions that they belong to; `hart/csr.py` looks them up.
+Each instruction checks the access, reads, writes the CSR, and only then writes rd: a CSR that
+changes by the instruction itself is read as it was before (section "CSR Access Ordering").
+"""
+
+from rvplat.isa.extension import Extension, rd_is_zero
+from rvplat.isa.vocabulary import csr_check, csr_read, csr_stored, csr_write
+from rvplat.isa.xlen import ux
+from rvplat.lang import define, u32, u64
+
+Zicsr = Extension(
+    "Zicsr",
+    version="2.0",
+    standing="ratified",
+    title="Control and status register instructions",
+    requires=("I",),
+)
+
+
+@define(cold=True)
+def swap(hart, rd: u64, number: u32, value: u64):
+    """csrrw and csrrwi: with rd = x0 the CSR is not read."""
+    csr_check(hart, number, True)
+    old = ux(0) if rd_is_zero(rd) else csr_read(hart, number)
+    csr_write(hart, number, value)
+    hart.x[rd] = old
+
+
+@define(cold=True)
+def set_bits(hart, rd: u64, number: u32, mask: u64, write: bool):
+    """csrrs and csrrsi: with rs1 = x0 or uimm = 0 nothing is written; it may be read-only."""
+    csr_check(hart, number, write)
+    old = csr_read(hart, number)
+    if write:
+        csr_write(hart, number, csr_stored(hart, number, old) | mask)
+    hart.x[rd] = old
+
+
+@define(cold=True)
+def clear_bits(hart, rd: u64, number: u32, mask: u64, write: bool):
+    """csrrc and csrrci."""
+    csr_check(hart, number, write)
+    old = csr_read(hart, number)
+    if write:
+        csr_write(hart, number, csr_stored(hart, number, old) & ~mask)
+    hart.x[rd] = old
+
+
+@Zicsr.instruction("csr rs1 001 rd 1110011", "csrrw rd, csr, rs1")
+def csrrw(hart, rd, rs1, csr):
+    """Swap: the CSR takes rs1, rd the CSR."""
+    swap(hart, rd, u32(csr), hart.x[rs1])
+
+
+@Zicsr.instruction("csr rs1 010 rd 1110011", "csrrs rd, csr, rs1")
+def csrrs(hart, rd, rs1, csr):
+    """Read and set the bits that rs1 has."""
+    set_bits(hart, rd, u32(csr), hart.x[rs1], rs1 != 0)
+
+
+@Zicsr.instruction("csr rs1 011 rd 1110011", "csrrc rd, csr, rs1")
+def csrrc(hart, rd, rs1, csr):
+    """Read and clear the bits that rs1 has."""
+    clear_bits(hart, rd, u32(csr), hart.x[rs1], rs1 != 0)
+
+
+@Zicsr.instruction("csr zimm 101 rd 1110011", "csrrwi rd, csr, zimm")
+def csrrwi(hart, rd, csr, zimm):
+    """Swap with five bits, zero-extended."""
+    swap(hart, rd, u32(csr), zimm)
+
+
+@Zicsr.instruction("csr zimm 110 rd 1110011", "csrrsi rd, csr, zimm")
+def csrrsi(hart, rd, csr, zimm):
+    """Read and set among the low five bits."""
+    set_bits(hart, rd, u32(csr), zimm, zimm != 0)
+
+
+@Zicsr.instruction("csr zimm 111 rd 1110011", "csrrci rd, csr, zimm")
+def csrrci(hart, rd, csr, zimm):
+    """Read and clear among the low five bits."""
+    clear_bits(hart, rd, u32(csr), zimm, zimm != 0)
