@@ -19,8 +19,8 @@ from rvplat.isa.vocabulary import (
     store_u64,
 )
 from rvplat.isa.xlen import sx, ux
+from rvplat.lang import define, s8, s16, s32, u8, u16, u32
 from rvplat.lang import fence as order_memory
-from rvplat.lang import s8, s16, s32, u8, u16, u32
 
 BASE = Extension("I", version="2.1", standing="ratified", title="Base integer instruction set")
 
@@ -165,40 +165,47 @@ def jalr(hart, rd, rs1, imm):
 # RV32I, "Conditional Branches"
 
 
+@define
+def take(hart, offset: ux):
+    """Go to the target of a branch: only one that is taken checks it."""
+    check_target(hart, hart.pc + offset)
+    branch(hart, offset)
+
+
 @BASE.instruction("imm[12|10:5] rs2 rs1 000 imm[4:1|11] 1100011", "beq rs1, rs2, pc+imm")
 def beq(hart, rs1, rs2, imm):
     if hart.x[rs1] == hart.x[rs2]:
-        branch(hart, imm)
+        take(hart, imm)
 
 
 @BASE.instruction("imm[12|10:5] rs2 rs1 001 imm[4:1|11] 1100011", "bne rs1, rs2, pc+imm")
 def bne(hart, rs1, rs2, imm):
     if hart.x[rs1] != hart.x[rs2]:
-        branch(hart, imm)
+        take(hart, imm)
 
 
 @BASE.instruction("imm[12|10:5] rs2 rs1 100 imm[4:1|11] 1100011", "blt rs1, rs2, pc+imm")
 def blt(hart, rs1, rs2, imm):
     if sx(hart.x[rs1]) < sx(hart.x[rs2]):
-        branch(hart, imm)
+        take(hart, imm)
 
 
 @BASE.instruction("imm[12|10:5] rs2 rs1 110 imm[4:1|11] 1100011", "bltu rs1, rs2, pc+imm")
 def bltu(hart, rs1, rs2, imm):
     if hart.x[rs1] < hart.x[rs2]:
-        branch(hart, imm)
+        take(hart, imm)
 
 
 @BASE.instruction("imm[12|10:5] rs2 rs1 101 imm[4:1|11] 1100011", "bge rs1, rs2, pc+imm")
 def bge(hart, rs1, rs2, imm):
     if sx(hart.x[rs1]) >= sx(hart.x[rs2]):
-        branch(hart, imm)
+        take(hart, imm)
 
 
 @BASE.instruction("imm[12|10:5] rs2 rs1 111 imm[4:1|11] 1100011", "bgeu rs1, rs2, pc+imm")
 def bgeu(hart, rs1, rs2, imm):
     if hart.x[rs1] >= hart.x[rs2]:
-        branch(hart, imm)
+        take(hart, imm)
 
 
 # RV32I and RV64I, "Load and Store Instructions"
