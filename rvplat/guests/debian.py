@@ -1,0 +1,222 @@
+"""The Debian guest: OpenSBI, U-Boot, the riscv64 kernel and busybox, by the host's own package
+tools.
+
+The packages come from the mirror that the host's apt uses, through an apt of our own
+(packages.py, apt.py); nothing is installed. In a folder of the user's they become the files that
+a machine boots, with an initramfs of our own (initramfs.py, init.sh). On a host without apt the
+same .deb files can be put into the folder's `packages` by hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path, PurePosixPath
+
+from rvplat.guests.deb import read_package
+from rvplat.guests.errors import GuestError, Progress, silent
+from rvplat.guests.initramfs import build_initramfs, with_dependencies
+from rvplat.guests.kernel import plain_image
+from rvplat.guests.modules import module_name, unpack_module
+from rvplat.guests.packages import KERNEL, download_packages, find_packages, missing_packages
+
+QUIET = "quiet"
+FAST = (
+    "quiet cryptomgr.notests initcall_blacklist=jent_mod_init,"
+    "check_unaligned_access_all_cpus,trace_eval_init,load_system_certificate_list"
+)
+"""Kernel command lines; FAST leaves out self-tests and certificates, most of what a boot
+executes."""
+
+_MANIFEST = "guest.json"
+_FIRMWARE = "usr/lib/riscv64-linux-gnu/opensbi/generic/"
+_U_BOOT = "usr/lib/u-boot/qemu-riscv64"
+
+
+@dataclass(frozen=True)
+class DebianGuest:
+    """The files of the guest in one folder.
+
+    Firmware and U-Boot are raw binaries for the start of RAM, but for `u_boot_smode`, which is
+    started by OpenSBI in the kernel's place. The .elf files beside them hold their symbols
+    (OpenSBI's are linked at 0).
+    """
+
+    directory: Path
+
+    @property
+    def fw_jump(self) -> Path:
+        """OpenSBI that jumps to the kernel at RAM + 2 MiB; takes a0 (hart) and a1 (device tree)."""
+        return self.directory / "fw_jump.bin"
+
+    @property
+    def fw_dynamic(self) -> Path:
+        """OpenSBI that is told by a structure in a2 where to go on."""
+        return self.directory / "fw_dynamic.bin"
+
+    @property
+    def u_boot(self) -> Path:
+        """U-Boot for M mode."""
+        return self.directory / "u-boot.bin"
+
+    @property
+    def u_boot_smode(self) -> Path:
+        """U-Boot for S mode, to be given as a kernel to OpenSBI."""
+        return self.directory / "u-boot-smode.bin"
+
+    @property
+    def kernel(self) -> Path:
+        """Debian's kernel, as a plain Image."""
+        return self.directory / "Image"
+
+    @property
+    def initrd(self) -> Path:
+        """Our initramfs; what its /init does stands in init.sh."""
+        return self.directory / "initrd.cpio"
+
+    def command(self, append: str = QUIET) -> str:
+        """The command that boots the guest."""
+        words = ["rvplat", "run", "virt", str(self.fw_jump), "--kernel", str(self.kernel)]
+        return shlex.join([*words, "--initrd", str(self.initrd), "--append", append])
+
+
+def fetch(directory: Path, progress: Progress = silent, refresh: bool = False) -> DebianGuest:
+    """Make the guest in `directory`, or take what is there; `refresh` asks the mirror for newer
+    packages.
+
+    Raises GuestError, which says what is missing and where it is to be had.
+    """
+    directory = directory.absolute()
+    packages = directory / "packages"
+    if not refresh and is_complete(directory):
+        progress("the guest is there already", 1.0)
+        return DebianGuest(directory)
+    if refresh or missing_packages(packages):
+        download_packages(packages, progress)
+    contents = _unpack(find_packages(packages), progress)
+    contents["README"] = _readme(DebianGuest(directory), find_packages(packages)).encode()
+    _write(directory, contents)
+    progress(f"the guest is in {directory}", 1.0)
+    return DebianGuest(directory)
+
+
+def is_complete(directory: Path) -> bool:
+    """Whether the folder holds a whole guest that this version of rvplat made."""
+    try:
+        manifest = json.loads((directory / _MANIFEST).read_text())
+        return bool(manifest["recipe"] == _recipe()) and all(
+            _digest((directory / name).read_bytes()) == digest
+            for name, digest in manifest["files"].items()
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _recipe() -> str:
+    """Changes whenever this package would make other files of the same packages."""
+    sources = sorted(
+        (file.name, file.read_bytes())
+        for file in files(__package__).iterdir()
+        if file.name in ("init.sh", "initramfs.py", "modules.py", "cpio.py", "debian.py")
+    )
+    return _digest(b"\0".join(data for _, data in sources))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write(directory: Path, contents: dict[str, bytes]) -> None:
+    """Write the files, the manifest last: a guest that was torn is made again."""
+    (directory / _MANIFEST).unlink(missing_ok=True)
+    for name, data in contents.items():
+        (directory / name).write_bytes(data)
+    digests = {name: _digest(data) for name, data in contents.items()}
+    manifest = {"recipe": _recipe(), "files": digests}
+    (directory / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def _unpack(packages: dict[str, Path], progress: Progress) -> dict[str, bytes]:
+    """The guest's files by name."""
+    contents = {}
+    steps: dict[str, Callable[[Path], dict[str, bytes]]] = {
+        "opensbi": _opensbi,
+        "u-boot-qemu": _u_boot,
+    }
+    for name, step in steps.items():
+        progress(f"unpacking {packages[name].name}", None)
+        contents.update(step(packages[name]))
+    progress(f"unpacking {packages['busybox-static'].name}", None)
+    busybox = read_package(packages["busybox-static"], lambda n: n.endswith("bin/busybox"))
+    progress(f"unpacking {packages[KERNEL].name}", None)
+    image, modules = _kernel(packages[KERNEL])
+    progress("building the initramfs", None)
+    contents["Image"] = image
+    contents["initrd.cpio"] = build_initramfs(_only(busybox, packages["busybox-static"]), modules)
+    return contents
+
+
+def _only(found: dict[str, bytes], package: Path) -> bytes:
+    if len(found) != 1:
+        raise GuestError(f"{package}: one file was expected, {sorted(found)} found")
+    return next(iter(found.values()))
+
+
+def _opensbi(package: Path) -> dict[str, bytes]:
+    names = ("fw_jump.bin", "fw_jump.elf", "fw_dynamic.bin", "fw_dynamic.elf")
+    return _named(package, {_FIRMWARE + name: name for name in names})
+
+
+def _u_boot(package: Path) -> dict[str, bytes]:
+    wanted = {}
+    for folder, name in (("", "u-boot"), ("_smode", "u-boot-smode")):
+        wanted[f"{_U_BOOT}{folder}/u-boot.bin"] = f"{name}.bin"
+        wanted[f"{_U_BOOT}{folder}/uboot.elf"] = f"{name}.elf"
+    return _named(package, wanted)
+
+
+def _named(package: Path, wanted: dict[str, str]) -> dict[str, bytes]:
+    """Files of a package under names of our own; all of them must be there."""
+    found = read_package(package, wanted.__contains__)
+    missing = sorted(wanted.keys() - found.keys())
+    if missing:
+        raise GuestError(f"{package}: {', '.join(missing)} is not in it")
+    return {wanted[name]: data for name, data in found.items()}
+
+
+def _kernel(package: Path) -> tuple[bytes, dict[str, bytes]]:
+    """The Image, and the modules that the initramfs may want, unpacked, by name."""
+    found = read_package(package, lambda n: n.startswith("boot/vmlinu") or ".ko" in n)
+    kernels = {n: data for n, data in found.items() if n.startswith("boot/")}
+    image = plain_image(_only(kernels, package), str(package))
+    packed = {module_name(name): name for name in found if name not in kernels}
+    modules = with_dependencies(
+        packed, lambda name: unpack_module(PurePosixPath(packed[name]).name, found[packed[name]])
+    )
+    return image, modules
+
+
+def _readme(guest: DebianGuest, packages: dict[str, Path]) -> str:
+    names = "\n".join(f"  {path.name}" for path in packages.values())
+    jump, smode = shlex.quote(str(guest.fw_jump)), shlex.quote(str(guest.u_boot_smode))
+    return f"""\
+Debian for rvplat, made of these packages; of all that is in them only the kernel modules in the
+initramfs are changed: they have lost their signatures.
+{names}
+
+A shell; the machine powers off when it is left:
+  {guest.command()}
+Says what machine it is, and powers off, by a shorter way:
+  {guest.command(FAST + " rvplat.run=poweroff")}
+Runs a command:
+  {guest.command('quiet rvplat.run=script rvplat.script="uname -a; free"')}
+Another firmware: fw_dynamic.bin instead of fw_jump.bin. U-Boot:
+  rvplat run virt {shlex.quote(str(guest.u_boot))}
+  rvplat run virt {jump} --kernel {smode}
+A virtio disk with ext4 is mounted on /mnt. rvplat.modules=kvm on the kernel's command line loads
+KVM.
+"""

@@ -1,0 +1,69 @@
+#!/bin/busybox sh
+# The first process of rvplat's Debian guest. The kernel's command line says what it does:
+#   rvplat.run=shell       a shell on the console; the machine powers off when it is left (the default)
+#   rvplat.run=poweroff    say what machine this is, power off
+#   rvplat.run=script rvplat.script="COMMANDS"    run the commands, say their status, power off
+# and rvplat.modules=a,b loads more of the modules that are in /lib/modules.
+b=/bin/busybox
+export PATH=/bin HOME=/ TERM="${TERM:-vt100}"
+
+$b mount -t proc proc /proc
+$b mount -t sysfs sysfs /sys
+$b mount -t devtmpfs devtmpfs /dev
+read -r cmdline < /proc/cmdline
+
+# The value of `$1=` on the command line, quotes taken off; `$2` if it isn't there.
+option() {
+    case " $cmdline" in
+    *" $1=\""*) value="${cmdline#*$1=\"}"; echo "${value%%\"*}" ;;
+    *" \"$1="*) value="${cmdline#*\"$1=}"; echo "${value%%\"*}" ;;
+    *" $1="*) value="${cmdline#*$1=}"; echo "${value%% *}" ;;
+    *) echo "$2" ;;
+    esac
+}
+
+# Load a module and what it needs; /lib/modules/NAME.order lists both, in order.
+load() {
+    while read -r module; do
+        [ -d "/sys/module/$module" ] || $b insmod "/lib/modules/$module.ko"
+    done < "/lib/modules/$1.order"
+}
+
+load virtio_mmio
+for device in /sys/bus/virtio/devices/*/device; do
+    [ -e "$device" ] || continue
+    read -r id < "$device"
+    case "$id" in  # VIRTIO 1.2, section 5: device types
+    0x0002) load virtio_blk ;;
+    0x0004) load virtio_rng ;;
+    esac
+done
+if [ -b /dev/vda ]; then
+    load ext4
+    $b mount -t ext4 /dev/vda /mnt 2> /dev/null && echo "rvplat: /dev/vda is mounted on /mnt"
+fi
+for module in $(option rvplat.modules "" | $b tr , ' '); do load "$module"; done
+
+leave() {
+    $b umount /mnt 2> /dev/null
+    $b poweroff -f
+}
+
+echo "rvplat: nproc $($b nproc)"
+echo "rvplat: uname $($b uname -a)"
+case "$(option rvplat.run shell)" in
+poweroff)
+    leave
+    ;;
+script)
+    $b --install -s /bin
+    sh -c "$(option rvplat.script true)"
+    echo "rvplat: script status $?"
+    leave
+    ;;
+*)
+    $b --install -s /bin
+    $b setsid $b cttyhack $b sh
+    leave
+    ;;
+esac

@@ -1,0 +1,49 @@
+"""Builds the initramfs of the Debian guest: busybox, a few kernel modules and our own /init."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from importlib.resources import files
+
+from rvplat.guests.cpio import CpioArchive
+from rvplat.guests.modules import dependencies, load_order
+
+MODULES = ("virtio_mmio", "virtio_blk", "virtio_rng", "ext4", "kvm")
+"""What /init can load by name."""
+
+# ext4 and jbd2 ask the kernel's crypto API for crc32c by its alias: a soft dependency
+_NEEDED_FIRST = {"ext4": ("crc32c_generic",)}
+
+_DIRECTORIES = ("bin", "dev", "lib", "lib/modules", "mnt", "proc", "root", "sys", "tmp")
+
+
+def with_dependencies(
+    available: Container[str], unpack: Callable[[str], bytes]
+) -> dict[str, bytes]:
+    """MODULES and all that they need, unpacked, as far as they are not built into the kernel."""
+    modules: dict[str, bytes] = {}
+    waiting = [*MODULES, *(name for names in _NEEDED_FIRST.values() for name in names)]
+    while waiting:
+        name = waiting.pop()
+        if name in available and name not in modules:
+            modules[name] = unpack(name)
+            waiting += dependencies(modules[name])
+    return modules
+
+
+def build_initramfs(busybox: bytes, modules: Mapping[str, bytes]) -> bytes:
+    """The cpio archive; `modules` holds what `with_dependencies` gives."""
+    archive = CpioArchive()
+    for directory in _DIRECTORIES:
+        archive.directory(directory)
+    archive.character_device("dev/console", 5, 1)
+    archive.character_device("dev/null", 1, 3, 0o666)
+    archive.file("bin/busybox", busybox, 0o755)
+    archive.symlink("bin/sh", "busybox")
+    archive.file("init", files(__package__).joinpath("init.sh").read_bytes(), 0o755)
+    for name in MODULES:
+        order = load_order((*_NEEDED_FIRST.get(name, ()), name), modules)
+        archive.file(f"lib/modules/{name}.order", "".join(f"{m}\n" for m in order).encode())
+    for name in sorted(modules):
+        archive.file(f"lib/modules/{name}.ko", modules[name])
+    return archive.dump()

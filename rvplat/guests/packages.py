@@ -1,0 +1,131 @@
+"""Gets the Debian packages of the guest, through the host's apt or out of the user's hands."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from rvplat.guests import apt
+from rvplat.guests.aptsources import AptSource
+from rvplat.guests.deb import read_package
+from rvplat.guests.errors import GuestError, Progress
+
+SUITE = "trixie"
+ARCHITECTURE = "riscv64"
+KERNEL = "linux-image"
+_KERNEL_METAPACKAGE = "linux-image-riscv64"
+_KERNEL_PACKAGE = re.compile(r"linux-image-\d\S*-riscv64$")
+_KERNEL_FILE = re.compile(r"linux-image-\d[^_]*-riscv64_(?P<version>[^_]+)_riscv64\.deb$")
+_KEYRING_PACKAGE = "debian-archive-keyring"
+
+CONTENTS = {
+    KERNEL: "the kernel and its modules",
+    "opensbi": "the firmware: fw_jump, fw_dynamic",
+    "u-boot-qemu": "U-Boot",
+    "busybox-static": "the user space",
+}
+"""The packages, by the name that their files begin with, and what each is for."""
+
+
+def find_packages(folder: Path) -> dict[str, Path]:
+    """The packages that are in a folder already; of several kernels the newest."""
+    found: dict[str, Path] = {}
+    for file in sorted(folder.glob("*.deb"), key=_version_key):
+        if _KERNEL_FILE.match(file.name):
+            found[KERNEL] = file
+        elif (name := file.name.split("_")[0]) in CONTENTS and name != KERNEL:
+            found[name] = file
+    return found
+
+
+def _version_key(file: Path) -> list[tuple[int, str]]:
+    """Numbers in a name compare as numbers."""
+    return [(int(n or 0), text) for n, text in re.findall(r"(\d*)(\D*)", file.name)]
+
+
+def download_packages(folder: Path, progress: Progress) -> None:
+    """Put the newest of every package into `folder`, by apt."""
+    if shutil.which("apt-get") is None:
+        raise GuestError(_by_hand(folder, "There is no apt-get on this machine."))
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="apt-", dir=folder) as private:
+        mirror = _working_mirror(Path(private), folder, progress)
+        kernel = [p for p in mirror.dependencies(_KERNEL_METAPACKAGE) if _KERNEL_PACKAGE.match(p)]
+        if not kernel:
+            raise GuestError(f"{_KERNEL_METAPACKAGE} of {SUITE} names no kernel package")
+        names = [kernel[0], *(name for name in CONTENTS if name != KERNEL)]
+        progress("apt: " + ", ".join(names), None)
+        mirror.download(names, folder, progress)
+
+
+def _working_mirror(private: Path, folder: Path, progress: Progress) -> apt.PrivateApt:
+    """The first of the host's mirrors that has the packages, its list fetched and verified."""
+    failures = []
+    for number, source in enumerate(apt.host_sources()):
+        for attempt in _attempts(private / str(number), source, progress):
+            try:
+                attempt.update(progress)
+            except apt.AptError as error:
+                failures.append(str(error))
+                if "NO_PUBKEY" in error.log:
+                    continue
+                break
+            if attempt.has(_KERNEL_METAPACKAGE):
+                return attempt
+            failures.append(f"{source.uri} has no {_KERNEL_METAPACKAGE} in {SUITE}")
+            break
+    why = "\n".join(failures) or "The host's apt has no source of Debian's main packages."
+    raise GuestError(_by_hand(folder, why))
+
+
+def _attempts(private: Path, source: AptSource, progress: Progress) -> Iterator[apt.PrivateApt]:
+    """The mirror by the keys that the host has; then, if asked on, by those of a newer keyring.
+
+    An older release doesn't know the keys of a newer one. Its own mirror has a newer package of
+    keys, which is verified by the keys that the host trusts.
+    """
+    yield _private_apt(private / "host-keys", source)
+    progress(f"apt: the host's keys don't know {SUITE}: fetching {_KEYRING_PACKAGE}", None)
+    keyring = _newer_keyring(private, source, progress)
+    yield _private_apt(private / "newer-keys", replace(source, signed_by=str(keyring)))
+
+
+def _private_apt(
+    folder: Path, source: AptSource, suite: str = SUITE, architecture: str = ARCHITECTURE
+) -> apt.PrivateApt:
+    folder.mkdir(parents=True)
+    return apt.PrivateApt(folder, source, suite, architecture)
+
+
+def _newer_keyring(private: Path, source: AptSource, progress: Progress) -> Path:
+    """Debian's keyring out of the package that the host's own release offers today."""
+    own = _private_apt(private / "own-release", source, source.suite, apt.host_architecture())
+    own.update(progress)
+    own.download([_KEYRING_PACKAGE], own.folder, progress)
+    package = next(own.folder.glob(f"{_KEYRING_PACKAGE}_*.deb"))
+    wanted = f"usr/share/keyrings/{_KEYRING_PACKAGE}"
+    contents = read_package(package, lambda name: name.rpartition(".")[0] == wanted)
+    name, data = min(contents.items())
+    keyring = private / Path(name).name
+    keyring.write_bytes(data)
+    return keyring
+
+
+def _by_hand(folder: Path, why: str) -> str:
+    """What is needed, and from where, where apt cannot get it."""
+    lines = [why, f"The guest needs these packages of Debian {SUITE}, architecture {ARCHITECTURE}:"]
+    for name, what in CONTENTS.items():
+        shown = "linux-image-VERSION-riscv64" if name == KERNEL else name
+        lines.append(f"  {shown:<28} {what}")
+    lines.append(f"Any Debian mirror has them: put the .deb files into {folder}, and try again.")
+    return "\n".join(lines)
+
+
+def missing_packages(folder: Path) -> list[str]:
+    """The names of the packages that are not in a folder."""
+    found = find_packages(folder)
+    return [name for name in CONTENTS if name not in found]
