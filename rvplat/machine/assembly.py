@@ -1,0 +1,160 @@
+"""A board's devices, memory and wires, built: the machine without its harts."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rvplat.bus.clock import Clock, HostClock, VirtualClock
+from rvplat.bus.console import Console
+from rvplat.bus.device import Device as DeviceModel
+from rvplat.bus.device import InterruptController, Power, Wiring
+from rvplat.bus.interrupts import Line
+from rvplat.bus.map import AddressMap
+from rvplat.bus.ram import Memory, Ram
+from rvplat.errors import PluginError, RvplatError
+from rvplat.machine.board import Board, Device
+from rvplat.machine.devicetree import Chosen, device_tree
+from rvplat.machine.fdt import Node
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What the machine gives the devices: the harts' inputs and the power switch.
+
+    `set_line(hart, bit, level)` drives a bit of `mip`, `set_timer(hart, mtimecmp)` arms a hart's
+    timer, `power(what, code)` ends or restarts the run. All are called under the bus lock.
+    """
+
+    set_line: Callable[[int, int, bool], None]
+    set_timer: Callable[[int, int], None]
+    power: Callable[[Power, int], None]
+
+
+@dataclass
+class Assembly:
+    """What `assemble` built. `lock` is the bus lock, under which every device runs."""
+
+    board: Board
+    lock: threading.RLock
+    clock: Clock
+    memory: Memory
+    map: AddressMap
+    devices: dict[str, DeviceModel] = field(default_factory=dict)
+    #: The console that the terminal is on, and each device's console by the device's name.
+    console: Console = field(default_factory=Console)
+    consoles: dict[str, Console] = field(default_factory=dict)
+
+    def device_tree(self, chosen: Chosen | None = None) -> Node:
+        """The device tree, with what a loader adds to `chosen`."""
+        return device_tree(self.board, self.devices, chosen)
+
+    def reset(self) -> None:
+        """Every device as after power-on; memory stays as it is."""
+        with self.lock:
+            for device in self.devices.values():
+                device.reset()
+
+    def close(self) -> None:
+        """Give back what the devices and the clock took from the host."""
+        with self.lock:
+            for device in self.devices.values():
+                device.close()
+            self.devices.clear()
+        self.clock.close()
+
+
+def assemble(board: Board, ports: Ports, console: Console | None = None) -> Assembly:
+    """Build what a board says.
+
+    Raises:
+        HostError: the host does not have the memory.
+        DeviceError: a device cannot get what it needs of the host.
+        PluginError: a device's own code raised.
+    """
+    lock = console.lock if console is not None else threading.RLock()
+    hz = board.general.timebase_hz
+    clock = HostClock(hz, lock) if board.general.clock == "host" else VirtualClock(hz, lock)
+    memory = Memory()
+    for name, region in board.memory.items():
+        memory.add(Ram(region.base, region.size, name))
+    assembly = Assembly(board, lock, clock, memory, AddressMap(memory, lock))
+    assembly.console = console if console is not None else Console(lock)
+    try:
+        _build_devices(assembly, ports)
+    except BaseException:
+        assembly.close()
+        raise
+    return assembly
+
+
+def _build_devices(assembly: Assembly, ports: Ports) -> None:
+    board = assembly.board
+    lines: dict[str, dict[str, Line]] = {}
+    for name, device in board.devices.items():
+        lines[name] = {line: Line(f"{name}.{line}") for line in device.model.interrupts}
+        built = _build(device, _wiring(assembly, device, ports, lines[name]))
+        assembly.devices[name] = built
+        if device.base is not None:
+            assembly.map.attach(device.base, built, device.size)
+    for name, device in board.devices.items():
+        for line, number in zip(lines[name].values(), device.interrupts, strict=False):
+            line.connect(_input(controller_of(assembly, device), number))
+
+
+def _wiring(assembly: Assembly, device: Device, ports: Ports, lines: dict[str, Line]) -> Wiring:
+    return Wiring(
+        name=device.name,
+        lock=assembly.lock,
+        lines=lines,
+        memory=assembly.memory,
+        clock=assembly.clock,
+        console=_console(assembly, device),
+        power=ports.power,
+        harts=assembly.board.harts.count,
+        set_hart_line=ports.set_line,
+        set_timer=ports.set_timer,
+    )
+
+
+def _build(device: Device, wiring: Wiring) -> DeviceModel:
+    try:
+        return device.model(device.settings, wiring)
+    except RvplatError:
+        raise
+    except Exception as error:
+        what = f"{device.model.model} could not be built for devices.{device.name}: {error!r}"
+        raise PluginError(device.model.__module__, what, traceback.format_exc()) from error
+
+
+def console_device(board: Board) -> str | None:
+    """The device that the terminal is on: what `chosen.stdout` names, else the first that can."""
+    if board.chosen.stdout is not None:
+        return board.chosen.stdout
+    names = (name for name, device in board.devices.items() if device.model.uses_console)
+    return next(names, None)
+
+
+def _console(assembly: Assembly, device: Device) -> Console:
+    """The terminal's console for the device that it is on, for every other one of its own."""
+    main = device.name == console_device(assembly.board)
+    console = assembly.console if main else Console(assembly.lock)
+    if device.model.uses_console:
+        assembly.consoles[device.name] = console
+    return console
+
+
+def controller_of(assembly: Assembly, device: Device) -> InterruptController:
+    """The interrupt controller that a device's lines go to; a board without faults has it."""
+    names = [device.controller] if device.controller else list(assembly.devices)
+    for name in names:
+        found = assembly.devices[name]
+        if isinstance(found, InterruptController):
+            return found
+    raise LookupError(f"devices.{device.name} has no interrupt controller")
+
+
+def _input(controller: InterruptController, number: int) -> Callable[[bool], None]:
+    return lambda level: controller.set_input(number, level)

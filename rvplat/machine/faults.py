@@ -1,0 +1,69 @@
+"""What is wrong with a board, said so that its author can mend it: words that the checks share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rvplat.errors import Fault, nearest
+
+__all__ = ["Fault", "Place", "fault", "in_order", "listed", "nearest", "shown"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of a file, or an option of the command line (then there is no line).
+
+    Paths that the value names are relative to `directory`.
+    """
+
+    origin: str
+    line: int | None = None
+    directory: Path = Path()
+
+    def __str__(self) -> str:
+        return self.origin if self.line is None else f"{self.origin}:{self.line}"
+
+
+def fault(
+    place: Place,
+    key: str,
+    found: str,
+    expected: str,
+    names: tuple[str, Iterable[str]] | None = None,
+) -> Fault:
+    """A fault at a place; `names` is what was written and what is known, for the nearest name."""
+    hint = nearest(*names) if names else None
+    return Fault(place.origin, place.line, key, found, expected, hint)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message: `one of a, b, c`, or `"a"`, or `nothing`."""
+    known = list(names)
+    if len(known) == 1:
+        return f'"{known[0]}"'
+    return "one of " + ", ".join(known) if known else "nothing"
+
+
+def shown(value: object) -> str:
+    """A TOML value as its author would write it, cut if it is long."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            text = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case dict():
+            return "a table"
+        case list() | tuple():
+            text = "[" + ", ".join(shown(item) for item in value) + "]"
+        case _:
+            text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def in_order(faults: Sequence[Fault]) -> list[Fault]:
+    """Faults by file and line, each once; the files in the order in which they first have one."""
+    files = list(dict.fromkeys(fault.file for fault in faults))
+    unique = list(dict.fromkeys(faults))
+    return sorted(unique, key=lambda fault: (files.index(fault.file), fault.line or 0))

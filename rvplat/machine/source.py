@@ -1,0 +1,242 @@
+"""A board's TOML files, read and merged into one tree whose every value knows its file and line.
+
+A board may build on another: `extends` names it, `remove` drops keys of it, and what the board
+says itself is merged over the rest: tables by name, everything else replaced. What the command line
+says comes last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tomli
+
+from rvplat.machine.faults import Fault, Place, fault, listed, shown
+from rvplat.machine.toml_lines import KeyPath, locate
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A TOML value and where it was written; the values of tables and arrays are entries again."""
+
+    value: object
+    place: Place
+
+    @property
+    def table(self) -> dict[str, Entry]:
+        """The entries of a table; empty for anything else."""
+        return self.value if isinstance(self.value, dict) else {}
+
+    @property
+    def items(self) -> list[Entry]:
+        """The entries of an array; empty for anything else."""
+        return self.value if isinstance(self.value, list) else []
+
+    def plain(self) -> object:
+        """The value without places."""
+        if isinstance(self.value, dict):
+            return {key: entry.plain() for key, entry in self.value.items()}
+        if isinstance(self.value, list):
+            return [entry.plain() for entry in self.value]
+        return self.value
+
+
+@dataclass(frozen=True)
+class Override:
+    """A value from the command line; `origin` is how the user wrote it (`--set harts.count=2`)."""
+
+    path: tuple[str, ...]
+    value: object
+    origin: str
+
+
+@dataclass
+class Source:
+    """A board as read: the merged tree, the plugins of it and its parents, the faults so far."""
+
+    name: str
+    root: Entry
+    files: list[Path] = field(default_factory=list)
+    plugins: list[Entry] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def parse_override(text: str) -> Override:
+    """`devices.uart0.base=0x1000` as an override; a value that is not TOML is a string.
+
+    Raises:
+        ValueError: there is no `=` or no key.
+    """
+    key, equals, value = text.partition("=")
+    path = tuple(part.strip() for part in key.split("."))
+    if not equals or not all(path):
+        raise ValueError(f'--set {text}: found no "=", expected KEY=VALUE such as harts.count=2')
+    try:
+        parsed: object = tomli.loads(f"value = {value.strip()}")["value"]
+    except tomli.TOMLDecodeError:
+        parsed = value.strip()
+    return Override(path, parsed, f"--set {text}")
+
+
+def board_names(places: Iterable[Path]) -> dict[str, Path]:
+    """The boards of files and places of files, by name; the first that has a name wins."""
+    found: dict[str, Path] = {}
+    for place in places:
+        for path in sorted(place.glob("*.toml")) if place.is_dir() else [place]:
+            found.setdefault(path.stem, path)
+    return found
+
+
+def find_board(name: str, places: Sequence[Path], beside: Path = Path()) -> Path | None:
+    """The file of a board: what looks like a path is one (from `beside`), else it is a name."""
+    if "/" in name or name.endswith(".toml"):
+        path = beside / Path(name).expanduser()
+        return path if path.is_file() else None
+    return board_names(places).get(name)
+
+
+def read_board(name: str, places: Sequence[Path], overrides: Sequence[Override] = ()) -> Source:
+    """Read a board, those that it extends, and the overrides. Faults are collected, not raised."""
+    place = Place(name)
+    source = Source(Path(name).stem, Entry({}, place))
+    path = find_board(name, places)
+    if path is None:
+        source.faults.append(_no_board(name, places, place, ""))
+        return source
+    source.root = _Reader(source, places).read(path, ())
+    for override in overrides:
+        source.root = _apply(source, override)
+    return source
+
+
+def _no_board(name: str, places: Sequence[Path], place: Place, key: str) -> Fault:
+    if "/" in name or name.endswith(".toml"):
+        return fault(place, key, f"no file {shown(name)}", "the path of a board")
+    names = board_names(places)
+    return fault(place, key, f"no board {shown(name)}", listed(names), (name, names))
+
+
+class _Reader:
+    def __init__(self, source: Source, places: Sequence[Path]) -> None:
+        self.source = source
+        self.places = places
+
+    def fault(self, place: Place, key: str, found: str, expected: str) -> None:
+        self.source.faults.append(fault(place, key, found, expected))
+
+    def read(self, path: Path, below: tuple[Path, ...]) -> Entry:
+        """The tree of a file over that of the board it extends."""
+        self.source.files.append(path)
+        own = self._parse(path)
+        table = dict(own.table)
+        extends, remove = table.pop("extends", None), table.pop("remove", None)
+        plugins = table.pop("plugins", None)
+        parent = self._parent(extends, path, (*below, path))
+        if plugins is not None:
+            self.source.plugins += self._strings(plugins, "plugins")
+        for key in self._strings(remove, "remove") if remove is not None else []:
+            parent = self._without(parent, key)
+        return merge(parent, Entry(table, own.place))
+
+    def _parse(self, path: Path) -> Entry:
+        shown_path = str(path)
+        place = Place(shown_path, 1, path.parent)
+        try:
+            text = path.read_text("utf-8")
+            values = tomli.loads(text)
+        except OSError as error:
+            self.fault(Place(shown_path), "", f"an unreadable file ({error.strerror})", "a board")
+        except UnicodeDecodeError as error:
+            found = f"a byte that is not UTF-8 at offset {error.start}"
+            self.fault(Place(shown_path), "", found, "TOML, which is UTF-8")
+        except tomli.TOMLDecodeError as error:
+            at = Place(shown_path, error.lineno, path.parent)
+            self.fault(at, "", f"a syntax error ({error.msg}, column {error.colno})", "TOML")
+        else:
+            return _entry(values, (), locate(text), place)
+        return Entry({}, place)
+
+    def _parent(self, extends: Entry | None, path: Path, below: tuple[Path, ...]) -> Entry:
+        nothing = Entry({}, Place(str(path), 1, path.parent))
+        if extends is None:
+            return nothing
+        if not isinstance(extends.value, str):
+            self.fault(extends.place, "extends", shown(extends.plain()), "the name of a board")
+            return nothing
+        found = find_board(extends.value, self.places, path.parent)
+        if found is None:
+            self.source.faults.append(
+                _no_board(extends.value, self.places, extends.place, "extends")
+            )
+            return nothing
+        if found.resolve() in [file.resolve() for file in below]:
+            circle = " -> ".join(file.stem for file in (*below, found))
+            self.fault(extends.place, "extends", f"a circle ({circle})", "a board above this one")
+            return nothing
+        return self.read(found, below)
+
+    def _strings(self, entry: Entry, key: str) -> list[Entry]:
+        if not isinstance(entry.value, list):
+            self.fault(entry.place, key, shown(entry.plain()), "an array of strings")
+        for index, item in enumerate(entry.items):
+            if not isinstance(item.value, str):
+                self.fault(item.place, f"{key}[{index}]", shown(item.plain()), "a string")
+        return [item for item in entry.items if isinstance(item.value, str)]
+
+    def _without(self, tree: Entry, removed: Entry) -> Entry:
+        path = tuple(str(removed.value).split("."))
+        known = _paths(tree)
+        if path not in known:
+            names = [".".join(path) for path in known]
+            expected = "a key of the board that this one extends"
+            found, meant = shown(removed.value), (str(removed.value), names)
+            self.source.faults.append(fault(removed.place, "remove", found, expected, meant))
+            return tree
+        return _removed(tree, path)
+
+
+def _entry(value: object, path: KeyPath, lines: Mapping[KeyPath, int], top: Place) -> Entry:
+    place = Place(top.origin, lines.get(path, top.line), top.directory)
+    if isinstance(value, dict):
+        return Entry({k: _entry(v, (*path, k), lines, top) for k, v in value.items()}, place)
+    if isinstance(value, list):
+        return Entry([_entry(v, (*path, i), lines, top) for i, v in enumerate(value)], place)
+    return Entry(value, place)
+
+
+def merge(below: Entry, above: Entry) -> Entry:
+    """Tables merge by key, anything else is replaced; the order is that of the first."""
+    if not isinstance(below.value, dict) or not isinstance(above.value, dict):
+        return above
+    merged = dict(below.table)
+    for key, entry in above.table.items():
+        merged[key] = merge(merged[key], entry) if key in merged else entry
+    return Entry(merged, above.place)
+
+
+def _paths(tree: Entry, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found = [path] if path else []
+    for key, entry in tree.table.items():
+        found += _paths(entry, (*path, key))
+    return found
+
+
+def _removed(tree: Entry, path: tuple[str, ...]) -> Entry:
+    table = dict(tree.table)
+    if len(path) == 1:
+        del table[path[0]]
+    else:
+        table[path[0]] = _removed(table[path[0]], path[1:])
+    return Entry(table, tree.place)
+
+
+def _apply(source: Source, override: Override) -> Entry:
+    """The tree with a value of the command line in it (its paths: from the working folder)."""
+    place = Place(override.origin)
+    tree = _entry(override.value, (), {}, place)
+    for key in reversed(override.path):
+        tree = Entry({key: tree}, place)
+    merged = merge(source.root, tree)
+    return Entry(merged.value, source.root.place)
