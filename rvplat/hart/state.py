@@ -32,16 +32,31 @@ FetchEntry = Record("FetchEntry")  # 32 bytes
 FetchEntry.add("tag", u64)  # virtual address of the page
 FetchEntry.add("slots", u64)  # host address of the page's slots
 FetchEntry.add("bias", u64)  # virtual address of the page - (slots >> 3)
-FetchEntry.add("host", u64)  # host address of the page's bytes
+FetchEntry.add("spare", u64)
+
+Slot = Record("Slot")  # 16 bytes: one decoded instruction; a slot for every halfword of a page
+Slot.add("handler", u64)
+Slot.add("operands", u8, 4)
+Slot.add("imm", s32)
+
+SLOT_HEADER = 64  # bytes before a page's first slot: SlotHeader
+SLOTS_SIZE = 64 + 16 * 2048 + 64  # bytes of a page of slots: header, slots, the slot after them
+SlotHeader = Record("SlotHeader")
+SlotHeader.add("host", u64)  # host address of the page's bytes
+SlotHeader.add("pa", u64)  # physical address of the page
+SlotHeader.add("code", u64)  # host address of the page's word in RamRegion.code
 
 Machine = Record("Machine")
-Hart = Record("Hart")
+DecodeRow = Record("DecodeRow")  # fields are added by engine/decode.py
+Hart = Record("Hart", spare=8192)  # plugins' CSRs may come after the first machine
 
 Machine.add("ram", RamRegion, MAX_RAM_REGIONS)
 Machine.add("ram_count", u64)
 Machine.add("harts", u64, MAX_HARTS)  # host addresses of the Hart records
 Machine.add("hart_count", u64)
 Machine.add("decode_handler", u64)  # what an undecoded slot holds
+Machine.add("page_end_handler", u64)  # what the slot after a page's last holds
+Machine.add("straddle_handler", u64)  # for an instruction that crosses into the next page
 Machine.add("clock_fn", u64)  # host function: nanoseconds of a steady clock
 Machine.add("clock_base_ns", u64)
 Machine.add("ns_per_tick", u64)
@@ -63,7 +78,6 @@ Hart.add("f", u64, 33)  # NaN-boxed; f[32] is never read
 
 Hart.add("pc", u64)  # of the current instruction, wherever cold code runs
 Hart.add("next_pc", u64)  # of the one after it; jump() and branch() set it
-Hart.add("page_host", u64)  # host address of the bytes of the page that runs
 Hart.add("hart_id", u64)
 Hart.add("machine", ptr(Machine))
 Hart.add("ialign_mask", u64)  # bits that a jump's target must have clear: 1 with C, else 3
@@ -77,7 +91,9 @@ Hart.add("trap_tval2", u64)
 Hart.add("trap_tinst", u64)
 Hart.add("trap_gva", u8)
 
-Hart.add("attention", u32)  # another thread wants a look: interrupt lines, a stop, a flush
+Hart.add("attention", u32)  # another thread wants a look: interrupt lines, a request to stop
+Hart.add("stop_request", u32)  # another thread wants native code to leave
+Hart.add("stepping", u32)  # one instruction at a time: the limit is near
 Hart.add("stop", u32)  # why native code leaves: STOP_*
 Hart.add("irq_lines", u64)  # bits of mip that devices drive; only Python writes it
 Hart.add("mtimecmp", u64)  # ticks
@@ -85,6 +101,12 @@ Hart.add("mtimecmp", u64)  # ticks
 Hart.add("mmio_read", u64)  # host function (hart, pa, size, 0) -> value
 Hart.add("mmio_write", u64)  # host function (hart, pa, size, value)
 Hart.add("mmio_error", u8)  # that function met no device, or one that refused
+
+Hart.add("decode_rows", ptr(DecodeRow))  # what this hart decodes: see engine/decode.py
+Hart.add("decode_buckets", u64)  # host address: u16 first row number, by bucket
+Hart.add("decode_order", u64)  # host address: u16 row numbers, bucket by bucket
+Hart.add("scratch_slots", u64)  # host address of a slot page for one instruction at a time
+Hart.add("scratch_bits", u64)  # the instruction that its slot holds, + 1
 
 Hart.add("slot_pages", u64)  # host address: a u64 a RAM page, its slots' host address or 0
 Hart.add("slot_pool", u64)  # host address of the memory for slots

@@ -57,38 +57,42 @@ def _alignment(kind: FieldType) -> int:
 
 
 class Record:
-    """A named list of fields; grows until `size` or a view is first asked for."""
+    """A named list of fields. It grows until `size` or a view is first asked for; from then on
+    only into the bytes that `spare` keeps for fields that come late."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, spare: int = 0) -> None:
         self.name = name
+        self.spare = spare
         self.fields: dict[str, Field] = {}
         self._end = 0
-        self._sealed = False
+        self._size = 0  # once the layout is in use
 
     def __repr__(self) -> str:
         return f"Record({self.name!r})"
 
     def add(self, name: str, kind: FieldType, count: int = 0) -> None:
-        """Append a field. TypeError if it is there already, or the layout is in use."""
+        """Append a field. TypeError if it is there already, or comes too late and doesn't fit."""
         if name in self.fields:
             raise TypeError(f"{self.name}.{name} is already there")
-        if self._sealed:
-            raise TypeError(f"{self.name}.{name} comes too late: the layout is in use")
         align = _alignment(kind)
         offset = (self._end + align - 1) // align * align
+        end = offset + size_of(kind) * max(count, 1)
+        if self._size and end > self._size:
+            raise TypeError(f"{self.name}.{name} comes too late: the layout is in use")
         self.fields[name] = Field(name, kind, count, offset)
-        self._end = offset + size_of(kind) * max(count, 1)
+        self._end = end
 
     @property
     def size(self) -> int:
-        """Bytes, a multiple of 64 for records over a cache line, else of 8. Seals the layout."""
-        self._sealed = True
-        unit = 64 if self._end > 64 else 8
-        return (self._end + unit - 1) // unit * unit
+        """Bytes, a multiple of 64 for records over a cache line, else of 8. Fixes the layout."""
+        if not self._size:
+            unit = 64 if self._end > 64 else 8
+            self._size = (self._end + self.spare + unit - 1) // unit * unit
+        return self._size
 
     def view(self, address: int) -> Any:
         """The record at a host address, for CPython."""
-        self._sealed = True
+        assert self.size
         return View(self, int(address))
 
 
