@@ -2,10 +2,10 @@
 """C, compressed instructions (Unprivileged, "C" and "Zca"): each stands for one of the base set.
 
 What the manual calls reserved has no row, so it is illegal; HINTs run as what encodes them. The
-loads and stores of floating-point registers stand in rv_c_fp.py; c.ebreak stands with ebreak.
+loads and stores of floating-point registers stand in rv_c_fp.py.
 """
 
-from rvplat.isa import rv_i
+from rvplat.isa import rv_i, rv_system
 from rvplat.isa.extension import Extension
 
 ZERO, RA, SP = 0, 1, 2
@@ -66,5 +66,9 @@ c("100111 rd' 00 rs2' 01", "c.subw rd, rs2", rv_i.subw, rs1="rd", xlen=64)
 # "NOP Instruction": with an immediate it is a HINT
 c("000 0 00000 00000 01",         "c.nop",     rv_i.addi, rd=ZERO, rs1=ZERO, imm=0)
 c("000 imm[5] 00000 imm[4:0] 01", "c.nop imm", rv_i.addi, rd=ZERO, rs1=ZERO, where="imm != 0")
+
+
+# "Breakpoint Instruction"
+c("1001 00000 00000 10", "c.ebreak", rv_system.ebreak)
 
 # fmt: on

@@ -1,0 +1,48 @@
+"""LLVM's assembler (of the ziglang package) as a second opinion on encodings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import lief
+
+ARCH = (
+    "rv64imafdch_zicsr_zifencei_zba_zbb_zbc_zbs_zicond_zfa_zicbom_zicbop_zicboz_zawrs"
+    "_zihintpause_zihintntl_svinval"
+)
+HEADER = f".option arch, {ARCH}\n.option norelax\n.option exact\n"
+
+
+def assemble(lines: Sequence[str]) -> bytes:
+    """The code of the lines, none of them compressed or relaxed by the assembler's own choice.
+
+    Raises AssertionError with the assembler's complaints and the lines that they are about.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source, made = Path(folder, "code.s"), Path(folder, "code.o")
+        source.write_text(HEADER + "\n".join(lines) + "\n")
+        command = [sys.executable, "-m", "ziglang", "cc", "-target", "riscv64-linux-musl"]
+        run = subprocess.run(
+            [*command, "-ferror-limit=0", "-c", source, "-o", made], capture_output=True, text=True
+        )
+        assert run.returncode == 0, run.stderr.replace(str(source), "code.s")
+        binary = lief.ELF.parse(str(made))
+        assert binary is not None
+        return bytes(binary.get_section(".text").content)
+
+
+def differences(expected: Sequence[tuple[str, int, int]]) -> list[str]:
+    """Assemble (text, bits, bytes) triples; the texts whose code is not `bits`."""
+    code = assemble([text for text, _, _ in expected])
+    found, position = [], 0
+    for text, bits, length in expected:
+        made = int.from_bytes(code[position : position + length], "little")
+        position += length
+        if made != bits:
+            found.append(f"{text}: {bits:#x} here, {made:#x} by the assembler")
+    assert position == len(code) or found, "the assembler made more code"
+    return found

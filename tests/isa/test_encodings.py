@@ -1,0 +1,131 @@
+"""Every pattern and every syntax, against LLVM's assembler: text made from bits gives the bits."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import random
+
+import pytest
+from assembler import differences
+
+import rvplat.isa
+from rvplat.isa.disassemble import Disassembler, Row, enabled_rows, render
+from rvplat.isa.extension import Extension
+from rvplat.isa.rv_i import BASE
+
+SAMPLES = 24  # of each row
+
+
+def all_extensions() -> list[Extension]:
+    """Every extension that a module of rvplat.isa defines."""
+    found: dict[str, Extension] = {}
+    for module in pkgutil.iter_modules(rvplat.isa.__path__, "rvplat.isa."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, Extension):
+                found[value.name] = value
+    return list(found.values())
+
+
+EXTENSIONS = all_extensions()
+ROWS = enabled_rows(EXTENSIONS)
+DISASSEMBLER = Disassembler(EXTENSIONS)
+
+
+def samples(row: Row) -> list[int]:
+    """Instructions of the row: operands all zeros, all ones, random; no other row takes them."""
+    chance = random.Random(row.name)
+    operands = sum(operand.mask for operand in row.pattern.operands.values())
+    if "fm" in row.pattern.operands:  # reserved values, which the assembler has no text for
+        operands &= ~row.pattern.operands["fm"].mask
+    fills = [0, -1, *(chance.getrandbits(32) for _ in range(SAMPLES))]
+    made = {row.pattern.match | (fill & operands) for fill in fills}
+    return sorted(bits for bits in made if DISASSEMBLER.find(bits) is row)
+
+
+def test_every_row_has_samples() -> None:
+    assert [row.name for row in ROWS if not samples(row)] == []
+
+
+def test_the_assembler_makes_the_same_bits_of_the_text() -> None:
+    wanted = [
+        (render(row, bits, csr_names=DISASSEMBLER.csr_names), bits, row.pattern.length)
+        for row in ROWS
+        for bits in samples(row)
+    ]
+    assert differences(wanted) == []
+
+
+def test_csr_names_are_the_assemblers() -> None:
+    wanted = [
+        (f"csrr a0, {csr.name}", 0x0000_2573 | csr.number << 20, 4)
+        for extension in EXTENSIONS
+        for csr in extension.csrs
+    ]
+    assert differences(wanted) == []
+
+
+def compressed_samples() -> list[int]:
+    return [bits for bits in range(0x10000) if bits & 3 != 3]
+
+
+def test_every_compressed_code_point_that_decodes_is_the_assemblers() -> None:
+    wanted = [
+        (DISASSEMBLER.text(bits), bits, 2)
+        for bits in compressed_samples()
+        if DISASSEMBLER.find(bits) is not None
+    ]
+    assert differences(wanted) == []
+
+
+def reserved(bits: int) -> bool:
+    """What the opcode maps of Zca and Zcd (XLEN=64) leave reserved."""
+    quadrant, funct3, rd = bits & 3, bits >> 13, bits >> 7 & 31
+    imm = bits >> 12 & 1 or bits >> 2 & 31
+    if quadrant == 0:
+        return funct3 == 4 or (funct3 == 0 and bits >> 5 & 0xFF == 0)
+    if quadrant == 1:
+        if funct3 == 4:  # MISC-ALU
+            return bits >> 10 & 7 == 7 and bits >> 6 & 1 == 1
+        return (funct3 == 1 and rd == 0) or (funct3 == 3 and imm == 0)
+    if funct3 == 4:
+        return bits == 0x8002  # c.jr with rs1 = x0
+    return funct3 in (2, 3) and rd == 0
+
+
+def test_exactly_the_reserved_compressed_code_points_do_not_decode() -> None:
+    rejected = [bits for bits in compressed_samples() if DISASSEMBLER.find(bits) is None]
+    assert rejected == [bits for bits in compressed_samples() if reserved(bits)]
+
+
+@pytest.mark.parametrize(
+    ("bits", "what"),
+    [
+        (0x0000_0000, "all zeros"), (0xFFFF_FFFF, "all ones"),
+        (0x4000_1033, "sll with funct7 of sub"), (0x0000_2063, "funct3 2 of a branch"),
+        (0x0000_7003, "funct3 7 of a load"), (0x0000_4023, "funct3 4 of a store"),
+        (0x0200_101B, "slliw with shamt[5]"), (0x0010_2067, "jalr with funct3 2"),
+        (0x1010_25AF, "lr.w with rs2"), (0x0000_50AF, "an AMO of width 5"),
+        (0x0810_403B, "zext.h with rs2"), (0x8000_0033, "an unused funct7"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_reserved_encoding_does_not_decode(bits: int, what: str) -> None:
+    assert DISASSEMBLER.find(bits) is None
+
+
+def test_a_hint_of_an_absent_extension_is_its_base_instruction() -> None:
+    base = Disassembler([BASE])
+    assert base.text(0x0100_000F) == "fence w, 0"
+    assert base.text(0x0020_0033) == "add zero, zero, sp"
+
+
+def test_targets_are_addresses_when_the_pc_is_known() -> None:
+    base = Disassembler([BASE])
+    assert base.text(0xFE00_0EE3, 0x8000_0000) == "beq zero, zero, 0x7ffffffc"
+    assert base.text(0xFE00_0EE3) == "beq zero, zero, -4"
+
+
+def test_what_does_not_decode_is_data() -> None:
+    assert DISASSEMBLER.text(0xFFFF_FFFF) == ".4byte 0xffffffff"
+    assert DISASSEMBLER.text(0x1234_0000) == ".2byte 0x0000"
