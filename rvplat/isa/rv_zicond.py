@@ -15,12 +15,10 @@ Zicond = Extension(
 @Zicond.instruction("0000111 rs2 rs1 101 rd 0110011", "czero.eqz rd, rs1, rs2")
 def czero_eqz(hart, rd, rs1, rs2):
     """0 if the condition rs2 is zero, otherwise rs1."""
-    value = hart.x[rs1]
-    hart.x[rd] = ux(0) if hart.x[rs2] == 0 else value
+    hart.x[rd] = ux(0) if hart.x[rs2] == 0 else hart.x[rs1]
 
 
 @Zicond.instruction("0000111 rs2 rs1 111 rd 0110011", "czero.nez rd, rs1, rs2")
 def czero_nez(hart, rd, rs1, rs2):
     """0 if the condition rs2 is nonzero, otherwise rs1."""
-    value = hart.x[rs1]
-    hart.x[rd] = ux(0) if hart.x[rs2] != 0 else value
+    hart.x[rd] = ux(0) if hart.x[rs2] != 0 else hart.x[rs1]
