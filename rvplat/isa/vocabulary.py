@@ -178,3 +178,29 @@ def store_conditional_u32(hart, va: u64, value: u32) -> bool:
 @declare
 def store_conditional_u64(hart, va: u64, value: u64) -> bool:
     """Store a doubleword if the reservation still holds, and say so."""
+
+
+@declare
+def zero_block(hart, va: u64):
+    """Store zeros to the cache block around an address."""
+
+
+@declare
+def cache_block_check(hart, va: u64):
+    """Raise what a cache-block management instruction raises: store faults, where the block can
+    be neither loaded nor stored."""
+
+
+@declare
+def flush_translations(hart, va: u64, asid: u64, has_va: bool, has_asid: bool):
+    """Forget cached translations: of an address, of an address space, of both, or all."""
+
+
+@declare
+def protection_changed(hart):
+    """pmpcfg or pmpaddr was written."""
+
+
+@declare
+def synchronise_instructions(hart):
+    """Fetches from here on see the stores that are visible to this hart (fence.i)."""
