@@ -1,9 +1,9 @@
 """Every hook that a plugin may implement. They register; they are called when a machine is built,
 never while it runs.
 
-    import rvplat.hookspecs as rvplat
+    from rvplat.hookspecs import hookimpl
 
-    @rvplat.hookimpl
+    @hookimpl
     def rvplat_devices():
         return [Lamp]
 """

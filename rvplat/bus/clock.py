@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+log = logging.getLogger("rvplat.bus")
 
 NS = 1_000_000_000
 MASK64 = (1 << 64) - 1
@@ -30,6 +33,9 @@ class Alarm:
 
 class Clock:
     """What devices see of time. `frequency` is in ticks a second."""
+
+    #: Whether time is part of a run that can be repeated: a device then does nothing on its own.
+    repeatable = False
 
     def __init__(self, frequency: int, lock: threading.RLock | None = None) -> None:
         self.frequency = frequency
@@ -74,7 +80,11 @@ class Clock:
         """Call every alarm that is due."""
         with self.lock:
             while (tick := self.next_alarm()) is not None and tick <= self.now():
-                heapq.heappop(self._alarms).call()
+                alarm = heapq.heappop(self._alarms)
+                try:
+                    alarm.call()
+                except Exception:  # a plugin's: the machine goes on
+                    log.exception("%s raised when its alarm rang", alarm.call)
 
     def close(self) -> None:
         """Stop whatever drives the alarms."""
@@ -136,6 +146,8 @@ class HostClock(Clock):
 
 class VirtualClock(Clock):
     """Ticks that move only by `advance`; the same run gives the same time."""
+
+    repeatable = True
 
     def __init__(
         self, frequency: int, lock: threading.RLock | None = None, epoch_ns: int = 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
+
+log = logging.getLogger("rvplat.bus")
 
 Sink = Callable[[bytes], None]
 
@@ -45,4 +48,7 @@ class Console:
         with self.lock:
             self._input += data
             if self.on_input is not None:
-                self.on_input()
+                try:
+                    self.on_input()
+                except Exception:  # a plugin's: the machine goes on
+                    log.exception("%s raised when it was given input", self.on_input)

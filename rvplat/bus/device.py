@@ -101,6 +101,8 @@ class Device:
     compatible: ClassVar[tuple[str, ...]] = ()
     #: The name of its device-tree node, before the "@".
     node_name: ClassVar[str] = ""
+    #: Whether that node has `reg` and stands where its address says, not in the root.
+    node_has_reg: ClassVar[bool] = True
     #: Bytes of its window, unless `window` says otherwise.
     size: ClassVar[int] = 0
     #: The names of the lines that it drives.
@@ -176,10 +178,7 @@ class Device:
             raise BusError(f"{self.wiring.name}: no register for a store of {size} at {offset:#x}")
 
     def _in_hole(self, offset: int, size: int) -> bool:
-        return offset % size == 0 and any(
-            hole.offset <= offset and offset + size <= hole.offset + hole.size
-            for hole in self._holes
-        )
+        return any(hole.holds(offset, size) for hole in self._holes)
 
     def fdt(self, node: FdtNode) -> None:
         """Say in the device tree what only this device knows."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import mmap
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -46,6 +47,18 @@ class Ram:
 
     def __repr__(self) -> str:
         return f"Ram({self.base:#x}, {self.size:#x}, {self.name!r})"
+
+
+_fence = threading.Lock()
+
+
+def barrier() -> None:
+    """Order this thread's memory accesses before and after it, as harts see them: a full fence.
+
+    Python has none; taking a lock is a locked instruction on every host that runs it.
+    """
+    with _fence:
+        pass
 
 
 def no_one(pa: int, size: int) -> None:

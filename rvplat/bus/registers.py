@@ -54,7 +54,8 @@ class Register:
     access: Literal["rw", "ro", "wo"] = "rw"
     width: int = 4
     widths: tuple[int, ...] = ()
-    count: int = 1
+    #: Registers in an array, `stride` bytes apart; 0 is a single register.
+    count: int = 0
     stride: int = 0
     reset: int = 0
     #: What selects it, if another register answers at its offset: such a row is described, not
@@ -88,7 +89,12 @@ class Register:
 
     def initial(self) -> int | list[int]:
         """Its storage after a reset."""
-        return self.reset if self.count == 1 else [self.reset] * self.count
+        return [self.reset] * self.count if self.count else self.reset
+
+    @property
+    def offsets(self) -> range:
+        """Where it is, or where each of the array is."""
+        return range(self.offset, self.offset + max(self.count, 1) * self.stride, self.stride)
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,12 @@ class Hole:
 
     offset: int
     size: int
+    widths: tuple[int, ...] = (1, 2, 4, 8)
+
+    def holds(self, offset: int, size: int) -> bool:
+        """Whether it answers this access."""
+        inside = self.offset <= offset and offset + size <= self.offset + self.size
+        return inside and size in self.widths and offset % size == 0
 
 
 def parse_bits(name: str, bits: str, width: int) -> list[Field]:
@@ -142,8 +154,7 @@ def check_table(owner: type, rows: Sequence[Register | Hole], size: int) -> None
 
 
 def _bytes_of(row: Register) -> list[int]:
-    starts = range(row.offset, row.offset + row.count * row.stride, row.stride)
-    return [start + byte for start in starts for byte in range(row.width)]
+    return [start + byte for start in row.offsets for byte in range(row.width)]
 
 
 def build_tables(device: Device, rows: Sequence[Register | Hole]) -> tuple[Readers, Writers]:
@@ -153,8 +164,7 @@ def build_tables(device: Device, rows: Sequence[Register | Hole]) -> tuple[Reade
     for row in rows:
         if isinstance(row, Hole):
             continue
-        for index in range(row.count):
-            offset = row.offset + index * row.stride
+        for index, offset in enumerate(row.offsets):
             read, write = bind(device, row, index)
             for width in row.widths:
                 _add(readers, writers, row, offset, width, read, write)
@@ -195,7 +205,7 @@ def bind(
     name = row.attribute
     read = getattr(device, f"read_{name}", None)
     write = getattr(device, f"write_{name}", None)
-    if row.count > 1:
+    if row.count:
         reader = partial(read, index) if read else partial(_get_item, device, name, index)
         writer = partial(write, index) if write else partial(_set_item, device, name, index)
     else:

@@ -1,0 +1,83 @@
+"""`clint`: the core-local interruptor. Software interrupts, `mtime` and one `mtimecmp` a hart.
+
+Manual: https://github.com/riscvarchive/riscv-aclint/blob/main/riscv-aclint.adoc, section 1.2 (the
+CLINT's layout); https://static.dev.sifive.com/FU540-C000-v1.0.pdf, chapter 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rvplat.bus import Device, FdtNode, Hole, MipBit, Register
+from rvplat.hookspecs import hookimpl
+
+NEVER = (1 << 64) - 1
+
+
+class Clint(Device):
+    """Its outputs are the harts' MSIP lines and the values that the harts compare `mtime` with."""
+
+    model = "clint"
+    compatible = ("sifive,clint0", "riscv,clint0")
+    size = 0x10000
+    state = ("mtime",)
+
+    msip: list[int]
+    mtimecmp: list[int]
+    mtime: int
+
+    def rows(self) -> tuple[Register | Hole, ...]:
+        harts = self.wiring.harts
+        return (
+            Register(0x0000, "MSIP",     "-[31:1] MSIP[0]", count=harts),
+            Register(0x4000, "MTIMECMP", "MTIMECMP[63:0]",  width=8, widths=(4, 8), count=harts, reset=NEVER),  # noqa: E501
+            Register(0xBFF8, "MTIME",    "MTIME[63:0]",     width=8, widths=(4, 8)),
+            Hole(0x0000, 0x10000, widths=(4, 8)),  # harts that are not there
+        )  # fmt: skip
+
+    def reset(self) -> None:
+        super().reset()
+        self.wiring.clock.set(0)
+        self._drive()
+
+    def write_msip(self, hart: int, value: int) -> None:
+        """A software interrupt for a hart, or the end of one."""
+        self.msip[hart] = value
+        self.wiring.set_hart_line(hart, MipBit.MSIP, value != 0)
+
+    def write_mtimecmp(self, hart: int, value: int) -> None:
+        """The hart itself compares and raises MTIP."""
+        self.mtimecmp[hart] = value
+        self.wiring.set_timer(hart, value)
+
+    def read_mtime(self) -> int:
+        """The platform's time."""
+        return self.wiring.clock.now()
+
+    def write_mtime(self, value: int) -> None:
+        """Set the platform's time."""
+        self.wiring.clock.set(value)
+
+    def _drive(self) -> None:
+        for hart in range(self.wiring.harts):
+            self.write_msip(hart, self.msip[hart])
+            self.write_mtimecmp(hart, self.mtimecmp[hart])
+
+    def fdt(self, node: FdtNode) -> None:
+        node.set("interrupts-extended", *node.hart_interrupts(MipBit.MSIP, MipBit.MTIP))
+
+    def save(self) -> dict[str, Any]:
+        self.mtime = self.wiring.clock.now()
+        return super().save()
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        super().load(state)
+        self.wiring.clock.set(self.mtime)
+        self._drive()
+
+
+@hookimpl
+def rvplat_devices() -> Sequence[type[Device]]:
+    """This file's model."""
+    return [Clint]

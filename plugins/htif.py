@@ -1,0 +1,188 @@
+"""`htif`: two words of memory through which a program exits, prints and calls the host.
+
+Manual: https://github.com/riscv-software-src/riscv-isa-sim, folder fesvr: device.cc (the words),
+syscall.cc (device 0). The window is memory, carved out of RAM around an ELF's `tohost` and
+`fromhost`; only a store to `tohost` does more.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rvplat.bus import Alarm, Device, Power, Register, setting
+from rvplat.bus.registers import Hole
+from rvplat.errors import BusError
+from rvplat.hookspecs import hookimpl
+
+SYSCALLS, CONSOLE = 0, 1
+IDENTITIES = {SYSCALLS: b"syscall_proxy", CONSOLE: b"bcd"}
+GETCHAR, PUTCHAR, IDENTIFY = 0, 1, 0xFF
+IDENTITY_BYTES = 64
+SYS_WRITE, SYS_EXIT = 64, 93
+MASK64 = (1 << 64) - 1
+PAYLOAD = (1 << 48) - 1
+SETTLE_S = 0.0001
+
+
+@dataclass(frozen=True)
+class HtifSettings:
+    """Where in the window the two words are; the machine takes them from the ELF's symbols."""
+
+    window: int = setting("size of the window in bytes", 0x1000, minimum=16)
+    tohost: int = setting("offset of tohost", 0, minimum=0)
+    fromhost: int = setting("offset of fromhost", 8, minimum=0)
+
+
+class Htif(Device):
+    """Answers wait in `answers` until the guest has cleared `fromhost`."""
+
+    model = "htif"
+    compatible = ("ucb,htif0",)
+    node_has_reg = False
+    size = 0x1000
+    uses_console = True
+    settings_type = HtifSettings
+    state = ("answers", "wanted", "memory_bytes")
+
+    settings: HtifSettings
+    memory: memoryview
+    memory_bytes: bytes = b""
+    answers: list[int]
+    wanted: int  #: characters that the guest asked for and that were not typed yet
+    settling: Alarm | None = None
+
+    @classmethod
+    def window(cls, settings: HtifSettings) -> int:
+        return settings.window
+
+    def rows(self) -> tuple[Register | Hole, ...]:
+        bits = "DEVICE[63:56] COMMAND[55:48] PAYLOAD[47:0]"
+        where = self.settings
+        return (
+            Register(where.tohost, "TOHOST", bits, width=8, behind="memory"),
+            Register(where.fromhost, "FROMHOST", bits, width=8, behind="memory"),
+        )
+
+    def setup(self) -> None:
+        backing = self.wiring.backing
+        self.memory = memoryview(bytearray(self.settings.window)) if backing is None else backing
+        self.wiring.console.on_input = self.give
+
+    def reset(self) -> None:
+        super().reset()
+        self.answers = []
+        self.wanted = 0
+
+    def read(self, offset: int, size: int) -> int:
+        if offset + size > len(self.memory):
+            raise BusError(f"{self.wiring.name}: a load beyond the window")
+        return int.from_bytes(self.memory[offset : offset + size], "little")
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        end = offset + size
+        if end > len(self.memory):
+            raise BusError(f"{self.wiring.name}: a store beyond the window")
+        self.memory[offset:end] = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
+        tohost = self.settings.tohost
+        if offset < tohost + 8 and end > tohost:
+            if end == tohost + 8:
+                self.take()
+            else:  # the upper half of the word may be about to follow
+                self.settle()
+        elif offset < self.settings.fromhost + 8 and end > self.settings.fromhost:
+            self.give()
+
+    def settle(self) -> None:
+        """Take the word soon: who stores only its lower half means it too."""
+        clock = self.wiring.clock
+        clock.cancel(self.settling)
+        self.settling = clock.call_at(clock.now() + int(clock.frequency * SETTLE_S), self.take)
+
+    def word(self, offset: int) -> int:
+        """One of the two words."""
+        return int.from_bytes(self.memory[offset : offset + 8], "little")
+
+    def take(self) -> None:
+        """Act on `tohost` and clear it."""
+        self.wiring.clock.cancel(self.settling)
+        command = self.word(self.settings.tohost)
+        if command == 0:
+            return
+        self.memory[self.settings.tohost : self.settings.tohost + 8] = bytes(8)
+        device, what, payload = command >> 56, command >> 48 & 0xFF, command & PAYLOAD
+        if what == IDENTIFY:
+            self.identify(command, device, payload)
+        elif (device, what) == (SYSCALLS, 0):
+            self.syscall(payload)
+        elif (device, what) == (CONSOLE, PUTCHAR):
+            self.wiring.console.write(bytes((payload & 0xFF,)))
+        elif (device, what) == (CONSOLE, GETCHAR):
+            self.wanted += 1
+            self.give()
+
+    def answer(self, device: int, what: int, payload: int) -> None:
+        """Put a word into `fromhost` as soon as it is free."""
+        self.answers.append(device << 56 | what << 48 | payload)
+        self.give()
+
+    def give(self) -> None:
+        """Fill `fromhost` if it is free and there is something for it."""
+        if self.wanted and (typed := self.wiring.console.read(self.wanted)):
+            self.wanted -= len(typed)
+            self.answers += [CONSOLE << 56 | GETCHAR << 48 | 0x100 | byte for byte in typed]
+        where = self.settings.fromhost
+        if self.answers and self.word(where) == 0:
+            self.memory[where : where + 8] = self.answers.pop(0).to_bytes(8, "little")
+
+    def identify(self, command: int, device: int, payload: int) -> None:
+        """Say what a device is, in 64 bytes at the address above the payload's low byte."""
+        if payload & 0xFF == IDENTIFY:
+            name = IDENTITIES.get(device, b"")
+            self.wiring.memory.write(payload >> 8, name.ljust(IDENTITY_BYTES, b"\0"))
+        self.answer(device, IDENTIFY, 1)
+
+    def syscall(self, payload: int) -> None:
+        """An odd payload is an exit status, an even one the address of number and arguments."""
+        if payload & 1:
+            self.wiring.power(Power.OFF, payload >> 1)
+            return
+        memory = self.wiring.memory
+        try:
+            words = [memory.read_int(payload + 8 * index, 8) for index in range(8)]
+            result = self.call(*words[:4])
+            memory.write_int(payload, 8, result & MASK64)
+        except BusError:
+            return  # the program gave an address where no memory is: there is nowhere to answer
+        self.answer(SYSCALLS, 0, 1)
+
+    def call(self, number: int, first: int, second: int, third: int) -> int:
+        """The system calls that need nothing of the host but its console."""
+        if number == SYS_EXIT:
+            self.wiring.power(Power.OFF, first & 0xFFFF_FFFF)
+            return 0
+        if number != SYS_WRITE:
+            return -errno.ENOSYS
+        if first not in (1, 2):
+            return -errno.EBADF
+        try:
+            self.wiring.console.write(self.wiring.memory.read(second, third))
+        except BusError:
+            return -errno.EFAULT
+        return third
+
+    def save(self) -> dict[str, Any]:
+        self.memory_bytes = bytes(self.memory)
+        return super().save()
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        super().load(state)
+        self.memory[:] = self.memory_bytes
+
+
+@hookimpl
+def rvplat_devices() -> Sequence[type[Device]]:
+    """This file's model."""
+    return [Htif]

@@ -1,0 +1,212 @@
+"""Plugins: found, loaded, and what they registered.
+
+A plugin comes from the entry-point group `rvplat`, from a path on the command line (`--plugin`: a
+file or a package's folder) or from a board's `plugins` key. What ships with rvplat comes through
+the entry points too.
+
+    plugins = load_plugins(["lamp.py"])
+    plugins.devices["lamp"]
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import pluggy
+
+from rvplat import hookspecs
+from rvplat.bus.device import Device
+from rvplat.errors import PluginError, nearest
+
+T = TypeVar("T")
+GROUP = "rvplat"
+HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("rvplat_"))
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin that was loaded: its name, where it came from, what it registered (hook, name)."""
+
+    name: str
+    source: str
+    module: ModuleType
+    registered: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class Plugins:
+    """Everything that plugins registered, by name."""
+
+    plugins: list[Plugin] = field(default_factory=list)
+    devices: dict[str, type[Device]] = field(default_factory=dict)
+    extensions: dict[str, Any] = field(default_factory=dict)
+    loaders: dict[str, Any] = field(default_factory=dict)
+    commands: dict[str, Any] = field(default_factory=dict)
+    boards: list[Path] = field(default_factory=list)
+    manager: pluggy.PluginManager = field(init=False)
+    _owners: dict[tuple[str, str], str] = field(default_factory=dict)
+    _loaded: set[Path] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self.manager.add_hookspecs(hookspecs)
+
+    def load_entry_points(self) -> None:
+        """Load every plugin that is installed."""
+        entries = importlib.metadata.entry_points(group=GROUP)
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            module = guarded(entry.name, "raised while it was loaded", entry.load)
+            self.register(entry.name, entry.value, module)
+
+    def load_path(self, path: str | Path) -> None:
+        """Load a plugin from a file or a package's folder; a second time does nothing."""
+        path = Path(path).expanduser().resolve()
+        if path not in self._loaded:
+            self._loaded.add(path)
+            name = path.stem
+            module = guarded(name, "raised while it was loaded", lambda: import_path(path))
+            self.register(name, str(path), module)
+
+    def register(self, name: str, source: str, module: ModuleType) -> None:
+        """Take up what a module's hooks give."""
+        try:
+            self.manager.register(module, name)
+            self.manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise PluginError(name, self._explain(module, error)) from error
+        registered = tuple(
+            (hook, label)
+            for hook in HOOKS
+            for label in self._take(name, hook, self._call(name, module, hook))
+        )
+        self.plugins.append(Plugin(name, source, module, registered))
+
+    def _call(self, name: str, module: ModuleType, hook: str) -> list[Any]:
+        """What one plugin's hook returns."""
+        for implementation in getattr(self.manager.hook, hook).get_hookimpls():
+            if implementation.plugin is module:
+                return guarded(name, f"{hook} raised", partial(_listed, implementation.function))
+        if inspect.isfunction(getattr(module, hook, None)):
+            raise PluginError(name, f"{hook} is not marked with @hookimpl of rvplat.hookspecs")
+        return []
+
+    def _take(self, name: str, hook: str, things: list[Any]) -> Iterator[str]:
+        """Enter what a hook returned, refusing what is there already; the names it got."""
+        if hook == "rvplat_boards":
+            self.boards += [Path(thing) for thing in things]
+            yield from (str(thing) for thing in things)
+            return
+        kind = hook.removeprefix("rvplat_")
+        table: dict[str, Any] = getattr(self, kind)
+        for thing in things:
+            label = self._label(name, kind, thing)
+            owner = self._owners.setdefault((kind, label), name)
+            if table.setdefault(label, thing) is not thing:
+                where = f"plugin {owner}" if owner != name else "this plugin"
+                raise PluginError(
+                    name, f"{SINGULAR[kind]} {label!r} is already there, from {where}"
+                )
+            yield label
+
+    @staticmethod
+    def _label(name: str, kind: str, thing: Any) -> str:
+        """The name that a thing goes by."""
+        if kind == "devices":
+            if not (inspect.isclass(thing) and issubclass(thing, Device) and thing.model):
+                raise PluginError(
+                    name, f"rvplat_devices gave {thing!r}, expected a Device class with a model"
+                )
+            return thing.model
+        label = getattr(thing, "name", None)
+        if not isinstance(label, str) or not label:
+            raise PluginError(name, f"rvplat_{kind} gave {thing!r}, expected something with a name")
+        return label
+
+    @staticmethod
+    def _explain(module: ModuleType, error: Exception) -> str:
+        """A misspelt hook, or whatever pluggy said."""
+        marked = [
+            member
+            for member, value in vars(module).items()
+            if hasattr(value, f"{hookspecs.PROJECT}_impl")
+        ]
+        for member in marked:
+            if member not in HOOKS:
+                hint = nearest(member, HOOKS)
+                return f"there is no hook {member}" + (f"; did you mean {hint}?" if hint else "")
+        return str(error)
+
+
+SINGULAR = {
+    "devices": "device model",
+    "extensions": "extension",
+    "loaders": "loader",
+    "commands": "command",
+}
+
+
+def _listed(call: Callable[[], Iterable[Any]]) -> list[Any]:
+    return list(call())
+
+
+def guarded(name: str, what: str, call: Callable[[], T]) -> T:
+    """Call a plugin's code; whatever it raises becomes a PluginError with the traceback."""
+    try:
+        return call()
+    except PluginError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            name, f"{what}: {type(error).__name__}: {error}", _theirs(error)
+        ) from error
+
+
+def _theirs(error: BaseException) -> str:
+    """The traceback without our frames and the import system's."""
+    ours = (__file__, str(Path(importlib.__file__).parent), "<frozen importlib")
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if not frame.filename.startswith(ours)]
+    lines = [*traceback.format_list(theirs), *traceback.format_exception_only(error)]
+    return "Traceback (most recent call last):\n" + "".join(lines)
+
+
+def import_path(path: Path) -> ModuleType:
+    """Import a file, or a folder with `__init__.py`, as a module of its own."""
+    file = path / "__init__.py" if path.is_dir() else path
+    if not file.is_file():
+        expected = "a .py file or a folder with __init__.py"
+        raise PluginError(path.stem, f"{path}: no such plugin, expected {expected}")
+    name = f"rvplat_plugin_{path.stem}"
+    places = [str(path)] if path.is_dir() else None
+    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=places)
+    if spec is None or spec.loader is None:
+        raise PluginError(path.stem, f"{path} is not Python, expected a .py file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def load_plugins(paths: Iterable[str | Path] = (), *, installed: bool = True) -> Plugins:
+    """The installed plugins, then those at `paths`."""
+    plugins = Plugins()
+    if installed:
+        plugins.load_entry_points()
+    for path in paths:
+        plugins.load_path(path)
+    return plugins
