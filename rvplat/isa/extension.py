@@ -72,13 +72,17 @@ class Compressed:
 
 @dataclass(frozen=True, eq=False)
 class Extension:
-    """A named part of the architecture. `requires`: what a hart that has it has too."""
+    """A named part of the architecture. `requires`: what a hart that has it has too.
+
+    `implied_by`: a hart that has all of these has it, without being told (C and D: Zcd).
+    """
 
     name: str
     version: str
     standing: Standing
     title: str = ""
     requires: tuple[str, ...] = ()
+    implied_by: tuple[str, ...] = ()
     instructions: list[Instruction] = field(default_factory=list, repr=False)
     compressed_forms: list[Compressed] = field(default_factory=list, repr=False)
     csrs: list[Csr] = field(default_factory=list, repr=False)

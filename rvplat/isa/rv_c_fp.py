@@ -9,7 +9,7 @@ from rvplat.isa.extension import Extension
 from rvplat.isa.rv_c import SP
 
 Zcd = Extension("Zcd", version="1.0", standing="ratified", title="Double-precision compressed instructions",
-                requires=("Zca", "D"))  # fmt: skip
+                requires=("Zca", "D"), implied_by=("C", "D"))  # fmt: skip
 Zcf = Extension("Zcf", version="1.0", standing="ratified", title="Single-precision compressed instructions",
                 requires=("Zca", "F"))  # fmt: skip
 

@@ -27,6 +27,8 @@ class Named(Protocol):
     def standing(self) -> str: ...
     @property
     def requires(self) -> tuple[str, ...]: ...
+    @property
+    def implied_by(self) -> tuple[str, ...]: ...
 
 
 E = TypeVar("E", bound=Named)
@@ -97,14 +99,17 @@ def _expanded(names: Iterable[str]) -> Iterable[str]:
 
 
 def _closure(wanted: Sequence[E], known: Mapping[str, E]) -> list[E]:
-    """The extensions and what they require. Requirements that nobody provides say nothing here."""
-    found = {extension.name: extension for extension in wanted}
+    """The extensions, what they require and what they imply together. Requirements that nobody
+    provides say nothing here."""
+    found: dict[str, E] = {}
     queue = list(wanted)
     while queue:
-        for name in queue.pop().requires:
-            if name in known and name not in found:
-                found[name] = known[name]
-                queue.append(known[name])
+        extension = queue.pop()
+        if extension.name in found:
+            continue
+        found[extension.name] = extension
+        queue += [known[name] for name in extension.requires if name in known]
+        queue += [e for e in known.values() if e.implied_by and found.keys() >= {*e.implied_by}]
     return list(found.values())
 
 
