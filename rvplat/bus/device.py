@@ -117,7 +117,8 @@ class Device:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.node_name = cls.node_name or cls.model.replace("_", "-")
-        check_table(cls, cls.registers, cls.size)
+        if cls.rows is Device.rows:
+            check_table(cls, cls.registers, cls.size)
 
     def __init__(self, settings: Any = None, wiring: Wiring | None = None) -> None:
         self.settings = settings if settings is not None else self.settings_type()
@@ -126,10 +127,13 @@ class Device:
             name: self.wiring.lines.get(name) or Line(f"{self.wiring.name}.{name}")
             for name in self.interrupts
         }
+        rows = self.rows()
+        if rows is not self.registers:
+            check_table(type(self), rows, self.window(self.settings))
         self.setup()
         self.reset()
-        self._readers, self._writers = build_tables(self, self.rows())
-        self._holes = [row for row in self.rows() if isinstance(row, Hole)]
+        self._readers, self._writers = build_tables(self, rows)
+        self._holes = [row for row in rows if isinstance(row, Hole)]
 
     @classmethod
     def window(cls, settings: Any) -> int:
