@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
 from typing import Any
 
 from rvplat.bus import Alarm, Device, FdtNode, Register, setting
@@ -21,7 +20,7 @@ CHARACTER_BITS = 10  # start, eight data, stop
 TIMEOUT_CHARACTERS = 4
 
 
-class Ier(IntFlag):
+class Ier:
     """Interrupt enables."""
 
     RECEIVED = 1
@@ -30,7 +29,7 @@ class Ier(IntFlag):
     MODEM_STATUS = 8
 
 
-class Lsr(IntFlag):
+class Lsr:
     """Line status."""
 
     DR = 0x01
@@ -39,7 +38,7 @@ class Lsr(IntFlag):
     TEMT = 0x40
 
 
-class Mcr(IntFlag):
+class Mcr:
     """Modem control."""
 
     DTR = 0x01
@@ -49,7 +48,7 @@ class Mcr(IntFlag):
     LOOP = 0x10
 
 
-class Msr(IntFlag):
+class Msr:
     """Modem status: the lower half says what changed."""
 
     TERI = 0x04
@@ -59,7 +58,7 @@ class Msr(IntFlag):
     DCD = 0x80
 
 
-class Iir(IntEnum):
+class Iir:
     """Interrupt identification, highest priority first (table 4)."""
 
     LINE_STATUS = 0x6
@@ -101,8 +100,8 @@ class Ns16550a(Device):
         Register(5, "LSR", "FIFOERR[7] TEMT[6] THRE[5] BI[4] FE[3] PE[2] OE[1] DR[0]", "ro", 1, WIDTHS),  # noqa: E501
         Register(6, "MSR", "DCD[7] RI[6] DSR[5] CTS[4] DDCD[3] TERI[2] DDSR[1] DCTS[0]", "ro", 1, WIDTHS),  # noqa: E501
         Register(7, "SCR", "SCRATCH[7:0]", "rw", 1, WIDTHS),
-        Register(0, "DLL", "DIVISOR[7:0]", "rw", 1, reset=0x0C, behind="LCR.DLAB"),
-        Register(1, "DLM", "DIVISOR[15:8]", "rw", 1, behind="LCR.DLAB"),
+        Register(0, "DLL", "LOW[7:0]", "rw", 1, reset=0x0C, behind="LCR.DLAB"),
+        Register(1, "DLM", "HIGH[7:0]", "rw", 1, behind="LCR.DLAB"),
     )  # fmt: skip
     state = ("received", "timed_out", "thr_emptied", "overrun")
 
@@ -199,7 +198,7 @@ class Ns16550a(Device):
 
     # ---- interrupts
 
-    def pending(self) -> Iir:
+    def pending(self) -> int:
         """The pending interrupt of highest priority."""
         ier, received = self.ier, len(self.received)
         if ier & Ier.LINE_STATUS and self.overrun:
@@ -217,7 +216,7 @@ class Ns16550a(Device):
 
     def update(self) -> None:
         """Drive the line."""
-        self.lines["irq"].set(self.pending() is not Iir.NONE)
+        self.lines["irq"].set(self.pending() != Iir.NONE)
 
     def read_ier(self) -> int:
         """Interrupt enables, or the divisor's upper half."""
@@ -236,7 +235,7 @@ class Ns16550a(Device):
     def read_iir(self) -> int:
         """What interrupts; reading THR_EMPTY clears it."""
         cause = self.pending()
-        if cause is Iir.THR_EMPTY:
+        if cause == Iir.THR_EMPTY:
             self.thr_emptied = False
             self.update()
         return cause | (0xC0 if self.fcr & 1 else 0)
