@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rvplat.bus.clock import Clock, HostClock, VirtualClock
@@ -18,6 +19,8 @@ from rvplat.errors import PluginError, RvplatError
 from rvplat.machine.board import Board, Device
 from rvplat.machine.devicetree import Chosen, device_tree
 from rvplat.machine.fdt import Node
+
+WORD_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,13 @@ class Assembly:
         self.clock.close()
 
 
-def assemble(board: Board, ports: Ports, console: Console | None = None) -> Assembly:
-    """Build what a board says.
+def assemble(
+    board: Board,
+    ports: Ports,
+    console: Console | None = None,
+    symbols: Mapping[str, int] | None = None,
+) -> Assembly:
+    """Build what a board says; `symbols` are those of the program, for devices carved out of RAM.
 
     Raises:
         HostError: the host does not have the memory.
@@ -83,17 +91,18 @@ def assemble(board: Board, ports: Ports, console: Console | None = None) -> Asse
     assembly = Assembly(board, lock, clock, memory, AddressMap(memory, lock))
     assembly.console = console if console is not None else Console(lock)
     try:
-        _build_devices(assembly, ports)
+        _build_devices(assembly, ports, symbols or {})
     except BaseException:
         assembly.close()
         raise
     return assembly
 
 
-def _build_devices(assembly: Assembly, ports: Ports) -> None:
+def _build_devices(assembly: Assembly, ports: Ports, symbols: Mapping[str, int]) -> None:
     board = assembly.board
     lines: dict[str, dict[str, Line]] = {}
-    for name, device in board.devices.items():
+    for name, declared in board.devices.items():
+        device = _at_symbols(declared, symbols) if declared.base is None else declared
         lines[name] = {line: Line(f"{name}.{line}") for line in device.model.interrupts}
         built = _build(device, _wiring(assembly, device, ports, lines[name]))
         assembly.devices[name] = built
@@ -116,6 +125,33 @@ def _wiring(assembly: Assembly, device: Device, ports: Ports, lines: dict[str, L
         harts=assembly.board.harts.count,
         set_hart_line=ports.set_line,
         set_timer=ports.set_timer,
+        backing=_backing(assembly, device),
+    )
+
+
+def _backing(assembly: Assembly, device: Device) -> memoryview | None:
+    """The RAM that a device is carved out of."""
+    if device.base is None or not device.carved:
+        return None
+    return assembly.memory.view(device.base, device.size)
+
+
+def _at_symbols(device: Device, symbols: Mapping[str, int]) -> Device:
+    """The device at those of the program's symbols that are named as its settings, offsets all.
+
+    The window is as small as can be: what the program has beside it stays plain RAM.
+    """
+    names = [one.name for one in dataclasses.fields(device.settings) if one.name in symbols]
+    if not names:
+        return device
+    base = min(symbols[name] for name in names)
+    offsets = {name: symbols[name] - base for name in names}
+    size = max(offsets.values()) + WORD_BYTES
+    fields = {one.name for one in dataclasses.fields(device.settings)}
+    rest = {"window": max(size, 2 * WORD_BYTES)} if "window" in fields else {}
+    settings = dataclasses.replace(device.settings, **offsets, **rest)
+    return dataclasses.replace(
+        device, base=base, size=device.model.window(settings), settings=settings
     )
 
 

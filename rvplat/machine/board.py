@@ -63,7 +63,11 @@ class Connection:
     """Where a device is and what it is connected to."""
 
     model: str = setting("the device model")
-    base: int | None = setting("physical address", None, minimum=0, maximum=LAST_ADDRESS)
+    base: int | None = setting(
+        "physical address; a device that is carved out of RAM (htif) needs none: its place is that "
+        "of the program's symbols which are named as its settings",
+        None, minimum=0, maximum=LAST_ADDRESS,
+    )  # fmt: skip
     interrupts: tuple[int, ...] = setting("a number for each line of the device", (), minimum=0)
     controller: str | None = setting(
         "the device that takes the lines; not needed where there is only one interrupt controller",
@@ -125,6 +129,11 @@ class Device:
     controller: str | None
     settings: Any
     place: Place = field(default=Place(""), compare=False)
+
+    @property
+    def carved(self) -> bool:
+        """Whether its window is a part of RAM that means more than RAM."""
+        return not self.model.node_has_reg
 
 
 @dataclass(frozen=True)

@@ -178,12 +178,15 @@ class _Checker:
         if isinstance(settings, Wrong):
             return None
         size = model.window(settings)
-        if connection.base is not None:
-            self._check_base(name, connection.base, size)
-        return Device(
+        device = Device(
             name, model, connection.base, size, connection.interrupts, connection.controller,
             settings, entry.place,
         )  # fmt: skip
+        if connection.base is not None:
+            self._check_base(name, connection.base, size)
+        elif not device.carved:
+            self.fault(entry.place, f"{key}.base", "no such key", "the physical address")
+        return device
 
     def _check_base(self, name: str, base: int, size: int) -> None:
         place, key = self._place("devices", name, "base"), joined("devices", name) + ".base"
@@ -198,7 +201,7 @@ class _Checker:
         ranges += [
             Range(one.base, one.size, f"devices.{name}")
             for name, one in devices.items()
-            if one.base is not None
+            if one.base is not None and not one.carved
         ]
         for one, two in overlaps(ranges):
             first, second = sorted((one, two), key=lambda item: self._range_place(item).line or 0)

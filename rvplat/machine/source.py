@@ -45,7 +45,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Override:
-    """A value from the command line; `origin` is how the user wrote it (`--set harts.count=2`)."""
+    """A value from the command line; `origin` is how the user wrote it (`--set harts.count=2`).
+
+    The path `memory` alone means the size of the main memory: `--memory 2G`.
+    """
 
     path: tuple[str, ...]
     value: object
@@ -232,11 +235,25 @@ def _removed(tree: Entry, path: tuple[str, ...]) -> Entry:
     return Entry(table, tree.place)
 
 
+def main_memory(root: Entry) -> str:
+    """The name of the first memory that is no ROM."""
+    memories = root.table["memory"].table if "memory" in root.table else {}
+    rams = (name for name, one in memories.items() if not _is_true(one.table.get("rom")))
+    return next(rams, "ram")
+
+
+def _is_true(entry: Entry | None) -> bool:
+    return entry is not None and entry.value is True
+
+
 def _apply(source: Source, override: Override) -> Entry:
     """The tree with a value of the command line in it (its paths: from the working folder)."""
     place = Place(override.origin)
     tree = _entry(override.value, (), {}, place)
-    for key in reversed(override.path):
+    path = override.path
+    if path == ("memory",) and not isinstance(override.value, dict):
+        path = ("memory", main_memory(source.root), "size")
+    for key in reversed(path):
         tree = Entry({key: tree}, place)
     merged = merge(source.root, tree)
     return Entry(merged.value, source.root.place)

@@ -1,0 +1,101 @@
+"""Program files of the formats that need no plugin: ELF, Linux's Image, raw, and gzip around them.
+
+Linux: `Documentation/arch/riscv/boot-image-header.rst`; EFI zboot: the kernel's `zboot-header.S`.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rvplat.errors import LoaderError
+from rvplat.machine.elf import is_elf, read_elf
+from rvplat.machine.program import Loader, Program, Segment
+
+FIRST_BYTES: Final = 4096
+_IMAGE_HEADER = struct.Struct("<IIQQQIIQ8s4sI")
+_GZIP: Final = b"\x1f\x8b"
+#: (offset, magic, what it is): files that are mistaken for kernels or firmware.
+_STRANGERS = (
+    (0x202, b"HdrS", "a Linux kernel for x86"),
+    (0x38, b"ARM\x64", "a Linux kernel for AArch64"),
+    (0x0, b"\x27\x05\x19\x56", "a legacy U-Boot image (mkimage)"),
+    (0x0, b"\xd0\x0d\xfe\xed", "a device tree, or a FIT image"),
+    (0x0, b"QFI\xfb", "a QCOW2 disk image"),
+    (0x0, b"!<arch>\n", "an archive (ar, deb)"),
+    (0x0, b"\xfd7zXZ", "compressed with xz"),
+    (0x0, b"\x28\xb5\x2f\xfd", "compressed with zstd"),
+    (0x0, b"BZh", "compressed with bzip2"),
+)  # fmt: skip
+
+
+def read_file(path: Path, what: str) -> bytes:
+    """All of a file.
+
+    Raises:
+        LoaderError: it is not there, or can't be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LoaderError(f"{path}: {what}: {error.strerror or error}") from error
+    if not data:
+        raise LoaderError(f"{path}: {what}: the file is empty")
+    return data
+
+
+def read_program(path: Path, what: str, loaders: Sequence[Loader] = ()) -> Program:
+    """The program in a file; `what` is its part for messages ("the kernel").
+
+    Raises:
+        LoaderError: it is not there, or nothing that can be loaded.
+    """
+    data = read_file(path, what)
+    for loader in loaders:
+        if loader.matches(data[:FIRST_BYTES], path):
+            return loader.load(path, data)
+    return _program(path, _unpacked(path, data))
+
+
+def _program(path: Path, data: bytes) -> Program:
+    if is_elf(data):
+        return read_elf(path, data)
+    header = _IMAGE_HEADER.unpack_from(data) if len(data) >= _IMAGE_HEADER.size else None
+    if header and (header[8][:5] == b"RISCV" or header[9] == b"RSC\x05"):
+        offset, size = header[2], header[3]
+        segment = Segment(0, data, len(data))
+        return Program(path, "linux", (segment,), 0, False, max(size, len(data)), offset)
+    for at, magic, what in _STRANGERS:
+        if data[at : at + len(magic)] == magic:
+            raise LoaderError(
+                f"{path}: {what}; expected an ELF file, a Linux Image or a raw binary for RISC-V"
+            )
+    return Program(path, "raw", (Segment(0, data, len(data)),), 0, False)
+
+
+def _unpacked(path: Path, data: bytes) -> bytes:
+    """The file without the compression around it."""
+    if data[:2] == _GZIP:
+        return _gunzip(path, data)
+    if data[:2] == b"MZ" and data[4:8] == b"zimg":
+        start, size = struct.unpack_from("<II", data, 8)
+        method = data[24:56].split(b"\0")[0].decode(errors="replace")
+        if not method.startswith("gzip"):
+            raise LoaderError(f"{path}: a kernel compressed with {method}; expected gzip or none")
+        return _gunzip(path, data[start : start + size])
+    return data
+
+
+def _gunzip(path: Path, data: bytes) -> bytes:
+    """Like gzip.decompress, but what follows the first member does not matter."""
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = stream.decompress(data)
+    except zlib.error as error:
+        raise LoaderError(f"{path}: a damaged gzip file ({error})") from error
+    if not stream.eof:
+        raise LoaderError(f"{path}: a truncated gzip file")
+    return unpacked

@@ -1,0 +1,85 @@
+"""From the name of a board to the board and its plugins: what `Machine` and the commands call.
+
+board, plugins = open_board("virt", [parse_override("harts.count=2")])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rvplat.bus.device import Power
+from rvplat.errors import Fault
+from rvplat.machine.assembly import Ports, assemble
+from rvplat.machine.board import Board
+from rvplat.machine.catalogue import Catalogue
+from rvplat.machine.check import build_board, check_board
+from rvplat.machine.devicetree import Chosen
+from rvplat.machine.faults import fault, shown
+from rvplat.machine.fdt import Node
+from rvplat.machine.source import Override, Source, read_board
+from rvplat.pluginmanager import Plugins, load_plugins
+
+
+def open_source(
+    name: str, overrides: Sequence[Override], plugins: Plugins
+) -> tuple[Source, Catalogue]:
+    """A board's TOML as read, and what it can be made of once the plugins that it names are loaded.
+
+    Raises:
+        PluginError: a plugin that the board names raised, or is no plugin.
+    """
+    source = read_board(name, Catalogue.of(plugins).boards, overrides)
+    for entry in source.plugins:
+        path = entry.place.directory / Path(str(entry.value)).expanduser()
+        if path.exists():
+            plugins.load_path(path)
+        else:
+            found, expected = f"no file {shown(entry.value)}", "a Python file or package"
+            source.faults.append(fault(entry.place, "plugins", found, expected))
+    return source, Catalogue.of(plugins)
+
+
+def open_board(
+    name: str,
+    overrides: Sequence[Override] = (),
+    plugin_paths: Iterable[str | Path] = (),
+    plugins: Plugins | None = None,
+) -> tuple[Board, Plugins]:
+    """A board by its name or its file's path, and the plugins, those that it names included.
+
+    Raises:
+        BoardError: every fault of the board.
+        PluginError: a plugin can't be used.
+    """
+    plugins = plugins if plugins is not None else load_plugins(plugin_paths)
+    source, catalogue = open_source(name, overrides, plugins)
+    return build_board(source, catalogue), plugins
+
+
+def faults_of(
+    name: str, overrides: Sequence[Override] = (), plugin_paths: Iterable[str | Path] = ()
+) -> list[Fault]:
+    """Every fault of a board, in the order of its lines; none if it can be built."""
+    return check_board(*open_source(name, overrides, load_plugins(plugin_paths)))
+
+
+def tree_of(board: Board, chosen: Chosen | None = None) -> Node:
+    """The device tree of a board that nothing runs on: no seed, no initrd."""
+    assembly = assemble(board, Ports(_no_line, _no_timer, _no_power))
+    try:
+        return assembly.device_tree(chosen)
+    finally:
+        assembly.close()
+
+
+def _no_line(hart: int, bit: int, level: bool) -> None:
+    """No hart is there."""
+
+
+def _no_timer(hart: int, mtimecmp: int) -> None:
+    """No hart is there."""
+
+
+def _no_power(what: Power, code: int) -> None:
+    """Nothing runs."""
