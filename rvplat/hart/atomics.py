@@ -1,0 +1,116 @@
+"""Atomic accesses (Unprivileged, "A"): natural alignment and RAM are required.
+
+A reservation is a host address and the value that was loaded; store-conditional compares and
+exchanges. It is dropped by every store-conditional. Host atomics make both right between harts.
+"""
+
+from rvplat.hart.invalidate import code_page_young, code_word, invalidate_lines, line_bits
+from rvplat.hart.mmu import LOAD, STORE, raise_misaligned
+from rvplat.hart.ram import region_of
+from rvplat.hart.state import DATA_ENTRIES, Hart
+from rvplat.hart.tlb import PAGE_MASK
+from rvplat.hart.translate import ram_span
+from rvplat.isa import vocabulary
+from rvplat.lang import (
+    atomic_load_u32,
+    atomic_load_u64,
+    compare_exchange_u32,
+    compare_exchange_u64,
+    define,
+    implement,
+    read_u64,
+    u8,
+    u32,
+    u64,
+)
+
+INDEX_MASK = DATA_ENTRIES - 1
+
+Hart.add("reservation_host", u64)  # host address; 0: no reservation
+Hart.add("reservation_value", u64)  # what was there
+Hart.add("reservation_size", u8)  # bytes
+
+
+@define(cold=True)
+def amo_slow(hart, va: u64, size: u64) -> u64:
+    """AMOs fault as stores ("Zaamo"); misaligned ones always trap.
+
+    In a page with code the lines are dropped before the operation. Another hart may decode them
+    in between: so the page counts as one that has just become code (see invalidate.py).
+    """
+    if va & (size - 1) != 0:
+        raise_misaligned(hart, va, u64(STORE))
+    host, pa = ram_span(hart, va, size, u64(STORE), va)
+    region = region_of(hart, pa)
+    bits = line_bits(pa, size)
+    if read_u64(code_word(hart, region, pa)) & bits != 0:
+        code_page_young(hart, pa)
+        invalidate_lines(hart, region, pa, bits)
+    return host
+
+
+@implement(vocabulary.amo_address)
+def amo_address(hart, va: u64, size: u64) -> u64:
+    """Where an AMO may read and write."""
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.write_tag == va & (PAGE_MASK | (size - 1)):
+        return va + entry.addend
+    return amo_slow(hart, va, size)
+
+
+@define(cold=True)
+def reserve_slow(hart, va: u64, size: u64) -> u64:
+    """The host address for a load-reserved that the TLB didn't serve."""
+    if va & (size - 1) != 0:
+        raise_misaligned(hart, va, u64(LOAD))
+    host, _pa = ram_span(hart, va, size, u64(LOAD), va)
+    return host
+
+
+@define
+def reserve_address(hart, va: u64, size: u64) -> u64:
+    """Where a load-reserved reads."""
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.read_tag == va & (PAGE_MASK | (size - 1)):
+        return va + entry.addend
+    return reserve_slow(hart, va, size)
+
+
+@implement(vocabulary.load_reserved_u32)
+def load_reserved_u32(hart, va: u64) -> u32:
+    host = reserve_address(hart, va, u64(4))
+    value = atomic_load_u32(host)
+    hart.reservation_host = host
+    hart.reservation_value = u64(value)
+    hart.reservation_size = 4
+    return value
+
+
+@implement(vocabulary.load_reserved_u64)
+def load_reserved_u64(hart, va: u64) -> u64:
+    host = reserve_address(hart, va, u64(8))
+    value = atomic_load_u64(host)
+    hart.reservation_host = host
+    hart.reservation_value = value
+    hart.reservation_size = 8
+    return value
+
+
+@implement(vocabulary.store_conditional_u32)
+def store_conditional_u32(hart, va: u64, value: u32) -> bool:
+    """Permissions are checked even where it is going to fail ("Zalrsc")."""
+    host = amo_address(hart, va, u64(4))
+    held = hart.reservation_host == host
+    hart.reservation_host = 0
+    return held and compare_exchange_u32(host, u32(hart.reservation_value), value)
+
+
+@implement(vocabulary.store_conditional_u64)
+def store_conditional_u64(hart, va: u64, value: u64) -> bool:
+    """A word's reservation doesn't hold the doubleword's other bytes."""
+    host = amo_address(hart, va, u64(8))
+    held = hart.reservation_host == host and hart.reservation_size == 8
+    hart.reservation_host = 0
+    return held and compare_exchange_u64(host, hart.reservation_value, value)
+
+

@@ -1,0 +1,41 @@
+"""Cache-block operations (Unprivileged, "CMO"). There are no caches to manage; permissions count.
+
+xtval is the value of rs1, not the block's address ("Page-Fault, Guest-Page-Fault, and Access-Fault
+Exceptions").
+"""
+
+from rvplat.hart.invalidate import note_store
+from rvplat.hart.mmu import MANAGE, STORE
+from rvplat.hart.state import DATA_ENTRIES
+from rvplat.hart.tlb import PAGE_MASK
+from rvplat.hart.translate import ram_span, translate
+from rvplat.isa import vocabulary
+from rvplat.lang import define, fill_memory, implement, u8, u64
+
+BLOCK_BYTES = 64  # "Zic64b"
+
+
+@define(cold=True)
+def zero_slow(hart, va: u64):
+    """A block that the TLB didn't serve; I/O regions don't support it."""
+    block = va & ~(BLOCK_BYTES - 1)
+    host, pa = ram_span(hart, block, u64(BLOCK_BYTES), u64(STORE), va)
+    fill_memory(host, u8(0), u64(BLOCK_BYTES))
+    note_store(hart, pa, u64(BLOCK_BYTES))
+
+
+@implement(vocabulary.zero_block)
+def zero_block(hart, va: u64):
+    """Zero the 64 bytes around an address."""
+    entry = hart.tlb[va >> 12 & (DATA_ENTRIES - 1)]
+    if entry.write_tag == va & PAGE_MASK:
+        fill_memory((va & ~(BLOCK_BYTES - 1)) + entry.addend, u8(0), u64(BLOCK_BYTES))
+    else:
+        zero_slow(hart, va)
+
+
+@implement(vocabulary.cache_block_check, cold=True)
+def cache_block_check(hart, va: u64):
+    """A block can be managed where a load or a store is permitted; faults are those of stores."""
+    block = va & ~(BLOCK_BYTES - 1)
+    translate(hart, block, u64(BLOCK_BYTES), u64(MANAGE), va)

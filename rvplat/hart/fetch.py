@@ -1,0 +1,70 @@
+"""Instruction fetch: translation of pcs, and instructions from memory.
+
+Fetches are halfwords, so that an instruction may straddle two pages, and a fault of its second half
+names that half's address ("Machine Trap Value Register"). I/O regions can't be fetched from.
+"""
+
+from rvplat.hart.mmu import ACCESS_FAULT, FETCH, NO_FAULT, raise_fault, walk
+from rvplat.hart.pmp import pmp_grant
+from rvplat.hart.ram import NO_REGION, ram_host, region_of
+from rvplat.hart.state import FETCH_ENTRIES
+from rvplat.hart.tlb import BLOCK_SHIFT, OFFSET_MASK, PAGE_MASK, large_bits
+from rvplat.isa import vocabulary
+from rvplat.lang import define, implement, read_u16, u16, u32, u64
+
+PAGE_BYTES = 4096
+NO_PAGE = 0xFFFF_FFFF_FFFF_FFFF
+
+
+@define(cold=True)
+def fetch_address(hart, va: u64) -> tuple[u64, u64]:
+    """(physical address, what PMP grants for the whole page), or an instruction fault."""
+    page, _grant, fault = walk(hart, va, u64(FETCH), hart.fetch_regime)
+    if fault != NO_FAULT:
+        raise_fault(hart, va, u64(FETCH), fault)
+    pa = (page & PAGE_MASK) | (va & OFFSET_MASK)
+    whole = pmp_grant(hart, page & PAGE_MASK, u64(PAGE_BYTES), hart.fetch_regime)
+    allowed = whole
+    if whole == 0:
+        allowed = pmp_grant(hart, pa, u64(2), hart.fetch_regime)
+    if allowed & FETCH == 0 or region_of(hart, pa) == NO_REGION:
+        raise_fault(hart, va, u64(FETCH), u64(ACCESS_FAULT))
+    ctx = hart.fetch_ctx[hart.fetch_context]
+    ctx.large |= large_bits(va, page & BLOCK_SHIFT)
+    return pa, whole
+
+
+@define(cold=True)
+def translate_fetch(hart, pc: u64) -> u64:
+    """The physical address of pc, in RAM; raises what a fetch raises.
+
+    NO_PAGE where PMP divides the page: nothing of it may be kept, and every instruction comes
+    through `fetch_instruction`. Otherwise the caller may `fetch_fill` (tlb.py).
+    """
+    pa, whole = fetch_address(hart, pc)
+    return pa if whole != 0 else u64(NO_PAGE)
+
+
+@define
+def fetch_halfword(hart, va: u64) -> u16:
+    """Sixteen bits of an instruction."""
+    entry = hart.fetch[va >> 12 & (FETCH_ENTRIES - 1)]
+    if entry.tag == va & PAGE_MASK:
+        return read_u16(entry.host + (va & OFFSET_MASK))
+    pa, _whole = fetch_address(hart, va)
+    return read_u16(ram_host(hart, pa))
+
+
+@define(cold=True)
+def fetch_instruction(hart, pc: u64) -> u32:
+    """The instruction at an address: 16 bits, zero-extended, or 32."""
+    low = u32(fetch_halfword(hart, pc))
+    if low & 3 != 3:
+        return low
+    return low | u32(fetch_halfword(hart, pc + 2)) << 16
+
+
+@implement(vocabulary.instruction_bits, cold=True)
+def instruction_bits(hart) -> u64:
+    """The instruction at hart.pc, read again: what is rare need not be kept."""
+    return u64(fetch_instruction(hart, hart.pc))

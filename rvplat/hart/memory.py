@@ -1,0 +1,196 @@
+"""Loads and stores: the fast path over the TLB, and everything behind it.
+
+A tag of the TLB is a page's virtual address. One compare with the access's address, its offset in
+the page masked out but for the bits that alignment wants clear, finds page and alignment.
+"""
+
+from rvplat.hart.invalidate import arm_writes, code_word, note_store
+from rvplat.hart.misaligned import load_across, store_across
+from rvplat.hart.mmu import (
+    ACCESS_FAULT,
+    LOAD,
+    STORE,
+    raise_fault,
+    raise_misaligned,
+)
+from rvplat.hart.ram import NO_REGION, ram_host, read_host, region_of, write_host
+from rvplat.hart.state import DATA_ENTRIES
+from rvplat.hart.tlb import NO_TAG, OFFSET_MASK, PAGE_MASK, WRITABLE
+from rvplat.hart.translate import translate
+from rvplat.isa import vocabulary
+from rvplat.lang import (
+    call_host,
+    define,
+    implement,
+    read_u8,
+    read_u16,
+    read_u32,
+    read_u64,
+    u8,
+    u16,
+    u32,
+    u64,
+    write_u8,
+    write_u16,
+    write_u32,
+    write_u64,
+)
+
+INDEX_MASK = DATA_ENTRIES - 1
+PAGE_BYTES = 4096
+
+
+# --- devices ------------------------------------------------------------------------------------
+
+
+@define(cold=True)
+def device_load(hart, va: u64, pa: u64, size: u64) -> u64:
+    """Read a device through the host function; where there is none, or it refuses: access fault."""
+    if pa & (size - 1) != 0:
+        raise_fault(hart, va, u64(LOAD), u64(ACCESS_FAULT))
+    value = call_host(hart.mmio_read, hart.hart_id, pa, size, 0)
+    if hart.mmio_error != 0:
+        hart.mmio_error = 0
+        raise_fault(hart, va, u64(LOAD), u64(ACCESS_FAULT))
+    return value
+
+
+@define(cold=True)
+def device_store(hart, va: u64, pa: u64, size: u64, value: u64):
+    """Write a device through the host function."""
+    if pa & (size - 1) != 0:
+        raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
+    call_host(hart.mmio_write, hart.hart_id, pa, size, value)
+    if hart.mmio_error != 0:
+        hart.mmio_error = 0
+        raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
+
+
+# --- behind the fast path -----------------------------------------------------------------------
+
+
+@define(cold=True)
+def load_slow(hart, va: u64, size: u64) -> u64:
+    """A load that the TLB didn't serve: misaligned, not cached, a device."""
+    if va & (size - 1) != 0:
+        if hart.has_zicclsm == 0:
+            raise_misaligned(hart, va, u64(LOAD))
+        if (va & OFFSET_MASK) + size > PAGE_BYTES:
+            return load_across(hart, va, size)
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.read_tag == va & PAGE_MASK:
+        return read_host(va + entry.addend, size)
+    pa = translate(hart, va, size, u64(LOAD), va)
+    host = ram_host(hart, pa)
+    if host != 0:
+        return read_host(host, size)
+    return device_load(hart, va, pa, size)
+
+
+@define
+def store_cached(hart, va: u64, size: u64, value: u64) -> bool:
+    """Store through an entry whose page is writable, though its write tag may be withheld because
+    the page has code; when it has no more, the tag comes back."""
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.read_tag != va & PAGE_MASK or entry.page & WRITABLE == 0:
+        return False
+    write_host(va + entry.addend, size, value)
+    if entry.write_tag == NO_TAG:
+        pa = (entry.page & PAGE_MASK) | (va & OFFSET_MASK)
+        note_store(hart, pa, size)
+        region = region_of(hart, pa)
+        if read_u64(code_word(hart, region, pa)) == 0:
+            arm_writes(hart, va, region, pa)
+    return True
+
+
+@define(cold=True)
+def store_slow(hart, va: u64, size: u64, value: u64):
+    """A store that the TLB didn't serve."""
+    if va & (size - 1) != 0:
+        if hart.has_zicclsm == 0:
+            raise_misaligned(hart, va, u64(STORE))
+        if (va & OFFSET_MASK) + size > PAGE_BYTES:
+            store_across(hart, va, size, value)
+            return
+    if not store_cached(hart, va, size, value):
+        pa = translate(hart, va, size, u64(STORE), va)
+        region = region_of(hart, pa)
+        if region == NO_REGION:
+            device_store(hart, va, pa, size, value)
+        elif hart.machine.ram[region].writable == 0:
+            raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
+        else:
+            write_host(ram_host(hart, pa), size, value)
+            note_store(hart, pa, size)
+
+
+# --- the words ----------------------------------------------------------------------------------
+
+
+@implement(vocabulary.load_u8)
+def load_u8(hart, va: u64) -> u8:
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.read_tag == va & PAGE_MASK:
+        return read_u8(va + entry.addend)
+    return u8(load_slow(hart, va, u64(1)))
+
+
+@implement(vocabulary.load_u16)
+def load_u16(hart, va: u64) -> u16:
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.read_tag == va & (PAGE_MASK | 1):
+        return read_u16(va + entry.addend)
+    return u16(load_slow(hart, va, u64(2)))
+
+
+@implement(vocabulary.load_u32)
+def load_u32(hart, va: u64) -> u32:
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.read_tag == va & (PAGE_MASK | 3):
+        return read_u32(va + entry.addend)
+    return u32(load_slow(hart, va, u64(4)))
+
+
+@implement(vocabulary.load_u64)
+def load_u64(hart, va: u64) -> u64:
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.read_tag == va & (PAGE_MASK | 7):
+        return read_u64(va + entry.addend)
+    return load_slow(hart, va, u64(8))
+
+
+@implement(vocabulary.store_u8)
+def store_u8(hart, va: u64, value: u8):
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.write_tag == va & PAGE_MASK:
+        write_u8(va + entry.addend, value)
+    else:
+        store_slow(hart, va, u64(1), u64(value))
+
+
+@implement(vocabulary.store_u16)
+def store_u16(hart, va: u64, value: u16):
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.write_tag == va & (PAGE_MASK | 1):
+        write_u16(va + entry.addend, value)
+    else:
+        store_slow(hart, va, u64(2), u64(value))
+
+
+@implement(vocabulary.store_u32)
+def store_u32(hart, va: u64, value: u32):
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.write_tag == va & (PAGE_MASK | 3):
+        write_u32(va + entry.addend, value)
+    else:
+        store_slow(hart, va, u64(4), u64(value))
+
+
+@implement(vocabulary.store_u64)
+def store_u64(hart, va: u64, value: u64):
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.write_tag == va & (PAGE_MASK | 7):
+        write_u64(va + entry.addend, value)
+    else:
+        store_slow(hart, va, u64(8), value)

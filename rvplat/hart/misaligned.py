@@ -1,0 +1,41 @@
+"""Accesses that cross a page (Unprivileged, "Zicclsm"). Both pages are checked before any byte is
+written, and both must be RAM: a device would see an access that nobody made, so that is an access
+fault. xtval is the address of the part that faults ("Machine Trap Value Register").
+"""
+
+from rvplat.hart.invalidate import note_store
+from rvplat.hart.mmu import LOAD, STORE
+from rvplat.hart.tlb import OFFSET_MASK
+from rvplat.hart.translate import ram_span
+from rvplat.lang import define, read_u8, u8, u64, write_u8
+
+PAGE_BYTES = 4096
+
+
+@define(cold=True)
+def load_across(hart, va: u64, size: u64) -> u64:
+    """Load bytes on both sides of a page's end."""
+    here = PAGE_BYTES - (va & OFFSET_MASK)
+    low, _low_pa = ram_span(hart, va, here, u64(LOAD), va)
+    high, _high_pa = ram_span(hart, va + here, size - here, u64(LOAD), va + here)
+    value = u64(0)
+    for i in range(size):
+        byte = read_u8(low + i) if u64(i) < here else read_u8(high + i - here)
+        value |= u64(byte) << (8 * i)
+    return value
+
+
+@define(cold=True)
+def store_across(hart, va: u64, size: u64, value: u64):
+    """Store bytes on both sides of a page's end."""
+    here = PAGE_BYTES - (va & OFFSET_MASK)
+    low, low_pa = ram_span(hart, va, here, u64(STORE), va)
+    high, high_pa = ram_span(hart, va + here, size - here, u64(STORE), va + here)
+    for i in range(size):
+        byte = u8(value >> (8 * i))
+        if u64(i) < here:
+            write_u8(low + i, byte)
+        else:
+            write_u8(high + i - here, byte)
+    note_store(hart, low_pa, here)
+    note_store(hart, high_pa, size - here)

@@ -1,0 +1,128 @@
+"""Physical memory protection: what the entries grant (Privileged, "Physical Memory Protection").
+
+The entries split the address space into intervals on which one entry, or none, decides. The
+interval that was asked for last is kept, for S and U mode and for M mode.
+"""
+
+from rvplat.hart.state import Hart
+from rvplat.hart.tlb import REGIME_DEBUG, REGIME_PRIV, flush_everything
+from rvplat.isa import vocabulary
+from rvplat.isa.pmp import (
+    PMP_ENTRIES,
+    PMP_LOCKED,
+    PMP_MODE,
+    PMP_NA4,
+    PMP_OFF,
+    PMP_PERMISSIONS,
+    PMP_TOR,
+)
+from rvplat.isa.privileged import MACHINE
+from rvplat.lang import ctz, define, implement, u64
+
+ALL = 0xFFFF_FFFF_FFFF_FFFF
+READ = 1  # the bits of a grant, and R, W and X of pmpcfg
+WRITE = 2
+EXECUTE = 4
+EVERYTHING = READ | WRITE | EXECUTE
+
+Hart.add("pmp_low", u64, PMP_ENTRIES)  # first address of an entry's range
+Hart.add("pmp_high", u64, PMP_ENTRIES)  # and the first after it: the same for none
+# The intervals kept: [0] for S and U mode, [1] for M mode.
+Hart.add("pmp_from", u64, 2)
+Hart.add("pmp_length", u64, 2)
+Hart.add("pmp_grants", u64, 2)
+
+
+@define
+def pmp_range(hart, i: u64):
+    """Work out which addresses an entry matches ("Address Matching")."""
+    mode = hart.pmp_cfg[i] & PMP_MODE
+    address = hart.pmp_address[i]
+    low = address << 2
+    high = low
+    if mode == PMP_TOR:
+        low = hart.pmp_address[i - 1] << 2 if i != 0 else u64(0)
+        high = address << 2 if low < high else low
+    elif mode == PMP_NA4:
+        high = low + 4
+    elif mode != PMP_OFF:
+        size = u64(8) << ctz(~address)
+        low = (address << 2) & ~(size - 1)
+        high = low + size
+    hart.pmp_low[i] = low
+    hart.pmp_high[i] = high
+
+
+@implement(vocabulary.protection_changed, cold=True)
+def protection_changed(hart):
+    """pmpcfg or pmpaddr was written: every check that is cached is void.
+
+    The manual asks software for an sfence.vma after it ("... Protection and Paging"); this
+    takes effect at once.
+    """
+    for i in range(PMP_ENTRIES):
+        pmp_range(hart, i)
+    hart.pmp_length[0] = 0
+    hart.pmp_length[1] = 0
+    flush_everything(hart)
+
+
+@define
+def pmp_decide(hart, i: u64, machine: bool) -> u64:
+    """What the entry grants: M mode is bound by locked ones only ("Locking and Privilege Mode")."""
+    cfg = u64(hart.pmp_cfg[i])
+    if machine and cfg & PMP_LOCKED == 0:
+        return u64(EVERYTHING)
+    return cfg & PMP_PERMISSIONS
+
+
+@define
+def pmp_default(hart, machine: bool) -> u64:
+    """What no entry matches is M mode's, and everybody's if there is no PMP."""
+    if machine or hart.has_smpmp == 0:
+        return u64(EVERYTHING)
+    return u64(0)
+
+
+@define
+def pmp_lookup(hart, pa: u64, machine: bool):
+    """Find the interval around an address: the first entry that matches decides, and entries
+    before it bound the interval ("Priority and Matching Logic")."""
+    low = u64(0)
+    high = u64(ALL)
+    grants = pmp_default(hart, machine)
+    for i in range(PMP_ENTRIES):
+        first = hart.pmp_low[i]
+        end = hart.pmp_high[i]
+        if first < end:
+            if pa < first:
+                high = first if first < high else high
+            elif pa >= end:
+                low = end if end > low else low
+            else:
+                low = first if first > low else low
+                high = end if end < high else high
+                grants = pmp_decide(hart, i, machine)
+                break
+    who = u64(machine)
+    hart.pmp_from[who] = low
+    hart.pmp_length[who] = high - low
+    hart.pmp_grants[who] = grants
+
+
+@define
+def pmp_grant(hart, pa: u64, size: u64, regime: u64) -> u64:
+    """What may be done with all of `size` bytes: READ, WRITE, EXECUTE.
+
+    Nothing where the bytes don't all belong to one interval: then the first entry that matches
+    any byte doesn't match them all, and the access fails, in M mode too.
+    """
+    if regime & REGIME_DEBUG != 0:
+        return u64(EVERYTHING)
+    machine = regime & REGIME_PRIV == MACHINE
+    who = u64(machine)
+    if pa - hart.pmp_from[who] >= hart.pmp_length[who]:
+        pmp_lookup(hart, pa, machine)
+    if size > hart.pmp_length[who] - (pa - hart.pmp_from[who]):
+        return u64(0)
+    return hart.pmp_grants[who]

@@ -1,0 +1,71 @@
+"""Translation of explicit accesses: walk, protection, and the entry that remembers both."""
+
+from rvplat.hart.invalidate import arm_writes
+from rvplat.hart.mmu import ACCESS_FAULT, LOAD, NO_FAULT, STORE, raise_fault, walk
+from rvplat.hart.pmp import READ, WRITE, pmp_grant
+from rvplat.hart.ram import NO_REGION, region_of
+from rvplat.hart.state import DATA_ENTRIES
+from rvplat.hart.tlb import BLOCK_SHIFT, NO_TAG, OFFSET_MASK, PAGE_MASK, WRITABLE, note_fill
+from rvplat.lang import define, u64
+
+PAGE_BYTES = 4096
+
+
+@define
+def fill(hart, va: u64, page: u64, grant: u64):
+    """Make an entry of what a walk found, for a page of RAM that PMP treats as one.
+
+    Another hart may look at the entry meanwhile, for its page and write tag only.
+    """
+    pa = page & PAGE_MASK
+    region = region_of(hart, pa)
+    if region == NO_REGION or grant & READ == 0 or hart.pages_watched != 0:
+        return
+    note_fill(hart, va, page & BLOCK_SHIFT)
+    ram = hart.machine.ram[region]
+    entry = hart.tlb[va >> 12 & (DATA_ENTRIES - 1)]
+    entry.write_tag = NO_TAG
+    entry.page = page
+    entry.addend = ram.host + (pa - ram.base) - (va & PAGE_MASK)
+    entry.read_tag = va & PAGE_MASK
+    if grant & WRITE != 0 and ram.writable != 0:
+        entry.page = page | WRITABLE
+        arm_writes(hart, va, region, pa)
+
+
+@define(cold=True)
+def translate(hart, va: u64, size: u64, access: u64, tval: u64) -> u64:
+    """The physical address for an access of `size` bytes in one page, checked and remembered.
+
+    Raises the access's faults with `tval`.
+    """
+    page, grant, fault = walk(hart, va, access, hart.data_regime)
+    if fault != NO_FAULT:
+        raise_fault(hart, tval, access, fault)
+    pa = (page & PAGE_MASK) | (va & OFFSET_MASK)
+    whole = pmp_grant(hart, page & PAGE_MASK, u64(PAGE_BYTES), hart.data_regime)
+    allowed = whole
+    if whole == 0:  # nothing, or PMP divides the page
+        allowed = pmp_grant(hart, pa, size, hart.data_regime)
+    if allowed & access == 0:
+        raise_fault(hart, tval, access, u64(ACCESS_FAULT))
+    fill(hart, va, page, grant & whole)
+    return pa
+
+
+@define
+def ram_span(hart, va: u64, size: u64, access: u64, tval: u64) -> tuple[u64, u64]:
+    """(host address, physical address) for an access within a page that must be RAM: else an
+    access fault. Writes need RAM that isn't ROM."""
+    entry = hart.tlb[va >> 12 & (DATA_ENTRIES - 1)]
+    if entry.read_tag == va & PAGE_MASK and (access == LOAD or entry.page & WRITABLE != 0):
+        return va + entry.addend, (entry.page & PAGE_MASK) | (va & OFFSET_MASK)
+    pa = translate(hart, va, size, access, tval)
+    region = region_of(hart, pa)
+    if region == NO_REGION:
+        raise_fault(hart, tval, access, u64(ACCESS_FAULT))
+    ram = hart.machine.ram[region]
+    if access == STORE and ram.writable == 0:
+        raise_fault(hart, tval, access, u64(ACCESS_FAULT))
+    return ram.host + (pa - ram.base), pa
+

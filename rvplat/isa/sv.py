@@ -1,0 +1,103 @@
+"""Virtual memory: satp, sfence.vma and the extensions of page tables (Privileged,
+"Supervisor-Level ISA"; "Svinval", "Svnapot", "Svpbmt", "Svade", "Svadu", "Svvptc").
+
+Translation itself stands in `hart/mmu.py`.
+"""
+
+from rvplat.isa.extension import Extension
+from rvplat.isa.privileged import SUPERVISOR, Status
+from rvplat.isa.vocabulary import (
+    context_changed,
+    flush_translations,
+    illegal,
+    require_privilege,
+)
+from rvplat.lang import define, fence, u32, u64
+
+
+def _extension(name: str, title: str, *requires: str, version: str = "1.0") -> Extension:
+    return Extension(name, version, "ratified", title, requires)
+
+
+Svbare = _extension("Svbare", "satp mode Bare", "S", version="1.13")
+Sv39 = _extension("Sv39", "39-bit virtual memory", "Svbare", version="1.13")
+Sv48 = _extension("Sv48", "48-bit virtual memory", "Sv39", version="1.13")
+Sv57 = _extension("Sv57", "57-bit virtual memory", "Sv48", version="1.13")
+Svinval = _extension("Svinval", "Fine-grained invalidation of translations", "Svbare")
+Svnapot = _extension("Svnapot", "Contiguous pages of 64 KiB", "Sv39")
+Svpbmt = _extension("Svpbmt", "Page-based memory types", "Sv39")
+Svade = _extension("Svade", "Page faults where A and D must be set", "Sv39")
+Svadu = _extension("Svadu", "Hardware updating of A and D", "Sv39")
+Svvptc = _extension("Svvptc", "Valid PTEs are seen in bounded time", "Sv39")
+
+BARE = 0
+SV39 = 8
+SV48 = 9
+SV57 = 10
+
+
+@define
+def require_memory_management(hart):
+    """Illegal in U mode, and in S mode while TVM is set ("Virtualization Support in mstatus")."""
+    require_privilege(hart, u64(SUPERVISOR))
+    if hart.priv == SUPERVISOR and hart.mstatus & Status.TVM != 0:
+        illegal(hart)
+
+
+@define
+def is_supported(hart, mode: u64) -> bool:
+    """Whether satp.MODE may take the value."""
+    if mode == SV39:
+        return hart.has_sv39 != 0
+    if mode == SV48:
+        return hart.has_sv48 != 0
+    if mode == SV57:
+        return hart.has_sv57 != 0
+    return mode == BARE
+
+
+@define
+def satp_access(hart, write: bool, number: u32):
+    require_memory_management(hart)
+
+
+@define
+def satp_write(hart, value: u64, number: u32):
+    """A write with a MODE that isn't supported has no effect at all ("Supervisor Address
+    Translation and Protection Register"). ASIDLEN is 16."""
+    if is_supported(hart, value >> 60):
+        hart.satp = value
+        context_changed(hart)
+
+
+Svbare.csr(
+    0x180, "satp", write=satp_write, access=satp_access, fields="MODE[63:60] ASID[59:44] PPN[43:0]"
+)
+
+
+@Svbare.instruction("0001001 rs2 rs1 000 00000 1110011", "sfence.vma rs1, rs2")
+def sfence_vma(hart, rs1, rs2):
+    """Order page-table stores before translations: of an address (rs1), of an ASID (rs2)."""
+    require_memory_management(hart)
+    fence()
+    flush_translations(hart, hart.x[rs1], hart.x[rs2], rs1 != 0, rs2 != 0)
+
+
+@Svinval.instruction("0001011 rs2 rs1 000 00000 1110011", "sinval.vma rs1, rs2")
+def sinval_vma(hart, rs1, rs2):
+    """What sfence.vma forgets, without its ordering."""
+    require_memory_management(hart)
+    flush_translations(hart, hart.x[rs1], hart.x[rs2], rs1 != 0, rs2 != 0)
+
+
+@Svinval.instruction("0001100 00000 00000 000 00000 1110011", "sfence.w.inval")
+def sfence_w_inval(hart):
+    """Order earlier stores before sinval.vma; TVM doesn't concern it."""
+    require_privilege(hart, u64(SUPERVISOR))
+    fence()
+
+
+@Svinval.instruction("0001100 00001 00000 000 00000 1110011", "sfence.inval.ir")
+def sfence_inval_ir(hart):
+    """Order sinval.vma before later translations; it has forgotten them already."""
+    require_privilege(hart, u64(SUPERVISOR))

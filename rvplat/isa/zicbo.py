@@ -1,0 +1,68 @@
+"""Zicbom, Zicboz and Zicbop, cache-block operations (Unprivileged, "CMO"). Blocks have 64 bytes."""
+
+from rvplat.isa.extension import Extension
+from rvplat.isa.privileged import MACHINE, USER, EnvCfg
+from rvplat.isa.vocabulary import cache_block_check, illegal, zero_block
+from rvplat.lang import define, u64
+
+Zicbom = Extension("Zicbom", "1.0", "ratified", "Cache-block management", ("I",))
+Zicboz = Extension("Zicboz", "1.0", "ratified", "Cache-block zero", ("I",))
+Zicbop = Extension("Zicbop", "1.0", "ratified", "Cache-block prefetch", ("I",))
+Zic64b = Extension("Zic64b", "1.0", "ratified", "Cache blocks of 64 bytes")
+
+
+@define
+def require_enabled(hart, field: u64):
+    """Below M mode menvcfg enables the operation, in U mode senvcfg as well ("CSR controls for CMO
+    instructions")."""
+    if hart.priv != MACHINE and hart.menvcfg & field == 0:
+        illegal(hart)
+    if hart.priv == USER and hart.has_s != 0 and hart.senvcfg & field == 0:
+        illegal(hart)
+
+
+@Zicbom.instruction("0000000 00000 rs1 010 00000 0001111", "cbo.inval (rs1)")
+def cbo_inval(hart, rs1):
+    """Invalidate a block. Where CBIE asks for a flush instead, that is the same here: memory is
+    never behind a cache."""
+    require_enabled(hart, u64(EnvCfg.CBIE))
+    cache_block_check(hart, hart.x[rs1])
+
+
+@Zicbom.instruction("0000000 00001 rs1 010 00000 0001111", "cbo.clean (rs1)")
+def cbo_clean(hart, rs1):
+    """Write a block back."""
+    require_enabled(hart, u64(EnvCfg.CBCFE))
+    cache_block_check(hart, hart.x[rs1])
+
+
+@Zicbom.instruction("0000000 00010 rs1 010 00000 0001111", "cbo.flush (rs1)")
+def cbo_flush(hart, rs1):
+    """Write a block back and invalidate it."""
+    require_enabled(hart, u64(EnvCfg.CBCFE))
+    cache_block_check(hart, hart.x[rs1])
+
+
+@Zicboz.instruction("0000000 00100 rs1 010 00000 0001111", "cbo.zero (rs1)")
+def cbo_zero(hart, rs1):
+    """Store zeros to a block."""
+    require_enabled(hart, u64(EnvCfg.CBZE))
+    zero_block(hart, hart.x[rs1])
+
+
+# Prefetches are HINTs: neither exceptions nor effects. They are `ori` with x0 as its destination.
+
+
+@Zicbop.instruction("imm[11:5] 00000 rs1 110 00000 0010011", "prefetch.i imm(rs1)")
+def prefetch_i(hart):
+    """An instruction fetch is likely soon."""
+
+
+@Zicbop.instruction("imm[11:5] 00001 rs1 110 00000 0010011", "prefetch.r imm(rs1)")
+def prefetch_r(hart):
+    """A load is likely soon."""
+
+
+@Zicbop.instruction("imm[11:5] 00011 rs1 110 00000 0010011", "prefetch.w imm(rs1)")
+def prefetch_w(hart):
+    """A store is likely soon."""

@@ -1,0 +1,18 @@
+"""Names for what this machine's main memory always does (Unprivileged, "Zi" and "Za" chapters).
+
+No rows: an ISA string that names them promises it. Zicclsm alone can be left out: misaligned
+loads and stores then trap.
+"""
+
+from rvplat.isa.extension import Extension
+
+
+def _promise(name: str, title: str, *requires: str) -> Extension:
+    return Extension(name, "1.0", "ratified", title, requires)
+
+
+Zicclsm = _promise("Zicclsm", "Misaligned loads and stores to main memory work")
+Ziccif = _promise("Ziccif", "Aligned fetches from main memory are atomic")
+Ziccrse = _promise("Ziccrse", "Main memory can be reserved, and store-conditional succeeds at last")
+Ziccamoa = _promise("Ziccamoa", "Main memory supports all atomic operations", "Zaamo")
+Za64rs = _promise("Za64rs", "Reservation sets are at most 64 bytes", "Zalrsc")
