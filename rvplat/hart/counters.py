@@ -4,7 +4,8 @@ hart.timer_lines holds MTIP and STIP as the timers drove them when last looked a
 at when software reads mip or writes what they depend on, and when hart.deadline has come, which is
 the earliest tick at which one of them that mie enables will rise. So MTIP and STIP "are guaranteed
 to be reflected eventually" (Privileged, "Machine Timer Registers"), and the run loop need only
-compare the time with one number.
+compare the time with one number. Whoever else writes mtimecmp, or sets the clock, must see to it
+that `update_deadline` runs in the hart's own thread afterwards.
 """
 
 from rvplat.hart.state import Hart

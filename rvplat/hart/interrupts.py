@@ -4,7 +4,7 @@ mip has three sources: the bits that software writes (hart.mip), the lines of de
 (hart.irq_lines, which other threads change) and the timers (hart.timer_lines, see counters.py).
 """
 
-from rvplat.hart.counters import refresh_timers
+from rvplat.hart.counters import refresh_timers, update_deadline
 from rvplat.hart.state import STOP_WFI
 from rvplat.hart.trap import take_trap
 from rvplat.isa import vocabulary
@@ -51,6 +51,9 @@ def pending_interrupt(hart) -> u64:
     in S mode by SIE, in M mode never. M mode's go first ("Machine Interrupt Registers").
     """
     pending = enabled_interrupts(hart)
+    if pending & hart.timer_lines != 0:
+        update_deadline(hart)  # mtimecmp may have moved since: no timer interrupt is spurious
+        pending = enabled_interrupts(hart)
     if pending == 0:
         return u64(0)
     machine = pending & ~hart.mideleg

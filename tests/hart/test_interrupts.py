@@ -274,3 +274,15 @@ def test_wfi_sees_a_timer_that_nobody_looked_at(bench: Bench) -> None:
     bench.machine.time_now = 5
     bench.run(WFI)
     assert bench.hart.stop == STOP_NONE
+
+
+def test_a_timer_that_was_moved_on_meanwhile_is_not_taken(bench: Bench) -> None:
+    hart = bench.hart
+    hart.mtimecmp = 5
+    bench.machine.time_now = 5
+    bench.put("mstatus", Status.MIE)
+    bench.put("mie", Irq.MTI)
+    assert pending_interrupt(hart) == INTERRUPT | 7
+    hart.mtimecmp = 9  # by a device, which touches nothing else
+    assert pending_interrupt(hart) == 0
+    assert hart.deadline == 9

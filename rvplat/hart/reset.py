@@ -1,0 +1,52 @@
+"""A hart out of reset (Privileged, "Reset").
+
+What the manual leaves UNSPECIFIED is zero here, so that every run begins alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rvplat.hart.counters import update_deadline
+from rvplat.hart.csr import enable
+from rvplat.hart.state import STOP_NONE
+from rvplat.isa.extension import Extension
+from rvplat.isa.priv_m import reset_status
+from rvplat.isa.privileged import MACHINE
+from rvplat.isa.vocabulary import context_changed
+
+_ZEROED = (
+    "trap_cause", "trap_tval", "trap_tval2", "trap_tinst", "trap_gva", "fp_ready", "virt",
+    "attention", "stop_request",
+)  # fmt: skip
+
+
+def reset(hart: Any, extensions: Iterable[Extension], pc: int) -> None:
+    """M mode at `pc`, CSRs at the values of their rows, registers and the extensions' state zero.
+
+    The hart has these extensions' flags already (`engine/architecture.py`), and a machine.
+    Counted instructions begin anew, and so does the budget. Lines and mtimecmp are the devices'.
+    """
+    owned = tuple(extensions)
+    for array in (hart.x, hart.f):
+        _clear(array)
+    for name in _ZEROED:
+        setattr(hart, name, 0)
+    for extension in owned:
+        for name, _, count in extension.states:
+            _clear(getattr(hart, name)) if count else setattr(hart, name, 0)
+        enable(hart, extension.csrs)
+    reset_status(hart)
+    hart.priv = MACHINE
+    hart.pc = pc
+    hart.budget = 0
+    hart.instret_base = 0
+    hart.stop = STOP_NONE
+    update_deadline(hart)
+    context_changed(hart)
+
+
+def _clear(array: Any) -> None:
+    for i in range(len(array)):
+        array[i] = 0
