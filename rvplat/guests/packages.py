@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,32 +65,35 @@ def _working_mirror(private: Path, folder: Path, progress: Progress) -> apt.Priv
     """The first of the host's mirrors that has the packages, its list fetched and verified."""
     failures = []
     for number, source in enumerate(apt.host_sources()):
-        for attempt in _attempts(private / str(number), source, progress):
-            try:
-                attempt.update(progress)
-            except apt.AptError as error:
-                failures.append(str(error))
-                if "NO_PUBKEY" in error.log:
-                    continue
-                break
-            if attempt.has(_KERNEL_METAPACKAGE):
-                return attempt
-            failures.append(f"{source.uri} has no {_KERNEL_METAPACKAGE} in {SUITE}")
-            break
+        try:
+            mirror = _updated(private / str(number), source, progress)
+        except apt.AptError as error:
+            failures.append(str(error))
+            continue
+        if mirror.has(_KERNEL_METAPACKAGE):
+            return mirror
+        failures.append(f"{source.uri} has no {_KERNEL_METAPACKAGE} in {SUITE}")
     why = "\n".join(failures) or "The host's apt has no source of Debian's main packages."
     raise GuestError(_by_hand(folder, why))
 
 
-def _attempts(private: Path, source: AptSource, progress: Progress) -> Iterator[apt.PrivateApt]:
-    """The mirror by the keys that the host has; then, if asked on, by those of a newer keyring.
+def _updated(private: Path, source: AptSource, progress: Progress) -> apt.PrivateApt:
+    """An apt for the mirror, verified by the keys that the host has, or else by a newer keyring.
 
     An older release doesn't know the keys of a newer one. Its own mirror has a newer package of
     keys, which is verified by the keys that the host trusts.
     """
-    yield _private_apt(private / "host-keys", source)
-    progress(f"apt: the host's keys don't know {SUITE}: fetching {_KEYRING_PACKAGE}", None)
-    keyring = _newer_keyring(private, source, progress)
-    yield _private_apt(private / "newer-keys", replace(source, signed_by=str(keyring)))
+    mirror = _private_apt(private / "host-keys", source)
+    try:
+        mirror.update(progress)
+    except apt.AptError as error:
+        if "NO_PUBKEY" not in error.log and "Missing key" not in error.log:
+            raise
+        progress(f"apt: the host's keys don't know {SUITE}: fetching {_KEYRING_PACKAGE}", None)
+        keyring = _newer_keyring(private, source, progress)
+        mirror = _private_apt(private / "newer-keys", replace(source, signed_by=str(keyring)))
+        mirror.update(progress)
+    return mirror
 
 
 def _private_apt(

@@ -1,0 +1,89 @@
+"""Builds the guest programs of this package: `python -m rvplat.guests.build`.
+
+The compiler is the one in the PyPI package `ziglang`, a development dependency. The built ELF files lie beside their sources and
+are part of rvplat, so that nobody who only runs them needs a compiler; a test builds them anew and compares. The same
+version of the compiler gives the same bytes on every host.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rvplat.guests.errors import GuestError
+
+ZIG_VERSION = "0.17.1"
+"""The version of ziglang that built the ELF files in the tree."""
+
+PROGRAMS = Path(__file__).parent / "programs"
+_START = "crt0.S"
+_FLAGS = (
+    "-target", "riscv64-freestanding-none", "-mcpu=generic_rv64+m+a+f+d+c", "-mabi=lp64d",
+    "-mcmodel=medany", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffreestanding",
+    "-fno-stack-protector", "-fno-sanitize=undefined", "-fno-pic", "-fno-builtin", "-g0",
+    "-nostdlib", "-static", "-Wl,-T,link.ld", "-Wl,--gc-sections", "-Wl,--build-id=none",
+    "-Wl,-z,max-page-size=16", "-s",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Program:
+    """One ELF file and the sources that it is built of, relative to `programs`."""
+
+    output: str
+    sources: tuple[str, ...]
+
+
+def programs() -> list[Program]:
+    """Everything that can be built: one source of `bench` is one program, `demo` is one."""
+    bench = sorted(path.name for path in (PROGRAMS / "bench").glob("*.c"))
+    found = [Program(f"bench/{Path(n).stem}.elf", (_START, f"bench/{n}")) for n in bench]
+    demo = sorted(p.name for p in (PROGRAMS / "demo").iterdir() if p.suffix in (".c", ".S"))
+    if demo:
+        found.append(Program("demo/demo.elf", tuple(f"demo/{name}" for name in demo)))
+    return found
+
+
+def compiler_version() -> str | None:
+    """The version of the installed ziglang, None if it is not installed."""
+    try:
+        return version("ziglang")
+    except PackageNotFoundError:
+        return None
+
+
+def build(program: Program, output: Path) -> None:
+    """Compile and link a program into the file `output`."""
+    if compiler_version() is None:
+        raise GuestError("building guests needs the package ziglang: pip install ziglang")
+    command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, *program.sources, "-o", str(output)]
+    with tempfile.TemporaryDirectory() as cache:
+        caches = {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
+        result = subprocess.run(
+            command, cwd=PROGRAMS, env={**os.environ, **caches}, capture_output=True, text=True
+        )
+    if result.returncode != 0:
+        raise GuestError(f"{program.output} cannot be built:\n{result.stderr}")
+
+
+def main() -> int:
+    """Build every program, or those whose names are given, into the source tree."""
+    parser = argparse.ArgumentParser(prog="python -m rvplat.guests.build", description=main.__doc__)
+    parser.add_argument("name", nargs="*", help="a program's name, such as sieve or demo")
+    wanted = parser.parse_args().name
+    for program in programs():
+        if not wanted or Path(program.output).stem in wanted:
+            output = PROGRAMS / program.output
+            build(program, output)
+            print(f"{program.output:<24} {output.stat().st_size:>6} bytes")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+/* Self-modifying code: a function's instruction is replaced, fence.i, the function runs; as a just-in-time compiler does it. */
+#include "../lib.h"
+
+#define PATCHES 160000
+#define CALLS 8
+
+asm(".section .data.patched, \"aw\"\n"
+    ".option push\n.option norvc\n"
+    ".balign 4096\n"
+    "patched: addi a0, a0, 0\n"
+    "  xori a0, a0, 5\n"
+    "  slli a1, a0, 3\n"
+    "  add a0, a0, a1\n"
+    "  ret\n"
+    ".option pop\n"
+    ".space 4096\n" /* the page is its own */
+    ".text\n");
+extern u32 patched[];
+
+static u64 run(void)
+{
+    u64 (*function)(u64) = (u64 (*)(u64))patched;
+    u64 sum = 1;
+    for (u32 i = 0; i < PATCHES; i++) {
+        REG(u32, patched) = (i & 0x7ff) << 20 | 10 << 15 | 0 << 12 | 10 << 7 | 0x13; /* addi a0, a0, i */
+        asm volatile("fence.i" ::: "memory");
+        for (int j = 0; j < CALLS; j++) sum = function(sum);
+    }
+    return sum;
+}
+
+int main(void) { return measure("selfmod", 0xe92e94af836be801, run); }
