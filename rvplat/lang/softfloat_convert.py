@@ -174,7 +174,7 @@ def maximum(a: u64, b: u64, fmt: u64) -> u64:
 
 @define
 def classify(a: u64, fmt: u64) -> u64:
-    """a's class: 0 -infinity, 1 -normal, 2 -subnormal, 3 -0, 4 to 7 the same upwards, 8 sNaN, 9 qNaN."""
+    """0 -infinity, 1 -normal, 2 -subnormal, 3 -0, 4 to 7 the same upwards, 8 and 9 NaNs."""
     if is_nan(a, fmt):
         return u64(8) if is_signaling(a, fmt) else u64(9)
     size = u64(3)

@@ -1,0 +1,140 @@
+"""Floating-point instructions in software: what the host's unit can't do, or not just now.
+
+Each checks that FS and rm allow the instruction, computes with softfloat, accrues the flags. What
+is returned goes to an f register (then FS becomes Dirty) or an integer (Dirty only if a flag was
+raised). `fmt` is the format's width; a single is in the low half of a u64.
+"""
+
+from rvplat.isa.fp_state import (
+    accrue,
+    make_dirty,
+    require_fp,
+    rounding_mode,
+)
+from rvplat.lang import define, u64
+from rvplat.lang.softfloat import add, div, fma, mul, sqrt, sub
+from rvplat.lang.softfloat_convert import (
+    compare_flags,
+    convert_format,
+    from_integer,
+    is_equal,
+    is_less,
+    maximum,
+    minimum,
+    to_integer,
+)
+from rvplat.lang.softfloat_format import default_nan, is_nan
+
+
+@define
+def begin(hart, rm: u64) -> u64:
+    """An instruction that rounds: the checks, and its mode."""
+    require_fp(hart)
+    return rounding_mode(hart, rm)
+
+
+@define
+def end(hart, result: u64, flags: u64) -> u64:
+    """An instruction that writes an f register."""
+    hart.fflags |= flags
+    make_dirty(hart)
+    return result
+
+
+@define(cold=True)
+def soft_add(hart, a: u64, b: u64, fmt: u64, rm: u64) -> u64:
+    result, flags = add(a, b, fmt, begin(hart, rm))
+    return end(hart, result, flags)
+
+
+@define(cold=True)
+def soft_sub(hart, a: u64, b: u64, fmt: u64, rm: u64) -> u64:
+    result, flags = sub(a, b, fmt, begin(hart, rm))
+    return end(hart, result, flags)
+
+
+@define(cold=True)
+def soft_mul(hart, a: u64, b: u64, fmt: u64, rm: u64) -> u64:
+    result, flags = mul(a, b, fmt, begin(hart, rm))
+    return end(hart, result, flags)
+
+
+@define(cold=True)
+def soft_div(hart, a: u64, b: u64, fmt: u64, rm: u64) -> u64:
+    result, flags = div(a, b, fmt, begin(hart, rm))
+    return end(hart, result, flags)
+
+
+@define(cold=True)
+def soft_sqrt(hart, a: u64, fmt: u64, rm: u64) -> u64:
+    result, flags = sqrt(a, fmt, begin(hart, rm))
+    return end(hart, result, flags)
+
+
+@define(cold=True)
+def soft_fma(hart, a: u64, b: u64, c: u64, fmt: u64, rm: u64) -> u64:
+    result, flags = fma(a, b, c, fmt, begin(hart, rm))
+    return end(hart, result, flags)
+
+
+@define(cold=True)
+def soft_convert(hart, a: u64, fmt: u64, to: u64, rm: u64) -> u64:
+    """A number in another format."""
+    result, flags = convert_format(a, fmt, to, begin(hart, rm))
+    return end(hart, result, flags)
+
+
+@define(cold=True)
+def soft_from_integer(hart, a: u64, has_sign: bool, fmt: u64, rm: u64) -> u64:
+    """A 64-bit integer as a number."""
+    result, flags = from_integer(a, has_sign, fmt, begin(hart, rm))
+    return end(hart, result, flags)
+
+
+@define(cold=True)
+def soft_to_integer(hart, a: u64, fmt: u64, bits: u64, has_sign: bool, rm: u64) -> u64:
+    """A number as an integer of `bits` bits."""
+    result, flags = to_integer(a, fmt, bits, has_sign, begin(hart, rm))
+    accrue(hart, flags)
+    return result
+
+
+@define(cold=True)
+def soft_min(hart, a: u64, b: u64, fmt: u64) -> u64:
+    """IEEE 754-2019 minimumNumber: of a number and a NaN, the number."""
+    require_fp(hart)
+    flags = compare_flags(a, b, fmt, False)
+    if is_nan(a, fmt):
+        return end(hart, default_nan(fmt) if is_nan(b, fmt) else b, flags)
+    return end(hart, a if is_nan(b, fmt) else minimum(a, b, fmt), flags)
+
+
+@define(cold=True)
+def soft_max(hart, a: u64, b: u64, fmt: u64) -> u64:
+    """IEEE 754-2019 maximumNumber."""
+    require_fp(hart)
+    flags = compare_flags(a, b, fmt, False)
+    if is_nan(a, fmt):
+        return end(hart, default_nan(fmt) if is_nan(b, fmt) else b, flags)
+    return end(hart, a if is_nan(b, fmt) else maximum(a, b, fmt), flags)
+
+
+@define(cold=True)
+def soft_eq(hart, a: u64, b: u64, fmt: u64) -> bool:
+    require_fp(hart)
+    accrue(hart, compare_flags(a, b, fmt, False))
+    return is_equal(a, b, fmt)
+
+
+@define(cold=True)
+def soft_lt(hart, a: u64, b: u64, fmt: u64, signals: bool) -> bool:
+    require_fp(hart)
+    accrue(hart, compare_flags(a, b, fmt, signals))
+    return is_less(a, b, fmt)
+
+
+@define(cold=True)
+def soft_le(hart, a: u64, b: u64, fmt: u64, signals: bool) -> bool:
+    require_fp(hart)
+    accrue(hart, compare_flags(a, b, fmt, signals))
+    return is_less(a, b, fmt) or is_equal(a, b, fmt)

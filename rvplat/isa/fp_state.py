@@ -1,0 +1,227 @@
+"""Floating-point state: fcsr, mstatus.FS, NaN boxing, and who may use the host's unit.
+
+Arithmetic runs on the host's unit, whose rounding mode is frm's and whose sticky flags are part of
+fflags, while `hart.fp_entered`; `hart.fflags` holds the flags that were raised in software or
+folded in. `hart.fp_ready` is what an instruction tests before it starts:
+
+    0       unknown: whoever changes mstatus.FS, or V, clears it
+    ON      FS is not Off, so that f registers can be read
+    1 << m  FS is Dirty, and an instruction whose rm is m can run on the host's unit as it is
+
+Everything else is done by the cold functions here and in fp_soft.py: FS to be made Dirty, a static
+rounding mode that isn't the host's, RMM (the host has none), reserved modes, NaN results.
+"""
+
+from rvplat.isa.extension import Extension
+from rvplat.isa.privileged import Status
+from rvplat.isa.vocabulary import illegal
+from rvplat.lang import define, u8, u16, u32, u64
+from rvplat.lang.fp import (
+    host_fp_control,
+    host_fp_flags,
+    host_fp_restore,
+    host_fp_start,
+    host_underflows_late,
+)
+from rvplat.lang.softfloat_format import RMM, RNE, RUP, UF
+
+F = Extension(
+    "F",
+    version="2.2",
+    standing="ratified",
+    title="Single-precision floating-point",
+    requires=("Zicsr",),
+)
+
+F.state("fp_entered", u8)  # the host's unit is this hart's
+F.state("fp_host", u64)  # the host's own control word meanwhile
+
+DYN = 7  # rm: take frm ("Floating-Point Control and Status Register")
+ON = 1 << 8
+DIRTY = 0xFF  # any of these bits of fp_ready: FS is Dirty
+FLAGS = 0x1F
+
+
+# --- may an instruction run ("Extension Context Status in mstatus Register") --------------------
+
+
+@define
+def reads_f(hart) -> bool:
+    """Whether f registers can be read; if not, `require_fp`."""
+    return hart.fp_ready != 0
+
+
+@define
+def writes_f(hart) -> bool:
+    """Whether f registers and flags can be written; if not, `require_fp` and `make_dirty`."""
+    return hart.fp_ready & DIRTY != 0
+
+
+@define
+def host_rounds(hart, rm: u64) -> bool:
+    """Whether the host's unit rounds as an instruction's rm field says, and may write."""
+    return (hart.fp_ready >> rm) & 1 != 0
+
+
+@define
+def host_mode(hart) -> u64:
+    """How the host's unit rounds while frm is what it is: RNE stands in for what it hasn't."""
+    return hart.frm if hart.frm <= RUP else u64(RNE)
+
+
+@define
+def work_out_ready(hart):
+    """Set fp_ready from mstatus.FS and frm."""
+    ready = u16(0)
+    if hart.mstatus & Status.FS != 0:
+        ready = u16(ON)
+    if hart.mstatus & Status.FS == Status.FS:
+        ready |= u16(1) << host_mode(hart)
+        if hart.frm <= RUP:
+            ready |= u16(1) << DYN
+    hart.fp_ready = ready
+
+
+@define(cold=True)
+def require_fp(hart):
+    """With FS Off, every instruction and CSR of F is illegal."""
+    work_out_ready(hart)
+    if hart.fp_ready == 0:
+        illegal(hart)
+
+
+@define(cold=True)
+def make_dirty(hart):
+    """f registers or fcsr change. SD follows from FS where mstatus is read."""
+    hart.mstatus |= Status.FS
+    work_out_ready(hart)
+
+
+@define
+def rounding_mode(hart, rm: u64) -> u64:
+    """The mode that an rm field stands for; reserved ones are illegal, frm's only with DYN."""
+    mode = hart.frm if rm == DYN else rm
+    if mode > RMM:
+        illegal(hart)
+    return mode
+
+
+@define
+def accrue(hart, flags: u64):
+    """Raise flags in software."""
+    if flags != 0:
+        hart.fflags |= flags
+        make_dirty(hart)
+
+
+# --- the host's unit ----------------------------------------------------------------------------
+
+
+@define
+def host_flags(hart) -> u64:
+    """Flags that the host's unit holds for the hart; rv_f.py sees to UF where it can't be had."""
+    if hart.fp_entered == 0:
+        return u64(0)
+    flags = host_fp_flags()
+    return flags if host_underflows_late() else flags & ~UF
+
+
+@define
+def enter_unit(hart):
+    """Native code begins, or Python code that runs definitions: the unit becomes the hart's."""
+    hart.fp_host = host_fp_control()
+    hart.fp_entered = 1
+    host_fp_start(host_mode(hart))
+
+
+@define
+def leave_unit(hart):
+    """The host takes its unit back; the flags stay with the hart."""
+    hart.fflags |= host_flags(hart)
+    hart.fp_entered = 0
+    host_fp_restore(hart.fp_host)
+
+
+@define
+def restart_unit(hart):
+    """frm or fflags were written: the host's unit rounds so, and holds no flags."""
+    if hart.fp_entered != 0:
+        host_fp_start(host_mode(hart))
+
+
+# --- fcsr ("Floating-Point Control and Status Register") ----------------------------------------
+
+
+@define
+def fcsr_access(hart, write: bool, number: u32):
+    """Illegal while FS is Off."""
+    require_fp(hart)
+
+
+@define
+def fflags_read(hart, number: u32) -> u64:
+    return hart.fflags | host_flags(hart)
+
+
+@define
+def set_fcsr(hart, frm: u64, fflags: u64):
+    """Take both parts. A write to either makes the state Dirty."""
+    hart.frm = frm & 7
+    hart.fflags = fflags & FLAGS
+    restart_unit(hart)
+    make_dirty(hart)
+
+
+@define
+def fflags_write(hart, value: u64, number: u32):
+    set_fcsr(hart, hart.frm, value)
+
+
+@define
+def frm_write(hart, value: u64, number: u32):
+    """Reserved modes are kept; instructions that round with them are illegal."""
+    set_fcsr(hart, value, fflags_read(hart, number))
+
+
+@define
+def fcsr_read(hart, number: u32) -> u64:
+    return hart.frm << 5 | fflags_read(hart, number)
+
+
+@define
+def fcsr_write(hart, value: u64, number: u32):
+    set_fcsr(hart, value >> 5, value)
+
+
+F.csr(
+    0x001, "fflags", read=fflags_read, write=fflags_write, access=fcsr_access,
+    fields="NV[4] DZ[3] OF[2] UF[1] NX[0]",
+)  # fmt: skip
+F.csr(0x002, "frm", write=frm_write, access=fcsr_access, fields="RM[2:0]")
+F.csr(
+    0x003, "fcsr", read=fcsr_read, write=fcsr_write, access=fcsr_access, storage=False,
+    fields="RM[7:5] NV[4] DZ[3] OF[2] UF[1] NX[0]",
+)  # fmt: skip
+
+# --- NaN boxing (D, "NaN Boxing of Narrower Values") --------------------------------------------
+
+BOX = 0xFFFF_FFFF_0000_0000
+NAN_S = 0x7FC0_0000
+
+
+@define
+def is_boxed(a: u64) -> bool:
+    """Whether a holds a single; `is_boxed(a & b)` asks for both at once."""
+    return a >= BOX
+
+
+@define
+def box(a: u32) -> u64:
+    """A single as an f register holds it."""
+    return u64(a) | BOX
+
+
+@define
+def unbox(a: u64) -> u64:
+    """The single in an f register: the canonical NaN if it isn't one."""
+    return a - BOX if a >= BOX else u64(NAN_S)
