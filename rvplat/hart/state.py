@@ -14,7 +14,7 @@ RamRegion.add("base", u64)  # physical address
 RamRegion.add("size", u64)  # bytes
 RamRegion.add("host", u64)  # host address of its first byte
 RamRegion.add("code", u64)  # host address: a u64 a page, bit n = line n has decoded slots
-RamRegion.add("written", u64)  # host address: a byte a page, 1 = some hart's TLB may write it
+RamRegion.add("written", u64)  # host address: a u32 a page, which TLB entries may write it
 RamRegion.add("first_page", u64)  # number of its first page among all regions' pages
 RamRegion.add("writable", u8)  # 0: ROM
 
@@ -32,7 +32,7 @@ FetchEntry = Record("FetchEntry")  # 32 bytes
 FetchEntry.add("tag", u64)  # virtual address of the page
 FetchEntry.add("slots", u64)  # host address of the page's slots
 FetchEntry.add("bias", u64)  # virtual address of the page - (slots >> 3)
-FetchEntry.add("spare", u64)
+FetchEntry.add("host", u64)  # host address of the page's bytes
 
 Slot = Record("Slot")  # 16 bytes: one decoded instruction; a slot for every halfword of a page
 Slot.add("handler", u64)
@@ -44,7 +44,6 @@ SLOTS_SIZE = 64 + 16 * 2048 + 64  # bytes of a page of slots: header, slots, the
 SlotHeader = Record("SlotHeader")
 SlotHeader.add("host", u64)  # host address of the page's bytes
 SlotHeader.add("pa", u64)  # physical address of the page
-SlotHeader.add("code", u64)  # host address of the page's word in RamRegion.code
 
 Machine = Record("Machine")
 DecodeRow = Record("DecodeRow")  # fields are added by engine/decode.py
@@ -56,6 +55,7 @@ Machine.add("harts", u64, MAX_HARTS)  # host addresses of the Hart records
 Machine.add("hart_count", u64)
 Machine.add("decode_handler", u64)  # what an undecoded slot holds
 Machine.add("page_end_handler", u64)  # what the slot after a page's last holds
+Machine.add("illegal_handler", u64)  # for what is no instruction of the hart
 Machine.add("straddle_handler", u64)  # for an instruction that crosses into the next page
 Machine.add("clock_fn", u64)  # host function: nanoseconds of a steady clock
 Machine.add("clock_base_ns", u64)

@@ -1,0 +1,253 @@
+"""What happens between handlers: finding slots, decoding, ending budgets, taking interrupts.
+
+All of it is cold beside the handlers, and none of it is Python while the machine runs. `settle`
+is the one place where a hart looks up: at interrupts, requests of other threads, the end of its
+budget. It returns the slot to go on with, or 0 to leave native code, with hart.stop set.
+"""
+
+from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
+from rvplat.hart.counters import timer_check
+from rvplat.hart.fetch import NO_PAGE, fetch_instruction, translate_fetch
+from rvplat.hart.interrupts import take_interrupt
+from rvplat.hart.invalidate import announce_code, code_settled
+from rvplat.hart.ram import region_of
+from rvplat.hart.state import (
+    FETCH_ENTRIES,
+    SLOT_HEADER,
+    SLOTS_SIZE,
+    STOP_LIMIT,
+    STOP_NONE,
+    STOP_REQUEST,
+    Slot,
+    SlotHeader,
+)
+from rvplat.hart.tlb import fetch_fill, flush_everything
+from rvplat.hart.trap import Trap, take_trap
+from rvplat.isa.vocabulary import illegal
+from rvplat.lang import (
+    define,
+    fence,
+    fill_memory,
+    intrinsic,
+    read_u16,
+    read_u64,
+    s64,
+    u8,
+    u32,
+    u64,
+    write_u64,
+)
+
+QUANTUM = 8192  # instructions between two looks at the clock and at other threads
+SLACK = 2112  # more than any straight run of instructions between two tests of the budget
+
+
+@intrinsic("{result} = inttoptr i64 {0} to ptr")
+def slot_at(address: u64) -> Slot:
+    """The slot at a host address."""
+    return Slot.view(int(address))
+
+
+@intrinsic("{result} = inttoptr i64 {0} to ptr")
+def header_at(address: u64) -> SlotHeader:
+    """The header of a page of slots at a host address."""
+    return SlotHeader.view(int(address))
+
+
+# --- pages of slots -----------------------------------------------------------------------------
+
+
+@define
+def clear_slots(hart, slots: u64):
+    """Make every slot of a page an undecoded one."""
+    decode = hart.machine.decode_handler
+    for i in range(2048):
+        write_u64(slots + i * 16, decode)
+    write_u64(slots + 32768, hart.machine.page_end_handler)
+
+
+@define(cold=True)
+def new_slots(hart, pa: u64, host: u64, page: u64) -> u64:
+    """A page of slots for a page of RAM (its number among all regions' pages). When the memory
+    for slots has run out, all slots of the hart are given up and it begins anew."""
+    if hart.slot_pool_used + SLOTS_SIZE > hart.slot_pool_size:
+        drop_slots(hart)
+    slots = hart.slot_pool + hart.slot_pool_used + SLOT_HEADER
+    hart.slot_pool_used += SLOTS_SIZE
+    clear_slots(hart, slots)
+    header = header_at(slots - SLOT_HEADER)
+    header.host = host
+    header.pa = pa
+    write_u64(hart.slot_pages + page * 8, slots)
+    return slots
+
+
+@define(cold=True)
+def drop_slots(hart):
+    """Forget every decoded instruction of the hart."""
+    hart.slot_pool_used = 0
+    machine = hart.machine
+    for i in range(machine.ram_count):
+        ram = machine.ram[i]
+        fill_memory(hart.slot_pages + ram.first_page * 8, u8(0), (ram.size >> 12) * 8)
+    flush_everything(hart)
+
+
+@define(cold=True)
+def find_slots(hart, pc: u64) -> bool:
+    """Translate a fetch and enter the page's slots among the fetch entries. False if the page
+    can have none, because PMP divides it. Raises Trap."""
+    pa = translate_fetch(hart, pc)
+    if pa == NO_PAGE:
+        return False
+    ram = hart.machine.ram[region_of(hart, pa)]
+    number = pa - ram.base >> 12
+    host = ram.host + (number << 12)
+    slots = read_u64(hart.slot_pages + (ram.first_page + number) * 8)
+    if slots == 0:
+        slots = new_slots(hart, pa & ~0xFFF, host, ram.first_page + number)
+    fetch_fill(hart, pc, host, slots)
+    return True
+
+
+# --- decoding -----------------------------------------------------------------------------------
+
+
+@define
+def choose_handler(row, slot, offset: u64) -> u64:
+    """The near handler for a branch within the page."""
+    if row.near_handler != 0 and in_page(offset, slot.imm):
+        return row.near_handler
+    return row.handler
+
+
+@define
+def read_page(host: u64, offset: u64) -> u32:
+    """The instruction at an offset of a page: 16 bits, or 32 if they are in the page."""
+    low = u32(read_u16(host + offset))
+    if low & 3 != 3 or offset == 0xFFE:
+        return low
+    return low | u32(read_u16(host + offset + 2)) << 16
+
+
+@define(cold=True)
+def decode_slot(hart, address: u64):
+    """Decode the instruction of the slot at a host address, which then holds its handler."""
+    pc = hart.pc_bias + (address >> 3)
+    offset = pc & 0xFFE
+    header = header_at(address - (offset << 3) - SLOT_HEADER)
+    slot = slot_at(address)
+    size = u64(4) if offset != 0xFFE else u64(2)
+    while True:
+        announce_code(hart, header.pa + offset, size)
+        bits = read_page(header.host, offset)
+        if bits & 3 == 3 and offset == 0xFFE:
+            slot.handler = hart.machine.straddle_handler
+            return
+        slot.handler = decode_into(hart, slot, bits, offset)
+        if code_settled(hart, header.pa + offset, size):
+            if read_page(header.host, offset) == bits:
+                return
+
+
+@define
+def decode_into(hart, slot, bits: u32, offset: u64) -> u64:
+    """Fill a slot's operands; returns the handler. An offset of 4096 allows no near branch."""
+    number = find_row(hart, bits)
+    if number == NO_ROW:
+        return hart.machine.illegal_handler
+    row = hart.decode_rows[number]
+    fill_slot(row, slot, bits)
+    return choose_handler(row, slot, offset) if offset < 4096 else row.handler
+
+
+@define(cold=True)
+def scratch_slot(hart) -> u64:
+    """Decode the instruction at hart.pc by itself into the scratch page; the slots after it end
+    the page. For one instruction at a time, and for one that straddles two pages. Raises Trap."""
+    bits = fetch_instruction(hart, hart.pc)
+    address = hart.scratch_slots + 16 * 2046
+    slot = slot_at(address)
+    if hart.scratch_bits != u64(bits) + 1:
+        slot.handler = decode_into(hart, slot, bits, u64(4096))
+        hart.scratch_bits = u64(bits) + 1
+    hart.pc_bias = hart.pc - (address >> 3)
+    return address
+
+
+@define
+def undecodable(hart):
+    """An instruction that the hart doesn't have."""
+    illegal(hart)
+
+
+# --- the look up --------------------------------------------------------------------------------
+
+
+@define(cold=True)
+def refill(hart):
+    """The budget has ended: look at timers and other threads, and grant another."""
+    if hart.attention != 0:
+        hart.attention = 0
+        fence()
+        hart.resync = 1
+    if hart.stop_request != 0:
+        hart.stop = STOP_REQUEST
+    timer_check(hart)
+    left = hart.limit + hart.budget
+    if left <= 0:
+        if hart.stop == STOP_NONE:
+            hart.stop = STOP_LIMIT
+        return
+    hart.stepping = u32(left <= SLACK)
+    grant = left - SLACK
+    if hart.stepping != 0:
+        grant = s64(1)
+    elif grant > QUANTUM:
+        grant = s64(QUANTUM)
+    hart.limit -= grant - hart.budget
+    hart.instret_base += u64(grant - hart.budget)
+    hart.budget = grant
+
+
+@define
+def locate(hart) -> u64:
+    """The slot of hart.pc. Raises Trap."""
+    if hart.stepping != 0:
+        return scratch_slot(hart)
+    entry = hart.fetch[hart.pc >> 12 & (FETCH_ENTRIES - 1)]
+    if entry.tag != hart.pc & ~0xFFE:
+        if not find_slots(hart, hart.pc):
+            return scratch_slot(hart)
+        entry = hart.fetch[hart.pc >> 12 & (FETCH_ENTRIES - 1)]
+    hart.pc_bias = entry.bias
+    return entry.slots + ((hart.pc & 0xFFE) << 3)
+
+
+@define
+def settle(hart) -> u64:
+    """See to all that is due before the instruction at hart.pc; the slot to go on with, or 0."""
+    while True:
+        if hart.budget <= 0:
+            refill(hart)
+        if hart.resync != 0:
+            hart.resync = 0
+            if take_interrupt(hart):
+                continue
+        if hart.stop != STOP_NONE:
+            return u64(0)
+        try:
+            return locate(hart)
+        except Trap:
+            take_trap(hart)
+    return u64(0)
+
+
+@define
+def straddle(hart) -> u64:
+    """The slot of an instruction that straddles two pages, or of what it traps to, or 0."""
+    try:
+        return scratch_slot(hart)
+    except Trap:
+        take_trap(hart)
+    return settle(hart)

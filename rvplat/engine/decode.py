@@ -1,0 +1,263 @@
+"""The native decoder: rows made from the encoding table, and the definition that reads them.
+
+Instructions are sorted into buckets by the bits that tell most apart; a bucket lists its rows,
+the most specific first. A row says how each operand's bits are gathered into the slot.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from rvplat.engine.operands import IMM, places
+from rvplat.hart.state import DecodeRow, Slot
+from rvplat.isa.encoding import Operand, Pattern
+from rvplat.isa.extension import SINK, Compressed, Instruction
+from rvplat.lang import DefinitionError, Record, define, read_u16, s32, u8, u32, u64
+
+MAX_CONDITIONS = 4
+MAX_OPERANDS = 5
+MAX_PIECES = 8
+BUCKETS = 256 + 32
+NO_ROW = 0xFFFF
+
+Piece = Record("Piece")
+Piece.add("low", u8)
+Piece.add("to", u8)
+Piece.add("mask", u32)
+
+OperandRow = Record("OperandRow")
+OperandRow.add("place", u8)
+OperandRow.add("pieces", u8)
+OperandRow.add("sign", u8)  # the width of a signed operand, else 0
+OperandRow.add("redirect", u8)  # 1: 0 becomes the sink
+OperandRow.add("base", s32)  # added; the value itself if there are no pieces
+OperandRow.add("piece", Piece, MAX_PIECES)
+
+ConditionRow = Record("ConditionRow")
+ConditionRow.add("mask", u32)
+ConditionRow.add("value", u32)
+ConditionRow.add("equal", u8)
+
+DecodeRow.add("mask", u32)
+DecodeRow.add("match", u32)
+DecodeRow.add("length", u8)
+DecodeRow.add("conditions", u8)
+DecodeRow.add("operands", u8)
+DecodeRow.add("handler", u64)  # host address
+DecodeRow.add("near_handler", u64)  # for a branch whose target is in the page; 0: none
+DecodeRow.add("condition", ConditionRow, MAX_CONDITIONS)
+DecodeRow.add("operand", OperandRow, MAX_OPERANDS)
+
+
+@define
+def bucket_of(bits: u32) -> u32:
+    """32-bit instructions by opcode and funct3, 16-bit ones by opcode and funct3."""
+    if bits & 3 == 3:
+        return (bits >> 2 & 31) | (bits >> 12 & 7) << 5
+    return 256 + ((bits & 3) << 3 | (bits >> 13 & 7))
+
+
+@define
+def row_matches(row, bits: u32) -> bool:
+    """Fixed bits, then the terms of `where`."""
+    if bits & row.mask != row.match:
+        return False
+    for i in range(row.conditions):
+        term = row.condition[i]
+        if (bits & term.mask == term.value) != (term.equal != 0):
+            return False
+    return True
+
+
+@define
+def find_row(hart, bits: u32) -> u64:
+    """The number of the instruction's row, or NO_ROW."""
+    at = u64(read_u16(hart.decode_buckets + u64(bucket_of(bits)) * 2))
+    while True:
+        number = u64(read_u16(hart.decode_order + at * 2))
+        if number == NO_ROW or row_matches(hart.decode_rows[number], bits):
+            return number
+        at += 1
+
+
+@define
+def gather(operand, bits: u32) -> u32:
+    """An operand's value: its pieces put together, sign-extended, plus its base."""
+    value = u32(0)
+    for i in range(operand.pieces):
+        piece = operand.piece[i]
+        value |= (bits >> piece.low & piece.mask) << piece.to
+    if operand.sign != 0:
+        shift = 32 - u32(operand.sign)
+        value = u32(s32(value << shift) >> shift)
+    value += u32(operand.base)
+    if operand.redirect != 0 and value == 0:
+        return u32(SINK)
+    return value
+
+
+@define
+def fill_slot(row, slot, bits: u32):
+    """Put the operands into the slot."""
+    for i in range(row.operands):
+        operand = row.operand[i]
+        value = gather(operand, bits)
+        if operand.place == IMM:
+            slot.imm = s32(value)
+        else:
+            slot.operands[operand.place] = u8(value)
+
+
+@define
+def in_page(offset: u64, imm: s32) -> bool:
+    """Whether a branch at this offset of a page stays in the page."""
+    return offset + u64(imm) < 4096
+
+
+@dataclass
+class Table:
+    """The decoder's tables for one hart's set of instructions, in memory of their own."""
+
+    rows: Any
+    buckets: Any
+    order: Any
+    entries: list[Entry]
+
+    def attach(self, hart: Any) -> None:
+        """Let a hart decode by these tables."""
+        hart.decode_rows = ctypes.addressof(self.rows)
+        hart.decode_buckets = ctypes.addressof(self.buckets)
+        hart.decode_order = ctypes.addressof(self.order)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One pattern: an instruction, or a compressed form of one."""
+
+    pattern: Pattern
+    instruction: Instruction
+    source: dict[str, str | int]  # the instruction's operand -> the pattern's, or a number
+    name: str
+    requires: tuple[str, ...]
+    excludes: tuple[str, ...]
+    extension: str
+    xlen: int
+
+
+def entry_of(row: Instruction | Compressed) -> Entry:
+    """A row of an extension as the decoder sees it."""
+    if isinstance(row, Compressed):
+        return Entry(row.pattern, row.expands, dict(row.mapping), row.name, row.requires,
+                     row.excludes, row.extension.name, row.xlen)  # fmt: skip
+    same: dict[str, str | int] = {name: name for name in row.pattern.operands}
+    return Entry(row.pattern, row, same, row.name, row.requires, row.excludes,
+                 row.extension.name, row.xlen)  # fmt: skip
+
+
+def check_overlaps(entries: Iterable[Entry]) -> None:
+    """DefinitionError when two patterns of one rank can match the same bits."""
+    groups: dict[tuple[int, tuple[int, int]], list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault((entry.pattern.length, entry.pattern.rank), []).append(entry)
+    for group in groups.values():
+        for i, a in enumerate(group):
+            for b in group[i + 1 :]:
+                common = a.pattern.mask & b.pattern.mask
+                if a.pattern.match & common == b.pattern.match & common and not _apart(a, b):
+                    raise DefinitionError(f"{a.extension} {a.name}",
+                                          f"overlaps {b.extension} {b.name}")  # fmt: skip
+
+
+def _apart(a: Entry, b: Entry) -> bool:
+    """Whether conditions keep two overlapping patterns apart."""
+    for one, other in ((a, b), (b, a)):
+        for term in one.pattern.conditions:
+            if term.equal:
+                fixed = term.mask & other.pattern.mask
+                if other.pattern.match & fixed != term.value & fixed:
+                    return True
+                for theirs in other.pattern.conditions:
+                    if theirs.mask == term.mask and theirs.equal != term.equal:
+                        if theirs.value == term.value:
+                            return True
+            elif term.mask & other.pattern.mask == term.mask:
+                if other.pattern.match & term.mask == term.value:
+                    return True
+    return False
+
+
+def build_table(
+    entries: list[Entry], handlers: dict[tuple[str, int], tuple[int, int]]
+) -> Table:
+    """Tables for these patterns; `handlers` gives by instruction name and length the host
+    addresses of its handler and its near handler (or 0)."""
+    ranked = sorted(entries, key=lambda e: e.pattern.rank, reverse=True)
+    check_overlaps(ranked)
+    rows = (ctypes.c_uint8 * (DecodeRow.size * max(1, len(ranked))))()
+    lists: list[list[int]] = [[] for _ in range(BUCKETS)]
+    for number, entry in enumerate(ranked):
+        view = DecodeRow.view(ctypes.addressof(rows) + number * DecodeRow.size)
+        address, near = handlers[entry.instruction.name, entry.pattern.length]
+        _fill_row(view, entry, address, near)
+        for bucket in _buckets(entry.pattern):
+            lists[bucket].append(number)
+    flat: list[int] = []
+    starts = []
+    for bucket in lists:
+        starts.append(len(flat))
+        flat += [*bucket, NO_ROW]
+    return Table(rows, (ctypes.c_uint16 * BUCKETS)(*starts),
+                 (ctypes.c_uint16 * len(flat))(*flat), ranked)  # fmt: skip
+
+
+def _buckets(pattern: Pattern) -> list[int]:
+    """The buckets that instructions of the pattern can fall into."""
+    if pattern.length == 2:
+        numbers = range(256, BUCKETS)
+        bits = {n: (n - 256 >> 3) | (n & 7) << 13 for n in numbers}
+        key = 0xE003
+    else:
+        numbers = range(256)
+        bits = {n: 3 | (n & 31) << 2 | (n >> 5) << 12 for n in numbers}
+        key = 0x707F
+    mask = pattern.mask & key
+    return [n for n in numbers if bits[n] & mask == pattern.match & mask]
+
+
+def _fill_row(row: Any, entry: Entry, address: int, near: int) -> None:
+    pattern = entry.pattern
+    row.mask, row.match, row.length = pattern.mask, pattern.match, pattern.length
+    row.handler, row.near_handler = address, near
+    row.conditions = len(pattern.conditions)
+    for i, term in enumerate(pattern.conditions):
+        target = row.condition[i]
+        target.mask, target.value, target.equal = term.mask, term.value, int(term.equal)
+    found = places(entry.instruction)
+    row.operands = len(found)
+    for i, place in enumerate(found):
+        source = entry.source[place.name]
+        operand = pattern.operands[source] if isinstance(source, str) else None
+        constant = source if isinstance(source, int) else 0
+        redirect = place.name == "rd" and entry.instruction.redirects_rd
+        _fill_operand(row.operand[i], place.index, operand, constant, redirect)
+
+
+def _fill_operand(
+    target: Any, place: int, operand: Operand | None, constant: int, redirect: bool
+) -> None:
+    target.place, target.redirect, target.base = place, int(redirect), constant
+    if operand is None:
+        return
+    target.base = operand.base
+    target.sign = operand.width if operand.signed else 0
+    target.pieces = len(operand.pieces)
+    for i, piece in enumerate(operand.pieces):
+        cell = target.piece[i]
+        cell.low, cell.to, cell.mask = piece.low, piece.to, (1 << piece.width) - 1
+
+
+IMPLIED = {"row": DecodeRow, "slot": Slot, "operand": OperandRow}
+"""Types of the parameters that have no annotation here."""

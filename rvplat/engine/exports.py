@@ -1,0 +1,69 @@
+"""Definitions that Python calls as native functions: where atomicity or speed asks for it."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+from rvplat.engine import core
+from rvplat.hart import csr, invalidate, tlb
+from rvplat.lang import Definition, address_of, define, u32, u64
+
+
+class Raised(Exception):
+    """A definition that Python called raised: the hart's state says what."""
+
+
+@define
+def read_csr(hart, number: u32) -> u64:
+    """A CSR's value, whatever the mode."""
+    return csr.csr_read(hart, number)
+
+
+@define
+def write_csr(hart, value: u64, number: u32):
+    """Write a CSR, whatever the mode."""
+    csr.csr_write(hart, number, value)
+
+
+EXPORTS: dict[str, Definition] = {
+    name: definition  # type: ignore[misc]
+    for name, definition in {
+        "read_csr": read_csr,
+        "write_csr": write_csr,
+        "dma_written": invalidate.dma_written,
+        "context_changed": tlb.context_changed,
+        "flush_everything": tlb.flush_everything,
+        "drop_slots": core.drop_slots,
+    }.items()
+}
+
+
+def wrap(definition: Definition, address: int) -> Callable[..., Any]:
+    """A Python function around an exported symbol; arguments are views and ints."""
+    names = definition.signature.names
+    kinds: list[Any] = [_c_type(t) for t in definition.signature.types]
+    native = ctypes.CFUNCTYPE(ctypes.c_uint8, *kinds, ctypes.c_void_p)(address)
+    returns = definition.signature.parts
+    if len(returns) > 1:
+        raise TypeError(f"{definition.name}: one value is returned to Python")
+
+    def call(*arguments: Any) -> Any:
+        result = ctypes.c_uint64()
+        if len(arguments) != len(names):
+            raise TypeError(f"{definition.name} takes {len(names)} arguments")
+        given = [address_of(a) for a in arguments]
+        if native(*given, ctypes.addressof(result)):
+            raise Raised(definition.name)
+        return result.value if returns else None
+
+    return call
+
+
+def _c_type(kind: Any) -> Any:
+    if kind is None:
+        return ctypes.c_uint64
+    return {8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: ctypes.c_uint32, 64: ctypes.c_uint64}[
+        kind.bits
+    ]

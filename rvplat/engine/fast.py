@@ -1,0 +1,253 @@
+"""Fast handlers: an instruction as one piece of straight native code.
+
+The definition's text is put in place with everything it calls that could raise or go cold; at
+such a point the fast handler gives up with a tail jump to the slow one, which begins the
+instruction anew. That is right only as long as nothing has been written: a definition that writes
+first and may give up later has no fast form (NoFastForm), and its slow one serves.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from rvplat.engine.operands import IMM, places
+from rvplat.hart.state import FETCH_ENTRIES, FetchEntry, Hart, TlbEntry
+from rvplat.isa.extension import Instruction
+from rvplat.lang import Declaration, Definition, Dispatch, u64
+from rvplat.lang.emitter import RARE, Emitter
+from rvplat.lang.unit import Unit
+from rvplat.lang.values import Pointer, Value, ir_type
+
+HANDLER = "ptr noalias %hart, ptr %slot, i64 %budget, ptr %tlb"
+ARGUMENTS = "ptr %hart, ptr {slot}, i64 {budget}, ptr %tlb"
+FLOW = {"jump", "branch"}
+
+
+class NoFastForm(Exception):
+    """The definition writes state before a point at which it may give up."""
+
+
+class FastEmitter(Emitter):
+    """Emits the fast handler of an instruction of `length` bytes; `near`: branches stay in the
+    page. `constants` are fields of the hart that are the same for all harts of this code."""
+
+    def __init__(
+        self, unit: Unit, instruction: Instruction, length: int, near: bool, slow: str,
+        constants: dict[str, int],
+    ) -> None:  # fmt: skip
+        super().__init__(unit, instruction.definition)
+        self.instruction = instruction
+        self.length = length
+        self.near = near
+        self.slow = slow
+        self.constants = constants
+        self.written = False
+        self._written_at: dict[str, bool] = {}  # by label: whether state was written before it
+        self._started: set[str] = set()
+
+    # --- what was written before each point ---
+
+    def wrote(self) -> None:
+        self.written = True
+
+    def _reach(self, label: str) -> None:
+        if self.ended:
+            return
+        if label in self._started and self.written and not self._written_at[label]:
+            raise NoFastForm
+        self._written_at[label] = self._written_at.get(label, False) or self.written
+
+    def go(self, label: str) -> None:
+        self._reach(label)
+        super().go(label)
+
+    def branch_on(self, condition: Value, then: str, otherwise: str, rare: str = "") -> None:
+        self._reach(then)
+        self._reach(otherwise)
+        super().branch_on(condition, then, otherwise, rare)
+
+    def start(self, label: str) -> None:
+        super().start(label)
+        self._started.add(label)
+        self.written = self._written_at.setdefault(label, self.written)
+
+    # --- what gives up, what is put in place ---
+
+    def give_up(self) -> None:
+        """Let the slow handler do the instruction from its start."""
+        if self.ended:
+            return
+        if self.written:
+            raise NoFastForm
+        self.tail(self.slow, "%slot", "%budget")
+
+    def leave_raised(self) -> None:
+        self.give_up()
+
+    def weight(self, node: ast.If) -> str:
+        return super().weight(node)
+
+    def inlines(self, target: Definition) -> bool:
+        effects = self.unit.effects.of(target)
+        return effects.raises or effects.cold or bool(effects.words & FLOW)
+
+    def in_place(self, target: Definition, arguments: list[Value]) -> list[Value]:
+        if target.cold or target.signature.never_returns:
+            self.give_up()
+            return self._never(target)
+        return super().in_place(target, arguments)
+
+    def _function_call(self, target: Definition | Dispatch, arguments: list[Value]) -> list[Value]:
+        if isinstance(target, Dispatch):
+            self.give_up()
+            return self._never(target)
+        self.written = self.written or not self._pure(target)
+        return super()._function_call(target, arguments)
+
+    def _pure(self, target: Definition) -> bool:
+        """Whether a definition writes nothing, as far as its text shows."""
+        stores = (ast.Attribute, ast.Subscript)
+        for node in ast.walk(target.tree):
+            if isinstance(node, stores) and isinstance(node.ctx, ast.Store):
+                return False
+        return "hart" not in target.signature.names
+
+    def _never(self, target: Definition | Dispatch) -> list[Value]:
+        """Values of a call that doesn't come back."""
+        parts: tuple[Any, ...]
+        if isinstance(target, Dispatch):
+            parts = () if target.returns is None else (target.returns,)
+        else:
+            parts = target.signature.parts
+        return [Value(kind, "poison") for kind in parts]
+
+    # --- the state that is in registers ---
+
+    def read_field(self, node: ast.AST, base: Value, name: str) -> Any:
+        if isinstance(base.type, Pointer) and base.type.record is Hart:
+            if name == "tlb":
+                return Value(Pointer(TlbEntry), "%tlb")
+            if name == "pc":
+                return self._pc()
+            if name == "next_pc":
+                return self.result(u64, f"add i64 {self._pc().text}, {self.length}")
+            if name in self.constants:
+                return Value(Hart.fields[name].type, str(self.constants[name]))
+        return super().read_field(node, base, name)
+
+    def _hart_place(self, name: str) -> str:
+        offset = Hart.fields[name].offset
+        return self.result(None, f"getelementptr inbounds i8, ptr %hart, i64 {offset}").text
+
+    def _pc(self) -> Value:
+        """pc = pc_bias + (slot address >> 3)."""
+        bias = self.result(u64, f"load i64, ptr {self._hart_place('pc_bias')}")
+        address = self.result(u64, "ptrtoint ptr %slot to i64")
+        offset = self.result(u64, f"lshr i64 {address.text}, 3")
+        return self.result(u64, f"add i64 {bias.text}, {offset.text}")
+
+    # --- leaving ---
+
+    def tail(self, handler: str, slot: str, budget: str) -> None:
+        """A tail call of a handler."""
+        given = ARGUMENTS.format(slot=slot, budget=budget)
+        self.line(f"musttail call void {handler}({given})")
+        self.finish("ret void")
+
+    def dispatch(self, slot: str, budget: str) -> None:
+        """Go on with the handler of a slot."""
+        handler = self.result(None, f"load ptr, ptr {slot}")
+        self.tail(handler.text, slot, budget)
+
+    def retire(self) -> str:
+        """The budget after this instruction."""
+        return self.result(u64, "sub i64 %budget, 1").text
+
+    def leave(self, values: list[Value]) -> None:
+        """On to the next slot."""
+        budget = self.retire()
+        step = self.length * 8
+        slot = self.result(None, f"getelementptr inbounds i8, ptr %slot, i64 {step}").text
+        self.dispatch(slot, budget)
+
+    def speak(self, word: Declaration, arguments: list[Value]) -> Value | None:
+        if word.name == "jump":
+            self.jump(arguments[1].text)
+        elif word.name == "branch" and self.near:
+            offset = self.result(None, f"shl i64 {arguments[1].text}, 3").text
+            slot = self.result(None, f"getelementptr i8, ptr %slot, i64 {offset}").text
+            self.take_if_budget(slot, self.retire())
+        elif word.name == "branch":
+            pc = self._pc().text
+            self.jump(self.result(u64, f"add i64 {pc}, {arguments[1].text}").text)
+        else:
+            return None
+        return Value(None, "")
+
+    def take_if_budget(self, slot: str, budget: str) -> None:
+        """Dispatch a slot after a jump, unless the budget has ended."""
+        over = self.result(bool, f"icmp slt i64 {budget}, 1")
+        pause, on = self.label(), self.label()
+        self.branch_on(over, pause, on, RARE)
+        self.start(pause)
+        self.tail('@"pause"', slot, budget)
+        self.start(on)
+        self.dispatch(slot, budget)
+
+    def jump(self, target: str) -> None:
+        """To an absolute address: through the fetch entries, or the run loop on a miss."""
+        budget = self.retire()
+        fetch = self.result(None, f"load ptr, ptr {self._hart_place('fetch')}").text
+        page = self.result(None, f"lshr i64 {target}, 12").text
+        index = self.result(None, f"and i64 {page}, {FETCH_ENTRIES - 1}").text
+        unit = f"[{FetchEntry.size} x i8]"
+        entry = self.result(None, f"getelementptr inbounds {unit}, ptr {fetch}, i64 {index}").text
+        tag = self.result(None, f"load i64, ptr {entry}").text
+        wanted = self.result(None, f"and i64 {target}, -4095").text
+        hit = self.result(bool, f"icmp ne i64 {tag}, {wanted}")
+        away, on = self.label(), self.label()
+        self.branch_on(hit, away, on, RARE)
+        self.start(away)
+        self.tail('@"arrive"', self.result(None, f"inttoptr i64 {target} to ptr").text, budget)
+        self.start(on)
+        slots = self._entry_field(entry, "slots")
+        bias = self._entry_field(entry, "bias")
+        self.line(f"store i64 {bias}, ptr {self._hart_place('pc_bias')}")
+        offset = self.result(None, f"and i64 {target}, 4094").text
+        scaled = self.result(None, f"shl i64 {offset}, 3").text
+        place = self.result(None, f"add i64 {slots}, {scaled}").text
+        self.take_if_budget(self.result(None, f"inttoptr i64 {place} to ptr").text, budget)
+
+    def _entry_field(self, entry: str, name: str) -> str:
+        offset = FetchEntry.fields[name].offset
+        place = self.result(None, f"getelementptr inbounds i8, ptr {entry}, i64 {offset}").text
+        return self.result(None, f"load i64, ptr {place}").text
+
+    # --- the whole ---
+
+    def text(self, symbol: str) -> str:
+        """The handler's LLVM text. NoFastForm if it has none."""
+        self.bind("hart", Value(Pointer(Hart), "%hart"))
+        for name, value in read_operands(self, self.instruction):
+            self.bind(name, value)
+        self.body(self.instruction.definition.tree.body)
+        if not self.ended:
+            self.leave([])
+        lines = [f"define internal void {symbol}({HANDLER}) #0 {{", "entry:"]
+        return "\n".join([*lines, *self.allocas, *self.lines, "}"])
+
+
+def read_operands(emitter: Any, instruction: Instruction) -> list[tuple[str, Value]]:
+    """Load the operands from the slot, each as a u64."""
+    values = {}
+    for place in places(instruction):
+        offset = 12 if place.index == IMM else 8 + place.index
+        kind, extend = ("i32", "sext") if place.index == IMM else ("i8", "zext")
+        at = emitter.result(None, f"getelementptr inbounds i8, ptr %slot, i64 {offset}").text
+        raw = emitter.result(None, f"load {kind}, ptr {at}").text
+        values[place.name] = emitter.result(u64, f"{extend} {kind} {raw} to i64")
+    return [(name, values[name]) for name in instruction.operands]
+
+
+__all__ = ["ARGUMENTS", "HANDLER", "FastEmitter", "NoFastForm", "ir_type", "read_operands"]

@@ -1,0 +1,262 @@
+"""Every handler of the threaded interpreter as LLVM text.
+
+A handler is `void (hart, slot, budget, tlb)` and ends in a tail call of the next slot's handler.
+For each instruction and each length that it comes in there are a fast handler (fast.py), for
+branches a near one besides, and a slow one that calls the definition's own function.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rvplat.engine import core
+from rvplat.engine.decode import IMPLIED
+from rvplat.engine.fast import ARGUMENTS, FLOW, HANDLER, FastEmitter, NoFastForm, read_operands
+from rvplat.hart.state import Hart, Machine, SlotHeader
+from rvplat.isa.extension import Instruction
+from rvplat.lang import Definition, u64
+from rvplat.lang.emitter import Emitter
+from rvplat.lang.unit import Unit
+from rvplat.lang.values import Value, ir_type
+
+SPECIAL = ("decode", "page_end", "straddle", "illegal")
+
+
+@dataclass(frozen=True)
+class Form:
+    """An instruction in one length (bytes), which has handlers of its own."""
+
+    instruction: Instruction
+    length: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.instruction.name}.{self.length}"
+
+
+def symbols(forms: list[Form], effects_words: dict[str, bool]) -> list[str]:
+    """The names of the table's handlers, in its order: two for each form, then the special ones."""
+    names = []
+    for form in forms:
+        near = effects_words[form.instruction.name]
+        names += [f"fast.{form.key}", f"{'near' if near else 'fast'}.{form.key}"]
+    return names + [f"special.{name}" for name in SPECIAL]
+
+
+def new_unit(forms: list[Form]) -> Unit:
+    """A unit with what parameters without an annotation are: the hart, and u64 operands."""
+    operands = {name: u64 for form in forms for name in form.instruction.operands}
+    return Unit({**operands, **IMPLIED, "hart": Hart, "machine": Machine, "header": SlotHeader})
+
+
+class HandlerText:
+    """Makes the text of all handlers in a unit."""
+
+    def __init__(self, unit: Unit, constants: dict[str, int]) -> None:
+        self.unit = unit
+        self.constants = constants
+        self.without_fast: list[str] = []
+        self._settle = unit.function(core.settle)  # type: ignore[arg-type]
+
+    def form(self, form: Form) -> list[str]:
+        """Emit a form's handlers; the symbols of its fast and near ones."""
+        slow = f'@"slow.{form.key}"'
+        self.unit.texts.append(self._slow(form, slow))
+        effects = self.unit.effects.of(form.instruction.definition)
+        fast = self._fast(form, near=False, slow=slow)
+        if "branch" not in effects.words:
+            return [fast, fast]
+        return [fast, self._fast(form, near=True, slow=slow)]
+
+    def _fast(self, form: Form, near: bool, slow: str) -> str:
+        """The symbol of a fast handler, or of the slow one where there is no fast form."""
+        symbol = f'@"{"near" if near else "fast"}.{form.key}"'
+        emitter = FastEmitter(
+            self.unit, form.instruction, form.length, near, slow, self.constants
+        )
+        try:
+            text = emitter.text(symbol)
+        except NoFastForm:
+            self.without_fast.append(form.instruction.name)
+            return slow
+        self.unit.texts.append(text)
+        return symbol
+
+    def _slow(self, form: Form, symbol: str) -> str:
+        """Store what is in registers, call the definition, look at what it left."""
+        e = Bare(self.unit, form.instruction.definition)
+        values = read_operands(e, form.instruction)
+        e.line(f"store i64 %budget, ptr {e.field('budget')}")
+        pc = e.pc()
+        e.line(f"store i64 {pc}, ptr {e.field('pc')}")
+        after = e.result(u64, f"add i64 {pc}, {form.length}").text
+        e.line(f"store i64 {after}, ptr {e.field('next_pc')}")
+        self._call(e, form.instruction.definition, values)
+        words = self.unit.effects.of(form.instruction.definition).words
+        self._end(e, form.length, jumps=bool(words & FLOW))
+        return e.handler(symbol)
+
+    def _call(self, e: Bare, definition: Definition, values: list[tuple[str, Value]]) -> None:
+        native = self.unit.function(definition)
+        given = ", ".join(["ptr %hart", *(f"{ir_type(v.type)} {v.text}" for _, v in values)])
+        call = f"call {native.returns_ir} {native.symbol}({given})"
+        if not native.raises:
+            e.line(call)
+            return
+        raised = e.result(bool, call)
+        trap, on = e.label(), e.label()
+        e.branch_on(raised, trap, on)
+        e.start(trap)
+        e.tail('@"trap"', "%slot", "%budget")
+        e.start(on)
+
+    def _end(self, e: Bare, length: int, jumps: bool) -> None:
+        """Retire the instruction; through the run loop if it jumped or something changed."""
+        old = e.result(u64, f"load i64, ptr {e.field('budget')}").text
+        budget = e.result(u64, f"sub i64 {old}, 1").text
+        e.line(f"store i64 {budget}, ptr {e.field('budget')}")
+        target = e.result(u64, f"load i64, ptr {e.field('next_pc')}").text
+        e.line(f"store i64 {target}, ptr {e.field('pc')}")
+        if jumps:
+            e.tail('@"resume"', "%slot", budget)
+            return
+        changed = e.result(None, f"load i8, ptr {e.field('resync')}").text
+        look = e.result(bool, f"icmp ne i8 {changed}, 0")
+        away, on = e.label(), e.label()
+        e.branch_on(look, away, on)
+        e.start(away)
+        e.tail('@"resume"', "%slot", budget)
+        e.start(on)
+        tlb = e.result(None, f"load ptr, ptr {e.field('tlb')}").text
+        step = length * 8
+        slot = e.result(None, f"getelementptr inbounds i8, ptr %slot, i64 {step}").text
+        e.dispatch_with(slot, budget, tlb)
+
+    def specials(self) -> None:
+        """The handlers that are no instruction's, and `run`, which enters them."""
+        emit = self.unit.texts.append
+        emit(self._resume())
+        emit(self._pause("pause", 'ptrtoint ptr %slot to i64', through_bias=True))
+        emit(self._pause("arrive", 'ptrtoint ptr %slot to i64', through_bias=False))
+        emit(self._pause("special.page_end", 'ptrtoint ptr %slot to i64', through_bias=True))
+        emit(self._trap())
+        emit(self._decode())
+        emit(self._straddle())
+        emit(self._illegal())
+        emit(_RUN)
+
+    def _bare(self) -> Bare:
+        return Bare(self.unit, core.settle)  # type: ignore[arg-type]
+
+    def _go_on(self, e: Bare, found: str) -> None:
+        """Dispatch the slot at an address, or leave native code if it is 0."""
+        none = e.result(bool, f"icmp eq i64 {found}, 0")
+        leave, on = e.label(), e.label()
+        e.branch_on(none, leave, on)
+        e.start(leave)
+        e.finish("ret void")
+        e.start(on)
+        slot = e.result(None, f"inttoptr i64 {found} to ptr").text
+        budget = e.result(None, f"load i64, ptr {e.field('budget')}").text
+        tlb = e.result(None, f"load ptr, ptr {e.field('tlb')}").text
+        e.dispatch_with(slot, budget, tlb)
+
+    def _resume(self) -> str:
+        """Go on at hart.pc, with the state in memory."""
+        e = self._bare()
+        found = e.result(None, f"call i64 {self._settle.symbol}(ptr %hart)").text
+        self._go_on(e, found)
+        return e.handler('@"resume"')
+
+    def _pause(self, name: str, address: str, through_bias: bool) -> str:
+        """Store budget and pc (of a slot, or given as its address) and go through the run loop."""
+        e = self._bare()
+        e.line(f"store i64 %budget, ptr {e.field('budget')}")
+        pc = e.pc() if through_bias else e.result(u64, address).text
+        e.line(f"store i64 {pc}, ptr {e.field('pc')}")
+        e.tail('@"resume"', "%slot", "%budget")
+        return e.handler(f'@"{name}"')
+
+    def _trap(self) -> str:
+        """Take the trap that was raised at hart.pc."""
+        e = self._bare()
+        take = self.unit.function(core.take_trap)  # type: ignore[arg-type]
+        e.line(f"call void {take.symbol}(ptr %hart)")
+        e.tail('@"resume"', "%slot", "%budget")
+        return e.handler('@"trap"')
+
+    def _decode(self) -> str:
+        """Decode the slot and go through it again."""
+        e = self._bare()
+        decode = self.unit.function(core.decode_slot)  # type: ignore[arg-type]
+        address = e.result(u64, "ptrtoint ptr %slot to i64").text
+        e.line(f"call void {decode.symbol}(ptr %hart, i64 {address})")
+        e.dispatch_with("%slot", "%budget", "%tlb")
+        return e.handler('@"special.decode"')
+
+    def _straddle(self) -> str:
+        """An instruction that straddles two pages."""
+        e = self._bare()
+        e.line(f"store i64 %budget, ptr {e.field('budget')}")
+        e.line(f"store i64 {e.pc()}, ptr {e.field('pc')}")
+        straddle = self.unit.function(core.straddle)  # type: ignore[arg-type]
+        found = e.result(None, f"call i64 {straddle.symbol}(ptr %hart)").text
+        self._go_on(e, found)
+        return e.handler('@"special.straddle"')
+
+    def _illegal(self) -> str:
+        """An instruction that is not decoded to anything."""
+        e = self._bare()
+        e.line(f"store i64 %budget, ptr {e.field('budget')}")
+        e.line(f"store i64 {e.pc()}, ptr {e.field('pc')}")
+        native = self.unit.function(core.undecodable)  # type: ignore[arg-type]
+        e.line(f"call i1 {native.symbol}(ptr %hart)")
+        e.tail('@"trap"', "%slot", "%budget")
+        return e.handler('@"special.illegal"')
+
+    def table(self, names: list[str]) -> None:
+        """The exported table of handlers."""
+        rows = ",\n".join(f"  ptr {name}" for name in names)
+        self.unit.texts.append(f'@"handlers" = constant [{len(names)} x ptr] [\n{rows}\n]')
+
+
+class Bare(Emitter):
+    """Emits a handler line by line, without a definition's text."""
+
+    def field(self, name: str) -> str:
+        """The address of a field of the hart."""
+        offset = Hart.fields[name].offset
+        return self.result(None, f"getelementptr inbounds i8, ptr %hart, i64 {offset}").text
+
+    def pc(self) -> str:
+        """pc = pc_bias + (slot address >> 3)."""
+        bias = self.result(u64, f"load i64, ptr {self.field('pc_bias')}").text
+        address = self.result(u64, "ptrtoint ptr %slot to i64").text
+        offset = self.result(u64, f"lshr i64 {address}, 3").text
+        return self.result(u64, f"add i64 {bias}, {offset}").text
+
+    def tail(self, handler: str, slot: str, budget: str) -> None:
+        """A tail call of a handler with the same tlb."""
+        given = ARGUMENTS.format(slot=slot, budget=budget)
+        self.line(f"musttail call void {handler}({given})")
+        self.finish("ret void")
+
+    def dispatch_with(self, slot: str, budget: str, tlb: str) -> None:
+        """Go on with a slot's handler."""
+        handler = self.result(None, f"load ptr, ptr {slot}").text
+        given = f"ptr %hart, ptr {slot}, i64 {budget}, ptr {tlb}"
+        self.line(f"musttail call void {handler}({given})")
+        self.finish("ret void")
+
+    def handler(self, symbol: str) -> str:
+        """The text of the handler."""
+        parameters = HANDLER.replace(" noalias", "")
+        head = f"define internal void {symbol}({parameters}) #0 {{"
+        return "\n".join([head, "entry:", *self.allocas, *self.lines, "}"])
+
+
+_RUN = '''define void @"run"(ptr %hart) #0 {
+entry:
+  call void @"resume"(ptr %hart, ptr null, i64 0, ptr null)
+  ret void
+}'''

@@ -1,0 +1,136 @@
+"""Native code for a set of extensions: made once, kept in the cache, shared by every machine."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import inspect
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import rvplat
+from rvplat.engine import architecture, exports
+from rvplat.engine.decode import Table, build_table
+from rvplat.engine.handlers import SPECIAL, Form, HandlerText, new_unit
+from rvplat.hart.state import Hart, Machine
+from rvplat.isa.extension import Extension
+from rvplat.lang import Definition
+from rvplat.lang.objects import (
+    Dumps,
+    NativeCode,
+    compile_text,
+    host_key,
+    load_cached,
+    save_cached,
+)
+
+Say = Callable[[str], None]
+_LAYERS = ("lang", "isa", "hart", "engine")
+
+
+def _sources(extensions: Sequence[Extension]) -> bytes:
+    """A digest of every text that native code follows from."""
+    digest = hashlib.sha256()
+    root = Path(rvplat.__file__).parent
+    files = {path for layer in _LAYERS for path in (root / layer).glob("*.py")}
+    for extension in extensions:
+        for definition in _definitions(extension):
+            folder = Path(inspect.getsourcefile(definition.function) or "").parent
+            files.update(folder.glob("*.py"))
+    for path in sorted(files):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.digest()
+
+
+def _definitions(extension: Extension) -> list[Definition]:
+    """The definitions that the extension's rows name."""
+    found = [row.definition for row in extension.instructions]
+    for row in extension.csrs:
+        found += [d for d in (row.read, row.write, row.access) if d is not None]
+    return found
+
+
+def _layout() -> str:
+    records = (Hart, Machine)
+    return repr([(f.name, f.offset, f.count) for r in records for f in r.fields.values()])
+
+
+class Core:
+    """Handlers and helper functions of the extensions as native code.
+
+    `say` is told what takes long. `compressed`: every hart has C, so that IALIGN is 16.
+    """
+
+    def __init__(
+        self, extensions: Sequence[Extension], say: Say = lambda text: None,
+        compressed: bool = True, dumps: Dumps | None = None,
+    ) -> None:  # fmt: skip
+        architecture.install(extensions)
+        self.extensions = tuple(extensions)
+        self.constants = {"ialign_mask": 1 if compressed else 3}
+        self.forms: list[Form] = architecture.forms(extensions)
+        self._code = NativeCode(self._object(say, dumps))
+        self.handlers = self._handlers()
+        self.run = ctypes.CFUNCTYPE(None, ctypes.c_uint64)(self._code.address("run"))
+
+    @cached_property
+    def key(self) -> str:
+        """What the object code depends on."""
+        names = ",".join(f"{e.name} {e.version}" for e in self.extensions)
+        sources = _sources(self.extensions).hex()
+        layout = hashlib.sha256(_layout().encode()).hexdigest()
+        return "\n".join([names, sources, layout, repr(self.constants), host_key()])
+
+    def _object(self, say: Say, dumps: Dumps | None) -> bytes:
+        kept = load_cached(self.key) if dumps is None else None
+        if kept is not None:
+            return kept
+        say(f"compiling {len(self.forms)} instruction forms for this machine, once")
+        data = compile_text(self.text(), dumps)
+        problem = save_cached(self.key, data)
+        if problem is not None:
+            say(f"cannot keep the compiled code ({problem}); it is made anew at each start")
+        return data
+
+    def text(self) -> str:
+        """The LLVM text of everything."""
+        unit = new_unit(self.forms)
+        handlers = HandlerText(unit, self.constants)
+        handlers.specials()
+        names = []
+        for form in self.forms:
+            names += handlers.form(form)
+        names += [f'@"special.{name}"' for name in SPECIAL]
+        handlers.table(names)
+        for name, definition in exports.EXPORTS.items():
+            unit.export(definition, f"export.{name}")
+        return unit.text()
+
+    def _handlers(self) -> dict[str, int]:
+        """Host addresses of handlers: "add.4" fast, "beq.4 near", and the special ones."""
+        names = []
+        for form in self.forms:
+            names += [form.key, f"{form.key} near"]
+        names += SPECIAL
+        table = (ctypes.c_uint64 * len(names)).from_address(self._code.address("handlers"))
+        return dict(zip(names, table, strict=True))
+
+    def decoder(self, extensions: Sequence[Extension]) -> Table:
+        """The decoder's tables for a hart that has these extensions."""
+        addresses = {}
+        for form in self.forms:
+            fast, near = self.handlers[form.key], self.handlers[f"{form.key} near"]
+            addresses[form.instruction.name, form.length] = (fast, 0 if near == fast else near)
+        return build_table(architecture.entries(extensions), addresses)
+
+    def export(self, name: str) -> Callable[..., Any]:
+        """A definition that Python calls natively: returns its value, or raises `Raised`."""
+        definition = exports.EXPORTS[name]
+        return exports.wrap(definition, self._code.address(f"export.{name}"))
+
+    def attach(self, machine: Any) -> None:
+        """Give a Machine record the handlers that slots are filled with."""
+        for name in SPECIAL:
+            setattr(machine, f"{name}_handler", self.handlers[name])

@@ -1,0 +1,38 @@
+"""Where an instruction's operands stand in its slot: four bytes and a 32-bit immediate.
+
+Register numbers and other small operands take bytes, rd the first; the immediate, or whatever is
+wider than a byte, takes `imm`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rvplat.isa.extension import Instruction
+from rvplat.lang import DefinitionError
+
+IMM = 4  # the place that is not one of the four bytes
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one operand stands: byte 0 to 3, or IMM."""
+
+    name: str
+    index: int
+
+
+def places(instruction: Instruction) -> tuple[Place, ...]:
+    """The places of the operands that the definition takes. DefinitionError if they don't fit."""
+    wide, small = [], []
+    for name in instruction.operands:
+        operand = instruction.pattern.operands[name]
+        (wide if operand.signed or operand.width > 7 else small).append(name)
+    small.sort(key=lambda name: name != "rd")
+    if len(wide) == 0 and len(small) == 5:
+        wide.append(small.pop())
+    if len(wide) > 1 or len(small) > 4:
+        where = f"{instruction.extension.name} {instruction.name}"
+        raise DefinitionError(where, f"{len(small) + len(wide)} operands don't fit a slot")
+    found = [Place(name, i) for i, name in enumerate(small)]
+    return tuple(found + [Place(name, IMM) for name in wide])
