@@ -5,6 +5,7 @@ with hart.pc at the instruction concerned, and calls `take_trap`. The H extensio
 delegation and its fields (mtval2, mtinst, hstatus) to the functions here.
 """
 
+from rvplat.hart.fetch import fetch_instruction
 from rvplat.isa import vocabulary
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, Cause, Status
 from rvplat.isa.vocabulary import context_changed, instruction_bits
@@ -24,6 +25,12 @@ def raise_trap(hart, cause: u64, tval: u64) -> NoReturn:
     hart.trap_tinst = 0
     hart.trap_gva = 0
     raise Trap
+
+
+@implement(vocabulary.instruction_bits, cold=True)
+def current_bits(hart) -> u64:
+    """Read anew: what was decoded is what memory holds (`invalidate.py`)."""
+    return u64(fetch_instruction(hart, hart.pc))
 
 
 @implement(vocabulary.illegal, cold=True)
