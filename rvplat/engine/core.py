@@ -9,7 +9,7 @@ from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
 from rvplat.hart.counters import timer_check
 from rvplat.hart.fetch import NO_PAGE, fetch_instruction, translate_fetch
 from rvplat.hart.interrupts import take_interrupt
-from rvplat.hart.invalidate import announce_code, code_settled
+from rvplat.hart.invalidate import lines_settled, mark_lines
 from rvplat.hart.ram import region_of
 from rvplat.hart.state import (
     FETCH_ENTRIES,
@@ -67,8 +67,8 @@ def clear_slots(hart, slots: u64):
 
 
 @define(cold=True)
-def new_slots(hart, pa: u64, host: u64, page: u64) -> u64:
-    """A page of slots for a page of RAM (its number among all regions' pages). When the memory
+def new_slots(hart, pa: u64, region: u64, number: u64) -> u64:
+    """A page of slots for a page of RAM, by its number in the region. When the memory
     for slots has run out, all slots of the hart are given up and it begins anew."""
     if hart.slot_pool_used + SLOTS_SIZE > hart.slot_pool_size:
         drop_slots(hart)
@@ -76,9 +76,11 @@ def new_slots(hart, pa: u64, host: u64, page: u64) -> u64:
     hart.slot_pool_used += SLOTS_SIZE
     clear_slots(hart, slots)
     header = header_at(slots - SLOT_HEADER)
-    header.host = host
+    ram = hart.machine.ram[region]
+    header.host = ram.host + (number << 12)
     header.pa = pa
-    write_u64(hart.slot_pages + page * 8, slots)
+    header.code = ram.code + number * 8
+    write_u64(hart.slot_pages + (ram.first_page + number) * 8, slots)
     return slots
 
 
@@ -100,13 +102,13 @@ def find_slots(hart, pc: u64) -> bool:
     pa = translate_fetch(hart, pc)
     if pa == NO_PAGE:
         return False
-    ram = hart.machine.ram[region_of(hart, pa)]
+    region = region_of(hart, pa)
+    ram = hart.machine.ram[region]
     number = pa - ram.base >> 12
-    host = ram.host + (number << 12)
     slots = read_u64(hart.slot_pages + (ram.first_page + number) * 8)
     if slots == 0:
-        slots = new_slots(hart, pa & ~0xFFF, host, ram.first_page + number)
-    fetch_fill(hart, pc, host, slots)
+        slots = new_slots(hart, pa & ~0xFFF, region, number)
+    fetch_fill(hart, pc, ram.host + (number << 12), slots)
     return True
 
 
@@ -137,15 +139,16 @@ def decode_slot(hart, address: u64):
     offset = pc & 0xFFE
     header = header_at(address - (offset << 3) - SLOT_HEADER)
     slot = slot_at(address)
-    size = u64(4) if offset != 0xFFE else u64(2)
+    last = offset + 2 if offset != 0xFFE else offset
+    lines = u64(1) << (offset >> 6) | u64(1) << (last >> 6)
     while True:
-        announce_code(hart, header.pa + offset, size)
+        mark_lines(hart, header.code, header.pa, lines)
         bits = read_page(header.host, offset)
         if bits & 3 == 3 and offset == 0xFFE:
             slot.handler = hart.machine.straddle_handler
             return
         slot.handler = decode_into(hart, slot, bits, offset)
-        if code_settled(hart, header.pa + offset, size):
+        if lines_settled(header.code, lines):
             if read_page(header.host, offset) == bits:
                 return
 

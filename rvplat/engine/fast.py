@@ -102,16 +102,8 @@ class FastEmitter(Emitter):
         if isinstance(target, Dispatch):
             self.give_up()
             return self._never(target)
-        self.written = self.written or not self._pure(target)
+        self.written |= self.unit.effects.of(target).writes
         return super()._function_call(target, arguments)
-
-    def _pure(self, target: Definition) -> bool:
-        """Whether a definition writes nothing, as far as its text shows."""
-        stores = (ast.Attribute, ast.Subscript)
-        for node in ast.walk(target.tree):
-            if isinstance(node, stores) and isinstance(node.ctx, ast.Store):
-                return False
-        return "hart" not in target.signature.names
 
     def _never(self, target: Definition | Dispatch) -> list[Value]:
         """Values of a call that doesn't come back."""

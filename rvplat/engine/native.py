@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import rvplat
+import rvplat.hart.words
 from rvplat.engine import architecture, exports
 from rvplat.engine.decode import Table, build_table
 from rvplat.engine.handlers import SPECIAL, Form, HandlerText, new_unit

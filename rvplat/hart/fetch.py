@@ -9,8 +9,7 @@ from rvplat.hart.pmp import pmp_grant
 from rvplat.hart.ram import NO_REGION, ram_host, region_of
 from rvplat.hart.state import FETCH_ENTRIES
 from rvplat.hart.tlb import BLOCK_SHIFT, OFFSET_MASK, PAGE_MASK, large_bits
-from rvplat.isa import vocabulary
-from rvplat.lang import define, implement, read_u16, u16, u32, u64
+from rvplat.lang import define, read_u16, u16, u32, u64
 
 PAGE_BYTES = 4096
 NO_PAGE = 0xFFFF_FFFF_FFFF_FFFF
@@ -62,9 +61,3 @@ def fetch_instruction(hart, pc: u64) -> u32:
     if low & 3 != 3:
         return low
     return low | u32(fetch_halfword(hart, pc + 2)) << 16
-
-
-@implement(vocabulary.instruction_bits, cold=True)
-def instruction_bits(hart) -> u64:
-    """The instruction at hart.pc, read again: what is rare need not be kept."""
-    return u64(fetch_instruction(hart, hart.pc))

@@ -44,6 +44,7 @@ SLOTS_SIZE = 64 + 16 * 2048 + 64  # bytes of a page of slots: header, slots, the
 SlotHeader = Record("SlotHeader")
 SlotHeader.add("host", u64)  # host address of the page's bytes
 SlotHeader.add("pa", u64)  # physical address of the page
+SlotHeader.add("code", u64)  # host address of the page's word in RamRegion.code
 
 Machine = Record("Machine")
 DecodeRow = Record("DecodeRow")  # fields are added by engine/decode.py

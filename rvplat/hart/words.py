@@ -1,0 +1,19 @@
+"""Importing this gives every word of the vocabulary its meaning."""
+
+from rvplat.hart import (
+    atomics,
+    cacheblocks,
+    counters,
+    csr,
+    flow,
+    interrupts,
+    invalidate,
+    memory,
+    tlb,
+    trap,
+)
+
+__all__ = [
+    "atomics", "cacheblocks", "counters", "csr", "flow", "interrupts", "invalidate", "memory",
+    "tlb", "trap",
+]  # fmt: skip
