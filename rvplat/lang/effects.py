@@ -1,4 +1,4 @@
-"""What a definition may do, seen from its text: raise, call cold code, speak certain words."""
+"""What a definition may do, seen from its text: raise, write state, call cold code, speak words."""
 
 from __future__ import annotations
 
@@ -20,18 +20,26 @@ def resolve(node: ast.expr, names: dict[str, Any]) -> Any:
     return None
 
 
+def _changes_memory(target: Intrinsic) -> bool:
+    """Whether an intrinsic does more than give a value: stores, atomics, calls of the host."""
+    changing = ("atomicrmw", "cmpxchg", "call i64 %p")
+    return target.signature.returns is None or any(word in str(target.ir) for word in changing)
+
+
 @dataclass
 class Effects:
-    """`raises`: an Unwind can leave it; `cold`: it can reach cold code; `words`: declared words
-    that it reaches (by any path)."""
+    """`raises`: an Unwind can leave it; `writes`: it can change state; `cold`: it can reach cold
+    code; `words`: declared words that it reaches (by any path)."""
 
     raises: bool = False
     cold: bool = False
+    writes: bool = False
     words: set[str] = field(default_factory=set)
 
     def absorb(self, other: Effects, caught: bool) -> None:
         self.raises |= other.raises and not caught
         self.cold |= other.cold
+        self.writes |= other.writes
         self.words |= other.words
 
 
@@ -45,7 +53,7 @@ class EffectTable:
         """The effects of calling a definition, declaration, dispatch table or intrinsic."""
         if isinstance(target, Declaration):
             inner = self.of(target.implementation)
-            return Effects(inner.raises, inner.cold, inner.words | {target.name})
+            return Effects(inner.raises, inner.cold, inner.writes, inner.words | {target.name})
         if isinstance(target, Dispatch):
             return self._dispatch(target)
         if isinstance(target, Definition):
@@ -54,8 +62,8 @@ class EffectTable:
                 known = self._known[id(target)] = Effects(cold=target.cold)
                 self._scan(target, known)
             return known
-        if target is None or isinstance(target, Intrinsic):
-            return Effects()
+        if isinstance(target, Intrinsic):
+            return Effects(writes=_changes_memory(target))
         return Effects()
 
     def _dispatch(self, table: Dispatch) -> Effects:
@@ -72,6 +80,8 @@ class EffectTable:
         for node, caught in _walk(definition.tree.body, False):
             if isinstance(node, ast.Raise):
                 effects.raises |= not caught
+            elif isinstance(node, ast.Attribute | ast.Subscript):
+                effects.writes |= isinstance(node.ctx, ast.Store)
             elif isinstance(node, ast.Call):
                 target = resolve(node.func, names)
                 effects.absorb(self.of(target), caught)

@@ -415,7 +415,7 @@ class Emitter(Expressions):
     def _intrinsic(self, target: Intrinsic, arguments: list[Value]) -> list[Value]:
         for text in target.declares:
             self.unit.declare(text)
-        if target.signature.returns is None:
+        if self.unit.effects.of(target).writes:
             self.wrote()
         name = self.temp()
         assert isinstance(target.ir, str)
