@@ -37,10 +37,11 @@ class Fault:
     nearest: str | None = None
 
     def __str__(self) -> str:
-        """`b.toml:12: devices.uart.model: found 'uart', expected a model; did you mean 'lamp'?`."""
+        """`b.toml:9: harts.cout: found an unknown key, expected count; did you mean "count"?`."""
         place = f"{self.file}:{self.line}" if self.line is not None else f"{self.file}"
-        hint = f"; did you mean {self.nearest!r}?" if self.nearest is not None else ""
-        return f"{place}: {self.key}: found {self.found}, expected {self.expected}{hint}"
+        hint = f'; did you mean "{self.nearest}"?' if self.nearest is not None else ""
+        key = f"{self.key}: " if self.key else ""
+        return f"{place}: {key}found {self.found}, expected {self.expected}{hint}"
 
 
 class BoardError(RvplatError):

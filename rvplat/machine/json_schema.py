@@ -67,22 +67,18 @@ def _properties(cls: type) -> Schema:
 
 
 def _device(catalogue: Catalogue) -> Schema:
-    """A device has the keys of its model; one that only changes another board's may have any of them."""
+    """A device has the keys of its model; one that only changes a parent's may have any key."""
     connection = _properties(Connection)
     connection["model"]["enum"] = sorted(catalogue.models)
-    every: Schema = {}
     rules = []
     for name, model in sorted(catalogue.models.items()):
         settings = _properties(model.settings_type)
-        for key, schema in settings.items():
-            every.setdefault(key, schema if key not in every else {})
-        allowed = {key: True for key in [*connection, *settings]}
         rules.append(
             {
                 "if": {"properties": {"model": {"const": name}}, "required": ["model"]},
                 "then": {
                     "description": (model.__doc__ or "").strip(),
-                    "properties": {**allowed, **settings},
+                    "properties": {**dict.fromkeys(connection, True), **settings},
                     "additionalProperties": False,
                 },
             }
@@ -90,7 +86,7 @@ def _device(catalogue: Catalogue) -> Schema:
     return {
         "type": "object",
         "description": (Connection.__doc__ or "").strip(),
-        "properties": {**{key: {} for key in every}, **connection},
+        "properties": connection,
         "allOf": rules,
     }
 

@@ -17,7 +17,7 @@ from rvplat.machine.source import board_names
 
 @dataclass(frozen=True)
 class BoardRow:
-    """A board that can be named, and what it says of itself; `extends` is empty if it stands alone."""
+    """A board that can be named, and what it says of itself; `extends` is perhaps empty."""
 
     name: str
     path: Path
