@@ -243,7 +243,6 @@ def settle(hart) -> u64:
             return locate(hart)
         except Trap:
             take_trap(hart)
-    return u64(0)
 
 
 @define

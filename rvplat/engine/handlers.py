@@ -251,7 +251,7 @@ class Bare(Emitter):
     def handler(self, symbol: str) -> str:
         """The text of the handler."""
         parameters = HANDLER.replace(" noalias", "")
-        head = f"define internal void {symbol}({parameters}) #0 {{"
+        head = f"define internal void {symbol}({parameters}) noinline #0 {{"
         return "\n".join([head, "entry:", *self.allocas, *self.lines, "}"])
 
 

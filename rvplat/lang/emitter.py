@@ -232,16 +232,18 @@ class Emitter(Expressions):
             raise self.fail(node, "while with else is not in the language")
         test, inside, done = self.label(), self.label(), self.label()
         self.start(test)
-        self.branch_on(self.condition(node.test), inside, done)
-        self._loop(node.body, test, inside, done)
-
-    def _loop(self, body: list[ast.stmt], again: str, inside: str, done: str) -> None:
+        for_ever = isinstance(node.test, ast.Constant) and node.test.value is True
+        if for_ever:
+            self.go(inside)
+        else:
+            self.branch_on(self.condition(node.test), inside, done)
         self.start(inside)
-        self.scope.loops.append((again, done))
-        self.body(body)
+        self.scope.loops.append((test, done))
+        self.body(node.body)
         self.scope.loops.pop()
-        self.go(again)
-        self.start(done)
+        self.go(test)
+        if not for_ever or self._jumps_to(done):
+            self.start(done)
 
     def do_for(self, node: ast.For) -> None:
         if node.orelse or not isinstance(node.target, ast.Name):
@@ -473,8 +475,9 @@ class Emitter(Expressions):
         return [self.result(k, f"load {ir_type(k)}, ptr {p}") for k, p in results]
 
     def _jumps_to(self, label: str) -> bool:
-        ending = f"%{label}"
-        return any(line.endswith(ending) for line in self.lines)
+        return any(
+            line.endswith(f"%{label}") or f"label %{label}," in line for line in self.lines
+        )
 
     def type_of(self, node: ast.expr) -> Any:
         kept = (len(self.lines), len(self.allocas), self.ended)

@@ -285,7 +285,11 @@ class Expressions:
         if isinstance(left, Literal) and isinstance(right, Literal):
             answer = eval(compile(ast.Expression(node), self.file, "eval"), dict(self.names))
             return Value(bool, str(int(answer)))
-        a, b = self.same(node, left, right)
+        if relation in ("eq", "ne") and _both_bool(left, right):
+            assert isinstance(left, Value) and isinstance(right, Value)
+            a, b = left, right
+        else:
+            a, b = self.same(node, left, right)
         if relation not in ("eq", "ne"):
             relation = ("s" if a.type.signed else "u") + relation
         return self.result(bool, f"icmp {relation} {ir_type(a.type)} {a.text}, {b.text}")
@@ -346,3 +350,7 @@ class Expressions:
         text = f"{operation} {ir_type(value.type)} {value.text} to {ir_type(kind)}"
         return self.result(kind, text)
 
+
+def _both_bool(left: Operand, right: Operand) -> bool:
+    """Two bools may be compared for equality."""
+    return all(isinstance(o, Value) and o.type is bool for o in (left, right))
