@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rvplat.bus import Alarm, Device, Power, Register, setting
-from rvplat.bus.registers import Hole
+from rvplat.bus import Alarm, Device, Hole, Power, Register, setting
 from rvplat.errors import BusError
 from rvplat.hookspecs import hookimpl
 

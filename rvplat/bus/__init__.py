@@ -5,7 +5,7 @@ from rvplat.bus.console import Console
 from rvplat.bus.device import Device, FdtNode, InterruptController, Power, Wiring
 from rvplat.bus.interrupts import Line, MipBit
 from rvplat.bus.map import AddressMap, Range, overlaps
-from rvplat.bus.ram import Memory, Ram
+from rvplat.bus.ram import Memory, Ram, barrier
 from rvplat.bus.registers import Hole, Register
 from rvplat.bus.settings import check_settings, make_settings, setting, settings_of, settings_schema
 
@@ -28,6 +28,7 @@ __all__ = [
     "Register",
     "VirtualClock",
     "Wiring",
+    "barrier",
     "check_settings",
     "make_settings",
     "overlaps",

@@ -147,9 +147,10 @@ def check_table(owner: type, rows: Sequence[Register | Hole], size: int) -> None
                 if offset >= size:
                     raise DeviceError(f"{owner.__qualname__}: {row.name} lies beyond the window")
     names = {row.attribute for row in rows if isinstance(row, Register)}
+    inherited = {name for base in owner.__mro__[1:] for name in vars(base)}
     for method in vars(owner):
         kind, _, name = method.partition("_")
-        if kind in ("read", "write") and name and name not in names:
+        if kind in ("read", "write") and name and name not in names and method not in inherited:
             raise DeviceError(f"{owner.__qualname__}.{method}: no register has this name")
 
 

@@ -1,0 +1,247 @@
+"""Disk images: a raw file, and a copy-on-write overlay on one.
+
+Whatever was written before `flush` returned survives the death of this process and of the host.
+Each file is locked (`flock`), so that two machines never write to one image. A file that is cut
+short or deleted meanwhile raises OSError, never a short read.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from rvplat_plugins.virtqueue import Views, length
+
+from rvplat.errors import DeviceError
+
+SECTOR = 512
+IOV_MAX = os.sysconf("SC_IOV_MAX") if "SC_IOV_MAX" in os.sysconf_names else 16
+_sync = getattr(os, "fdatasync", os.fsync)
+
+
+class Disk(Protocol):
+    """What a block device needs of an image: `views` are filled or taken whole, or OSError."""
+
+    size: int
+
+    def read(self, offset: int, views: Views) -> None:
+        """Fill `views`."""
+
+    def write(self, offset: int, views: Views) -> None:
+        """Put `views` there."""
+
+    def flush(self) -> None:
+        """Make all that was written durable."""
+
+    def close(self) -> None:
+        """Close the files."""
+
+
+def cut(views: Views, start: int, end: int) -> Views:
+    """The bytes from `start` to `end` of a list of views."""
+    parts = []
+    at = 0
+    for view in views:
+        low, high = max(start - at, 0), min(end - at, len(view))
+        if low < high:
+            parts.append(view[low:high])
+        at += len(view)
+    return parts
+
+
+def read_all(fd: int, offset: int, views: Views) -> None:
+    """Fill the views from a file; OSError if it is too short."""
+    total, done = length(views), 0
+    while done < total:
+        count = os.preadv(fd, cut(views, done, total)[:IOV_MAX], offset + done)
+        if count == 0:
+            raise OSError(errno.EIO, "the image is shorter than it was")
+        done += count
+
+
+def write_all(fd: int, offset: int, views: Views) -> None:
+    """Write all of the views to a file."""
+    total, done = length(views), 0
+    while done < total:
+        done += os.pwritev(fd, cut(views, done, total)[:IOV_MAX], offset + done)
+
+
+def open_locked(path: Path, flags: int, exclusive: bool) -> int:
+    """Open a file and lock it, or say in one line why not."""
+    try:
+        fd = os.open(path, flags | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise DeviceError(f"disk image {path}: {(error.strerror or str(error)).lower()}") from error
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise DeviceError(f"disk image {path}: locked: another machine uses it") from error
+    return fd
+
+
+def size_of(path: Path, fd: int) -> int:
+    """The size of an image, which must be whole sectors."""
+    size = os.lseek(fd, 0, os.SEEK_END)
+    if size == 0 or size % SECTOR:
+        os.close(fd)
+        expected = f"expected a positive multiple of {SECTOR}"
+        raise DeviceError(f"disk image {path}: {size} bytes, {expected}")
+    return size
+
+
+class RawImage:
+    """A file whose bytes are the disk's."""
+
+    def __init__(self, path: Path, readonly: bool = False) -> None:
+        self.readonly = readonly
+        self.fd = open_locked(path, os.O_RDONLY if readonly else os.O_RDWR, not readonly)
+        self.size = size_of(path, self.fd)
+
+    def read(self, offset: int, views: Views) -> None:
+        read_all(self.fd, offset, views)
+
+    def write(self, offset: int, views: Views) -> None:
+        self._check_there()
+        write_all(self.fd, offset, views)
+
+    def flush(self) -> None:
+        if not self.readonly:
+            self._check_there()
+            _sync(self.fd)
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def _check_there(self) -> None:
+        """A write would bring a file back to its size, or go to one that no name leads to."""
+        now = os.fstat(self.fd)
+        if now.st_size < self.size or now.st_nlink == 0:
+            raise OSError(errno.EIO, "the image was cut short or deleted")
+
+
+class Overlay:
+    """A base that is only read, and a sparse file that holds the clusters which were written.
+
+    The file: a header of one cluster (magic, size of the base), a bitmap of the clusters that it
+    holds, padded to whole clusters, then each cluster at its place. A cluster is in the bitmap on
+    disk only after its data is: `flush` writes data, then bitmap.
+    """
+
+    MAGIC = b"rvplat overlay 1"
+    HEADER = struct.Struct("<16sQ")
+    CLUSTER = 4096
+
+    def __init__(self, base: RawImage, path: Path | None) -> None:
+        self.base = base
+        self.size = base.size
+        clusters = -(-self.size // self.CLUSTER)
+        self.bitmap = bytearray(-(-clusters // 8 // self.CLUSTER) * self.CLUSTER)
+        self.dirty: set[int] = set()  # pages of the bitmap
+        self.data = self.CLUSTER + len(self.bitmap)
+        self.path = path
+        self.fd = self._open(path)
+
+    def _open(self, path: Path | None) -> int:
+        """Open or make the overlay's file; without a path one that nobody else sees."""
+        if path is None:
+            with tempfile.TemporaryFile() as file:
+                fd = os.dup(file.fileno())
+        else:
+            fd = open_locked(path, os.O_RDWR | os.O_CREAT, exclusive=True)
+        wanted = self.HEADER.pack(self.MAGIC, self.size)
+        try:
+            header = os.pread(fd, len(wanted), 0)
+            if not header:
+                os.ftruncate(fd, self.data + self.size)
+                os.pwrite(fd, wanted, 0)
+            elif header != wanted:
+                raise DeviceError(f"overlay {path}: not made for this image of {self.size} bytes")
+            read_all(fd, self.CLUSTER, [memoryview(self.bitmap)])
+        except OSError as error:
+            os.close(fd)
+            raise DeviceError(f"overlay {path}: {error.strerror or error}") from error
+        except DeviceError:
+            os.close(fd)
+            raise
+        return fd
+
+    def holds(self, cluster: int) -> bool:
+        """Whether a cluster was written."""
+        return bool(self.bitmap[cluster >> 3] >> (cluster & 7) & 1)
+
+    def mark(self, cluster: int) -> None:
+        """A cluster is in the overlay from now on."""
+        self.bitmap[cluster >> 3] |= 1 << (cluster & 7)
+        self.dirty.add((cluster >> 3) // self.CLUSTER)
+
+    def runs(self, offset: int, size: int) -> Iterator[tuple[int, int, bool]]:
+        """Stretches of a range that lie in one file: start, end, whether it is the overlay."""
+        start, end = offset, offset + size
+        while start < end:
+            held = self.holds(start // self.CLUSTER)
+            stop = start
+            while stop < end and self.holds(stop // self.CLUSTER) == held:
+                stop = (stop // self.CLUSTER + 1) * self.CLUSTER
+            yield start, min(stop, end), held
+            start = stop
+
+    def read(self, offset: int, views: Views) -> None:
+        for start, end, held in self.runs(offset, length(views)):
+            parts = cut(views, start - offset, end - offset)
+            if held:
+                read_all(self.fd, self.data + start, parts)
+            else:
+                self.base.read(start, parts)
+
+    def write(self, offset: int, views: Views) -> None:
+        end = offset + length(views)
+        first, last = offset // self.CLUSTER, -(-end // self.CLUSTER)
+        for cluster in {first, last - 1}:
+            start, stop = cluster * self.CLUSTER, min((cluster + 1) * self.CLUSTER, self.size)
+            if (start < offset or stop > end) and not self.holds(cluster):
+                kept = memoryview(bytearray(stop - start))
+                self.base.read(start, [kept])
+                write_all(self.fd, self.data + start, [kept])
+        write_all(self.fd, self.data + offset, views)
+        for cluster in range(first, last):
+            if not self.holds(cluster):
+                self.mark(cluster)
+
+    def flush(self) -> None:
+        if self.path is None:
+            return
+        _sync(self.fd)
+        for page in sorted(self.dirty):
+            at = page * self.CLUSTER
+            os.pwrite(self.fd, self.bitmap[at : at + self.CLUSTER], self.CLUSTER + at)
+        if self.dirty:
+            _sync(self.fd)
+        self.dirty.clear()
+
+    def close(self) -> None:
+        try:
+            self.flush()
+        finally:
+            os.close(self.fd)
+            self.base.close()
+
+
+def open_disk(image: Path, readonly: bool, overlay: Path | None, snapshot: bool) -> Disk:
+    """The disk that a board's settings describe."""
+    if overlay is not None and snapshot:
+        raise DeviceError(f"disk image {image}: set overlay or snapshot, not both")
+    if overlay is None and not snapshot:
+        return RawImage(image, readonly)
+    base = RawImage(image, readonly=True)
+    try:
+        return Overlay(base, overlay)
+    except BaseException:
+        base.close()
+        raise

@@ -1,0 +1,277 @@
+"""`virtio-mmio`: the transport of virtio devices, and an empty slot for one.
+
+Manual: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html, section 4.2 (version 2, not
+the legacy interface) and chapter 2.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from rvplat_plugins.virtqueue import Chain, RingError, Virtqueue
+
+from rvplat.bus import Device, Hole, Register
+from rvplat.errors import BusError
+from rvplat.hookspecs import hookimpl
+
+log = logging.getLogger("rvplat.virtio")
+
+DRIVER_OK, FEATURES_OK, NEEDS_RESET = 4, 8, 64  # device status, section 2.1
+USED_BUFFER, CONFIG_CHANGE = 1, 2  # interrupt status
+INDIRECT_DESC, EVENT_IDX, VERSION_1 = 1 << 28, 1 << 29, 1 << 32  # section 6
+CONFIG = 0x100
+ONES = 0xFFFF_FFFF
+
+
+class VirtioMmio(Device):
+    """With device id 0, a slot without a device. A device says its id, queues, features, config."""
+
+    model = "virtio-mmio"
+    compatible = ("virtio,mmio",)
+    node_name = "virtio_mmio"
+    size = 0x1000
+    interrupts = ("irq",)
+    device_id: ClassVar[int] = 0
+    queue_sizes: ClassVar[tuple[int, ...]] = ()
+    registers = (
+        Register(0x000, "MAGIC",               "VALUE[31:0]",    "ro", reset=0x74726976),
+        Register(0x004, "VERSION",             "VALUE[31:0]",    "ro", reset=2),
+        Register(0x008, "DEVICE_ID",           "VALUE[31:0]",    "ro"),
+        Register(0x00C, "VENDOR_ID",           "VALUE[31:0]",    "ro", reset=0x4C505652),  # "RVPL"
+        Register(0x010, "DEVICE_FEATURES",     "BITS[31:0]",     "ro"),
+        Register(0x014, "DEVICE_FEATURES_SEL", "WORD[31:0]",     "wo"),
+        Register(0x020, "DRIVER_FEATURES",     "BITS[31:0]",     "wo"),
+        Register(0x024, "DRIVER_FEATURES_SEL", "WORD[31:0]",     "wo"),
+        Register(0x030, "QUEUE_SEL",           "QUEUE[31:0]",    "wo"),
+        Register(0x034, "QUEUE_SIZE_MAX",      "ENTRIES[31:0]",  "ro"),
+        Register(0x038, "QUEUE_SIZE",          "ENTRIES[31:0]",  "wo"),
+        Register(0x044, "QUEUE_READY",         "-[31:1] READY[0]"),
+        Register(0x050, "QUEUE_NOTIFY",        "QUEUE[31:0]",    "wo"),
+        Register(0x060, "INTERRUPT_STATUS",    "-[31:2] CONFIG[1] USED[0]", "ro"),
+        Register(0x064, "INTERRUPT_ACK",       "-[31:2] CONFIG[1] USED[0]", "wo"),
+        Register(0x070, "STATUS",
+            "-[31:8] FAILED[7] NEEDS_RESET[6] -[5:4] FEATURES_OK[3] DRIVER_OK[2] DRIVER[1] ACK[0]"),
+        Register(0x080, "QUEUE_DESC",          "ADDRESS[63:0]",  "wo", width=8, widths=(4,)),
+        Register(0x090, "QUEUE_DRIVER",        "ADDRESS[63:0]",  "wo", width=8, widths=(4,)),
+        Register(0x0A0, "QUEUE_DEVICE",        "ADDRESS[63:0]",  "wo", width=8, widths=(4,)),
+        Register(0x0AC, "SHM_SEL",             "REGION[31:0]",   "wo"),
+        Register(0x0B0, "SHM",                 "NONE[31:0]",     "ro", count=4, reset=ONES),
+        Register(0x0FC, "CONFIG_GENERATION",   "VALUE[31:0]",    "ro"),
+        Hole(0x000, 0x100, widths=(4,)),
+    )  # fmt: skip
+    state = ("accepted",)
+
+    status: int
+    queue_sel: int
+    interrupt_status: int
+    device_features_sel: int
+    driver_features_sel: int
+    accepted: int  #: the features that the driver accepted
+    queues: list[Virtqueue]
+
+    # ---- what a device says and does
+
+    def features(self) -> int:
+        """The device's own feature bits."""
+        return 0
+
+    def config(self) -> bytes:
+        """The device's configuration space."""
+        return b""
+
+    def configure(self, offset: int, data: bytes) -> None:
+        """The driver wrote to the configuration space."""
+
+    def take(self, queue: Virtqueue, chain: Chain) -> None:
+        """A buffer is available: work on it and `give_back`, now or later."""
+
+    def settle(self) -> None:
+        """Wait for work in flight, or call it off: the queues are about to stop."""
+
+    def drain(self) -> None:
+        """Wait until all work in flight is done."""
+
+    # ---- what a device calls
+
+    def give_back(self, queue: Virtqueue, chain: Chain, written: int) -> None:
+        """A buffer is done, with `written` bytes written to it."""
+        queue.push(chain, written)
+        if queue.wants_interrupt():
+            self.interrupt(USED_BUFFER)
+
+    def serve(self, queue: Virtqueue) -> None:
+        """Take every buffer that is available."""
+        while True:
+            while (chain := queue.pop()) is not None:
+                self.take(queue, chain)
+            if not queue.listen():
+                return
+
+    def notify(self, queue: Virtqueue) -> None:
+        """Serve a queue if the driver has made it ready (section 2.1: not before DRIVER_OK)."""
+        if queue.ready and self.status & (DRIVER_OK | NEEDS_RESET) == DRIVER_OK:
+            try:
+                self.serve(queue)
+            except (RingError, BusError) as error:
+                self.fail(str(error))
+
+    def fail(self, why: str) -> None:
+        """The driver broke a rule: nothing works until it resets the device (section 2.1.2)."""
+        log.warning("%s: the driver must reset it: %s", self.wiring.name, why)
+        self.status |= NEEDS_RESET
+        if self.status & DRIVER_OK:
+            self.interrupt(CONFIG_CHANGE)
+
+    def interrupt(self, cause: int) -> None:
+        """Raise the interrupt until the driver acknowledges the cause."""
+        self.interrupt_status |= cause
+        self.lines["irq"].set(True)
+
+    # ---- the registers
+
+    @property
+    def offered(self) -> int:
+        """All feature bits that are offered."""
+        return self.features() | INDIRECT_DESC | EVENT_IDX | VERSION_1
+
+    @property
+    def queue(self) -> Virtqueue | None:
+        """The queue that QueueSel says, or None."""
+        return self.queues[self.queue_sel] if self.queue_sel < len(self.queues) else None
+
+    def reset(self) -> None:
+        self.settle()
+        super().reset()
+        self.accepted = 0
+        self.queues = [Virtqueue(self.wiring.memory, size) for size in self.queue_sizes]
+
+    def read_device_id(self) -> int:
+        """Which kind of device, section 5."""
+        return self.device_id
+
+    def read_device_features(self) -> int:
+        """The word of features that DeviceFeaturesSel says."""
+        return self.offered >> 32 * self.device_features_sel & ONES
+
+    def write_device_features_sel(self, value: int) -> None:
+        """Words beyond the second are zero."""
+        self.device_features_sel = min(value, 2)
+
+    def write_driver_features(self, value: int) -> None:
+        """The word of features that DriverFeaturesSel says; fixed once FEATURES_OK is set."""
+        if not self.status & FEATURES_OK and self.driver_features_sel < 4:
+            shift = 32 * self.driver_features_sel
+            self.accepted = self.accepted & ~(ONES << shift) | value << shift
+
+    def read_queue_size_max(self) -> int:
+        """Zero if there is no such queue."""
+        return self.queue.size_max if self.queue else 0
+
+    def write_queue_size(self, value: int) -> None:
+        """How many entries the driver will use."""
+        if self.queue and not self.queue.ready:
+            self.queue.size = value
+
+    def read_queue_ready(self) -> int:
+        """Whether the device may use the queue."""
+        return int(self.queue.ready) if self.queue else 0
+
+    def write_queue_ready(self, value: int) -> None:
+        """Start or stop a queue."""
+        queue = self.queue
+        if queue is None or queue.ready == bool(value):
+            return
+        if not value:
+            self.settle()
+            queue.disable()
+            return
+        queue.indirect = bool(self.accepted & INDIRECT_DESC)
+        queue.event_index = bool(self.accepted & EVENT_IDX)
+        try:
+            queue.enable()
+        except RingError as error:
+            self.fail(str(error))
+
+    def write_queue_notify(self, value: int) -> None:
+        """There are new buffers in a queue."""
+        if value < len(self.queues):
+            self.notify(self.queues[value])
+
+    def write_interrupt_ack(self, value: int) -> None:
+        """The driver has handled these causes."""
+        self.interrupt_status &= ~value
+        self.lines["irq"].set(self.interrupt_status != 0)
+
+    def write_status(self, value: int) -> None:
+        """Zero resets; FEATURES_OK stays clear if the features don't do (section 3.1.1)."""
+        if value == 0:
+            self.reset()
+            return
+        started = value & ~self.status
+        if started & FEATURES_OK and (
+            self.accepted & ~self.offered or not self.accepted & VERSION_1
+        ):
+            value &= ~FEATURES_OK
+        self.status = value | self.status & NEEDS_RESET
+        if started & DRIVER_OK:
+            for queue in self.queues:
+                self.notify(queue)
+
+    def read_queue_desc(self) -> int:
+        """For the half that isn't written."""
+        return self.queue.descriptors if self.queue else 0
+
+    def write_queue_desc(self, value: int) -> None:
+        """The address of the descriptor table."""
+        if self.queue and not self.queue.ready:
+            self.queue.descriptors = value
+
+    def read_queue_driver(self) -> int:
+        """For the half that isn't written."""
+        return self.queue.driver if self.queue else 0
+
+    def write_queue_driver(self, value: int) -> None:
+        """The address of the available ring."""
+        if self.queue and not self.queue.ready:
+            self.queue.driver = value
+
+    def read_queue_device(self) -> int:
+        """For the half that isn't written."""
+        return self.queue.device if self.queue else 0
+
+    def write_queue_device(self, value: int) -> None:
+        """The address of the used ring."""
+        if self.queue and not self.queue.ready:
+            self.queue.device = value
+
+    # ---- the configuration space, of any width
+
+    def read_elsewhere(self, offset: int, size: int) -> int:
+        if offset < CONFIG or offset % size:
+            return super().read_elsewhere(offset, size)
+        start = offset - CONFIG
+        return int.from_bytes(self.config()[start : start + size], "little")
+
+    def write_elsewhere(self, offset: int, size: int, value: int) -> None:
+        if offset < CONFIG or offset % size:
+            super().write_elsewhere(offset, size, value)
+        else:
+            self.configure(offset - CONFIG, value.to_bytes(size, "little"))
+
+    def save(self) -> dict[str, Any]:
+        self.drain()
+        return {**super().save(), "queues": [queue.save() for queue in self.queues]}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        self.settle()
+        super().load(state)
+        for queue, saved in zip(self.queues, state["queues"], strict=True):
+            queue.load(saved)
+
+
+@hookimpl
+def rvplat_devices() -> Sequence[type[Device]]:
+    """This file's model."""
+    return [VirtioMmio]

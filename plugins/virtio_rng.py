@@ -1,0 +1,58 @@
+"""`virtio-rng`: the host's randomness for the guest.
+
+Manual: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html, section 5.4.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rvplat_plugins.virtio_mmio import VirtioMmio
+from rvplat_plugins.virtqueue import Chain, Virtqueue
+
+from rvplat.bus import Device, setting
+from rvplat.hookspecs import hookimpl
+
+MOST = 1 << 16  # bytes a buffer
+
+
+@dataclass(frozen=True)
+class RngSettings:
+    """What a board may say of its randomness."""
+
+    seed: int | None = setting("give the same numbers in every run, from this seed", None)
+
+
+class VirtioRng(VirtioMmio):
+    """With a seed, or where time is repeatable, its numbers are the same in every run."""
+
+    model = "virtio-rng"
+    device_id = 4
+    queue_sizes = (64,)
+    settings_type = RngSettings
+
+    settings: RngSettings
+    numbers: Callable[[int], bytes]
+
+    def setup(self) -> None:
+        seed = self.settings.seed
+        if seed is None and self.wiring.clock.repeatable:
+            seed = 0
+        self.numbers = os.urandom if seed is None else random.Random(seed).randbytes
+
+    def take(self, queue: Virtqueue, chain: Chain) -> None:
+        written = 0
+        for view in queue.views(chain.writable):
+            part = view[: MOST - written]
+            part[:] = self.numbers(len(part))
+            written += len(part)
+        self.give_back(queue, chain, written)
+
+
+@hookimpl
+def rvplat_devices() -> Sequence[type[Device]]:
+    """This file's model."""
+    return [VirtioRng]
