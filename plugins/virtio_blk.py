@@ -44,7 +44,9 @@ class DiskSettings:
 
     image: Path = setting("the raw image file")
     readonly: bool = setting("the guest may only read", False)
-    overlay: Path | None = setting("a file that takes what the guest writes; made if needed", None)
+    overlay: Path | None = setting(
+        "a file that takes what the guest writes; made if needed", None, may_be_new=True
+    )
     snapshot: bool = setting("forget what the guest writes when the machine closes", False)
     serial: str = setting("the serial number, at most 20 bytes", "")
 
@@ -223,6 +225,8 @@ class VirtioBlk(VirtioMmio):
         return self.stable()
 
     def close(self) -> None:
+        with self.wiring.lock:
+            self.drain()
         self.jobs.put(None)
         if self.worker is not None:
             self.worker.join()

@@ -37,7 +37,7 @@ def rvplat_extensions() -> Sequence[Any]:  # type: ignore[empty-body]
 @hookspec
 def rvplat_loaders() -> Sequence[Any]:  # type: ignore[empty-body]
     """Loaders of program files. Each has `name`, `matches(first_bytes, path) -> bool` and
-    `load(path, image)`.
+    `load(path, data) -> Program` (`rvplat.machine.program` has both classes).
     """
 
 

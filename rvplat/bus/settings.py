@@ -26,10 +26,17 @@ REQUIRED = dataclasses.MISSING
 
 
 def setting(
-    doc: str, default: Any = REQUIRED, *, minimum: int | None = None, maximum: int | None = None
+    doc: str,
+    default: Any = REQUIRED,
+    *,
+    minimum: int | None = None,
+    maximum: int | None = None,
+    may_be_new: bool = False,
 ) -> Any:
-    """A field of a settings dataclass: what it means, its default and, for an int, its range."""
-    metadata = {"doc": doc, "minimum": minimum, "maximum": maximum}
+    """A field of a settings dataclass: what it means, its default, for an int its range, for a
+    file whether it may be one that is not there yet.
+    """
+    metadata = {"doc": doc, "minimum": minimum, "maximum": maximum, "may_be_new": may_be_new}
     return dataclasses.field(default=default, metadata=metadata, kw_only=True)
 
 

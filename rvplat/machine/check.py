@@ -94,6 +94,12 @@ class _Checker:
     def _section(self, name: str) -> Entry:
         return self.root.table.get(name, Entry({}, self.root.place))
 
+    def _table(self, name: str) -> Entry:
+        section = self._section(name)
+        if not isinstance(section.value, dict):
+            self.fault(section.place, name, shown(section.plain()), "a table")
+        return section
+
     def _place(self, *path: str) -> Place:
         """Where a key stands, or the nearest table around it."""
         entry = self.root
@@ -118,7 +124,7 @@ class _Checker:
 
     def _memory(self) -> dict[str, Memory]:
         found = {}
-        section = self._section("memory")
+        section = self._table("memory")
         for name, entry in section.table.items():
             key = joined("memory", name)
             memory = convert_table(Memory, entry, key, self.faults)
@@ -152,9 +158,7 @@ class _Checker:
 
     def _devices(self) -> dict[str, Device]:
         found = {}
-        section = self._section("devices")
-        if not isinstance(section.value, dict):
-            self.fault(section.place, "devices", shown(section.plain()), "a table")
+        section = self._table("devices")
         for name, entry in section.table.items():
             device = self._device(name, entry)
             if device is not None:
@@ -184,7 +188,7 @@ class _Checker:
         )  # fmt: skip
         if connection.base is not None:
             self._check_base(name, connection.base, size)
-        elif not device.carved:
+        elif not device.carved and "base" not in entry.table:
             self.fault(entry.place, f"{key}.base", "no such key", "the physical address")
         return device
 

@@ -29,11 +29,14 @@ Size = Annotated[int, WITH_UNIT]
 
 @dataclass(frozen=True)
 class Limits:
-    """The least and the greatest value of an int, and whether it may have a unit."""
+    """The least and the greatest value of an int, whether it may have a unit; whether a file may
+    be one that is not there yet.
+    """
 
     low: int | None = None
     high: int | None = None
     with_unit: bool = False
+    may_be_new: bool = False
 
     def allow(self, value: int) -> bool:
         """Whether the value is inside."""
@@ -82,7 +85,9 @@ def _field(field: dataclasses.Field[Any], hint: Any) -> Field:
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory()
     meta = field.metadata
-    limits = Limits(meta.get("minimum"), meta.get("maximum"))
+    limits = Limits(
+        meta.get("minimum"), meta.get("maximum"), may_be_new=meta.get("may_be_new", False)
+    )
     required = default is dataclasses.MISSING
     return Field(field.name, hint, limits, str(meta.get("doc", "")), required, default)
 
@@ -165,7 +170,22 @@ def convert(kind: Any, limits: Limits, entry: Entry, key: str, faults: list[Faul
     value = _scalar(kind, limits, entry)
     if isinstance(value, Wrong):
         faults.append(_misfit(kind, limits, entry, key))
+    elif isinstance(value, Path):
+        faults += _missing(value, limits, entry, key)
     return value
+
+
+def _missing(path: Path, limits: Limits, entry: Entry, key: str) -> list[Fault]:
+    """A file that is not there: to be read, or to be made in a folder that is not there."""
+    if path.is_dir():
+        found = f"the folder {shown(entry.value)}"
+        return [fault(entry.place, key, found, expected(Path))]
+    if limits.may_be_new and not path.parent.is_dir():
+        found = f"no folder {shown(str(path.parent))} for {shown(entry.value)}"
+        return [fault(entry.place, key, found, "a folder that is there")]
+    if not limits.may_be_new and not path.exists():
+        return [fault(entry.place, key, f"no file {shown(entry.value)}", expected(Path))]
+    return []
 
 
 def _misfit(kind: Any, limits: Limits, entry: Entry, key: str) -> Fault:

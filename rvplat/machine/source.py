@@ -140,8 +140,9 @@ class _Reader:
         if plugins is not None:
             self.source.plugins += self._strings(plugins, "plugins")
         for key in self._strings(remove, "remove") if remove is not None else []:
-            parent = self._without(parent, key)
-        return merge(parent, Entry(table, own.place))
+            parent = self._without(parent, key) if parent else None
+        above = Entry(table, own.place)
+        return merge(parent, above) if parent else above
 
     def _parse(self, path: Path) -> Entry:
         shown_path = str(path)
@@ -161,23 +162,23 @@ class _Reader:
             return _entry(values, (), locate(text), place)
         return Entry({}, place)
 
-    def _parent(self, extends: Entry | None, path: Path, below: tuple[Path, ...]) -> Entry:
-        nothing = Entry({}, Place(str(path), 1, path.parent))
+    def _parent(self, extends: Entry | None, path: Path, below: tuple[Path, ...]) -> Entry | None:
+        """The board that is extended; None, and perhaps a fault, if there is none."""
         if extends is None:
-            return nothing
+            return None
         if not isinstance(extends.value, str):
             self.fault(extends.place, "extends", shown(extends.plain()), "the name of a board")
-            return nothing
+            return None
         found = find_board(extends.value, self.places, path.parent)
         if found is None:
             self.source.faults.append(
                 _no_board(extends.value, self.places, extends.place, "extends")
             )
-            return nothing
+            return None
         if found.resolve() in [file.resolve() for file in below]:
             circle = " -> ".join(file.stem for file in (*below, found))
             self.fault(extends.place, "extends", f"a circle ({circle})", "a board above this one")
-            return nothing
+            return None
         return self.read(found, below)
 
     def _strings(self, entry: Entry, key: str) -> list[Entry]:
