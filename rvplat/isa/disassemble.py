@@ -7,8 +7,9 @@ In a syntax these words stand for operands; all other text is printed as it is:
     imm[31:12]                     those bits of the operand, as an unsigned number
     pc+imm                         the target's address, or the offset when the address is unknown
     pred, succ                     a set out of i, o, r, w
-    rm                             the rounding mode; left out with its comma when it is dynamic
+    rm, rm=rne                     the rounding mode, left out when it is dynamic; or rne
     csr                            the CSR's name, or its number when no row has it
+    fli                            the number that rs1 stands for (Zfa, "Load-Immediate ...")
     {aqrl}                         ".aq", ".rl", ".aqrl" or nothing
 """
 
@@ -18,9 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from rvplat.isa.encoding import Operand
-from rvplat.isa.extension import Compressed, Extension, Instruction
-
-Row = Instruction | Compressed
+from rvplat.isa.extension import Extension, Row, enabled_rows
 
 X_NAMES = (
     "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", *(f"a{i}" for i in range(8)),
@@ -31,25 +30,14 @@ F_NAMES = (
     *(f"fs{i}" for i in range(2, 12)), *(f"ft{i}" for i in range(8, 12)),
 )  # fmt: skip
 ROUNDING = ("rne", "rtz", "rdn", "rup", "rmm", "5", "6", "dyn")
-DYNAMIC = 7
+FLI_NUMBERS = (
+    "-1.0", "min", *map(str, (2**-16, 2**-15, 2**-8, 2**-7, 2**-4, 2**-3)),
+    *(str(n / 16) for n in (4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48)),
+    *(f"{2.0**n}" for n in (2, 3, 4, 7, 8, 15, 16)), "inf", "nan",
+)  # fmt: skip
 
 _WORD = re.compile(r"pc\+imm|\{aqrl\}|\bimm\[31:12\]|\bf?r(?:d|s[123])\b|\b[a-z][a-z0-9]*\b")
-
-
-def enabled_rows(extensions: Iterable[Extension], xlen: int = 64) -> list[Row]:
-    """The rows that a hart with exactly these extensions decodes, the most specific first."""
-    extensions = list(extensions)
-    names = {extension.name for extension in extensions}
-    rows: list[Row] = []
-    for extension in extensions:
-        rows += [*extension.instructions, *extension.compressed_forms]
-    rows = [
-        row
-        for row in rows
-        if row.xlen in (0, xlen) and names.issuperset(row.requires)
-        and names.isdisjoint(row.excludes)
-    ]  # fmt: skip
-    return sorted(rows, key=lambda row: row.pattern.rank, reverse=True)
+_ROUNDING = re.compile(r",\s*rm\b(?:=(\w+))?")
 
 
 def instruction_length(low_half: int) -> int:
@@ -96,8 +84,8 @@ def render(
     """The text of `bits`, which match the row, in the row's syntax."""
     operands = row.pattern.operands
     mnemonic, _, rest = row.syntax.partition(" ")
-    if "rm" in operands and operands["rm"].extract(bits) == DYNAMIC:
-        rest = re.sub(r",\s*rm\b", "", rest)
+    if "rm" in operands:
+        rest = _ROUNDING.sub(lambda found: _rounding(found[1], operands["rm"], bits), rest)
 
     def word(found: re.Match[str]) -> str:
         return _word(found[0], operands, bits, pc, csr_names or {})
@@ -115,6 +103,8 @@ def _word(
         return str(offset) if pc is None else hex((pc + offset) & ((1 << 64) - 1))
     if word == "imm[31:12]":
         return hex(operands["imm"].extract(bits) >> 12 & 0xFFFFF)
+    if word == "fli":
+        return FLI_NUMBERS[operands["rs1"].extract(bits)]
     plain = word.removeprefix("f") if word.startswith("fr") else word
     if plain not in operands:
         return word
@@ -124,6 +114,12 @@ def _word(
     if word == "csr":
         return csr_names.get(value, hex(value))
     return _FORMATS.get(word, str)(value)
+
+
+def _rounding(usual: str | None, rm: Operand, bits: int) -> str:
+    """The rounding mode after a comma, or nothing for the usual one."""
+    mode = ROUNDING[rm.extract(bits)]
+    return "" if mode == (usual or "dyn") else f", {mode}"
 
 
 def _ordering(operands: dict[str, Operand], bits: int) -> str:
@@ -140,5 +136,4 @@ def _access_set(value: int) -> str:
 _FORMATS: dict[str, Callable[[int], str]] = {
     "pred": _access_set,
     "succ": _access_set,
-    "rm": ROUNDING.__getitem__,
 }

@@ -13,7 +13,7 @@ an integer register is redirected to a sink when it is x0, so definitions just w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -143,6 +143,27 @@ class Extension:
         self.states.append((name, kind, count))
 
 
+Row = Instruction | Compressed
+
+
+def enabled_rows(extensions: Iterable[Extension], xlen: int = 64) -> list[Row]:
+    """The rows that a hart with exactly these extensions decodes, the most specific first."""
+    extensions = list(extensions)
+    names = {extension.name for extension in extensions}
+    rows: list[Row] = []
+    for extension in extensions:
+        rows += [*extension.instructions, *extension.compressed_forms]
+    enabled = [
+        row
+        for row in rows
+        if row.xlen in (0, xlen)
+        and names.issuperset(row.requires)
+        and names.isdisjoint(row.excludes)
+    ]
+    return sorted(enabled, key=lambda row: row.pattern.rank, reverse=True)
+
+
 __all__ = [
-    "SINK", "Compressed", "Extension", "Instruction", "Standing", "rd_is_zero",
+    "SINK", "Compressed", "Extension", "Instruction", "Row", "Standing", "enabled_rows",
+    "rd_is_zero",
 ]  # fmt: skip

@@ -154,12 +154,12 @@ def fcvt_lu_d(hart, rd, rs1, rm):
     hart.x[rd] = to_unsigned_long_d(hart, hart.f[rs1], rm)
 
 
-@D.instruction("1101001 00000 rs1 rm rd 1010011", "fcvt.d.w frd, rs1, rm")
+@D.instruction("1101001 00000 rs1 rm rd 1010011", "fcvt.d.w frd, rs1, rm=rne")
 def fcvt_d_w(hart, rd, rs1, rm):
     hart.f[rd] = from_integer_d(hart, s64(s32(hart.x[rs1])), rm)
 
 
-@D.instruction("1101001 00001 rs1 rm rd 1010011", "fcvt.d.wu frd, rs1, rm")
+@D.instruction("1101001 00001 rs1 rm rd 1010011", "fcvt.d.wu frd, rs1, rm=rne")
 def fcvt_d_wu(hart, rd, rs1, rm):
     hart.f[rd] = from_integer_d(hart, s64(u32(hart.x[rs1])), rm)
 
@@ -179,7 +179,7 @@ def fcvt_s_d(hart, rd, rs1, rm):
     hart.f[rd] = double_to_single(hart, hart.f[rs1], rm)
 
 
-@D.instruction("0100001 00000 rs1 rm rd 1010011", "fcvt.d.s frd, frs1, rm")
+@D.instruction("0100001 00000 rs1 rm rd 1010011", "fcvt.d.s frd, frs1, rm=rne")
 def fcvt_d_s(hart, rd, rs1, rm):
     """Exact."""
     hart.f[rd] = single_to_double(hart, hart.f[rs1], rm)
