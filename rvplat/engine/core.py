@@ -23,7 +23,7 @@ from rvplat.hart.state import (
 )
 from rvplat.hart.tlb import fetch_fill, flush_everything
 from rvplat.hart.trap import Trap, take_trap
-from rvplat.isa.vocabulary import illegal
+from rvplat.isa.vocabulary import illegal, update_deadline
 from rvplat.lang import (
     define,
     fence,
@@ -188,11 +188,22 @@ def undecodable(hart):
 
 
 @define(cold=True)
+def begin(hart):
+    """Native code is entered: what was left of a budget goes back, so that all is looked at."""
+    hart.limit += hart.budget
+    hart.instret_base -= u64(hart.budget)
+    hart.budget = 0
+    hart.stop = STOP_NONE
+    hart.attention = 1
+
+
+@define(cold=True)
 def refill(hart):
     """The budget has ended: look at timers and other threads, and grant another."""
     if hart.attention != 0:
         hart.attention = 0
         fence()
+        update_deadline(hart)
         hart.resync = 1
     if hart.stop_request != 0:
         hart.stop = STOP_REQUEST

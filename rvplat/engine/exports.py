@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rvplat.engine import core
-from rvplat.hart import csr, invalidate, tlb
+from rvplat.hart import counters, csr, invalidate, tlb
 from rvplat.lang import Definition, address_of, define, u32, u64
 
 
@@ -36,6 +36,7 @@ EXPORTS: dict[str, Definition] = {
         "context_changed": tlb.context_changed,
         "flush_everything": tlb.flush_everything,
         "drop_slots": core.drop_slots,
+        "update_deadline": counters.update_deadline,
     }.items()
 }
 

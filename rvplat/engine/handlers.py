@@ -7,12 +7,14 @@ branches a near one besides, and a slow one that calls the definition's own func
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from rvplat.engine import core
 from rvplat.engine.decode import IMPLIED
 from rvplat.engine.fast import ARGUMENTS, FLOW, HANDLER, FastEmitter, NoFastForm, read_operands
 from rvplat.hart.state import Hart, Machine, SlotHeader
+from rvplat.isa import fp_state
 from rvplat.isa.extension import Instruction
 from rvplat.lang import Definition, u64
 from rvplat.lang.emitter import Emitter
@@ -143,7 +145,19 @@ class HandlerText:
         emit(self._decode())
         emit(self._straddle())
         emit(self._illegal())
-        emit(_RUN)
+        emit(self._run())
+        self.unit.declare("declare i32 @clock_gettime(i32, ptr)")
+        emit(_CLOCK)
+
+    def _run(self) -> str:
+        """Enter native code at hart.pc; it returns when hart.stop says why."""
+        names = [core.begin, fp_state.enter_unit, fp_state.leave_unit]
+        begin, enter, leave = (self.unit.function(d).symbol for d in names)  # type: ignore[arg-type]
+        resume = 'call void @"resume"(ptr %hart, ptr null, i64 0, ptr null)'
+        calls = [f"call void {begin}(ptr %hart)", f"call void {enter}(ptr %hart)", resume,
+                 f"call void {leave}(ptr %hart)"]  # fmt: skip
+        body = "\n".join(f"  {call}" for call in [*calls, "ret void"])
+        return f'define void @"run"(ptr %hart) #0 {{\nentry:\n{body}\n}}'
 
     def _bare(self) -> Bare:
         return Bare(self.unit, core.settle)  # type: ignore[arg-type]
@@ -255,8 +269,14 @@ class Bare(Emitter):
         return "\n".join([head, "entry:", *self.allocas, *self.lines, "}"])
 
 
-_RUN = '''define void @"run"(ptr %hart) #0 {
+_CLOCK = f'''define i64 @"host_clock"(i64 %a, i64 %b, i64 %c, i64 %d) #0 {{
 entry:
-  call void @"resume"(ptr %hart, ptr null, i64 0, ptr null)
-  ret void
-}'''
+  %t = alloca [2 x i64]
+  call i32 @clock_gettime(i32 {time.CLOCK_MONOTONIC}, ptr %t)
+  %s = load i64, ptr %t
+  %p = getelementptr i8, ptr %t, i64 8
+  %n = load i64, ptr %p
+  %m = mul i64 %s, 1000000000
+  %r = add i64 %m, %n
+  ret i64 %r
+}}'''  # nanoseconds of the clock that Python's time.monotonic_ns reads

@@ -135,3 +135,4 @@ class Core:
         """Give a Machine record the handlers that slots are filled with."""
         for name in SPECIAL:
             setattr(machine, f"{name}_handler", self.handlers[name])
+        machine.clock_fn = self._code.address("host_clock")
