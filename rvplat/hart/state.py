@@ -71,7 +71,7 @@ Hart.add("pc_bias", u64)  # pc = pc_bias + (slot address >> 3)
 Hart.add("tlb", ptr(TlbEntry))  # data entries of the context in force
 Hart.add("fetch", ptr(FetchEntry))  # fetch entries of the context in force
 Hart.add("budget", s64)  # instructions until the hart looks up; held in a register while it runs
-Hart.add("fp_ready", u16)  # which FP instructions may go straight on (isa/fp_state.py); 0: unknown
+Hart.add("fp_ready", u32)  # which FP instructions may go straight on (isa/fp_state.py); 0: unknown
 Hart.add("resync", u8)  # privilege, translation or interrupts changed: look before going on
 Hart.add("priv", u8)  # 0 U, 1 S, 3 M
 Hart.add("virt", u8)  # V

@@ -15,7 +15,7 @@ rounding mode that isn't the host's, RMM (the host has none), reserved modes, Na
 from rvplat.isa.extension import Extension
 from rvplat.isa.privileged import Status
 from rvplat.isa.vocabulary import illegal
-from rvplat.lang import define, u8, u16, u32, u64
+from rvplat.lang import define, u8, u32, u64
 from rvplat.lang.fp import (
     host_fp_control,
     host_fp_flags,
@@ -72,13 +72,13 @@ def host_mode(hart) -> u64:
 @define
 def work_out_ready(hart):
     """Set fp_ready from mstatus.FS and frm."""
-    ready = u16(0)
+    ready = u32(0)
     if hart.mstatus & Status.FS != 0:
-        ready = u16(ON)
+        ready = u32(ON)
     if hart.mstatus & Status.FS == Status.FS:
-        ready |= u16(1) << host_mode(hart)
+        ready |= u32(1) << host_mode(hart)
         if hart.frm <= RUP:
-            ready |= u16(1) << DYN
+            ready |= u32(1) << DYN
     hart.fp_ready = ready
 
 
