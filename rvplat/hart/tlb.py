@@ -233,7 +233,8 @@ def note_fill(hart, va: u64, shift: u64):
 
 @define
 def fetch_fill(hart, pc: u64, host: u64, slots: u64):
-    """Let fetches from pc's page use the page's bytes and slots (host addresses)."""
+    """Let fetches from pc's page use the page's bytes and slots (host addresses), after
+    `translate_fetch` allowed it."""
     entry = hart.fetch[pc >> 12 & (FETCH_ENTRIES - 1)]
     page = pc & PAGE_MASK
     entry.slots = slots
