@@ -115,7 +115,7 @@ def _closure(wanted: Sequence[E], known: Mapping[str, E]) -> list[E]:
 
 def order(name: str) -> tuple[int, int, str]:
     """Sorts extension names as the manual does: letters, then Z by their second letter, S, X."""
-    letters = "iemafdqlcbkjtpvnh"
+    letters = "iemafdqlcbkjtpvnhsu"
     if len(name) == 1:
         return 0, letters.find(name.lower()), name
     first = name[0].lower()

@@ -178,13 +178,13 @@ def convert(kind: Any, limits: Limits, entry: Entry, key: str, faults: list[Faul
 def _missing(path: Path, limits: Limits, entry: Entry, key: str) -> list[Fault]:
     """A file that is not there: to be read, or to be made in a folder that is not there."""
     if path.is_dir():
-        found = f"the folder {shown(entry.value)}"
+        found = f'the folder "{entry.value}"'
         return [fault(entry.place, key, found, expected(Path))]
     if limits.may_be_new and not path.parent.is_dir():
-        found = f"no folder {shown(str(path.parent))} for {shown(entry.value)}"
+        found = f'no folder "{path.parent}" for "{path.name}"'
         return [fault(entry.place, key, found, "a folder that is there")]
     if not limits.may_be_new and not path.exists():
-        return [fault(entry.place, key, f"no file {shown(entry.value)}", expected(Path))]
+        return [fault(entry.place, key, f'no file "{entry.value}"', expected(Path))]
     return []
 
 

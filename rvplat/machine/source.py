@@ -75,11 +75,14 @@ def parse_override(text: str) -> Override:
     key, equals, value = text.partition("=")
     path = tuple(part.strip() for part in key.split("."))
     if not equals or not all(path):
-        raise ValueError(f'--set {text}: found no "=", expected KEY=VALUE such as harts.count=2')
+        raise ValueError(
+            f'--set {text}: found no "=" or no key, expected KEY=VALUE such as harts.count=2'
+        )
     try:
-        parsed: object = tomli.loads(f"value = {value.strip()}")["value"]
+        document = tomli.loads(f"value = {value.strip()}")
     except tomli.TOMLDecodeError:
-        parsed = value.strip()
+        document = {}
+    parsed = document["value"] if len(document) == 1 else value.strip()
     return Override(path, parsed, f"--set {text}")
 
 
@@ -116,7 +119,8 @@ def read_board(name: str, places: Sequence[Path], overrides: Sequence[Override] 
 
 def _no_board(name: str, places: Sequence[Path], place: Place, key: str) -> Fault:
     if "/" in name or name.endswith(".toml"):
-        return fault(place, key, f"no file {shown(name)}", "the path of a board")
+        found = f'no file "{name}"' if key else "no such file"
+        return fault(place, key, found, "the path of a board")
     names = board_names(places)
     return fault(place, key, f"no board {shown(name)}", listed(names), (name, names))
 
