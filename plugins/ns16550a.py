@@ -229,7 +229,7 @@ class Ns16550a(Device):
             return
         if value & ~self.ier & Ier.THR_EMPTY:
             self.thr_emptied = True
-        self.ier = value
+        self.ier = value & 0x0F
         self.update()
 
     def read_iir(self) -> int:

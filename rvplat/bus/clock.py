@@ -128,7 +128,7 @@ class HostClock(Clock):
             self._thread.join()
 
     def _alarms_changed(self) -> None:
-        if self._thread is None and not self._closed:
+        if self._thread is None and self._alarms and not self._closed:
             self._thread = threading.Thread(target=self._run, name="rvplat-clock", daemon=True)
             self._thread.start()
         self._changed.notify_all()

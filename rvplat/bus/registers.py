@@ -59,7 +59,7 @@ class Register:
     stride: int = 0
     reset: int = 0
     #: What selects it, if another register answers at its offset: such a row is described, not
-    #: dispatched to.
+    #: dispatched to; the other's write method gets its bits too.
     behind: str = ""
     fields: tuple[Field, ...] = field(init=False, repr=False)
     mask: int = field(init=False, repr=False)
@@ -162,11 +162,12 @@ def build_tables(device: Device, rows: Sequence[Register | Hole]) -> tuple[Reade
     """The bound functions that answer each offset and size."""
     readers: Readers = {}
     writers: Writers = {}
-    for row in rows:
-        if isinstance(row, Hole):
-            continue
+    registers = [row for row in rows if isinstance(row, Register)]
+    behind = {row.offset: row.mask for row in registers if row.behind}
+    for row in registers:
+        mask = row.mask | behind.get(row.offset, 0)
         for index, offset in enumerate(row.offsets):
-            read, write = bind(device, row, index)
+            read, write = bind(device, row, index, mask)
             for width in row.widths:
                 _add(readers, writers, row, offset, width, read, write)
     return readers, writers
@@ -200,7 +201,7 @@ def _write_part(
 
 
 def bind(
-    device: Device, row: Register, index: int
+    device: Device, row: Register, index: int, mask: int
 ) -> tuple[Callable[[], int], Callable[[int], None]]:
     """The functions that read and write one register of `device`: its methods, or plain storage."""
     name = row.attribute
@@ -212,7 +213,7 @@ def bind(
     else:
         reader = read or partial(getattr, device, name)
         writer = write or partial(setattr, device, name)
-    return reader, partial(_write_masked, writer, row.mask)
+    return reader, partial(_write_masked, writer, mask)
 
 
 def _write_masked(write: Callable[[int], None], mask: int, value: int) -> None:

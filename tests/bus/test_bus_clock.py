@@ -1,0 +1,105 @@
+"""Clocks, lines and consoles."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from rvplat.bus import Console, HostClock, Line, VirtualClock
+
+
+def test_virtual_clock_rings_each_alarm_at_its_tick() -> None:
+    clock = VirtualClock(1000)
+    rang = []
+    for tick in (30, 10, 20):
+        clock.call_at(tick, lambda: rang.append(clock.now()))
+    clock.cancel(clock.call_at(15, lambda: rang.append(-1)))
+    assert clock.next_alarm() == 10
+    clock.advance(25)
+    assert (rang, clock.now()) == ([10, 20], 25)
+    clock.advance(5)
+    assert rang == [10, 20, 30]
+    assert clock.next_alarm() is None
+
+
+def test_an_alarm_may_set_another() -> None:
+    clock = VirtualClock(1000)
+    rang = []
+
+    def again() -> None:
+        rang.append(clock.now())
+        clock.call_at(clock.now() + 10, again)
+
+    clock.call_at(10, again)
+    clock.advance(35)
+    assert rang == [10, 20, 30]
+
+
+def test_virtual_time_of_day_does_not_follow_set() -> None:
+    clock = VirtualClock(1000, epoch_ns=5)
+    clock.advance(1000)
+    clock.set(0)
+    assert (clock.now(), clock.wall_ns()) == (0, 1_000_000_005)
+
+
+def test_an_alarm_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    clock = VirtualClock(1000)
+    clock.call_at(1, lambda: [].pop())
+    rang = []
+    clock.call_at(1, lambda: rang.append(1))
+    with caplog.at_level(logging.ERROR):
+        clock.advance(1)
+    assert rang == [1]
+    assert "raised when its alarm rang" in caplog.text
+
+
+def test_host_clock_rings() -> None:
+    clock = HostClock(10_000_000)
+    try:
+        rang = threading.Event()
+        clock.call_at(clock.now() + 10_000_000_000, rang.set)  # later than the next
+        clock.call_at(clock.now() + 10_000, rang.set)
+        assert rang.wait(5)
+    finally:
+        clock.close()
+
+
+def test_host_clock_set_tells_and_counts_on() -> None:
+    clock = HostClock(10_000_000)
+    told = []
+    clock.on_set.append(lambda: told.append(True))
+    clock.set(1 << 40)
+    assert told == [True]
+    assert 0 <= clock.now() - (1 << 40) < 10_000_000
+
+
+def test_line_tells_changes_only() -> None:
+    line = Line("irq")
+    line.set(True)
+    heard: list[bool] = []
+    line.connect(heard.append)
+    for level in (True, False, False, True):
+        line.set(level)
+    assert heard == [True, False, True]
+
+
+def test_console_keeps_what_was_not_read() -> None:
+    console = Console()
+    console.feed(b"hello")
+    assert (console.read(2), console.waiting, console.read(9)) == (b"he", 3, b"llo")
+
+
+def test_console_tells_both_ends(caplog: pytest.LogCaptureFixture) -> None:
+    console = Console()
+    shown: list[bytes] = []
+    console.sinks.append(shown.append)
+    console.write(b"x")
+    got: list[bytes] = []
+    console.on_input = lambda: got.append(console.read(10))
+    console.feed(b"y")
+    assert (shown, got) == ([b"x"], [b"y"])
+    console.on_input = lambda: [].pop()
+    console.feed(b"z")
+    assert "raised when it was given input" in caplog.text
