@@ -4,16 +4,14 @@
 #define PATCHES 160000
 #define CALLS 8
 
-asm(".section .data.patched, \"aw\"\n"
+asm(".section .patched, \"awx\"\n"
     ".option push\n.option norvc\n"
-    ".balign 4096\n"
     "patched: addi a0, a0, 0\n"
     "  xori a0, a0, 5\n"
     "  slli a1, a0, 3\n"
     "  add a0, a0, a1\n"
     "  ret\n"
     ".option pop\n"
-    ".space 4096\n" /* the page is its own */
     ".text\n");
 extern u32 patched[];
 
