@@ -18,8 +18,8 @@ from rvplat.hart.state import DATA_ENTRIES
 from rvplat.hart.tlb import NO_TAG, OFFSET_MASK, PAGE_MASK, WRITABLE
 from rvplat.hart.translate import translate
 from rvplat.isa import vocabulary
+from rvplat.isa.fp_state import call_out
 from rvplat.lang import (
-    call_host,
     define,
     implement,
     read_u8,
@@ -48,7 +48,7 @@ def device_load(hart, va: u64, pa: u64, size: u64) -> u64:
     """Read a device through the host function; where there is none, or it refuses: access fault."""
     if pa & (size - 1) != 0:
         raise_fault(hart, va, u64(LOAD), u64(ACCESS_FAULT))
-    value = call_host(hart.mmio_read, hart.hart_id, pa, size, 0)
+    value = call_out(hart, hart.mmio_read, pa, size, 0)
     if hart.mmio_error != 0:
         hart.mmio_error = 0
         raise_fault(hart, va, u64(LOAD), u64(ACCESS_FAULT))
@@ -60,7 +60,7 @@ def device_store(hart, va: u64, pa: u64, size: u64, value: u64):
     """Write a device through the host function."""
     if pa & (size - 1) != 0:
         raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
-    call_host(hart.mmio_write, hart.hart_id, pa, size, value)
+    call_out(hart, hart.mmio_write, pa, size, value)
     if hart.mmio_error != 0:
         hart.mmio_error = 0
         raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))

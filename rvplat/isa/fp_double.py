@@ -134,8 +134,8 @@ def max_d(hart, a: u64, b: u64) -> u64:
 @define
 def to_word_d(hart, a: u64, rm: u64) -> s32:
     """The host converts to 64 bits, so what it gets must fit 32 when it is rounded."""
-    if (a & MAGNITUDE) <= LARGEST_S32:
-        if rm == RTZ and writes_f(hart):
+    if (a & MAGNITUDE) <= LARGEST_S32 and writes_f(hart):
+        if rm == RTZ:
             return s32(f64_to_s64_towards_zero(a))
         if host_rounds(hart, rm):
             return s32(f64_to_s64(a))
@@ -144,8 +144,8 @@ def to_word_d(hart, a: u64, rm: u64) -> s32:
 
 @define
 def to_unsigned_word_d(hart, a: u64, rm: u64) -> u32:
-    if a <= LARGEST_U32:
-        if rm == RTZ and writes_f(hart):
+    if a <= LARGEST_U32 and writes_f(hart):
+        if rm == RTZ:
             return u32(f64_to_s64_towards_zero(a))
         if host_rounds(hart, rm):
             return u32(f64_to_s64(a))
@@ -154,8 +154,8 @@ def to_unsigned_word_d(hart, a: u64, rm: u64) -> u32:
 
 @define
 def to_long_d(hart, a: u64, rm: u64) -> u64:
-    if (a & MAGNITUDE) < TWO_63:
-        if rm == RTZ and writes_f(hart):
+    if (a & MAGNITUDE) < TWO_63 and writes_f(hart):
+        if rm == RTZ:
             return u64(f64_to_s64_towards_zero(a))
         if host_rounds(hart, rm):
             return u64(f64_to_s64(a))
@@ -164,8 +164,8 @@ def to_long_d(hart, a: u64, rm: u64) -> u64:
 
 @define
 def to_unsigned_long_d(hart, a: u64, rm: u64) -> u64:
-    if a < TWO_63:
-        if rm == RTZ and writes_f(hart):
+    if a < TWO_63 and writes_f(hart):
+        if rm == RTZ:
             return u64(f64_to_s64_towards_zero(a))
         if host_rounds(hart, rm):
             return u64(f64_to_s64(a))

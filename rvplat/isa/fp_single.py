@@ -131,8 +131,8 @@ def max_s(hart, a: u64, b: u64) -> u64:
 def to_word_s(hart, a: u64, rm: u64) -> s32:
     """The host converts to 64 bits, so what it gets must fit 32; all such singles do, rounded."""
     single = u32(a)
-    if is_boxed(a) and (single & MAGNITUDE) < TWO_31:
-        if rm == RTZ and writes_f(hart):
+    if is_boxed(a) and (single & MAGNITUDE) < TWO_31 and writes_f(hart):
+        if rm == RTZ:
             return s32(f32_to_s64_towards_zero(single))
         if host_rounds(hart, rm):
             return s32(f32_to_s64(single))
@@ -142,8 +142,8 @@ def to_word_s(hart, a: u64, rm: u64) -> s32:
 @define
 def to_unsigned_word_s(hart, a: u64, rm: u64) -> u32:
     single = u32(a)
-    if is_boxed(a) and single < TWO_32:
-        if rm == RTZ and writes_f(hart):
+    if is_boxed(a) and single < TWO_32 and writes_f(hart):
+        if rm == RTZ:
             return u32(f32_to_s64_towards_zero(single))
         if host_rounds(hart, rm):
             return u32(f32_to_s64(single))
@@ -153,8 +153,8 @@ def to_unsigned_word_s(hart, a: u64, rm: u64) -> u32:
 @define
 def to_long_s(hart, a: u64, rm: u64) -> u64:
     single = u32(a)
-    if is_boxed(a) and (single & MAGNITUDE) < TWO_63:
-        if rm == RTZ and writes_f(hart):
+    if is_boxed(a) and (single & MAGNITUDE) < TWO_63 and writes_f(hart):
+        if rm == RTZ:
             return u64(f32_to_s64_towards_zero(single))
         if host_rounds(hart, rm):
             return u64(f32_to_s64(single))
@@ -164,8 +164,8 @@ def to_long_s(hart, a: u64, rm: u64) -> u64:
 @define
 def to_unsigned_long_s(hart, a: u64, rm: u64) -> u64:
     single = u32(a)
-    if is_boxed(a) and single < TWO_63:
-        if rm == RTZ and writes_f(hart):
+    if is_boxed(a) and single < TWO_63 and writes_f(hart):
+        if rm == RTZ:
             return u64(f32_to_s64_towards_zero(single))
         if host_rounds(hart, rm):
             return u64(f32_to_s64(single))

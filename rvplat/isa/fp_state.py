@@ -15,7 +15,7 @@ rounding mode that isn't the host's, RMM (the host has none), reserved modes, Na
 from rvplat.isa.extension import Extension
 from rvplat.isa.privileged import Status
 from rvplat.isa.vocabulary import illegal
-from rvplat.lang import define, u8, u32, u64
+from rvplat.lang import call_host, define, u8, u32, u64
 from rvplat.lang.fp import (
     host_fp_control,
     host_fp_flags,
@@ -140,6 +140,17 @@ def leave_unit(hart):
     hart.fflags |= host_flags(hart)
     hart.fp_entered = 0
     host_fp_restore(hart.fp_host)
+
+
+@define
+def call_out(hart, function: u64, a: u64, b: u64, c: u64) -> u64:
+    """Call a host function (hart id, a, b, c) that may be Python's: the host has its unit then."""
+    if hart.fp_entered == 0:
+        return call_host(function, hart.hart_id, a, b, c)
+    leave_unit(hart)
+    result = call_host(function, hart.hart_id, a, b, c)
+    enter_unit(hart)
+    return result
 
 
 @define

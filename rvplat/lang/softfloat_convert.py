@@ -149,7 +149,8 @@ def is_equal(a: u64, b: u64, fmt: u64) -> bool:
 @define
 def order(a: u64, fmt: u64) -> s64:
     """A key that is ordered as numbers are, -0 before +0. Not for NaNs."""
-    return -s64(magnitude(a, fmt)) - 1 if is_negative(a, fmt) else s64(a)
+    upper = s64(a << (64 - fmt))
+    return upper ^ s64(u64(upper >> 63) >> 1)  # a negative number's magnitude is turned round
 
 
 @define
