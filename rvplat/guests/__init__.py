@@ -1,1 +1,51 @@
-"""What runs on the machine: the demo guest, benchmark programs, Debian."""
+"""What runs on the machine: the demo guest, benchmark programs, Debian.
+
+The programs are our own; their sources lie beside the ELF files in `programs`, and build.py
+builds them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+_ABOUT = {
+    "integer":    "hashing, shifts, multiplication, division",
+    "memcpy":     "memory copy in words and bytes",
+    "sieve":      "sieve of Eratosthenes, a byte a number",
+    "crc32":      "CRC-32 by table and by bit",
+    "matrix":     "product of integer matrices",
+    "sort":       "quicksort of 100,000 numbers",
+    "chase":      "pointer chasing through 512 KiB",
+    "bytecode":   "a stack machine's indirect jumps",
+    "nbody":      "floating point, double",
+    "mandelbrot": "floating point, single",
+    "syscall":    "system calls from U to S to M mode",
+    "pages":      "Sv39 over 64 MiB in 4 KiB pages",
+    "beside":     "data in the page of the code",
+    "selfmod":    "self-modifying code with fence.i",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BenchProgram:
+    """A bare-metal M-mode program for the `virt` board, which measures itself (bench.py)."""
+
+    name: str
+    path: Path
+    about: str
+
+
+def _program(name: str) -> Path:
+    return Path(str(files(__package__) / "programs" / name))
+
+
+def demo_elf() -> Path:
+    """The demo guest: prints what machine it found, takes interrupts, pages, powers off."""
+    return _program("demo/demo.elf")
+
+
+def bench_programs() -> list[BenchProgram]:
+    """The benchmark programs, in the order in which they are shown."""
+    return [BenchProgram(name, _program(f"bench/{name}.elf"), _ABOUT[name]) for name in _ABOUT]

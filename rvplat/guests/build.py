@@ -1,8 +1,9 @@
 """Builds the guest programs of this package: `python -m rvplat.guests.build`.
 
-The compiler is the one in the PyPI package `ziglang`, a development dependency. The built ELF files lie beside their sources and
-are part of rvplat, so that nobody who only runs them needs a compiler; a test builds them anew and compares. The same
-version of the compiler gives the same bytes on every host.
+The compiler is the one in the PyPI package `ziglang`, a development dependency. The built ELF
+files lie beside their sources and are part of rvplat, so that nobody who only runs them needs a
+compiler; a test builds them anew and compares. The same version of the compiler gives the same
+bytes on every host.
 """
 
 from __future__ import annotations

@@ -1,0 +1,205 @@
+"""Runs the benchmark programs here and on QEMU, in turn, and compares.
+
+A program measures itself by the board's clock (mtime, 10 MHz) and prints `bench NAME checksum HEX
+ticks N instret N`; so a simulator's start doesn't count. QEMU's `instret` is the host's time, not
+instructions: the number of instructions is taken from the other side.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import statistics
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rvplat.guests import BenchProgram
+from rvplat.guests.errors import GuestError, Progress, silent
+
+QEMU = "qemu-system-riscv64"
+TICKS_PER_SECOND = 10_000_000
+REPEATS = 5
+TIMEOUT_S = 120
+
+Runner = Callable[[Path], str]
+"""Runs an ELF file in M mode on a `virt` board until it powers off; gives what the UART printed."""
+
+_LINE = re.compile(
+    r"bench (?P<name>\w+) checksum (?P<checksum>[0-9a-f]+) ticks (?P<ticks>\d+)"
+    r" instret (?P<instret>\d+)"
+)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One run of one program."""
+
+    checksum: str
+    seconds: float
+    instret: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """A program's medians; `qemu_seconds` is None where there is no QEMU."""
+
+    program: BenchProgram
+    seconds: float
+    instructions: int
+    qemu_seconds: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times faster than QEMU."""
+        return None if self.qemu_seconds is None else self.qemu_seconds / self.seconds
+
+    @property
+    def million_per_second(self) -> float:
+        """Million instructions a second here."""
+        return self.instructions / self.seconds / 1e6
+
+    @property
+    def qemu_million_per_second(self) -> float | None:
+        """Million instructions a second on QEMU."""
+        return None if self.qemu_seconds is None else self.instructions / self.qemu_seconds / 1e6
+
+
+@dataclass(frozen=True)
+class Report:
+    """All rows of one comparison, each the median of `repeats` runs."""
+
+    rows: tuple[Row, ...]
+    repeats: int
+    qemu_version: str | None
+
+    @property
+    def geometric_mean(self) -> float | None:
+        """The mean of the ratios, None without QEMU."""
+        ratios = [row.ratio for row in self.rows if row.ratio is not None]
+        return statistics.geometric_mean(ratios) if ratios else None
+
+    def as_json(self) -> dict[str, object]:
+        """The report as plain values for json.dumps; times in seconds, rates in million a
+        second."""
+        return {
+            "repeats": self.repeats,
+            "qemu": self.qemu_version,
+            "programs": [_row_json(row) for row in self.rows],
+            "geometric_mean": self.geometric_mean,
+        }
+
+    def table(self) -> str:
+        """The report as text, a line for each program."""
+        lines = [_line("", "seconds", "", "million/s", "", "", "")]
+        lines.append(_line("program", "rvplat", "qemu", "rvplat", "qemu", "ratio", ""))
+        lines += [_row_line(row) for row in self.rows]
+        mean = self.geometric_mean
+        if mean is not None:
+            lines.append(_line("geometric mean", "", "", "", "", f"{mean:.2f}", ""))
+        there = f"; {self.qemu_version}" if self.qemu_version else f"; no {QEMU} on this machine"
+        lines.append(f"median of {self.repeats}; ratio: times QEMU's speed{there}")
+        return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _line(name: str, *columns: str) -> str:
+    *numbers, about = columns
+    return f"{name:<15}" + "".join(f"{number:>10}" for number in numbers) + "  " + about
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _row_line(row: Row) -> str:
+    return _line(
+        row.program.name, _number(row.seconds, 3), _number(row.qemu_seconds, 3),
+        _number(row.million_per_second, 0), _number(row.qemu_million_per_second, 0),
+        _number(row.ratio, 2), row.program.about,
+    )  # fmt: skip
+
+
+def _row_json(row: Row) -> dict[str, object]:
+    return {
+        "name": row.program.name, "about": row.program.about, "instructions": row.instructions,
+        "seconds": row.seconds, "million_per_second": row.million_per_second,
+        "qemu_seconds": row.qemu_seconds, "qemu_million_per_second": row.qemu_million_per_second,
+        "ratio": row.ratio,
+    }  # fmt: skip
+
+
+def parse(program: BenchProgram, output: str) -> Measurement:
+    """The line that a program prints about itself, among whatever else was printed."""
+    found = _LINE.search(output)
+    if found is None or found["name"] != program.name:
+        shown = output.strip()[-200:] or "nothing"
+        raise GuestError(f"{program.name} printed no result, but: {shown}")
+    return Measurement(
+        found["checksum"], int(found["ticks"]) / TICKS_PER_SECOND, int(found["instret"])
+    )
+
+
+def qemu_version() -> str | None:
+    """The version of the QEMU on this machine in one line, None if there is none."""
+    if shutil.which(QEMU) is None:
+        return None
+    answer = subprocess.run([QEMU, "--version"], capture_output=True, text=True).stdout
+    return answer.partition("\n")[0].strip() or None
+
+
+def run_on_qemu(path: Path) -> str:
+    """The Runner that is QEMU."""
+    command = [QEMU, "-M", "virt", "-display", "none", "-monitor", "none", "-serial", "stdio"]
+    try:
+        result = subprocess.run(
+            [*command, "-bios", str(path)],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise GuestError(f"{path.name}: {QEMU} didn't end within {TIMEOUT_S} s") from error
+    if result.returncode != 0:
+        raise GuestError(
+            f"{path.name}: {QEMU} ended with status {result.returncode}:"
+            f" {(result.stdout + result.stderr).strip()[-200:]}"
+        )
+    return result.stdout
+
+
+def compare(
+    programs: Iterable[BenchProgram],
+    here: Runner,
+    there: Runner | None,
+    repeats: int = REPEATS,
+    progress: Progress = silent,
+) -> Report:
+    """Run every program `repeats` times on both sides in turn; `there` is None without QEMU."""
+    wanted = list(programs)
+    rows = []
+    for number, program in enumerate(wanted):
+        progress(f"bench: {program.name}", number / len(wanted))
+        rows.append(_compare_one(program, here, there, repeats))
+    progress("bench: done", 1.0)
+    return Report(tuple(rows), repeats, qemu_version() if there else None)
+
+
+def _compare_one(program: BenchProgram, here: Runner, there: Runner | None, repeats: int) -> Row:
+    ours, theirs = [], []
+    for _ in range(repeats):
+        ours.append(parse(program, here(program.path)))
+        if there is not None:
+            theirs.append(parse(program, there(program.path)))
+    checksums = {m.checksum for m in (*ours, *theirs)}
+    if len(checksums) != 1:
+        raise GuestError(f"{program.name}: the runs disagree: checksums {sorted(checksums)}")
+    return Row(
+        program,
+        _median_seconds(ours),
+        round(statistics.median(m.instret for m in ours)),
+        _median_seconds(theirs) if theirs else None,
+    )
+
+
+def _median_seconds(runs: list[Measurement]) -> float:
+    seconds = statistics.median(run.seconds for run in runs)
+    return max(seconds, 1 / TICKS_PER_SECOND)  # a clock that stands is no division
