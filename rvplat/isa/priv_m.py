@@ -233,7 +233,7 @@ DELEGABLE = (
     1 << Cause.FETCH_ACCESS | 1 << Cause.ILLEGAL | 1 << Cause.BREAKPOINT
     | 1 << Cause.LOAD_MISALIGNED | 1 << Cause.LOAD_ACCESS
     | 1 << Cause.STORE_MISALIGNED | 1 << Cause.STORE_ACCESS
-    | 1 << Cause.ECALL_U | 1 << Cause.ECALL_S | 1 << Cause.HARDWARE_ERROR
+    | 1 << Cause.ECALL_U | 1 << Cause.ECALL_S
 )  # fmt: skip
 PAGE_FAULTS = 1 << Cause.FETCH_PAGE | 1 << Cause.LOAD_PAGE | 1 << Cause.STORE_PAGE
 

@@ -119,8 +119,10 @@ S.csr(0x10A, "senvcfg", write=senvcfg_write, fields="CBZE[7] CBCFE[6] CBIE[5:4] 
 
 @define
 def medeleg_write(hart, value: u64, number: u32):
-    """Exceptions that can't occur below M mode are read-only zero: 0 with C, 11, 16; 12, 13 and 15
-    without translation."""
+    """Exceptions that can't occur below M mode are read-only zero.
+
+    So are 0 where C is, page faults where no translation is, and 18 and 19 everywhere.
+    """
     mask = u64(DELEGABLE)
     mask |= u64(0) if hart.has_c != 0 else u64(1 << Cause.FETCH_MISALIGNED)
     mask |= u64(PAGE_FAULTS) if hart.has_sv39 != 0 else u64(0)
