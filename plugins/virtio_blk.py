@@ -69,7 +69,7 @@ class VirtioBlk(VirtioMmio):
     """`outstanding` requests are with the worker; those of an older `generation` are dropped."""
 
     model = "virtio-blk"
-    device_id = 2
+    virtio_id = 2
     queue_sizes = (QUEUE_SIZE,)
     settings_type = DiskSettings
 

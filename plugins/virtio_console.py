@@ -24,7 +24,7 @@ class VirtioConsole(VirtioMmio):
     """The guest's receive buffers stay in the ring until there is input for them."""
 
     model = "virtio-console"
-    device_id = 3
+    virtio_id = 3
     queue_sizes = (64, 64)
     uses_console = True
 

@@ -33,7 +33,7 @@ class VirtioMmio(Device):
     node_name = "virtio_mmio"
     size = 0x1000
     interrupts = ("irq",)
-    device_id: ClassVar[int] = 0
+    virtio_id: ClassVar[int] = 0
     queue_sizes: ClassVar[tuple[int, ...]] = ()
     registers = (
         Register(0x000, "MAGIC",               "VALUE[31:0]",    "ro", reset=0x74726976),
@@ -149,7 +149,7 @@ class VirtioMmio(Device):
 
     def read_device_id(self) -> int:
         """Which kind of device, section 5."""
-        return self.device_id
+        return self.virtio_id
 
     def read_device_features(self) -> int:
         """The word of features that DeviceFeaturesSel says."""

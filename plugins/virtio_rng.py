@@ -30,7 +30,7 @@ class VirtioRng(VirtioMmio):
     """With a seed, or where time is repeatable, its numbers are the same in every run."""
 
     model = "virtio-rng"
-    device_id = 4
+    virtio_id = 4
     queue_sizes = (64,)
     settings_type = RngSettings
 

@@ -147,6 +147,9 @@ def check_table(owner: type, rows: Sequence[Register | Hole], size: int) -> None
                 if offset >= size:
                     raise DeviceError(f"{owner.__qualname__}: {row.name} lies beyond the window")
     names = {row.attribute for row in rows if isinstance(row, Register)}
+    for name in names:
+        if hasattr(owner, name):
+            raise DeviceError(f"{owner.__qualname__}: a register can't be called {name.upper()}")
     inherited = {name for base in owner.__mro__[1:] for name in vars(base)}
     for method in vars(owner):
         kind, _, name = method.partition("_")

@@ -153,6 +153,16 @@ def test_a_method_without_a_row_is_refused() -> None:
     assert str(caught.value).endswith("Stray.read_nothing: no register has this name")
 
 
+def test_a_register_does_not_hide_the_class() -> None:
+    with pytest.raises(DeviceError) as caught:
+
+        class Hiding(Device):
+            size = 8
+            registers = (Register(0, "STATE", "A[31:0]"),)
+
+    assert str(caught.value).endswith("Hiding: a register can't be called STATE")
+
+
 def test_fields_have_masks() -> None:
     row = Register(0, "R", "-[31:12] HIGH[11:8] -[7:1] LOW[0]")
     assert row.mask == 0xF01
