@@ -48,6 +48,12 @@ class Harts:
     pmp_entries: PmpEntries = setting("entries of physical memory protection", 16)
     allow_draft: bool = setting("whether the ISA string may name extensions that are drafts", False)
 
+    @property
+    def privileged(self) -> tuple[str, ...]:
+        """The extensions that the other keys stand for: modes, translation, protection."""
+        largest = "Svbare" if self.mmu == "bare" else self.mmu.capitalize()
+        return ("I", "Sm", "S", "U", largest, *(["Smpmp"] if self.pmp_entries else []))
+
 
 @dataclass(frozen=True)
 class Memory:

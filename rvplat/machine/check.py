@@ -113,7 +113,7 @@ class _Checker:
         if not isinstance(harts, Harts):
             return []
         known = self.catalogue.extensions
-        extensions, faults = resolve_isa(harts.isa, known, harts.allow_draft)
+        extensions, faults = resolve_isa(harts.isa, known, harts.allow_draft, harts.privileged)
         place = self._place("harts", "isa")
         for one in faults:
             names = (one.unknown, [name.lower() for name in known]) if one.unknown else None

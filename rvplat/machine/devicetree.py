@@ -111,7 +111,7 @@ class _Builder:
         node.set("mmu-type", "riscv,none" if harts.mmu == "bare" else f"riscv,{harts.mmu}")
         for name in ("zicbom", "zicboz", "zicbop"):
             if name in names:
-                node.set(f"riscv,{name[3:]}-block-size", CACHE_BLOCK_BYTES)
+                node.set(f"riscv,{name[2:]}-block-size", CACHE_BLOCK_BYTES)
         intc = node.child("interrupt-controller", f"cpu{number}_intc")
         intc.set("#interrupt-cells", 1)
         intc.set("#address-cells", 0)

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 
 from rvplat.machine.faults import shown
 
-#: Every hart has these; ISA strings do not name them.
-PRIVILEGED = ("Sm", "S", "U")
+#: What other keys of a board than its ISA string say; the device tree tells it otherwise too.
+PRIVILEGED = ("Sm", "S", "U", "Smpmp", "Svbare", "Sv39", "Sv48", "Sv57")
 #: What "g" stands for.
 GENERAL = ("I", "M", "A", "F", "D", "Zicsr", "Zifencei")
 _LETTERS_THEN_NAME = re.compile(r"([a-rt-wy]*)([zsx][a-z0-9]+)?")
@@ -61,18 +61,19 @@ def split_isa(isa: str) -> list[str] | IsaFault:
 
 
 def resolve_isa(
-    isa: str, known: Mapping[str, E], allow_draft: bool
+    isa: str, known: Mapping[str, E], allow_draft: bool, further: Iterable[str] = ()
 ) -> tuple[list[E], list[IsaFault]]:
     """The extensions that a string names, with all that they require, in canonical order.
 
-    `known` is by name; the second of the result is everything that is wrong.
+    `known` is by name, `further` are names that the string need not say; the second of the result
+    is everything that is wrong.
     """
     names = split_isa(isa)
     if isinstance(names, IsaFault):
         return [], [names]
     by_lower = {name.lower(): extension for name, extension in known.items()}
     faults = [IsaFault(f'"{name}" twice', "it once") for name in _twice(names)]
-    wanted = [known[name] for name in PRIVILEGED if name in known]
+    wanted = [known[name] for name in further if name in known]
     for name in dict.fromkeys(_expanded(names)):
         if name not in by_lower:
             faults.append(IsaFault(f'the unknown extension "{name}"', "a known one", name))

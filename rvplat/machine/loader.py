@@ -241,7 +241,7 @@ class _Planner:
             return None
         wanted = kernel + min(self.main.size // 2, INITRD_DISTANCE)
         start = _up(max(wanted, above), PAGE_BYTES)
-        limit = self._dtb_address(DTB_GUESS) - INFO_ROOM
+        limit = self._dtb_address(DTB_GUESS, above) - INFO_ROOM
         if start + len(data) > limit:
             start = _down(limit - len(data), PAGE_BYTES)
         return start, start + len(data)
@@ -275,15 +275,17 @@ class _Planner:
             node.set("linux,initrd-end", *cells64(initrd[1]))
         return to_dtb(root)
 
-    def _dtb_address(self, size: int) -> int:
-        """Firmware adds to the tree in place, so there is room behind it."""
-        alignment = DTB_ALIGNMENT if self.main.size >= 8 * DTB_ALIGNMENT else PAGE_BYTES
+    def _dtb_address(self, size: int, above: int) -> int:
+        """Near the end of RAM; firmware adds to the tree in place, so there is room behind it."""
         end = self.main.base + self.main.size
         top = min(end, 3 * GIB) if self.main.base < 3 * GIB else end
-        return _down(top - size - DTB_HEADROOM, alignment)
+        address = _down(top - size - DTB_HEADROOM, DTB_ALIGNMENT)
+        if address - INFO_ROOM >= max(above, self.main.base):
+            return address
+        return _down(top - size - DTB_HEADROOM, PAGE_BYTES)
 
     def _place_dtb(self, tree: bytes, above: int) -> int:
-        address = self._dtb_address(len(tree))
+        address = self._dtb_address(len(tree), above)
         if address - INFO_ROOM < max(above, self.main.base):
             raise LoaderError(
                 f"no room for the device tree ({len(tree):#x} bytes): what is loaded ends at "

@@ -1,0 +1,60 @@
+"""ELF files made here, field by field, so that each can be wrong in one way."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+
+
+def elf(
+    segments: Sequence[tuple[int, bytes, int]] = ((0x8000_0000, b"\x13\0\0\0", 4),),
+    entry: int = 0x8000_0000,
+    symbols: Mapping[str, int] | None = None,
+    *,
+    machine: int = 243,
+    elf_class: int = 2,
+    byte_order: int = 1,
+    kind: int = 2,
+    virtual_offset: int = 0,
+) -> bytes:
+    """An ELF64 file: segments are (physical address, bytes, size in memory)."""
+    headers_end = 64 + 56 * len(segments)
+    body, headers = bytearray(), bytearray()
+    for address, data, size in segments:
+        offset = headers_end + len(body)
+        headers += struct.pack(
+            "<IIQQQQQQ", 1, 7, offset, address + virtual_offset, address, len(data), size, 0x1000
+        )
+        body += data
+    tables, sections_at, count = _symbols(headers_end + len(body), symbols or {})
+    header = struct.pack(
+        "<4sBBB9xHHIQQQIHHHHHH", b"\x7fELF", elf_class, byte_order, 1, kind, machine, 1,
+        entry + virtual_offset, 64, sections_at, 0, 64, 56, len(segments), 64, count, 0,
+    )  # fmt: skip
+    return bytes(header + headers + body) + tables
+
+
+def _symbols(at: int, symbols: Mapping[str, int]) -> tuple[bytes, int, int]:
+    """A symbol table and its names, the section headers, where those are and how many."""
+    if not symbols:
+        return b"", 0, 0
+    names, table = bytearray(b"\0"), bytearray(24)
+    for name, value in symbols.items():
+        table += struct.pack("<IBBHQQ", len(names), 0x10, 0, 1, value, 0)
+        names += name.encode() + b"\0"
+    sections_at = at + len(table) + len(names)
+    rows = [
+        (0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        (0, 2, 0, 0, at, len(table), 2, 0, 8, 24),
+        (0, 3, 0, 0, at + len(table), len(names), 0, 0, 1, 0),
+    ]
+    headers = b"".join(struct.pack("<IIQQQQIIQQ", *row) for row in rows)
+    return bytes(table + names) + headers, sections_at, len(rows)
+
+
+def linux_image(size: int = 0x1000, memory_size: int = 0x2000, offset: int = 0x20_0000) -> bytes:
+    """Linux's Image: the header and nothing else."""
+    header = struct.pack(
+        "<IIQQQIIQ8s4sI", 0x5A4D, 0, offset, memory_size, 0, 2, 0, 0, b"RISCV\0\0\0", b"RSC\x05", 0
+    )
+    return header.ljust(size, b"\0")
