@@ -47,7 +47,7 @@ def programs() -> list[Program]:
     found = [Program(f"bench/{Path(n).stem}.elf", (_START, f"bench/{n}")) for n in bench]
     demo = sorted(p.name for p in (PROGRAMS / "demo").iterdir() if p.suffix in (".c", ".S"))
     if demo:
-        found.append(Program("demo/demo.elf", tuple(f"demo/{name}" for name in demo)))
+        found.append(Program("demo/demo.elf", (_START, *(f"demo/{name}" for name in demo))))
     return found
 
 

@@ -9,8 +9,10 @@ typedef unsigned long u64;
 typedef signed int s32;
 typedef signed long s64;
 
+#ifndef UART_BASE
 #define UART_BASE 0x10000000UL /* 16550: THR 0, LSR 5, LSR.THRE 0x20 */
 #define TEST_BASE 0x00100000UL /* sifive,test1: 0x5555 passes, 0x3333 | code << 16 fails */
+#endif
 
 #define BIG __attribute__((section(".big"), aligned(4096))) /* an array that crt0.S doesn't clear */
 #define NOINLINE __attribute__((noinline))
