@@ -8,13 +8,14 @@ compare the time with one number. Whoever else writes mtimecmp, or sets the cloc
 that `update_deadline` runs in the hart's own thread afterwards.
 """
 
-from rvplat.hart.state import Hart
+from rvplat.hart.state import Hart, Machine
 from rvplat.isa import vocabulary
 from rvplat.isa.privileged import EnvCfg, Irq
 from rvplat.lang import call_host, define, implement, u64
 
 NEVER = (1 << 64) - 1  # no timer will fire
 
+Machine.add("time_offset", u64)  # ticks, when the clock is the host's: what mtime was set ahead
 Hart.add("slice_start", u64)  # retired instructions at which machine.time_now was the time
 
 
@@ -35,7 +36,7 @@ def read_time(hart) -> u64:
         elapsed = retired(hart) - hart.slice_start
         return machine.time_now + elapsed // machine.instructions_per_tick
     now = call_host(machine.clock_fn, u64(0), u64(0), u64(0), u64(0))
-    return (now - machine.clock_base_ns) // machine.ns_per_tick
+    return (now - machine.clock_base_ns) // machine.ns_per_tick + machine.time_offset
 
 
 @define

@@ -161,3 +161,5 @@ def test_real_time_is_the_hosts_clock_in_ticks(bench: Bench) -> None:
     bench.machine.ns_per_tick = 100
     assert read_time(bench.hart) == 400_000_002
     assert bench.read("time") == 400_000_002
+    bench.machine.time_offset = (1 << 64) - 400_000_000
+    assert bench.read("time") == 2, "mtime wraps"
