@@ -16,6 +16,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,6 +32,7 @@ from rvplat.errors import PluginError, nearest
 
 T = TypeVar("T")
 GROUP = "rvplat"
+STAMP = "__rvplat_stamp__"
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("rvplat_"))
 
 
@@ -74,7 +76,8 @@ class Plugins:
         path = Path(path).expanduser().resolve()
         if path not in self._loaded:
             self._loaded.add(path)
-            name = path.stem
+            taken = any(plugin.name == path.stem for plugin in self.plugins)
+            name = str(path) if taken else path.stem
             module = guarded(name, "raised while it was loaded", lambda: import_path(path))
             self.register(name, str(path), module)
 
@@ -182,17 +185,22 @@ def _theirs(error: BaseException) -> str:
 
 
 def import_path(path: Path) -> ModuleType:
-    """Import a file, or a folder with `__init__.py`, as a module of its own."""
+    """Import a file, or a folder with `__init__.py`, once while it stays the same."""
     file = path / "__init__.py" if path.is_dir() else path
     if not file.is_file():
         expected = "a .py file or a folder with __init__.py"
         raise PluginError(path.stem, f"{path}: no such plugin, expected {expected}")
-    name = f"rvplat_plugin_{path.stem}"
+    name = f"rvplat_plugin_{path.stem}_{zlib.crc32(bytes(path)):08x}"
+    stamp = (file.stat().st_mtime_ns, file.stat().st_size)
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, STAMP, None) == stamp:
+        return known
     places = [str(path)] if path.is_dir() else None
     spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=places)
     if spec is None or spec.loader is None:
         raise PluginError(path.stem, f"{path} is not Python, expected a .py file")
     module = importlib.util.module_from_spec(spec)
+    setattr(module, STAMP, stamp)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)

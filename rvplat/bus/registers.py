@@ -149,7 +149,8 @@ def check_table(owner: type, rows: Sequence[Register | Hole], size: int) -> None
     names = {row.attribute for row in rows if isinstance(row, Register)}
     for name in names:
         if hasattr(owner, name):
-            raise DeviceError(f"{owner.__qualname__}: a register can't be called {name.upper()}")
+            hides = f"a register called {name.upper()} would hide {owner.__qualname__}.{name}"
+            raise DeviceError(f"{owner.__qualname__}: {hides}; give it another name")
     inherited = {name for base in owner.__mro__[1:] for name in vars(base)}
     for method in vars(owner):
         kind, _, name = method.partition("_")

@@ -160,7 +160,7 @@ def test_a_register_does_not_hide_the_class() -> None:
             size = 8
             registers = (Register(0, "STATE", "A[31:0]"),)
 
-    assert str(caught.value).endswith("Hiding: a register can't be called STATE")
+    assert str(caught.value).endswith("Hiding.state; give it another name")
 
 
 def test_fields_have_masks() -> None:

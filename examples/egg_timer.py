@@ -1,0 +1,99 @@
+"""`egg-timer`: a worked example of a device. It counts down and interrupts.
+
+    rvplat run board.toml --plugin examples/egg_timer.py
+
+and in the board:
+
+    [devices.timer]
+    model = "egg-timer"
+    base = 0x10010000
+    interrupts = [20]
+    rate_hz = 1000
+
+The guest writes a number to TICKS; when so many have passed, RANG is set and the line goes high
+until the guest writes 1 to RANG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rvplat.bus import Alarm, Device, FdtNode, Register, setting
+from rvplat.hookspecs import hookimpl
+
+
+@dataclass(frozen=True)
+class EggTimerSettings:
+    """The keys that a board may set."""
+
+    rate_hz: int = setting("ticks a second", 1000, minimum=1)
+
+
+class EggTimer(Device):
+    """Knows offsets, its line and the clock: not where it is, nor who reads it."""
+
+    model = "egg-timer"
+    compatible = ("example,egg-timer",)
+    size = 0x1000
+    interrupts = ("irq",)
+    settings_type = EggTimerSettings
+    registers = (
+        Register(0x0, "TICKS",  "TICKS[31:0]"),
+        Register(0x4, "LEFT",   "TICKS[31:0]", "ro"),
+        Register(0x8, "RANG",   "-[31:1] RANG[0]"),
+        Register(0xC, "ENABLE", "-[31:1] IRQ[0]"),
+    )  # fmt: skip
+
+    settings: EggTimerSettings
+    rang: int
+    enable: int
+    alarm: Alarm | None = None
+
+    def reset(self) -> None:
+        super().reset()
+        self.wiring.clock.cancel(self.alarm)
+        self.alarm = None
+
+    def write_ticks(self, ticks: int) -> None:
+        """Start; zero stops."""
+        clock = self.wiring.clock
+        clock.cancel(self.alarm)
+        due = clock.now() + ticks * clock.frequency // self.settings.rate_hz
+        self.alarm = clock.call_at(due, self.ring) if ticks else None
+
+    def read_left(self) -> int:
+        """The ticks that are left, rounded up."""
+        if self.alarm is None:
+            return 0
+        clock = self.wiring.clock
+        return -(-(self.alarm.tick - clock.now()) * self.settings.rate_hz // clock.frequency)
+
+    def ring(self) -> None:
+        """Time is up."""
+        self.alarm = None
+        self.rang = 1
+        self.update()
+
+    def write_rang(self, value: int) -> None:
+        """Writing 1 clears it."""
+        self.rang &= ~value
+        self.update()
+
+    def write_enable(self, value: int) -> None:
+        """Let it interrupt, or not."""
+        self.enable = value
+        self.update()
+
+    def update(self) -> None:
+        """Drive the line."""
+        self.lines["irq"].set(bool(self.rang & self.enable))
+
+    def fdt(self, node: FdtNode) -> None:
+        node.set("clock-frequency", self.settings.rate_hz)
+
+
+@hookimpl
+def rvplat_devices() -> Sequence[type[Device]]:
+    """What this plugin brings."""
+    return [EggTimer]
