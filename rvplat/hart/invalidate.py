@@ -23,6 +23,7 @@ from rvplat.lang import (
     atomic_or_u64,
     atomic_swap_u32,
     compare_exchange_u32,
+    ctz,
     define,
     fence,
     implement,
@@ -35,8 +36,7 @@ from rvplat.lang import (
 )
 
 PAGE_BYTES = 4096
-SLOTS = 2048  # of a page: a slot is for two bytes
-SLOTS_A_LINE = 32
+SLOTS_A_LINE = 32  # a slot is for two bytes
 SLOT_BYTES = 16
 MANY = 0xFFFF_FFFF
 YOUNG = 256  # pages that the list of new code pages holds
@@ -123,10 +123,17 @@ def invalidate_lines(hart, region: u64, pa: u64, bits: u64):
 
 
 @define
+def order_harts(hart):
+    """Order a store before later loads, as far as other harts can see it."""
+    if hart.machine.hart_count != 1:
+        fence()
+
+
+@define
 def note_store(hart, pa: u64, size: u64):
     """Bytes in one page of RAM have been written: drop what was decoded from their lines."""
     region = region_of(hart, pa)
-    fence()
+    order_harts(hart)
     bits = line_bits(pa, size)
     if read_u64(code_word(hart, region, pa)) & bits != 0:
         invalidate_lines(hart, region, pa, bits)
@@ -135,6 +142,7 @@ def note_store(hart, pa: u64, size: u64):
 @define(cold=True)
 def invalidate_code(hart, pa: u64, size: u64):
     """As `note_store` for any range; what isn't RAM is passed over."""
+    fence()
     at = pa
     left = size
     while left != 0:
@@ -184,7 +192,7 @@ def arm_writes(hart, va: u64, region: u64, pa: u64):
     note_writer(hart, region, pa, index)
     entry = hart.tlb[index]
     entry.write_tag = va & PAGE_MASK
-    fence()
+    order_harts(hart)
     if read_u64(code_word(hart, region, pa)) != 0:
         entry.write_tag = NO_TAG
 
@@ -277,6 +285,26 @@ def lines_settled(word: u64, lines: u64) -> bool:
     return read_u64(word) & lines == lines
 
 
+@define
+def drop_page(hart, region: u64, page: u64):
+    """Let this hart decode again what it may have decoded from a page (of all regions' pages)."""
+    ram = hart.machine.ram[region]
+    bits = read_u64(ram.code + (page - ram.first_page) * 8)
+    while bits != 0:
+        first = ctz(bits) * SLOTS_A_LINE
+        drop_slots(hart, page, first, u64(SLOTS_A_LINE), hart.machine.decode_handler)
+        bits &= bits - 1
+
+
+@define
+def region_of_page(hart, page: u64) -> u64:
+    """The region of a page that is numbered among all regions' pages."""
+    n = u64(0)
+    while n + 1 < hart.machine.ram_count and hart.machine.ram[n + 1].first_page <= page:
+        n += 1
+    return n
+
+
 @implement(vocabulary.synchronise_instructions, cold=True)
 def synchronise_instructions(hart):
     """fence.i (Unprivileged, "Zifencei"). One hart: its stores have dropped slots at once.
@@ -292,7 +320,7 @@ def synchronise_instructions(hart):
         else:
             for i in range(hart.young_before, count):
                 page = machine.young_pages[i & (YOUNG - 1)]
-                drop_slots(hart, page, u64(0), u64(SLOTS), machine.decode_handler)
+                drop_page(hart, region_of_page(hart, page), page)
         hart.young_before = hart.young_seen
         hart.young_seen = count
 
@@ -304,4 +332,4 @@ def drop_all_slots(hart):
     for n in range(machine.ram_count):
         first = machine.ram[n].first_page
         for page in range(first, first + (machine.ram[n].size >> 12)):
-            drop_slots(hart, page, u64(0), u64(SLOTS), machine.decode_handler)
+            drop_page(hart, u64(n), u64(page))

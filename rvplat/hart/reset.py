@@ -14,11 +14,11 @@ from rvplat.hart.state import STOP_NONE
 from rvplat.isa.extension import Extension
 from rvplat.isa.priv_m import reset_status
 from rvplat.isa.privileged import MACHINE
-from rvplat.isa.vocabulary import context_changed
+from rvplat.isa.vocabulary import context_changed, protection_changed
 
 _ZEROED = (
     "trap_cause", "trap_tval", "trap_tval2", "trap_tinst", "trap_gva", "fp_ready", "virt",
-    "attention", "stop_request",
+    "attention", "stop_request", "reservation_host",
 )  # fmt: skip
 
 
@@ -44,6 +44,7 @@ def reset(hart: Any, extensions: Iterable[Extension], pc: int) -> None:
     hart.instret_base = 0
     hart.stop = STOP_NONE
     update_deadline(hart)
+    protection_changed(hart)
     context_changed(hart)
 
 

@@ -17,7 +17,7 @@ from rvplat.isa import vocabulary
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, Status
 from rvplat.lang import Record, address_of, define, fill_memory, implement, intrinsic, u8, u16, u64
 
-FETCH_CONTEXTS = 8
+FETCH_CONTEXTS = 16
 LOG = 140  # fills that are remembered, so that clearing a context is cheap after a few
 
 OFFSET_MASK = 0xFFF  # of an address in its page
