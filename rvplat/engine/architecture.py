@@ -12,7 +12,7 @@ from rvplat.engine.decode import Entry, entry_of
 from rvplat.engine.handlers import Form
 from rvplat.hart import csr
 from rvplat.hart.state import Hart
-from rvplat.isa.extension import Extension
+from rvplat.isa.extension import Compressed, Extension, Instruction
 from rvplat.lang import DefinitionError, u8, u64
 
 _installed: dict[str, Extension] = {}
@@ -51,7 +51,7 @@ def enable(hart: Any, extensions: Sequence[Extension]) -> None:
 def forms(extensions: Iterable[Extension]) -> list[Form]:
     """Every instruction in every length that it comes in. DefinitionError for a name twice."""
     lengths: dict[str, set[int]] = {}
-    rows = {}
+    rows: dict[str, Instruction] = {}
     extensions = list(extensions)
     for extension in extensions:
         for row in extension.instructions:
@@ -71,7 +71,8 @@ def entries(extensions: Iterable[Extension], xlen: int = 64) -> list[Entry]:
     names = {e.name for e in extensions}
     found: list[Entry] = []
     for extension in extensions:
-        for row in [*extension.instructions, *extension.compressed_forms]:
+        own: list[Instruction | Compressed] = [*extension.instructions, *extension.compressed_forms]
+        for row in own:
             entry = entry_of(row)
             if entry.xlen not in (0, xlen) or not names.issuperset(entry.requires):
                 continue

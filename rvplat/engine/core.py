@@ -148,9 +148,8 @@ def decode_slot(hart, address: u64):
             slot.handler = hart.machine.straddle_handler
             return
         slot.handler = decode_into(hart, slot, bits, offset)
-        if lines_settled(header.code, lines):
-            if read_page(header.host, offset) == bits:
-                return
+        if lines_settled(header.code, lines) and read_page(header.host, offset) == bits:
+            return
 
 
 @define

@@ -13,7 +13,7 @@ from typing import Any
 
 from rvplat.engine.operands import IMM, places
 from rvplat.hart.state import DecodeRow, Slot
-from rvplat.isa.encoding import Operand, Pattern
+from rvplat.isa.encoding import Condition, Operand, Pattern
 from rvplat.isa.extension import SINK, Compressed, Instruction
 from rvplat.lang import DefinitionError, Record, define, read_u16, s32, u8, u32, u64
 
@@ -173,20 +173,19 @@ def check_overlaps(entries: Iterable[Entry]) -> None:
 
 def _apart(a: Entry, b: Entry) -> bool:
     """Whether conditions keep two overlapping patterns apart."""
-    for one, other in ((a, b), (b, a)):
-        for term in one.pattern.conditions:
-            if term.equal:
-                fixed = term.mask & other.pattern.mask
-                if other.pattern.match & fixed != term.value & fixed:
-                    return True
-                for theirs in other.pattern.conditions:
-                    if theirs.mask == term.mask and theirs.equal != term.equal:
-                        if theirs.value == term.value:
-                            return True
-            elif term.mask & other.pattern.mask == term.mask:
-                if other.pattern.match & term.mask == term.value:
-                    return True
-    return False
+    pairs = ((a, b), (b, a))
+    return any(_excludes(t, other.pattern) for one, other in pairs for t in one.pattern.conditions)
+
+
+def _excludes(term: Condition, other: Pattern) -> bool:
+    """Whether no instruction of a pattern fulfils a term."""
+    fixed = term.mask & other.mask
+    if term.equal and other.match & fixed != term.value & fixed:
+        return True
+    if not term.equal and fixed == term.mask and other.match & fixed == term.value:
+        return True
+    opposite = Condition(term.mask, term.value, not term.equal)
+    return opposite in other.conditions
 
 
 def build_table(
@@ -205,10 +204,10 @@ def build_table(
         for bucket in _buckets(entry.pattern):
             lists[bucket].append(number)
     flat: list[int] = []
-    starts = []
-    for bucket in lists:
+    starts: list[int] = []
+    for numbers in lists:
         starts.append(len(flat))
-        flat += [*bucket, NO_ROW]
+        flat += [*numbers, NO_ROW]
     return Table(rows, (ctypes.c_uint16 * BUCKETS)(*starts),
                  (ctypes.c_uint16 * len(flat))(*flat), ranked)  # fmt: skip
 

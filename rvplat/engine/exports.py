@@ -27,18 +27,16 @@ def write_csr(hart, value: u64, number: u32):
     csr.csr_write(hart, number, value)
 
 
-EXPORTS: dict[str, Definition] = {
-    name: definition  # type: ignore[misc]
-    for name, definition in {
-        "read_csr": read_csr,
-        "write_csr": write_csr,
-        "dma_written": invalidate.dma_written,
-        "context_changed": tlb.context_changed,
-        "flush_everything": tlb.flush_everything,
-        "drop_slots": core.drop_slots,
-        "update_deadline": counters.update_deadline,
-    }.items()
+_exported: dict[str, Any] = {
+    "read_csr": read_csr,
+    "write_csr": write_csr,
+    "dma_written": invalidate.dma_written,
+    "context_changed": tlb.context_changed,
+    "flush_everything": tlb.flush_everything,
+    "drop_slots": core.drop_slots,
+    "update_deadline": counters.update_deadline,
 }
+EXPORTS: dict[str, Definition] = _exported
 
 
 def wrap(definition: Definition, address: int) -> Callable[..., Any]:

@@ -15,7 +15,8 @@ from rvplat.engine.operands import IMM, places
 from rvplat.hart.state import FETCH_ENTRIES, FetchEntry, Hart, TlbEntry
 from rvplat.isa.extension import Instruction
 from rvplat.lang import Declaration, Definition, Dispatch, u64
-from rvplat.lang.emitter import RARE, Emitter
+from rvplat.lang.emitter import Emitter
+from rvplat.lang.text import RARE
 from rvplat.lang.unit import Unit
 from rvplat.lang.values import Pointer, Value, ir_type
 

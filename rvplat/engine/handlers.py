@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from rvplat.engine import core
 from rvplat.engine.decode import IMPLIED
 from rvplat.engine.fast import ARGUMENTS, FLOW, HANDLER, FastEmitter, NoFastForm, read_operands
+from rvplat.hart import trap
 from rvplat.hart.state import Hart, Machine, SlotHeader
 from rvplat.isa import fp_state
 from rvplat.isa.extension import Instruction
@@ -194,7 +195,7 @@ class HandlerText:
     def _trap(self) -> str:
         """Take the trap that was raised at hart.pc."""
         e = self._bare()
-        take = self.unit.function(core.take_trap)  # type: ignore[arg-type]
+        take = self.unit.function(trap.take_trap)  # type: ignore[arg-type]
         e.line(f"call void {take.symbol}(ptr %hart)")
         e.tail('@"resume"', "%slot", "%budget")
         return e.handler('@"trap"')

@@ -24,7 +24,8 @@ class Place:
 
 def places(instruction: Instruction) -> tuple[Place, ...]:
     """The places of the operands that the definition takes. DefinitionError if they don't fit."""
-    wide, small = [], []
+    wide: list[str] = []
+    small: list[str] = []
     for name in instruction.operands:
         operand = instruction.pattern.operands[name]
         (wide if operand.signed or operand.width > 7 else small).append(name)

@@ -1,7 +1,7 @@
-"""The reference stepper: the same definitions, run by CPython, one instruction at a time.
+"""The reference: a hart whose instructions CPython runs, one at a time.
 
-It works on the same records as native code, so that both can be given the same state and compared
-byte for byte. It is slow (some ten thousand instructions a second), and that is all its fault.
+It runs the very definitions that native code is made of, on the same record and the same memory,
+and shares nothing else with it: no slots, no handlers, no decoder of its own but the patterns.
 """
 
 from __future__ import annotations
@@ -9,66 +9,80 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from rvplat.engine import architecture, core
-from rvplat.engine.decode import Entry
+from rvplat.hart.counters import timer_check
 from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.interrupts import take_interrupt
+from rvplat.hart.state import STOP_LIMIT, STOP_NONE
 from rvplat.hart.trap import Trap, take_trap
-from rvplat.isa.extension import SINK, Extension
+from rvplat.isa.disassemble import Disassembler
+from rvplat.isa.extension import SINK, Extension, Instruction, Row
+from rvplat.isa.fp_state import enter_unit, leave_unit
+from rvplat.isa.vocabulary import illegal
 from rvplat.lang import u64
 
 
-class Decoder:
-    """The encoding table of a hart with these extensions, searched by CPython."""
+def decode(row: Row, bits: int) -> tuple[Instruction, dict[str, int]]:
+    """The instruction that the row's bits stand for, with the operands of its definition."""
+    given = {name: operand.extract(bits) for name, operand in row.pattern.operands.items()}
+    if isinstance(row, Instruction):
+        return row, _redirected(row, given)
+    mapped = {n: given[s] if isinstance(s, str) else s for n, s in row.mapping.items()}
+    return row.expands, _redirected(row.expands, mapped)
+
+
+def _redirected(instruction: Instruction, given: dict[str, int]) -> dict[str, int]:
+    """With a write to x0 sent where nothing reads it."""
+    if given.get("rd") == 0 and instruction.redirects_rd:
+        given["rd"] = SINK
+    return given
+
+
+class Reference:
+    """Runs harts that have these extensions."""
 
     def __init__(self, extensions: Iterable[Extension]) -> None:
-        entries = architecture.entries(extensions)
-        self.entries = sorted(entries, key=lambda e: e.pattern.rank, reverse=True)
-        self._found: dict[int, Entry | None] = {}
+        self.find = Disassembler(extensions).find
 
-    def find(self, bits: int) -> Entry | None:
-        """The entry of an instruction; None if the hart has none."""
-        if bits not in self._found:
-            length = 4 if bits & 3 == 3 else 2
-            matching = (
-                e for e in self.entries if e.pattern.length == length and e.pattern.matches(bits)
-            )
-            self._found[bits] = next(matching, None)
-        return self._found[bits]
+    def run(self, hart: Any, limit: int) -> int:
+        """Go on at hart.pc until hart.stop says why not, or `limit` instructions have run (one
+        that traps counts). Returns how many did."""
+        hart.stop = STOP_NONE
+        enter_unit(hart)
+        count = 0
+        while self._settle(hart):
+            if count == limit:
+                hart.stop = STOP_LIMIT
+                break
+            self._step(hart)
+            count += 1
+        leave_unit(hart)
+        return count
 
+    def _settle(self, hart: Any) -> bool:
+        """Take what interrupts there are. Whether the hart goes on."""
+        timer_check(hart)
+        while hart.resync != 0:
+            hart.resync = 0
+            take_interrupt(hart)
+        return bool(hart.stop == STOP_NONE)
 
-def operands(entry: Entry, bits: int) -> list[u64]:
-    """The operands as the instruction's definition takes them."""
-    values = []
-    for name in entry.instruction.operands:
-        source = entry.source[name]
-        value = source if isinstance(source, int) else entry.pattern.operands[source].extract(bits)
-        if name == "rd" and entry.instruction.redirects_rd and value == 0:
-            value = SINK
-        values.append(u64(value))
-    return values
-
-
-def execute(hart: Any, decoder: Decoder) -> None:
-    """The instruction at hart.pc, or the trap that it takes; interrupts are not looked at."""
-    try:
-        bits = int(fetch_instruction(hart, hart.pc))
-        entry = decoder.find(bits)
-        hart.next_pc = hart.pc + (4 if bits & 3 == 3 else 2)
-        if entry is None:
-            core.undecodable(hart)
-        else:
-            entry.instruction.definition(hart, *operands(entry, bits))
-    except Trap:
-        take_trap(hart)
-    else:
-        hart.budget -= 1
+    def _step(self, hart: Any) -> None:
+        """One instruction, or the trap that it raises."""
+        try:
+            self._execute(hart)
+        except Trap:
+            take_trap(hart)
+            return
         hart.pc = hart.next_pc
+        hart.budget -= 1
+
+    def _execute(self, hart: Any) -> None:
+        bits = int(fetch_instruction(hart, hart.pc))
+        row = self.find(bits)
+        if row is None:
+            illegal(hart)
+        instruction, operands = decode(row, bits)
+        hart.next_pc = hart.pc + row.pattern.length
+        instruction.definition(hart, *(u64(operands[name]) for name in instruction.operands))
 
 
-def step(hart: Any, decoder: Decoder) -> None:
-    """See to an interrupt that is due, then execute one instruction."""
-    hart.resync = 0
-    while take_interrupt(hart):
-        hart.resync = 0
-    execute(hart, decoder)

@@ -1,6 +1,6 @@
-"""`define`, `declare`, `implement`, `intrinsic`, `Dispatch`, `Unwind`: what definitions are made of.
+"""What definitions are made of: define, declare, implement, intrinsic, Dispatch, Unwind.
 
-A definition called from CPython runs as it is written (the reference); `compiler.py` makes native
+A definition called from CPython runs as it is written (the reference); `unit.py` makes native
 code of the same text. This module holds no compiler.
 """
 

@@ -1,13 +1,13 @@
-"""Expressions of a definition to LLVM text. `Emitter` (emitter.py) adds statements and calls."""
+"""Expressions of a definition to LLVM text; calls are in calls.py."""
 
 from __future__ import annotations
 
 import ast
 from typing import Any
 
-from rvplat.lang.define import DefinitionError
 from rvplat.lang.effects import resolve
-from rvplat.lang.record import Record, ptr
+from rvplat.lang.record import Record
+from rvplat.lang.text import Text
 from rvplat.lang.types import Integer, u64
 from rvplat.lang.values import (
     Elements,
@@ -37,47 +37,8 @@ _FOLD: dict[type[ast.operator], Any] = {
 Operand = Value | Literal | Elements | Static
 
 
-class Expressions:
+class Expressions(Text):
     """The part of an emitter that turns expressions into values."""
-
-    file: str
-    names: dict[str, Any]
-    locals: dict[str, tuple[Any, str]]
-
-    def fail(self, node: ast.AST, problem: str) -> DefinitionError:
-        """The error for a construct, with its place."""
-        return DefinitionError(f"{self.file}:{getattr(node, 'lineno', 0)}", problem)
-
-    # What the emitter provides.
-    def line(self, text: str) -> None:
-        raise NotImplementedError
-
-    def temp(self) -> str:
-        raise NotImplementedError
-
-    def call(self, node: ast.Call) -> Value:
-        raise NotImplementedError
-
-    def branch_on(self, condition: Value, then: str, otherwise: str) -> None:
-        raise NotImplementedError
-
-    def label(self) -> str:
-        raise NotImplementedError
-
-    def start(self, label: str) -> None:
-        raise NotImplementedError
-
-    def go(self, label: str) -> None:
-        raise NotImplementedError
-
-    def alloca(self, kind: str) -> str:
-        raise NotImplementedError
-
-    def result(self, kind: Any, text: str) -> Value:
-        """Give the value of an instruction a name."""
-        name = self.temp()
-        self.line(f"{name} = {text}")
-        return Value(kind, name)
 
     # --- entry points ---
 
@@ -332,6 +293,14 @@ class Expressions:
 
     def type_of(self, node: ast.expr) -> Any:
         """The type that an expression has; None for a literal. Emits nothing."""
+        kept = (len(self.lines), len(self.allocas), self.ended)
+        operand = self.operand(node)
+        del self.lines[kept[0] :], self.allocas[kept[1] :]
+        self.ended = kept[2]
+        return operand.type if isinstance(operand, Value) else None
+
+    def call(self, node: ast.Call) -> Value:
+        """Emit a call of one value (calls.py)."""
         raise NotImplementedError
 
     def on_call(self, node: ast.Call) -> Operand:

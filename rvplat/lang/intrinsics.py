@@ -28,7 +28,9 @@ class Generic:
         return variant(*arguments)
 
 
-def _make(name: str, types: tuple[Any, ...], returns: Any, body: Any, ir: str, *declares: str) -> Any:
+def _make(
+    name: str, types: tuple[Any, ...], returns: Any, body: Any, ir: str, *declares: str
+) -> Any:  # fmt: skip
     """An intrinsic from a lambda: types and name are set on it as a def statement would."""
     count = len(types)
     names = ["a", "b", "c", "d", "e"][:count]
