@@ -4,7 +4,7 @@ Extensions add the storage of their CSRs (`isa/extension.py`); other modules of 
 the fields that they own. What stands here is what everything shares.
 """
 
-from rvplat.lang import Record, ptr, s32, s64, u8, u16, u32, u64
+from rvplat.lang import Record, ptr, s32, s64, u8, u32, u64
 
 MAX_HARTS = 8
 MAX_RAM_REGIONS = 8
