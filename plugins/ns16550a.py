@@ -189,12 +189,14 @@ class Ns16550a(Device):
         self.update()
 
     def receive_own(self, value: int) -> None:
-        """Loopback: what is sent is received (section 8.7)."""
+        """Loopback: what is sent is received (section 8.7); an overrun loses one (section 8.4)."""
         if len(self.received) < self.capacity:
             self.received.append(value)
             self.restart_timeout()
         else:
             self.overrun = True
+            if not self.fcr & 1:  # without FIFOs the older one is lost
+                self.received[:] = bytes((value,))
 
     # ---- interrupts
 
@@ -243,10 +245,13 @@ class Ns16550a(Device):
     # ---- control and status
 
     def write_fcr(self, value: int) -> None:
-        """FIFO control: switching the FIFOs on or off, or bit 1, empties the receiver's."""
-        if (value ^ self.fcr) & 1 or value & 2:
+        """FIFO control: switching the FIFOs empties both, bits 1 and 2 one of them."""
+        switched = (value ^ self.fcr) & 1
+        if switched or value & 2:
             self.received.clear()
             self.restart_timeout()
+        if switched or value & 4:
+            self.thr_emptied = True
         self.fcr = value & 0xC9 if value & 1 else 0  # bits 2:1 clear themselves
         self.pull()
         self.update()
