@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -15,7 +14,7 @@ from rvplat.bus.device import InterruptController, Power, Wiring
 from rvplat.bus.interrupts import Line
 from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory, Ram
-from rvplat.errors import PluginError, RvplatError
+from rvplat.machine.blame import blamed
 from rvplat.machine.board import Board, Device
 from rvplat.machine.devicetree import Chosen, device_tree
 from rvplat.machine.fdt import Node
@@ -104,7 +103,9 @@ def _build_devices(assembly: Assembly, ports: Ports, symbols: Mapping[str, int])
     for name, declared in board.devices.items():
         device = _at_symbols(declared, symbols) if declared.base is None else declared
         lines[name] = {line: Line(f"{name}.{line}") for line in device.model.interrupts}
-        built = _build(device, _wiring(assembly, device, ports, lines[name]))
+        wiring = _wiring(assembly, device, ports, lines[name])
+        with blamed(device.model, name, "building"):
+            built = device.model(device.settings, wiring)
         assembly.devices[name] = built
         if device.base is not None:
             assembly.map.attach(device.base, built, device.size)
@@ -153,16 +154,6 @@ def _at_symbols(device: Device, symbols: Mapping[str, int]) -> Device:
     return dataclasses.replace(
         device, base=base, size=device.model.window(settings), settings=settings
     )
-
-
-def _build(device: Device, wiring: Wiring) -> DeviceModel:
-    try:
-        return device.model(device.settings, wiring)
-    except RvplatError:
-        raise
-    except Exception as error:
-        what = f"{device.model.model} could not be built for devices.{device.name}: {error!r}"
-        raise PluginError(device.model.__module__, what, traceback.format_exc()) from error
 
 
 def console_device(board: Board) -> str | None:

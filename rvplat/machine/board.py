@@ -1,17 +1,19 @@
-"""What a board is, once its TOML was read and checked. The fields are the keys of the file.
+"""What a board is, once its TOML was read and checked. The fields are the keys of the file:
 
-extends = "virt"                  # build on another board
-remove = ["devices.rtc"]          # ... without this
-plugins = ["lamp.py"]             # files beside the board, or modules
+    extends = "virt"                  # build on another board
+    remove = ["devices.rtc"]          # ... without this
+    plugins = ["lamp.py"]             # Python files beside the board
 
-[harts]
-count = 2
+    [harts]
+    count = 2
 
-[devices.lamp]
-model = "lamp"
-base = 0x1000_9000
-interrupts = [12]
-colour = "red"                    # what is not a key of `Device` is a setting of the model
+    [devices.lamp]
+    model = "lamp"
+    base = 0x1000_9000
+    interrupts = [12]
+    colour = "red"
+
+What is not a key of `Connection` is a setting of the device's model.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ MAX_MEMORIES = 8
 #: Physical addresses have 56 bits (privileged specification, "Sv39: Page-Based ...").
 LAST_ADDRESS = (1 << 56) - 1
 PAGE_BYTES = 4096
+RESET_CODE_BYTES = 48
 
 Mmu = Literal["bare", "sv39", "sv48", "sv57"]
 PmpEntries = Literal[0, 16]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from rvplat.bus.clock import NS
 from rvplat.bus.device import InterruptController
 from rvplat.bus.map import Range, overlaps
 from rvplat.errors import BoardError
+from rvplat.machine.blame import blamed
 from rvplat.machine.board import (
     LAST_ADDRESS,
     MAX_MEMORIES,
     PAGE_BYTES,
+    RESET_CODE_BYTES,
     Board,
     Boot,
     Chosen,
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 SECTIONS = ("harts", "memory", "devices", "chosen", "boot")
 SOURCE_KEYS = ("extends", "plugins", "remove")
+#: How a fault begins that tells what the board lacks.
+ABSENT = ("no such key", "no RAM", "no interrupt controller", "no device", "no console")
 
 
 def build_board(source: Source, catalogue: Catalogue) -> Board:
@@ -42,9 +47,8 @@ def build_board(source: Source, catalogue: Catalogue) -> Board:
     """
     checker = _Checker(source, catalogue)
     board = checker.board()
-    if checker.faults:
-        raise BoardError(in_order(checker.faults))
-    assert board is not None
+    if board is None or checker.faults:
+        raise BoardError(checker.told())
     return board
 
 
@@ -52,7 +56,7 @@ def check_board(source: Source, catalogue: Catalogue) -> list[Fault]:
     """Every fault of a board; none if it can be built."""
     checker = _Checker(source, catalogue)
     checker.board()
-    return in_order(checker.faults)
+    return checker.told()
 
 
 class _Checker:
@@ -68,13 +72,19 @@ class _Checker:
         names = known if isinstance(known, tuple) else None
         self.faults.append(fault(place, key, found, expected, names))
 
+    def told(self) -> list[Fault]:
+        """The faults that are worth telling, in order. What a board lacks of which a file could not
+        be read says nothing.
+        """
+        if self.source.complete:
+            return in_order(self.faults)
+        found = [one for one in self.faults if not one.found.startswith(ABSENT)]
+        return in_order([*self.source.faults, *found])
+
     def board(self) -> Board | None:
         """The board; None if a part of it lacks, which is a fault then."""
-        if any(not file.is_file() for file in self.source.files) or not self.source.files:
-            return None
-        if self.source.faults and not self.root.table:  # nothing was read: say only why
-            return None
         general = convert_table(General, self.root, "", self.faults, skip=(*SECTIONS, *SOURCE_KEYS))
+        self._check_clock(general)
         harts = convert_table(Harts, self._section("harts"), "harts", self.faults)
         boot = convert_table(Boot, self._section("boot"), "boot", self.faults)
         extensions = self._extensions(harts)
@@ -90,6 +100,11 @@ class _Checker:
                 tuple(self.source.files),
             )  # fmt: skip
         return None
+
+    def _check_clock(self, general: object) -> None:
+        if isinstance(general, General) and NS % general.timebase_hz:
+            found, expected = str(general.timebase_hz), f"a divisor of {NS}: ticks of whole ns"
+            self.fault(self._place("timebase_hz"), "timebase_hz", found, expected)
 
     def _section(self, name: str) -> Entry:
         return self.root.table.get(name, Entry({}, self.root.place))
@@ -181,7 +196,8 @@ class _Checker:
         settings = convert_table(model.settings_type, entry, key, self.faults, skip=own)
         if isinstance(settings, Wrong):
             return None
-        size = model.window(settings)
+        with blamed(model, name, "checking"):
+            size = model.window(settings)
         device = Device(
             name, model, connection.base, size, connection.interrupts, connection.controller,
             settings, entry.place,
@@ -269,7 +285,8 @@ class _Checker:
         key = joined("devices", name) + ".interrupts"
         model = controller.model
         assert issubclass(model, InterruptController)
-        sources = model.sources(controller.settings)
+        with blamed(model, controller.name, "checking"):
+            sources = model.sources(controller.settings)
         for number in device.interrupts:
             if number not in sources:
                 expected = f"{sources[0]} to {sources[-1]}, which {controller.name} takes"
@@ -303,6 +320,9 @@ class _Checker:
         vector = boot.reset_vector if isinstance(boot, Boot) else None
         if vector is None:
             return
-        if not any(one.base <= vector < one.base + one.size for one in memory.values()):
+        end = vector + RESET_CODE_BYTES
+        inside = any(one.base <= vector and end <= one.base + one.size for one in memory.values())
+        if not inside or vector % 8:
             place = self._place("boot", "reset_vector")
-            self.fault(place, "boot.reset_vector", f"{vector:#x}", "an address in a memory")
+            expected = f"a multiple of 8 with {RESET_CODE_BYTES} bytes of memory behind it"
+            self.fault(place, "boot.reset_vector", f"{vector:#x}", expected)

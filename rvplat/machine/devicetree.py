@@ -7,11 +7,14 @@ Specification v0.4, chapter 3. Nodes and their names are as those of QEMU's `vir
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rvplat.bus.device import Device as DeviceModel
 from rvplat.bus.device import InterruptController
+from rvplat.errors import DeviceError
+from rvplat.machine.blame import blamed
 from rvplat.machine.board import Board, Device, Memory
 from rvplat.machine.fdt import FdtError, Item, Node, Phandle, Phandles, cells64
 from rvplat.machine.isa_string import PRIVILEGED, isa_string
@@ -131,7 +134,8 @@ class _Builder:
                 has_reg = device.model.node_has_reg and device.base is not None
                 base = f"@{device.base:x}" if has_reg else ""
                 parent = soc if has_reg else self.root
-                self.nodes[name] = parent.child(device.model.node_name + base, name)
+                with _told(name):
+                    self.nodes[name] = parent.child(device.model.node_name + base, name)
         for name, node in self.nodes.items():
             self._device(self.board.devices[name], node)
 
@@ -148,7 +152,8 @@ class _Builder:
             node.set("interrupt-controller")
             node.set("#interrupt-cells", device.model.interrupt_cells)
             node.set("#address-cells", 0)
-        self.devices[device.name].fdt(_DeviceNode(node, self))
+        with blamed(device.model, device.name, "describing"), _told(device.name):
+            self.devices[device.name].fdt(_DeviceNode(node, self))
 
     def _controller(self, device: Device) -> str:
         return device.controller or next(
@@ -165,6 +170,15 @@ def _interrupt_cells(model: type[DeviceModel], numbers: Sequence[int]) -> list[i
     """A cell for each line, and where the controller asks for two, the type: level, high."""
     assert issubclass(model, InterruptController)
     return [cell for number in numbers for cell in (number, 4)[: model.interrupt_cells]]
+
+
+@contextmanager
+def _told(device: str) -> Iterator[None]:
+    """Name the device whose node can't be made, for instance because there is one like it."""
+    try:
+        yield
+    except FdtError as error:
+        raise DeviceError(f"devices.{device}: its device tree: {error}") from error
 
 
 class _DeviceNode:

@@ -69,6 +69,8 @@ class _Elf:
         self.headers_at, self.sections_at = header[5], header[6]
         self.header_count, self.section_count = header[10], header[12]
         self._check_target()
+        if self.header_count:
+            self._check_headers(header[9])
 
     def error(self, what: str) -> LoaderError:
         return LoaderError(f"{self.path}: {what}")
@@ -88,6 +90,12 @@ class _Elf:
         if identity[5] != 1:
             found = _BYTE_ORDERS.get(identity[5], f"data encoding {identity[5]}")
             raise self.error(f"a {found} ELF file; expected a little-endian one")
+
+    def _check_headers(self, size: int) -> None:
+        if size != _PROGRAM_HEADER.size:
+            raise self.error(
+                f"an ELF file with program headers of {size} bytes; expected {_PROGRAM_HEADER.size}"
+            )
 
     def _check_target(self) -> None:
         if self.machine != RISCV:

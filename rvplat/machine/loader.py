@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from rvplat.bus.ram import Memory
 from rvplat.errors import LoaderError
-from rvplat.machine.board import PAGE_BYTES, Board
+from rvplat.machine.board import PAGE_BYTES, RESET_CODE_BYTES, Board
 from rvplat.machine.board import Memory as Region
 from rvplat.machine.devicetree import Chosen, fresh_seed
 from rvplat.machine.fdt import FdtError, Node, cells64, to_dtb
@@ -181,7 +181,7 @@ class _Planner:
     def plan(self) -> LoadPlan:
         program = self._place_program()
         kernel = self._place_kernel(program)
-        above = max((one.end for one in (program, kernel) if one), default=self.main.base)
+        above = self._end_of(program, kernel)
         initrd = self._initrd_range(kernel.start if kernel else above, above)
         dtb = self._place_dtb(self._tree(initrd), max(above, initrd[1] if initrd else 0))
         info = dtb - INFO_ROOM
@@ -213,6 +213,14 @@ class _Planner:
             f"board's memory ({memory})"
         )
 
+    def _end_of(self, *programs: Program | None) -> int:
+        """The first address of the main RAM above all of these."""
+        main = range(self.main.base, self.main.base + self.main.size)
+        loaded = [one for one in programs if one]
+        ends = [part.end for one in loaded for part in one.segments if part.address in main]
+        ends += [one.start + one.room for one in loaded if one.start in main]
+        return max(ends, default=self.main.base)
+
     def _place_program(self) -> Program | None:
         program = self.software.program
         return self._add("program", program.at(self.main.base)) if program else None
@@ -221,8 +229,8 @@ class _Planner:
         kernel = self.software.kernel
         if kernel is None:
             return None
-        above = program.end if program else self.main.base
-        base = _up(max(above, self.main.base + max(kernel.offset, 1)), KERNEL_ALIGNMENT)
+        above = max(self._end_of(program), self.main.base + max(kernel.offset, 1))
+        base = _up(above, KERNEL_ALIGNMENT)
         kernel = kernel.at(base)
         end = self.main.base + self.main.size
         if kernel.start < end < kernel.end and kernel.kind != "elf":
@@ -301,6 +309,7 @@ class _Planner:
         if vector is None:
             return entry
         self._put(vector, RESET_CODE + struct.pack("<3Q", entry, dtb, info))
+        assert self.segments[-1].size == RESET_CODE_BYTES
         return vector
 
 

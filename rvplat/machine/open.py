@@ -1,6 +1,8 @@
 """From the name of a board to the board and its plugins: what `Machine` and the commands call.
 
-board, plugins = open_board("virt", [parse_override("harts.count=2")])
+    board, plugins = open_board("virt", [parse_override("harts.count=2")])
+
+Overrides are those of the command line, see `rvplat.machine.source`.
 """
 
 from __future__ import annotations

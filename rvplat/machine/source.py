@@ -57,13 +57,17 @@ class Override:
 
 @dataclass
 class Source:
-    """A board as read: the merged tree, the plugins of it and its parents, the faults so far."""
+    """A board as read: the merged tree, the plugins of it and its parents, the faults so far.
+
+    A board that is not `complete` lacks what a file would have said that could not be read.
+    """
 
     name: str
     root: Entry
     files: list[Path] = field(default_factory=list)
     plugins: list[Entry] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    complete: bool = True
 
 
 def parse_override(text: str) -> Override:
@@ -110,6 +114,7 @@ def read_board(name: str, places: Sequence[Path], overrides: Sequence[Override] 
     path = find_board(name, places)
     if path is None:
         source.faults.append(_no_board(name, places, place, ""))
+        source.complete = False
         return source
     source.root = _Reader(source, places).read(path, ())
     for override in overrides:
@@ -164,12 +169,20 @@ class _Reader:
             self.fault(at, "", f"a syntax error ({error.msg}, column {error.colno})", "TOML")
         else:
             return _entry(values, (), locate(text), place)
+        self.source.complete = False
         return Entry({}, place)
 
     def _parent(self, extends: Entry | None, path: Path, below: tuple[Path, ...]) -> Entry | None:
         """The board that is extended; None, and perhaps a fault, if there is none."""
         if extends is None:
             return None
+        found = self._find_parent(extends, path, below)
+        if found is None:
+            self.source.complete = False
+            return None
+        return self.read(found, below)
+
+    def _find_parent(self, extends: Entry, path: Path, below: tuple[Path, ...]) -> Path | None:
         if not isinstance(extends.value, str):
             self.fault(extends.place, "extends", shown(extends.plain()), "the name of a board")
             return None
@@ -183,7 +196,7 @@ class _Reader:
             circle = " -> ".join(file.stem for file in (*below, found))
             self.fault(extends.place, "extends", f"a circle ({circle})", "a board above this one")
             return None
-        return self.read(found, below)
+        return found
 
     def _strings(self, entry: Entry, key: str) -> list[Entry]:
         if not isinstance(entry.value, list):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rvplat.bus import Console, HostClock, VirtualClock
-from rvplat.errors import BusError, PluginError
+from rvplat.errors import BusError, DeviceError, PluginError
 from rvplat.machine.assembly import Assembly, Ports, assemble
 from rvplat.machine.catalogue import Catalogue
 from rvplat.machine.check import build_board
@@ -109,9 +109,19 @@ def test_a_device_that_raises_is_named(board_folder: Path, catalogue: Catalogue)
         build(catalogue, "ok_plain", 'devices.x={model="broken", base=0x1000_8000}')
     text = str(error.value)
     assert text.startswith(
-        "plugin conftest: broken could not be built for devices.x: KeyError('nothing')\nTraceback"
+        "plugin conftest: broken raised while building devices.x: KeyError('nothing')\nTraceback"
     )
     assert text.endswith("raise KeyError(\"nothing\")\nKeyError: 'nothing'")
+
+
+def test_two_devices_that_say_the_same(board_folder: Path, catalogue: Catalogue) -> None:
+    built = build(catalogue, "ok_carved", 'devices.more={model="htif"}')
+    with pytest.raises(DeviceError) as error:
+        built.device_tree()
+    assert str(error.value) == (
+        "devices.more: its device tree: node '/' already has a child 'htif'"
+    )
+    built.close()
 
 
 def test_reset_and_close(board_folder: Path, catalogue: Catalogue) -> None:
