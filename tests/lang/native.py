@@ -1,0 +1,35 @@
+"""Compile a definition and call it natively, beside CPython."""
+
+import ctypes
+
+from rvplat.lang import Record, address_of
+from rvplat.lang.objects import NativeCode, compile_text
+from rvplat.lang.unit import Unit
+
+_keep = []
+
+
+def native(definition, implied: dict[str, Record] | None = None):
+    """A Python function that runs the definition's native code: (raised, values)."""
+    unit = Unit(implied or {})
+    unit.export(definition, "f")
+    code = NativeCode(compile_text(unit.text()))
+    _keep.append(code)
+    kinds = [_argument(t) for t in definition.signature.types]
+    function = ctypes.CFUNCTYPE(ctypes.c_uint8, *kinds, ctypes.c_uint64)(code.address("f"))
+    parts = definition.signature.parts
+
+    def call(*arguments):
+        out = (ctypes.c_uint64 * 4)()
+        raised = function(*(address_of(a) for a in arguments), ctypes.addressof(out))
+        if raised:
+            return "raised"
+        values = [bool(v & 1) if k is bool else k(v) for k, v in zip(parts, out, strict=False)]
+        return values[0] if len(values) == 1 else tuple(values)
+
+    return call
+
+
+def _argument(kind):
+    sizes = {8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: ctypes.c_uint32}
+    return sizes.get(getattr(kind, "bits", 64), ctypes.c_uint64)

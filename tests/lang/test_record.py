@@ -1,0 +1,68 @@
+"""Records have the layout that C would give them, and views read and write it."""
+
+import ctypes
+
+import pytest
+
+from rvplat.lang import Record, ptr, s32, u8, u16, u32, u64
+
+
+def pair():
+    inner = Record("Inner")
+    inner.add("a", u8)
+    inner.add("b", u32)
+    outer = Record("Outer", spare=16)
+    outer.add("flag", u8)
+    outer.add("value", s32)
+    outer.add("list", u16, 3)
+    outer.add("inner", inner, 2)
+    outer.add("next", ptr(inner))
+    return inner, outer
+
+
+def test_layout_is_c_s():
+    class Inner(ctypes.Structure):
+        _fields_ = [("a", ctypes.c_uint8), ("b", ctypes.c_uint32)]
+
+    inner, outer = pair()
+    assert inner.size == ctypes.sizeof(Inner)
+    offsets = {name: field.offset for name, field in outer.fields.items()}
+    assert offsets == {"flag": 0, "value": 4, "list": 8, "inner": 16, "next": 32}
+
+
+def test_views_read_and_write_memory():
+    inner, outer = pair()
+    memory = ctypes.create_string_buffer(outer.size)
+    view = outer.view(ctypes.addressof(memory))
+    view.value = -5
+    view.list[2] = 0xBEEF
+    view.inner[1].b = 7
+    view.next = view.inner[1]
+    assert memory.raw[4:8] == (-5 & 0xFFFFFFFF).to_bytes(4, "little")
+    assert view.list[2] == 0xBEEF
+    assert view.next.b == 7
+    assert view.next == view.inner[1]
+    assert type(view.value) is s32
+
+
+def test_mistakes_are_named():
+    _, outer = pair()
+    memory = ctypes.create_string_buffer(outer.size)
+    view = outer.view(ctypes.addressof(memory))
+    with pytest.raises(AttributeError, match="^Outer has no field 'nothing'$"):
+        view.nothing  # noqa: B018
+    with pytest.raises(IndexError, match=r"^list\[3\]: it has 3$"):
+        view.list[3]
+    with pytest.raises(TypeError, match="^s32 with u64: convert one of them first$"):
+        view.value = u64(1)
+    with pytest.raises(TypeError, match=r"^Outer.flag is already there$"):
+        outer.add("flag", u8)
+
+
+def test_a_late_field_needs_spare_room():
+    _, outer = pair()
+    size = outer.size
+    outer.add("late", u64, 2)
+    assert outer.size == size
+    with pytest.raises(TypeError, match=r"^Outer.more comes too late: the layout is in use$"):
+        outer.add("more", u64, 8)

@@ -1,0 +1,113 @@
+"""What the language does not have is refused with file, line and the construct's name."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rvplat.lang import DefinitionError, Record, define, s64, u32, u64
+from rvplat.lang.unit import Unit
+
+HERE = str(Path(__file__))
+Thing = Record("Thing")
+Thing.add("field", u64)
+
+
+@define
+def mixed(a: u64, b: u32) -> u64:
+    return a + b
+
+
+@define
+def truthy(a: u64) -> u64:
+    if a:
+        return a
+    return u64(0)
+
+
+@define
+def listed(a: u64) -> u64:
+    values = [a]
+    return a
+
+
+@define
+def keyword(a: u64) -> u64:
+    return mixed(a, b=a)
+
+
+@define
+def asserted(a: u64) -> u64:
+    assert a == 1
+    return a
+
+
+@define
+def untyped(a: u64) -> u64:
+    b = 5
+    return a
+
+
+@define
+def unknown_field(thing, a: u64) -> u64:
+    return thing.missing
+
+
+@define
+def ends(a: u64) -> u64:
+    if a == 1:
+        return a
+
+
+@define
+def chained(a: u64) -> bool:
+    return 1 < a < 5
+
+
+@define
+def outside(a: u64) -> u64:
+    return len(HERE)
+
+
+@define
+def signed_division(a: s64) -> s64:
+    return a // 2
+
+
+@define
+def text(a: u64) -> u64:
+    b = "text"
+    return a
+
+
+@define
+def retyped(a: u64) -> u64:
+    b = a
+    b = u32(1)
+    return b
+
+
+REFUSED = [
+    (mixed, 1, "u64 with u32: convert one of them first"),
+    (truthy, 1, "a is not a condition: compare it with 0"),
+    (listed, 1, "List is not in the language"),
+    (keyword, 1, "keyword arguments are not in the language"),
+    (asserted, 1, "Assert statements are not in the language"),
+    (untyped, 1, "the literal 5 needs a type, as in u64(...)"),
+    (unknown_field, 1, "Thing has no field missing"),
+    (ends, 0, "ends can end without a value"),
+    (chained, 1, "chained comparisons are not in the language"),
+    (outside, 1, "len is not a definition or intrinsic"),
+    (signed_division, 1, "// and % are for unsigned types: use sdiv, srem"),
+    (text, 1, "str literals are not in the language"),
+    (retyped, 2, "u32(1) is u32, not u64"),
+]
+
+
+@pytest.mark.parametrize(("definition", "line", "message"), REFUSED, ids=lambda x: str(x)[:20])
+def test_refused_with_its_place(definition, line, message):
+    at = definition.tree.lineno + line
+    unit = Unit({"thing": Thing})
+    unit.export(definition, "f")
+    with pytest.raises(DefinitionError, match=f"^{re.escape(f'{HERE}:{at}: {message}')}$"):
+        unit.text()
