@@ -1,0 +1,113 @@
+"""The house: imports point down, files and functions stay small, nothing names this machine."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "rvplat"
+FILES = sorted(PACKAGE.rglob("*.py"))
+PLUGINS = sorted((ROOT / "plugins").glob("*.py"))
+
+# What each part may import of rvplat besides itself.
+BELOW = {
+    "lang": set(),
+    "isa": {"lang"},
+    "bus": {"errors"},
+    "hart": {"lang", "isa"},
+    "engine": {"lang", "isa", "hart"},
+    "machine": {"lang", "isa", "bus", "hart", "engine", "errors", "hookspecs", "pluginmanager"},
+    "guests": {"errors"},
+    "gdb": {"machine", "errors", "hookspecs", "lang", "isa", "hart"},
+    "cli": {"machine", "guests", "gdb", "bus", "isa", "engine", "lang", "errors", "hookspecs",
+            "pluginmanager"},
+    "errors": set(),
+    "hookspecs": {"bus", "isa", "machine"},
+    "pluginmanager": {"bus", "isa", "errors", "hookspecs", "machine"},
+}  # fmt: skip
+PUBLIC = {"bus", "isa", "lang", "hookspecs", "errors"}
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 40
+
+
+def part_of(path: Path) -> str:
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def imports(path: Path) -> set[str]:
+    """The parts of rvplat that a file imports when it runs (not what only its types need)."""
+    found = set()
+    for node in _running(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+            if node.module == "rvplat":
+                names = [f"rvplat.{alias.name}" for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith("rvplat.")}
+    return found
+
+
+def _running(tree: ast.AST):
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from _running(node)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_down(path):
+    part = part_of(path)
+    if part == "__init__":
+        return
+    above = imports(path) - BELOW[part] - {part}
+    assert not above, f"{part} must not import {sorted(above)}"
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda p: p.name)
+def test_plugins_use_what_is_public(path):
+    assert imports(path) <= PUBLIC
+
+
+@pytest.mark.parametrize("path", FILES + PLUGINS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_units_are_small(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= LONGEST_FILE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= LONGEST_FUNCTION, f"{node.name} has {length} lines"
+
+
+def test_no_instruction_is_named_outside_its_extension():
+    """Meaning once: no file outside isa names an instruction's definition."""
+    names = {"addi", "lw", "sd", "beq", "jalr", "csrrw", "mret", "sret", "amoadd"}
+    for path in FILES:
+        if part_of(path) in ("isa", "guests"):
+            continue
+        words = {n.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Name)}
+        assert not words & names, path
+
+
+def _tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return [ROOT / name for name in listed.stdout.splitlines()]
+
+
+def test_no_path_of_a_machine_or_registry_host():
+    """Hosts of package registries and homes of somebody's machine have no place here."""
+    bad = re.compile(r"/home/\w|/root/|deb\.debian\.org|pypi\.org|pythonhosted|registry\.npm")
+    for path in _tracked():
+        if path.suffix in (".py", ".md", ".toml", ".c", ".S", ".h", ".sh") and path.exists():
+            if path == Path(__file__):
+                continue
+            found = bad.search(path.read_text(errors="replace"))
+            assert found is None, f"{path}: {found and found[0]}"
