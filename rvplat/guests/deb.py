@@ -7,6 +7,7 @@ that are asked for are kept; nothing is installed and no script of the package r
 from __future__ import annotations
 
 import io
+import lzma
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -43,9 +44,9 @@ def read_package(path: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
     try:
         with tarfile.open(fileobj=io.BytesIO(members[data_name])) as tar:
             return _regular_files(tar, wanted)
-    except tarfile.ReadError as error:
+    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError) as error:
         raise GuestError(
-            f"{path}: cannot read {data_name}: {error}; gzip, bzip2 and xz are understood"
+            f"{path}: cannot read {data_name}: damaged, or not compressed by gzip, bzip2 or xz"
         ) from error
 
 

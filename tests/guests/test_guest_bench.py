@@ -1,0 +1,99 @@
+"""Parsing, pairing and presenting benchmark results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rvplat.guests import BenchProgram, bench_programs
+from rvplat.guests import bench as logic
+from rvplat.guests.bench import Measurement, compare, parse, qemu_version, run_on_qemu
+from rvplat.guests.errors import GuestError
+
+SIEVE = BenchProgram("sieve", Path("sieve.elf"), "a sieve")
+SORT = BenchProgram("sort", Path("sort.elf"), "a sort")
+
+
+def _side(order: list[str], who: str, ticks: dict[str, list[int]]) -> logic.Runner:
+    def run(path: Path) -> str:
+        order.append(f"{who} {path.stem}")
+        count = ticks[path.stem].pop(0)
+        return f"bench {path.stem} checksum ab1 ticks {count} instret 3000000\n"
+
+    return run
+
+
+def test_line_is_found_among_other_output() -> None:
+    text = "boot\r\nbench sieve checksum 1f ticks 25000000 instret 7\r\nmore"
+    assert parse(SIEVE, text) == Measurement("1f", 2.5, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", "nothing"),
+        ("oops\n", "oops"),
+        ("bench sort checksum 1 ticks 2 instret 3", "bench sort"),
+    ],
+)
+def test_missing_line_is_an_error(text: str, shown: str) -> None:
+    with pytest.raises(GuestError, match=f"sieve printed no result, but: {shown}"):
+        parse(SIEVE, text)
+
+
+def test_sides_run_in_turn_and_medians_count() -> None:
+    order: list[str] = []
+    here = _side(order, "here", {"sieve": [10_000_000, 90_000_000, 20_000_000]})
+    there = _side(order, "there", {"sieve": [10_000_000, 10_000_000, 1]})
+    report = compare([SIEVE], here, there, repeats=3)
+    assert order == ["here sieve", "there sieve"] * 3
+    (row,) = report.rows
+    assert (row.seconds, row.qemu_seconds, row.instructions) == (2.0, 1.0, 3_000_000)
+    assert row.ratio == 0.5
+    assert (row.million_per_second, row.qemu_million_per_second) == (1.5, 3.0)
+
+
+def test_geometric_mean_table_and_json() -> None:
+    order: list[str] = []
+    here = _side(order, "", {"sieve": [10_000_000], "sort": [10_000_000]})
+    there = _side(order, "", {"sieve": [40_000_000], "sort": [10_000_000]})
+    report = compare([SIEVE, SORT], here, there, repeats=1)
+    assert report.geometric_mean == pytest.approx(2.0)
+    lines = report.table().splitlines()
+    assert lines[2].split() == ["sieve", "1.000", "4.000", "3", "1", "4.00", "a", "sieve"]
+    assert lines[4].split() == ["geometric", "mean", "2.00"]
+    values = json.loads(json.dumps(report.as_json()))
+    assert values["programs"][0]["ratio"] == 4.0
+    assert values["geometric_mean"] == pytest.approx(2.0)
+
+
+def test_without_qemu_there_is_no_ratio() -> None:
+    report = compare([SIEVE], _side([], "", {"sieve": [10_000_000]}), None, repeats=1)
+    assert report.geometric_mean is None
+    assert report.rows[0].ratio is None
+    assert report.table().splitlines()[-1] == (
+        "median of 1; ratio: times QEMU's speed; no qemu-system-riscv64 on this machine"
+    )
+
+
+def test_different_checksums_are_an_error() -> None:
+    outputs = iter(
+        ["bench sieve checksum 1 ticks 1 instret 1", "bench sieve checksum 2 ticks 1 instret 1"]
+    )
+    with pytest.raises(GuestError) as caught:
+        compare([SIEVE], lambda path: next(outputs), None, repeats=2)
+    assert str(caught.value) == "sieve: the runs disagree: checksums ['1', '2']"
+
+
+@pytest.mark.skipif(qemu_version() is None, reason="no QEMU on this machine")
+@pytest.mark.parametrize("program", bench_programs(), ids=lambda p: p.name)
+def test_program_runs_on_qemu(program: BenchProgram) -> None:
+    assert parse(program, run_on_qemu(program.path)).seconds > 0
+
+
+@pytest.mark.skipif(qemu_version() is None, reason="no QEMU on this machine")
+def test_program_that_qemu_refuses_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(GuestError, match=r"absent\.elf: qemu-system-riscv64 ended with status 1"):
+        run_on_qemu(tmp_path / "absent.elf")

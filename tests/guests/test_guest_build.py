@@ -1,0 +1,39 @@
+"""The shipped programs are what their sources give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rvplat.guests import bench_programs, demo_elf
+from rvplat.guests.build import PROGRAMS, ZIG_VERSION, Program, build, compiler_version, programs
+from rvplat.guests.errors import GuestError
+
+SAME_COMPILER = compiler_version() == ZIG_VERSION
+
+
+@pytest.mark.skipif(not SAME_COMPILER, reason=f"needs ziglang {ZIG_VERSION}")
+@pytest.mark.parametrize("program", programs(), ids=lambda p: Path(p.output).stem)
+def test_rebuild_gives_the_same_bytes(program: Program, tmp_path: Path) -> None:
+    build(program, tmp_path / "built.elf")
+    assert (tmp_path / "built.elf").read_bytes() == (PROGRAMS / program.output).read_bytes(), (
+        f"{program.output} is not what its sources give: run python -m rvplat.guests.build"
+    )
+
+
+def test_every_program_is_listed_and_shipped() -> None:
+    listed = {program.path for program in bench_programs()} | {demo_elf()}
+    assert listed == {PROGRAMS / program.output for program in programs()}
+    assert all(path.is_file() for path in listed)
+    assert len(bench_programs()) >= 12
+
+
+def test_shipped_programs_are_small() -> None:
+    assert sum(path.stat().st_size for path in PROGRAMS.rglob("*.elf")) < 150_000
+
+
+@pytest.mark.skipif(compiler_version() is None, reason="needs ziglang")
+def test_compiler_errors_are_shown(tmp_path: Path) -> None:
+    with pytest.raises(GuestError, match=r"x\.elf cannot be built:\n(.|\n)*absent\.c"):
+        build(Program("x.elf", ("absent.c",)), tmp_path / "x.elf")
