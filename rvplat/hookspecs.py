@@ -36,8 +36,8 @@ def rvplat_extensions() -> Sequence[Any]:  # type: ignore[empty-body]
 
 @hookspec
 def rvplat_loaders() -> Sequence[Any]:  # type: ignore[empty-body]
-    """Loaders of program files. Each has `name`, `matches(first_bytes, path) -> bool` and
-    `load(path, data) -> Program` (`rvplat.machine.program` has both classes).
+    """Loaders of program files: `rvplat.machine.program.Loader` objects. They are asked before the
+    formats that rvplat reads itself.
     """
 
 
