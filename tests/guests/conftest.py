@@ -1,0 +1,16 @@
+"""The real Debian guest, fetched once and kept in the user's cache folder for the next run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from rvplat.guests.debian import DebianGuest, fetch
+
+
+@pytest.fixture(scope="session")
+def debian_guest() -> DebianGuest:
+    """Needs apt and its network the first time; a host without them fails with what it lacks."""
+    return fetch(Path(platformdirs.user_cache_dir("rvplat")) / "test-guests" / "debian")
