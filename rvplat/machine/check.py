@@ -25,7 +25,7 @@ from rvplat.machine.board import (
     Memory,
 )
 from rvplat.machine.catalogue import Catalogue
-from rvplat.machine.faults import Fault, Place, fault, in_order, listed, shown
+from rvplat.machine.faults import Fault, Place, fault, in_order, listed, quoted, shown
 from rvplat.machine.isa_string import resolve_isa
 from rvplat.machine.schema import WRONG, Wrong, convert_table, fields_of, joined
 from rvplat.machine.source import Entry, Source
@@ -190,7 +190,7 @@ class _Checker:
         model = self.catalogue.models.get(connection.model)
         if model is None:
             place, names = self._place("devices", name, "model"), sorted(self.catalogue.models)
-            found = f'the unknown model "{connection.model}"'
+            found = f"the unknown model {quoted(connection.model)}"
             self.fault(place, f"{key}.model", found, listed(names), (connection.model, names))
             return None
         settings = convert_table(model.settings_type, entry, key, self.faults, skip=own)
@@ -272,7 +272,7 @@ class _Checker:
             return None
         if device.controller not in controllers:
             place = self._place("devices", name, "controller")
-            found = f'no interrupt controller "{device.controller}"'
+            found = f"no interrupt controller {quoted(device.controller)}"
             names = (device.controller, list(controllers))
             self.fault(place, f"{key}.controller", found, listed(controllers), names)
             return None
@@ -312,7 +312,7 @@ class _Checker:
             place = self._place("chosen", "stdout")
             meant = (chosen.stdout, consoles)
             what = "no device" if unknown else "no console"
-            found = f'{what} "{chosen.stdout}"'
+            found = f"{what} {quoted(str(chosen.stdout))}"
             self.fault(place, "chosen.stdout", found, listed(consoles), meant)
         return chosen
 

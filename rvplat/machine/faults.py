@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rvplat.errors import Fault, nearest
 
-__all__ = ["Fault", "Place", "fault", "in_order", "listed", "nearest", "shown"]
+__all__ = ["Fault", "Place", "fault", "in_order", "listed", "nearest", "quoted", "shown"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def shown(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            text = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            text = quoted(value)
         case dict():
             return "a table"
         case list() | tuple():
@@ -60,6 +60,12 @@ def shown(value: object) -> str:
         case _:
             text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def quoted(text: str) -> str:
+    """A string as TOML has it, on one line."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
 
 
 def in_order(faults: Sequence[Fault]) -> list[Fault]:

@@ -17,6 +17,7 @@ from rvplat.machine.program import Loader, Program, Segment
 
 FIRST_BYTES: Final = 4096
 _IMAGE_HEADER = struct.Struct("<IIQQQIIQ8s4sI")
+ZBOOT_HEADER_BYTES: Final = 64
 _GZIP: Final = b"\x1f\x8b"
 #: (offset, magic, what it is): files that are mistaken for kernels or firmware.
 _STRANGERS = (
@@ -80,7 +81,7 @@ def _unpacked(path: Path, data: bytes) -> bytes:
     """The file without the compression around it."""
     if data[:2] == _GZIP:
         return _gunzip(path, data)
-    if data[:2] == b"MZ" and data[4:8] == b"zimg":
+    if data[:2] == b"MZ" and data[4:8] == b"zimg" and len(data) >= ZBOOT_HEADER_BYTES:
         start, size = struct.unpack_from("<II", data, 8)
         method = data[24:56].split(b"\0")[0].decode(errors="replace")
         if not method.startswith("gzip"):

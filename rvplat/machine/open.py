@@ -17,7 +17,7 @@ from rvplat.machine.board import Board
 from rvplat.machine.catalogue import Catalogue
 from rvplat.machine.check import build_board, check_board
 from rvplat.machine.devicetree import Chosen
-from rvplat.machine.faults import fault
+from rvplat.machine.faults import fault, quoted
 from rvplat.machine.fdt import Node
 from rvplat.machine.source import Override, Source, read_board
 from rvplat.pluginmanager import Plugins, load_plugins
@@ -37,7 +37,7 @@ def open_source(
         if path.exists():
             plugins.load_path(path)
         else:
-            found, expected = f'no file "{entry.value}"', "a Python file or package"
+            found, expected = f"no file {quoted(str(entry.value))}", "a Python file or package"
             source.faults.append(fault(entry.place, "plugins", found, expected))
     return source, Catalogue.of(plugins)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from rvplat.machine.faults import Fault, fault, listed, shown
+from rvplat.machine.faults import Fault, fault, listed, quoted, shown
 from rvplat.machine.source import Entry
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -133,7 +133,7 @@ def convert_table(
 def _unknown_keys(known: Sequence[str], entry: Entry, key: str, faults: list[Fault]) -> None:
     for name, item in entry.table.items():
         if name not in known:
-            found = f'an unknown key "{name}"'
+            found = f"an unknown key {quoted(name)}"
             path = joined(key, name)
             faults.append(fault(item.place, path, found, listed(sorted(known)), (name, known)))
 
@@ -151,7 +151,7 @@ def _field_value(field: Field, table: Entry, key: str, faults: list[Fault]) -> o
 
 def joined(key: str, name: str) -> str:
     """A dotted key; a name that TOML would quote is quoted."""
-    written = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
+    written = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quoted(name)
     return f"{key}.{written}" if key else written
 
 
@@ -178,13 +178,13 @@ def convert(kind: Any, limits: Limits, entry: Entry, key: str, faults: list[Faul
 def _missing(path: Path, limits: Limits, entry: Entry, key: str) -> list[Fault]:
     """A file that is not there: to be read, or to be made in a folder that is not there."""
     if path.is_dir():
-        found = f'the folder "{entry.value}"'
+        found = f"the folder {quoted(str(entry.value))}"
         return [fault(entry.place, key, found, expected(Path))]
     if limits.may_be_new and not path.parent.is_dir():
-        found = f'no folder "{path.parent}" for "{path.name}"'
+        found = f"no folder {quoted(str(path.parent))} for {quoted(path.name)}"
         return [fault(entry.place, key, found, "a folder that is there")]
     if not limits.may_be_new and not path.exists():
-        return [fault(entry.place, key, f'no file "{entry.value}"', expected(Path))]
+        return [fault(entry.place, key, f"no file {quoted(str(entry.value))}", expected(Path))]
     return []
 
 

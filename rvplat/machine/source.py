@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tomli
 
-from rvplat.machine.faults import Fault, Place, fault, listed, shown
+from rvplat.machine.faults import Fault, Place, fault, listed, quoted, shown
 from rvplat.machine.toml_lines import KeyPath, locate
 
 
@@ -124,7 +124,7 @@ def read_board(name: str, places: Sequence[Path], overrides: Sequence[Override] 
 
 def _no_board(name: str, places: Sequence[Path], place: Place, key: str) -> Fault:
     if "/" in name or name.endswith(".toml"):
-        found = f'no file "{name}"' if key else "no such file"
+        found = f"no file {quoted(name)}" if key else "no such file"
         return fault(place, key, found, "the path of a board")
     names = board_names(places)
     return fault(place, key, f"no board {shown(name)}", listed(names), (name, names))

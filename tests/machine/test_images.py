@@ -148,6 +148,10 @@ def test_anything_else_is_raw(tmp_path: Path) -> None:
     assert (program.kind, program.segments) == ("raw", (Segment(0, b"\x13\0\0\0", 4),))
 
 
+def test_a_kernel_that_ends_in_its_header_is_raw(tmp_path: Path) -> None:
+    assert read(tmp_path, b"MZ\0\0zimg").kind == "raw"
+
+
 class Hex:
     """A loader of a plugin: addresses and bytes as text."""
 
