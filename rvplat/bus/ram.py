@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import mmap
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,9 +41,9 @@ class Ram:
 
     def clear(self) -> None:
         """All zero again, and the host's memory given back where the host can do that."""
-        if hasattr(mmap, "MADV_DONTNEED"):
+        if sys.platform == "linux":  # elsewhere this is advice that may leave the bytes there
             self._map.madvise(mmap.MADV_DONTNEED)
-        if any(self.view[:4096]):  # MADV_DONTNEED is only advice outside Linux
+        else:
             ctypes.memset(self.address, 0, self.size)
 
     def __repr__(self) -> str:
