@@ -254,13 +254,6 @@ def code_page_young(hart, pa: u64):
     release_code_lock(hart)
 
 
-@define(cold=True)
-def code_page_added(hart, pa: u64):
-    """The bits of a page have become nonzero: from here on its stores come the slow way."""
-    code_page_young(hart, pa)
-    withdraw_writes(hart, region_of(hart, pa), pa)
-
-
 @define
 def mark_lines(hart, word: u64, pa: u64, lines: u64):
     """Slots are about to be decoded from lines of a page; `word` is where the page's bits are.

@@ -14,7 +14,7 @@ from rvplat.hart.mmu import (
     raise_misaligned,
 )
 from rvplat.hart.ram import NO_REGION, ram_host, read_host, region_of, write_host
-from rvplat.hart.state import DATA_ENTRIES
+from rvplat.hart.state import DATA_ENTRIES, ROM, WATCHED
 from rvplat.hart.tlb import NO_TAG, OFFSET_MASK, PAGE_MASK, WRITABLE
 from rvplat.hart.translate import translate
 from rvplat.isa import vocabulary
@@ -116,9 +116,9 @@ def store_slow(hart, va: u64, size: u64, value: u64):
     if not store_cached(hart, va, size, value):
         pa = translate(hart, va, size, u64(STORE), va)
         region = region_of(hart, pa)
-        if region == NO_REGION:
+        if region == NO_REGION or hart.machine.ram[region].writable == WATCHED:
             device_store(hart, va, pa, size, value)
-        elif hart.machine.ram[region].writable == 0:
+        elif hart.machine.ram[region].writable == ROM:
             raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
         else:
             write_host(ram_host(hart, pa), size, value)

@@ -8,6 +8,7 @@ every page-table access passes, and into `walk` around `walk_tables`.
 from rvplat.hart.invalidate import note_store
 from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
+from rvplat.hart.state import ROM
 from rvplat.hart.tlb import (
     OFFSET_MASK,
     PAGE_MASK,
@@ -171,7 +172,7 @@ def table_entry(hart, pa: u64, regime: u64, wanted: u64) -> u64:
     if pmp_grant(hart, pa, u64(8), as_supervisor) & wanted == 0:
         return u64(0)
     region = region_of(hart, pa)
-    if region == NO_REGION or (wanted == WRITE and hart.machine.ram[region].writable == 0):
+    if region == NO_REGION or (wanted == WRITE and hart.machine.ram[region].writable == ROM):
         return u64(0)
     ram = hart.machine.ram[region]
     return ram.host + (pa - ram.base)

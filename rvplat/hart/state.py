@@ -16,7 +16,11 @@ RamRegion.add("host", u64)  # host address of its first byte
 RamRegion.add("code", u64)  # host address: a u64 a page, bit n = line n has decoded slots
 RamRegion.add("written", u64)  # host address: a u32 a page, which TLB entries may write it
 RamRegion.add("first_page", u64)  # number of its first page among all regions' pages
-RamRegion.add("writable", u8)  # 0: ROM
+RamRegion.add("writable", u8)  # ROM, PLAIN or WATCHED
+
+ROM = 0  # stores take an access fault
+PLAIN = 1
+WATCHED = 2  # a device is carved out of it: stores go to the host function
 
 DATA_ENTRIES = 1024
 FETCH_ENTRIES = 256

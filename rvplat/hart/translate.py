@@ -4,7 +4,7 @@ from rvplat.hart.invalidate import arm_writes
 from rvplat.hart.mmu import ACCESS_FAULT, LOAD, NO_FAULT, STORE, raise_fault, walk
 from rvplat.hart.pmp import READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
-from rvplat.hart.state import DATA_ENTRIES
+from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM
 from rvplat.hart.tlb import BLOCK_SHIFT, NO_TAG, OFFSET_MASK, PAGE_MASK, WRITABLE, note_fill
 from rvplat.lang import define, u64
 
@@ -28,7 +28,7 @@ def fill(hart, va: u64, page: u64, grant: u64):
     entry.page = page
     entry.addend = ram.host + (pa - ram.base) - (va & PAGE_MASK)
     entry.read_tag = va & PAGE_MASK
-    if grant & WRITE != 0 and ram.writable != 0:
+    if grant & WRITE != 0 and ram.writable == PLAIN:
         entry.page = page | WRITABLE
         arm_writes(hart, va, region, pa)
 
@@ -65,7 +65,7 @@ def ram_span(hart, va: u64, size: u64, access: u64, tval: u64) -> tuple[u64, u64
     if region == NO_REGION:
         raise_fault(hart, tval, access, u64(ACCESS_FAULT))
     ram = hart.machine.ram[region]
-    if access == STORE and ram.writable == 0:
+    if access == STORE and ram.writable == ROM:
         raise_fault(hart, tval, access, u64(ACCESS_FAULT))
     return ram.host + (pa - ram.base), pa
 

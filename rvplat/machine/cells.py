@@ -8,11 +8,12 @@ from __future__ import annotations
 import ctypes
 import mmap
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from rvplat.bus.ram import PRIVATE, Ram
 from rvplat.engine.decode import Table
-from rvplat.hart.state import SLOT_HEADER, SLOTS_SIZE, Hart, Machine
+from rvplat.hart.state import PLAIN, ROM, SLOT_HEADER, SLOTS_SIZE, WATCHED, Hart, Machine
 from rvplat.lang import Record
 
 SLOT_POOL = 256 << 20  # bytes for decoded instructions, a hart; when full, it begins anew
@@ -45,16 +46,31 @@ class MachineCell(Cell):
         self.blocks: list[Block] = []
         self.pages = 0
 
-    def add_ram(self, ram: Ram, writable: bool) -> None:
-        """Make a region known to native code."""
+    def add_ram(self, ram: Ram, writable: bool, windows: Iterable[tuple[int, int]] = ()) -> None:
+        """Make RAM known to native code. Pages that `windows` (address, bytes) touch are regions of
+        their own, whose stores come to the host: devices are carved out of them.
+        """
+        kind = PLAIN if writable else ROM
+        start = ram.base
+        for first, last in sorted((a & -PAGE, a + n - 1 | PAGE - 1) for a, n in windows):
+            if ram.base <= first < ram.end and last >= start:
+                self._add_region(ram, start, first, kind)
+                self._add_region(ram, max(start, first), min(last + 1, ram.end), WATCHED)
+                start = last + 1
+        self._add_region(ram, start, ram.end, kind)
+
+    def _add_region(self, ram: Ram, start: int, end: int, kind: int) -> None:
+        if start >= end:
+            return
         count = int(self.view.ram_count)
         region = self.view.ram[count]
-        pages = -(-ram.size // PAGE)
+        pages = -(-(end - start) // PAGE)
         code, written = Block(8 * pages), Block(4 * pages)
         self.blocks += [code, written]
-        region.base, region.size, region.host = ram.base, ram.size, ram.address
+        region.base, region.size = start, end - start
+        region.host = ram.address + start - ram.base
         region.code, region.written = code.address, written.address
-        region.first_page, region.writable = self.pages, int(writable)
+        region.first_page, region.writable = self.pages, kind
         self.pages += pages
         self.view.ram_count = count + 1
 

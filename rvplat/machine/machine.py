@@ -17,7 +17,6 @@ from typing import Any
 from rvplat.bus.clock import HostClock
 from rvplat.bus.console import Console
 from rvplat.bus.device import Power
-from rvplat.bus.ram import Ram
 from rvplat.engine.native import Core
 from rvplat.errors import BusError
 from rvplat.hart import reset as hart_reset
@@ -139,8 +138,10 @@ class Machine:
     def _set_up_machine(self) -> None:
         view: Any = self.cell.view
         self.core.attach(view)
+        windows = [(w.base, w.end - w.base) for w, d in self.assembly.map.windows
+                   if not d.node_has_reg]  # fmt: skip
         for name, ram in zip(self.board.memory, self.assembly.memory.regions, strict=True):
-            self._add_ram(ram, not self.board.memory[name].rom)
+            self.cell.add_ram(ram, not self.board.memory[name].rom, windows)
         clock = self.assembly.clock
         view.ns_per_tick = max(1, 1_000_000_000 // clock.frequency)
         view.instructions_per_tick = self.board.general.instructions_per_tick
@@ -151,10 +152,6 @@ class Machine:
         self._dma_written = self.core.export("dma_written")
         self._update_deadline = self.core.export("update_deadline")
         self.assembly.memory.written = self._written
-
-    def _add_ram(self, ram: Ram, writable: bool) -> None:
-        """RAM, less what devices are carved out of it: those accesses must reach the device."""
-        self.cell.add_ram(ram, writable)
 
     def _clock_was_set(self) -> None:
         clock = self.assembly.clock
