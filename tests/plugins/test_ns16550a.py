@@ -158,7 +158,7 @@ def test_interrupts_have_priorities(bench: Bench) -> None:
     assert bench.cause == Iir.LINE_STATUS
     assert bench.get(LSR) & 2
     assert bench.cause == Iir.RECEIVED
-    assert bench.get(RBR) == 1
+    assert bench.get(RBR) == 2  # without FIFOs the older character is lost
     assert bench.cause == Iir.THR_EMPTY
     assert bench.cause == Iir.MODEM_STATUS
     assert bench.get(MSR) & 0x01

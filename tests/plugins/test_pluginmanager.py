@@ -14,7 +14,7 @@ from rvplat.bus import Line, VirtualClock, Wiring, make_settings
 from rvplat.errors import PluginError
 from rvplat.pluginmanager import HOOKS, Plugins, load_plugins
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "plugins/examples"
 SHIPPED = {
     "clint", "goldfish_rtc", "htif", "ns16550a", "plic", "sifive_test",
     "virtio-blk", "virtio-console", "virtio-mmio", "virtio-rng",

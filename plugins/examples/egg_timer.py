@@ -1,6 +1,6 @@
 """`egg-timer`: a worked example of a device. It counts down and interrupts.
 
-    rvplat run board.toml --plugin examples/egg_timer.py
+    rvplat run board.toml --plugin plugins/examples/egg_timer.py
 
 and in the board:
 
