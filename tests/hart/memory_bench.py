@@ -19,7 +19,7 @@ from rvplat.hart.trap import Trap
 from rvplat.isa import vocabulary
 from rvplat.isa.priv_m import reset_status
 from rvplat.isa.sv import satp_write
-from rvplat.lang import Definition, address_of, u8, u16, u32
+from rvplat.lang import Definition, address_of, u8, u16, u32, u64
 from rvplat.lang.objects import NativeCode, compile_text
 from rvplat.lang.unit import Unit
 from rvplat.machine.catalogue import shipped_extensions
@@ -53,7 +53,7 @@ class Fault:
 @functools.cache
 def native(names: tuple[str, ...]) -> NativeCode:
     """The native code of the definitions below."""
-    unit = Unit({"hart": Hart})
+    unit = Unit({"hart": Hart, "rs1": u64, "rs2": u64})
     for name in names:
         unit.export(DEFINITIONS[name], name)
     return NativeCode(compile_text(unit.text()))
@@ -73,8 +73,8 @@ WORDS = [
 PLAIN: list[Any] = [
     mmu.walk, mmu.debug_translate, pmp.pmp_grant, translate.translate, fetch.fetch_instruction,
     fetch.translate_fetch, tlb.fetch_fill, tlb.flush_everything, invalidate.invalidate_code,
-    invalidate.dma_written, invalidate.code_page_added, invalidate.mark_lines,
-    invalidate.lines_settled, invalidate.drop_all_slots, satp_write,
+    invalidate.dma_written, invalidate.mark_lines, invalidate.lines_settled,
+    invalidate.drop_all_slots, satp_write,
 ]  # fmt: skip
 DEFINITIONS: dict[str, Definition] = {
     **{name: _implementation(getattr(vocabulary, name)) for name in WORDS},
@@ -162,12 +162,13 @@ class Bench:
     def on(self, hart: Any, name: str, *arguments: int) -> Any:
         """Call a definition on a hart: its value or values, or a Fault."""
         definition = DEFINITIONS[name]
+        address = address_of(hart)
         if "hart" in definition.signature.names:
-            arguments = (address_of(hart), *arguments)
+            arguments = (address, *arguments)
         if self.kind == "reference":
             values = zip(arguments, definition.signature.types, strict=True)
             try:
-                result = definition(*(t(v) if t else hart for v, t in values))
+                result = definition(*(hart if v == address else (t or u64)(v) for v, t in values))
             except Trap:
                 return Fault(int(hart.trap_cause), int(hart.trap_tval))
             return tuple(map(int, result)) if isinstance(result, tuple) else result
