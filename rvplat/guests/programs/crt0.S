@@ -1,6 +1,6 @@
-# Start of a bare-metal program: hart 0 in M mode gets a stack, cleared .bss, floating point and a trap handler, and calls
-# main(hart, device_tree). What main returns is the machine's exit status. Other harts sleep.
-# The RISC-V Instruction Set Manual, Volume II: Machine-Level ISA.
+# Start of a bare-metal program: hart 0 in M mode gets a stack, cleared .bss, floating point and a
+# trap handler, and calls main(hart, device_tree). What main returns is the machine's exit status.
+# Other harts sleep. The RISC-V Instruction Set Manual, Volume II: Machine-Level ISA.
 
         .section .text.start, "ax"
         .globl  _start
@@ -36,7 +36,8 @@ unexpected_trap_entry:
         la      sp, stack_top
         call    unexpected_trap
 
-# void to_supervisor(void): returns to its caller in S mode, with all memory open and the counters readable.
+# void to_supervisor(void): returns to its caller in S mode, with all memory open and the counters
+# readable.
         .globl  to_supervisor
 to_supervisor:
         li      t0, -1

@@ -1,4 +1,7 @@
-/* Data beside code: counters lie in the page of the code that changes them, as literal pools and a compiler's inline caches do. */
+/*
+ * Data beside code: counters lie in the page of the code that changes them, as literal pools and
+ * a compiler's inline caches do.
+ */
 #include "../lib.h"
 
 #define ROUNDS 2000000

@@ -1,4 +1,7 @@
-/* Indirect jumps: a small stack machine with computed goto, which runs a Collatz search and a sum of remainders. */
+/*
+ * Indirect jumps: a small stack machine with computed goto, which runs a Collatz search and a
+ * sum of remainders.
+ */
 #include "../lib.h"
 
 enum { PUSH, LOAD, STORE, ADD, SUB, MUL, REM, HALVE, ODD, LESS, JUMP_IF, JUMP, HALT };
@@ -20,7 +23,8 @@ static const u8 program[] = {
 static NOINLINE u64 interpret(const u8 *code, u64 limit)
 {
     static const void *const labels[] = {
-        &&push, &&load, &&store, &&add, &&sub, &&mul, &&rem, &&halve, &&odd, &&less, &&jump_if, &&jump, &&halt,
+        &&push, &&load, &&store, &&add, &&sub, &&mul, &&rem,
+        &&halve, &&odd, &&less, &&jump_if, &&jump, &&halt,
     };
     u64 stack[16], variables[8] = {0, 0, 0, 0, limit}, *top = stack;
     const u8 *pc = code;

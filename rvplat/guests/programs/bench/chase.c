@@ -1,4 +1,7 @@
-/* Pointer chasing: a list through 8,192 cells of 64 bytes in random order, followed and now and then relinked. */
+/*
+ * Pointer chasing: a list through 8,192 cells of 64 bytes in random order, followed and now and
+ * then relinked.
+ */
 #include "../lib.h"
 
 #define CELLS 8192

@@ -26,7 +26,10 @@ static u64 run(void)
     }
     for (int round = 0; round < ROUNDS; round++) {
         multiply();
-        for (int i = 0; i < N; i++) sum = sum * 31 + c[i][(i + round) % N], a[i][round % N] ^= c[i][i];
+        for (int i = 0; i < N; i++) {
+            sum = sum * 31 + c[i][(i + round) % N];
+            a[i][round % N] ^= c[i][i];
+        }
     }
     return sum;
 }

@@ -1,4 +1,7 @@
-/* Memory copy: words where the two sides agree on alignment, bytes where they don't, blocks of many sizes. */
+/*
+ * Memory copy: words where the two sides agree on alignment, bytes where they don't, blocks of
+ * many sizes.
+ */
 #include "../lib.h"
 
 #define SIZE (512 * 1024)
@@ -13,8 +16,10 @@ static NOINLINE void copy(u8 *d, const u8 *s, u64 size)
         for (; size >= 64; size -= 64, d += 64, s += 64) {
             const u64 *a = (const u64 *)s;
             u64 *b = (u64 *)d;
-            u64 w0 = a[0], w1 = a[1], w2 = a[2], w3 = a[3], w4 = a[4], w5 = a[5], w6 = a[6], w7 = a[7];
-            b[0] = w0, b[1] = w1, b[2] = w2, b[3] = w3, b[4] = w4, b[5] = w5, b[6] = w6, b[7] = w7;
+            u64 w0 = a[0], w1 = a[1], w2 = a[2], w3 = a[3];
+            u64 w4 = a[4], w5 = a[5], w6 = a[6], w7 = a[7];
+            b[0] = w0, b[1] = w1, b[2] = w2, b[3] = w3;
+            b[4] = w4, b[5] = w5, b[6] = w6, b[7] = w7;
         }
         for (; size >= 8; size -= 8, d += 8, s += 8) *(u64 *)d = *(const u64 *)s;
     }

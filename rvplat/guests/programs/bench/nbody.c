@@ -1,4 +1,7 @@
-/* Floating point, double: five bodies under gravity, leapfrog steps. Square root and division included. */
+/*
+ * Floating point, double: five bodies under gravity, leapfrog steps. Square root and division
+ * included.
+ */
 #include "../lib.h"
 
 #define BODIES 5
@@ -33,7 +36,10 @@ static NOINLINE void step(double dt)
         for (int j = i + 1; j < BODIES; j++) {
             struct body *b = &bodies[j];
             double d[3], square = 0.01; /* softened, so that none flies off */
-            for (int k = 0; k < 3; k++) d[k] = a->position[k] - b->position[k], square += d[k] * d[k];
+            for (int k = 0; k < 3; k++) {
+                d[k] = a->position[k] - b->position[k];
+                square += d[k] * d[k];
+            }
             double pull = dt / (square * square_root(square));
             for (int k = 0; k < 3; k++) {
                 a->velocity[k] -= d[k] * b->mass * pull;

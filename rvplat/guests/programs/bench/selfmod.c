@@ -1,4 +1,7 @@
-/* Self-modifying code: a function's instruction is replaced, fence.i, the function runs; as a just-in-time compiler does it. */
+/*
+ * Self-modifying code: a function's instruction is replaced, fence.i, the function runs; as a
+ * just-in-time compiler does it.
+ */
 #include "../lib.h"
 
 #define PATCHES 160000
@@ -20,7 +23,8 @@ static u64 run(void)
     u64 (*function)(u64) = (u64 (*)(u64))patched;
     u64 sum = 1;
     for (u32 i = 0; i < PATCHES; i++) {
-        REG(u32, patched) = (i & 0x7ff) << 20 | 10 << 15 | 0 << 12 | 10 << 7 | 0x13; /* addi a0, a0, i */
+        u32 immediate = i & 0x7ff; /* addi a0, a0, immediate */
+        REG(u32, patched) = immediate << 20 | 10 << 15 | 0 << 12 | 10 << 7 | 0x13;
         asm volatile("fence.i" ::: "memory");
         for (int j = 0; j < CALLS; j++) sum = function(sum);
     }

@@ -1,6 +1,7 @@
 /*
- * Traps and system calls: U mode calls S mode, which saves the registers, looks the call up and returns. Every eighth call goes on to
- * M mode, as an SBI call does. Causes 8 and 9: environment call from U and from S.
+ * Traps and system calls: U mode calls S mode, which saves the registers, looks the call up and
+ * returns. Every eighth call goes on to M mode, as an SBI call does. Causes 8 and 9: environment
+ * call from U and from S.
  */
 #include "../lib.h"
 

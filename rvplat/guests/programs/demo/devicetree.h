@@ -1,5 +1,6 @@
 /*
- * Reads a flattened device tree: Devicetree Specification 0.4, chapter 5. All that is found of interest goes into one record.
+ * Reads a flattened device tree: Devicetree Specification 0.4, chapter 5. All that is found of
+ * interest goes into one record.
  */
 #ifndef DEVICETREE_H
 #define DEVICETREE_H
@@ -11,13 +12,13 @@ enum { DEPTH = 8 };
 
 struct machine {
     const char *model, *isa, *mmu, *uart_model;
-    u32 harts, timebase_hz, uart_interrupt, plic_context;
+    u64 harts, timebase_hz, uart_interrupt, plic_context;
     u64 memory, memory_size, uart, plic, clint, test;
 };
 
 struct value { const u8 *data; u32 size; };
 
-/* The properties of one node, as far as they are of interest, and how its children write addresses. */
+/* A node's properties, as far as they are of interest, and how its children write addresses. */
 struct node {
     struct value model, compatible, type, reg, isa, mmu, interrupts, extended, timebase;
     u32 address_cells, size_cells;
@@ -42,7 +43,10 @@ static int equal(const char *a, const char *b)
     return *a == *b;
 }
 
-static const char *text(struct value value) { return value.size ? (const char *)value.data : "(not said)"; }
+static const char *text(struct value value)
+{
+    return value.size ? (const char *)value.data : "(not said)";
+}
 
 /* Whether a list of strings, such as `compatible`, has this one. */
 static int lists(struct value list, const char *name)
@@ -90,7 +94,8 @@ static void note_node(struct machine *machine, const struct node *node, const st
         machine->mmu = text(node->mmu);
     } else if (lists(node->type, "memory")) {
         machine->memory = base;
-        machine->memory_size = cells(node->reg.data + 4 * parent->address_cells, parent->size_cells);
+        const u8 *size = node->reg.data + 4 * parent->address_cells;
+        machine->memory_size = cells(size, parent->size_cells);
     } else if (lists(node->compatible, "ns16550a")) {
         machine->uart = base;
         machine->uart_model = text(node->compatible);

@@ -1,8 +1,10 @@
 /*
- * The demo guest: M mode hands over to S mode at once, which says what machine it is on, takes interrupts of the timer and of the UART,
- * turns paging on, calculates, and powers the machine off.
+ * The demo guest: M mode hands over to S mode at once, which says what machine it is on, takes
+ * interrupts of the timer and of the UART, turns paging on, calculates, and powers it off.
  */
-static unsigned long uart_base = 0x10000000, test_base = 0x100000; /* until the device tree says where */
+
+/* Until the device tree says where they are: */
+static unsigned long uart_base = 0x10000000, test_base = 0x100000;
 #define UART_BASE uart_base
 #define TEST_BASE test_base
 #include "devicetree.h"
@@ -31,24 +33,24 @@ static u64 root[512] __attribute__((aligned(4096))), middle[512] __attribute__((
     leaf[512] __attribute__((aligned(4096))), page[512] __attribute__((aligned(4096)));
 static u8 composite[LIMIT];
 
-static void say(const char *what)
+/* Prints text in which %d, %x, %s and %c stand for arguments, as in C's printf. */
+static void print(const char *format, ...)
 {
-    put_string("  ");
-    put_string(what);
-    for (u64 n = 0; *what++; n++) { if (!*what) while (n++ < 11) put_char(' '); }
-}
-
-static void say_hex(const char *before, u64 value)
-{
-    put_string(before);
-    put_string("0x");
-    put_number(value, 16);
-}
-
-static void say_number(u64 value, const char *after)
-{
-    put_number(value, 10);
-    put_string(after);
+    __builtin_va_list arguments;
+    __builtin_va_start(arguments, format);
+    for (; *format; format++) {
+        if (*format != '%') {
+            put_char(*format);
+            continue;
+        }
+        switch (*++format) {
+        case 's': put_string(__builtin_va_arg(arguments, const char *)); break;
+        case 'd': put_number(__builtin_va_arg(arguments, u64), 10); break;
+        case 'x': put_string("0x"), put_number(__builtin_va_arg(arguments, u64), 16); break;
+        default: put_char(__builtin_va_arg(arguments, int));
+        }
+    }
+    __builtin_va_end(arguments);
 }
 
 /* The ISA string, broken at an underscore where it would be too long for a line. */
@@ -76,7 +78,7 @@ static void set_alarm(u64 time)
     asm volatile("ecall" : "+r"(a0)::"memory");
 }
 
-/* Sleep until `*flag` is at least `count`. WFI wakes for a pending interrupt even while interrupts are off. */
+/* Sleep until `*flag` is at least `count`. WFI wakes for what is pending, interrupts on or off. */
 static void wait_for(volatile u32 *flag, u32 count)
 {
     while (*flag < count) {
@@ -125,14 +127,15 @@ u64 take_trap(u64 cause, u64 pc, u64 value)
 
 static void show_machine(u64 hart)
 {
-    put_string("rvplat demo: a RISC-V machine in supervisor mode\nThe device tree says:\n");
-    say("model"), put_string(machine.model), put_string("\n");
-    say("harts"), say_number(machine.harts, ", started on number "), say_number(hart, ", mmu "), put_string(machine.mmu), put_string("\n");
-    say("isa"), say_isa(machine.isa), put_string("\n");
-    say("memory"), say_number(machine.memory_size >> 20, " MiB"), say_hex(" at ", machine.memory), put_string("\n");
-    say("uart"), put_string(machine.uart_model), say_hex(" at ", machine.uart), put_string(", interrupt "), say_number(machine.uart_interrupt, "");
-    say_hex(" of the PLIC at ", machine.plic), put_string("\n");
-    say("clock"), say_number(machine.timebase_hz / 1000, " kHz\n");
+    const struct machine *m = &machine;
+    print("rvplat demo: a RISC-V machine in supervisor mode\nThe device tree says:\n");
+    print("  model       %s\n", m->model);
+    print("  harts       %d, started on number %d, mmu %s\n", m->harts, hart, m->mmu);
+    print("  isa         "), say_isa(m->isa);
+    print("\n  memory      %d MiB at %x\n", m->memory_size >> 20, m->memory);
+    print("  uart        %s at %x, ", m->uart_model, m->uart);
+    print("interrupt %d of the PLIC at %x\n", m->uart_interrupt, m->plic);
+    print("  clock       %d kHz\n", m->timebase_hz / 1000);
 }
 
 static void show_timer(void)
@@ -140,16 +143,23 @@ static void show_timer(void)
     next_alarm = after_ms(rdtime(), ALARM_MS);
     set_alarm(next_alarm);
     wait_for(&alarms, ALARMS);
-    say("timer"), say_number(alarms, " interrupts, one each "), say_number(ALARM_MS, " ms, at most ");
-    say_number(latest_us, " us late\n");
+    print("  timer       %d interrupts, one each %d ms, at most %d us late\n",
+          (u64)alarms, (u64)ALARM_MS, latest_us);
 }
 
-/* The UART sends a byte to itself: what leaves the transmitter in loopback mode enters the receiver. */
+/* PLIC specification 1.0: priority, enable bit and the context's threshold. */
+static void enable_interrupt(u64 source)
+{
+    u64 enables = machine.plic + 0x2000 + 0x80 * machine.plic_context;
+    REG(u32, machine.plic + 4 * source) = 1;
+    REG(u32, enables + source / 32 * 4) = 1U << source % 32;
+    REG(u32, machine.plic + 0x200000 + 0x1000 * machine.plic_context) = 0;
+}
+
+/* The UART sends a byte to itself: in loopback mode the transmitter feeds the receiver. */
 static void show_uart(void)
 {
-    REG(u32, machine.plic + 4 * machine.uart_interrupt) = 1; /* priority */
-    REG(u32, machine.plic + 0x2000 + 0x80 * machine.plic_context + machine.uart_interrupt / 32 * 4) = 1U << machine.uart_interrupt % 32;
-    REG(u32, machine.plic + 0x200000 + 0x1000 * machine.plic_context) = 0; /* threshold */
+    enable_interrupt(machine.uart_interrupt);
     while ((REG(u8, uart_base + 5) & LSR_EMPTY) == 0) { }
     REG(u8, uart_base + 4) = MCR_LOOPBACK;
     REG(u8, uart_base + 1) = IER_RECEIVED;
@@ -157,11 +167,17 @@ static void show_uart(void)
     wait_for(&received_interrupt, 1);
     REG(u8, uart_base + 1) = 0;
     REG(u8, uart_base + 4) = 0;
-    say("uart"), put_string("typed a byte to itself: the PLIC brought interrupt "), say_number(machine.uart_interrupt, " and the byte '");
-    put_char(received), put_string("'\n");
+    print("  uart        typed a byte to itself: the PLIC brought interrupt %d and the byte '%c'\n",
+          machine.uart_interrupt, received);
 }
 
 static u64 entry(const void *to, u64 flags) { return (u64)to >> 12 << 10 | flags; }
+
+/* Four bytes, so that take_trap knows where the next instruction is. */
+static void load_uncompressed(u64 address)
+{
+    asm volatile(".option push\n.option norvc\nld zero, 0(%0)\n.option pop" ::"r"(address));
+}
 
 /* Sv39: the first 4 GiB as they are, and one page a second time, high up. */
 static void show_paging(void)
@@ -173,11 +189,11 @@ static void show_paging(void)
     csr_write(satp, 8UL << 60 | (u64)root >> 12);
     asm volatile("sfence.vma" ::: "memory");
     REG(u64, HIGH_ADDRESS) = 0x5256;
-    u64 seen = REG(u64, page), value = 1;
-    asm volatile(".option push\n.option norvc\nld %0, 0(%1)\n.option pop" : "+r"(value) : "r"(UNMAPPED_ADDRESS) : "memory");
-    say("paging"), put_string("Sv39 is on; a store at "), say_hex("", HIGH_ADDRESS), say_hex(" is seen at ", (u64)page);
-    if (seen != 0x5256 || faults != 1) power_off_with(4);
-    put_string("\n"), say("fault"), put_string("a load from "), say_hex("", fault_address), put_string(" trapped, as it must\n");
+    if (REG(u64, page) != 0x5256) power_off_with(4);
+    print("  paging      Sv39 is on; a store at %x is seen at %x\n", HIGH_ADDRESS, page);
+    load_uncompressed(UNMAPPED_ADDRESS);
+    if (faults != 1) power_off_with(4);
+    print("  fault       a load from %x trapped, as it must\n", fault_address);
 }
 
 static u64 count_primes(void)
@@ -194,13 +210,14 @@ static u64 count_primes(void)
 
 static void show_speed(void)
 {
-    u64 instret = rdinstret(), time = rdtime(), end = after_ms(time, CALCULATION_MS), primes, rounds = 0;
+    u64 instret = rdinstret(), time = rdtime(), end = after_ms(time, CALCULATION_MS);
+    u64 primes, rounds = 0;
     do primes = count_primes(), rounds++; while (rdtime() < end);
     instret = rdinstret() - instret;
     time = microseconds(rdtime() - time);
-    say("primes"), say_number(primes, " below "), say_number(LIMIT, ", counted "), say_number(rounds, " times\n");
-    say("speed"), say_number(instret / 1000000, " million instructions in "), say_number(time / 1000, " ms: ");
-    say_number(instret / time, " million a second\n");
+    print("  primes      %d below %d, counted %d times\n", primes, (u64)LIMIT, rounds);
+    print("  speed       %d million instructions in %d ms: %d million a second\n",
+          instret / 1000000, time / 1000, instret / time);
     if (primes != 9592) power_off_with(5);
 }
 
@@ -210,17 +227,18 @@ static void supervisor(u64 hart)
     csr_write(sie, 1UL << STI | 1UL << SEI);
     csr_set(sstatus, 2); /* SIE */
     show_machine(hart);
-    put_string("Running:\n");
+    print("Running:\n");
     show_timer();
     show_uart();
     show_paging();
     show_speed();
-    put_string("Powering off.\n");
+    print("Powering off.\n");
 }
 
 int main(u64 hart, const u8 *tree)
 {
-    if (!read_device_tree(tree, &machine) || !machine.uart || !machine.plic || !machine.clint || !machine.timebase_hz) {
+    if (!read_device_tree(tree, &machine) || !machine.uart || !machine.plic || !machine.clint
+        || !machine.timebase_hz) {
         put_string("no device tree with a uart, plic, clint and timebase in a1\n");
         return 1;
     }

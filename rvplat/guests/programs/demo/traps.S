@@ -1,7 +1,8 @@
 # The demo guest's two trap handlers. The RISC-V Instruction Set Manual, Volume II.
 #
-# Machine mode is as small a firmware as there can be. It knows one call, ecall from S mode: wake me at the time in a0. The
-# timer's interrupt arrives in M mode, which passes it on as the supervisor's timer interrupt (mip.STIP).
+# Machine mode is as small a firmware as there can be. It knows one call, ecall from S mode: wake
+# me at the time in a0. The timer's interrupt arrives in M mode, which passes it on as the
+# supervisor's timer interrupt (mip.STIP).
 
         .globl  machine_trap, supervisor_trap
         .text
@@ -13,7 +14,7 @@ machine_trap:
         sd      t1, 8(sp)
         csrr    t0, mcause
         bltz    t0, 1f
-        addi    t1, t0, -9              # environment call from S mode; nothing else is left to M mode
+        addi    t1, t0, -9              # environment call from S mode; all else is delegated
         bnez    t1, 3f
         ld      t0, mtimecmp            # where the timer's comparator lies
         sd      a0, 0(t0)
