@@ -70,12 +70,18 @@ def host_mode(hart) -> u64:
 
 
 @define
+def fs_in_force(hart) -> u64:
+    """The FS field that instructions obey, in its place."""
+    return hart.mstatus & Status.FS
+
+
+@define
 def work_out_ready(hart):
-    """Set fp_ready from mstatus.FS and frm."""
+    """Set fp_ready from FS and frm."""
     ready = u32(0)
-    if hart.mstatus & Status.FS != 0:
+    if fs_in_force(hart) != 0:
         ready = u32(ON)
-    if hart.mstatus & Status.FS == Status.FS:
+    if fs_in_force(hart) == Status.FS:
         ready |= u32(1) << host_mode(hart)
         if hart.frm <= RUP:
             ready |= u32(1) << DYN
