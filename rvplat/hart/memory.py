@@ -116,8 +116,10 @@ def store_slow(hart, va: u64, size: u64, value: u64):
     if not store_cached(hart, va, size, value):
         pa = translate(hart, va, size, u64(STORE), va)
         region = region_of(hart, pa)
-        if region == NO_REGION or hart.machine.ram[region].writable == WATCHED:
+        if region == NO_REGION:
             device_store(hart, va, pa, size, value)
+        elif hart.machine.ram[region].writable == WATCHED and pa & (size - 1) == 0:
+            device_store(hart, va, pa, size, value)  # the host function stores to RAM as well
         elif hart.machine.ram[region].writable == ROM:
             raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
         else:
