@@ -25,6 +25,7 @@ from rvplat.lang.objects import (
     host_key,
     load_cached,
     save_cached,
+    wanted_dumps,
 )
 
 Say = Callable[[str], None]
@@ -72,7 +73,7 @@ class Core:
         self.extensions = tuple(extensions)
         self.constants = {"ialign_mask": 1 if compressed else 3}
         self.forms: list[Form] = architecture.forms(extensions)
-        self._code = NativeCode(self._object(say, dumps))
+        self._code = NativeCode(self._object(say, dumps or wanted_dumps()))
         self.handlers = self._handlers()
         self.run = ctypes.CFUNCTYPE(None, ctypes.c_uint64)(self._code.address("run"))
 

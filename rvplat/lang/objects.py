@@ -30,6 +30,16 @@ class Dumps:
     assembly: Path | None = None
 
 
+def wanted_dumps() -> Dumps | None:
+    """What RVPLAT_DUMP asks for: a folder for every stage's text. None if it is not set."""
+    chosen = os.environ.get("RVPLAT_DUMP")
+    if not chosen:
+        return None
+    folder = Path(chosen)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Dumps(folder / "before.ll", folder / "after.ll", folder / "assembly.s")
+
+
 def _machine(level: int) -> llvm.TargetMachine:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
