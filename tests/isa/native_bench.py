@@ -71,6 +71,7 @@ class Twin:
             (int(self.hart.slot_pages), 8 * self.machine.pages),
         ]
         self._pristine = self.save()
+        self.context_changed = self.core.export("context_changed")
 
     def _no_device(self, hart: int, pa: int, size: int, value: int) -> int:
         self.hart.mmio_error = 1
