@@ -42,9 +42,9 @@ _CALL = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 class Twin:
     """The hart, its memory, and both ways to run it."""
 
-    def __init__(self, extensions: list[Extension]) -> None:
+    def __init__(self, extensions: list[Extension], compressed: bool) -> None:
         everything = tuple(shipped_extensions().values())
-        self.core = Core(everything)
+        self.core = Core(everything, compressed=compressed)
         self.reference = Reference(extensions)
         self.ram = Ram(BASE, SIZE)
         self.machine = MachineCell()
@@ -141,6 +141,7 @@ class Twin:
 
 
 @functools.cache
-def twin() -> Twin:
-    """A hart with every extension that ships."""
-    return Twin(list(shipped_extensions().values()))
+def twin(compressed: bool = True) -> Twin:
+    """A hart with every extension that ships, or all but the compressed ones."""
+    wanted = shipped_extensions().values()
+    return Twin([e for e in wanted if compressed or not e.name.startswith(("C", "Zc"))], compressed)

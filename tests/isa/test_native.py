@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import struct
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from native_bench import BASE, CODE, DATA, FAULTS, SIZE, WFI, twin
+from native_bench import BASE, CODE, DATA, FAULTS, SIZE, WFI, Twin, twin
 
 from rvplat.engine.reference import decode
 from rvplat.isa.disassemble import render
@@ -54,7 +54,7 @@ addresses = st.one_of(
 places = st.sampled_from([CODE + 0x800, CODE + 0x802, CODE + 0xFFC, CODE + 0xFFE])
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Case:
     """An instruction and the state that it meets."""
 
@@ -112,9 +112,8 @@ def cases(draw: st.DrawFn, row: Row) -> Case:
     )  # fmt: skip
 
 
-def arrange(case: Case, length: int) -> None:
+def arrange(bench: Twin, case: Case, length: int) -> None:
     """Put the state of a case into the hart and its memory."""
-    bench = twin()
     bench.begin()
     after = WFI.to_bytes(4, "little") * 4
     bench.poke(case.pc, case.bits.to_bytes(length, "little") + after)
@@ -139,5 +138,20 @@ def arrange(case: Case, length: int) -> None:
 def test_native_leaves_what_the_reference_leaves(number: int, data: st.DataObject) -> None:
     row = ROWS[number]
     case = data.draw(cases(row).filter(lambda case: twin().reference.find(case.bits) is row))
-    arrange(case, row.pattern.length)
+    arrange(twin(), case, row.pattern.length)
     assert twin().differences() == []
+
+
+JUMPS = [
+    number for number, row in enumerate(ROWS)
+    if row.extension.name == "I" and (row.name.startswith("b") or row.name in ("jal", "jalr"))
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", JUMPS, ids=[ROWS[number].name for number in JUMPS])
+@settings(max_examples=25, deadline=None, database=None, phases=[Phase.generate])
+@given(data=st.data())
+def test_the_same_where_targets_must_be_aligned(number: int, data: st.DataObject) -> None:
+    case = data.draw(cases(ROWS[number]))
+    arrange(twin(compressed=False), dataclasses.replace(case, pc=case.pc & ~3), 4)
+    assert twin(compressed=False).differences() == []
