@@ -67,15 +67,4 @@ def forms(extensions: Iterable[Extension]) -> list[Form]:
 
 def entries(extensions: Iterable[Extension], xlen: int = 64) -> list[Entry]:
     """The patterns that a hart with exactly these extensions decodes."""
-    extensions = list(extensions)
-    names = {e.name for e in extensions}
-    found: list[Entry] = []
-    for extension in extensions:
-        own: list[Instruction | Compressed] = [*extension.instructions, *extension.compressed_forms]
-        for row in own:
-            entry = entry_of(row)
-            if entry.xlen not in (0, xlen) or not names.issuperset(entry.requires):
-                continue
-            if names.isdisjoint(entry.excludes):
-                found.append(entry)
-    return found
+    return [entry_of(row) for row in enabled_rows(extensions, xlen)]
