@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rvplat.engine.decode import Entry, entry_of
-from rvplat.engine.handlers import Form
+from rvplat.engine.fast import Form
 from rvplat.hart import csr
 from rvplat.hart.state import Hart
-from rvplat.isa.extension import Compressed, Extension, Instruction
+from rvplat.isa.extension import Extension, Instruction
 from rvplat.lang import DefinitionError, u8, u64
 
 _installed: dict[str, Extension] = {}
