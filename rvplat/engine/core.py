@@ -6,6 +6,7 @@ budget. It returns the slot to go on with, or 0 to leave native code, with hart.
 """
 
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
+from rvplat.engine.pairs import find_pair
 from rvplat.hart.counters import timer_check
 from rvplat.hart.fetch import NO_PAGE, fetch_instruction, translate_fetch
 from rvplat.hart.interrupts import take_interrupt
@@ -25,6 +26,7 @@ from rvplat.hart.tlb import fetch_fill, flush_everything
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa.vocabulary import illegal, update_deadline
 from rvplat.lang import (
+    compare_exchange_u64,
     define,
     fence,
     fill_memory,
@@ -149,7 +151,29 @@ def decode_slot(hart, address: u64):
             return
         slot.handler = decode_into(hart, slot, bits, offset)
         if lines_settled(header.code, lines) and read_page(header.host, offset) == bits:
+            join(hart, address, offset, u64(4) if bits & 3 == 3 else u64(2))
             return
+
+
+@define
+def join_pair(hart, first: u64, second: u64, length: u64):
+    """Let a slot's handler do the next slot's instruction too, if there is one for both. Another
+    hart may drop the slot meanwhile: then it stays dropped."""
+    alone = read_u64(first)
+    both = find_pair(hart.machine, alone, read_u64(second), length)
+    if both != 0:
+        compare_exchange_u64(first, alone, both)
+
+
+@define
+def join(hart, address: u64, offset: u64, length: u64):
+    """A slot was decoded: pair it with those before it, and with the one after."""
+    if offset >= 2:
+        join_pair(hart, address - 16, address, u64(2))
+    if offset >= 4:
+        join_pair(hart, address - 32, address, u64(4))
+    if offset + length < 4096:
+        join_pair(hart, address, address + length * 8, length)
 
 
 @define

@@ -1,4 +1,4 @@
-"""Fast handlers: an instruction as one piece of straight native code.
+"""Fast handlers: an instruction, or several in a row, as one piece of straight native code.
 
 The definition's text is put in place with everything it calls that could raise or go cold; at
 such a point the fast handler gives up with a tail jump to the slow one, which begins the
@@ -9,6 +9,8 @@ first and may give up later has no fast form (NoFastForm), and its slow one serv
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rvplat.engine.operands import IMM, places
@@ -16,7 +18,7 @@ from rvplat.hart.state import FETCH_ENTRIES, FetchEntry, Hart, TlbEntry
 from rvplat.isa.extension import Instruction
 from rvplat.lang import Declaration, Definition, Dispatch, u64
 from rvplat.lang.emitter import Emitter
-from rvplat.lang.text import RARE
+from rvplat.lang.text import RARE, Scope
 from rvplat.lang.unit import Unit
 from rvplat.lang.values import Pointer, Value, ir_type
 
@@ -29,20 +31,38 @@ class NoFastForm(Exception):
     """The definition writes state before a point at which it may give up."""
 
 
+@dataclass(frozen=True)
+class Form:
+    """An instruction in one length (bytes), which has handlers of its own."""
+
+    instruction: Instruction
+    length: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.instruction.name}.{self.length}"
+
+    @property
+    def slow(self) -> str:
+        """The symbol of its slow handler."""
+        return f'@"slow.{self.key}"'
+
+
 class FastEmitter(Emitter):
-    """Emits the fast handler of an instruction of `length` bytes; `near`: branches stay in the
-    page. `constants` are fields of the hart that are the same for all harts of this code."""
+    """Emits the fast handler of a form, or of several that follow each other; `near`: the last
+    one's branch stays in the page. `constants` are fields of the hart that are the same for all
+    harts of this code."""
 
     def __init__(
-        self, unit: Unit, instruction: Instruction, length: int, near: bool, slow: str,
-        constants: dict[str, int],
-    ) -> None:  # fmt: skip
-        super().__init__(unit, instruction.definition)
-        self.instruction = instruction
-        self.length = length
+        self, unit: Unit, chain: Sequence[Form], near: bool, constants: dict[str, int]
+    ) -> None:
+        super().__init__(unit, chain[0].instruction.definition)
+        self.chain = chain
+        self.form = chain[0]
         self.near = near
-        self.slow = slow
         self.constants = constants
+        self.slot = "%slot"
+        self.budget = "%budget"
         self.written = False
         self._written_at: dict[str, bool] = {}  # by label: whether state was written before it
         self._started: set[str] = set()
@@ -81,13 +101,10 @@ class FastEmitter(Emitter):
             return
         if self.written:
             raise NoFastForm
-        self.tail(self.slow, "%slot", "%budget")
+        self.tail(self.form.slow, self.slot, self.budget)
 
     def leave_raised(self) -> None:
         self.give_up()
-
-    def weight(self, node: ast.If) -> str:
-        return super().weight(node)
 
     def inlines(self, target: Definition) -> bool:
         effects = self.unit.effects.of(target)
@@ -124,7 +141,7 @@ class FastEmitter(Emitter):
             if name == "pc":
                 return self._pc()
             if name == "next_pc":
-                return self.result(u64, f"add i64 {self._pc().text}, {self.length}")
+                return self.result(u64, f"add i64 {self._pc().text}, {self.form.length}")
             if name in self.constants:
                 return Value(Hart.fields[name].type, str(self.constants[name]))
         return super().read_field(node, base, name)
@@ -136,7 +153,7 @@ class FastEmitter(Emitter):
     def _pc(self) -> Value:
         """pc = pc_bias + (slot address >> 3)."""
         bias = self.result(u64, f"load i64, ptr {self._hart_place('pc_bias')}")
-        address = self.result(u64, "ptrtoint ptr %slot to i64")
+        address = self.result(u64, f"ptrtoint ptr {self.slot} to i64")
         offset = self.result(u64, f"lshr i64 {address.text}, 3")
         return self.result(u64, f"add i64 {bias.text}, {offset.text}")
 
@@ -155,21 +172,24 @@ class FastEmitter(Emitter):
 
     def retire(self) -> str:
         """The budget after this instruction."""
-        return self.result(u64, "sub i64 %budget, 1").text
+        return self.result(u64, f"sub i64 {self.budget}, 1").text
+
+    def next_slot(self) -> str:
+        """The slot of the instruction after this one."""
+        step = self.form.length * 8
+        return self.result(None, f"getelementptr inbounds i8, ptr {self.slot}, i64 {step}").text
 
     def leave(self, values: list[Value]) -> None:
         """On to the next slot."""
         budget = self.retire()
-        step = self.length * 8
-        slot = self.result(None, f"getelementptr inbounds i8, ptr %slot, i64 {step}").text
-        self.dispatch(slot, budget)
+        self.dispatch(self.next_slot(), budget)
 
     def speak(self, word: Declaration, arguments: list[Value]) -> Value | None:
         if word.name == "jump":
             self.jump(arguments[1].text)
         elif word.name == "branch" and self.near:
             offset = self.result(None, f"shl i64 {arguments[1].text}, 3").text
-            slot = self.result(None, f"getelementptr i8, ptr %slot, i64 {offset}").text
+            slot = self.result(None, f"getelementptr i8, ptr {self.slot}, i64 {offset}").text
             self.take_if_budget(slot, self.retire())
         elif word.name == "branch":
             pc = self._pc().text
@@ -221,26 +241,44 @@ class FastEmitter(Emitter):
 
     def text(self, symbol: str) -> str:
         """The handler's LLVM text. NoFastForm if it has none."""
-        self.bind("hart", Value(Pointer(Hart), "%hart"))
-        for name, value in read_operands(self, self.instruction):
-            self.bind(name, value)
-        self.body(self.instruction.definition.tree.body)
+        for form in self.chain[:-1]:
+            self._first(form)
+        self._begin(Scope(self.chain[-1].instruction.definition), self.chain[-1])
+        self.body(self.scope.definition.tree.body)
         if not self.ended:
             self.leave([])
         lines = [f"define internal void {symbol}({HANDLER}) #0 {{", "entry:"]
         return "\n".join([*lines, *self.allocas, *self.lines, "}"])
 
+    def _begin(self, scope: Scope, form: Form) -> None:
+        """Start a form's text: nothing of its own is written yet."""
+        self.form = form
+        self.written = False
+        self.enter(scope)
+        self.bind("hart", Value(Pointer(Hart), "%hart"))
+        for name, value in read_operands(self, form.instruction):
+            self.bind(name, value)
+
+    def _first(self, form: Form) -> None:
+        """A form that others follow: it retires, and the next one begins at the next slot."""
+        scope = Scope(form.instruction.definition, exit=self.label())
+        self._begin(scope, form)
+        self.body(scope.definition.tree.body)
+        self.start(scope.exit)
+        self.budget, self.slot = self.retire(), self.next_slot()
+
 
 def read_operands(emitter: Any, instruction: Instruction) -> list[tuple[str, Value]]:
     """Load the operands from the slot, each as a u64."""
     values = {}
+    slot = getattr(emitter, "slot", "%slot")
     for place in places(instruction):
         offset = 12 if place.index == IMM else 8 + place.index
         kind, extend = ("i32", "sext") if place.index == IMM else ("i8", "zext")
-        at = emitter.result(None, f"getelementptr inbounds i8, ptr %slot, i64 {offset}").text
+        at = emitter.result(None, f"getelementptr inbounds i8, ptr {slot}, i64 {offset}").text
         raw = emitter.result(None, f"load {kind}, ptr {at}").text
         values[place.name] = emitter.result(u64, f"{extend} {kind} {raw} to i64")
     return [(name, values[name]) for name in instruction.operands]
 
 
-__all__ = ["ARGUMENTS", "HANDLER", "FastEmitter", "NoFastForm", "ir_type", "read_operands"]
+__all__ = ["ARGUMENTS", "HANDLER", "FastEmitter", "Form", "NoFastForm", "ir_type", "read_operands"]

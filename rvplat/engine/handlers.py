@@ -8,42 +8,28 @@ branches a near one besides, and a slow one that calls the definition's own func
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from rvplat.engine import core
 from rvplat.engine.decode import IMPLIED
-from rvplat.engine.fast import ARGUMENTS, FLOW, HANDLER, FastEmitter, NoFastForm, read_operands
+from rvplat.engine.fast import (
+    ARGUMENTS,
+    FLOW,
+    HANDLER,
+    FastEmitter,
+    Form,
+    NoFastForm,
+    read_operands,
+)
 from rvplat.hart import trap
 from rvplat.hart.state import Hart, Machine, SlotHeader
 from rvplat.isa import fp_state
-from rvplat.isa.extension import Instruction
 from rvplat.lang import Definition, u64
 from rvplat.lang.emitter import Emitter
 from rvplat.lang.unit import Unit
 from rvplat.lang.values import Value, ir_type
 
 SPECIAL = ("decode", "page_end", "straddle", "illegal")
-
-
-@dataclass(frozen=True)
-class Form:
-    """An instruction in one length (bytes), which has handlers of its own."""
-
-    instruction: Instruction
-    length: int
-
-    @property
-    def key(self) -> str:
-        return f"{self.instruction.name}.{self.length}"
-
-
-def symbols(forms: list[Form], effects_words: dict[str, bool]) -> list[str]:
-    """The names of the table's handlers, in its order: two for each form, then the special ones."""
-    names = []
-    for form in forms:
-        near = effects_words[form.instruction.name]
-        names += [f"fast.{form.key}", f"{'near' if near else 'fast'}.{form.key}"]
-    return names + [f"special.{name}" for name in SPECIAL]
 
 
 def new_unit(forms: list[Form]) -> Unit:
@@ -58,32 +44,33 @@ class HandlerText:
     def __init__(self, unit: Unit, constants: dict[str, int]) -> None:
         self.unit = unit
         self.constants = constants
-        self.without_fast: list[str] = []
         self._settle = unit.function(core.settle)  # type: ignore[arg-type]
 
     def form(self, form: Form) -> list[str]:
         """Emit a form's handlers; the symbols of its fast and near ones."""
-        slow = f'@"slow.{form.key}"'
-        self.unit.texts.append(self._slow(form, slow))
+        self.unit.texts.append(self._slow(form, form.slow))
         effects = self.unit.effects.of(form.instruction.definition)
-        fast = self._fast(form, near=False, slow=slow)
+        fast = self.fast([form], near=False) or form.slow
         if "branch" not in effects.words:
             return [fast, fast]
-        return [fast, self._fast(form, near=True, slow=slow)]
+        return [fast, self.fast([form], near=True) or form.slow]
 
-    def _fast(self, form: Form, near: bool, slow: str) -> str:
-        """The symbol of a fast handler, or of the slow one where there is no fast form."""
-        symbol = f'@"{"near" if near else "fast"}.{form.key}"'
-        emitter = FastEmitter(
-            self.unit, form.instruction, form.length, near, slow, self.constants
-        )
+    def fast(self, chain: Sequence[Form], near: bool) -> str | None:
+        """The symbol of a fast handler of forms in a row; None where there is no fast form."""
+        symbol = f'@"{"near" if near else "fast"}.{" ".join(form.key for form in chain)}"'
         try:
-            text = emitter.text(symbol)
+            text = FastEmitter(self.unit, chain, near, self.constants).text(symbol)
         except NoFastForm:
-            self.without_fast.append(form.instruction.name)
-            return slow
+            return None
         self.unit.texts.append(text)
         return symbol
+
+    def pair(self, first: Form, second: Form) -> str | None:
+        """One handler of two forms in a row; None if there is none."""
+        if self.unit.effects.of(first.instruction.definition).words & FLOW:
+            return None
+        words = self.unit.effects.of(second.instruction.definition).words
+        return self.fast([first, second], near="branch" in words)
 
     def _slow(self, form: Form, symbol: str) -> str:
         """Store what is in registers, call the definition, look at what it left."""

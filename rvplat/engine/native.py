@@ -14,7 +14,9 @@ import rvplat
 import rvplat.hart.words
 from rvplat.engine import architecture, exports
 from rvplat.engine.decode import Table, build_table
-from rvplat.engine.handlers import SPECIAL, Form, HandlerText, new_unit
+from rvplat.engine.fast import Form
+from rvplat.engine.handlers import SPECIAL, HandlerText, new_unit
+from rvplat.engine.pairs import pair_table, wanted_pairs
 from rvplat.hart.state import Hart, Machine
 from rvplat.isa.extension import Extension
 from rvplat.lang import Definition
@@ -36,7 +38,7 @@ def _sources(extensions: Sequence[Extension]) -> bytes:
     """A digest of every text that native code follows from."""
     digest = hashlib.sha256()
     root = Path(rvplat.__file__).parent
-    files = {path for layer in _LAYERS for path in (root / layer).glob("*.py")}
+    files = {path for layer in _LAYERS for path in (root / layer).glob("*.*") if path.is_file()}
     for extension in extensions:
         for definition in _definitions(extension):
             folder = Path(inspect.getsourcefile(definition.function) or "").parent
@@ -73,8 +75,10 @@ class Core:
         self.extensions = tuple(extensions)
         self.constants = {"ialign_mask": 1 if compressed else 3}
         self.forms: list[Form] = architecture.forms(extensions)
+        self.pairs = wanted_pairs(self.forms)
         self._code = NativeCode(self._object(say, dumps or wanted_dumps()))
         self.handlers = self._handlers()
+        self._pairs = self._pair_table()
         self.run = ctypes.CFUNCTYPE(None, ctypes.c_uint64)(self._code.address("run"))
 
     @cached_property
@@ -105,6 +109,7 @@ class Core:
         for form in self.forms:
             names += handlers.form(form)
         names += [f'@"special.{name}"' for name in SPECIAL]
+        names += [handlers.pair(a, b) or "null" for a, b in self.pairs]
         handlers.table(names)
         for name, definition in exports.EXPORTS.items():
             unit.export(definition, f"export.{name}")
@@ -116,6 +121,7 @@ class Core:
         for form in self.forms:
             names += [form.key, f"{form.key} near"]
         names += SPECIAL
+        names += [f"{a.key} {b.key}" for a, b in self.pairs]
         table = (ctypes.c_uint64 * len(names)).from_address(self._code.address("handlers"))
         return dict(zip(names, table, strict=True))
 
@@ -127,6 +133,16 @@ class Core:
             addresses[form.instruction.name, form.length] = (fast, 0 if near == fast else near)
         return build_table(architecture.entries(extensions), addresses)
 
+    def _pair_table(self) -> Any:
+        """The table of pairs by the handlers that slots hold: a branch's near one."""
+        rows = []
+        for a, b in self.pairs:
+            both = self.handlers[f"{a.key} {b.key}"]
+            if both:
+                second = self.handlers[f"{b.key} near"]
+                rows.append((self.handlers[a.key], second, both, a.length))
+        return pair_table(rows)
+
     def export(self, name: str) -> Callable[..., Any]:
         """A definition that Python calls natively: returns its value, or raises `Raised`."""
         definition = exports.EXPORTS[name]
@@ -136,4 +152,5 @@ class Core:
         """Give a Machine record the handlers that slots are filled with."""
         for name in SPECIAL:
             setattr(machine, f"{name}_handler", self.handlers[name])
+        machine.pairs = ctypes.addressof(self._pairs)
         machine.clock_fn = self._code.address("host_clock")

@@ -38,6 +38,7 @@ from rvplat.lang import (
 PAGE_BYTES = 4096
 SLOTS_A_LINE = 32  # a slot is for two bytes
 SLOT_BYTES = 16
+REACH = 3  # slots: a pair of four-byte instructions may begin six bytes before the line
 MANY = 0xFFFF_FFFF
 YOUNG = 256  # pages that the list of new code pages holds
 
@@ -100,13 +101,13 @@ def drop_slots(owner: Hart, page: u64, first: u64, count: u64, handler: u64):
 
 @define
 def drop_line(hart, page: u64, line: u64):
-    """Drop a line's slots on every hart, and the slot before, whose instruction may reach in."""
+    """Drop a line's slots on every hart, and those before whose handlers may reach in."""
     machine = hart.machine
     first = line * SLOTS_A_LINE
     count = u64(SLOTS_A_LINE)
     if first != 0:
-        first -= 1
-        count += 1
+        first -= REACH
+        count += REACH
     for i in range(machine.hart_count):
         drop_slots(hart_at(machine.harts[i]), page, first, count, machine.decode_handler)
 
