@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import rvplat.hart.words  # noqa: F401
 from rvplat.engine import architecture
 from rvplat.hart import atomics, cacheblocks, fetch, invalidate, memory, mmu, pmp, tlb, translate
 from rvplat.hart.state import Hart, Machine

@@ -50,8 +50,8 @@ def tag(memory: Bench, va: int, number: int = 0) -> int:
 
 
 def line(n: int, before: bool = True) -> list[int]:
-    """Offsets of the slots that go with a line: its own and the one before."""
-    return list(range(64 * n - (2 if before and n else 0), 64 * n + 64, 2))
+    """Offsets of the slots that go with a line: its own and those whose pair may reach in."""
+    return list(range(64 * n - (6 if before and n else 0), 64 * n + 64, 2))
 
 
 # --- stores -------------------------------------------------------------------------------------
