@@ -27,6 +27,9 @@ _ABOUT = {
     "selfmod":    "self-modifying code with fence.i",
 }  # fmt: skip
 
+HYPERVISOR_GUESTS = ("fibonacci", "sort")
+"""The guests that the demo hypervisor holds, in the order of their VMIDs."""
+
 
 @dataclass(frozen=True)
 class BenchProgram:
@@ -44,6 +47,18 @@ def _program(name: str) -> Path:
 def demo_elf() -> Path:
     """The demo guest: prints what machine it found, takes interrupts, pages, powers off."""
     return _program("demo/demo.elf")
+
+
+def hypervisor_elf() -> Path:
+    """The demo hypervisor, with symbols: two VS guests, time slices, an emulated UART, SBI; shows
+    what they do that they mustn't, and a count of exits by cause. Needs H, Sstc and Sv39."""
+    return _program("hypervisor/hypervisor.elf")
+
+
+def hypervisor_guest_elfs() -> dict[str, Path]:
+    """The hypervisor's guests by name, for their symbols. Guest n of HYPERVISOR_GUESTS has VMID
+    n + 1; all are linked at the same addresses."""
+    return {name: _program(f"hypervisor/{name}.elf") for name in HYPERVISOR_GUESTS}
 
 
 def bench_programs() -> list[BenchProgram]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from rvplat.guests import HYPERVISOR_GUESTS
 from rvplat.guests.errors import GuestError
 
 ZIG_VERSION = "0.17.1"
@@ -25,12 +26,15 @@ ZIG_VERSION = "0.17.1"
 PROGRAMS = Path(__file__).parent / "programs"
 _START = "crt0.S"
 _FLAGS = (
-    "-target", "riscv64-freestanding-none", "-mcpu=generic_rv64+m+a+f+d+c", "-mabi=lp64d",
+    "-target", "riscv64-freestanding-none", "-mcpu=generic_rv64+m+a+f+d+c+h", "-mabi=lp64d",
     "-mcmodel=medany", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffreestanding",
     "-fno-stack-protector", "-fno-sanitize=undefined", "-fno-pic", "-fno-builtin", "-g0",
-    "-nostdlib", "-static", "-Wl,-T,link.ld", "-Wl,--gc-sections", "-Wl,--build-id=none",
-    "-Wl,-z,max-page-size=16", "-s",
+    "-nostdlib", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none",
+    "-Wl,-z,max-page-size=16",
 )  # fmt: skip
+_BARE = ("-Wl,-T,link.ld", "-s")
+_HYPERVISOR = ("-Wl,-T,link.ld",)  # with its symbols: people debug it
+_HYPERVISOR_GUEST = ("-Wl,-T,hypervisor/guest.ld",)
 
 
 @dataclass(frozen=True)
@@ -39,16 +43,28 @@ class Program:
 
     output: str
     sources: tuple[str, ...]
+    options: tuple[str, ...] = _BARE
 
 
 def programs() -> list[Program]:
-    """Everything that can be built: one source of `bench` is one program, `demo` is one."""
+    """Everything that can be built, in an order in which it can: the hypervisor holds its guests'
+    ELF files."""
     bench = sorted(path.name for path in (PROGRAMS / "bench").glob("*.c"))
-    found = [Program(f"bench/{Path(n).stem}.elf", (_START, f"bench/{n}")) for n in bench]
-    demo = sorted(p.name for p in (PROGRAMS / "demo").iterdir() if p.suffix in (".c", ".S"))
-    if demo:
-        found.append(Program("demo/demo.elf", (_START, *(f"demo/{name}" for name in demo))))
-    return found
+    return [
+        *(Program(f"bench/{Path(n).stem}.elf", (_START, f"bench/{n}")) for n in bench),
+        Program("demo/demo.elf", (_START, "demo/main.c", "demo/traps.S")),
+        *(_hypervisor_guest(name) for name in HYPERVISOR_GUESTS),
+        Program(
+            "hypervisor/hypervisor.elf",
+            (_START, "hypervisor/main.c", "hypervisor/world.S"),
+            _HYPERVISOR,
+        ),
+    ]
+
+
+def _hypervisor_guest(name: str) -> Program:
+    sources = ("hypervisor/guest_start.S", f"hypervisor/{name}.c")
+    return Program(f"hypervisor/{name}.elf", sources, _HYPERVISOR_GUEST)
 
 
 def compiler_version() -> str | None:
@@ -63,7 +79,8 @@ def build(program: Program, output: Path) -> None:
     """Compile and link a program into the file `output`."""
     if compiler_version() is None:
         raise GuestError("building guests needs the package ziglang: pip install ziglang")
-    command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, *program.sources, "-o", str(output)]
+    command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, *program.options]
+    command += [*program.sources, "-o", str(output)]
     with tempfile.TemporaryDirectory() as cache:
         caches = {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
         result = subprocess.run(

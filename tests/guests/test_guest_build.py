@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.guests import bench_programs, demo_elf
+from rvplat.guests import bench_programs, demo_elf, hypervisor_elf, hypervisor_guest_elfs
 from rvplat.guests.build import PROGRAMS, ZIG_VERSION, Program, build, compiler_version, programs
 from rvplat.guests.errors import GuestError
 
@@ -14,7 +14,7 @@ SAME_COMPILER = compiler_version() == ZIG_VERSION
 
 
 @pytest.mark.skipif(not SAME_COMPILER, reason=f"needs ziglang {ZIG_VERSION}")
-@pytest.mark.parametrize("program", programs(), ids=lambda p: Path(p.output).stem)
+@pytest.mark.parametrize("program", programs(), ids=lambda p: p.output)
 def test_rebuild_gives_the_same_bytes(program: Program, tmp_path: Path) -> None:
     build(program, tmp_path / "built.elf")
     assert (tmp_path / "built.elf").read_bytes() == (PROGRAMS / program.output).read_bytes(), (
@@ -23,7 +23,8 @@ def test_rebuild_gives_the_same_bytes(program: Program, tmp_path: Path) -> None:
 
 
 def test_every_program_is_listed_and_shipped() -> None:
-    listed = {program.path for program in bench_programs()} | {demo_elf()}
+    listed = {program.path for program in bench_programs()}
+    listed |= {demo_elf(), hypervisor_elf(), *hypervisor_guest_elfs().values()}
     assert listed == {PROGRAMS / program.output for program in programs()}
     assert all(path.is_file() for path in listed)
     assert len(bench_programs()) >= 12

@@ -2,26 +2,12 @@
 #ifndef LIB_H
 #define LIB_H
 
-typedef unsigned char u8;
-typedef unsigned short u16;
-typedef unsigned int u32;
-typedef unsigned long u64;
-typedef signed int s32;
-typedef signed long s64;
+#include "base.h"
 
 #ifndef UART_BASE
 #define UART_BASE 0x10000000UL /* 16550: THR 0, LSR 5, LSR.THRE 0x20 */
 #define TEST_BASE 0x00100000UL /* sifive,test1: 0x5555 passes, 0x3333 | code << 16 fails */
 #endif
-
-#define BIG __attribute__((section(".big"), aligned(4096))) /* an array that crt0.S doesn't clear */
-#define NOINLINE __attribute__((noinline))
-#define REG(type, address) (*(volatile type *)(address))
-
-#define csr_read(name) ({ u64 v_; asm volatile("csrr %0, " #name : "=r"(v_)); v_; })
-#define csr_write(name, value) asm volatile("csrw " #name ", %0" ::"r"((u64)(value)) : "memory")
-#define csr_set(name, value) asm volatile("csrs " #name ", %0" ::"r"((u64)(value)) : "memory")
-#define csr_clear(name, value) asm volatile("csrc " #name ", %0" ::"r"((u64)(value)) : "memory")
 
 void to_supervisor(void);
 void to_user(void);
@@ -81,16 +67,6 @@ __attribute__((no_builtin)) void *memcpy(void *to, const void *from, u64 size)
     const u8 *s = from;
     for (; size; size--) *d++ = *s++;
     return to;
-}
-
-/* Numbers that look random: xorshift64 (Marsaglia, 2003). */
-static inline u64 next_random(u64 *state)
-{
-    u64 x = *state;
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return *state = x;
 }
 
 /* Runs a benchmark, prints its line; the status is 0 if the checksum is right. */

@@ -8,6 +8,7 @@ static unsigned long uart_base = 0x10000000, test_base = 0x100000;
 #define UART_BASE uart_base
 #define TEST_BASE test_base
 #include "devicetree.h"
+#include "../print.h"
 
 #define ALARMS 5
 #define ALARM_MS 40
@@ -32,26 +33,6 @@ static volatile char received;
 static u64 root[512] __attribute__((aligned(4096))), middle[512] __attribute__((aligned(4096))),
     leaf[512] __attribute__((aligned(4096))), page[512] __attribute__((aligned(4096)));
 static u8 composite[LIMIT];
-
-/* Prints text in which %d, %x, %s and %c stand for arguments, as in C's printf. */
-static void print(const char *format, ...)
-{
-    __builtin_va_list arguments;
-    __builtin_va_start(arguments, format);
-    for (; *format; format++) {
-        if (*format != '%') {
-            put_char(*format);
-            continue;
-        }
-        switch (*++format) {
-        case 's': put_string(__builtin_va_arg(arguments, const char *)); break;
-        case 'd': put_number(__builtin_va_arg(arguments, u64), 10); break;
-        case 'x': put_string("0x"), put_number(__builtin_va_arg(arguments, u64), 16); break;
-        default: put_char(__builtin_va_arg(arguments, int));
-        }
-    }
-    __builtin_va_end(arguments);
-}
 
 /* The ISA string, broken at an underscore where it would be too long for a line. */
 static void say_isa(const char *isa)
