@@ -5,6 +5,13 @@ is the one place where a hart looks up: at interrupts, requests of other threads
 budget. It returns the slot to go on with, or 0 to leave native code, with hart.stop set.
 """
 
+from rvplat.engine.breakpoints import (
+    KEPT,
+    is_breakpoint,
+    is_met,
+    keep_handler,
+    page_entered,
+)
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
 from rvplat.engine.pairs import find_pair
 from rvplat.hart.counters import timer_check
@@ -16,6 +23,7 @@ from rvplat.hart.state import (
     FETCH_ENTRIES,
     SLOT_HEADER,
     SLOTS_SIZE,
+    STOP_BREAK,
     STOP_LIMIT,
     STOP_NONE,
     STOP_REQUEST,
@@ -82,6 +90,8 @@ def new_slots(hart, pa: u64, region: u64, number: u64) -> u64:
     header.host = ram.host + (number << 12)
     header.pa = pa
     header.code = ram.code + number * 8
+    header.armed = 0
+    header.armed_stamp = 0
     write_u64(hart.slot_pages + (ram.first_page + number) * 8, slots)
     return slots
 
@@ -111,6 +121,7 @@ def find_slots(hart, pc: u64) -> bool:
     if slots == 0:
         slots = new_slots(hart, pa & ~0xFFF, region, number)
     fetch_fill(hart, pc, ram.host + (number << 12), slots)
+    page_entered(hart, header_at(slots - SLOT_HEADER), pc, slots)
     return True
 
 
@@ -146,13 +157,23 @@ def decode_slot(hart, address: u64):
     while True:
         mark_lines(hart, header.code, header.pa, lines)
         bits = read_page(header.host, offset)
-        if bits & 3 == 3 and offset == 0xFFE:
-            slot.handler = hart.machine.straddle_handler
-            return
-        slot.handler = decode_into(hart, slot, bits, offset)
+        slot.handler = own_handler(hart, slot, bits, offset)
         if lines_settled(header.code, lines) and read_page(header.host, offset) == bits:
-            join(hart, address, offset, u64(4) if bits & 3 == 3 else u64(2))
-            return
+            break
+    if hart.machine.break_count != 0 and is_breakpoint(hart, header, pc):
+        cover_slot(hart, address)
+    elif bits & 3 != 3:
+        join(hart, address, offset, u64(2))
+    elif offset != 0xFFE:
+        join(hart, address, offset, u64(4))
+
+
+@define
+def own_handler(hart, slot, bits: u32, offset: u64) -> u64:
+    """Fill the slot at an offset of a page; returns its handler."""
+    if bits & 3 == 3 and offset == 0xFFE:
+        return hart.machine.straddle_handler
+    return decode_into(hart, slot, bits, offset)
 
 
 @define
@@ -207,6 +228,51 @@ def undecodable(hart):
     illegal(hart)
 
 
+# --- breakpoints --------------------------------------------------------------------------------
+
+
+@define
+def cover_slot(hart, address: u64):
+    """Give a slot the breakpoints' handler, unless another hart has dropped it meanwhile."""
+    own = read_u64(address)
+    keep_handler(hart, address, own)
+    compare_exchange_u64(address, own, hart.machine.breakpoint_handler)
+
+
+@define
+def kept_handler(hart, address: u64, offset: u64) -> u64:
+    """The handler that a breakpoint's slot has of its own."""
+    kept = hart.kept[address >> 4 & (KEPT - 1)]
+    if kept.slot != address:  # another slot has taken its place
+        header = header_at(address - (offset << 3) - SLOT_HEADER)
+        bits = read_page(header.host, offset)
+        keep_handler(hart, address, own_handler(hart, slot_at(address), bits, offset))
+    return kept.handler
+
+
+@define
+def meet_breakpoint(hart, address: u64) -> u64:
+    """At a slot with the breakpoints' handler: where to go on, or 0 to leave native code."""
+    offset = hart.pc & 0xFFE
+    header = header_at(address - (offset << 3) - SLOT_HEADER)
+    if is_met(hart, header.pa | offset):
+        hart.stop = STOP_BREAK
+        return u64(0)
+    machine = hart.machine
+    if machine.break_offsets[offset >> 1] == 0:  # what was here is gone
+        compare_exchange_u64(address, machine.breakpoint_handler, machine.decode_handler)
+    return kept_handler(hart, address, offset)
+
+
+@define(cold=True)
+def met_in_scratch(hart) -> bool:
+    """Whether a breakpoint is met where instructions are run one at a time. Raises Trap."""
+    pa = u64(NO_PAGE)
+    if hart.machine.break_physical != 0:
+        pa = translate_fetch(hart, hart.pc)
+    return is_met(hart, pa)
+
+
 # --- the look up --------------------------------------------------------------------------------
 
 
@@ -248,14 +314,23 @@ def refill(hart):
 
 
 @define
+def single(hart) -> u64:
+    """The slot of hart.pc's instruction by itself; 0 at a breakpoint. Raises Trap."""
+    if hart.machine.break_count != 0 and met_in_scratch(hart):
+        hart.stop = STOP_BREAK
+        return u64(0)
+    return scratch_slot(hart)
+
+
+@define
 def locate(hart) -> u64:
     """The slot of hart.pc. Raises Trap."""
     if hart.stepping != 0:
-        return scratch_slot(hart)
+        return single(hart)
     entry = hart.fetch[hart.pc >> 12 & (FETCH_ENTRIES - 1)]
     if entry.tag != hart.pc & ~0xFFE:
         if not find_slots(hart, hart.pc):
-            return scratch_slot(hart)
+            return single(hart)
         entry = hart.fetch[hart.pc >> 12 & (FETCH_ENTRIES - 1)]
     hart.pc_bias = entry.bias
     return entry.slots + ((hart.pc & 0xFFE) << 3)

@@ -29,7 +29,7 @@ from rvplat.lang.emitter import Emitter
 from rvplat.lang.unit import Unit
 from rvplat.lang.values import Value, ir_type
 
-SPECIAL = ("decode", "page_end", "straddle", "illegal")
+SPECIAL = ("decode", "page_end", "straddle", "illegal", "breakpoint")
 
 
 def new_unit(forms: list[Form]) -> Unit:
@@ -133,6 +133,7 @@ class HandlerText:
         emit(self._decode())
         emit(self._straddle())
         emit(self._illegal())
+        emit(self._breakpoint())
         emit(self._run())
         self.unit.declare("declare i32 @clock_gettime(i32, ptr)")
         emit(_CLOCK)
@@ -215,6 +216,24 @@ class HandlerText:
         e.line(f"call i1 {native.symbol}(ptr %hart)")
         e.tail('@"trap"', "%slot", "%budget")
         return e.handler('@"special.illegal"')
+
+    def _breakpoint(self) -> str:
+        """Stop before the instruction, or go on with the handler that it has of its own."""
+        e = self._bare()
+        e.line(f"store i64 %budget, ptr {e.field('budget')}")
+        e.line(f"store i64 {e.pc()}, ptr {e.field('pc')}")
+        meet = self.unit.function(core.meet_breakpoint)  # type: ignore[arg-type]
+        address = e.result(u64, "ptrtoint ptr %slot to i64").text
+        own = e.result(None, f"call i64 {meet.symbol}(ptr %hart, i64 {address})").text
+        none = e.result(bool, f"icmp eq i64 {own}, 0")
+        leave, on = e.label(), e.label()
+        e.branch_on(none, leave, on)
+        e.start(leave)
+        e.finish("ret void")
+        e.start(on)
+        handler = e.result(None, f"inttoptr i64 {own} to ptr").text
+        e.tail(handler, "%slot", "%budget")
+        return e.handler('@"special.breakpoint"')
 
     def table(self, names: list[str]) -> None:
         """The exported table of handlers."""

@@ -1,0 +1,253 @@
+"""Breakpoints as handlers of slots.
+
+A breakpoint is a row: an address in a space (virtual, or physical), the world, ASID and modes that
+it is for, a condition. Where code at such an address is decoded its slot gets the handler
+`special.breakpoint`, which looks for a row that is met, and leaves native code with STOP_BREAK; or
+else goes on with the instruction's own handler. Nothing is written to the guest's memory, addresses
+needn't be mapped, and where no row is nothing is different.
+
+One page of slots serves every virtual address of its physical page. So slots are *armed*: when a
+page comes among the fetch entries its slots at the rows' addresses are dropped, and
+SlotHeader.armed notes their lines; a slot decoded there later is a breakpoint's if any row has that
+offset in its page.
+"""
+
+from rvplat.engine.agent import FALSE, evaluate
+from rvplat.hart.ram import NO_REGION, region_of
+from rvplat.hart.state import FETCH_ENTRIES, SLOT_HEADER, Hart, Machine, SlotHeader
+from rvplat.hart.tlb import FETCH_CONTEXTS, PAGE_MASK
+from rvplat.hart.worlds import ANYWHERE, current_asid, current_world
+from rvplat.lang import (
+    Record,
+    define,
+    intrinsic,
+    ptr,
+    read_u32,
+    read_u64,
+    u8,
+    u32,
+    u64,
+    write_u64,
+)
+
+VIRTUAL = 0
+PHYSICAL = 1
+HEADS = 1 << 14  # chains of rows, by a hash of address and space
+PAGES = 1 << 12  # counts of rows, by a hash of the page
+MOST = 1 << 16  # rows; number 0 is none
+KEPT = 1 << 12  # handlers that breakpoints' slots had, by a hash of the slot
+ANY_ASID = 0xFFFF_FFFF
+
+BreakRow = Record("BreakRow")
+BreakRow.add("address", u64)
+BreakRow.add("world", u64)  # as hart/worlds.py numbers them
+BreakRow.add("code", u64)  # host address of conditions: u32 length and bytecode, length 0 ends
+BreakRow.add("hits", u64)
+BreakRow.add("next", u32)  # of the chain; 0 ends it
+BreakRow.add("asid", u32)
+BreakRow.add("space", u8)
+BreakRow.add("modes", u8)  # bit n: privilege n counts
+
+KeptHandler = Record("KeptHandler")
+KeptHandler.add("slot", u64)
+KeptHandler.add("handler", u64)
+
+Machine.add("breakpoint_handler", u64)
+Machine.add("break_rows", ptr(BreakRow))
+Machine.add("break_heads", u64)  # host address: u32 HEADS
+Machine.add("break_pages", u64)  # host address: u32 PAGES
+Machine.add("break_offsets", u32, 2048)  # rows by their address's offset in its page, halved
+Machine.add("break_count", u64)
+Machine.add("break_physical", u64)  # of them in the physical space
+Machine.add("break_stamp", u64)  # changes when a row comes
+
+SlotHeader.add("armed", u64)  # lines whose slots may be breakpoints'
+SlotHeader.add("armed_stamp", u64)  # break_stamp when it was armed
+SlotHeader.add("armed_page", u64)  # for this virtual page
+
+Hart.add("break_row", u64)  # the row that was met
+Hart.add("break_skip", u64)  # don't stop at this address, once; odd: nowhere
+Hart.add("kept", KeptHandler, KEPT)
+
+
+@define
+def hash_of(space: u64, address: u64) -> u64:
+    """The chain of an address."""
+    return (address >> 1 ^ address >> 15 ^ address >> 29 ^ space << 9) & (HEADS - 1)
+
+
+@define
+def page_hash(address: u64) -> u64:
+    """The count of an address's page."""
+    return (address >> 12 ^ address >> 24) & (PAGES - 1)
+
+
+@define
+def first_row(hart, space: u64, address: u64) -> u64:
+    """The first row with an address, or 0."""
+    machine = hart.machine
+    n = u64(read_u32(machine.break_heads + hash_of(space, address) * 4))
+    while n != 0 and (
+        machine.break_rows[n].address != address or u64(machine.break_rows[n].space) != space
+    ):
+        n = u64(machine.break_rows[n].next)
+    return n
+
+
+# --- arming -------------------------------------------------------------------------------------
+
+
+@define
+def drop_slot(hart, slots: u64, offset: u64):
+    """Let a slot be decoded again, and those whose pair it may be part of."""
+    handler = hart.machine.decode_handler
+    first = offset - 4 if offset >= 4 else u64(0)
+    for at in range(first >> 1, (offset >> 1) + 1):
+        write_u64(slots + at * 16, handler)
+
+
+@define(cold=True)
+def arm_page(hart, header, pc: u64, slots: u64):
+    """A page of slots comes among the fetch entries: see to the rows that are for it."""
+    machine = hart.machine
+    page = pc & PAGE_MASK
+    if header.armed_stamp == machine.break_stamp and header.armed_page == page:
+        return
+    header.armed_stamp = machine.break_stamp
+    header.armed_page = page
+    for half in range(2048):
+        if machine.break_offsets[half] != 0:
+            offset = u64(half) * 2
+            if has_row(hart, page | offset, header.pa | offset):
+                header.armed |= u64(1) << (offset >> 6)
+                drop_slot(hart, slots, offset)
+
+
+@define
+def has_row(hart, va: u64, pa: u64) -> bool:
+    """Whether any row is for an address."""
+    machine = hart.machine
+    if machine.break_physical != 0 and first_row(hart, u64(PHYSICAL), pa) != 0:
+        return True
+    if read_u32(machine.break_pages + page_hash(va) * 4) == 0:
+        return False
+    return first_row(hart, u64(VIRTUAL), va) != 0
+
+
+@define
+def page_entered(hart, header, pc: u64, slots: u64):
+    """As `arm_page`, where there are breakpoints at all."""
+    if hart.machine.break_count != 0:
+        arm_page(hart, header, pc, slots)
+
+
+@intrinsic("{result} = inttoptr i64 {0} to ptr")
+def header_of(address: u64) -> SlotHeader:
+    """The header of a page of slots at a host address."""
+    return SlotHeader.view(int(address))
+
+
+@define
+def arm_slots(hart, slots: u64, offset: u64):
+    """Drop a slot, and note its line."""
+    if slots != 0:
+        header = header_of(slots - SLOT_HEADER)
+        header.armed |= u64(1) << (offset >> 6)
+        drop_slot(hart, slots, offset)
+
+
+@define(cold=True)
+def arm_virtual(hart, va: u64):
+    """A row has come or gone: drop the slots that the hart has for its virtual address."""
+    for n in range(FETCH_CONTEXTS):
+        entry = hart.fetch_ctx[n].entries[va >> 12 & (FETCH_ENTRIES - 1)]
+        if entry.tag == va & PAGE_MASK:
+            arm_slots(hart, entry.slots, va & 0xFFE)
+
+
+@define(cold=True)
+def arm_physical(hart, pa: u64):
+    """The same for a physical address."""
+    region = region_of(hart, pa)
+    if region != NO_REGION:
+        ram = hart.machine.ram[region]
+        page = ram.first_page + (pa - ram.base >> 12)
+        arm_slots(hart, read_u64(hart.slot_pages + page * 8), pa & 0xFFE)
+
+
+# --- decoding -----------------------------------------------------------------------------------
+
+
+@define(cold=True)
+def is_breakpoint(hart, header, pc: u64) -> bool:
+    """Whether the instruction being decoded gets the breakpoint's handler."""
+    offset = pc & 0xFFE
+    if has_row(hart, pc, header.pa | offset):
+        return True
+    armed = header.armed >> (offset >> 6) & 1
+    return armed != 0 and hart.machine.break_offsets[offset >> 1] != 0
+
+
+@define(cold=True)
+def keep_handler(hart, slot: u64, handler: u64):
+    """Remember the handler that a breakpoint's slot would have."""
+    kept = hart.kept[slot >> 4 & (KEPT - 1)]
+    kept.slot = slot
+    kept.handler = handler
+
+
+# --- meeting one --------------------------------------------------------------------------------
+
+
+@define
+def condition_holds(hart, code: u64) -> bool:
+    """Whether any of a row's conditions is true, or can't be evaluated."""
+    if code == 0:
+        return True
+    at = code
+    length = u64(read_u32(at))
+    while length != 0:
+        if evaluate(hart, at + 4, length) != FALSE:
+            return True
+        at += 4 + length
+        length = u64(read_u32(at))
+    return False
+
+
+@define
+def row_holds(hart, entry: BreakRow) -> bool:
+    """Whether the hart is where and how a row says."""
+    if entry.world != ANYWHERE and entry.world != current_world(hart):
+        return False
+    if u64(entry.modes) >> hart.priv & 1 == 0:
+        return False
+    if entry.asid != ANY_ASID and u64(entry.asid) != current_asid(hart):
+        return False
+    return condition_holds(hart, entry.code)
+
+
+@define
+def met_in_chain(hart, space: u64, address: u64) -> u64:
+    """The first row of an address that holds, or 0."""
+    machine = hart.machine
+    n = first_row(hart, space, address)
+    while n != 0:
+        row = machine.break_rows[n]
+        if row.address == address and u64(row.space) == space and row_holds(hart, row):
+            row.hits += 1
+            return n
+        n = u64(row.next)
+    return u64(0)
+
+
+@define
+def is_met(hart, pa: u64) -> bool:
+    """Whether the hart, at hart.pc, must stop before the instruction."""
+    if hart.break_skip == hart.pc:
+        hart.break_skip = 1
+        return False
+    n = met_in_chain(hart, u64(VIRTUAL), hart.pc)
+    if n == 0 and hart.machine.break_physical != 0:
+        n = met_in_chain(hart, u64(PHYSICAL), pa)
+    hart.break_row = n
+    return n != 0

@@ -1,0 +1,79 @@
+"""monitor, attaching to worlds, power."""
+
+from __future__ import annotations
+
+from rvplat.gdb.errors import GdbError, Malformed
+from rvplat.gdb.packets import MONITOR, RESTART, WORLDS, number, unhex
+from rvplat.gdb.session import Session
+from rvplat.gdb.target import Monitored, Restarting, Stopped
+
+PIECE = 4096  # characters of text in a packet
+
+
+@MONITOR.packet("qRcmd")
+def monitor(session: Session, text: bytes) -> bytes:
+    """qRcmd,COMMAND as digits: O packets with what it says, then OK."""
+    assert isinstance(session.target, Monitored)
+    if text[:1] != b",":
+        raise Malformed("expected qRcmd,DIGITS")
+    line = unhex(text[1:]).decode("utf-8", "replace")
+    said: list[str] = []
+    session.target.monitor(session.selected, line, said.append)
+    whole = "".join(said)
+    for at in range(0, len(whole), PIECE):
+        session.reply(b"O" + whole[at : at + PIECE].encode().hex().encode())
+    return b"OK"
+
+
+@WORLDS.packet("vAttach")
+def attach(session: Session, text: bytes) -> bytes:
+    """vAttach;PID: a world's stop reply (non-stop: OK); qC then names one of its threads."""
+    if text[:1] != b";":
+        raise Malformed("expected vAttach;PID")
+    pid = number(text[1:])
+    if not any(t.pid == pid for t in session.target.threads()):
+        raise GdbError(f"there is no world {pid}: info os processes lists them")
+    session.selected = session.target.current(pid)
+    session.last = Stopped(session.selected, 0)
+    if session.non_stop:
+        session._notify(session.last)
+        return b"OK"
+    return session.stop_reply(session.last)
+
+
+def _restart(session: Session) -> None:
+    assert isinstance(session.target, Restarting)
+    session.target.restart()
+    session.selected = session.target.current()
+    session.last = Stopped(session.selected)
+
+
+@RESTART.packet("vRun")
+def run(session: Session, text: bytes) -> bytes:
+    """vRun;[PROGRAM][;ARGUMENT]...: power on again with the board's own software."""
+    _restart(session)
+    return session.stop_reply(session.last)
+
+
+@RESTART.packet("R")
+def restart(session: Session, text: bytes) -> None:
+    """R XX: power on again; no reply."""
+    _restart(session)
+
+
+@RESTART.packet("k")
+def kill_all(session: Session, text: bytes) -> None:
+    """k: the board's end, or as the server has it; no reply."""
+    assert isinstance(session.target, Restarting)
+    session.closed = True
+    session.target.kill(0)
+
+
+@RESTART.packet("vKill")
+def kill(session: Session, text: bytes) -> bytes:
+    """vKill;PID: as k, with a reply."""
+    assert isinstance(session.target, Restarting)
+    if text[:1] != b";":
+        raise Malformed("expected vKill;PID")
+    session.target.kill(number(text[1:]))
+    return b"OK"

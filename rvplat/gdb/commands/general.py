@@ -1,0 +1,91 @@
+"""Introductions ("General Query Packets")."""
+
+from __future__ import annotations
+
+from rvplat.gdb.errors import Unsupported
+from rvplat.gdb.packets import BASE
+from rvplat.gdb.session import PACKET_SIZE, Session
+from rvplat.gdb.target import ANY
+
+
+@BASE.packet("qSupported")
+def supported(session: Session, text: bytes) -> bytes:
+    """qSupported[:FEATURE[;FEATURE]...]: what the client can; the reply is what we can."""
+    names = {part.removesuffix("+") for part in text[1:].decode("ascii", "replace").split(";")}
+    session.client = frozenset(names)
+    session.multiprocess = "multiprocess" in names and "multiprocess+" in session.table.features
+    session.error_message = "error-message" in names
+    ours = [f"PacketSize={PACKET_SIZE:x}", *session.table.features]
+    return ";".join(ours).encode()
+
+
+@BASE.packet("QStartNoAckMode")
+def start_no_ack(session: Session, text: bytes) -> bytes:
+    """QStartNoAckMode: acknowledgements end with this reply."""
+    session.use_no_ack()
+    return b"OK"
+
+
+@BASE.packet("vMustReplyEmpty")
+def must_reply_empty(session: Session, text: bytes) -> bytes:
+    """vMustReplyEmpty: what an unknown v packet gets."""
+    return b""
+
+
+@BASE.packet("!")
+def extended(session: Session, text: bytes) -> bytes:
+    """!: vRun, vAttach and R may come."""
+    return b"OK"
+
+
+@BASE.packet("qAttached")
+def attached(session: Session, text: bytes) -> bytes:
+    """qAttached[:PID]: 1, the board was running before the client came: quitting detaches."""
+    return b"1"
+
+
+@BASE.packet("qSymbol")
+def symbols(session: Session, text: bytes) -> bytes:
+    """qSymbol:...: no symbol is wanted."""
+    return b"OK"
+
+
+@BASE.packet("QThreadEvents")
+def thread_events(session: Session, text: bytes) -> bytes:
+    """QThreadEvents:(0|1): whether new threads stop for the client; harts don't come and go."""
+    if text not in (b":0", b":1"):
+        raise Unsupported
+    session.thread_events = text == b":1"
+    return b"OK"
+
+
+@BASE.packet("QNonStop")
+def non_stop(session: Session, text: bytes) -> bytes:
+    """QNonStop:(0|1): all-stop or non-stop from here on."""
+    if text not in (b":0", b":1"):
+        raise Unsupported
+    session.non_stop = text == b":1"
+    session.pending.clear()
+    return b"OK"
+
+
+@BASE.packet("D")
+def detach(session: Session, text: bytes) -> bytes:
+    """D[;PID]: let go of a world, or of all; the board goes on."""
+    from rvplat.gdb.packets import number
+
+    if text[:1] == b";":
+        session.target.detach(number(text[1:]))
+        return b"OK"
+    session.target.detach()
+    session.closed = True
+    return b"OK"
+
+
+@BASE.packet("b")
+def backwards(session: Session, text: bytes) -> bytes:
+    """bs, bc: there is no history yet, so it begins here."""
+    if text not in (b"s", b"c"):
+        raise Unsupported
+    thread = session.target.current(ANY)
+    return b"T05replaylog:begin;thread:%b;" % session.thread_text(thread)

@@ -1,0 +1,54 @@
+"""Registers: little-endian bytes as hexadecimal digits, by the numbers of target.xml."""
+
+from __future__ import annotations
+
+from rvplat.gdb.errors import GdbError, Malformed
+from rvplat.gdb.packets import BASE, number, unhex
+from rvplat.gdb.session import Session
+
+
+def _hex(value: int, size: int) -> bytes:
+    return (value & (1 << 8 * size) - 1).to_bytes(size, "little").hex().encode()
+
+
+@BASE.packet("g")
+def read_all(session: Session, text: bytes) -> bytes:
+    """g: the general registers of the selected thread."""
+    thread, target = session.selected, session.target
+    layout = target.general(thread.pid)
+    return b"".join(_hex(target.read_register(thread, n), size) for n, size in layout)
+
+
+@BASE.packet("G")
+def write_all(session: Session, text: bytes) -> bytes:
+    """G DIGITS: write them."""
+    data, thread, at = unhex(text), session.selected, 0
+    layout = session.target.general(thread.pid)
+    if len(data) != sum(size for _, size in layout):
+        raise Malformed(f"expected {sum(size for _, size in layout)} bytes, not {len(data)}")
+    for n, size in layout:
+        session.target.write_register(thread, n, int.from_bytes(data[at : at + size], "little"))
+        at += size
+    return b"OK"
+
+
+@BASE.packet("p")
+def read_one(session: Session, text: bytes) -> bytes:
+    """p NUMBER: one register."""
+    thread, n = session.selected, number(text)
+    size = session.target.register_size(thread.pid, n)
+    return _hex(session.target.read_register(thread, n), size)
+
+
+@BASE.packet("P")
+def write_one(session: Session, text: bytes) -> bytes:
+    """P NUMBER=DIGITS."""
+    name, equals, value = text.partition(b"=")
+    thread, n, data = session.selected, number(name), unhex(value)
+    if not equals:
+        raise Malformed("expected P NUMBER=DIGITS")
+    size = session.target.register_size(thread.pid, n)
+    if len(data) != size:
+        raise GdbError(f"register {n} has {size} bytes, not {len(data)}")
+    session.target.write_register(thread, n, int.from_bytes(data, "little"))
+    return b"OK"

@@ -1,0 +1,122 @@
+"""Running and stopping ("vCont", "Remote Non-Stop")."""
+
+from __future__ import annotations
+
+from rvplat.gdb.errors import GdbError, Malformed, Unsupported
+from rvplat.gdb.packets import BASE, number, thread_id
+from rvplat.gdb.session import Session
+from rvplat.gdb.target import ALL, Action, Exited, Stopped, Thread
+
+EVERY = Thread(ALL, ALL)
+
+
+@BASE.packet("vCont?")
+def actions(session: Session, text: bytes) -> bytes:
+    """vCont?: the actions that there are."""
+    return b"vCont;c;C;s;S;t;r"
+
+
+@BASE.packet("vCont")
+def resume(session: Session, text: bytes) -> bytes | None:
+    """vCont[;ACTION[:THREAD]]...: each thread does the first action that names it.
+
+    c, C SIGNAL: run; s, S SIGNAL: one instruction; r START,END: steps while in the range;
+    t: stop (non-stop). Signals mean nothing to a hart.
+    """
+    if text[:1] != b";":
+        raise Malformed("expected vCont;ACTION")
+    wanted = [_action(part) for part in text[1:].split(b";")]
+    threads = session.target.threads()
+    for _, thread in wanted:
+        if not any(thread.covers(known) for known in threads):
+            raise GdbError(f"there is no thread {thread.pid}.{thread.tid}")
+    plan: list[tuple[Thread, Action]] = []
+    stop: list[Thread] = []
+    for known in threads:
+        action = next((a for a, thread in wanted if thread.covers(known)), None)
+        if action is not None and action.kind == "t":
+            stop.append(known)
+        elif action is not None:
+            plan.append((known, action))
+    return _start(session, plan, stop)
+
+
+def _action(text: bytes) -> tuple[Action, Thread]:
+    """ACTION[:THREAD]."""
+    what, colon, where = text.partition(b":")
+    thread = thread_id(where) if colon else EVERY
+    kind = what[:1].decode("ascii", "replace").lower()
+    if kind == "r":
+        start, _, end = what[1:].partition(b",")
+        return Action("r", number(start), number(end)), thread
+    if what in (b"c", b"s", b"t"):
+        return Action(kind), thread
+    if what[:1] in (b"C", b"S"):
+        number(what[1:])
+        return Action(kind), thread
+    raise Malformed(f"unknown action {what[:20]!r}")
+
+
+def _start(
+    session: Session, plan: list[tuple[Thread, Action]], stop: list[Thread]
+) -> bytes | None:
+    if session.non_stop:
+        for thread in session.target.halt(stop) if stop else ():
+            session._notify(Stopped(thread, 0))
+        session.target.resume(plan)
+        return b"OK"
+    if isinstance(session.last, Exited):
+        raise GdbError("the board is off: use run to start it again")
+    session.running = True
+    session.target.resume(plan)
+    return None
+
+
+@BASE.packet("c", "C")
+def go(session: Session, text: bytes) -> bytes | None:
+    """c [ADDR], C SIGNAL[;ADDR]: run; of old clients."""
+    return _old(session, text, "c")
+
+
+@BASE.packet("s", "S")
+def step(session: Session, text: bytes) -> bytes | None:
+    """s [ADDR], S SIGNAL[;ADDR]: one instruction; of old clients."""
+    return _old(session, text, "s")
+
+
+def _old(session: Session, text: bytes, kind: str) -> bytes | None:
+    one = session.resolve(session.continued if kind == "s" else session.selected)
+    place = text.split(b";")[-1] if b";" in text else b""
+    if place:
+        session.target.write_register(one, 32, number(place))
+    others = [(t, Action("c")) for t in session.target.threads() if t != one]
+    return _start(session, [(one, Action(kind)), *others], [])
+
+
+@BASE.packet("?")
+def why(session: Session, text: bytes) -> bytes:
+    """?: why the threads are stopped; in non-stop the first of all."""
+    if not session.non_stop:
+        return session.stop_reply(session.last)
+    session.pending.clear()
+    session.pending.extend(
+        Stopped(t, 0) for t in session.target.threads() if not session.target.is_running(t)
+    )
+    return session.stop_reply(session.pending[0]) if session.pending else b"OK"
+
+
+@BASE.packet("vStopped")
+def next_stop(session: Session, text: bytes) -> bytes:
+    """vStopped: the notification has been seen; the next one, or OK."""
+    if session.pending:
+        session.pending.popleft()
+    return session.stop_reply(session.pending[0]) if session.pending else b"OK"
+
+
+@BASE.packet("vCtrlC")
+def control_c(session: Session, text: bytes) -> bytes:
+    """vCtrlC: as the byte 3, in non-stop."""
+    if not session.non_stop:
+        raise Unsupported
+    session.interrupt()
+    return b"OK"

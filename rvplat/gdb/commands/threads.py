@@ -1,0 +1,113 @@
+"""Threads: harts in worlds ("Multi-Process Extensions")."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import quoteattr
+
+from rvplat.gdb.errors import Malformed
+from rvplat.gdb.packets import BASE, WORLDS, thread_id
+from rvplat.gdb.session import Session
+from rvplat.gdb.target import Thread
+
+AT_ONCE = 200  # threads in a reply
+
+
+@BASE.packet("H")
+def select(session: Session, text: bytes) -> bytes:
+    """H OP THREAD: the thread of later commands; OP g: all but running, c: running."""
+    wanted = thread_id(text[1:])
+    if text[:1] == b"c":
+        session.continued = wanted
+    elif text[:1] == b"g":
+        session.selected = session.resolve(wanted)
+    else:
+        raise Malformed("expected Hg or Hc")
+    return b"OK"
+
+
+@BASE.packet("T")
+def alive(session: Session, text: bytes) -> bytes:
+    """T THREAD: whether it is alive."""
+    session.resolve(thread_id(text))
+    return b"OK"
+
+
+@BASE.packet("qC")
+def current(session: Session, text: bytes) -> bytes:
+    """qC: QC THREAD, the selected one."""
+    return b"QC" + session.thread_text(session.selected)
+
+
+def shown(session: Session) -> list[Thread]:
+    """The threads of this client: without multiprocess each hart is one, wherever it is."""
+    threads = list(session.target.threads())
+    if session.multiprocess:
+        return threads
+    return [session.target.where(tid) for tid in sorted({t.tid for t in threads})]
+
+
+@BASE.packet("qfThreadInfo")
+def first_threads(session: Session, text: bytes) -> bytes:
+    """qfThreadInfo: m THREAD,THREAD...; the list goes on in qsThreadInfo."""
+    session.threads_left = shown(session)
+    return _some_threads(session)
+
+
+@BASE.packet("qsThreadInfo")
+def more_threads(session: Session, text: bytes) -> bytes:
+    """qsThreadInfo: more threads, then l."""
+    return _some_threads(session)
+
+
+def _some_threads(session: Session) -> bytes:
+    part, session.threads_left = session.threads_left[:AT_ONCE], session.threads_left[AT_ONCE:]
+    if not part:
+        return b"l"
+    return b"m" + b",".join(session.thread_text(thread) for thread in part)
+
+
+@BASE.packet("qThreadExtraInfo")
+def extra(session: Session, text: bytes) -> bytes:
+    """qThreadExtraInfo,THREAD: a line about it, as hexadecimal digits."""
+    thread = session.resolve(thread_id(text[1:]))
+    return session.target.describe(thread).encode().hex().encode()
+
+
+@BASE.object("threads")
+def thread_list(session: Session, annex: str) -> bytes:
+    """qXfer:threads:read: the same as XML."""
+    rows = "".join(
+        f"<thread id={quoteattr(session.thread_text(t).decode())} core={quoteattr(str(t.tid - 1))} "
+        f'name="hart{t.tid - 1}">{session.target.describe(t)}</thread>\n'
+        for t in shown(session)
+    )
+    return f'<?xml version="1.0"?>\n<threads>\n{rows}</threads>\n'.encode()
+
+
+@WORLDS.object("osdata")
+def osdata(session: Session, annex: str) -> bytes:
+    """qXfer:osdata:read:[processes]: the worlds; without an annex the list of tables."""
+    if annex == "":
+        rows = [{"Type": "processes", "Description": "Worlds: the host and its guests"}]
+        return _osdata("types", rows)
+    if annex != "processes":
+        return _osdata(annex, [])
+    rows = [
+        {"pid": str(p.pid), "user": "guest" if p.pid > 1 else "host",
+         "command": f"{p.name} {p.detail}".strip(), "cores": ",".join(map(str, p.cores))}
+        for p in session.target.processes()  # type: ignore[attr-defined]
+    ]  # fmt: skip
+    return _osdata("processes", rows)
+
+
+def _osdata(kind: str, rows: list[dict[str, str]]) -> bytes:
+    """A table as gdb's osdata.dtd has it."""
+    items = "".join(
+        "<item>" + "".join(f"<column name={quoteattr(k)}>{v}</column>" for k, v in row.items())
+        + "</item>\n"
+        for row in rows
+    )  # fmt: skip
+    head = '<?xml version="1.0"?>\n<!DOCTYPE osdata SYSTEM "osdata.dtd">\n'
+    return f"{head}<osdata type={quoteattr(kind)}>\n{items}</osdata>\n".encode()
+
+

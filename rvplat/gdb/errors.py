@@ -1,0 +1,15 @@
+"""What a command may raise. One place (session.py) makes a reply of it."""
+
+from __future__ import annotations
+
+
+class GdbError(Exception):
+    """The request can't be met: `E.text`, which gdb shows to its user."""
+
+
+class Malformed(GdbError):
+    """The packet doesn't follow its grammar: E01."""
+
+
+class Unsupported(Exception):
+    """The packet isn't known, or not in this form: the empty reply."""

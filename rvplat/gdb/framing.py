@@ -1,0 +1,142 @@
+"""Bytes to packets and back (GDB manual, "Overview" of the Remote Serial Protocol).
+
+    packet:        $DATA#CC     CC: the sum of DATA's bytes modulo 256, in hexadecimal
+    notification:  %DATA#CC     never acknowledged
+    acknowledged:  + or -       unless QStartNoAckMode was agreed upon
+    interrupt:     0x03         between packets
+
+In DATA "}" escapes a byte, which follows xored with 0x20; in replies "*" repeats the byte before.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+from enum import Enum
+
+LIMIT = 1 << 20  # bytes of a packet that are kept; what is longer is dropped and said to be
+_ESCAPED = re.compile(rb"\}(.)", re.DOTALL)
+_RUN = re.compile(rb"(.)\1{3,}", re.DOTALL)
+_LONGEST = 97  # a run: the byte and up to 97 repetitions ("~" is 126 = 97 + 29)
+
+
+class Kind(Enum):
+    """What arrived."""
+
+    PACKET = "packet"
+    INTERRUPT = "interrupt"
+    ACK = "ack"
+    NACK = "nack"
+    BAD = "bad"  # a packet whose checksum is wrong, or that was too long
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One thing that arrived; `data` is a packet's, with escapes undone."""
+
+    kind: Kind
+    data: bytes = b""
+
+
+def checksum(data: bytes) -> int:
+    """The sum of all bytes modulo 256. Adler-32 sums them in its lower half, below 65521."""
+    view = memoryview(data)
+    return sum(zlib.adler32(view[i : i + 256]) - 1 for i in range(0, len(data), 256)) & 0xFF
+
+
+def escape(data: bytes) -> bytes:
+    """Binary data as it may stand in a packet."""
+    data = data.replace(b"}", b"}\x5d").replace(b"#", b"}\x03")
+    return data.replace(b"$", b"}\x04").replace(b"*", b"}\x0a")
+
+
+def unescape(data: bytes) -> bytes:
+    """The bytes that were escaped."""
+    if b"}" not in data:
+        return data
+    return _ESCAPED.sub(lambda found: bytes([found[1][0] ^ 0x20]), data)
+
+
+def _run(found: re.Match[bytes]) -> bytes:
+    """A run of a byte, shortened. "#" and "$" can't be counts; "+" and "-" confuse old readers."""
+    byte, left, text = found[1], len(found[0]), b""
+    while left >= 4:
+        extra = min(left - 1, _LONGEST)
+        while extra + 29 in b"#$+-":
+            extra -= 1
+        text += byte + b"*" + bytes([extra + 29])
+        left -= extra + 1
+    return text + byte * left
+
+
+def shorten(data: bytes) -> bytes:
+    """Run-length encoding of text that holds no escapes and no "*"."""
+    return _RUN.sub(_run, data)
+
+
+def frame(data: bytes, start: bytes = b"$") -> bytes:
+    """A packet with its checksum; the data is escaped where need be."""
+    return b"%b%b#%02x" % (start, data, checksum(data))
+
+
+class Framer:
+    """Makes arrivals of bytes, whatever pieces they come in. Never raises."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.limit = limit
+        self.no_ack = False
+        self._pending = bytearray()
+        self._in_packet = False
+
+    def feed(self, data: bytes) -> list[Arrival]:
+        """What these bytes complete, in order."""
+        self._pending += data
+        found: list[Arrival] = []
+        while self._pending:
+            count = len(found)
+            if not (self._packet(found) if self._in_packet else self._between(found)):
+                break
+            assert len(found) - count <= 1
+        return found
+
+    def _between(self, found: list[Arrival]) -> bool:
+        """Outside packets: acknowledgements, interrupts, a packet's start; the rest is noise."""
+        byte = self._pending[0]
+        del self._pending[:1]
+        if byte in b"$%":
+            self._in_packet = True
+        elif byte == 3:
+            found.append(Arrival(Kind.INTERRUPT))
+        elif byte in b"+-":
+            found.append(Arrival(Kind.ACK if byte == ord("+") else Kind.NACK))
+        return True
+
+    def _packet(self, found: list[Arrival]) -> bool:
+        """Inside one: whether it ended, or began anew. "$" can't stand in a packet's data."""
+        end = self._pending.find(b"#")
+        body = self._pending if end < 0 else self._pending[:end]
+        again = body.rfind(b"$")
+        if again >= 0:  # the one before was cut off
+            del self._pending[: again + 1]
+            found.append(Arrival(Kind.BAD))
+            return True
+        if end < 0 or len(self._pending) < end + 3:
+            if len(self._pending) > self.limit:
+                del self._pending[: self.limit]
+                self._in_packet = False
+                found.append(Arrival(Kind.BAD))
+            return False
+        given = bytes(self._pending[end + 1 : end + 3])
+        del self._pending[: end + 3]
+        self._in_packet = False
+        found.append(self._checked(bytes(body), given))
+        return True
+
+    def _checked(self, body: bytes, given: bytes) -> Arrival:
+        """A packet's arrival; without acknowledgements the checksum has no say."""
+        if len(body) > self.limit:
+            return Arrival(Kind.BAD)
+        if not self.no_ack and given.lower() != b"%02x" % checksum(body):
+            return Arrival(Kind.BAD)
+        return Arrival(Kind.PACKET, unescape(body))

@@ -1,0 +1,193 @@
+"""One client's conversation: bytes in, bytes out, no socket.
+
+    session = Session(target, send)
+    session.feed(b"+$qSupported:multiprocess+#...")
+    session.poll()      # when target.wake was called: something happened
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from rvplat.gdb import commands
+from rvplat.gdb.errors import GdbError, Malformed, Unsupported
+from rvplat.gdb.framing import Arrival, Framer, Kind, escape, frame
+from rvplat.gdb.packets import Table, table_for
+from rvplat.gdb.target import ANY, Event, Exited, Said, Stopped, Target, Thread
+
+log = logging.getLogger("rvplat.gdb")
+PACKET_SIZE = 0x20000
+INTERRUPTED = 2  # SIGINT
+_NUMBERED = b"gGpPmMXxT"  # old clients take E.text as data in replies to these
+
+
+class Session:
+    """A client's state. `closed` is true when it has said goodbye."""
+
+    def __init__(self, target: Target, send: Callable[[bytes], None]) -> None:
+        commands.load()
+        self.target = target
+        self.table: Table = table_for(target)
+        self.closed = False
+        self.multiprocess = False
+        self.error_message = False
+        self.non_stop = False
+        self.thread_events = False
+        self.client: frozenset[str] = frozenset()  # the features that it announced
+        self.selected: Thread = target.current()  # Hg
+        self.continued = Thread(ANY, ANY)  # Hc
+        self.running = False  # all-stop: a stop reply is due
+        self.last: Event = Stopped(self.selected)
+        self.pending: deque[Event] = deque()  # non-stop: still to be told; the first one was
+        self.threads_left: list[Thread] = []  # qsThreadInfo
+        self.files: dict[int, bytes] = {}  # vFile's open files
+        self._framer = Framer()
+        self._send = send
+        self._sent = b""
+
+    # --- in ---
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes from the client. Never raises for what they are."""
+        for arrival in self._framer.feed(data):
+            if not self.closed:
+                self._take(arrival)
+
+    def _take(self, arrival: Arrival) -> None:
+        if arrival.kind is Kind.INTERRUPT:
+            self.interrupt()
+        elif arrival.kind is Kind.NACK:
+            if self._sent and not self._framer.no_ack:
+                self._send(self._sent)
+        elif arrival.kind is Kind.BAD:
+            if not self._framer.no_ack:
+                self._send(b"-")
+        elif arrival.kind is Kind.PACKET:
+            if not self._framer.no_ack:
+                self._send(b"+")
+            reply = self.answer(arrival.data)
+            if reply is not None:
+                self.reply(reply)
+
+    def answer(self, data: bytes) -> bytes | None:
+        """A packet's reply; None if it comes later."""
+        handler, rest = self.table.find(data)
+        if handler is None:
+            return b""
+        try:
+            return handler(self, rest)
+        except Unsupported:
+            return b""
+        except GdbError as error:
+            return self.error(error, data)
+        except Exception:
+            log.exception("packet %r", data[:60])
+            return b"E.internal error; the server's log says more"
+
+    def error(self, error: GdbError, data: bytes) -> bytes:
+        """E.text where the client understands it."""
+        if not self.error_message and (isinstance(error, Malformed) or data[:1] in _NUMBERED):
+            return b"E01"
+        text = str(error).replace("\n", " ").encode("ascii", "replace")
+        return b"E." + text.replace(b"#", b"?").replace(b"$", b"?").replace(b"}", b"?")
+
+    # --- out ---
+
+    def reply(self, data: bytes) -> None:
+        """Send a packet."""
+        self._sent = frame(data)
+        self._send(self._sent)
+
+    def notify(self, data: bytes) -> None:
+        """Send a notification."""
+        self._send(frame(data, b"%"))
+
+    def use_no_ack(self) -> None:
+        """From the next packet on nothing is acknowledged."""
+        self._framer.no_ack = True
+
+    # --- what happens meanwhile ---
+
+    def poll(self) -> None:
+        """Tell the client what happened."""
+        for event in self.target.take_events():
+            if isinstance(event, Said):
+                self._say(event)
+            elif self.non_stop:
+                self._notify(event)
+            elif self.running:
+                self.stopped(event)
+
+    def _say(self, event: Said) -> None:
+        if self.running and not self.non_stop:
+            self.reply(b"O" + event.text.encode().hex().encode())
+
+    def _notify(self, event: Event) -> None:
+        self.pending.append(event)
+        if len(self.pending) == 1:
+            self.notify(b"Stop:" + self.stop_reply(event))
+
+    def stopped(self, event: Event) -> None:
+        """All-stop: everything stops with the first event."""
+        self.running = False
+        self.target.halt()
+        self.last = event
+        if isinstance(event, Stopped):
+            self.selected = event.thread
+        self.reply(self.stop_reply(event))
+
+    def interrupt(self) -> None:
+        """Ctrl-C or vCtrlC: stop what runs."""
+        if self.non_stop:
+            for thread in self.target.halt():
+                self._notify(Stopped(thread, INTERRUPTED))
+        elif self.running:
+            self.target.halt()
+            self.poll()
+            if self.running:
+                self.stopped(Stopped(self.target.current(), INTERRUPTED))
+
+    # --- texts ---
+
+    def thread_text(self, thread: Thread) -> bytes:
+        """A thread's id as this client writes it."""
+        if self.multiprocess:
+            return b"p%x.%x" % (thread.pid, thread.tid)
+        return b"%x" % thread.tid
+
+    def stop_reply(self, event: Event) -> bytes:
+        """T SIGNAL thread:ID;core:N;REASON:VALUE;  or  W CODE ;process:PID."""
+        if isinstance(event, Exited):
+            tail = b";process:%x" % event.pid if self.multiprocess else b""
+            return b"W%02x" % (event.code & 0xFF) + tail
+        assert isinstance(event, Stopped)
+        text = b"T%02x" % event.signal
+        reason = event.reason
+        if reason and (reason not in ("swbreak", "hwbreak") or reason in self.client):
+            text += f"{reason}:{event.value};".encode()
+        return text + b"thread:%b;core:%x;" % (self.thread_text(event.thread), event.thread.tid - 1)
+
+    def resolve(self, thread: Thread) -> Thread:
+        """A definite thread for an id with wildcards. GdbError if there is none."""
+        for known in self.target.threads():
+            if known == thread:
+                return known
+        if thread.pid in (ANY, -1) and thread.tid in (ANY, -1):
+            return self.target.current()
+        if thread.tid in (ANY, -1):
+            if any(t.pid == thread.pid for t in self.target.threads()):
+                return self.target.current(thread.pid)
+        elif thread.pid in (ANY, -1):
+            return self._by_hart(thread.tid)
+        raise GdbError(f"there is no thread {thread.pid}.{thread.tid}")
+
+    def _by_hart(self, tid: int) -> Thread:
+        """Without multiprocess a thread is a hart, in whichever world it is now."""
+        if not any(t.tid == tid for t in self.target.threads()):
+            raise GdbError(f"there is no thread {tid}")
+        return self.target.where(tid)
+
+
+__all__ = ["PACKET_SIZE", "Session", "escape"]
