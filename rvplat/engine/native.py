@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import inspect
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +37,11 @@ def _sources(extensions: Sequence[Extension]) -> bytes:
     """A digest of every text that native code follows from."""
     digest = hashlib.sha256()
     root = Path(rvplat.__file__).parent
-    files = {path for layer in _LAYERS for path in (root / layer).glob("*.*") if path.is_file()}
+    folders = {root / layer for layer in _LAYERS}
     for extension in extensions:
         for definition in _definitions(extension):
-            folder = Path(inspect.getsourcefile(definition.function) or "").parent
-            files.update(folder.glob("*.py"))
+            folders.add(Path(definition.file).parent)
+    files = {f for folder in folders for f in folder.iterdir() if f.suffix in (".py", ".txt")}
     for path in sorted(files):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.digest()
@@ -126,7 +125,11 @@ class Core:
         return dict(zip(names, table, strict=True))
 
     def decoder(self, extensions: Sequence[Extension]) -> Table:
-        """The decoder's tables for a hart that has these extensions."""
+        """The decoder's tables for harts that have these extensions, which share them."""
+        return self._decoder(tuple(extensions))
+
+    @lru_cache(maxsize=4)  # noqa: B019: a core lives as long as the process
+    def _decoder(self, extensions: tuple[Extension, ...]) -> Table:
         addresses = {}
         for form in self.forms:
             fast, near = self.handlers[form.key], self.handlers[f"{form.key} near"]
