@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,7 @@ class Core:
         self.pairs = wanted_pairs(self.forms)
         self._code = NativeCode(self._object(say, dumps or wanted_dumps()))
         self.handlers = self._handlers()
+        self._tables: dict[tuple[Extension, ...], Table] = {}
         self._pairs = self._pair_table()
         self.run = ctypes.CFUNCTYPE(None, ctypes.c_uint64)(self._code.address("run"))
 
@@ -126,9 +127,11 @@ class Core:
 
     def decoder(self, extensions: Sequence[Extension]) -> Table:
         """The decoder's tables for harts that have these extensions, which share them."""
-        return self._decoder(tuple(extensions))
+        key = tuple(extensions)
+        if key not in self._tables:
+            self._tables[key] = self._decoder(key)
+        return self._tables[key]
 
-    @lru_cache(maxsize=4)  # noqa: B019: a core lives as long as the process
     def _decoder(self, extensions: tuple[Extension, ...]) -> Table:
         addresses = {}
         for form in self.forms:
