@@ -65,7 +65,6 @@ SlotHeader.add("armed", u64)  # lines whose slots may be breakpoints'
 SlotHeader.add("armed_stamp", u64)  # break_stamp when it was armed
 SlotHeader.add("armed_page", u64)  # for this virtual page
 
-Hart.add("break_row", u64)  # the row that was met
 Hart.add("break_skip", u64)  # don't stop at this address, once; odd: nowhere
 Hart.add("kept", KeptHandler, KEPT)
 

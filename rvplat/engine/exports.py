@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rvplat.engine import breakpoints, core
-from rvplat.hart import counters, csr, invalidate, tlb
+from rvplat.hart import counters, csr, invalidate, mmu, tlb, watch
 from rvplat.lang import Definition, address_of, define, u32, u64
 
 
@@ -34,6 +34,8 @@ _exported: dict[str, Any] = {
     "context_changed": tlb.context_changed,
     "flush_everything": tlb.flush_everything,
     "drop_slots": core.drop_slots,
+    "debug_page": mmu.debug_page,
+    "watch_changed": watch.watch_changed,
     "arm_virtual": breakpoints.arm_virtual,
     "arm_physical": breakpoints.arm_physical,
     "update_deadline": counters.update_deadline,

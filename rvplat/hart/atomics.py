@@ -10,6 +10,7 @@ from rvplat.hart.ram import region_of
 from rvplat.hart.state import DATA_ENTRIES, Hart
 from rvplat.hart.tlb import PAGE_MASK
 from rvplat.hart.translate import ram_span
+from rvplat.hart.watch import READS, WRITES, watch_access
 from rvplat.isa import vocabulary
 from rvplat.lang import (
     atomic_load_u32,
@@ -40,6 +41,8 @@ def amo_slow(hart, va: u64, size: u64) -> u64:
     """
     if va & (size - 1) != 0:
         raise_misaligned(hart, va, u64(STORE))
+    if hart.pages_watched != 0:
+        watch_access(hart, va, size, u64(READS | WRITES))
     host, pa = ram_span(hart, va, size, u64(STORE), va)
     region = region_of(hart, pa)
     bits = line_bits(pa, size)
@@ -63,6 +66,8 @@ def reserve_slow(hart, va: u64, size: u64) -> u64:
     """The host address for a load-reserved that the TLB didn't serve."""
     if va & (size - 1) != 0:
         raise_misaligned(hart, va, u64(LOAD))
+    if hart.pages_watched != 0:
+        watch_access(hart, va, size, u64(READS))
     host, _pa = ram_span(hart, va, size, u64(LOAD), va)
     return host
 

@@ -9,6 +9,7 @@ from rvplat.hart.mmu import MANAGE, STORE
 from rvplat.hart.state import DATA_ENTRIES
 from rvplat.hart.tlb import PAGE_MASK
 from rvplat.hart.translate import ram_span, translate
+from rvplat.hart.watch import WRITES, watch_access
 from rvplat.isa import vocabulary
 from rvplat.lang import define, fill_memory, implement, u8, u64
 
@@ -19,6 +20,8 @@ BLOCK_BYTES = 64  # "Zic64b"
 def zero_slow(hart, va: u64):
     """A block that the TLB didn't serve; I/O regions don't support it."""
     block = va & ~(BLOCK_BYTES - 1)
+    if hart.pages_watched != 0:
+        watch_access(hart, block, u64(BLOCK_BYTES), u64(WRITES))
     host, pa = ram_span(hart, block, u64(BLOCK_BYTES), u64(STORE), va)
     fill_memory(host, u8(0), u64(BLOCK_BYTES))
     note_store(hart, pa, u64(BLOCK_BYTES))

@@ -15,8 +15,9 @@ from rvplat.hart.mmu import (
 )
 from rvplat.hart.ram import NO_REGION, ram_host, read_host, region_of, write_host
 from rvplat.hart.state import DATA_ENTRIES, ROM, WATCHED
-from rvplat.hart.tlb import NO_TAG, OFFSET_MASK, PAGE_MASK, WRITABLE
+from rvplat.hart.tlb import HELD, HIDDEN, NO_TAG, OFFSET_MASK, PAGE_MASK, WRITABLE
 from rvplat.hart.translate import translate
+from rvplat.hart.watch import READS, WRITES, watch_access
 from rvplat.isa import vocabulary
 from rvplat.isa.fp_state import call_out
 from rvplat.lang import (
@@ -71,14 +72,16 @@ def device_store(hart, va: u64, pa: u64, size: u64, value: u64):
 
 @define(cold=True)
 def load_slow(hart, va: u64, size: u64) -> u64:
-    """A load that the TLB didn't serve: misaligned, not cached, a device."""
+    """A load that the TLB didn't serve: misaligned, not cached, watched, a device."""
+    if hart.pages_watched != 0:
+        watch_access(hart, va, size, u64(READS))
     if va & (size - 1) != 0:
         if hart.has_zicclsm == 0:
             raise_misaligned(hart, va, u64(LOAD))
         if (va & OFFSET_MASK) + size > PAGE_BYTES:
             return load_across(hart, va, size)
     entry = hart.tlb[va >> 12 & INDEX_MASK]
-    if entry.read_tag == va & PAGE_MASK:
+    if entry.read_tag & ~HIDDEN == va & PAGE_MASK:
         return read_host(va + entry.addend, size)
     pa = translate(hart, va, size, u64(LOAD), va)
     host = ram_host(hart, pa)
@@ -90,16 +93,16 @@ def load_slow(hart, va: u64, size: u64) -> u64:
 @define
 def store_cached(hart, va: u64, size: u64, value: u64) -> bool:
     """Store through an entry whose page is writable, though its write tag may be withheld because
-    the page has code; when it has no more, the tag comes back."""
+    the page has code; when it has no more, the tag comes back, unless the page is watched."""
     entry = hart.tlb[va >> 12 & INDEX_MASK]
-    if entry.read_tag != va & PAGE_MASK or entry.page & WRITABLE == 0:
+    if entry.read_tag & ~HIDDEN != va & PAGE_MASK or entry.page & WRITABLE == 0:
         return False
     write_host(va + entry.addend, size, value)
     if entry.write_tag == NO_TAG:
         pa = (entry.page & PAGE_MASK) | (va & OFFSET_MASK)
         note_store(hart, pa, size)
         region = region_of(hart, pa)
-        if read_u64(code_word(hart, region, pa)) == 0:
+        if entry.page & HELD == 0 and read_u64(code_word(hart, region, pa)) == 0:
             arm_writes(hart, va, region, pa)
     return True
 
@@ -107,6 +110,8 @@ def store_cached(hart, va: u64, size: u64, value: u64) -> bool:
 @define(cold=True)
 def store_slow(hart, va: u64, size: u64, value: u64):
     """A store that the TLB didn't serve."""
+    if hart.pages_watched != 0:
+        watch_access(hart, va, size, u64(WRITES))
     if va & (size - 1) != 0:
         if hart.has_zicclsm == 0:
             raise_misaligned(hart, va, u64(STORE))

@@ -273,3 +273,10 @@ def debug_translate(hart, va: u64) -> tuple[u64, bool]:
     regime = REGIME_VALID | REGIME_DEBUG | u64(hart.priv)
     page, _grant, fault = walk(hart, va, u64(PROBE), regime)
     return (page & PAGE_MASK) | (va & OFFSET_MASK), fault == NO_FAULT
+
+
+@define
+def debug_page(hart, va: u64) -> u64:
+    """The physical address of a virtual one as `debug_translate` finds it, or all ones."""
+    pa, mapped = debug_translate(hart, va)
+    return pa if mapped else u64(0xFFFF_FFFF_FFFF_FFFF)

@@ -27,6 +27,8 @@ NO_TAG = 0xFFFF_FFFF_FFFF_FFFF  # matches no access: an access's tag has zeros i
 # Low bits of TlbEntry.page, and of the pages that a walk returns.
 BLOCK_SHIFT = 0x3F  # log2 of the size of the mapping that the page is a piece of
 WRITABLE = 0x40  # stores are allowed; the write tag may be withheld all the same
+HELD = 0x80  # the write tag stays withheld: something in the page is watched
+HIDDEN = 0x800  # in a read tag: it matches no access, for the same reason
 
 # A regime: the part of the key that isn't an address. Bits 0 and 1 are the effective privilege.
 REGIME_PRIV = 0x03
@@ -61,7 +63,7 @@ Hart.add("data_victim", u64)  # the context that is given up next
 Hart.add("fetch_victim", u64)
 Hart.add("data_hint", u8, 32)  # where the context of a key was found last, by a hash of the key
 Hart.add("fetch_hint", u8, 32)
-Hart.add("pages_watched", u8)  # 1: no entry is made, so that every access comes the slow way
+Hart.add("pages_watched", u8)  # 1: some page is watched (watch.py)
 
 
 def _pad_to_line() -> None:
@@ -281,7 +283,7 @@ def drop_data(hart, n: u64, va: u64):
                 piece.read_tag = NO_TAG
                 piece.write_tag = NO_TAG
     entry = ctx.entries[va >> 12 & (DATA_ENTRIES - 1)]
-    if entry.read_tag == va & PAGE_MASK:
+    if entry.read_tag & PAGE_MASK == va & PAGE_MASK:
         entry.read_tag = NO_TAG
         entry.write_tag = NO_TAG
 

@@ -5,7 +5,17 @@ from rvplat.hart.mmu import ACCESS_FAULT, LOAD, NO_FAULT, STORE, raise_fault, wa
 from rvplat.hart.pmp import READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM
-from rvplat.hart.tlb import BLOCK_SHIFT, NO_TAG, OFFSET_MASK, PAGE_MASK, WRITABLE, note_fill
+from rvplat.hart.tlb import (
+    BLOCK_SHIFT,
+    HELD,
+    HIDDEN,
+    NO_TAG,
+    OFFSET_MASK,
+    PAGE_MASK,
+    WRITABLE,
+    note_fill,
+)
+from rvplat.hart.watch import READS, watched_kinds
 from rvplat.lang import define, u64
 
 PAGE_BYTES = 4096
@@ -19,18 +29,20 @@ def fill(hart, va: u64, page: u64, grant: u64):
     """
     pa = page & PAGE_MASK
     region = region_of(hart, pa)
-    if region == NO_REGION or grant & READ == 0 or hart.pages_watched != 0:
+    if region == NO_REGION or grant & READ == 0:
         return
+    watched = watched_kinds(hart, va) if hart.pages_watched != 0 else u64(0)
     note_fill(hart, va, page & BLOCK_SHIFT)
     ram = hart.machine.ram[region]
     entry = hart.tlb[va >> 12 & (DATA_ENTRIES - 1)]
     entry.write_tag = NO_TAG
     entry.page = page
     entry.addend = ram.host + (pa - ram.base) - (va & PAGE_MASK)
-    entry.read_tag = va & PAGE_MASK
+    entry.read_tag = va & PAGE_MASK if watched & READS == 0 else va & PAGE_MASK | HIDDEN
     if grant & WRITE != 0 and ram.writable == PLAIN:
-        entry.page = page | WRITABLE
-        arm_writes(hart, va, region, pa)
+        entry.page = page | WRITABLE if watched == 0 else page | (WRITABLE | HELD)
+        if watched == 0:
+            arm_writes(hart, va, region, pa)
 
 
 @define(cold=True)

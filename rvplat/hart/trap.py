@@ -6,6 +6,7 @@ delegation and its fields (mtval2, mtinst, hstatus) to the functions here.
 """
 
 from rvplat.hart.fetch import fetch_instruction
+from rvplat.hart.state import STOP_BREAK
 from rvplat.isa import vocabulary
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, Cause, Status
 from rvplat.isa.vocabulary import context_changed, instruction_bits
@@ -113,6 +114,8 @@ def take_trap(hart):
     and from instret_base with it, so that `retired` stands still and a hart whose handler traps
     for ever still comes back to the run loop.
     """
+    if hart.stop == STOP_BREAK:  # no trap: a watchpoint has ended the instruction (watch.py)
+        return
     cause = hart.trap_cause
     if cause & INTERRUPT == 0:
         hart.budget -= 1

@@ -214,14 +214,6 @@ def test_entries_of_one_index_replace_each_other(memory: Bench) -> None:
         assert (memory.load(VA), memory.load(far)) == (1, 2)
 
 
-def test_watched_pages_are_never_cached(memory: Bench) -> None:
-    memory.hart.pages_watched = 1
-    prepare(memory)
-    memory.store(VA, 9)
-    assert memory.load(VA) == 9
-    assert memory.hart.tlb[(VA >> 12) & 1023].read_tag == NO_TAG
-
-
 def test_an_address_that_no_tag_matches(memory: Bench) -> None:
     assert memory.load(NO_TAG, 1) == Fault(5, NO_TAG)
     assert memory.store(NO_TAG, 0, 1) == Fault(7, NO_TAG)
