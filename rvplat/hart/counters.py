@@ -1,7 +1,7 @@
 """Time, retired instructions, and when the hart's timers fire.
 
-hart.timer_lines holds MTIP and STIP as the timers drove them when last looked at; they are looked
-at when software reads mip or writes what they depend on, and when hart.deadline has come, which is
+hart.timer_lines holds MTIP, STIP and VSTIP as the timers drove them when last looked at; they are
+looked at when software reads mip or writes what they depend on, and when hart.deadline has come,
 the earliest tick at which one of them that mie enables will rise. So MTIP and STIP "are guaranteed
 to be reflected eventually" (Privileged, "Machine Timer Registers"), and the run loop need only
 compare the time with one number. Whoever else writes mtimecmp, or sets the clock, must see to it
@@ -41,10 +41,14 @@ def read_time(hart) -> u64:
 
 @define
 def timers_at(hart, now: u64) -> u64:
-    """MTIP and, while menvcfg.STCE gives it to stimecmp, STIP: time >= comparand, unsigned."""
+    """MTIP and, while menvcfg.STCE gives it to stimecmp, STIP: time >= comparand, unsigned. VSTIP,
+    while henvcfg.STCE gives it to vstimecmp: time + htimedelta, modulo 2**64."""
     lines = u64(Irq.MTI) if now >= hart.mtimecmp else u64(0)
-    if hart.menvcfg & EnvCfg.STCE != 0 and now >= hart.stimecmp:
-        return lines | Irq.STI
+    if hart.menvcfg & EnvCfg.STCE != 0:
+        if now >= hart.stimecmp:
+            lines |= Irq.STI
+        if hart.henvcfg & EnvCfg.STCE != 0 and now + hart.htimedelta >= hart.vstimecmp:
+            lines |= Irq.VSTI
     return lines
 
 
@@ -52,6 +56,16 @@ def timers_at(hart, now: u64) -> u64:
 def refresh_timers(hart):
     """Look at the timers."""
     hart.timer_lines = timers_at(hart, read_time(hart))
+
+
+@define
+def guest_deadline(hart) -> u64:
+    """When vstimecmp's interrupt will rise, which isn't pending."""
+    if hart.menvcfg & hart.henvcfg & EnvCfg.STCE == 0:
+        return u64(NEVER)
+    now = read_time(hart)
+    at = now + (hart.vstimecmp - (now + hart.htimedelta))
+    return at if at > now else u64(NEVER)
 
 
 @implement(vocabulary.update_deadline)
@@ -64,6 +78,9 @@ def update_deadline(hart):
         deadline = hart.mtimecmp
     if awaited & Irq.STI != 0 and hart.menvcfg & EnvCfg.STCE != 0 and hart.stimecmp < deadline:
         deadline = hart.stimecmp
+    if awaited & Irq.VSTI != 0:
+        guest = guest_deadline(hart)
+        deadline = guest if guest < deadline else deadline
     hart.deadline = deadline
 
 

@@ -12,13 +12,15 @@ from typing import Any
 
 from rvplat.isa import vocabulary
 from rvplat.isa.csr import ALL_ONES, Csr
-from rvplat.isa.privileged import SUPERVISOR, Irq
-from rvplat.isa.vocabulary import illegal
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Irq
+from rvplat.isa.vocabulary import illegal, virtual_instruction
 from rvplat.lang import Definition, Dispatch, define, implement, u32, u64
 
 PRESENT = 1  # csr_present: the hart has it
 GUARDED = 2  # and its row has a condition of access
 MIP = 0x344
+HYPERVISOR = 2  # the privilege bits of H's registers and the VS bank
+TO_VIRTUAL = 0x100  # from an S CSR's number to its VS CSR's
 
 readers = Dispatch("csr_readers", args=("hart", u32), returns=u64)
 writers = Dispatch("csr_writers", args=("hart", u64, u32))
@@ -29,16 +31,30 @@ guards = Dispatch("csr_guards", args=("hart", bool, u32))
 def csr_check(hart, number: u32, write: bool):
     """Illegal: a CSR that is absent, privileged, read-only and written, or barred by its row.
 
-    Numbers with privilege bits 10 are the hypervisor's, for S mode with V=0 and M mode.
+    Numbers with privilege bits 10 are the hypervisor's, for S mode with V=0 and M mode. What HS
+    mode might access is a virtual instruction of a guest that isn't let in ("Trap Cause Codes").
     """
     state = hart.csr_present[number]
     lowest = number >> 8 & 3
-    if state == 0 or u32(hart.priv) < (SUPERVISOR if lowest == 2 else lowest):
+    if state == 0 or (lowest == MACHINE and hart.priv != MACHINE):
         illegal(hart)
     if write and number >> 10 == 3:
         illegal(hart)
+    if lowest != USER and hart.priv == USER and hart.virt == 0:
+        illegal(hart)
     if state == GUARDED:
         guards(hart, write, number)
+    if hart.virt != 0 and (lowest == HYPERVISOR or (lowest == SUPERVISOR and hart.priv == USER)):
+        virtual_instruction(hart)
+
+
+@implement(vocabulary.csr_in_force)
+def csr_in_force(hart, number: u32) -> u32:
+    """With V=1, an S CSR that has a VS CSR is that one ("Hypervisor and Virtual Supervisor CSRs");
+    senvcfg, scounteren and the like have none."""
+    if hart.virt != 0 and number >> 8 == SUPERVISOR and hart.csr_present[number + TO_VIRTUAL] != 0:
+        return number + TO_VIRTUAL
+    return number
 
 
 @implement(vocabulary.csr_read)

@@ -55,6 +55,19 @@ def fetch_halfword(hart, va: u64) -> u16:
 
 
 @define(cold=True)
+def peek_halfword(hart, va: u64) -> tuple[u64, bool]:
+    """Sixteen bits of an instruction that was fetched before, and whether they are there still."""
+    entry = hart.fetch[va >> 12 & (FETCH_ENTRIES - 1)]
+    if entry.tag == va & PAGE_MASK:
+        return u64(read_u16(entry.host + (va & OFFSET_MASK))), True
+    page, _grant, fault = walk(hart, va, u64(FETCH), hart.fetch_regime)
+    host = ram_host(hart, (page & PAGE_MASK) | (va & OFFSET_MASK))
+    if fault != NO_FAULT or host == 0:
+        return u64(0), False
+    return u64(read_u16(host)), True
+
+
+@define(cold=True)
 def fetch_instruction(hart, pc: u64) -> u32:
     """The instruction at an address: 16 bits, zero-extended, or 32."""
     low = u32(fetch_halfword(hart, pc))

@@ -8,7 +8,7 @@ from rvplat.hart.counters import refresh_timers, update_deadline
 from rvplat.hart.state import STOP_WFI
 from rvplat.hart.trap import take_trap
 from rvplat.isa import vocabulary
-from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, Status
+from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, HStatus, Irq, Status
 from rvplat.lang import ctz, define, implement, u64
 
 PLATFORM = 16
@@ -23,13 +23,28 @@ PRIORITY = 0xD_62A_C_519_73B
 def interrupt_lines(hart) -> u64:
     """What devices and timers drive; the timers are looked at anew."""
     refresh_timers(hart)
-    return hart.irq_lines | hart.timer_lines
+    return hart.irq_lines | hart.timer_lines | guest_externals(hart)
+
+
+@define
+def guest_externals(hart) -> u64:
+    """SGEIP, for those of hgeip that hgeie enables; VSEIP, for the one that hstatus.VGEIN selects
+    ("Hypervisor Interrupt Registers")."""
+    lines = u64(0)
+    if hart.guest_lines & hart.hgeie != 0:
+        lines = u64(Irq.SGEI)
+    if hart.guest_lines >> ((hart.hstatus & HStatus.VGEIN) >> HStatus.VGEIN_SHIFT) & 1 != 0:
+        lines |= Irq.VSEI
+    return lines
 
 
 @define
 def enabled_interrupts(hart) -> u64:
     """The interrupts that are pending and enabled in mie, whatever mstatus says."""
-    return (hart.irq_lines | hart.mip | hart.timer_lines) & hart.mie
+    pending = hart.irq_lines | hart.mip | hart.timer_lines
+    if hart.guest_lines != 0:
+        pending |= guest_externals(hart)
+    return pending & hart.mie
 
 
 @define
@@ -48,7 +63,8 @@ def pending_interrupt(hart) -> u64:
     """The cause (bit 63 set) of the interrupt to take before the next instruction, or 0.
 
     M mode's interrupts are enabled below M mode, in M mode by MIE; delegated ones below S mode,
-    in S mode by SIE, in M mode never. M mode's go first ("Machine Interrupt Registers").
+    in S mode by SIE, in M mode never. M mode's go first ("Machine Interrupt Registers"), guests'
+    last: those that hideleg delegates to VS mode (hypervisor's "Interrupt Registers").
     """
     pending = enabled_interrupts(hart)
     if pending & hart.timer_lines != 0:
@@ -59,10 +75,19 @@ def pending_interrupt(hart) -> u64:
     machine = pending & ~hart.mideleg
     if machine != 0 and (hart.priv != MACHINE or hart.mstatus & Status.MIE != 0):
         return INTERRUPT | first_interrupt(machine)
-    delegated = pending & hart.mideleg
+    delegated = pending & hart.mideleg & ~hart.hideleg
     if delegated != 0 and supervisor_enabled(hart):
         return INTERRUPT | first_interrupt(delegated)
+    guest = pending & hart.hideleg
+    if guest != 0 and guest_enabled(hart):
+        return INTERRUPT | first_interrupt(guest)
     return u64(0)
+
+
+@define
+def guest_enabled(hart) -> bool:
+    """Whether VS mode's interrupts can be taken: with V=1, in VU mode or by vsstatus.SIE."""
+    return hart.virt != 0 and (hart.priv == USER or hart.vsstatus & Status.SIE != 0)
 
 
 @define

@@ -15,7 +15,15 @@ from rvplat.hart.mmu import (
 )
 from rvplat.hart.ram import NO_REGION, ram_host, read_host, region_of, write_host
 from rvplat.hart.state import DATA_ENTRIES, ROM, WATCHED
-from rvplat.hart.tlb import HELD, HIDDEN, NO_TAG, OFFSET_MASK, PAGE_MASK, WRITABLE
+from rvplat.hart.tlb import (
+    HELD,
+    HIDDEN,
+    NO_TAG,
+    OFFSET_MASK,
+    PAGE_MASK,
+    REGIME_EXECUTE,
+    WRITABLE,
+)
 from rvplat.hart.translate import translate
 from rvplat.hart.watch import READS, WRITES, watch_access
 from rvplat.isa import vocabulary
@@ -46,8 +54,9 @@ PAGE_BYTES = 4096
 
 @define(cold=True)
 def device_load(hart, va: u64, pa: u64, size: u64) -> u64:
-    """Read a device through the host function; where there is none, or it refuses: access fault."""
-    if pa & (size - 1) != 0:
+    """Read a device through the host function; where there is none, or it refuses: access fault.
+    Devices can't be executed, so hlvx can't read them."""
+    if pa & (size - 1) != 0 or hart.data_regime & REGIME_EXECUTE != 0:
         raise_fault(hart, va, u64(LOAD), u64(ACCESS_FAULT))
     value = call_out(hart, hart.mmio_read, pa, size, 0)
     if hart.mmio_error != 0:

@@ -13,11 +13,21 @@ PAGE_BYTES = 4096
 
 
 @define(cold=True)
+def second_part(hart, va: u64, here: u64, size: u64, access: u64) -> tuple[u64, u64]:
+    """(host, physical) address of what lies behind the page's end. A fault there has an offset from
+    the access's own address (see tinst.py)."""
+    hart.access_offset = here
+    host, pa = ram_span(hart, va + here, size - here, access, va + here)
+    hart.access_offset = 0
+    return host, pa
+
+
+@define(cold=True)
 def load_across(hart, va: u64, size: u64) -> u64:
     """Load bytes on both sides of a page's end."""
     here = PAGE_BYTES - (va & OFFSET_MASK)
     low, _low_pa = ram_span(hart, va, here, u64(LOAD), va)
-    high, _high_pa = ram_span(hart, va + here, size - here, u64(LOAD), va + here)
+    high, _high_pa = second_part(hart, va, here, size, u64(LOAD))
     value = u64(0)
     for i in range(size):
         byte = read_u8(low + i) if u64(i) < here else read_u8(high + i - here)
@@ -30,7 +40,7 @@ def store_across(hart, va: u64, size: u64, value: u64):
     """Store bytes on both sides of a page's end."""
     here = PAGE_BYTES - (va & OFFSET_MASK)
     low, low_pa = ram_span(hart, va, here, u64(STORE), va)
-    high, high_pa = ram_span(hart, va + here, size - here, u64(STORE), va + here)
+    high, high_pa = second_part(hart, va, here, size, u64(STORE))
     for i in range(size):
         byte = u8(value >> (8 * i))
         if u64(i) < here:

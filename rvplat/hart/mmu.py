@@ -1,26 +1,32 @@
-"""Bare, Sv39, Sv48 and Sv57 (Privileged, "Virtual Address Translation Process").
+"""Bare, Sv39, Sv48 and Sv57 (Privileged, "Virtual Address Translation Process"), and the two stages
+of guests ("Two-Stage Address Translation").
 
 `walk` never raises: it gives a page, what may be done with it, and a fault. Its callers raise,
-probe or debug with it. The second stage of the H extension goes into `table_entry`, through which
-every page-table access passes, and into `walk` around `walk_tables`.
+probe or debug with it. A guest's page tables are at guest physical addresses: `table_entry`,
+through which every page-table access passes, translates those by the second stage.
 """
 
 from rvplat.hart.invalidate import note_store
 from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
-from rvplat.hart.state import ROM
+from rvplat.hart.state import ROM, Hart
 from rvplat.hart.tlb import (
+    BLOCK_SHIFT,
     OFFSET_MASK,
     PAGE_MASK,
     REGIME_DEBUG,
+    REGIME_EXECUTE,
+    REGIME_GUEST_MXR,
     REGIME_MXR,
     REGIME_PRIV,
     REGIME_SUM,
     REGIME_VALID,
+    REGIME_VIRT,
+    guest_root,
     translation_root,
 )
 from rvplat.isa.privileged import SUPERVISOR, USER, Cause, EnvCfg
-from rvplat.isa.vocabulary import raise_trap
+from rvplat.isa.vocabulary import raise_access_trap
 from rvplat.lang import NoReturn, atomic_load_u64, compare_exchange_u64, define, u64
 
 # What an access wants; it is given if any of these bits is granted.
@@ -33,6 +39,13 @@ PROBE = 0  # a debugger: whatever is mapped
 NO_FAULT = 0
 PAGE_FAULT = 1
 ACCESS_FAULT = 2
+GUEST_FAULT = 3  # of the second stage: hart.fault_gpa and hart.fault_tinst say where
+
+Hart.add("fault_gpa", u64)  # guest physical address that the second stage refused
+Hart.add("fault_tinst", u64)  # the pseudoinstruction if that was an implicit access
+
+READ_ENTRY = 0x3000  # 64-bit read for VS-stage address translation ("Special pseudoinst...")
+WRITE_ENTRY = 0x3020
 
 # Page-table entries ("Sv39: Addressing and Memory Protection").
 PTE_V = 1 << 0
@@ -49,55 +62,77 @@ PTE_N = 1 << 63
 PTE_NOT_IN_POINTER = PTE_U | PTE_A | PTE_D | PTE_PBMT | PTE_N
 SATP_PPN = (1 << 44) - 1
 NAPOT_SHIFT = 16  # Svnapot has one size: 64 KiB
+WIDER = 2  # bits that a guest physical address has more than a virtual one of the same mode
 
 
 @define(cold=True)
 def raise_fault(hart, va: u64, access: u64, fault: u64) -> NoReturn:
-    """Raise the page fault or access fault of the original access type."""
-    cause = u64(Cause.STORE_PAGE)
-    if access == FETCH:
-        cause = u64(Cause.FETCH_PAGE)
-    elif access == LOAD:
-        cause = u64(Cause.LOAD_PAGE)
+    """Raise the page fault, guest-page fault or access fault of the original access type.
+
+    htval is the guest physical address that corresponds to va, or that of an entry of the guest's
+    page tables: then htinst is a pseudoinstruction ("Guest-Page Faults"; Shtvala).
+    """
+    gpa = u64(0)
+    tinst = u64(0)
+    if fault == GUEST_FAULT:
+        tinst = hart.fault_tinst
+        gpa = hart.fault_gpa
+        if tinst == 0:
+            gpa = (gpa & PAGE_MASK) | (va & OFFSET_MASK)
+    raise_access_trap(hart, fault_cause(access, fault), va, gpa >> 2, tinst, is_guest(hart, access))
+
+
+@define
+def is_guest(hart, access: u64) -> bool:
+    """Whether an access is a guest's, so that its address is a guest virtual one."""
+    regime = hart.fetch_regime if access == FETCH else hart.data_regime
+    return regime & REGIME_VIRT != 0
+
+
+@define
+def fault_cause(access: u64, fault: u64) -> u64:
+    """The exception code; of stores for all that is neither a load nor a fetch."""
+    if fault == GUEST_FAULT:
+        if access == LOAD:
+            return u64(Cause.LOAD_GUEST_PAGE)
+        return u64(Cause.FETCH_GUEST_PAGE) if access == FETCH else u64(Cause.STORE_GUEST_PAGE)
     if fault == ACCESS_FAULT:
-        cause -= Cause.LOAD_PAGE - Cause.LOAD_ACCESS
-        if access == FETCH:
-            cause = u64(Cause.FETCH_ACCESS)
-    raise_trap(hart, cause, va)
+        if access == LOAD:
+            return u64(Cause.LOAD_ACCESS)
+        return u64(Cause.FETCH_ACCESS) if access == FETCH else u64(Cause.STORE_ACCESS)
+    if access == LOAD:
+        return u64(Cause.LOAD_PAGE)
+    return u64(Cause.FETCH_PAGE) if access == FETCH else u64(Cause.STORE_PAGE)
 
 
 @define(cold=True)
 def raise_misaligned(hart, va: u64, access: u64) -> NoReturn:
     """Raise load or store/AMO address misaligned."""
-    if access == LOAD:
-        raise_trap(hart, u64(Cause.LOAD_MISALIGNED), va)
-    raise_trap(hart, u64(Cause.STORE_MISALIGNED), va)
+    cause = u64(Cause.LOAD_MISALIGNED) if access == LOAD else u64(Cause.STORE_MISALIGNED)
+    raise_access_trap(hart, cause, va, u64(0), u64(0), is_guest(hart, access))
 
 
 # --- page-table entries -------------------------------------------------------------------------
 
 
 @define
-def pbmt_enabled(hart) -> bool:
-    """Svpbmt is there if menvcfg.PBMTE says so."""
-    return hart.menvcfg & EnvCfg.PBMTE != 0
+def enabled(hart, regime: u64, field: u64) -> bool:
+    """Svpbmt is there if menvcfg.PBMTE says so, and A and D are set by hardware if ADUE does (else
+    the access faults, Svade): for a guest's own tables henvcfg must say so too."""
+    if regime & REGIME_VIRT != 0 and hart.henvcfg & field == 0:
+        return False
+    return hart.menvcfg & field != 0
 
 
 @define
-def updates_enabled(hart) -> bool:
-    """A and D are set by hardware if menvcfg.ADUE says so; else the access faults (Svade)."""
-    return hart.menvcfg & EnvCfg.ADUE != 0
-
-
-@define
-def is_malformed(hart, pte: u64) -> bool:
+def is_malformed(hart, pte: u64, regime: u64) -> bool:
     """Step 3: not valid, W without R, or something reserved set (in leaves and pointers)."""
     if pte & PTE_V == 0 or pte & (PTE_R | PTE_W) == PTE_W or pte & PTE_RESERVED != 0:
         return True
     if pte & PTE_N != 0 and hart.has_svnapot == 0:
         return True
     pbmt = pte & PTE_PBMT
-    return pbmt != 0 and (pbmt == PTE_PBMT or not pbmt_enabled(hart))
+    return pbmt != 0 and (pbmt == PTE_PBMT or not enabled(hart, regime, u64(EnvCfg.PBMTE)))
 
 
 @define
@@ -128,9 +163,12 @@ def is_misplaced(pte: u64, level: u64) -> bool:
 def permissions(pte: u64, regime: u64) -> u64:
     """Steps 6 to 8: what R, W, X, U, SUM and MXR let this regime do.
 
-    With SUM, S mode loads and stores user pages; it never executes them.
+    With SUM, S mode loads and stores user pages; it never executes them. hlvx reads what can be
+    executed.
     """
     grant = pte >> 1 & EVERYTHING
+    if regime & REGIME_EXECUTE != 0:
+        grant = u64(READ) if grant & EXECUTE != 0 else u64(0)
     if regime & REGIME_MXR != 0 and grant & EXECUTE != 0:
         grant |= READ
     if regime & REGIME_DEBUG != 0:
@@ -163,31 +201,42 @@ def leaf_page(pte: u64, va: u64, level: u64) -> u64:
 
 
 @define
-def table_entry(hart, pa: u64, regime: u64, wanted: u64) -> u64:
-    """The host address of a page-table entry; 0 if PMP or the lack of RAM forbids the access.
+def table_entry(hart, address: u64, regime: u64, wanted: u64) -> tuple[u64, u64, u64]:
+    """(host address, physical address, fault) of a page-table entry.
 
     The effective privilege of page-table accesses is S ("Physical Memory Protection and Paging").
+    Those of a guest's tables are implicit accesses through the second stage, where MXR, which is
+    for explicit loads, doesn't count.
     """
+    pa = address
+    if regime & REGIME_VIRT != 0:
+        implicit = regime & ~(REGIME_GUEST_MXR | REGIME_EXECUTE)
+        page, _grant, fault = walk_guest(hart, address, wanted, implicit)
+        if fault != NO_FAULT:
+            hart.fault_tinst = u64(READ_ENTRY) if wanted == READ else u64(WRITE_ENTRY)
+            return u64(0), u64(0), fault
+        pa = (page & PAGE_MASK) | (address & OFFSET_MASK)
     as_supervisor = (regime & REGIME_DEBUG) | SUPERVISOR
-    if pmp_grant(hart, pa, u64(8), as_supervisor) & wanted == 0:
-        return u64(0)
     region = region_of(hart, pa)
-    if region == NO_REGION or (wanted == WRITE and hart.machine.ram[region].writable == ROM):
-        return u64(0)
+    if pmp_grant(hart, pa, u64(8), as_supervisor) & wanted == 0 or region == NO_REGION:
+        return u64(0), u64(0), u64(ACCESS_FAULT)
     ram = hart.machine.ram[region]
-    return ram.host + (pa - ram.base)
+    if wanted == WRITE and ram.writable == ROM:
+        return u64(0), u64(0), u64(ACCESS_FAULT)
+    return ram.host + (pa - ram.base), pa, u64(NO_FAULT)
 
 
 @define
-def update_leaf(hart, pa: u64, host: u64, pte: u64, access: u64, regime: u64) -> u64:
+def update_leaf(hart, address: u64, pte: u64, access: u64, regime: u64) -> u64:
     """Step 9: set A, and D for a store, if the entry is still what was read.
 
     NO_FAULT: done, or the entry changed and step 2 is due again.
     """
-    if not updates_enabled(hart):
+    if not enabled(hart, regime, u64(EnvCfg.ADUE)):
         return u64(PAGE_FAULT)
-    if table_entry(hart, pa, regime, u64(WRITE)) == 0:
-        return u64(ACCESS_FAULT)
+    host, pa, fault = table_entry(hart, address, regime, u64(WRITE))
+    if fault != NO_FAULT:
+        return fault
     new = pte | PTE_A | PTE_D if access == STORE else pte | PTE_A
     if compare_exchange_u64(host, pte, new):
         note_store(hart, pa, u64(8))
@@ -206,17 +255,20 @@ def check_leaf(pte: u64, level: u64, access: u64, regime: u64) -> bool:
 def walk_tables(
     hart, va: u64, access: u64, regime: u64, root: u64, levels: u64, wide: u64
 ) -> tuple[u64, u64, u64]:
-    """Steps 2 to 10 from a root table's address; `wide` more index bits at the root (G stage)."""
+    """Steps 2 to 10 from a root table's address; `wide` more index bits at the root (G stage).
+
+    With REGIME_VIRT the tables' addresses are guest physical ones.
+    """
     table = root
     level = levels - 1
     mask = (u64(0x200) << wide) - 1
     while level < levels:  # below 0 it wraps
-        pa = table + (va >> (12 + 9 * level) & mask) * 8
-        host = table_entry(hart, pa, regime, u64(READ))
-        if host == 0:
-            return u64(0), u64(0), u64(ACCESS_FAULT)
+        address = table + (va >> (12 + 9 * level) & mask) * 8
+        host, _pa, refused = table_entry(hart, address, regime, u64(READ))
+        if refused != NO_FAULT:
+            return u64(0), u64(0), refused
         pte = atomic_load_u64(host)
-        if is_malformed(hart, pte):
+        if is_malformed(hart, pte, regime):
             break
         if is_leaf(pte):
             if not check_leaf(pte, level, access, regime):
@@ -226,7 +278,7 @@ def walk_tables(
                 if pte & PTE_D == 0:
                     grant &= ~WRITE
                 return leaf_page(pte, va, level), grant, u64(NO_FAULT)
-            fault = update_leaf(hart, pa, host, pte, access, regime)
+            fault = update_leaf(hart, address, pte, access, regime)
             if fault != NO_FAULT:
                 return u64(0), u64(0), fault
         else:
@@ -252,7 +304,21 @@ def walk(hart, va: u64, access: u64, regime: u64) -> tuple[u64, u64, u64]:
 
     The grant lacks WRITE while D is clear, so that it can be cached.
     """
+    if regime & REGIME_VIRT != 0:
+        guest_page, first, refused = walk_stage(hart, va, access, regime, guest_root(hart))
+        if refused != NO_FAULT:
+            return u64(0), u64(0), refused
+        hart.fault_tinst = 0
+        page, second, fault = walk_guest(hart, guest_page & PAGE_MASK, access, regime)
+        return (page & PAGE_MASK) | (guest_page & BLOCK_SHIFT), first & second, fault
     root = translation_root(hart, regime & REGIME_PRIV)
+    page, grant, fault = walk_stage(hart, va, access, regime, root)
+    return page, grant, fault
+
+
+@define
+def walk_stage(hart, va: u64, access: u64, regime: u64, root: u64) -> tuple[u64, u64, u64]:
+    """The only stage, or a guest's first, by satp's or vsatp's value; 0 is Bare."""
     if root == 0:
         return va & PAGE_MASK | 12, u64(EVERYTHING), u64(NO_FAULT)
     levels = (root >> 60) - 5  # MODE 8 is Sv39 with three levels
@@ -265,12 +331,40 @@ def walk(hart, va: u64, access: u64, regime: u64) -> tuple[u64, u64, u64]:
 
 
 @define
+def second_regime(regime: u64) -> u64:
+    """The second stage takes every access for U mode's; SUM is none of its business."""
+    second = regime & (REGIME_VALID | REGIME_DEBUG | REGIME_EXECUTE)
+    return second | REGIME_MXR if regime & REGIME_GUEST_MXR != 0 else second
+
+
+@define(cold=True)
+def walk_guest(hart, gpa: u64, access: u64, regime: u64) -> tuple[u64, u64, u64]:
+    """The second stage: as `walk`, of a guest physical address, by hgatp ("Guest Physical Address
+    Translation"). Leaves the guest page and its mapping's size in hart.guest_page."""
+    hart.fault_gpa = gpa
+    levels = (hart.hgatp >> 60) - 5
+    if hart.hgatp >> 60 == 0:
+        hart.guest_page = gpa & PAGE_MASK | 12
+        return gpa & PAGE_MASK | 12, u64(EVERYTHING), u64(NO_FAULT)
+    if gpa >> (12 + 9 * levels + WIDER) != 0:
+        return u64(0), u64(0), u64(GUEST_FAULT)
+    wanted = u64(PROBE) if regime & REGIME_DEBUG != 0 else access
+    page, grant, fault = walk_tables(
+        hart, gpa, wanted, second_regime(regime), (hart.hgatp & SATP_PPN) << 12, levels, u64(WIDER)
+    )
+    hart.guest_page = (gpa & PAGE_MASK) | (page & BLOCK_SHIFT)
+    return page, grant, u64(GUEST_FAULT) if fault == PAGE_FAULT else fault
+
+
+@define
 def debug_translate(hart, va: u64) -> tuple[u64, bool]:
     """Where a debugger finds a virtual address in the current mode: (physical address, mapped).
 
     No permissions, no PMP, no A or D, no trap.
     """
     regime = REGIME_VALID | REGIME_DEBUG | u64(hart.priv)
+    if hart.virt != 0:
+        regime |= REGIME_VIRT
     page, _grant, fault = walk(hart, va, u64(PROBE), regime)
     return (page & PAGE_MASK) | (va & OFFSET_MASK), fault == NO_FAULT
 

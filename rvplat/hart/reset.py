@@ -10,15 +10,19 @@ from typing import Any
 
 from rvplat.hart.counters import update_deadline
 from rvplat.hart.csr import enable
-from rvplat.hart.state import STOP_NONE
+from rvplat.hart.state import STOP_NONE, Hart
+from rvplat.hart.switches import STATISTICS
 from rvplat.isa.extension import Extension
 from rvplat.isa.priv_m import reset_status
+from rvplat.isa.priv_s import mideleg_write
 from rvplat.isa.privileged import MACHINE
 from rvplat.isa.vocabulary import context_changed, protection_changed
+from rvplat.lang import u32, u64
 
+MIDELEG = 0x303
 _ZEROED = (
     "trap_cause", "trap_tval", "trap_tval2", "trap_tinst", "trap_gva", "fp_ready", "virt",
-    "attention", "stop_request", "reservation_host",
+    "attention", "stop_request", "reservation_host", "access_offset",
 )  # fmt: skip
 
 
@@ -38,6 +42,10 @@ def reset(hart: Any, extensions: Iterable[Extension], pc: int) -> None:
             _clear(getattr(hart, name)) if count else setattr(hart, name, 0)
         enable(hart, extension.csrs)
     reset_status(hart)
+    for name in STATISTICS:
+        _clear(getattr(hart, name)) if Hart.fields[name].count else setattr(hart, name, 0)
+    if hart.has_s != 0:
+        mideleg_write(hart, u64(0), u32(MIDELEG))  # what H delegates is read-only one
     hart.priv = MACHINE
     hart.pc = pc
     hart.budget = 0

@@ -14,7 +14,7 @@ from rvplat.hart.state import (
     TlbEntry,
 )
 from rvplat.isa import vocabulary
-from rvplat.isa.privileged import MACHINE, SUPERVISOR, Status
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, HStatus, Status
 from rvplat.lang import Record, address_of, define, fill_memory, implement, intrinsic, u8, u16, u64
 
 FETCH_CONTEXTS = 16
@@ -37,15 +37,18 @@ REGIME_VIRT = 0x08
 REGIME_MXR = 0x10
 REGIME_VALID = 0x20  # so that no key is zero
 REGIME_DEBUG = 0x40  # a debugger looks: no permissions, no PMP, no side effects
+REGIME_GUEST_MXR = 0x80  # MXR for the second stage: HS mode's alone
+REGIME_EXECUTE = 0x100  # HLVX: execute permission takes the place of read permission
 
 Context = Record("Context")
 Context.add("regime", u64)
 Context.add("root", u64)  # satp, or vsatp; 0 where there is no translation
-Context.add("guest", u64)  # hgatp, or 0
+Context.add("guest", u64)  # hgatp, where V=1
 Context.add("large", u64)  # a bit for each GiB (modulo 64) with pieces of superpages
 Context.add("fills", u64)  # since the context was cleared
 Context.add("log", u16, LOG)  # the entries that were filled
 Context.add("entries", TlbEntry, DATA_ENTRIES)
+Context.add("guest_pages", u64, DATA_ENTRIES)  # of each entry, where V=1: see hart.guest_page
 
 FetchContext = Record("FetchContext")
 FetchContext.add("regime", u64)
@@ -54,6 +57,7 @@ FetchContext.add("guest", u64)
 FetchContext.add("large", u64)
 FetchContext.add("unused", u64, 4)
 FetchContext.add("entries", FetchEntry, FETCH_ENTRIES)
+FetchContext.add("guest_pages", u64, FETCH_ENTRIES)
 
 Hart.add("data_regime", u64)  # of loads and stores: MPRV is honoured
 Hart.add("fetch_regime", u64)
@@ -63,6 +67,7 @@ Hart.add("data_victim", u64)  # the context that is given up next
 Hart.add("fetch_victim", u64)
 Hart.add("data_hint", u8, 32)  # where the context of a key was found last, by a hash of the key
 Hart.add("fetch_hint", u8, 32)
+Hart.add("guest_page", u64)  # the last walk's guest page | log2 of its G-stage mapping's size
 Hart.add("pages_watched", u8)  # 1: some page is watched (watch.py)
 
 
@@ -101,6 +106,33 @@ def data_privilege(hart) -> u64:
 
 
 @define
+def is_guest_data(hart) -> bool:
+    """Whether loads and stores are a guest's: V, or MPV where MPRV makes it count ("Machine Status
+    (mstatus and mstatush) Registers" of H)."""
+    if hart.mstatus & Status.MPRV != 0:
+        return hart.mstatus & Status.MPV != 0 and hart.mstatus & Status.MPP != Status.MPP
+    return hart.virt != 0
+
+
+@define
+def guest_root(hart) -> u64:
+    """vsatp, or 0 where it is Bare."""
+    return hart.vsatp if hart.vsatp >> 60 != 0 else u64(0)
+
+
+@define
+def guest_regime(hart, priv: u64, root: u64) -> u64:
+    """As `regime_of` for V=1: vsstatus' SUM and MXR are the first stage's, HS mode's MXR is both
+    stages' ("Two-Stage Address Translation")."""
+    regime = REGIME_VALID | REGIME_VIRT | priv | (hart.mstatus & Status.MXR) >> 12
+    if root != 0:
+        regime |= ((hart.mstatus | hart.vsstatus) & Status.MXR) >> 15
+        if priv == SUPERVISOR:
+            regime |= (hart.vsstatus & Status.SUM) >> 16
+    return regime
+
+
+@define
 def translation_root(hart, priv: u64) -> u64:
     """satp where it is active and not Bare, else 0 ("Supervisor Address Translation ...")."""
     if priv == MACHINE or hart.satp >> 60 == 0:
@@ -123,9 +155,9 @@ def regime_of(hart, priv: u64, root: u64) -> u64:
 
 
 @define
-def key_hash(regime: u64, root: u64) -> u64:
-    """An index of the hints: root's low bits, its ASID and the privilege take part."""
-    return (root + (root >> 44) * 4 + regime) & 31
+def key_hash(regime: u64, root: u64, guest: u64) -> u64:
+    """An index of the hints: root's low bits, ASID, VMID and the privilege take part."""
+    return (root + (root >> 44) * 4 + (guest >> 44) * 8 + regime) & 31
 
 
 # --- choosing a context -------------------------------------------------------------------------
@@ -135,12 +167,34 @@ def key_hash(regime: u64, root: u64) -> u64:
 def select_data(hart):
     """Put the context of the key in force for loads and stores."""
     priv = data_privilege(hart)
-    root = translation_root(hart, priv)
-    regime = regime_of(hart, priv, root)
-    hint = key_hash(regime, root)
+    if is_guest_data(hart):
+        virtual = guest_root(hart)
+        put_data(hart, guest_regime(hart, priv, virtual), virtual, hart.hgatp)
+    else:
+        root = translation_root(hart, priv)
+        put_data(hart, regime_of(hart, priv, root), root, u64(0))
+
+
+@define
+def select_guest_data(hart, execute: bool):
+    """For HLV, HLVX and HSV: as though V=1 and in the mode of hstatus.SPVP. The caller selects anew
+    afterwards."""
+    priv = (hart.hstatus & HStatus.SPVP) >> HStatus.SPVP_SHIFT
+    root = guest_root(hart)
+    regime = guest_regime(hart, priv, root)
+    if execute:
+        regime |= REGIME_EXECUTE
+    put_data(hart, regime, root, hart.hgatp)
+
+
+@define
+def put_data(hart, regime: u64, root: u64, guest: u64):
+    """Put a context in force by its key."""
+    hint = key_hash(regime, root, guest)
     n = u64(hart.data_hint[hint])
-    if hart.ctx[n].regime != regime or hart.ctx[n].root != root or hart.ctx[n].guest != 0:
-        n = find_data(hart, regime, root, u64(0))
+    ctx = hart.ctx[n]
+    if ctx.regime != regime or ctx.root != root or ctx.guest != guest:
+        n = find_data(hart, regime, root, guest)
         hart.data_hint[hint] = u8(n)
     hart.data_regime = regime
     hart.data_context = n
@@ -168,13 +222,20 @@ def find_data(hart, regime: u64, root: u64, guest: u64) -> u64:
 def select_fetch(hart):
     """Put the context of the key in force for fetches: neither MPRV nor SUM nor MXR counts."""
     priv = u64(hart.priv)
-    root = translation_root(hart, priv)
-    regime = REGIME_VALID | priv
-    hint = key_hash(regime, root)
+    if hart.virt != 0:
+        put_fetch(hart, REGIME_VALID | REGIME_VIRT | priv, guest_root(hart), hart.hgatp)
+    else:
+        put_fetch(hart, REGIME_VALID | priv, translation_root(hart, priv), u64(0))
+
+
+@define
+def put_fetch(hart, regime: u64, root: u64, guest: u64):
+    """As `put_data`, for fetches."""
+    hint = key_hash(regime, root, guest)
     n = u64(hart.fetch_hint[hint])
     ctx = hart.fetch_ctx[n]
-    if ctx.regime != regime or ctx.root != root or ctx.guest != 0:
-        n = find_fetch(hart, regime, root, u64(0))
+    if ctx.regime != regime or ctx.root != root or ctx.guest != guest:
+        n = find_fetch(hart, regime, root, guest)
         hart.fetch_hint[hint] = u8(n)
     hart.fetch_regime = regime
     hart.fetch_context = n
@@ -228,9 +289,12 @@ def note_fill(hart, va: u64, shift: u64):
     """Remember that the entry for an address is about to be filled in the context in force."""
     ctx = hart.ctx[hart.data_context]
     ctx.large |= large_bits(va, shift)
+    index = va >> 12 & (DATA_ENTRIES - 1)
     if ctx.fills < LOG:
-        ctx.log[ctx.fills] = u16(va >> 12 & (DATA_ENTRIES - 1))
+        ctx.log[ctx.fills] = u16(index)
     ctx.fills += 1
+    if hart.data_regime & REGIME_VIRT != 0:
+        ctx.guest_pages[index] = hart.guest_page
 
 
 @define
@@ -243,6 +307,9 @@ def fetch_fill(hart, pc: u64, host: u64, slots: u64):
     entry.bias = page - (slots >> 3)
     entry.host = host
     entry.tag = page
+    if hart.virt != 0:
+        ctx = hart.fetch_ctx[hart.fetch_context]
+        ctx.guest_pages[pc >> 12 & (FETCH_ENTRIES - 1)] = hart.guest_page
 
 
 # --- clearing -----------------------------------------------------------------------------------
@@ -298,36 +365,6 @@ def drop_fetch(hart, n: u64, va: u64):
         entry = ctx.entries[va >> 12 & (FETCH_ENTRIES - 1)]
         if entry.tag == va & PAGE_MASK:
             entry.tag = NO_TAG
-
-
-@define
-def is_named(regime: u64, root: u64, virt: u64, asid: u64, has_asid: bool) -> bool:
-    """Whether a fence concerns a context: one that translates, of this V, of this ASID."""
-    if root == 0 or regime & REGIME_VIRT != virt:
-        return False
-    return not has_asid or (root >> 44 ^ asid) & 0xFFFF == 0
-
-
-@implement(vocabulary.flush_translations, cold=True)
-def flush_translations(hart, va: u64, asid: u64, has_va: bool, has_asid: bool):
-    """What sfence.vma forgets ("Supervisor Memory-Management Fence Instruction").
-
-    Global mappings of a named address space are forgotten too: to over-fence is legal.
-    """
-    virt = u64(REGIME_VIRT) if hart.virt != 0 else u64(0)
-    for i in range(CONTEXTS):
-        if is_named(hart.ctx[i].regime, hart.ctx[i].root, virt, asid, has_asid):
-            if has_va:
-                drop_data(hart, i, va)
-            else:
-                clear_data(hart, i)
-    for i in range(FETCH_CONTEXTS):
-        if is_named(hart.fetch_ctx[i].regime, hart.fetch_ctx[i].root, virt, asid, has_asid):
-            if has_va:
-                drop_fetch(hart, i, va)
-            else:
-                clear_fetch(hart, i)
-    hart.resync = 1
 
 
 @define(cold=True)

@@ -2,7 +2,7 @@
 
 from rvplat.hart.invalidate import arm_writes
 from rvplat.hart.mmu import ACCESS_FAULT, LOAD, NO_FAULT, STORE, raise_fault, walk
-from rvplat.hart.pmp import READ, WRITE, pmp_grant
+from rvplat.hart.pmp import EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM
 from rvplat.hart.tlb import (
@@ -12,6 +12,7 @@ from rvplat.hart.tlb import (
     NO_TAG,
     OFFSET_MASK,
     PAGE_MASK,
+    REGIME_EXECUTE,
     WRITABLE,
     note_fill,
 )
@@ -59,7 +60,9 @@ def translate(hart, va: u64, size: u64, access: u64, tval: u64) -> u64:
     allowed = whole
     if whole == 0:  # nothing, or PMP divides the page
         allowed = pmp_grant(hart, pa, size, hart.data_regime)
-    if allowed & access == 0:
+    if allowed & access == 0 or (
+        hart.data_regime & REGIME_EXECUTE != 0 and allowed & EXECUTE == 0
+    ):
         raise_fault(hart, tval, access, u64(ACCESS_FAULT))
     fill(hart, va, page, grant & whole)
     return pa

@@ -1,16 +1,28 @@
 """Traps: raising them, entering the handler, and the change of privilege that comes with it.
 
 Definitions raise `Trap` after they have put what happened into the hart; the engine catches it,
-with hart.pc at the instruction concerned, and calls `take_trap`. The H extension adds its VS
-delegation and its fields (mtval2, mtinst, hstatus) to the functions here.
+with hart.pc at the instruction concerned, and calls `take_trap`. A trap goes to M mode, to S mode
+(HS mode, with the H extension), or stays in the guest, in VS mode.
 """
 
 from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.state import STOP_BREAK
+from rvplat.hart.switches import count_exit, switch_world
+from rvplat.hart.tinst import trap_instruction
 from rvplat.isa import vocabulary
-from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, Cause, Status
-from rvplat.isa.vocabulary import context_changed, instruction_bits
+from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
+from rvplat.isa.vocabulary import context_changed, instruction_bits, virtual_instruction
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
+
+# Exceptions whose xtval is a virtual address ("Hypervisor Status Register", GVA).
+ADDRESS_CAUSES = (
+    1 << Cause.FETCH_MISALIGNED | 1 << Cause.FETCH_ACCESS | 1 << Cause.BREAKPOINT
+    | 1 << Cause.LOAD_MISALIGNED | 1 << Cause.LOAD_ACCESS
+    | 1 << Cause.STORE_MISALIGNED | 1 << Cause.STORE_ACCESS
+    | 1 << Cause.FETCH_PAGE | 1 << Cause.LOAD_PAGE | 1 << Cause.STORE_PAGE
+    | 1 << Cause.FETCH_GUEST_PAGE | 1 << Cause.LOAD_GUEST_PAGE | 1 << Cause.STORE_GUEST_PAGE
+)  # fmt: skip
+TO_GUEST = 2  # a trap into VS mode; the others are named by MACHINE and SUPERVISOR
 
 
 class Trap(Unwind):
@@ -19,12 +31,26 @@ class Trap(Unwind):
 
 @implement(vocabulary.raise_trap, cold=True)
 def raise_trap(hart, cause: u64, tval: u64) -> NoReturn:
-    """Raise a synchronous exception with nothing for htval, htinst and GVA."""
+    """Raise a synchronous exception with nothing for htval and htinst. GVA is set where xtval is an
+    address of the guest that runs."""
     hart.trap_cause = cause
     hart.trap_tval = tval
     hart.trap_tval2 = 0
     hart.trap_tinst = 0
-    hart.trap_gva = 0
+    hart.trap_gva = u8(hart.virt != 0 and u64(ADDRESS_CAUSES) >> cause & 1 != 0)
+    raise Trap
+
+
+@implement(vocabulary.raise_access_trap, cold=True)
+def raise_access_trap(
+    hart, cause: u64, tval: u64, tval2: u64, tinst: u64, guest: bool
+) -> NoReturn:
+    """As `raise_trap`, of a memory access, which may be a guest's though V=0 (HLV, MPRV)."""
+    hart.trap_cause = cause
+    hart.trap_tval = tval
+    hart.trap_tval2 = tval2
+    hart.trap_tinst = tinst
+    hart.trap_gva = u8(guest)
     raise Trap
 
 
@@ -40,10 +66,28 @@ def illegal(hart) -> NoReturn:
     raise_trap(hart, u64(Cause.ILLEGAL), instruction_bits(hart))
 
 
+@implement(vocabulary.virtual_instruction, cold=True)
+def raise_virtual(hart) -> NoReturn:
+    """xtval is written as for an illegal instruction."""
+    raise_trap(hart, u64(Cause.VIRTUAL), instruction_bits(hart))
+
+
 @implement(vocabulary.require_privilege)
 def require_privilege(hart, lowest: u64):
-    """Below the mode, an instruction is illegal."""
+    """Below the mode, an instruction is illegal; a supervisor's in VU mode is a virtual one ("Trap
+    Cause Codes")."""
     if hart.priv < u8(lowest):
+        if hart.virt != 0 and lowest == SUPERVISOR:
+            virtual_instruction(hart)
+        illegal(hart)
+
+
+@implement(vocabulary.require_hypervisor)
+def require_hypervisor(hart):
+    """Valid in M and HS mode; virtual with V=1 ("... Memory-Management Fence Instructions")."""
+    if hart.virt != 0:
+        virtual_instruction(hart)
+    if hart.priv == USER:
         illegal(hart)
 
 
@@ -51,7 +95,8 @@ def require_privilege(hart, lowest: u64):
 def enter_privilege(hart, priv: u64, virt: u64):
     """Change the mode; the translation context follows, and the run loop looks for interrupts."""
     hart.priv = u8(priv)
-    hart.virt = u8(virt)
+    if hart.virt != u8(virt):
+        switch_world(hart, virt)
     context_changed(hart)
     hart.resync = 1
 
@@ -66,22 +111,37 @@ def vector_of(base: u64, cause: u64) -> u64:
 
 
 @define
-def is_delegated(hart, cause: u64) -> bool:
-    """Whether S mode handles the trap: never one from M mode ("Machine Trap Delegation")."""
+def handler_of(hart, cause: u64) -> u64:
+    """Who handles the trap: MACHINE, SUPERVISOR, TO_GUEST. None from M mode is delegated ("Machine
+    Trap Delegation"), to VS mode only a guest's ("Hypervisor Trap Delegation Registers")."""
     if hart.priv == MACHINE:
-        return False
-    delegated = hart.mideleg if cause & INTERRUPT != 0 else hart.medeleg
-    return delegated >> cause & 1 != 0  # the shift takes the code modulo 64
+        return u64(MACHINE)
+    interrupt = cause & INTERRUPT != 0
+    delegated = hart.mideleg if interrupt else hart.medeleg
+    if delegated >> cause & 1 == 0:  # the shift takes the code modulo 64
+        return u64(MACHINE)
+    if hart.virt == 0:
+        return u64(SUPERVISOR)
+    further = hart.hideleg if interrupt else hart.hedeleg
+    return u64(TO_GUEST) if further >> cause & 1 != 0 else u64(SUPERVISOR)
 
 
 @define
-def enter_machine(hart, cause: u64):
-    """MPP and MPIE take the mode and MIE ("Privilege and Global Interrupt-Enable Stack")."""
+def enter_machine(hart, cause: u64, tinst: u64):
+    """MPP and MPIE take the mode and MIE ("Privilege and Global Interrupt-Enable Stack"), MPV takes
+    V ("Trap Entry")."""
     old = hart.mstatus
-    new = old & ~(Status.MIE | Status.MPIE | Status.MPP) | u64(hart.priv) << Status.MPP_SHIFT
+    new = old & ~(Status.MIE | Status.MPIE | Status.MPP | Status.MPV | Status.GVA)
+    new |= u64(hart.priv) << Status.MPP_SHIFT
     if old & Status.MIE != 0:
         new |= Status.MPIE
+    if hart.virt != 0:
+        new |= Status.MPV
+    if hart.trap_gva != 0:
+        new |= Status.GVA
     hart.mstatus = new
+    hart.mtval2 = hart.trap_tval2
+    hart.mtinst = tinst
     hart.mepc = hart.pc
     hart.mcause = cause
     hart.mtval = hart.trap_tval
@@ -90,20 +150,50 @@ def enter_machine(hart, cause: u64):
 
 
 @define
-def enter_supervisor(hart, cause: u64):
-    """SPP and SPIE take the mode and SIE; nothing of M mode's is written."""
-    old = hart.mstatus
-    new = old & ~(Status.SIE | Status.SPIE | Status.SPP)
-    if old & Status.SIE != 0:
+def pushed(hart, status: u64) -> u64:
+    """sstatus or vsstatus after a trap: SPP and SPIE take the mode and SIE."""
+    new = status & ~(Status.SIE | Status.SPIE | Status.SPP)
+    if status & Status.SIE != 0:
         new |= Status.SPIE
-    if hart.priv == SUPERVISOR:
-        new |= Status.SPP
-    hart.mstatus = new
+    return new | Status.SPP if hart.priv == SUPERVISOR else new
+
+
+@define
+def push_world(hart):
+    """hstatus after a trap into HS mode: SPV takes V, SPVP the guest's mode ("Trap Entry")."""
+    new = hart.hstatus & ~(HStatus.SPV | HStatus.GVA)
+    if hart.virt != 0:
+        new = new & ~HStatus.SPVP | HStatus.SPV | u64(hart.priv) << HStatus.SPVP_SHIFT
+    if hart.trap_gva != 0:
+        new |= HStatus.GVA
+    hart.hstatus = new
+
+
+@define
+def enter_supervisor(hart, cause: u64, tinst: u64):
+    """Nothing of M mode's is written."""
+    hart.mstatus = pushed(hart, hart.mstatus)
+    push_world(hart)
     hart.sepc = hart.pc
     hart.scause = cause
     hart.stval = hart.trap_tval
+    hart.htval = hart.trap_tval2
+    hart.htinst = tinst
     hart.pc = vector_of(hart.stvec, cause)
     enter_privilege(hart, u64(SUPERVISOR), u64(0))
+
+
+@define
+def enter_guest(hart, cause: u64):
+    """Into VS mode: nothing of HS mode's is written. A guest's interrupt has the number that the
+    guest knows ("Hypervisor Trap Delegation Registers")."""
+    known = cause - 1 if cause & INTERRUPT != 0 else cause
+    hart.vsstatus = pushed(hart, hart.vsstatus)
+    hart.vsepc = hart.pc
+    hart.vscause = known
+    hart.vstval = hart.trap_tval
+    hart.pc = vector_of(hart.vstvec, known)
+    enter_privilege(hart, u64(SUPERVISOR), u64(1))
 
 
 @define(cold=True)
@@ -120,7 +210,14 @@ def take_trap(hart):
     if cause & INTERRUPT == 0:
         hart.budget -= 1
         hart.instret_base -= 1
-    if is_delegated(hart, cause):
-        enter_supervisor(hart, cause)
+    handler = handler_of(hart, cause)
+    if handler == TO_GUEST:
+        enter_guest(hart, cause)
+        return
+    if hart.virt != 0:
+        count_exit(hart, cause)
+    tinst = trap_instruction(hart, cause)
+    if handler == SUPERVISOR:
+        enter_supervisor(hart, cause, tinst)
     else:
-        enter_machine(hart, cause)
+        enter_machine(hart, cause, tinst)

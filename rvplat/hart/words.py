@@ -5,7 +5,9 @@ from rvplat.hart import (
     cacheblocks,
     counters,
     csr,
+    fences,
     flow,
+    guest,
     interrupts,
     invalidate,
     memory,
@@ -14,6 +16,6 @@ from rvplat.hart import (
 )
 
 __all__ = [
-    "atomics", "cacheblocks", "counters", "csr", "flow", "interrupts", "invalidate", "memory",
-    "tlb", "trap",
+    "atomics", "cacheblocks", "counters", "csr", "fences", "flow", "guest", "interrupts",
+    "invalidate", "memory", "tlb", "trap",
 ]  # fmt: skip

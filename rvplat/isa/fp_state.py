@@ -71,8 +71,12 @@ def host_mode(hart) -> u64:
 
 @define
 def fs_in_force(hart) -> u64:
-    """The FS field that instructions obey, in its place."""
-    return hart.mstatus & Status.FS
+    """The FS field that instructions obey, in its place. With V=1 both sstatus' and vsstatus' are
+    in effect ("Virtual Supervisor Status Register"), so it is the lesser."""
+    fs = hart.mstatus & Status.FS
+    if hart.virt != 0 and hart.vsstatus & Status.FS < fs:
+        return hart.vsstatus & Status.FS
+    return fs
 
 
 @define
@@ -100,6 +104,8 @@ def require_fp(hart):
 def make_dirty(hart):
     """f registers or fcsr change. SD follows from FS where mstatus is read."""
     hart.mstatus |= Status.FS
+    if hart.virt != 0:
+        hart.vsstatus |= Status.FS
     work_out_ready(hart)
 
 

@@ -22,13 +22,15 @@ U = Extension("U", version="1.13", standing="ratified", title="User mode", requi
 
 Sm.state("mstatus_writable", u64)  # the bits that this hart has, set by `reset_status`
 
-LOADS_DEPEND = Status.MPRV | Status.SUM | Status.MXR  # and on MPP, while MPRV is set
+LOADS_DEPEND = Status.MPRV | Status.SUM | Status.MXR
+PREVIOUS = Status.MPP | Status.MPV  # loads depend on them too, while MPRV is set
 ENABLES = Status.MIE | Status.SIE
 OF_SUPERVISOR = (
     Status.SIE | Status.SPIE | Status.SPP | Status.FS | Status.TSR | Status.SUM | Status.MXR
     | Status.TVM
 )  # fmt: skip
 OF_USER = Status.MPRV | Status.TW
+OF_HYPERVISOR = Status.MPV | Status.GVA
 
 
 @define
@@ -48,7 +50,7 @@ def set_mstatus(hart, status: u64):
     hart.mstatus = status
     if changed & Status.FS != 0:
         hart.fp_ready = 0
-    if changed & LOADS_DEPEND != 0 or (changed & Status.MPP != 0 and status & Status.MPRV != 0):
+    if changed & LOADS_DEPEND != 0 or (changed & PREVIOUS != 0 and status & Status.MPRV != 0):
         context_changed(hart)
     if changed & status & ENABLES != 0:
         interrupts_changed(hart)
@@ -95,6 +97,8 @@ def reset_status(hart):
             writable &= ~(Status.SUM | Status.MXR | Status.TVM)
     if hart.has_f != 0:
         writable |= Status.FS
+    if hart.has_h != 0:
+        writable |= OF_HYPERVISOR
     hart.mstatus_writable = writable
     hart.mstatus = status
 
@@ -118,7 +122,7 @@ def misa_letters(hart) -> u64:
     misa = u64(2 << 62)
     misa |= u64(hart.has_a) << 0 | u64(hart.has_c) << 2 | u64(hart.has_d) << 3
     misa |= u64(hart.has_f) << 5 | u64(hart.has_i) << 8 | u64(hart.has_m) << 12
-    misa |= u64(hart.has_s) << 18 | u64(hart.has_u) << 20
+    misa |= u64(hart.has_h) << 7 | u64(hart.has_s) << 18 | u64(hart.has_u) << 20
     misa |= u64(hart.has_zba & hart.has_zbb & hart.has_zbs) << 1
     return misa
 
@@ -160,9 +164,18 @@ Sm.state("timer_lines", u64)  # MTIP and STIP as the timers drove them when last
 
 
 @define
+def guest_interrupts(hart) -> u64:
+    """Those that H brings, which M mode never handles: SGEI where GEILEN isn't zero."""
+    if hart.has_h == 0:
+        return u64(0)
+    return u64(Irq.HYPERVISOR) if hart.geilen != 0 else u64(Irq.GUEST)
+
+
+@define
 def interrupts_of(hart) -> u64:
     """The interrupts that exist on this hart: the writable bits of mie."""
-    return u64(Irq.MACHINE | Irq.SUPERVISOR) if hart.has_s != 0 else u64(Irq.MACHINE)
+    found = u64(Irq.MACHINE | Irq.SUPERVISOR) if hart.has_s != 0 else u64(Irq.MACHINE)
+    return found | guest_interrupts(hart)
 
 
 @define
@@ -173,12 +186,15 @@ def mip_read(hart, number: u32) -> u64:
 
 @define
 def mip_write(hart, value: u64, number: u32):
-    """SEIP, SSIP and STIP can be written; STIP not while stimecmp drives it (menvcfg.STCE)."""
+    """SEIP, SSIP and STIP can be written; STIP not while stimecmp drives it (menvcfg.STCE). VSSIP
+    is hvip's ("Machine Interrupt (mip and mie) Registers" of H)."""
     mask = u64(0)
     if hart.has_s != 0:
         mask = u64(Irq.SUPERVISOR)
         if hart.menvcfg & EnvCfg.STCE != 0:
             mask = u64(Irq.SSI | Irq.SEI)
+    if hart.has_h != 0:
+        mask |= Irq.VSSI
     hart.mip = (hart.mip & ~mask) | (value & mask)
     interrupts_changed(hart)
 

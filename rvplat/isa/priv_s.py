@@ -9,6 +9,7 @@ from rvplat.isa.priv_m import (
     IRQ_BITS,
     PAGE_FAULTS,
     cache_fields,
+    guest_interrupts,
     legal_cbie,
     legal_epc,
     legal_vector,
@@ -16,6 +17,7 @@ from rvplat.isa.priv_m import (
     with_dirty,
 )
 from rvplat.isa.privileged import Cause, EnvCfg, Irq, Status
+from rvplat.isa.stateen import envcfg_access
 from rvplat.isa.vocabulary import interrupt_lines, interrupts_changed, update_deadline
 from rvplat.lang import define, u32, u64
 
@@ -112,27 +114,39 @@ def senvcfg_write(hart, value: u64, number: u32):
     hart.senvcfg = legal_cbie(value) & (cache_fields(hart) | EnvCfg.FIOM)
 
 
-S.csr(0x10A, "senvcfg", write=senvcfg_write, fields="CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]")
+S.csr(
+    0x10A, "senvcfg", write=senvcfg_write, access=envcfg_access,
+    fields="CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
+)  # fmt: skip
 
 # --- medeleg and mideleg ("Machine Trap Delegation Registers") ----------------------------------
+
+
+OF_GUESTS = (
+    1 << Cause.ECALL_VS | 1 << Cause.FETCH_GUEST_PAGE | 1 << Cause.LOAD_GUEST_PAGE
+    | 1 << Cause.VIRTUAL | 1 << Cause.STORE_GUEST_PAGE
+)  # fmt: skip
 
 
 @define
 def medeleg_write(hart, value: u64, number: u32):
     """Exceptions that can't occur below M mode are read-only zero.
 
-    So are 0 where C is, page faults where no translation is, and 18 and 19 everywhere.
+    So are 0 where C is, page faults where no translation is, and 18 and 19 everywhere. With H there
+    are the guest's faults, its virtual instructions and its calls.
     """
     mask = u64(DELEGABLE)
     mask |= u64(0) if hart.has_c != 0 else u64(1 << Cause.FETCH_MISALIGNED)
     mask |= u64(PAGE_FAULTS) if hart.has_sv39 != 0 else u64(0)
+    mask |= u64(OF_GUESTS) if hart.has_h != 0 else u64(0)
     hart.medeleg = value & mask
 
 
 @define
 def mideleg_write(hart, value: u64, number: u32):
-    """The supervisor's interrupts can be delegated, the machine's can't."""
-    hart.mideleg = value & Irq.SUPERVISOR
+    """The supervisor's interrupts can be delegated, the machine's can't, H's always are ("Machine
+    Interrupt Delegation (mideleg) Register")."""
+    hart.mideleg = (value & Irq.SUPERVISOR) | guest_interrupts(hart)
     interrupts_changed(hart)
 
 

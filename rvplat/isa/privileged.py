@@ -35,6 +35,22 @@ class Status:
     SD = 1 << 63
 
 
+class HStatus:
+    """Fields of hstatus ("Hypervisor Status Register")."""
+
+    GVA = 1 << 6
+    SPV = 1 << 7
+    SPVP = 1 << 8
+    SPVP_SHIFT = 8
+    HU = 1 << 9
+    VGEIN = 0x3F << 12
+    VGEIN_SHIFT = 12
+    VTVM = 1 << 20
+    VTW = 1 << 21
+    VTSR = 1 << 22
+    VSXL_64 = 2 << 32
+
+
 class Irq:
     """Bits of mip, mie and mideleg ("Machine Interrupt Registers", hypervisor's included)."""
 
@@ -51,7 +67,8 @@ class Irq:
     LCOFI = 1 << 13
     SUPERVISOR = SSI | STI | SEI
     MACHINE = MSI | MTI | MEI
-    HYPERVISOR = VSSI | VSTI | VSEI | SGEI
+    GUEST = VSSI | VSTI | VSEI
+    HYPERVISOR = GUEST | SGEI
 
 
 class Cause:
@@ -100,3 +117,14 @@ class Counter:
     TM = 1 << 1
     IR = 1 << 2
     HPM = 0xFFFFFFF8
+
+
+class StateEnable:
+    """Bits of mstateen0 and hstateen0 ("State Enable 0 Registers"); SE is bit 63 of each."""
+
+    ENVCFG = 1 << 62
+    SE = 1 << 63
+
+
+VMID = 0x3FFF
+VMID_SHIFT = 44  # of hgatp's VMID ("Hypervisor Guest Address Translation ... Register")

@@ -6,7 +6,7 @@ and Breakpoint").
 
 from rvplat.isa.priv_m import Sm
 from rvplat.isa.priv_s import S
-from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, Status
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
 from rvplat.isa.rv_i import BASE
 from rvplat.isa.vocabulary import (
     enter_privilege,
@@ -14,6 +14,7 @@ from rvplat.isa.vocabulary import (
     jump,
     raise_trap,
     require_privilege,
+    virtual_instruction,
     wait_for_interrupt,
 )
 from rvplat.lang import define, u64
@@ -59,20 +60,54 @@ def mret(hart):
     jump(hart, hart.mepc)
 
 
-@S.instruction("0001000 00010 00000 000 00000 1110011", "sret")
-def sret(hart):
-    """Return from a trap to S mode; illegal in S mode while mstatus.TSR is set."""
-    require_privilege(hart, u64(SUPERVISOR))
+@define
+def popped(status: u64) -> u64:
+    """sstatus or vsstatus after a return: SIE takes SPIE, SPIE becomes 1, SPP becomes U."""
+    new = status & ~(Status.SIE | Status.SPP) | Status.SPIE
+    return new | Status.SIE if status & Status.SPIE != 0 else new
+
+
+@define
+def previous_mode(status: u64) -> u64:
+    """What SPP says."""
+    return u64(SUPERVISOR) if status & Status.SPP != 0 else u64(USER)
+
+
+@define
+def return_from_supervisor(hart):
+    """To the mode of SPP and, with H, hstatus.SPV ("Trap Return")."""
     old = hart.mstatus
     if hart.priv == SUPERVISOR and old & Status.TSR != 0:
         illegal(hart)
-    new = old & ~(Status.SIE | Status.SPP | Status.MPRV) | Status.SPIE
-    if old & Status.SPIE != 0:
-        new |= Status.SIE
-    hart.mstatus = new
-    mode = u64(SUPERVISOR) if old & Status.SPP != 0 else u64(USER)
-    enter_privilege(hart, mode, u64(0))
-    jump(hart, hart.sepc)
+    hart.mstatus = popped(old) & ~Status.MPRV
+    virt = u64(hart.hstatus & HStatus.SPV != 0)
+    hart.hstatus &= ~HStatus.SPV
+    enter_privilege(hart, previous_mode(old), virt)
+
+
+@define
+def return_in_guest(hart):
+    """To the mode of vsstatus.SPP; V stays 1."""
+    if hart.hstatus & HStatus.VTSR != 0:
+        virtual_instruction(hart)
+    old = hart.vsstatus
+    hart.vsstatus = popped(old)
+    enter_privilege(hart, previous_mode(old), u64(1))
+
+
+@S.instruction("0001000 00010 00000 000 00000 1110011", "sret")
+def sret(hart):
+    """Return from a trap to S mode; illegal in S mode while mstatus.TSR is set.
+
+    With V=1 it is a return from a trap to VS mode, which hstatus.VTSR can bar.
+    """
+    require_privilege(hart, u64(SUPERVISOR))
+    if hart.virt != 0:
+        return_in_guest(hart)
+        jump(hart, hart.vsepc)
+    else:
+        return_from_supervisor(hart)
+        jump(hart, hart.sepc)
 
 
 @Sm.instruction("0001000 00101 00000 000 00000 1110011", "wfi")
@@ -80,11 +115,14 @@ def wfi(hart):
     """Stall until an interrupt ("Wait for Interrupt").
 
     Below M mode it is illegal while mstatus.TW is set, and in U mode wherever S mode exists: the
-    bounded time that the manual allows it is none ("Virtualization Support in mstatus").
+    bounded time that the manual allows it is none ("Virtualization Support in mstatus"). In VU mode
+    it is a virtual instruction, and in VS mode while hstatus.VTW is set.
     """
     if hart.priv != MACHINE:
         if hart.mstatus & Status.TW != 0:
             illegal(hart)
+        if hart.virt != 0 and (hart.priv == USER or hart.hstatus & HStatus.VTW != 0):
+            virtual_instruction(hart)
         if hart.priv == USER and hart.has_s != 0:
             illegal(hart)
     wait_for_interrupt(hart)

@@ -5,12 +5,13 @@ Translation itself stands in `hart/mmu.py`.
 """
 
 from rvplat.isa.extension import Extension
-from rvplat.isa.privileged import SUPERVISOR, Status
+from rvplat.isa.privileged import SUPERVISOR, HStatus, Status
 from rvplat.isa.vocabulary import (
     context_changed,
     flush_translations,
     illegal,
     require_privilege,
+    virtual_instruction,
 )
 from rvplat.lang import define, fence, u32, u64
 
@@ -38,10 +39,14 @@ SV57 = 10
 
 @define
 def require_memory_management(hart):
-    """Illegal in U mode, and in S mode while TVM is set ("Virtualization Support in mstatus")."""
+    """Illegal in U mode, and in S mode while TVM is set ("Virtualization Support in mstatus"); for
+    VS mode it is hstatus.VTVM that counts ("Hypervisor Status Register")."""
     require_privilege(hart, u64(SUPERVISOR))
-    if hart.priv == SUPERVISOR and hart.mstatus & Status.TVM != 0:
-        illegal(hart)
+    if hart.priv == SUPERVISOR:
+        if hart.virt != 0 and hart.hstatus & HStatus.VTVM != 0:
+            virtual_instruction(hart)
+        if hart.virt == 0 and hart.mstatus & Status.TVM != 0:
+            illegal(hart)
 
 
 @define

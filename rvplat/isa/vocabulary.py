@@ -37,6 +37,19 @@ def illegal(hart) -> NoReturn:
 
 
 @declare
+def virtual_instruction(hart) -> NoReturn:
+    """Raise a virtual-instruction exception; xtval holds the instruction."""
+
+
+@declare
+def raise_access_trap(
+    hart, cause: u64, tval: u64, tval2: u64, tinst: u64, guest: bool
+) -> NoReturn:
+    """Raise a memory access's exception: values for xtval, htval and htinst, and whether xtval is a
+    guest virtual address."""
+
+
+@declare
 def instruction_bits(hart) -> u64:
     """The current instruction: 16 or 32 bits, zero-extended."""
 
@@ -44,6 +57,11 @@ def instruction_bits(hart) -> u64:
 @declare
 def require_privilege(hart, lowest: u64):
     """Raise illegal-instruction below the mode (virtual-instruction where H says so)."""
+
+
+@declare
+def require_hypervisor(hart):
+    """Raise virtual-instruction if V=1, illegal-instruction in U mode: for instructions of H."""
 
 
 @declare
@@ -95,6 +113,11 @@ def update_deadline(hart):
 @declare
 def csr_check(hart, number: u32, write: bool):
     """Raise what an access to the CSR raises in this mode: absent, privileged, read-only."""
+
+
+@declare
+def csr_in_force(hart, number: u32) -> u32:
+    """The number of the CSR that an instruction means: with V=1, a VS CSR in an S CSR's place."""
 
 
 @declare
@@ -156,6 +179,17 @@ def store_u64(hart, va: u64, value: u64):
 
 
 @declare
+def guest_load(hart, va: u64, size: u64, execute: bool) -> u64:
+    """Load as though V=1 with the privilege of hstatus.SPVP, zero-extended; `execute`: with
+    execute permission in the place of read permission (HLVX)."""
+
+
+@declare
+def guest_store(hart, va: u64, size: u64, value: u64):
+    """Store as though V=1 with the privilege of hstatus.SPVP."""
+
+
+@declare
 def amo_address(hart, va: u64, size: u64) -> u64:
     """The host address of memory that an AMO may read and write: aligned, or it traps."""
 
@@ -194,6 +228,16 @@ def cache_block_check(hart, va: u64):
 @declare
 def flush_translations(hart, va: u64, asid: u64, has_va: bool, has_asid: bool):
     """Forget cached translations: of an address, of an address space, of both, or all."""
+
+
+@declare
+def flush_guest_virtual(hart, va: u64, asid: u64, has_va: bool, has_asid: bool):
+    """Forget VS-stage translations of the VMID in hgatp: of an address, of an address space."""
+
+
+@declare
+def flush_guest_physical(hart, gpa: u64, vmid: u64, has_gpa: bool, has_vmid: bool):
+    """Forget G-stage translations: of a guest physical address, of a VMID, of both, or all."""
 
 
 @declare

@@ -2,7 +2,12 @@
 
 from rvplat.isa.extension import Extension
 from rvplat.isa.privileged import MACHINE, USER, EnvCfg
-from rvplat.isa.vocabulary import cache_block_check, illegal, zero_block
+from rvplat.isa.vocabulary import (
+    cache_block_check,
+    illegal,
+    virtual_instruction,
+    zero_block,
+)
 from rvplat.lang import define, u64
 
 Zicbom = Extension("Zicbom", "1.0", "ratified", "Cache-block management", ("I",))
@@ -13,11 +18,15 @@ Zic64b = Extension("Zic64b", "1.0", "ratified", "Cache blocks of 64 bytes")
 
 @define
 def require_enabled(hart, field: u64):
-    """Below M mode menvcfg enables the operation, in U mode senvcfg as well ("CSR controls for CMO
-    instructions")."""
+    """Below M mode menvcfg enables the operation, in U mode senvcfg as well, with V=1 henvcfg ("CSR
+    controls for CMO instructions")."""
     if hart.priv != MACHINE and hart.menvcfg & field == 0:
         illegal(hart)
+    if hart.virt != 0 and hart.henvcfg & field == 0:
+        virtual_instruction(hart)
     if hart.priv == USER and hart.has_s != 0 and hart.senvcfg & field == 0:
+        if hart.virt != 0:
+            virtual_instruction(hart)
         illegal(hart)
 
 

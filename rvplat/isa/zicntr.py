@@ -10,7 +10,7 @@ from rvplat.isa.extension import Extension
 from rvplat.isa.priv_m import Sm, U, nothing_write, zero_read
 from rvplat.isa.priv_s import S
 from rvplat.isa.privileged import MACHINE, USER, Counter
-from rvplat.isa.vocabulary import illegal, read_time, retired
+from rvplat.isa.vocabulary import illegal, read_time, retired, virtual_instruction
 from rvplat.lang import define, u32, u64
 
 Zicntr = Extension(
@@ -30,11 +30,16 @@ LAST_EVENT = 31
 
 @define
 def counter_access(hart, write: bool, number: u32):
-    """Below M mode the counter's bit must be set in mcounteren, in U mode in scounteren too."""
+    """Below M mode the counter's bit must be set in mcounteren, in U mode in scounteren too, with
+    V=1 in hcounteren ("Hypervisor Counter-Enable Register")."""
     bit = u64(1) << (number & 31)
     if hart.priv != MACHINE and hart.mcounteren & bit == 0:
         illegal(hart)
+    if hart.virt != 0 and hart.hcounteren & bit == 0:
+        virtual_instruction(hart)
     if hart.priv == USER and hart.has_s != 0 and hart.scounteren & bit == 0:
+        if hart.virt != 0:
+            virtual_instruction(hart)
         illegal(hart)
 
 
@@ -91,7 +96,8 @@ def instret_read(hart, number: u32) -> u64:
 
 @define
 def time_read(hart, number: u32) -> u64:
-    return read_time(hart)
+    """A guest's time is ahead by htimedelta ("Hypervisor Time Delta Register")."""
+    return read_time(hart) + hart.htimedelta if hart.virt != 0 else read_time(hart)
 
 
 @define

@@ -6,7 +6,7 @@ changes by the instruction itself is read as it was before (section "CSR Access 
 """
 
 from rvplat.isa.extension import Extension, rd_is_zero
-from rvplat.isa.vocabulary import csr_check, csr_read, csr_stored, csr_write
+from rvplat.isa.vocabulary import csr_check, csr_in_force, csr_read, csr_stored, csr_write
 from rvplat.isa.xlen import ux
 from rvplat.lang import define, u32, u64
 
@@ -23,8 +23,9 @@ Zicsr = Extension(
 def swap(hart, rd: u64, number: u32, value: u64):
     """csrrw and csrrwi: with rd = x0 the CSR is not read."""
     csr_check(hart, number, True)
-    old = ux(0) if rd_is_zero(rd) else csr_read(hart, number)
-    csr_write(hart, number, value)
+    actual = csr_in_force(hart, number)
+    old = ux(0) if rd_is_zero(rd) else csr_read(hart, actual)
+    csr_write(hart, actual, value)
     hart.x[rd] = old
 
 
@@ -32,9 +33,10 @@ def swap(hart, rd: u64, number: u32, value: u64):
 def set_bits(hart, rd: u64, number: u32, mask: u64, write: bool):
     """csrrs and csrrsi: with rs1 = x0 or uimm = 0 nothing is written; it may be read-only."""
     csr_check(hart, number, write)
-    old = csr_read(hart, number)
+    actual = csr_in_force(hart, number)
+    old = csr_read(hart, actual)
     if write:
-        csr_write(hart, number, csr_stored(hart, number, old) | mask)
+        csr_write(hart, actual, csr_stored(hart, actual, old) | mask)
     hart.x[rd] = old
 
 
@@ -42,9 +44,10 @@ def set_bits(hart, rd: u64, number: u32, mask: u64, write: bool):
 def clear_bits(hart, rd: u64, number: u32, mask: u64, write: bool):
     """csrrc and csrrci."""
     csr_check(hart, number, write)
-    old = csr_read(hart, number)
+    actual = csr_in_force(hart, number)
+    old = csr_read(hart, actual)
     if write:
-        csr_write(hart, number, csr_stored(hart, number, old) & ~mask)
+        csr_write(hart, actual, csr_stored(hart, actual, old) & ~mask)
     hart.x[rd] = old
 
 

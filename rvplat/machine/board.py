@@ -39,6 +39,8 @@ RESET_CODE_BYTES = 48
 
 Mmu = Literal["bare", "sv39", "sv48", "sv57"]
 PmpEntries = Literal[0, 16]
+Tinst = Literal["transformed", "zero"]
+MAX_GEILEN = 63
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Harts:
     count: int = setting("how many harts", 1, minimum=1, maximum=MAX_HARTS)
     mmu: Mmu = setting("the largest translation scheme; the smaller ones come with it", "sv57")
     pmp_entries: PmpEntries = setting("entries of physical memory protection", 16)
+    geilen: int = setting("guest external interrupts (H)", 0, minimum=0, maximum=MAX_GEILEN)
+    tinst: Tinst = setting("what htinst and mtinst say of an explicit access (H)", "transformed")
     allow_draft: bool = setting("whether the ISA string may name extensions that are drafts", False)
 
     @property

@@ -126,6 +126,16 @@ class HartCell(Cell):
         if self._attention.value:
             self._resync.value = 1
 
+    def set_guest_line(self, number: int, level: bool) -> None:
+        """Drive guest external interrupt `number`, a bit of hgeip, from any thread under the bus
+        lock. ValueError outside 1 to GEILEN."""
+        geilen = int(self.view.geilen)
+        if not 1 <= number <= geilen:
+            raise ValueError(f"guest external interrupt {number} of 1 to {geilen}")
+        lines = int(self.view.guest_lines)
+        self.view.guest_lines = lines | 1 << number if level else lines & ~(1 << number)
+        self.alert()
+
     @property
     def interrupt_waiting(self) -> bool:
         """Whether an interrupt that mie enables is pending, timers aside."""

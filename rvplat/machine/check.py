@@ -133,6 +133,9 @@ class _Checker:
         for one in faults:
             names = (one.unknown, [name.lower() for name in known]) if one.unknown else None
             self.fault(place, "harts.isa", one.found, one.expected, names)
+        if harts.mmu == "bare" and any(extension.name == "H" for extension in extensions):
+            found = 'H beside mmu = "bare": guests need translation'
+            self.fault(place, "harts.isa", found, 'mmu = "sv39" or larger, or no H')
         return list(extensions)
 
     # What answers at an address

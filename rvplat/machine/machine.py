@@ -166,6 +166,8 @@ class Machine:
         hart.mmio_read = ctypes.cast(self._reader, ctypes.c_void_p).value
         hart.mmio_write = ctypes.cast(self._writer, ctypes.c_void_p).value
         hart.ialign_mask = self.core.constants["ialign_mask"]
+        hart.geilen = self.board.harts.geilen
+        hart.tinst_zero = int(self.board.harts.tinst == "zero")
         for extension in self.extensions:
             setattr(hart, "has_" + extension.name.lower(), 1)
         return cell

@@ -22,6 +22,7 @@ from rvplat.isa.priv_m import Sm, U, reset_status
 from rvplat.isa.priv_s import S
 from rvplat.isa.privileged import INTERRUPT, MACHINE
 from rvplat.lang import Record, address_of, u8, u64
+from rvplat.machine.catalogue import shipped_extensions
 
 FLAGS = [
     "i",
@@ -63,8 +64,8 @@ def _layout() -> Record:
     """The hart's record as it stands, with what these extensions need beside it."""
     record = Record("Hart")
     wanted: list[tuple[str, Any, int]] = [(f.name, f.type, f.count) for f in Hart.fields.values()]
-    wanted += [(f"has_{flag}", u8, 0) for flag in FLAGS]
-    for extension in EXTENSIONS:
+    wanted += [(f"has_{flag}", u8, 0) for flag in [*FLAGS, "ssstateen", "smstateen"]]
+    for extension in (*EXTENSIONS, *shipped_extensions().values()):
         wanted += extension.states
         wanted += [(row.name, u64, 0) for row in extension.csrs if row.storage]
     for name, kind, count in wanted:

@@ -126,6 +126,7 @@ EXTENSIONS = [
     _extension("Zicboz"),
     _extension("Zba"),
     _extension("Svinval"),
+    _extension("H"),
     _extension("Zdraft", "draft"),
 ]
 

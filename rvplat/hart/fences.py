@@ -1,0 +1,135 @@
+"""Fences: what they name is forgotten, in the contexts of the address spaces that they name.
+
+A context holds combined translations where V=1, so each entry has its guest page beside it
+(`guest_pages`): hfence.gvma of an address forgets the entries of the G-stage mapping around it, and
+no others ("Hypervisor Memory-Management Fence Instructions").
+"""
+
+from rvplat.hart.state import DATA_ENTRIES, FETCH_ENTRIES, Hart
+from rvplat.hart.switches import vmid_of
+from rvplat.hart.tlb import (
+    BLOCK_SHIFT,
+    CONTEXTS,
+    FETCH_CONTEXTS,
+    LOG,
+    NO_TAG,
+    REGIME_VIRT,
+    clear_data,
+    clear_fetch,
+    drop_data,
+    drop_fetch,
+)
+from rvplat.isa import vocabulary
+from rvplat.isa.privileged import VMID
+from rvplat.lang import define, implement, u64
+
+Hart.add("virtual_fences", u64)  # of guests' first stages, by whomever
+Hart.add("guest_fences", u64)  # of second stages
+
+
+@define
+def is_named(root: u64, asid: u64, has_asid: bool) -> bool:
+    """Whether a fence concerns a context that translates: of this ASID."""
+    return root != 0 and (not has_asid or (root >> 44 ^ asid) & 0xFFFF == 0)
+
+
+@define
+def is_world(regime: u64, guest: u64, virt: u64, hgatp: u64) -> bool:
+    """Whether a context is of this V, and of hgatp's VMID."""
+    return regime & REGIME_VIRT == virt and (virt == 0 or vmid_of(guest) == vmid_of(hgatp))
+
+
+@define
+def forget(hart, virt: u64, va: u64, asid: u64, has_va: bool, has_asid: bool):
+    """Forget translations of the host's page tables, or of the first stage of hgatp's guest.
+
+    Global mappings of a named address space are forgotten too: to over-fence is legal.
+    """
+    for i in range(CONTEXTS):
+        ctx = hart.ctx[i]
+        if is_named(ctx.root, asid, has_asid) and is_world(ctx.regime, ctx.guest, virt, hart.hgatp):
+            if has_va:
+                drop_data(hart, i, va)
+            else:
+                clear_data(hart, i)
+    for i in range(FETCH_CONTEXTS):
+        code = hart.fetch_ctx[i]
+        if is_named(code.root, asid, has_asid) and is_world(
+            code.regime, code.guest, virt, hart.hgatp
+        ):
+            if has_va:
+                drop_fetch(hart, i, va)
+            else:
+                clear_fetch(hart, i)
+    hart.resync = 1
+
+
+@implement(vocabulary.flush_translations, cold=True)
+def flush_translations(hart, va: u64, asid: u64, has_va: bool, has_asid: bool):
+    """What sfence.vma forgets ("Supervisor Memory-Management Fence Instruction", "Memory-Management
+    Fences")."""
+    forget(hart, u64(REGIME_VIRT) if hart.virt != 0 else u64(0), va, asid, has_va, has_asid)
+
+
+@implement(vocabulary.flush_guest_virtual, cold=True)
+def flush_guest_virtual(hart, va: u64, asid: u64, has_va: bool, has_asid: bool):
+    """What hfence.vvma forgets."""
+    hart.virtual_fences += 1
+    forget(hart, u64(REGIME_VIRT), va, asid, has_va, has_asid)
+
+
+@define
+def is_of_guest(regime: u64, guest: u64, vmid: u64, has_vmid: bool) -> bool:
+    """Whether a context is a guest's, of this VMID."""
+    return regime & REGIME_VIRT != 0 and (not has_vmid or (vmid_of(guest) ^ vmid) & VMID == 0)
+
+
+@define
+def is_mapped(page: u64, gpa: u64) -> bool:
+    """Whether the G-stage mapping of an entry's guest page maps an address."""
+    return (page ^ gpa) >> (page & BLOCK_SHIFT) == 0
+
+
+@define
+def drop_guest_data(hart, n: u64, gpa: u64):
+    """Forget the entries of a context whose G-stage mapping maps an address."""
+    ctx = hart.ctx[n]
+    if ctx.fills > LOG:
+        for i in range(DATA_ENTRIES):
+            if is_mapped(ctx.guest_pages[i], gpa):
+                ctx.entries[i].read_tag = NO_TAG
+                ctx.entries[i].write_tag = NO_TAG
+    else:
+        for i in range(ctx.fills):
+            at = u64(ctx.log[i])
+            if is_mapped(ctx.guest_pages[at], gpa):
+                ctx.entries[at].read_tag = NO_TAG
+                ctx.entries[at].write_tag = NO_TAG
+
+
+@define
+def drop_guest_fetch(hart, n: u64, gpa: u64):
+    """The same for fetches."""
+    ctx = hart.fetch_ctx[n]
+    for i in range(FETCH_ENTRIES):
+        if is_mapped(ctx.guest_pages[i], gpa):
+            ctx.entries[i].tag = NO_TAG
+
+
+@implement(vocabulary.flush_guest_physical, cold=True)
+def flush_guest_physical(hart, gpa: u64, vmid: u64, has_gpa: bool, has_vmid: bool):
+    """What hfence.gvma forgets."""
+    hart.guest_fences += 1
+    for i in range(CONTEXTS):
+        if is_of_guest(hart.ctx[i].regime, hart.ctx[i].guest, vmid, has_vmid):
+            if has_gpa:
+                drop_guest_data(hart, i, gpa)
+            else:
+                clear_data(hart, i)
+    for i in range(FETCH_CONTEXTS):
+        if is_of_guest(hart.fetch_ctx[i].regime, hart.fetch_ctx[i].guest, vmid, has_vmid):
+            if has_gpa:
+                drop_guest_fetch(hart, i, gpa)
+            else:
+                clear_fetch(hart, i)
+    hart.resync = 1

@@ -1,0 +1,171 @@
+"""H, the hypervisor extension: its registers for HS and M mode (Privileged, "Hypervisor").
+
+The VS bank stands in rv_h_guest.py, interrupts in rv_h_interrupts.py, loads, stores and fences in
+rv_h_memory.py; the second stage of translation in `hart/mmu.py`.
+"""
+
+from rvplat.isa.extension import Extension
+from rvplat.isa.priv_m import cache_fields, legal_cbie
+from rvplat.isa.privileged import SUPERVISOR, VMID, VMID_SHIFT, Cause, EnvCfg, HStatus, Status
+from rvplat.isa.stateen import henvcfg_access
+from rvplat.isa.sv import is_supported
+from rvplat.isa.vocabulary import (
+    context_changed,
+    illegal,
+    interrupts_changed,
+    update_deadline,
+)
+from rvplat.isa.zicntr import COUNTER_BITS, counters_of
+from rvplat.lang import define, u32, u64
+
+H = Extension(
+    "H", version="1.0", standing="ratified", title="Hypervisor", requires=("S", "Sv39")
+)  # fmt: skip
+
+
+def _promise(name: str, title: str, *requires: str) -> Extension:
+    return Extension(name, "1.0", "ratified", title, ("H", *requires))
+
+
+# What this hart's H does where the manual leaves a choice has names.
+Shcounterenw = _promise("Shcounterenw", "hcounteren is writable for every counter")
+Shvstvala = _promise("Shvstvala", "vstval is written as stval is")
+Shtvala = _promise("Shtvala", "htval holds the faulting guest physical address")
+Shvstvecd = _promise("Shvstvecd", "vstvec holds every direct address")
+Shvsatpa = _promise("Shvsatpa", "vsatp has every mode of satp")
+Shgatpa = _promise("Shgatpa", "hgatp has a mode for every mode of satp, and Bare")
+Sha = _promise(
+    "Sha", "Augmented hypervisor", "Ssstateen", "Shcounterenw", "Shvstvala", "Shtvala",
+    "Shvstvecd", "Shvsatpa", "Shgatpa",
+)  # fmt: skip
+
+# --- hstatus ("Hypervisor Status Register") -----------------------------------------------------
+
+HSTATUS_WRITABLE = (
+    HStatus.GVA | HStatus.SPV | HStatus.SPVP | HStatus.HU | HStatus.VTVM | HStatus.VTW
+    | HStatus.VTSR
+)  # fmt: skip
+
+
+@define
+def legal_vgein(hart, value: u64) -> u64:
+    """VGEIN up to GEILEN is legal; with another number, it keeps what it has."""
+    if (value & HStatus.VGEIN) >> HStatus.VGEIN_SHIFT > u64(hart.geilen):
+        return hart.hstatus & HStatus.VGEIN
+    return value & HStatus.VGEIN
+
+
+@define
+def hstatus_write(hart, value: u64, number: u32):
+    """VSBE, HUPMM are read-only zero, VSXL says 64."""
+    vgein = legal_vgein(hart, value)
+    hart.hstatus = (value & HSTATUS_WRITABLE) | vgein | HStatus.VSXL_64
+    interrupts_changed(hart)
+
+
+H.csr(
+    0x600, "hstatus", write=hstatus_write, reset=HStatus.VSXL_64,
+    fields="HUPMM[49:48] VSXL[33:32] VTSR[22] VTW[21] VTVM[20] VGEIN[17:12] HU[9] SPVP[8] SPV[7] "
+    "GVA[6] VSBE[5]",
+)  # fmt: skip
+
+# --- delegation ("Hypervisor Trap Delegation Registers") ----------------------------------------
+
+HEDELEG_WRITABLE = (
+    1 << Cause.FETCH_ACCESS | 1 << Cause.ILLEGAL | 1 << Cause.BREAKPOINT
+    | 1 << Cause.LOAD_MISALIGNED | 1 << Cause.LOAD_ACCESS
+    | 1 << Cause.STORE_MISALIGNED | 1 << Cause.STORE_ACCESS | 1 << Cause.ECALL_U
+    | 1 << Cause.FETCH_PAGE | 1 << Cause.LOAD_PAGE | 1 << Cause.STORE_PAGE
+    | 1 << Cause.SOFTWARE_CHECK | 1 << Cause.HARDWARE_ERROR
+)  # fmt: skip
+
+
+@define
+def hedeleg_write(hart, value: u64, number: u32):
+    """Table "Bits of hedeleg that must be writable": bit 0 where IALIGN is 32."""
+    mask = u64(HEDELEG_WRITABLE)
+    hart.hedeleg = value & (mask if hart.has_c != 0 else mask | 1 << Cause.FETCH_MISALIGNED)
+
+
+H.csr(0x602, "hedeleg", write=hedeleg_write)
+
+# --- what a guest may use -----------------------------------------------------------------------
+
+
+@define
+def hcounteren_write(hart, value: u64, number: u32):
+    """Every counter has its bit (Shcounterenw)."""
+    hart.hcounteren = value & counters_of(hart)
+
+
+@define
+def htimedelta_write(hart, value: u64, number: u32):
+    """The guest's time moves, and with it vstimecmp's interrupt."""
+    hart.htimedelta = value
+    update_deadline(hart)
+    interrupts_changed(hart)
+
+
+FROM_MENVCFG = EnvCfg.STCE | EnvCfg.PBMTE | EnvCfg.ADUE
+
+
+@define
+def henvcfg_read(hart, number: u32) -> u64:
+    return hart.henvcfg & (hart.menvcfg | ~u64(FROM_MENVCFG))
+
+
+@define
+def henvcfg_write(hart, value: u64, number: u32):
+    """STCE, PBMTE and ADUE are read-only zero where they are zero in menvcfg; what they were
+    before, they are again when menvcfg says so."""
+    mask = (hart.menvcfg & FROM_MENVCFG) | cache_fields(hart) | EnvCfg.FIOM
+    new = (hart.henvcfg & ~mask) | (legal_cbie(value) & mask)
+    changed = hart.henvcfg ^ new
+    hart.henvcfg = new
+    if changed & EnvCfg.STCE != 0:
+        update_deadline(hart)
+        interrupts_changed(hart)
+
+
+H.csr(0x606, "hcounteren", write=hcounteren_write, fields=COUNTER_BITS)
+H.csr(0x605, "htimedelta", write=htimedelta_write)
+H.csr(
+    0x60A, "henvcfg", read=henvcfg_read, write=henvcfg_write, access=henvcfg_access,
+    fields="STCE[63] PBMTE[62] ADUE[61] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
+)  # fmt: skip
+
+# --- what a trap reports ("Hypervisor Trap Value Register" and its like) ------------------------
+
+H.csr(0x643, "htval")
+H.csr(0x64A, "htinst")
+H.csr(0x34B, "mtval2")
+H.csr(0x34A, "mtinst")
+
+# --- hgatp ("Hypervisor Guest Address Translation and Protection Register") ---------------------
+
+HGATP_PPN = (1 << 44) - 1 & ~3  # the root table has 16 KiB
+HGATP_FIELDS = HGATP_PPN | VMID << VMID_SHIFT
+
+
+@define
+def hgatp_access(hart, write: bool, number: u32):
+    """Illegal in HS mode while mstatus.TVM is set; it is not the guests' TVM."""
+    if hart.priv == SUPERVISOR and hart.virt == 0 and hart.mstatus & Status.TVM != 0:
+        illegal(hart)
+
+
+@define
+def hgatp_write(hart, value: u64, number: u32):
+    """Unlike satp's, its fields are WARL one by one: MODE keeps its value where it can't be what is
+    written (Shgatpa). VMIDLEN is 14."""
+    mode = value >> 60
+    if not is_supported(hart, mode):
+        mode = hart.hgatp >> 60
+    hart.hgatp = mode << 60 | (value & HGATP_FIELDS)
+    context_changed(hart)
+
+
+H.csr(
+    0x680, "hgatp", write=hgatp_write, access=hgatp_access,
+    fields="MODE[63:60] VMID[57:44] PPN[43:0]",
+)  # fmt: skip

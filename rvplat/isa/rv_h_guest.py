@@ -1,0 +1,64 @@
+"""H: the VS bank, which stands in for S mode's registers while V=1 (Privileged, "Hypervisor and
+Virtual Supervisor CSRs"). vsip and vsie stand in rv_h_interrupts.py, vstimecmp in sstc.py.
+"""
+
+from rvplat.isa.priv_m import legal_epc, legal_vector, with_dirty
+from rvplat.isa.priv_s import SSTATUS_READABLE, SSTATUS_WRITABLE
+from rvplat.isa.privileged import Status
+from rvplat.isa.rv_h import H
+from rvplat.isa.sv import is_supported
+from rvplat.isa.vocabulary import context_changed, interrupts_changed
+from rvplat.lang import define, u32, u64
+
+
+@define
+def vsstatus_read(hart, number: u32) -> u64:
+    """SD sums up the guest's own fields ("Virtual Supervisor Status Register")."""
+    return with_dirty(hart.vsstatus) & SSTATUS_READABLE
+
+
+@define
+def vsstatus_write(hart, value: u64, number: u32):
+    """UBE is read-only zero, UXL says 64."""
+    mask = hart.mstatus_writable & SSTATUS_WRITABLE
+    new = (hart.vsstatus & ~mask) | (value & mask)
+    changed = hart.vsstatus ^ new
+    hart.vsstatus = new
+    if changed & Status.FS != 0:
+        hart.fp_ready = 0
+    if changed & (Status.SUM | Status.MXR) != 0:
+        context_changed(hart)
+    if changed & new & Status.SIE != 0:
+        interrupts_changed(hart)
+
+
+@define
+def vstvec_write(hart, value: u64, number: u32):
+    """Direct mode has every aligned address (Shvstvecd)."""
+    hart.vstvec = legal_vector(value)
+
+
+@define
+def vsepc_write(hart, value: u64, number: u32):
+    hart.vsepc = legal_epc(hart, value)
+
+
+@define
+def vsatp_write(hart, value: u64, number: u32):
+    """Modes are satp's (Shvsatpa); a write of another is ignored, with V=0 too."""
+    if is_supported(hart, value >> 60):
+        hart.vsatp = value
+        context_changed(hart)
+
+
+H.csr(
+    0x200, "vsstatus", read=vsstatus_read, write=vsstatus_write, reset=Status.UXL_64,
+    fields="SD[63] UXL[33:32] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] SPP[8] UBE[6] SPIE[5] "
+    "SIE[1]",
+)  # fmt: skip
+H.csr(0x205, "vstvec", write=vstvec_write, fields="BASE[63:2] MODE[1:0]")
+H.csr(0x240, "vsscratch")
+H.csr(0x241, "vsepc", write=vsepc_write)
+H.csr(0x242, "vscause", fields="Interrupt[63] Code[62:0]")
+H.csr(0x243, "vstval")
+H.csr(0x280, "vsatp", write=vsatp_write, fields="MODE[63:60] ASID[59:44] PPN[43:0]")

@@ -1,0 +1,128 @@
+"""H: interrupts of guests (Privileged, "Hypervisor Interrupt Registers", "Hypervisor Guest External
+Interrupt Registers", "Virtual Supervisor Interrupt Registers").
+
+hvip's bits are part of hart.mip, the software-written half of mip, and hie is part of mie; every
+register here is a view of those two, the lines and hideleg.
+"""
+
+from rvplat.isa.priv_m import interrupts_of
+from rvplat.isa.privileged import Irq
+from rvplat.isa.rv_h import H
+from rvplat.isa.vocabulary import interrupt_lines, interrupts_changed, update_deadline
+from rvplat.lang import define, u32, u64
+
+GUEST_BITS = "VSEI[10] VSTI[6] VSSI[2]"
+HYPERVISOR_BITS = "SGEI[12] " + GUEST_BITS
+VIRTUAL_BITS = "SEI[9] STI[5] SSI[1]"
+DOWN = 1  # VSSI, VSTI and VSEI are SSI, STI and SEI to the guest
+
+
+@define
+def hideleg_write(hart, value: u64, number: u32):
+    """The three VS-level interrupts are writable, the rest is read-only zero."""
+    hart.hideleg = value & Irq.GUEST
+    interrupts_changed(hart)
+
+
+@define
+def put_pending(hart, mask: u64, value: u64):
+    """Write software's bits of mip."""
+    hart.mip = (hart.mip & ~mask) | (value & mask)
+    interrupts_changed(hart)
+
+
+@define
+def put_enabled(hart, mask: u64, value: u64):
+    """Write bits of mie."""
+    hart.mie = (hart.mie & ~mask) | (value & mask)
+    update_deadline(hart)
+    interrupts_changed(hart)
+
+
+@define
+def hvip_read(hart, number: u32) -> u64:
+    return hart.mip & Irq.GUEST
+
+
+@define
+def hvip_write(hart, value: u64, number: u32):
+    """hideleg has no say in it."""
+    put_pending(hart, u64(Irq.GUEST), value)
+
+
+@define
+def hip_read(hart, number: u32) -> u64:
+    return (hart.mip | interrupt_lines(hart)) & Irq.HYPERVISOR
+
+
+@define
+def hip_write(hart, value: u64, number: u32):
+    """VSSIP is hvip's; the others are read-only."""
+    put_pending(hart, u64(Irq.VSSI), value)
+
+
+@define
+def hie_read(hart, number: u32) -> u64:
+    return hart.mie & Irq.HYPERVISOR
+
+
+@define
+def hie_write(hart, value: u64, number: u32):
+    put_enabled(hart, interrupts_of(hart) & Irq.HYPERVISOR, value)
+
+
+H.csr(0x603, "hideleg", write=hideleg_write, fields=GUEST_BITS)
+H.csr(0x645, "hvip", read=hvip_read, write=hvip_write, storage=False, fields=GUEST_BITS)
+H.csr(0x644, "hip", read=hip_read, write=hip_write, storage=False, fields=HYPERVISOR_BITS)
+H.csr(0x604, "hie", read=hie_read, write=hie_write, storage=False, fields=HYPERVISOR_BITS)
+
+# --- guest external interrupts ------------------------------------------------------------------
+
+
+@define
+def guest_externals(hart) -> u64:
+    """Bits GEILEN to 1 of hgeip and hgeie."""
+    return (u64(2) << u64(hart.geilen)) - 2
+
+
+@define
+def hgeip_read(hart, number: u32) -> u64:
+    return hart.guest_lines & guest_externals(hart)
+
+
+@define
+def hgeie_write(hart, value: u64, number: u32):
+    hart.hgeie = value & guest_externals(hart)
+    interrupts_changed(hart)
+
+
+H.csr(0xE12, "hgeip", read=hgeip_read, storage=False)
+H.csr(0x607, "hgeie", write=hgeie_write)
+
+# --- vsip and vsie ------------------------------------------------------------------------------
+
+
+@define
+def vsip_read(hart, number: u32) -> u64:
+    """Those that hideleg gives to the guest, by the numbers that it knows."""
+    return (hip_read(hart, number) & hart.hideleg) >> DOWN
+
+
+@define
+def vsip_write(hart, value: u64, number: u32):
+    """SSIP alone is writable."""
+    put_pending(hart, hart.hideleg & Irq.VSSI, value << DOWN)
+
+
+@define
+def vsie_read(hart, number: u32) -> u64:
+    return (hart.mie & hart.hideleg) >> DOWN
+
+
+@define
+def vsie_write(hart, value: u64, number: u32):
+    put_enabled(hart, hart.hideleg, value << DOWN)
+
+
+H.csr(0x244, "vsip", read=vsip_read, write=vsip_write, storage=False, fields=VIRTUAL_BITS)
+H.csr(0x204, "vsie", read=vsie_read, write=vsie_write, storage=False, fields=VIRTUAL_BITS)

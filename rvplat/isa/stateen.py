@@ -1,0 +1,127 @@
+"""Smstateen and Ssstateen, who may use state that extensions add (Privileged, "Smstateen").
+
+The state that this hart guards is senvcfg and henvcfg; every other bit but SE is read-only zero, in
+sstateen all of them (with F, bit FCSR too).
+"""
+
+from rvplat.isa.extension import Extension
+from rvplat.isa.privileged import MACHINE, StateEnable
+from rvplat.isa.vocabulary import illegal, virtual_instruction
+from rvplat.lang import define, u32, u64
+
+Ssstateen = Extension(
+    "Ssstateen", version="1.0", standing="ratified", title="State enables of supervisor level",
+    requires=("S",),
+)  # fmt: skip
+Smstateen = Extension(
+    "Smstateen", version="1.0", standing="ratified", title="State enables",
+    requires=("Sm", "Ssstateen"),
+)  # fmt: skip
+
+REGISTERS = 4
+MSTATEEN, HSTATEEN, SSTATEEN = 0x30C, 0x60C, 0x10C  # the numbers of the first of each
+
+Smstateen.state("mstateen", u64, REGISTERS)
+Ssstateen.state("hstateen", u64, REGISTERS)
+
+
+@define
+def machine_enables(hart, i: u64) -> u64:
+    """mstateen, or ones where M mode has no say."""
+    return hart.mstateen[i] if hart.has_smstateen != 0 else ~u64(0)
+
+
+@define
+def guest_enables(hart, i: u64) -> u64:
+    """hstateen: what is zero in mstateen is zero in it."""
+    return hart.hstateen[i] & machine_enables(hart, i)
+
+
+@define
+def require_state(hart, i: u64, bit: u64):
+    """An access to what a bit of mstateen and, with V=1, of hstateen controls."""
+    if hart.priv != MACHINE and machine_enables(hart, i) & bit == 0:
+        illegal(hart)
+    if hart.virt != 0 and hart.has_ssstateen != 0 and guest_enables(hart, i) & bit == 0:
+        virtual_instruction(hart)
+
+
+@define
+def implemented(i: u64) -> u64:
+    """The writable bits of a register."""
+    return u64(StateEnable.SE | StateEnable.ENVCFG) if i == 0 else u64(StateEnable.SE)
+
+
+@define
+def mstateen_read(hart, number: u32) -> u64:
+    return hart.mstateen[number - MSTATEEN]
+
+
+@define
+def mstateen_write(hart, value: u64, number: u32):
+    i = u64(number - MSTATEEN)
+    hart.mstateen[i] = value & implemented(i)
+
+
+@define
+def hstateen_access(hart, write: bool, number: u32):
+    if hart.has_h == 0 or (
+        hart.priv != MACHINE and machine_enables(hart, u64(number - HSTATEEN)) & StateEnable.SE == 0
+    ):
+        illegal(hart)
+
+
+@define
+def hstateen_read(hart, number: u32) -> u64:
+    return guest_enables(hart, u64(number - HSTATEEN))
+
+
+@define
+def hstateen_write(hart, value: u64, number: u32):
+    i = u64(number - HSTATEEN)
+    mask = implemented(i) & machine_enables(hart, i)
+    hart.hstateen[i] = (hart.hstateen[i] & ~mask) | (value & mask)
+
+
+@define
+def sstateen_access(hart, write: bool, number: u32):
+    require_state(hart, u64(number - SSTATEEN), u64(StateEnable.SE))
+
+
+@define
+def sstateen_read(hart, number: u32) -> u64:
+    return u64(0)
+
+
+@define
+def sstateen_write(hart, value: u64, number: u32):
+    """Every bit is read-only zero."""
+
+
+@define
+def envcfg_access(hart, write: bool, number: u32):
+    """senvcfg and henvcfg: bit ENVCFG."""
+    require_state(hart, u64(0), u64(StateEnable.ENVCFG))
+
+
+@define
+def henvcfg_access(hart, write: bool, number: u32):
+    """As senvcfg, but for hstateen: to a guest henvcfg is closed in any case."""
+    if hart.priv != MACHINE and machine_enables(hart, u64(0)) & StateEnable.ENVCFG == 0:
+        illegal(hart)
+
+
+for _i in range(REGISTERS):
+    _fields = "SE0[63] ENVCFG[62]" if _i == 0 else f"SE{_i}[63]"
+    Smstateen.csr(
+        MSTATEEN + _i, f"mstateen{_i}", read=mstateen_read, write=mstateen_write, storage=False,
+        fields=_fields,
+    )  # fmt: skip
+    Ssstateen.csr(
+        HSTATEEN + _i, f"hstateen{_i}", read=hstateen_read, write=hstateen_write,
+        access=hstateen_access, storage=False, fields=_fields,
+    )  # fmt: skip
+    Ssstateen.csr(
+        SSTATEEN + _i, f"sstateen{_i}", read=sstateen_read, write=sstateen_write,
+        access=sstateen_access, storage=False,
+    )  # fmt: skip
