@@ -7,13 +7,13 @@ import lzma
 import struct
 from pathlib import Path
 
-import debian_archive
 import pytest
 
 from rvplat.guests.deb import read_package
 from rvplat.guests.errors import GuestError
 from rvplat.guests.kernel import plain_image
 from rvplat.guests.modules import dependencies, load_order, module_name, unpack_module
+from tests.guests import debian_archive
 
 TRUNCATED = "truncated: data.tar should have 900 bytes"
 

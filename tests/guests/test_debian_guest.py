@@ -6,13 +6,13 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import debian_archive
 import pytest
 
 from rvplat.guests import apt
 from rvplat.guests.aptsources import AptSource
 from rvplat.guests.debian import DebianGuest, fetch
 from rvplat.guests.errors import GuestError
+from tests.guests import debian_archive
 
 HAS_APT = all(shutil.which(tool) for tool in ("apt-get", "gpg", "gpgv"))
 needs_apt = pytest.mark.skipif(not HAS_APT, reason="needs apt and gpg")

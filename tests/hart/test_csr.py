@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from privileged_bench import BITS, BY_NAME, EXTENSIONS, PC, Bench, bench, make
 
 from rvplat.hart.csr import install
 from rvplat.isa import zicsr
 from rvplat.isa.extension import Extension
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, EnvCfg, Irq, Status
+from tests.hart.privileged_bench import BITS, BY_NAME, EXTENSIONS, PC, Bench, bench, make
 
 __all__ = ["bench"]
 

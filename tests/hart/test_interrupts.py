@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from privileged_bench import PC, WFI, Bench, bench, make
 
 from rvplat.hart.counters import NEVER, timer_check, update_deadline
 from rvplat.hart.interrupts import first_interrupt, pending_interrupt
@@ -11,6 +10,7 @@ from rvplat.hart.state import STOP_NONE, STOP_WFI
 from rvplat.isa import zicsr
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Counter, EnvCfg, Irq, Status
 from rvplat.lang import u64
+from tests.hart.privileged_bench import PC, WFI, Bench, bench, make
 
 __all__ = ["bench"]
 

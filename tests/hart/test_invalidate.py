@@ -6,10 +6,10 @@ import ctypes
 from collections.abc import Callable
 
 import pytest
-from memory_bench import DECODE, LEAF, RAM, Bench
 
 from rvplat.hart.invalidate import YOUNG
 from rvplat.hart.tlb import NO_TAG, PAGE_MASK
+from tests.hart.memory_bench import DECODE, LEAF, RAM, Bench
 
 PA = RAM + 0x3000
 PAGE = 3

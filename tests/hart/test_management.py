@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from memory_bench import DEFINITIONS, LEAF, RAM, A, Bench, D, Fault, R, V
 
 from rvplat.isa import sv, zicbo, zifencei
 from rvplat.isa.extension import Instruction
 from rvplat.isa.privileged import EnvCfg, Status
+from tests.hart.memory_bench import DEFINITIONS, LEAF, RAM, A, Bench, D, Fault, R, V
 
 PA = RAM + 0x3000
 VA = 0x40_0000

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from memory_bench import (
+
+from tests.hart.memory_bench import (
     DEVICE,
     DEVICE_VALUE,
     LEAF,

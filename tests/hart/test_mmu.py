@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from memory_bench import (
+
+from rvplat.isa.privileged import EnvCfg, Status
+from tests.hart.memory_bench import (
     LEAF,
     PBMT_IO,
     PBMT_NC,
@@ -23,8 +25,6 @@ from memory_bench import (
     W,
     X,
 )
-
-from rvplat.isa.privileged import EnvCfg, Status
 
 VA = 0x12_3456_7000 & ((1 << 38) - 1)
 PA = RAM + 0x3000

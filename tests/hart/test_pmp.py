@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from memory_bench import DEVICE, RAM, Bench, Fault
+
+from tests.hart.memory_bench import DEVICE, RAM, Bench, Fault
 
 LOAD_ACCESS, STORE_ACCESS, FETCH_ACCESS = 5, 7, 1
 OFF, TOR, NA4, NAPOT, LOCKED = 0, 0x08, 0x10, 0x18, 0x80

@@ -11,11 +11,11 @@ import ctypes
 import threading
 
 import pytest
-from memory_bench import DECODE, DEFINITIONS, RAM, Bench
 
 from rvplat.hart import invalidate
 from rvplat.isa.vocabulary import store_u64, synchronise_instructions
 from rvplat.lang import atomic_load_u64, atomic_store_u64, define, read_u64, u64, write_u64
+from tests.hart.memory_bench import DECODE, DEFINITIONS, RAM, Bench
 
 PAGE = 3
 PA = RAM + 0x1000 * PAGE

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from memory_bench import LEAF, RAM, Bench, Fault, G, N, U
 
 from rvplat.hart.tlb import LOG, NO_TAG
 from rvplat.isa.privileged import Status
+from tests.hart.memory_bench import LEAF, RAM, Bench, Fault, G, N, U
 
 PA = RAM + 0x3000
 VA = 0x40_0000

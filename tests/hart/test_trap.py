@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from privileged_bench import (
+
+from rvplat.hart.state import STOP_NONE, STOP_WFI
+from rvplat.hart.trap import Trap, take_trap
+from rvplat.isa import vocabulary
+from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Irq, Status
+from rvplat.isa.zawrs import wrs_nto, wrs_sto
+from rvplat.lang import u64
+from tests.hart.privileged_bench import (
     EBREAK,
     ECALL,
     HANDLER,
@@ -16,13 +23,6 @@ from privileged_bench import (
     bench,
     make,
 )
-
-from rvplat.hart.state import STOP_NONE, STOP_WFI
-from rvplat.hart.trap import Trap, take_trap
-from rvplat.isa import vocabulary
-from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Irq, Status
-from rvplat.isa.zawrs import wrs_nto, wrs_sto
-from rvplat.lang import u64
 
 __all__ = ["bench"]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from random import Random
 
 import pytest
-from memory_bench import RAM, Bench
 
 from rvplat.hart.tlb import REGIME_MXR, REGIME_SUM, REGIME_VALID
 from rvplat.isa.privileged import EnvCfg
+from tests.hart.memory_bench import RAM, Bench
 
 V, R, W, X, U, _, A, D = (1 << i for i in range(8))
 LOAD, STORE, FETCH = 1, 2, 4

@@ -6,12 +6,12 @@ import ctypes
 from collections.abc import Iterator
 
 import pytest
-from memory_bench import Bench
 
 from rvplat.hart.state import STOP_BREAK, STOP_NONE
 from rvplat.hart.tlb import HIDDEN
 from rvplat.hart.watch import HEADS, READS, WRITES, WatchRow, watch_hash
 from rvplat.hart.worlds import ANYWHERE, HOST
+from tests.hart.memory_bench import Bench
 
 VA, PA = 0x10_0000, 0x8000_4000
 

@@ -14,8 +14,6 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from fp_oracle import WIDTHS
-
 from rvplat.bus.ram import Ram
 from rvplat.engine.native import Core
 from rvplat.engine.reference import Reference
@@ -24,6 +22,7 @@ from rvplat.isa import rv_d, rv_i, zicsr
 from rvplat.isa.extension import Extension, Instruction
 from rvplat.machine.catalogue import shipped_extensions
 from rvplat.machine.cells import HartCell, MachineCell
+from tests.isa.fp_oracle import WIDTHS
 
 RAM = 0x8000_0000
 DATA = RAM + 0x10000
@@ -72,7 +71,7 @@ class FpGuest:
         self.kind = kind
         self.cell = MachineCell()
         core().attach(self.cell.view)
-        self.cell.view.ns_per_tick = 100
+        self.cell.view.timebase_hz = 10_000_000
         self.ram = Ram(RAM, 1 << 22)
         self.cell.add_ram(self.ram, True)
         self.hart_cell = HartCell(0, self.cell, core().decoder(extensions()))

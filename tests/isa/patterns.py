@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 from hypothesis import strategies as st
-from ieee import FORMATS
+
+from tests.isa.ieee import FORMATS
 
 MODES = st.integers(0, 4)
 WIDTHS = st.sampled_from((32, 64))

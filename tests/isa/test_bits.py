@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import ScratchHart
 
 from rvplat.isa import rv_zba, rv_zbb, rv_zbc, rv_zbs, rv_zicond, rv_zihint
+from tests.isa.conftest import ScratchHart
 
 MIN, MAX, ONES = 1 << 63, (1 << 63) - 1, (1 << 64) - 1
 W1 = 0xFFFF_FFFF_0000_0001  # 1 as an unsigned word, negative as a register

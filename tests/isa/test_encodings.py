@@ -7,12 +7,12 @@ import pkgutil
 import random
 
 import pytest
-from assembler import differences
 
 import rvplat.isa
 from rvplat.isa.disassemble import Disassembler, render
 from rvplat.isa.extension import Extension, Row, enabled_rows
 from rvplat.isa.rv_i import BASE
+from tests.isa.assembler import differences
 
 SAMPLES = 24  # of each row
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 
 import pytest
-from fp_guest import FpGuest, guest_of, width_of
-from fp_oracle import BOX, expected
-from patterns import corners, some_numbers
 
 from rvplat.isa import rv_d, rv_f, rv_zfa
 from rvplat.isa.extension import Instruction
 from rvplat.isa.fp_state import F
+from tests.isa.fp_guest import FpGuest, guest_of, width_of
+from tests.isa.fp_oracle import BOX, expected
+from tests.isa.patterns import corners, some_numbers
 
 LOADS = ("flw", "fsw", "fld", "fsd", "fli.s", "fli.d")
 ROWS = [

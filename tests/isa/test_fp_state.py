@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from fp_guest import (
+
+from rvplat.isa import rv_d, rv_f, rv_zfa, zicsr
+from rvplat.isa.extension import Instruction
+from rvplat.isa.fp_state import F
+from tests.isa.fp_guest import (
     DONE,
     FS_CLEAN,
     FS_DIRTY,
@@ -15,12 +19,8 @@ from fp_guest import (
     text_of,
     width_of,
 )
-from fp_oracle import BOX, immediate
-from ieee import FORMATS
-
-from rvplat.isa import rv_d, rv_f, rv_zfa, zicsr
-from rvplat.isa.extension import Instruction
-from rvplat.isa.fp_state import F
+from tests.isa.fp_oracle import BOX, immediate
+from tests.isa.ieee import FORMATS
 
 ILLEGAL = 2
 FS = 3 << 13

@@ -9,12 +9,12 @@ import struct
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from native_bench import BASE, CODE, DATA, FAULTS, SIZE, WFI, Twin, twin
 
 from rvplat.engine.reference import decode
 from rvplat.isa.disassemble import render
 from rvplat.isa.extension import Row, enabled_rows
 from rvplat.machine.catalogue import shipped_extensions
+from tests.isa.native_bench import BASE, CODE, DATA, FAULTS, SIZE, WFI, Twin, twin
 
 EXTENSIONS = list(shipped_extensions().values())
 ROWS = enabled_rows(EXTENSIONS)

@@ -6,10 +6,10 @@ import ctypes
 from collections.abc import Iterator
 
 import pytest
-from conftest import ScratchHart
 
 from rvplat.isa import rv_a
 from rvplat.lang import u64
+from tests.isa.conftest import ScratchHart
 
 OPERATIONS = {  # old value, operand, new value: as words
     "swap": (7, 9, 9),

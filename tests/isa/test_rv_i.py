@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import PC, MisalignedTarget, ScratchHart
 
 from rvplat.isa import rv_i
+from tests.isa.conftest import PC, MisalignedTarget, ScratchHart
 
 MIN, MAX, ONES = 1 << 63, (1 << 63) - 1, (1 << 64) - 1
 MIN32 = 0xFFFF_FFFF_8000_0000  # -2**31 in a register

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import ScratchHart
 
 from rvplat.isa import rv_m
+from tests.isa.conftest import ScratchHart
 
 MIN, MAX, ONES = 1 << 63, (1 << 63) - 1, (1 << 64) - 1
 MIN32, ONES32 = 0xFFFF_FFFF_8000_0000, 0xFFFF_FFFF

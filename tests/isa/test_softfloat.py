@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import ieee
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from patterns import MODES, WIDTHS, numbers, pairs
 
 from rvplat.lang import softfloat, softfloat_convert, softfloat_format, u64
+from tests.isa import ieee
+from tests.isa.patterns import MODES, WIDTHS, numbers, pairs
 
 EXAMPLES = settings(max_examples=120, deadline=None)
 

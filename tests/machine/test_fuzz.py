@@ -6,13 +6,13 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from programs import elf, linux_image
 
 from rvplat.errors import LoaderError
 from rvplat.machine.catalogue import Catalogue
 from rvplat.machine.check import check_board
 from rvplat.machine.images import read_program
 from rvplat.machine.source import Entry, Override, Source, read_board
+from tests.machine.programs import elf, linux_image
 
 FOLDER = Path(__file__).parent / "boards"
 VALUES = st.recursive(

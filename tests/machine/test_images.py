@@ -7,11 +7,11 @@ import struct
 from pathlib import Path
 
 import pytest
-from programs import elf, linux_image
 
 from rvplat.errors import LoaderError
 from rvplat.machine.images import read_program
 from rvplat.machine.program import Program, Segment
+from tests.machine.programs import elf, linux_image
 
 
 def read(tmp_path: Path, data: bytes) -> Program:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from programs import elf, linux_image
 
 from rvplat.errors import LoaderError
 from rvplat.machine import loader
@@ -19,6 +18,7 @@ from rvplat.machine.fdt import Node, to_dtb
 from rvplat.machine.fdt_read import from_dtb
 from rvplat.machine.loader import LoadPlan, Software, plan_load, read_software
 from rvplat.machine.source import parse_override, read_board
+from tests.machine.programs import elf, linux_image
 
 MIB = 1 << 20
 RAM = 0x8000_0000

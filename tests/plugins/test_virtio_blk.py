@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from rvplat_plugins.virtio_blk import VirtioBlk
-from virtio_driver import EVENT_IDX, INDIRECT_DESC, VERSION_1, Buffer, Driver, wiring
 
 from rvplat.bus import HostClock, VirtualClock, make_settings
 from rvplat.errors import DeviceError
+from tests.plugins.virtio_driver import EVENT_IDX, INDIRECT_DESC, VERSION_1, Buffer, Driver, wiring
 
 READ_ONLY, FLUSH_FEATURE, WRITE_ZEROES = 1 << 5, 1 << 9, 1 << 14
 IN, OUT, FLUSH, GET_ID, ZEROES = 0, 1, 4, 8, 13

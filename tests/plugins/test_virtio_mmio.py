@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rvplat_plugins.virtio_mmio import VirtioMmio
 from rvplat_plugins.virtqueue import Chain, Virtqueue, fill, length, take
-from virtio_driver import (
+
+from rvplat.errors import BusError
+from tests.plugins.virtio_driver import (
     EVENT_IDX,
     INDIRECT,
     INDIRECT_DESC,
@@ -19,8 +21,6 @@ from virtio_driver import (
     Driver,
     wiring,
 )
-
-from rvplat.errors import BusError
 
 ALL = VERSION_1 | EVENT_IDX | INDIRECT_DESC
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rvplat_plugins.virtio_console import VirtioConsole
 from rvplat_plugins.virtio_rng import RngSettings, VirtioRng
-from virtio_driver import EVENT_IDX, VERSION_1, Driver, wiring
 
 from rvplat.bus import HostClock
+from tests.plugins.virtio_driver import EVENT_IDX, VERSION_1, Driver, wiring
 
 RECEIVE, TRANSMIT = 0, 1
 
