@@ -1,8 +1,8 @@
 """One client's conversation: bytes in, bytes out, no socket.
 
-    session = Session(target, send)
-    session.feed(b"+$qSupported:multiprocess+#...")
-    session.poll()      # when target.wake was called: something happened
+session = Session(target, send)
+session.feed(b"+$qSupported:multiprocess+#...")
+session.poll()      # when target.wake was called: something happened
 """
 
 from __future__ import annotations

@@ -57,9 +57,7 @@ def _action(text: bytes) -> tuple[Action, Thread]:
     raise Malformed(f"unknown action {what[:20]!r}")
 
 
-def _start(
-    session: Session, plan: list[tuple[Thread, Action]], stop: list[Thread]
-) -> bytes | None:
+def _start(session: Session, plan: list[tuple[Thread, Action]], stop: list[Thread]) -> bytes | None:
     if session.non_stop:
         for thread in session.target.halt(stop) if stop else ():
             session._notify(Stopped(thread, 0))

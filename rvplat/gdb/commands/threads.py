@@ -109,5 +109,3 @@ def _osdata(kind: str, rows: list[dict[str, str]]) -> bytes:
     )  # fmt: skip
     head = '<?xml version="1.0"?>\n<!DOCTYPE osdata SYSTEM "osdata.dtd">\n'
     return f"{head}<osdata type={quoteattr(kind)}>\n{items}</osdata>\n".encode()
-
-

@@ -1,0 +1,278 @@
+"""The target that is a `Machine`: its harts as threads, its worlds as processes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from rvplat.gdb import monitor
+from rvplat.gdb.control import Control, Job, Outcome
+from rvplat.gdb.errors import GdbError
+from rvplat.gdb.memory import Sight
+from rvplat.gdb.points import Points, Spot
+from rvplat.gdb.registers import Registers
+from rvplat.gdb.target import (
+    ALL,
+    ANY,
+    Action,
+    Break,
+    Event,
+    Exited,
+    Process,
+    Region,
+    Stopped,
+    Thread,
+)
+from rvplat.gdb.worlds import HOST_PID, WorldTable
+from rvplat.machine.machine import Machine
+
+MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}
+SPACE = 1 << 64
+
+
+def nobody() -> None:
+    """No client waits."""
+
+
+class BoardTarget:
+    """Every protocol of target.py, for a board. `close` gives it back, stopped."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.wake: Callable[[], None] = nobody
+        self.control = Control(machine, self._report)
+        self.registers = Registers(machine)
+        self.sight = Sight(machine)
+        self.points = Points(machine)
+        self.worlds = WorldTable(machine)
+        self.off = False  # the board is powered off, or killed
+        self.exit_code = 0
+        self.commands: dict[str, monitor.Command] = {}  # of plugins
+        self.masked = False  # interrupts, while stepping
+        self._rows: dict[Break, int] = {}
+        self._breaks: dict[int, Break] = {}
+        self._events: list[Event] = []
+        self._lock = threading.Lock()
+        self._hart = 0  # the one that stopped last
+
+    # --- what harts report ---
+
+    def _report(self, outcome: Outcome) -> bool:
+        """A hart stopped by itself, in its thread. Whether it shall go on."""
+        if outcome.reason == "power":
+            self._power()
+        elif outcome.reason == "break":
+            self._add(self._stopped(outcome.hart, "swbreak"))
+        else:
+            self._add(self._stopped(outcome.hart))
+        return False
+
+    def _stopped(self, hart: int, reason: str = "", value: str = "") -> Stopped:
+        self._hart = hart
+        return Stopped(Thread(self.worlds.pid_of(hart), hart + 1), 5, reason, value)
+
+    def _power(self) -> None:
+        requests, self.machine._requests = list(self.machine._requests), []
+        if requests and not self.off:
+            self.off = True
+            self.exit_code = requests[0].code
+            self._add(Exited(HOST_PID, requests[0].code))
+
+    def _add(self, event: Event) -> None:
+        with self._lock:
+            self._events.append(event)
+        self.wake()
+
+    def take_events(self) -> list[Event]:
+        with self._lock:
+            events, self._events = self._events, []
+        return events
+
+    # --- threads ---
+
+    def attach(self) -> None:
+        self.control.halt()
+        self.worlds.look()
+        self.take_events()
+
+    def detach(self, pid: int = ALL) -> None:
+        with self.control.quiet():
+            for point in [p for p in self._rows if pid in (ALL, p.pid)]:
+                self.remove(point)
+        if pid in (ALL, HOST_PID) and not self.off:
+            self.go()
+
+    def go(self) -> None:
+        """Let every hart run."""
+        self.control.start([(n, Job()) for n in range(len(self.machine.harts))])
+
+    def threads(self, pid: int = ALL) -> Sequence[Thread]:
+        return [t for t in self.worlds.threads() if pid in (ALL, ANY, t.pid)]
+
+    def current(self, pid: int = ANY) -> Thread:
+        here = self.where(self._hart + 1)
+        if pid in (ALL, ANY, here.pid):
+            return here
+        self.worlds.get(pid)
+        running = [t for t in self.threads(pid) if self.where(t.tid) == t]
+        return running[0] if running else Thread(pid, 1)
+
+    def where(self, tid: int) -> Thread:
+        return Thread(self.worlds.pid_of(tid - 1), tid)
+
+    def describe(self, thread: Thread) -> str:
+        if self.control.is_running(thread.tid - 1):
+            return f"hart {thread.tid - 1}: running"
+        if self.where(thread.tid) != thread:
+            return f"hart {thread.tid - 1}: not in this world now"
+        hart = self.machine.harts[thread.tid - 1].view
+        return f"hart {thread.tid - 1}: {MODES[int(hart.priv) | int(hart.virt) << 2]} mode"
+
+    def is_running(self, thread: Thread) -> bool:
+        return self.control.is_running(thread.tid - 1)
+
+    def processes(self) -> Sequence[Process]:
+        found = []
+        for world in self.worlds.all():
+            here = [t for t in self.threads(world.pid) if self.where(t.tid) == t]
+            found.append(Process(world.pid, world.name, "", cores=tuple(t.tid - 1 for t in here)))
+        return found
+
+    # --- registers and memory ---
+
+    def _still(self, thread: Thread) -> int:
+        """The hart of a thread that is stopped."""
+        hart = thread.tid - 1
+        if self.control.is_running(hart):
+            raise GdbError(f"hart {hart} is running")
+        return hart
+
+    def annexes(self, pid: int) -> dict[str, str]:
+        return self.registers.layout.annexes
+
+    def general(self, pid: int) -> Sequence[tuple[int, int]]:
+        return self.registers.layout.general
+
+    def register_size(self, pid: int, number: int) -> int:
+        return self.registers.size(number)
+
+    def read_register(self, thread: Thread, number: int) -> int:
+        return self.registers.read(self._still(thread), number, thread.pid != HOST_PID)
+
+    def write_register(self, thread: Thread, number: int, value: int) -> None:
+        self.registers.write(self._still(thread), number, value, thread.pid != HOST_PID)
+
+    def read_memory(self, thread: Thread, address: int, length: int) -> bytes:
+        with self.control.quiet():
+            return self.sight.read(thread.tid - 1, {}, address, length)
+
+    def write_memory(self, thread: Thread, address: int, data: bytes) -> None:
+        with self.control.quiet():
+            self.sight.write(thread.tid - 1, {}, address, data)
+
+    def look_up(self, thread: Thread, va: int) -> int | None:
+        """The physical address of a virtual one; None if it isn't mapped."""
+        with self.control.quiet():
+            return self.sight.translate(thread.tid - 1, {}, va)
+
+    def regions(self) -> Sequence[Region]:
+        """ROM as the board has it; all else may be memory, under some translation."""
+        found, at = [], 0
+        roms = [(r.base, r.size) for r in self.sight._roms]
+        for base, size in sorted(roms):
+            if base > at:
+                found.append(Region("ram", at, base - at))
+            found.append(Region("rom", base, size))
+            at = base + size
+        return [*found, Region("ram", at, SPACE - at)]
+
+    # --- breakpoints ---
+
+    def insert(self, point: Break) -> None:
+        if point.kind >= 2:
+            raise GdbError("watchpoints aren't there yet")
+        with self.control.quiet():
+            if point in self._rows:
+                self._forget(point)
+            world = self.worlds.get(point.pid)
+            row = self.points.add(Spot(point.address, world.number), point.conditions)
+            self._rows[point] = row
+            self._breaks[row] = point
+
+    def remove(self, point: Break) -> None:
+        if point in self._rows:
+            with self.control.quiet():
+                self._forget(point)
+
+    def _forget(self, point: Break) -> None:
+        row = self._rows.pop(point)
+        del self._breaks[row]
+        self.points.remove(row)
+
+    # --- running ---
+
+    def resume(self, plan: Sequence[tuple[Thread, Action]]) -> None:
+        if self.off:
+            raise GdbError("the board is off")
+        chosen: dict[int, Action] = {}
+        for thread, action in plan:
+            hart = thread.tid - 1
+            if not self.control.is_running(hart) and (
+                self.where(thread.tid) == thread or hart not in chosen
+            ):
+                chosen[hart] = action
+        steps = [n for n, action in chosen.items() if action.kind == "s"]
+        others = [n for n, action in chosen.items() if action.kind != "s"]
+        for n in steps:
+            self._step(n, others)
+        if not steps:
+            jobs = [(n, Job(chosen[n].start, chosen[n].end)) for n in others]
+            self.control.start(jobs)
+
+    def _step(self, hart: int, others: Sequence[int]) -> None:
+        self.control.step(hart, others)
+
+    def halt(self, threads: Iterable[Thread] | None = None) -> Sequence[Thread]:
+        harts = None if threads is None else sorted({t.tid - 1 for t in threads})
+        ran = self.control.halt(harts)
+        self.worlds.look()
+        return [self.where(n + 1) for n in ran]
+
+    # --- power, programs, monitor ---
+
+    def restart(self) -> None:
+        self.control.halt()
+        self.machine.reset()
+        self.machine._requests.clear()
+        self.worlds.forget()
+        self.off = False
+        self._hart = 0
+        self.take_events()
+
+    def kill(self, pid: int) -> None:
+        if pid not in (ANY, HOST_PID):
+            raise GdbError("a guest can't be killed from outside: kill the host")
+        self.control.halt()
+        self.off = True
+
+    def program(self, pid: int) -> str:
+        software = self.machine.software
+        for found in (software.program, software.kernel):
+            if pid in (ANY, HOST_PID) and found is not None and found.kind == "elf":
+                return str(found.path.resolve())
+        return ""
+
+    def file(self, path: str) -> bytes | None:
+        software = self.machine.software
+        known = [p.path.resolve() for p in (software.program, software.kernel) if p is not None]
+        asked = Path(path)
+        return asked.read_bytes() if asked in known else None
+
+    def monitor(self, thread: Thread, line: str, say: Callable[[str], None]) -> None:
+        monitor.run(self, thread, line, say)
+
+    def close(self) -> None:
+        """Stop the harts and forget all breakpoints."""
+        self.control.close()
+        self.points.close()

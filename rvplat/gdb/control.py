@@ -1,0 +1,220 @@
+"""Harts that run and stop one by one: a thread for each, or turns on a virtual clock.
+
+A hart that has stopped is still; whoever changes registers, memory or breakpoints does so then, or
+inside `quiet()`, which lets nothing run meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rvplat.hart.state import STOP_BREAK, STOP_REQUEST, STOP_WFI
+from rvplat.machine.cells import HartCell
+from rvplat.machine.machine import Machine
+from rvplat.machine.run import FOREVER, Runner
+
+NOWHERE = 1  # of hart.break_skip: no instruction is at an odd address
+BURST = 200  # instructions that other harts get while one does a step
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Why a hart left native code by itself: "break", "watch", "step", or "power"."""
+
+    hart: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a hart shall do: run, or step while its pc is in start..end."""
+
+    start: int = 0
+    end: int = 0
+
+    @property
+    def is_range(self) -> bool:
+        return self.end != 0
+
+
+class Driver:
+    """One hart's thread. `report` is called in it with what happened, and says whether the hart
+    shall go on."""
+
+    def __init__(self, machine: Machine, cell: HartCell, report: Callable[[Outcome], bool]) -> None:
+        self.cell = cell
+        self.machine = machine
+        self.job: Job | None = None  # while it runs, or is to run on after a pause
+        self._report = report
+        self._runner = Runner(machine)
+        self._halting = False
+        self._posted = threading.Semaphore(0)
+        self._idle = threading.Event()
+        self._idle.set()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the hart may be in native code or asleep in its thread."""
+        return not self._idle.is_set()
+
+    def go(self, job: Job) -> None:
+        """Let the stopped hart do a job."""
+        assert self._idle.is_set()
+        self._halting = False
+        self.job = job
+        self._idle.clear()
+        if self._thread is None:
+            name = f"gdb-hart{self.cell.number}"
+            self._thread = threading.Thread(target=self._live, name=name, daemon=True)
+            self._thread.start()
+        self._posted.release()
+
+    def ask(self) -> None:
+        """Ask the hart to stop, without waiting."""
+        self._halting = True
+        self.cell.stop_request.value = 1
+        self.cell.alert()
+
+    def wait(self) -> None:
+        """Wait until it has stopped."""
+        self._idle.wait()
+
+    def _live(self) -> None:
+        while True:
+            self._posted.acquire()
+            job = self.job
+            if job is None:
+                return
+            try:
+                self._work(job)
+            finally:
+                self._idle.set()
+
+    def close(self) -> None:
+        """End the thread; the hart has stopped."""
+        if self._thread is not None:
+            self.job = None
+            self._posted.release()
+            self._thread.join()
+            self._thread = None
+
+    def _work(self, job: Job) -> None:
+        """Run until something stops the hart."""
+        while True:
+            self.cell.stop_request.value = 0
+            if self._halting or self.machine._requests:
+                break
+            reason = self.step_once() if job.is_range else self._enter(FOREVER)
+            if reason == STOP_WFI and not job.is_range:
+                self._runner._sleep(self.cell)
+            elif self._ended(job, reason):
+                return
+        if self.machine._requests:
+            self._report(Outcome(self.cell.number, "power"))
+
+    def _ended(self, job: Job, reason: int) -> bool:
+        """Whether the hart has done its job, or met something; then it was reported."""
+        what = ""
+        if reason == STOP_BREAK:
+            what = self._why()
+        elif job.is_range and not job.start <= int(self.cell.view.pc) < job.end:
+            what = "step"
+        return what != "" and not self._report(Outcome(self.cell.number, what))
+
+    def _why(self) -> str:
+        return "break" if self.cell.view.break_row != 0 else "watch"
+
+    def _enter(self, limit: int) -> int:
+        """Native code for at most `limit` instructions; hart.stop."""
+        hart = self.cell.view
+        hart.limit = limit - int(hart.budget)
+        hart.break_row = 0
+        self.machine.core.run(self.cell.address)
+        return int(hart.stop)
+
+    def step_once(self, skip: bool = True) -> int:
+        """One instruction, or the trap that it takes; past a breakpoint here, if `skip`."""
+        hart: Any = self.cell.view
+        if skip:
+            hart.break_skip = int(hart.pc)
+            hart.watch_skip = int(hart.pc)
+        reason = self._enter(1)
+        hart.break_skip = NOWHERE
+        hart.watch_skip = NOWHERE
+        return reason
+
+    def burst(self, limit: int) -> int:
+        """A few instructions in the caller's thread."""
+        return self._enter(limit)
+
+
+class Control:
+    """All harts of a machine."""
+
+    def __init__(self, machine: Machine, report: Callable[[Outcome], bool]) -> None:
+        self.machine = machine
+        self.drivers = [Driver(machine, cell, report) for cell in machine.harts]
+        self._report = report
+        for cell in machine.harts:
+            cell.view.break_skip = NOWHERE
+            cell.view.watch_skip = NOWHERE
+
+    def start(self, harts: Sequence[tuple[int, Job]]) -> None:
+        """Let stopped harts run."""
+        for number, job in harts:
+            if not self.drivers[number].running:
+                self.drivers[number].go(job)
+
+    def step(self, number: int, others: Sequence[int]) -> None:
+        """One instruction of a hart, here and now; other harts run a little too."""
+        driver = self.drivers[number]
+        driver.cell.stop_request.value = 0
+        for other in others:
+            self.drivers[other].cell.stop_request.value = 0
+            if self.drivers[other].burst(BURST) == STOP_BREAK:
+                self._report(Outcome(other, self.drivers[other]._why()))
+        reason = driver.step_once()
+        if self.machine._requests:
+            self._report(Outcome(number, "power"))
+        elif reason == STOP_BREAK:  # of the handler of an interrupt that came first
+            self._report(Outcome(number, driver._why()))
+        elif reason != STOP_REQUEST:
+            self._report(Outcome(number, "step"))
+
+    def halt(self, harts: Sequence[int] | None = None) -> list[int]:
+        """Stop harts, or all; those that were running."""
+        chosen = range(len(self.drivers)) if harts is None else harts
+        ran = [n for n in chosen if self.drivers[n].running]
+        for n in ran:
+            self.drivers[n].ask()
+        for n in ran:
+            self.drivers[n].wait()
+        return ran
+
+    def is_running(self, number: int) -> bool:
+        """Whether a hart runs."""
+        return self.drivers[number].running
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Nothing runs inside; what ran goes on afterwards, unless it stopped by itself."""
+        jobs = {n: d.job for n, d in enumerate(self.drivers) if d.running}
+        ran = self.halt()
+        try:
+            yield
+        finally:
+            for n in ran:
+                job = jobs[n]
+                if job is not None and self.drivers[n]._halting:
+                    self.drivers[n].go(job)
+
+    def close(self) -> None:
+        """Stop everything and end the threads."""
+        self.halt()
+        for driver in self.drivers:
+            driver.close()

@@ -1,0 +1,192 @@
+"""Target descriptions: a hart's registers, from the rows of its CSRs.
+
+Register numbers are gdb's own where it has some: x 0 to 31, pc 32, f 33 to 64, CSR n 65 + n, priv.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from xml.sax.saxutils import quoteattr
+
+from rvplat.engine.agent import REG_ASID, REG_CSR, REG_F, REG_PC, REG_PRIV, REG_VIRT, REG_VMID
+from rvplat.isa.csr import Csr
+
+X_NAMES = [
+    "zero",
+    "ra",
+    "sp",
+    "gp",
+    "tp",
+    "t0",
+    "t1",
+    "t2",
+    "fp",
+    "s1",
+    "a0",
+    "a1",
+    "a2",
+    "a3",
+    "a4",
+    "a5",
+    "a6",
+    "a7",
+    "s2",
+    "s3",
+    "s4",
+    "s5",
+    "s6",
+    "s7",
+    "s8",
+    "s9",
+    "s10",
+    "s11",
+    "t3",
+    "t4",
+    "t5",
+    "t6",
+]
+F_NAMES = [
+    "ft0",
+    "ft1",
+    "ft2",
+    "ft3",
+    "ft4",
+    "ft5",
+    "ft6",
+    "ft7",
+    "fs0",
+    "fs1",
+    "fa0",
+    "fa1",
+    "fa2",
+    "fa3",
+    "fa4",
+    "fa5",
+    "fa6",
+    "fa7",
+    "fs2",
+    "fs3",
+    "fs4",
+    "fs5",
+    "fs6",
+    "fs7",
+    "fs8",
+    "fs9",
+    "fs10",
+    "fs11",
+    "ft8",
+    "ft9",
+    "ft10",
+    "ft11",
+]
+FP_CSRS = (1, 2, 3)  # fflags, frm, fcsr
+HYPERVISOR = 2  # the privilege in the numbers of hypervisor and VS CSRs
+AS_NUMBERS = (0x300, 0x301)  # mstatus, misa: in its own feature gdb can print them as numbers only
+_POINTERS = {"ra": "code_ptr", "sp": "data_ptr", "gp": "data_ptr", "tp": "data_ptr",
+             "fp": "data_ptr"}  # fmt: skip
+OURS = {REG_VIRT: ("virt", 8), REG_VMID: ("vmid", 16), REG_ASID: ("asid", 16)}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A hart's registers: sizes in bytes by number, those of `g` in order, the XML."""
+
+    general: tuple[tuple[int, int], ...]
+    sizes: dict[int, int]
+    annexes: dict[str, str] = field(repr=False)
+
+
+def _reg(name: str, number: int, bits: int, kind: str, group: str = "") -> str:
+    extra = f' group="{group}"' if group else ""
+    return (
+        f'<reg name={quoteattr(name)} bitsize="{bits}" type={quoteattr(kind)} '
+        f'regnum="{number}"{extra}/>'
+    )
+
+
+def _feature(name: str, rows: Iterable[str]) -> str:
+    """An annex: one feature."""
+    head = '<?xml version="1.0"?>\n<!DOCTYPE feature SYSTEM "gdb-target.dtd">\n'
+    body = "\n".join(rows)
+    return f'{head}<feature name="{name}">\n{body}\n</feature>\n'
+
+
+def _cpu() -> str:
+    rows = [_reg(n, i, 64, _POINTERS.get(n, "int")) for i, n in enumerate(X_NAMES)]
+    return _feature("org.gnu.gdb.riscv.cpu", [*rows, _reg("pc", REG_PC, 64, "code_ptr")])
+
+
+def _fpu(double: bool, csrs: Iterable[Csr]) -> str:
+    union = (
+        '<union id="riscv_double"><field name="float" type="ieee_single"/>'
+        '<field name="double" type="ieee_double"/></union>'
+    )
+    bits, kind = (64, "riscv_double") if double else (32, "ieee_single")
+    rows = [_reg(n, REG_F + i, bits, kind, "float") for i, n in enumerate(F_NAMES)]
+    rows += [_reg(c.name, REG_CSR + c.number, 32, "int", "float") for c in csrs]
+    return _feature("org.gnu.gdb.riscv.fpu", [union, *rows])
+
+
+def _fields(row: Csr) -> str:
+    """A type with a CSR's fields by name, and all of it as `raw`: gdb takes the members of a
+    structure without a name for the union's own."""
+    rows = "".join(
+        f'<field name={quoteattr(f.name)} start="{f.low}" end="{f.high}"/>'
+        for f in sorted(row.fields, key=lambda f: f.low)
+    )
+    return (
+        f'<struct id="{row.name}_bits" size="8">{rows}</struct>\n<union id="{row.name}_fields">'
+        f'<field name="" type="{row.name}_bits"/><field name="raw" type="uint64"/></union>'
+    )
+
+
+def _csrs(feature: str, rows: Iterable[Csr]) -> str:
+    kinds, regs = [], []
+    for row in rows:
+        kind = "int"
+        if row.fields:
+            kinds.append(_fields(row))
+            kind = f"{row.name}_fields"
+        group = "hypervisor" if row.privilege == HYPERVISOR else "csr"
+        regs.append(_reg(row.name, REG_CSR + row.number, 64, kind, group))
+    return _feature(feature, [*kinds, *regs])
+
+
+def _virtual() -> str:
+    return _feature("org.gnu.gdb.riscv.virtual", [_reg("priv", REG_PRIV, 8, "int")])
+
+
+def _worlds() -> str:
+    rows = [_reg(name, n, bits, "int", "hypervisor") for n, (name, bits) in OURS.items()]
+    return _feature("org.rvplat.worlds", rows)
+
+
+def layout_of(csrs: Iterable[Csr], has_f: bool, has_d: bool) -> Layout:
+    """The registers of a hart that has these CSRs and floating-point registers."""
+    rows = sorted(csrs, key=lambda row: row.number)
+    fp_rows = [row for row in rows if row.number in FP_CSRS]
+    files = {"riscv-cpu.xml": _cpu()}
+    general = [(n, 8) for n in range(REG_PC + 1)]
+    sizes = dict(general)
+    if has_f:
+        files["riscv-fpu.xml"] = _fpu(has_d, fp_rows)
+        general += [(REG_F + n, 8 if has_d else 4) for n in range(32)]
+        sizes.update(general)
+    plain = [row for row in rows if row not in fp_rows]
+    own = [row for row in plain if row.number in AS_NUMBERS and row.fields]
+    files["riscv-csr.xml"] = _csrs(
+        "org.gnu.gdb.riscv.csr", [row for row in plain if row not in own]
+    )
+    files["rvplat-csr.xml"] = _csrs("org.rvplat.csr", own)
+    files["riscv-virtual.xml"] = _virtual()
+    files["rvplat-worlds.xml"] = _worlds()
+    sizes.update({REG_CSR + row.number: 8 for row in plain})
+    sizes.update({REG_CSR + row.number: 4 for row in fp_rows})
+    sizes.update({REG_PRIV: 1, **{n: bits // 8 for n, (_, bits) in OURS.items()}})
+    includes = "".join(f'<xi:include href="{name}"/>\n' for name in files)
+    files["target.xml"] = (
+        '<?xml version="1.0"?>\n<!DOCTYPE target SYSTEM "gdb-target.dtd">\n<target version="1.0">\n'
+        f"<architecture>riscv:rv64</architecture>\n<osabi>none</osabi>\n{includes}</target>\n"
+    )
+    return Layout(tuple(general), sizes, files)

@@ -1,0 +1,149 @@
+"""Memory as a world sees it: through the definitions' own page walk, without side effects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rvplat.errors import BusError
+from rvplat.gdb.errors import GdbError
+from rvplat.isa.privileged import MACHINE, SUPERVISOR
+from rvplat.machine.machine import Machine
+
+PAGE = 4096
+NOT_MAPPED = (1 << 64) - 1
+VIRTUAL, GUEST, PHYSICAL = "virtual", "guest", "physical"
+
+
+class Sight:
+    """Reads and writes memory for harts that are stopped. `devices`: device registers may be
+    accessed; `space`: what kind of addresses clients give."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._memory = machine.assembly.memory
+        self._page = machine.core.export("debug_page")
+        self.devices = False
+        self.space = VIRTUAL
+        names = machine.board.memory
+        self._roms = [
+            ram for name, ram in zip(names, self._memory.regions, strict=True) if names[name].rom
+        ]
+
+    # --- translation ---
+
+    @contextmanager
+    def _as(self, hart: Any, **state: int) -> Iterator[None]:
+        """The hart in another state, for as long as a look takes."""
+        before = {name: int(getattr(hart, name)) for name in state}
+        for name, value in state.items():
+            setattr(hart, name, value)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(hart, name, value)
+
+    def translate(self, number: int, state: dict[str, int], va: int) -> int | None:
+        """The physical address of a virtual one for a hart in a state; None if there is none.
+
+        M mode has no page tables: an address that no memory or device has is then looked up in
+        the supervisor's.
+        """
+        if self.space == PHYSICAL:
+            return va
+        hart = self._machine.harts[number].view
+        with self._as(hart, **state):
+            pa = int(self._page(hart, va))
+            if hart.priv == MACHINE and not self._there(va):
+                with self._as(hart, priv=SUPERVISOR):
+                    pa = int(self._page(hart, va))
+        return None if pa == NOT_MAPPED else pa
+
+    def _there(self, pa: int) -> bool:
+        return self._machine.assembly.map.window_at(pa) is not None or self._is_ram(pa)
+
+    def _is_ram(self, pa: int) -> bool:
+        return any(ram.base <= pa < ram.end for ram in self._memory.regions)
+
+    # --- access ---
+
+    def _pieces(
+        self, number: int, state: dict[str, int], start: int, length: int
+    ) -> Iterator[tuple[int, int]]:
+        """(physical address, bytes), page by page, as far as there is a translation."""
+        while length > 0:
+            size = min(length, PAGE - start % PAGE)
+            pa = self.translate(number, state, start)
+            if pa is None:
+                return
+            yield pa, size
+            start += size
+            length -= size
+
+    def read(self, number: int, state: dict[str, int], start: int, length: int) -> bytes:
+        """As much as can be read. GdbError if nothing can."""
+        parts: list[bytes] = []
+        problem = f"{start:#x} is not mapped"
+        for pa, size in self._pieces(number, state, start, length):
+            try:
+                parts.append(self._read(pa, size))
+            except GdbError as error:
+                problem = str(error)
+                break
+        if not parts and length:
+            raise GdbError(problem)
+        return b"".join(parts)
+
+    def _read(self, pa: int, size: int) -> bytes:
+        if self._is_ram(pa):
+            return self._memory.read(pa, size)
+        return b"".join(
+            self._machine.assembly.map.read(at, n).to_bytes(n, "little")
+            for at, n in self._words(pa, size)
+        )
+
+    def write(self, number: int, state: dict[str, int], start: int, data: bytes) -> None:
+        """All of it, or nothing."""
+        pieces = list(self._pieces(number, state, start, len(data)))
+        done = sum(size for _, size in pieces)
+        if done < len(data):
+            raise GdbError(f"{start + done:#x} is not mapped")
+        for pa, size in pieces:
+            if any(rom.base <= pa < rom.end for rom in self._roms):
+                raise GdbError(f"{pa:#x} is in ROM")
+            if not self._is_ram(pa):
+                self._words(pa, size)
+        at = 0
+        for pa, size in pieces:
+            self._write(pa, data[at : at + size])
+            at += size
+
+    def _write(self, pa: int, data: bytes) -> None:
+        if self._is_ram(pa):
+            self._memory.write(pa, data)
+            return
+        for at, size in self._words(pa, len(data)):
+            value = int.from_bytes(data[at - pa : at - pa + size], "little")
+            try:
+                self._machine.assembly.map.write(at, size, value)
+            except BusError as error:
+                raise GdbError(str(error)) from None
+
+    def _words(self, pa: int, size: int) -> list[tuple[int, int]]:
+        """The accesses that a device sees. GdbError where they aren't allowed."""
+        window = self._machine.assembly.map.window_at(pa)
+        if window is None:
+            raise GdbError(f"{pa:#x}: no memory and no device is there")
+        if not self.devices:
+            raise GdbError(
+                f"{pa:#x} is a register of {window[0].name}, which an access may change: "
+                "monitor devices on allows it"
+            )
+        found = []
+        while size > 0:
+            n = max(n for n in (1, 2, 4, 8) if n <= size and pa % n == 0 and n <= 4)
+            found.append((pa, n))
+            pa, size = pa + n, size - n
+        return found

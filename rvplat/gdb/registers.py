@@ -1,0 +1,126 @@
+"""A hart's registers by gdb's numbers."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable
+from typing import Any
+
+from rvplat.engine.agent import REG_ASID, REG_CSR, REG_F, REG_PC, REG_PRIV, REG_VIRT, REG_VMID
+from rvplat.engine.exports import Raised
+from rvplat.gdb.describe import Layout, layout_of
+from rvplat.gdb.errors import GdbError
+from rvplat.hart.state import Hart
+from rvplat.isa.csr import Csr
+from rvplat.isa.privileged import MACHINE
+from rvplat.machine.cells import HartCell
+from rvplat.machine.machine import Machine
+
+SUPERVISOR_BITS = 1  # the privilege in the numbers of supervisor CSRs
+TO_VS = 0x100  # from a supervisor CSR's number to its VS twin's
+
+
+class Registers:
+    """Reads and writes registers of harts that are stopped."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._rows: dict[int, Csr] = {
+            row.number: row for extension in machine.extensions for row in extension.csrs
+        }
+        names = {extension.name for extension in machine.extensions}
+        self.layout: Layout = layout_of(self._rows.values(), "F" in names, "D" in names)
+        self._read = machine.core.export("read_csr")
+        self._write = machine.core.export("write_csr")
+        self._changed = machine.core.export("context_changed")
+        self._x = [self._array(cell, "x") for cell in machine.harts]
+        self._f = [self._array(cell, "f") for cell in machine.harts]
+        self._cells = machine.harts
+
+    @staticmethod
+    def _array(cell: HartCell, name: str) -> Any:
+        place = Hart.fields[name]
+        return (ctypes.c_uint64 * place.count).from_address(cell.address + place.offset)
+
+    def names(self) -> Iterable[Csr]:
+        """The CSRs that there are."""
+        return self._rows.values()
+
+    def size(self, number: int) -> int:
+        """Bytes."""
+        size = self.layout.sizes.get(number)
+        if size is None:
+            raise GdbError(f"there is no register {number}")
+        return size
+
+    def csr_number(self, number: int, guest: bool) -> int:
+        """In a guest's world the supervisor's CSRs are the VS ones."""
+        twin = number + TO_VS
+        if guest and number >> 8 & 3 == SUPERVISOR_BITS and twin in self._rows:
+            return twin
+        return number
+
+    def read(self, hart: int, number: int, guest: bool = False) -> int:
+        """A register's value."""
+        self.size(number)
+        view = self._cells[hart].view
+        if number < REG_PC:
+            return int(self._x[hart][number])
+        if number == REG_PC:
+            return int(view.pc)
+        if number < REG_CSR:
+            return int(self._f[hart][number - REG_F])
+        if number < REG_PRIV:
+            try:
+                return int(self._read(view, self.csr_number(number - REG_CSR, guest)))
+            except Raised:
+                raise GdbError(f"{self._rows[number - REG_CSR].name} can't be read now") from None
+        return self._special(view, number)
+
+    @staticmethod
+    def _special(view: Any, number: int) -> int:
+        virt = int(view.virt)
+        if number == REG_PRIV:
+            return int(view.priv) | virt << 2
+        if number == REG_VIRT:
+            return virt
+        context = view.fetch_ctx[int(view.fetch_context)]
+        if number == REG_VMID:
+            return int(context.guest) >> 44 & 0x3FFF if virt else 0
+        assert number == REG_ASID
+        return int(context.root) >> 44 & 0xFFFF
+
+    def write(self, hart: int, number: int, value: int, guest: bool = False) -> None:
+        """Change a register."""
+        self.size(number)
+        view = self._cells[hart].view
+        if number < REG_PC:
+            if number:
+                self._x[hart][number] = value
+        elif number == REG_PC:
+            view.pc = value & ~1
+        elif number < REG_CSR:
+            wide = self.layout.sizes[number] == 8
+            self._f[hart][number - REG_F] = value if wide else value | 0xFFFF_FFFF << 32
+        elif number < REG_PRIV:
+            self._write_csr(view, self.csr_number(number - REG_CSR, guest), value)
+        elif number == REG_PRIV:
+            self._set_mode(view, value)
+        else:
+            raise GdbError("virt, vmid and asid can't be written: write priv, hgatp or satp")
+
+    def _write_csr(self, view: Any, number: int, value: int) -> None:
+        row = self._rows[number]
+        if row.read_only:
+            raise GdbError(f"{row.name} is read-only")
+        try:
+            self._write(view, value, number)
+        except Raised:
+            raise GdbError(f"{row.name} can't be written now") from None
+
+    def _set_mode(self, view: Any, value: int) -> None:
+        """priv: 0 U, 1 S, 3 M, and 4 more for V=1."""
+        modes = {0, 1, MACHINE} | ({4, 5} if 0x680 in self._rows else set())
+        if value not in modes:
+            raise GdbError(f"priv can be {', '.join(map(str, sorted(modes)))}, not {value}")
+        view.priv, view.virt = value & 3, value >> 2
+        self._changed(view)

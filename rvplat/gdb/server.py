@@ -1,0 +1,219 @@
+"""Serving clients: a TCP port, a Unix socket, or standard input and output, one client at a time.
+
+with Server(machine, listen("127.0.0.1:1234")) as server:
+    server.serve()          # until the board is off and no client is there
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from rvplat.errors import HostError
+from rvplat.gdb.board import BoardTarget
+from rvplat.gdb.session import Session
+from rvplat.machine.machine import Machine
+
+log = logging.getLogger("rvplat.gdb")
+LOOPBACK = "127.0.0.1"
+CHUNK = 1 << 18
+UNIX = "unix:"
+
+
+class Channel(Protocol):
+    """A client's bytes."""
+
+    def fileno(self) -> int: ...
+
+    def receive(self) -> bytes:
+        """What is there; b"" when the client has gone."""
+        ...
+
+    def send(self, data: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class SocketChannel:
+    """A client over a socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        with contextlib.suppress(OSError):  # a Unix socket
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    def receive(self) -> bytes:
+        return self._connection.recv(CHUNK)
+
+    def send(self, data: bytes) -> None:
+        self._connection.sendall(data)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class PipeChannel:
+    """A client over standard input and output."""
+
+    def __init__(self, read_fd: int, write_fd: int) -> None:
+        self._read, self._write = read_fd, write_fd
+
+    def fileno(self) -> int:
+        return self._read
+
+    def receive(self) -> bytes:
+        return os.read(self._read, CHUNK)
+
+    def send(self, data: bytes) -> None:
+        while data:
+            data = data[os.write(self._write, data) :]
+
+    def close(self) -> None:
+        """The caller's files stay open."""
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """[HOST:]PORT; without a host the loopback interface."""
+    host, colon, port = text.rpartition(":")
+    if not port.isdigit() or int(port) > 0xFFFF:
+        raise HostError(f"--gdb {text}: expected [HOST:]PORT with a port below 65536, or unix:PATH")
+    return (host.strip("[]") if colon else LOOPBACK), int(port)
+
+
+def listen(text: str, say: Callable[[str], None] = log.warning) -> socket.socket:
+    """A listening socket for [HOST:]PORT or unix:PATH. HostError if it can't be had."""
+    if text.startswith(UNIX):
+        return _listen_unix(Path(text.removeprefix(UNIX)))
+    host, port = parse_address(text)
+    if host not in (LOOPBACK, "localhost", "::1"):
+        say(f"--gdb {text}: whoever reaches {host} on the network controls this machine")
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=1)
+    except OSError as error:
+        raise HostError(f"--gdb {text}: {error.strerror or error}") from error
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    server = socket.socket(socket.AF_UNIX)
+    try:
+        if path.is_socket():
+            path.unlink()
+        server.bind(str(path))
+        server.listen(1)
+    except OSError as error:
+        server.close()
+        raise HostError(f"--gdb unix:{path}: {error.strerror or error}") from error
+    return server
+
+
+class Server:
+    """A board and whoever debugs it. `halt`: it waits for a client before its first instruction."""
+
+    def __init__(
+        self, machine: Machine, listener: socket.socket | None, halt: bool = False,
+        timeout_s: float | None = None,
+    ) -> None:  # fmt: skip
+        self.target = BoardTarget(machine)
+        self.listener = listener
+        self._halt = halt
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+        os.set_blocking(self._wake_read, False)
+        self.target.wake = self.wake
+        self._stopping = False
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def wake(self) -> None:
+        """Let the server look at events; from any thread."""
+        with contextlib.suppress(BlockingIOError, OSError):
+            os.write(self._wake_write, b"!")
+
+    def stop(self) -> None:
+        """Let `serve` return; from any thread."""
+        self._stopping = True
+        self.wake()
+
+    @property
+    def port(self) -> int:
+        """The TCP port that it listens on."""
+        assert self.listener is not None
+        return int(self.listener.getsockname()[1])
+
+    def serve(self) -> int:
+        """Serve clients until the board is off; the guest's exit code."""
+        assert self.listener is not None
+        code = 0
+        if not self._halt:
+            self.target.go()
+        while not self._stopping:
+            ready = self._ready(self.listener.fileno())
+            if self._wake_read in ready:
+                self._drain()
+            if self.listener.fileno() in ready:
+                connection, _ = self.listener.accept()
+                self.converse(SocketChannel(connection))
+            if self.target.off:
+                code = self.target.exit_code
+                break
+        return code
+
+    def _ready(self, fd: int) -> list[int]:
+        """Wait for bytes at a file, or for an event."""
+        return select.select([fd, self._wake_read], [], [])[0]
+
+    def _drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_read, 4096)
+
+    def serve_pipe(self) -> int:
+        """Serve the one client at standard input and output."""
+        self.converse(PipeChannel(sys.stdin.fileno(), sys.stdout.fileno()))
+        return self.target.exit_code
+
+    def converse(self, channel: Channel) -> None:
+        """One client, until it goes. What it leaves behind is cleared up."""
+        session: Session | None = None
+        try:
+            self.target.attach()
+            session = Session(self.target, channel.send)
+            while not session.closed and not self._stopping:
+                ready = self._ready(channel.fileno())
+                if self._wake_read in ready:
+                    self._drain()
+                    session.poll()
+                if channel.fileno() in ready:
+                    data = channel.receive()
+                    if not data:
+                        break
+                    session.feed(data)
+        except OSError as error:
+            log.info("the client has gone: %s", error)
+        finally:
+            channel.close()
+            self.target.attach()
+            self.target.detach()
+
+    def close(self) -> None:
+        """Stop the board, close what is open."""
+        self._stopping = True
+        self.target.close()
+        if self.listener is not None:
+            self.listener.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
