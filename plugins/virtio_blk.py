@@ -87,6 +87,10 @@ class VirtioBlk(VirtioMmio):
         self.jobs: queues.SimpleQueue[tuple[int, Request] | None] = queues.SimpleQueue()
         self.idle = threading.Condition(self.wiring.lock)
 
+    @property
+    def is_working(self) -> bool:
+        return self.outstanding > 0
+
     # ---- what it says of itself (sections 5.2.3 and 5.2.4)
 
     def features(self) -> int:

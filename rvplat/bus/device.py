@@ -184,6 +184,12 @@ class Device:
     def _in_hole(self, offset: int, size: int) -> bool:
         return any(hole.holds(offset, size) for hole in self._holes)
 
+    @property
+    def is_working(self) -> bool:
+        """Whether a thread of its own is at work and will change something: a machine whose harts
+        all wait isn't given up as idle then."""
+        return False
+
     def fdt(self, node: FdtNode) -> None:
         """Say in the device tree what only this device knows."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rvplat.engine import breakpoints, core
-from rvplat.hart import counters, csr, invalidate, mmu, tlb, watch
+from rvplat.hart import counters, csr, interrupts, invalidate, mmu, tlb, watch
 from rvplat.lang import Definition, address_of, define, u32, u64
 
 
@@ -27,6 +27,13 @@ def write_csr(hart, value: u64, number: u32):
     csr.csr_write(hart, number, value)
 
 
+@define
+def awaited_interrupts(hart) -> u64:
+    """The interrupts that end a wait, after a look at the timers."""
+    counters.update_deadline(hart)
+    return interrupts.enabled_interrupts(hart)
+
+
 _exported: dict[str, Any] = {
     "read_csr": read_csr,
     "write_csr": write_csr,
@@ -39,6 +46,7 @@ _exported: dict[str, Any] = {
     "arm_virtual": breakpoints.arm_virtual,
     "arm_physical": breakpoints.arm_physical,
     "update_deadline": counters.update_deadline,
+    "awaited_interrupts": awaited_interrupts,
 }
 EXPORTS: dict[str, Definition] = _exported
 

@@ -14,6 +14,7 @@ from rvplat.isa.privileged import EnvCfg, Irq
 from rvplat.lang import call_host, define, implement, u64
 
 NEVER = (1 << 64) - 1  # no timer will fire
+NS = 1_000_000_000
 
 Machine.add("time_offset", u64)  # ticks, when the clock is the host's: what mtime was set ahead
 Hart.add("slice_start", u64)  # retired instructions at which machine.time_now was the time
@@ -23,6 +24,12 @@ Hart.add("slice_start", u64)  # retired instructions at which machine.time_now w
 def retired(hart) -> u64:
     """The budget falls by one an instruction, after it; a refill adds to both alike."""
     return hart.instret_base - u64(hart.budget)
+
+
+@define
+def ticks_of(ns: u64, hz: u64) -> u64:
+    """Nanoseconds in ticks, without the product that could overflow."""
+    return ns // NS * hz + ns % NS * hz // NS
 
 
 @implement(vocabulary.read_time, cold=True)
@@ -36,7 +43,7 @@ def read_time(hart) -> u64:
         elapsed = retired(hart) - hart.slice_start
         return machine.time_now + elapsed // machine.instructions_per_tick
     now = call_host(machine.clock_fn, u64(0), u64(0), u64(0), u64(0))
-    return (now - machine.clock_base_ns) // machine.ns_per_tick + machine.time_offset
+    return ticks_of(now - machine.clock_base_ns, machine.timebase_hz) + machine.time_offset
 
 
 @define

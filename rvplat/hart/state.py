@@ -64,7 +64,7 @@ Machine.add("illegal_handler", u64)  # for what is no instruction of the hart
 Machine.add("straddle_handler", u64)  # for an instruction that crosses into the next page
 Machine.add("clock_fn", u64)  # host function: nanoseconds of a steady clock
 Machine.add("clock_base_ns", u64)
-Machine.add("ns_per_tick", u64)
+Machine.add("timebase_hz", u64)  # ticks a second
 Machine.add("clock_virtual", u8)  # 1: time follows retired instructions
 Machine.add("time_now", u64)  # ticks, when the clock is virtual
 Machine.add("instructions_per_tick", u64)

@@ -6,7 +6,7 @@ with hart.pc at the instruction concerned, and calls `take_trap`. A trap goes to
 """
 
 from rvplat.hart.fetch import fetch_instruction
-from rvplat.hart.state import STOP_BREAK
+from rvplat.hart.state import STOP_BREAK, Hart
 from rvplat.hart.switches import count_exit, switch_world
 from rvplat.hart.tinst import trap_instruction
 from rvplat.isa import vocabulary
@@ -14,6 +14,7 @@ from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, H
 from rvplat.isa.vocabulary import context_changed, instruction_bits, virtual_instruction
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
 
+Hart.add("traps_taken", u64, 128)  # by cause, interrupts from 64 on: for statistics
 # Exceptions whose xtval is a virtual address ("Hypervisor Status Register", GVA).
 ADDRESS_CAUSES = (
     1 << Cause.FETCH_MISALIGNED | 1 << Cause.FETCH_ACCESS | 1 << Cause.BREAKPOINT
@@ -207,6 +208,7 @@ def take_trap(hart):
     if hart.stop == STOP_BREAK:  # no trap: a watchpoint has ended the instruction (watch.py)
         return
     cause = hart.trap_cause
+    hart.traps_taken[cause & 63 | cause >> 57 & 64] += 1
     if cause & INTERRUPT == 0:
         hart.budget -= 1
         hart.instret_base -= 1

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rvplat.bus.clock import Clock, HostClock, VirtualClock
-from rvplat.bus.console import Console
 from rvplat.bus.device import Device as DeviceModel
 from rvplat.bus.device import InterruptController, Power, Wiring
 from rvplat.bus.interrupts import Line
@@ -16,6 +15,7 @@ from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory, Ram
 from rvplat.machine.blame import blamed
 from rvplat.machine.board import Board, Device
+from rvplat.machine.console import HostConsole
 from rvplat.machine.devicetree import Chosen, device_tree
 from rvplat.machine.fdt import Node
 
@@ -46,8 +46,8 @@ class Assembly:
     map: AddressMap
     devices: dict[str, DeviceModel] = field(default_factory=dict)
     #: The console that the terminal is on, and each device's console by the device's name.
-    console: Console = field(default_factory=Console)
-    consoles: dict[str, Console] = field(default_factory=dict)
+    console: HostConsole = field(default_factory=HostConsole)
+    consoles: dict[str, HostConsole] = field(default_factory=dict)
 
     def device_tree(self, chosen: Chosen | None = None) -> Node:
         """The device tree, with what a loader adds to `chosen`."""
@@ -71,7 +71,7 @@ class Assembly:
 def assemble(
     board: Board,
     ports: Ports,
-    console: Console | None = None,
+    console: HostConsole | None = None,
     symbols: Mapping[str, int] | None = None,
 ) -> Assembly:
     """Build what a board says; `symbols` are those of the program, for devices carved out of RAM.
@@ -88,7 +88,7 @@ def assemble(
     for name, region in board.memory.items():
         memory.add(Ram(region.base, region.size, name))
     assembly = Assembly(board, lock, clock, memory, AddressMap(memory, lock))
-    assembly.console = console if console is not None else Console(lock)
+    assembly.console = console if console is not None else HostConsole(lock)
     try:
         _build_devices(assembly, ports, symbols or {})
     except BaseException:
@@ -164,10 +164,10 @@ def console_device(board: Board) -> str | None:
     return next(names, None)
 
 
-def _console(assembly: Assembly, device: Device) -> Console:
+def _console(assembly: Assembly, device: Device) -> HostConsole:
     """The terminal's console for the device that it is on, for every other one of its own."""
     main = device.name == console_device(assembly.board)
-    console = assembly.console if main else Console(assembly.lock)
+    console = assembly.console if main else HostConsole(assembly.lock)
     if device.model.uses_console:
         assembly.consoles[device.name] = console
     return console

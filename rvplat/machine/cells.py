@@ -13,7 +13,16 @@ from typing import Any
 
 from rvplat.bus.ram import PRIVATE, Ram
 from rvplat.engine.decode import Table
-from rvplat.hart.state import PLAIN, ROM, SLOT_HEADER, SLOTS_SIZE, WATCHED, Hart, Machine
+from rvplat.hart.state import (
+    PLAIN,
+    ROM,
+    SLOT_HEADER,
+    SLOTS_SIZE,
+    STOP_REQUEST,
+    WATCHED,
+    Hart,
+    Machine,
+)
 from rvplat.lang import Record
 
 SLOT_POOL = 256 << 20  # bytes for decoded instructions, a hart; when full, it begins anew
@@ -83,6 +92,10 @@ class HartCell(Cell):
         self.number = number
         self.table = table
         self.wake = threading.Event()
+        self.waiting = False  # in WFI
+        self.idle_since: float | None = None  # since when it waits for no timer either
+        self.device_ns = 0
+        self.asleep_ns = 0
         self._slots = Block(SLOT_POOL)
         self._pages = Block(8 * machine.pages)
         self._scratch = Block(SLOTS_SIZE)
@@ -95,20 +108,34 @@ class HartCell(Cell):
         table.attach(hart)
         machine.view.harts[number] = self.address
         machine.view.hart_count = max(int(machine.view.hart_count), number + 1)
-        self._attention = self._cell("attention", ctypes.c_uint32)
-        self._resync = self._cell("resync", ctypes.c_uint8)
-        self._lines = self._cell("irq_lines", ctypes.c_uint64)
-        self.mmio_error = self._cell("mmio_error", ctypes.c_uint8)
-        self.stop_request = self._cell("stop_request", ctypes.c_uint32)
+        self._find_fields()
 
-    def _cell(self, name: str, kind: Any) -> Any:
-        return kind.from_address(self.address + Hart.fields[name].offset)
+    def _find_fields(self) -> None:
+        """Fields that other threads write, and those that are read often."""
+        self.attention = self._field("attention", ctypes.c_uint32)
+        self.stop_code = self._field("stop", ctypes.c_uint32)
+        self.stop_request = self._field("stop_request", ctypes.c_uint32)
+        self.mmio_error = self._field("mmio_error", ctypes.c_uint8)
+        self.budget = self._field("budget", ctypes.c_int64)
+        self.limit = self._field("limit", ctypes.c_int64)
+        self.instret_base = self._field("instret_base", ctypes.c_uint64)
+        self.deadline = self._field("deadline", ctypes.c_uint64)
+        self._resync = self._field("resync", ctypes.c_uint8)
+        self._lines = self._field("irq_lines", ctypes.c_uint64)
+
+    def _field(self, name: str, kind: Any) -> Any:
+        """A field (or an array) of the record as one of ctypes' objects: quicker than `view`."""
+        place = Hart.fields[name]
+        return (kind * place.count if place.count else kind).from_address(
+            self.address + place.offset
+        )
 
     def _fill_scratch(self, page_end: int) -> None:
         first = self._scratch.address + SLOT_HEADER
-        for index in range(2049):
-            ctypes.c_uint64.from_address(first + 16 * index).value = page_end
+        (ctypes.c_uint64 * (2 * 2049)).from_address(first)[::2] = [page_end] * 2049
         self.view.scratch_slots = first
+
+    # --- from other threads ---
 
     def set_line(self, bit: int, level: bool) -> None:
         """Drive a bit of mip, from any thread under the bus lock."""
@@ -117,14 +144,29 @@ class HartCell(Cell):
         self.alert()
 
     def alert(self) -> None:
-        """Let the hart look at its lines, timers and requests soon."""
-        self._attention.value = 1
+        """Let the hart look at its lines, timers and requests soon.
+
+        Who sleeps looks at them all after `wake`; who runs clears `attention`, then looks.
+        """
         self.wake.set()
+        self.attention.value = 1
+
+    def request_stop(self) -> None:
+        """Let the hart leave native code soon; at once, if it is in a device access just now."""
+        self.stop_request.value = 1
+        self.alert()
+
+    # --- of its own thread ---
 
     def after_device(self) -> None:
         """A device access by this hart ended: what it changed counts from the next instruction."""
-        if self._attention.value:
-            self._resync.value = 1
+        self._resync.value = 1
+        if self.stop_request.value:
+            self.stop_code.value = STOP_REQUEST
+
+    def allow(self, count: int) -> None:
+        """Let the next run execute `count` instructions: what is left of a budget counts."""
+        self.limit.value = count - self.budget.value
 
     def set_guest_line(self, number: int, level: bool) -> None:
         """Drive guest external interrupt `number`, a bit of hgeip, from any thread under the bus
@@ -137,7 +179,11 @@ class HartCell(Cell):
         self.alert()
 
     @property
-    def interrupt_waiting(self) -> bool:
-        """Whether an interrupt that mie enables is pending, timers aside."""
-        hart = self.view
-        return bool((int(hart.irq_lines) | int(hart.mip)) & int(hart.mie))
+    def left(self) -> int:
+        """How many instructions `allow` allows still."""
+        return int(self.limit.value + self.budget.value)
+
+    @property
+    def retired(self) -> int:
+        """Retired instructions since the last reset."""
+        return int(self.instret_base.value - self.budget.value)

@@ -7,33 +7,37 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rvplat.bus.clock import HostClock
-from rvplat.bus.console import Console
-from rvplat.bus.device import Power
-from rvplat.engine.native import Core
-from rvplat.errors import BusError
+from rvplat.bus.device import Device, Power
+from rvplat.bus.map import AddressMap
+from rvplat.bus.ram import Memory
 from rvplat.hart import reset as hart_reset
-from rvplat.isa.extension import Extension
+from rvplat.hart.state import STOP_BREAK
 from rvplat.machine.assembly import Assembly, Ports, assemble
 from rvplat.machine.board import Board
 from rvplat.machine.catalogue import shipped_extensions
-from rvplat.machine.cells import HartCell, MachineCell
+from rvplat.machine.cells import MachineCell
+from rvplat.machine.console import HostConsole
+from rvplat.machine.extensions import core_for, hart_extensions
+from rvplat.machine.hart import Hart
 from rvplat.machine.loader import LoadPlan, Software, plan_load, read_software
+from rvplat.machine.mmio import Mmio
 from rvplat.machine.open import open_board
+from rvplat.machine.run import Runner
 from rvplat.machine.source import Override
+from rvplat.machine.stop import Stop
+from rvplat.machine.turns import Turns
 from rvplat.pluginmanager import Plugins
 
-_CALL = ctypes.CFUNCTYPE(
-    ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64
-)
-_MMU = {"bare": ("Svbare",), "sv39": ("Sv39",), "sv48": ("Sv48",), "sv57": ("Sv57",)}
+__all__ = ["Machine", "Stop"]
+
+MASK64 = (1 << 64) - 1
 Say = Callable[[str], None]
 
 
@@ -41,66 +45,38 @@ def say_nothing(text: str) -> None:
     """Nobody wants to know."""
 
 
-@lru_cache(maxsize=8)
-def core_for(extensions: tuple[Extension, ...], compressed: bool, say: Say) -> Core:
-    """Native code for these extensions, made once a process."""
-    return Core(extensions, say, compressed)
-
-
-def hart_extensions(board: Board) -> list[Extension]:
-    """What every hart of the board has: its ISA string's, and what its other keys say."""
-    known = shipped_extensions()
-    names = ["I", "Sm", "U", "S", *_MMU[board.harts.mmu]]
-    if board.harts.pmp_entries:
-        names.append("Smpmp")
-    found: dict[str, Extension] = {}
-
-    def take(extension: Extension) -> None:
-        if extension.name not in found:
-            for name in extension.requires:
-                if name in known:
-                    take(known[name])
-            found[extension.name] = extension
-
-    for extension in [*(known[name] for name in names), *board.extensions]:
-        take(extension)
-    return list(found.values())
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Why a run ended: "off", "fail" (both with the guest's code), "reset", "timeout", "limit",
-    "idle" (nothing can ever wake a hart), "request", "break"."""
-
-    reason: str
-    code: int = 0
-    hart: int = 0
+def _path(name: str | Path | None) -> Path | None:
+    return Path(name) if name is not None else None
 
 
 class Machine:
-    """A board assembled, its software loaded, its harts out of reset."""
+    """A board assembled, its software loaded, its harts out of reset.
+
+    `harts` are its harts, `memory` is RAM by physical address, `bus` all that answers at one,
+    `devices` and `consoles` go by the devices' names, `console` is the one that a terminal would
+    be on.
+    """
 
     def __init__(
-        self, board: Board, software: Software | None = None, console: Console | None = None,
+        self, board: Board, software: Software | None = None, console: HostConsole | None = None,
         plugins: Plugins | None = None, say: Say = say_nothing,
     ) -> None:  # fmt: skip
+        self.began_at = time.perf_counter()
         self.board = board
         self.software = software or Software()
-        self.stop: Stop | None = None
-        self.harts: list[HartCell] = []
-        self._requests: list[Stop] = []
+        self.harts: list[Hart] = []
+        self.requests: list[Stop] = []
+        self.failure: BaseException | None = None
+        self._lock = threading.Lock()
+        self._runner: Runner | None = None  # while it runs
+        self._last: Runner | None = None
         ports = Ports(self._set_line, self._set_timer, self._power)
         self.assembly: Assembly = assemble(board, ports, console, self.software.symbols)
-        self.console = self.assembly.console
-        self.extensions = hart_extensions(board)
-        everything = {**shipped_extensions(), **(plugins.extensions if plugins else {})}
-        compressed = any(e.name == "Zca" for e in self.extensions)
-        self.core = core_for(tuple(everything.values()), compressed, say)
-        self.cell = MachineCell()
-        self._set_up_machine()
-        self.harts = [self._new_hart(n) for n in range(board.harts.count)]
-        self.plan: LoadPlan = plan_load(self.assembly, self.software)
-        self.reset()
+        try:
+            self._build(plugins, say)
+        except BaseException:
+            self.assembly.close()
+            raise
 
     @classmethod
     def open(
@@ -108,17 +84,23 @@ class Machine:
         kernel: str | Path | None = None, initrd: str | Path | None = None,
         append: str | None = None, dtb: str | Path | None = None,
         overrides: Sequence[Override] = (), plugin_paths: Iterable[str | Path] = (),
-        console: Console | None = None, say: Say = say_nothing,
+        console: HostConsole | None = None, say: Say = say_nothing,
+        settings: Mapping[str, object] | None = None,
     ) -> Machine:  # fmt: skip
         """Build a board by its name or file, with the software that these files hold.
+
+        `settings` are keys of the board: `{"harts.count": 2, "memory": "2G"}`.
 
         Raises:
             RvplatError: the board, a plugin or a file is at fault.
         """
-        found, plugins = open_board(board, overrides, plugin_paths)
-        files = [Path(f) if f is not None else None for f in (program, kernel, initrd)]
+        changes = [
+            Override(tuple(key.split(".")), value, f"settings[{key!r}]")
+            for key, value in (settings or {}).items()
+        ]
+        found, plugins = open_board(board, [*overrides, *changes], plugin_paths)
         software = read_software(
-            found, *files, append, Path(dtb) if dtb is not None else None,
+            found, _path(program), _path(kernel), _path(initrd), append, _path(dtb),
             tuple(plugins.loaders.values()),
         )  # fmt: skip
         return cls(found, software, console, plugins, say)
@@ -130,60 +112,241 @@ class Machine:
         self.close()
 
     def close(self) -> None:
-        """Give back what the devices took from the host."""
+        """Stop, and give back what the devices took from the host."""
+        if self.running:
+            self.pause()
         self.assembly.close()
+
+    # --- what it is made of ---
+
+    @property
+    def memory(self) -> Memory:
+        """RAM by physical address; writing to code takes effect."""
+        return self.assembly.memory
+
+    @property
+    def bus(self) -> AddressMap:
+        """Everything by physical address, devices' registers too: `bus.read(0x1000_0005, 1)`."""
+        return self.assembly.map
+
+    @property
+    def devices(self) -> Mapping[str, Device]:
+        """The devices, by their names on the board."""
+        return self.assembly.devices
+
+    @property
+    def console(self) -> HostConsole:
+        """The console of the board's main serial line."""
+        return self.assembly.console
+
+    @property
+    def consoles(self) -> Mapping[str, HostConsole]:
+        """Every console, by the name of its device."""
+        return self.assembly.consoles
+
+    @property
+    def symbols(self) -> Mapping[str, int]:
+        """The symbols of the program; none, if its file has none."""
+        return self.plan.symbols
+
+    # --- running ---
+
+    @property
+    def running(self) -> bool:
+        """Whether harts may be running."""
+        return self._runner is not None
+
+    def run(
+        self, timeout_s: float | None = None, max_instructions: int | None = None,
+        restart: bool = True,
+    ) -> Stop:  # fmt: skip
+        """Run until something stops the machine, and say what (`Stop`).
+
+        `max_instructions` is for each hart. When the guest asks for a reset it is started again,
+        or, without `restart`, the run ends. Other threads may feed the console meanwhile.
+        """
+        runner = Runner(self, timeout_s, max_instructions, ends_idle=True, restarts=restart)
+        return runner.run()
+
+    def start(self, timeout_s: float | None = None, max_instructions: int | None = None) -> None:
+        """Run in the background, until `wait` or `pause`."""
+        Runner(self, timeout_s, max_instructions).start()
+
+    def wait(self, timeout_s: float | None = None) -> Stop:
+        """Wait until a run that was started ends. TimeoutError if it goes on."""
+        runner = self._last
+        if runner is None:
+            raise RuntimeError("the machine was not started")
+        return runner.wait(timeout_s)
+
+    def pause(self) -> Stop:
+        """Stop the run that was started; `start` goes on from there."""
+        runner = self._runner
+        if runner is not None:
+            runner.cancel("pause")
+        return self.wait()
+
+    def step(self, count: int = 1, hart: int = 0) -> Stop:
+        """Execute so many instructions on one hart, the others standing still. One that traps
+        counts; a WFI ends at once."""
+        self.must_stand_still()
+        self.requests.clear()
+        self.failure = None
+        reason = self.turns.step(self.harts[hart], count)
+        for other in self.harts:
+            other.stop_request.value = 0
+        if self.failure is not None:
+            raise self.failure
+        if self.requests:
+            return self.requests[0]
+        return Stop("break" if reason == STOP_BREAK else "step", hart=hart)
+
+    def reset(self) -> None:
+        """Power-on: devices and harts reset, software loaded again. What was written to RAM
+        elsewhere stays."""
+        self.must_stand_still()
+        self.power_on()
+
+    def must_stand_still(self) -> None:
+        """RuntimeError while it runs."""
+        if self.running:
+            raise RuntimeError("the machine runs: pause it first")
+
+    def power_on(self) -> None:
+        """As `reset`, also in the middle of a run: when no hart is in native code."""
+        self.assembly.reset()
+        self.plan.apply(self.memory)
+        for hart in self.harts:
+            hart_reset.reset(hart.view, self.extensions, self.plan.entry)
+            hart.waiting = False
+            for register, value in self.plan.registers[hart.number].items():
+                hart.view.x[register] = value
+
+    # --- what runs tell each other ---
+
+    def began(self, runner: Runner) -> None:
+        """A run begins. RuntimeError if there is one."""
+        with self._lock:
+            self.must_stand_still()
+            self._runner = self._last = runner
+            self.requests.clear()
+            self.failure = None
+        for hart in self.harts:
+            hart.stop_request.value = 0
+        for console in (self.console, *self.consoles.values()):
+            console.running(True)
+
+    def ended(self, runner: Runner) -> None:
+        """A run has ended."""
+        self._runner = None
+        for console in (self.console, *self.consoles.values()):
+            console.running(False)
+
+    def request_stop(self, stop: Stop, at_once: bool = True) -> None:
+        """Let the run end with this; `at_once`: let every hart leave native code."""
+        with self._lock:
+            self.requests.append(stop)
+            if at_once:
+                for hart in self.harts:
+                    hart.request_stop()
+        self.turns.wake.set()
+
+    def take_resets(self) -> bool:
+        """Whether the guest asked for a reset and nobody for anything else: then it may begin."""
+        with self._lock:
+            others = [stop for stop in self.requests if stop.reason != "reset"]
+            self.requests[:] = others
+            if not others:
+                for hart in self.harts:
+                    hart.stop_request.value = 0
+            return not others
+
+    def fail(self, error: BaseException) -> None:
+        """An error of our own, in whatever thread: it ends the run and is raised there."""
+        if self.failure is None:
+            self.failure = error
+        self.request_stop(Stop("error"))
+
+    def awaited(self, address: int) -> int:
+        """The interrupts that would end a hart's WFI, its timers looked at."""
+        return int(self._awaited(address))
+
+    @property
+    def _requests(self) -> list[Stop]:
+        return self.requests
+
+    @_requests.setter
+    def _requests(self, stops: list[Stop]) -> None:
+        self.requests[:] = stops
+
+    def export(self, name: str) -> Callable[..., Any]:
+        """A definition as native code (`engine/exports.py`)."""
+        if name not in self._exports:
+            self._exports[name] = self.core.export(name)
+        return self._exports[name]
 
     # --- building ---
 
-    def _set_up_machine(self) -> None:
-        view: Any = self.cell.view
-        self.core.attach(view)
-        windows = [(w.base, w.end - w.base) for w, d in self.assembly.map.windows
-                   if not d.node_has_reg]  # fmt: skip
-        for name, ram in zip(self.board.memory, self.assembly.memory.regions, strict=True):
+    def _build(self, plugins: Plugins | None, say: Say) -> None:
+        self.extensions = hart_extensions(self.board)
+        everything = {**shipped_extensions(), **(plugins.extensions if plugins else {})}
+        compressed = any(e.name == "Zca" for e in self.extensions)
+        self.core = core_for(tuple(everything.values()), compressed, say)
+        self.cell = MachineCell()
+        self._exports: dict[str, Callable[..., Any]] = {}
+        self._awaited = self.export("awaited_interrupts")
+        self._set_up_memory()
+        self._set_up_clock()
+        self.turns = Turns(self)
+        self.mmio = Mmio(self)
+        self.harts += [self._new_hart(n) for n in range(self.board.harts.count)]
+        for console in (self.console, *self.consoles.values()):
+            console.failed = self.fail
+        self.plan: LoadPlan = plan_load(self.assembly, self.software)
+        self.power_on()
+
+    def _set_up_memory(self) -> None:
+        self.core.attach(self.cell.view)
+        windows = [(w.base, w.end - w.base) for w, d in self.bus.windows if not d.node_has_reg]
+        for name, ram in zip(self.board.memory, self.memory.regions, strict=True):
             self.cell.add_ram(ram, not self.board.memory[name].rom, windows)
-        clock = self.assembly.clock
-        view.ns_per_tick = max(1, 1_000_000_000 // clock.frequency)
+        self._dma_written = self.export("dma_written")
+        self.memory.written = self._written
+
+    def _set_up_clock(self) -> None:
+        view, clock = self.cell.view, self.assembly.clock
+        view.timebase_hz = clock.frequency
         view.instructions_per_tick = self.board.general.instructions_per_tick
         view.clock_virtual = int(not isinstance(clock, HostClock))
+        if isinstance(clock, HostClock):
+            view.clock_base_ns = time.monotonic_ns()
         self._clock_was_set()
         clock.on_set.append(self._clock_was_set)
-        self._reader, self._writer = _CALL(self._mmio_read), _CALL(self._mmio_write)
-        self._dma_written = self.core.export("dma_written")
-        self._update_deadline = self.core.export("update_deadline")
-        self.assembly.memory.written = self._written
+
+    def _new_hart(self, number: int) -> Hart:
+        table = self.core.decoder(self.extensions)
+        hart = Hart(number, self.cell, table, self, self.extensions)
+        view = hart.view
+        view.mmio_read, view.mmio_write = self.mmio.addresses
+        view.ialign_mask = self.core.constants["ialign_mask"]
+        view.geilen = self.board.harts.geilen
+        view.tinst_zero = int(self.board.harts.tinst == "zero")
+        for extension in self.extensions:
+            setattr(view, "has_" + extension.name.lower(), 1)
+        return hart
+
+    # --- what devices call ---
 
     def _clock_was_set(self) -> None:
-        clock = self.assembly.clock
-        if isinstance(clock, HostClock):
-            self.cell.view.clock_base_ns = clock.origin_ns
-        else:
-            self.cell.view.time_now = clock.now()
-
-    def _new_hart(self, number: int) -> HartCell:
-        cell = HartCell(number, self.cell, self.core.decoder(self.extensions))
-        hart = cell.view
-        hart.mmio_read = ctypes.cast(self._reader, ctypes.c_void_p).value
-        hart.mmio_write = ctypes.cast(self._writer, ctypes.c_void_p).value
-        hart.ialign_mask = self.core.constants["ialign_mask"]
-        hart.geilen = self.board.harts.geilen
-        hart.tinst_zero = int(self.board.harts.tinst == "zero")
-        for extension in self.extensions:
-            setattr(hart, "has_" + extension.name.lower(), 1)
-        return cell
-
-    def reset(self) -> None:
-        """Power-on: devices and harts reset, software loaded again."""
-        self.stop = None
-        self._requests.clear()
-        self.assembly.reset()
-        self.plan.apply(self.assembly.memory)
-        for cell in self.harts:
-            hart_reset.reset(cell.view, self.extensions, self.plan.entry)
-            for register, value in self.plan.registers[cell.number].items():
-                cell.view.x[register] = value
-
-    # --- what devices and native code call ---
+        """The clock is set: what native code works with follows."""
+        view, clock = self.cell.view, self.assembly.clock
+        if not isinstance(clock, HostClock):
+            view.time_now = clock.now()
+            return
+        elapsed = time.monotonic_ns() - int(view.clock_base_ns)
+        view.time_offset = (clock.now() - elapsed * clock.frequency // 1_000_000_000) & MASK64
+        for hart in self.harts:
+            hart.alert()
 
     def _set_line(self, hart: int, bit: int, level: bool) -> None:
         if hart < len(self.harts):  # devices drive their lines before there are harts
@@ -191,40 +354,15 @@ class Machine:
 
     def _set_timer(self, hart: int, mtimecmp: int) -> None:
         if hart < len(self.harts):
-            cell = self.harts[hart]
-            cell.view.mtimecmp = mtimecmp
-            cell.alert()
+            self.harts[hart].view.mtimecmp = mtimecmp
+            self.harts[hart].alert()
 
     def _power(self, what: Power, code: int) -> None:
         reason = {Power.OFF: "off", Power.FAIL: "fail", Power.RESET: "reset"}[what]
         self.request_stop(Stop(reason, code))
 
-    def request_stop(self, stop: Stop) -> None:
-        """Let every hart leave native code soon, and the run end with this."""
-        self._requests.append(stop)
-        for cell in self.harts:
-            cell.stop_request.value = 1
-            cell.alert()
-
-    def _mmio_read(self, hart: int, pa: int, size: int, _: int) -> int:
-        cell = self.harts[hart]
-        try:
-            value = self.assembly.map.read(pa, size)
-        except BusError:
-            cell.mmio_error.value = 1
-            value = 0
-        cell.after_device()
-        return value
-
-    def _mmio_write(self, hart: int, pa: int, size: int, value: int) -> int:
-        cell = self.harts[hart]
-        try:
-            self.assembly.map.write(pa, size, value & (1 << 8 * size) - 1)
-        except BusError:
-            cell.mmio_error.value = 1
-        cell.after_device()
-        return 0
-
     def _written(self, pa: int, size: int) -> None:
         if self.harts:
             self._dma_written(self.harts[0].address, pa, size)
+
+

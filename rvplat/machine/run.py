@@ -1,4 +1,12 @@
-"""Running: a thread for each hart on the host's clock, turns of one thread on a virtual clock."""
+"""Running a machine: a thread for each hart on the host's clock, turns on a virtual clock.
+
+The caller's thread waits, so that Ctrl-C reaches it at once; a thread of the run's own starts the
+harts, watches the time, and restarts the machine when the guest asks for a reset.
+
+A hart that waits (WFI) sleeps until its next timer, or until whoever drives its lines, writes its
+mtimecmp or wants it to stop sets its `wake`. It clears `wake` before it looks at any of these: what
+comes in between sets it again, so no wake-up is lost.
+"""
 
 from __future__ import annotations
 
@@ -8,126 +16,213 @@ from typing import TYPE_CHECKING
 
 from rvplat.hart.counters import NEVER
 from rvplat.hart.state import STOP_LIMIT, STOP_REQUEST, STOP_WFI
-from rvplat.machine.cells import HartCell
-from rvplat.machine.machine import Machine, Stop
+from rvplat.machine.hart import Hart
+from rvplat.machine.stop import Stop
+from rvplat.machine.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from rvplat.machine.machine import Machine
 
 FOREVER = 1 << 62
 LONGEST_WAIT_S = 3600.0
-TURN = 20_000  # instructions of a hart's turn on a virtual clock
+IDLE_S = 1.0  # a machine that nothing can wake is given up after this
 
 
 class Runner:
-    """One run of a machine: until something stops it."""
+    """One run of a machine: until something stops it.
+
+    `max_instructions`: for each hart, those that trap included.
+    `ends_idle`: stop when every hart waits and nothing in sight can wake one; else input may come.
+    `restarts`: a reset by the guest begins anew; else it ends the run.
+    `turns`: run the harts in turns in one thread, whatever the clock.
+    """
 
     def __init__(
-        self, machine: Machine, timeout_s: float | None = None, max_instructions: int | None = None
-    ) -> None:
+        self, machine: Machine, timeout_s: float | None = None,
+        max_instructions: int | None = None, ends_idle: bool = False, restarts: bool = True,
+        turns: Turns | None = None,
+    ) -> None:  # fmt: skip
         self.machine = machine
+        self.restarts = restarts
+        self.ends_idle = ends_idle
         self.timeout_s = timeout_s
-        self.limit = FOREVER if max_instructions is None else max_instructions
+        self.stop: Stop | None = None
+        limit = FOREVER if max_instructions is None else max_instructions
+        self._left = {hart.number: limit for hart in machine.harts}
+        self._turns = turns or (machine.turns if machine.turns.virtual else None)
+        self._deadline: float | None = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._coordinate, name="rvplat-run", daemon=True)
+
+    # --- the caller's side ---
 
     def run(self) -> Stop:
-        """Run every hart until the first reason to stop. KeyboardInterrupt passes through, with
-        every hart out of native code."""
+        """Start, and wait for the end. Ctrl-C passes through, with every hart stopped."""
+        self.start()
+        return self.wait()
+
+    def start(self) -> None:
+        """Run in the background."""
+        self.machine.began(self)
+        if self.timeout_s is not None:
+            self._deadline = time.monotonic() + self.timeout_s
+        self._thread.start()
+
+    def wait(self, timeout_s: float | None = None) -> Stop:
+        """How the run ended.
+
+        Raises:
+            TimeoutError: it has not ended in this time, and goes on.
+            Whatever made it fail: an error of rvplat's own, or of a console's sink.
+        """
+        try:
+            ended = self._done.wait(timeout_s)
+        except BaseException:
+            self.cancel("interrupt")
+            raise
+        if not ended:
+            raise TimeoutError(f"the machine still runs after {timeout_s} s")
+        if self.machine.failure is not None:
+            raise self.machine.failure
+        assert self.stop is not None
+        return self.stop
+
+    def cancel(self, reason: str) -> None:
+        """Stop, and come back when every hart has."""
+        self.machine.request_stop(Stop(reason), self._turns is None)
+        self._done.wait()
+
+    # --- the run's own thread ---
+
+    def _coordinate(self) -> None:
         machine = self.machine
-        machine._requests.clear()
-        for cell in machine.harts:
-            cell.stop_request.value = 0
-            cell.view.limit = self.limit
         try:
-            if machine.cell.view.clock_virtual != 0:
-                self._guarded(self._take_turns)
-            else:
+            self._live_on()
+        except BaseException as error:
+            machine.fail(error)
+        finally:
+            for hart in machine.harts:
+                hart.stop_request.value = 0
+            self.stop = machine.requests[0]
+            machine.ended(self)
+            self._done.set()
+
+    def _live_on(self) -> None:
+        """Run; after a reset of the guest's, run again."""
+        while True:
+            if self._turns is None:
                 self._run_threads()
-        finally:
-            for cell in machine.harts:
-                cell.stop_request.value = 0
-        machine.stop = machine._requests[0]
-        return machine.stop
+            else:
+                self._take_turns(self._turns)
+            if not self.restarts or not self.machine.take_resets():
+                return
+            self.machine.power_on()
 
-    def _guarded(self, call: Callable[[], None]) -> None:
-        timer = self._start_timer()
-        try:
-            call()
-        finally:
-            if timer is not None:
-                timer.cancel()
+    def _is_late(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
 
-    def _start_timer(self) -> threading.Timer | None:
-        if self.timeout_s is None:
-            return None
-        timer = threading.Timer(self.timeout_s, self.machine.request_stop, [Stop("timeout")])
-        timer.daemon = True
-        timer.start()
-        return timer
+    # --- turns ---
 
-    # --- the host's clock ---
+    def _take_turns(self, turns: Turns) -> None:
+        machine = self.machine
+        for hart in machine.harts:
+            hart.wake = turns.wake
+        while not machine.requests:
+            if self._is_late():
+                machine.request_stop(Stop("timeout"))
+            elif turns.round(self._left) or turns.wait(not self.ends_idle):
+                continue
+            elif self.ends_idle and not self._is_busy():
+                machine.request_stop(Stop("idle"))
+
+    # --- threads ---
 
     def _run_threads(self) -> None:
         threads = [
-            threading.Thread(target=self._live, args=[cell], name=f"hart{cell.number}", daemon=True)
-            for cell in self.machine.harts
+            threading.Thread(
+                target=self._guard, args=[hart], name=f"hart{hart.number}", daemon=True
+            )
+            for hart in self.machine.harts
         ]
-        for thread in threads:
+        for hart, thread in zip(self.machine.harts, threads, strict=True):
+            hart.wake = threading.Event()
+            hart.idle_since = None
+            hart.allow(self._left[hart.number])
             thread.start()
-        deadline = None if self.timeout_s is None else time.monotonic() + self.timeout_s
+        for hart, thread in zip(self.machine.harts, threads, strict=True):
+            self._join(thread)
+            self._left[hart.number] = hart.left
+
+    def _join(self, thread: threading.Thread) -> None:
+        if self._deadline is not None:
+            thread.join(max(0.0, self._deadline - time.monotonic()))
+            if thread.is_alive():
+                self.machine.request_stop(Stop("timeout"))
+        thread.join()
+
+    def _guard(self, hart: Hart) -> None:
+        """A hart's thread: no error of it is lost."""
         try:
-            while any(t.is_alive() for t in threads):
-                self._wait_for(threads, deadline)
-        except BaseException:
-            self.machine.request_stop(Stop("request"))
-            for thread in threads:
-                thread.join()
-            raise
+            self._live(hart)
+        except BaseException as error:
+            self.machine.fail(error)
 
-    def _wait_for(self, threads: list[threading.Thread], deadline: float | None) -> None:
-        alive = next((t for t in threads if t.is_alive()), None)
-        if alive is None:
-            return
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0:
-            self.machine.request_stop(Stop("timeout"))
-            left = None
-        alive.join(left)
-
-    def _live(self, cell: HartCell) -> None:
-        """A hart's thread."""
-        run, hart = self.machine.core.run, cell.view
-        while True:
-            run(cell.address)
-            reason = int(hart.stop)
-            if reason == STOP_WFI:
-                self._sleep(cell)
-            elif reason == STOP_REQUEST:
+    def _live(self, hart: Hart) -> None:
+        run = self.machine.core.run
+        while not hart.waiting or self.sleep(hart):
+            run(hart.address)
+            reason = hart.stop_code.value
+            if reason == STOP_REQUEST:
                 return
-            else:
-                name = "limit" if reason == STOP_LIMIT else "break"
-                self.machine.request_stop(Stop(name, hart=cell.number))
+            hart.waiting = reason == STOP_WFI
+            if reason not in (STOP_WFI, STOP_LIMIT):
+                self.machine.request_stop(Stop("break", hart=hart.number))
+                return
+            if hart.left <= 0:
+                self.machine.request_stop(Stop("limit", hart=hart.number))
                 return
 
-    def _sleep(self, cell: HartCell) -> None:
-        """WFI: until an interrupt is pending, a timer is due or a stop is asked for."""
+    def sleep(self, hart: Hart) -> bool:
+        """WFI: until an interrupt is pending that mie enables. False: a stop was asked for."""
         clock = self.machine.assembly.clock
-        while True:
-            cell.wake.clear()
-            if cell.stop_request.value or cell.interrupt_waiting:
-                return
-            deadline = int(cell.view.deadline)
-            if cell.view.attention != 0 and deadline != NEVER:
-                return
-            wait_s = LONGEST_WAIT_S
-            if deadline != NEVER:
-                wait_s = min((deadline - clock.now()) / clock.frequency, LONGEST_WAIT_S)
-            if wait_s <= 0:
-                return
-            if cell.view.attention != 0:
-                return
-            cell.wake.wait(wait_s)
+        began = time.perf_counter_ns()
+        try:
+            while True:
+                hart.wake.clear()
+                if hart.stop_request.value:
+                    return False
+                if self.machine.awaited(hart.address):
+                    hart.waiting = False
+                    return True
+                deadline = hart.deadline.value
+                if deadline == NEVER:
+                    self._wait_idly(hart)
+                else:
+                    left_s = (deadline - clock.now()) / clock.frequency
+                    hart.wake.wait(min(left_s, LONGEST_WAIT_S))
+        finally:
+            hart.idle_since = None
+            hart.asleep_ns += time.perf_counter_ns() - began
 
-    # --- a virtual clock ---
+    _sleep = sleep
 
-    def _take_turns(self) -> None:
-        raise NotImplementedError
+    def _wait_idly(self, hart: Hart) -> None:
+        """No timer of the hart will fire: wait for something else to happen."""
+        if not self.ends_idle:
+            hart.wake.wait(LONGEST_WAIT_S)
+            return
+        if hart.idle_since is None:
+            hart.idle_since = time.monotonic()
+        if not hart.wake.wait(IDLE_S) and self._is_idle():
+            self.machine.request_stop(Stop("idle"))
+
+    def _is_idle(self) -> bool:
+        """Whether every hart has waited for a while, and nothing can wake one."""
+        times = [hart.idle_since for hart in self.machine.harts]
+        since = [at for at in times if at is not None]
+        if len(since) < len(times) or time.monotonic() - max(since) < IDLE_S:
+            return False
+        return self.machine.assembly.clock.next_alarm() is None and not self._is_busy()
+
+    def _is_busy(self) -> bool:
+        return any(device.is_working for device in self.machine.devices.values())

@@ -1,0 +1,43 @@
+"""What the harts of a board have, and native code for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rvplat.engine.native import Core
+from rvplat.isa.extension import Extension
+from rvplat.machine.board import Board
+from rvplat.machine.catalogue import shipped_extensions
+
+_MMU = {"bare": ("Svbare",), "sv39": ("Sv39",), "sv48": ("Sv48",), "sv57": ("Sv57",)}
+_cores: dict[tuple[tuple[Extension, ...], bool], Core] = {}
+
+
+def core_for(
+    extensions: tuple[Extension, ...], compressed: bool, say: Callable[[str], None]
+) -> Core:
+    """Native code for these extensions, made once a process."""
+    key = (extensions, compressed)
+    if key not in _cores:
+        _cores[key] = Core(extensions, say, compressed)
+    return _cores[key]
+
+
+def hart_extensions(board: Board) -> list[Extension]:
+    """What every hart of the board has: its ISA string's, and what its other keys say."""
+    known = shipped_extensions()
+    names = ["I", "Sm", "U", "S", *_MMU[board.harts.mmu]]
+    if board.harts.pmp_entries:
+        names.append("Smpmp")
+    found: dict[str, Extension] = {}
+
+    def take(extension: Extension) -> None:
+        if extension.name not in found:
+            for name in extension.requires:
+                if name in known:
+                    take(known[name])
+            found[extension.name] = extension
+
+    for extension in [*(known[name] for name in names), *board.extensions]:
+        take(extension)
+    return list(found.values())
