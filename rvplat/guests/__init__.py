@@ -61,6 +61,11 @@ def hypervisor_guest_elfs() -> dict[str, Path]:
     return {name: _program(f"hypervisor/{name}.elf") for name in HYPERVISOR_GUESTS}
 
 
+def vmm() -> Path:
+    """Our virtual machine monitor over KVM, for riscv64 Linux, static; in the Debian guest."""
+    return _program("vmm/vmm")
+
+
 def bench_programs() -> list[BenchProgram]:
     """The benchmark programs, in the order in which they are shown."""
     return [BenchProgram(name, _program(f"bench/{name}.elf"), _ABOUT[name]) for name in _ABOUT]

@@ -13,9 +13,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+import platformdirs
 
 from rvplat.guests import HYPERVISOR_GUESTS
 from rvplat.guests.errors import GuestError
@@ -25,16 +29,26 @@ ZIG_VERSION = "0.17.1"
 
 PROGRAMS = Path(__file__).parent / "programs"
 _START = "crt0.S"
-_FLAGS = (
+_BARE_METAL = (
     "-target", "riscv64-freestanding-none", "-mcpu=generic_rv64+m+a+f+d+c+h", "-mabi=lp64d",
     "-mcmodel=medany", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffreestanding",
     "-fno-stack-protector", "-fno-sanitize=undefined", "-fno-pic", "-fno-builtin", "-g0",
     "-nostdlib", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none",
     "-Wl,-z,max-page-size=16",
 )  # fmt: skip
-_BARE = ("-Wl,-T,link.ld", "-s")
-_HYPERVISOR = ("-Wl,-T,link.ld",)  # with its symbols: people debug it
-_HYPERVISOR_GUEST = ("-Wl,-T,hypervisor/guest.ld",)
+_LINUX = (
+    "-target", "riscv64-linux-musl", "-mcpu=generic_rv64+m+a+f+d+c", "-Os", "-std=gnu23",
+    "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fno-stack-protector",
+    "-fno-sanitize=undefined", "-g0", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none", "-s",
+)  # fmt: skip
+_PLAIN = (*_BARE_METAL, "-Wl,-T,link.ld", "-s")
+_WITH_SYMBOLS = (*_BARE_METAL, "-Wl,-T,link.ld")
+_HYPERVISOR_GUEST = (*_BARE_METAL, "-Wl,-T,hypervisor/guest.ld")
+_VMM_PAYLOAD = (*_BARE_METAL, "-Wl,-T,vmm/payload.ld", "-s")
+_VMM = (
+    "boot", "check", "check_cpu", "check_io", "check_memory", "devices", "devicetree", "kvm",
+    "main", "sbi",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,12 +57,17 @@ class Program:
 
     output: str
     sources: tuple[str, ...]
-    options: tuple[str, ...] = _BARE
+    options: tuple[str, ...] = _PLAIN
+
+    @property
+    def has_libc(self) -> bool:
+        """Whether the compiler has to build its C library first, which takes a minute."""
+        return self.options is _LINUX
 
 
 def programs() -> list[Program]:
-    """Everything that can be built, in an order in which it can: the hypervisor holds its guests'
-    ELF files."""
+    """Everything that can be built, in an order in which it can: the hypervisor and the VMM hold
+    their guests' ELF files."""
     bench = sorted(path.name for path in (PROGRAMS / "bench").glob("*.c"))
     return [
         *(Program(f"bench/{Path(n).stem}.elf", (_START, f"bench/{n}")) for n in bench),
@@ -57,8 +76,10 @@ def programs() -> list[Program]:
         Program(
             "hypervisor/hypervisor.elf",
             (_START, "hypervisor/main.c", "hypervisor/world.S"),
-            _HYPERVISOR,
+            _WITH_SYMBOLS,
         ),
+        Program("vmm/payload.elf", ("vmm/payload_start.S", "vmm/payload.c"), _VMM_PAYLOAD),
+        Program("vmm/vmm", tuple(f"vmm/{name}.c" for name in _VMM), _LINUX),
     ]
 
 
@@ -79,15 +100,29 @@ def build(program: Program, output: Path) -> None:
     """Compile and link a program into the file `output`."""
     if compiler_version() is None:
         raise GuestError("building guests needs the package ziglang: pip install ziglang")
-    command = [sys.executable, "-m", "ziglang", "cc", *_FLAGS, *program.options]
-    command += [*program.sources, "-o", str(output)]
-    with tempfile.TemporaryDirectory() as cache:
+    command = [sys.executable, "-m", "ziglang", "cc", *program.options, *program.sources]
+    with _compiler_cache(program) as cache:
         caches = {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
         result = subprocess.run(
-            command, cwd=PROGRAMS, env={**os.environ, **caches}, capture_output=True, text=True
+            [*command, "-o", str(output)],
+            cwd=PROGRAMS,
+            env={**os.environ, **caches},
+            capture_output=True,
+            text=True,
         )
     if result.returncode != 0:
         raise GuestError(f"{program.output} cannot be built:\n{result.stderr}")
+
+
+@contextmanager
+def _compiler_cache(program: Program) -> Iterator[str]:
+    """A folder for the compiler: the user's for what needs a C library, else an empty one, for
+    the compiler doesn't notice that a file of an `.incbin` has changed."""
+    if program.has_libc:
+        yield str(Path(platformdirs.user_cache_dir("rvplat")) / f"ziglang-{ZIG_VERSION}")
+        return
+    with tempfile.TemporaryDirectory() as cache:
+        yield cache
 
 
 def main() -> int:

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
+from rvplat.guests import vmm
 from rvplat.guests.deb import read_package
 from rvplat.guests.errors import GuestError, Progress, silent
-from rvplat.guests.initramfs import build_initramfs, with_dependencies
+from rvplat.guests.initramfs import build_initramfs, build_kvm_initramfs, with_dependencies
 from rvplat.guests.kernel import plain_image
 from rvplat.guests.modules import module_name, unpack_module
 from rvplat.guests.packages import KERNEL, download_packages, find_packages, missing_packages
@@ -78,10 +79,16 @@ class DebianGuest:
         """Our initramfs; what its /init does stands in init.sh."""
         return self.directory / "initrd.cpio"
 
-    def command(self, append: str = QUIET) -> str:
-        """The command that boots the guest."""
+    @property
+    def kvm_initrd(self) -> Path:
+        """The same with a guest inside: `rvplat.run=kvm` and `rvplat.run=nested` need it."""
+        return self.directory / "initrd-kvm.cpio"
+
+    def command(self, append: str = QUIET, kvm: bool = False) -> str:
+        """The command that boots the guest; `kvm` takes the initramfs that has a guest inside."""
+        initrd = self.kvm_initrd if kvm else self.initrd
         words = ["rvplat", "run", "virt", str(self.fw_jump), "--kernel", str(self.kernel)]
-        return shlex.join([*words, "--initrd", str(self.initrd), "--append", append])
+        return shlex.join([*words, "--initrd", str(initrd), "--append", append])
 
 
 def fetch(directory: Path, progress: Progress = silent, refresh: bool = False) -> DebianGuest:
@@ -123,7 +130,7 @@ def _recipe() -> str:
         for file in files(__package__).iterdir()
         if file.name in ("init.sh", "initramfs.py", "modules.py", "cpio.py", "debian.py")
     )
-    return _digest(b"\0".join(data for _, data in sources))
+    return _digest(b"\0".join([*(data for _, data in sources), vmm().read_bytes()]))
 
 
 def _digest(data: bytes) -> str:
@@ -155,8 +162,10 @@ def _unpack(packages: dict[str, Path], progress: Progress) -> dict[str, bytes]:
     progress(f"unpacking {packages[KERNEL].name}", None)
     image, modules = _kernel(packages[KERNEL])
     progress("building the initramfs", None)
+    shell = _only(busybox, packages["busybox-static"])
     contents["Image"] = image
-    contents["initrd.cpio"] = build_initramfs(_only(busybox, packages["busybox-static"]), modules)
+    contents["initrd.cpio"] = build_initramfs(shell, modules)
+    contents["initrd-kvm.cpio"] = build_kvm_initramfs(shell, modules, image, vmm().read_bytes())
     return contents
 
 
@@ -217,6 +226,9 @@ Runs a command:
 Another firmware: fw_dynamic.bin instead of fw_jump.bin. U-Boot:
   rvplat run virt {shlex.quote(str(guest.u_boot))}
   rvplat run virt {jump} --kernel {smode}
+Goes through what KVM does; boots the same kernel as a guest of KVM, on two virtual CPUs:
+  {guest.command(FAST + " rvplat.run=kvm", kvm=True)}
+  {guest.command(FAST + " rvplat.run=nested rvplat.vcpus=2", kvm=True)}
 A virtio disk with ext4 is mounted on /mnt. rvplat.modules=kvm on the kernel's command line loads
 KVM.
 """

@@ -3,6 +3,9 @@
 #   rvplat.run=shell       a shell on the console; the machine powers off when it is left (the default)
 #   rvplat.run=poweroff    say what machine this is, power off
 #   rvplat.run=script rvplat.script="COMMANDS"    run the commands, say their status, power off
+#   rvplat.run=kvm         go through what KVM does, a line each, power off (initrd-kvm.cpio only)
+#   rvplat.run=nested      boot the same kernel once more, as a guest of KVM, power off (the same);
+#                          rvplat.vcpus=N, rvplat.memory=MIB, rvplat.append="ITS COMMAND LINE"
 # and rvplat.modules=a,b loads more of the modules that are in /lib/modules.
 b=/bin/busybox
 export PATH=/bin HOME=/ TERM="${TERM:-vt100}"
@@ -11,6 +14,8 @@ $b mount -t proc proc /proc
 $b mount -t sysfs sysfs /sys
 $b mount -t devtmpfs devtmpfs /dev
 read -r cmdline < /proc/cmdline
+fast="quiet cryptomgr.notests initcall_blacklist=jent_mod_init,check_unaligned_access_all_cpus"
+fast="$fast,trace_eval_init,load_system_certificate_list"
 
 # The value of `$1=` on the command line, quotes taken off; `$2` if it isn't there.
 option() {
@@ -24,6 +29,7 @@ option() {
 
 # Load a module and what it needs; /lib/modules/NAME.order lists both, in order.
 load() {
+    [ -e "/lib/modules/$1.order" ] || return
     while read -r module; do
         [ -d "/sys/module/$module" ] || $b insmod "/lib/modules/$module.ko"
     done < "/lib/modules/$1.order"
@@ -49,6 +55,14 @@ leave() {
     $b poweroff -f
 }
 
+# Run a command with KVM there, say its status, power off.
+with_kvm() {
+    load kvm
+    "$@" < /dev/console
+    echo "rvplat: kvm status $?"
+    leave
+}
+
 echo "rvplat: nproc $($b nproc)"
 echo "rvplat: uname $($b uname -a)"
 case "$(option rvplat.run shell)" in
@@ -60,6 +74,13 @@ script)
     sh -c "$(option rvplat.script true)"
     echo "rvplat: script status $?"
     leave
+    ;;
+kvm)
+    with_kvm /kvm/vmm check
+    ;;
+nested)
+    with_kvm /kvm/vmm boot /kvm/Image /kvm/initrd.cpio "$(option rvplat.vcpus 1)" \
+        "$(option rvplat.memory 256)" "$(option rvplat.append "$fast rvplat.run=poweroff")"
     ;;
 *)
     $b --install -s /bin

@@ -31,8 +31,11 @@ def with_dependencies(
     return modules
 
 
-def build_initramfs(busybox: bytes, modules: Mapping[str, bytes]) -> bytes:
-    """The cpio archive; `modules` holds what `with_dependencies` gives."""
+def build_initramfs(
+    busybox: bytes, modules: Mapping[str, bytes], further: Mapping[str, bytes] | None = None
+) -> bytes:
+    """The cpio archive; `modules` holds what `with_dependencies` gives, `further` more files by
+    name, which may all be executed."""
     archive = CpioArchive()
     for directory in _DIRECTORIES:
         archive.directory(directory)
@@ -41,9 +44,21 @@ def build_initramfs(busybox: bytes, modules: Mapping[str, bytes]) -> bytes:
     archive.file("bin/busybox", busybox, 0o755)
     archive.symlink("bin/sh", "busybox")
     archive.file("init", files(__package__).joinpath("init.sh").read_bytes(), 0o755)
-    for name in MODULES:
+    for name in MODULES if modules else ():
         order = load_order((*_NEEDED_FIRST.get(name, ()), name), modules)
         archive.file(f"lib/modules/{name}.order", "".join(f"{m}\n" for m in order).encode())
     for name in sorted(modules):
         archive.file(f"lib/modules/{name}.ko", modules[name])
+    for directory in sorted({name.rpartition("/")[0] for name in further or ()} - {""}):
+        archive.directory(directory)
+    for name, data in (further or {}).items():
+        archive.file(name, data, 0o755)
     return archive.dump()
+
+
+def build_kvm_initramfs(
+    busybox: bytes, modules: Mapping[str, bytes], kernel: bytes, vmm: bytes
+) -> bytes:
+    """An initramfs that holds a guest for KVM: our VMM, the same kernel, and a small initramfs."""
+    guest = {"vmm": vmm, "Image": kernel, "initrd.cpio": build_initramfs(busybox, {})}
+    return build_initramfs(busybox, modules, {f"kvm/{name}": guest[name] for name in guest})

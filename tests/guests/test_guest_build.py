@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.guests import bench_programs, demo_elf, hypervisor_elf, hypervisor_guest_elfs
+from rvplat.guests import bench_programs, demo_elf, hypervisor_elf, hypervisor_guest_elfs, vmm
 from rvplat.guests.build import PROGRAMS, ZIG_VERSION, Program, build, compiler_version, programs
 from rvplat.guests.errors import GuestError
 
@@ -24,7 +24,8 @@ def test_rebuild_gives_the_same_bytes(program: Program, tmp_path: Path) -> None:
 
 def test_every_program_is_listed_and_shipped() -> None:
     listed = {program.path for program in bench_programs()}
-    listed |= {demo_elf(), hypervisor_elf(), *hypervisor_guest_elfs().values()}
+    listed |= {demo_elf(), hypervisor_elf(), *hypervisor_guest_elfs().values(), vmm()}
+    listed.add(vmm().with_name("payload.elf"))  # the VMM has it inside
     assert listed == {PROGRAMS / program.output for program in programs()}
     assert all(path.is_file() for path in listed)
     assert len(bench_programs()) >= 12
@@ -32,6 +33,7 @@ def test_every_program_is_listed_and_shipped() -> None:
 
 def test_shipped_programs_are_small() -> None:
     assert sum(path.stat().st_size for path in PROGRAMS.rglob("*.elf")) < 150_000
+    assert vmm().stat().st_size < 200_000
 
 
 @pytest.mark.skipif(compiler_version() is None, reason="needs ziglang")
