@@ -73,7 +73,8 @@ class BoardTarget:
         return Stopped(Thread(self.worlds.pid_of(hart), hart + 1), 5, reason, value)
 
     def _power(self) -> None:
-        requests, self.machine._requests = list(self.machine._requests), []
+        requests = self.machine.requests[:]
+        self.machine.requests.clear()
         if requests and not self.off:
             self.off = True
             self.exit_code = requests[0].code
@@ -93,6 +94,7 @@ class BoardTarget:
 
     def attach(self) -> None:
         self.control.halt()
+        self.worlds.keep(True)
         self.worlds.look()
         self.take_events()
 
@@ -100,6 +102,8 @@ class BoardTarget:
         with self.control.quiet():
             for point in [p for p in self._rows if pid in (ALL, p.pid)]:
                 self.remove(point)
+        if pid == ALL:
+            self.worlds.keep(False)
         if pid in (ALL, HOST_PID) and not self.off:
             self.go()
 
@@ -108,6 +112,8 @@ class BoardTarget:
         self.control.start([(n, Job()) for n in range(len(self.machine.harts))])
 
     def threads(self, pid: int = ALL) -> Sequence[Thread]:
+        if self.off:
+            return []
         return [t for t in self.worlds.threads() if pid in (ALL, ANY, t.pid)]
 
     def current(self, pid: int = ANY) -> Thread:
@@ -158,23 +164,29 @@ class BoardTarget:
         return self.registers.size(number)
 
     def read_register(self, thread: Thread, number: int) -> int:
-        return self.registers.read(self._still(thread), number, thread.pid != HOST_PID)
+        hart, guest = self._still(thread), thread.pid != HOST_PID
+        if self.worlds.is_there(thread):
+            return self.registers.read(hart, number, guest)
+        return self.registers.read_kept(self.worlds.kept(thread), self.worlds.state(thread), number)
 
     def write_register(self, thread: Thread, number: int, value: int) -> None:
-        self.registers.write(self._still(thread), number, value, thread.pid != HOST_PID)
+        hart, guest = self._still(thread), thread.pid != HOST_PID
+        if not self.worlds.is_there(thread):
+            raise GdbError(f"hart {hart} isn't in this world now: its registers can't be written")
+        self.registers.write(hart, number, value, guest)
 
     def read_memory(self, thread: Thread, address: int, length: int) -> bytes:
         with self.control.quiet():
-            return self.sight.read(thread.tid - 1, {}, address, length)
+            return self.sight.read(thread.tid - 1, self.worlds.state(thread), address, length)
 
     def write_memory(self, thread: Thread, address: int, data: bytes) -> None:
         with self.control.quiet():
-            self.sight.write(thread.tid - 1, {}, address, data)
+            self.sight.write(thread.tid - 1, self.worlds.state(thread), address, data)
 
     def look_up(self, thread: Thread, va: int) -> int | None:
         """The physical address of a virtual one; None if it isn't mapped."""
         with self.control.quiet():
-            return self.sight.translate(thread.tid - 1, {}, va)
+            return self.sight.translate(thread.tid - 1, self.worlds.state(thread), va)
 
     def regions(self) -> Sequence[Region]:
         """ROM as the board has it; all else may be memory, under some translation."""
@@ -243,8 +255,8 @@ class BoardTarget:
 
     def restart(self) -> None:
         self.control.halt()
-        self.machine.reset()
-        self.machine._requests.clear()
+        self.machine.requests.clear()
+        self.machine.power_on()
         self.worlds.forget()
         self.off = False
         self._hart = 0

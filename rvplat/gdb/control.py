@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rvplat.hart.state import STOP_BREAK, STOP_REQUEST, STOP_WFI
-from rvplat.machine.cells import HartCell
+from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
 from rvplat.machine.run import FOREVER, Runner
 
@@ -45,7 +45,7 @@ class Driver:
     """One hart's thread. `report` is called in it with what happened, and says whether the hart
     shall go on."""
 
-    def __init__(self, machine: Machine, cell: HartCell, report: Callable[[Outcome], bool]) -> None:
+    def __init__(self, machine: Machine, cell: Hart, report: Callable[[Outcome], bool]) -> None:
         self.cell = cell
         self.machine = machine
         self.job: Job | None = None  # while it runs, or is to run on after a pause
@@ -107,14 +107,15 @@ class Driver:
         """Run until something stops the hart."""
         while True:
             self.cell.stop_request.value = 0
-            if self._halting or self.machine._requests:
+            if self._halting or self.machine.requests:
                 break
+            if self.cell.waiting and not job.is_range and not self._runner.sleep(self.cell):
+                continue
             reason = self.step_once() if job.is_range else self._enter(FOREVER)
-            if reason == STOP_WFI and not job.is_range:
-                self._runner._sleep(self.cell)
-            elif self._ended(job, reason):
+            self.cell.waiting = reason == STOP_WFI and not job.is_range
+            if self._ended(job, reason):
                 return
-        if self.machine._requests:
+        if self.machine.requests:
             self._report(Outcome(self.cell.number, "power"))
 
     def _ended(self, job: Job, reason: int) -> bool:
@@ -131,15 +132,14 @@ class Driver:
 
     def _enter(self, limit: int) -> int:
         """Native code for at most `limit` instructions; hart.stop."""
-        hart = self.cell.view
-        hart.limit = limit - int(hart.budget)
-        hart.break_row = 0
+        self.cell.allow(limit)
         self.machine.core.run(self.cell.address)
-        return int(hart.stop)
+        return int(self.cell.stop_code.value)
 
     def step_once(self, skip: bool = True) -> int:
         """One instruction, or the trap that it takes; past a breakpoint here, if `skip`."""
         hart: Any = self.cell.view
+        self.cell.waiting = False
         if skip:
             hart.break_skip = int(hart.pc)
             hart.watch_skip = int(hart.pc)
@@ -149,8 +149,12 @@ class Driver:
         return reason
 
     def burst(self, limit: int) -> int:
-        """A few instructions in the caller's thread."""
-        return self._enter(limit)
+        """A few instructions in the caller's thread, if the hart isn't waiting."""
+        if self.cell.waiting and not self.machine.awaited(self.cell.address):
+            return STOP_WFI
+        reason = self._enter(limit)
+        self.cell.waiting = reason == STOP_WFI
+        return reason
 
 
 class Control:
@@ -179,7 +183,7 @@ class Control:
             if self.drivers[other].burst(BURST) == STOP_BREAK:
                 self._report(Outcome(other, self.drivers[other]._why()))
         reason = driver.step_once()
-        if self.machine._requests:
+        if self.machine.requests:
             self._report(Outcome(number, "power"))
         elif reason == STOP_BREAK:  # of the handler of an interrupt that came first
             self._report(Outcome(number, driver._why()))

@@ -7,6 +7,10 @@ class GdbError(Exception):
     """The request can't be met: `E.text`, which gdb shows to its user."""
 
 
+class Unavailable(GdbError):
+    """A register whose value nobody knows now: gdb shows <unavailable>."""
+
+
 class Malformed(GdbError):
     """The packet doesn't follow its grammar: E01."""
 

@@ -21,12 +21,14 @@ Run = Callable[["BoardTarget", Thread, Sequence[str], Say], None]
 class Command(Protocol):
     """A monitor command."""
 
-    name: str
-    help: str
+    @property
+    def name(self) -> str: ...
 
-    def run(
-        self, target: BoardTarget, thread: Thread, words: Sequence[str], say: Say, /
-    ) -> None: ...
+    @property
+    def help(self) -> str: ...
+
+    @property
+    def run(self) -> Run: ...
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import Any
 from rvplat.engine.agent import REG_ASID, REG_CSR, REG_F, REG_PC, REG_PRIV, REG_VIRT, REG_VMID
 from rvplat.engine.exports import Raised
 from rvplat.gdb.describe import Layout, layout_of
-from rvplat.gdb.errors import GdbError
+from rvplat.gdb.errors import GdbError, Unavailable
 from rvplat.hart.state import Hart
 from rvplat.isa.csr import Csr
 from rvplat.isa.privileged import MACHINE
-from rvplat.machine.cells import HartCell
+from rvplat.machine.hart import Hart as BoardHart
 from rvplat.machine.machine import Machine
 
 SUPERVISOR_BITS = 1  # the privilege in the numbers of supervisor CSRs
@@ -37,7 +37,7 @@ class Registers:
         self._cells = machine.harts
 
     @staticmethod
-    def _array(cell: HartCell, name: str) -> Any:
+    def _array(cell: BoardHart, name: str) -> Any:
         place = Hart.fields[name]
         return (ctypes.c_uint64 * place.count).from_address(cell.address + place.offset)
 
@@ -75,6 +75,26 @@ class Registers:
             except Raised:
                 raise GdbError(f"{self._rows[number - REG_CSR].name} can't be read now") from None
         return self._special(view, number)
+
+    def read_kept(self, kept: Any, state: dict[str, int], number: int) -> int:
+        """A register of a world that the hart isn't in; `kept` is what it was at leaving."""
+        self.size(number)
+        virt = state.get("virt", 0)
+        roots = {0x680: "hgatp", 0x280: "vsatp", 0x180: "vsatp"} if virt else {}
+        name = roots.get(number - REG_CSR)
+        if name is not None:
+            return state[name]
+        if number == REG_VIRT:
+            return virt
+        if number == REG_VMID and virt:
+            return state["hgatp"] >> 44 & 0x3FFF
+        if number == REG_ASID and virt:
+            return state["vsatp"] >> 44 & 0xFFFF
+        if kept is None or (number > REG_PC and number != REG_PRIV):
+            raise Unavailable("no hart is in this world now")
+        if number == REG_PRIV:
+            return int(kept.priv) | virt << 2
+        return int(kept.pc) if number == REG_PC else int(kept.x[number])
 
     @staticmethod
     def _special(view: Any, number: int) -> int:

@@ -204,6 +204,8 @@ class Server:
                     session.feed(data)
         except OSError as error:
             log.info("the client has gone: %s", error)
+        except Exception:
+            log.exception("this client is given up")
         finally:
             channel.close()
             self.target.attach()

@@ -2,66 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.target import Thread
+from rvplat.hart.switches import GUESTS
 from rvplat.hart.worlds import HOST, VMID_MASK, VMID_SHIFT
+from rvplat.isa.privileged import SUPERVISOR
 from rvplat.machine.machine import Machine
 
 HOST_PID = 1
 
 
-@dataclass(frozen=True)
+@dataclass
 class World:
-    """`number` is how native code calls it (hart/worlds.py)."""
+    """`number` is how native code calls it (hart/worlds.py); `name` may be given by the user."""
 
     pid: int
     number: int
+    name: str
 
-    @property
-    def name(self) -> str:
-        return "host" if self.number == HOST else f"guest with VMID {self.number - 1}"
+
+def world_number(hgatp: int) -> int:
+    """The number of the guest that hgatp names."""
+    return 1 + (hgatp >> VMID_SHIFT & VMID_MASK)
 
 
 class WorldTable:
     """The worlds that were seen, and which one each hart is in."""
 
     def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-        self._by_pid = {HOST_PID: World(HOST_PID, HOST)}
+        self._harts = machine.harts
+        self._hypervisor = any(extension.name == "H" for extension in machine.extensions)
+        self.forget()
+
+    def forget(self) -> None:
+        """After a reset there is the host alone."""
+        self._by_pid = {HOST_PID: World(HOST_PID, HOST, "host")}
         self._pids = {HOST: HOST_PID}
 
+    def keep(self, on: bool) -> None:
+        """Whether harts keep the registers of the worlds that they leave."""
+        for cell in self._harts:
+            cell.view.keep_worlds = int(on)
+
+    # --- what harts remember ---
+
+    def _remembered(self, hart: Any) -> Iterator[tuple[int, int]]:
+        """(entry, world number) of the guests that ran on a hart."""
+        for entry in range(min(int(hart.guest_count), GUESTS)):
+            if int(hart.guest_hgatp[entry]):
+                yield entry, world_number(int(hart.guest_hgatp[entry]))
+
     def look(self) -> list[World]:
-        """See which worlds the harts are in; those that are new."""
-        new = []
-        for cell in self._machine.harts:
-            number = self.number_of(cell.view)
-            if number not in self._pids:
-                new.append(self._add(number))
-        return new
+        """See which worlds there are; those that are new."""
+        if not self._hypervisor:
+            return []
+        numbers: set[int] = set()
+        for cell in self._harts:
+            numbers.update(number for _, number in self._remembered(cell.view))
+            numbers.add(self.number_of(cell.view))
+        return [self._add(number) for number in sorted(numbers - set(self._pids))]
 
     def _add(self, number: int) -> World:
         pid = max(self._by_pid) + 1
-        self._by_pid[pid] = World(pid, number)
+        world = World(pid, number, f"guest with VMID {number - 1}")
+        self._by_pid[pid] = world
         self._pids[number] = pid
-        return self._by_pid[pid]
+        return world
 
     @staticmethod
     def number_of(hart: Any) -> int:
         """The world that a hart is in."""
-        if hart.virt == 0:
-            return HOST
-        hgatp = int(getattr(hart, "hgatp", 0))
-        return 1 + (hgatp >> VMID_SHIFT & VMID_MASK)
+        return HOST if hart.virt == 0 else world_number(int(hart.hgatp))
 
     def pid_of(self, hart: int) -> int:
         """The process that a hart is in."""
-        number = self.number_of(self._machine.harts[hart].view)
+        number = self.number_of(self._harts[hart].view)
         if number not in self._pids:
             self._add(number)
         return self._pids[number]
+
+    # --- worlds and threads ---
 
     def all(self) -> list[World]:
         """Every world that was seen."""
@@ -75,10 +99,43 @@ class WorldTable:
 
     def threads(self) -> list[Thread]:
         """Each hart in each world."""
-        harts = range(1, len(self._machine.harts) + 1)
+        harts = range(1, len(self._harts) + 1)
         return [Thread(pid, tid) for pid in sorted(self._by_pid) for tid in harts]
 
-    def forget(self) -> None:
-        """After a reset there is the host alone."""
-        self._by_pid = {HOST_PID: World(HOST_PID, HOST)}
-        self._pids = {HOST: HOST_PID}
+    def is_there(self, thread: Thread) -> bool:
+        """Whether the thread's hart is in its world now."""
+        return self.get(thread.pid).number == self.number_of(self._harts[thread.tid - 1].view)
+
+    # --- a world that its hart isn't in ---
+
+    def state(self, thread: Thread) -> dict[str, int]:
+        """What of the hart's state is different when it is in the thread's world: for walks."""
+        if self.is_there(thread):
+            return {}
+        number = self.get(thread.pid).number
+        if number == HOST:
+            return {"virt": 0, "priv": SUPERVISOR}
+        for cell in self._order(thread.tid - 1):
+            hart = cell.view
+            for entry, known in self._remembered(hart):
+                if known == number:
+                    return {"virt": 1, "priv": SUPERVISOR, "hgatp": int(hart.guest_hgatp[entry]),
+                            "vsatp": int(hart.guest_vsatp[entry])}  # fmt: skip
+        raise GdbError(f"world {thread.pid} has not run since the board's reset")
+
+    def _order(self, first: int) -> list[Any]:
+        """All harts, the given one first."""
+        return [self._harts[first], *(c for c in self._harts if c.number != first)]
+
+    def kept(self, thread: Thread) -> Any:
+        """What the thread's registers were when its hart left the world, or None."""
+        hart = self._harts[thread.tid - 1].view
+        number = self.get(thread.pid).number
+        found = None
+        if number == HOST:
+            found = hart.kept_worlds[0]
+        else:
+            for entry, known in self._remembered(hart):
+                if known == number:
+                    found = hart.kept_worlds[1 + entry]
+        return found if found is not None and int(found.known) else None

@@ -3,6 +3,7 @@ author wants to know of the switches between them, counted where a switch is mad
 """
 
 from rvplat.hart.state import Hart
+from rvplat.hart.worlds import keep_world
 from rvplat.isa.privileged import INTERRUPT, VMID, VMID_SHIFT
 from rvplat.isa.vocabulary import retired
 from rvplat.lang import define, u8, u64
@@ -66,6 +67,8 @@ def switch_world(hart, virt: u64):
         hart.world_entries += 1
     else:
         remember_guest(hart)
+    if hart.keep_worlds != 0:
+        keep_world(hart, hart.guest_last)
     hart.virt = u8(virt)
     hart.fp_ready = 0
 

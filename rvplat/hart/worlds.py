@@ -1,6 +1,9 @@
-"""Worlds as native code tells them apart: the host (V=0), and guests by VMID."""
+"""Worlds as a debugger tells them apart: the host (V=0), and guests by VMID; and what a world's
+registers were when a hart left it, for worlds that no hart is in."""
 
-from rvplat.lang import define, u64
+from rvplat.hart.state import Hart
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, HStatus, Status
+from rvplat.lang import Record, define, u8, u64
 
 HOST = 0
 ANYWHERE = 0xFFFF_FFFF_FFFF_FFFF  # in a breakpoint's row: every world
@@ -26,3 +29,41 @@ def current_world(hart) -> u64:
 def current_asid(hart) -> u64:
     """The address space of the hart's fetches; 0 where there is no translation."""
     return hart.fetch_ctx[hart.fetch_context].root >> 44 & 0xFFFF
+
+
+# --- worlds that a hart has left ----------------------------------------------------------------
+
+KEPT_WORLDS = 17  # the host's, then as many as switches.py remembers guests
+
+KeptWorld = Record("KeptWorld")
+KeptWorld.add("x", u64, 32)
+KeptWorld.add("pc", u64)
+KeptWorld.add("priv", u8)
+KeptWorld.add("known", u8)
+
+Hart.add("keep_worlds", u8)  # 1: a debugger is here
+Hart.add("kept_worlds", KeptWorld, KEPT_WORLDS)
+
+
+@define
+def keep_registers(hart, kept: KeptWorld, pc: u64, priv: u64):
+    """What a world shows while no hart is in it."""
+    for i in range(32):
+        kept.x[i] = hart.x[i]
+    kept.pc = pc
+    kept.priv = u8(priv)
+    kept.known = 1
+
+
+@define(cold=True)
+def keep_world(hart, guest: u64):
+    """V is about to change, priv has changed already: keep the world that is left. A guest (the
+    number of its entry) is left by a trap, whose handler is where pc is."""
+    if hart.virt == 0:
+        keep_registers(hart, hart.kept_worlds[0], hart.pc, u64(SUPERVISOR))
+    elif hart.priv == MACHINE:
+        priv = (hart.mstatus & Status.MPP) >> Status.MPP_SHIFT
+        keep_registers(hart, hart.kept_worlds[1 + guest], hart.mepc, priv)
+    else:
+        priv = (hart.hstatus & HStatus.SPVP) >> HStatus.SPVP_SHIFT
+        keep_registers(hart, hart.kept_worlds[1 + guest], hart.sepc, priv)

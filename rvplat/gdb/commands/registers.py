@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from rvplat.gdb.errors import GdbError, Malformed
+from rvplat.gdb.errors import GdbError, Malformed, Unavailable
 from rvplat.gdb.packets import BASE, number, unhex
 from rvplat.gdb.session import Session
+from rvplat.gdb.target import Thread
 
 
 def _hex(value: int, size: int) -> bytes:
@@ -14,9 +15,17 @@ def _hex(value: int, size: int) -> bytes:
 @BASE.packet("g")
 def read_all(session: Session, text: bytes) -> bytes:
     """g: the general registers of the selected thread."""
-    thread, target = session.selected, session.target
-    layout = target.general(thread.pid)
-    return b"".join(_hex(target.read_register(thread, n), size) for n, size in layout)
+    thread = session.selected
+    layout = session.target.general(thread.pid)
+    return b"".join(_read(session, thread, n, size) for n, size in layout)
+
+
+def _read(session: Session, thread: Thread, number: int, size: int) -> bytes:
+    """A register's digits; x for each one that is unknown."""
+    try:
+        return _hex(session.target.read_register(thread, number), size)
+    except Unavailable:
+        return b"xx" * size
 
 
 @BASE.packet("G")
@@ -37,7 +46,7 @@ def read_one(session: Session, text: bytes) -> bytes:
     """p NUMBER: one register."""
     thread, n = session.selected, number(text)
     size = session.target.register_size(thread.pid, n)
-    return _hex(session.target.read_register(thread, n), size)
+    return _read(session, thread, n, size)
 
 
 @BASE.packet("P")
