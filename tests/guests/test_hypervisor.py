@@ -3,53 +3,27 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import lief
 import pytest
 
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
-from rvplat.guests.bench import QEMU, qemu_version
-from rvplat.machine.catalogue import shipped_extensions
-from rvplat.machine.machine import Machine
-from rvplat.machine.source import parse_override
-
-ISA = "harts.isa=rv64imafdch_zicntr_zicsr_zifencei_zihpm_sstc"
-
-
-def _on_qemu(program: Path) -> str:
-    command = [QEMU, "-M", "virt", "-cpu", "rv64,h=true", "-nographic", "-bios", str(program)]
-    result = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout.replace("\r", "")
-
-
-def _on_rvplat(program: Path) -> str:
-    overrides = [override for override in [parse_override(ISA)] if override is not None]
-    with Machine.open("virt", program=str(program), overrides=overrides) as machine:
-        output = bytearray()
-        machine.console.sinks.append(output.extend)
-        stop = machine.run(timeout_s=120)
-    assert (stop.reason, stop.code) == ("off", 0), output.decode()
-    return output.decode().replace("\r", "")
-
-
-no_qemu = pytest.mark.skipif(qemu_version() is None, reason="no QEMU on this machine")
-no_h = pytest.mark.skipif("H" not in shipped_extensions(), reason="rvplat has no H extension yet")
+from tests.guests.h_machines import Software, needs_qemu, on_qemu, on_rvplat
 
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(_on_qemu, marks=no_qemu), pytest.param(_on_rvplat, marks=no_h)],
-    ids=["qemu", "rvplat"],
+    params=[pytest.param("qemu", marks=needs_qemu), {}, {"tinst": "zero"}, {"mmu": "sv39"}],
+    ids=["qemu", "rvplat", "htinst-zero", "sv39"],
 )
 def output(request: pytest.FixtureRequest) -> str:
-    run: Callable[[Path], str] = request.param
-    return run(hypervisor_elf())
+    """What is printed on the machine that `param` says: QEMU, or the settings of rvplat's harts."""
+    settings: Any = request.param
+    software = Software(hypervisor_elf())
+    status, text = on_qemu(software) if settings == "qemu" else on_rvplat(software, **settings)
+    assert status == 0, text
+    return text
 
 
 def test_both_guests_work_by_turns(output: str) -> None:
@@ -114,12 +88,30 @@ def test_guests_have_symbols_at_the_same_address() -> None:
     assert len(addresses) == 1
 
 
-@no_qemu
+@needs_qemu
+def test_hart_without_h_is_refused_on_qemu() -> None:
+    status, text = on_qemu(Software(hypervisor_elf()), cpu="rv64,h=false")
+    assert (status, text) == (3, "this hart has no hypervisor extension (misa.H is 0)\n")
+
+
 def test_hart_without_h_is_refused() -> None:
-    command = [QEMU, "-M", "virt", "-cpu", "rv64,h=false", "-nographic"]
-    command += ["-bios", str(hypervisor_elf())]
-    result = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
-    )
-    assert result.returncode == 3
-    assert result.stdout == "this hart has no hypervisor extension (misa.H is 0)\n"
+    status, text = on_rvplat(Software(hypervisor_elf()), isa="rv64imafdc_zicsr_zicntr_sstc")
+    assert (status, text) == (3, "this hart has no hypervisor extension (misa.H is 0)\n")
+
+
+def test_hart_without_stimecmp_is_refused() -> None:
+    status, text = on_rvplat(Software(hypervisor_elf()), isa="rv64imafdch_zicsr_zicntr")
+    assert (status, text) == (3, "this hart has no stimecmp (extension Sstc)\n")
+
+
+def test_htinst_tells_what_hlvx_would_have_read() -> None:
+    told = {
+        tinst: re.findall(r"(\d+) told by htinst, (\d+) read", _run(tinst))[0]
+        for tinst in ("transformed", "zero")
+    }
+    assert told["transformed"][1] == told["zero"][0] == "0"
+    assert int(told["transformed"][0]) > 100
+
+
+def _run(tinst: str) -> str:
+    return on_rvplat(Software(hypervisor_elf()), tinst=tinst)[1]

@@ -1,0 +1,103 @@
+"""KVM in the Debian guest: fifteen aspects, a line each, and the same kernel as a guest."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from rvplat.guests.debian import FAST, DebianGuest
+from tests.guests.h_machines import Software, isa, needs_qemu, on_qemu, on_rvplat
+
+ASPECTS = [
+    "no-specific-ioctl", "world-switch", "rv64", "vcpu-get-put", "one-reg", "user-space-plic",
+    "timer-and-ipi", "gstage-modes", "mmu-notifiers", "dirty-log", "lazy-fp", "sbi-emulation",
+    "sbi-forwarding", "huge-pages", "ioeventfd",
+]  # fmt: skip
+
+HARTS: list[dict[str, Any]] = [
+    {},
+    {"count": 2},
+    {"tinst": "zero"},
+    {"mmu": "sv39"},
+    {"isa": isa("sstc")},
+    {"isa": isa("svadu")},
+]
+"""What of the harts of rvplat is tried."""
+
+
+def _name(harts: dict[str, Any]) -> str:
+    names = {isa("sstc"): "no-sstc", isa("svadu"): "no-svadu"}
+    return "-".join(f"{names.get(v, f'{k}-{v}')}" for k, v in harts.items()) or "plain"
+
+
+def _software(guest: DebianGuest, run: str) -> Software:
+    return Software(guest.fw_jump, guest.kernel, guest.kvm_initrd, f"{FAST} rvplat.run={run}")
+
+
+def _check_aspects(status: int, output: str) -> dict[str, str]:
+    """Every aspect passed; gives what was said of each."""
+    found = dict(re.findall(r"^kvm (\S+): (.*)$", output, re.MULTILINE))
+    assert list(found) == ASPECTS, output
+    assert all(text.startswith("pass") for text in found.values()), output
+    assert "kvm: 15 of 15 passed\nrvplat: kvm status 0\n" in output
+    assert status == 0
+    return found
+
+
+def _check_nested(status: int, output: str, vcpus: int) -> None:
+    """The outer kernel said its line, then the inner one, and both powered off."""
+    inner = output.partition(f"vmm: a guest with {vcpus} virtual CPUs and 256 MiB\n")[2]
+    assert f"rvplat: nproc {vcpus}\nrvplat: uname Linux " in inner, output
+    assert re.search(r"vmm: the guest has powered off after \d+ ms", inner), output
+    assert "rvplat: kvm status 0\n" in inner
+    assert status == 0
+
+
+@needs_qemu
+@pytest.mark.parametrize("harts", [1, 2])
+def test_kvm_aspects_on_qemu(debian_guest: DebianGuest, harts: int) -> None:
+    _check_aspects(*on_qemu(_software(debian_guest, "kvm"), harts))
+
+
+@pytest.mark.parametrize("harts", HARTS, ids=_name)
+def test_kvm_aspects(debian_guest: DebianGuest, harts: dict[str, Any]) -> None:
+    said = _check_aspects(*on_rvplat(_software(debian_guest, "kvm"), **harts))
+    mode = "Sv39x4, 41 bits" if harts.get("mmu") == "sv39" else "Sv57x4, 59 bits"
+    assert mode in said["gstage-modes"]
+    assert "NOT translated" not in said["gstage-modes"]
+    assert ("stimecmp" in said["timer-and-ipi"]) == (harts != {"isa": isa("sstc")})
+
+
+@needs_qemu
+@pytest.mark.parametrize(("harts", "vcpus"), [(1, 1), (2, 2)])
+def test_same_kernel_is_a_guest_on_qemu(debian_guest: DebianGuest, harts: int, vcpus: int) -> None:
+    software = _software(debian_guest, f"nested rvplat.vcpus={vcpus}")
+    _check_nested(*on_qemu(software, harts), vcpus)
+
+
+@pytest.mark.parametrize("vcpus", [1, 2])
+@pytest.mark.parametrize("harts", HARTS, ids=_name)
+def test_same_kernel_is_a_guest(
+    debian_guest: DebianGuest, harts: dict[str, Any], vcpus: int
+) -> None:
+    software = _software(debian_guest, f"nested rvplat.vcpus={vcpus}")
+    _check_nested(*on_rvplat(software, **harts), vcpus)
+
+
+def test_nested_kernel_has_its_own_command_line(debian_guest: DebianGuest) -> None:
+    append = f'"{FAST} earlycon=sbi loglevel=8 rvplat.run=poweroff"'
+    status, output = on_rvplat(_software(debian_guest, f"nested rvplat.append={append}"))
+    assert status == 0
+    assert re.search(r"vmm: the guest has powered off after .* [1-9]\d* SBI exits", output)
+
+
+def test_kernel_module_says_what_it_found(debian_guest: DebianGuest) -> None:
+    append = FAST.removeprefix("quiet ") + " rvplat.run=poweroff rvplat.modules=kvm"
+    software = Software(debian_guest.fw_jump, debian_guest.kernel, debian_guest.initrd, append)
+    status, output = on_rvplat(software)
+    assert status == 0
+    assert "hypervisor extension available" in output
+    assert "using Sv57x4 G-stage page table format" in output
+    assert re.search(r"VMID \d+ bits available", output)
