@@ -10,8 +10,8 @@ from rvplat.gdb import monitor
 from rvplat.gdb.control import Control, Job, Outcome
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.memory import Sight
-from rvplat.gdb.points import Points, Spot
 from rvplat.gdb.registers import Registers
+from rvplat.gdb.stops import Stops
 from rvplat.gdb.target import (
     ALL,
     ANY,
@@ -44,14 +44,12 @@ class BoardTarget:
         self.control = Control(machine, self._report)
         self.registers = Registers(machine)
         self.sight = Sight(machine)
-        self.points = Points(machine)
         self.worlds = WorldTable(machine)
         self.off = False  # the board is powered off, or killed
         self.exit_code = 0
         self.commands: dict[str, monitor.Command] = {}  # of plugins
         self.masked = False  # interrupts, while stepping
-        self._rows: dict[Break, int] = {}
-        self._breaks: dict[int, Break] = {}
+        self._stops = Stops(self)
         self._events: list[Event] = []
         self._lock = threading.Lock()
         self._hart = 0  # the one that stopped last
@@ -63,9 +61,14 @@ class BoardTarget:
         if outcome.reason == "power":
             self._power()
         elif outcome.reason == "break":
-            self._add(self._stopped(outcome.hart, "swbreak"))
+            reason = self._stops.broke(outcome.hart)
+            if not reason:
+                return True
+            self.add(self._stopped(outcome.hart, reason))
+        elif outcome.reason == "watch":
+            self.add(self._stopped(outcome.hart, *self._stops.watched(outcome.hart)))
         else:
-            self._add(self._stopped(outcome.hart))
+            self.add(self._stopped(outcome.hart))
         return False
 
     def _stopped(self, hart: int, reason: str = "", value: str = "") -> Stopped:
@@ -78,9 +81,10 @@ class BoardTarget:
         if requests and not self.off:
             self.off = True
             self.exit_code = requests[0].code
-            self._add(Exited(HOST_PID, requests[0].code))
+            self.add(Exited(HOST_PID, requests[0].code))
 
-    def _add(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
+        """Something that a client is to be told."""
         with self._lock:
             self._events.append(event)
         self.wake()
@@ -100,8 +104,7 @@ class BoardTarget:
 
     def detach(self, pid: int = ALL) -> None:
         with self.control.quiet():
-            for point in [p for p in self._rows if pid in (ALL, p.pid)]:
-                self.remove(point)
+            self._stops.forget(pid)
         if pid == ALL:
             self.worlds.keep(False)
         if pid in (ALL, HOST_PID) and not self.off:
@@ -202,25 +205,10 @@ class BoardTarget:
     # --- breakpoints ---
 
     def insert(self, point: Break) -> None:
-        if point.kind >= 2:
-            raise GdbError("watchpoints aren't there yet")
-        with self.control.quiet():
-            if point in self._rows:
-                self._forget(point)
-            world = self.worlds.get(point.pid)
-            row = self.points.add(Spot(point.address, world.number), point.conditions)
-            self._rows[point] = row
-            self._breaks[row] = point
+        self._stops.insert(point)
 
     def remove(self, point: Break) -> None:
-        if point in self._rows:
-            with self.control.quiet():
-                self._forget(point)
-
-    def _forget(self, point: Break) -> None:
-        row = self._rows.pop(point)
-        del self._breaks[row]
-        self.points.remove(row)
+        self._stops.remove(point)
 
     # --- running ---
 
@@ -287,4 +275,4 @@ class BoardTarget:
     def close(self) -> None:
         """Stop the harts and forget all breakpoints."""
         self.control.close()
-        self.points.close()
+        self._stops.forget(ALL)

@@ -115,6 +115,8 @@ class Driver:
             self.cell.waiting = reason == STOP_WFI and not job.is_range
             if self._ended(job, reason):
                 return
+            if reason == STOP_BREAK:  # its commands have run: on, past it
+                self.step_once()
         if self.machine.requests:
             self._report(Outcome(self.cell.number, "power"))
 

@@ -101,7 +101,7 @@ def listen(text: str, say: Callable[[str], None] = log.warning) -> socket.socket
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=1)
     except OSError as error:
-        raise HostError(f"--gdb {text}: {error.strerror or error}") from error
+        raise HostError(f"--gdb {text}: {os.strerror(error.errno or 0)}") from error
 
 
 def _listen_unix(path: Path) -> socket.socket:
@@ -113,7 +113,7 @@ def _listen_unix(path: Path) -> socket.socket:
         server.listen(1)
     except OSError as error:
         server.close()
-        raise HostError(f"--gdb unix:{path}: {error.strerror or error}") from error
+        raise HostError(f"--gdb unix:{path}: {os.strerror(error.errno or 0)}") from error
     return server
 
 
