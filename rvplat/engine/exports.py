@@ -34,6 +34,14 @@ def awaited_interrupts(hart) -> u64:
     return interrupts.enabled_interrupts(hart)
 
 
+@define
+def take_interrupts(hart):
+    """Enter the handlers of what interrupts are due at hart.pc."""
+    counters.update_deadline(hart)
+    while interrupts.take_interrupt(hart):
+        pass
+
+
 _exported: dict[str, Any] = {
     "read_csr": read_csr,
     "write_csr": write_csr,
@@ -47,6 +55,7 @@ _exported: dict[str, Any] = {
     "arm_physical": breakpoints.arm_physical,
     "update_deadline": counters.update_deadline,
     "awaited_interrupts": awaited_interrupts,
+    "take_interrupts": take_interrupts,
 }
 EXPORTS: dict[str, Definition] = _exported
 

@@ -5,11 +5,13 @@ mip has three sources: the bits that software writes (hart.mip), the lines of de
 """
 
 from rvplat.hart.counters import refresh_timers, update_deadline
-from rvplat.hart.state import STOP_WFI
+from rvplat.hart.state import STOP_WFI, Hart
 from rvplat.hart.trap import take_trap
 from rvplat.isa import vocabulary
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, HStatus, Irq, Status
-from rvplat.lang import ctz, define, implement, u64
+from rvplat.lang import ctz, define, implement, u8, u64
+
+Hart.add("interrupts_held", u8)  # 1: a debugger or a trace wants one instruction and no interrupt
 
 PLATFORM = 16
 """Interrupts from this one on are the platform's: they come first, the lowest number ahead."""
@@ -102,7 +104,7 @@ def supervisor_enabled(hart) -> bool:
 def take_interrupt(hart) -> bool:
     """Enter the handler of a pending interrupt, if any; hart.pc is the next instruction's."""
     cause = pending_interrupt(hart)
-    if cause == 0:
+    if cause == 0 or hart.interrupts_held != 0:
         return False
     hart.trap_cause = cause
     hart.trap_tval = 0

@@ -101,7 +101,7 @@ class HartCell(Cell):
         self._scratch = Block(SLOTS_SIZE)
         hart = self.view
         hart.hart_id = number
-        hart.machine = machine.address
+        hart.machine = self.machine_address = machine.address
         hart.slot_pool, hart.slot_pool_size = self._slots.address, SLOT_POOL
         hart.slot_pages = self._pages.address
         self._fill_scratch(int(machine.view.page_end_handler))
@@ -112,23 +112,27 @@ class HartCell(Cell):
 
     def _find_fields(self) -> None:
         """Fields that other threads write, and those that are read often."""
-        self.attention = self._field("attention", ctypes.c_uint32)
-        self.stop_code = self._field("stop", ctypes.c_uint32)
-        self.stop_request = self._field("stop_request", ctypes.c_uint32)
-        self.mmio_error = self._field("mmio_error", ctypes.c_uint8)
-        self.budget = self._field("budget", ctypes.c_int64)
-        self.limit = self._field("limit", ctypes.c_int64)
-        self.instret_base = self._field("instret_base", ctypes.c_uint64)
-        self.deadline = self._field("deadline", ctypes.c_uint64)
-        self._resync = self._field("resync", ctypes.c_uint8)
-        self._lines = self._field("irq_lines", ctypes.c_uint64)
+        self.attention = self.field("attention", ctypes.c_uint32)
+        self.stop_code = self.field("stop", ctypes.c_uint32)
+        self.stop_request = self.field("stop_request", ctypes.c_uint32)
+        self.mmio_error = self.field("mmio_error", ctypes.c_uint8)
+        self.budget = self.field("budget", ctypes.c_int64)
+        self.limit = self.field("limit", ctypes.c_int64)
+        self.instret_base = self.field("instret_base", ctypes.c_uint64)
+        self.deadline = self.field("deadline", ctypes.c_uint64)
+        self._resync = self.field("resync", ctypes.c_uint8)
+        self._lines = self.field("irq_lines", ctypes.c_uint64)
 
-    def _field(self, name: str, kind: Any) -> Any:
+    def field(self, name: str, kind: Any) -> Any:
         """A field (or an array) of the record as one of ctypes' objects: quicker than `view`."""
         place = Hart.fields[name]
         return (kind * place.count if place.count else kind).from_address(
             self.address + place.offset
         )
+
+    def machine_field(self, name: str, kind: Any) -> Any:
+        """The same of the machine's record."""
+        return kind.from_address(self.machine_address + Machine.fields[name].offset)
 
     def _fill_scratch(self, page_end: int) -> None:
         first = self._scratch.address + SLOT_HEADER

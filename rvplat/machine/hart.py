@@ -80,8 +80,8 @@ class Hart(HartCell):
         super().__init__(number, machine, table)
         self._owner = owner
         self._extensions = extensions
-        self.x = RegisterFile(self._field("x", ctypes.c_uint64), X_NAMES, True, self._still)
-        self.f = RegisterFile(self._field("f", ctypes.c_uint64), F_NAMES, False, self._still)
+        self.x = RegisterFile(self.field("x", ctypes.c_uint64), X_NAMES, True, self._still)
+        self.f = RegisterFile(self.field("f", ctypes.c_uint64), F_NAMES, False, self._still)
 
     def __repr__(self) -> str:
         return f"<hart {self.number}, {self.state}>"

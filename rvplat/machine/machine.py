@@ -32,6 +32,7 @@ from rvplat.machine.open import open_board
 from rvplat.machine.run import Runner
 from rvplat.machine.source import Override
 from rvplat.machine.stop import Stop
+from rvplat.machine.trace import Tracer
 from rvplat.machine.turns import Turns
 from rvplat.pluginmanager import Plugins
 
@@ -158,15 +159,22 @@ class Machine:
 
     def run(
         self, timeout_s: float | None = None, max_instructions: int | None = None,
-        restart: bool = True,
+        restart: bool = True, trace: str | Path | None = None, ends_idle: bool = True,
     ) -> Stop:  # fmt: skip
         """Run until something stops the machine, and say what (`Stop`).
 
         `max_instructions` is for each hart. When the guest asks for a reset it is started again,
-        or, without `restart`, the run ends. Other threads may feed the console meanwhile.
+        or, without `restart`, the run ends. `trace` is a file for Spike's commit log. Where input
+        may come from nowhere but other threads that wait for long, let it not be `ends_idle`.
         """
-        runner = Runner(self, timeout_s, max_instructions, ends_idle=True, restarts=restart)
-        return runner.run()
+        if trace is None:
+            return Runner(self, timeout_s, max_instructions, ends_idle, restart).run()
+        with Path(trace).open("w", encoding="ascii") as file:
+            tracer = Tracer(self, file)
+            try:
+                return Runner(self, timeout_s, max_instructions, ends_idle, restart, tracer).run()
+            finally:
+                tracer.close()
 
     def start(self, timeout_s: float | None = None, max_instructions: int | None = None) -> None:
         """Run in the background, until `wait` or `pause`."""
