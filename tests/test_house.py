@@ -21,7 +21,7 @@ BELOW = {
     "engine": {"lang", "isa", "hart"},
     "machine": {"lang", "isa", "bus", "hart", "engine", "errors", "hookspecs", "pluginmanager"},
     "guests": {"errors"},
-    "gdb": {"machine", "errors", "hookspecs", "lang", "isa", "hart"},
+    "gdb": {"machine", "errors", "hookspecs", "lang", "isa", "hart", "engine"},
     "cli": {"machine", "guests", "gdb", "bus", "isa", "engine", "lang", "errors", "hookspecs",
             "pluginmanager"},
     "errors": set(),

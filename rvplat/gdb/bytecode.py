@@ -20,6 +20,18 @@ STEPS = 4096
 MASK = (1 << 64) - 1
 _FORMAT = re.compile(r"%(?:%|[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|j|z|t|L)?([a-zA-Z]))")
 
+_ESCAPE = re.compile(r"\\([0-7]{1,3}|.)", re.DOTALL)
+_LETTERS = {
+    "n": "\n",
+    "t": "\t",
+    "r": "\r",
+    "a": "\a",
+    "b": "\b",
+    "f": "\f",
+    "v": "\v",
+    "e": "\x1b",
+}
+
 
 def check(code: bytes, printing: bool = False) -> None:
     """GdbError for an expression with an unknown opcode, one that is cut off, or a jump to where
@@ -171,7 +183,15 @@ def format_text(template: str, arguments: list[int], string: Callable[[int], str
             return (style + "d") % _signed(value, bits)
         return (style + (kind if kind in "xXo" else "d")) % value
 
-    return _FORMAT.sub(one, template)
+    return _FORMAT.sub(one, _ESCAPE.sub(_unescaped, template))
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """A backslash's sequence: gdb sends formats as they were typed."""
+    text = found[1]
+    if text[0] in "01234567":
+        return chr(int(text, 8) & 0xFF)
+    return _LETTERS.get(text, text)
 
 
 def _signed(value: int, bits: int) -> int:

@@ -61,7 +61,8 @@ def _start(session: Session, plan: list[tuple[Thread, Action]], stop: list[Threa
     if session.non_stop:
         for thread in session.target.halt(stop) if stop else ():
             session._notify(Stopped(thread, 0))
-        session.target.resume(plan)
+        if plan:
+            session.target.resume(plan)
         return b"OK"
     if isinstance(session.last, Exited):
         raise GdbError("the board is off: use run to start it again")
@@ -70,21 +71,41 @@ def _start(session: Session, plan: list[tuple[Thread, Action]], stop: list[Threa
     return None
 
 
-@BASE.packet("c", "C")
+@BASE.packet("c")
 def go(session: Session, text: bytes) -> bytes | None:
-    """c [ADDR], C SIGNAL[;ADDR]: run; of old clients."""
+    """c [ADDR]: run; of old clients."""
     return _old(session, text, "c")
 
 
-@BASE.packet("s", "S")
+@BASE.packet("C")
+def go_with_signal(session: Session, text: bytes) -> bytes | None:
+    """C SIGNAL[;ADDR]: run."""
+    return _old(session, _after_signal(text), "c")
+
+
+@BASE.packet("s")
 def step(session: Session, text: bytes) -> bytes | None:
-    """s [ADDR], S SIGNAL[;ADDR]: one instruction; of old clients."""
+    """s [ADDR]: one instruction; of old clients."""
     return _old(session, text, "s")
 
 
-def _old(session: Session, text: bytes, kind: str) -> bytes | None:
+@BASE.packet("S")
+def step_with_signal(session: Session, text: bytes) -> bytes | None:
+    """S SIGNAL[;ADDR]: one instruction."""
+    return _old(session, _after_signal(text), "s")
+
+
+def _after_signal(text: bytes) -> bytes:
+    """The address after SIGNAL[;ADDR]."""
+    signal, semicolon, place = text.partition(b";")
+    number(signal)
+    if semicolon and not place:
+        raise Malformed("expected SIGNAL;ADDR")
+    return place
+
+
+def _old(session: Session, place: bytes, kind: str) -> bytes | None:
     one = session.resolve(session.continued if kind == "s" else session.selected)
-    place = text.split(b";")[-1] if b";" in text else b""
     if place:
         session.target.write_register(one, 32, number(place))
     others = [(t, Action("c")) for t in session.target.threads() if t != one]

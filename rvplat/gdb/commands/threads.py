@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from rvplat.gdb.errors import Malformed
 from rvplat.gdb.packets import BASE, WORLDS, thread_id
@@ -78,7 +78,7 @@ def thread_list(session: Session, annex: str) -> bytes:
     """qXfer:threads:read: the same as XML."""
     rows = "".join(
         f"<thread id={quoteattr(session.thread_text(t).decode())} core={quoteattr(str(t.tid - 1))} "
-        f'name="hart{t.tid - 1}">{session.target.describe(t)}</thread>\n'
+        f'name="hart{t.tid - 1}">{escape(session.target.describe(t))}</thread>\n'
         for t in shown(session)
     )
     return f'<?xml version="1.0"?>\n<threads>\n{rows}</threads>\n'.encode()
@@ -102,10 +102,11 @@ def osdata(session: Session, annex: str) -> bytes:
 
 def _osdata(kind: str, rows: list[dict[str, str]]) -> bytes:
     """A table as gdb's osdata.dtd has it."""
-    items = "".join(
-        "<item>" + "".join(f"<column name={quoteattr(k)}>{v}</column>" for k, v in row.items())
-        + "</item>\n"
-        for row in rows
-    )  # fmt: skip
+    items = "".join(f"<item>{''.join(map(_column, row.items()))}</item>\n" for row in rows)
     head = '<?xml version="1.0"?>\n<!DOCTYPE osdata SYSTEM "osdata.dtd">\n'
     return f"{head}<osdata type={quoteattr(kind)}>\n{items}</osdata>\n".encode()
+
+
+def _column(entry: tuple[str, str]) -> str:
+    name, value = entry
+    return f"<column name={quoteattr(name)}>{escape(value)}</column>"

@@ -1,0 +1,197 @@
+"""Real gdbs, with nothing configured, on one world."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from rvplat.machine.machine import Machine
+
+from .conftest import Serve
+from .driver import Gdb
+
+
+@pytest.fixture
+def attached(gdb: Gdb, serve: Serve, guest: Path) -> Gdb:
+    gdb.attach(serve(Machine.open("virt", program=guest)))
+    return gdb
+
+
+def function(stop: dict[str, object]) -> object:
+    """Where it stopped."""
+    frame = stop["frame"]
+    assert isinstance(frame, dict)
+    return frame["func"]
+
+
+def test_symbols_come_by_themselves(attached: Gdb) -> None:
+    assert "work" in attached.do("info address work")
+    assert attached.value("$pc") == "(void (*)()) 0x1000"
+
+
+def test_breakpoint_by_symbol(attached: Gdb) -> None:
+    attached.do("break work")
+    assert function(attached.go()) == "work"
+    assert attached.value("n") == "1"
+    assert function(attached.go()) == "work"
+    assert attached.value("n") == "2"
+    assert "main" in attached.do("backtrace")
+    assert function(attached.go("finish")) == "main"
+
+
+def test_steps_over_a_trap_and_its_return(attached: Gdb) -> None:
+    """A stub that lets gdb predict the next pc loses the hart at mret."""
+    attached.do("break handler")
+    assert function(attached.go()) == "handler"
+    seen = []
+    for _ in range(12):
+        attached.go("stepi")
+        seen.append(attached.value("$pc"))
+    assert any("<handler" in place for place in seen)
+    assert any("<main" in place or "<trap" in place for place in seen)
+
+
+def test_stepping_into_a_trap(attached: Gdb) -> None:
+    attached.do("break handler")
+    attached.go()
+    address = int(attached.value("/x $mepc"), 16)
+    attached.do("delete")
+    attached.do(f"tbreak *{address:#x}")
+    attached.go()
+    attached.go("stepi")
+    assert "<handler" in attached.value("$pc")
+
+
+def test_lines(attached: Gdb) -> None:
+    attached.do("tbreak touch")
+    attached.go()
+    assert attached.go("next")["reason"] == "end-stepping-range"
+    assert attached.go("step")["reason"] == "end-stepping-range"
+
+
+def test_condition_in_the_stub(attached: Gdb) -> None:
+    attached.do("break work if n == 30000")
+    began = time.monotonic()
+    attached.go()
+    assert time.monotonic() - began < 5
+    assert (attached.value("n"), attached.value("calls")) == ("30000", "29999")
+
+
+def test_registers_and_fields(attached: Gdb) -> None:
+    attached.do("tbreak main")
+    attached.go()
+    assert attached.value("$priv") == "3 '\\003'"
+    assert attached.value("$mstatus.FS") in ("1", "3")
+    attached.do("set var $a0 = 0x1234")
+    assert attached.value("$a0") == "4660"
+    attached.do("set var $mscratch = 77")
+    assert attached.value("$mscratch") == "77"
+    assert "mcause" in attached.do("info registers mcause")
+    assert attached.do("info registers")
+
+
+def test_memory(attached: Gdb) -> None:
+    attached.do("tbreak work if n == 200")
+    attached.go()
+    assert attached.value("rounds") == "199"
+    attached.do("set var rounds = 5")
+    assert attached.value("rounds") == "5"
+    assert attached.value("busy[3]") == "195"
+    with pytest.raises(RuntimeError, match="Cannot access memory"):
+        attached.do("x/x 0x10000000")
+    attached.do("monitor devices on")
+    assert attached.do("x/1xb 0x10000005")
+
+
+def test_watchpoint(attached: Gdb) -> None:
+    attached.do("watch quiet_word")
+    assert attached.go()["reason"] == "watchpoint-trigger"
+    assert attached.value("quiet_word") == "1000"
+    attached.go()
+    assert attached.value("quiet_word") == "2000"
+
+
+def test_read_watchpoint(attached: Gdb) -> None:
+    attached.do("rwatch calls")
+    assert attached.go()["reason"] == "read-watchpoint-trigger"
+
+
+def test_agent_dprintf(attached: Gdb) -> None:
+    attached.do("set dprintf-style agent")
+    attached.do(r'dprintf work,"work(%ld)\n", n')
+    attached.do("tbreak touch if n == 3")
+    attached.stops.clear()
+    attached.do("continue")
+    attached.wait()
+    assert attached.value("n") == "3"
+
+
+def test_write_to_code_takes_effect(attached: Gdb) -> None:
+    attached.do("tbreak work if n == 10")
+    attached.go()
+    attached.go("finish")
+    attached.do("set var *(unsigned short *) work = 0x8082")  # ret
+    attached.do("tbreak touch")
+    before = attached.value("calls")
+    attached.go()
+    attached.go()
+    assert attached.value("calls") == before
+
+
+def test_breakpoint_where_nothing_is(attached: Gdb) -> None:
+    attached.do("break *0x4000")
+    attached.do("tbreak work")
+    assert function(attached.go()) == "work"
+
+
+def test_interrupt(attached: Gdb) -> None:
+    attached.do("set mi-async on")
+    attached.do("continue &")
+    time.sleep(0.3)
+    began = time.monotonic()
+    attached.stops.clear()
+    attached.do("-exec-interrupt")
+    assert attached.wait()["signal-name"] in ("SIGINT", "0")
+    assert time.monotonic() - began < 1
+
+
+def test_detach_and_attach_again(gdb: Gdb, serve: Serve, guest: Path) -> None:
+    port = serve(Machine.open("virt", program=guest))
+    gdb.attach(port)
+    gdb.do("break work")
+    gdb.go()
+    gdb.do("detach")
+    time.sleep(0.2)
+    gdb.attach(port)
+    assert int(gdb.value("rounds")) > 100
+    gdb.do("delete")
+
+
+def test_run_again(gdb: Gdb, serve: Serve, guest: Path) -> None:
+    gdb.attach(serve(Machine.open("virt", program=guest)), extended=True)
+    gdb.do("tbreak work")
+    gdb.go()
+    gdb.go("run")
+    assert gdb.value("$pc") == "(void (*)()) 0x1000"
+
+
+def test_the_guest_ends(attached: Gdb) -> None:
+    attached.do("tbreak main")
+    attached.go()
+    attached.do("set var limit = 3")
+    assert attached.go()["reason"] == "exited-normally"
+
+
+def test_monitor(attached: Gdb) -> None:
+    assert "worlds" in attached.do("monitor help")
+    assert "1: host: hart 0" in attached.do("monitor worlds")
+    with pytest.raises(RuntimeError, match='did you mean "reset"'):
+        attached.do("monitor rest")
+
+
+def test_searching(attached: Gdb) -> None:
+    attached.do("tbreak work if n == 70")
+    attached.go()
+    assert "1 pattern found" in attached.do("find /g1 &busy[0], &busy[63], 65")
