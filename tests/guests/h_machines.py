@@ -43,10 +43,13 @@ def on_qemu(software: Software, harts: int = 1, cpu: str = "rv64,h=true") -> tup
     if software.kernel:
         command += ["-kernel", str(software.kernel), "-initrd", str(software.initrd)]
         command += ["-append", software.append]
-    result = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180
-    )
-    return result.returncode, result.stdout.replace("\r", "")
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=180)
+    return result.returncode, _text(result.stdout)
+
+
+def _text(output: bytes) -> str:
+    """What was printed, without the returns that each terminal on the way puts in."""
+    return output.decode(errors="replace").replace("\r", "")
 
 
 def on_rvplat(software: Software, **settings: object) -> tuple[int, str]:
@@ -59,6 +62,6 @@ def on_rvplat(software: Software, **settings: object) -> tuple[int, str]:
     ) as machine:  # fmt: skip
         machine.console.sinks.append(output.extend)
         stop = machine.run(timeout_s=180)
-    text = output.decode(errors="replace").replace("\r", "")
+    text = _text(bytes(output))
     assert stop.reason in ("off", "fail"), f"{stop}\n{text}"
     return stop.code, text
