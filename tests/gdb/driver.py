@@ -19,6 +19,7 @@ class Gdb:
         self._controller = GdbController(command, time_to_check_for_additional_output_sec=IDLE)
         self.stops: list[dict[str, Any]] = []
         self.do("set confirm off")
+        self.do("set mi-async on")
         self.do("set pagination off")
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ def build_guest(folder: Path) -> Path:
     script = folder / "link.ld"
     script.write_text((build.PROGRAMS / "link.ld").read_text().replace("*(.debug*)", ""))
     output = folder / "guest.elf"
-    flags = [flag for flag in build._FLAGS if flag != "-g0"]
+    flags = [flag for flag in build._BARE_METAL if flag != "-g0"]
     command = [sys.executable, "-m", "ziglang", "cc", *flags, f"-Wl,-T,{script}", "-g", "-I."]
     caches = {name: str(folder / "zig") for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
     subprocess.run(

@@ -18,11 +18,21 @@ def monitor(session: Session, text: bytes) -> bytes:
         raise Malformed("expected qRcmd,DIGITS")
     line = unhex(text[1:]).decode("utf-8", "replace")
     said: list[str] = []
-    session.target.monitor(session.selected, line, said.append)
-    whole = "".join(said)
-    for at in range(0, len(whole), PIECE):
-        session.reply(b"O" + whole[at : at + PIECE].encode().hex().encode())
+    try:
+        session.target.monitor(session.selected, line, said.append)
+    except GdbError as error:
+        if session.error_message:
+            raise
+        _say(session, f"{error}\n")  # old clients take E.text for output
+        return b"E01"
+    _say(session, "".join(said))
     return b"OK"
+
+
+def _say(session: Session, text: str) -> None:
+    """Text for the client's user."""
+    for at in range(0, len(text), PIECE):
+        session.reply(b"O" + text[at : at + PIECE].encode().hex().encode())
 
 
 @WORLDS.packet("vAttach")
