@@ -8,7 +8,8 @@ from __future__ import annotations
 import ctypes
 import mmap
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from rvplat.bus.ram import PRIVATE, Ram
@@ -94,7 +95,9 @@ class HartCell(Cell):
         self.wake = threading.Event()
         self.waiting = False  # in WFI
         self.idle_since: float | None = None  # since when it waits for no timer either
-        self.device_ns = 0
+        self.retired_before = 0  # instructions, before the last reset
+        self.ran_ns = 0
+        self.device_ns = 0  # of it
         self.asleep_ns = 0
         self._slots = Block(SLOT_POOL)
         self._pages = Block(8 * machine.pages)
@@ -161,6 +164,13 @@ class HartCell(Cell):
         self.alert()
 
     # --- of its own thread ---
+
+    def enter(self, run: Callable[[int], None]) -> int:
+        """Native code, as far as `allow` allows; hart.stop."""
+        began = time.perf_counter_ns()
+        run(self.address)
+        self.ran_ns += time.perf_counter_ns() - began
+        return int(self.stop_code.value)
 
     def after_device(self) -> None:
         """A device access by this hart ended: what it changed counts from the next instruction."""

@@ -13,32 +13,34 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rvplat.bus.clock import HostClock
-from rvplat.bus.device import Device, Power
+from rvplat.bus.device import Device
 from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory
 from rvplat.hart import reset as hart_reset
 from rvplat.hart.state import STOP_BREAK
-from rvplat.machine.assembly import Assembly, Ports, assemble
+from rvplat.machine.assembly import assemble
 from rvplat.machine.board import Board
 from rvplat.machine.catalogue import shipped_extensions
 from rvplat.machine.cells import MachineCell
 from rvplat.machine.console import HostConsole
+from rvplat.machine.dump import dump
 from rvplat.machine.extensions import core_for, hart_extensions
 from rvplat.machine.hart import Hart
 from rvplat.machine.loader import LoadPlan, Software, plan_load, read_software
 from rvplat.machine.mmio import Mmio
 from rvplat.machine.open import open_board
 from rvplat.machine.run import Runner
+from rvplat.machine.signature import signature
 from rvplat.machine.source import Override
+from rvplat.machine.stats import Statistics, statistics
 from rvplat.machine.stop import Stop
 from rvplat.machine.trace import Tracer
 from rvplat.machine.turns import Turns
+from rvplat.machine.wires import Wires
 from rvplat.pluginmanager import Plugins
 
 __all__ = ["Machine", "Stop"]
 
-MASK64 = (1 << 64) - 1
 Say = Callable[[str], None]
 
 
@@ -62,7 +64,10 @@ class Machine:
         self, board: Board, software: Software | None = None, console: HostConsole | None = None,
         plugins: Plugins | None = None, say: Say = say_nothing,
     ) -> None:  # fmt: skip
-        self.began_at = time.perf_counter()
+        self._built_at = time.perf_counter()
+        self.started_s = 0.0  # what it took to be built and to begin its first run
+        self.ran_s = 0.0  # how long it has run, all in all
+        self._ran_at = 0.0
         self.board = board
         self.software = software or Software()
         self.harts: list[Hart] = []
@@ -71,8 +76,8 @@ class Machine:
         self._lock = threading.Lock()
         self._runner: Runner | None = None  # while it runs
         self._last: Runner | None = None
-        ports = Ports(self._set_line, self._set_timer, self._power)
-        self.assembly: Assembly = assemble(board, ports, console, self.software.symbols)
+        self.wires = Wires(self)
+        self.assembly = assemble(board, self.wires.ports, console, self.software.symbols)
         try:
             self._build(plugins, say)
         except BaseException:
@@ -215,6 +220,21 @@ class Machine:
         self.must_stand_still()
         self.power_on()
 
+    def statistics(self) -> Statistics:
+        """Instructions, seconds, where the time went, traps by cause: since it was built."""
+        self.must_stand_still()
+        return statistics(self)
+
+    def dump(self) -> str:
+        """Where every hart is, with its registers, as text."""
+        self.must_stand_still()
+        return dump(self)
+
+    def signature(self) -> str:
+        """Memory from `begin_signature` to `end_signature` in words of hex, a line each."""
+        self.must_stand_still()
+        return signature(self)
+
     def must_stand_still(self) -> None:
         """RuntimeError while it runs."""
         if self.running:
@@ -225,6 +245,7 @@ class Machine:
         self.assembly.reset()
         self.plan.apply(self.memory)
         for hart in self.harts:
+            hart.retired_before += hart.retired
             hart_reset.reset(hart.view, self.extensions, self.plan.entry)
             hart.waiting = False
             for register, value in self.plan.registers[hart.number].items():
@@ -243,9 +264,12 @@ class Machine:
             hart.stop_request.value = 0
         for console in (self.console, *self.consoles.values()):
             console.running(True)
+        self._ran_at = time.perf_counter()
+        self.started_s = self.started_s or self._ran_at - self._built_at
 
     def ended(self, runner: Runner) -> None:
         """A run has ended."""
+        self.ran_s += time.perf_counter() - self._ran_at
         self._runner = None
         for console in (self.console, *self.consoles.values()):
             console.running(False)
@@ -304,7 +328,7 @@ class Machine:
         self._exports: dict[str, Callable[..., Any]] = {}
         self._awaited = self.export("awaited_interrupts")
         self._set_up_memory()
-        self._set_up_clock()
+        self.wires.connect_clock()
         self.turns = Turns(self)
         self.mmio = Mmio(self)
         self.harts += [self._new_hart(n) for n in range(self.board.harts.count)]
@@ -321,16 +345,6 @@ class Machine:
         self._dma_written = self.export("dma_written")
         self.memory.written = self._written
 
-    def _set_up_clock(self) -> None:
-        view, clock = self.cell.view, self.assembly.clock
-        view.timebase_hz = clock.frequency
-        view.instructions_per_tick = self.board.general.instructions_per_tick
-        view.clock_virtual = int(not isinstance(clock, HostClock))
-        if isinstance(clock, HostClock):
-            view.clock_base_ns = time.monotonic_ns()
-        self._clock_was_set()
-        clock.on_set.append(self._clock_was_set)
-
     def _new_hart(self, number: int) -> Hart:
         table = self.core.decoder(self.extensions)
         hart = Hart(number, self.cell, table, self, self.extensions)
@@ -342,32 +356,6 @@ class Machine:
         for extension in self.extensions:
             setattr(view, "has_" + extension.name.lower(), 1)
         return hart
-
-    # --- what devices call ---
-
-    def _clock_was_set(self) -> None:
-        """The clock is set: what native code works with follows."""
-        view, clock = self.cell.view, self.assembly.clock
-        if not isinstance(clock, HostClock):
-            view.time_now = clock.now()
-            return
-        elapsed = time.monotonic_ns() - int(view.clock_base_ns)
-        view.time_offset = (clock.now() - elapsed * clock.frequency // 1_000_000_000) & MASK64
-        for hart in self.harts:
-            hart.alert()
-
-    def _set_line(self, hart: int, bit: int, level: bool) -> None:
-        if hart < len(self.harts):  # devices drive their lines before there are harts
-            self.harts[hart].set_line(bit, level)
-
-    def _set_timer(self, hart: int, mtimecmp: int) -> None:
-        if hart < len(self.harts):
-            self.harts[hart].view.mtimecmp = mtimecmp
-            self.harts[hart].alert()
-
-    def _power(self, what: Power, code: int) -> None:
-        reason = {Power.OFF: "off", Power.FAIL: "fail", Power.RESET: "reset"}[what]
-        self.request_stop(Stop(reason, code))
 
     def _written(self, pa: int, size: int) -> None:
         if self.harts:

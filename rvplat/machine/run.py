@@ -170,8 +170,7 @@ class Runner:
     def _live(self, hart: Hart) -> None:
         run = self.machine.core.run
         while not hart.waiting or self.sleep(hart):
-            run(hart.address)
-            reason = hart.stop_code.value
+            reason = hart.enter(run)
             if reason == STOP_REQUEST:
                 return
             hart.waiting = reason == STOP_WFI

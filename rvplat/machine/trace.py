@@ -11,6 +11,7 @@ a debugging aid: one instruction at a time, harts in turns in one thread.
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
@@ -90,6 +91,7 @@ class Tracer(Turns):
 
     def _traced(self, hart: Hart) -> int:
         """The turn of a hart."""
+        began = time.perf_counter_ns()
         lines: list[str] = []
         left = hart.left
         reason = STOP_LIMIT
@@ -98,6 +100,7 @@ class Tracer(Turns):
             left -= 1
         self._file.write("".join(lines))
         hart.allow(left)
+        hart.ran_ns += time.perf_counter_ns() - began
         return reason
 
     def _one(self, hart: Hart, lines: list[str]) -> int:

@@ -45,8 +45,7 @@ class Turns:
             self.virtual.on_set.append(self._clock_was_set)
 
     def _native(self, hart: Hart) -> int:
-        self.machine.core.run(hart.address)
-        return int(hart.stop_code.value)
+        return hart.enter(self.machine.core.run)
 
     # --- time ---
 

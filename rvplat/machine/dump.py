@@ -1,0 +1,95 @@
+"""Where the harts are: text for whoever wonders why the guest didn't end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from rvplat.errors import BusError
+from rvplat.isa.disassemble import X_NAMES, Disassembler
+from rvplat.isa.privileged import MACHINE, SUPERVISOR
+from rvplat.machine.causes import INTERRUPT, cause_name
+from rvplat.machine.hart import Hart
+
+if TYPE_CHECKING:
+    from rvplat.machine.machine import Machine
+
+MODES = {0: "U", SUPERVISOR: "S", MACHINE: "M"}
+FARTHEST_SYMBOL = 1 << 20
+A_ROW = 4
+_CSRS = (
+    ("mstatus", "mcause", "mepc", "mtval", "mtvec", "mie", "mip", "medeleg", "mideleg"),
+    ("satp", "scause", "sepc", "stval", "stvec", "hgatp", "vsatp"),
+)
+
+
+def dump(machine: Machine) -> str:
+    """Every hart's mode, pc, instruction, registers and trap CSRs. It stands still."""
+    disassembler = Disassembler(machine.extensions)
+    lines: list[str] = []
+    for hart in machine.harts:
+        lines += _hart(hart, machine.symbols, disassembler)
+    return "\n".join(lines) + "\n"
+
+
+def _hart(hart: Hart, symbols: Mapping[str, int], disassembler: Disassembler) -> list[str]:
+    mode = ("V" if hart.virt else "") + MODES[hart.priv]
+    lines = [
+        f"hart {hart.number}: {mode} mode, pc {hart.pc:#x}{near(symbols, hart.pc)}: "
+        + instruction_at(hart, disassembler)
+        + ("; it waits for an interrupt" if hart.waiting else "")
+    ]
+    loop = trap_loop(hart)
+    if loop:
+        lines.append(f"  {loop}")
+    values = [f"{name:<4} {hart.x[n]:016x}" for n, name in enumerate(X_NAMES) if n]
+    lines += ["  " + "  ".join(row) for row in _rows(values)]
+    for names in _CSRS:
+        csrs = [f"{name} {hart.csr(name):x}" for name in names if name in hart.csrs]
+        lines += ["  " + "  ".join(csrs)] if csrs else []
+    return lines
+
+
+def _rows(values: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(values), A_ROW):
+        yield values[start : start + A_ROW]
+
+
+def near(symbols: Mapping[str, int], address: int) -> str:
+    """" <main+0x10>", if a symbol stands before the address, not too far away."""
+    best = max(
+        ((value, name) for name, value in symbols.items() if value <= address),
+        default=None,
+    )
+    if best is None or address - best[0] > FARTHEST_SYMBOL:
+        return ""
+    offset = address - best[0]
+    return f" <{best[1]}+{offset:#x}>" if offset else f" <{best[1]}>"
+
+
+def instruction_at(hart: Hart, disassembler: Disassembler) -> str:
+    """The instruction at the pc as text, or why there is none."""
+    if hart.translate(hart.pc) is None:
+        return "nothing is mapped there"
+    try:
+        low = int.from_bytes(hart.read(hart.pc, 2), "little")
+        high = int.from_bytes(hart.read(hart.pc + 2, 2), "little") if low & 3 == 3 else 0
+    except BusError:
+        return "no memory is there"
+    return disassembler.text(low | high << 16, hart.pc)
+
+
+def trap_loop(hart: Hart) -> str:
+    """What is to be said of a hart whose trap handler traps at its first instruction."""
+    for level in "msv":
+        prefix = "vs" if level == "v" else level
+        names = [f"{prefix}{part}" for part in ("tvec", "epc", "cause")]
+        if not all(name in hart.csrs for name in names):
+            continue
+        vector, epc, cause = (hart.csr(name) for name in names)
+        if epc == vector & ~3 == hart.pc and not cause & INTERRUPT:
+            return (
+                f"it loops in traps: its handler at {epc:#x} ({names[0]}) "
+                f"raises {cause_name(cause)} itself"
+            )
+    return ""

@@ -1,0 +1,59 @@
+"""What devices reach of the harts: interrupt lines, timers, the power switch; and the clock."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rvplat.bus.clock import HostClock
+from rvplat.bus.device import Power
+from rvplat.machine.assembly import Ports
+from rvplat.machine.stop import Stop
+
+if TYPE_CHECKING:
+    from rvplat.machine.machine import Machine
+
+MASK64 = (1 << 64) - 1
+NS = 1_000_000_000
+_REASONS = {Power.OFF: "off", Power.FAIL: "fail", Power.RESET: "reset"}
+
+
+class Wires:
+    """All of it is called under the bus lock, from any thread."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.ports = Ports(self._set_line, self._set_timer, self._power)
+
+    def connect_clock(self) -> None:
+        """Tell native code what time it is, and follow the clock when it is set."""
+        view, clock = self.machine.cell.view, self.machine.assembly.clock
+        view.timebase_hz = clock.frequency
+        view.instructions_per_tick = self.machine.board.general.instructions_per_tick
+        view.clock_virtual = int(not isinstance(clock, HostClock))
+        if isinstance(clock, HostClock):
+            view.clock_base_ns = time.monotonic_ns()
+        self._clock_was_set()
+        clock.on_set.append(self._clock_was_set)
+
+    def _clock_was_set(self) -> None:
+        view, clock = self.machine.cell.view, self.machine.assembly.clock
+        if not isinstance(clock, HostClock):
+            view.time_now = clock.now()
+            return
+        elapsed = time.monotonic_ns() - int(view.clock_base_ns)
+        view.time_offset = (clock.now() - elapsed * clock.frequency // NS) & MASK64
+        for hart in self.machine.harts:
+            hart.alert()
+
+    def _set_line(self, hart: int, bit: int, level: bool) -> None:
+        if hart < len(self.machine.harts):  # devices drive their lines before there are harts
+            self.machine.harts[hart].set_line(bit, level)
+
+    def _set_timer(self, hart: int, mtimecmp: int) -> None:
+        if hart < len(self.machine.harts):
+            self.machine.harts[hart].view.mtimecmp = mtimecmp
+            self.machine.harts[hart].alert()
+
+    def _power(self, what: Power, code: int) -> None:
+        self.machine.request_stop(Stop(_REASONS[what], code))
