@@ -1,4 +1,4 @@
-"""KVM in the Debian guest: fifteen aspects, a line each, and the same kernel as a guest."""
+"""KVM in the Debian guest: fifteen aspects and the traps of a guest, a line each, and the same kernel as a guest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.guests.h_machines import Software, isa, needs_qemu, on_qemu, on_rvpla
 ASPECTS = [
     "no-specific-ioctl", "world-switch", "rv64", "vcpu-get-put", "one-reg", "user-space-plic",
     "timer-and-ipi", "gstage-modes", "mmu-notifiers", "dirty-log", "lazy-fp", "sbi-emulation",
-    "sbi-forwarding", "huge-pages", "ioeventfd",
+    "sbi-forwarding", "huge-pages", "ioeventfd", "guest-traps",
 ]  # fmt: skip
 
 HARTS: list[dict[str, Any]] = [
@@ -41,7 +41,7 @@ def _check_aspects(status: int, output: str) -> dict[str, str]:
     found = dict(re.findall(r"^kvm (\S+): (.*)$", output, re.MULTILINE))
     assert list(found) == ASPECTS, output
     assert all(text.startswith("pass") for text in found.values()), output
-    assert "kvm: 15 of 15 passed\nrvplat: kvm status 0\n" in output
+    assert "kvm: 16 of 16 passed\nrvplat: kvm status 0\n" in output
     assert status == 0
     return found
 

@@ -1,6 +1,6 @@
 /*
  * vmm check: each aspect that "KVM RISC-V Support" had when it was proposed (v18), tried out, and a
- * line for each. The status is 0 if all of them passed.
+ * line for each; and that a guest gets its own traps. The status is 0 if all of them passed.
  */
 #include "check.h"
 
@@ -31,6 +31,7 @@ static const struct { const char *name; void (*check)(void); } checks[] = {
     {"sbi-forwarding", check_forwarded_sbi},
     {"huge-pages", check_huge_pages},
     {"ioeventfd", check_ioeventfd},
+    {"guest-traps", check_traps},
 };
 enum { DEADLINE_S = 60, CHECKS = sizeof checks / sizeof *checks };
 

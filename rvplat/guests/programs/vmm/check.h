@@ -29,7 +29,7 @@ void stop_thread(struct vcpu *vcpu);
 
 /* check_cpu.c */
 void check_generic_ioctls(void), check_world_switch(void), check_rv64(void);
-void check_vcpu_get_put(void), check_one_reg(void), check_fp(void);
+void check_vcpu_get_put(void), check_one_reg(void), check_fp(void), check_traps(void);
 /* check_io.c */
 void check_plic(void), check_timer_and_ipi(void), check_sbi(void), check_forwarded_sbi(void);
 void check_ioeventfd(void);

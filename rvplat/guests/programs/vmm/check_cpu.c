@@ -61,6 +61,15 @@ void check_rv64(void)
     detail("isa %#lx", isa);
 }
 
+/* What a guest does wrong is its own business, though it may reach the firmware first. */
+void check_traps(void)
+{
+    struct vcpu *vcpu = &fresh_vm(1)->vcpus[0];
+    start(vcpu, PAYLOAD_TRAPS, 0);
+    run_to_done(vcpu);
+    detail("illegal instructions, breakpoint, page fault");
+}
+
 /* Goes to another CPU of the host, if there is one: there the vCPU must be put and got anew. */
 static void migrate(u64 round, s64 cpus)
 {

@@ -6,6 +6,7 @@ enum { SBI_PUTCHAR = 1, SBI_GETCHAR = 2, SBI_BASE = 0x10, SBI_TIME = 0x54494d45 
 enum { SBI_IPI = 0x735049, SBI_FENCE = 0x52464e43, SBI_HARTS = 0x48534d, SBI_RESET = 0x53525354 };
 enum { SBI_CONSOLE = 0x4442434e };
 enum { SSI = 1, STI = 5, SEI = 9 };
+enum { ILLEGAL_INSTRUCTION = 2, BREAKPOINT = 3, LOAD_PAGE_FAULT = 13 };
 #define PLIC 0x0c000000UL
 #define SSTATUS_SIE 2UL
 #define SSTATUS_FS (3UL << 13)
@@ -14,7 +15,10 @@ enum { SSI = 1, STI = 5, SEI = 9 };
 
 struct result { s64 error; u64 value; };
 static volatile u64 alarms, external, second_interrupts, second_ready, failed_line;
+static volatile u64 expected_cause, taken_value;
 static int by_stimecmp;
+
+static u64 page_table[512] __attribute__((aligned(4096))) = {[2] = 2UL << 28 | 0xcf};
 
 void second_start(void);
 void load_floats(const u64 *values);
@@ -61,6 +65,10 @@ __attribute__((used)) void payload_trap(void)
         second_interrupts++;
     } else if (cause == (1UL << 63 | SEI)) {
         take_external();
+    } else if (cause == expected_cause) {
+        expected_cause = ~0UL;
+        taken_value = csr_read(stval);
+        csr_write(sepc, csr_read(sepc) + 4);
     } else {
         sbi(PAYLOAD_CALL, CALL_DONE, FAILED | cause << 16, csr_read(sepc), csr_read(stval));
     }
@@ -255,6 +263,28 @@ static void write_events(void)
     REG(u32, EVENT_ADDRESS) = 7;
 }
 
+#define PROVOKE(cause, instruction)                                                \
+    ({                                                                             \
+        expected_cause = (cause);                                                  \
+        asm volatile(".option push\n.option norvc\n" instruction "\n.option pop"   \
+                     ::: "t0", "memory");                                          \
+        expect(expected_cause == ~0UL);                                            \
+    })
+
+/* Exceptions that some layer between this guest and its hart has to pass on to it. */
+static void take_exceptions(void)
+{
+    PROVOKE(ILLEGAL_INSTRUCTION, ".4byte 0xffffffff");
+    PROVOKE(ILLEGAL_INSTRUCTION, "csrr t0, mstatus");
+    PROVOKE(ILLEGAL_INSTRUCTION, "csrr t0, hgatp");
+    PROVOKE(BREAKPOINT, "ebreak");
+    csr_write(satp, 8UL << 60 | (u64)page_table >> 12); /* Sv39: 2 GiB upwards as they are */
+    asm volatile("sfence.vma" ::: "memory");
+    PROVOKE(LOAD_PAGE_FAULT, "li t0, 0x12345000\nld t0, 8(t0)");
+    csr_write(satp, 0);
+    expect(taken_value == 0x12345008);
+}
+
 /* Gives the work's result, or where an expectation failed. */
 __attribute__((used)) u64 payload_main(u64 hart, u64 payload, u64 argument)
 {
@@ -276,6 +306,7 @@ __attribute__((used)) u64 payload_main(u64 hart, u64 payload, u64 argument)
     case PAYLOAD_TOUCH: result = touch_pages(argument); break;
     case PAYLOAD_SBI: result = ask_sbi(hart); break;
     case PAYLOAD_FORWARD: forward_calls(); break;
+    case PAYLOAD_TRAPS: take_exceptions(); break;
     case PAYLOAD_EVENTS: write_events(); break;
     }
     return failed_line ? FAILED | failed_line : result;
