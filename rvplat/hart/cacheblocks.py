@@ -5,7 +5,8 @@ Exceptions").
 """
 
 from rvplat.hart.invalidate import note_store
-from rvplat.hart.mmu import MANAGE, STORE
+from rvplat.hart.mmu import ACCESS_FAULT, MANAGE, STORE, raise_fault
+from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES
 from rvplat.hart.tlb import PAGE_MASK
 from rvplat.hart.translate import ram_span, translate
@@ -39,6 +40,11 @@ def zero_block(hart, va: u64):
 
 @implement(vocabulary.cache_block_check, cold=True)
 def cache_block_check(hart, va: u64):
-    """A block can be managed where a load or a store is permitted; faults are those of stores."""
+    """A block can be managed where a load or a store is permitted; faults are those of stores.
+
+    Nothing is permitted where there is no memory. Devices have no blocks.
+    """
     block = va & ~(BLOCK_BYTES - 1)
-    translate(hart, block, u64(BLOCK_BYTES), u64(MANAGE), va)
+    pa = translate(hart, block, u64(BLOCK_BYTES), u64(MANAGE), va)
+    if region_of(hart, pa) == NO_REGION:
+        raise_fault(hart, va, u64(MANAGE), u64(ACCESS_FAULT))

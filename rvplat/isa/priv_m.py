@@ -283,6 +283,7 @@ def menvcfg_write(hart, value: u64, number: u32):
     if changed & (EnvCfg.ADUE | EnvCfg.PBMTE) != 0:
         context_changed(hart)
     if changed & EnvCfg.STCE != 0:
+        hart.mip &= ~Irq.STI  # software's STIP: stimecmp alone drives it ("Sstc")
         update_deadline(hart)
         interrupts_changed(hart)
 

@@ -244,6 +244,14 @@ def test_without_stce_stip_is_software(bench: Bench) -> None:
     assert bench.read("mip") == Irq.STI
 
 
+def test_software_s_stip_ends_where_stimecmp_takes_it_over(bench: Bench) -> None:
+    bench.write("mip", Irq.STI)
+    bench.write("menvcfg", EnvCfg.STCE)
+    assert bench.read("mip") == 0, "stimecmp is far off"
+    bench.write("menvcfg", 0)
+    assert bench.read("mip") == 0
+
+
 # --- wfi ----------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from tests.hart.memory_bench import DEFINITIONS, LEAF, RAM, A, Bench, D, Fault, 
 PA = RAM + 0x3000
 VA = 0x40_0000
 ILLEGAL = 2
-STORE_PAGE = 15
+STORE_ACCESS, STORE_PAGE = 7, 15
 FENCES: list[Instruction] = [sv.sfence_vma, sv.sinval_vma]
 ROWS: list[Instruction] = [
     *FENCES, sv.sfence_w_inval, sv.sfence_inval_ir, zicbo.cbo_inval, zicbo.cbo_clean,
@@ -111,6 +111,12 @@ def test_block_operations_change_what_they_say(memory: Bench) -> None:
         memory.poke(PA + 0x40, 0x55)
         assert run(memory, row, 5) is None
         assert memory.peek(PA + 0x40) == (0 if row is zicbo.cbo_zero else 0x55)
+
+
+@pytest.mark.parametrize("row", [zicbo.cbo_inval, zicbo.cbo_clean, zicbo.cbo_flush])
+def test_blocks_are_managed_where_memory_is(memory: Bench, row: Instruction) -> None:
+    memory.hart.x[5] = RAM - 0x1000
+    assert run(memory, row, 5) == STORE_ACCESS
 
 
 @pytest.mark.parametrize("row", [zicbo.prefetch_i, zicbo.prefetch_r, zicbo.prefetch_w])
