@@ -1,0 +1,330 @@
+"""H's CSRs ("Hypervisor and Virtual Supervisor CSRs", "Machine-Level CSRs")."""
+
+from __future__ import annotations
+
+import pytest
+
+from rvplat.isa.privileged import Status
+from tests.h.bench import ALL_MODES, NUMBERS, ONES, Bench, csr_word, word
+from tests.h.conftest import MakeBench
+
+GUEST_IRQS = 0x444
+COUNTERS = 0xFFFF_FFFF
+FROM_MENVCFG = 7 << 61
+ENVCFG_LOW = 0xF1
+HGATP = (1 << 44) - 4 | 0x3FFF << 44
+SUM_MXR = Status.SUM | Status.MXR
+SSTATUS = 1 << 1 | 1 << 5 | 1 << 8 | 3 << 13 | SUM_MXR
+
+# name, what it holds after all ones were written, what it holds after zeros.
+HELD = [
+    ("hstatus", 0x2_0070_03C0, 0x2_0000_0000),
+    ("hedeleg", 1 << 18 | 1 << 19 | 0xB1FE, 0),
+    ("hideleg", GUEST_IRQS, 0),
+    ("hvip", GUEST_IRQS, 0),
+    ("hie", GUEST_IRQS, 0),
+    ("hgeie", 0, 0),
+    ("hcounteren", COUNTERS, 0),
+    ("htimedelta", ONES, 0),
+    ("htval", ONES, 0),
+    ("htinst", ONES, 0),
+    ("hgatp", HGATP, 0),
+    ("mtval2", ONES, 0),
+    ("mtinst", ONES, 0),
+    ("vsstatus", 1 << 63 | 2 << 32 | SSTATUS, 2 << 32),
+    ("vstvec", ONES & ~2, 0),
+    ("vsscratch", ONES, 0),
+    ("vsepc", ONES & ~1, 0),
+    ("vscause", ONES, 0),
+    ("vstval", ONES, 0),
+    ("vstimecmp", ONES, 0),
+    ("mstateen0", 3 << 62, 0),
+    ("mstateen3", 1 << 63, 0),
+    ("sstateen0", 0, 0),
+]  # fmt: skip
+HYPERVISOR = [
+    "hstatus", "hedeleg", "hideleg", "hvip", "hip", "hie", "hgeie", "hcounteren", "htimedelta",
+    "henvcfg", "htval", "htinst", "hgatp", "hstateen0", "hstateen1", "hstateen2", "hstateen3",
+]  # fmt: skip
+VIRTUAL = [
+    "vsstatus", "vsie", "vstvec", "vsscratch", "vsepc", "vscause", "vstval", "vsip", "vsatp",
+    "vstimecmp",
+]  # fmt: skip
+MACHINE = ["mtval2", "mtinst", "mstateen0", "mstateen1", "mstateen2", "mstateen3"]
+
+
+def opened(bench: Bench) -> Bench:
+    """Let HS mode access everything."""
+    bench["menvcfg"] = ONES
+    bench["mcounteren"] = ONES
+    for i in range(4):
+        bench[f"mstateen{i}"] = ONES
+    return bench
+
+
+@pytest.mark.parametrize(("name", "ones", "zeros"), HELD)
+def test_csrs_hold_what_is_writable(bench: Bench, name: str, ones: int, zeros: int) -> None:
+    bench[name] = ONES
+    assert bench[name] == ones
+    bench[name] = 0
+    assert bench[name] == zeros
+
+
+@pytest.mark.parametrize("mode", ALL_MODES)
+@pytest.mark.parametrize("name", [*HYPERVISOR, *VIRTUAL])
+@pytest.mark.parametrize("op", ["csrrs", "csrrw"])
+def test_hypervisor_and_virtual_supervisor_csrs_are_for_hs_and_m_mode(
+    bench: Bench, name: str, mode: str, op: str
+) -> None:
+    opened(bench)
+    expected = {"M": "ok", "HS": "ok", "U": "illegal"}.get(mode, "virtual")
+    assert bench.outcome(csr_word(op, name, rs1=0), mode) == expected
+
+
+@pytest.mark.parametrize("mode", ALL_MODES)
+@pytest.mark.parametrize("name", MACHINE)
+def test_machine_csrs_are_for_m_mode(bench: Bench, name: str, mode: str) -> None:
+    assert bench.outcome(csr_word("csrrs", name, rs1=0), mode) == (
+        "ok" if mode == "M" else "illegal"
+    )
+
+
+@pytest.mark.parametrize("mode", ALL_MODES)
+def test_hgeip_is_read_only(bench: Bench, mode: str) -> None:
+    """A write that HS mode couldn't do is illegal in a guest too ("Trap Cause Codes")."""
+    reads = {"M": "ok", "HS": "ok", "U": "illegal"}.get(mode, "virtual")
+    assert bench.outcome(csr_word("csrrs", "hgeip", rs1=0), mode) == reads
+    assert bench.outcome(csr_word("csrrw", "hgeip"), mode) == "illegal"
+
+
+@pytest.mark.parametrize("mode", ALL_MODES)
+def test_numbers_that_nothing_has_are_illegal_everywhere(bench: Bench, mode: str) -> None:
+    for number in (0x601, 0x612, 0x615, 0x61A, 0x206, 0x2FF, 0x6FF, 0xE13):
+        bits = csr_word("csrrs", "hstatus", rs1=0) & 0xFFFFF | number << 20
+        assert bench.outcome(bits, mode) == "illegal", hex(number)
+
+
+def test_without_h_none_of_it_is_there(make: MakeBench) -> None:
+    bench = opened(make(without="h sha shcounterenw shvstvala shtvala shvstvecd shvsatpa shgatpa"))
+    for name in [*HYPERVISOR, *VIRTUAL, "mtval2", "mtinst", "hgeip"]:
+        assert bench.outcome(csr_word("csrrs", name, rs1=0), "M") == "illegal", name
+    bench["misa"] = 0
+    assert bench["misa"] >> 7 & 1 == 0
+    bench["mstatus"] = ONES
+    assert bench["mstatus"] & (Status.MPV | Status.GVA) == 0
+    bench["medeleg"] = ONES
+    assert bench["medeleg"] & 0xF00400 == 0
+    bench["mideleg"] = ONES
+    assert bench["mideleg"] == 0x222
+    for name in ("hlv.d", "hfence.vvma", "hfence.gvma", "hinval.vvma", "hinval.gvma"):
+        assert bench.outcome(word(name), "M") == "illegal", name
+
+
+def test_misa_has_h(bench: Bench) -> None:
+    assert bench["misa"] >> 7 & 1
+
+
+# --- "Hypervisor and Virtual Supervisor CSRs": what substitutes for what -------------------------
+
+PAIRS = [
+    ("sstatus", "vsstatus", 1 << 1 | 2 << 32, 2 << 32),
+    ("sie", "vsie", 0x222, 0), ("stvec", "vstvec", 0x1234_5678, 0x40),
+    ("sscratch", "vsscratch", 0x55, 0x66), ("sepc", "vsepc", 0x1234_5678, 0x42),
+    ("scause", "vscause", 0x8000_0000_0000_0005, 7), ("stval", "vstval", 0x77, 0x88),
+    ("sip", "vsip", 0x2, 0), ("satp", "vsatp", 0x123, 0x5),
+    ("stimecmp", "vstimecmp", 0x1234, 0x5678),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "virtual", "value", "other"), PAIRS)
+def test_vs_csrs_substitute_while_v_is_1(
+    bench: Bench, name: str, virtual: str, value: int, other: int
+) -> None:
+    opened(bench)
+    bench["henvcfg"] = bench["hcounteren"] = ONES
+    bench["hideleg"] = bench["mideleg"] = GUEST_IRQS | 0x222
+    bench[name] = other
+    kept = bench[name]
+    bench.hart.x[6] = value
+    assert bench.outcome(csr_word("csrrw", name, rd=0), "VS") == "ok"
+    assert bench[virtual] == value
+    assert bench[name] == kept, "HS mode's keeps its value"
+    assert bench.outcome(csr_word("csrrs", name, rs1=0), "VS") == "ok"
+    assert bench.hart.x[5] == value
+
+
+@pytest.mark.parametrize("name", ["senvcfg", "scounteren"])
+def test_supervisor_csrs_without_a_vs_csr_are_shared(bench: Bench, name: str) -> None:
+    opened(bench)
+    bench["hstateen0"] = ONES
+    bench.hart.x[6] = 1
+    assert bench.outcome(csr_word("csrrw", name), "VS") == "ok"
+    assert bench[name] == 1
+
+
+@pytest.mark.parametrize("name", [pair[0] for pair in PAIRS])
+def test_supervisor_csrs_in_user_modes(bench: Bench, name: str) -> None:
+    opened(bench)
+    bench["henvcfg"] = bench["hcounteren"] = ONES
+    assert bench.outcome(csr_word("csrrs", name, rs1=0), "VU") == "virtual"
+    assert bench.outcome(csr_word("csrrs", name, rs1=0), "U") == "illegal"
+
+
+@pytest.mark.parametrize("name", ["mstatus", "mepc", "mhartid", "pmpcfg0", "menvcfg", "mip"])
+@pytest.mark.parametrize("mode", ["VS", "VU"])
+def test_machine_csrs_are_illegal_in_guests(bench: Bench, name: str, mode: str) -> None:
+    assert bench.outcome(csr_word("csrrs", name, rs1=0), mode) == "illegal"
+
+
+# --- register by register -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("geilen", [0, 1, 5, 63])
+def test_vgein_and_hgeie_go_up_to_geilen(make: MakeBench, geilen: int) -> None:
+    """ "Hypervisor Status Register", "Hypervisor Guest External Interrupt Registers"."""
+    bench = make(geilen=geilen)
+    bench["hgeie"] = ONES
+    assert bench["hgeie"] == (2 << geilen) - 2
+    bench["hstatus"] = geilen << 12
+    assert bench["hstatus"] >> 12 & 63 == geilen
+    if geilen < 63:
+        bench["hstatus"] = (geilen + 1) << 12
+        assert bench["hstatus"] >> 12 & 63 == geilen, "an unsupported number changes nothing"
+    bench["hie"] = bench["mideleg"] = ONES
+    sgei = 1 << 12 if geilen else 0
+    assert bench["hie"] == GUEST_IRQS | sgei
+    assert bench["mideleg"] == 0x666 | sgei
+    bench["mideleg"] = 0
+    assert bench["mideleg"] == GUEST_IRQS | sgei, "read-only one"
+
+
+def test_hedeleg_bit_0_without_c(make: MakeBench) -> None:
+    bench = make(without="c zca zcd zcf")
+    bench["hedeleg"] = ONES
+    assert bench["hedeleg"] & 1
+
+
+@pytest.mark.parametrize("mode", range(16))
+def test_hgatp_modes_are_warl(bench: Bench, mode: int) -> None:
+    """Unlike satp, other fields are written though MODE isn't supported."""
+    bench["hgatp"] = 8 << 60
+    bench["hgatp"] = mode << 60 | 0x12 << 44 | 0x3457
+    legal = mode if mode in (0, 8, 9, 10) else 8
+    assert bench["hgatp"] == legal << 60 | 0x12 << 44 | 0x3454
+
+
+@pytest.mark.parametrize("mode", range(16))
+def test_vsatp_ignores_other_modes(bench: Bench, mode: int) -> None:
+    before = bench["vsatp"] = 8 << 60 | 5 << 44 | 6
+    bench["vsatp"] = mode << 60 | 7
+    assert bench["vsatp"] == (mode << 60 | 7 if mode in (0, 8, 9, 10) else before)
+    before = bench["vsatp"] = 5 << 44 | 6
+    bench.hart.x[6] = mode << 60 | 7
+    assert bench.outcome(csr_word("csrrw", "satp"), "VS") == "ok"
+    assert bench["vsatp"] == (mode << 60 | 7 if mode in (0, 8, 9, 10) else before)
+
+
+@pytest.mark.parametrize(("sv", "modes"), [("sv57", [0, 8, 9]), ("sv48 sv57", [0, 8])])
+def test_modes_follow_satps(make: MakeBench, sv: str, modes: list[int]) -> None:
+    """Shgatpa and Shvsatpa."""
+    bench = make(without=sv)
+    for mode in (0, 8, 9, 10):
+        bench["hgatp"], bench["vsatp"] = 0, 0
+        bench["hgatp"], bench["vsatp"] = mode << 60, mode << 60
+        found = bench["hgatp"] >> 60, bench["vsatp"] >> 60
+        assert found == ((mode, mode) if mode in modes else (0, 0))
+
+
+def test_henvcfg_fields_need_menvcfgs(bench: Bench) -> None:
+    """ "Machine Environment Configuration Register": STCE, PBMTE and ADUE."""
+    bench["henvcfg"] = ONES
+    assert bench["henvcfg"] == ENVCFG_LOW
+    for bit in (61, 62, 63):
+        bench["menvcfg"] = 1 << bit
+        bench["henvcfg"] = ONES
+        assert bench["henvcfg"] == ENVCFG_LOW | 1 << bit
+        bench["menvcfg"] = 0
+        assert bench["henvcfg"] == ENVCFG_LOW
+    bench["henvcfg"] = 2 << 4
+    assert bench["henvcfg"] & 0x30 == 0, "CBIE 2 is reserved"
+
+
+def test_medeleg_has_the_guests_exceptions(bench: Bench) -> None:
+    bench["medeleg"] = ONES
+    assert bench["medeleg"] == 0xF0B7FE & ~(1 << 11) & ~(1 << 14)
+
+
+def test_mstatus_has_mpv_and_gva(bench: Bench) -> None:
+    bench["mstatus"] = ONES
+    assert bench["mstatus"] & (Status.MPV | Status.GVA) == Status.MPV | Status.GVA
+    bench["sstatus"] = 0
+    assert bench["mstatus"] & (Status.MPV | Status.GVA) == Status.MPV | Status.GVA
+    assert bench["sstatus"] & (Status.MPV | Status.GVA) == 0
+
+
+def test_vsstatus_sums_up_its_own_fields_in_sd(bench: Bench) -> None:
+    bench["mstatus"] = Status.FS
+    bench["vsstatus"] = 0
+    assert bench["vsstatus"] >> 63 == 0
+    bench["vsstatus"] = Status.FS
+    assert bench["vsstatus"] >> 63 == 1
+
+
+# --- "Smstateen" ----------------------------------------------------------------------------------
+
+
+def test_hstateen_shows_zero_where_mstateen_does(bench: Bench) -> None:
+    bench["mstateen0"] = 1 << 63
+    bench["hstateen0"] = ONES
+    assert bench["hstateen0"] == 1 << 63
+    bench["mstateen0"] = 3 << 62
+    assert bench["hstateen0"] == 1 << 63, "what was read-only zero was not written"
+    bench["hstateen0"] = ONES
+    assert bench["hstateen0"] == 3 << 62
+    bench["mstateen0"] = 0
+    assert bench["hstateen0"] == 0
+
+
+@pytest.mark.parametrize("i", range(4))
+def test_bit_63_of_mstateen_guards_hstateen_and_sstateen(bench: Bench, i: int) -> None:
+    for name, guest in ((f"hstateen{i}", "illegal"), (f"sstateen{i}", "illegal")):
+        bits = csr_word("csrrs", name, rs1=0)
+        assert [bench.outcome(bits, mode) for mode in ("M", "HS", "VS")] == ["ok", "illegal", guest]
+    bench[f"mstateen{i}"] = 1 << 63
+    sstateen = csr_word("csrrs", f"sstateen{i}", rs1=0)
+    assert bench.outcome(sstateen, "HS") == "ok"
+    assert bench.outcome(sstateen, "VS") == "virtual"
+    bench[f"hstateen{i}"] = 1 << 63
+    assert bench.outcome(sstateen, "VS") == "ok"
+    assert bench.outcome(sstateen, "VU") == "virtual"
+    assert bench.outcome(sstateen, "U") == "illegal"
+
+
+def test_envcfg_of_mstateen_and_hstateen(bench: Bench) -> None:
+    senvcfg, henvcfg = (csr_word("csrrs", name, rs1=0) for name in ("senvcfg", "henvcfg"))
+    assert [bench.outcome(senvcfg, m) for m in ALL_MODES] == ["ok", *["illegal"] * 4]
+    assert [bench.outcome(henvcfg, m) for m in ALL_MODES] == ["ok", *["illegal"] * 4]
+    bench["mstateen0"] = 1 << 62
+    found = [bench.outcome(senvcfg, m) for m in ALL_MODES]
+    assert found == ["ok", "ok", "illegal", "virtual", "virtual"]
+    found = [bench.outcome(henvcfg, m) for m in ALL_MODES]
+    assert found == ["ok", "ok", "illegal", "virtual", "virtual"]
+    bench["hstateen0"] = 1 << 62
+    found = [bench.outcome(senvcfg, m) for m in ALL_MODES]
+    assert found == ["ok", "ok", "illegal", "ok", "virtual"]
+
+
+def test_without_smstateen_m_mode_has_no_say(make: MakeBench) -> None:
+    bench = make(without="smstateen")
+    senvcfg = csr_word("csrrs", "senvcfg", rs1=0)
+    assert bench.outcome(senvcfg, "HS") == "ok"
+    assert bench.outcome(senvcfg, "VS") == "virtual"
+    bench["hstateen0"] = ONES
+    assert bench.outcome(senvcfg, "VS") == "ok"
+    assert bench.outcome(csr_word("csrrs", "mstateen0", rs1=0), "M") == "illegal"
+
+
+def test_every_row_is_tested() -> None:
+    names = {*HYPERVISOR, *VIRTUAL, *MACHINE, "hgeip"}
+    ours = {n for n in NUMBERS if n[0] == "h" or n in VIRTUAL} - {"hpmcounter"}
+    assert {n for n in ours if not n.startswith("hpmcounter")} <= names

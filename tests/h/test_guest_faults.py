@@ -1,0 +1,141 @@
+"""Accesses that cross a page ("Guest-Page Faults"), and which exception goes first ("Synchronous
+exception priority when the hypervisor extension is implemented")."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from rvplat.isa.privileged import HStatus
+from tests.h.bench import (
+    FETCH,
+    LOAD,
+    NO_DEVICE,
+    NOP,
+    STORE,
+    A,
+    Bench,
+    D,
+    R,
+    Trap,
+    U,
+    V,
+    W,
+    X,
+    word,
+)
+from tests.h.stages import (
+    ACCESS,
+    GPA,
+    GUEST,
+    KINDS,
+    OTHER,
+    PA,
+    PAGE,
+    VA,
+    cause,
+    stages,
+)
+
+# --- accesses that cross a page -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [LOAD, STORE])
+@pytest.mark.parametrize("part", [0, 1])
+def test_misaligned_accesses_name_the_part_that_faults(
+    bench: Bench, kind: str, part: int
+) -> None:
+    """stval, htval and the Addr. Offset field of htinst are those of the faulting part."""
+    stages(bench)
+    bench.map_guest(VA + 0x1000, GPA + 0x1000)
+    bench.map_host(GPA + 0x1000, OTHER)
+    va = VA + 0xFFD
+    assert bench.access(kind, va) is None
+    bench.map_host(GPA + 0x1000 * part, PA, 0)
+    bench.step(word("hfence.gvma"), "M")
+    where = va if part == 0 else VA + 0x1000
+    gpa = GPA + 0xFFD if part == 0 else GPA + 0x1000
+    bits = word("ld", rd=5) if kind == LOAD else word("sd", rs2=7)
+    offset = (where - va) << 15
+    assert bench.access(kind, va) == Trap(
+        "M", GUEST[kind], where, gpa >> 2, bits | offset, 1, 1, 1
+    )
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_fetch_that_straddles_pages_names_the_half_that_faults(bench: Bench, part: int) -> None:
+    stages(bench)
+    bench.map_guest(VA + 0x1000, GPA + 0x1000)
+    bench.map_host(GPA + 0x1000, OTHER)
+    bench.poke(PA + 0xFFE, NOP & 0xFFFF, 2)
+    bench.poke(OTHER, NOP >> 16, 2)
+    assert bench.access(FETCH, VA + 0xFFE) is None
+    bench.map_host(GPA + 0x1000 * part, PA, 0)
+    bench.step(word("hfence.gvma"), "M")
+    where, gpa = (VA + 0xFFE, GPA + 0xFFE) if part == 0 else (VA + 0x1000, GPA + 0x1000)
+    assert bench.access(FETCH, VA + 0xFFE) == Trap("M", 20, where, gpa >> 2, 0, 1, 1, 1)
+
+
+# --- priorities of synchronous exceptions ---------------------------------------------------------
+
+# From the highest priority down: how to break it, and the cause.
+FAULTS = ["implicit host", "guest leaf", "host leaf", "memory"]
+CODES = {"implicit host": GUEST, "guest leaf": PAGE, "host leaf": GUEST, "memory": ACCESS}
+
+
+def spoil(bench: Bench, fault: str) -> None:
+    entry = bench.map_guest(VA, GPA) if fault == "implicit host" else 0
+    if fault == "implicit host":
+        bench.map_host(entry & ~0xFFF, entry & ~0xFFF, 0)
+    elif fault == "guest leaf":
+        bench.map_guest(VA, GPA, V | U | A | D | R | W | X)
+    elif fault == "host leaf":
+        bench.map_host(GPA, NO_DEVICE, V | A | D | R | W | X)
+    else:
+        bench.map_host(GPA, NO_DEVICE)
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.combinations(FAULTS, 2)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_priorities_during_translation(
+    bench: Bench, first: str, second: str, kind: str
+) -> None:
+    """ "First encountered page fault, guest-page fault, or access fault", then memory's."""
+    stages(bench)
+    if (first, second) == ("host leaf", "memory"):
+        spoil(bench, "host leaf")
+    elif (first, second) == ("implicit host", "guest leaf"):
+        spoil(bench, second)
+        spoil_entry = bench.map_guest(VA, GPA, V | U | A | D | R | W | X)
+        bench.map_host(spoil_entry & ~0xFFF, spoil_entry & ~0xFFF, 0)
+    else:
+        spoil(bench, second)
+        spoil(bench, first)
+    assert cause(bench.access(kind, VA)) == CODES[first][kind]
+
+
+@pytest.mark.parametrize("kind", [LOAD, STORE])
+def test_a_misaligned_atomic_goes_before_translation(bench: Bench, kind: str) -> None:
+    """Misaligned before the faults of translation, where it is checked first."""
+    stages(bench)
+    bench.map_host(GPA, PA, 0)
+    bench.hart.x[6] = VA + 2
+    bits = word("lr.w", rs1=6) if kind == LOAD else word("amoadd.w", rs1=6)
+    assert cause(bench.step(bits, "VS")) == (4 if kind == LOAD else 6)
+
+
+def test_a_fetch_fault_goes_before_everything_of_the_instruction(bench: Bench) -> None:
+    stages(bench)
+    bench.map_host(GPA, PA, 0)
+    bench.poke(PA, 0xFFFF_FFFF, 4)
+    assert cause(bench.access(FETCH, VA)) == 20
+
+
+def test_a_virtual_instruction_goes_before_its_access(bench: Bench) -> None:
+    stages(bench, guest_mode=0)
+    bench.map_host(GPA, PA, 0)
+    bench.hart.x[6] = GPA
+    assert bench.outcome(word("hlv.d", rs1=6), "VS") == "virtual"
+    bench["hstatus"] = HStatus.HU
+    assert bench.outcome(word("hlv.d", rs1=6), "VU") == "virtual"

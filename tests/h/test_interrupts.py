@@ -1,0 +1,314 @@
+"""Interrupts of guests ("Hypervisor Interrupt Registers", "Hypervisor Guest External Interrupt
+Registers", "Virtual Supervisor Interrupt Registers", "Virtual Supervisor Timer Register")."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from rvplat.hart.state import STOP_LIMIT, STOP_WFI
+from rvplat.isa.privileged import Status
+from tests.h.bench import ALL_MODES, MODES, ONES, Bench, csr_word, word
+from tests.h.conftest import MakeBench
+
+VSSI, VSTI, VSEI, SGEI = 1 << 2, 1 << 6, 1 << 10, 1 << 12
+GUEST = VSSI | VSTI | VSEI
+NAMES = {2: "VSSI", 6: "VSTI", 10: "VSEI", 12: "SGEI", 1: "SSI", 5: "STI", 9: "SEI"}
+# From the highest priority down, for HS mode.
+ORDER = [9, 1, 5, 12, 10, 2, 6]
+MACHINE_ORDER = [11, 3, 7, 9, 1, 5]
+
+
+# --- the registers as views -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("irq", [VSSI, VSTI, VSEI])
+@pytest.mark.parametrize("hideleg", [0, GUEST])
+def test_hvip_asserts_what_hip_and_mip_show(bench: Bench, irq: int, hideleg: int) -> None:
+    """hideleg has no say in hvip, hip and mip; vsip shows what it delegates, one bit lower."""
+    bench["hideleg"] = hideleg
+    bench["hvip"] = irq
+    assert bench["hvip"] == bench["hip"] == bench["mip"] & GUEST == irq
+    assert bench["vsip"] == (irq & hideleg) >> 1
+    assert bench["sip"] == 0
+    bench["hvip"] = 0
+    assert bench["hip"] == bench["vsip"] == 0
+
+
+@pytest.mark.parametrize("name", ["hip", "mip"])
+def test_vssip_is_writable_in_hip_and_mip_the_others_are_not(bench: Bench, name: str) -> None:
+    bench[name] = ONES
+    assert bench["hvip"] == VSSI
+    bench["hvip"] = GUEST
+    bench[name] = 0
+    assert bench["hvip"] == VSTI | VSEI
+
+
+@pytest.mark.parametrize("hideleg", [0, VSSI, VSTI, VSEI, GUEST])
+def test_vsip_and_vsie_are_aliases_where_hideleg_says_so(bench: Bench, hideleg: int) -> None:
+    bench["hideleg"] = hideleg
+    bench["vsip"] = bench["vsie"] = ONES
+    assert bench["hvip"] == hideleg & VSSI, "SSIP alone is writable"
+    assert bench["hie"] == hideleg
+    assert bench["vsie"] == hideleg >> 1
+    bench["hie"] = bench["hvip"] = GUEST
+    bench["vsip"] = bench["vsie"] = 0
+    assert bench["hvip"] == GUEST & ~(hideleg & VSSI)
+    assert bench["hie"] == GUEST & ~hideleg
+
+
+def test_hie_is_part_of_mie_and_not_of_sie(bench: Bench) -> None:
+    bench["mideleg"] = ONES
+    bench["hie"] = GUEST
+    assert bench["mie"] == GUEST
+    assert bench["sie"] == 0
+    bench["sie"] = ONES
+    assert bench["mie"] == GUEST | 0x222
+    assert bench["hie"] == GUEST
+    bench["mie"] = 0
+    assert bench["hie"] == 0
+
+
+@pytest.mark.parametrize("op", ["csrrs", "csrrc", "csrrw"])
+def test_a_guest_reaches_its_own_interrupts_by_sip_and_sie(bench: Bench, op: str) -> None:
+    bench["hideleg"] = GUEST
+    bench["hvip"] = VSSI if op == "csrrc" else 0
+    bench.hart.x[6] = 0x222
+    assert bench.outcome(csr_word(op, "sie"), "VS") == "ok"
+    assert bench["hie"] == (0 if op == "csrrc" else GUEST)
+    bench["hie"] = 0
+    assert bench.outcome(csr_word(op, "sip"), "VS") == "ok"
+    assert bench["hvip"] == (0 if op == "csrrc" else VSSI)
+
+
+# --- guest external interrupts --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vgein", range(6))
+@pytest.mark.parametrize("line", range(1, 6))
+def test_vgein_selects_the_line_that_is_vseip(make: MakeBench, vgein: int, line: int) -> None:
+    bench = make(geilen=5)
+    bench["hstatus"] = vgein << 12
+    bench.cell.set_guest_line(line, True)
+    assert bench["hgeip"] == 1 << line
+    assert bench["hip"] == (VSEI if vgein == line else 0), "hgeie enables SGEIP alone"
+    bench["hgeie"] = 1 << line
+    assert bench["hip"] == SGEI | (VSEI if vgein == line else 0)
+    bench["hgeie"] = ONES ^ 1 << line
+    assert bench["hip"] & SGEI == 0
+    bench.cell.set_guest_line(line, False)
+    assert bench["hgeip"] == bench["hip"] == 0
+
+
+def test_vseip_is_the_or_of_its_sources(make: MakeBench) -> None:
+    bench = make(geilen=1)
+    bench["hstatus"] = 1 << 12
+    bench["hvip"] = VSEI
+    assert bench["hip"] == VSEI
+    bench.cell.set_guest_line(1, True)
+    bench["hvip"] = 0
+    assert bench["hip"] == VSEI
+    assert bench["hvip"] == 0
+    bench.cell.set_guest_line(1, False)
+
+
+def test_lines_beyond_geilen_are_refused(make: MakeBench) -> None:
+    bench = make(geilen=2)
+    for line in (0, 3, 64):
+        with pytest.raises(ValueError, match=f"guest external interrupt {line} of 1 to 2"):
+            bench.cell.set_guest_line(line, True)
+
+
+# --- which mode takes it --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [2, 6, 10])
+@pytest.mark.parametrize("delegated", [False, True])
+@pytest.mark.parametrize("enabled", [False, True])
+@pytest.mark.parametrize("mode", ALL_MODES)
+def test_who_takes_a_guests_interrupt(
+    bench: Bench, number: int, delegated: bool, enabled: bool, mode: str
+) -> None:
+    """Delegated: VS mode, with V=1, by vsstatus.SIE in VS mode; else HS mode, by SIE there."""
+    bench.delegate(hideleg=ONES if delegated else 0)
+    bench["mstatus"] = Status.MIE | (Status.SIE if enabled else 0)
+    bench["vsstatus"] = Status.SIE if enabled else 0
+    bench["hie"] = bench["hvip"] = 1 << number
+    bench.enter(mode)
+    expected = None
+    if delegated and (mode == "VU" or (mode == "VS" and enabled)):
+        expected = ("VS", number - 1)
+    elif not delegated and (mode in ("U", "VS", "VU") or (mode == "HS" and enabled)):
+        expected = ("HS", number)
+    assert bench.interrupted() == expected
+    if expected == ("VS", number - 1):
+        assert bench["vscause"] == 1 << 63 | number - 1
+
+
+@pytest.mark.parametrize("mode", ALL_MODES)
+def test_sgei_goes_to_hs_mode(make: MakeBench, mode: str) -> None:
+    bench = make(geilen=3)
+    bench["hgeie"] = bench["hie"] = ONES
+    bench["mstatus"] = Status.MIE
+    bench.cell.set_guest_line(2, True)
+    bench.enter(mode)
+    expected = ("HS", 12) if MODES[mode] < (1, 0) or mode == "VS" else None
+    assert bench.interrupted() == expected
+    bench.cell.set_guest_line(2, False)
+
+
+def pend(bench: Bench, *numbers: int) -> None:
+    """Make interrupts pending and enabled."""
+    hart = bench.hart
+    hart.irq_lines = sum(1 << n for n in numbers if n in (3, 9, 11, 1, 5))
+    hart.mtimecmp = 0 if 7 in numbers else ONES
+    bench["mie"] = sum(1 << n for n in numbers)
+    bench["hgeie"] = ONES
+    bench["hvip"] = sum(1 << n for n in numbers if n in (2, 6, 10))
+    hart.guest_lines = 2 if 12 in numbers else 0
+
+
+def unpend(bench: Bench) -> None:
+    bench.hart.irq_lines = bench.hart.guest_lines = 0
+    bench.hart.mtimecmp = ONES
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.combinations(ORDER, 2)])
+def test_priorities_of_hs_mode(make: MakeBench, first: int, second: int) -> None:
+    """ "SEI, SSI, STI, SGEI, VSEI, VSSI, VSTI"."""
+    bench = make(geilen=1)
+    bench.delegate()
+    pend(bench, first, second)
+    bench.enter("VU")
+    found = bench.interrupted()
+    unpend(bench)
+    assert found == ("HS", first)
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.combinations([10, 2, 6], 2)])
+def test_priorities_of_vs_mode(bench: Bench, first: int, second: int) -> None:
+    bench.delegate(hideleg=ONES)
+    pend(bench, first, second)
+    bench.enter("VU")
+    assert bench.interrupted() == ("VS", first - 1)
+
+
+@pytest.mark.parametrize("machine", [3, 7, 11])
+@pytest.mark.parametrize("other", [10, 2, 6])
+@pytest.mark.parametrize("hideleg", [0, ONES])
+def test_m_mode_goes_first(bench: Bench, machine: int, other: int, hideleg: int) -> None:
+    bench.delegate(hideleg=hideleg)
+    pend(bench, machine, other)
+    bench.enter("VU")
+    found = bench.interrupted()
+    unpend(bench)
+    assert found == ("M", machine)
+
+
+@pytest.mark.parametrize("host", [9, 1, 5])
+@pytest.mark.parametrize("guest", [10, 2, 6])
+def test_hs_mode_goes_before_vs_mode(bench: Bench, host: int, guest: int) -> None:
+    bench.delegate(hideleg=ONES)
+    pend(bench, guest, host)
+    bench.enter("VU")
+    found = bench.interrupted()
+    unpend(bench)
+    assert found == ("HS", host)
+
+
+def test_an_interrupt_that_is_not_enabled_waits(bench: Bench) -> None:
+    bench.delegate(hideleg=ONES)
+    bench["hvip"] = GUEST
+    bench.enter("VU")
+    assert bench.interrupted() is None
+
+
+@pytest.mark.parametrize("mode", ["HS", "VS"])
+def test_wfi_ends_for_what_mie_enables(bench: Bench, mode: str) -> None:
+    """ "Regardless of delegation and the global enables": a guest's interrupts too."""
+    bench.delegate(hideleg=ONES)
+    for pending, stop in ((0, STOP_WFI), (VSSI, STOP_LIMIT)):
+        bench["hie"], bench["hvip"] = VSSI, pending
+        assert bench.step(word("wfi"), mode) is None
+        assert bench.hart.stop == stop
+
+
+@pytest.mark.parametrize(("name", "value"), [("hvip", VSSI), ("hie", VSSI), ("hideleg", VSSI)])
+def test_a_write_takes_effect_before_the_next_instruction(
+    bench: Bench, name: str, value: int
+) -> None:
+    bench.delegate()
+    bench["hie"] = bench["hvip"] = VSSI
+    bench[name] = value if name == "hideleg" else 0
+    bench["mstatus"] = Status.SIE
+    bench.hart.x[6] = 0 if name == "hideleg" else value
+    found = bench.step(csr_word("csrrw", name), "HS")
+    assert found is not None
+    assert (found.mode, found.cause) == ("HS", 1 << 63 | 2)
+
+
+# --- the guest's timer ----------------------------------------------------------------------------
+
+
+def timed(bench: Bench, now: int, delta: int = 0) -> Bench:
+    """Sstc for guests, at a time."""
+    bench["menvcfg"] = bench["henvcfg"] = 1 << 63
+    bench["mcounteren"] = bench["hcounteren"] = 2
+    bench.machine.view.time_now = now
+    bench["htimedelta"] = delta
+    return bench
+
+
+@pytest.mark.parametrize(
+    ("now", "delta", "vstimecmp", "pending"),
+    [
+        (100, 0, 101, False), (100, 0, 100, True), (100, 0, 99, True), (100, 50, 150, True),
+        (100, 50, 151, False), (100, ONES - 49, 50, True), (100, ONES - 49, 51, False),
+        (100, 0, ONES, False), (100, ONES - 100, ONES, True), (0, ONES - 10, 5, True),
+    ],
+)  # fmt: skip
+def test_vstip_compares_time_and_htimedelta(
+    bench: Bench, now: int, delta: int, vstimecmp: int, pending: bool
+) -> None:
+    timed(bench, now, delta)["vstimecmp"] = vstimecmp
+    assert bench["hip"] == (VSTI if pending else 0)
+    bench["hvip"] = VSTI
+    assert bench["hip"] == VSTI, "the OR of both"
+    bench["hvip"] = 0
+    bench["henvcfg"] = 0
+    assert bench["hip"] == 0
+    bench.machine.view.time_now = 0
+
+
+@pytest.mark.parametrize("mode", ALL_MODES)
+def test_time_is_ahead_by_htimedelta_in_guests(bench: Bench, mode: str) -> None:
+    """ "Hypervisor Time Delta Register"."""
+    timed(bench, 1000, 234)["scounteren"] = 2
+    bench.step(csr_word("csrrs", "time", rs1=0), mode)
+    bench.machine.view.time_now = 0
+    assert bench.hart.x[5] == 1000 + (234 if MODES[mode][1] else 0)
+
+
+def test_the_deadline_is_the_guests_too(bench: Bench) -> None:
+    timed(bench, 100, 1000)["hie"] = VSTI
+    bench["vstimecmp"] = 1500
+    assert bench.hart.deadline == 500
+    bench["htimedelta"] = 1200
+    assert bench.hart.deadline == 300
+    bench["vstimecmp"] = 5
+    assert bench["hip"] == VSTI
+    bench.machine.view.time_now = 0
+
+
+def test_a_timer_that_fires_is_taken_by_the_guest(bench: Bench) -> None:
+    timed(bench, 100).delegate(hideleg=ONES)
+    bench["hie"] = VSTI
+    bench["vstimecmp"] = 200
+    bench.enter("VU")
+    assert bench.interrupted() is None
+    bench.machine.view.time_now = 200
+    bench.enter("VU")
+    found = bench.interrupted() or bench.interrupted()
+    bench.machine.view.time_now = 0
+    assert found == ("VS", 5)

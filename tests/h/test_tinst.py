@@ -1,0 +1,154 @@
+"""htinst and mtinst ("Transformed Instruction or Pseudoinstruction for mtinst or htinst")."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.h.bench import CODE, NO_DEVICE, ONES, RAM, A, Bench, D, R, Trap, U, V, W, X, word
+from tests.h.conftest import MakeBench
+
+GPA, PA = 0x4000_0000, RAM + 0x1_0000
+
+# The instruction, and its transformation; x6 (or sp) is the address.
+LOADS = [
+    *((word(n, rd=5, rs1=6, imm=-4), word(n, rd=5))
+      for n in ("lb", "lbu", "lh", "lhu", "lw", "lwu", "ld")),
+    (word("flw", rd=5, rs1=6, imm=8), word("flw", rd=5)),
+    (word("fld", rd=31, rs1=6, imm=8), word("fld", rd=31)),
+    (word("lr.w", rd=5, rs1=6, aq=1), word("lr.w", rd=5, aq=1)),
+    (word("lr.d", rd=5, rs1=6), word("lr.d", rd=5)),
+]  # fmt: skip
+STORES = [
+    *((word(n, rs2=7, rs1=6, imm=-4), word(n, rs2=7)) for n in ("sb", "sh", "sw", "sd")),
+    (word("fsw", rs2=7, rs1=6, imm=8), word("fsw", rs2=7)),
+    (word("fsd", rs2=30, rs1=6, imm=8), word("fsd", rs2=30)),
+    *((word(n, rd=5, rs2=7, rs1=6, rl=1), word(n, rd=5, rs2=7, rl=1))
+      for n in ("sc.w", "sc.d", "amoadd.w", "amoswap.d", "amomaxu.d")),
+]  # fmt: skip
+# Compressed: c.lw x9, 4(x8) and its like; bit 1 of the expanded instruction's is cleared.
+SHORT = [
+    (0x4044, word("lw", rd=9) & ~2, 21), (0x6044, word("ld", rd=9) & ~2, 21),
+    (0x2044, word("fld", rd=9) & ~2, 21), (0xC044, word("sw", rs2=9) & ~2, 23),
+    (0xE044, word("sd", rs2=9) & ~2, 23), (0xA044, word("fsd", rs2=9) & ~2, 23),
+    (0x4512, word("lw", rd=10) & ~2, 21), (0x6522, word("ld", rd=10) & ~2, 21),
+    (0x2522, word("fld", rd=10) & ~2, 21), (0xC22A, word("sw", rs2=10) & ~2, 23),
+    (0xE42A, word("sd", rs2=10) & ~2, 23), (0xA42A, word("fsd", rs2=10) & ~2, 23),
+]  # fmt: skip
+
+
+def faulting(bench: Bench) -> Bench:
+    """A guest page that isn't mapped at GPA, and registers that point into it."""
+    bench["mstatus"] = bench["vsstatus"] = 3 << 13
+    bench.two_stages(guest_mode=0)
+    bench.hart.x[6] = bench.hart.x[8] = bench.hart.x[2] = GPA + 0x100
+    return bench
+
+
+@pytest.mark.parametrize(("bits", "expected"), LOADS)
+@pytest.mark.parametrize("tinst", ["transformed", "zero"])
+@pytest.mark.parametrize("to", ["M", "HS"])
+def test_loads(make: MakeBench, bits: int, expected: int, tinst: str, to: str) -> None:
+    bench = faulting(make(tinst=tinst))
+    bench["medeleg"] = ONES if to == "HS" else 0
+    found = bench.step(bits, "VS")
+    assert found is not None
+    assert (found.mode, found.cause) == (to, 21)
+    assert found.tinst == (expected if tinst == "transformed" else 0)
+
+
+@pytest.mark.parametrize(("bits", "expected"), STORES)
+@pytest.mark.parametrize("tinst", ["transformed", "zero"])
+def test_stores_and_atomics(make: MakeBench, bits: int, expected: int, tinst: str) -> None:
+    bench = faulting(make(tinst=tinst))
+    found = bench.step(bits, "VS")
+    assert found is not None
+    assert found.cause == 23
+    assert found.tinst == (expected if tinst == "transformed" else 0)
+
+
+@pytest.mark.parametrize(("bits", "expected", "cause"), SHORT)
+def test_compressed_instructions(bench: Bench, bits: int, expected: int, cause: int) -> None:
+    found = faulting(bench).step(bits, "VS")
+    assert found is not None
+    assert (found.cause, found.tinst) == (cause, expected)
+
+
+@pytest.mark.parametrize("name", ["hlv.b", "hlv.hu", "hlvx.wu", "hlv.d", "hsv.b", "hsv.d"])
+def test_virtual_machine_loads_and_stores(bench: Bench, name: str) -> None:
+    bits = word(name, rs1=6, **({"rs2": 7} if "hsv" in name else {"rd": 5}))
+    found = faulting(bench).step(bits, "HS")
+    assert found is not None
+    assert found.tinst == bits & ~(31 << 15)
+    assert (found.cause, found.gva, found.virt) == (23 if "hsv" in name else 21, 1, 0)
+
+
+@pytest.mark.parametrize("name", ["cbo.zero", "cbo.clean"])
+def test_what_has_no_transformation_gives_zero(bench: Bench, name: str) -> None:
+    bench["menvcfg"] = bench["henvcfg"] = ONES
+    found = faulting(bench).step(word(name, rs1=6), "VS")
+    assert found == Trap("M", 23, GPA + 0x100, GPA + 0x100 >> 2, 0, 1, 1, 1)
+
+
+# "Values that may be automatically written": causes that give zero, whatever the instruction.
+ZERO = [(word("ecall"), 10), (word("ebreak"), 3), (0xFFFF_FFFF, 2), (word("hlv.d"), 22)]
+
+
+@pytest.mark.parametrize(("bits", "cause"), ZERO)
+def test_other_causes_give_zero(bench: Bench, bits: int, cause: int) -> None:
+    found = bench.step(bits, "VS")
+    assert found is not None
+    assert (found.cause, found.tinst) == (cause, 0)
+
+
+@pytest.mark.parametrize("mode", ["M", "HS", "U", "VS", "VU"])
+def test_access_faults_and_misaligned_ones_transform_too(bench: Bench, mode: str) -> None:
+    bench.hart.x[6] = NO_DEVICE
+    found = bench.step(word("lw", rd=9, rs1=6, imm=16), mode)
+    assert found is not None
+    assert (found.cause, found.tinst) == (5, word("lw", rd=9))
+    bench.hart.x[6] = PA + 1
+    found = bench.step(word("amoadd.w", rd=9, rs1=6), mode)
+    assert found is not None
+    assert (found.cause, found.tinst) == (6, word("amoadd.w", rd=9))
+
+
+def test_a_fetch_gives_zero(bench: Bench) -> None:
+    bench.two_stages()
+    bench.map_guest(0x5000_0000, GPA)
+    found = bench.access("fetch", 0x5000_0000)
+    assert found == Trap("M", 20, 0x5000_0000, GPA >> 2, 0, 1, 1, 1)
+
+
+def test_the_guests_own_faults_have_no_tinst(bench: Bench) -> None:
+    """A trap into VS mode writes neither register."""
+    bench.delegate(hedeleg=ONES)
+    bench["htinst"] = bench["mtinst"] = 0x55
+    bench.hart.x[6] = NO_DEVICE
+    assert bench.step(word("ld", rs1=6), "VS") == Trap("VS", 5, NO_DEVICE, virt=1, priv=1)
+    assert (bench["htinst"], bench["mtinst"]) == (0x55, 0x55)
+
+
+def test_an_interrupt_gives_zero(bench: Bench) -> None:
+    bench.delegate()
+    bench["htinst"] = bench["htval"] = 0x55
+    bench["hie"] = bench["hvip"] = 1 << 10
+    bench.enter("VS", CODE)
+    assert bench.interrupted() == ("HS", 10)
+    assert (bench["htinst"], bench["htval"]) == (0, 0)
+
+
+@pytest.mark.parametrize("tinst", ["transformed", "zero"])
+@pytest.mark.parametrize("flags", [0, V | R | X | U | A | D])
+def test_pseudoinstructions_are_there_in_either_setting(
+    make: MakeBench, tinst: str, flags: int
+) -> None:
+    """ "Zero is not allowed" where htval isn't zero: a read, and a write of A and D."""
+    bench = make(tinst=tinst)
+    bench.two_stages()
+    bench["menvcfg"] = bench["henvcfg"] = 1 << 61
+    entry = bench.map_guest(0x5000_0000, GPA, V | R | W)
+    bench.map_host(GPA, PA)
+    bench.map_host(entry & ~0xFFF, entry & ~0xFFF, flags)
+    found = bench.access("load", 0x5000_0000)
+    pseudo = 0x3020 if flags else 0x3000
+    assert found == Trap("M", 21, 0x5000_0000, entry >> 2, pseudo, 1, 1, 1)

@@ -1,0 +1,259 @@
+"""Trap entry and return ("Trap Entry", "Trap Return", "Hypervisor Trap Delegation Registers")."""
+
+from __future__ import annotations
+
+import pytest
+
+from rvplat.isa.privileged import HStatus, Status
+from tests.h.bench import (
+    ALL_MODES,
+    CODE,
+    HANDLERS,
+    LOAD,
+    MODES,
+    NO_DEVICE,
+    ONES,
+    STORE,
+    Bench,
+    Trap,
+    word,
+)
+from tests.h.conftest import MakeBench
+
+ECALLS = {"M": 11, "HS": 9, "U": 8, "VS": 10, "VU": 8}
+PRIV = {mode: priv for mode, (priv, _) in MODES.items()}
+VIRT = {mode: virt for mode, (_, virt) in MODES.items()}
+STACK = Status.MPV | Status.MPP | Status.GVA
+
+
+# --- "Trap Entry" ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ALL_MODES)
+def test_into_machine_mode(bench: Bench, mode: str) -> None:
+    """Table "Value of mstatus fields MPV and MPP after a trap into M-mode"."""
+    bench["mtval2"] = bench["mtinst"] = 5
+    bench["mstatus"] = Status.GVA | Status.MIE | (Status.MPV if mode == "HS" else 0)
+    bench["hstatus"] = HStatus.SPV
+    found = bench.step(word("ecall"), mode)
+    assert found == Trap("M", ECALLS[mode], virt=VIRT[mode], priv=PRIV[mode])
+    assert bench.hart.virt == 0
+    assert bench["mepc"] == CODE
+    assert bench["mstatus"] & (Status.MIE | Status.MPIE) == Status.MPIE
+    assert bench["hstatus"] & HStatus.SPV, "hstatus is HS mode's"
+
+
+@pytest.mark.parametrize("mode", ["HS", "U", "VS", "VU"])
+@pytest.mark.parametrize("spvp", [0, HStatus.SPVP])
+def test_into_hs_mode(bench: Bench, mode: str, spvp: int) -> None:
+    """Table "Value of hstatus field SPV and sstatus field SPP"; SPVP changes if V was 1."""
+    bench.delegate()
+    bench["htval"] = bench["htinst"] = 5
+    bench["hstatus"] = spvp | HStatus.GVA | (0 if VIRT[mode] else HStatus.SPV)
+    bench["vsstatus"], bench["mstatus"] = Status.SIE, Status.SIE | Status.MPP
+    found = bench.step(word("ebreak"), mode)
+    gva = VIRT[mode]
+    assert found == Trap("HS", 3, CODE, gva=gva, virt=VIRT[mode], priv=PRIV[mode])
+    kept = PRIV[mode] if VIRT[mode] else int(spvp != 0)
+    assert bench["hstatus"] >> 8 & 1 == kept
+    assert bench["sepc"] == CODE
+    assert bench["sstatus"] & (Status.SIE | Status.SPIE) == Status.SPIE
+    assert bench["vsstatus"] & Status.SIE, "vsstatus is VS mode's"
+    assert bench["mstatus"] & Status.MPP == Status.MPP
+
+
+@pytest.mark.parametrize("mode", ["VS", "VU"])
+def test_into_vs_mode(bench: Bench, mode: str) -> None:
+    """hstatus and HS mode's sstatus aren't modified, V stays 1."""
+    bench.delegate(hedeleg=ONES)
+    bench["hstatus"], bench["mstatus"] = HStatus.SPVP, Status.SIE
+    bench["htval"], bench["scause"], bench["mcause"] = 5, 6, 7
+    bench["vsstatus"] = Status.SIE
+    before = bench["hstatus"], bench["mstatus"]
+    assert bench.step(word("ebreak"), mode) == Trap("VS", 3, CODE, virt=1, priv=PRIV[mode])
+    assert bench["vsepc"] == CODE
+    assert bench["vsstatus"] & (Status.SIE | Status.SPIE) == Status.SPIE
+    assert (bench["hstatus"], bench["mstatus"]) == before
+    assert (bench["htval"], bench["scause"], bench["mcause"]) == (5, 6, 7)
+
+
+# Causes that need no page tables: the cause, the instruction, x6, the mode, xtval.
+ILLEGAL_BITS, SFENCE, AMO = 0xFFFF_FFFF, word("sfence.vma"), word("amoadd.w", rs1=6)
+LD, SD = word("ld", rd=5, rs1=6), word("sd", rs1=6, rs2=7)
+RAISED = [
+    (2, ILLEGAL_BITS, 0, "VS", ILLEGAL_BITS), (2, ILLEGAL_BITS, 0, "VU", ILLEGAL_BITS),
+    (3, word("ebreak"), 0, "VS", CODE), (3, word("ebreak"), 0, "VU", CODE),
+    (5, LD, NO_DEVICE, "VS", NO_DEVICE), (5, LD, NO_DEVICE, "VU", NO_DEVICE),
+    (6, AMO, CODE + 2, "VS", CODE + 2), (6, AMO, CODE + 2, "VU", CODE + 2),
+    (4, word("lr.w", rs1=6), CODE + 2, "VS", CODE + 2),
+    (7, SD, NO_DEVICE, "VS", NO_DEVICE), (7, SD, NO_DEVICE, "VU", NO_DEVICE),
+    (8, word("ecall"), 0, "VU", 0), (10, word("ecall"), 0, "VS", 0), (22, SFENCE, 0, "VU", SFENCE),
+]  # fmt: skip
+ADDRESSES = {3, 4, 5, 6, 7}
+FURTHER = {2, 3, 4, 5, 6, 7, 8}
+
+
+@pytest.mark.parametrize(("cause", "bits", "x6", "mode", "tval"), RAISED)
+@pytest.mark.parametrize("to", ["M", "HS", "VS"])
+def test_delegation_cause_by_cause(
+    make: MakeBench, cause: int, bits: int, x6: int, mode: str, tval: int, to: str
+) -> None:
+    """medeleg gives to HS mode, hedeleg further to VS mode what it may; GVA with an address."""
+    bench = make(tinst="zero")
+    bench.delegate(
+        medeleg=1 << cause if to != "M" else ONES ^ 1 << cause,
+        hedeleg=1 << cause if to != "HS" else ONES ^ 1 << cause,
+    )
+    bench.hart.x[6] = x6
+    found = bench.step(bits, mode)
+    went = "HS" if to == "VS" and cause not in FURTHER else to
+    gva = int(cause in ADDRESSES and went != "VS")
+    assert found == Trap(went, cause, tval, gva=gva, virt=1, priv=PRIV[mode])
+
+
+@pytest.mark.parametrize("mode", ["M", "HS", "U"])
+def test_hedeleg_is_for_traps_with_v_1(bench: Bench, mode: str) -> None:
+    bench.delegate(hedeleg=ONES)
+    found = bench.step(word("ebreak"), mode)
+    assert found is not None
+    assert found.mode == ("M" if mode == "M" else "HS")
+
+
+def test_a_guests_illegal_instruction_that_m_mode_redirects_arrives_with_v_0(bench: Bench) -> None:
+    """What firmware does: MPP = S, MPV = 0, mepc = stvec, mret."""
+    assert bench.step(ILLEGAL_BITS, "VS") == Trap("M", 2, ILLEGAL_BITS, virt=1, priv=1)
+    bench["mstatus"] = bench["mstatus"] & ~(Status.MPV | Status.MPP) | 1 << Status.MPP_SHIFT
+    bench["mepc"] = HANDLERS["HS"]
+    bench.hart.pc = CODE
+    assert bench.step(word("mret"), pa=CODE) is not None
+    assert (bench.mode, int(bench.hart.pc)) == ("HS", HANDLERS["HS"])
+
+
+# --- GVA ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [LOAD, STORE])
+@pytest.mark.parametrize("mode", ALL_MODES)
+def test_gva_of_access_faults(bench: Bench, kind: str, mode: str) -> None:
+    """ "Field GVA ... For any trap that writes a guest virtual address"."""
+    found = bench.access(kind, NO_DEVICE, mode)
+    assert found is not None
+    assert found.gva == VIRT[mode]
+
+
+@pytest.mark.parametrize("mpv", [0, Status.MPV])
+@pytest.mark.parametrize("mpp", [0, 1, 3])
+@pytest.mark.parametrize("kind", [LOAD, STORE])
+def test_gva_under_mprv(bench: Bench, mpv: int, mpp: int, kind: str) -> None:
+    bench["mstatus"] = Status.MPRV | mpv | mpp << Status.MPP_SHIFT
+    found = bench.access(kind, NO_DEVICE, "M")
+    assert found is not None
+    assert (found.mode, found.gva, found.virt) == ("M", int(mpv != 0 and mpp != 3), 0)
+
+
+@pytest.mark.parametrize("mode", ["M", "HS", "U"])
+def test_gva_of_hlv(bench: Bench, mode: str) -> None:
+    """ "In that case, SPV=0 but GVA=1"."""
+    bench["hstatus"] = HStatus.HU
+    bench.hart.x[6] = NO_DEVICE
+    for bits in (word("hlv.d", rs1=6), word("hsv.d", rs1=6), word("hlvx.wu", rs1=6)):
+        found = bench.step(bits, mode)
+        assert found is not None
+        assert (found.gva, found.virt, found.tval) == (1, 0, NO_DEVICE)
+
+
+# --- vectors --------------------------------------------------------------------------------------
+
+
+def test_vstvec_is_vectored_by_the_guests_numbers(bench: Bench) -> None:
+    bench.delegate(hideleg=ONES, hedeleg=ONES)
+    bench["vstvec"] = HANDLERS["VS"] | 1
+    bench["hie"] = bench["hvip"] = 1 << 10
+    bench.enter("VU")
+    assert bench.interrupted() == ("VS", 9)
+    assert bench.hart.pc == HANDLERS["VS"] + 4 * 9
+    bench["hvip"] = 0
+    bench.step(word("ebreak"), "VU")
+    assert bench.hart.pc == HANDLERS["VS"]
+
+
+# --- "Trap Return" --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mpp", [0, 1, 3])
+@pytest.mark.parametrize("mpv", [0, 1])
+def test_mret(bench: Bench, mpp: int, mpv: int) -> None:
+    """V takes MPV, unless MPP is 3; MPV and MPP become 0, MIE takes MPIE, MPIE becomes 1."""
+    bench["mstatus"] = (
+        mpp << Status.MPP_SHIFT | (Status.MPV if mpv else 0) | Status.MPIE | Status.MPRV
+    )
+    bench["mepc"] = CODE + 0x100
+    bench.step(word("mret"), "M")
+    expected = (mpp, mpv if mpp != 3 else 0)
+    assert MODES[bench.mode] == expected
+    assert bench.hart.pc == CODE + 0x100
+    status = bench["mstatus"]
+    assert status & (Status.MPV | Status.MPP) == 0
+    assert status & (Status.MIE | Status.MPIE) == Status.MIE | Status.MPIE
+    assert bool(status & Status.MPRV) == (mpp == 3)
+
+
+@pytest.mark.parametrize("mode", ["M", "HS"])
+@pytest.mark.parametrize("spp", [0, 1])
+@pytest.mark.parametrize("spv", [0, 1])
+def test_sret_with_v_0(bench: Bench, mode: str, spp: int, spv: int) -> None:
+    """To SPV and SPP; then SPV=0, SPP=0, SIE=SPIE, SPIE=1."""
+    bench["hstatus"] = (HStatus.SPV if spv else 0) | HStatus.SPVP
+    bench["mstatus"] = (Status.SPP if spp else 0) | Status.SPIE
+    bench["vsstatus"], bench["vsepc"] = Status.SPP, CODE + 0x200
+    bench["sepc"] = CODE + 0x100
+    bench.step(word("sret"), mode)
+    assert MODES[bench.mode] == (spp, spv)
+    assert bench.hart.pc == CODE + 0x100
+    assert bench["hstatus"] & (HStatus.SPV | HStatus.SPVP) == HStatus.SPVP
+    assert bench["sstatus"] & (Status.SPP | Status.SIE | Status.SPIE) == Status.SIE | Status.SPIE
+    assert bench["vsstatus"] & Status.SPP
+
+
+@pytest.mark.parametrize("spp", [0, 1])
+@pytest.mark.parametrize("spie", [0, 1])
+def test_sret_in_vs_mode(bench: Bench, spp: int, spie: int) -> None:
+    """By vsstatus and vsepc; V stays 1, HS mode's registers stay."""
+    bench["vsstatus"] = (Status.SPP if spp else 0) | (Status.SPIE if spie else Status.SIE)
+    bench["mstatus"], bench["hstatus"] = Status.SPP, HStatus.SPV | HStatus.SPVP
+    bench["vsepc"], bench["sepc"] = CODE + 0x100, CODE + 0x200
+    before = bench["mstatus"], bench["hstatus"]
+    bench.step(word("sret"), "VS")
+    assert MODES[bench.mode] == (spp, 1)
+    assert bench.hart.pc == CODE + 0x100
+    status = bench["vsstatus"] & (Status.SPP | Status.SIE | Status.SPIE)
+    assert status == Status.SPIE | (Status.SIE if spie else 0)
+    assert (bench["mstatus"], bench["hstatus"]) == before
+
+
+@pytest.mark.parametrize("mpv", [0, Status.MPV])
+def test_mprv_is_cleared_by_returns_below_m_mode(bench: Bench, mpv: int) -> None:
+    bench["mstatus"] = Status.MPRV | mpv | 1 << Status.MPP_SHIFT
+    bench["sepc"] = CODE
+    bench.step(word("sret"), "M")
+    assert bench["mstatus"] & Status.MPRV == 0
+
+
+# --- statistics -----------------------------------------------------------------------------------
+
+
+def test_world_switches_are_counted_by_cause(bench: Bench) -> None:
+    bench.delegate(hideleg=ONES)
+    hart = bench.hart
+    for _ in range(3):
+        bench.step(word("ecall"), "VS")
+    bench["hgatp"] = 7 << 44
+    bench.step(SFENCE, "VU")
+    bench["mie"], bench["mideleg"] = 1 << 1, 1 << 1
+    bench["mip"] = 1 << 1
+    bench.enter("VS")
+    assert bench.interrupted() == ("HS", 1)
+    assert [int(hart.exits[n]) for n in (10, 22, 8)] == [3, 1, 0]
+    assert hart.interrupt_exits[1] == 1
+    vmids = {int(hart.guest_hgatp[i]) >> 44 & 0x3FFF for i in range(int(hart.guest_count))}
+    assert vmids == {0, 7}
