@@ -1,4 +1,4 @@
-"""KVM in the Debian guest: fifteen aspects and the traps of a guest, a line each, and the same kernel as a guest."""
+"""KVM in the Debian guest: its fifteen aspects, a line each, and the same kernel as a guest."""
 
 from __future__ import annotations
 
