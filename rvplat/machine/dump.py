@@ -58,7 +58,7 @@ def _rows(values: list[str]) -> Iterator[list[str]]:
 def near(symbols: Mapping[str, int], address: int) -> str:
     """" <main+0x10>", if a symbol stands before the address, not too far away."""
     best = max(
-        ((value, name) for name, value in symbols.items() if value <= address),
+        ((at, name) for name, at in symbols.items() if at <= address and name[0] not in ".$"),
         default=None,
     )
     if best is None or address - best[0] > FARTHEST_SYMBOL:

@@ -34,7 +34,7 @@ from rvplat.machine.signature import signature
 from rvplat.machine.source import Override
 from rvplat.machine.stats import Statistics, statistics
 from rvplat.machine.stop import Stop
-from rvplat.machine.trace import Tracer
+from rvplat.machine.trace import tracing
 from rvplat.machine.turns import Turns
 from rvplat.machine.wires import Wires
 from rvplat.pluginmanager import Plugins
@@ -64,7 +64,7 @@ class Machine:
         self, board: Board, software: Software | None = None, console: HostConsole | None = None,
         plugins: Plugins | None = None, say: Say = say_nothing,
     ) -> None:  # fmt: skip
-        self._built_at = time.perf_counter()
+        self.built_at = time.perf_counter()
         self.started_s = 0.0  # what it took to be built and to begin its first run
         self.ran_s = 0.0  # how long it has run, all in all
         self._ran_at = 0.0
@@ -172,14 +172,8 @@ class Machine:
         or, without `restart`, the run ends. `trace` is a file for Spike's commit log. Where input
         may come from nowhere but other threads that wait for long, let it not be `ends_idle`.
         """
-        if trace is None:
-            return Runner(self, timeout_s, max_instructions, ends_idle, restart).run()
-        with Path(trace).open("w", encoding="ascii") as file:
-            tracer = Tracer(self, file)
-            try:
-                return Runner(self, timeout_s, max_instructions, ends_idle, restart, tracer).run()
-            finally:
-                tracer.close()
+        with tracing(self, _path(trace)) as turns:
+            return Runner(self, timeout_s, max_instructions, ends_idle, restart, turns).run()
 
     def start(self, timeout_s: float | None = None, max_instructions: int | None = None) -> None:
         """Run in the background, until `wait` or `pause`."""
@@ -265,7 +259,7 @@ class Machine:
         for console in (self.console, *self.consoles.values()):
             console.running(True)
         self._ran_at = time.perf_counter()
-        self.started_s = self.started_s or self._ran_at - self._built_at
+        self.started_s = self.started_s or self._ran_at - self.built_at
 
     def ended(self, runner: Runner) -> None:
         """A run has ended."""

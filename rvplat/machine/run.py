@@ -92,6 +92,12 @@ class Runner:
         self.machine.request_stop(Stop(reason), self._turns is None)
         self._done.wait()
 
+    def input_ended(self) -> None:
+        """No more input will come: a machine that waits for nothing else may be given up."""
+        self.ends_idle = True
+        for hart in self.machine.harts:
+            hart.alert()
+
     # --- the run's own thread ---
 
     def _coordinate(self) -> None:

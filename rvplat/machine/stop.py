@@ -15,6 +15,7 @@ _TEXTS = {
     "limit": "the number of instructions is reached",
     "idle": "every hart waits for an interrupt, and nothing can raise one",
     "pause": "it was paused",
+    "leave": "the user left",
     "interrupt": "it was interrupted",
     "break": "a breakpoint",
     "step": "a step was done",
@@ -31,7 +32,7 @@ class Stop:
     timeout     of the run
     limit       `hart` has come to the limit of instructions
     idle        every hart waits and nothing can wake one
-    pause, interrupt, step, break
+    pause, leave, interrupt, step, break
     """
 
     reason: str
@@ -43,6 +44,8 @@ class Stop:
         """The exit status of `rvplat run`: the guest's code; 124 when the guest did not end."""
         if self.reason == "off":
             return self.code & 0xFF or int(self.code != 0)
+        if self.reason == "leave":
+            return 0
         if self.reason == "fail":
             return self.code & 0xFF or 1
         return INTERRUPT_STATUS if self.reason in ("interrupt", "pause") else TIMEOUT_STATUS

@@ -10,14 +10,16 @@ a debugging aid: one instruction at a time, harts in turns in one thread.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from rvplat.engine.reference import decode
-from rvplat.errors import BusError
+from rvplat.errors import BusError, HostError
 from rvplat.hart.state import STOP_LIMIT
 from rvplat.isa.csr import Csr
 from rvplat.isa.disassemble import Disassembler, instruction_length
@@ -210,6 +212,28 @@ class Tracer(Turns):
         if len(rows) > 1:  # mstatus only if it changes: FS becomes Dirty
             rows = [one for one in rows if one.name != "mstatus"]
         return tuple(sorted(rows, key=lambda one: one.number))
+
+
+@contextlib.contextmanager
+def tracing(machine: Machine, path: Path | None) -> Iterator[Tracer | None]:
+    """Turns that write a trace to a file; None where there is no file to write.
+
+    Raises:
+        HostError: the file can't be written.
+    """
+    if path is None:
+        yield None
+        return
+    try:
+        file = path.open("w", encoding="ascii")
+    except OSError as error:
+        raise HostError(f"{path}: {error.strerror}") from None
+    with file:
+        tracer = Tracer(machine, file)
+        try:
+            yield tracer
+        finally:
+            tracer.close()
 
 
 class Cells:

@@ -1,0 +1,106 @@
+"""`rvplat`: finds the command, runs it, and says in one line what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.metadata
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import NoReturn
+
+from rvplat.cli.commands import BUILT_IN, Command
+
+BEGAN = time.perf_counter()
+GROUP = "rvplat"
+SHIPPED = "rvplat_plugins."
+OUR_ERROR = 2
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+DESCRIPTION = "RISC-V machines, defined in Python and executed by LLVM."
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with the arguments."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message}; `{self.prog} --help` says more", file=sys.stderr)
+        sys.exit(OUR_ERROR)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(format="rvplat: %(message)s", stream=sys.stderr, level=logging.WARNING)
+    try:
+        return _run(given)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _broken_pipe()
+    except Exception as error:
+        from rvplat.errors import RvplatError
+
+        if not isinstance(error, RvplatError):
+            raise
+        for line in str(error).splitlines():
+            print(line if line.startswith(" ") else f"rvplat: {line}", file=sys.stderr)
+        return OUR_ERROR
+
+
+def _broken_pipe() -> int:
+    """Nobody reads what we write: the interpreter shall not complain of it at its end."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE
+
+
+def _run(given: Sequence[str]) -> int:
+    name = next((word for word in given if not word.startswith("-")), None)
+    commands: Mapping[str, Command] = BUILT_IN
+    if name not in BUILT_IN and (name is not None or not given or "--version" not in given):
+        commands = {**_plugin_commands(given), **BUILT_IN}
+    parser = _parser(commands, name)
+    parsed = parser.parse_args(given)
+    if parsed.command is None:
+        parser.print_help()
+        return 0
+    return commands[parsed.command].run(parsed)
+
+
+def _parser(commands: Mapping[str, Command], wanted: str | None) -> argparse.ArgumentParser:
+    """Only the wanted command is configured: the others need not be imported."""
+    parser = Parser(prog="rvplat", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=_version())
+    found = parser.add_subparsers(
+        dest="command", metavar="COMMAND", title="commands", parser_class=Parser
+    )
+    for name, command in commands.items():
+        one = found.add_parser(name, help=command.help, description=command.help)
+        if name == wanted:
+            command.configure(one)
+    return parser
+
+
+def _version() -> str:
+    try:
+        return f"rvplat {importlib.metadata.version('rvplat')}"
+    except importlib.metadata.PackageNotFoundError:
+        return "rvplat (not installed)"
+
+
+def _plugin_commands(given: Sequence[str]) -> Mapping[str, Command]:
+    """The commands of installed plugins, and of those that `--plugin` names."""
+    entries = importlib.metadata.entry_points(group=GROUP)
+    paths = [path for option, path in pairwise(given) if option == "--plugin"]
+    paths += [word.partition("=")[2] for word in given if word.startswith("--plugin=")]
+    if not paths and all(entry.value.startswith(SHIPPED) for entry in entries):
+        return {}
+    from rvplat.pluginmanager import load_plugins
+
+    return load_plugins(paths).commands

@@ -1,0 +1,46 @@
+"""Options that several commands share: what changes a board, and which plugins are there."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rvplat.machine.source import Override
+
+DEFAULT_BOARD = "virt"
+
+
+def add_board_options(parser: argparse.ArgumentParser) -> None:
+    """`--set`, `--harts`, `--memory`, `--plugin`."""
+    parser.add_argument(
+        "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
+        help="change a key of the board, such as devices.uart0.base=0x1000; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--harts", type=int, metavar="N", help="how many harts")
+    parser.add_argument("--memory", metavar="SIZE", help="size of the main memory, such as 2G")
+    add_plugin_option(parser)
+
+
+def add_plugin_option(parser: argparse.ArgumentParser) -> None:
+    """`--plugin`."""
+    parser.add_argument(
+        "--plugin", dest="plugins", action="append", default=[], metavar="PATH",
+        help="load a plugin: a Python file, or a package's folder; may be repeated",
+    )  # fmt: skip
+
+
+def overrides(arguments: argparse.Namespace) -> list[Override]:
+    """What the options change. RvplatError for one that makes no sense."""
+    from rvplat.errors import RvplatError
+    from rvplat.machine.source import Override, parse_override
+
+    try:
+        found = [parse_override(text) for text in arguments.settings]
+    except ValueError as error:
+        raise RvplatError(str(error)) from None
+    if arguments.harts is not None:
+        found.append(Override(("harts", "count"), arguments.harts, f"--harts {arguments.harts}"))
+    if arguments.memory is not None:
+        found.append(Override(("memory",), arguments.memory, f"--memory {arguments.memory}"))
+    return found
