@@ -6,10 +6,11 @@ it is for, a condition. Where code at such an address is decoded its slot gets t
 else goes on with the instruction's own handler. Nothing is written to the guest's memory, addresses
 needn't be mapped, and where no row is nothing is different.
 
-One page of slots serves every virtual address of its physical page. So slots are *armed*: when a
-page comes among the fetch entries its slots at the rows' addresses are dropped, and
-SlotHeader.armed notes their lines; a slot decoded there later is a breakpoint's if any row has that
-offset in its page.
+One page of slots serves every virtual address of its physical page: its header lists the first few
+virtual pages that it was entered by. When a page comes among the fetch entries and rows have come
+since, its slots at the rows' addresses are dropped; a slot decoded later is a breakpoint's if a row
+has its address by any of those pages. Where there were more of them than fit, any row with its
+offset in the page will do: then the handler is asked in vain at times.
 """
 
 from rvplat.engine.agent import FALSE, evaluate
@@ -37,6 +38,7 @@ PAGES = 1 << 12  # counts of rows, by a hash of the page
 MOST = 1 << 16  # rows; number 0 is none
 KEPT = 1 << 12  # handlers that breakpoints' slots had, by a hash of the slot
 ANY_ASID = 0xFFFF_FFFF
+ALIASES = 3  # so that a header has 64 bytes
 
 BreakRow = Record("BreakRow")
 BreakRow.add("address", u64)
@@ -61,9 +63,9 @@ Machine.add("break_count", u64)
 Machine.add("break_physical", u64)  # of them in the physical space
 Machine.add("break_stamp", u64)  # changes when a row comes
 
-SlotHeader.add("armed", u64)  # lines whose slots may be breakpoints'
 SlotHeader.add("armed_stamp", u64)  # break_stamp when it was armed
-SlotHeader.add("armed_page", u64)  # for this virtual page
+SlotHeader.add("alias_count", u64)  # ALIASES + 1: there were more
+SlotHeader.add("aliases", u64, ALIASES)  # virtual pages that it was entered by
 
 Hart.add("break_skip", u64)  # don't stop at this address, once; odd: nowhere
 Hart.add("kept", KeptHandler, KEPT)
@@ -105,20 +107,40 @@ def drop_slot(hart, slots: u64, offset: u64):
         write_u64(slots + at * 16, handler)
 
 
+@define
+def is_alias(header, page: u64) -> bool:
+    """Whether a virtual page is listed."""
+    known = header.alias_count if header.alias_count < ALIASES else u64(ALIASES)
+    for i in range(known):  # noqa: SIM110
+        if header.aliases[i] == page:
+            return True
+    return False
+
+
+@define
+def note_alias(header, page: u64):
+    """List a virtual page, if it isn't."""
+    if not is_alias(header, page):
+        if header.alias_count < ALIASES:
+            header.aliases[header.alias_count] = page
+            header.alias_count += 1
+        else:
+            header.alias_count = ALIASES + 1
+
+
 @define(cold=True)
 def arm_page(hart, header, pc: u64, slots: u64):
     """A page of slots comes among the fetch entries: see to the rows that are for it."""
     machine = hart.machine
     page = pc & PAGE_MASK
-    if header.armed_stamp == machine.break_stamp and header.armed_page == page:
+    if header.armed_stamp == machine.break_stamp and is_alias(header, page):
         return
     header.armed_stamp = machine.break_stamp
-    header.armed_page = page
+    note_alias(header, page)
     for half in range(2048):
         if machine.break_offsets[half] != 0:
             offset = u64(half) * 2
-            if has_row(hart, page | offset, header.pa | offset):
-                header.armed |= u64(1) << (offset >> 6)
+            if is_breakpoint(hart, header, page | offset):
                 drop_slot(hart, slots, offset)
 
 
@@ -146,22 +168,14 @@ def header_of(address: u64) -> SlotHeader:
     return SlotHeader.view(int(address))
 
 
-@define
-def arm_slots(hart, slots: u64, offset: u64):
-    """Drop a slot, and note its line."""
-    if slots != 0:
-        header = header_of(slots - SLOT_HEADER)
-        header.armed |= u64(1) << (offset >> 6)
-        drop_slot(hart, slots, offset)
-
-
 @define(cold=True)
 def arm_virtual(hart, va: u64):
     """A row has come or gone: drop the slots that the hart has for its virtual address."""
     for n in range(FETCH_CONTEXTS):
         entry = hart.fetch_ctx[n].entries[va >> 12 & (FETCH_ENTRIES - 1)]
         if entry.tag == va & PAGE_MASK:
-            arm_slots(hart, entry.slots, va & 0xFFE)
+            note_alias(header_of(entry.slots - SLOT_HEADER), va & PAGE_MASK)
+            drop_slot(hart, entry.slots, va & 0xFFE)
 
 
 @define(cold=True)
@@ -171,7 +185,9 @@ def arm_physical(hart, pa: u64):
     if region != NO_REGION:
         ram = hart.machine.ram[region]
         page = ram.first_page + (pa - ram.base >> 12)
-        arm_slots(hart, read_u64(hart.slot_pages + page * 8), pa & 0xFFE)
+        slots = read_u64(hart.slot_pages + page * 8)
+        if slots != 0:
+            drop_slot(hart, slots, pa & 0xFFE)
 
 
 # --- decoding -----------------------------------------------------------------------------------
@@ -179,12 +195,16 @@ def arm_physical(hart, pa: u64):
 
 @define(cold=True)
 def is_breakpoint(hart, header, pc: u64) -> bool:
-    """Whether the instruction being decoded gets the breakpoint's handler."""
+    """Whether the instruction at an address, or at another of its page, is a breakpoint's."""
     offset = pc & 0xFFE
-    if has_row(hart, pc, header.pa | offset):
+    if hart.machine.break_offsets[offset >> 1] == 0:
+        return False
+    if header.alias_count > ALIASES or has_row(hart, pc, header.pa | offset):
         return True
-    armed = header.armed >> (offset >> 6) & 1
-    return armed != 0 and hart.machine.break_offsets[offset >> 1] != 0
+    for i in range(header.alias_count):
+        if has_row(hart, header.aliases[i] | offset, header.pa | offset):
+            return True
+    return False
 
 
 @define(cold=True)

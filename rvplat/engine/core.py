@@ -90,7 +90,7 @@ def new_slots(hart, pa: u64, region: u64, number: u64) -> u64:
     header.host = ram.host + (number << 12)
     header.pa = pa
     header.code = ram.code + number * 8
-    header.armed = 0
+    header.alias_count = 0
     header.armed_stamp = 0
     write_u64(hart.slot_pages + (ram.first_page + number) * 8, slots)
     return slots
@@ -259,7 +259,7 @@ def meet_breakpoint(hart, address: u64) -> u64:
         hart.stop = STOP_BREAK
         return u64(0)
     machine = hart.machine
-    if machine.break_offsets[offset >> 1] == 0:  # what was here is gone
+    if not is_breakpoint(hart, header, hart.pc):  # what was here is gone
         compare_exchange_u64(address, machine.breakpoint_handler, machine.decode_handler)
     return kept_handler(hart, address, offset)
 

@@ -1,0 +1,164 @@
+"""What debugging costs: `python -m tests.gdb.measure`. Figures, not assertions."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rvplat.gdb.framing import Framer, Kind, frame
+from rvplat.gdb.server import Server, listen
+from rvplat.machine.machine import Machine
+
+from .guest_build import build_guest
+
+ROUNDS = 1_000_000
+NEVER = b"Xe,26000a" + b"25" + b"ff" * 8 + b"1327"  # $a0 == -1
+
+
+class Wire:
+    """A raw client."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.framer = Framer()
+        self.ask(b"QStartNoAckMode")
+        self.ask(b"qSupported:multiprocess+;swbreak+;error-message+")
+
+    def send(self, packet: bytes) -> None:
+        self.socket.sendall(frame(packet))
+
+    def reply(self) -> bytes:
+        while True:
+            for arrival in self.framer.feed(self.socket.recv(1 << 20)):
+                if arrival.kind is Kind.PACKET:
+                    return arrival.data
+
+    def ask(self, packet: bytes) -> bytes:
+        self.send(packet)
+        return self.reply()
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def open_guest(guest: Path) -> tuple[Server, threading.Thread, dict[str, int]]:
+    machine = Machine.open("virt", program=guest)
+    server = Server(machine, listen("127.0.0.1:0"), halt=True)
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    return server, thread, dict(machine.symbols)
+
+
+def run_rounds(guest: Path, prepare: Callable[[Wire, dict[str, int]], None]) -> float:
+    """Seconds for ROUNDS rounds of the guest, from main on."""
+    server, _thread, symbols = open_guest(guest)
+    wire = Wire(server.port)
+    wire.ask(b"Z0,%x,2" % symbols["main"])
+    wire.ask(b"vCont;c")
+    wire.ask(b"z0,%x,2" % symbols["main"])
+    wire.ask(b"M%x,8:%s" % (symbols["limit"], ROUNDS.to_bytes(8, "little").hex().encode()))
+    prepare(wire, symbols)
+    began = time.perf_counter()
+    assert wire.ask(b"vCont;c").startswith(b"W00")
+    took = time.perf_counter() - began
+    wire.close()
+    server.stop()
+    server.close()
+    return took
+
+
+def costs(guest: Path) -> None:
+    """Conditions, many breakpoints, a watchpoint."""
+
+    def nothing(wire: Wire, symbols: dict[str, int]) -> None:
+        pass
+
+    def condition(wire: Wire, symbols: dict[str, int]) -> None:
+        assert wire.ask(b"Z0,%x,2;%s" % (symbols["work"], NEVER)) == b"OK"
+
+    def many(wire: Wire, symbols: dict[str, int]) -> None:
+        began = time.perf_counter()
+        for n in range(10_000):
+            assert wire.ask(b"Z0,%x,2" % (symbols["never"] + 0x10_0000 + 2 * n)) == b"OK"
+        print(f"  10,000 breakpoints set in {time.perf_counter() - began:.2f} s")
+
+    def watch(wire: Wire, symbols: dict[str, int]) -> None:
+        assert wire.ask(b"Z2,%x,8" % (symbols["quiet_word"] + 8 * 1024)) == b"OK"
+        assert wire.ask(b"z2,%x,8" % (symbols["quiet_word"] + 8 * 1024)) == b"OK"
+        where = symbols["busy"] + 8 * 64 + 0x200  # in the page that is written all the time
+        assert wire.ask(b"Z2,%x,8" % where) == b"OK"
+
+    base = min(run_rounds(guest, nothing) for _ in range(3))
+    print(f"{ROUNDS} calls of a function: {base:.3f} s")
+    cases = [
+        ("a false condition in it", condition),
+        ("10,000 breakpoints", many),
+        ("a watch", watch),
+    ]
+    for name, prepare in cases:
+        took = min(run_rounds(guest, prepare) for _ in range(3))
+        print(f"  with {name}: {took:.3f} s, {took / base:.2f} times")
+
+
+def speeds(guest: Path) -> None:
+    """Reading memory, steps, stopping, attaching."""
+    server, _thread, symbols = open_guest(guest)
+    wire = Wire(server.port)
+    began = time.perf_counter()
+    for at in range(0, 64 << 20, 0xC000):
+        wire.ask(b"x%x,c000" % (0x8100_0000 + at))
+    print(f"64 MiB read: {64 / (time.perf_counter() - began) * 1.048576:.0f} MB/s")
+    began = time.perf_counter()
+    for _ in range(5000):
+        wire.ask(b"vCont;s:p1.1;c")
+    print(f"steps: {5000 / (time.perf_counter() - began):.0f} a second")
+    worst = 0.0
+    for _ in range(50):
+        wire.send(b"vCont;c")
+        time.sleep(0.02)
+        began = time.perf_counter()
+        wire.socket.sendall(b"\x03")
+        wire.reply()
+        worst = max(worst, time.perf_counter() - began)
+    print(f"Ctrl-C: {1000 * worst:.1f} ms at worst of 50")
+    wire.ask(b"D")
+    wire.close()
+    cycle(server)
+
+
+def cycle(server: Server) -> None:
+    """1,000 clients, one after the other."""
+    import gc
+
+    def state() -> tuple[int, int]:
+        gc.collect()
+        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+
+    def client() -> None:
+        wire = Wire(server.port)
+        wire.ask(b"Z0,80000000,2")
+        wire.ask(b"g")
+        wire.ask(b"D")
+        wire.close()
+
+    client()
+    time.sleep(0.1)
+    before, began = state(), time.perf_counter()
+    for _ in range(1000):
+        client()
+    took = time.perf_counter() - began
+    time.sleep(0.1)
+    print(f"1,000 attachments in {took:.1f} s; files and threads {before} -> {state()}")
+    server.stop()
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        elf = build_guest(Path(folder))
+        costs(elf)
+        speeds(elf)
