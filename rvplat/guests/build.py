@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -29,22 +29,25 @@ ZIG_VERSION = "0.17.1"
 
 PROGRAMS = Path(__file__).parent / "programs"
 _START = "crt0.S"
+_STRIPPED = ("-g0", "-s")
 _BARE_METAL = (
     "-target", "riscv64-freestanding-none", "-mcpu=generic_rv64+m+a+f+d+c+h", "-mabi=lp64d",
     "-mcmodel=medany", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffreestanding",
-    "-fno-stack-protector", "-fno-sanitize=undefined", "-fno-pic", "-fno-builtin", "-g0",
+    "-fno-stack-protector", "-fno-sanitize=undefined", "-fno-pic", "-fno-builtin",
     "-nostdlib", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none",
     "-Wl,-z,max-page-size=16",
 )  # fmt: skip
 _LINUX = (
     "-target", "riscv64-linux-musl", "-mcpu=generic_rv64+m+a+f+d+c", "-Os", "-std=gnu23",
     "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fno-stack-protector",
-    "-fno-sanitize=undefined", "-g0", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none", "-s",
+    "-fno-sanitize=undefined", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none", *_STRIPPED,
 )  # fmt: skip
-_PLAIN = (*_BARE_METAL, "-Wl,-T,link.ld", "-s")
-_WITH_SYMBOLS = (*_BARE_METAL, "-Wl,-T,link.ld")
-_HYPERVISOR_GUEST = (*_BARE_METAL, "-Wl,-T,hypervisor/guest.ld")
-_VMM_PAYLOAD = (*_BARE_METAL, "-Wl,-T,vmm/payload.ld", "-s")
+# What people debug has symbols, types and lines, of sources whose paths are relative to `programs`.
+_FOR_DEBUGGERS = ("-g", "-fdebug-compilation-dir=.", "-Wl,--compress-debug-sections=zlib")
+_PLAIN = (*_BARE_METAL, "-Wl,-T,link.ld", *_STRIPPED)
+_HYPERVISOR = (*_BARE_METAL, "-Wl,-T,link.ld", *_FOR_DEBUGGERS)
+_HYPERVISOR_GUEST = (*_BARE_METAL, "-Wl,-T,hypervisor/guest.ld", *_FOR_DEBUGGERS)
+_VMM_PAYLOAD = (*_BARE_METAL, "-Wl,-T,vmm/payload.ld", *_STRIPPED)
 _VMM = (
     "boot", "check", "check_cpu", "check_io", "check_memory", "devices", "devicetree", "kvm",
     "main", "sbi",
@@ -58,6 +61,8 @@ class Program:
     output: str
     sources: tuple[str, ...]
     options: tuple[str, ...] = _PLAIN
+    embedded: tuple[Program, ...] = ()
+    """Programs that its sources include by name, stripped."""
 
     @property
     def has_libc(self) -> bool:
@@ -66,17 +71,19 @@ class Program:
 
 
 def programs() -> list[Program]:
-    """Everything that can be built, in an order in which it can: the hypervisor and the VMM hold
-    their guests' ELF files."""
+    """Everything that can be built, in an order in which it can: the VMM holds its guest's ELF
+    file."""
     bench = sorted(path.name for path in (PROGRAMS / "bench").glob("*.c"))
+    guests = tuple(_hypervisor_guest(name) for name in HYPERVISOR_GUESTS)
     return [
         *(Program(f"bench/{Path(n).stem}.elf", (_START, f"bench/{n}")) for n in bench),
         Program("demo/demo.elf", (_START, "demo/main.c", "demo/traps.S")),
-        *(_hypervisor_guest(name) for name in HYPERVISOR_GUESTS),
+        *guests,
         Program(
             "hypervisor/hypervisor.elf",
             (_START, "hypervisor/main.c", "hypervisor/world.S"),
-            _WITH_SYMBOLS,
+            _HYPERVISOR,
+            guests,
         ),
         Program("vmm/payload.elf", ("vmm/payload_start.S", "vmm/payload.c"), _VMM_PAYLOAD),
         Program("vmm/vmm", tuple(f"vmm/{name}.c" for name in _VMM), _LINUX),
@@ -101,10 +108,13 @@ def build(program: Program, output: Path) -> None:
     if compiler_version() is None:
         raise GuestError("building guests needs the package ziglang: pip install ziglang")
     command = [sys.executable, "-m", "ziglang", "cc", *program.options, *program.sources]
-    with _compiler_cache(program) as cache:
+    with tempfile.TemporaryDirectory() as folder, _compiler_cache(program) as cache:
+        for part in program.embedded:
+            stripped = replace(part, options=(*part.options, *_STRIPPED))
+            build(stripped, Path(folder) / Path(part.output).name)
         caches = {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
         result = subprocess.run(
-            [*command, "-o", str(output)],
+            [*command, "-I", folder, "-o", str(output)],
             cwd=PROGRAMS,
             env={**os.environ, **caches},
             capture_output=True,

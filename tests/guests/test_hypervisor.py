@@ -79,6 +79,14 @@ def test_summary_counts_exits(output: str) -> None:
     assert summary.endswith("5 breaches were refused. Powering off.\n")
 
 
+def test_hypervisor_holds_the_code_that_the_guests_symbols_are_of() -> None:
+    for path in hypervisor_guest_elfs().values():
+        elf = lief.parse(str(path))
+        assert isinstance(elf, lief.ELF.Binary)
+        assert bytes(elf.get_section(".text").content) in hypervisor_elf().read_bytes()
+        assert elf.has_section(".debug_line")
+
+
 def test_guests_have_symbols_at_the_same_address() -> None:
     addresses = set()
     for name, path in hypervisor_guest_elfs().items():

@@ -95,7 +95,7 @@ forget_all_guests:
         .globl  fibonacci_image, sort_image
         .balign 8
 fibonacci_image:
-        .incbin "hypervisor/fibonacci.elf"
+        .incbin "fibonacci.elf"
         .balign 8
 sort_image:
-        .incbin "hypervisor/sort.elf"
+        .incbin "sort.elf"
