@@ -56,6 +56,8 @@ BUILT_IN: Mapping[str, BuiltIn] = {
     one.name: one
     for one in (
         BuiltIn("run", "run a machine", "run", "Run"),
+        BuiltIn("debug", "run a machine under gdb", "debug", "Debug"),
+        BuiltIn("gdb", "the server at standard input and output", "debug", "GdbPipe"),
         BuiltIn("boards", "list the boards", "lists", "Boards"),
         BuiltIn("plugins", "list the plugins and what they bring", "lists", "PluginList"),
         BuiltIn("isa", "list the ISA extensions, their versions and standing", "lists", "Isa"),

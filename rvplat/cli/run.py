@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rvplat.cli.debug import add_gdb_options, check_gdb_options, serve
 from rvplat.cli.options import DEFAULT_BOARD, add_board_options, overrides
 from rvplat.cli.say import progress, say
 
@@ -56,20 +57,9 @@ class Run:
         parser.usage = "rvplat run [BOARD] [PROGRAM] [options]"
         parser.epilog = EPILOG
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
-        parser.add_argument("words", nargs="*", metavar="BOARD PROGRAM", help="see below")
-        for option, what in (
-            ("--kernel", "what the firmware starts: an Image, ELF or raw binary file"),
-            ("--initrd", "the kernel's initial RAM disk"),
-            ("--dtb", "a device tree instead of the one made from the board"),
-        ):
-            parser.add_argument(option, type=Path, metavar="FILE", help=what)
-        parser.add_argument("--append", metavar="TEXT", help="the kernel's command line")
-        parser.add_argument(
-            "--disk", dest="disks", action="append", default=[], metavar="FILE",
-            help="a raw disk image in the next virtio slot of the board; may be repeated",
-        )  # fmt: skip
-        add_board_options(parser)
+        add_machine_options(parser)
         _add_run_options(parser)
+        add_gdb_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         with progress() as watched:
@@ -78,6 +68,23 @@ class Run:
             return _run(machine, arguments)
         finally:
             machine.close()
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """The board, its software, what changes it."""
+    parser.add_argument("words", nargs="*", metavar="BOARD PROGRAM", help="see below")
+    for option, what in (
+        ("--kernel", "what the firmware starts: an Image, ELF or raw binary file"),
+        ("--initrd", "the kernel's initial RAM disk"),
+        ("--dtb", "a device tree instead of the one made from the board"),
+    ):
+        parser.add_argument(option, type=Path, metavar="FILE", help=what)
+    parser.add_argument("--append", metavar="TEXT", help="the kernel's command line")
+    parser.add_argument(
+        "--disk", dest="disks", action="append", default=[], metavar="FILE",
+        help="a raw disk image in the next virtio slot of the board; may be repeated",
+    )  # fmt: skip
+    add_board_options(parser)
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -164,6 +171,12 @@ def _run(machine: Machine, arguments: argparse.Namespace) -> int:
     if arguments.signature is not None:
         signature_range(machine.symbols, str(arguments.words[-1] if arguments.words else "demo"))
         _write(arguments.signature, "")
+    check_gdb_options(arguments)
+    if arguments.gdb is not None:
+        with Terminal(machine) as terminal:
+            stop = serve(machine, arguments, terminal)
+        _report(machine, stop, arguments)
+        return 128 + terminal.signal if terminal.signal else stop.status
     with tracing(machine, arguments.trace) as turns, Terminal(machine) as terminal:
         runner = Runner(
             machine, arguments.timeout, arguments.max_instructions, not terminal.has_input,

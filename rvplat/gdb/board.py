@@ -26,6 +26,7 @@ from rvplat.gdb.target import (
 )
 from rvplat.gdb.worlds import HOST_PID, WorldTable
 from rvplat.machine.machine import Machine
+from rvplat.machine.stop import Stop
 
 MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}
 SPACE = 1 << 64
@@ -46,7 +47,7 @@ class BoardTarget:
         self.sight = Sight(machine)
         self.worlds = WorldTable(machine)
         self.off = False  # the board is powered off, or killed
-        self.exit_code = 0
+        self.stop: Stop | None = None  # how it went off
         self.commands: dict[str, monitor.Command] = {}  # of plugins
         self.masked = False  # interrupts, while stepping
         self._stops = Stops(self)
@@ -59,7 +60,7 @@ class BoardTarget:
     def _report(self, outcome: Outcome) -> bool:
         """A hart stopped by itself, in its thread. Whether it shall go on."""
         if outcome.reason == "power":
-            self._power()
+            self.wake()  # whoever takes the events sees to it
         elif outcome.reason == "break":
             reason = self._stops.broke(outcome.hart)
             if not reason:
@@ -76,11 +77,16 @@ class BoardTarget:
         return Stopped(Thread(self.worlds.pid_of(hart), hart + 1), 5, reason, value)
 
     def _power(self) -> None:
+        """The guest, or the user, asked for the end. A reset begins anew by itself."""
+        self.control.halt()
         requests = self.machine.requests[:]
         self.machine.requests.clear()
-        if requests and not self.off:
-            self.off = True
-            self.exit_code = requests[0].code
+        if all(stop.reason == "reset" for stop in requests):
+            self.machine.power_on()
+            self.worlds.forget()
+            self.go()
+        elif not self.off:
+            self.off, self.stop = True, requests[0]
             self.add(Exited(HOST_PID, requests[0].code))
 
     def add(self, event: Event) -> None:
@@ -90,6 +96,8 @@ class BoardTarget:
         self.wake()
 
     def take_events(self) -> list[Event]:
+        if self.machine.requests:
+            self._power()
         with self._lock:
             events, self._events = self._events, []
         return events
@@ -246,7 +254,7 @@ class BoardTarget:
         self.machine.requests.clear()
         self.machine.power_on()
         self.worlds.forget()
-        self.off = False
+        self.off, self.stop = False, None
         self._hart = 0
         self.take_events()
 
@@ -254,7 +262,7 @@ class BoardTarget:
         if pid not in (ANY, HOST_PID):
             raise GdbError("a guest can't be killed from outside: kill the host")
         self.control.halt()
-        self.off = True
+        self.off, self.stop = True, Stop("off")
 
     def program(self, pid: int) -> str:
         software = self.machine.software

@@ -11,7 +11,6 @@ import logging
 import os
 import select
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -20,11 +19,13 @@ from rvplat.errors import HostError
 from rvplat.gdb.board import BoardTarget
 from rvplat.gdb.session import Session
 from rvplat.machine.machine import Machine
+from rvplat.machine.stop import Stop
 
 log = logging.getLogger("rvplat.gdb")
 LOOPBACK = "127.0.0.1"
 CHUNK = 1 << 18
 UNIX = "unix:"
+LOOK_S = 0.2  # how soon a request to stop is seen that nobody told us of
 
 
 class Channel(Protocol):
@@ -121,9 +122,8 @@ class Server:
     """A board and whoever debugs it. `halt`: it waits for a client before its first instruction."""
 
     def __init__(
-        self, machine: Machine, listener: socket.socket | None, halt: bool = False,
-        timeout_s: float | None = None,
-    ) -> None:  # fmt: skip
+        self, machine: Machine, listener: socket.socket | None, halt: bool = False
+    ) -> None:
         self.target = BoardTarget(machine)
         self.listener = listener
         self._halt = halt
@@ -155,36 +155,35 @@ class Server:
         assert self.listener is not None
         return int(self.listener.getsockname()[1])
 
-    def serve(self) -> int:
-        """Serve clients until the board is off; the guest's exit code."""
+    def serve(self) -> Stop:
+        """Serve clients until the board is off, or a client kills it; how it ended."""
         assert self.listener is not None
-        code = 0
         if not self._halt:
             self.target.go()
         while not self._stopping:
             ready = self._ready(self.listener.fileno())
             if self._wake_read in ready:
                 self._drain()
+            self.target.take_events()
             if self.listener.fileno() in ready:
                 connection, _ = self.listener.accept()
                 self.converse(SocketChannel(connection))
             if self.target.off:
-                code = self.target.exit_code
                 break
-        return code
+        return self.target.stop or Stop("interrupt")
 
     def _ready(self, fd: int) -> list[int]:
         """Wait for bytes at a file, or for an event."""
-        return select.select([fd, self._wake_read], [], [])[0]
+        return select.select([fd, self._wake_read], [], [], LOOK_S)[0]
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake_read, 4096)
 
-    def serve_pipe(self) -> int:
-        """Serve the one client at standard input and output."""
-        self.converse(PipeChannel(sys.stdin.fileno(), sys.stdout.fileno()))
-        return self.target.exit_code
+    def serve_pipe(self, read_fd: int, write_fd: int) -> Stop:
+        """Serve the one client at two files, until it goes."""
+        self.converse(PipeChannel(read_fd, write_fd))
+        return self.target.stop or Stop("leave")
 
     def converse(self, channel: Channel) -> None:
         """One client, until it goes. What it leaves behind is cleared up."""
@@ -196,6 +195,7 @@ class Server:
                 ready = self._ready(channel.fileno())
                 if self._wake_read in ready:
                     self._drain()
+                if self._wake_read in ready or self.target.machine.requests:
                     session.poll()
                 if channel.fileno() in ready:
                     data = channel.receive()

@@ -1,0 +1,206 @@
+"""gdb: `rvplat run --gdb`, `rvplat debug`, and `target remote | rvplat gdb`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rvplat.cli.say import progress, say
+
+if TYPE_CHECKING:
+    from rvplat.cli.terminal import Terminal
+    from rvplat.machine.machine import Machine
+    from rvplat.machine.stop import Stop
+
+GDBS = (
+    "riscv64-unknown-elf-gdb", "riscv64-unknown-linux-gnu-gdb", "riscv64-linux-gnu-gdb",
+    "riscv64-elf-gdb", "gdb-multiarch", "gdb",
+)  # fmt: skip
+VARIABLE = "RVPLAT_GDB"
+ARCHITECTURE = "riscv:rv64"
+EXCLUDED = ("max_instructions", "trace")  # options of a run that a debugged board doesn't take
+
+
+def add_gdb_options(parser: argparse.ArgumentParser) -> None:
+    """`--gdb` and `--halt`."""
+    parser.add_argument(
+        "--gdb", metavar="[HOST:]PORT",
+        help="let gdb attach at this port of this host, or at unix:PATH",
+    )  # fmt: skip
+    parser.add_argument(
+        "--halt", action="store_true", help="with --gdb: wait for gdb before the first instruction"
+    )
+
+
+def check_gdb_options(arguments: argparse.Namespace) -> None:
+    """RvplatError for options that make no sense together."""
+    from rvplat.errors import RvplatError
+
+    if arguments.gdb is None:
+        if arguments.halt:
+            raise RvplatError("--halt waits for gdb: it needs --gdb [HOST:]PORT")
+        return
+    for name in EXCLUDED:
+        if getattr(arguments, name) is not None:
+            raise RvplatError(f"--gdb and --{name.replace('_', '-')} exclude each other")
+
+
+class _NoRunner:
+    """What the terminal tells when there is no more input."""
+
+    def input_ended(self) -> None:
+        """gdb decides when the board ends."""
+
+
+def serve(machine: Machine, arguments: argparse.Namespace, terminal: Terminal) -> Stop:
+    """Let clients attach until the board is off."""
+    from rvplat.gdb.server import Server, listen
+    from rvplat.machine.stop import Stop
+
+    timer = threading.Timer(arguments.timeout or 0, machine.request_stop, [Stop("timeout")])
+    with Server(machine, listen(arguments.gdb, say), arguments.halt) as server:
+        terminal.read_for(_NoRunner())  # type: ignore[arg-type]
+        if arguments.timeout is not None:
+            timer.start()
+        try:
+            return server.serve()
+        except KeyboardInterrupt:
+            return Stop("interrupt")
+        finally:
+            timer.cancel()
+
+
+# --- a gdb of the user's ------------------------------------------------------------------------
+
+
+def _candidates() -> Iterator[str]:
+    if VARIABLE in os.environ:
+        yield os.environ[VARIABLE]
+        return
+    for name in GDBS:
+        beside = Path(sys.executable).with_name(name)
+        found = str(beside) if beside.exists() else shutil.which(name)
+        if found is not None:
+            yield found
+
+
+def knows_riscv(path: str) -> bool:
+    """Whether a gdb can debug 64-bit RISC-V."""
+    command = [path, "-nx", "-batch", "-ex", f"set architecture {ARCHITECTURE}"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return result.returncode == 0 and "Undefined item" not in result.stderr
+
+
+def find_gdb() -> str:
+    """A gdb that knows RISC-V. HostError where there is none."""
+    from rvplat.errors import HostError
+
+    tried = list(_candidates())
+    for path in tried:
+        if knows_riscv(path):
+            return path
+    what = f"none of {', '.join(tried)} knows {ARCHITECTURE}" if tried else "there is no gdb"
+    raise HostError(
+        f"{what}: install gdb-multiarch, or `pip install gdb-for-pwndbg`, or name one in {VARIABLE}"
+    )
+
+
+class Debug:
+    """Starts a board and a gdb that is attached to it."""
+
+    name = "debug"
+    help = "run a machine under gdb"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        from rvplat.cli.run import add_machine_options
+
+        parser.usage = "rvplat debug [BOARD] [PROGRAM] [options] [-x FILE] [--ex COMMAND]"
+        add_machine_options(parser)
+        parser.add_argument("-x", dest="scripts", action="append", default=[], metavar="FILE",
+                            help="commands for gdb, once it is attached")  # fmt: skip
+        parser.add_argument("--ex", dest="commands", action="append", default=[],
+                            metavar="COMMAND", help="a command for gdb")  # fmt: skip
+        parser.add_argument("--batch", action="store_true", help="leave gdb after them")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        from rvplat.cli.run import build
+        from rvplat.gdb.server import Server, listen
+
+        gdb = find_gdb()
+        with progress() as watched:
+            machine = build(arguments, watched)
+        machine.console.sinks.append(_show)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "gdb"
+            with Server(machine, listen(f"unix:{path}"), halt=True) as server:
+                thread = threading.Thread(target=server.serve, daemon=True)
+                thread.start()
+                status = _converse(gdb, path, arguments)
+                server.stop()
+                thread.join()
+        machine.close()
+        return status
+
+
+def _show(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.flush()
+
+
+def _converse(gdb: str, path: Path, arguments: argparse.Namespace) -> int:
+    """The user's session. Ctrl-C is gdb's."""
+    command = [gdb, "-q", "-ex", f"target extended-remote {path}"]
+    for script in arguments.scripts:
+        command += ["-x", script]
+    for line in arguments.commands:
+        command += ["-ex", line]
+    if arguments.batch:
+        command.append("-batch")
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+class GdbPipe:
+    """The server at standard input and output."""
+
+    name = "gdb"
+    help = "for gdb's `target remote | rvplat gdb BOARD PROGRAM`"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        from rvplat.cli.run import add_machine_options
+
+        parser.usage = "rvplat gdb [BOARD] [PROGRAM] [options]"
+        add_machine_options(parser)
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        from rvplat.cli.run import build
+        from rvplat.gdb.server import Server
+
+        with progress() as watched:
+            machine = build(arguments, watched)
+        machine.console.sinks.append(_show_beside)
+        with Server(machine, None, halt=True) as server:
+            stop = server.serve_pipe(sys.stdin.fileno(), sys.stdout.fileno())
+        machine.close()
+        return 0 if stop.reason == "leave" else stop.status
+
+
+def _show_beside(data: bytes) -> None:
+    """The guest's output, where standard output is the protocol's."""
+    sys.stderr.buffer.write(data)
+    sys.stderr.flush()
