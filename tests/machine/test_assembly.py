@@ -109,7 +109,8 @@ def test_a_device_that_raises_is_named(board_folder: Path, catalogue: Catalogue)
         build(catalogue, "ok_plain", 'devices.x={model="broken", base=0x1000_8000}')
     text = str(error.value)
     assert text.startswith(
-        "plugin tests.machine.conftest: broken raised while building devices.x: KeyError('nothing')\nTraceback"
+        "plugin tests.machine.conftest: broken raised while building devices.x: "
+        "KeyError('nothing')\nTraceback"
     )
     assert text.endswith("raise KeyError(\"nothing\")\nKeyError: 'nothing'")
 
