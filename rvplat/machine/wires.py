@@ -31,8 +31,6 @@ class Wires:
         view.timebase_hz = clock.frequency
         view.instructions_per_tick = self.machine.board.general.instructions_per_tick
         view.clock_virtual = int(not isinstance(clock, HostClock))
-        if isinstance(clock, HostClock):
-            view.clock_base_ns = time.monotonic_ns()
         self._clock_was_set()
         clock.on_set.append(self._clock_was_set)
 
@@ -41,8 +39,10 @@ class Wires:
         if not isinstance(clock, HostClock):
             view.time_now = clock.now()
             return
-        elapsed = time.monotonic_ns() - int(view.clock_base_ns)
-        view.time_offset = (clock.now() - elapsed * clock.frequency // NS) & MASK64
+        # Whole seconds of what it was set ahead stay out of the base, which has 64 bits.
+        ahead_s = (time.monotonic_ns() - clock.origin_ns) // NS
+        view.clock_base_ns = clock.origin_ns + ahead_s * NS
+        view.time_offset = ahead_s * clock.frequency & MASK64
         for hart in self.machine.harts:
             hart.alert()
 
