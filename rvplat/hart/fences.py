@@ -5,6 +5,7 @@ A context holds combined translations where V=1, so each entry has its guest pag
 no others ("Hypervisor Memory-Management Fence Instructions").
 """
 
+from rvplat.hart.guest_tables import forget_tables
 from rvplat.hart.state import DATA_ENTRIES, FETCH_ENTRIES, Hart
 from rvplat.hart.switches import vmid_of
 from rvplat.hart.tlb import (
@@ -120,6 +121,7 @@ def drop_guest_fetch(hart, n: u64, gpa: u64):
 def flush_guest_physical(hart, gpa: u64, vmid: u64, has_gpa: bool, has_vmid: bool):
     """What hfence.gvma forgets."""
     hart.guest_fences += 1
+    forget_tables(hart)
     for i in range(CONTEXTS):
         if is_of_guest(hart.ctx[i].regime, hart.ctx[i].guest, vmid, has_vmid):
             if has_gpa:

@@ -6,6 +6,7 @@ probe or debug with it. A guest's page tables are at guest physical addresses: `
 through which every page-table access passes, translates those by the second stage.
 """
 
+from rvplat.hart.guest_tables import known_table, remember_table
 from rvplat.hart.invalidate import note_store
 from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
@@ -62,6 +63,7 @@ PTE_N = 1 << 63
 PTE_NOT_IN_POINTER = PTE_U | PTE_A | PTE_D | PTE_PBMT | PTE_N
 SATP_PPN = (1 << 44) - 1
 NAPOT_SHIFT = 16  # Svnapot has one size: 64 KiB
+PAGE_BYTES = 4096
 WIDER = 2  # bits that a guest physical address has more than a virtual one of the same mode
 
 
@@ -201,6 +203,12 @@ def leaf_page(pte: u64, va: u64, level: u64) -> u64:
 
 
 @define
+def is_cached(regime: u64, wanted: u64) -> bool:
+    """Whether an access to a page table is a guest's own read of an entry (guest_tables.py)."""
+    return wanted == READ and regime & (REGIME_VIRT | REGIME_DEBUG) == REGIME_VIRT
+
+
+@define
 def table_entry(hart, address: u64, regime: u64, wanted: u64) -> tuple[u64, u64, u64]:
     """(host address, physical address, fault) of a page-table entry.
 
@@ -210,6 +218,9 @@ def table_entry(hart, address: u64, regime: u64, wanted: u64) -> tuple[u64, u64,
     """
     pa = address
     if regime & REGIME_VIRT != 0:
+        known = known_table(hart, address) if is_cached(regime, wanted) else u64(0)
+        if known != 0:
+            return known, address, u64(NO_FAULT)
         implicit = regime & ~(REGIME_GUEST_MXR | REGIME_EXECUTE)
         page, _grant, fault = walk_guest(hart, address, wanted, implicit)
         if fault != NO_FAULT:
@@ -223,7 +234,12 @@ def table_entry(hart, address: u64, regime: u64, wanted: u64) -> tuple[u64, u64,
     ram = hart.machine.ram[region]
     if wanted == WRITE and ram.writable == ROM:
         return u64(0), u64(0), u64(ACCESS_FAULT)
-    return ram.host + (pa - ram.base), pa, u64(NO_FAULT)
+    host = ram.host + (pa - ram.base)
+    if is_cached(regime, wanted):
+        whole = pmp_grant(hart, pa & PAGE_MASK, u64(PAGE_BYTES), as_supervisor)
+        if whole & READ != 0:
+            remember_table(hart, address, host)
+    return host, pa, u64(NO_FAULT)
 
 
 @define
@@ -321,6 +337,7 @@ def walk_stage(hart, va: u64, access: u64, regime: u64, root: u64) -> tuple[u64,
     """The only stage, or a guest's first, by satp's or vsatp's value; 0 is Bare."""
     if root == 0:
         return va & PAGE_MASK | 12, u64(EVERYTHING), u64(NO_FAULT)
+    hart.walks[u64(regime & REGIME_VIRT != 0)] += 1
     levels = (root >> 60) - 5  # MODE 8 is Sv39 with three levels
     if not is_canonical(va, levels):
         return u64(0), u64(0), u64(PAGE_FAULT)
@@ -348,6 +365,7 @@ def walk_guest(hart, gpa: u64, access: u64, regime: u64) -> tuple[u64, u64, u64]
         return gpa & PAGE_MASK | 12, u64(EVERYTHING), u64(NO_FAULT)
     if gpa >> (12 + 9 * levels + WIDER) != 0:
         return u64(0), u64(0), u64(GUEST_FAULT)
+    hart.walks[2] += 1
     wanted = u64(PROBE) if regime & REGIME_DEBUG != 0 else access
     page, grant, fault = walk_tables(
         hart, gpa, wanted, second_regime(regime), (hart.hgatp & SATP_PPN) << 12, levels, u64(WIDER)

@@ -4,6 +4,7 @@ The entries split the address space into intervals on which one entry, or none, 
 interval that was asked for last is kept, for S and U mode and for M mode.
 """
 
+from rvplat.hart.guest_tables import forget_tables
 from rvplat.hart.state import Hart
 from rvplat.hart.tlb import REGIME_DEBUG, REGIME_PRIV, flush_everything
 from rvplat.isa import vocabulary
@@ -64,6 +65,7 @@ def protection_changed(hart):
         pmp_range(hart, i)
     hart.pmp_length[0] = 0
     hart.pmp_length[1] = 0
+    forget_tables(hart)
     flush_everything(hart)
 
 
