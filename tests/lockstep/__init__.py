@@ -1,0 +1,1 @@
+"""Random programs in lock step with Spike. Begin with program.py and compare.py."""

@@ -1,0 +1,54 @@
+"""Run random programs here and in Spike: python -m tests.lockstep --programs 2000 --seed S"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from . import program
+from .compare import Lockstep
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.lockstep", description=__doc__)
+    parser.add_argument("--programs", type=int, default=200, help="how many")
+    parser.add_argument("--seed", default="1", help="any text: the programs follow from it")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first")
+    parser.add_argument("--instructions", type=int, default=500, help="in each program")
+    parser.add_argument("--stop-after", type=int, default=1, metavar="N", help="differences")
+    parser.add_argument("--keep", type=Path, help="a folder for the last program's files")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Status 1 if there is a difference."""
+    given = arguments()
+    started = time.monotonic()
+    steps = traps = ended = differences = count = 0
+    with tempfile.TemporaryDirectory() as folder:
+        lockstep = Lockstep(given.keep or Path(folder))
+        for number in range(given.first, given.first + given.programs):
+            result = lockstep.compare(program.make(given.seed, number, given.instructions))
+            count += 1
+            steps, traps, ended = steps + result.steps, traps + result.traps, ended + result.ended
+            if result.difference is not None:
+                print(result.difference, flush=True)
+                differences += 1
+                if differences == given.stop_after:
+                    break
+            if sys.stderr.isatty():
+                print(f"\r{count} programs", end="", file=sys.stderr)
+    seconds = time.monotonic() - started
+    print(
+        f"{count} programs of {given.instructions} instructions, seed {given.seed}: {steps} steps, "
+        f"{traps} traps, {ended} ended, {differences} with differences, {seconds:.0f} s"
+    )
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""The state of a program being made: where code goes, which registers are free, what may follow.
+
+Snippets (snippets.py, privileged.py) are functions of a Generator. They end where they began, so
+that branches may skip over them; loops repeat blocks of them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rvplat.isa.extension import Row
+
+from . import layout
+from .assembly import Code, Isa, Label, encode
+from .operands import by_kind, immediate
+from .tables import Entry
+from .worlds import MACHINE, World
+
+Snippet = Callable[["Generator"], None]
+STATUS_MIE = 8
+WILD = (
+    layout.NOWHERE, layout.NOWHERE + 0xFFC, layout.BASE + layout.SIZE, 0x1234_5678_9ABC_DEF0,
+    0x8000_0000_0000_0000, 0xFFFF_FFFF_FFFF_FFF0, 0x0000_0040_0000_0000, 0x00FF_FFFF_FFFF_FF00,
+)  # fmt: skip
+
+
+@dataclass
+class Generator:
+    """What snippets draw from and write to."""
+
+    rng: random.Random
+    isa: Isa
+    temporaries: tuple[int, int, int]  # registers that only the handlers write
+    exit_cause: int  # of the instruction by which lower modes leave a section: 2 or 9
+    timer: str  # who may write stimecmp with effect: "none", "machine" or "supervisor"
+    has: str  # the hart's ISA string
+    protect: bool  # PMP is written
+    roots: Sequence[int]  # what satp may be
+    windows: Sequence[int]  # where the program's MiB is mapped
+    entries: Sequence[Entry]  # leaves that may be spoilt
+    plans: dict[str, Mapping[Snippet, int]]
+    locked: set[int] = field(default_factory=set)
+    depth: int = 0
+
+    def __post_init__(self) -> None:
+        self.kinds = by_kind(self.isa)
+        self.code = Code(self.isa, 0)
+        self.world: World
+
+    # --- operands ---
+
+    def register(self, write: bool = False, low: bool = False) -> int:
+        """A register that a snippet may use: any for reading, for writing none that a loop
+        counts in; from x8 to x15 if `low`."""
+        while True:
+            number = self.rng.randrange(8, 16) if low else self.rng.randrange(32)
+            if number in self.temporaries or (write and number in self.locked):
+                continue
+            return number
+
+    def pointer(self, *taken: int) -> int:
+        """A register to put a value into: not x0, not one of these."""
+        while True:
+            number = self.register(write=True)
+            if number and number not in taken:
+                return number
+
+    def operands(self, row: Row, **fixed: int) -> dict[str, int]:
+        """Operands that make an instruction of the row, with some given.
+
+        ValueError if they are hard to find.
+        """
+        for _ in range(60):
+            values = {name: self._operand(row, name) for name in row.pattern.operands}
+            values.update(fixed)
+            try:
+                bits = encode(row, **values)
+            except ValueError:
+                continue
+            if self.isa.find(bits) is row:
+                return values
+        raise ValueError(f"{row.name}: no operands with {fixed}")
+
+    def _operand(self, row: Row, name: str) -> int:
+        operand = row.pattern.operands[name]
+        if name in ("rd", "rs1", "rs2", "rs3"):
+            if f"f{name}" in row.syntax or "fli" in row.syntax.split():
+                return self.rng.randrange(32) if operand.width == 5 else self.rng.randrange(8, 16)
+            return self.register(write=name == "rd", low=operand.base == 8)
+        if name == "rm":
+            return self.rng.choice([7, 7, 7, 0, 1, 2, 3, 4, self.rng.randrange(8)])
+        low = min(piece.to for piece in operand.pieces)
+        return immediate(self.rng, operand.width - low, operand.signed) << low
+
+    def emit(self, row: Row, **fixed: int) -> None:
+        """Append an instruction of the row."""
+        self.code.row(row, **self.operands(row, **fixed))
+
+    def constant(self, rd: int, value: int) -> None:
+        """Load a constant."""
+        self.code.constant(rd, value)
+
+    def address(self, rd: int, target: int) -> None:
+        """Load the address of a place in the program's memory: by its distance mostly, or by its
+        place in a window. An address outside is loaded as it is."""
+        inside = layout.BASE <= target < layout.BASE + layout.SIZE
+        if not inside:
+            self.constant(rd, target)
+        elif self.rng.randrange(3) and self.world.name:
+            self.code.place(rd, target)
+        else:
+            low = target & (1 << layout.LOW_BITS) - 1
+            self.constant(rd, self.rng.choice(self.windows) + low)
+
+    def target(self, size: int, crosses: str = "none", pages: Sequence[int] = layout.DATA) -> int:
+        """An address in data for an access of some bytes.
+
+        Args:
+            crosses: "none", "any" page or only the "twins".
+        """
+        kind = self.rng.randrange(16)
+        if kind == 0:
+            return self.rng.choice(WILD)
+        if kind == 1 and size > 1 and crosses != "none":
+            first = layout.TWINS[0] if crosses == "twins" else self.rng.choice(layout.DATA[:-1])
+            return layout.address(first + 1) - self.rng.randrange(1, size)
+        page = self.rng.choice([*pages, layout.POOL, layout.POOL])
+        if kind < 4:
+            return layout.address(page, layout.PAGE - size)
+        if kind < 7 and crosses != "none":
+            return layout.address(page, self.rng.randrange(layout.PAGE - size + 1))
+        return layout.address(page, self.rng.randrange(layout.PAGE // size) * size)
+
+    # --- blocks ---
+
+    def block(self, length: int) -> None:
+        """Snippets until this many instructions are there, with branches over some of them."""
+        end = self.code.count + length
+        waiting: list[tuple[int, Label]] = []
+        step = 0
+        while self.code.count < end:
+            if self.rng.randrange(8) == 0:
+                waiting.append((step + self.rng.randrange(1, 4), self.forward()))
+            self.snippet()
+            step += 1
+            for due, label in waiting:
+                if due == step:
+                    self.code.bind(label)
+            waiting = [(due, label) for due, label in waiting if due > step]
+        for _, label in waiting:
+            self.code.bind(label)
+
+    def snippet(self) -> None:
+        """One snippet of the world's."""
+        plans = self.plans[self.world.name]
+        [chosen] = self.rng.choices(list(plans), list(plans.values()))
+        chosen(self)
+
+    def forward(self) -> Label:
+        """A branch or jump to a label that is bound later."""
+        label = Label()
+        row = self.rng.choice(self.kinds["branch"])
+        given = {n: self._operand(row, n) for n in row.pattern.operands if n != "imm"}
+        self.code.branch(row, label, **given)
+        return label
+
+    # --- what snippets have in common ---
+
+    def only_in_machine_mode(self) -> Label:
+        """Go on with interrupts off in M mode; in other modes jump to the label returned, which
+        the caller binds."""
+        skip, flag = Label(), self.pointer()
+        csrrci, beq = self.isa.named["csrrci"], self.isa.named["beq"]
+        self.constant(flag, 0)
+        self.code.row(csrrci, rd=flag, csr=0x300, zimm=STATUS_MIE)
+        self.code.branch(beq, skip, rs1=flag, rs2=0)
+        return skip
+
+    def settle(self) -> None:
+        """Let a trap pass, after which timers count in Spike; drop translations and a timer
+        interrupt of software's."""
+        bit = self.pointer()
+        self.code("ecall")
+        self.constant(bit, 1 << 5)
+        self.code("csrrc", rd=0, csr=0x344, rs1=bit)
+        self.code("sfence.vma", rs1=0, rs2=0)
+
+    def leave(self) -> None:
+        """Ask the handlers for the next section."""
+        self.constant(self.temporaries[1], 1)
+        if self.exit_cause == 2:
+            self.code.bits(0, 2)  # the defined illegal instruction
+        else:
+            self.code("ecall")
+
+    @property
+    def believes_machine(self) -> bool:
+        """Whether the section runs in M mode, unless something went otherwise."""
+        return self.world.name == MACHINE

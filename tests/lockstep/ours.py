@@ -1,0 +1,135 @@
+"""One of rvplat's harts on the programs' memory: run natively, step by step or at full speed."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+from rvplat.bus.ram import Ram
+from rvplat.engine import architecture
+from rvplat.engine.native import Core
+from rvplat.hart import reset
+from rvplat.hart.state import STOP_LIMIT, STOP_WFI, Hart
+from rvplat.machine.catalogue import shipped_extensions
+from rvplat.machine.cells import HartCell, MachineCell
+
+from . import layout
+from .program import Program, extensions
+
+_CALL = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
+CLINT_MSIP, CLINT_MTIMECMP = 0x200_0000, 0x200_4000
+MSI = 3
+FAR = 1 << 40  # so many instructions that native code does not go step by step
+LONGEST = 1 << 20  # instructions of a program at full speed
+
+
+class Ours:
+    """The hart, its memory, and as much of a CLINT as programs use."""
+
+    def __init__(self, isa: str) -> None:
+        owned = extensions(isa)
+        self.core = Core(tuple(shipped_extensions().values()))
+        self.ram = Ram(layout.BASE, layout.SIZE)
+        self.machine = MachineCell()
+        self.core.attach(self.machine.view)
+        self.machine.add_ram(self.ram, True)
+        self.machine.view.clock_virtual = 1
+        self.machine.view.instructions_per_tick = 1 << 62  # it is always the time 0
+        self.cell = HartCell(0, self.machine, self.core.decoder(owned))
+        self.hart = self.cell.view
+        self._device = _CALL(self._no_load), _CALL(self._store)
+        self.hart.mmio_read, self.hart.mmio_write = (
+            ctypes.cast(function, ctypes.c_void_p).value for function in self._device
+        )
+        self.hart.ialign_mask = self.core.constants["ialign_mask"]
+        architecture.enable(self.hart, owned)
+        reset.reset(self.hart, owned, layout.BASE)
+        self._blocks = [
+            (self.cell.address, Hart.size),
+            *((block.address, block.size) for block in self.machine.blocks),
+            (int(self.hart.slot_pages), 8 * self.machine.pages),
+        ]
+        self._pristine = [ctypes.string_at(*block) for block in self._blocks]
+        self._fields()
+        self._read_csr: Callable[..., int] = self.core.export("read_csr")
+
+    def _fields(self) -> None:
+        """What is looked at after every instruction, without the views' ways."""
+
+        def at(name: str, kind: Any) -> Any:
+            return kind.from_address(self.cell.address + Hart.fields[name].offset)
+
+        self.pc, self.limit = at("pc", ctypes.c_uint64), at("limit", ctypes.c_int64)
+        self.priv, self.stop = at("priv", ctypes.c_uint8), at("stop", ctypes.c_uint32)
+        self.x_array, self.f_array = (at(n, ctypes.c_uint64 * 32) for n in ("x", "f"))
+
+    # --- the CLINT ---
+
+    def _no_load(self, hart: int, pa: int, size: int, value: int) -> int:
+        self.cell.mmio_error.value = 1
+        return 0
+
+    def _store(self, hart: int, pa: int, size: int, value: int) -> int:
+        if (pa, size) == (CLINT_MSIP, 4):
+            self.cell.set_line(MSI, bool(value & 1))
+        elif (pa, size) == (CLINT_MTIMECMP, 8):
+            self.hart.mtimecmp = value
+            self.cell.alert()
+        else:
+            self.cell.mmio_error.value = 1
+        self.cell.after_device()
+        return 0
+
+    # --- runs ---
+
+    def begin(self, program: Program) -> None:
+        """A hart out of reset with the program in memory. Spike's mtimecmp is 0 then."""
+        for (address, _), data in zip(self._blocks, self._pristine, strict=True):
+            ctypes.memmove(address, data, len(data))
+        ctypes.memset(self.ram.address, 0, layout.SIZE)
+        ctypes.memmove(self.ram.address, program.image, len(program.image))
+        self.hart.mtimecmp = 0
+        self.step = self._stepper()
+
+    def _stepper(self) -> Callable[[], None]:
+        run, limit, address = self.core.run, self.limit, self.cell.address
+
+        def step() -> None:
+            limit.value = 1
+            run(address)
+
+        return step
+
+    def finish(self) -> bool:
+        """Run to the program's end. Whether it got there."""
+        self.limit.value = FAR
+        while True:
+            self.core.run(self.cell.address)
+            if self.stop.value != STOP_WFI:
+                return self.stop.value == STOP_LIMIT and False
+            if self.tohost():
+                return True
+
+    def tohost(self) -> int:
+        """The program's word for the host."""
+        return int.from_bytes(self.memory(layout.address(layout.TOHOST), 8), "little")
+
+    # --- what to look at ---
+
+    def x(self) -> bytes:
+        return bytes(self.x_array)
+
+    def f(self) -> bytes:
+        return bytes(self.f_array)
+
+    def csr(self, number: int) -> int:
+        return self._read_csr(self.hart, number)
+
+    def memory(self, address: int, size: int) -> bytes:
+        """Bytes at a physical address."""
+        return ctypes.string_at(self.ram.address + address - layout.BASE, size)
+
+    def compared(self) -> bytes:
+        """The pages that are compared at the end."""
+        return self.memory(layout.address(layout.COMPARED[0]), len(layout.COMPARED) * layout.PAGE)

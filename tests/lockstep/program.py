@@ -1,0 +1,215 @@
+"""A random program: an image of memory, made from a seed and a number alone."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from rvplat.isa.extension import Extension
+from rvplat.machine.catalogue import shipped_extensions
+from rvplat.machine.isa_string import PRIVILEGED, resolve_isa
+
+from . import layout, privileged, runtime, snippets, tables
+from .assembly import Code, Isa
+from .generator import Generator, Snippet
+from .operands import floating, integer, pool
+from .worlds import (
+    ANY,
+    EVERYTHING,
+    ISAS,
+    OTHERWISE,
+    PLANS,
+    SPIKE_ONLY,
+    WORLDS,
+    World,
+)
+
+COMMON: dict[Snippet, int] = {
+    snippets.integers: 30, snippets.floats: 26, snippets.float_operand: 8, snippets.refresh: 6,
+    snippets.hints: 2, snippets.memory: 28, snippets.atomics: 10, snippets.blocks: 3,
+    snippets.loops: 5, snippets.jumps: 6, snippets.wild_jump: 1, snippets.illegal: 4,
+    snippets.calls: 2, snippets.patches: 5, snippets.beside: 4, privileged.system: 3,
+}  # fmt: skip
+SUPERVISOR: dict[Snippet, int] = {
+    privileged.csrs: 14, privileged.status: 6, privileged.drops: 2, privileged.interrupts: 3,
+    privileged.waits: 1, privileged.spaces: 3,
+}  # fmt: skip
+MACHINE: dict[Snippet, int] = {
+    **SUPERVISOR, privileged.csrs: 18, privileged.clint: 2, privileged.tables: 8,
+    privileged.spaces: 8, privileged.protection: 6, privileged.drops: 4,
+}  # fmt: skip
+SNIPPETS: dict[str, Mapping[Snippet, int]] = {
+    "M": COMMON | MACHINE,
+    "S": COMMON | SUPERVISOR,
+    "U": COMMON | {privileged.csrs: 6, privileged.status: 1},
+}
+SECTION = (8, 40)  # instructions
+ROOM = 2048  # bytes that a section may take
+
+MSTATUS, STIMECMP = 0x300, 0x14D
+PLANNED = ("mtvec", "stvec", "medeleg", "mideleg", "satp", "menvcfg", "senvcfg", "mie")
+PMPADDR0, PMPCFG0, PMPCFG2 = 0x3B0, 0x3A0, 0x3A2
+CLEARED = (0x344, 0x320, 0xB00, 0xB02, 0x003, PMPCFG0)
+SCRATCHED = (0x340, 0x341, 0x342, 0x343, 0x140, 0x141, 0x142, 0x143)
+COUNTER_ENABLES = (0x306, 0x106)
+TIMER_BIT = 2
+
+
+@dataclass(frozen=True)
+class Program:
+    """What Spike and the hart run alike."""
+
+    name: str
+    image: bytes
+    isa: str
+    sections: tuple[tuple[int, str], ...]  # (address, world) in their order
+    instructions: int
+
+
+@cache
+def isa() -> Isa:
+    """The rows that programs are made of."""
+    return Isa(extensions(EVERYTHING))
+
+
+def extensions(text: str) -> list[Extension]:
+    """What a hart with an ISA string has."""
+    found, faults = resolve_isa(text, shipped_extensions(), False, PRIVILEGED)
+    if faults:
+        raise ValueError(f"{text}: {faults}")
+    return found
+
+
+def dumped() -> list[int]:
+    """The CSRs whose values are compared at the end."""
+    return sorted({csr.number for csr in isa().csrs} - SPIKE_ONLY - OTHERWISE | PMP_READ)
+
+
+PMP_READ = {PMPCFG0, PMPCFG2, *range(PMPADDR0, PMPADDR0 + 16)}
+
+
+class Maker:
+    """One program in the making."""
+
+    def __init__(self, seed: str, number: int, instructions: int) -> None:
+        self.name = f"{seed}/{number}"
+        self.rng = rng = random.Random(self.name)
+        self.instructions = instructions
+        self.image = bytearray(layout.END * layout.PAGE)
+        [self.isa] = rng.choices(list(ISAS), list(ISAS.values()))
+        made = tables.spaces(rng, self.image)
+        t, q, d = rng.sample(range(3, 32), 3)
+        timer = rng.choice(["none", "machine", "supervisor"]) if "sstc" in self.isa else "none"
+        self.generator = Generator(
+            rng, isa(), (t, q, d), rng.choice([2, 9, 9]), timer, self.isa,
+            rng.randrange(3) == 0, [value for space in made for value in space.roots],
+            [layout.BASE, *(base for space in made for base in space.windows)],
+            [entry for space in made for entry in space.entries], SNIPPETS,
+        )  # fmt: skip
+        self.sections: list[tuple[int, World]] = []
+        self.used = {name: layout.address(world.code[0]) for name, world in WORLDS.items()}
+
+    def put(self, address: int, data: bytes) -> None:
+        at = address - layout.BASE
+        self.image[at : at + len(data)] = data
+
+    def put_code(self, code: Code) -> None:
+        self.put(code.start, bytes(code.data))
+
+    # --- sections ---
+
+    def fill(self) -> None:
+        """Sections until there are enough instructions, or no room is left."""
+        count = 0
+        while count < self.instructions:
+            roomy = [world for world in WORLDS.values() if self._room(world)]
+            if not roomy:
+                return
+            [world] = self.rng.choices(roomy, [world.weight for world in roomy])
+            count += self._section(world)
+
+    def _room(self, world: World) -> bool:
+        return self.used[world.name] + ROOM <= layout.address(world.code[-1] + 1)
+
+    def _section(self, world: World) -> int:
+        """One section; some begin just before the end of a page."""
+        g, rng = self.generator, self.rng
+        start = self.used[world.name] + 2 * rng.randrange(8)
+        near = (start | layout.PAGE - 1) + 1 - 2 * rng.randrange(1, 40)
+        if rng.randrange(4) == 0 and near > start and near + ROOM <= layout.address(world.code[-1]):
+            start = near
+        g.world, g.code = world, Code(isa(), start)
+        g.block(rng.randrange(*SECTION))
+        g.leave()
+        self.put_code(g.code)
+        self.used[world.name] = g.code.pc
+        self.sections.append((start, world))
+        return g.code.count
+
+    # --- the rest of memory ---
+
+    def initial_csrs(self) -> dict[int, int]:
+        """Every CSR that the program depends on."""
+        g, rng = self.generator, self.rng
+        timer = 0 if g.timer == "machine" else TIMER_BIT
+        return {
+            MSTATUS: 3 << 13,  # first: fcsr depends on it
+            **{csr.number: self._planned(csr.name) for csr in isa().csrs if csr.name in PLANNED},
+            **dict.fromkeys(CLEARED, 0),
+            **{number: integer(rng) for number in SCRATCHED},
+            **{number: integer(rng) & ~TIMER_BIT | timer for number in COUNTER_ENABLES},
+            STIMECMP: (1 << 64) - 1,
+            **{PMPADDR0 + n: layout.address(layout.CODE[0]) >> 2 for n in range(15)},
+            PMPADDR0 + 15: (1 << 54) - 1,
+            PMPCFG2: 0x1F << 56,
+        }
+
+    def _planned(self, name: str) -> int:
+        plain = name not in ("mtvec", "stvec") and self.rng.getrandbits(1)
+        return 0 if plain else PLANS.get(name, ANY).value(self.generator)
+
+    def surroundings(self) -> None:
+        """The start, the handlers, the end, and data."""
+        g, rng, registers = self.generator, self.rng, self.generator.temporaries
+        start = runtime.start(isa(), registers, self.initial_csrs(), g.exit_cause)
+        end = runtime.end(isa(), start.pc, registers, dumped())
+        self.put_code(start)
+        self.put_code(end)
+        self.put_code(runtime.machine_handler(isa(), registers))
+        self.put_code(runtime.supervisor_handler(isa(), registers, g.exit_cause))
+        desk = layout.address(layout.MACHINE_DESK)
+        self.put(desk + layout.NEXT, struct.pack("<Q", desk + layout.SECTIONS))
+        self.put(desk + layout.SECTIONS, self._section_table(end.start))
+        numbers = [integer(rng) for _ in range(32)] + [floating(rng) for _ in range(32)]
+        self.put(layout.address(layout.DUMP, layout.REGISTERS), struct.pack("<64Q", *numbers))
+        for page in layout.DATA:
+            content = pool(rng) if page == layout.POOL else rng.randbytes(layout.PAGE)
+            self.put(layout.address(page), content)
+        code = self.image[: len(layout.SHADOW) * layout.PAGE]
+        self.put(layout.address(layout.SHADOW[0]), bytes(code))
+
+    def _section_table(self, end: int) -> bytes:
+        """Where each section is entered, and the mstatus bits of its mode; the end is the last."""
+        rows = []
+        for address, world in self.sections:
+            window = layout.BASE
+            if world.name != "M" and self.rng.randrange(4) == 0:
+                window = self.rng.choice(self.generator.windows)
+            rows.append((window + (address - layout.BASE), world.status))
+        rows.append((end, 3 << 11))
+        return b"".join(struct.pack("<QQ", *row) for row in rows)
+
+
+def make(seed: str, number: int, instructions: int = 500) -> Program:
+    """The program with this number of a seed's."""
+    maker = Maker(seed, number, instructions)
+    maker.fill()
+    maker.surroundings()
+    return Program(
+        maker.name, bytes(maker.image), maker.isa,
+        tuple((address, world.name) for address, world in maker.sections),
+        instructions,
+    )  # fmt: skip

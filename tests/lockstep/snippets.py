@@ -1,0 +1,205 @@
+"""Snippets of unprivileged instructions."""
+
+from __future__ import annotations
+
+from . import layout
+from .assembly import Label, encode
+from .generator import WILD, Generator
+from .operands import access_size, floating, integer, is_store
+
+ADDRESS_BYTES = 8  # of what Code.place appends
+RA, SP = 1, 2  # some compressed instructions write them
+
+
+def integers(g: Generator) -> None:
+    """An integer instruction, half of the time on an operand fresh from the corners."""
+    row = g.rng.choice(g.kinds["integer"])
+    values = g.operands(row)
+    source = values.get("rs1") or values.get("rs2")
+    if g.rng.getrandbits(1) and source and source not in g.locked:
+        g.constant(source, integer(g.rng))
+    g.code.row(row, **values)
+
+
+def floats(g: Generator) -> None:
+    """A floating-point instruction on registers as they are."""
+    g.emit(g.rng.choice(g.kinds["float"]))
+
+
+def float_operand(g: Generator) -> None:
+    """A corner into an f register, by way of an integer register."""
+    source = g.pointer()
+    g.constant(source, floating(g.rng))
+    mover = g.rng.choice(["fmv.d.x", "fmv.d.x", "fmv.w.x"])
+    g.code(mover, rd=g.rng.randrange(32), rs1=source)
+
+
+def hints(g: Generator) -> None:
+    """A hint, fence or prefetch."""
+    g.emit(g.rng.choice(g.kinds["hint"]))
+
+
+def refresh(g: Generator) -> None:
+    """Operands from the pool into several registers."""
+    base = g.pointer()
+    g.address(base, layout.address(layout.POOL))
+    for _ in range(g.rng.randrange(2, 6)):
+        offset = 8 * g.rng.randrange(256)
+        if g.rng.getrandbits(1):
+            g.code("fld", rd=g.rng.randrange(32), rs1=base, imm=offset)
+        else:
+            g.code("ld", rd=g.pointer(base), rs1=base, imm=offset)
+
+
+def memory(g: Generator) -> None:
+    """A load or store at an address of data; sometimes several with the same base."""
+    row = g.rng.choice(g.kinds["memory"])
+    size = access_size(row)
+    crosses = "twins" if is_store(row) else "any"
+    if "rs1" in row.pattern.operands:
+        base = g.pointer() if row.pattern.length == 4 else _low_pointer(g)
+        values = g.operands(row, rs1=base)
+    else:
+        base, values = SP, g.operands(row)
+    if base in g.locked:
+        return
+    offset = values.get("imm", values.get("uimm", 0))
+    g.address(base, (g.target(size, crosses) - offset) & (1 << 64) - 1)
+    g.code.row(row, **values)
+
+
+def _low_pointer(g: Generator) -> int:
+    """A pointer from x8 to x15; a loop's counter where nothing else is left."""
+    free = {*range(8, 16)} - {*g.temporaries} - g.locked
+    return g.rng.choice(sorted(free))
+
+
+def atomics(g: Generator) -> None:
+    """An AMO, or a pair of LR and SC, or one of them alone."""
+    row = g.rng.choice(g.kinds["atomic"])
+    size, base = access_size(row), g.pointer()
+    target = g.target(size, pages=layout.DATA[1:]) & ~(size - 1)
+    if "zicclsm" not in g.has and g.rng.randrange(6) == 0:
+        target += g.rng.randrange(size)
+    g.address(base, target)
+    if row.extension.name == "Zaamo" or g.rng.randrange(8) == 0:
+        g.emit(row, rs1=base)
+        return
+    suffix = ".d" if size == 8 else ".w"
+    g.code("lr" + suffix, rd=g.pointer(base), rs1=base, aq=g.rng.getrandbits(1), rl=0)
+    if g.rng.randrange(4) == 0:
+        g.code("addi", rd=base, rs1=base, imm=g.rng.choice([size, -size, 0, 64]))
+    values = g.operands(g.isa.named["sc" + suffix], rs1=base)
+    g.code("sc" + suffix, **values)
+    if g.rng.randrange(4) == 0 and values["rd"] != base:
+        g.code("sc" + suffix, **values)
+
+
+def blocks(g: Generator) -> None:
+    """A cache-block operation."""
+    row, base = g.rng.choice(g.kinds["block"]), g.pointer()
+    target = g.target(64, pages=layout.DATA[1:]) & ~63
+    if row.name != "cbo.zero":
+        target += g.rng.randrange(64)
+    g.address(base, target)
+    g.code.row(row, rs1=base)
+
+
+# --- control flow --------------------------------------------------------------------------------
+
+
+def loops(g: Generator) -> None:
+    """A block that is run a few times."""
+    if g.depth:
+        return
+    counter = g.pointer(RA, SP)
+    g.constant(counter, g.rng.randrange(2, 5))
+    g.locked.add(counter)
+    g.depth += 1
+    top = g.code.here()
+    g.block(g.rng.randrange(3, 12))
+    g.depth -= 1
+    g.code("addi", rd=counter, rs1=counter, imm=-1)
+    g.code.branch(g.isa.named["bne"], top, rs1=counter, rs2=0)
+    g.locked.discard(counter)
+
+
+def jumps(g: Generator) -> None:
+    """A jump through a register to what comes next, past some data."""
+    row, target = g.rng.choice(g.kinds["jump"]), g.pointer()
+    values = g.operands(row, rs1=target)
+    data = g.rng.randbytes(2 * g.rng.randrange(8))
+    end = g.code.pc + ADDRESS_BYTES + row.pattern.length + len(data)
+    odd = g.rng.getrandbits(1)  # bit 0 of a target is dropped
+    g.code.place(target, end - (values.get("imm", 0) & ~1) + odd * (values.get("imm", 0) & 1 ^ 1))
+    g.code.row(row, **values)
+    g.code.data += data
+
+
+def beside(g: Generator) -> None:
+    """Loads and stores of data in the midst of code; nothing of it is run."""
+    base = g.pointer()
+    rows = [r for r in g.kinds["memory"] if "rs1" in r.pattern.operands and r.pattern.length == 4]
+    size = 16 * g.rng.randrange(1, 5)
+    after = Label()
+    g.code.jump(after)
+    first = g.code.pc
+    g.code.data += g.rng.randbytes(size)
+    g.code.bind(after)
+    for _ in range(g.rng.randrange(1, 4)):
+        row = g.rng.choice(rows)
+        aligned = first + -first % 8
+        place = aligned + g.rng.randrange(0, size - 8, access_size(row))
+        if place // layout.PAGE != (place + 7) // layout.PAGE:
+            continue  # the store would cross into another page
+        values = g.operands(row, rs1=base)
+        g.code.place(base, place - values["imm"])
+        g.code.row(row, **values)
+
+
+def wild_jump(g: Generator) -> None:
+    """A jump to where no instruction can be: the handlers go on with the next section."""
+    target = g.pointer()
+    g.constant(target, g.rng.choice(WILD) & ~1)
+    g.code("jalr", rd=g.register(write=True), rs1=target, imm=0)
+
+
+def illegal(g: Generator) -> None:
+    """Bits that no row decodes."""
+    while True:
+        if g.rng.getrandbits(1):
+            bits, length = g.rng.getrandbits(32) | 3, 4
+            if g.rng.getrandbits(1):  # near an instruction
+                row = g.rng.choice(g.isa.rows)
+                bits = row.pattern.match | 1 << g.rng.randrange(32) | 3
+            if bits & 0x1F == 0x1F:  # of more than 32 bits
+                continue
+        else:
+            bits, length = g.rng.getrandbits(16), 2
+            if bits & 3 == 3:
+                continue
+        if g.isa.find(bits) is None:
+            g.code.bits(bits, length)
+            return
+
+
+def calls(g: Generator) -> None:
+    """ecall and ebreak: the handlers return past them."""
+    row = g.isa.named[g.rng.choice(["ecall", "ebreak", "c.ebreak"])]
+    g.code.row(row)
+
+
+def patches(g: Generator) -> None:
+    """A store over an instruction that is run afterwards, with fence.i between."""
+    place = g.pointer()
+    value = g.pointer(place)
+    rows = [row for row in g.kinds["integer"] if row.pattern.length == 4]
+    row = g.rng.choice(rows)
+    g.constant(value, encode(row, **g.operands(row)))
+    patched = g.code.pc + ADDRESS_BYTES + 8
+    if patched & layout.PAGE - 1 > layout.PAGE - 4:
+        return  # the store would cross into another page
+    g.code.place(place, patched)
+    g.code("sw", rs1=place, rs2=value, imm=0)
+    g.code("fence.i")
+    g.emit(g.rng.choice(rows))

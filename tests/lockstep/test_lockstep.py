@@ -1,0 +1,152 @@
+"""Random programs here and in Spike, as many as fit into a minute; and the harness itself.
+
+python -m tests.lockstep --programs 2000 --seed S runs more.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from rvplat.isa.extension import enabled_rows
+from tests.lockstep import layout, program, spike
+from tests.lockstep.assembly import Code, encode
+from tests.lockstep.compare import Lockstep
+from tests.lockstep.elf import write_elf
+from tests.lockstep.operands import by_kind, integer
+from tests.lockstep.worlds import EVERYTHING, ISAS, PLANS
+
+CHUNK = 25
+CHUNKS = 10
+SEED = "test"
+
+
+@pytest.fixture(scope="module")
+def lockstep(tmp_path_factory: pytest.TempPathFactory) -> Lockstep:
+    return Lockstep(tmp_path_factory.mktemp("lockstep"))
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_programs_run_as_in_spike(lockstep: Lockstep, chunk: int) -> None:
+    for number in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        result = lockstep.compare(program.make(SEED, number))
+        assert result.difference is None, str(result.difference)
+        assert result.ended
+
+
+def test_a_difference_is_told_with_both_states(
+    lockstep: Lockstep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hart whose x31 begins otherwise than its memory says."""
+    made = program.make(SEED, 0)
+    course = spike.run(made, lockstep.folder)
+    at = layout.address(layout.DUMP, layout.REGISTERS) + 8 * 31 - layout.BASE
+    image = made.image[:at] + bytes(8) + made.image[at + 8 :]
+    wrong = program.Program(made.name, image, made.isa, made.sections, made.instructions)
+    monkeypatch.setattr(spike, "run", lambda program, folder: course)
+    text = str(lockstep.compare(wrong).difference)
+    value = int.from_bytes(made.image[at : at + 8], "little")
+    assert f"x31: {value:#018x} in Spike, 0x0000000000000000 here" in text
+    assert "ld t6, 248" in text
+    assert "state here: pc 0x8000" in text
+
+
+# --- the generator -------------------------------------------------------------------------------
+
+
+def test_programs_follow_from_their_seeds() -> None:
+    assert program.make("a", 7).image == program.make("a", 7).image
+    assert program.make("a", 7).image != program.make("b", 7).image
+
+
+def test_every_row_of_the_encoding_table_is_generated() -> None:
+    rows = enabled_rows(program.extensions(EVERYTHING))
+    kinds = by_kind(program.isa())
+    assert sum(len(group) for group in kinds.values()) == len(rows)
+    assert set(kinds) == {
+        "integer", "float", "memory", "atomic", "block", "branch", "jump", "csr", "system", "hint",
+    }  # fmt: skip
+
+
+def test_every_isa_is_known_here() -> None:
+    for text in ISAS:
+        assert program.extensions(text)
+
+
+def test_plans_are_of_csrs_that_there_are() -> None:
+    names = {csr.name for csr in program.isa().csrs}
+    assert set(PLANS) <= names
+
+
+def test_constants_of_every_kind() -> None:
+    rng = random.Random(1)
+    for _ in range(500):
+        value = integer(rng)
+        code = Code(program.isa(), layout.BASE)
+        code.constant(5, value)
+        assert evaluate(code) == value
+
+
+def evaluate(code: Code) -> int:
+    """What the code leaves in x5: lui, addi, addiw and slli of x5."""
+    value, mask = 0, (1 << 64) - 1
+    for at in range(0, len(code.data), 4):
+        bits = int.from_bytes(code.data[at : at + 4], "little")
+        row = code.isa.find(bits)
+        assert row is not None
+        given = {name: o.extract(bits) for name, o in row.pattern.operands.items()}
+        if row.name == "slli":
+            value = value << given["shamt"] & mask
+        elif row.name == "lui":
+            value = given["imm"] & mask
+        else:
+            value = (value if given["rs1"] else 0) + given["imm"] & mask
+            if row.name == "addiw":
+                value = ((value & 0xFFFF_FFFF ^ 0x8000_0000) - 0x8000_0000) & mask
+    return value
+
+
+def test_operands_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match="addi: imm can't be 2048"):
+        encode(program.isa().named["addi"], rd=1, rs1=0, imm=2048)
+
+
+# --- Spike's side --------------------------------------------------------------------------------
+
+LOG = """\
+core   0: 3 0x0000000000001010 (0x00028067)
+core   0: 0x0000000080000000 (0x00004515) c.li    a0, 5
+core   0: 3 0x0000000080000000 (0x4515) x10 0x0000000000000005
+core   0: 1 0x0000000080000002 (0x20007053) f0  0xffffffff00000000 c1_fflags 0x0000000000000001
+core   0: exception trap_load_page_fault, epc 0x0000000080000006
+core   0:           tval 0x0000000000000123
+core   0: exception interrupt #7, epc 0x0000000080000006
+core   0: 3 0x0000000080000006 (0x0002b283) x5  0x0000000000000007 mem 0x0000000080001000
+core   0: 3 0x000000008000000a (0x0062b023) mem 0x0000000080003000 0x0000000000000001
+core   0: 3 0x000000008000000e (0x4515) x10 0x0000000000000005
+"""
+
+
+def test_spike_s_log_is_understood() -> None:
+    events, ended = spike.parse(LOG)
+    assert ended
+    assert events == [
+        spike.Step(3, 0x8000_0000, 0x4515, ((10, 5),), (), (), ()),
+        spike.Step(1, 0x8000_0002, 0x2000_7053, (), ((0, 0xFFFF_FFFF_0000_0000),), ((1, 1),), ()),
+        spike.Trapped("trap_load_page_fault", 0x8000_0006, 0x123),
+        spike.Trapped("interrupt #7", 0x8000_0006, None),
+        spike.Step(3, 0x8000_0006, 0x0002_B283, ((5, 7),), (), (), ()),
+        spike.Step(3, 0x8000_000A, 0x0062_B023, (), (), (), ((0x8000_3000, 1, 8),)),
+    ]
+
+
+def test_the_file_for_spike_is_an_elf_file(tmp_path: Path) -> None:
+    lief = pytest.importorskip("lief")
+    file = tmp_path / "program.elf"
+    file.write_bytes(write_elf(layout.BASE, b"\x13\0\0\0", {"tohost": 0x8000_3000}))
+    binary = lief.ELF.parse(str(file))
+    assert binary.entrypoint == layout.BASE
+    assert bytes(binary.segments[0].content) == b"\x13\0\0\0"
+    assert binary.get_symbol("tohost").value == 0x8000_3000
