@@ -1,0 +1,329 @@
+"""Why an address leads where it does: the walk of one or two stages, entry by entry.
+
+    print(explain(machine, 0x8000_1000, "store", mode="VS"))
+
+What decides is what decides for the harts: the definitions of `rvplat.hart.mmu` and `pmp`, run by
+CPython on the hart's state. Nothing changes: no A or D bit, no trap, no cached translation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rvplat.errors import BusError
+from rvplat.hart import mmu
+from rvplat.hart.pmp import pmp_grant
+from rvplat.hart.switches import GUESTS, vmid_of
+from rvplat.hart.tlb import (
+    PAGE_MASK,
+    REGIME_VALID,
+    REGIME_VIRT,
+    guest_regime,
+    regime_of,
+)
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, EnvCfg
+from rvplat.lang import u64
+from rvplat.machine.causes import cause_name
+from rvplat.machine.machine import Machine
+
+Access = Literal["load", "store", "fetch"]
+Mode = Literal["M", "HS", "U", "VS", "VU"]
+MODES: dict[str, tuple[int, int]] = {
+    "M": (MACHINE, 0), "HS": (SUPERVISOR, 0), "U": (USER, 0), "VS": (SUPERVISOR, 1), "VU": (USER, 1)
+}  # fmt: skip
+_WANTED: dict[str, int] = {"load": mmu.LOAD, "store": mmu.STORE, "fetch": mmu.FETCH}
+_SCHEMES = {8: "Sv39", 9: "Sv48", 10: "Sv57"}
+_MEMORY_TYPES = ("PMA", "NC", "IO", "reserved")
+_FLAGS = "VRWXUGAD"
+PTE_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page-table entry that was looked at: `address` as the table names it, `pa` the physical one
+    (None: not reached), `depth` how many walks it serves (1: of a guest's table's own address)."""
+
+    stage: str
+    level: int
+    address: int
+    pa: int | None
+    pte: int
+    verdict: str
+    pmp: str = ""
+    depth: int = 0
+
+    def __str__(self) -> str:
+        flags = "".join(c if self.pte >> i & 1 else "-" for i, c in enumerate(_FLAGS))[::-1]
+        extra = " N" if self.pte >> 63 else ""
+        if kind := self.pte >> 61 & 3:
+            extra += f" PBMT={_MEMORY_TYPES[kind]}"
+        where = f"{self.address:#x}"
+        if self.pa is not None and self.pa != self.address:
+            where += f" at {self.pa:#x}"
+        return (
+            f"{'    ' * self.depth}{self.stage} level {self.level}: entry {where} = "
+            f"{self.pte:#018x} {flags}{extra}, PMP {self.pmp or '---'}: {self.verdict}"
+        )
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The trap that the access would raise. `tinst` None: a transformation of the instruction, or
+    zero; `handler` is the mode that takes it."""
+
+    cause: int
+    tval: int
+    tval2: int
+    tinst: int | None
+    gva: bool
+    handler: str
+
+    def __str__(self) -> str:
+        told = "the transformed instruction or 0" if self.tinst is None else f"{self.tinst:#x}"
+        own = {"M": ("mtval", "mtval2", "mtinst"), "HS": ("stval", "htval", "htinst")}
+        text = f"{cause_name(self.cause)} ({self.cause}), taken in {self.handler} mode"
+        if self.handler not in own:
+            return f"{text}: vstval {self.tval:#x}"
+        tval, tval2, tinst = own[self.handler]
+        return (
+            f"{text}: {tval} {self.tval:#x}, {tval2} {self.tval2:#x}, {tinst} {told}, "
+            f"GVA {int(self.gva)}"
+        )
+
+
+@dataclass
+class Explanation:
+    """Where an access leads: `gpa` for guests, `pa` if it gets so far, or the `fault`."""
+
+    world: str
+    mode: str
+    access: str
+    va: int
+    entries: list[Entry] = field(default_factory=list)
+    gpa: int | None = None
+    pa: int | None = None
+    pmp: str = ""
+    memory_type: str = "PMA"
+    fault: Fault | None = None
+
+    def __str__(self) -> str:
+        lines = [f"{self.access} of {self.va:#x} in {self.mode} mode, {self.world}"]
+        lines += [str(entry) for entry in self.entries]
+        if self.gpa is not None:
+            lines.append(f"guest physical address {self.gpa:#x}")
+        if self.pa is not None:
+            lines.append(
+                f"physical address {self.pa:#x}, PMP {self.pmp}, memory type {self.memory_type}"
+            )
+        lines.append(f"fault: {self.fault}" if self.fault else "allowed")
+        return "\n".join(lines)
+
+
+class Refused(Exception):
+    """The walk ended: a fault of mmu.py, and the guest's physical address and pseudoinstruction."""
+
+    def __init__(self, fault: int, gpa: int = 0, tinst: int | None = None) -> None:
+        self.fault, self.gpa, self.tinst = fault, gpa, tinst
+
+
+def explain(
+    machine: Machine, va: int, access: Access = "load", hart: int = 0,
+    mode: Mode | None = None, vmid: int | None = None,
+) -> Explanation:  # fmt: skip
+    """What an access of a stopped hart would do. `mode` is the hart's own unless it is given;
+    `vmid` names a guest, whose tables are those that it had when it was left last.
+
+    LookupError for a guest that hasn't run on the hart.
+    """
+    view = machine.harts[hart].view
+    at = int(view.priv), int(view.virt)
+    mine: Any = next(name for name, value in MODES.items() if value == at)
+    chosen = mode or (mine if vmid is None or at[1] else "VS")
+    return _Walker(machine, view, va & (1 << 64) - 1, access, chosen, vmid).explain()
+
+
+class _Walker:
+    """One walk."""
+
+    def __init__(
+        self, machine: Machine, view: Any, va: int, access: str, mode: str, vmid: int | None
+    ) -> None:  # fmt: skip
+        self.memory = machine.memory
+        self.view = view
+        self.va = va
+        self.access = access
+        self.priv, self.virt = MODES[mode]
+        self.hgatp, self.vsatp = self._roots(vmid)
+        world = f"guest with VMID {int(vmid_of(u64(self.hgatp)))}" if self.virt else "host"
+        self.found = Explanation(world, mode, access, va)
+        self.memory_types = [0, 0]  # PBMT of the leaf of each stage
+
+    def _roots(self, vmid: int | None) -> tuple[int, int]:
+        """hgatp and vsatp of the guest."""
+        view = self.view
+        if vmid is None or int(vmid_of(view.hgatp)) == vmid:
+            return int(view.hgatp), int(view.vsatp)
+        for i in range(min(int(view.guest_count), GUESTS)):
+            if int(vmid_of(view.guest_hgatp[i])) == vmid:
+                return int(view.guest_hgatp[i]), int(view.guest_vsatp[i])
+        raise LookupError(f"no guest with VMID {vmid} has run on hart {int(view.hart_id)}")
+
+    def explain(self) -> Explanation:
+        found = self.found
+        try:
+            self._translate()
+            self._check_page()
+        except Refused as refused:
+            found.fault = self._fault(refused)
+        return found
+
+    def _translate(self) -> None:
+        found = self.found
+        if self.virt:
+            root = self.vsatp if self.vsatp >> 60 else 0
+            regime = int(guest_regime(self.view, u64(self.priv), u64(root)))
+            found.gpa = self._stage("VS", self.va, root, regime, 0) | self.va & 0xFFF
+            found.pa = self._guest(found.gpa, _WANTED[self.access], regime, 0)
+            kind = self.memory_types[0] or self.memory_types[1]
+        else:
+            active = self.priv != MACHINE and int(self.view.satp) >> 60
+            root = int(self.view.satp) if active else 0
+            regime = int(regime_of(self.view, u64(self.priv), u64(root)))
+            found.pa = self._stage("S", self.va, root, regime, 0) | self.va & 0xFFF
+            kind = self.memory_types[0]
+        found.memory_type = _MEMORY_TYPES[kind]
+
+    # --- stages ---
+
+    def _stage(self, name: str, va: int, root: int, regime: int, depth: int) -> int:
+        """The only stage or a guest's first: the page."""
+        if root == 0:
+            return va & int(PAGE_MASK)
+        levels = (root >> 60) - 5
+        if not mmu.is_canonical(u64(va), u64(levels)):
+            raise Refused(mmu.PAGE_FAULT)
+        label = f"{name} {_SCHEMES[root >> 60]}"
+        return self._tables(label, va, root, regime, levels, 0, _WANTED[self.access], depth)
+
+    def _guest(self, gpa: int, wanted: int, regime: int, depth: int) -> int:
+        """The second stage: the physical address."""
+        if self.hgatp >> 60 == 0:
+            return gpa
+        levels = (self.hgatp >> 60) - 5
+        if gpa >> (12 + 9 * levels + mmu.WIDER):
+            raise Refused(mmu.GUEST_FAULT, gpa)
+        label = f"G {_SCHEMES[self.hgatp >> 60]}x4"
+        second = int(mmu.second_regime(u64(regime)))
+        try:
+            page = self._tables(
+                label, gpa, self.hgatp, second, levels, mmu.WIDER, wanted, depth
+            )
+        except Refused as refused:
+            if refused.fault == mmu.PAGE_FAULT:
+                raise Refused(mmu.GUEST_FAULT, gpa) from None
+            raise
+        return page | gpa & 0xFFF
+
+    def _tables(
+        self, label: str, va: int, root: int, regime: int, levels: int, wide: int, wanted: int,
+        depth: int,
+    ) -> int:  # fmt: skip
+        """Down the tables: `mmu.walk_tables`, told."""
+        table = (root & mmu.SATP_PPN) << 12
+        for level in range(levels - 1, -1, -1):
+            mask = (0x200 << wide) - 1 if level == levels - 1 else 0x1FF
+            address = table + (va >> (12 + 9 * level) & mask) * PTE_BYTES
+            pa = self._entry_address(address, regime, depth)
+            pte, pmp = self._read_entry(label, level, address, pa, depth)
+            verdict, fault = self._judge(pte, level, wanted, regime)
+            self.found.entries.append(
+                Entry(label, level, address, pa, pte, verdict, pmp, depth)
+            )
+            if fault:
+                raise Refused(fault)
+            if mmu.is_leaf(u64(pte)):
+                if depth == 0:
+                    self.memory_types[int(label.startswith("G"))] = pte >> 61 & 3
+                return int(mmu.leaf_page(u64(pte), u64(va), u64(level))) & int(PAGE_MASK)
+            table = (pte & mmu.PTE_PPN) << 2
+        raise Refused(mmu.PAGE_FAULT)
+
+    def _entry_address(self, address: int, regime: int, depth: int) -> int:
+        """The physical address of an entry; a guest's goes through the second stage."""
+        if not regime & REGIME_VIRT:
+            return address
+        try:
+            return self._guest(address, mmu.LOAD, REGIME_VALID | REGIME_VIRT, depth + 1)
+        except Refused as refused:
+            tinst = mmu.READ_ENTRY if refused.fault == mmu.GUEST_FAULT else None
+            raise Refused(refused.fault, refused.gpa, tinst) from None
+
+    def _read_entry(
+        self, label: str, level: int, address: int, pa: int, depth: int
+    ) -> tuple[int, str]:
+        """(entry, what PMP grants S mode there)."""
+        granted = int(pmp_grant(self.view, u64(pa), u64(PTE_BYTES), u64(SUPERVISOR)))
+        try:
+            if not granted & mmu.LOAD:
+                raise BusError(f"PMP at {pa:#x}")
+            return int.from_bytes(self.memory.read(pa, PTE_BYTES), "little"), _letters(granted)
+        except BusError:
+            verdict = "can't be read"
+            self.found.entries.append(
+                Entry(label, level, address, pa, 0, verdict, _letters(granted), depth)
+            )
+            raise Refused(mmu.ACCESS_FAULT) from None
+
+    def _judge(self, pte: int, level: int, wanted: int, regime: int) -> tuple[str, int]:
+        """What an entry means, and the fault, or 0."""
+        entry, rules = u64(pte), u64(regime)
+        if mmu.is_malformed(self.view, entry, rules):
+            return ("not valid" if not pte & mmu.PTE_V else "reserved"), mmu.PAGE_FAULT
+        if not mmu.is_leaf(entry):
+            if pte & mmu.PTE_NOT_IN_POINTER or level == 0:
+                return "a pointer that can't be one", mmu.PAGE_FAULT
+            return "pointer", 0
+        if mmu.is_misplaced(entry, u64(level)):
+            return "a misaligned superpage", mmu.PAGE_FAULT
+        if not int(mmu.permissions(entry, rules)) & wanted:
+            return "not permitted", mmu.PAGE_FAULT
+        if mmu.lacks_bits(entry, u64(wanted)):
+            if mmu.enabled(self.view, rules, u64(EnvCfg.ADUE)):
+                return "leaf, A or D to be set", 0
+            return "A or D is clear", mmu.PAGE_FAULT
+        return "leaf", 0
+
+    # --- the end ---
+
+    def _check_page(self) -> None:
+        """PMP, and whether there is memory or a device."""
+        found = self.found
+        assert found.pa is not None
+        granted = int(pmp_grant(self.view, u64(found.pa), u64(1), u64(self.priv)))
+        found.pmp = _letters(granted)
+        if not granted & _WANTED[self.access]:
+            raise Refused(mmu.ACCESS_FAULT)
+
+    def _fault(self, refused: Refused) -> Fault:
+        wanted = _WANTED[self.access]
+        cause = int(mmu.fault_cause(u64(wanted), u64(refused.fault)))
+        gpa = refused.gpa if refused.fault == mmu.GUEST_FAULT else 0
+        tinst = refused.tinst
+        if tinst is None and self.access == "fetch":
+            tinst = 0
+        return Fault(cause, self.va, gpa >> 2, tinst, bool(self.virt), self._handler(cause))
+
+    def _handler(self, cause: int) -> str:
+        """The mode that takes the trap."""
+        view = self.view
+        if self.priv == MACHINE or not int(view.medeleg) >> cause & 1:
+            return "M"
+        return "VS" if self.virt and int(view.hedeleg) >> cause & 1 else "HS"
+
+
+def _letters(grant: int) -> str:
+    return "".join(c if grant >> i & 1 else "-" for i, c in enumerate("rwx"))
+
+
+__all__ = ["MODES", "Access", "Entry", "Explanation", "Fault", "Mode", "explain"]
