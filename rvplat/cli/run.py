@@ -182,12 +182,14 @@ def _run(machine: Machine, arguments: argparse.Namespace) -> int:
             machine, arguments.timeout, arguments.max_instructions, not terminal.has_input,
             turns=turns,
         )  # fmt: skip
-        runner.start()
-        terminal.read_for(runner)
         try:
+            runner.start()
+            terminal.read_for(runner)
             stop = runner.wait()
         except KeyboardInterrupt:
             stop = Stop("interrupt")
+            if machine.running:
+                machine.pause()
     _report(machine, stop, arguments)
     return 128 + terminal.signal if terminal.signal else stop.status
 

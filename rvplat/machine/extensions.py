@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rvplat.engine.native import Core
+from rvplat.errors import DefinitionError
 from rvplat.isa.extension import Extension
+from rvplat.lang import DefinitionError as NotADefinition
 from rvplat.machine.board import Board
 from rvplat.machine.catalogue import shipped_extensions
 
@@ -16,10 +18,17 @@ _cores: dict[tuple[tuple[Extension, ...], bool], Core] = {}
 def core_for(
     extensions: tuple[Extension, ...], compressed: bool, say: Callable[[str], None]
 ) -> Core:
-    """Native code for these extensions, made once a process."""
+    """Native code for these extensions, made once a process.
+
+    Raises:
+        DefinitionError: the text of one of them is not well formed.
+    """
     key = (extensions, compressed)
     if key not in _cores:
-        _cores[key] = Core(extensions, say, compressed)
+        try:
+            _cores[key] = Core(extensions, say, compressed)
+        except NotADefinition as error:
+            raise DefinitionError(str(error)) from error
     return _cores[key]
 
 

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
 FOREVER = 1 << 62
 LONGEST_WAIT_S = 3600.0
+LOOK_S = 0.25  # between two looks at signals
 IDLE_S = 1.0  # a machine that nothing can wake is given up after this
+
+
+def _part_of(deadline: float | None) -> float:
+    """How long to wait at once. Another thread may get a signal, whose handler then runs in the
+    main thread only when that next wakes."""
+    left = LOOK_S if deadline is None else deadline - time.monotonic()
+    return min(max(left, 0.0), LOOK_S)
 
 
 class Runner:
@@ -75,13 +83,16 @@ class Runner:
             TimeoutError: it has not ended in this time, and goes on.
             Whatever made it fail: an error of rvplat's own, or of a console's sink.
         """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
-            ended = self._done.wait(timeout_s)
+            while not self._done.wait(_part_of(deadline)):
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise TimeoutError(f"the machine still runs after {timeout_s} s")
+        except TimeoutError:
+            raise
         except BaseException:
             self.cancel("interrupt")
             raise
-        if not ended:
-            raise TimeoutError(f"the machine still runs after {timeout_s} s")
         if self.machine.failure is not None:
             raise self.machine.failure
         assert self.stop is not None

@@ -1,0 +1,114 @@
+"""Commands that say what there is, and what is wrong."""
+
+import json
+
+import pytest
+
+from rvplat.cli.commands import BUILT_IN
+from rvplat.cli.main import main
+from rvplat.machine.fdt_read import from_dtb
+
+PLUGIN = '''
+from rvplat.hookspecs import hookimpl
+
+class Hello:
+    name = "hello"
+    help = "say hello"
+
+    def configure(self, parser):
+        parser.add_argument("--to", default="you")
+        parser.add_argument("--plugin")
+
+    def run(self, arguments):
+        print("hello", arguments.to)
+        return 3
+
+@hookimpl
+def rvplat_commands():
+    return [Hello()]
+'''
+
+
+def test_boards(capsys):
+    assert main(["boards"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["board", "extends", "what", "it", "is"]
+    assert [line.split()[0] for line in lines[1:]] == ["minimal", "spike", "virt"]
+
+
+def test_plugins(capsys):
+    assert main(["plugins"]) == 0
+    out = capsys.readouterr().out
+    assert "ns16550a" in out
+    assert "devices ns16550a" in out
+
+
+def test_isa_says_version_standing_and_what_the_board_has(capsys):
+    assert main(["isa", "minimal"]) == 0
+    rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
+    assert rows["M"][1:4] == ["2.0", "ratified", "yes"]
+    assert rows["Zba"][3] == "-"
+
+
+def test_check_says_all_faults_at_once(capsys, tmp_path):
+    assert main(["check", "virt"]) == 0
+    assert capsys.readouterr().out == "virt: no faults\n"
+    board = tmp_path / "b.toml"
+    board.write_text('extends = "virt"\n[harts]\ncout = 2\n[devices.x]\nmodel = "uart"\n')
+    assert main(["check", str(board)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert f"{board}:3: harts.cout: found an unknown key" in said.err
+    assert f"{board}:5: devices.x.model: found" in said.err
+
+
+def test_dtb_as_text_and_as_a_blob(capsys, tmp_path):
+    assert main(["dtb", "virt", "--harts", "2"]) == 0
+    assert capsys.readouterr().out.startswith("/dts-v1/;\n\n/ {\n")
+    blob = tmp_path / "virt.dtb"
+    assert main(["dtb", "virt", "-o", str(blob)]) == 0
+    assert from_dtb(blob.read_bytes()).get("cpus") is not None
+    assert main(["dtb", "virt", "-o", str(tmp_path / "no" / "x")]) == 2
+    assert capsys.readouterr().err.endswith("/no/x: No such file or directory\n")
+
+
+def test_schema_is_json(capsys):
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "rvplat board"
+
+
+def test_bench_runs_what_is_named(capsys):
+    assert main(["bench", "crc32", "--alone", "--repeat", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in found["programs"]] == ["crc32"]
+    assert main(["bench", "crc", "--alone"]) == 2
+    assert 'did you mean "crc32"?' in capsys.readouterr().err
+
+
+def test_a_plugin_adds_a_command(capsys, tmp_path):
+    plugin = tmp_path / "hello.py"
+    plugin.write_text(PLUGIN)
+    assert main(["hello", "--plugin", str(plugin), "--to", "me"]) == 3
+    assert capsys.readouterr().out == "hello me\n"
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_command_has_help(capsys, name):
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert f"rvplat {name}" in capsys.readouterr().out
+    assert BUILT_IN[name].load().name == name
+
+
+def test_help_names_every_command(capsys):
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in BUILT_IN)
+
+
+def test_an_unknown_command_is_one_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["nosuch"])
+    assert ended.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

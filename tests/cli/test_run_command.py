@@ -1,0 +1,199 @@
+"""`rvplat run` as a process: statuses, outputs, errors in one line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.machine.small_guests import ECHO, FAIL, HELLO, LOOP, TOHOST, TRAP_LOOP, WAIT, guest
+
+COMMAND = [sys.executable, "-m", "rvplat.cli"]
+
+
+def rvplat(*words, stdin=b"", env=None, timeout=120):
+    return subprocess.run(
+        [*COMMAND, *map(str, words)], input=stdin, capture_output=True, timeout=timeout,
+        env={**os.environ, **(env or {})}, check=False,
+    )  # fmt: skip
+
+
+def one_line(done):
+    """The one line of an error of ours."""
+    text = done.stderr.decode()
+    assert (done.returncode, done.stdout) == (2, b""), text
+    assert "Traceback" not in text
+    lines = text.splitlines()
+    assert len(lines) == 1, text
+    return lines[0]
+
+
+def test_a_word_that_is_a_file_is_the_program():
+    done = rvplat("run", guest(HELLO))
+    assert (done.returncode, done.stdout) == (0, b"hello\r\n")
+
+
+def test_the_demo_is_what_runs_without_a_word():
+    done = rvplat("run")
+    assert done.returncode == 0, done.stderr
+    assert b"Powering off." in done.stdout
+
+
+@pytest.mark.parametrize("code", [1, 42])
+def test_the_status_is_the_guests(code):
+    assert rvplat("run", "spike", guest(TOHOST.format(value=code << 1 | 1))).returncode == code
+    assert rvplat("run", guest(FAIL)).returncode == 7
+
+
+def test_the_timeout_is_124_and_says_where():
+    done = rvplat("run", guest(TRAP_LOOP), "--timeout", "0.5")
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 124
+    assert lines[0] == "rvplat: the time is up"
+    assert lines[1] == "hart 0: M mode, pc 0x0: no memory is there"
+    assert "it loops in traps: its handler at 0x0 (mtvec) raises fetch access itself" in lines[2]
+
+
+def test_a_machine_that_nothing_wakes_ends():
+    done = rvplat("run", guest(WAIT))
+    assert done.returncode == 124
+    said = "rvplat: every hart waits for an interrupt, and nothing can raise one"
+    assert done.stderr.decode().splitlines()[0] == said
+
+
+def test_input_comes_from_a_pipe():
+    done = rvplat("run", guest(ECHO), "--timeout", "60", stdin=b"abc\x01xyq")
+    assert (done.returncode, done.stdout) == (0, b">abc\x01xy")
+
+
+def test_statistics_as_json_are_the_last_line():
+    done = rvplat("run", guest(LOOP), "--max-instructions", "123456", "--stats=json")
+    found = json.loads(done.stderr.decode().splitlines()[-1])
+    assert (done.returncode, found["instructions"], found["stop"]) == (124, 123456, "limit")
+    assert found["harts"][0].keys() >= {"native_s", "devices_s", "asleep_s", "traps"}
+
+
+def test_statistics_as_a_table():
+    done = rvplat("run", guest(HELLO), "--stats")
+    assert b" instructions in " in done.stderr
+    assert done.stdout == b"hello\r\n"
+
+
+def test_trace_and_signature(tmp_path):
+    trace, words = tmp_path / "trace", tmp_path / "signature"
+    program = guest(TOHOST.format(value=1))
+    done = rvplat("run", "spike", program, "--trace", trace, "--signature", words)
+    assert done.returncode == 0, done.stderr
+    assert words.read_text() == "55667788\n11223344\n0000cafe\n"
+    assert trace.read_text().startswith("core   0: 3 0x0000000080000000 (0x")
+
+
+def test_harts_memory_and_settings():
+    done = rvplat(
+        "run", guest(LOOP), "--harts", "2", "--memory", "64M", "--set", "clock=virtual",
+        "--max-instructions", "1000", "--stats=json",
+    )  # fmt: skip
+    assert len(json.loads(done.stderr.decode().splitlines()[-1])["harts"]) == 2
+
+
+BAD = {
+    "a board": (("nosuch",), 'found no board "nosuch", expected one of minimal, spike, virt'),
+    "a near board": (("virtt",), 'did you mean "virt"?'),
+    "a program": (("no/such.elf",), "no/such.elf: the program: No such file or directory"),
+    "a kernel": (("--kernel", "no.img"), "no.img: the kernel: No such file or directory"),
+    "a plugin": (("--plugin", "no.py"), "no such plugin, expected a .py file"),
+    "a setting": (("--set", "harts.cout=2"), "harts.cout: found an unknown key"),
+    "no value": (("--set", "harts"), '--set harts: found no "=" or no key'),
+    "harts": (("--harts", "9"), "--harts 9: harts.count: found 9, expected"),
+    "harts as text": (("--harts", "x"), "argument --harts: invalid int value: 'x'"),
+    "memory": (("--memory", "lots"), '--memory lots: memory.ram.size: found "lots", expected'),
+    "timeout": (("--timeout", "-1"), "argument --timeout"),
+    "instructions": (("--max-instructions", "0"), "argument --max-instructions"),
+    "an option": (("--nosuch",), "unrecognized arguments: --nosuch"),
+    "words": (("virt", "a", "b"), "run: b: expected a BOARD and a PROGRAM, nothing more"),
+    "a disk": (("--disk", "no.img"), "no.img"),
+    "a trace": (("--trace", "no/such/trace"), "no/such/trace: No such file or directory"),
+    "a signature": (("--signature", "s"), "no symbol begin_signature and no end_signature"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_the_user_does_wrong_is_one_line(name):
+    words, message = BAD[name]
+    assert message in one_line(rvplat("run", *words))
+
+
+def test_files_that_are_no_programs(tmp_path):
+    cases = {
+        "x86.elf": b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\0\x3e\0" + bytes(44),
+        "short.elf": b"\x7fELF\x02\x01\x01",
+        "empty.bin": b"",
+    }
+    for name, data in cases.items():
+        path = tmp_path / name
+        path.write_bytes(data)
+        assert one_line(rvplat("run", path)).startswith(f"rvplat: {path}: ")
+
+
+def test_a_plugin_that_raises_is_named_with_its_traceback(tmp_path):
+    plugin = tmp_path / "broken.py"
+    plugin.write_text("1 / 0\n")
+    done = rvplat("run", "--plugin", plugin)
+    text = done.stderr.decode()
+    assert done.returncode == 2
+    assert text.startswith("rvplat: plugin broken: raised while it was loaded: ZeroDivisionError")
+    assert f'File "{plugin}", line 1' in text
+
+
+def test_a_cache_that_cannot_be_written_is_said_and_no_more(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    done = rvplat("run", guest(HELLO), env={"RVPLAT_CACHE": str(blocked / "cache")})
+    assert (done.returncode, done.stdout) == (0, b"hello\r\n")
+    assert b"cannot keep the compiled code" in done.stderr
+
+
+def started(*words, **options):
+    return subprocess.Popen(
+        [*COMMAND, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it(number, status):
+    with started("run", guest(ECHO)) as process:
+        assert process.stdout.read(1) == b">"
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert b"rvplat: it was interrupted" in errors
+    assert b"Traceback" not in errors
+
+
+def test_a_reader_who_goes_away_ends_it():
+    with started("run", guest(ECHO)) as process:
+        assert process.stdout.read(1) == b">"
+        process.stdout.close()
+        process.stdin.write(b"a" * 100)
+        process.stdin.flush()
+        assert process.wait(timeout=60) == 141
+        assert b"Traceback" not in process.stderr.read()
+
+
+def test_a_reader_who_does_not_read_does_not_hold_up_the_end():
+    flood = guest("  li t0, UART\n  li t1, 'x'\n1: sb t1, 0(t0)\n  j 1b\n")
+    began = time.monotonic()
+    with started("run", flood, "--timeout", "1") as process:
+        process.wait(timeout=60)
+    assert process.returncode == 124
+    assert time.monotonic() - began < 40
+
+
+def test_without_standard_streams():
+    script = f"exec {sys.executable} -m rvplat.cli run {guest(HELLO)} <&- >&-"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr

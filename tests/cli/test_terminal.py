@@ -1,0 +1,137 @@
+"""The terminal, over a real pty: raw while the guest runs, as it was afterwards."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+
+import pytest
+
+from rvplat.cli.terminal import HELP, Keys
+from tests.machine.small_guests import ECHO, FAIL, guest
+
+
+class Session:
+    """`rvplat run` in the foreground of a terminal of its own."""
+
+    def __init__(self, *words):
+        self.master, self.slave = pty.openpty()
+        self.before = termios.tcgetattr(self.slave)
+        self.seen = b""
+        command = [sys.executable, "-m", "rvplat.cli", "run", *map(str, words)]
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", FOREGROUND, *command], stdin=self.slave, stdout=self.slave,
+            stderr=self.slave, start_new_session=True,
+        )  # fmt: skip
+
+    def type(self, data):
+        os.write(self.master, data)
+
+    def until(self, text, timeout_s=60):
+        deadline = time.monotonic() + timeout_s
+        while text not in self.seen:
+            left = deadline - time.monotonic()
+            assert left > 0, f"no {text!r} in {self.seen!r}"
+            if select.select([self.master], [], [], left)[0]:
+                self.seen += os.read(self.master, 4096)
+        found, _, self.seen = self.seen.partition(text)
+        return found
+
+    def end(self):
+        status = self.process.wait(timeout=60)
+        assert termios.tcgetattr(self.slave) == self.before, "the terminal is as it was"
+        return status
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+#: Makes the terminal the new session's own, then becomes the command.
+FOREGROUND = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def session():
+    found = []
+
+    def begin(*words):
+        found.append(Session(*words))
+        return found[-1]
+
+    yield begin
+    for one in found:
+        one.close()
+
+
+def test_every_key_goes_to_the_guest(session):
+    terminal = session(guest(ECHO))
+    terminal.until(b">")
+    assert not termios.tcgetattr(terminal.slave)[3] & (termios.ECHO | termios.ICANON | termios.ISIG)
+    for typed in (b"a", b"\x03", b"\x04", b"\x1a", b"\x11", b"\x7f", "é".encode()):
+        terminal.type(typed)
+        terminal.until(typed)
+    terminal.type(b"q")
+    assert terminal.end() == 0
+
+
+def test_ctrl_a_x_leaves(session):
+    terminal = session(guest(ECHO))
+    terminal.until(b">")
+    terminal.type(b"\x01h")
+    assert terminal.until(b"send Ctrl-A to the guest") is not None
+    terminal.type(b"\x01\x01")
+    terminal.until(b"\x01")
+    terminal.type(b"\x01x")
+    assert terminal.end() == 0
+
+
+def test_the_guests_status_and_the_terminal_restored(session):
+    assert session(guest(FAIL)).end() == 7
+
+
+def test_an_error_restores_it(session):
+    assert session("--harts", "99").end() == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_restores_it(session, number):
+    terminal = session(guest(ECHO))
+    terminal.until(b">")
+    terminal.process.send_signal(number)
+    assert terminal.end() == 128 + number
+
+
+def test_it_is_raw_again_after_it_was_stopped(session):
+    terminal = session(guest(ECHO))
+    terminal.until(b">")
+    terminal.process.send_signal(signal.SIGSTOP)
+    termios.tcsetattr(terminal.slave, termios.TCSANOW, terminal.before)
+    terminal.process.send_signal(signal.SIGCONT)
+    deadline = time.monotonic() + 30
+    while termios.tcgetattr(terminal.slave)[3] & termios.ICANON:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    terminal.type(b"\x01x")
+    assert terminal.end() == 0
+
+
+def test_keys_split_anywhere():
+    left, shown = [], []
+    keys = Keys(lambda: left.append(1), shown.append)
+    assert keys(b"ab\x01") == b"ab"
+    assert keys(b"\x01c\x01h\x01zd") == b"\x01cd"
+    assert (shown, left) == ([HELP], [])
+    assert keys(b"\x01X") == b""
+    assert left == [1]
