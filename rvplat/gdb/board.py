@@ -21,6 +21,7 @@ from rvplat.gdb.target import (
     Exited,
     Process,
     Region,
+    Said,
     Stopped,
     Thread,
 )
@@ -46,6 +47,10 @@ class BoardTarget:
         self.registers = Registers(machine)
         self.sight = Sight(machine)
         self.worlds = WorldTable(machine)
+        self.merged = False
+        self._resumed: set[int] = set()  # the processes that the client let run
+        self._stepping: dict[int, Thread] = {}  # by hart: the thread that steps
+        self.adopted = {HOST_PID}  # the worlds that the client sees
         self.off = False  # the board is powered off, or killed
         self.stop: Stop | None = None  # how it went off
         self.commands: dict[str, monitor.Command] = {}  # of plugins
@@ -68,13 +73,40 @@ class BoardTarget:
             self.add(self._stopped(outcome.hart, reason))
         elif outcome.reason == "watch":
             self.add(self._stopped(outcome.hart, *self._stops.watched(outcome.hart)))
+        elif self._goes_on(outcome):
+            return True
         else:
             self.add(self._stopped(outcome.hart))
         return False
 
+    def _is_shown(self, hart: int) -> bool:
+        """Whether the client sees the world that a hart is in."""
+        return self.merged or self.worlds.pid_of(hart) in self.adopted
+
+    def _goes_on(self, outcome: Outcome) -> bool:
+        """Whether a hart that did its step, or came to another world, isn't there yet: a step that
+        ends in a world that the client doesn't see lasts until the hart is back."""
+        pid, who = self.worlds.pid_of(outcome.hart), self._stepping.get(outcome.hart)
+        if self.merged or who is None or pid == who.pid:
+            return False
+        return outcome.reason == "switch" or pid not in self.adopted
+
     def _stopped(self, hart: int, reason: str = "", value: str = "") -> Stopped:
         self._hart = hart
-        return Stopped(Thread(self.worlds.pid_of(hart), hart + 1), 5, reason, value)
+        thread = self._reporting(hart)
+        if thread != self.where(hart + 1) and reason:
+            self.add(Said(f"hart {hart} is at a breakpoint of another world: see info threads\n"))
+            reason = value = ""
+        return Stopped(thread, 5, reason, value)
+
+    def _reporting(self, hart: int) -> Thread:
+        """The thread that a hart's stop is told of. It must be one that the client let run: others
+        end gdb itself by an assertion. Where the hart is in another world, its thread there shows
+        what it was when it left."""
+        here = self.where(hart + 1)
+        if self.merged or not self._resumed or here.pid in self._resumed:
+            return here
+        return self._stepping.get(hart, Thread(min(self._resumed), hart + 1))
 
     def _power(self) -> None:
         """The guest, or the user, asked for the end. A reset begins anew by itself."""
@@ -108,11 +140,14 @@ class BoardTarget:
         self.control.halt()
         self.worlds.keep(True)
         self.worlds.look()
+        self.adopted = {HOST_PID}
+        self._resumed = set()
         self.take_events()
 
     def detach(self, pid: int = ALL) -> None:
         with self.control.quiet():
             self._stops.forget(pid)
+            self.adopted.discard(pid)
         if pid == ALL:
             self.worlds.keep(False)
         if pid in (ALL, HOST_PID) and not self.off:
@@ -125,23 +160,29 @@ class BoardTarget:
     def threads(self, pid: int = ALL) -> Sequence[Thread]:
         if self.off:
             return []
-        return [t for t in self.worlds.threads() if pid in (ALL, ANY, t.pid)]
+        shown = [t for t in self.worlds.threads() if self.merged or t.pid in self.adopted]
+        return [t for t in shown if pid in (ALL, ANY, t.pid)]
 
     def current(self, pid: int = ANY) -> Thread:
-        here = self.where(self._hart + 1)
+        here = self._reporting(self._hart) if pid in (ALL, ANY) else self.where(self._hart + 1)
         if pid in (ALL, ANY, here.pid):
             return here
         self.worlds.get(pid)
-        running = [t for t in self.threads(pid) if self.where(t.tid) == t]
-        return running[0] if running else Thread(pid, 1)
+        inside = [t for t in self.threads(pid) if self.worlds.is_there(t)]
+        return inside[0] if inside else Thread(pid, 1)
 
     def where(self, tid: int) -> Thread:
-        return Thread(self.worlds.pid_of(tid - 1), tid)
+        return Thread(self.worlds.pid_of(tid - 1) if self._is_shown(tid - 1) else HOST_PID, tid)
+
+    def adopt(self, pid: int) -> None:
+        self.worlds.look()
+        self.worlds.get(pid)
+        self.adopted.add(pid)
 
     def describe(self, thread: Thread) -> str:
         if self.control.is_running(thread.tid - 1):
             return f"hart {thread.tid - 1}: running"
-        if self.where(thread.tid) != thread:
+        if not self.worlds.is_there(thread):
             return f"hart {thread.tid - 1}: not in this world now"
         hart = self.machine.harts[thread.tid - 1].view
         return f"hart {thread.tid - 1}: {MODES[int(hart.priv) | int(hart.virt) << 2]} mode"
@@ -152,8 +193,9 @@ class BoardTarget:
     def processes(self) -> Sequence[Process]:
         found = []
         for world in self.worlds.all():
-            here = [t for t in self.threads(world.pid) if self.where(t.tid) == t]
-            found.append(Process(world.pid, world.name, "", cores=tuple(t.tid - 1 for t in here)))
+            every = [t for t in self.worlds.threads() if t.pid == world.pid]
+            cores = tuple(t.tid - 1 for t in every if self.worlds.is_there(t))
+            found.append(Process(world.pid, world.name, "", cores))
         return found
 
     # --- registers and memory ---
@@ -176,8 +218,8 @@ class BoardTarget:
 
     def read_register(self, thread: Thread, number: int) -> int:
         hart, guest = self._still(thread), thread.pid != HOST_PID
-        if self.worlds.is_there(thread):
-            return self.registers.read(hart, number, guest)
+        if self.worlds.is_there(thread) or (not guest and self.registers.is_csr(number)):
+            return self.registers.read(hart, number, guest)  # the host's CSRs are the hart's
         return self.registers.read_kept(self.worlds.kept(thread), self.worlds.state(thread), number)
 
     def write_register(self, thread: Thread, number: int, value: int) -> None:
@@ -223,23 +265,39 @@ class BoardTarget:
     def resume(self, plan: Sequence[tuple[Thread, Action]]) -> None:
         if self.off:
             raise GdbError("the board is off")
-        chosen: dict[int, Action] = {}
+        chosen: dict[int, tuple[Thread, Action]] = {}
         for thread, action in plan:
             hart = thread.tid - 1
-            if not self.control.is_running(hart) and (
-                self.where(thread.tid) == thread or hart not in chosen
-            ):
-                chosen[hart] = action
-        steps = [n for n, action in chosen.items() if action.kind == "s"]
-        others = [n for n, action in chosen.items() if action.kind != "s"]
+            first = hart not in chosen or (action.kind != "c" and chosen[hart][1].kind == "c")
+            if not self.control.is_running(hart) and first:
+                chosen[hart] = thread, action
+        self._resumed = {thread.pid for thread, _ in plan}
+        self._stepping = {n: thread for n, (thread, action) in chosen.items() if action.kind != "c"}
+        for n, (thread, _) in chosen.items():
+            if not self._is_in(thread):  # the breakpoint that it may be at was told already
+                self.machine.harts[n].view.break_skip = int(self.machine.harts[n].view.pc)
+        steps = [n for n, (_, action) in chosen.items() if action.kind == "s"]
+        others = [n for n in chosen if n not in steps]
         for n in steps:
-            self._step(n, others)
+            self._step(n, *chosen[n], others)
         if not steps:
-            jobs = [(n, Job(chosen[n].start, chosen[n].end)) for n in others]
-            self.control.start(jobs)
+            self.control.start([(n, self._job(*chosen[n])) for n in others])
 
-    def _step(self, hart: int, others: Sequence[int]) -> None:
-        self.control.step(hart, others)
+    def _job(self, thread: Thread, action: Action) -> Job:
+        """A thread that steps and whose hart is elsewhere runs until it is back."""
+        if action.kind == "r" and not self._is_in(thread):
+            return Job(until_back=True)
+        return Job(action.start, action.end)
+
+    def _is_in(self, thread: Thread) -> bool:
+        return self.merged or self.worlds.is_there(thread)
+
+    def _step(self, hart: int, thread: Thread, action: Action, others: Sequence[int]) -> None:
+        """One instruction. No interrupt comes first where gdb steps over a breakpoint."""
+        if self._is_in(thread):
+            self.control.step(hart, others, self.masked or action.alone)
+        else:
+            self.control.start([(hart, Job(until_back=True)), *((n, Job()) for n in others)])
 
     def halt(self, threads: Iterable[Thread] | None = None) -> Sequence[Thread]:
         harts = None if threads is None else sorted({t.tid - 1 for t in threads})

@@ -23,7 +23,7 @@ BURST = 200  # instructions that other harts get while one does a step
 
 @dataclass(frozen=True)
 class Outcome:
-    """Why a hart left native code by itself: "break", "watch", "step", or "power"."""
+    """Why a hart left native code by itself: "break", "watch", "step", "switch", or "power"."""
 
     hart: int
     reason: str
@@ -35,15 +35,20 @@ class Job:
 
     start: int = 0
     end: int = 0
+    until_back: bool = False  # run until the hart is in the world that steps
 
     @property
     def is_range(self) -> bool:
         return self.end != 0
 
+    def holds(self, pc: int) -> bool:
+        """Whether an address is in the range."""
+        return self.start <= pc < self.end
+
 
 class Driver:
     """One hart's thread. `report` is called in it with what happened, and says whether the hart
-    shall go on."""
+    shall go on; "switch", it is in another world."""
 
     def __init__(self, machine: Machine, cell: Hart, report: Callable[[Outcome], bool]) -> None:
         self.cell = cell
@@ -111,12 +116,16 @@ class Driver:
                 break
             if self.cell.waiting and not job.is_range and not self._runner.sleep(self.cell):
                 continue
+            self.cell.view.stop_switch = int(job.until_back)
             reason = self.step_once() if job.is_range else self._enter(FOREVER)
+            self.cell.view.stop_switch = 0
             self.cell.waiting = reason == STOP_WFI and not job.is_range
             if self._ended(job, reason):
                 return
-            if reason == STOP_BREAK:  # its commands have run: on, past it
+            if reason == STOP_BREAK and not job.until_back:  # its commands have run: on, past it
                 self.step_once()
+            elif job.is_range and not job.holds(int(self.cell.view.pc)):
+                job = Job(until_back=True)
         if self.machine.requests:
             self._report(Outcome(self.cell.number, "power"))
 
@@ -125,12 +134,16 @@ class Driver:
         what = ""
         if reason == STOP_BREAK:
             what = self._why()
-        elif job.is_range and not job.start <= int(self.cell.view.pc) < job.end:
+        elif job.is_range and not job.holds(int(self.cell.view.pc)):
             what = "step"
         return what != "" and not self._report(Outcome(self.cell.number, what))
 
     def _why(self) -> str:
-        return "break" if self.cell.view.break_row != 0 else "watch"
+        view = self.cell.view
+        if view.switch_met != 0:
+            view.switch_met = 0
+            return "switch"
+        return "break" if view.break_row != 0 else "watch"
 
     def _enter(self, limit: int) -> int:
         """Native code for at most `limit` instructions; hart.stop."""
@@ -138,14 +151,16 @@ class Driver:
         self.machine.core.run(self.cell.address)
         return int(self.cell.stop_code.value)
 
-    def step_once(self, skip: bool = True) -> int:
-        """One instruction, or the trap that it takes; past a breakpoint here, if `skip`."""
+    def step_once(self, masked: bool = False) -> int:
+        """One instruction, or the trap that it takes; past a breakpoint here. `masked`: no
+        interrupt comes first."""
         hart: Any = self.cell.view
         self.cell.waiting = False
-        if skip:
-            hart.break_skip = int(hart.pc)
-            hart.watch_skip = int(hart.pc)
+        hart.break_skip = int(hart.pc)
+        hart.watch_skip = int(hart.pc)
+        hart.interrupts_masked = int(masked)
         reason = self._enter(1)
+        hart.interrupts_masked = 0
         hart.break_skip = NOWHERE
         hart.watch_skip = NOWHERE
         return reason
@@ -176,7 +191,7 @@ class Control:
             if not self.drivers[number].running:
                 self.drivers[number].go(job)
 
-    def step(self, number: int, others: Sequence[int]) -> None:
+    def step(self, number: int, others: Sequence[int], masked: bool = False) -> None:
         """One instruction of a hart, here and now; other harts run a little too."""
         driver = self.drivers[number]
         driver.cell.stop_request.value = 0
@@ -184,13 +199,13 @@ class Control:
             self.drivers[other].cell.stop_request.value = 0
             if self.drivers[other].burst(BURST) == STOP_BREAK:
                 self._report(Outcome(other, self.drivers[other]._why()))
-        reason = driver.step_once()
+        reason = driver.step_once(masked)
         if self.machine.requests:
             self._report(Outcome(number, "power"))
         elif reason == STOP_BREAK:  # of the handler of an interrupt that came first
             self._report(Outcome(number, driver._why()))
-        elif reason != STOP_REQUEST:
-            self._report(Outcome(number, "step"))
+        elif reason != STOP_REQUEST and self._report(Outcome(number, "step")):
+            self.start([(number, Job(until_back=True))])
 
     def halt(self, harts: Sequence[int] | None = None) -> list[int]:
         """Stop harts, or all; those that were running."""

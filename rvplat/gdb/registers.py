@@ -52,6 +52,10 @@ class Registers:
             raise GdbError(f"there is no register {number}")
         return size
 
+    def is_csr(self, number: int) -> bool:
+        """Whether a register is a CSR."""
+        return number - REG_CSR in self._rows
+
     def csr_number(self, number: int, guest: bool) -> int:
         """In a guest's world the supervisor's CSRs are the VS ones."""
         twin = number + TO_VS

@@ -171,11 +171,11 @@ class Session:
 
     def resolve(self, thread: Thread) -> Thread:
         """A definite thread for an id with wildcards. GdbError if there is none."""
-        for known in self.target.threads():
-            if known == thread:
-                return known
+        alive = self.target.threads()
+        if thread in alive:
+            return thread
         if thread.pid in (ANY, -1) and thread.tid in (ANY, -1):
-            return self.target.current()
+            return self.selected if self.selected in alive else self.target.current()
         if thread.tid in (ANY, -1):
             if any(t.pid == thread.pid for t in self.target.threads()):
                 return self.target.current(thread.pid)

@@ -66,11 +66,15 @@ class Said(Event):
 
 @dataclass(frozen=True)
 class Action:
-    """What a thread shall do: "c" run, "s" one instruction, "r" step while in start..end."""
+    """What a thread shall do: "c" run, "s" one instruction, "r" step while in start..end.
+
+    `alone`: nobody else may report: gdb steps over a breakpoint.
+    """
 
     kind: str
     start: int = 0
     end: int = 0
+    alone: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ class Target(Protocol):
     """
 
     wake: Callable[[], None]
+    merged: bool  # the client knows one process: a thread is a hart, wherever it is
 
     def attach(self) -> None:
         """A client is here: stop."""
@@ -118,7 +123,7 @@ class Target(Protocol):
         ...
 
     def where(self, tid: int) -> Thread:
-        """A hart's thread in the world that it is in."""
+        """A hart's thread in the world that it is in, or as whose it is shown."""
         ...
 
     def describe(self, thread: Thread) -> str:
@@ -186,6 +191,10 @@ class Worlds(Protocol):
     """Several processes."""
 
     def processes(self) -> Sequence[Process]: ...
+
+    def adopt(self, pid: int) -> None:
+        """A client attaches to one more world. GdbError if there is none."""
+        ...
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """Worlds as a debugger tells them apart: the host (V=0), and guests by VMID; and what a world's
 registers were when a hart left it, for worlds that no hart is in."""
 
-from rvplat.hart.state import Hart
+from rvplat.hart.state import STOP_BREAK, Hart
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, HStatus, Status
 from rvplat.lang import Record, define, u8, u64
 
@@ -42,6 +42,8 @@ KeptWorld.add("priv", u8)
 KeptWorld.add("known", u8)
 
 Hart.add("keep_worlds", u8)  # 1: a debugger is here
+Hart.add("stop_switch", u8)  # 1: stop when V changes
+Hart.add("switch_met", u8)  # 1: that was it
 Hart.add("kept_worlds", KeptWorld, KEPT_WORLDS)
 
 
@@ -59,6 +61,9 @@ def keep_registers(hart, kept: KeptWorld, pc: u64, priv: u64):
 def keep_world(hart, guest: u64):
     """V is about to change, priv has changed already: keep the world that is left. A guest (the
     number of its entry) is left by a trap, whose handler is where pc is."""
+    if hart.stop_switch != 0:
+        hart.switch_met = 1
+        hart.stop = STOP_BREAK
     if hart.virt == 0:
         keep_registers(hart, hart.kept_worlds[0], hart.pc, u64(SUPERVISOR))
     elif hart.priv == MACHINE:

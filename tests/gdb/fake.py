@@ -17,6 +17,7 @@ class FakeTarget:
 
     def __init__(self) -> None:
         self.wake: Callable[[], None] = lambda: None
+        self.merged = False
         self.memory = bytearray(SIZE)
         self.values: dict[tuple[Thread, int], int] = {}
         self.log: list[object] = []
@@ -99,6 +100,10 @@ class FakeTarget:
 
     def processes(self) -> Sequence[Process]:
         return [Process(1, "host", "", (0,)), Process(2, "guest", "", (1,))]
+
+    def adopt(self, pid: int) -> None:
+        if pid not in (1, 2):
+            raise GdbError(f"there is no world {pid}: info os processes lists them")
 
     def monitor(self, thread: Thread, line: str, say: Callable[[str], None]) -> None:
         if line == "bad":

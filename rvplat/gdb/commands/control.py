@@ -5,7 +5,7 @@ from __future__ import annotations
 from rvplat.gdb.errors import GdbError, Malformed
 from rvplat.gdb.packets import MONITOR, RESTART, WORLDS, number, unhex
 from rvplat.gdb.session import Session
-from rvplat.gdb.target import Monitored, Restarting, Stopped
+from rvplat.gdb.target import Monitored, Restarting, Stopped, Worlds
 
 PIECE = 4096  # characters of text in a packet
 
@@ -41,8 +41,8 @@ def attach(session: Session, text: bytes) -> bytes:
     if text[:1] != b";":
         raise Malformed("expected vAttach;PID")
     pid = number(text[1:])
-    if not any(t.pid == pid for t in session.target.threads()):
-        raise GdbError(f"there is no world {pid}: info os processes lists them")
+    assert isinstance(session.target, Worlds)
+    session.target.adopt(pid)
     session.selected = session.target.current(pid)
     session.last = Stopped(session.selected, 0)
     if session.non_stop:

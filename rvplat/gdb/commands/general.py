@@ -14,6 +14,7 @@ def supported(session: Session, text: bytes) -> bytes:
     names = {part.removesuffix("+") for part in text[1:].decode("ascii", "replace").split(";")}
     session.client = frozenset(names)
     session.multiprocess = "multiprocess" in names and "multiprocess+" in session.table.features
+    session.target.merged = not session.multiprocess
     session.error_message = "error-message" in names
     ours = [f"PacketSize={PACKET_SIZE:x}", *session.table.features]
     return ";".join(ours).encode()

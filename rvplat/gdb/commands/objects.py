@@ -59,4 +59,7 @@ def exec_file(session: Session, annex: str) -> bytes:
     pid = number(annex.encode()) if annex else session.selected.pid
     if pid not in {t.pid for t in session.target.threads()} | {ANY}:
         raise GdbError(f"there is no process {pid}")
-    return session.target.program(pid).encode()
+    path = session.target.program(pid)
+    if not path:
+        raise GdbError(f"process {pid} has no program that is known: use the file command")
+    return path.encode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rvplat.gdb.errors import GdbError, Malformed, Unsupported
 from rvplat.gdb.packets import BASE, number, thread_id
 from rvplat.gdb.session import Session
@@ -26,6 +28,8 @@ def resume(session: Session, text: bytes) -> bytes | None:
     if text[:1] != b";":
         raise Malformed("expected vCont;ACTION")
     wanted = [_action(part) for part in text[1:].split(b";")]
+    if len(wanted) == 1:
+        wanted = [(replace(wanted[0][0], alone=True), wanted[0][1])]
     threads = session.target.threads()
     for _, thread in wanted:
         if not any(thread.covers(known) for known in threads):
