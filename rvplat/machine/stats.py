@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rvplat.machine.causes import trap_name
 from rvplat.machine.hart import Hart
+from rvplat.machine.world_stats import WorldStatistics, world_statistics
 
 if TYPE_CHECKING:
     from rvplat.machine.machine import Machine
@@ -24,6 +25,7 @@ class HartStatistics:
     devices_s: float
     asleep_s: float
     traps: dict[str, int]
+    worlds: WorldStatistics
 
     @property
     def million_per_second(self) -> float:
@@ -75,6 +77,8 @@ class Statistics:
         for number, one in enumerate(self.harts):
             named = ", ".join(f"{name} {count}" for name, count in one.traps.items())
             lines.append(f"traps of hart {number}: {named or 'none'}")
+            if one.worlds.entries:
+                lines.append(f"guests of hart {number}: {one.worlds}")
         return "\n".join(lines) + "\n"
 
 
@@ -100,5 +104,5 @@ def _hart(hart: Hart) -> HartStatistics:
     native_ns = hart.ran_ns - hart.device_ns
     return HartStatistics(
         hart.retired_before + hart.retired, native_ns / NS, hart.device_ns / NS,
-        hart.asleep_ns / NS, traps,
+        hart.asleep_ns / NS, traps, world_statistics(hart),
     )  # fmt: skip
