@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rvplat.machine.machine import Machine
     from rvplat.machine.source import Override
     from rvplat.machine.stop import Stop
+    from rvplat.machine.trace import Tracer
 
 EPILOG = """\
 BOARD is a name (`rvplat boards`) or the path of a TOML file; virt without it. PROGRAM is firmware,
@@ -164,11 +166,11 @@ def build(arguments: argparse.Namespace, watched: object) -> Machine:
 def _run(machine: Machine, arguments: argparse.Namespace) -> int:
     from rvplat.cli.terminal import Terminal
     from rvplat.machine.run import Runner
-    from rvplat.machine.signature import signature_range
     from rvplat.machine.stop import Stop
-    from rvplat.machine.trace import tracing
 
     if arguments.signature is not None:
+        from rvplat.machine.signature import signature_range
+
         signature_range(machine.symbols, str(arguments.words[-1] if arguments.words else "demo"))
         _write(arguments.signature, "")
     check_gdb_options(arguments)
@@ -177,7 +179,7 @@ def _run(machine: Machine, arguments: argparse.Namespace) -> int:
             stop = serve(machine, arguments, terminal)
         _report(machine, stop, arguments)
         return 128 + terminal.signal if terminal.signal else stop.status
-    with tracing(machine, arguments.trace) as turns, Terminal(machine) as terminal:
+    with _turns(machine, arguments.trace) as turns, Terminal(machine) as terminal:
         runner = Runner(
             machine, arguments.timeout, arguments.max_instructions, not terminal.has_input,
             turns=turns,
@@ -192,6 +194,14 @@ def _run(machine: Machine, arguments: argparse.Namespace) -> int:
                 machine.pause()
     _report(machine, stop, arguments)
     return 128 + terminal.signal if terminal.signal else stop.status
+
+
+def _turns(machine: Machine, trace: Path | None) -> AbstractContextManager[Tracer | None]:
+    if trace is None:
+        return nullcontext()
+    from rvplat.machine.trace import tracing
+
+    return tracing(machine, trace)
 
 
 def _report(machine: Machine, stop: Stop, arguments: argparse.Namespace) -> None:

@@ -212,18 +212,18 @@ def build_table(
                  (ctypes.c_uint16 * len(flat))(*flat), ranked)  # fmt: skip
 
 
+_KEYS = {2: 0xE003, 4: 0x707F}  # by length: the bits that `bucket_of` looks at
+_BITS_OF_BUCKETS = {
+    2: {n: (n - 256 >> 3) | (n & 7) << 13 for n in range(256, BUCKETS)},
+    4: {n: 3 | (n & 31) << 2 | (n >> 5) << 12 for n in range(256)},
+}
+
+
 def _buckets(pattern: Pattern) -> list[int]:
     """The buckets that instructions of the pattern can fall into."""
-    if pattern.length == 2:
-        numbers = range(256, BUCKETS)
-        bits = {n: (n - 256 >> 3) | (n & 7) << 13 for n in numbers}
-        key = 0xE003
-    else:
-        numbers = range(256)
-        bits = {n: 3 | (n & 31) << 2 | (n >> 5) << 12 for n in numbers}
-        key = 0x707F
-    mask = pattern.mask & key
-    return [n for n in numbers if bits[n] & mask == pattern.match & mask]
+    mask = pattern.mask & _KEYS[pattern.length]
+    wanted = pattern.match & mask
+    return [n for n, bits in _BITS_OF_BUCKETS[pattern.length].items() if bits & mask == wanted]
 
 
 def _fill_row(row: Any, entry: Entry, address: int, near: int) -> None:

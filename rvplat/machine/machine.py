@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rvplat.bus.device import Device
 from rvplat.bus.map import AddressMap
@@ -23,21 +23,20 @@ from rvplat.machine.board import Board
 from rvplat.machine.catalogue import shipped_extensions
 from rvplat.machine.cells import MachineCell
 from rvplat.machine.console import HostConsole
-from rvplat.machine.dump import dump
 from rvplat.machine.extensions import core_for, hart_extensions
 from rvplat.machine.hart import Hart
 from rvplat.machine.loader import LoadPlan, Software, plan_load, read_software
 from rvplat.machine.mmio import Mmio
 from rvplat.machine.open import open_board
 from rvplat.machine.run import Runner
-from rvplat.machine.signature import signature
 from rvplat.machine.source import Override
-from rvplat.machine.stats import Statistics, statistics
 from rvplat.machine.stop import Stop
-from rvplat.machine.trace import tracing
 from rvplat.machine.turns import Turns
 from rvplat.machine.wires import Wires
 from rvplat.pluginmanager import Plugins
+
+if TYPE_CHECKING:
+    from rvplat.machine.stats import Statistics
 
 __all__ = ["Machine", "Stop"]
 
@@ -172,6 +171,10 @@ class Machine:
         or, without `restart`, the run ends. `trace` is a file for Spike's commit log. Where input
         may come from nowhere but other threads that wait for long, let it not be `ends_idle`.
         """
+        if trace is None:
+            return Runner(self, timeout_s, max_instructions, ends_idle, restart).run()
+        from rvplat.machine.trace import tracing
+
         with tracing(self, _path(trace)) as turns:
             return Runner(self, timeout_s, max_instructions, ends_idle, restart, turns).run()
 
@@ -216,16 +219,22 @@ class Machine:
 
     def statistics(self) -> Statistics:
         """Instructions, seconds, where the time went, traps by cause: since it was built."""
+        from rvplat.machine.stats import statistics
+
         self.must_stand_still()
         return statistics(self)
 
     def dump(self) -> str:
         """Where every hart is, with its registers, as text."""
+        from rvplat.machine.dump import dump
+
         self.must_stand_still()
         return dump(self)
 
     def signature(self) -> str:
         """Memory from `begin_signature` to `end_signature` in words of hex, a line each."""
+        from rvplat.machine.signature import signature
+
         self.must_stand_still()
         return signature(self)
 
