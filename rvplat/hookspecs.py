@@ -51,3 +51,10 @@ def rvplat_commands() -> Sequence[Any]:  # type: ignore[empty-body]
     """Subcommands of `rvplat`. Each has `name`, `help`, `configure(argparse_parser)` and
     `run(arguments) -> exit status`.
     """
+
+
+@hookspec
+def rvplat_monitors() -> Sequence[Any]:  # type: ignore[empty-body]
+    """gdb's monitor commands. Each has `name`, `help` (the first line is its summary) and
+    `run(target, thread, words, say)`, which raises `rvplat.gdb.errors.GdbError` with what is wrong.
+    """

@@ -55,6 +55,7 @@ class Plugins:
     extensions: dict[str, Any] = field(default_factory=dict)
     loaders: dict[str, Any] = field(default_factory=dict)
     commands: dict[str, Any] = field(default_factory=dict)
+    monitors: dict[str, Any] = field(default_factory=dict)
     boards: list[Path] = field(default_factory=list)
     manager: pluggy.PluginManager = field(init=False)
     _owners: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -156,6 +157,7 @@ SINGULAR = {
     "extensions": "extension",
     "loaders": "loader",
     "commands": "command",
+    "monitors": "monitor command",
 }
 
 

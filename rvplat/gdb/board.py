@@ -53,7 +53,8 @@ class BoardTarget:
         self.adopted = {HOST_PID}  # the worlds that the client sees
         self.off = False  # the board is powered off, or killed
         self.stop: Stop | None = None  # how it went off
-        self.commands: dict[str, monitor.Command] = {}  # of plugins
+        plugins = getattr(machine, "plugins", None)
+        self.commands: dict[str, monitor.Command] = plugins.monitors if plugins else {}
         self.masked = False  # interrupts, while stepping
         self._stops = Stops(self)
         self._events: list[Event] = []

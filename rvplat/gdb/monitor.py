@@ -1,4 +1,4 @@
-"""monitor commands. A plugin adds one by the hook `rvplat_monitor`: an object with `name`, `help`
+"""monitor commands. A plugin adds one by the hook `rvplat_monitors`: an object with `name`, `help`
 (its first line is the summary) and `run(target, thread, words, say)`."""
 
 from __future__ import annotations

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.monitor import Say, command, commands, number, on_off
 from rvplat.gdb.target import Thread
+from rvplat.hart.worlds import HOST
+from rvplat.machine.explain import Access, Mode, explain
 
 if TYPE_CHECKING:
     from rvplat.gdb.board import BoardTarget
@@ -103,6 +105,30 @@ def translate(target: BoardTarget, thread: Thread, words: Sequence[str], say: Sa
     va = number(words[0])
     pa = target.look_up(thread, va)
     say(f"{va:#x}: {'not mapped' if pa is None else hex(pa)}\n")
+
+
+@command
+def walk(target: BoardTarget, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """walk ADDRESS [load|store|fetch]: how the selected world gets from an address to memory.
+
+    Both stages, entry by entry, and the fault that would come of the access, with its htval and
+    htinst.
+    """
+    access = words[1] if len(words) == 2 else "load"
+    if not 1 <= len(words) <= 2 or access not in ("load", "store", "fetch"):
+        raise GdbError("expected walk ADDRESS [load|store|fetch]")
+    world = target.worlds.get(thread.pid)
+    vmid = None if world.number == HOST else world.number - 1
+    mode = None if target.worlds.is_there(thread) else "HS" if vmid is None else "VS"
+    with target.control.quiet():
+        try:
+            found = explain(
+                target.machine, number(words[0]), cast("Access", access), thread.tid - 1,
+                cast("Mode | None", mode), vmid,
+            )  # fmt: skip
+        except LookupError as error:
+            raise GdbError(str(error)) from None
+    say(f"{found}\n")
 
 
 @command

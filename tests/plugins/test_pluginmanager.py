@@ -85,7 +85,7 @@ def {hook}():
 """
 
 
-@pytest.mark.parametrize("kind", ["extensions", "loaders", "commands"])
+@pytest.mark.parametrize("kind", ["extensions", "loaders", "commands", "monitors"])
 def test_hooks_that_give_things_with_names(tmp_path: Path, kind: str) -> None:
     path = plugin(tmp_path, "things", THINGS.format(hook=f"rvplat_{kind}"))
     plugins = load_plugins([path], installed=False)
@@ -95,6 +95,7 @@ def test_hooks_that_give_things_with_names(tmp_path: Path, kind: str) -> None:
 test_hook_rvplat_extensions = test_hooks_that_give_things_with_names
 test_hook_rvplat_loaders = test_hooks_that_give_things_with_names
 test_hook_rvplat_commands = test_hooks_that_give_things_with_names
+test_hook_rvplat_monitors = test_hooks_that_give_things_with_names
 
 
 def test_hook_rvplat_boards(tmp_path: Path) -> None:
