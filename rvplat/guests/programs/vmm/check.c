@@ -125,7 +125,9 @@ u64 run_to_call(struct vcpu *vcpu, u64 call)
     struct kvm_run *run = vcpu->run;
     for (;;) {
         int reason = run_vcpu(vcpu);
-        if (reason == KVM_EXIT_INTR && late) fail("it has come to no end");
+        if (reason == KVM_EXIT_INTR && late) {
+            fail("no end in sight at pc %#lx", get_reg(vcpu, CORE(regs.pc)));
+        }
         if (reason == KVM_EXIT_INTR && !stopping) continue;
         if (reason == KVM_EXIT_INTR) return 0;
         if (reason == KVM_EXIT_RISCV_SBI && is_call(run, call)) return run->riscv_sbi.args[0];

@@ -142,12 +142,23 @@ static void take_plic_interrupts(void)
     expect(external == 4);
 }
 
+/* Sleeps until `*flag` is at least `count`. WFI wakes for what is pending, interrupts on or off:
+ * off, none can come between the look at the flag and the WFI. */
+static void wait_for(volatile u64 *flag, u64 count)
+{
+    while (*flag < count) {
+        csr_clear(sstatus, SSTATUS_SIE);
+        if (*flag < count) asm volatile("wfi");
+        csr_set(sstatus, SSTATUS_SIE);
+    }
+}
+
 static void take_alarms(void)
 {
     u64 start = csr_read(time);
     set_alarm(start + 10000);
     take_interrupts(1 << STI);
-    while (alarms < TIMER_ALARMS) asm volatile("wfi");
+    wait_for(&alarms, TIMER_ALARMS);
     expect(csr_read(time) - start >= TIMER_ALARMS * 10000);
 }
 
@@ -171,7 +182,7 @@ static void be_second_hart(u64 argument)
     expect(argument == 77);
     take_interrupts(1 << SSI);
     second_ready = 1;
-    while (second_ready < 2) asm volatile("wfi" ::: "memory");
+    wait_for(&second_ready, 2);
     sbi(SBI_HARTS, 1, 0, 0, 0); /* stops; never returns */
 }
 
