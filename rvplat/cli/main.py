@@ -43,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _broken_pipe()
+    except OSError as error:  # the disk is full, the terminal has gone
+        print(f"rvplat: {error}", file=sys.stderr)
+        return OUR_ERROR
     except Exception as error:
         from rvplat.errors import RvplatError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rvplat.engine import architecture
 from rvplat.engine.native import Core
 from rvplat.errors import DefinitionError
 from rvplat.isa.extension import Extension
@@ -25,11 +26,20 @@ def core_for(
     """
     key = (extensions, compressed)
     if key not in _cores:
+        _install(extensions)
         try:
             _cores[key] = Core(extensions, say, compressed)
         except NotADefinition as error:
             raise DefinitionError(str(error)) from error
     return _cores[key]
+
+
+def _install(extensions: tuple[Extension, ...]) -> None:
+    """Two extensions of one name, or of one CSR number, are their authors' error."""
+    try:
+        architecture.install(extensions)
+    except TypeError as error:
+        raise DefinitionError(str(error)) from error
 
 
 def hart_extensions(board: Board) -> list[Extension]:
