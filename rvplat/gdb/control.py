@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from rvplat.hart.state import STOP_BREAK, STOP_REQUEST, STOP_WFI
+from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_WFI
 from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
 from rvplat.machine.run import FOREVER, Runner
@@ -46,6 +46,14 @@ class Job:
         return self.start <= pc < self.end
 
 
+def why(cell: Hart) -> str:
+    """Why a hart stopped with STOP_BREAK."""
+    if cell.view.switch_met != 0:
+        cell.view.switch_met = 0
+        return "switch"
+    return "break" if cell.view.break_row != 0 else "watch"
+
+
 class Driver:
     """One hart's thread. `report` is called in it with what happened, and says whether the hart
     shall go on; "switch", it is in another world."""
@@ -61,6 +69,7 @@ class Driver:
         self._idle = threading.Event()
         self._idle.set()
         self._thread: threading.Thread | None = None
+        self._turns = machine.turns if machine.turns.virtual is not None else None
 
     @property
     def running(self) -> bool:
@@ -114,10 +123,11 @@ class Driver:
             self.cell.stop_request.value = 0
             if self._halting or self.machine.requests:
                 break
-            if self.cell.waiting and not job.is_range and not self._runner.sleep(self.cell):
+            sleeps = self.cell.waiting and not job.is_range and self._turns is None
+            if sleeps and not self._runner.sleep(self.cell):
                 continue
             self.cell.view.stop_switch = int(job.until_back)
-            reason = self.step_once() if job.is_range else self._enter(FOREVER)
+            reason = self.step_once() if job.is_range else self._go_on()
             self.cell.view.stop_switch = 0
             self.cell.waiting = reason == STOP_WFI and not job.is_range
             if self._ended(job, reason):
@@ -133,20 +143,34 @@ class Driver:
         """Whether the hart has done its job, or met something; then it was reported."""
         what = ""
         if reason == STOP_BREAK:
-            what = self._why()
+            what = why(self.cell)
         elif job.is_range and not job.holds(int(self.cell.view.pc)):
             what = "step"
         return what != "" and not self._report(Outcome(self.cell.number, what))
 
-    def _why(self) -> str:
-        view = self.cell.view
-        if view.switch_met != 0:
-            view.switch_met = 0
-            return "switch"
-        return "break" if view.break_row != 0 else "watch"
+    def _go_on(self) -> int:
+        """Native code until something happens; on a virtual clock for a round of all harts."""
+        if self._turns is None:
+            return self._enter(FOREVER)
+        machine = self.machine
+        for cell in machine.harts:
+            cell.wake = self._turns.wake
+            cell.stop_request.value = 0
+        if not self._turns.round({cell.number: FOREVER for cell in machine.harts}):
+            self._turns.wait(True)
+        met = [stop for stop in machine.requests if stop.reason == "break"]
+        for stop in met:
+            machine.requests.remove(stop)
+            if stop.hart == self.cell.number:
+                return STOP_BREAK
+            if not self._report(Outcome(stop.hart, why(machine.harts[stop.hart]))):
+                self._halting = True
+        return STOP_LIMIT
 
     def _enter(self, limit: int) -> int:
         """Native code for at most `limit` instructions; hart.stop."""
+        if self._turns is not None:
+            return self._turns.step(self.cell, limit)
         self.cell.allow(limit)
         self.machine.core.run(self.cell.address)
         return int(self.cell.stop_code.value)
@@ -187,6 +211,9 @@ class Control:
 
     def start(self, harts: Sequence[tuple[int, Job]]) -> None:
         """Let stopped harts run."""
+        if self.machine.turns.virtual is not None and harts:
+            chosen = next((pair for pair in harts if pair[1] != Job()), harts[0])
+            harts = [] if self.is_running(chosen[0]) else [chosen]  # its thread gives the turns
         for number, job in harts:
             if not self.drivers[number].running:
                 self.drivers[number].go(job)
@@ -198,12 +225,12 @@ class Control:
         for other in others:
             self.drivers[other].cell.stop_request.value = 0
             if self.drivers[other].burst(BURST) == STOP_BREAK:
-                self._report(Outcome(other, self.drivers[other]._why()))
+                self._report(Outcome(other, why(self.drivers[other].cell)))
         reason = driver.step_once(masked)
         if self.machine.requests:
             self._report(Outcome(number, "power"))
         elif reason == STOP_BREAK:  # of the handler of an interrupt that came first
-            self._report(Outcome(number, driver._why()))
+            self._report(Outcome(number, why(driver.cell)))
         elif reason != STOP_REQUEST and self._report(Outcome(number, "step")):
             self.start([(number, Job(until_back=True))])
 
@@ -218,7 +245,9 @@ class Control:
         return ran
 
     def is_running(self, number: int) -> bool:
-        """Whether a hart runs."""
+        """Whether a hart runs; on a virtual clock all do, or none."""
+        if self.machine.turns.virtual is not None:
+            return any(driver.running for driver in self.drivers)
         return self.drivers[number].running
 
     @contextmanager
