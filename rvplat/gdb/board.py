@@ -53,8 +53,9 @@ class BoardTarget:
         self.adopted = {HOST_PID}  # the worlds that the client sees
         self.off = False  # the board is powered off, or killed
         self.stop: Stop | None = None  # how it went off
-        plugins = getattr(machine, "plugins", None)
-        self.commands: dict[str, monitor.Command] = plugins.monitors if plugins else {}
+        self.commands: dict[str, monitor.Command] = (
+            machine.plugins.monitors if machine.plugins is not None else {}
+        )
         self.masked = False  # interrupts, while stepping
         self._stops = Stops(self)
         self._events: list[Event] = []

@@ -68,6 +68,7 @@ class Machine:
         self.ran_s = 0.0  # how long it has run, all in all
         self._ran_at = 0.0
         self.board = board
+        self.plugins = plugins
         self.software = software or Software()
         self.harts: list[Hart] = []
         self.requests: list[Stop] = []
