@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 BOARD is a name (`rvplat boards`) or the path of a TOML file; virt without it. PROGRAM is firmware,
-or a bare ELF or binary file, started in M mode; without it, and without a kernel, the demo guest.
-A single word that is a file is the PROGRAM.
+or a bare ELF or binary file, started in M mode, or the word "demo" or "hypervisor" for a guest that
+ships with rvplat; without it, and without a kernel, the demo. A single word that is a file, or one
+of these two, is the PROGRAM.
 
 On a terminal, Ctrl-A X leaves and Ctrl-A H helps. The exit status is the guest's: 0 when it powers
 off, the code that it gave to sifive_test or HTIF; 124 when --timeout or --max-instructions ended
@@ -118,14 +119,22 @@ def board_and_program(words: list[str]) -> tuple[str, Path | None]:
         more = " ".join(words[2:])
         raise RvplatError(f"run: {more}: expected a BOARD and a PROGRAM, nothing more")
     if len(words) == 2:
-        return words[0], Path(words[1])
+        return words[0], shipped(words[1]) or Path(words[1])
     if not words:
         return DEFAULT_BOARD, None
-    path = Path(words[0])
+    path = shipped(words[0]) or Path(words[0])
     looks = path.is_file() or "/" in words[0] or path.suffix
     if looks and path.suffix != ".toml":
         return DEFAULT_BOARD, path
     return words[0], None
+
+
+def shipped(word: str) -> Path | None:
+    """The guest that ships under a word; None for any other word."""
+    from rvplat import guests
+
+    found = {"demo": guests.demo_elf, "hypervisor": guests.hypervisor_elf}.get(word)
+    return found() if found else None
 
 
 def disks(paths: list[str]) -> list[Override]:
