@@ -15,7 +15,8 @@ MIP, MIE, MSTATUS, SIP, SIE, SSTATUS = 0x344, 0x304, 0x300, 0x144, 0x104, 0x100
 MEPC, SEPC, SATP = 0x341, 0x141, 0x180
 SSI = 1 << 1
 FS, MPP, SPP = 3 << 13, 3 << 11, 1 << 8
-LOADS = 1 << 17 | 1 << 18 | 1 << 19  # MPRV, SUM, MXR
+MPRV = 1 << 17
+LOADS = MPRV | 1 << 18 | 1 << 19  # MPRV, SUM, MXR
 CLINT_MSIP, CLINT_MTIMECMP = 0x200_0000, 0x200_4000
 PMPCFG0, PMPADDR0 = 0x3A0, 0x3B0
 FORM_NAMES = {"w": "csrrw", "s": "csrrs", "c": "csrrc"}
@@ -189,17 +190,59 @@ def tables(g: Generator) -> None:
 
 def _fence(g: Generator, entry: Entry, first: int, second: int) -> None:
     """Of everything, or of the address, the address space or both."""
-    page, space = g.rng.choice([0, first]), g.rng.choice([0, 0, second])
-    if page:
+    page, space = 0, g.rng.choice([0, 0, second])
+    if entry.va is not None and g.rng.getrandbits(1):
+        page = first
         g.constant(page, entry.va + g.rng.randrange(layout.PAGE))
     if space:
-        g.constant(space, entry.asid)
+        g.constant(space, entry.satp >> 44 & 0xFFFF)
     if g.rng.getrandbits(1) or "svinval" not in g.has:
         g.code("sfence.vma", rs1=page, rs2=space)
         return
     g.code("sfence.w.inval")
     g.code("sinval.vma", rs1=page, rs2=space)
     g.code("sfence.inval.ir")
+
+
+def remaps(g: Generator) -> None:
+    """An access of a mapping by way of MPRV, another value for its entry, a fence, and accesses
+    of the same page and of another one of its superpage."""
+    entry = g.rng.choice(g.entries)
+    if entry.va is None:
+        return
+    skip, bits = g.only_in_machine_mode(), g.pointer()
+    first, second = g.pointer(bits), g.pointer(bits)
+    pages = [page for page in (*layout.DATA[1:], *layout.CODE) if entry.level or page == entry.page]
+    places = [g.rng.choice(pages or layout.DATA) for _ in range(2)]
+    g.constant(bits, entry.satp)
+    g.code("csrrw", rd=0, csr=SATP, rs1=bits)
+    g.constant(bits, MPP | LOADS)
+    g.code("csrrc", rd=0, csr=MSTATUS, rs1=bits)
+    g.constant(bits, MPRV | g.rng.choice([0, 1 << 11]) | LOADS & integer(g.rng))
+    g.code("csrrs", rd=0, csr=MSTATUS, rs1=bits)
+    _access(g, first, entry, places[0])
+    g.constant(bits, MPRV)
+    g.code("csrrc", rd=0, csr=MSTATUS, rs1=bits)
+    g.code.place(first, entry.slot)
+    g.constant(bits, g.rng.choice([entry.good, spoilt(g.rng, entry.good)]))
+    g.code("sd", rs1=first, rs2=bits, imm=0)
+    _fence(g, entry, bits, second)
+    g.constant(bits, MPRV)
+    g.code("csrrs", rd=0, csr=MSTATUS, rs1=bits)
+    for place in g.rng.sample(places, 2):
+        _access(g, first, entry, place)
+    g.code("csrrc", rd=0, csr=MSTATUS, rs1=bits)
+    g.code.bind(skip)
+
+
+def _access(g: Generator, base: int, entry: Entry, page: int) -> None:
+    """A load or a store of a doubleword of a page that an entry maps; of code only loads."""
+    start = layout.address(page) - layout.BASE if entry.level else 0
+    g.constant(base, entry.va + start + 8 * g.rng.randrange(512))
+    if g.rng.getrandbits(1) or page in layout.CODE:
+        g.code("ld", rd=g.pointer(base), rs1=base, imm=0)
+    else:
+        g.code("sd", rs1=base, rs2=g.register(), imm=0)
 
 
 def spaces(g: Generator) -> None:

@@ -16,6 +16,7 @@ from .worlds import WORLDS
 
 V, R, W, X, U, G, A, D = (1 << n for n in range(8))
 PPN_SHIFT = 10
+PPN_MASK = (1 << 54) - (1 << PPN_SHIFT)
 NAPOT = 1 << 63
 NAPOT_PAGES = 16
 MODES = {8: 3, 9: 4, 10: 5}  # satp.MODE: levels (Sv39, Sv48, Sv57)
@@ -30,19 +31,24 @@ def pte(page: int, flags: int) -> int:
 
 def spoilt(rng: random.Random, good: int) -> int:
     """An entry made wrong, or otherwise right."""
-    kind = rng.randrange(10)
+    if good & (R | W | X) == 0:
+        return good ^ rng.choice([V, U, A, D, W, 1 << 54, 1 << 61, 2 << 61, 1 << 62, NAPOT])
+    kind = rng.randrange(12)
     if kind < 4:
         return good ^ rng.choice([V, R, W, X, U, A, D, A | D, W | D])
     if kind == 4:
         return good & ~(R | X) | W  # reserved
     if kind == 5:
-        return good | 1 << rng.randrange(54, 64)  # reserved, PBMT, N
+        return good | rng.choice([*(1 << n for n in range(54, 64)), 3 << 61])  # reserved, PBMT, N
     if kind == 6:
         return good & ~(R | W | X)  # a pointer
     if kind == 7:
         return good ^ 1 << PPN_SHIFT + rng.randrange(20, 44)  # no memory there
-    if kind == 8 and layout.page_of(good >> PPN_SHIFT << 12) in layout.DATA:
+    if kind == 8 and layout.page_of((good & PPN_MASK) << 12 - PPN_SHIFT) in layout.DATA:
         return (good & (1 << PPN_SHIFT) - 1) | pte(rng.choice(layout.DATA), 0)  # another page
+    if kind < 11:
+        low = rng.choice([0, 1, 2, 4, NAPOT_PAGES // 2, NAPOT_PAGES // 2, 12])
+        return good & ~(NAPOT_PAGES - 1 << PPN_SHIFT) | low << PPN_SHIFT | NAPOT
     return rng.getrandbits(64) & ~(((1 << 44) - 1) << PPN_SHIFT) | 1 << PPN_SHIFT + 40
 
 
@@ -70,12 +76,18 @@ class Memory:
 
 @dataclass(frozen=True)
 class Entry:
-    """A leaf: where it is, its value when all is well, what it maps."""
+    """One that may be spoilt: where it is, its value when all is well, what it maps."""
 
     slot: int
     good: int
-    va: int
-    asid: int
+    va: int | None  # none for a pointer: fences of an address don't order its changes
+    satp: int  # of its space
+    level: int = 0
+
+    @property
+    def page(self) -> int:
+        """The page that it maps, or the first of them."""
+        return layout.page_of((self.good & PPN_MASK) << 12 - PPN_SHIFT)
 
 
 class Space:
@@ -86,8 +98,9 @@ class Space:
         self.memory = memory
         self.mode = rng.choice(list(MODES))
         self.levels = MODES[self.mode]
-        self.asid = rng.choice([0, rng.getrandbits(16)])
         self.root = memory.page()
+        asid = rng.choice([0, rng.getrandbits(16)])
+        self.satp = self.mode << 60 | asid << 44 | layout.address(self.root) >> 12
         self.windows: list[int] = []
         self.entries: list[Entry] = []  # that may be spoilt
         self.user_data = rng.getrandbits(1)
@@ -98,9 +111,8 @@ class Space:
     @property
     def roots(self) -> list[int]:
         """Values for satp: the space, mostly; none; the space in a mode that no hart has."""
-        root = self.asid << 44 | layout.address(self.root) >> 12
-        good = self.mode << 60 | root
-        return [good] * 6 + [0, 0, 0, self.rng.choice(MISSING_MODES) << 60 | root]
+        missing = self.rng.choice(MISSING_MODES) << 60 | self.satp & (1 << 60) - 1
+        return [self.satp] * 6 + [0, 0, 0, missing]
 
     def slot(self, va: int, level: int) -> int:
         """The address of the entry for an address at a level; tables are made on the way.
@@ -137,7 +149,7 @@ class Space:
             rarely = self.rng.randrange(8) == 0 and page not in layout.TWINS
             self.memory.write(slot, spoilt(self.rng, good) if rarely else good)
             if page not in layout.TWINS:
-                self.entries.append(Entry(slot, good, base + page * layout.PAGE, self.asid))
+                self.entries.append(Entry(slot, good, base + page * layout.PAGE, self.satp))
 
     def _map(self, base: int, page: int, flags: int) -> None:
         self.memory.write(self.slot(base + page * layout.PAGE, 0), pte(page, flags))
@@ -176,13 +188,15 @@ class Space:
         try:
             if level == 0:
                 self._map_pages(base, safe=False)
+                slot = self.slot(base, 1)
+                self.entries += [Entry(slot, self.memory.read(slot), None, self.satp)] * 4
             else:
                 base &= ~((1 << 12 + 9 * level) - 1)
                 good = pte(0, V | R | W | X | A | D | self.rng.choice([0, U]))
                 slot = self.slot(base, level)
                 askew = self.rng.randrange(4) == 0
                 self.memory.write(slot, good | self.rng.randrange(4) << 10 if askew else good)
-                self.entries.append(Entry(slot, good, base, self.asid))
+                self.entries.append(Entry(slot, good, base, self.satp, level))
         except ValueError:
             return
         self.windows.append(base)
