@@ -4,8 +4,9 @@ A reservation is a host address and the value that was loaded; store-conditional
 exchanges. It is dropped by every store-conditional. Host atomics make both right between harts.
 """
 
+from rvplat.hart.faults import raise_misaligned
 from rvplat.hart.invalidate import code_page_young, code_word, invalidate_lines, line_bits
-from rvplat.hart.mmu import LOAD, STORE, raise_misaligned
+from rvplat.hart.mmu import LOAD, STORE
 from rvplat.hart.ram import region_of
 from rvplat.hart.state import DATA_ENTRIES, Hart
 from rvplat.hart.tlb import PAGE_MASK

@@ -4,8 +4,9 @@ xtval is the value of rs1, not the block's address ("Page-Fault, Guest-Page-Faul
 Exceptions").
 """
 
+from rvplat.hart.faults import raise_fault
 from rvplat.hart.invalidate import note_store
-from rvplat.hart.mmu import ACCESS_FAULT, MANAGE, STORE, raise_fault
+from rvplat.hart.mmu import ACCESS_FAULT, MANAGE, STORE
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES
 from rvplat.hart.tlb import PAGE_MASK

@@ -6,7 +6,7 @@ no others ("Hypervisor Memory-Management Fence Instructions").
 """
 
 from rvplat.hart.guest_tables import forget_tables
-from rvplat.hart.state import DATA_ENTRIES, FETCH_ENTRIES, Hart
+from rvplat.hart.state import DATA_ENTRIES, FETCH_ENTRIES
 from rvplat.hart.switches import vmid_of
 from rvplat.hart.tlb import (
     BLOCK_SHIFT,
@@ -23,9 +23,6 @@ from rvplat.hart.tlb import (
 from rvplat.isa import vocabulary
 from rvplat.isa.privileged import VMID
 from rvplat.lang import define, implement, u64
-
-Hart.add("virtual_fences", u64)  # of guests' first stages, by whomever
-Hart.add("guest_fences", u64)  # of second stages
 
 
 @define

@@ -4,7 +4,8 @@ Fetches are halfwords, so that an instruction may straddle two pages, and a faul
 names that half's address ("Machine Trap Value Register"). I/O regions can't be fetched from.
 """
 
-from rvplat.hart.mmu import ACCESS_FAULT, FETCH, NO_FAULT, raise_fault, walk
+from rvplat.hart.faults import raise_fault
+from rvplat.hart.mmu import ACCESS_FAULT, FETCH, NO_FAULT, walk
 from rvplat.hart.pmp import pmp_grant
 from rvplat.hart.ram import NO_REGION, ram_host, region_of
 from rvplat.hart.state import FETCH_ENTRIES

@@ -4,15 +4,10 @@ A tag of the TLB is a page's virtual address. One compare with the access's addr
 the page masked out but for the bits that alignment wants clear, finds page and alignment.
 """
 
+from rvplat.hart.faults import raise_fault, raise_misaligned
 from rvplat.hart.invalidate import arm_writes, code_word, note_store
 from rvplat.hart.misaligned import load_across, store_across
-from rvplat.hart.mmu import (
-    ACCESS_FAULT,
-    LOAD,
-    STORE,
-    raise_fault,
-    raise_misaligned,
-)
+from rvplat.hart.mmu import ACCESS_FAULT, LOAD, STORE
 from rvplat.hart.ram import NO_REGION, ram_host, read_host, region_of, write_host
 from rvplat.hart.state import DATA_ENTRIES, ROM, WATCHED
 from rvplat.hart.tlb import (

@@ -6,7 +6,7 @@ probe or debug with it. A guest's page tables are at guest physical addresses: `
 through which every page-table access passes, translates those by the second stage.
 """
 
-from rvplat.hart.guest_tables import known_table, remember_table
+from rvplat.hart.guest_tables import known_last, known_table, remember_last, remember_table
 from rvplat.hart.invalidate import note_store
 from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
@@ -26,9 +26,8 @@ from rvplat.hart.tlb import (
     guest_root,
     translation_root,
 )
-from rvplat.isa.privileged import SUPERVISOR, USER, Cause, EnvCfg
-from rvplat.isa.vocabulary import raise_access_trap
-from rvplat.lang import NoReturn, atomic_load_u64, compare_exchange_u64, define, u64
+from rvplat.isa.privileged import SUPERVISOR, USER, EnvCfg
+from rvplat.lang import atomic_load_u64, compare_exchange_u64, define, u64
 
 # What an access wants; it is given if any of these bits is granted.
 LOAD = READ
@@ -43,6 +42,7 @@ ACCESS_FAULT = 2
 GUEST_FAULT = 3  # of the second stage: hart.fault_gpa and hart.fault_tinst say where
 
 Hart.add("fault_gpa", u64)  # guest physical address that the second stage refused
+Hart.add("leaf_table", u64)  # the table in which the last walk ended, if it is a last one
 Hart.add("fault_tinst", u64)  # the pseudoinstruction if that was an implicit access
 
 READ_ENTRY = 0x3000  # 64-bit read for VS-stage address translation ("Special pseudoinst...")
@@ -65,53 +65,6 @@ SATP_PPN = (1 << 44) - 1
 NAPOT_SHIFT = 16  # Svnapot has one size: 64 KiB
 PAGE_BYTES = 4096
 WIDER = 2  # bits that a guest physical address has more than a virtual one of the same mode
-
-
-@define(cold=True)
-def raise_fault(hart, va: u64, access: u64, fault: u64) -> NoReturn:
-    """Raise the page fault, guest-page fault or access fault of the original access type.
-
-    htval is the guest physical address that corresponds to va, or that of an entry of the guest's
-    page tables: then htinst is a pseudoinstruction ("Guest-Page Faults"; Shtvala).
-    """
-    gpa = u64(0)
-    tinst = u64(0)
-    if fault == GUEST_FAULT:
-        tinst = hart.fault_tinst
-        gpa = hart.fault_gpa
-        if tinst == 0:
-            gpa = (gpa & PAGE_MASK) | (va & OFFSET_MASK)
-    raise_access_trap(hart, fault_cause(access, fault), va, gpa >> 2, tinst, is_guest(hart, access))
-
-
-@define
-def is_guest(hart, access: u64) -> bool:
-    """Whether an access is a guest's, so that its address is a guest virtual one."""
-    regime = hart.fetch_regime if access == FETCH else hart.data_regime
-    return regime & REGIME_VIRT != 0
-
-
-@define
-def fault_cause(access: u64, fault: u64) -> u64:
-    """The exception code; of stores for all that is neither a load nor a fetch."""
-    if fault == GUEST_FAULT:
-        if access == LOAD:
-            return u64(Cause.LOAD_GUEST_PAGE)
-        return u64(Cause.FETCH_GUEST_PAGE) if access == FETCH else u64(Cause.STORE_GUEST_PAGE)
-    if fault == ACCESS_FAULT:
-        if access == LOAD:
-            return u64(Cause.LOAD_ACCESS)
-        return u64(Cause.FETCH_ACCESS) if access == FETCH else u64(Cause.STORE_ACCESS)
-    if access == LOAD:
-        return u64(Cause.LOAD_PAGE)
-    return u64(Cause.FETCH_PAGE) if access == FETCH else u64(Cause.STORE_PAGE)
-
-
-@define(cold=True)
-def raise_misaligned(hart, va: u64, access: u64) -> NoReturn:
-    """Raise load or store/AMO address misaligned."""
-    cause = u64(Cause.LOAD_MISALIGNED) if access == LOAD else u64(Cause.STORE_MISALIGNED)
-    raise_access_trap(hart, cause, va, u64(0), u64(0), is_guest(hart, access))
 
 
 # --- page-table entries -------------------------------------------------------------------------
@@ -290,6 +243,7 @@ def walk_tables(
             if not check_leaf(pte, level, access, regime):
                 break
             if not lacks_bits(pte, access):
+                hart.leaf_table = table if level == 0 else u64(0)
                 grant = permissions(pte, regime)
                 if pte & PTE_D == 0:
                     grant &= ~WRITE
@@ -354,6 +308,25 @@ def second_regime(regime: u64) -> u64:
     return second | REGIME_MXR if regime & REGIME_GUEST_MXR != 0 else second
 
 
+@define
+def walk_second(
+    hart, gpa: u64, access: u64, regime: u64, levels: u64
+) -> tuple[u64, u64, u64]:
+    """The second stage's tables, from the last one on where that is known."""
+    second = second_regime(regime)
+    last = known_last(hart, gpa) if regime & REGIME_DEBUG == 0 else u64(0)
+    if last != 0:
+        page, grant, fault = walk_tables(hart, gpa, access, second, last, u64(1), u64(0))
+        return page, grant, fault
+    wanted = u64(PROBE) if regime & REGIME_DEBUG != 0 else access
+    hart.leaf_table = 0
+    root = (hart.hgatp & SATP_PPN) << 12
+    page, grant, fault = walk_tables(hart, gpa, wanted, second, root, levels, u64(WIDER))
+    if hart.leaf_table != 0 and regime & REGIME_DEBUG == 0:
+        remember_last(hart, gpa, hart.leaf_table)
+    return page, grant, fault
+
+
 @define(cold=True)
 def walk_guest(hart, gpa: u64, access: u64, regime: u64) -> tuple[u64, u64, u64]:
     """The second stage: as `walk`, of a guest physical address, by hgatp ("Guest Physical Address
@@ -366,10 +339,7 @@ def walk_guest(hart, gpa: u64, access: u64, regime: u64) -> tuple[u64, u64, u64]
     if gpa >> (12 + 9 * levels + WIDER) != 0:
         return u64(0), u64(0), u64(GUEST_FAULT)
     hart.walks[2] += 1
-    wanted = u64(PROBE) if regime & REGIME_DEBUG != 0 else access
-    page, grant, fault = walk_tables(
-        hart, gpa, wanted, second_regime(regime), (hart.hgatp & SATP_PPN) << 12, levels, u64(WIDER)
-    )
+    page, grant, fault = walk_second(hart, gpa, access, regime, levels)
     hart.guest_page = (gpa & PAGE_MASK) | (page & BLOCK_SHIFT)
     return page, grant, u64(GUEST_FAULT) if fault == PAGE_FAULT else fault
 

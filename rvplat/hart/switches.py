@@ -14,6 +14,8 @@ CODES = 64
 Hart.add("exits", u64, CODES)  # out of guests, by exception code
 Hart.add("interrupt_exits", u64, CODES)  # by interrupt
 Hart.add("world_entries", u64)  # into guests
+Hart.add("virtual_fences", u64)  # of guests' first stages, from outside
+Hart.add("guest_fences", u64)  # of second stages
 Hart.add("walks", u64, 3)  # of the host's tables, of guests' first stage, of the second
 Hart.add("world_retired", u64, 2)  # instructions, by V, up to the last switch
 Hart.add("world_since", u64)  # what `retired` was then
@@ -25,7 +27,7 @@ Hart.add("guest_count", u64)  # how many entries were made, whatever became of t
 
 STATISTICS = (
     "exits", "interrupt_exits", "walks", "world_retired", "guest_hgatp", "guest_vsatp",
-    "world_entries", "world_since", "guest_last", "guest_count",
+    "world_entries", "virtual_fences", "guest_fences", "world_since", "guest_last", "guest_count",
 )  # fmt: skip
 
 

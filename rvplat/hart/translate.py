@@ -1,7 +1,8 @@
 """Translation of explicit accesses: walk, protection, and the entry that remembers both."""
 
+from rvplat.hart.faults import raise_fault
 from rvplat.hart.invalidate import arm_writes
-from rvplat.hart.mmu import ACCESS_FAULT, LOAD, NO_FAULT, STORE, raise_fault, walk
+from rvplat.hart.mmu import ACCESS_FAULT, LOAD, NO_FAULT, STORE, walk
 from rvplat.hart.pmp import EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM

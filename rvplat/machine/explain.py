@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rvplat.errors import BusError
-from rvplat.hart import mmu
+from rvplat.hart import faults, mmu
 from rvplat.hart.pmp import pmp_grant
 from rvplat.hart.switches import GUESTS, vmid_of
 from rvplat.hart.tlb import (
@@ -307,7 +307,7 @@ class _Walker:
 
     def _fault(self, refused: Refused) -> Fault:
         wanted = _WANTED[self.access]
-        cause = int(mmu.fault_cause(u64(wanted), u64(refused.fault)))
+        cause = int(faults.fault_cause(u64(wanted), u64(refused.fault)))
         gpa = refused.gpa if refused.fault == mmu.GUEST_FAULT else 0
         tinst = refused.tinst
         if tinst is None and self.access == "fetch":
