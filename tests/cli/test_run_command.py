@@ -188,10 +188,15 @@ def test_a_cache_that_cannot_be_written_is_said_and_no_more(tmp_path):
     assert b"cannot keep the compiled code" in done.stderr
 
 
+def heed_interrupts():
+    """Whoever runs the tests in the background may have had SIGINT ignored, which is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def started(*words, **options):
     return subprocess.Popen(
         [*COMMAND, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, **options,
+        stderr=subprocess.PIPE, preexec_fn=heed_interrupts, **options,
     )  # fmt: skip
 
 
