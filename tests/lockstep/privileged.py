@@ -191,9 +191,10 @@ def tables(g: Generator) -> None:
 def _fence(g: Generator, entry: Entry, first: int, second: int) -> None:
     """Of everything, or of the address, the address space or both."""
     page, space = 0, g.rng.choice([0, 0, second])
-    if entry.va is not None and g.rng.getrandbits(1):
+    if not entry.is_pointer and g.rng.getrandbits(1):
         page = first
-        g.constant(page, entry.va + g.rng.randrange(layout.PAGE))
+        inside = g.rng.choice(layout.DATA) * layout.PAGE if entry.level else 0
+        g.constant(page, entry.va + inside + g.rng.randrange(layout.PAGE))
     if space:
         g.constant(space, entry.satp >> 44 & 0xFFFF)
     if g.rng.getrandbits(1) or "svinval" not in g.has:
@@ -208,8 +209,6 @@ def remaps(g: Generator) -> None:
     """An access of a mapping by way of MPRV, another value for its entry, a fence, and accesses
     of the same page and of another one of its superpage."""
     entry = g.rng.choice(g.entries)
-    if entry.va is None:
-        return
     skip, bits = g.only_in_machine_mode(), g.pointer()
     first, second = g.pointer(bits), g.pointer(bits)
     pages = [page for page in (*layout.DATA[1:], *layout.CODE) if entry.level or page == entry.page]

@@ -39,7 +39,7 @@ SUPERVISOR: dict[Snippet, int] = {
 }  # fmt: skip
 MACHINE: dict[Snippet, int] = {
     **SUPERVISOR, privileged.csrs: 18, privileged.clint: 2, privileged.tables: 6,
-    privileged.remaps: 4, privileged.spaces: 8, privileged.protection: 6, privileged.drops: 4,
+    privileged.remaps: 8, privileged.spaces: 8, privileged.protection: 6, privileged.drops: 4,
 }  # fmt: skip
 SNIPPETS: dict[str, Mapping[Snippet, int]] = {
     "M": COMMON | MACHINE,

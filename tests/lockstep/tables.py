@@ -32,14 +32,14 @@ def pte(page: int, flags: int) -> int:
 def spoilt(rng: random.Random, good: int) -> int:
     """An entry made wrong, or otherwise right."""
     if good & (R | W | X) == 0:
-        return good ^ rng.choice([V, U, A, D, W, 1 << 54, 1 << 61, 2 << 61, 1 << 62, NAPOT])
-    kind = rng.randrange(12)
+        return good ^ rng.choice([V, U, A, D, W, 1 << 54, 1 << 61, 2 << 61, 3 << 61, NAPOT])
+    kind = rng.randrange(13)
     if kind < 4:
         return good ^ rng.choice([V, R, W, X, U, A, D, A | D, W | D])
     if kind == 4:
         return good & ~(R | X) | W  # reserved
     if kind == 5:
-        return good | rng.choice([*(1 << n for n in range(54, 64)), 3 << 61])  # reserved, PBMT, N
+        return good | 1 << rng.randrange(54, 64)  # reserved, PBMT, N
     if kind == 6:
         return good & ~(R | W | X)  # a pointer
     if kind == 7:
@@ -49,6 +49,8 @@ def spoilt(rng: random.Random, good: int) -> int:
     if kind < 11:
         low = rng.choice([0, 1, 2, 4, NAPOT_PAGES // 2, NAPOT_PAGES // 2, 12])
         return good & ~(NAPOT_PAGES - 1 << PPN_SHIFT) | low << PPN_SHIFT | NAPOT
+    if kind == 11:
+        return good & ~(3 << 61) | rng.randrange(1, 4) << 61
     return rng.getrandbits(64) & ~(((1 << 44) - 1) << PPN_SHIFT) | 1 << PPN_SHIFT + 40
 
 
@@ -80,9 +82,14 @@ class Entry:
 
     slot: int
     good: int
-    va: int | None  # none for a pointer: fences of an address don't order its changes
+    va: int
     satp: int  # of its space
     level: int = 0
+
+    @property
+    def is_pointer(self) -> bool:
+        """Fences of an address don't order its changes."""
+        return self.good & (R | W | X) == 0
 
     @property
     def page(self) -> int:
@@ -189,14 +196,14 @@ class Space:
             if level == 0:
                 self._map_pages(base, safe=False)
                 slot = self.slot(base, 1)
-                self.entries += [Entry(slot, self.memory.read(slot), None, self.satp)] * 4
+                self.entries += [Entry(slot, self.memory.read(slot), base, self.satp, 1)] * 4
             else:
                 base &= ~((1 << 12 + 9 * level) - 1)
                 good = pte(0, V | R | W | X | A | D | self.rng.choice([0, U]))
                 slot = self.slot(base, level)
                 askew = self.rng.randrange(4) == 0
                 self.memory.write(slot, good | self.rng.randrange(4) << 10 if askew else good)
-                self.entries.append(Entry(slot, good, base, self.satp, level))
+                self.entries += [Entry(slot, good, base, self.satp, level)] * 8
         except ValueError:
             return
         self.windows.append(base)
