@@ -1,5 +1,7 @@
 """The README's blocks are run as they stand."""
 
+import re
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.conftest import debian_guest  # noqa: F401
+from tests.guests.conftest import debian_guest  # noqa: F401
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -74,3 +76,29 @@ def test_the_session_in_python(debian_guest, tmp_path):  # noqa: F811
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) > 100_000_000
+
+
+def session(start: str) -> list[tuple[list[str], list[str]]]:
+    """The commands of a block whose first is this, each with what it is shown to print."""
+    found: list[tuple[list[str], list[str]]] = []
+    for line in block(f"$ {start}").splitlines():
+        if line.startswith("$ "):
+            found.append((shlex.split(line[2:]), []))
+        else:
+            found[-1][1].append(line)
+    return found
+
+
+def without_times(text: str) -> str:
+    return re.sub(r"\d+ ms", "N ms", text)
+
+
+@pytest.mark.timeout(300)
+def test_the_session_with_kvm(debian_guest, tmp_path):  # noqa: F811
+    (tmp_path / "guest").symlink_to(debian_guest.kernel.parent)
+    for (name, *arguments), shown in session("rvplat guest debian guest --kvm"):
+        assert name == "rvplat"
+        done = rvplat(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        printed = iter(without_times(done.stdout).splitlines())
+        assert all(without_times(line) in printed for line in shown), done.stdout

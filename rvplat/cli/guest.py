@@ -20,6 +20,10 @@ class Guest:
         parser.add_argument(
             "--refresh", action="store_true", help="ask the mirror for newer packages"
         )
+        parser.add_argument(
+            "--kvm", action="store_true",
+            help="make initrd-kvm.cpio too: kvm.ko, a VMM, and the same kernel as its guest",
+        )  # fmt: skip
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.errors import HostError
@@ -27,8 +31,12 @@ class Guest:
 
         try:
             with progress() as watched:
-                guest = fetch(arguments.directory, watched, arguments.refresh)
+                guest = fetch(arguments.directory, watched, arguments.refresh, arguments.kvm)
         except OSError as error:
             raise HostError(f"{error.filename or arguments.directory}: {error.strerror}") from None
         print(f"The guest is in {arguments.directory}. It boots with\n\n  {guest.command()}\n")
+        if arguments.kvm:
+            exerciser, nested = guest.kvm_commands()
+            print(f"What KVM does, a line for each of its aspects:\n\n  {exerciser}\n")
+            print(f"The same kernel as a guest of KVM, on two virtual CPUs:\n\n  {nested}\n")
         return 0

@@ -34,6 +34,7 @@ FAST = (
 executes."""
 
 _MANIFEST = "guest.json"
+_KVM_INITRD = "initrd-kvm.cpio"
 _FIRMWARE = "usr/lib/riscv64-linux-gnu/opensbi/generic/"
 _U_BOOT = "usr/lib/u-boot/qemu-riscv64"
 
@@ -81,8 +82,9 @@ class DebianGuest:
 
     @property
     def kvm_initrd(self) -> Path:
-        """The same with a guest inside: `rvplat.run=kvm` and `rvplat.run=nested` need it."""
-        return self.directory / "initrd-kvm.cpio"
+        """The same with a guest inside, where it was asked for (`fetch`, kvm): `rvplat.run=kvm` and
+        `rvplat.run=nested` need it."""
+        return self.directory / _KVM_INITRD
 
     def command(self, append: str = QUIET, kvm: bool = False) -> str:
         """The command that boots the guest; `kvm` takes the initramfs that has a guest inside."""
@@ -90,34 +92,47 @@ class DebianGuest:
         words = ["rvplat", "run", "virt", str(self.fw_jump), "--kernel", str(self.kernel)]
         return shlex.join([*words, "--initrd", str(initrd), "--append", append])
 
+    def kvm_commands(self) -> tuple[str, str]:
+        """The commands that go through what KVM does, and that boot the same kernel as a guest of
+        KVM."""
+        exerciser = self.command(f"{FAST} rvplat.run=kvm", kvm=True)
+        return exerciser, self.command(f"{FAST} rvplat.run=nested rvplat.vcpus=2", kvm=True)
 
-def fetch(directory: Path, progress: Progress = silent, refresh: bool = False) -> DebianGuest:
+
+def fetch(
+    directory: Path, progress: Progress = silent, refresh: bool = False, kvm: bool = False
+) -> DebianGuest:
     """Make the guest in `directory`, or take what is there; `refresh` asks the mirror for newer
-    packages.
+    packages, `kvm` has the initramfs made that holds a guest for KVM. Once there, it is kept up to
+    date.
 
     Raises GuestError, which says what is missing and where it is to be had.
     """
-    directory = directory.absolute()
-    packages = directory / "packages"
-    if not refresh and is_complete(directory):
+    guest = DebianGuest(directory.absolute())
+    packages = guest.directory / "packages"
+    kvm = kvm or guest.kvm_initrd.exists()
+    if not refresh and is_complete(guest.directory, kvm):
         progress("the guest is there already", 1.0)
-        return DebianGuest(directory)
+        return guest
     if refresh or missing_packages(packages):
         download_packages(packages, progress)
-    contents = _unpack(find_packages(packages), progress)
-    contents["README"] = _readme(DebianGuest(directory), find_packages(packages)).encode()
-    _write(directory, contents)
-    progress(f"the guest is in {directory}", 1.0)
-    return DebianGuest(directory)
+    contents = _unpack(find_packages(packages), progress, kvm)
+    contents["README"] = _readme(guest, find_packages(packages), kvm).encode()
+    _write(guest.directory, contents)
+    progress(f"the guest is in {guest.directory}", 1.0)
+    return guest
 
 
-def is_complete(directory: Path) -> bool:
-    """Whether the folder holds a whole guest that this version of rvplat made."""
+def is_complete(directory: Path, kvm: bool = False) -> bool:
+    """Whether the folder holds a whole guest that this version of rvplat made, `kvm`: with a guest
+    for KVM."""
     try:
         manifest = json.loads((directory / _MANIFEST).read_text())
-        return bool(manifest["recipe"] == _recipe()) and all(
-            _digest((directory / name).read_bytes()) == digest
-            for name, digest in manifest["files"].items()
+        made = manifest["files"]
+        return (
+            bool(manifest["recipe"] == _recipe())
+            and (_KVM_INITRD in made or not kvm)
+            and all(_digest((directory / name).read_bytes()) == made[name] for name in made)
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
@@ -147,7 +162,7 @@ def _write(directory: Path, contents: dict[str, bytes]) -> None:
     (directory / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
 
 
-def _unpack(packages: dict[str, Path], progress: Progress) -> dict[str, bytes]:
+def _unpack(packages: dict[str, Path], progress: Progress, kvm: bool) -> dict[str, bytes]:
     """The guest's files by name."""
     contents = {}
     steps: dict[str, Callable[[Path], dict[str, bytes]]] = {
@@ -165,7 +180,8 @@ def _unpack(packages: dict[str, Path], progress: Progress) -> dict[str, bytes]:
     shell = _only(busybox, packages["busybox-static"])
     contents["Image"] = image
     contents["initrd.cpio"] = build_initramfs(shell, modules)
-    contents["initrd-kvm.cpio"] = build_kvm_initramfs(shell, modules, image, vmm().read_bytes())
+    if kvm:
+        contents[_KVM_INITRD] = build_kvm_initramfs(shell, modules, image, vmm().read_bytes())
     return contents
 
 
@@ -209,7 +225,7 @@ def _kernel(package: Path) -> tuple[bytes, dict[str, bytes]]:
     return image, modules
 
 
-def _readme(guest: DebianGuest, packages: dict[str, Path]) -> str:
+def _readme(guest: DebianGuest, packages: dict[str, Path], kvm: bool) -> str:
     names = "\n".join(f"  {path.name}" for path in packages.values())
     jump, smode = shlex.quote(str(guest.fw_jump)), shlex.quote(str(guest.u_boot_smode))
     return f"""\
@@ -226,9 +242,22 @@ Runs a command:
 Another firmware: fw_dynamic.bin instead of fw_jump.bin. U-Boot:
   rvplat run virt {shlex.quote(str(guest.u_boot))}
   rvplat run virt {jump} --kernel {smode}
-Goes through what KVM does; boots the same kernel as a guest of KVM, on two virtual CPUs:
-  {guest.command(FAST + " rvplat.run=kvm", kvm=True)}
-  {guest.command(FAST + " rvplat.run=nested rvplat.vcpus=2", kvm=True)}
+{_kvm_readme(guest, kvm)}
 A virtio disk with ext4 is mounted on /mnt. rvplat.modules=kvm on the kernel's command line loads
 KVM.
 """
+
+
+def _kvm_readme(guest: DebianGuest, kvm: bool) -> str:
+    if not kvm:
+        directory = shlex.quote(str(guest.directory))
+        return f"With a guest for KVM:\n  rvplat guest debian {directory} --kvm"
+    exerciser, nested = guest.kvm_commands()
+    shell = guest.command(f"{FAST} rvplat.run=nested rvplat.append=quiet", kvm=True)
+    return f"""\
+Goes through what KVM does, a line for each of its aspects:
+  {exerciser}
+Boots the same kernel as a guest of KVM, on two virtual CPUs:
+  {nested}
+A shell in such a guest:
+  {shell}"""

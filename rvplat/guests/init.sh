@@ -3,7 +3,8 @@
 #   rvplat.run=shell       a shell on the console; the machine powers off when it is left (the default)
 #   rvplat.run=poweroff    say what machine this is, power off
 #   rvplat.run=script rvplat.script="COMMANDS"    run the commands, say their status, power off
-#   rvplat.run=kvm         go through what KVM does, a line each, power off (initrd-kvm.cpio only)
+#   rvplat.run=kvm         go through what KVM does, a line each, power off (initrd-kvm.cpio only,
+#                          which `rvplat guest debian DIR --kvm` makes)
 #   rvplat.run=nested      boot the same kernel once more, as a guest of KVM, power off (the same);
 #                          rvplat.vcpus=N, rvplat.memory=MIB, rvplat.append="ITS COMMAND LINE"
 # and rvplat.modules=a,b loads more of the modules that are in /lib/modules.
@@ -58,6 +59,7 @@ leave() {
 # Run a command with KVM there, say its status, power off.
 with_kvm() {
     load kvm
+    [ -e "$1" ] || echo "rvplat: no guest for KVM in this initramfs: take initrd-kvm.cpio"
     "$@" < /dev/console
     echo "rvplat: kvm status $?"
     leave

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.guests import apt
+from rvplat.cli.main import main
+from rvplat.guests import apt, vmm
 from rvplat.guests.aptsources import AptSource
 from rvplat.guests.debian import DebianGuest, fetch
 from rvplat.guests.errors import GuestError
@@ -171,6 +172,42 @@ def test_torn_guest_is_made_again(tmp_path: Path) -> None:
     whole = guest.initrd.read_bytes()
     guest.initrd.write_bytes(whole[:100])
     assert fetch(tmp_path).initrd.read_bytes() == whole
+
+
+def test_guest_for_kvm_is_made_when_it_is_asked_for(tmp_path: Path) -> None:
+    _put_packages(tmp_path / "packages")
+    guest = fetch(tmp_path)
+    assert not guest.kvm_initrd.exists()
+    assert f"rvplat guest debian {tmp_path} --kvm\n" in (tmp_path / "README").read_text()
+    said: list[str] = []
+    assert fetch(tmp_path, lambda text, fraction: said.append(text), kvm=True) == guest
+    assert "building the initramfs" in said
+    archive = guest.kvm_initrd.read_bytes()
+    for name in (b"kvm/vmm\0", b"kvm/Image\0", b"kvm/initrd.cpio\0", vmm().read_bytes()):
+        assert name in archive
+    assert all(command in (tmp_path / "README").read_text() for command in guest.kvm_commands())
+
+
+def test_guest_for_kvm_is_kept_up_to_date(tmp_path: Path) -> None:
+    _put_packages(tmp_path / "packages")
+    guest = fetch(tmp_path, kvm=True)
+    whole = guest.kvm_initrd.read_bytes()
+    guest.kvm_initrd.write_bytes(whole[:100])
+    fetch(tmp_path)
+    assert guest.kvm_initrd.read_bytes() == whole
+
+
+def test_command_line_says_how_to_run_what_it_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _put_packages(tmp_path / "packages")
+    guest = DebianGuest(tmp_path)
+    assert main(["guest", "debian", str(tmp_path)]) == 0
+    plain = capsys.readouterr().out
+    assert guest.command() in plain and str(guest.kvm_initrd) not in plain
+    assert main(["guest", "debian", str(tmp_path), "--kvm"]) == 0
+    with_kvm = capsys.readouterr().out
+    assert all(f"\n  {command}\n" in with_kvm for command in guest.kvm_commands())
 
 
 def test_package_without_its_files_is_named(tmp_path: Path) -> None:
