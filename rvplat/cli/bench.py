@@ -1,4 +1,4 @@
-"""`rvplat bench`: the benchmark programs here and on QEMU, in turn."""
+"""`rvplat bench`: the benchmark programs here and on QEMU, or as guest and host, in turn."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rvplat.cli.say import Progress, progress
 
+if TYPE_CHECKING:
+    from rvplat.guests.bench import Runner, Sides
+
 TIMEOUT_S = 120.0
+AS_IT_SAYS, IN_HS, IN_VS = 0, 1, 2  # guests/programs/measure.h: what tp says at the start
 
 
 class Bench:
@@ -24,7 +29,11 @@ class Bench:
             "--repeat", type=int, default=5, metavar="N", help="runs of each (5); medians count"
         )
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-        parser.add_argument("--alone", action="store_true", help="without QEMU")
+        beside = parser.add_mutually_exclusive_group()
+        beside.add_argument("--alone", action="store_true", help="without QEMU")
+        beside.add_argument(
+            "--worlds", action="store_true", help="in VS mode under two stages, beside HS mode"
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.errors import RvplatError, nearest
@@ -39,27 +48,40 @@ class Bench:
         if arguments.repeat < 1:
             raise RvplatError(f"--repeat {arguments.repeat}: expected 1 or more")
         wanted = [known[name] for name in arguments.programs or known]
-        there = None if arguments.alone or bench.qemu_version() is None else bench.run_on_qemu
         with progress() as watched:
-            here = Here(watched)
-            report = bench.compare(wanted, here, there, arguments.repeat, watched)
+            sides, here, there = _sides(arguments, watched)
+            report = bench.compare(wanted, here, there, arguments.repeat, watched, sides)
         sys.stdout.write(
             json.dumps(report.as_json(), indent=2) + "\n" if arguments.json else report.table()
         )
         return 0
 
 
-class Here:
-    """Runs a program on a `virt` board; gives what it printed."""
+def _sides(
+    arguments: argparse.Namespace, watched: Progress
+) -> tuple[Sides, Runner, Runner | None]:
+    """What is compared, and what runs each side."""
+    from rvplat.guests import bench
 
-    def __init__(self, watched: Progress) -> None:
+    if arguments.worlds:
+        return bench.WORLDS, Here(watched, IN_VS), Here(watched, IN_HS)
+    sides = bench.beside_qemu(not arguments.alone)
+    return sides, Here(watched, AS_IT_SAYS), bench.run_on_qemu if sides.about else None
+
+
+class Here:
+    """Runs a program on a `virt` board in one of its worlds; gives what it printed."""
+
+    def __init__(self, watched: Progress, world: int) -> None:
         self._watched = watched
+        self._world = world
 
     def __call__(self, path: Path) -> str:
         from rvplat.guests.errors import GuestError
         from rvplat.machine.machine import Machine
 
         with Machine.open("virt", program=path, say=self._watched) as machine:
+            machine.harts[0].x["tp"] = self._world
             stop = machine.run(timeout_s=TIMEOUT_S)
             if stop.reason != "off":
                 raise GuestError(f"{path.name}: {stop}")

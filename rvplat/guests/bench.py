@@ -1,4 +1,4 @@
-"""Runs the benchmark programs here and on QEMU, in turn, and compares.
+"""Runs the benchmark programs here and on QEMU, or in VS and in HS mode, in turn, and compares.
 
 A program measures itself by the board's clock (mtime, 10 MHz) and prints `bench NAME checksum HEX
 ticks N instret N`; so a simulator's start doesn't count. QEMU's `instret` is the host's time, not
@@ -33,6 +33,21 @@ _LINE = re.compile(
 
 
 @dataclass(frozen=True)
+class Sides:
+    """What is compared: the columns' names, what the ratio says, what the other side is."""
+
+    here: str
+    there: str
+    ratio: str
+    about: str | None
+    """None where there is no other side."""
+
+
+WORLDS = Sides("vs", "hs", "of its speed in HS mode", "Sv39 in pages of 4 KiB at each stage")
+"""A guest beside the same program in HS mode."""
+
+
+@dataclass(frozen=True)
 class Measurement:
     """One run of one program."""
 
@@ -43,17 +58,17 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Row:
-    """A program's medians; `qemu_seconds` is None where there is no QEMU."""
+    """A program's medians; `there_seconds` is None where there is no other side."""
 
     program: BenchProgram
     seconds: float
     instructions: int
-    qemu_seconds: float | None
+    there_seconds: float | None
 
     @property
     def ratio(self) -> float | None:
-        """How many times faster than QEMU."""
-        return None if self.qemu_seconds is None else self.qemu_seconds / self.seconds
+        """How many times faster than the other side."""
+        return None if self.there_seconds is None else self.there_seconds / self.seconds
 
     @property
     def million_per_second(self) -> float:
@@ -61,9 +76,9 @@ class Row:
         return self.instructions / self.seconds / 1e6
 
     @property
-    def qemu_million_per_second(self) -> float | None:
-        """Million instructions a second on QEMU."""
-        return None if self.qemu_seconds is None else self.instructions / self.qemu_seconds / 1e6
+    def there_million_per_second(self) -> float | None:
+        """Million instructions a second on the other side."""
+        return None if self.there_seconds is None else self.instructions / self.there_seconds / 1e6
 
 
 @dataclass(frozen=True)
@@ -72,11 +87,11 @@ class Report:
 
     rows: tuple[Row, ...]
     repeats: int
-    qemu_version: str | None
+    sides: Sides
 
     @property
     def geometric_mean(self) -> float | None:
-        """The mean of the ratios, None without QEMU."""
+        """The mean of the ratios, None without another side."""
         ratios = [row.ratio for row in self.rows if row.ratio is not None]
         return statistics.geometric_mean(ratios) if ratios else None
 
@@ -85,21 +100,22 @@ class Report:
         second."""
         return {
             "repeats": self.repeats,
-            "qemu": self.qemu_version,
-            "programs": [_row_json(row) for row in self.rows],
+            self.sides.there: self.sides.about,
+            "programs": [_row_json(row, self.sides) for row in self.rows],
             "geometric_mean": self.geometric_mean,
         }
 
     def table(self) -> str:
         """The report as text, a line for each program."""
+        here, there = self.sides.here, self.sides.there
         lines = [_line("", "seconds", "", "million/s", "", "", "")]
-        lines.append(_line("program", "rvplat", "qemu", "rvplat", "qemu", "ratio", ""))
+        lines.append(_line("program", here, there, here, there, "ratio", ""))
         lines += [_row_line(row) for row in self.rows]
         mean = self.geometric_mean
         if mean is not None:
             lines.append(_line("geometric mean", "", "", "", "", f"{mean:.2f}", ""))
-        there = f"; {self.qemu_version}" if self.qemu_version else f"; no {QEMU} on this machine"
-        lines.append(f"median of {self.repeats}; ratio: times QEMU's speed{there}")
+        about = self.sides.about or f"no {QEMU} on this machine"
+        lines.append(f"median of {self.repeats}; ratio: {self.sides.ratio}; {about}")
         return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -114,17 +130,18 @@ def _number(value: float | None, digits: int) -> str:
 
 def _row_line(row: Row) -> str:
     return _line(
-        row.program.name, _number(row.seconds, 3), _number(row.qemu_seconds, 3),
-        _number(row.million_per_second, 0), _number(row.qemu_million_per_second, 0),
+        row.program.name, _number(row.seconds, 3), _number(row.there_seconds, 3),
+        _number(row.million_per_second, 0), _number(row.there_million_per_second, 0),
         _number(row.ratio, 2), row.program.about,
     )  # fmt: skip
 
 
-def _row_json(row: Row) -> dict[str, object]:
+def _row_json(row: Row, sides: Sides) -> dict[str, object]:
     return {
         "name": row.program.name, "about": row.program.about, "instructions": row.instructions,
         "seconds": row.seconds, "million_per_second": row.million_per_second,
-        "qemu_seconds": row.qemu_seconds, "qemu_million_per_second": row.qemu_million_per_second,
+        f"{sides.there}_seconds": row.there_seconds,
+        f"{sides.there}_million_per_second": row.there_million_per_second,
         "ratio": row.ratio,
     }  # fmt: skip
 
@@ -172,15 +189,22 @@ def compare(
     there: Runner | None,
     repeats: int = REPEATS,
     progress: Progress = silent,
+    sides: Sides | None = None,
 ) -> Report:
-    """Run every program `repeats` times on both sides in turn; `there` is None without QEMU."""
+    """Run every program `repeats` times on both sides in turn; `there` is None without QEMU, which
+    is the other side if nothing else is said."""
     wanted = list(programs)
     rows = []
     for number, program in enumerate(wanted):
         progress(f"bench: {program.name}", number / len(wanted))
         rows.append(_compare_one(program, here, there, repeats))
     progress("bench: done", 1.0)
-    return Report(tuple(rows), repeats, qemu_version() if there else None)
+    return Report(tuple(rows), repeats, sides or beside_qemu(there is not None))
+
+
+def beside_qemu(there: bool = True) -> Sides:
+    """A program here beside the same program on this machine's QEMU."""
+    return Sides("rvplat", "qemu", "times QEMU's speed", qemu_version() if there else None)
 
 
 def _compare_one(program: BenchProgram, here: Runner, there: Runner | None, repeats: int) -> Row:

@@ -22,12 +22,14 @@ Hart.add("world_since", u64)  # what `retired` was then
 
 Hart.add("guest_hgatp", u64, GUESTS)  # of guests that ran, one entry for each VMID
 Hart.add("guest_vsatp", u64, GUESTS)
+Hart.add("guest_retired", u64, GUESTS)  # instructions up to the last switch
 Hart.add("guest_last", u64)  # the entry of the guest that ran last
 Hart.add("guest_count", u64)  # how many entries were made, whatever became of them
 
 STATISTICS = (
     "exits", "interrupt_exits", "walks", "world_retired", "guest_hgatp", "guest_vsatp",
-    "world_entries", "virtual_fences", "guest_fences", "world_since", "guest_last", "guest_count",
+    "guest_retired", "world_entries", "virtual_fences", "guest_fences", "world_since",
+    "guest_last", "guest_count",
 )  # fmt: skip
 
 
@@ -46,6 +48,7 @@ def find_guest(hart, vmid: u64) -> u64:
             return i
     fresh = hart.guest_count % GUESTS
     hart.guest_count += 1
+    hart.guest_retired[fresh] = 0
     return fresh
 
 
@@ -64,12 +67,14 @@ def remember_guest(hart):
 def switch_world(hart, virt: u64):
     """V changes. Which FS counts changes with it (isa/fp_state.py)."""
     now = retired(hart)
-    hart.world_retired[hart.virt] += now - hart.world_since
+    spent = now - hart.world_since
+    hart.world_retired[hart.virt] += spent
     hart.world_since = now
     if virt != 0:
         hart.world_entries += 1
     else:
         remember_guest(hart)
+        hart.guest_retired[hart.guest_last] += spent
     if hart.keep_worlds != 0:
         keep_world(hart, hart.guest_last)
     hart.virt = u8(virt)

@@ -81,6 +81,8 @@ def test_bench_runs_what_is_named(capsys):
     assert main(["bench", "crc32", "--alone", "--repeat", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [one["name"] for one in found["programs"]] == ["crc32"]
+    assert main(["bench", "beside", "--worlds", "--repeat", "1"]) == 0
+    assert "of its speed in HS mode" in capsys.readouterr().out
     assert main(["bench", "crc", "--alone"]) == 2
     assert 'did you mean "crc32"?' in capsys.readouterr().err
 

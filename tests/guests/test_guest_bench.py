@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from rvplat.cli.bench import IN_VS
 from rvplat.guests import BenchProgram, bench_programs
 from rvplat.guests import bench as logic
 from rvplat.guests.bench import Measurement, compare, parse, qemu_version, run_on_qemu
 from rvplat.guests.errors import GuestError
+from rvplat.machine.machine import Machine
 
 SIEVE = BenchProgram("sieve", Path("sieve.elf"), "a sieve")
 SORT = BenchProgram("sort", Path("sort.elf"), "a sort")
@@ -50,9 +52,9 @@ def test_sides_run_in_turn_and_medians_count() -> None:
     report = compare([SIEVE], here, there, repeats=3)
     assert order == ["here sieve", "there sieve"] * 3
     (row,) = report.rows
-    assert (row.seconds, row.qemu_seconds, row.instructions) == (2.0, 1.0, 3_000_000)
+    assert (row.seconds, row.there_seconds, row.instructions) == (2.0, 1.0, 3_000_000)
     assert row.ratio == 0.5
-    assert (row.million_per_second, row.qemu_million_per_second) == (1.5, 3.0)
+    assert (row.million_per_second, row.there_million_per_second) == (1.5, 3.0)
 
 
 def test_geometric_mean_table_and_json() -> None:
@@ -85,6 +87,18 @@ def test_different_checksums_are_an_error() -> None:
     with pytest.raises(GuestError) as caught:
         compare([SIEVE], lambda path: next(outputs), None, repeats=2)
     assert str(caught.value) == "sieve: the runs disagree: checksums ['1', '2']"
+
+
+@pytest.mark.parametrize("name", ["beside", "mandelbrot", "pages", "selfmod", "syscall"])
+def test_program_runs_as_a_guest(name: str) -> None:
+    program = next(program for program in bench_programs() if program.name == name)
+    with Machine.open("virt", program=program.path) as machine:
+        machine.harts[0].x["tp"] = IN_VS
+        assert machine.run(timeout_s=60).reason == "off"
+        assert parse(program, machine.console.output.decode()).seconds > 0
+        worlds = machine.statistics().harts[0].worlds
+    assert worlds.instructions["guests"] > worlds.instructions["host"]
+    assert worlds.walks["second stage"] > 1
 
 
 @pytest.mark.skipif(qemu_version() is None, reason="no QEMU on this machine")

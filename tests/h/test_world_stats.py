@@ -52,3 +52,22 @@ def test_instructions_in_each_world(bench: Bench) -> None:
     found = world_statistics(cell).instructions
     assert found["guests"] == 5 + 1, "sret retires in the world that it enters"
     assert found["host"] == 3
+
+
+def test_instructions_of_each_guest(bench: Bench) -> None:
+    """Those of the guest that the hart is in are counted up to now."""
+    for vmid, steps in ((3, 5), (7, 2)):
+        bench["hgatp"] = vmid << 44
+        bench["sepc"] = 0x8000_1000
+        bench["hstatus"], bench["mstatus"] = 1 << 7, 1 << 8
+        bench.step(word("sret"), "HS")
+        for _ in range(steps):
+            bench.hart.pc = 0x8000_1000
+            bench.step(NOP, pa=0x8000_1000)
+        if vmid == 3:
+            bench.step(0xFFFF_FFFF)
+            assert bench.mode == "M"
+    cell: Any = bench.cell
+    found = world_statistics(cell)
+    assert found.guests == {3: 5 + 1, 7: 2 + 1}
+    assert "VMID 3 6, VMID 7 3" in str(found)

@@ -69,23 +69,4 @@ __attribute__((no_builtin)) void *memcpy(void *to, const void *from, u64 size)
     return to;
 }
 
-/* Runs a benchmark, prints its line; the status is 0 if the checksum is right. */
-static inline int measure(const char *name, u64 expected, u64 (*run)(void))
-{
-    u64 instret = rdinstret(), time = rdtime();
-    u64 checksum = run();
-    time = rdtime() - time;
-    instret = rdinstret() - instret;
-    put_string("bench ");
-    put_string(name);
-    put_string(" checksum ");
-    put_number(checksum, 16);
-    put_string(" ticks ");
-    put_number(time, 10);
-    put_string(" instret ");
-    put_number(instret, 10);
-    put_string("\n");
-    return checksum != expected;
-}
-
 #endif

@@ -2,7 +2,7 @@
  * Data beside code: counters lie in the page of the code that changes them, as literal pools and
  * a compiler's inline caches do.
  */
-#include "../lib.h"
+#include "../measure.h"
 
 #define ROUNDS 2000000
 

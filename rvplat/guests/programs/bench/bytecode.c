@@ -2,7 +2,7 @@
  * Indirect jumps: a small stack machine with computed goto, which runs a Collatz search and a
  * sum of remainders.
  */
-#include "../lib.h"
+#include "../measure.h"
 
 enum { PUSH, LOAD, STORE, ADD, SUB, MUL, REM, HALVE, ODD, LESS, JUMP_IF, JUMP, HALT };
 

@@ -2,7 +2,7 @@
  * Pointer chasing: a list through 8,192 cells of 64 bytes in random order, followed and now and
  * then relinked.
  */
-#include "../lib.h"
+#include "../measure.h"
 
 #define CELLS 8192
 #define STEPS (1 << 17)

@@ -1,5 +1,5 @@
 /* CRC-32 (IEEE 802.3) by a table, and a bit at a time. */
-#include "../lib.h"
+#include "../measure.h"
 
 #define SIZE 65536
 #define ROUNDS 2400

@@ -1,5 +1,5 @@
 /* Integer arithmetic: hashing, shifts, multiplication, division, comparisons of small records. */
-#include "../lib.h"
+#include "../measure.h"
 
 #define RECORDS 256
 #define ROUNDS 200000

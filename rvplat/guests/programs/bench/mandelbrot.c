@@ -1,5 +1,5 @@
 /* Floating point, single: iterations of the Mandelbrot set over a grid, conversions included. */
-#include "../lib.h"
+#include "../measure.h"
 
 #define SIZE 320
 #define LIMIT 400

@@ -1,5 +1,5 @@
 /* Product of integer matrices, 96 x 96, 32-bit times 32-bit into 64. */
-#include "../lib.h"
+#include "../measure.h"
 
 #define N 96
 #define ROUNDS 360

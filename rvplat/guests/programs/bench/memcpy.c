@@ -2,7 +2,7 @@
  * Memory copy: words where the two sides agree on alignment, bytes where they don't, blocks of
  * many sizes.
  */
-#include "../lib.h"
+#include "../measure.h"
 
 #define SIZE (512 * 1024)
 #define ROUNDS 200

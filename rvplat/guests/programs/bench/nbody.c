@@ -2,7 +2,7 @@
  * Floating point, double: five bodies under gravity, leapfrog steps. Square root and division
  * included.
  */
-#include "../lib.h"
+#include "../measure.h"
 
 #define BODIES 5
 #define STEPS 360000

@@ -2,7 +2,7 @@
  * Page-table pressure: S mode under Sv39, 64 MiB in 16,384 pages of 4 KiB, touched in an order
  * that no TLB likes; pages change places as it goes, each with its sfence.vma.
  */
-#include "../lib.h"
+#include "../measure.h"
 
 #define PAGES 16384
 #define WINDOW 0x1000000000UL /* where the pages are mapped: entry 64 of the root */
@@ -52,7 +52,7 @@ static u64 run(void)
 
 int main(void)
 {
-    to_supervisor();
+    leave_machine_mode();
     for (u64 i = 0; i < PAGES; i++) REG(u64, memory[i] + i % 512 * 8) = 0;
     map();
     power_off_with(measure("pages", 0x7842803b3e5042d9, run));

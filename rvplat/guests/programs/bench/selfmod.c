@@ -2,7 +2,7 @@
  * Self-modifying code: a function's instruction is replaced, fence.i, the function runs; as a
  * just-in-time compiler does it.
  */
-#include "../lib.h"
+#include "../measure.h"
 
 #define PATCHES 160000
 #define CALLS 8

@@ -1,5 +1,5 @@
 /* The sieve of Eratosthenes over a million numbers, a byte each. */
-#include "../lib.h"
+#include "../measure.h"
 
 #define LIMIT 1000000
 #define ROUNDS 100

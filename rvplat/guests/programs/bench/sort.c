@@ -1,5 +1,5 @@
 /* Quicksort of 100,000 numbers, by insertion where few are left. */
-#include "../lib.h"
+#include "../measure.h"
 
 #define N 100000
 #define ROUNDS 85

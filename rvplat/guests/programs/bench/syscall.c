@@ -3,7 +3,7 @@
  * returns. Every eighth call goes on to M mode, as an SBI call does. Causes 8 and 9: environment
  * call from U and from S.
  */
-#include "../lib.h"
+#include "../measure.h"
 
 #define CALLS 1200000
 
@@ -78,7 +78,7 @@ int main(void)
 {
     csr_write(medeleg, 1 << 8);
     csr_write(mtvec, machine_entry);
-    to_supervisor();
+    leave_machine_mode();
     csr_write(stvec, supervisor_entry);
     csr_write(sscratch, supervisor_stack + sizeof supervisor_stack);
     to_user();
