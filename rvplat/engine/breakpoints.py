@@ -1,22 +1,22 @@
 """Breakpoints as handlers of slots.
 
-A breakpoint is a row: an address in a space (virtual, or physical), the world, ASID and modes that
-it is for, a condition. Where code at such an address is decoded its slot gets the handler
-`special.breakpoint`, which looks for a row that is met, and leaves native code with STOP_BREAK; or
-else goes on with the instruction's own handler. Nothing is written to the guest's memory, addresses
-needn't be mapped, and where no row is nothing is different.
+A breakpoint is a row: an address in a space (virtual, physical, or guest-physical), the world, ASID
+and modes that it is for, a condition. Where code at such an address is decoded its slot gets the
+handler `special.breakpoint`, which looks for a row that is met, and leaves native code with
+STOP_BREAK; or else goes on with the instruction's own handler. Nothing is written to the guest's
+memory, addresses needn't be mapped, and where no row is nothing is different.
 
-One page of slots serves every virtual address of its physical page: its header lists the first few
-virtual pages that it was entered by. When a page comes among the fetch entries and rows have come
-since, its slots at the rows' addresses are dropped; a slot decoded later is a breakpoint's if a row
-has its address by any of those pages. Where there were more of them than fit, any row with its
-offset in the page will do: then the handler is asked in vain at times.
+One page of slots serves every address of its physical page: its header lists the first few virtual
+and guest-physical pages that it was entered by. When a page comes among the fetch entries and rows
+have come since, its slots at the rows' addresses are dropped; a slot decoded later is a
+breakpoint's if a row has its address by any of those pages. Where there were more of them than fit,
+any row with its offset in the page will do: then the handler is asked in vain at times.
 """
 
 from rvplat.engine.agent import FALSE, evaluate
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import FETCH_ENTRIES, SLOT_HEADER, Hart, Machine, SlotHeader
-from rvplat.hart.tlb import FETCH_CONTEXTS, PAGE_MASK
+from rvplat.hart.tlb import FETCH_CONTEXTS, NO_TAG, OFFSET_MASK, PAGE_MASK, REGIME_VIRT
 from rvplat.hart.worlds import ANYWHERE, current_asid, current_world
 from rvplat.lang import (
     Record,
@@ -33,12 +33,13 @@ from rvplat.lang import (
 
 VIRTUAL = 0
 PHYSICAL = 1
+GUEST_PHYSICAL = 2
 HEADS = 1 << 14  # chains of rows, by a hash of address and space
 PAGES = 1 << 12  # counts of rows, by a hash of the page
 MOST = 1 << 16  # rows; number 0 is none
 KEPT = 1 << 12  # handlers that breakpoints' slots had, by a hash of the slot
 ANY_ASID = 0xFFFF_FFFF
-ALIASES = 3  # so that a header has 64 bytes
+ALIASES = 5  # so that a header has 128 bytes
 
 BreakRow = Record("BreakRow")
 BreakRow.add("address", u64)
@@ -48,7 +49,7 @@ BreakRow.add("hits", u64)
 BreakRow.add("next", u32)  # of the chain; 0 ends it
 BreakRow.add("asid", u32)
 BreakRow.add("space", u8)
-BreakRow.add("modes", u8)  # bit n: privilege n counts
+BreakRow.add("modes", u8)  # bit n: privilege n counts where V=0, bit 4 + n: where V=1
 
 KeptHandler = Record("KeptHandler")
 KeptHandler.add("slot", u64)
@@ -61,11 +62,14 @@ Machine.add("break_pages", u64)  # host address: u32 PAGES
 Machine.add("break_offsets", u32, 2048)  # rows by their address's offset in its page, halved
 Machine.add("break_count", u64)
 Machine.add("break_physical", u64)  # of them in the physical space
+Machine.add("break_guest", u64)  # of them in guests' physical spaces
 Machine.add("break_stamp", u64)  # changes when a row comes
 
 SlotHeader.add("armed_stamp", u64)  # break_stamp when it was armed
 SlotHeader.add("alias_count", u64)  # ALIASES + 1: there were more
 SlotHeader.add("aliases", u64, ALIASES)  # virtual pages that it was entered by
+SlotHeader.add("guest_count", u64)  # the same for guest-physical pages
+SlotHeader.add("guests", u64, ALIASES)
 
 Hart.add("break_skip", u64)  # don't stop at this address, once; odd: nowhere
 Hart.add("kept", KeptHandler, KEPT)
@@ -128,15 +132,48 @@ def note_alias(header, page: u64):
             header.alias_count = ALIASES + 1
 
 
+@define
+def is_guest_alias(header, page: u64) -> bool:
+    """Whether a guest-physical page is listed."""
+    known = header.guest_count if header.guest_count < ALIASES else u64(ALIASES)
+    for i in range(known):  # noqa: SIM110
+        if header.guests[i] == page:
+            return True
+    return False
+
+
+@define
+def note_guest_alias(header, page: u64):
+    """List a guest-physical page, if it isn't."""
+    if not is_guest_alias(header, page):
+        if header.guest_count < ALIASES:
+            header.guests[header.guest_count] = page
+            header.guest_count += 1
+        else:
+            header.guest_count = ALIASES + 1
+
+
+@define
+def note_page(hart, header, page: u64) -> bool:
+    """List the pages that a page of slots is entered by; whether they were known, and no row has
+    come since."""
+    settled = header.armed_stamp == hart.machine.break_stamp and is_alias(header, page)
+    note_alias(header, page)
+    if hart.machine.break_guest != 0 and hart.virt != 0:
+        guest = hart.guest_page & PAGE_MASK  # the walk that found the page has left it
+        settled = settled and is_guest_alias(header, guest)
+        note_guest_alias(header, guest)
+    return settled
+
+
 @define(cold=True)
 def arm_page(hart, header, pc: u64, slots: u64):
     """A page of slots comes among the fetch entries: see to the rows that are for it."""
     machine = hart.machine
     page = pc & PAGE_MASK
-    if header.armed_stamp == machine.break_stamp and is_alias(header, page):
+    if note_page(hart, header, page):
         return
     header.armed_stamp = machine.break_stamp
-    note_alias(header, page)
     for half in range(2048):
         if machine.break_offsets[half] != 0:
             offset = u64(half) * 2
@@ -190,7 +227,37 @@ def arm_physical(hart, pa: u64):
             drop_slot(hart, slots, pa & 0xFFE)
 
 
+@define
+def arm_guest_page(hart, n: u64, gpa: u64):
+    """As `arm_guest`, in one fetch context."""
+    for i in range(FETCH_ENTRIES):
+        entry = hart.fetch_ctx[n].entries[i]
+        page = hart.fetch_ctx[n].guest_pages[i] & PAGE_MASK
+        if entry.tag != NO_TAG and page == gpa & PAGE_MASK:
+            note_guest_alias(header_of(entry.slots - SLOT_HEADER), page)
+            drop_slot(hart, entry.slots, gpa & 0xFFE)
+
+
+@define(cold=True)
+def arm_guest(hart, gpa: u64):
+    """The same for a guest-physical address."""
+    for n in range(FETCH_CONTEXTS):
+        if hart.fetch_ctx[n].regime & REGIME_VIRT != 0:
+            arm_guest_page(hart, u64(n), gpa)
+
+
 # --- decoding -----------------------------------------------------------------------------------
+
+
+@define(cold=True)
+def is_guest_breakpoint(hart, header, offset: u64) -> bool:
+    """Whether a row has an offset by any of the guest-physical pages."""
+    if header.guest_count > ALIASES:
+        return True
+    for i in range(header.guest_count):
+        if first_row(hart, u64(GUEST_PHYSICAL), header.guests[i] | offset) != 0:
+            return True
+    return False
 
 
 @define(cold=True)
@@ -204,7 +271,7 @@ def is_breakpoint(hart, header, pc: u64) -> bool:
     for i in range(header.alias_count):
         if has_row(hart, header.aliases[i] | offset, header.pa | offset):
             return True
-    return False
+    return hart.machine.break_guest != 0 and is_guest_breakpoint(hart, header, offset)
 
 
 @define(cold=True)
@@ -238,7 +305,7 @@ def row_holds(hart, entry: BreakRow) -> bool:
     """Whether the hart is where and how a row says."""
     if entry.world != ANYWHERE and entry.world != current_world(hart):
         return False
-    if u64(entry.modes) >> hart.priv & 1 == 0:
+    if u64(entry.modes) >> (u64(hart.priv) | u64(hart.virt) << 2) & 1 == 0:
         return False
     if entry.asid != ANY_ASID and u64(entry.asid) != current_asid(hart):
         return False
@@ -247,16 +314,28 @@ def row_holds(hart, entry: BreakRow) -> bool:
 
 @define
 def met_in_chain(hart, space: u64, address: u64) -> u64:
-    """The first row of an address that holds, or 0."""
+    """The first row of an address that holds, or 0. Each that holds is hit."""
     machine = hart.machine
+    met = u64(0)
     n = first_row(hart, space, address)
     while n != 0:
         row = machine.break_rows[n]
         if row.address == address and u64(row.space) == space and row_holds(hart, row):
             row.hits += 1
-            return n
+            met = n if met == 0 else met
         n = u64(row.next)
-    return u64(0)
+    return met
+
+
+@define(cold=True)
+def guest_address(hart) -> u64:
+    """The guest-physical address of hart.pc, where V=1."""
+    index = hart.pc >> 12 & (FETCH_ENTRIES - 1)
+    ctx = hart.fetch_ctx[hart.fetch_context]
+    page = ctx.guest_pages[index]
+    if ctx.entries[index].tag != hart.pc & PAGE_MASK:  # the walk was just made
+        page = hart.guest_page
+    return (page & PAGE_MASK) | (hart.pc & OFFSET_MASK)
 
 
 @define
@@ -266,7 +345,11 @@ def is_met(hart, pa: u64) -> bool:
         hart.break_skip = 1
         return False
     n = met_in_chain(hart, u64(VIRTUAL), hart.pc)
-    if n == 0 and hart.machine.break_physical != 0:
-        n = met_in_chain(hart, u64(PHYSICAL), pa)
+    if hart.machine.break_physical != 0:
+        m = met_in_chain(hart, u64(PHYSICAL), pa)
+        n = m if n == 0 else n
+    if hart.machine.break_guest != 0 and hart.virt != 0:
+        m = met_in_chain(hart, u64(GUEST_PHYSICAL), guest_address(hart))
+        n = m if n == 0 else n
     hart.break_row = n
     return n != 0

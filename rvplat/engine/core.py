@@ -15,7 +15,7 @@ from rvplat.engine.breakpoints import (
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
 from rvplat.engine.pairs import find_pair
 from rvplat.hart.counters import timer_check
-from rvplat.hart.fetch import NO_PAGE, fetch_instruction, translate_fetch
+from rvplat.hart.fetch import NO_PAGE, fetch_address, fetch_instruction, translate_fetch
 from rvplat.hart.interrupts import take_interrupt
 from rvplat.hart.invalidate import lines_settled, mark_lines
 from rvplat.hart.ram import region_of
@@ -91,6 +91,7 @@ def new_slots(hart, pa: u64, region: u64, number: u64) -> u64:
     header.pa = pa
     header.code = ram.code + number * 8
     header.alias_count = 0
+    header.guest_count = 0
     header.armed_stamp = 0
     write_u64(hart.slot_pages + (ram.first_page + number) * 8, slots)
     return slots
@@ -268,8 +269,8 @@ def meet_breakpoint(hart, address: u64) -> u64:
 def met_in_scratch(hart) -> bool:
     """Whether a breakpoint is met where instructions are run one at a time. Raises Trap."""
     pa = u64(NO_PAGE)
-    if hart.machine.break_physical != 0:
-        pa = translate_fetch(hart, hart.pc)
+    if hart.machine.break_physical != 0 or hart.machine.break_guest != 0:
+        pa, _whole = fetch_address(hart, hart.pc)
     return is_met(hart, pa)
 
 

@@ -53,6 +53,7 @@ _exported: dict[str, Any] = {
     "watch_changed": watch.watch_changed,
     "arm_virtual": breakpoints.arm_virtual,
     "arm_physical": breakpoints.arm_physical,
+    "arm_guest": breakpoints.arm_guest,
     "update_deadline": counters.update_deadline,
     "awaited_interrupts": awaited_interrupts,
     "take_interrupts": take_interrupts,

@@ -8,6 +8,7 @@ from typing import Any
 
 from rvplat.engine.breakpoints import (
     ANY_ASID,
+    GUEST_PHYSICAL,
     HEADS,
     MOST,
     PAGES,
@@ -19,7 +20,7 @@ from rvplat.gdb.errors import GdbError
 from rvplat.hart.worlds import ANYWHERE
 from rvplat.machine.machine import Machine
 
-ALL_MODES = 0xFF
+ALL_MODES = 0xFF  # bit n: priv is n, as gdb shows it: the privilege, and 4 more where V=1
 _MASK = (1 << 64) - 1
 
 
@@ -59,6 +60,7 @@ class Points:
         self._arm = {
             VIRTUAL: machine.core.export("arm_virtual"),
             PHYSICAL: machine.core.export("arm_physical"),
+            GUEST_PHYSICAL: machine.core.export("arm_guest"),
         }
         self._heads = (ctypes.c_uint32 * HEADS)()
         self._pages = (ctypes.c_uint32 * PAGES)()
@@ -119,6 +121,8 @@ class Points:
         cell.break_offsets[half] = int(cell.break_offsets[half]) + change
         if spot.space == PHYSICAL:
             cell.break_physical = int(cell.break_physical) + change
+        elif spot.space == GUEST_PHYSICAL:
+            cell.break_guest = int(cell.break_guest) + change
         else:
             self._pages[_page(spot.address)] += change
 
