@@ -134,6 +134,9 @@ class BoardTarget:
             self._power()
         with self._lock:
             events, self._events = self._events, []
+        for event in events:
+            if isinstance(event, Stopped):
+                self.control.settle(event.thread.tid - 1)
         return events
 
     # --- threads ---

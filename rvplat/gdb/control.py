@@ -146,7 +146,10 @@ class Driver:
             what = why(self.cell)
         elif job.is_range and not job.holds(int(self.cell.view.pc)):
             what = "step"
-        return what != "" and not self._report(Outcome(self.cell.number, what))
+        if what == "" or self._report(Outcome(self.cell.number, what)):
+            return False
+        self.job = None
+        return True
 
     def _go_on(self) -> int:
         """Native code until something happens; on a virtual clock for a round of all harts."""
@@ -164,7 +167,7 @@ class Driver:
             if stop.hart == self.cell.number:
                 return STOP_BREAK
             if not self._report(Outcome(stop.hart, why(machine.harts[stop.hart]))):
-                self._halting = True
+                self._halting, self.job = True, None
         return STOP_LIMIT
 
     def _enter(self, limit: int) -> int:
@@ -244,6 +247,12 @@ class Control:
             self.drivers[n].wait()
         return ran
 
+    def settle(self, number: int) -> None:
+        """Wait until a hart that reported a stop is still; it does so before it is."""
+        turns = self.machine.turns.virtual is not None
+        for driver in self.drivers if turns else [self.drivers[number]]:
+            driver.wait()
+
     def is_running(self, number: int) -> bool:
         """Whether a hart runs; on a virtual clock all do, or none."""
         if self.machine.turns.virtual is not None:
@@ -253,14 +262,13 @@ class Control:
     @contextmanager
     def quiet(self) -> Iterator[None]:
         """Nothing runs inside; what ran goes on afterwards, unless it stopped by itself."""
-        jobs = {n: d.job for n, d in enumerate(self.drivers) if d.running}
         ran = self.halt()
         try:
             yield
         finally:
             for n in ran:
-                job = jobs[n]
-                if job is not None and self.drivers[n]._halting:
+                job = self.drivers[n].job
+                if job is not None:
                     self.drivers[n].go(job)
 
     def close(self) -> None:

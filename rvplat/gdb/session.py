@@ -20,6 +20,7 @@ from rvplat.gdb.target import ANY, Event, Exited, Said, Stopped, Target, Thread
 log = logging.getLogger("rvplat.gdb")
 PACKET_SIZE = 0x20000
 INTERRUPTED = 2  # SIGINT
+_STOP_QUESTIONS = (b"?", b"vStopped")
 _NUMBERED = b"gGpPmMXxT"  # old clients take E.text as data in replies to these
 
 
@@ -41,6 +42,7 @@ class Session:
         self.running = False  # all-stop: a stop reply is due
         self.last: Event = Stopped(self.selected)
         self.pending: deque[Event] = deque()  # non-stop: still to be told; the first one was
+        self.deferred: list[Stopped] = []  # non-stop: to be notified when the client goes on
         self.threads_left: list[Thread] = []  # qsThreadInfo
         self.files: dict[int, bytes] = {}  # vFile's open files
         self._framer = Framer()
@@ -70,6 +72,8 @@ class Session:
             reply = self.answer(arrival.data)
             if reply is not None:
                 self.reply(reply)
+            if self.deferred and not arrival.data.startswith(_STOP_QUESTIONS):
+                self._tell_deferred()
 
     def answer(self, data: bytes) -> bytes | None:
         """A packet's reply; None if it comes later."""
@@ -128,6 +132,17 @@ class Session:
         self.pending.append(event)
         if len(self.pending) == 1:
             self.notify(b"Stop:" + self.stop_reply(event))
+
+    def _tell_deferred(self) -> None:
+        """Notify of the stops that `?` left out, where the threads are still stopped.
+
+        gdb (13 to 18) ends by an assertion where it learns of a second stop before it has dealt
+        with the first one; it has when it sends something else than `?` and `vStopped`.
+        """
+        deferred, self.deferred = self.deferred, []
+        for event in deferred:
+            if not self.target.is_running(event.thread):
+                self._notify(event)
 
     def stopped(self, event: Event) -> None:
         """All-stop: everything stops with the first event."""

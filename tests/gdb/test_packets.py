@@ -369,12 +369,16 @@ def test_control_c_as_a_packet() -> None:
     assert out == frame(b"Stop:T02thread:p1.2;core:1;", b"%") + frame(b"OK")
 
 
-def test_why_lists_all_that_stopped() -> None:
+def test_why_tells_one_and_the_others_are_notified() -> None:
     client = non_stop()
-    client.target.running = {T21, T22}
+    client.target.running = {T22}
     assert client.ask(b"?") == b"T00thread:p1.1;core:0;"
-    assert client.ask(b"vStopped") == b"T00thread:p1.2;core:1;"
     assert client.ask(b"vStopped") == b"OK"
+    client.target.running = {T12, T22}
+    told = client.raw(frame(b"qAttached:1"))
+    assert told == frame(b"1") + frame(b"Stop:T00thread:p2.1;core:0;", b"%")
+    assert client.ask(b"vStopped") == b"OK"
+    assert client.ask(b"qAttached:1") == b"1"
 
 
 # --- the end ------------------------------------------------------------------------------------

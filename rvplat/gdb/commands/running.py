@@ -118,13 +118,14 @@ def _old(session: Session, place: bytes, kind: str) -> bytes | None:
 
 @BASE.packet("?")
 def why(session: Session, text: bytes) -> bytes:
-    """?: why the threads are stopped; in non-stop the first of all."""
+    """?: why the threads are stopped; in non-stop one that is, and the others are notified once
+    the client goes on (Session.deferred)."""
     if not session.non_stop:
         return session.stop_reply(session.last)
+    stopped = [t for t in session.target.threads() if not session.target.is_running(t)]
     session.pending.clear()
-    session.pending.extend(
-        Stopped(t, 0) for t in session.target.threads() if not session.target.is_running(t)
-    )
+    session.pending.extend(Stopped(t, 0) for t in stopped[:1])
+    session.deferred = [Stopped(t, 0) for t in stopped[1:]]
     return session.stop_reply(session.pending[0]) if session.pending else b"OK"
 
 
