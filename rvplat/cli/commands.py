@@ -58,6 +58,7 @@ BUILT_IN: Mapping[str, BuiltIn] = {
         BuiltIn("run", "run a machine", "run", "Run"),
         BuiltIn("debug", "run a machine under gdb", "debug", "Debug"),
         BuiltIn("gdb", "the server at standard input and output", "debug", "GdbPipe"),
+        BuiltIn("explain", "stop a machine, show where addresses lead", "explain", "Explain"),
         BuiltIn("boards", "list the boards", "lists", "Boards"),
         BuiltIn("plugins", "list the plugins and what they bring", "lists", "PluginList"),
         BuiltIn("isa", "list the ISA extensions, their versions and standing", "lists", "Isa"),

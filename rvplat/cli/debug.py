@@ -193,14 +193,14 @@ class GdbPipe:
 
         with progress() as watched:
             machine = build(arguments, watched)
-        machine.console.sinks.append(_show_beside)
+        machine.console.sinks.append(show_beside)
         with Server(machine, None, halt=True) as server:
             stop = server.serve_pipe(sys.stdin.fileno(), sys.stdout.fileno())
         machine.close()
         return 0 if stop.reason == "leave" else stop.status
 
 
-def _show_beside(data: bytes) -> None:
+def show_beside(data: bytes) -> None:
     """The guest's output, where standard output is the protocol's."""
     sys.stderr.buffer.write(data)
     sys.stderr.flush()

@@ -61,6 +61,7 @@ class Run:
         parser.epilog = EPILOG
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         add_machine_options(parser)
+        add_limits(parser)
         _add_run_options(parser)
         add_gdb_options(parser)
 
@@ -90,11 +91,15 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     add_board_options(parser)
 
 
-def _add_run_options(parser: argparse.ArgumentParser) -> None:
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """What ends a run from outside."""
     parser.add_argument("--timeout", type=seconds, metavar="S", help="end after so many seconds")
     parser.add_argument(
         "--max-instructions", type=count, metavar="N", help="end when a hart has executed N"
     )
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stats", action="store_const", const=STATS_TABLE, help="what the run took, on stderr"
     )

@@ -9,7 +9,7 @@ from rvplat.gdb.errors import GdbError
 from rvplat.gdb.monitor import Say, command, commands, number, on_off
 from rvplat.gdb.target import Thread
 from rvplat.hart.worlds import HOST
-from rvplat.machine.explain import Access, Mode, explain
+from rvplat.machine.explain import Access, explain
 
 if TYPE_CHECKING:
     from rvplat.gdb.board import BoardTarget
@@ -118,13 +118,11 @@ def walk(target: BoardTarget, thread: Thread, words: Sequence[str], say: Say) ->
     if not 1 <= len(words) <= 2 or access not in ("load", "store", "fetch"):
         raise GdbError("expected walk ADDRESS [load|store|fetch]")
     world = target.worlds.get(thread.pid)
-    vmid = None if world.number == HOST else world.number - 1
-    mode = None if target.worlds.is_there(thread) else "HS" if vmid is None else "VS"
     with target.control.quiet():
         try:
             found = explain(
                 target.machine, number(words[0]), cast("Access", access), thread.tid - 1,
-                cast("Mode | None", mode), vmid,
+                world="host" if world.number == HOST else world.number - 1,
             )  # fmt: skip
         except LookupError as error:
             raise GdbError(str(error)) from None

@@ -28,17 +28,22 @@ def dump(machine: Machine) -> str:
     disassembler = Disassembler(machine.extensions)
     lines: list[str] = []
     for hart in machine.harts:
-        lines += _hart(hart, machine.symbols, disassembler)
+        lines += _hart(machine, hart, disassembler)
     return "\n".join(lines) + "\n"
 
 
-def _hart(hart: Hart, symbols: Mapping[str, int], disassembler: Disassembler) -> list[str]:
+def where(machine: Machine, hart: Hart, disassembler: Disassembler | None = None) -> str:
+    """A hart's mode, pc and instruction, a line."""
     mode = ("V" if hart.virt else "") + MODES[hart.priv]
-    lines = [
-        f"hart {hart.number}: {mode} mode, pc {hart.pc:#x}{near(symbols, hart.pc)}: "
-        + instruction_at(hart, disassembler)
+    return (
+        f"hart {hart.number}: {mode} mode, pc {hart.pc:#x}{near(machine.symbols, hart.pc)}: "
+        + instruction_at(hart, disassembler or Disassembler(machine.extensions))
         + ("; it waits for an interrupt" if hart.waiting else "")
-    ]
+    )
+
+
+def _hart(machine: Machine, hart: Hart, disassembler: Disassembler) -> list[str]:
+    lines = [where(machine, hart, disassembler)]
     loop = trap_loop(hart)
     if loop:
         lines.append(f"  {loop}")
@@ -56,7 +61,7 @@ def _rows(values: list[str]) -> Iterator[list[str]]:
 
 
 def near(symbols: Mapping[str, int], address: int) -> str:
-    """" <main+0x10>", if a symbol stands before the address, not too far away."""
+    """ " <main+0x10>", if a symbol stands before the address, not too far away."""
     best = max(
         ((at, name) for name, at in symbols.items() if at <= address and name[0] not in ".$"),
         default=None,

@@ -1,6 +1,6 @@
 """Why an address leads where it does: the walk of one or two stages, entry by entry.
 
-    print(explain(machine, 0x8000_1000, "store", mode="VS"))
+    print(machine.explain(0x8000_1000, "store", world=2))  # of the guest with VMID 2
 
 What decides is what decides for the harts: the definitions of `rvplat.hart.mmu` and `pmp`, run by
 CPython on the hart's state. Nothing changes: no A or D bit, no trap, no cached translation.
@@ -8,8 +8,9 @@ CPython on the hart's state. Nothing changes: no A or D bit, no trap, no cached 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rvplat.errors import BusError
 from rvplat.hart import faults, mmu
@@ -25,10 +26,14 @@ from rvplat.hart.tlb import (
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, EnvCfg
 from rvplat.lang import u64
 from rvplat.machine.causes import cause_name
-from rvplat.machine.machine import Machine
+
+if TYPE_CHECKING:
+    from rvplat.machine.machine import Machine
 
 Access = Literal["load", "store", "fetch"]
 Mode = Literal["M", "HS", "U", "VS", "VU"]
+World = Literal["now", "host"] | int
+"""The world that a hart is in, the host (V=0), or a guest by its VMID."""
 MODES: dict[str, tuple[int, int]] = {
     "M": (MACHINE, 0), "HS": (SUPERVISOR, 0), "U": (USER, 0), "VS": (SUPERVISOR, 1), "VU": (USER, 1)
 }  # fmt: skip
@@ -69,8 +74,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Fault:
-    """The trap that the access would raise. `tinst` None: a transformation of the instruction, or
-    zero; `handler` is the mode that takes it."""
+    """The trap that the access would raise. `tinst` None: the transformation of the instruction
+    that makes it; `handler` is the mode that takes it."""
 
     cause: int
     tval: int
@@ -80,7 +85,7 @@ class Fault:
     handler: str
 
     def __str__(self) -> str:
-        told = "the transformed instruction or 0" if self.tinst is None else f"{self.tinst:#x}"
+        told = "the transformed instruction" if self.tinst is None else f"{self.tinst:#x}"
         own = {"M": ("mtval", "mtval2", "mtinst"), "HS": ("stval", "htval", "htinst")}
         text = f"{cause_name(self.cause)} ({self.cause}), taken in {self.handler} mode"
         if self.handler not in own:
@@ -129,45 +134,67 @@ class Refused(Exception):
 
 def explain(
     machine: Machine, va: int, access: Access = "load", hart: int = 0,
-    mode: Mode | None = None, vmid: int | None = None,
+    mode: Mode | None = None, world: World = "now",
 ) -> Explanation:  # fmt: skip
-    """What an access of a stopped hart would do. `mode` is the hart's own unless it is given;
-    `vmid` names a guest, whose tables are those that it had when it was left last.
+    """What an access of a stopped hart would do.
 
-    LookupError for a guest that hasn't run on the hart.
+    `mode` is the hart's own if it isn't given; HS or VS in a world that the hart isn't in. A guest
+    that no hart is in has the tables that it had when it was left last.
+
+    LookupError for a guest that hasn't run, or a mode that the world doesn't have.
     """
-    view = machine.harts[hart].view
-    at = int(view.priv), int(view.virt)
-    mine: Any = next(name for name, value in MODES.items() if value == at)
-    chosen = mode or (mine if vmid is None or at[1] else "VS")
-    return _Walker(machine, view, va & (1 << 64) - 1, access, chosen, vmid).explain()
+    views = [one.view for one in machine.harts]
+    view = views.pop(hart)
+    virt = int(view.virt) if world == "now" else int(world != "host")
+    here = virt == int(view.virt) and (isinstance(world, str) or vmid_of(view.hgatp) == world)
+    mine: Any = next(
+        name for name, value in MODES.items() if value == (int(view.priv), int(view.virt))
+    )
+    chosen = mode or (mine if here else "VS" if virt else "HS")
+    if world != "now" and MODES[chosen][1] != virt:
+        raise LookupError(f"{chosen} is no mode of {'a guest' if virt else 'the host'}")
+    hgatp, vsatp = (
+        guest_roots([view, *views], world) if isinstance(world, int) else (view.hgatp, view.vsatp)
+    )
+    return _Walker(
+        machine, view, va & (1 << 64) - 1, access, chosen, int(hgatp), int(vsatp)
+    ).explain()
+
+
+def guest_roots(views: Sequence[Any], vmid: int) -> tuple[int, int]:
+    """hgatp and vsatp of a guest, by the first hart that knows it. LookupError if none does."""
+    known: set[int] = set()
+    for view in views:
+        roots = [(view.guest_hgatp[i], view.guest_vsatp[i])
+                 for i in range(min(int(view.guest_count), GUESTS))]  # fmt: skip
+        for hgatp, vsatp in [(view.hgatp, view.vsatp), *roots]:
+            if int(hgatp) == 0 and int(view.virt) == 0:
+                continue  # nobody's
+            if int(vmid_of(hgatp)) == vmid:
+                return int(hgatp), int(vsatp)
+            known.add(int(vmid_of(hgatp)))
+    others = ", ".join(map(str, sorted(known)))
+    raise LookupError(
+        f"no guest with VMID {vmid} has run" + (f"; those that have: {others}" if known else "")
+    )
 
 
 class _Walker:
     """One walk."""
 
     def __init__(
-        self, machine: Machine, view: Any, va: int, access: str, mode: str, vmid: int | None
+        self, machine: Machine, view: Any, va: int, access: str, mode: str, hgatp: int, vsatp: int
     ) -> None:  # fmt: skip
         self.memory = machine.memory
+        self.bus = machine.bus
         self.view = view
         self.va = va
         self.access = access
         self.priv, self.virt = MODES[mode]
-        self.hgatp, self.vsatp = self._roots(vmid)
+        self.hgatp, self.vsatp = hgatp, vsatp
         world = f"guest with VMID {int(vmid_of(u64(self.hgatp)))}" if self.virt else "host"
         self.found = Explanation(world, mode, access, va)
         self.memory_types = [0, 0]  # PBMT of the leaf of each stage
-
-    def _roots(self, vmid: int | None) -> tuple[int, int]:
-        """hgatp and vsatp of the guest."""
-        view = self.view
-        if vmid is None or int(vmid_of(view.hgatp)) == vmid:
-            return int(view.hgatp), int(view.vsatp)
-        for i in range(min(int(view.guest_count), GUESTS)):
-            if int(vmid_of(view.guest_hgatp[i])) == vmid:
-                return int(view.guest_hgatp[i]), int(view.guest_vsatp[i])
-        raise LookupError(f"no guest with VMID {vmid} has run on hart {int(view.hart_id)}")
 
     def explain(self) -> Explanation:
         found = self.found
@@ -216,9 +243,7 @@ class _Walker:
         label = f"G {_SCHEMES[self.hgatp >> 60]}x4"
         second = int(mmu.second_regime(u64(regime)))
         try:
-            page = self._tables(
-                label, gpa, self.hgatp, second, levels, mmu.WIDER, wanted, depth
-            )
+            page = self._tables(label, gpa, self.hgatp, second, levels, mmu.WIDER, wanted, depth)
         except Refused as refused:
             if refused.fault == mmu.PAGE_FAULT:
                 raise Refused(mmu.GUEST_FAULT, gpa) from None
@@ -237,27 +262,39 @@ class _Walker:
             pa = self._entry_address(address, regime, depth)
             pte, pmp = self._read_entry(label, level, address, pa, depth)
             verdict, fault = self._judge(pte, level, wanted, regime)
-            self.found.entries.append(
-                Entry(label, level, address, pa, pte, verdict, pmp, depth)
-            )
+            self.found.entries.append(Entry(label, level, address, pa, pte, verdict, pmp, depth))
             if fault:
                 raise Refused(fault)
             if mmu.is_leaf(u64(pte)):
+                if mmu.lacks_bits(u64(pte), u64(wanted)):
+                    self._update(address, pa, regime, depth)
                 if depth == 0:
                     self.memory_types[int(label.startswith("G"))] = pte >> 61 & 3
                 return int(mmu.leaf_page(u64(pte), u64(va), u64(level))) & int(PAGE_MASK)
             table = (pte & mmu.PTE_PPN) << 2
         raise Refused(mmu.PAGE_FAULT)
 
-    def _entry_address(self, address: int, regime: int, depth: int) -> int:
+    def _entry_address(
+        self, address: int, regime: int, depth: int, wanted: int = mmu.LOAD
+    ) -> int:  # fmt: skip
         """The physical address of an entry; a guest's goes through the second stage."""
         if not regime & REGIME_VIRT:
             return address
         try:
-            return self._guest(address, mmu.LOAD, REGIME_VALID | REGIME_VIRT, depth + 1)
+            return self._guest(address, wanted, REGIME_VALID | REGIME_VIRT, depth + 1)
         except Refused as refused:
-            tinst = mmu.READ_ENTRY if refused.fault == mmu.GUEST_FAULT else None
+            pseudo = mmu.READ_ENTRY if wanted == mmu.LOAD else mmu.WRITE_ENTRY
+            tinst = pseudo if refused.fault == mmu.GUEST_FAULT else None
             raise Refused(refused.fault, refused.gpa, tinst) from None
+
+    def _update(self, address: int, pa: int, regime: int, depth: int) -> None:
+        """A or D would be set: whether the entry can be written. Its walk is told if it can't."""
+        told = self.found.entries[:]
+        self._entry_address(address, regime, depth, mmu.STORE)
+        self.found.entries[:] = told
+        granted = int(pmp_grant(self.view, u64(pa), u64(PTE_BYTES), u64(SUPERVISOR)))
+        if not granted & mmu.STORE:
+            raise Refused(mmu.ACCESS_FAULT)
 
     def _read_entry(
         self, label: str, level: int, address: int, pa: int, depth: int
@@ -302,15 +339,21 @@ class _Walker:
         assert found.pa is not None
         granted = int(pmp_grant(self.view, u64(found.pa), u64(1), u64(self.priv)))
         found.pmp = _letters(granted)
-        if not granted & _WANTED[self.access]:
+        if not granted & _WANTED[self.access] or not self._answers(found.pa):
             raise Refused(mmu.ACCESS_FAULT)
+
+    def _answers(self, pa: int) -> bool:
+        """Whether memory is there, or, for data, a device."""
+        if self.bus.window_at(pa) is not None:
+            return self.access != "fetch"
+        return any(one.base <= pa < one.base + one.size for one in self.memory.regions)
 
     def _fault(self, refused: Refused) -> Fault:
         wanted = _WANTED[self.access]
         cause = int(faults.fault_cause(u64(wanted), u64(refused.fault)))
         gpa = refused.gpa if refused.fault == mmu.GUEST_FAULT else 0
         tinst = refused.tinst
-        if tinst is None and self.access == "fetch":
+        if tinst is None and (self.access == "fetch" or int(self.view.tinst_zero)):
             tinst = 0
         return Fault(cause, self.va, gpa >> 2, tinst, bool(self.virt), self._handler(cause))
 

@@ -1,8 +1,8 @@
 """`Machine`: a board with its software, running.
 
-    with Machine.open("virt", program="fw_jump.bin", kernel="Image") as machine:
-        machine.console.sinks.append(sys.stdout.buffer.write)
-        stop = machine.run(timeout_s=60)
+with Machine.open("virt", program="fw_jump.bin", kernel="Image") as machine:
+    machine.console.sinks.append(sys.stdout.buffer.write)
+    stop = machine.run(timeout_s=60)
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from rvplat.machine.wires import Wires
 from rvplat.pluginmanager import Plugins
 
 if TYPE_CHECKING:
+    from rvplat.machine.explain import Access, Explanation, Mode, World
     from rvplat.machine.stats import Statistics
 
 __all__ = ["Machine", "Stop"]
@@ -232,6 +233,16 @@ class Machine:
         self.must_stand_still()
         return dump(self)
 
+    def explain(
+        self, va: int, access: Access = "load", hart: int = 0, mode: Mode | None = None,
+        world: World = "now",
+    ) -> Explanation:  # fmt: skip
+        """Where an access would lead: the walk, entry by entry, and the fault (explain.py)."""
+        from rvplat.machine.explain import explain
+
+        self.must_stand_still()
+        return explain(self, va, access, hart, mode, world)
+
     def signature(self) -> str:
         """Memory from `begin_signature` to `end_signature` in words of hex, a line each."""
         from rvplat.machine.signature import signature
@@ -364,5 +375,3 @@ class Machine:
     def _written(self, pa: int, size: int) -> None:
         if self.harts:
             self._dma_written(self.harts[0].address, pa, size)
-
-

@@ -1,0 +1,169 @@
+"""`rvplat explain`: a machine runs until it stops; then it is told where addresses lead."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from rvplat.cli.debug import show_beside
+from rvplat.cli.run import add_limits, add_machine_options, build
+from rvplat.cli.say import progress
+
+if TYPE_CHECKING:
+    from rvplat.gdb.points import Spot
+    from rvplat.machine.explain import World
+    from rvplat.machine.machine import Machine
+    from rvplat.machine.stop import Stop
+
+EPILOG = """\
+BOARD and PROGRAM are those of `rvplat run`, ADDRESS is a number, such as 0x8000_1000. The machine
+runs until --until, --timeout or --max-instructions stops it, or Ctrl-C, or the guest itself, whose
+output goes to stderr. Then the walk from each address is shown, entry by entry, with what PMP
+grants and the memory types of Svpbmt, and the fault that would come, with what its handler would
+find in htval and htinst. Nothing of it changes the machine.
+
+WORLD is "host" (V=0), "vmid:N" for the guest with that VMID, or, without it, where the hart is. A
+guest that no hart is in has the page tables that it had when it was left last.
+"""
+HOST, VMID = "host", "vmid:"
+
+
+def number(text: str) -> int:
+    """An address: 0x8000_1000, 4096."""
+    value = int(text, 0)
+    if not 0 <= value < 1 << 64:
+        raise ValueError
+    return value
+
+
+def is_number(text: str) -> bool:
+    """Whether a word is an ADDRESS."""
+    try:
+        number(text)
+    except ValueError:
+        return False
+    return True
+
+
+def world(text: str) -> World:
+    """A name of a world."""
+    if text == HOST:
+        return "host"
+    if not text.startswith(VMID):
+        raise ValueError
+    return number(text.removeprefix(VMID))
+
+
+class Explain:
+    """Runs a machine until it stops, and shows where addresses lead."""
+
+    name = "explain"
+    help = "run a machine until it stops, and show where addresses lead"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.usage = "rvplat explain [BOARD] [PROGRAM] ADDRESS... [options]"
+        parser.epilog = EPILOG
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        add_machine_options(parser)
+        parser.add_argument(
+            "--until", metavar="PLACE[@WORLD]",
+            help="stop before the instruction at an address or symbol of the program, in any world",
+        )  # fmt: skip
+        add_limits(parser)
+        parser.add_argument(
+            "--world", type=world, metavar="WORLD",
+            help="whose addresses they are: host or vmid:N, instead of where the hart is",
+        )  # fmt: skip
+        parser.add_argument(
+            "--mode", choices=["M", "HS", "U", "VS", "VU"],
+            help="of the access, instead of the hart's (in a world where it isn't: HS or VS)",
+        )  # fmt: skip
+        parser.add_argument(
+            "--access", choices=["load", "store", "fetch"], default="load", help="load if not given"
+        )
+        parser.add_argument("--hart", type=int, metavar="N", help="the hart that stopped the run")
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        from rvplat.errors import RvplatError
+
+        addresses = [number(word) for word in arguments.words if is_number(word)]
+        arguments.words = [word for word in arguments.words if not is_number(word)]
+        if not addresses:
+            raise RvplatError("explain: expected an ADDRESS, such as 0x8000_1000")
+        with progress() as watched:
+            machine = build(arguments, watched)
+        try:
+            _check_hart(machine, arguments.hart)
+            stop = _stopped(machine, arguments)
+            print(_told(machine, stop, addresses, arguments))
+        finally:
+            machine.close()
+        return 0
+
+
+def _check_hart(machine: Machine, hart: int | None) -> None:
+    from rvplat.errors import RvplatError
+
+    if hart is not None and not 0 <= hart < len(machine.harts):
+        raise RvplatError(f"--hart {hart}: expected 0 to {len(machine.harts) - 1}")
+
+
+def _stopped(machine: Machine, arguments: argparse.Namespace) -> Stop:
+    """Run the machine to where it shall stop."""
+    from rvplat.errors import RvplatError
+    from rvplat.gdb.points import Points
+    from rvplat.machine.run import Runner
+    from rvplat.machine.stop import Stop
+
+    points = Points(machine)
+    if arguments.until is not None:
+        points.add(_spot(machine, arguments.until))
+    machine.console.sinks.append(show_beside)
+    try:
+        stop = Runner(machine, arguments.timeout, arguments.max_instructions, ends_idle=True).run()
+    except KeyboardInterrupt:
+        stop = Stop("interrupt")
+    if arguments.until is not None and stop.reason not in ("break", "interrupt"):
+        raise RvplatError(f"--until {arguments.until}: it didn't come there: {stop}")
+    return stop
+
+
+def _spot(machine: Machine, text: str) -> Spot:
+    """The place that `--until` names."""
+    from rvplat.errors import RvplatError, nearest
+    from rvplat.gdb.points import Spot
+    from rvplat.hart.worlds import HOST as HOST_WORLD
+
+    place, at, name = text.partition("@")
+    if is_number(place):
+        address = number(place)
+    elif place in machine.symbols:
+        address = machine.symbols[place]
+    else:
+        near = nearest(place, machine.symbols)
+        hint = f'; did you mean "{near}"?' if near else ""
+        raise RvplatError(f"--until {text}: found no symbol {place!r} in the program{hint}")
+    if not at:
+        return Spot(address)
+    try:
+        chosen = world(name)
+    except ValueError:
+        raise RvplatError(f"--until {text}: found {name!r}, expected host or vmid:N") from None
+    return Spot(address, 1 + chosen if isinstance(chosen, int) else HOST_WORLD)
+
+
+def _told(machine: Machine, stop: Stop, addresses: list[int], arguments: argparse.Namespace) -> str:
+    """What there is to say: where the hart is, and about each address."""
+    from rvplat.errors import RvplatError
+    from rvplat.machine.dump import where
+
+    hart = stop.hart if arguments.hart is None else arguments.hart
+    whose: World = "now" if arguments.world is None else arguments.world
+    parts = [f"{stop}\n{where(machine, machine.harts[hart])}"]
+    try:
+        for address in addresses:
+            found = machine.explain(address, arguments.access, hart, arguments.mode, whose)
+            parts.append(str(found))
+    except LookupError as error:
+        raise RvplatError(f"explain: {error.args[0]}") from None
+    return "\n\n".join(parts)

@@ -1,0 +1,146 @@
+"""`rvplat explain`: stops where it shall, and tells the walk and the fault that would come."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from rvplat.cli.main import main
+from rvplat.guests import hypervisor_elf
+from rvplat.machine.images import read_program
+from tests.machine.small_guests import HELLO, LOOP, guest
+
+CODE = 0xFFFFFFC080000100  # guest_fibonacci in guest 1, guest_sort in guest 2
+OUTSIDE = 0xFFFFFFC0C0000128  # mapped by guest 2 to where it has no memory
+Said = tuple[list[str], str]
+
+
+@pytest.fixture
+def explain(capsys):
+    """What is said of a command that ends well: the lines, and what went to stderr."""
+
+    def run(*words: object) -> Said:
+        status = main(["explain", *map(str, words)])
+        said = capsys.readouterr()
+        assert status == 0, said.err
+        return said.out.splitlines(), said.err
+
+    return run
+
+
+@pytest.mark.parametrize("clock", ["host", "virtual"])
+@pytest.mark.parametrize(("vmid", "root"), [(1, 0x80010010), (2, 0x80014010)])
+def test_it_stops_in_the_guest_that_is_named(explain, clock, vmid, root):
+    lines, console = explain(
+        "hypervisor", f"{CODE:#x}", "--until", f"{CODE:#x}@vmid:{vmid}", "--access", "fetch",
+        "--set", f"clock={clock}",
+    )  # fmt: skip
+    assert lines[0] == "a breakpoint"
+    assert lines[1].startswith(f"hart 0: VS mode, pc {CODE:#x}: ")
+    assert lines[2:4] == ["", f"fetch of {CODE:#x} in VS mode, guest with VMID {vmid}"]
+    assert lines[4].startswith(f"    G Sv39x4 level 2: entry {root:#x} = ")
+    assert len(lines[4:-3]) == (3 + 1) * (3 + 1) - 1
+    assert lines[-3:-1] == [
+        "guest physical address 0x80000100",
+        f"physical address {0x8001D100 if vmid == 1 else 0x8001E100:#x}, PMP rwx, memory type PMA",
+    ]
+    assert lines[-1] == "allowed"
+    assert console.startswith("rvplat hypervisor: ")
+
+
+def test_a_guest_is_explained_from_outside_with_the_fault_that_came(explain):
+    """The hypervisor reports the same access: the two agree."""
+    lines, console = explain("hypervisor", OUTSIDE, hex(CODE), "--world", "vmid:2")
+    assert lines[0] == "the guest powered the machine off"
+    assert lines[1].startswith("hart 0: S mode, pc ")
+    at = lines.index("guest physical address 0xc0000128")
+    assert lines[at + 1] == (
+        f"fault: load guest page (21), taken in HS mode: stval {OUTSIDE:#x}, "
+        "htval 0x3000004a, htinst the transformed instruction, GVA 1"
+    )
+    assert "sort: a load from 0xc0000128, which isn't its memory" in console
+    assert f"load of {CODE:#x} in VS mode, guest with VMID 2" in lines
+
+
+def test_settings_of_the_board_count(explain):
+    lines, _ = explain(
+        "hypervisor", OUTSIDE, "--world", "vmid:2", "--access", "store",
+        "--set", 'harts.tinst="zero"',
+    )  # fmt: skip
+    assert lines[-1].endswith(f"stval {OUTSIDE:#x}, htval 0x3000004a, htinst 0x0, GVA 1")
+
+
+def test_the_host_is_explained_while_a_guest_runs(explain):
+    lines, _ = explain(
+        "virt", "hypervisor", "0x8000_0000", "0x40", "--world", "host", "--until", hex(CODE)
+    )
+    assert lines[1].startswith("hart 0: VS mode, pc ")
+    assert lines[3:6] == [
+        "load of 0x80000000 in HS mode, host",
+        "physical address 0x80000000, PMP rwx, memory type PMA",
+        "allowed",
+    ]
+    assert lines[-1].startswith("fault: load access (5), taken in ")
+
+
+def test_symbols_of_the_program_are_places(explain):
+    address = read_program(hypervisor_elf(), "the program").symbols["run_guest"]
+    lines, _ = explain("hypervisor", "0x80000000", "--until", "run_guest@host", "--mode", "M")
+    assert lines[1].startswith(f"hart 0: S mode, pc {address:#x} <run_guest>: ")
+    assert lines[3] == "load of 0x80000000 in M mode, host"
+
+
+def test_limits_stop_it_too(explain):
+    lines, _ = explain(guest(LOOP), "0x80000000", "--max-instructions", 1000, "--hart", 0)
+    assert lines[0] == "the number of instructions is reached"
+    lines, _ = explain(guest(LOOP), "0x80000000", "--timeout", 0.2)
+    assert lines[0] == "the time is up"
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["demo"], "explain: expected an ADDRESS, such as 0x8000_1000"),
+        (["0x1", "--until", "mian"], "--until mian: found no symbol 'mian' in the program"),
+        (["0x1", "--until", "1@guest"], "--until 1@guest: found 'guest', expected host or vmid:N"),
+        (
+            ["0x1", "--until", "0x40"],
+            "--until 0x40: it didn't come there: the guest powered the machine off",
+        ),
+        (["0x1", "--hart", "1"], "--hart 1: expected 0 to 0"),
+        (["0x1", "--world", "vmid:3"], "explain: no guest with VMID 3 has run"),
+        (["0x1", "--world", "host", "--mode", "VS"], "explain: VS is no mode of the host"),
+        (["a.elf", "0x1"], "a.elf: the program: No such file or directory"),
+    ],
+)
+def test_what_cant_be_explained_is_one_line(capsys, words, problem):
+    program = [] if words[0] in ("demo", "a.elf") else [str(guest(HELLO))]
+    assert main(["explain", *program, *words]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.replace("hello\r\n", "") == f"rvplat: {problem}\n"
+
+
+@pytest.mark.parametrize("world", ["guest", "vmid:", "vmid:x", "vmid:-1"])
+def test_worlds_that_are_none(capsys, world):
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", "0x1", "--world", world])
+    assert ended.value.code == 2
+    assert re.fullmatch(r".*argument --world: .*\n", capsys.readouterr().err)
+
+
+def test_a_guest_that_another_hart_had_is_found():
+    from rvplat.machine.machine import Machine
+
+    with Machine.open("virt", program=hypervisor_elf(), settings={"harts.count": 2}) as machine:
+        assert machine.run(timeout_s=60).reason == "off"
+        ran = next(hart.number for hart in machine.harts if int(hart.view.guest_count))
+        found = machine.explain(OUTSIDE, hart=1 - ran, world=2)
+        assert found.world == "guest with VMID 2"
+        assert found.fault is not None and found.fault.cause == 21
+        with pytest.raises(LookupError, match="those that have: 1, 2$"):
+            machine.explain(OUTSIDE, world=3)
+        machine.start()
+        with pytest.raises(RuntimeError, match="the machine runs"):
+            machine.explain(OUTSIDE)
