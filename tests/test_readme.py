@@ -93,12 +93,21 @@ def without_times(text: str) -> str:
     return re.sub(r"\d+ ms", "N ms", text)
 
 
-@pytest.mark.timeout(300)
-def test_the_session_with_kvm(debian_guest, tmp_path):  # noqa: F811
-    (tmp_path / "guest").symlink_to(debian_guest.kernel.parent)
-    for (name, *arguments), shown in session("rvplat guest debian guest --kvm"):
+def prints_what_is_shown(start: str, folder: Path) -> None:
+    """Run a block's commands: the lines that are shown come in this order, among others."""
+    for (name, *arguments), shown in session(start):
         assert name == "rvplat"
-        done = rvplat(*arguments, cwd=tmp_path)
+        done = rvplat(*arguments, cwd=folder)
         assert done.returncode == 0, done.stderr
         printed = iter(without_times(done.stdout).splitlines())
         assert all(without_times(line) in printed for line in shown), done.stdout
+
+
+@pytest.mark.timeout(300)
+def test_the_session_with_kvm(debian_guest, tmp_path):  # noqa: F811
+    (tmp_path / "guest").symlink_to(debian_guest.kernel.parent)
+    prints_what_is_shown("rvplat guest debian guest --kvm", tmp_path)
+
+
+def test_the_explanation(tmp_path):
+    prints_what_is_shown("rvplat explain hypervisor", tmp_path)

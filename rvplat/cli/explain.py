@@ -81,7 +81,9 @@ class Explain:
         parser.add_argument(
             "--access", choices=["load", "store", "fetch"], default="load", help="load if not given"
         )
-        parser.add_argument("--hart", type=int, metavar="N", help="the hart that stopped the run")
+        parser.add_argument(
+            "--hart", type=int, metavar="N", help="the hart, instead of the one that stopped"
+        )
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.errors import RvplatError
@@ -132,7 +134,7 @@ def _spot(machine: Machine, text: str) -> Spot:
     """The place that `--until` names."""
     from rvplat.errors import RvplatError, nearest
     from rvplat.gdb.points import Spot
-    from rvplat.hart.worlds import HOST as HOST_WORLD
+    from rvplat.gdb.worlds import number_of
 
     place, at, name = text.partition("@")
     if is_number(place):
@@ -149,7 +151,15 @@ def _spot(machine: Machine, text: str) -> Spot:
         chosen = world(name)
     except ValueError:
         raise RvplatError(f"--until {text}: found {name!r}, expected host or vmid:N") from None
-    return Spot(address, 1 + chosen if isinstance(chosen, int) else HOST_WORLD)
+    return Spot(address, number_of(chosen if isinstance(chosen, int) else None))
+
+
+def _hart_in(machine: Machine, whose: World, stopped: int) -> int:
+    """The hart that stopped the run, or, for a guest that it doesn't know, one that does."""
+    from rvplat.machine.explain import known_guests
+
+    knowing = [hart.number for hart in machine.harts if whose in known_guests(hart.view)]
+    return stopped if stopped in knowing or not knowing else knowing[0]
 
 
 def _told(machine: Machine, stop: Stop, addresses: list[int], arguments: argparse.Namespace) -> str:
@@ -157,8 +167,8 @@ def _told(machine: Machine, stop: Stop, addresses: list[int], arguments: argpars
     from rvplat.errors import RvplatError
     from rvplat.machine.dump import where
 
-    hart = stop.hart if arguments.hart is None else arguments.hart
     whose: World = "now" if arguments.world is None else arguments.world
+    hart = _hart_in(machine, whose, stop.hart) if arguments.hart is None else arguments.hart
     parts = [f"{stop}\n{where(machine, machine.harts[hart])}"]
     try:
         for address in addresses:

@@ -210,7 +210,8 @@ def arm_virtual(hart, va: u64):
     """A row has come or gone: drop the slots that the hart has for its virtual address."""
     for n in range(FETCH_CONTEXTS):
         entry = hart.fetch_ctx[n].entries[va >> 12 & (FETCH_ENTRIES - 1)]
-        if entry.tag == va & PAGE_MASK:
+        used = hart.fetch_ctx[n].regime != 0  # else it is all zero, and so page 0's tag
+        if used and entry.tag == va & PAGE_MASK:
             note_alias(header_of(entry.slots - SLOT_HEADER), va & PAGE_MASK)
             drop_slot(hart, entry.slots, va & 0xFFE)
 

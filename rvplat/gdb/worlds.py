@@ -27,7 +27,12 @@ class World:
 
 def world_number(hgatp: int) -> int:
     """The number of the guest that hgatp names."""
-    return 1 + (hgatp >> VMID_SHIFT & VMID_MASK)
+    return number_of(hgatp >> VMID_SHIFT & VMID_MASK)
+
+
+def number_of(vmid: int | None) -> int:
+    """The number of the guest with a VMID; None is the host."""
+    return HOST if vmid is None else 1 + vmid
 
 
 class WorldTable:

@@ -154,29 +154,34 @@ def explain(
     if world != "now" and MODES[chosen][1] != virt:
         raise LookupError(f"{chosen} is no mode of {'a guest' if virt else 'the host'}")
     hgatp, vsatp = (
-        guest_roots([view, *views], world) if isinstance(world, int) else (view.hgatp, view.vsatp)
+        _guest_roots([view, *views], world) if isinstance(world, int) else (view.hgatp, view.vsatp)
     )
     return _Walker(
         machine, view, va & (1 << 64) - 1, access, chosen, int(hgatp), int(vsatp)
     ).explain()
 
 
-def guest_roots(views: Sequence[Any], vmid: int) -> tuple[int, int]:
+def known_guests(view: Any) -> dict[int, tuple[int, int]]:
+    """hgatp and vsatp, by VMID, of the guests that a hart has had, as it left them last."""
+    known = {
+        int(vmid_of(view.guest_hgatp[i])): (int(view.guest_hgatp[i]), int(view.guest_vsatp[i]))
+        for i in range(min(int(view.guest_count), GUESTS))
+        if int(view.guest_hgatp[i])
+    }
+    if int(view.hgatp) or int(view.virt):
+        known[int(vmid_of(view.hgatp))] = int(view.hgatp), int(view.vsatp)
+    return known
+
+
+def _guest_roots(views: Sequence[Any], vmid: int) -> tuple[int, int]:
     """hgatp and vsatp of a guest, by the first hart that knows it. LookupError if none does."""
-    known: set[int] = set()
-    for view in views:
-        roots = [(view.guest_hgatp[i], view.guest_vsatp[i])
-                 for i in range(min(int(view.guest_count), GUESTS))]  # fmt: skip
-        for hgatp, vsatp in [(view.hgatp, view.vsatp), *roots]:
-            if int(hgatp) == 0 and int(view.virt) == 0:
-                continue  # nobody's
-            if int(vmid_of(hgatp)) == vmid:
-                return int(hgatp), int(vsatp)
-            known.add(int(vmid_of(hgatp)))
-    others = ", ".join(map(str, sorted(known)))
-    raise LookupError(
-        f"no guest with VMID {vmid} has run" + (f"; those that have: {others}" if known else "")
-    )
+    known: dict[int, tuple[int, int]] = {}
+    for view in reversed(views):
+        known |= known_guests(view)
+    if vmid not in known:
+        others = f"; those that have: {', '.join(map(str, sorted(known)))}" if known else ""
+        raise LookupError(f"no guest with VMID {vmid} has run{others}")
+    return known[vmid]
 
 
 class _Walker:

@@ -9,6 +9,7 @@ import pytest
 from rvplat.cli.main import main
 from rvplat.guests import hypervisor_elf
 from rvplat.machine.images import read_program
+from rvplat.machine.machine import Machine
 from tests.machine.small_guests import HELLO, LOOP, guest
 
 CODE = 0xFFFFFFC080000100  # guest_fibonacci in guest 1, guest_sort in guest 2
@@ -46,7 +47,7 @@ def test_it_stops_in_the_guest_that_is_named(explain, clock, vmid, root):
         f"physical address {0x8001D100 if vmid == 1 else 0x8001E100:#x}, PMP rwx, memory type PMA",
     ]
     assert lines[-1] == "allowed"
-    assert console.startswith("rvplat hypervisor: ")
+    assert "rvplat hypervisor: in HS mode" in console
 
 
 def test_a_guest_is_explained_from_outside_with_the_fault_that_came(explain):
@@ -130,15 +131,19 @@ def test_worlds_that_are_none(capsys, world):
     assert re.fullmatch(r".*argument --world: .*\n", capsys.readouterr().err)
 
 
-def test_a_guest_that_another_hart_had_is_found():
-    from rvplat.machine.machine import Machine
+def test_a_guest_is_explained_by_a_hart_that_had_it(explain):
+    lines, _ = explain("hypervisor", OUTSIDE, "--harts", 2, "--world", "vmid:2")
+    assert "fault: load guest page (21), taken in HS mode" in lines[-1]
 
+
+def test_a_hart_knows_guests_of_others_by_its_own_protection():
     with Machine.open("virt", program=hypervisor_elf(), settings={"harts.count": 2}) as machine:
         assert machine.run(timeout_s=60).reason == "off"
-        ran = next(hart.number for hart in machine.harts if int(hart.view.guest_count))
-        found = machine.explain(OUTSIDE, hart=1 - ran, world=2)
+        ran, other = sorted((0, 1), key=lambda n: not int(machine.harts[n].view.guest_count))
+        assert machine.explain(OUTSIDE, hart=ran, world=2).fault.cause == 21
+        found = machine.explain(OUTSIDE, hart=other, world=2)
         assert found.world == "guest with VMID 2"
-        assert found.fault is not None and found.fault.cause == 21
+        assert (found.fault.cause, found.fault.handler) == (5, "M")  # its PMP grants nothing yet
         with pytest.raises(LookupError, match="those that have: 1, 2$"):
             machine.explain(OUTSIDE, world=3)
         machine.start()

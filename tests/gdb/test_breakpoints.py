@@ -164,3 +164,11 @@ def test_rows_of_one_chain(bench: Bench) -> None:
 def test_a_limit_of_instructions_sees_them_too(bench: Bench) -> None:
     bench.points.add(Spot(bench.at["work"]))
     assert bench.machine.run(max_instructions=1000).reason == "break"
+
+
+def test_page_zero_before_anything_ran(guest: Path) -> None:
+    with Machine.open("virt", program=guest) as machine:
+        points = Points(machine)
+        points.remove(points.add(Spot(0x40)))
+        points.add(Spot(machine.symbols["main"]))
+        assert machine.run(timeout_s=20).reason == "break"
