@@ -7,7 +7,7 @@ from rvplat.bus.interrupts import Line, MipBit
 from rvplat.bus.map import AddressMap, Range, overlaps
 from rvplat.bus.ram import Memory, Ram, barrier
 from rvplat.bus.registers import Hole, Register
-from rvplat.bus.settings import check_settings, make_settings, setting, settings_of, settings_schema
+from rvplat.bus.settings import setting
 
 __all__ = [
     "AddressMap",
@@ -29,10 +29,6 @@ __all__ = [
     "VirtualClock",
     "Wiring",
     "barrier",
-    "check_settings",
-    "make_settings",
     "overlaps",
     "setting",
-    "settings_of",
-    "settings_schema",
 ]

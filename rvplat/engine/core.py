@@ -345,7 +345,7 @@ def settle(hart) -> u64:
             refill(hart)
         if hart.resync != 0:
             hart.resync = 0
-            if hart.interrupts_masked == 0 and take_interrupt(hart):
+            if take_interrupt(hart):
                 continue
         if hart.stop != STOP_NONE:
             return u64(0)

@@ -20,7 +20,7 @@ from rvplat.lang import Declaration, Definition, Dispatch, u64
 from rvplat.lang.emitter import Emitter
 from rvplat.lang.text import RARE, Scope
 from rvplat.lang.unit import Unit
-from rvplat.lang.values import Pointer, Value, ir_type
+from rvplat.lang.values import Pointer, Value
 
 HANDLER = "ptr noalias %hart, ptr %slot, i64 %budget, ptr %tlb"
 ARGUMENTS = "ptr %hart, ptr {slot}, i64 {budget}, ptr %tlb"
@@ -48,7 +48,19 @@ class Form:
         return f'@"slow.{self.key}"'
 
 
-class FastEmitter(Emitter):
+class HandlerEmitter(Emitter):
+    """Emits a handler; `slot` is where the instruction's slot stands."""
+
+    slot = "%slot"
+
+    def tail(self, handler: str, slot: str, budget: str) -> None:
+        """A tail call of a handler with the same tlb."""
+        given = ARGUMENTS.format(slot=slot, budget=budget)
+        self.line(f"musttail call void {handler}({given})")
+        self.finish("ret void")
+
+
+class FastEmitter(HandlerEmitter):
     """Emits the fast handler of a form, or of several that follow each other; `near`: the last
     one's branch stays in the page. `constants` are fields of the hart that are the same for all
     harts of this code."""
@@ -61,7 +73,6 @@ class FastEmitter(Emitter):
         self.form = chain[0]
         self.near = near
         self.constants = constants
-        self.slot = "%slot"
         self.budget = "%budget"
         self.written = False
         self._written_at: dict[str, bool] = {}  # by label: whether state was written before it
@@ -158,12 +169,6 @@ class FastEmitter(Emitter):
         return self.result(u64, f"add i64 {bias.text}, {offset.text}")
 
     # --- leaving ---
-
-    def tail(self, handler: str, slot: str, budget: str) -> None:
-        """A tail call of a handler."""
-        given = ARGUMENTS.format(slot=slot, budget=budget)
-        self.line(f"musttail call void {handler}({given})")
-        self.finish("ret void")
 
     def dispatch(self, slot: str, budget: str) -> None:
         """Go on with the handler of a slot."""
@@ -268,17 +273,15 @@ class FastEmitter(Emitter):
         self.budget, self.slot = self.retire(), self.next_slot()
 
 
-def read_operands(emitter: Any, instruction: Instruction) -> list[tuple[str, Value]]:
+def read_operands(emitter: HandlerEmitter, instruction: Instruction) -> list[tuple[str, Value]]:
     """Load the operands from the slot, each as a u64."""
     values = {}
-    slot = getattr(emitter, "slot", "%slot")
     for place in places(instruction):
         offset = 12 if place.index == IMM else 8 + place.index
         kind, extend = ("i32", "sext") if place.index == IMM else ("i8", "zext")
-        at = emitter.result(None, f"getelementptr inbounds i8, ptr {slot}, i64 {offset}").text
+        at = emitter.result(
+            None, f"getelementptr inbounds i8, ptr {emitter.slot}, i64 {offset}"
+        ).text
         raw = emitter.result(None, f"load {kind}, ptr {at}").text
         values[place.name] = emitter.result(u64, f"{extend} {kind} {raw} to i64")
     return [(name, values[name]) for name in instruction.operands]
-
-
-__all__ = ["ARGUMENTS", "HANDLER", "FastEmitter", "Form", "NoFastForm", "ir_type", "read_operands"]

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from rvplat.engine import core
 from rvplat.engine.decode import IMPLIED
 from rvplat.engine.fast import (
-    ARGUMENTS,
     FLOW,
     HANDLER,
     FastEmitter,
     Form,
+    HandlerEmitter,
     NoFastForm,
     read_operands,
 )
@@ -25,7 +26,6 @@ from rvplat.hart import trap
 from rvplat.hart.state import Hart, Machine, SlotHeader
 from rvplat.isa import fp_state
 from rvplat.lang import Definition, u64
-from rvplat.lang.emitter import Emitter
 from rvplat.lang.unit import Unit
 from rvplat.lang.values import Value, ir_type
 
@@ -44,7 +44,10 @@ class HandlerText:
     def __init__(self, unit: Unit, constants: dict[str, int]) -> None:
         self.unit = unit
         self.constants = constants
-        self._settle = unit.function(core.settle)  # type: ignore[arg-type]
+
+    def _symbol(self, definition: Any) -> str:
+        """Of a definition's native function."""
+        return self.unit.function(definition).symbol
 
     def form(self, form: Form) -> list[str]:
         """Emit a form's handlers; the symbols of its fast and near ones."""
@@ -126,9 +129,9 @@ class HandlerText:
         """The handlers that are no instruction's, and `run`, which enters them."""
         emit = self.unit.texts.append
         emit(self._resume())
-        emit(self._pause("pause", 'ptrtoint ptr %slot to i64', through_bias=True))
-        emit(self._pause("arrive", 'ptrtoint ptr %slot to i64', through_bias=False))
-        emit(self._pause("special.page_end", 'ptrtoint ptr %slot to i64', through_bias=True))
+        emit(self._pause("pause", through_bias=True))
+        emit(self._pause("arrive", through_bias=False))
+        emit(self._pause("special.page_end", through_bias=True))
         emit(self._trap())
         emit(self._decode())
         emit(self._straddle())
@@ -141,7 +144,7 @@ class HandlerText:
     def _run(self) -> str:
         """Enter native code at hart.pc; it returns when hart.stop says why."""
         names = [core.begin, fp_state.enter_unit, fp_state.leave_unit]
-        begin, enter, leave = (self.unit.function(d).symbol for d in names)  # type: ignore[arg-type]
+        begin, enter, leave = (self._symbol(definition) for definition in names)
         resume = 'call void @"resume"(ptr %hart, ptr null, i64 0, ptr null)'
         calls = [f"call void {begin}(ptr %hart)", f"call void {enter}(ptr %hart)", resume,
                  f"call void {leave}(ptr %hart)"]  # fmt: skip
@@ -167,15 +170,16 @@ class HandlerText:
     def _resume(self) -> str:
         """Go on at hart.pc, with the state in memory."""
         e = self._bare()
-        found = e.result(None, f"call i64 {self._settle.symbol}(ptr %hart)").text
+        found = e.result(None, f"call i64 {self._symbol(core.settle)}(ptr %hart)").text
         self._go_on(e, found)
         return e.handler('@"resume"')
 
-    def _pause(self, name: str, address: str, through_bias: bool) -> str:
-        """Store budget and pc (of a slot, or given as its address) and go through the run loop."""
+    def _pause(self, name: str, through_bias: bool) -> str:
+        """Store budget and pc (%slot's, or %slot is the address itself) and go through the run
+        loop."""
         e = self._bare()
         e.line(f"store i64 %budget, ptr {e.field('budget')}")
-        pc = e.pc() if through_bias else e.result(u64, address).text
+        pc = e.pc() if through_bias else e.result(u64, "ptrtoint ptr %slot to i64").text
         e.line(f"store i64 {pc}, ptr {e.field('pc')}")
         e.tail('@"resume"', "%slot", "%budget")
         return e.handler(f'@"{name}"')
@@ -183,17 +187,17 @@ class HandlerText:
     def _trap(self) -> str:
         """Take the trap that was raised at hart.pc."""
         e = self._bare()
-        take = self.unit.function(trap.take_trap)  # type: ignore[arg-type]
-        e.line(f"call void {take.symbol}(ptr %hart)")
+        take = self._symbol(trap.take_trap)
+        e.line(f"call void {take}(ptr %hart)")
         e.tail('@"resume"', "%slot", "%budget")
         return e.handler('@"trap"')
 
     def _decode(self) -> str:
         """Decode the slot and go through it again."""
         e = self._bare()
-        decode = self.unit.function(core.decode_slot)  # type: ignore[arg-type]
+        decode = self._symbol(core.decode_slot)
         address = e.result(u64, "ptrtoint ptr %slot to i64").text
-        e.line(f"call void {decode.symbol}(ptr %hart, i64 {address})")
+        e.line(f"call void {decode}(ptr %hart, i64 {address})")
         e.dispatch_with("%slot", "%budget", "%tlb")
         return e.handler('@"special.decode"')
 
@@ -202,8 +206,8 @@ class HandlerText:
         e = self._bare()
         e.line(f"store i64 %budget, ptr {e.field('budget')}")
         e.line(f"store i64 {e.pc()}, ptr {e.field('pc')}")
-        straddle = self.unit.function(core.straddle)  # type: ignore[arg-type]
-        found = e.result(None, f"call i64 {straddle.symbol}(ptr %hart)").text
+        straddle = self._symbol(core.straddle)
+        found = e.result(None, f"call i64 {straddle}(ptr %hart)").text
         self._go_on(e, found)
         return e.handler('@"special.straddle"')
 
@@ -212,8 +216,8 @@ class HandlerText:
         e = self._bare()
         e.line(f"store i64 %budget, ptr {e.field('budget')}")
         e.line(f"store i64 {e.pc()}, ptr {e.field('pc')}")
-        native = self.unit.function(core.undecodable)  # type: ignore[arg-type]
-        e.line(f"call i1 {native.symbol}(ptr %hart)")
+        undecodable = self._symbol(core.undecodable)
+        e.line(f"call i1 {undecodable}(ptr %hart)")
         e.tail('@"trap"', "%slot", "%budget")
         return e.handler('@"special.illegal"')
 
@@ -222,9 +226,9 @@ class HandlerText:
         e = self._bare()
         e.line(f"store i64 %budget, ptr {e.field('budget')}")
         e.line(f"store i64 {e.pc()}, ptr {e.field('pc')}")
-        meet = self.unit.function(core.meet_breakpoint)  # type: ignore[arg-type]
+        meet = self._symbol(core.meet_breakpoint)
         address = e.result(u64, "ptrtoint ptr %slot to i64").text
-        own = e.result(None, f"call i64 {meet.symbol}(ptr %hart, i64 {address})").text
+        own = e.result(None, f"call i64 {meet}(ptr %hart, i64 {address})").text
         none = e.result(bool, f"icmp eq i64 {own}, 0")
         leave, on = e.label(), e.label()
         e.branch_on(none, leave, on)
@@ -241,7 +245,7 @@ class HandlerText:
         self.unit.texts.append(f'@"handlers" = constant [{len(names)} x ptr] [\n{rows}\n]')
 
 
-class Bare(Emitter):
+class Bare(HandlerEmitter):
     """Emits a handler line by line, without a definition's text."""
 
     def field(self, name: str) -> str:
@@ -255,12 +259,6 @@ class Bare(Emitter):
         address = self.result(u64, "ptrtoint ptr %slot to i64").text
         offset = self.result(u64, f"lshr i64 {address}, 3").text
         return self.result(u64, f"add i64 {bias}, {offset}").text
-
-    def tail(self, handler: str, slot: str, budget: str) -> None:
-        """A tail call of a handler with the same tlb."""
-        given = ARGUMENTS.format(slot=slot, budget=budget)
-        self.line(f"musttail call void {handler}({given})")
-        self.finish("ret void")
 
     def dispatch_with(self, slot: str, budget: str, tlb: str) -> None:
         """Go on with a slot's handler."""
@@ -276,7 +274,7 @@ class Bare(Emitter):
         return "\n".join([head, "entry:", *self.allocas, *self.lines, "}"])
 
 
-_CLOCK = f'''define i64 @"host_clock"(i64 %a, i64 %b, i64 %c, i64 %d) #0 {{
+_CLOCK = f"""define i64 @"host_clock"(i64 %a, i64 %b, i64 %c, i64 %d) #0 {{
 entry:
   %t = alloca [2 x i64]
   call i32 @clock_gettime(i32 {time.CLOCK_MONOTONIC}, ptr %t)
@@ -286,4 +284,4 @@ entry:
   %m = mul i64 %s, 1000000000
   %r = add i64 %m, %n
   ret i64 %r
-}}'''  # nanoseconds of the clock that Python's time.monotonic_ns reads
+}}"""  # nanoseconds of the clock that Python's time.monotonic_ns reads

@@ -185,9 +185,9 @@ class Driver:
         self.cell.waiting = False
         hart.break_skip = int(hart.pc)
         hart.watch_skip = int(hart.pc)
-        hart.interrupts_masked = int(masked)
+        hart.interrupts_held = int(masked)
         reason = self._enter(1)
-        hart.interrupts_masked = 0
+        hart.interrupts_held = 0
         hart.break_skip = NOWHERE
         hart.watch_skip = NOWHERE
         return reason

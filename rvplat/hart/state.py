@@ -98,7 +98,6 @@ Hart.add("trap_gva", u8)
 
 Hart.add("attention", u32)  # another thread wants a look: interrupt lines, a request to stop
 Hart.add("stop_request", u32)  # another thread wants native code to leave
-Hart.add("interrupts_masked", u32)  # a debugger steps: none is taken
 Hart.add("stepping", u32)  # one instruction at a time: the limit is near
 Hart.add("stop", u32)  # why native code leaves: STOP_*
 Hart.add("irq_lines", u64)  # bits of mip that devices drive; only Python writes it

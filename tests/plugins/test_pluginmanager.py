@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import rvplat.hookspecs
-from rvplat.bus import Line, VirtualClock, Wiring, make_settings
+from rvplat.bus import Line, VirtualClock, Wiring
 from rvplat.errors import PluginError
 from rvplat.pluginmanager import HOOKS, Plugins, load_plugins
 
@@ -222,7 +222,7 @@ def test_an_installed_plugin_that_raises_is_named(monkeypatch: pytest.MonkeyPatc
 def test_the_example_device_is_loaded_as_a_strangers() -> None:
     kind = load_plugins([EXAMPLES / "egg_timer.py"]).devices["egg-timer"]
     clock, line = VirtualClock(10_000), Line("irq")
-    settings = make_settings(kind.settings_type, {"rate_hz": 100})
+    settings = kind.settings_type(rate_hz=100)
     timer = kind(settings, Wiring(clock=clock, lines={"irq": line}))
     timer.write(0xC, 4, 1)
     timer.write(0x0, 4, 5)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rvplat_plugins.virtio_blk import VirtioBlk
 
-from rvplat.bus import HostClock, VirtualClock, make_settings
+from rvplat.bus import HostClock, VirtualClock
 from rvplat.errors import DeviceError
 from tests.plugins.virtio_driver import EVENT_IDX, INDIRECT_DESC, VERSION_1, Buffer, Driver, wiring
 
@@ -35,7 +35,7 @@ class Disk:
 
     def __init__(self, image: Path, *, threaded: bool = False, **values: Any) -> None:
         clock = HostClock(10_000_000) if threaded else VirtualClock(10_000_000)
-        settings = make_settings(VirtioBlk.settings_type, {"image": str(image), **values})
+        settings = VirtioBlk.settings_type(image=image, **values)
         self.blk = VirtioBlk(settings, wiring(clock))
         features = VERSION_1 | EVENT_IDX | INDIRECT_DESC
         self.driver = Driver(self.blk)
