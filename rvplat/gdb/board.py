@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from rvplat.gdb import monitor
 from rvplat.gdb.control import Control, Job, Outcome
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.memory import Sight
+from rvplat.gdb.monitor import dispatch
+from rvplat.gdb.monitor.command import Command
 from rvplat.gdb.registers import Registers
 from rvplat.gdb.stops import Stops
 from rvplat.gdb.target import (
@@ -53,11 +54,14 @@ class BoardTarget:
         self.adopted = {HOST_PID}  # the worlds that the client sees
         self.off = False  # the board is powered off, or killed
         self.stop: Stop | None = None  # how it went off
-        self.commands: dict[str, monitor.Command] = (
+        self.commands: Mapping[str, Command] = (
             machine.plugins.monitors if machine.plugins is not None else {}
         )
         self.masked = False  # interrupts, while stepping
-        self._stops = Stops(self)
+        self.stops = Stops(
+            machine, self.worlds, self.control, self.registers, self.sight,
+            lambda text: self.add(Said(text)),
+        )  # fmt: skip
         self._events: list[Event] = []
         self._lock = threading.Lock()
         self._hart = 0  # the one that stopped last
@@ -69,12 +73,12 @@ class BoardTarget:
         if outcome.reason == "power":
             self.wake()  # whoever takes the events sees to it
         elif outcome.reason == "break":
-            reason = self._stops.broke(outcome.hart)
-            if not reason:
+            reason = self.stops.broke(outcome.hart)
+            if reason is None:
                 return True
             self.add(self._stopped(outcome.hart, reason))
         elif outcome.reason == "watch":
-            self.add(self._stopped(outcome.hart, *self._stops.watched(outcome.hart)))
+            self.add(self._stopped(outcome.hart, *self.stops.watched(outcome.hart)))
         elif self._goes_on(outcome):
             return True
         else:
@@ -139,6 +143,10 @@ class BoardTarget:
                 self.control.settle(event.thread.tid - 1)
         return events
 
+    def untold(self, event: Event) -> None:
+        if isinstance(event, Stopped):
+            self.stops.untold(event.thread.tid - 1)
+
     # --- threads ---
 
     def attach(self) -> None:
@@ -151,7 +159,7 @@ class BoardTarget:
 
     def detach(self, pid: int = ALL) -> None:
         with self.control.quiet():
-            self._stops.forget(pid)
+            self.stops.forget(pid)
             self.adopted.discard(pid)
         if pid == ALL:
             self.worlds.keep(False)
@@ -260,10 +268,10 @@ class BoardTarget:
     # --- breakpoints ---
 
     def insert(self, point: Break) -> None:
-        self._stops.insert(point)
+        self.stops.insert(point)
 
     def remove(self, point: Break) -> None:
-        self._stops.remove(point)
+        self.stops.remove(point)
 
     # --- running ---
 
@@ -279,7 +287,7 @@ class BoardTarget:
         self._resumed = {thread.pid for thread, _ in plan}
         self._stepping = {n: thread for n, (thread, action) in chosen.items() if action.kind != "c"}
         for n, (thread, _) in chosen.items():
-            if not self._is_in(thread):  # the breakpoint that it may be at was told already
+            if not self._is_in(thread) or self.stops.at_break(n):  # it was told already
                 self.machine.harts[n].view.break_skip = int(self.machine.harts[n].view.pc)
         steps = [n for n, (_, action) in chosen.items() if action.kind == "s"]
         others = [n for n in chosen if n not in steps]
@@ -341,9 +349,9 @@ class BoardTarget:
         return asked.read_bytes() if asked in known else None
 
     def monitor(self, thread: Thread, line: str, say: Callable[[str], None]) -> None:
-        monitor.run(self, thread, line, say)
+        dispatch.run(self, thread, line, say)
 
     def close(self) -> None:
         """Stop the harts and forget all breakpoints."""
         self.control.close()
-        self._stops.forget(ALL)
+        self.stops.forget(ALL)

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import ctypes
+import difflib
 from collections.abc import Iterable
 from typing import Any
 
 from rvplat.engine.agent import REG_ASID, REG_CSR, REG_F, REG_PC, REG_PRIV, REG_VIRT, REG_VMID
 from rvplat.engine.exports import Raised
-from rvplat.gdb.describe import Layout, layout_of
+from rvplat.gdb.describe import F_NAMES, OURS, X_NAMES, Layout, layout_of
 from rvplat.gdb.errors import GdbError, Unavailable
+from rvplat.gdb.expressions import Register
 from rvplat.hart.state import Hart
 from rvplat.isa.csr import Csr
 from rvplat.isa.privileged import MACHINE
 from rvplat.machine.hart import Hart as BoardHart
 from rvplat.machine.machine import Machine
 
+_NUMBERS = {
+    **{f"x{n}": n for n in range(32)}, **{name: n for n, name in enumerate(X_NAMES)}, "s0": 8,
+    "pc": REG_PC, **{f"f{n}": REG_F + n for n in range(32)},
+    **{name: REG_F + n for n, name in enumerate(F_NAMES)}, "priv": REG_PRIV,
+    **{name: number for number, (name, _) in OURS.items()},
+}  # fmt: skip
 SUPERVISOR_BITS = 1  # the privilege in the numbers of supervisor CSRs
 TO_VS = 0x100  # from a supervisor CSR's number to its VS twin's
 
@@ -44,6 +52,25 @@ class Registers:
     def names(self) -> Iterable[Csr]:
         """The CSRs that there are."""
         return self._rows.values()
+
+    def named(self, name: str) -> Register:
+        """A register, or a field of a CSR, by its name. GdbError if there is none."""
+        number = _NUMBERS.get(name)
+        if number in self.layout.sizes:
+            return Register(number, signed=number < REG_PC)
+        csr, dot, part = name.partition(".")
+        row = next((row for row in self._rows.values() if row.name == csr), None)
+        if row is None:
+            near = difflib.get_close_matches(csr, [row.name for row in self._rows.values()], n=1)
+            hint = f"; did you mean ${near[0]}?" if near else ""
+            raise GdbError(f"there is no register ${csr}{hint}")
+        field = next((field for field in row.fields if field.name == part), None)
+        if dot and field is None:
+            fields = ", ".join(field.name for field in row.fields) or "none"
+            raise GdbError(f"${csr} has no field {part!r}: {fields}")
+        if field is None:
+            return Register(REG_CSR + row.number)
+        return Register(REG_CSR + row.number, field.high, field.low)
 
     def size(self, number: int) -> int:
         """Bytes."""

@@ -123,6 +123,8 @@ class Session:
                 self._notify(event)
             elif self.running:
                 self.stopped(event)
+            else:
+                self.target.untold(event)
 
     def _say(self, event: Said) -> None:
         if self.running and not self.non_stop:

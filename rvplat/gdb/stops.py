@@ -1,21 +1,23 @@
-"""What stops a board's harts: breakpoints and watchpoints of clients, by world."""
+"""What stops a board's harts: breakpoints and watchpoints of clients, by world, and breakpoints
+that monitor commands set."""
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rvplat.gdb import bytecode
+from rvplat.gdb.breaks import Breaks
+from rvplat.gdb.control import Control
 from rvplat.gdb.errors import GdbError
+from rvplat.gdb.memory import Sight
 from rvplat.gdb.points import Points, Spot
-from rvplat.gdb.target import ALL, Break, Said, Thread
+from rvplat.gdb.registers import Registers
+from rvplat.gdb.target import ALL, Break, Thread
 from rvplat.gdb.watches import KINDS, NAMES, Watches
+from rvplat.gdb.worlds import HOST_PID, WorldTable
+from rvplat.machine.machine import Machine
 
-if TYPE_CHECKING:
-    from rvplat.gdb.board import BoardTarget
-
-log = logging.getLogger("rvplat.gdb")
 REASONS = {0: "swbreak", 1: "hwbreak"}
 
 
@@ -23,29 +25,39 @@ REASONS = {0: "swbreak", 1: "hwbreak"}
 class ThreadEyes:
     """What expressions see of a thread."""
 
-    target: BoardTarget
+    registers: Registers
+    sight: Sight
     thread: Thread
 
     def register(self, number: int) -> int:
-        return self.target.registers.read(self.thread.tid - 1, number, self.thread.pid != 1)
+        return self.registers.read(self.thread.tid - 1, number, self.thread.pid != HOST_PID)
 
     def memory(self, address: int, size: int) -> bytes:
-        data = self.target.sight.read(self.thread.tid - 1, {}, address, size)
+        data = self.sight.read(self.thread.tid - 1, {}, address, size)
         if len(data) < size:
             raise GdbError(f"{address + len(data):#x} is not mapped")
         return data
 
 
 class Stops:
-    """The points that are set, and what to do where one is met."""
+    """The points that are set, and what to do where one is met. `say` tells the client's user."""
 
-    def __init__(self, target: BoardTarget) -> None:
-        self._target = target
-        self.points = Points(target.machine)
-        self.watches = Watches(target.machine)
+    def __init__(
+        self, machine: Machine, worlds: WorldTable, control: Control, registers: Registers,
+        sight: Sight, say: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self._harts = machine.harts
+        self._worlds = worlds
+        self._control = control
+        self._eyes = registers, sight
+        self._say = say
+        self.points = Points(machine)
+        self.watches = Watches(machine)
+        self.breaks = Breaks(self.points)
         self._rows: dict[Break, list[int]] = {}
         self._by_row: dict[int, Break] = {}  # breakpoints
         self._watched: dict[int, Break] = {}
+        self._told: dict[int, int] = {}  # by hart: the pc of a monitor breakpoint that stopped it
 
     def insert(self, point: Break) -> None:
         """Set a point; one that is there gets the new conditions and commands."""
@@ -53,8 +65,8 @@ class Stops:
             bytecode.check(code)
         for code in point.commands:
             bytecode.check(code, printing=True)
-        world = self._target.worlds.get(point.pid).number
-        with self._target.control.quiet():
+        world = self._worlds.get(point.pid).number
+        with self._control.quiet():
             self._remove(point)
             if point.kind >= 2:
                 rows = self.watches.add(point.address, point.size, KINDS[point.kind], world)
@@ -66,7 +78,7 @@ class Stops:
 
     def remove(self, point: Break) -> None:
         """Take a point away; one that isn't there is no error."""
-        with self._target.control.quiet():
+        with self._control.quiet():
             self._remove(point)
 
     def _remove(self, point: Break) -> None:
@@ -81,33 +93,52 @@ class Stops:
                 del self._watched[row]
 
     def forget(self, pid: int) -> None:
-        """Take every point of a world away, or all."""
+        """Take every point of a world away, or all. A monitor command's are the host's."""
         for point in [p for p in self._rows if pid in (ALL, p.pid)]:
             self._remove(point)
+        if pid in (ALL, HOST_PID):
+            self.breaks.close()
+            self._told.clear()
 
     # --- what was met; in the hart's thread ---
 
-    def broke(self, hart: int) -> str:
-        """A hart is at a breakpoint: the reason to stop; "" if its commands were all of it."""
-        row = int(self._target.machine.harts[hart].view.break_row)
-        point = self._by_row.get(row)
-        if point is None:  # a monitor command's, or one that another client left
-            return REASONS[0]
-        if not point.commands:
-            return REASONS[point.kind]
-        thread = Thread(point.pid, hart + 1)
-        runner = bytecode.Runner(
-            ThreadEyes(self._target, thread), lambda text: self._target.add(Said(text))
-        )
+    def broke(self, hart: int) -> str | None:
+        """A hart is at a breakpoint: the reason to stop, "" if it is none of gdb's; None if its
+        commands were all of it."""
+        view = self._harts[hart].view
+        row = int(view.break_row)
+        met, point = self.breaks.met(row), self._by_row.get(row)
+        for one in met:
+            where = self._worlds.get(self._worlds.pid_of(hart)).name
+            self._say(f"monitor breakpoint {one.number} ({one.text}): hart {hart} in {where}\n")
+        if point is not None and point.commands:
+            self._run_commands(point, hart)
+        if met:
+            self._told[hart] = int(view.pc)
+        if point is None or (met and point.commands):
+            return ""
+        return None if point.commands else REASONS[point.kind]
+
+    def _run_commands(self, point: Break, hart: int) -> None:
+        eyes = ThreadEyes(*self._eyes, Thread(point.pid, hart + 1))
+        runner = bytecode.Runner(eyes, self._say)
         for code in point.commands:
             try:
                 runner.run(code)
             except GdbError as error:
-                self._target.add(Said(f"breakpoint at {point.address:#x}: {error}\n"))
-        return ""
+                self._say(f"breakpoint at {point.address:#x}: {error}\n")
+
+    def at_break(self, hart: int) -> bool:
+        """Whether a stopped hart is still where a monitor breakpoint stopped it. gdb, which knows
+        of none, doesn't step over it."""
+        return self._told.get(hart) == int(self._harts[hart].view.pc)
+
+    def untold(self, hart: int) -> None:
+        """Nobody heard that a hart stopped: a breakpoint there is met once more."""
+        self._told.pop(hart, None)
 
     def watched(self, hart: int) -> tuple[str, str]:
         """A hart is before an access that is watched: the reason, and the address."""
-        view = self._target.machine.harts[hart].view
+        view = self._harts[hart].view
         point = self._watched.get(int(view.watch_row))
         return (NAMES[point.kind] if point else "watch"), f"{int(view.watch_address):x}"

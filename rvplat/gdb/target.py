@@ -162,6 +162,11 @@ class Target(Protocol):
         """What happened since the last call."""
         ...
 
+    def untold(self, event: Event) -> None:
+        """A client that hears of one stop at a time was not told of this one, which came with
+        another: it is to happen again."""
+        ...
+
 
 @runtime_checkable
 class Breaking(Protocol):

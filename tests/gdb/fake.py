@@ -85,6 +85,9 @@ class FakeTarget:
         events, self.events = self.events, []
         return events
 
+    def untold(self, event: Event) -> None:
+        self.log.append(("untold", event))
+
     def insert(self, point: Break) -> None:
         self.points.discard(point)
         self.points.add(point)

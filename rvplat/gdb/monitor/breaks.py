@@ -1,0 +1,172 @@
+"""Breakpoints that gdb can't ask for: by address space, privilege, physical address."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rvplat.engine.breakpoints import ANY_ASID, GUEST_PHYSICAL, PHYSICAL, VIRTUAL
+from rvplat.gdb.errors import GdbError
+from rvplat.gdb.expressions import compile_expression
+from rvplat.gdb.monitor.command import Board, Say, command, number
+from rvplat.gdb.points import ALL_MODES, Spot
+from rvplat.gdb.target import Thread
+from rvplat.hart.worlds import ANYWHERE, VMID_MASK
+
+SPACES = {"virtual": VIRTUAL, "guest-physical": GUEST_PHYSICAL, "physical": PHYSICAL}
+MODES = {"U": 0, "S": 1, "HS": 1, "M": 3, "VU": 4, "VS": 5}  # as gdb shows priv
+GUEST_MODES = 0xF0
+M_MODE = 1 << 3
+MOST_ASID = 0xFFFF
+_EXPECTED = "expected break ADDRESS [space=SPACE] [vmid=N] [asid=N] [mode=MODE,...] [if EXPRESSION]"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the words after an address say."""
+
+    space: int = VIRTUAL
+    vmid: int | None = None
+    asid: int = ANY_ASID
+    modes: int = ALL_MODES
+
+
+@command
+def break_(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """break ADDRESS [space=SPACE] [vmid=N] [asid=N] [mode=MODE,...] [if EXPRESSION]: stop there.
+
+    ADDRESS     a number or a symbol of the board's program; nothing needs to be mapped there
+    SPACE       virtual (where it isn't said), guest-physical or physical
+    vmid        in the guest with this VMID only
+    asid        in this address space only: by satp, in a guest by vsatp
+    MODE        in these modes only: M, S (or HS), U, VS, VU
+    EXPRESSION  as in C: $a0 == 3 && {u64} ($sp + 8) != 0 && $vsatp.ASID == 7;
+                {u8} to {u64} and {s8} to {s64} are memory, as the hart sees it there
+
+    What isn't said counts everywhere. gdb, which doesn't know of the breakpoint, shows a stop by
+    SIGTRAP after a line that says which one it is. All are gone when gdb detaches from the host.
+    """
+    if not words or words[0] == "if":
+        raise GdbError(_EXPECTED)
+    said = list(words)
+    expression = " ".join(said[said.index("if") + 1 :]) if "if" in said else None
+    options = said[1 : said.index("if")] if "if" in said else said[1:]
+    address = _address(board, words[0])
+    wanted = _wanted(options)
+    _check(board, wanted)
+    conditions: tuple[bytes, ...] = ()
+    if expression is not None:
+        symbols = board.machine.symbols
+        conditions = (compile_expression(expression, board.registers.named, symbols),)
+        options.append(f"if {expression}")
+    world = ANYWHERE if wanted.vmid is None else wanted.vmid + 1
+    spot = Spot(address, world, wanted.space, wanted.asid, wanted.modes)
+    with board.control.quiet():
+        one = board.stops.breaks.add(spot, conditions, " ".join([f"{address:#x}", *options]))
+    say(f"monitor breakpoint {one.number}: {one.text}\n")
+
+
+@command
+def breaks(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """breaks: the breakpoints that `break` has set, and how often each was hit."""
+    known = board.stops.breaks
+    for one in known.all():
+        hits = known.hits(one)
+        say(f"{one.number}: {one.text}: {hits} hit{'' if hits == 1 else 's'}\n")
+    if not known.all():
+        say("no monitor breakpoints\n")
+
+
+@command
+def delete(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """delete NUMBER...: take breakpoints away that `break` has set; `delete all`: all of them."""
+    known = board.stops.breaks
+    if not words:
+        raise GdbError("expected delete NUMBER..., or delete all")
+    numbers = [one.number for one in known.all()] if words[0] == "all" else map(number, words)
+    with board.control.quiet():
+        for n in numbers:
+            known.delete(n)
+
+
+# --- the words ----------------------------------------------------------------------------------
+
+
+def _address(board: Board, text: str) -> int:
+    """An address by number or symbol."""
+    symbols = board.machine.symbols
+    if text in symbols:
+        address = symbols[text]
+    elif text[:1].isdigit():
+        address = number(text)
+    else:
+        near = difflib.get_close_matches(text, list(symbols), n=1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        raise GdbError(f"{text!r} is no number and no symbol of the board's program{hint}")
+    if address >> 64:
+        raise GdbError(f"{address:#x} has more than 64 bits")
+    if address & 1:
+        raise GdbError(f"a breakpoint at {address:#x}: instructions begin at even addresses")
+    return address
+
+
+def _wanted(options: Sequence[str]) -> Wanted:
+    """KEY=VALUE..."""
+    found: dict[str, int] = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals or key not in _KEYS:
+            raise GdbError(f"{option!r}: {_EXPECTED}")
+        field, reader = _KEYS[key]
+        if field in found:
+            raise GdbError(f"{option!r}: {key} is there twice")
+        found[field] = reader(value)
+    return Wanted(**found)
+
+
+def _space(text: str) -> int:
+    if text not in SPACES:
+        raise GdbError(f"space={text}: expected {', '.join(SPACES)}")
+    return SPACES[text]
+
+
+def _vmid(text: str) -> int:
+    return _within("vmid", text, VMID_MASK)
+
+
+def _asid(text: str) -> int:
+    return _within("asid", text, MOST_ASID)
+
+
+def _within(key: str, text: str, most: int) -> int:
+    value = number(text)
+    if not 0 <= value <= most:
+        raise GdbError(f"{key}={text}: expected 0 to {most}")
+    return value
+
+
+def _modes(text: str) -> int:
+    """Bits by what gdb shows as priv."""
+    bits = 0
+    for name in text.split(","):
+        if name not in MODES:
+            raise GdbError(f"mode={text}: expected some of {', '.join(MODES)}")
+        bits |= 1 << MODES[name]
+    return bits
+
+
+_KEYS = {"space": ("space", _space), "vmid": ("vmid", _vmid), "asid": ("asid", _asid),
+         "mode": ("modes", _modes)}  # fmt: skip
+
+
+def _check(board: Board, wanted: Wanted) -> None:
+    """GdbError for what no hart of this board ever meets."""
+    in_guest = wanted.vmid is not None or wanted.space == GUEST_PHYSICAL
+    has_guests = any(extension.name == "H" for extension in board.machine.extensions)
+    if not has_guests and (in_guest or not wanted.modes & ~GUEST_MODES):
+        raise GdbError("this board's harts have no H extension, and so no guests")
+    if in_guest and not wanted.modes & GUEST_MODES:
+        raise GdbError("none of these modes is a guest's: VS and VU are")
+    if wanted.modes == M_MODE and wanted.asid != ANY_ASID:
+        raise GdbError("M mode has no address space: asid is for the others")

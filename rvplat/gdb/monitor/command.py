@@ -1,0 +1,98 @@
+"""What a monitor command is. A plugin adds one by the hook `rvplat_monitors`: an object with
+`name`, `help` (its first line is the summary) and `run(board, thread, words, say)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rvplat.gdb.control import Control
+from rvplat.gdb.errors import GdbError
+from rvplat.gdb.memory import Sight
+from rvplat.gdb.registers import Registers
+from rvplat.gdb.stops import Stops
+from rvplat.gdb.target import Process, Thread
+from rvplat.gdb.worlds import WorldTable
+from rvplat.machine.machine import Machine
+
+Say = Callable[[str], None]
+
+
+class Board(Protocol):
+    """What commands may use of the board that is debugged. Its harts are still while registers or
+    memory are looked at: inside `control.quiet()`, where they may be running."""
+
+    machine: Machine
+    control: Control
+    registers: Registers
+    sight: Sight
+    worlds: WorldTable
+    stops: Stops
+    masked: bool  # interrupts, while stepping
+    commands: Mapping[str, Command]  # the plugins'
+
+    def processes(self) -> Sequence[Process]:
+        """The worlds, and which harts are in them."""
+        ...
+
+    def look_up(self, thread: Thread, va: int) -> int | None:
+        """The physical address of a virtual one in a thread's world; None: not mapped."""
+        ...
+
+    def restart(self) -> None:
+        """Power-on reset; every hart is stopped."""
+        ...
+
+
+Run = Callable[[Board, Thread, Sequence[str], Say], None]
+
+
+class Command(Protocol):
+    """A monitor command."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def help(self) -> str: ...
+
+    @property
+    def run(self) -> Run: ...
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """A command that is a function; its docstring is its help."""
+
+    name: str
+    help: str
+    run: Run
+
+
+BUILT_IN: dict[str, BuiltIn] = {}
+
+
+def command(function: Run) -> Run:
+    """Enter a function of this name."""
+    name = function.__name__.rstrip("_")
+    lines = [line.removeprefix("    ") for line in (function.__doc__ or "").strip().splitlines()]
+    BUILT_IN[name] = BuiltIn(name, "\n".join(lines), function)
+    return function
+
+
+def number(text: str) -> int:
+    """A number as Python writes them: 16, 0x10. GdbError if it is none."""
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise GdbError(f"{text!r} is not a number: write 4096 or 0x1000") from None
+
+
+def on_off(words: Sequence[str], now: bool) -> bool:
+    """`on` or `off`; nothing asks for what it is now."""
+    if not words:
+        return now
+    if list(words) not in (["on"], ["off"]):
+        raise GdbError(f"{' '.join(words)!r}: expected on or off")
+    return words[0] == "on"

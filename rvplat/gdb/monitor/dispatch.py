@@ -1,0 +1,52 @@
+"""From a line to the command that it names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from rvplat.gdb.errors import GdbError
+from rvplat.gdb.monitor import breaks, looks, settings
+from rvplat.gdb.monitor.command import BUILT_IN, Board, Command, Say, command
+from rvplat.gdb.target import Thread
+
+SUBJECTS = (breaks, looks, settings)  # importing them enters their commands
+
+
+def commands(board: Board) -> dict[str, Command]:
+    """Every command by name: ours, then the plugins'."""
+    return {**BUILT_IN, **board.commands}
+
+
+def find(board: Board, name: str) -> Command:
+    """A command. GdbError with the nearest name if there is none."""
+    known = commands(board)
+    if name not in known:
+        near = difflib.get_close_matches(name, list(known), n=1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        raise GdbError(f"unknown monitor command {name!r}{hint} (monitor help lists them)")
+    return known[name]
+
+
+@command
+def help_(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """help [COMMAND]: the commands, or one of them."""
+    if words:
+        say(find(board, words[0]).help.rstrip() + "\n")
+        return
+    for _, known in sorted(commands(board).items()):
+        say(known.help.splitlines()[0] + "\n")
+
+
+def run(board: Board, thread: Thread, line: str, say: Say) -> None:
+    """Do what a line says. GdbError if it can't be done."""
+    words = line.split() or ["help"]
+    chosen = find(board, words[0])
+    try:
+        chosen.run(board, thread, words[1:], say)
+    except GdbError:
+        raise
+    except Exception as error:
+        if words[0] in BUILT_IN:
+            raise
+        raise GdbError(f"monitor {words[0]} raised {type(error).__name__}: {error}") from error
