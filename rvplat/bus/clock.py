@@ -112,7 +112,7 @@ class HostClock(Clock):
 
     def set(self, ticks: int) -> None:
         with self.lock:
-            self.origin_ns = time.monotonic_ns() - ticks * NS // self.frequency
+            self.origin_ns = time.monotonic_ns() - -(-ticks * NS // self.frequency)
             for call in self.on_set:
                 call()
             self._alarms_changed()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rvplat.bus.clock import NS
 from rvplat.bus.device import InterruptController
 from rvplat.bus.map import Range, overlaps
 from rvplat.errors import BoardError
@@ -84,7 +83,6 @@ class _Checker:
     def board(self) -> Board | None:
         """The board; None if a part of it lacks, which is a fault then."""
         general = convert_table(General, self.root, "", self.faults, skip=(*SECTIONS, *SOURCE_KEYS))
-        self._check_clock(general)
         harts = convert_table(Harts, self._section("harts"), "harts", self.faults)
         boot = convert_table(Boot, self._section("boot"), "boot", self.faults)
         extensions = self._extensions(harts)
@@ -100,11 +98,6 @@ class _Checker:
                 tuple(self.source.files),
             )  # fmt: skip
         return None
-
-    def _check_clock(self, general: object) -> None:
-        if isinstance(general, General) and NS % general.timebase_hz:
-            found, expected = str(general.timebase_hz), f"a divisor of {NS}: ticks of whole ns"
-            self.fault(self._place("timebase_hz"), "timebase_hz", found, expected)
 
     def _section(self, name: str) -> Entry:
         return self.root.table.get(name, Entry({}, self.root.place))

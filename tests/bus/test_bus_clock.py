@@ -75,6 +75,16 @@ def test_host_clock_set_tells_and_counts_on() -> None:
     assert 0 <= clock.now() - (1 << 40) < 10_000_000
 
 
+@pytest.mark.parametrize("frequency", [32_768, 3_000_000, 24_000_000, 333_333_333, 1_000_000_000])
+def test_host_clock_is_what_it_was_set_to(monkeypatch: pytest.MonkeyPatch, frequency: int) -> None:
+    """At frequencies, too, whose ticks are no whole nanoseconds."""
+    clock = HostClock(frequency)
+    monkeypatch.setattr("time.monotonic_ns", lambda: 123_456_789_012)
+    for ticks in (0, 1, 2, 7, frequency - 1, frequency + 1, (1 << 40) + 1, (1 << 64) - 1):
+        clock.set(ticks)
+        assert clock.now() == ticks
+
+
 def test_line_tells_changes_only() -> None:
     line = Line("irq")
     line.set(True)

@@ -43,6 +43,12 @@ def test_the_demo_is_what_runs_without_a_word():
     assert b"Powering off." in done.stdout
 
 
+def test_a_tick_need_not_be_whole_nanoseconds():
+    done = rvplat("run", "demo", "--set", "timebase_hz=24000000")
+    assert done.returncode == 0, done.stderr
+    assert b"clock       24000 kHz" in done.stdout
+
+
 @pytest.mark.parametrize("code", [1, 42])
 def test_the_status_is_the_guests(code):
     assert rvplat("run", "spike", guest(TOHOST.format(value=code << 1 | 1))).returncode == code
