@@ -162,37 +162,52 @@ def is_cached(regime: u64, wanted: u64) -> bool:
 
 
 @define
-def table_entry(hart, address: u64, regime: u64, wanted: u64) -> tuple[u64, u64, u64]:
-    """(host address, physical address, fault) of a page-table entry.
-
-    The effective privilege of page-table accesses is S ("Physical Memory Protection and Paging").
-    Those of a guest's tables are implicit accesses through the second stage, where MXR, which is
-    for explicit loads, doesn't count.
-    """
-    pa = address
-    if regime & REGIME_VIRT != 0:
-        known = known_table(hart, address) if is_cached(regime, wanted) else u64(0)
-        if known != 0:
-            return known, address, u64(NO_FAULT)
-        implicit = regime & ~(REGIME_GUEST_MXR | REGIME_EXECUTE)
-        page, _grant, fault = walk_guest(hart, address, wanted, implicit)
-        if fault != NO_FAULT:
-            hart.fault_tinst = u64(READ_ENTRY) if wanted == READ else u64(WRITE_ENTRY)
-            return u64(0), u64(0), fault
-        pa = (page & PAGE_MASK) | (address & OFFSET_MASK)
+def physical_entry(hart, pa: u64, regime: u64, wanted: u64) -> u64:
+    """The host address of a page-table entry at a physical address, 0 for an access fault. The
+    effective privilege is S ("Physical Memory Protection and Paging")."""
     as_supervisor = (regime & REGIME_DEBUG) | SUPERVISOR
+    if pmp_grant(hart, pa, u64(8), as_supervisor) & wanted == 0:
+        return u64(0)
     region = region_of(hart, pa)
-    if pmp_grant(hart, pa, u64(8), as_supervisor) & wanted == 0 or region == NO_REGION:
-        return u64(0), u64(0), u64(ACCESS_FAULT)
+    if region == NO_REGION:
+        return u64(0)
     ram = hart.machine.ram[region]
     if wanted == WRITE and ram.writable == ROM:
+        return u64(0)
+    return ram.host + (pa - ram.base)
+
+
+@define(cold=True)
+def guest_entry(hart, address: u64, regime: u64, wanted: u64) -> tuple[u64, u64, u64]:
+    """`table_entry` for a guest's tables: implicit accesses through the second stage, where MXR,
+    which is for explicit loads, doesn't count."""
+    known = known_table(hart, address) if is_cached(regime, wanted) else u64(0)
+    if known != 0:
+        return known, address, u64(NO_FAULT)
+    implicit = regime & ~(REGIME_GUEST_MXR | REGIME_EXECUTE)
+    page, _grant, fault = walk_guest(hart, address, wanted, implicit)
+    if fault != NO_FAULT:
+        hart.fault_tinst = u64(READ_ENTRY) if wanted == READ else u64(WRITE_ENTRY)
+        return u64(0), u64(0), fault
+    pa = (page & PAGE_MASK) | (address & OFFSET_MASK)
+    host = physical_entry(hart, pa, regime, wanted)
+    if host == 0:
         return u64(0), u64(0), u64(ACCESS_FAULT)
-    host = ram.host + (pa - ram.base)
     if is_cached(regime, wanted):
-        whole = pmp_grant(hart, pa & PAGE_MASK, u64(PAGE_BYTES), as_supervisor)
+        whole = pmp_grant(hart, pa & PAGE_MASK, u64(PAGE_BYTES), u64(SUPERVISOR))
         if whole & READ != 0:
             remember_table(hart, address, host)
     return host, pa, u64(NO_FAULT)
+
+
+@define
+def table_entry(hart, address: u64, regime: u64, wanted: u64) -> tuple[u64, u64, u64]:
+    """(host address, physical address, fault) of a page-table entry."""
+    if regime & REGIME_VIRT != 0:
+        host, pa, fault = guest_entry(hart, address, regime, wanted)
+        return host, pa, fault
+    plain = physical_entry(hart, address, regime, wanted)
+    return plain, address, u64(NO_FAULT) if plain != 0 else u64(ACCESS_FAULT)
 
 
 @define
@@ -222,15 +237,16 @@ def check_leaf(pte: u64, level: u64, access: u64, regime: u64) -> bool:
 
 @define
 def walk_tables(
-    hart, va: u64, access: u64, regime: u64, root: u64, levels: u64, wide: u64
+    hart, va: u64, access: u64, regime: u64, root: u64, levels: u64
 ) -> tuple[u64, u64, u64]:
-    """Steps 2 to 10 from a root table's address; `wide` more index bits at the root (G stage).
+    """Steps 2 to 10 from a root table's address, whose low bits say how many more index bits it
+    has (WIDER at the G stage). With REGIME_VIRT the tables' addresses are guest physical ones.
 
-    With REGIME_VIRT the tables' addresses are guest physical ones.
+    Six parameters, so that all are in registers and `walk` can end in a jump.
     """
-    table = root
+    table = root & PAGE_MASK
     level = levels - 1
-    mask = (u64(0x200) << wide) - 1
+    mask = (u64(0x200) << (root & WIDER)) - 1
     while level < levels:  # below 0 it wraps
         address = table + (va >> (12 + 9 * level) & mask) * 8
         host, _pa, refused = table_entry(hart, address, regime, u64(READ))
@@ -275,15 +291,22 @@ def walk(hart, va: u64, access: u64, regime: u64) -> tuple[u64, u64, u64]:
     The grant lacks WRITE while D is clear, so that it can be cached.
     """
     if regime & REGIME_VIRT != 0:
-        guest_page, first, refused = walk_stage(hart, va, access, regime, guest_root(hart))
-        if refused != NO_FAULT:
-            return u64(0), u64(0), refused
-        hart.fault_tinst = 0
-        page, second, fault = walk_guest(hart, guest_page & PAGE_MASK, access, regime)
-        return (page & PAGE_MASK) | (guest_page & BLOCK_SHIFT), first & second, fault
+        page, grant, fault = walk_both(hart, va, access, regime)
+        return page, grant, fault
     root = translation_root(hart, regime & REGIME_PRIV)
     page, grant, fault = walk_stage(hart, va, access, regime, root)
     return page, grant, fault
+
+
+@define(cold=True)
+def walk_both(hart, va: u64, access: u64, regime: u64) -> tuple[u64, u64, u64]:
+    """`walk` where both stages count."""
+    guest_page, first, refused = walk_stage(hart, va, access, regime, guest_root(hart))
+    if refused != NO_FAULT:
+        return u64(0), u64(0), refused
+    hart.fault_tinst = 0
+    page, second, fault = walk_guest(hart, guest_page & PAGE_MASK, access, regime)
+    return (page & PAGE_MASK) | (guest_page & BLOCK_SHIFT), first & second, fault
 
 
 @define
@@ -295,9 +318,8 @@ def walk_stage(hart, va: u64, access: u64, regime: u64, root: u64) -> tuple[u64,
     levels = (root >> 60) - 5  # MODE 8 is Sv39 with three levels
     if not is_canonical(va, levels):
         return u64(0), u64(0), u64(PAGE_FAULT)
-    page, grant, fault = walk_tables(
-        hart, va, access, regime, (root & SATP_PPN) << 12, levels, u64(0)
-    )
+    table = (root & SATP_PPN) << 12
+    page, grant, fault = walk_tables(hart, va, access, regime, table, levels)
     return page, grant, fault
 
 
@@ -316,12 +338,12 @@ def walk_second(
     second = second_regime(regime)
     last = known_last(hart, gpa) if regime & REGIME_DEBUG == 0 else u64(0)
     if last != 0:
-        page, grant, fault = walk_tables(hart, gpa, access, second, last, u64(1), u64(0))
+        page, grant, fault = walk_tables(hart, gpa, access, second, last, u64(1))
         return page, grant, fault
     wanted = u64(PROBE) if regime & REGIME_DEBUG != 0 else access
     hart.leaf_table = 0
-    root = (hart.hgatp & SATP_PPN) << 12
-    page, grant, fault = walk_tables(hart, gpa, wanted, second, root, levels, u64(WIDER))
+    root = (hart.hgatp & SATP_PPN) << 12 | WIDER
+    page, grant, fault = walk_tables(hart, gpa, wanted, second, root, levels)
     if hart.leaf_table != 0 and regime & REGIME_DEBUG == 0:
         remember_last(hart, gpa, hart.leaf_table)
     return page, grant, fault
