@@ -198,7 +198,9 @@ class BoardTarget:
         if not self.worlds.is_there(thread):
             return f"hart {thread.tid - 1}: not in this world now"
         hart = self.machine.harts[thread.tid - 1].view
-        return f"hart {thread.tid - 1}: {MODES[int(hart.priv) | int(hart.virt) << 2]} mode"
+        numbers = ", ".join(map(str, self.stops.at_breaks(thread.tid - 1)))
+        where = f", at monitor breakpoint {numbers}" if numbers else ""
+        return f"hart {thread.tid - 1}: {MODES[int(hart.priv) | int(hart.virt) << 2]} mode{where}"
 
     def is_running(self, thread: Thread) -> bool:
         return self.control.is_running(thread.tid - 1)
@@ -287,7 +289,7 @@ class BoardTarget:
         self._resumed = {thread.pid for thread, _ in plan}
         self._stepping = {n: thread for n, (thread, action) in chosen.items() if action.kind != "c"}
         for n, (thread, _) in chosen.items():
-            if not self._is_in(thread) or self.stops.at_break(n):  # it was told already
+            if not self._is_in(thread) or self.stops.at_breaks(n):  # it was told already
                 self.machine.harts[n].view.break_skip = int(self.machine.harts[n].view.pc)
         steps = [n for n, (_, action) in chosen.items() if action.kind == "s"]
         others = [n for n in chosen if n not in steps]

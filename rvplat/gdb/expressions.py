@@ -22,7 +22,9 @@ DEEPEST = 40  # parentheses and prefixes within each other
 LONGEST = 1000  # characters
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>0[xX][0-9a-fA-F]+|\d+)(?!\w)|\$(?P<register>\w+(?:\.\w+)?)"
-    r"|(?P<name>[A-Za-z_]\w*)|\{\s*(?P<load>[us](?:8|16|32|64))\s*\}|(?P<operator>\|\||&&|==|!=|<=|>=|<<|>>|[-+*/%&|^~!<>()]))"
+    r"|(?P<name>[A-Za-z_]\w*)"
+    r"|\{\s*(?P<load>[us](?:8|16|32|64))\s*\}"
+    r"|(?P<operator>\|\||&&|==|!=|<=|>=|<<|>>|[-+*/%&|^~!<>()]))"
 )
 _LEVELS = ("||", "&&", "|", "^", "&", "== !=", "< > <= >=", "<< >>", "+ -", "* / %")
 _PRECEDENCE = {op: level for level, ops in enumerate(_LEVELS) for op in ops.split()}

@@ -57,7 +57,8 @@ class Stops:
         self._rows: dict[Break, list[int]] = {}
         self._by_row: dict[int, Break] = {}  # breakpoints
         self._watched: dict[int, Break] = {}
-        self._told: dict[int, int] = {}  # by hart: the pc of a monitor breakpoint that stopped it
+        # By hart: the pc at which monitor breakpoints stopped it last, and their numbers.
+        self._told: dict[int, tuple[int, list[int]]] = {}
 
     def insert(self, point: Break) -> None:
         """Set a point; one that is there gets the new conditions and commands."""
@@ -108,13 +109,14 @@ class Stops:
         view = self._harts[hart].view
         row = int(view.break_row)
         met, point = self.breaks.met(row), self._by_row.get(row)
+        world = self._worlds.get(self._worlds.pid_of(hart))
         for one in met:
-            where = self._worlds.get(self._worlds.pid_of(hart)).name
-            self._say(f"monitor breakpoint {one.number} ({one.text}): hart {hart} in {where}\n")
+            where = f"hart {hart}, {world.name} (process {world.pid})"
+            self._say(f"monitor breakpoint {one.number}, {one.text}: {where}\n")
         if point is not None and point.commands:
             self._run_commands(point, hart)
         if met:
-            self._told[hart] = int(view.pc)
+            self._told[hart] = int(view.pc), [one.number for one in met]
         if point is None or (met and point.commands):
             return ""
         return None if point.commands else REASONS[point.kind]
@@ -128,10 +130,11 @@ class Stops:
             except GdbError as error:
                 self._say(f"breakpoint at {point.address:#x}: {error}\n")
 
-    def at_break(self, hart: int) -> bool:
-        """Whether a stopped hart is still where a monitor breakpoint stopped it. gdb, which knows
-        of none, doesn't step over it."""
-        return self._told.get(hart) == int(self._harts[hart].view.pc)
+    def at_breaks(self, hart: int) -> list[int]:
+        """The monitor breakpoints that stopped a hart, if it is still there. gdb, which knows of
+        none, doesn't step over them."""
+        pc, numbers = self._told.get(hart, (0, []))
+        return numbers if pc == int(self._harts[hart].view.pc) else []
 
     def untold(self, hart: int) -> None:
         """Nobody heard that a hart stopped: a breakpoint there is met once more."""

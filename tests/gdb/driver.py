@@ -18,6 +18,7 @@ class Gdb:
         command = [path, "--nx", "--quiet", "--interpreter=mi3"]
         self._controller = GdbController(command, time_to_check_for_additional_output_sec=IDLE)
         self.stops: list[dict[str, Any]] = []
+        self.output = ""  # what the target said, in all
         self.do("set confirm off")
         self.do("set mi-async on")
         self.do("set pagination off")
@@ -30,6 +31,8 @@ class Gdb:
         for record in found:
             if record["type"] == "notify" and record["message"] == "stopped":
                 self.stops.append(record["payload"] or {})
+            elif record["type"] == "target":
+                self.output += record["payload"] or ""
         return found
 
     def do(self, line: str) -> str:
