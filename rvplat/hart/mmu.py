@@ -6,7 +6,13 @@ probe or debug with it. A guest's page tables are at guest physical addresses: `
 through which every page-table access passes, translates those by the second stage.
 """
 
-from rvplat.hart.guest_tables import known_last, known_table, remember_last, remember_table
+from rvplat.hart.guest_tables import (
+    forget_tables,
+    known_last,
+    known_table,
+    remember_last,
+    remember_table,
+)
 from rvplat.hart.invalidate import note_store
 from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
@@ -211,16 +217,20 @@ def table_entry(hart, address: u64, regime: u64, wanted: u64) -> tuple[u64, u64,
 
 
 @define
-def update_leaf(hart, address: u64, pte: u64, access: u64, regime: u64) -> u64:
-    """Step 9: set A, and D for a store, if the entry is still what was read.
+def update_leaf(hart, address: u64, read_at: u64, pte: u64, access: u64, regime: u64) -> u64:
+    """Step 9: set A, and D for a store, if the entry is still what was read (at a host address).
 
-    NO_FAULT: done, or the entry changed and step 2 is due again.
+    NO_FAULT: done, or the entry changed and step 2 is due again. A guest's table may be elsewhere
+    by now, since the second stage was changed without a fence: then what was cached isn't used.
     """
     if not enabled(hart, regime, u64(EnvCfg.ADUE)):
         return u64(PAGE_FAULT)
     host, pa, fault = table_entry(hart, address, regime, u64(WRITE))
     if fault != NO_FAULT:
         return fault
+    if host != read_at:
+        forget_tables(hart)
+        return u64(NO_FAULT)
     new = pte | PTE_A | PTE_D if access == STORE else pte | PTE_A
     if compare_exchange_u64(host, pte, new):
         note_store(hart, pa, u64(8))
@@ -264,7 +274,7 @@ def walk_tables(
                 if pte & PTE_D == 0:
                     grant &= ~WRITE
                 return leaf_page(pte, va, level), grant, u64(NO_FAULT)
-            fault = update_leaf(hart, address, pte, access, regime)
+            fault = update_leaf(hart, address, host, pte, access, regime)
             if fault != NO_FAULT:
                 return u64(0), u64(0), fault
         else:
@@ -331,9 +341,7 @@ def second_regime(regime: u64) -> u64:
 
 
 @define
-def walk_second(
-    hart, gpa: u64, access: u64, regime: u64, levels: u64
-) -> tuple[u64, u64, u64]:
+def walk_second(hart, gpa: u64, access: u64, regime: u64, levels: u64) -> tuple[u64, u64, u64]:
     """The second stage's tables, from the last one on where that is known."""
     second = second_regime(regime)
     last = known_last(hart, gpa) if regime & REGIME_DEBUG == 0 else u64(0)

@@ -28,6 +28,7 @@ from rvplat.lang import Record
 
 SLOT_POOL = 256 << 20  # bytes for decoded instructions, a hart; when full, it begins anew
 PAGE = 4096
+MASK64 = (1 << 64) - 1
 
 
 class Block:
@@ -200,4 +201,4 @@ class HartCell(Cell):
     @property
     def retired(self) -> int:
         """Retired instructions since the last reset."""
-        return int(self.instret_base.value - self.budget.value)
+        return int(self.instret_base.value - self.budget.value) & MASK64

@@ -201,6 +201,26 @@ def test_svadu_sets_a_and_d_of_the_page_tables_page(bench: Bench) -> None:
     assert bench.peek(page) & (A | D) == A | D
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", KINDS)
+def test_svadu_where_the_second_stage_moves_the_page_table_without_a_fence(
+    bench: Bench, kind: str
+) -> None:
+    """What was cached may be used still, or not any more; the walk ends, and the update is of an
+    entry that allows the access."""
+    stages(bench)
+    bench["menvcfg"] = bench["henvcfg"] = ADUE
+    bench.map_guest(VA + 0x1000, GPA)
+    entry = bench.map_guest(VA, GPA, V | R | W | X)
+    table, copy = entry & ~0xFFF, bench.page()
+    assert bench.access(LOAD, VA + 0x1000) is None
+    for at in range(0, 0x1000, 8):
+        bench.poke(copy + at, bench.peek(table + at))
+    bench.map_host(table, copy)
+    assert bench.access(kind, VA) is None
+    assert (bench.peek(entry) | bench.peek(copy + entry % 0x1000)) & A
+
+
 # --- Svnapot and Svpbmt ---------------------------------------------------------------------------
 
 

@@ -1,0 +1,119 @@
+"""Random states: what a kick writes into a hart before it goes on, through mret, in some mode."""
+
+from __future__ import annotations
+
+from random import Random
+
+from rvplat.isa.csr import Csr
+from rvplat.isa.privileged import Status
+from tests.fuzz.image import (
+    BASE,
+    CODE,
+    ENTER,
+    HANDLERS,
+    ONES,
+    PAGE,
+    TABLES,
+    USER_CODE,
+    Image,
+    pointer,
+    rubbish,
+)
+
+WORLDS = {"M": (3, 0), "HS": (1, 0), "U": (0, 0), "VS": (1, 1), "VU": (0, 1)}
+ROOTS = {"satp": "first", "vsatp": "first", "hgatp": "second"}
+VECTORS = {"mtvec": "m", "stvec": "s", "vstvec": "v"}
+OPEN = {"medeleg", "mideleg", "hedeleg", "hideleg", "mcounteren", "scounteren", "hcounteren",
+        "menvcfg", "henvcfg", "senvcfg", "mstateen0", "hstateen0", "sstateen0"}  # fmt: skip
+NAPOT_ALL = 0x1F
+LOCKED = 0x8080_8080_8080_8080
+
+Change = tuple[str, str, int]  # ("csr" or "x" or "f" or "pc", name or number, value)
+
+
+def number(rng: Random) -> int:
+    """Any 64 bits, the edges more often."""
+    return rng.choice([0, ONES, rng.getrandbits(64), 1 << rng.randrange(64), rng.getrandbits(12)])
+
+
+def csr_value(rng: Random, row: Csr, image: Image) -> int:
+    """Something for a CSR: what makes sense, or what doesn't."""
+    name = row.name
+    if name.startswith("pmp"):
+        return pmp_value(rng, name)
+    if rng.random() < (0.03 if name in VECTORS else 0.1):
+        return number(rng)
+    if name in ROOTS:
+        tables = rng.choice(getattr(image, ROOTS[name]))
+        return int(tables.value(rng.choice([0, 8, 9, 10]), rng.randrange(4)))
+    if name in VECTORS:
+        return HANDLERS[VECTORS[name]] | rng.choice([0, 0, 0, 1])
+    if name in OPEN:
+        return rng.choice([ONES, ONES, ONES, ONES & ~(1 << rng.randrange(32)), rng.getrandbits(64)])
+    if name in ("mie", "sie", "hie", "vsie") and rng.random() < 0.5:
+        return 0
+    if name.endswith("epc"):
+        return code_address(rng)
+    if name.endswith("timecmp"):
+        return rng.choice([ONES, rng.getrandbits(16), rng.getrandbits(64)])
+    return number(rng)
+
+
+def pmp_value(rng: Random, name: str) -> int:
+    """Mostly everything is open by the last entry; the others split pages now and then."""
+    if name == "pmpcfg2":
+        value = NAPOT_ALL << 56
+    elif name == "pmpaddr15":
+        return ONES
+    else:
+        value = 0
+    if rng.random() < 0.1:
+        return pointer(rng) >> 2 if name.startswith("pmpaddr") else value | rng.getrandbits(64)
+    if rng.random() < 0.3 and name.startswith("pmpaddr"):
+        return pointer(rng) >> 2 | (1 << rng.randrange(16)) - 1
+    if rng.random() < 0.1:
+        return value | rng.getrandbits(56) & ~LOCKED
+    return value
+
+
+def code_address(rng: Random, user: bool | None = None) -> int:
+    """Where to run: code (of U mode, if `user`), in the end of a page at times, or anywhere."""
+    pages = CODE + USER_CODE if user is None else USER_CODE if user else CODE
+    if rng.random() < 0.05:
+        return pointer(rng) & ~1
+    inside = rng.choice([0, rng.randrange(PAGE) & ~3, rng.randrange(PAGE) & ~1, PAGE - 2])
+    return rng.choice(pages) + inside
+
+
+def kick(rng: Random, csrs: list[Csr], image: Image) -> list[Change]:
+    """What to change in a hart, in order. It goes on with an mret into any mode, or just where a pc
+    is put in the mode that it is in."""
+    changes: list[Change] = []
+    some = csrs if rng.random() < 0.7 else rng.sample(csrs, rng.randrange(len(csrs)))
+    order = rng.sample(some, len(some))
+    changes += [("csr", row.name, csr_value(rng, row, image)) for row in order if not row.read_only]
+    changes += [("x", str(n), number(rng)) for n in range(1, 32)]
+    changes += [("x", str(n), pointer(rng)) for n in range(8, 16)]
+    changes += [("f", str(n), number(rng)) for n in range(32)]
+    if rng.random() < 0.05:
+        return [*changes, ("pc", "", code_address(rng))]
+    priv, virt = WORLDS[rng.choices(list(WORLDS), [1, 2, 2, 3, 3])[0]]
+    status = rng.getrandbits(64) & ~(Status.MPP | Status.MPV | Status.TSR | Status.MPRV)
+    status |= priv << Status.MPP_SHIFT | (Status.MPV if virt else 0) | rng.choice([0, Status.FS])
+    changes += [("csr", "mstatus", status), ("csr", "mepc", code_address(rng, priv == 0))]
+    return [*changes, ("priv", "", 3), ("pc", "", ENTER)]
+
+
+def spoil(rng: Random, image: Image) -> list[tuple[int, bytes]]:
+    """What a kick writes to memory, from outside: (address, bytes)."""
+    writes = []
+    for _ in range(rng.choice([0, 1, 8])):
+        at = rng.randrange(len(image.data) // 8) * 8
+        writes.append((BASE + at, rng.randbytes(8)))
+    for _ in range(rng.choice([0, 1, 8])):
+        at = BASE + rng.choice(TABLES) * PAGE
+        entry = rubbish(rng, at).to_bytes(8, "little")
+        writes.append((at + rng.randrange(512) * 8, entry))
+    if rng.random() < 0.3:  # everything as it was
+        writes.append((BASE, bytes(image.data)))
+    return writes

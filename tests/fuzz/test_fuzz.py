@@ -1,0 +1,54 @@
+"""A few hundred random guests, the same ones each time; and the watchdog that looks after them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.trial import Result
+from tests.fuzz.watch import Watch
+
+BATCHES = 4
+TRIALS = 50  # in each
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_nothing_that_a_guest_does_ends_or_hangs_rvplat(batch: int) -> None:
+    total = Result()
+    with Watch("tests") as watch:
+        for number in range(batch * TRIALS, (batch + 1) * TRIALS):
+            result = watch.trial(number)
+            assert isinstance(result, Result), result
+            total.add(result)
+    assert total.trials == TRIALS
+    assert {"M", "HS", "U", "VS", "VU"} <= total.worlds.keys()
+    assert total.compared > 10_000
+
+
+def test_a_crash_is_told_with_the_command_that_repeats_it() -> None:
+    crash = "import os, signal; input(); os.kill(os.getpid(), signal.SIGSEGV)"
+    with Watch("s", command=("-c", crash)) as watch:
+        for number in (3, 4):
+            assert watch.trial(number) == (
+                f"trial {number} of seed s: the process ended with SIGSEGV\n"
+                f"again: python -m tests.fuzz --seed s --first {number} --trials 1\n"
+            )
+
+
+def test_a_hang_is_told_with_what_the_process_was_doing() -> None:
+    hang = (
+        "import faulthandler, signal, time; faulthandler.register(signal.SIGUSR1); input()\n"
+        "def endless(): time.sleep(600)\n"
+        "endless()"
+    )
+    with Watch("s", hangs_s=2.0, command=("-c", hang)) as watch:
+        told = watch.trial(7)
+    assert isinstance(told, str)
+    assert told.startswith("trial 7 of seed s: hangs: no end after 2 s\n")
+    assert "in endless" in told
+
+
+def test_an_error_of_our_own_is_a_finding() -> None:
+    wrong = "import json; input(); print(json.dumps({'finding': 'IndexError: 5'}), flush=True)"
+    with Watch("s", command=("-c", wrong)) as watch:
+        assert str(watch.trial(1)).startswith("trial 1 of seed s: IndexError: 5\nagain: ")

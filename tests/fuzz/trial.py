@@ -1,0 +1,182 @@
+"""A trial: a random machine is kicked and run, again and again. Statistics are all that comes of
+it, or a Finding."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+
+from rvplat.machine.causes import trap_name
+from rvplat.machine.hart import Hart
+from rvplat.machine.machine import Machine
+from tests.fuzz import guest, twins
+from tests.fuzz.image import Image, Maker
+from tests.fuzz.state import WORLDS, kick, spoil
+from tests.fuzz.words import Words
+
+KICKS = 12
+POOL_LIFE = 32  # trials that share a pool of words
+MODES = (0, 8, 9, 10)
+
+
+class Finding(Exception):
+    """What a trial shows to be wrong."""
+
+
+@dataclass
+class Result:
+    """What trials did, all in all."""
+
+    trials: int = 0
+    steps: int = 0  # instructions, those that trapped included
+    compared: int = 0  # of them, with the reference
+    worlds: Counter[str] = field(default_factory=Counter)
+    causes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Result) -> None:
+        self.trials += other.trials
+        self.steps += other.steps
+        self.compared += other.compared
+        self.worlds += other.worlds
+        self.causes += other.causes
+
+
+class Listener(logging.Handler):
+    """Hears what the bus says of devices that raised."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + logging.Formatter().formatException(record.exc_info)
+        self.said.append(text)
+
+
+def random_of(seed: str, number: int) -> Random:
+    """What a trial follows from."""
+    return Random(f"{seed}/{number}")
+
+
+def words_of(seed: str, number: int) -> Words:
+    """The words of a trial, which some trials in a row share."""
+    return Words(Random(f"{seed}/words/{number // POOL_LIFE}"))
+
+
+class Trials:
+    """Runs the trials of a seed by their numbers."""
+
+    def __init__(self, seed: str) -> None:
+        self.seed = seed
+        self._words: tuple[int, Words] | None = None
+
+    def run(self, number: int) -> Result:
+        """One trial. Raises whatever is wrong."""
+        rng = random_of(self.seed, number)
+        group = number // POOL_LIFE
+        if self._words is None or self._words[0] != group:
+            self._words = group, words_of(self.seed, number)
+        image = Maker(rng, self._words[1]).make()
+        listener = Listener()
+        logging.getLogger("rvplat").addHandler(listener)
+        try:
+            result = self._one(rng, image)
+        finally:
+            logging.getLogger("rvplat").removeHandler(listener)
+        if listener.said:
+            raise Finding("\n".join(listener.said))
+        return result
+
+    def _one(self, rng: Random, image: Image) -> Result:
+        if rng.random() < 0.15:
+            return twins.run(rng, image)
+        harts = rng.choice([1, 1, 1, 2])
+        clock = rng.choice(["virtual", "virtual", "host"])
+        with guest.machine(guest.settings(rng, harts, clock), image) as machine:
+            if rng.random() < 0.2:
+                guest.small_pool(machine, rng.choice([1, 2, 5]))
+            return Long(rng, image, machine).run()
+
+
+class Long:
+    """A trial without a comparison."""
+
+    def __init__(self, rng: Random, image: Image, machine: Machine) -> None:
+        self.rng = rng
+        self.image = image
+        self.machine = machine
+        self.result = Result(trials=1)
+
+    def run(self) -> Result:
+        for _ in range(KICKS):
+            for hart in self.machine.harts:
+                guest.apply(hart, kick(self.rng, guest.csrs_of(hart), self.image))
+            for address, data in spoil(self.rng, self.image):
+                self.machine.memory.write(address, data)
+            self._go()
+            for hart in self.machine.harts:
+                check(hart)
+                self.result.worlds[world_of(hart)] += 1
+            if self.rng.random() < 0.1:
+                self.machine.reset()
+        for hart in self.machine.harts:
+            guest.readable(hart)
+            count(hart, self.result)
+        return self.result
+
+    def _go(self) -> None:
+        """Run for a while, in one of the ways there are."""
+        many = self.rng.choice([300, 1000, 4000])
+        way = self.rng.random()
+        if way < 0.8:
+            for hart in self.machine.harts:
+                for _ in range(self.rng.choice([1, 1, 3])):
+                    self.machine.step(many, hart.number)
+        elif way < 0.9:
+            self.machine.run(max_instructions=many, timeout_s=0.05, restart=False)
+        else:
+            self.machine.start()
+            time.sleep(self.rng.random() * 0.01)
+            self.machine.pause()
+
+
+def check(hart: Hart) -> None:
+    """WARL fields hold legal values, whatever was written."""
+    view = hart.view
+    wrong = []
+    if (int(view.priv), int(view.virt)) not in WORLDS.values():
+        wrong.append(f"privilege {view.priv} with V={view.virt}")
+    if hart.pc & 1:
+        wrong.append(f"pc {hart.pc:#x}")
+    for name in ("satp", "vsatp", "hgatp"):
+        if int(getattr(view, name)) >> 60 not in MODES:
+            wrong.append(f"{name} {getattr(view, name):#x}")
+    if int(view.hgatp) & 3 or int(view.hgatp) >> 58 & 3:
+        wrong.append(f"hgatp {view.hgatp:#x}")
+    if int(view.mstatus) >> 11 & 3 == 2:
+        wrong.append(f"mstatus {view.mstatus:#x}")
+    if int(view.hstatus) >> 12 & 63 > int(view.geilen):
+        wrong.append(f"hstatus {view.hstatus:#x}, GEILEN is {view.geilen}")
+    if wrong:
+        raise Finding("no legal state: " + ", ".join(wrong))
+
+
+def count(hart: Hart, result: Result) -> None:
+    """Add what a hart did to the statistics."""
+    taken = list(hart.field("traps_taken", ctypes.c_uint64))
+    for n, times in enumerate(taken):
+        result.causes[trap_name(n)] += times
+    result.causes += Counter()  # without those that never came
+    result.steps += hart.retired_before + hart.retired + sum(taken[:64])
+
+
+def world_of(hart: Hart) -> str:
+    """The mode that a hart is in."""
+    found = int(hart.view.priv), int(hart.view.virt)
+    return next(name for name, value in WORLDS.items() if value == found)

@@ -1,0 +1,177 @@
+"""Two machines that are alike: one native, one run by the reference, compared after every
+instruction; or both native, one in steps, which are decoded one by one, the other at full speed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from functools import cache
+from random import Random
+from typing import Any
+
+from rvplat.engine.core import SLACK
+from rvplat.engine.reference import Reference
+from rvplat.hart.counters import update_deadline
+from rvplat.hart.state import Hart as HartRecord
+from rvplat.isa.disassemble import Disassembler
+from rvplat.machine.catalogue import shipped_extensions
+from rvplat.machine.hart import Hart
+from rvplat.machine.machine import Machine
+from tests.fuzz import guest, trial
+from tests.fuzz.image import BASE, BYTES, Image
+from tests.fuzz.state import kick, spoil
+
+KICKS = 3
+STEPS = 120  # that are compared one by one
+FREE = 6000  # that are compared when they are done
+FOREVER = 1 << 40
+COMPARED = {
+    "pc", "priv", "virt", "traps_taken", "pmp_cfg", "pmp_address", "reservation_value", "mtimecmp",
+    "irq_lines", "guest_lines", "exits", "interrupt_exits", "world_entries", "mip",
+}  # fmt: skip
+OF_THE_HOST = {"fp_host"}
+# Memory is where the two machines' addresses differ; x[32] and f[32] are never read.
+_memcmp = ctypes.CDLL(None).memcmp
+_memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+
+
+def fields() -> Iterator[tuple[str, int, int]]:
+    """(name, offset, bytes) of what both machines must agree on."""
+    known = set(COMPARED)
+    for extension in shipped_extensions().values():
+        known |= {row.name for row in extension.csrs if row.storage}
+        known |= {name for name, _, _ in extension.states}
+    for one in HartRecord.fields.values():
+        if one.name in known and one.name not in OF_THE_HOST:
+            yield one.name, one.offset, one.stride * max(one.count, 1)
+        if one.name in ("x", "f"):
+            yield one.name, one.offset, one.stride * 32
+
+
+class Twins:
+    """The two machines."""
+
+    def __init__(self, rng: Random, image: Image) -> None:
+        self.rng = rng
+        self.image = image
+        chosen = guest.settings(rng)
+        self.machines = [guest.machine(chosen, image), guest.machine(chosen, image)]
+        self.harts = [machine.harts[0] for machine in self.machines]
+        self.result = trial.Result(trials=1)
+        self._places = list(fields())
+        for machine in self.machines:  # time stands still: nobody looks at it at the same moment
+            machine.cell.view.instructions_per_tick = FOREVER
+            machine.turns._per_tick = FOREVER
+
+    def close(self) -> None:
+        for machine in self.machines:
+            machine.close()
+
+    def kick(self) -> None:
+        """The same change of both."""
+        changes = kick(self.rng, guest.csrs_of(self.harts[0]), self.image)
+        writes = spoil(self.rng, self.image)
+        for machine in self.machines:
+            guest.apply(machine.harts[0], changes)
+            for address, data in writes:
+                machine.memory.write(address, data)
+
+    def compare(self, what: str) -> None:
+        """Raises Finding with all that differs."""
+        one, two = self.harts
+        found = []
+        for name, offset, size in self._places:
+            if _memcmp(one.address + offset, two.address + offset, size):
+                found += differing(name, one.view, two.view)
+        if one.retired != two.retired:
+            found.append(f"retired: {one.retired} and {two.retired}")
+        first, second = (machine.memory.region(BASE) for machine in self.machines)
+        if _memcmp(first.address, second.address, BYTES):
+            at = next(n for n in range(BYTES) if first.view[n] != second.view[n])
+            found.append(f"memory at {BASE + at:#x}: {first.view[at]:#x} and {second.view[at]:#x}")
+        if found:
+            raise trial.Finding(f"{what}: " + "; ".join(found))
+
+
+def differing(name: str, one: Any, two: Any) -> list[str]:
+    """The elements of a field that differ."""
+    a, b = getattr(one, name), getattr(two, name)
+    if not hasattr(a, "__len__"):
+        return [f"{name}: {int(a):#x} and {int(b):#x}"]
+    pairs = [(n, int(a[n]), int(b[n])) for n in range(len(a))]
+    return [f"{name}[{n}]: {p:#x} and {q:#x}" for n, p, q in pairs if p != q]
+
+
+def by_reference(machine: Machine) -> None:
+    """Let the reference run a machine's harts."""
+    reference = Reference(machine.extensions)
+
+    def execute(hart: Hart) -> int:
+        view: Any = hart.view
+        view.resync = 1
+        update_deadline(view)
+        reference.run(view, hart.left)
+        return int(view.stop)
+
+    machine.turns.execute = execute
+
+
+@cache
+def _disassembler() -> Disassembler:
+    return Disassembler(shipped_extensions().values())
+
+
+def where(hart: Hart) -> str:
+    """The instruction at a hart's pc, and its mode."""
+    pc = hart.pc
+    at = hart.translate(pc)
+    ram = hart._owner.memory
+    bits = 0
+    if at is not None and BASE <= at < BASE + BYTES - 4:
+        bits = int.from_bytes(ram.read(at, 4), "little")
+    if bits & 3 != 3:
+        bits &= 0xFFFF
+    row = _disassembler().find(bits)
+    name = row.name if row else "no instruction"
+    return f"{name} ({bits:#x}) at {pc:#x} in {trial.world_of(hart)} mode"
+
+
+def run(rng: Random, image: Image) -> trial.Result:
+    """A trial: against the reference, or steps against full speed."""
+    twins = Twins(rng, image)
+    try:
+        if rng.random() < 0.5:
+            against_reference(twins)
+        else:
+            against_steps(twins)
+        trial.count(twins.harts[0], twins.result)
+    finally:
+        twins.close()
+    return twins.result
+
+
+def against_reference(twins: Twins) -> None:
+    """The second machine is the reference's."""
+    by_reference(twins.machines[1])
+    for _ in range(KICKS):
+        twins.kick()
+        for n in range(STEPS):
+            twins.result.worlds[trial.world_of(twins.harts[0])] += 1
+            at = where(twins.harts[0])
+            for machine in twins.machines:
+                machine.step(1)
+            twins.compare(f"native and by the reference, after step {n}, {at}")
+            twins.result.compared += 1
+
+
+def against_steps(twins: Twins) -> None:
+    """The second machine goes in steps."""
+    for _ in range(KICKS):
+        twins.kick()
+        count = SLACK + twins.rng.randrange(FREE)
+        twins.machines[0].step(count)
+        for start in range(0, count, SLACK - 1):
+            twins.machines[1].step(min(SLACK - 1, count - start))
+        twins.compare(f"at full speed and in steps, {count} instructions")
+        twins.result.compared += count

@@ -1,0 +1,92 @@
+"""Random instruction words: encodings of every extension's rows, with operands that lead somewhere.
+
+Registers x8 to x15 hold addresses (state.py), so accesses go through them most of the time, and few
+instructions write them.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from rvplat.isa.extension import Row
+from rvplat.machine.catalogue import shipped_extensions
+
+POINTERS = range(8, 16)
+OTHERS = [0, 1, 5, 6, 7, *range(16, 32)]
+ROWS: dict[str, Row] = {
+    row.name: row
+    for extension in shipped_extensions().values()
+    for row in (*extension.instructions, *extension.compressed_forms)
+}
+CSRS = [row.number for extension in shipped_extensions().values() for row in extension.csrs]
+
+# How often an extension's rows come; those that aren't here count 1.
+WEIGHTS = {
+    "I": 14, "Zaamo": 4, "Zalrsc": 3, "Zca": 8, "Zcd": 1, "Zicsr": 9, "H": 6, "Svbare": 2, "Sm": 2,
+    "S": 3, "Zicboz": 2, "Zicbom": 2, "F": 3, "D": 3, "Zifencei": 2, "Svinval": 2, "Zcb": 2,
+}  # fmt: skip
+MEMORY = ("lb", "lh", "lw", "ld", "lbu", "lhu", "lwu", "sb", "sh", "sw", "sd", "flw", "fld", "fsd")
+GARBAGE = 0.02  # words that are no row's on purpose
+
+
+def word(name: str, **operands: int) -> bytes:
+    """The instruction of a name with these operands."""
+    pattern = ROWS[name].pattern
+    return pattern.encode(**operands).to_bytes(pattern.length, "little")
+
+
+class Words:
+    """A pool of random instructions, and code made of them."""
+
+    def __init__(self, rng: Random, size: int = 6000) -> None:
+        groups: dict[str, list[Row]] = {"memory": [ROWS[name] for name in MEMORY]}
+        for row in ROWS.values():
+            groups.setdefault(row.extension.name, []).append(row)
+        weights = [12 if name == "memory" else WEIGHTS.get(name, 1) for name in groups]
+        chosen = rng.choices(list(groups.values()), weights, k=size)
+        self.pool = [self._one(rng, rng.choice(rows)) for rows in chosen]
+
+    def code(self, rng: Random, size: int) -> bytes:
+        """So many bytes of code."""
+        return b"".join(rng.choices(self.pool, k=size * 2 // 5))[:size]
+
+    def few(self, rng: Random, most: int) -> bytes:
+        """None to `most` instructions."""
+        return b"".join(rng.choices(self.pool, k=rng.randint(0, most)))
+
+    def _one(self, rng: Random, row: Row) -> bytes:
+        if rng.random() < GARBAGE:
+            return rng.randbytes(rng.choice([2, 4]))
+        pattern = row.pattern
+        for _ in range(8):
+            given = {name: operand(rng, row, name) for name in pattern.operands}
+            bits = pattern.encode(**given)
+            if pattern.matches(bits):
+                break
+        return bits.to_bytes(pattern.length, "little")
+
+
+def operand(rng: Random, row: Row, name: str) -> int:
+    """A value for an operand of a row."""
+    where: Any = row.pattern.operands[name]
+    if where.base:
+        return rng.choice(POINTERS)
+    if name == "rd":
+        return rng.choice(OTHERS) if rng.random() < 0.93 else rng.randrange(32)
+    if name == "rs1":
+        return rng.choice(POINTERS) if rng.random() < 0.7 else rng.randrange(32)
+    if name == "csr":
+        return rng.choice(CSRS) if rng.random() < 0.8 else rng.randrange(4096)
+    if where.signed or name in ("uimm", "shamt"):
+        return immediate(rng, row, where.width)
+    return rng.getrandbits(where.width)
+
+
+def immediate(rng: Random, row: Row, width: int) -> int:
+    """Near for jumps and most accesses, anything now and then."""
+    if rng.random() < 0.1:
+        return rng.getrandbits(width)
+    if row.name.startswith(("b", "j", "c.b", "c.j")):
+        return rng.randrange(-32, 64) * 2
+    return rng.choice([0, 0, 0, 8, 16, -8, 4, 1, 2, -1, rng.randrange(-64, 64)])
