@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from rvplat.errors import BusError
 from rvplat.isa.disassemble import X_NAMES, Disassembler
 from rvplat.isa.privileged import MACHINE, SUPERVISOR
 from rvplat.machine.causes import INTERRUPT, cause_name
 from rvplat.machine.hart import Hart
-
-if TYPE_CHECKING:
-    from rvplat.machine.machine import Machine
+from rvplat.machine.system import System
 
 MODES = {0: "U", SUPERVISOR: "S", MACHINE: "M"}
 FARTHEST_SYMBOL = 1 << 20
@@ -23,7 +20,7 @@ _CSRS = (
 )
 
 
-def dump(machine: Machine) -> str:
+def dump(machine: System) -> str:
     """Every hart's mode, pc, instruction, registers and trap CSRs. It stands still."""
     disassembler = Disassembler(machine.extensions)
     lines: list[str] = []
@@ -32,7 +29,7 @@ def dump(machine: Machine) -> str:
     return "\n".join(lines) + "\n"
 
 
-def where(machine: Machine, hart: Hart, disassembler: Disassembler | None = None) -> str:
+def where(machine: System, hart: Hart, disassembler: Disassembler | None = None) -> str:
     """A hart's mode, pc and instruction, a line."""
     mode = ("V" if hart.virt else "") + MODES[hart.priv]
     return (
@@ -42,7 +39,7 @@ def where(machine: Machine, hart: Hart, disassembler: Disassembler | None = None
     )
 
 
-def _hart(machine: Machine, hart: Hart, disassembler: Disassembler) -> list[str]:
+def _hart(machine: System, hart: Hart, disassembler: Disassembler) -> list[str]:
     lines = [where(machine, hart, disassembler)]
     loop = trap_loop(hart)
     if loop:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from rvplat.errors import BusError
 from rvplat.hart import faults, mmu
@@ -26,9 +26,7 @@ from rvplat.hart.tlb import (
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, EnvCfg
 from rvplat.lang import u64
 from rvplat.machine.causes import cause_name
-
-if TYPE_CHECKING:
-    from rvplat.machine.machine import Machine
+from rvplat.machine.system import System
 
 Access = Literal["load", "store", "fetch"]
 Mode = Literal["M", "HS", "U", "VS", "VU"]
@@ -133,7 +131,7 @@ class Refused(Exception):
 
 
 def explain(
-    machine: Machine, va: int, access: Access = "load", hart: int = 0,
+    machine: System, va: int, access: Access = "load", hart: int = 0,
     mode: Mode | None = None, world: World = "now",
 ) -> Explanation:  # fmt: skip
     """What an access of a stopped hart would do.
@@ -188,7 +186,7 @@ class _Walker:
     """One walk."""
 
     def __init__(
-        self, machine: Machine, view: Any, va: int, access: str, mode: str, hgatp: int, vsatp: int
+        self, machine: System, view: Any, va: int, access: str, mode: str, hgatp: int, vsatp: int
     ) -> None:  # fmt: skip
         self.memory = machine.memory
         self.bus = machine.bus

@@ -11,8 +11,9 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
+from rvplat.bus.ram import Memory
 from rvplat.engine.decode import Table
 from rvplat.engine.exports import Raised
 from rvplat.errors import BusError, nearest
@@ -21,9 +22,6 @@ from rvplat.isa.disassemble import F_NAMES, X_NAMES
 from rvplat.isa.extension import Extension
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER
 from rvplat.machine.cells import PAGE, HartCell, MachineCell
-
-if TYPE_CHECKING:
-    from rvplat.machine.machine import Machine
 
 MASK64 = (1 << 64) - 1
 
@@ -70,11 +68,23 @@ def _hint(name: str, names: Mapping[str, Any]) -> str:
     return f"; did you mean {found!r}?" if found else ""
 
 
+class Owner(Protocol):
+    """The machine that a hart is of (system.py)."""
+
+    @property
+    def running(self) -> bool: ...
+
+    @property
+    def memory(self) -> Memory: ...
+
+    def export(self, name: str) -> Callable[..., Any]: ...
+
+
 class Hart(HartCell):
     """One hart. `x` and `f` are its registers (`f` NaN-boxed), `view` is the whole record."""
 
     def __init__(
-        self, number: int, machine: MachineCell, table: Table, owner: Machine,
+        self, number: int, machine: MachineCell, table: Table, owner: Owner,
         extensions: Sequence[Extension],
     ) -> None:  # fmt: skip
         super().__init__(number, machine, table)

@@ -7,16 +7,10 @@ with Machine.open("virt", program="fw_jump.bin", kernel="Image") as machine:
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rvplat.bus.device import Device
-from rvplat.bus.map import AddressMap
-from rvplat.bus.ram import Memory
-from rvplat.hart import reset as hart_reset
 from rvplat.hart.state import STOP_BREAK
 from rvplat.machine.assembly import assemble
 from rvplat.machine.board import Board
@@ -25,12 +19,13 @@ from rvplat.machine.cells import MachineCell
 from rvplat.machine.console import HostConsole
 from rvplat.machine.extensions import core_for, hart_extensions
 from rvplat.machine.hart import Hart
-from rvplat.machine.loader import LoadPlan, Software, plan_load, read_software
+from rvplat.machine.loader import Software, plan_load, read_software
 from rvplat.machine.mmio import Mmio
 from rvplat.machine.open import open_board
 from rvplat.machine.run import Runner
 from rvplat.machine.source import Override
 from rvplat.machine.stop import Stop
+from rvplat.machine.system import System
 from rvplat.machine.turns import Turns
 from rvplat.machine.wires import Wires
 from rvplat.pluginmanager import Plugins
@@ -52,31 +47,15 @@ def _path(name: str | Path | None) -> Path | None:
     return Path(name) if name is not None else None
 
 
-class Machine:
-    """A board assembled, its software loaded, its harts out of reset.
-
-    `harts` are its harts, `memory` is RAM by physical address, `bus` all that answers at one,
-    `devices` and `consoles` go by the devices' names, `console` is the one that a terminal would
-    be on.
-    """
+class Machine(System):
+    """A board assembled, its software loaded, its harts out of reset."""
 
     def __init__(
         self, board: Board, software: Software | None = None, console: HostConsole | None = None,
         plugins: Plugins | None = None, say: Say = say_nothing,
     ) -> None:  # fmt: skip
-        self.built_at = time.perf_counter()
-        self.started_s = 0.0  # what it took to be built and to begin its first run
-        self.ran_s = 0.0  # how long it has run, all in all
-        self._ran_at = 0.0
-        self.board = board
+        super().__init__(board, software or Software())
         self.plugins = plugins
-        self.software = software or Software()
-        self.harts: list[Hart] = []
-        self.requests: list[Stop] = []
-        self.failure: BaseException | None = None
-        self._lock = threading.Lock()
-        self._runner: Runner | None = None  # while it runs
-        self._last: Runner | None = None
         self.wires = Wires(self)
         self.assembly = assemble(board, self.wires.ports, console, self.software.symbols)
         try:
@@ -124,44 +103,7 @@ class Machine:
             self.pause()
         self.assembly.close()
 
-    # --- what it is made of ---
-
-    @property
-    def memory(self) -> Memory:
-        """RAM by physical address; writing to code takes effect."""
-        return self.assembly.memory
-
-    @property
-    def bus(self) -> AddressMap:
-        """Everything by physical address, devices' registers too: `bus.read(0x1000_0005, 1)`."""
-        return self.assembly.map
-
-    @property
-    def devices(self) -> Mapping[str, Device]:
-        """The devices, by their names on the board."""
-        return self.assembly.devices
-
-    @property
-    def console(self) -> HostConsole:
-        """The console of the board's main serial line."""
-        return self.assembly.console
-
-    @property
-    def consoles(self) -> Mapping[str, HostConsole]:
-        """Every console, by the name of its device."""
-        return self.assembly.consoles
-
-    @property
-    def symbols(self) -> Mapping[str, int]:
-        """The symbols of the program; none, if its file has none."""
-        return self.plan.symbols
-
     # --- running ---
-
-    @property
-    def running(self) -> bool:
-        """Whether harts may be running."""
-        return self._runner is not None
 
     def run(
         self, timeout_s: float | None = None, max_instructions: int | None = None,
@@ -186,16 +128,15 @@ class Machine:
 
     def wait(self, timeout_s: float | None = None) -> Stop:
         """Wait until a run that was started ends. TimeoutError if it goes on."""
-        runner = self._last
-        if runner is None:
+        if self.last is None:
             raise RuntimeError("the machine was not started")
-        return runner.wait(timeout_s)
+        return self.last.wait(timeout_s)
 
     def pause(self) -> Stop:
         """Stop the run that was started; `start` goes on from there."""
-        runner = self._runner
-        if runner is not None:
-            runner.cancel("pause")
+        current = self.current
+        if current is not None:
+            current.cancel("pause")
         return self.wait()
 
     def step(self, count: int = 1, hart: int = 0) -> Stop:
@@ -250,88 +191,6 @@ class Machine:
         self.must_stand_still()
         return signature(self)
 
-    def must_stand_still(self) -> None:
-        """RuntimeError while it runs."""
-        if self.running:
-            raise RuntimeError("the machine runs: pause it first")
-
-    def power_on(self) -> None:
-        """As `reset`, also in the middle of a run: when no hart is in native code."""
-        self.assembly.reset()
-        self.plan.apply(self.memory)
-        for hart in self.harts:
-            hart.retired_before += hart.retired
-            hart_reset.reset(hart.view, self.extensions, self.plan.entry)
-            hart.waiting = False
-            for register, value in self.plan.registers[hart.number].items():
-                hart.view.x[register] = value
-
-    # --- what runs tell each other ---
-
-    def began(self, runner: Runner) -> None:
-        """A run begins. RuntimeError if there is one."""
-        with self._lock:
-            self.must_stand_still()
-            self._runner = self._last = runner
-            self.requests.clear()
-            self.failure = None
-        for hart in self.harts:
-            hart.stop_request.value = 0
-        for console in (self.console, *self.consoles.values()):
-            console.running(True)
-        self._ran_at = time.perf_counter()
-        self.started_s = self.started_s or self._ran_at - self.built_at
-
-    def ended(self, runner: Runner) -> None:
-        """A run has ended."""
-        self.ran_s += time.perf_counter() - self._ran_at
-        self._runner = None
-        for console in (self.console, *self.consoles.values()):
-            console.running(False)
-
-    def request_stop(self, stop: Stop, at_once: bool = True) -> None:
-        """Let the run end with this; `at_once`: let every hart leave native code."""
-        with self._lock:
-            self.requests.append(stop)
-            if at_once:
-                for hart in self.harts:
-                    hart.request_stop()
-        self.turns.wake.set()
-
-    def take_resets(self) -> bool:
-        """Whether the guest asked for a reset and nobody for anything else: then it may begin."""
-        with self._lock:
-            others = [stop for stop in self.requests if stop.reason != "reset"]
-            self.requests[:] = others
-            if not others:
-                for hart in self.harts:
-                    hart.stop_request.value = 0
-            return not others
-
-    def fail(self, error: BaseException) -> None:
-        """An error of our own, in whatever thread: it ends the run and is raised there."""
-        if self.failure is None:
-            self.failure = error
-        self.request_stop(Stop("error"))
-
-    def awaited(self, address: int) -> int:
-        """The interrupts that would end a hart's WFI, its timers looked at."""
-        return int(self._awaited(address))
-
-    @property
-    def _requests(self) -> list[Stop]:
-        return self.requests
-
-    @_requests.setter
-    def _requests(self, stops: list[Stop]) -> None:
-        self.requests[:] = stops
-
-    def export(self, name: str) -> Callable[..., Any]:
-        """A definition as native code (`engine/exports.py`)."""
-        if name not in self._exports:
-            self._exports[name] = self.core.export(name)
-        return self._exports[name]
-
     # --- building ---
 
     def _build(self, plugins: Plugins | None, say: Say) -> None:
@@ -340,7 +199,6 @@ class Machine:
         compressed = any(e.name == "Zca" for e in self.extensions)
         self.core = core_for(tuple(everything.values()), compressed, say)
         self.cell = MachineCell()
-        self._exports: dict[str, Callable[..., Any]] = {}
         self._awaited = self.export("awaited_interrupts")
         self._set_up_memory()
         self.wires.connect_clock()
@@ -349,7 +207,7 @@ class Machine:
         self.harts += [self._new_hart(n) for n in range(self.board.harts.count)]
         for console in (self.console, *self.consoles.values()):
             console.failed = self.fail
-        self.plan: LoadPlan = plan_load(self.assembly, self.software)
+        self.plan = plan_load(self.assembly, self.software)
         self.power_on()
 
     def _set_up_memory(self) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import ctypes
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rvplat.errors import BusError
-
-if TYPE_CHECKING:
-    from rvplat.machine.machine import Machine
+from rvplat.machine.system import System
 
 log = logging.getLogger("rvplat.bus")
 _CALL: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
@@ -19,7 +17,7 @@ _CALL: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 class Mmio:
     """The two host functions of a machine, (hart, pa, size, value) -> value."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: System) -> None:
         self.machine = machine
         self._harts = machine.harts
         self._load, self._store = machine.bus.read, machine.bus.write

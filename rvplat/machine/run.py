@@ -12,16 +12,12 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from rvplat.hart.counters import NEVER
 from rvplat.hart.state import STOP_LIMIT, STOP_REQUEST, STOP_WFI
 from rvplat.machine.hart import Hart
 from rvplat.machine.stop import Stop
-from rvplat.machine.turns import Turns
-
-if TYPE_CHECKING:
-    from rvplat.machine.machine import Machine
+from rvplat.machine.system import System, TurnTaking
 
 FOREVER = 1 << 62
 LONGEST_WAIT_S = 3600.0
@@ -46,9 +42,9 @@ class Runner:
     """
 
     def __init__(
-        self, machine: Machine, timeout_s: float | None = None,
+        self, machine: System, timeout_s: float | None = None,
         max_instructions: int | None = None, ends_idle: bool = False, restarts: bool = True,
-        turns: Turns | None = None,
+        turns: TurnTaking | None = None,
     ) -> None:  # fmt: skip
         self.machine = machine
         self.restarts = restarts
@@ -121,7 +117,7 @@ class Runner:
             for hart in machine.harts:
                 hart.stop_request.value = 0
             self.stop = machine.requests[0]
-            machine.ended(self)
+            machine.ended()
             self._done.set()
 
     def _live_on(self) -> None:
@@ -140,7 +136,7 @@ class Runner:
 
     # --- turns ---
 
-    def _take_turns(self, turns: Turns) -> None:
+    def _take_turns(self, turns: TurnTaking) -> None:
         machine = self.machine
         for hart in machine.harts:
             hart.wake = turns.wake
@@ -219,8 +215,6 @@ class Runner:
         finally:
             hart.idle_since = None
             hart.asleep_ns += time.perf_counter_ns() - began
-
-    _sleep = sleep
 
     def _wait_idly(self, hart: Hart) -> None:
         """No timer of the hart will fire: wait for something else to happen."""

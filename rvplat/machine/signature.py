@@ -6,12 +6,9 @@ As Spike's `+signature=FILE +signature-granularity=4` writes it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from rvplat.errors import BusError, LoaderError
-
-if TYPE_CHECKING:
-    from rvplat.machine.machine import Machine
+from rvplat.machine.system import System
 
 BEGIN, END = "begin_signature", "end_signature"
 WORD = 4
@@ -34,7 +31,7 @@ def signature_range(symbols: Mapping[str, int], program: str) -> tuple[int, int]
     return symbols[BEGIN], size
 
 
-def signature(machine: Machine) -> str:
+def signature(machine: System) -> str:
     """The signature as text: 4-byte words of 8 hexadecimal digits, a line each.
 
     Raises:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from rvplat.machine.causes import trap_name
 from rvplat.machine.hart import Hart
+from rvplat.machine.system import System
 from rvplat.machine.world_stats import WorldStatistics, world_statistics
-
-if TYPE_CHECKING:
-    from rvplat.machine.machine import Machine
 
 NS = 1e9
 
@@ -90,7 +87,7 @@ def _line(name: str, *columns: str) -> str:
     return f"{name:<5}" + "".join(f"{column:>14}" for column in columns)
 
 
-def statistics(machine: Machine) -> Statistics:
+def statistics(machine: System) -> Statistics:
     """What the machine has done since it was built. It stands still."""
     harts = tuple(_hart(hart) for hart in machine.harts)
     return Statistics(

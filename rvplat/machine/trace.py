@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from rvplat.engine.reference import decode
 from rvplat.errors import BusError, HostError
@@ -24,6 +24,7 @@ from rvplat.hart.state import STOP_LIMIT
 from rvplat.isa.csr import Csr
 from rvplat.isa.disassemble import Disassembler, instruction_length
 from rvplat.machine.hart import Hart
+from rvplat.machine.system import System
 from rvplat.machine.touches import (
     AMO,
     CONDITIONAL,
@@ -35,9 +36,6 @@ from rvplat.machine.touches import (
     touches_of,
 )
 from rvplat.machine.turns import Turns
-
-if TYPE_CHECKING:
-    from rvplat.machine.machine import Machine
 
 TURN = 500  # instructions of a hart before the next hart's
 SINK = 32
@@ -62,7 +60,7 @@ class Plan:
 class Tracer(Turns):
     """Takes turns instruction by instruction, and writes a line for each."""
 
-    def __init__(self, machine: Machine, file: TextIO) -> None:
+    def __init__(self, machine: System, file: TextIO) -> None:
         super().__init__(machine, TURN)
         self.execute = self._traced
         self._take_interrupts = machine.export("take_interrupts")
@@ -215,7 +213,7 @@ class Tracer(Turns):
 
 
 @contextlib.contextmanager
-def tracing(machine: Machine, path: Path | None) -> Iterator[Tracer | None]:
+def tracing(machine: System, path: Path | None) -> Iterator[Tracer | None]:
     """Turns that write a trace to a file; None where there is no file to write.
 
     Raises:

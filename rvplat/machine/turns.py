@@ -10,16 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from rvplat.bus.clock import VirtualClock
 from rvplat.hart.counters import NEVER
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_WFI
 from rvplat.machine.hart import Hart
 from rvplat.machine.stop import Stop
-
-if TYPE_CHECKING:
-    from rvplat.machine.machine import Machine
+from rvplat.machine.system import System
 
 TURN = 20_000  # instructions; a multiple of every sensible instructions_per_tick
 LONGEST_WAIT_S = 1.0
@@ -30,7 +27,7 @@ Execute = Callable[[Hart], int]
 class Turns:
     """Gives turns. `execute(hart)` runs as `hart.allow` allows and returns hart.stop."""
 
-    def __init__(self, machine: Machine, turn: int = TURN) -> None:
+    def __init__(self, machine: System, turn: int = TURN) -> None:
         self.machine = machine
         self.turn = turn
         self.execute: Execute = self._native

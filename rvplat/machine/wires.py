@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from rvplat.bus.clock import HostClock
 from rvplat.bus.device import Power
 from rvplat.machine.assembly import Ports
 from rvplat.machine.stop import Stop
-
-if TYPE_CHECKING:
-    from rvplat.machine.machine import Machine
+from rvplat.machine.system import System
 
 MASK64 = (1 << 64) - 1
 NS = 1_000_000_000
@@ -21,7 +18,7 @@ _REASONS = {Power.OFF: "off", Power.FAIL: "fail", Power.RESET: "reset"}
 class Wires:
     """All of it is called under the bus lock, from any thread."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: System) -> None:
         self.machine = machine
         self.ports = Ports(self._set_line, self._set_timer, self._power)
 

@@ -1,0 +1,193 @@
+"""What a machine is made of, and what its parts tell each other while it runs.
+
+`Machine` builds it and is what users see; a run, a device's access, a trace know no more of the
+machine than this.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from rvplat.bus.clock import VirtualClock
+from rvplat.bus.device import Device
+from rvplat.bus.map import AddressMap
+from rvplat.bus.ram import Memory
+from rvplat.engine.native import Core
+from rvplat.hart import reset as hart_reset
+from rvplat.isa.extension import Extension
+from rvplat.machine.assembly import Assembly
+from rvplat.machine.board import Board
+from rvplat.machine.cells import MachineCell
+from rvplat.machine.console import HostConsole
+from rvplat.machine.hart import Hart
+from rvplat.machine.loader import LoadPlan, Software
+from rvplat.machine.stop import Stop
+
+
+class Run(Protocol):
+    """A run of the machine, to those who want it to end (run.py)."""
+
+    def wait(self, timeout_s: float | None = None) -> Stop: ...
+
+    def cancel(self, reason: str) -> None: ...
+
+
+class TurnTaking(Protocol):
+    """Harts in turns in one thread (turns.py)."""
+
+    virtual: VirtualClock | None
+    wake: threading.Event
+
+    def sync(self, hart: Hart) -> None: ...
+
+    def step(self, hart: Hart, count: int) -> int: ...
+
+    def round(self, left: dict[int, int]) -> bool: ...
+
+    def wait(self, in_real_time: bool) -> bool: ...
+
+
+class System:
+    """The parts, and the requests that stop a run.
+
+    `harts` are its harts, `memory` is RAM by physical address, `bus` all that answers at one,
+    `devices` and `consoles` go by the devices' names, `console` is the one that a terminal would
+    be on.
+    """
+
+    assembly: Assembly
+    extensions: list[Extension]
+    core: Core
+    cell: MachineCell
+    turns: TurnTaking
+    plan: LoadPlan
+    _awaited: Callable[[int], Any]
+
+    def __init__(self, board: Board, software: Software) -> None:
+        self.built_at = time.perf_counter()
+        self.started_s = 0.0  # what it took to be built and to begin its first run
+        self.ran_s = 0.0  # how long it has run, all in all
+        self._ran_at = 0.0
+        self.board = board
+        self.software = software
+        self.harts: list[Hart] = []
+        self.requests: list[Stop] = []
+        self.failure: BaseException | None = None
+        self.current: Run | None = None  # while it runs
+        self.last: Run | None = None
+        self._lock = threading.Lock()
+        self._exports: dict[str, Callable[..., Any]] = {}
+
+    # --- what it is made of ---
+
+    @property
+    def memory(self) -> Memory:
+        """RAM by physical address; writing to code takes effect."""
+        return self.assembly.memory
+
+    @property
+    def bus(self) -> AddressMap:
+        """Everything by physical address, devices' registers too: `bus.read(0x1000_0005, 1)`."""
+        return self.assembly.map
+
+    @property
+    def devices(self) -> Mapping[str, Device]:
+        """The devices, by their names on the board."""
+        return self.assembly.devices
+
+    @property
+    def console(self) -> HostConsole:
+        """The console of the board's main serial line."""
+        return self.assembly.console
+
+    @property
+    def consoles(self) -> Mapping[str, HostConsole]:
+        """Every console, by the name of its device."""
+        return self.assembly.consoles
+
+    @property
+    def symbols(self) -> Mapping[str, int]:
+        """The symbols of the program; none, if its file has none."""
+        return self.plan.symbols
+
+    # --- what runs tell each other ---
+
+    @property
+    def running(self) -> bool:
+        """Whether harts may be running."""
+        return self.current is not None
+
+    def must_stand_still(self) -> None:
+        """RuntimeError while it runs."""
+        if self.running:
+            raise RuntimeError("the machine runs: pause it first")
+
+    def power_on(self) -> None:
+        """As `reset`, also in the middle of a run: when no hart is in native code."""
+        self.assembly.reset()
+        self.plan.apply(self.memory)
+        for hart in self.harts:
+            hart.retired_before += hart.retired
+            hart_reset.reset(hart.view, self.extensions, self.plan.entry)
+            hart.waiting = False
+            for register, value in self.plan.registers[hart.number].items():
+                hart.view.x[register] = value
+
+    def began(self, run: Run) -> None:
+        """A run begins. RuntimeError if there is one."""
+        with self._lock:
+            self.must_stand_still()
+            self.current = self.last = run
+            self.requests.clear()
+            self.failure = None
+        for hart in self.harts:
+            hart.stop_request.value = 0
+        for console in (self.console, *self.consoles.values()):
+            console.running(True)
+        self._ran_at = time.perf_counter()
+        self.started_s = self.started_s or self._ran_at - self.built_at
+
+    def ended(self) -> None:
+        """A run has ended."""
+        self.ran_s += time.perf_counter() - self._ran_at
+        self.current = None
+        for console in (self.console, *self.consoles.values()):
+            console.running(False)
+
+    def request_stop(self, stop: Stop, at_once: bool = True) -> None:
+        """Let the run end with this; `at_once`: let every hart leave native code."""
+        with self._lock:
+            self.requests.append(stop)
+            if at_once:
+                for hart in self.harts:
+                    hart.request_stop()
+        self.turns.wake.set()
+
+    def take_resets(self) -> bool:
+        """Whether the guest asked for a reset and nobody for anything else: then it may begin."""
+        with self._lock:
+            others = [stop for stop in self.requests if stop.reason != "reset"]
+            self.requests[:] = others
+            if not others:
+                for hart in self.harts:
+                    hart.stop_request.value = 0
+            return not others
+
+    def fail(self, error: BaseException) -> None:
+        """An error of our own, in whatever thread: it ends the run and is raised there."""
+        if self.failure is None:
+            self.failure = error
+        self.request_stop(Stop("error"))
+
+    def awaited(self, address: int) -> int:
+        """The interrupts that would end a hart's WFI, its timers looked at."""
+        return int(self._awaited(address))
+
+    def export(self, name: str) -> Callable[..., Any]:
+        """A definition as native code (`engine/exports.py`)."""
+        if name not in self._exports:
+            self._exports[name] = self.core.export(name)
+        return self._exports[name]
