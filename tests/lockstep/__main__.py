@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import program
 from .compare import Lockstep
+from .tally import Tally
 
 
 def arguments() -> argparse.Namespace:
@@ -28,13 +29,15 @@ def main() -> int:
     """Status 1 if there is a difference."""
     given = arguments()
     started = time.monotonic()
-    steps = traps = ended = differences = count = 0
+    ended = differences = count = 0
+    tally = Tally()
     with tempfile.TemporaryDirectory() as folder:
         lockstep = Lockstep(given.keep or Path(folder))
         for number in range(given.first, given.first + given.programs):
             result = lockstep.compare(program.make(given.seed, number, given.instructions))
             count += 1
-            steps, traps, ended = steps + result.steps, traps + result.traps, ended + result.ended
+            tally.add(result.tally)
+            ended += result.ended
             if result.difference is not None:
                 print(result.difference, flush=True)
                 differences += 1
@@ -43,9 +46,10 @@ def main() -> int:
             if sys.stderr.isatty():
                 print(f"\r{count} programs", end="", file=sys.stderr)
     seconds = time.monotonic() - started
+    print(*tally.lines(), sep="\n")
     print(
-        f"{count} programs of {given.instructions} instructions, seed {given.seed}: {steps} steps, "
-        f"{traps} traps, {ended} ended, {differences} with differences, {seconds:.0f} s"
+        f"{count} programs of {given.instructions} instructions, seed {given.seed}: {ended} ended, "
+        f"{differences} with differences, {seconds:.0f} s"
     )
     return 1 if differences else 0
 

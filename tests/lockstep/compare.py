@@ -12,13 +12,31 @@ from . import layout, spike
 from .ours import Ours
 from .program import Program, isa
 from .spike import Course, Event, Step, Trapped
-from .worlds import OTHERWISE
+from .tally import Tally
+from .tinst import PSEUDO, expected
+from .worlds import MODES, OTHERWISE, TINST
 
+MTINST, HTINST, MIP, HVIP = 0x34A, 0x64A, 0x344, 0x645
 AROUND = 16  # events shown before the difference
 NOT_COMPARED = {0xB00, 0xB02}  # counters: read back a moment later; they are dumped
-TRAP_CSRS = (("mstatus", 0x300), ("mcause", 0x342), ("mepc", 0x341), ("mtval", 0x343),
-             ("scause", 0x142), ("sepc", 0x141), ("stval", 0x143), ("satp", 0x180),
-             ("mip", 0x344), ("mie", 0x304), ("mideleg", 0x303), ("medeleg", 0x302))  # fmt: skip
+TRAP_CSRS = (
+    ("mstatus", 0x300),
+    ("mcause", 0x342),
+    ("mepc", 0x341),
+    ("mtval", 0x343),
+    ("scause", 0x142),
+    ("sepc", 0x141),
+    ("stval", 0x143),
+    ("satp", 0x180),
+    ("mip", 0x344),
+    ("mie", 0x304),
+    ("mideleg", 0x303),
+    ("medeleg", 0x302),
+)
+GUEST_CSRS = (("hstatus", 0x600), ("hgatp", 0x680), ("vsatp", 0x280), ("vsstatus", 0x200),
+              ("vscause", 0x242), ("vsepc", 0x241), ("vstval", 0x243), ("hideleg", 0x603),
+              ("hedeleg", 0x602), ("hvip", 0x645), ("htval", 0x643), ("mtval2", 0x34B),
+              ("menvcfg", 0x30A), ("henvcfg", 0x60A))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,8 +54,7 @@ class Difference:
 class Result:
     """What a program's comparison came to."""
 
-    steps: int
-    traps: int
+    tally: Tally
     ended: bool
     difference: Difference | None
 
@@ -67,8 +84,7 @@ class Lockstep:
                 self._full_speed(walk, course.memory)
         except Mismatch as mismatch:
             difference = Difference(program, str(mismatch))
-        traps = sum(isinstance(event, Trapped) for event in course.events)
-        return Result(len(course.events) - traps, traps, course.memory is not None, difference)
+        return Result(walk.tally, course.memory is not None, difference)
 
     def _full_speed(self, walk: Walk, expected: bytes) -> None:
         ours = walk.ours
@@ -91,6 +107,8 @@ class Walk:
         self.x = bytearray(256)
         self.f = bytearray(256)
         self.at = 0
+        self.tally = Tally()
+        self.otherwise = OTHERWISE | TINST if program.transforms else OTHERWISE
 
     def run(self) -> None:
         """Mismatch for the first difference."""
@@ -105,14 +123,28 @@ class Walk:
             if isinstance(event, Step):
                 self._step(event, interrupted)
                 interrupted = False
-            elif event.is_interrupt:
-                interrupted = True
             else:
-                if ours.pc.value != event.pc:
-                    raise self._mismatch("pc", event.pc, ours.pc.value)
-                ours.step()
+                self.tally.trap(event.name)
+                if event.is_interrupt:
+                    interrupted = True
+                else:
+                    self._trap(event)
         if self.memory is not None and ours.compared() != self.memory:
             raise Mismatch("memory:\n" + self.memory_differences(self.memory, ours.compared()))
+
+    def _trap(self, event: Trapped) -> None:
+        """An exception. Where htinst and mtinst take transformed instructions, which Spike has not,
+        these are told from the instruction."""
+        ours = self.ours
+        if ours.pc.value != event.pc:
+            raise self._mismatch("pc", event.pc, ours.pc.value)
+        wanted = expected(event, self.x) if self.program.transforms else None
+        ours.step()
+        if wanted is None or ours.virt.value:
+            return
+        found = ours.csr(MTINST if ours.priv.value == 3 else HTINST)
+        if found != wanted and not ("guest" in event.name and found in PSEUDO):
+            raise self._mismatch("transformed instruction", wanted, found)
 
     def _step(self, event: Step, interrupted: bool) -> None:
         ours = self.ours
@@ -120,10 +152,11 @@ class Walk:
             raise self._mismatch("pc", event.pc, ours.pc.value)
         if ours.priv.value != event.priv and not interrupted:
             raise self._mismatch("privilege", event.priv, ours.priv.value)
+        self.tally.step(MODES[ours.priv.value, ours.virt.value], event.bits)
         ours.step()
         for number, value in event.x:
             self.x[8 * number : 8 * number + 8] = struct.pack("<Q", value)
-            if event.bits & 0x7F == 0x73 and event.bits >> 20 in OTHERWISE:
+            if event.bits & 0x7F == 0x73 and event.bits >> 20 in self.otherwise:
                 ours.x_array[number] = value
         for number, value in event.f:
             self.f[8 * number : 8 * number + 8] = struct.pack("<Q", value)
@@ -133,7 +166,10 @@ class Walk:
             raise self._registers("f", self.f, ours.f())
         if self._interrupt_follows():
             return  # it is taken here already
+        numbers = [number for number, _ in event.csrs]
         for number, value in event.csrs:
+            if number == MIP and HVIP in numbers:
+                continue  # Spike shows it before hvip's other bits are in
             name = isa().disassembler.csr_names.get(number)
             if name is None or number in NOT_COMPARED:
                 continue  # some are Spike's own affair
@@ -165,12 +201,14 @@ class Walk:
         lines = [self._line(event) for event in self.events[first : self.at + 2]]
         lines.insert(-1, "  ^ here")
         ours, values = self.ours, struct.unpack("<32Q", self.ours.x())
-        lines.append(f"state here: pc {ours.pc.value:#x} mode {ours.priv.value}")
+        mode = MODES[ours.priv.value, ours.virt.value]
+        lines.append(f"state here: pc {ours.pc.value:#x} mode {mode}")
         lines += [
             "  " + "  ".join(f"{X_NAMES[i]:>4} {values[i]:016x}" for i in range(row, row + 4))
             for row in range(0, 32, 4)
         ]
-        lines.append("  " + " ".join(f"{name} {ours.csr(n):x}" for name, n in TRAP_CSRS))
+        for csrs in (TRAP_CSRS, GUEST_CSRS):
+            lines.append("  " + " ".join(f"{name} {ours.csr(n):x}" for name, n in csrs))
         return lines
 
     def _line(self, event: Event) -> str:

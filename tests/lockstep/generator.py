@@ -1,13 +1,13 @@
 """The state of a program being made: where code goes, which registers are free, what may follow.
 
-Snippets (snippets.py, privileged.py) are functions of a Generator. They end where they began, so
-that branches may skip over them; loops repeat blocks of them.
+Snippets (snippets.py, privileged.py, translation.py) are functions of a Generator. They end where
+they began, so that branches may skip over them; loops repeat blocks of them.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rvplat.isa.extension import Row
@@ -15,11 +15,12 @@ from rvplat.isa.extension import Row
 from . import layout
 from .assembly import Code, Isa, Label, encode
 from .operands import by_kind, immediate
-from .tables import Entry
-from .worlds import MACHINE, World
+from .tables import Spaces
+from .worlds import MACHINE, OTHERWISE, TINST, World
 
 Snippet = Callable[["Generator"], None]
 STATUS_MIE = 8
+HGATP = 0x680
 WILD = (
     layout.NOWHERE, layout.NOWHERE + 0xFFC, layout.BASE + layout.SIZE, 0x1234_5678_9ABC_DEF0,
     0x8000_0000_0000_0000, 0xFFFF_FFFF_FFFF_FFF0, 0x0000_0040_0000_0000, 0x00FF_FFFF_FFFF_FF00,
@@ -32,14 +33,16 @@ class Generator:
 
     rng: random.Random
     isa: Isa
-    temporaries: tuple[int, int, int]  # registers that only the handlers write
+    temporaries: frozenset[int]  # registers that only the handlers write
+    request: int  # the one of them that holds what the program asks for
     exit_cause: int  # of the instruction by which lower modes leave a section: 2 or 9
     timer: str  # who may write stimecmp with effect: "none", "machine" or "supervisor"
+    guest_timer: bool  # whether vstimecmp has an effect
     has: str  # the hart's ISA string
+    hypervisor: bool  # whether that has H
+    transforms: bool  # whether htinst and mtinst hold transformed instructions
     protect: bool  # PMP is written
-    roots: Sequence[int]  # what satp may be
-    windows: Sequence[int]  # where the program's MiB is mapped
-    entries: Sequence[Entry]  # leaves that may be spoilt
+    spaces: Spaces
     plans: dict[str, Mapping[Snippet, int]]
     locked: set[int] = field(default_factory=set)
     depth: int = 0
@@ -48,6 +51,9 @@ class Generator:
         self.kinds = by_kind(self.isa)
         self.code = Code(self.isa, 0)
         self.world: World
+        self.entries = self.spaces.entries
+        self.windows = {virtual: self.spaces.windows(virtual) for virtual in (False, True)}
+        self.otherwise = OTHERWISE | TINST if self.transforms else OTHERWISE
 
     # --- operands ---
 
@@ -112,7 +118,7 @@ class Generator:
             self.code.place(rd, target)
         else:
             low = target & (1 << layout.LOW_BITS) - 1
-            self.constant(rd, self.rng.choice(self.windows) + low)
+            self.constant(rd, self.rng.choice(self.windows[self.world.virtual]) + low)
 
     def target(self, size: int, crosses: str = "none", pages: Sequence[int] = layout.DATA) -> int:
         """An address in data for an access of some bytes.
@@ -179,17 +185,31 @@ class Generator:
         return skip
 
     def settle(self) -> None:
-        """Let a trap pass, after which timers count in Spike; drop translations and a timer
+        """Let a trap pass, after which timers count in Spike; drop all translations and a timer
         interrupt of software's."""
         bit = self.pointer()
         self.code("ecall")
         self.constant(bit, 1 << 5)
         self.code("csrrc", rd=0, csr=0x344, rs1=bit)
         self.code("sfence.vma", rs1=0, rs2=0)
+        if self.hypervisor:
+            for _ in self.each_guest(bit):
+                self.code("hfence.vvma", rs1=0, rs2=0)
+            self.code("hfence.gvma", rs1=0, rs2=0)
+
+    def each_guest(self, source: int) -> Iterator[int]:
+        """Values of hgatp, each in force where it is given, one for each VMID: hfence.vvma is for
+        that of hgatp."""
+        values = self.spaces.hgatps()
+        for value in values:
+            if len(values) > 1:
+                self.constant(source, value)
+                self.code("csrrw", rd=0, csr=HGATP, rs1=source)
+            yield value
 
     def leave(self) -> None:
         """Ask the handlers for the next section."""
-        self.constant(self.temporaries[1], 1)
+        self.constant(self.request, 1)
         if self.exit_cause == 2:
             self.code.bits(0, 2)  # the defined illegal instruction
         else:

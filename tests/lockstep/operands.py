@@ -93,7 +93,7 @@ def immediate(rng: random.Random, width: int, signed: bool) -> int:
 
 # --- kinds of rows, told by what the table says of them ------------------------------------------
 
-SYSTEM_EXTENSIONS = {"Sm", "S", "Svbare", "Svinval", "Zawrs", "Zifencei"}
+SYSTEM_EXTENSIONS = {"Sm", "S", "Svbare", "Svinval", "Zawrs", "Zifencei", "H"}
 TRAPPING = ("ecall", "ebreak", "c.ebreak")
 
 
@@ -101,6 +101,8 @@ def kind_of(row: Row) -> str:
     """What a generator must know of an instruction: the name of one of the groups."""
     if "csr" in row.pattern.operands:
         return "csr"
+    if row.name.startswith(("hlv", "hsv")):
+        return "guest"
     if row.name in TRAPPING or row.extension.name in SYSTEM_EXTENSIONS:
         return "system"
     if row.extension.name in ("Zalrsc", "Zaamo"):
@@ -129,6 +131,8 @@ def by_kind(isa: Isa) -> dict[str, list[Row]]:
 def access_size(row: Row) -> int:
     """The bytes that a load, store or atomic instruction accesses, from its name."""
     name = row.name.removeprefix("c.")
+    if name.startswith(("hlv", "hsv")):
+        name = name.partition(".")[2]
     if row.extension.name in ("Zalrsc", "Zaamo"):
         return 8 if name.endswith(".d") else 4
     name = name.removesuffix("sp").lstrip("f").removesuffix("u")

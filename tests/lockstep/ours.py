@@ -61,7 +61,8 @@ class Ours:
             return kind.from_address(self.cell.address + Hart.fields[name].offset)
 
         self.pc, self.limit = at("pc", ctypes.c_uint64), at("limit", ctypes.c_int64)
-        self.priv, self.stop = at("priv", ctypes.c_uint8), at("stop", ctypes.c_uint32)
+        self.priv, self.virt = at("priv", ctypes.c_uint8), at("virt", ctypes.c_uint8)
+        self.stop = at("stop", ctypes.c_uint32)
         self.x_array, self.f_array = (at(n, ctypes.c_uint64 * 32) for n in ("x", "f"))
 
     # --- the CLINT ---
@@ -90,6 +91,8 @@ class Ours:
         ctypes.memset(self.ram.address, 0, layout.SIZE)
         ctypes.memmove(self.ram.address, program.image, len(program.image))
         self.hart.mtimecmp = 0
+        self.hart.geilen = 1  # so that SGEI is where Spike has it; no guest has an interrupt line
+        self.hart.tinst_zero = int(not program.transforms)
         self.step = self._stepper()
 
     def _stepper(self) -> Callable[[], None]:

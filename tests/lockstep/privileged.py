@@ -1,28 +1,31 @@
-"""Snippets on CSRs, modes, interrupts, page tables and protection."""
+"""Snippets on CSRs, modes and interrupts."""
 
 from __future__ import annotations
 
 from rvplat.isa.csr import Csr
 
-from . import layout
 from .assembly import Label
 from .generator import Generator
 from .operands import integer
-from .tables import Entry, spoilt
-from .worlds import ALL_FORMS, ANY, OTHERWISE, PLANS, SPIKE_ONLY, Plan, bars
+from .worlds import ALL_FORMS, ANY, MPV, PLANS, SPIKE_ONLY, VTSR, VTVM, VTW, Plan, bars
 
 MIP, MIE, MSTATUS, SIP, SIE, SSTATUS = 0x344, 0x304, 0x300, 0x144, 0x104, 0x100
-MEPC, SEPC, SATP = 0x341, 0x141, 0x180
-SSI = 1 << 1
+VSSTATUS = 0x200
+MEPC, SEPC, HSTATUS = 0x341, 0x141, 0x600
+HIDELEG, HIE, HVIP = 0x603, 0x604, 0x645
+SSI, GUEST_BITS = 1 << 1, 1 << 2 | 1 << 6 | 1 << 10
 FS, MPP, SPP = 3 << 13, 3 << 11, 1 << 8
 MPRV = 1 << 17
 LOADS = MPRV | 1 << 18 | 1 << 19  # MPRV, SUM, MXR
+SPV, SPVP, HU = 1 << 7, 1 << 8, 1 << 9
 CLINT_MSIP, CLINT_MTIMECMP = 0x200_0000, 0x200_4000
-PMPCFG0, PMPADDR0 = 0x3A0, 0x3B0
 FORM_NAMES = {"w": "csrrw", "s": "csrrs", "c": "csrrc"}
 OFTEN = (
     "fcsr", "fflags", "frm", "mstatus", "sstatus", "medeleg", "mideleg", "mie", "sie", "satp",
     "menvcfg", "senvcfg", "mcounteren", "scounteren", "minstret", "instret", "cycle", "stimecmp",
+    "hstatus", "hedeleg", "hideleg", "hie", "hip", "hvip", "hcounteren", "henvcfg", "htimedelta",
+    "htval", "htinst", "mtval2", "mtinst", "hgatp", "vsstatus", "vsie", "vsip", "vsatp", "vsepc",
+    "vstimecmp", "hstateen0", "mstateen0", "sstateen0", "time",
 )  # fmt: skip
 
 
@@ -37,7 +40,8 @@ def csrs(g: Generator) -> None:
     often = [csr for csr in g.isa.csrs if csr.name in OFTEN]
     csr = g.rng.choice(often if g.rng.getrandbits(1) else g.isa.csrs)
     plan = PLANS.get(csr.name, ANY)
-    if not plan.forms or g.rng.randrange(3) == 0:
+    early = plan.refresh and g.timer == "machine" and not g.believes_machine
+    if not plan.forms or g.rng.randrange(3) == 0 or (early and not plan.fields):
         read(g, csr.number)
     elif plan.refresh:
         _write_and_settle(g, csr, plan)
@@ -58,14 +62,14 @@ def read(g: Generator, number: int) -> None:
     source = "zimm" if name.endswith("i") else "rs1"
     rd = g.pointer()
     g.code(name, rd=rd, csr=number, **{source: 0})
-    if number in OTHERWISE:
+    if number in g.otherwise:
         g.constant(rd, 0)
 
 
 def write(g: Generator, csr: Csr, plan: Plan) -> None:
     """A write by one of the forms that the plan allows."""
     form = g.rng.choice(plan.forms)
-    rd = g.register(write=True)
+    rd = 0 if csr.number in g.otherwise else g.register(write=True)
     if plan.forms == ALL_FORMS and g.rng.randrange(3) == 0:
         g.code(FORM_NAMES[form] + "i", rd=rd, csr=csr.number, zimm=g.rng.randrange(32))
         return
@@ -82,16 +86,19 @@ def _write_and_settle(g: Generator, csr: Csr, plan: Plan) -> None:
         write(g, csr, plan)
         g.settle()
         g.code.bind(skip)
+    elif plan.fields:
+        write(g, csr, Plan("sc", lambda g: integer(g.rng) & plan.fields))
     else:
         write(g, csr, plan)
         g.code("ecall")
 
 
 def status(g: Generator) -> None:
-    """Bits of mstatus or sstatus that loads, traps and floating point depend on."""
-    number = MSTATUS if g.believes_machine else SSTATUS
+    """Bits of mstatus, sstatus or vsstatus that loads, traps and floating point depend on."""
+    number = MSTATUS if g.believes_machine else g.rng.choice([SSTATUS, SSTATUS, VSSTATUS])
     forbidden = bars(g)
-    bits, form = g.rng.choice([(LOADS, "s"), (LOADS, "c"), (forbidden, "s"), (forbidden, "c"),
+    loads = LOADS | g.rng.choice([0, MPV, MPV | 1 << 11])
+    bits, form = g.rng.choice([(loads, "s"), (loads, "c"), (forbidden, "s"), (forbidden, "c"),
                                (FS, "s"), (FS, "s"), (FS, "c")])  # fmt: skip
     value = bits if g.rng.randrange(3) == 0 else bits & integer(g.rng)
     source = g.pointer()
@@ -99,28 +106,46 @@ def status(g: Generator) -> None:
     g.code(FORM_NAMES[form], rd=g.register(write=True), csr=number, rs1=source)
 
 
+def guest_status(g: Generator) -> None:
+    """Bits of hstatus: what guests and U mode may, and whose memory HLV and HSV access."""
+    bits = g.rng.choice([SPVP, SPVP | HU, HU, SPVP, VTSR | VTW | VTVM])
+    source = g.pointer()
+    g.constant(source, bits & integer(g.rng) if g.rng.getrandbits(1) else bits)
+    form = "c" if bits & VTSR and g.rng.randrange(3) else g.rng.choice("sc")
+    g.code(FORM_NAMES[form], rd=g.register(write=True), csr=HSTATUS, rs1=source)
+
+
 # --- modes ---------------------------------------------------------------------------------------
 
 
 def drops(g: Generator) -> None:
-    """mret or sret to what comes next, in M mode to any mode."""
+    """mret or sret to what comes next, to any mode that it can reach."""
     machine = g.believes_machine and g.rng.randrange(4) != 0
-    number, mask, epc = (MSTATUS, MPP, MEPC) if machine else (SSTATUS, SPP, SEPC)
     place, bits = g.pointer(), g.pointer()
-    g.constant(bits, mask)
-    g.code("csrrc", rd=0, csr=number, rs1=bits)
-    g.constant(bits, g.rng.choice([0, 1 << 11, 3 << 11]) if machine else g.rng.choice([0, SPP]))
-    g.code("csrrs", rd=0, csr=number, rs1=bits)
+    if machine:
+        _choose(g, bits, MSTATUS, MPP | MPV, [0, 1 << 11, 3 << 11, MPV, MPV | 1 << 11])
+    else:
+        _choose(g, bits, SSTATUS, SPP, [0, SPP])
+        if g.hypervisor and not g.world.virtual:
+            _choose(g, bits, HSTATUS, SPV, [0, SPV, SPV])
     g.code.place(place, g.code.pc + 16)
-    g.code("csrrw", rd=0, csr=epc, rs1=place)
+    g.code("csrrw", rd=0, csr=MEPC if machine else SEPC, rs1=place)
     g.code("mret" if machine else "sret")
+
+
+def _choose(g: Generator, source: int, number: int, mask: int, values: list[int]) -> None:
+    """A field of a CSR takes one of these values."""
+    g.constant(source, mask)
+    g.code("csrrc", rd=0, csr=number, rs1=source)
+    g.constant(source, g.rng.choice(values))
+    g.code("csrrs", rd=0, csr=number, rs1=source)
 
 
 def system(g: Generator) -> None:
     """Fences of translations and of instructions, waits on reservations; returns and wfi where
-    they are illegal."""
-    kept = {"M": ("mret", "sret", "wfi"), "S": ("sret", "wfi"), "U": ()}[g.world.name]
-    rows = [row for row in g.kinds["system"] if row.name not in kept]
+    they trap."""
+    kept = {"M": ("mret", "sret", "wfi"), "HS": ("sret", "wfi"), "VS": ("sret", "wfi")}
+    rows = [row for row in g.kinds["system"] if row.name not in kept.get(g.world.name, ())]
     g.emit(g.rng.choice(rows))
 
 
@@ -172,128 +197,13 @@ def waits(g: Generator) -> None:
     g.code.bind(skip)
 
 
-# --- translation and protection ------------------------------------------------------------------
-
-
-def tables(g: Generator) -> None:
-    """Another value for a page-table entry of data or code, and a fence."""
-    entry = g.rng.choice(g.entries)
-    new = entry.good if g.rng.randrange(3) == 0 else spoilt(g.rng, entry.good)
-    skip, base = g.only_in_machine_mode(), g.pointer()
-    value = g.pointer(base)
-    g.constant(value, new)
-    g.code.place(base, entry.slot)
-    g.code("sd", rs1=base, rs2=value, imm=0)
-    _fence(g, entry, base, value)
-    g.code.bind(skip)
-
-
-def _fence(g: Generator, entry: Entry, first: int, second: int) -> None:
-    """Of everything, or of the address, the address space or both."""
-    page, space = 0, g.rng.choice([0, 0, second])
-    if not entry.is_pointer and g.rng.getrandbits(1):
-        page = first
-        inside = g.rng.choice(layout.DATA) * layout.PAGE if entry.level else 0
-        g.constant(page, entry.va + inside + g.rng.randrange(layout.PAGE))
-    if space:
-        g.constant(space, entry.satp >> 44 & 0xFFFF)
-    if g.rng.getrandbits(1) or "svinval" not in g.has:
-        g.code("sfence.vma", rs1=page, rs2=space)
-        return
-    g.code("sfence.w.inval")
-    g.code("sinval.vma", rs1=page, rs2=space)
-    g.code("sfence.inval.ir")
-
-
-def remaps(g: Generator) -> None:
-    """An access of a mapping by way of MPRV, another value for its entry, a fence, and accesses
-    of the same page and of another one of its superpage."""
-    entry = g.rng.choice(g.entries)
-    skip, bits = g.only_in_machine_mode(), g.pointer()
-    first, second = g.pointer(bits), g.pointer(bits)
-    pages = [page for page in (*layout.DATA[1:], *layout.CODE) if entry.level or page == entry.page]
-    places = [g.rng.choice(pages or layout.DATA) for _ in range(2)]
-    g.constant(bits, entry.satp)
-    g.code("csrrw", rd=0, csr=SATP, rs1=bits)
-    g.constant(bits, MPP | LOADS)
-    g.code("csrrc", rd=0, csr=MSTATUS, rs1=bits)
-    g.constant(bits, MPRV | g.rng.choice([0, 1 << 11]) | LOADS & integer(g.rng))
-    g.code("csrrs", rd=0, csr=MSTATUS, rs1=bits)
-    _access(g, first, entry, places[0])
-    g.constant(bits, MPRV)
-    g.code("csrrc", rd=0, csr=MSTATUS, rs1=bits)
-    g.code.place(first, entry.slot)
-    g.constant(bits, g.rng.choice([entry.good, spoilt(g.rng, entry.good)]))
-    g.code("sd", rs1=first, rs2=bits, imm=0)
-    _fence(g, entry, bits, second)
-    g.constant(bits, MPRV)
-    g.code("csrrs", rd=0, csr=MSTATUS, rs1=bits)
-    for place in g.rng.sample(places, 2):
-        _access(g, first, entry, place)
-    g.code("csrrc", rd=0, csr=MSTATUS, rs1=bits)
-    g.code.bind(skip)
-
-
-def _access(g: Generator, base: int, entry: Entry, page: int) -> None:
-    """A load or a store of a doubleword of a page that an entry maps; of code only loads."""
-    start = layout.address(page) - layout.BASE if entry.level else 0
-    g.constant(base, entry.va + start + 8 * g.rng.randrange(512))
-    if g.rng.getrandbits(1) or page in layout.CODE:
-        g.code("ld", rd=g.pointer(base), rs1=base, imm=0)
-    else:
-        g.code("sd", rs1=base, rs2=g.register(), imm=0)
-
-
-def spaces(g: Generator) -> None:
-    """Another address space, or none."""
+def injections(g: Generator) -> None:
+    """Interrupts for a guest: pending bits, who takes them, enables, and then sometimes SIE."""
     source = g.pointer()
-    g.constant(source, g.rng.choice(g.roots))
-    g.code("csrrw", rd=g.register(write=True), csr=SATP, rs1=source)
-    if g.rng.getrandbits(1):
-        g.code("sfence.vma", rs1=0, rs2=0)
-
-
-def protection(g: Generator) -> None:
-    """One PMP entry, or two for a range: over data or code pages, locked ones always readable."""
-    if not g.protect:
-        return
-    entry = g.rng.randrange(1, 15)
-    low, high = _bounds(g)
-    fine = layout.page_of(low) == layout.SPLIT
-    mode = g.rng.choice(["tor", "napot", "na4" if fine else "napot", "off"])
-    source = g.pointer()
-    permissions = g.rng.choice([0, 1, 3, 4, 5, 7, 7])
-    if mode == "tor":
-        g.constant(source, low >> 2)
-        g.code("csrrw", rd=0, csr=PMPADDR0 + entry - 1, rs1=source)
-        g.constant(source, high >> 2)
-    elif mode == "napot":
-        g.constant(source, low >> 2 | (high - low >> 3) - 1)
-    else:
-        g.constant(source, low >> 2)
-    g.code("csrrw", rd=0, csr=PMPADDR0 + entry, rs1=source)
-    locked = g.rng.randrange(8) == 0 and mode != "off"
-    cfg = permissions | {"off": 0, "tor": 8, "na4": 16, "napot": 24}[mode]
-    cfg = cfg | 0x81 if locked else cfg
-    number, shift = PMPCFG0 + entry // 8 * 2, entry % 8 * 8
-    g.constant(source, 0xFF << shift)
-    g.code("csrrc", rd=0, csr=number, rs1=source)
-    g.constant(source, cfg << shift)
-    g.code("csrrs", rd=g.register(write=True), csr=number, rs1=source)
-
-
-def _bounds(g: Generator) -> tuple[int, int]:
-    """A range that is legal for NAPOT too: finely in the page that may be split, else in pairs of
-    pages, so that twins stay alike: of code and data, or of page tables."""
-    if g.rng.randrange(3) == 0:
-        size = 8 << g.rng.randrange(9)
-        offset = g.rng.randrange(0, layout.PAGE, size)
-        return (low := layout.address(layout.SPLIT, offset)), low + size
-    if g.rng.randrange(8) == 0:
-        size = 2 * layout.PAGE
-        low = layout.address(g.rng.randrange(layout.TABLES[0], layout.TABLES[0] + 12, 2))
-        return low, low + size
-    size = 2 * layout.PAGE << g.rng.randrange(3)
-    first, last = layout.address(layout.CODE[0]), layout.address(layout.DATA[-1] + 1)
-    low = g.rng.randrange(-(-first // size) * size, last, size)
-    return low, low + size
+    for number, form in ((HIDELEG, "w"), (HVIP, "w"), (HIE, "s")):
+        if g.rng.randrange(4):
+            g.constant(source, g.rng.choice([GUEST_BITS, GUEST_BITS & integer(g.rng)]))
+            if number == HIE:
+                g.constant(source, PLANS["hie"].value(g))
+            g.code(FORM_NAMES[form], rd=g.register(write=True), csr=number, rs1=source)
+    g.code(g.rng.choice(["csrrsi", "csrrsi", "csrrci"]), rd=0, csr=VSSTATUS, zimm=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,50 +12,74 @@ from rvplat.isa.extension import Extension
 from rvplat.machine.catalogue import shipped_extensions
 from rvplat.machine.isa_string import PRIVILEGED, resolve_isa
 
-from . import layout, privileged, runtime, snippets, tables
+from . import layout, privileged, runtime, snippets, tables, translation
 from .assembly import Code, Isa
 from .generator import Generator, Snippet
 from .operands import floating, integer, pool
 from .worlds import (
     ANY,
     EVERYTHING,
+    ILLEGAL,
     ISAS,
-    OTHERWISE,
     PLANS,
     SPIKE_ONLY,
+    STATE_CONTEXT,
+    STATE_INDIRECT,
+    SUPERVISOR_CALL,
     WORLDS,
     World,
 )
 
-COMMON: dict[Snippet, int] = {
+CALM: dict[Snippet, int] = {
     snippets.integers: 30, snippets.floats: 26, snippets.float_operand: 8, snippets.refresh: 6,
-    snippets.hints: 2, snippets.memory: 28, snippets.atomics: 10, snippets.blocks: 3,
-    snippets.loops: 5, snippets.jumps: 6, snippets.wild_jump: 1, snippets.illegal: 4,
-    snippets.calls: 2, snippets.patches: 5, snippets.beside: 4, privileged.system: 3,
+    snippets.hints: 2, snippets.loops: 5, snippets.jumps: 6, snippets.patches: 5,
+}  # fmt: skip
+COMMON: dict[Snippet, int] = {
+    **CALM, snippets.memory: 28, snippets.atomics: 10, snippets.blocks: 3, snippets.wild_jump: 1,
+    snippets.illegal: 4, snippets.calls: 2, snippets.beside: 4, privileged.system: 3,
+}  # fmt: skip
+GUEST: dict[Snippet, int] = {
+    **CALM, snippets.busy: 9, snippets.memory: 24, snippets.atomics: 8, snippets.blocks: 2,
+    snippets.wild_jump: 1, snippets.illegal: 2, snippets.calls: 2, snippets.beside: 4,
+    privileged.system: 2, translation.guest_memory: 1,
 }  # fmt: skip
 SUPERVISOR: dict[Snippet, int] = {
     privileged.csrs: 14, privileged.status: 6, privileged.drops: 2, privileged.interrupts: 3,
-    privileged.waits: 1, privileged.spaces: 3,
+    privileged.waits: 1, translation.spaces: 3,
+}  # fmt: skip
+HYPERVISOR: dict[Snippet, int] = {
+    **SUPERVISOR, privileged.csrs: 16, privileged.guest_status: 3, privileged.injections: 7,
+    privileged.drops: 5, translation.guests: 5, translation.guest_memory: 10,
 }  # fmt: skip
 MACHINE: dict[Snippet, int] = {
-    **SUPERVISOR, privileged.csrs: 18, privileged.clint: 2, privileged.tables: 6,
-    privileged.remaps: 8, privileged.spaces: 8, privileged.protection: 6, privileged.drops: 4,
+    **HYPERVISOR, privileged.csrs: 20, privileged.clint: 2, translation.tables: 8,
+    translation.remaps: 12, translation.spaces: 6, translation.protection: 6,
 }  # fmt: skip
 SNIPPETS: dict[str, Mapping[Snippet, int]] = {
     "M": COMMON | MACHINE,
-    "S": COMMON | SUPERVISOR,
-    "U": COMMON | {privileged.csrs: 6, privileged.status: 1},
+    "HS": COMMON | HYPERVISOR,
+    "U": COMMON | {privileged.csrs: 6, privileged.status: 1, translation.guest_memory: 3},
+    "VS": GUEST | SUPERVISOR | {privileged.csrs: 9, privileged.status: 4},
+    "VU": GUEST | {privileged.csrs: 3, privileged.status: 1},
 }
-SECTION = (8, 40)  # instructions
+SECTION, GUEST_SECTION = (8, 40), (16, 56)  # instructions
 ROOM = 2048  # bytes that a section may take
 
-MSTATUS, STIMECMP = 0x300, 0x14D
-PLANNED = ("mtvec", "stvec", "medeleg", "mideleg", "satp", "menvcfg", "senvcfg", "mie")
+MSTATUS, VSSTATUS, STIMECMP, VSTIMECMP = 0x300, 0x200, 0x14D, 0x24D
+MTVEC, HGATP, MSTATEEN0, HSTATEEN0 = 0x305, 0x680, 0x30C, 0x60C
+FS = 3 << 13
+PLANNED = (
+    "stvec", "medeleg", "mideleg", "satp", "menvcfg", "senvcfg", "mie", "vstvec", "hedeleg",
+    "hideleg", "hstatus", "vsatp", "henvcfg", "htimedelta",
+)  # fmt: skip
+ALWAYS = {"stvec", "vstvec", "hgatp"}  # planned, and never zero
 PMPADDR0, PMPCFG0, PMPCFG2 = 0x3B0, 0x3A0, 0x3A2
-CLEARED = (0x344, 0x320, 0xB00, 0xB02, 0x003, PMPCFG0)
-SCRATCHED = (0x340, 0x341, 0x342, 0x343, 0x140, 0x141, 0x142, 0x143)
-COUNTER_ENABLES = (0x306, 0x106)
+CLEARED = (0x344, 0x320, 0xB00, 0xB02, 0x003, PMPCFG0, 0x645)
+SCRATCHED = (0x340, 0x341, 0x342, 0x343, 0x140, 0x141, 0x142, 0x143,
+             0x240, 0x241, 0x242, 0x243, 0x643, 0x64A, 0x34A, 0x34B)  # fmt: skip
+COUNTER_ENABLES = (0x306, 0x106, 0x606)
 TIMER_BIT = 2
+ALIKE = {*range(0xB04, 0xB20), *range(0x324, 0x340), *range(0xC04, 0xC20)}  # counters that stand
 
 
 @dataclass(frozen=True)
@@ -67,6 +91,7 @@ class Program:
     isa: str
     sections: tuple[tuple[int, str], ...]  # (address, world) in their order
     instructions: int
+    transforms: bool = False  # whether htinst and mtinst hold transformed instructions
 
 
 @cache
@@ -83,9 +108,15 @@ def extensions(text: str) -> list[Extension]:
     return found
 
 
-def dumped() -> list[int]:
+@cache
+def numbers(text: str) -> frozenset[int]:
+    """The CSRs of a hart with an ISA string."""
+    return frozenset(csr.number for csr in Isa(extensions(text)).csrs)
+
+
+def dumped(text: str, otherwise: Set[int]) -> list[int]:
     """The CSRs whose values are compared at the end."""
-    return sorted({csr.number for csr in isa().csrs} - SPIKE_ONLY - OTHERWISE | PMP_READ)
+    return sorted(numbers(text) - SPIKE_ONLY - otherwise - ALIKE | PMP_READ)
 
 
 PMP_READ = {PMPCFG0, PMPCFG2, *range(PMPADDR0, PMPADDR0 + 16)}
@@ -100,14 +131,19 @@ class Maker:
         self.instructions = instructions
         self.image = bytearray(layout.END * layout.PAGE)
         [self.isa] = rng.choices(list(ISAS), list(ISAS.values()))
-        made = tables.spaces(rng, self.image)
-        t, q, d = rng.sample(range(3, 32), 3)
+        hypervisor = "h" in self.isa.partition("_")[0]
+        registers = runtime.draw(rng)
+        exit_cause = rng.choice([ILLEGAL, SUPERVISOR_CALL, SUPERVISOR_CALL])
         timer = rng.choice(["none", "machine", "supervisor"]) if "sstc" in self.isa else "none"
-        self.generator = Generator(
-            rng, isa(), (t, q, d), rng.choice([2, 9, 9]), timer, self.isa,
-            rng.randrange(3) == 0, [value for space in made for value in space.roots],
-            [layout.BASE, *(base for space in made for base in space.windows)],
-            [entry for space in made for entry in space.entries], SNIPPETS,
+        self.generator = g = Generator(
+            rng, isa(), registers.all, registers.request, exit_cause, timer,
+            timer != "none" and rng.randrange(3) != 0, self.isa, hypervisor,
+            hypervisor and rng.randrange(3) == 0, rng.randrange(3) == 0,
+            tables.Spaces(rng, self.image, hypervisor), SNIPPETS,
+        )  # fmt: skip
+        self.style = runtime.Style(
+            isa(), registers, exit_cause, hypervisor, g.transforms,
+            hypervisor and exit_cause != ILLEGAL and rng.randrange(2) == 0,
         )  # fmt: skip
         self.sections: list[tuple[int, World]] = []
         self.used = {name: layout.address(world.code[0]) for name, world in WORLDS.items()}
@@ -142,7 +178,7 @@ class Maker:
         if rng.randrange(4) == 0 and near > start and near + ROOM <= layout.address(world.code[-1]):
             start = near
         g.world, g.code = world, Code(isa(), start)
-        g.block(rng.randrange(*SECTION))
+        g.block(rng.randrange(*(GUEST_SECTION if world.virtual else SECTION)))
         g.leave()
         self.put_code(g.code)
         self.used[world.name] = g.code.pc
@@ -155,34 +191,46 @@ class Maker:
         """Every CSR that the program depends on."""
         g, rng = self.generator, self.rng
         timer = 0 if g.timer == "machine" else TIMER_BIT
-        return {
-            MSTATUS: 3 << 13,  # first: fcsr depends on it
+        states = ~(STATE_CONTEXT | STATE_INDIRECT) & (1 << 64) - 1
+        values = {
+            MSTATUS: FS,  # first: fcsr depends on it
+            MTVEC: PLANS["mtvec"].value(g),
+            **dict.fromkeys((MSTATEEN0, HSTATEEN0), rng.choice([states, states, 0])),
             **{csr.number: self._planned(csr.name) for csr in isa().csrs if csr.name in PLANNED},
             **dict.fromkeys(CLEARED, 0),
             **{number: integer(rng) for number in SCRATCHED},
             **{number: integer(rng) & ~TIMER_BIT | timer for number in COUNTER_ENABLES},
-            STIMECMP: (1 << 64) - 1,
+            VSSTATUS: FS,
+            HGATP: g.spaces.hgatp(),
+            **dict.fromkeys((STIMECMP, VSTIMECMP), (1 << 64) - 1),
             **{PMPADDR0 + n: layout.address(layout.CODE[0]) >> 2 for n in range(15)},
             PMPADDR0 + 15: (1 << 54) - 1,
             PMPCFG2: 0x1F << 56,
         }
+        present = numbers(self.isa) | PMP_READ
+        return {number: value for number, value in values.items() if number in present}
 
     def _planned(self, name: str) -> int:
-        plain = name not in ("mtvec", "stvec") and self.rng.getrandbits(1)
+        plain = name not in ALWAYS and self.rng.randrange(3) == 0
         return 0 if plain else PLANS.get(name, ANY).value(self.generator)
 
     def surroundings(self) -> None:
         """The start, the handlers, the end, and data."""
-        g, rng, registers = self.generator, self.rng, self.generator.temporaries
-        start = runtime.start(isa(), registers, self.initial_csrs(), g.exit_cause)
-        end = runtime.end(isa(), start.pc, registers, dumped())
-        self.put_code(start)
+        g, rng, style = self.generator, self.rng, self.style
+        g.world = WORLDS["M"]
+        csrs = self.initial_csrs()
+        end = runtime.end(style, dumped(self.isa, g.otherwise))
+        self.put_code(runtime.start(style, csrs))
         self.put_code(end)
-        self.put_code(runtime.machine_handler(isa(), registers))
-        self.put_code(runtime.supervisor_handler(isa(), registers, g.exit_cause))
+        self.put_code(runtime.machine_handler(style))
+        for side, registers in (
+            (runtime.SUPERVISOR, style.registers.supervisor), (runtime.GUEST, style.registers.guest)
+        ):  # fmt: skip
+            self.put_code(runtime.supervisor_handler(style, side, registers))
         desk = layout.address(layout.MACHINE_DESK)
         self.put(desk + layout.NEXT, struct.pack("<Q", desk + layout.SECTIONS))
         self.put(desk + layout.SECTIONS, self._section_table(end.start))
+        self.put(layout.address(layout.VALUES), struct.pack(f"<{len(csrs)}Q", *csrs.values()))
         numbers = [integer(rng) for _ in range(32)] + [floating(rng) for _ in range(32)]
         self.put(layout.address(layout.DUMP, layout.REGISTERS), struct.pack("<64Q", *numbers))
         for page in layout.DATA:
@@ -197,7 +245,7 @@ class Maker:
         for address, world in self.sections:
             window = layout.BASE
             if world.name != "M" and self.rng.randrange(4) == 0:
-                window = self.rng.choice(self.generator.windows)
+                window = self.rng.choice(self.generator.windows[world.virtual])
             rows.append((window + (address - layout.BASE), world.status))
         rows.append((end, 3 << 11))
         return b"".join(struct.pack("<QQ", *row) for row in rows)
@@ -211,5 +259,5 @@ def make(seed: str, number: int, instructions: int = 500) -> Program:
     return Program(
         maker.name, bytes(maker.image), maker.isa,
         tuple((address, world.name) for address, world in maker.sections),
-        instructions,
+        instructions, maker.generator.transforms,
     )  # fmt: skip

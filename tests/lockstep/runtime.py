@@ -2,81 +2,142 @@
 
 A trap handler notes the trap and goes on after the instruction. It drops reservations, as Spike
 does. Where an instruction couldn't be fetched, or the program asks for it, the machine's goes on
-with the next section of a table; the supervisor's passes that on. Handlers use three registers
-that programs don't touch: two temporaries and, between them, the one that holds a request.
+with the next section of a table; the others pass that on. Handlers use registers that programs
+don't touch: two of its own each, and the one that holds a request, which all share. A handler that
+an interrupt interrupts finds its registers as they were.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from . import layout
 from .assembly import Code, Isa, Label
+from .worlds import MPP, MPV
 
 MPRV = 1 << 17
-MPP = 3 << 11
 FETCH_CAUSES = 1 << 0 | 1 << 1 | 1 << 12 | 1 << 20
+ILLEGAL = 2
 VECTORS = 16
 SHADOW_DISTANCE = layout.SHADOW[0] * layout.PAGE
 DUMP_F, DUMP_CSRS = 256, 512
+HIE, HSTATUS = 0x604, 0x600
+
+
+@dataclass(frozen=True)
+class Registers:
+    """Those of the handlers."""
+
+    request: int
+    machine: tuple[int, int]
+    supervisor: tuple[int, int]
+    guest: tuple[int, int]
+
+    @property
+    def all(self) -> frozenset[int]:
+        return frozenset((self.request, *self.machine, *self.supervisor, *self.guest))
+
+
+def draw(rng: random.Random) -> Registers:
+    """Any, but few of those that compressed instructions use."""
+    a, b, c = rng.sample(range(3, 32), 3)
+    d, e, f, g = rng.sample(sorted({*range(16, 32)} - {a, b, c}), 4)
+    return Registers(b, (a, c), (d, e), (f, g))
 
 
 @dataclass(frozen=True)
 class Side:
-    """What the machine's and the supervisor's handler name differently."""
+    """What the machine's, the supervisor's and the guest's handler name differently."""
 
+    page: int
+    desk: int
     status: int
     enables: int
     epc: int
     cause: int
     tval: int
-    desk: int
+    further: tuple[int, ...]  # CSRs to note besides, with H
     comes_back: str
 
 
-MACHINE = Side(0x300, 0x304, 0x341, 0x342, 0x343, layout.MACHINE_DESK, "mret")
-SUPERVISOR = Side(0x100, 0x104, 0x141, 0x142, 0x143, layout.SUPERVISOR_DESK, "sret")
+MACHINE = Side(
+    layout.MACHINE_HANDLER, layout.MACHINE_DESK, 0x300, 0x304, 0x341, 0x342, 0x343,
+    (0x34B, HSTATUS, 0x34A), "mret",
+)  # fmt: skip
+SUPERVISOR = Side(
+    layout.SUPERVISOR_HANDLER, layout.SUPERVISOR_DESK, 0x100, 0x104, 0x141, 0x142, 0x143,
+    (0x643, HSTATUS, 0x64A), "sret",
+)  # fmt: skip
+GUEST = Side(layout.GUEST_HANDLER, layout.GUEST_DESK, 0x100, 0x104, 0x141, 0x142, 0x143, (), "sret")
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a program's handlers depend on."""
+
+    isa: Isa
+    registers: Registers
+    exit_cause: int  # of the instruction that traps to M mode, whatever is delegated
+    hypervisor: bool
+    transforms: bool  # htinst and mtinst aren't noted then
+    redirects: bool  # M mode passes illegal instructions on, as firmware does
 
 
 class Handler:
     """The code of one handler."""
 
-    def __init__(self, isa: Isa, page: int, side: Side, registers: tuple[int, int, int]) -> None:
-        self.code = Code(isa, layout.address(page))
+    def __init__(self, style: Style, side: Side, registers: tuple[int, int]) -> None:
+        self.style = style
+        self.code = Code(style.isa, layout.address(side.page))
         self.side = side
-        self.t, self.q, self.d = registers
+        self.t, self.d = registers
+        self.q = style.registers.request
         self.read = partial(self.code, "csrrs", rs1=0)
         common = Label()
         for _ in range(VECTORS):
             self.code.jump(common)
         self.code.bind(common)
 
+    def begin(self) -> None:
+        """Where the desk is, what is asked for, no reservation."""
+        code, t, q, d = self.code, self.t, self.q, self.d
+        code.place(d, layout.address(self.side.desk))
+        code("sd", rs1=d, rs2=q, imm=layout.REQUEST)
+        code("sc.w", rd=t, rs1=d, rs2=0)
+
     def note(self) -> None:
-        """Into the log: cause, epc, tval and status."""
+        """Into the log: cause, epc, tval and status, and with H what a guest's trap has besides."""
         code, t, q, d, side = self.code, self.t, self.q, self.d, self.side
         code("ld", rd=q, rs1=d, imm=layout.LOG_AT)
         code("addi", rd=t, rs1=q, imm=layout.RECORD)
         code("andi", rd=t, rs1=t, imm=layout.LOG_MASK)
         code("sd", rs1=d, rs2=t, imm=layout.LOG_AT)
         code("add", rd=q, rs1=q, rs2=d)
-        for i, csr in enumerate((side.cause, side.epc, side.tval, side.status)):
+        further = side.further if self.style.hypervisor else ()
+        further = further[:-1] if self.style.transforms else further
+        for i, csr in enumerate((side.cause, side.epc, side.tval, side.status, *further)):
             self.read(rd=t, csr=csr)
             code("sd", rs1=q, rs2=t, imm=layout.LOG + 8 * i)
 
     def sort_out(self, interrupt: Label, request: Label) -> None:
-        """Branch to where interrupts and requests are dealt with."""
-        code, t, q, d = self.code, self.t, self.q, self.d
-        branch = partial(code.branch, code.isa.named["bne"], request)
-        code("ld", rd=q, rs1=d, imm=layout.REQUEST)
+        """Branch to where interrupts and requests are dealt with, and note the trap if it isn't a
+        request. t holds the cause."""
+        code, t, q = self.code, self.t, self.q
+        named, noted = code.isa.named, Label()
         self.read(rd=t, csr=self.side.cause)
-        code.branch(code.isa.named["blt"], interrupt, rs1=t, rs2=0)
-        branch(rs1=q, rs2=0)
+        code.branch(named["blt"], noted, rs1=t, rs2=0)
+        code.branch(named["bne"], request, rs1=q, rs2=0)
+        code.bind(noted)
+        self.note()
+        self.read(rd=t, csr=self.side.cause)
+        code.branch(named["blt"], interrupt, rs1=t, rs2=0)
         code.constant(q, FETCH_CAUSES)
         code("srl", rd=q, rs1=q, rs2=t)
         code("andi", rd=q, rs1=q, imm=1)
-        branch(rs1=q, rs2=0)
+        code.branch(named["bne"], request, rs1=q, rs2=0)
 
     def skip(self) -> None:
         """Let epc pass the instruction, whose length the copy of the code tells."""
@@ -95,38 +156,46 @@ class Handler:
         code("addi", rd=q, rs1=q, imm=4)
         code("sub", rd=q, rs1=q, rs2=t)
         code("csrrw", rd=0, csr=self.side.epc, rs1=q)
+        code("addi", rd=q, rs1=0, imm=0)
 
     def mask(self) -> None:
-        """Disable the interrupt whose cause t holds."""
-        self.code("addi", rd=self.q, rs1=0, imm=1)
-        self.code("sll", rd=self.q, rs1=self.q, rs2=self.t)
-        self.code("csrrc", rd=0, csr=self.side.enables, rs1=self.q)
+        """Disable the interrupt whose cause t holds. HS mode disables guests' interrupts, which
+        have even numbers, in hie. The request is as it was: a handler may have been about to make
+        one."""
+        code, t, q = self.code, self.t, self.q
+        code("addi", rd=q, rs1=0, imm=1)
+        code("sll", rd=q, rs1=q, rs2=t)
+        code("csrrc", rd=0, csr=self.side.enables, rs1=q)
+        if self.style.hypervisor and self.side is not MACHINE:
+            odd = Label()
+            code("andi", rd=t, rs1=t, imm=1)
+            code.branch(code.isa.named["bne"], odd, rs1=t, rs2=0)
+            code("csrrc", rd=0, csr=HIE, rs1=q)
+            code.bind(odd)
+        code("ld", rd=q, rs1=self.d, imm=layout.REQUEST)
 
-    def come_back(self) -> None:
-        self.code("addi", rd=self.q, rs1=0, imm=0)
-        self.code(self.side.comes_back)
 
-
-def machine_handler(isa: Isa, registers: tuple[int, int, int]) -> Code:
+def machine_handler(style: Style) -> Code:
     """The handler in M mode. MPRV must be off while it works, and comes back afterwards."""
-    handler = Handler(isa, layout.MACHINE_HANDLER, MACHINE, registers)
-    code, (t, q, d) = handler.code, registers
+    handler = Handler(style, MACHINE, style.registers.machine)
+    code, t, d = handler.code, handler.t, handler.d
     interrupt, advance, leave = Label(), Label(), Label()
     code.constant(t, MPRV)
     code("csrrc", rd=t, csr=MACHINE.status, rs1=t)
     code.place(d, layout.address(MACHINE.desk))
     code("sd", rs1=d, rs2=t, imm=layout.SAVED)
-    code("sd", rs1=d, rs2=q, imm=layout.REQUEST)
-    code("sc.w", rd=t, rs1=d, rs2=0)
-    handler.note()
+    handler.begin()
     handler.sort_out(interrupt, advance)
+    if style.redirects:
+        _redirect(handler)
     handler.skip()
     code.bind(leave)
     code("ld", rd=t, rs1=d, imm=layout.SAVED)
-    code.constant(q, MPRV)
-    code("and", rd=t, rs1=t, rs2=q)
+    code("srli", rd=t, rs1=t, shamt=17)
+    code("andi", rd=t, rs1=t, imm=1)
+    code("slli", rd=t, rs1=t, shamt=17)
     code("csrrs", rd=0, csr=MACHINE.status, rs1=t)
-    handler.come_back()
+    code("mret")
     code.bind(interrupt)
     handler.mask()
     code.jump(leave)
@@ -144,37 +213,81 @@ def _advance(handler: Handler) -> None:
     code("ld", rd=t, rs1=q, imm=0)
     code("csrrw", rd=0, csr=MACHINE.epc, rs1=t)
     code("ld", rd=t, rs1=q, imm=8)
-    code.constant(q, MPP)
+    code.constant(q, MPP | MPV)
     code("csrrc", rd=0, csr=MACHINE.status, rs1=q)
     code("csrrs", rd=0, csr=MACHINE.status, rs1=t)
-    handler.come_back()
+    code("addi", rd=q, rs1=0, imm=0)
+    code("mret")
 
 
-def supervisor_handler(isa: Isa, registers: tuple[int, int, int], exit_cause: int) -> Code:
-    """The handler in S mode."""
-    handler = Handler(isa, layout.SUPERVISOR_HANDLER, SUPERVISOR, registers)
-    code, (t, q, d) = handler.code, registers
-    interrupt, forward, leave = Label(), Label(), Label()
-    code.place(d, layout.address(SUPERVISOR.desk))
-    code("sd", rs1=d, rs2=q, imm=layout.REQUEST)
-    code("sc.w", rd=t, rs1=d, rs2=0)
-    handler.note()
+def _redirect(handler: Handler) -> None:
+    """Pass an illegal instruction of a lower mode on to HS mode, as firmware does for the modes
+    that it serves: mstatus with MPP = S and MPV = 0, mepc = stvec, mret. t holds the cause."""
+    code, t, q = handler.code, handler.t, handler.q
+    named, here = code.isa.named, Label()
+    code("addi", rd=q, rs1=0, imm=ILLEGAL)
+    code.branch(named["bne"], here, rs1=t, rs2=q)
+    handler.read(rd=t, csr=MACHINE.status)
+    code("srli", rd=q, rs1=t, shamt=12)  # of MPP: 1 for M mode
+    code("andi", rd=q, rs1=q, imm=1)
+    code.branch(named["bne"], here, rs1=q, rs2=0)
+    for source, target in ((0x341, 0x141), (0x342, 0x142), (0x343, 0x143)):
+        handler.read(rd=q, csr=source)
+        code("csrrw", rd=0, csr=target, rs1=q)
+    code("csrrw", rd=0, csr=0x643, rs1=0)
+    code("csrrw", rd=0, csr=0x64A, rs1=0)
+    for bit, target in ((11, 8), (1, 5), (None, 1)):  # SPP = MPP, SPIE = SIE, SIE = 0
+        _copy_bit(handler, bit, target, SUPERVISOR.status)
+    for bit, target in ((39, 7), (11, 8), (None, 6)):  # SPV = MPV, SPVP = MPP, GVA = 0
+        _copy_bit(handler, bit, target, HSTATUS)
+    code.constant(q, MPP | MPV)
+    code("csrrc", rd=0, csr=MACHINE.status, rs1=q)
+    code.constant(q, 1 << 11)
+    code("csrrs", rd=0, csr=MACHINE.status, rs1=q)
+    handler.read(rd=q, csr=0x105)
+    code("andi", rd=q, rs1=q, imm=-4)
+    code("csrrw", rd=0, csr=MACHINE.epc, rs1=q)
+    code("addi", rd=q, rs1=0, imm=0)
+    code("mret")
+    code.bind(here)
+
+
+def _copy_bit(handler: Handler, source: int | None, target: int, csr: int) -> None:
+    """A bit of mstatus, which t holds, becomes a bit of a CSR; or that is cleared."""
+    code, t, q = handler.code, handler.t, handler.q
+    code("addi", rd=q, rs1=0, imm=1 << target)
+    code("csrrc", rd=0, csr=csr, rs1=q)
+    if source is None:
+        return
+    code("srli", rd=q, rs1=t, shamt=source)
+    code("andi", rd=q, rs1=q, imm=1)
+    code("slli", rd=q, rs1=q, shamt=target)
+    code("csrrs", rd=0, csr=csr, rs1=q)
+
+
+def supervisor_handler(style: Style, side: Side, registers: tuple[int, int]) -> Code:
+    """The handler in HS mode, or in VS mode."""
+    handler = Handler(style, side, registers)
+    code = handler.code
+    interrupt, barred, forward = Label(), Label(), Label()
+    handler.begin()
     handler.sort_out(interrupt, forward)
     handler.skip()
-    code.bind(leave)
-    handler.come_back()
-    code.constant(q, 1)  # sret was illegal (TSR), and M mode went on here
+    code("sret")
+    code.bind(barred)  # sret trapped (TSR, VTSR), and went on here
+    code.constant(handler.q, 1)
     code.bind(forward)
-    leave_section(code, exit_cause)
+    leave_section(code, style.exit_cause)
     code.bind(interrupt)
     handler.mask()
-    code.jump(leave)
+    code("sret")
+    code.jump(barred)
     return code
 
 
 def leave_section(code: Code, exit_cause: int) -> None:
     """The instruction that traps to M mode, whatever is delegated in this program."""
-    if exit_cause == 2:
+    if exit_cause == ILLEGAL:
         code.bits(0, 2)  # the defined illegal instruction
     else:
         code("ecall")
@@ -183,27 +296,37 @@ def leave_section(code: Code, exit_cause: int) -> None:
 # --- the start and the end -----------------------------------------------------------------------
 
 
-def start(isa: Isa, registers: tuple[int, int, int], csrs: dict[int, int], exit_cause: int) -> Code:
-    """CSRs at these values, every register from the table, and the first section."""
-    code, (t, q, d) = Code(isa, layout.address(layout.BOOT)), registers
+def start(style: Style, csrs: Iterable[int]) -> Code:
+    """CSRs at their values on the page VALUES, every register from the table on DUMP, and the
+    first section."""
+    code, q, (t, d) = (
+        Code(style.isa, layout.address(layout.BOOT)),
+        style.registers.request,
+        (style.registers.machine),
+    )
     code.constant(q, 0)
-    for number, value in csrs.items():
-        code.constant(t, value)
+    code.place(d, layout.address(layout.VALUES))
+    for number in csrs:
+        code("ld", rd=t, rs1=d, imm=0)
+        code("addi", rd=d, rs1=d, imm=8)
         code("csrrw", rd=0, csr=number, rs1=t)
-    code.place(d, layout.address(layout.DUMP, layout.REGISTERS))
+    code.place(d, layout.address(layout.DUMP))
+    code.constant(t, layout.REGISTERS)
+    code("add", rd=d, rs1=d, rs2=t)
     for i in range(32):
         code("fld", rd=i, rs1=d, imm=256 + 8 * i)
     for i in range(1, 32):
         if i != d:
             code("ld", rd=i, rs1=d, imm=8 * i)
     code.constant(q, 1)
-    leave_section(code, exit_cause)
+    leave_section(code, style.exit_cause)
     return code
 
 
-def end(isa: Isa, at: int, registers: tuple[int, int, int], csrs: Iterable[int]) -> Code:
+def end(style: Style, csrs: Iterable[int]) -> Code:
     """Everything into memory, and the word to the host."""
-    code, (t, q, d) = Code(isa, at), registers
+    code, q = Code(style.isa, layout.address(layout.ENDING)), style.registers.request
+    t, d = style.registers.supervisor  # not the handler's: CSRs that are missing trap
     code("csrrci", rd=0, csr=MACHINE.status, zimm=8)
     code.place(d, layout.address(layout.DUMP))
     for i in range(1, 32):

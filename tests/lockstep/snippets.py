@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from . import layout
 from .assembly import Label, encode
 from .generator import WILD, Generator
 from .operands import access_size, floating, integer, is_store
 
 ADDRESS_BYTES = 8  # of what Code.place appends
+PLAIN_EXTENSIONS = ("I", "Zmmul", "M", "Zca")
 RA, SP = 1, 2  # some compressed instructions write them
 
 
@@ -110,14 +113,30 @@ def blocks(g: Generator) -> None:
 
 def loops(g: Generator) -> None:
     """A block that is run a few times."""
-    if g.depth:
-        return
+    if not g.depth:
+        _repeat(g, g.rng.randrange(2, 5), lambda: g.block(g.rng.randrange(3, 12)))
+
+
+def busy(g: Generator) -> None:
+    """Instructions that don't trap, run many times: interrupts come in between."""
+    rows = [row for row in g.kinds["integer"] if row.extension.name in PLAIN_EXTENSIONS]
+
+    def body() -> None:
+        for _ in range(g.rng.randrange(4, 12)):
+            g.emit(g.rng.choice(rows))
+
+    if not g.depth:
+        _repeat(g, g.rng.randrange(24, 90), body)
+
+
+def _repeat(g: Generator, turns: int, body: Callable[[], None]) -> None:
+    """A loop."""
     counter = g.pointer(RA, SP)
-    g.constant(counter, g.rng.randrange(2, 5))
+    g.constant(counter, turns)
     g.locked.add(counter)
     g.depth += 1
     top = g.code.here()
-    g.block(g.rng.randrange(3, 12))
+    body()
     g.depth -= 1
     g.code("addi", rd=counter, rs1=counter, imm=-1)
     g.code.branch(g.isa.named["bne"], top, rs1=counter, rs2=0)

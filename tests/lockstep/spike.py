@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class Trapped:
     name: str
     pc: int
     tval: int | None
+    bits: int = 0  # of the instruction, if it was fetched
 
     @property
     def is_interrupt(self) -> bool:
@@ -112,6 +113,7 @@ def parse(text: str) -> tuple[list[Event], bool]:
     events: list[Event] = []
     tohost = f"0x{layout.address(layout.TOHOST):016x}"
     pending: Trapped | None = None
+    fetched = (0, 0)
     for line in text.splitlines():
         words = line.split()
         if words[2] in ("0", "1", "3") and words[3].startswith("0x"):
@@ -122,12 +124,16 @@ def parse(text: str) -> tuple[list[Event], bool]:
             events.append(step)
             if tohost in words and step.stores:
                 return events, True
+        elif words[2].startswith("0x"):
+            fetched = int(words[2], 16), int(words[3][1:-1], 16)
         elif words[2] == "exception":
             epc = words.index("epc")
-            pending = Trapped(" ".join(words[3:epc]).rstrip(","), int(words[epc + 1], 16), None)
+            pc = int(words[epc + 1], 16)
+            bits = fetched[1] if fetched[0] == pc else 0
+            pending = Trapped(" ".join(words[3:epc]).rstrip(","), pc, None, bits)
             events.append(pending)
         elif words[2] == "tval" and pending is not None:
-            events[-1] = Trapped(pending.name, pending.pc, int(words[3], 16))
+            events[-1] = replace(pending, tval=int(words[3], 16))
     return events, False
 
 

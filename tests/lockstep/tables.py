@@ -1,7 +1,9 @@
-"""Page tables: address spaces that map the program's MiB at its place and in windows elsewhere.
+"""Page tables: spaces that map the program's MiB at its place and in windows elsewhere. A space is
+the host's or a guest's first stage (satp, vsatp), or a guest's second stage (hgatp).
 
-In every space the supervisor's handler, its desk and the lengths are mapped as it needs them;
-everything else is mapped well mostly, and spoilt sometimes.
+In every space the handlers, their desks, the lengths and whatever of the first stage's own tables
+leads to them are mapped as they need it; everything else is mapped well mostly, and spoilt
+sometimes.
 """
 
 from __future__ import annotations
@@ -19,14 +21,21 @@ PPN_SHIFT = 10
 PPN_MASK = (1 << 54) - (1 << PPN_SHIFT)
 NAPOT = 1 << 63
 NAPOT_PAGES = 16
-MODES = {8: 3, 9: 4, 10: 5}  # satp.MODE: levels (Sv39, Sv48, Sv57)
+MODES = {8: 3, 9: 4, 10: 5}  # satp.MODE: levels (Sv39, Sv48, Sv57); hgatp.MODE: Sv39x4 ...
 MISSING_MODES = (1, 5, 7, 11, 15)
 HANDLER, DESK, LENGTHS = V | R | X | A | D, V | R | W | A | D, V | R | A | D
+HANDLERS = (layout.SUPERVISOR_HANDLER, layout.GUEST_HANDLER)
+DESKS = (layout.SUPERVISOR_DESK, layout.GUEST_DESK)
+VMID_SHIFT, VMID_BITS = 44, 14
+WIDER = 2  # index bits that a root of the second stage has more
+ROOT_PAGES = 1 << WIDER
+
+ONLY, FIRST, SECOND = "only", "first", "second"  # stages: of the host, of guests
 
 
-def pte(page: int, flags: int) -> int:
-    """An entry for a page of the program's memory."""
-    return (layout.address(page) >> 12) << PPN_SHIFT | flags
+def pte(page: int, flags: int, base: int = layout.BASE) -> int:
+    """An entry for a page of the program's memory, or of a window of guest physical memory."""
+    return (base + page * layout.PAGE >> 12) << PPN_SHIFT | flags
 
 
 def spoilt(rng: random.Random, good: int) -> int:
@@ -35,7 +44,7 @@ def spoilt(rng: random.Random, good: int) -> int:
         return good ^ rng.choice([V, U, A, D, W, 1 << 54, 1 << 61, 2 << 61, 3 << 61, NAPOT])
     kind = rng.randrange(13)
     if kind < 4:
-        return good ^ rng.choice([V, R, W, X, U, A, D, A | D, W | D])
+        return good ^ rng.choice([V, R, W, X, U, U, G, A, D, A | D, W | D])
     if kind == 4:
         return good & ~(R | X) | W  # reserved
     if kind == 5:
@@ -67,6 +76,13 @@ class Memory:
             raise ValueError("no page left for a table")
         return self.free.pop(0)
 
+    def root(self) -> int:
+        """Four pages, aligned, for a root of the second stage. The same ValueError."""
+        while len(self.free) > ROOT_PAGES and self.free[0] % ROOT_PAGES:
+            self.free.append(self.free.pop(0))
+        first, *_ = (self.page() for _ in range(ROOT_PAGES))
+        return first
+
     def read(self, pa: int) -> int:
         at = pa - layout.BASE
         return int.from_bytes(self.data[at : at + 8], "little")
@@ -82,8 +98,8 @@ class Entry:
 
     slot: int
     good: int
-    va: int
-    satp: int  # of its space
+    va: int  # of the second stage a guest physical address
+    space: Space
     level: int = 0
 
     @property
@@ -96,88 +112,136 @@ class Entry:
         """The page that it maps, or the first of them."""
         return layout.page_of((self.good & PPN_MASK) << 12 - PPN_SHIFT)
 
+    @property
+    def maps_tables(self) -> bool:
+        """Whether guests' own page tables are behind it."""
+        return self.space.stage == SECOND and (self.level > 0 or self.page in layout.TABLES)
+
 
 class Space:
     """One address space."""
 
-    def __init__(self, rng: random.Random, memory: Memory) -> None:
+    def __init__(
+        self, rng: random.Random, memory: Memory, stage: str, identity: int, below: list[int]
+    ) -> None:
+        """`identity`: the ASID or VMID; `below`: where the MiB is for what this stage gives."""
         self.rng = rng
         self.memory = memory
+        self.stage = stage
+        self.below = below
         self.mode = rng.choice(list(MODES))
         self.levels = MODES[self.mode]
-        self.root = memory.page()
-        asid = rng.choice([0, rng.getrandbits(16)])
-        self.satp = self.mode << 60 | asid << 44 | layout.address(self.root) >> 12
-        self.windows: list[int] = []
+        self.wider = WIDER if stage == SECOND else 0
+        self.root = memory.root() if stage == SECOND else memory.page()
+        self.value = self.mode << 60 | identity << 44 | layout.address(self.root) >> 12
+        self.windows: dict[int, int] = {}  # where the MiB is: where it is for the stage below
         self.entries: list[Entry] = []  # that may be spoilt
+        self.loose: list[int] = []  # pages of tables that only windows need
         self.user_data = rng.getrandbits(1)
-        self._map_pages(layout.BASE, safe=True)
-        for _ in range(rng.randrange(3)):
+        self._map_whole()
+        before = len(memory.free)
+        pages = list(memory.free)
+        for _ in range(rng.randrange(3) if stage != SECOND else rng.randrange(1, 3)):
             self._window()
+        self.loose = pages[: before - len(memory.free)]
 
     @property
-    def roots(self) -> list[int]:
-        """Values for satp: the space, mostly; none; the space in a mode that no hart has."""
-        missing = self.rng.choice(MISSING_MODES) << 60 | self.satp & (1 << 60) - 1
-        return [self.satp] * 6 + [0, 0, 0, missing]
+    def identity(self) -> int:
+        """The ASID or VMID."""
+        return self.value >> 44 & 0xFFFF
+
+    def missing(self) -> int:
+        """The space in a mode that no hart has."""
+        return self.rng.choice(MISSING_MODES) << 60 | self.value & (1 << 60) - 1
 
     def slot(self, va: int, level: int) -> int:
         """The address of the entry for an address at a level; tables are made on the way.
 
         ValueError where a superpage is in the way already.
         """
-        table = self.root
+        table, bits = self.root, 9 + self.wider
         for at in range(self.levels - 1, level, -1):
-            place = layout.address(table, (va >> (12 + 9 * at) & 0x1FF) * 8)
+            place = layout.address(table, (va >> (12 + 9 * at) & (1 << bits) - 1) * 8)
             entry = self.memory.read(place)
             if entry == 0:
                 entry = pte(self.memory.page(), V)
                 self.memory.write(place, entry)
             if entry & (R | X):
                 raise ValueError(f"{va:#x} is mapped")
-            table = layout.page_of(entry >> PPN_SHIFT << 12)
-        return layout.address(table, (va >> (12 + 9 * level) & 0x1FF) * 8)
+            table, bits = layout.page_of(entry >> PPN_SHIFT << 12), 9
+        return layout.address(table, (va >> (12 + 9 * level) & (1 << bits) - 1) * 8)
 
-    def _map_pages(self, base: int, safe: bool) -> None:
+    # --- the MiB at its place ---
+
+    def _map_whole(self) -> None:
+        if self.stage != SECOND:
+            self._map_pages(layout.BASE, layout.BASE, safe=True)
+        elif self.rng.randrange(6) == 0:
+            flags = V | R | W | X | U | A | D
+            self.memory.write(self.slot(layout.BASE, 1), pte(0, flags))
+        else:
+            self._map_pages(layout.BASE, layout.BASE, safe=True)
+            for page in layout.TABLES:
+                self._map(layout.BASE, page, V | R | W | A | D)
+
+    def _map_pages(self, base: int, target: int, safe: bool) -> None:
         """Pages of 4 KiB: the handlers', code and data."""
         pages: Iterable[int] = [*layout.CODE, *layout.DATA]
         if safe:
-            self._map(base, layout.SUPERVISOR_HANDLER, HANDLER)
-            self._map(base, layout.SUPERVISOR_DESK, DESK)
-            for page in layout.SHADOW:
-                self._map(base, page, LENGTHS)
+            for flags, needed in ((HANDLER, HANDLERS), (DESK, DESKS), (LENGTHS, layout.SHADOW)):
+                for page in needed:
+                    self._map(base, page, flags)
         if self.rng.randrange(4) == 0:
-            self._map_contiguous(base)
+            self._map_contiguous(base, target)
             pages = layout.CODE
         twin = self._flags(layout.TWINS[0])
         for page in pages:
-            good = pte(page, twin if page in layout.TWINS else self._flags(page))
+            good = pte(page, twin if page in layout.TWINS else self._flags(page), target)
             slot = self.slot(base + page * layout.PAGE, 0)
-            rarely = self.rng.randrange(8) == 0 and page not in layout.TWINS
+            rarely = self.rng.randrange(10) == 0 and page not in layout.TWINS
             self.memory.write(slot, spoilt(self.rng, good) if rarely else good)
             if page not in layout.TWINS:
-                self.entries.append(Entry(slot, good, base + page * layout.PAGE, self.satp))
+                self.entries.append(Entry(slot, good, base + page * layout.PAGE, self))
 
     def _map(self, base: int, page: int, flags: int) -> None:
+        flags |= U if self.stage == SECOND else 0
         self.memory.write(self.slot(base + page * layout.PAGE, 0), pte(page, flags))
 
-    def _map_contiguous(self, base: int) -> None:
+    def _map_contiguous(self, base: int, target: int) -> None:
         """All of data as one page of 64 KiB (Svnapot)."""
         flags, first = self._flags(layout.DATA[1]), layout.DATA[0]
         for page in layout.DATA:
             slot = self.slot(base + page * layout.PAGE, 0)
-            self.memory.write(slot, NAPOT | pte(first + NAPOT_PAGES // 2, flags))
+            self.memory.write(slot, NAPOT | pte(first + NAPOT_PAGES // 2, flags, target))
+
+    def expose(self, page: int) -> None:
+        """Let the second stage's entry for a page of a guest's tables be spoilt, and spoil it
+        sometimes."""
+        gpa = layout.address(page)
+        try:
+            slot = self.slot(gpa, 0)
+        except ValueError:  # a superpage maps it
+            return
+        good = self.memory.read(slot)
+        self.entries.append(Entry(slot, good, gpa, self))
+        if self.rng.randrange(8) == 0:
+            self.memory.write(slot, spoilt(self.rng, good))
 
     def _flags(self, page: int) -> int:
         """Flags that suit the page mostly."""
-        for world in WORLDS.values():
-            if page in world.code and world.name != "M":
-                writable = self.rng.choice([0, W | R])
-                return V | X | A | D | writable | (U if world.user else 0)
-        user = U if self.user_data else 0
-        if self.rng.randrange(6) == 0:
-            user ^= U
-        flags = V | R | W | A | D | user
+        if self.stage == SECOND:
+            user = U if self.rng.randrange(16) else 0
+            executable = X if page in layout.CODE else 0
+        else:
+            for world in WORLDS.values():
+                if page in world.code and world.name != "M":
+                    writable = self.rng.choice([0, W | R])
+                    return V | X | A | D | writable | (U if world.user else 0)
+            user = U if self.user_data else 0
+            if self.rng.randrange(6) == 0:
+                user ^= U
+            executable = 0
+        flags = V | R | W | A | D | user | executable
         if page in layout.CODE:
             return flags | X
         if self.rng.randrange(4) == 0:
@@ -186,34 +250,101 @@ class Space:
             flags |= X
         return flags | self.rng.choice([0, 0, 0, 1 << 61, 2 << 61, G])
 
-    def _window(self) -> None:
-        """The MiB once more, somewhere else: in pages, in a large page, in one that is askew."""
-        bits = 12 + 9 * self.levels
+    # --- windows ---
+
+    def _base(self) -> int:
+        """Somewhere else, aligned to 2 MiB."""
+        bits = min(12 + 9 * self.levels + self.wider, 56)
         base = self.rng.getrandbits(bits - 34) << 33 | 1 << 34 | self.rng.getrandbits(10) << 21
-        base |= -(1 << bits - 1) & (1 << 64) - 1 if base >> bits - 1 & 1 else 0
+        if self.stage == SECOND or not base >> bits - 1 & 1:
+            return base & (1 << bits) - 1
+        return base | -(1 << bits - 1) & (1 << 64) - 1
+
+    def _window(self) -> None:
+        """The MiB once more: in pages, in a large page, in one that is askew."""
+        base, target = self._base(), self.rng.choice(self.below)
         level = self.rng.choice([0, 0, 1, 2])
         try:
             if level == 0:
-                self._map_pages(base, safe=False)
+                self._map_pages(base, target, safe=False)
                 slot = self.slot(base, 1)
-                self.entries += [Entry(slot, self.memory.read(slot), base, self.satp, 1)] * 4
+                self.entries += [Entry(slot, self.memory.read(slot), base, self, 1)] * 4
             else:
                 base &= ~((1 << 12 + 9 * level) - 1)
-                good = pte(0, V | R | W | X | A | D | self.rng.choice([0, U]))
+                good = pte(0, V | R | W | X | A | D | self.rng.choice([0, U]), target)
+                if self.stage == SECOND:
+                    good |= U
                 slot = self.slot(base, level)
                 askew = self.rng.randrange(4) == 0
                 self.memory.write(slot, good | self.rng.randrange(4) << 10 if askew else good)
-                self.entries += [Entry(slot, good, base, self.satp, level)] * 8
+                self.entries += [Entry(slot, good, base, self, level)] * 8
         except ValueError:
             return
-        self.windows.append(base)
+        self.windows[base] = target
 
 
-def spaces(rng: random.Random, data: bytearray) -> list[Space]:
-    """Some address spaces."""
-    memory = Memory(data)
-    made = [Space(rng, memory)]
-    for _ in range(rng.randrange(3)):
+class Spaces:
+    """Those of one program: the host's, and with H guests' two stages."""
+
+    def __init__(self, rng: random.Random, data: bytearray, hypervisor: bool) -> None:
+        self.rng = rng
+        self.memory = Memory(data)
+        self.only: list[Space] = [self._space(ONLY, self._asid(), [layout.BASE])]
+        self.second: list[Space] = []
+        self.first: list[Space] = []
+        shared = rng.getrandbits(VMID_BITS) if rng.getrandbits(1) else None
+        self.bare = 0 if shared is None else shared << VMID_SHIFT  # hgatp without a second stage
+        if hypervisor:
+            for _ in range(rng.randrange(1, 4)):
+                vmid = rng.getrandbits(VMID_BITS) if shared is None else shared
+                self._add(self.second, SECOND, vmid, [layout.BASE])
+            guest = [base for space in self.second for base in space.windows]
+            for _ in range(rng.randrange(1, 4)):
+                self._add(self.first, FIRST, self._asid(), [layout.BASE, layout.BASE, *guest])
+        for _ in range(rng.randrange(2 if hypervisor else 3)):
+            self._add(self.only, ONLY, self._asid(), [layout.BASE])
+        for space in self.second:
+            for page in (page for first in self.first for page in first.loose):
+                space.expose(page)
+
+    def _asid(self) -> int:
+        return self.rng.choice([0, self.rng.getrandbits(16)])
+
+    def _space(self, stage: str, identity: int, below: list[int]) -> Space:
+        return Space(self.rng, self.memory, stage, identity, below)
+
+    def _add(self, spaces: list[Space], stage: str, identity: int, below: list[int]) -> None:
         with contextlib.suppress(ValueError):  # the pages for tables have run out
-            made.append(Space(rng, memory))
-    return made
+            spaces.append(self._space(stage, identity, below))
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Leaves and pointers that may be spoilt."""
+        return [e for s in (*self.only, *self.first, *self.second) for e in s.entries]
+
+    def satp(self) -> int:
+        """A value for satp: a space, mostly; none; a space in a mode that no hart has."""
+        space = self.rng.choice(self.only)
+        return self.rng.choice([space.value] * 6 + [0, 0, 0, space.missing()])
+
+    def vsatp(self) -> int:
+        """The same for a guest's satp, without missing modes."""
+        return self.rng.choice([space.value for space in self.first or self.only] * 3 + [0])
+
+    def hgatp(self) -> int:
+        """A value for hgatp."""
+        if not self.second:
+            return 0
+        space = self.rng.choice(self.second)
+        return self.rng.choice([space.value] * 10 + [self.bare, space.missing()])
+
+    def hgatps(self) -> list[int]:
+        """One value of hgatp for each VMID that the program uses."""
+        values = [self.bare, *(space.value for space in self.second)]
+        by_vmid = {value >> VMID_SHIFT & (1 << VMID_BITS) - 1: value for value in values}
+        return list(by_vmid.values())
+
+    def windows(self, virtual: bool) -> list[int]:
+        """Where programs find the MiB."""
+        spaces = (*self.first, *self.second) if virtual and self.second else self.only
+        return [layout.BASE, *(base for space in spaces for base in space.windows)]

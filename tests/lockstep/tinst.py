@@ -1,0 +1,48 @@
+"""What htinst and mtinst hold where they hold transformed instructions, told from the rows of the
+encoding table (Privileged, "Transformed Instruction or Pseudoinstruction for mtinst or htinst").
+Spike gives zero, as the manual allows, so this is the other opinion on `rvplat/hart/tinst.py`.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import cache
+
+from .assembly import encode
+from .operands import by_kind
+from .program import isa
+from .spike import Trapped
+
+PSEUDO = (0x3000, 0x3020)  # implicit accesses of guests' page tables, which the log doesn't show
+DATA_FAULTS = {
+    f"trap_{kind}_{fault}"
+    for kind in ("load", "store")
+    for fault in ("address_misaligned", "access_fault", "page_fault", "guest_page_fault")
+}
+STACK = 2
+COMPRESSED = 2  # bit 1 is clear in the transformation of a compressed instruction
+
+
+@cache
+def transformable() -> frozenset[str]:
+    """Names of loads, stores and atomic instructions."""
+    kinds = by_kind(isa())
+    return frozenset(row.name for kind in ("memory", "atomic", "guest") for row in kinds[kind])
+
+
+def expected(event: Trapped, x: bytearray) -> int:
+    """The value after an exception, if it isn't that of an implicit access; x: the registers."""
+    row = isa().find(event.bits) if event.name in DATA_FAULTS else None
+    if row is None or row.name not in transformable():
+        return 0
+    given = {name: o.extract(event.bits) for name, o in row.pattern.operands.items()}
+    rs1 = given.get("rs1", STACK)
+    imm = given.get("imm", given.get("uimm", 0))
+    (base,) = struct.unpack_from("<Q", x, 8 * rs1)
+    offset = (event.tval or 0) - (base + imm) & 31
+    full = isa().named[row.name.removeprefix("c.").removesuffix("sp")]
+    kept = {name: value for name, value in given.items() if name in full.pattern.operands}
+    if "imm" in full.pattern.operands:
+        kept["imm"] = 0
+    bits = encode(full, **{**kept, "rs1": offset})
+    return bits & ~COMPRESSED if row.pattern.length == 2 else bits
