@@ -130,6 +130,7 @@ def parse(text: str) -> tuple[list[Event], bool]:
             epc = words.index("epc")
             pc = int(words[epc + 1], 16)
             bits = fetched[1] if fetched[0] == pc else 0
+            fetched = (0, 0)
             pending = Trapped(" ".join(words[3:epc]).rstrip(","), pc, None, bits)
             events.append(pending)
         elif words[2] == "tval" and pending is not None:
