@@ -57,9 +57,7 @@ class Bench:
         return 0
 
 
-def _sides(
-    arguments: argparse.Namespace, watched: Progress
-) -> tuple[Sides, Runner, Runner | None]:
+def _sides(arguments: argparse.Namespace, watched: Progress) -> tuple[Sides, Runner, Runner | None]:
     """What is compared, and what runs each side."""
     from rvplat.guests import bench
 

@@ -1,4 +1,4 @@
-"""gdb: `rvplat run --gdb`, `rvplat debug`, and `target remote | rvplat gdb`."""
+"""A gdb of the user's: `rvplat debug`, and `target remote | rvplat gdb`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,9 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from rvplat.cli.say import progress, say
-
-if TYPE_CHECKING:
-    from rvplat.cli.terminal import Terminal
-    from rvplat.machine.machine import Machine
-    from rvplat.machine.stop import Stop
+from rvplat.cli.build import add_machine_options, build
+from rvplat.cli.say import progress
 
 GDBS = (
     "riscv64-unknown-elf-gdb", "riscv64-unknown-linux-gnu-gdb", "riscv64-linux-gnu-gdb",
@@ -26,59 +21,6 @@ GDBS = (
 )  # fmt: skip
 VARIABLE = "RVPLAT_GDB"
 ARCHITECTURE = "riscv:rv64"
-EXCLUDED = ("max_instructions", "trace")  # options of a run that a debugged board doesn't take
-
-
-def add_gdb_options(parser: argparse.ArgumentParser) -> None:
-    """`--gdb` and `--halt`."""
-    parser.add_argument(
-        "--gdb", metavar="[HOST:]PORT",
-        help="let gdb attach at this port of this host, or at unix:PATH",
-    )  # fmt: skip
-    parser.add_argument(
-        "--halt", action="store_true", help="with --gdb: wait for gdb before the first instruction"
-    )
-
-
-def check_gdb_options(arguments: argparse.Namespace) -> None:
-    """RvplatError for options that make no sense together."""
-    from rvplat.errors import RvplatError
-
-    if arguments.gdb is None:
-        if arguments.halt:
-            raise RvplatError("--halt waits for gdb: it needs --gdb [HOST:]PORT")
-        return
-    for name in EXCLUDED:
-        if getattr(arguments, name) is not None:
-            raise RvplatError(f"--gdb and --{name.replace('_', '-')} exclude each other")
-
-
-class _NoRunner:
-    """What the terminal tells when there is no more input."""
-
-    def input_ended(self) -> None:
-        """gdb decides when the board ends."""
-
-
-def serve(machine: Machine, arguments: argparse.Namespace, terminal: Terminal) -> Stop:
-    """Let clients attach until the board is off."""
-    from rvplat.gdb.server import Server, listen
-    from rvplat.machine.stop import Stop
-
-    timer = threading.Timer(arguments.timeout or 0, machine.request_stop, [Stop("timeout")])
-    with Server(machine, listen(arguments.gdb, say), arguments.halt) as server:
-        terminal.read_for(_NoRunner())  # type: ignore[arg-type]
-        if arguments.timeout is not None:
-            timer.start()
-        try:
-            return server.serve()
-        except KeyboardInterrupt:
-            return Stop("interrupt")
-        finally:
-            timer.cancel()
-
-
-# --- a gdb of the user's ------------------------------------------------------------------------
 
 
 def _candidates() -> Iterator[str]:
@@ -123,8 +65,6 @@ class Debug:
     help = "run a machine under gdb"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        from rvplat.cli.run import add_machine_options
-
         parser.usage = "rvplat debug [BOARD] [PROGRAM] [options] [-x FILE] [--ex COMMAND]"
         add_machine_options(parser)
         parser.add_argument("-x", dest="scripts", action="append", default=[], metavar="FILE",
@@ -134,7 +74,6 @@ class Debug:
         parser.add_argument("--batch", action="store_true", help="leave gdb after them")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        from rvplat.cli.run import build
         from rvplat.gdb.server import Server, listen
 
         gdb = find_gdb()
@@ -182,13 +121,10 @@ class GdbPipe:
     help = "for gdb's `target remote | rvplat gdb BOARD PROGRAM`"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        from rvplat.cli.run import add_machine_options
-
         parser.usage = "rvplat gdb [BOARD] [PROGRAM] [options]"
         add_machine_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
-        from rvplat.cli.run import build
         from rvplat.gdb.server import Server
 
         with progress() as watched:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from rvplat.cli.build import add_limits, add_machine_options, build
 from rvplat.cli.debug import show_beside
-from rvplat.cli.run import add_limits, add_machine_options, build
 from rvplat.cli.say import progress
 
 if TYPE_CHECKING:

@@ -17,10 +17,9 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from rvplat.machine.machine import Machine
-from rvplat.machine.run import Runner
 from rvplat.machine.stop import Stop
 
 ESCAPE = 0x01  # Ctrl-A
@@ -33,6 +32,12 @@ CHUNK = 4096
 CROWDED = 1 << 16  # bytes that the guest hasn't taken yet: read on when it has
 WRITE_WAIT_MS = 200
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Reader(Protocol):
+    """Who is told when there is no more input: a run, or a server."""
+
+    def input_ended(self) -> None: ...
 
 
 class Keys:
@@ -163,12 +168,12 @@ class Terminal:
 
     # --- what goes through ---
 
-    def read_for(self, runner: Runner) -> None:
+    def read_for(self, reader: Reader) -> None:
         """Begin to read input, in a thread; tells the run when there is no more."""
         if self._in is not None:
-            threading.Thread(target=self._read, args=[runner], daemon=True).start()
+            threading.Thread(target=self._read, args=[reader], daemon=True).start()
 
-    def _read(self, runner: Runner) -> None:
+    def _read(self, reader: Reader) -> None:
         assert self._in is not None
         while True:
             ready, _, _ = select.select([self._in, self._wake_read], [], [])
@@ -183,7 +188,7 @@ class Terminal:
             self.machine.console.feed(self._keys(data) if self._is_tty else data)
             while self.machine.console.waiting > CROWDED and self.machine.running:
                 time.sleep(0.01)
-        runner.input_ended()
+        reader.input_ended()
 
     def _leave(self) -> None:
         self.machine.request_stop(Stop("leave"))

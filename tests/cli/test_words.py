@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.cli.run import board_and_program
+from rvplat.cli.build import board_and_program
 from rvplat.guests import demo_elf, hypervisor_elf
 
 

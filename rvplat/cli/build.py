@@ -1,0 +1,115 @@
+"""The machine that a command line asks for: the board, its software, what changes it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rvplat.cli.options import DEFAULT_BOARD, add_board_options, overrides
+
+if TYPE_CHECKING:
+    from rvplat.machine.machine import Machine
+    from rvplat.machine.source import Override
+
+
+def seconds(text: str) -> float:
+    """A time for `--timeout`."""
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise ValueError
+    return value
+
+
+def count(text: str) -> int:
+    """A number for `--max-instructions`."""
+    value = int(text.replace("_", ""), 0)
+    if not 0 < value < 1 << 62:
+        raise ValueError
+    return value
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """The board, its software, what changes it."""
+    parser.add_argument("words", nargs="*", metavar="BOARD PROGRAM", help="see below")
+    for option, what in (
+        ("--kernel", "what the firmware starts: an Image, ELF or raw binary file"),
+        ("--initrd", "the kernel's initial RAM disk"),
+        ("--dtb", "a device tree instead of the one made from the board"),
+    ):
+        parser.add_argument(option, type=Path, metavar="FILE", help=what)
+    parser.add_argument("--append", metavar="TEXT", help="the kernel's command line")
+    parser.add_argument(
+        "--disk", dest="disks", action="append", default=[], metavar="FILE",
+        help="a raw disk image in the next virtio slot of the board; may be repeated",
+    )  # fmt: skip
+    add_board_options(parser)
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """What ends a run from outside."""
+    parser.add_argument("--timeout", type=seconds, metavar="S", help="end after so many seconds")
+    parser.add_argument(
+        "--max-instructions", type=count, metavar="N", help="end when a hart has executed N"
+    )
+
+
+def board_and_program(words: list[str]) -> tuple[str, Path | None]:
+    """What the positional arguments are: `BOARD`, `PROGRAM`, both or neither."""
+    from rvplat.errors import RvplatError
+
+    if len(words) > 2:
+        more = " ".join(words[2:])
+        raise RvplatError(f"run: {more}: expected a BOARD and a PROGRAM, nothing more")
+    if len(words) == 2:
+        return words[0], shipped(words[1]) or Path(words[1])
+    if not words:
+        return DEFAULT_BOARD, None
+    path = shipped(words[0]) or Path(words[0])
+    looks = path.is_file() or "/" in words[0] or path.suffix
+    if looks and path.suffix != ".toml":
+        return DEFAULT_BOARD, path
+    return words[0], None
+
+
+def shipped(word: str) -> Path | None:
+    """The guest that ships under a word; None for any other word."""
+    from rvplat import guests
+
+    found = {"demo": guests.demo_elf, "hypervisor": guests.hypervisor_elf}.get(word)
+    return found() if found else None
+
+
+def disks(paths: list[str]) -> list[Override]:
+    """What `--disk` changes: the model and image of virtio0, virtio1, ..."""
+    from rvplat.machine.source import Override
+
+    found = []
+    for number, path in enumerate(paths):
+        for key, value in (("model", "virtio-blk"), ("image", path)):
+            where = ("devices", f"virtio{number}", key)
+            found.append(Override(where, value, f"--disk {path}"))
+    return found
+
+
+def build(arguments: argparse.Namespace, watched: object) -> Machine:
+    """The machine that the arguments ask for."""
+    from rvplat.cli import main
+    from rvplat.guests import demo_elf
+    from rvplat.machine.loader import read_software
+    from rvplat.machine.machine import Machine
+    from rvplat.machine.open import open_board
+
+    name, program = board_and_program(arguments.words)
+    changes = [*overrides(arguments), *disks(arguments.disks)]
+    board, plugins = open_board(name, changes, arguments.plugins)
+    if program is None and (board.boot.program, board.boot.kernel, arguments.kernel) == (None,) * 3:
+        program = demo_elf()
+    software = read_software(
+        board, program, arguments.kernel, arguments.initrd, arguments.append, arguments.dtb,
+        tuple(plugins.loaders.values()),
+    )  # fmt: skip
+    assert callable(watched)
+    machine = Machine(board, software, None, plugins, watched)
+    machine.built_at = main.BEGAN
+    return machine

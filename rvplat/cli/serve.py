@@ -1,0 +1,65 @@
+"""`rvplat run --gdb`: a board that clients of the gdb protocol attach to."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from typing import TYPE_CHECKING
+
+from rvplat.cli.say import say
+
+if TYPE_CHECKING:
+    from rvplat.cli.terminal import Terminal
+    from rvplat.machine.machine import Machine
+    from rvplat.machine.stop import Stop
+
+EXCLUDED = ("max_instructions", "trace")  # options of a run that a debugged board doesn't take
+
+
+def add_gdb_options(parser: argparse.ArgumentParser) -> None:
+    """`--gdb` and `--halt`."""
+    parser.add_argument(
+        "--gdb", metavar="[HOST:]PORT",
+        help="let gdb attach at this port of this host, or at unix:PATH",
+    )  # fmt: skip
+    parser.add_argument(
+        "--halt", action="store_true", help="with --gdb: wait for gdb before the first instruction"
+    )
+
+
+def check_gdb_options(arguments: argparse.Namespace) -> None:
+    """RvplatError for options that make no sense together."""
+    from rvplat.errors import RvplatError
+
+    if arguments.gdb is None:
+        if arguments.halt:
+            raise RvplatError("--halt waits for gdb: it needs --gdb [HOST:]PORT")
+        return
+    for name in EXCLUDED:
+        if getattr(arguments, name) is not None:
+            raise RvplatError(f"--gdb and --{name.replace('_', '-')} exclude each other")
+
+
+class _Served:
+    """Is told that there is no more input."""
+
+    def input_ended(self) -> None:
+        """gdb decides when the board ends."""
+
+
+def serve(machine: Machine, arguments: argparse.Namespace, terminal: Terminal) -> Stop:
+    """Let clients attach until the board is off."""
+    from rvplat.gdb.server import Server, listen
+    from rvplat.machine.stop import Stop
+
+    timer = threading.Timer(arguments.timeout or 0, machine.request_stop, [Stop("timeout")])
+    with Server(machine, listen(arguments.gdb, say), arguments.halt) as server:
+        terminal.read_for(_Served())
+        if arguments.timeout is not None:
+            timer.start()
+        try:
+            return server.serve()
+        except KeyboardInterrupt:
+            return Stop("interrupt")
+        finally:
+            timer.cancel()
