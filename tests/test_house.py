@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,11 @@ def test_no_path_of_a_machine_or_registry_host():
                 continue
             found = bad.search(path.read_text(errors="replace"))
             assert found is None, f"{path}: {found and found[0]}"
+
+
+def test_every_package_is_in_the_wheel() -> None:
+    """pyproject.toml lists them, because `plugins` and `boards` go under other names."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {path.parent.relative_to(ROOT) for path in PACKAGE.rglob("__init__.py")}
+    found = {".".join(folder.parts) for folder in folders}
+    assert {name for name in settings["packages"] if name.split(".")[0] == "rvplat"} == found
