@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from random import Random
 
 from rvplat.engine.exports import Raised
+from rvplat.errors import BusError
 from rvplat.hart.state import SLOTS_SIZE
 from rvplat.isa.csr import Csr
 from rvplat.machine.hart import Hart
@@ -17,6 +19,7 @@ from rvplat.machine.open import open_board
 from rvplat.machine.program import Program, Segment
 from rvplat.machine.source import Override
 from rvplat.pluginmanager import Plugins, load_plugins
+from tests.fuzz.devices import Store
 from tests.fuzz.image import BASE, Image
 from tests.fuzz.state import Change
 
@@ -87,6 +90,13 @@ def apply(hart: Hart, changes: Iterable[Change]) -> None:
         else:
             hart.pc = value
     hart.waiting = False
+
+
+def touch(machine: Machine, stores: Iterable[Store]) -> None:
+    """Store to devices; what they refuse is refused."""
+    for address, size, value in stores:
+        with contextlib.suppress(BusError):
+            machine.bus.write(address, size, value)
 
 
 def enter_machine_mode(hart: Hart) -> None:

@@ -142,10 +142,13 @@ class Maker:
         entries = self.image.entries(page)
         for n in range(512):
             user = U if wide or (n >= 32 and (n < 48 or rng.random() < 0.5)) else 0
-            entries[n] = pte(BASE + n * PAGE, rng.choice(flags if n >= 16 else flags[:1]) | user)
+            code = n < 16 or (n < 48 and rng.random() < 0.8)
+            entries[n] = pte(BASE + n * PAGE, (LEAF if code else rng.choice(flags)) | user)
+            if code:
+                continue
             if rng.random() < spoilt / 2:
                 entries[n] = pte(BASE + rng.randrange(512) * PAGE, rng.choice(flags) | user)
-            if rng.random() < spoilt and n >= 16:
+            if rng.random() < spoilt:
                 entries[n] = self._rubbish(page)
 
     def _rubbish(self, page: int) -> int:
@@ -213,7 +216,7 @@ def handler(rng: Random, words: Words, kind: str) -> bytes:
     table = b"".join(word("jal", rd=0, imm=body - 4 * n) for n in range(64))
     names = CSR_OF[kind]
     epc, status = int(str(names["epc"])), int(str(names["status"]))
-    text = words.few(rng, 3)
+    text = words.few(rng)
     if rng.random() < 0.5:
         text += load_address(31, RELOAD)
         text += b"".join(word("ld", rd=8 + n, rs1=31, imm=8 * n) for n in range(8))
@@ -223,7 +226,7 @@ def handler(rng: Random, words: Words, kind: str) -> bytes:
     else:
         text += load_address(30, rng.choice(CODE + USER_CODE) + rng.randrange(1024) * 4)
     text += word("csrrw", rd=0, csr=epc, rs1=30)
-    text += words.few(rng, 3)
+    text += words.few(rng)
     for op in ("csrrc", "csrrs"):
         if rng.random() < 0.4:
             text += load_number(29, rng.getrandbits(32)) + word(op, rd=0, csr=status, rs1=29)

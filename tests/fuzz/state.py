@@ -117,3 +117,9 @@ def spoil(rng: Random, image: Image) -> list[tuple[int, bytes]]:
     if rng.random() < 0.3:  # everything as it was
         writes.append((BASE, bytes(image.data)))
     return writes
+
+
+def lines(rng: Random, geilen: int) -> list[tuple[int, bool]]:
+    """Guest external interrupts that devices drive: (number, level)."""
+    some = rng.sample(range(1, geilen + 1), min(geilen, rng.choice([0, 1, 4])))
+    return [(number, rng.random() < 0.5) for number in some]

@@ -10,15 +10,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
+from rvplat.engine.core import SLACK
 from rvplat.machine.causes import trap_name
 from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
-from tests.fuzz import guest, twins
+from tests.fuzz import devices, guest, twins
 from tests.fuzz.image import Image, Maker
-from tests.fuzz.state import WORLDS, kick, spoil
+from tests.fuzz.state import WORLDS, kick, lines, spoil
 from tests.fuzz.words import Words
 
-KICKS = 12
+KICKS = 16
 POOL_LIFE = 32  # trials that share a pool of words
 MODES = (0, 8, 9, 10)
 
@@ -94,7 +95,7 @@ class Trials:
         return result
 
     def _one(self, rng: Random, image: Image) -> Result:
-        if rng.random() < 0.15:
+        if rng.random() < 0.2:
             return twins.run(rng, image)
         harts = rng.choice([1, 1, 1, 2])
         clock = rng.choice(["virtual", "virtual", "host"])
@@ -115,10 +116,7 @@ class Long:
 
     def run(self) -> Result:
         for _ in range(KICKS):
-            for hart in self.machine.harts:
-                guest.apply(hart, kick(self.rng, guest.csrs_of(hart), self.image))
-            for address, data in spoil(self.rng, self.image):
-                self.machine.memory.write(address, data)
+            self._kick()
             self._go()
             for hart in self.machine.harts:
                 check(hart)
@@ -130,9 +128,24 @@ class Long:
             count(hart, self.result)
         return self.result
 
+    def _kick(self) -> None:
+        """Change harts, memory and devices."""
+        for hart in self.machine.harts:
+            guest.apply(hart, kick(self.rng, guest.csrs_of(hart), self.image))
+            for number, level in lines(self.rng, int(hart.view.geilen)):
+                hart.set_guest_line(number, level)
+        writes = spoil(self.rng, self.image)
+        stores = devices.stores(self.rng) if self.rng.random() < 0.5 else []
+        if self.rng.random() < 0.2:
+            more, rings = devices.ring(self.rng)
+            stores, writes = stores + more, writes + rings
+        for address, data in writes:
+            self.machine.memory.write(address, data)
+        guest.touch(self.machine, stores)
+
     def _go(self) -> None:
         """Run for a while, in one of the ways there are."""
-        many = self.rng.choice([300, 1000, 4000])
+        many = self.rng.choice([300, SLACK + 100, SLACK + 500, 8000])
         way = self.rng.random()
         if way < 0.8:
             for hart in self.machine.harts:

@@ -18,12 +18,12 @@ from rvplat.isa.disassemble import Disassembler
 from rvplat.machine.catalogue import shipped_extensions
 from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
-from tests.fuzz import guest, trial
+from tests.fuzz import devices, guest, trial
 from tests.fuzz.image import BASE, BYTES, Image
-from tests.fuzz.state import kick, spoil
+from tests.fuzz.state import kick, lines, spoil
 
-KICKS = 3
-STEPS = 120  # that are compared one by one
+KICKS = 8
+STEPS = 30  # that are compared one by one
 FREE = 6000  # that are compared when they are done
 FOREVER = 1 << 40
 COMPARED = {
@@ -72,8 +72,13 @@ class Twins:
         """The same change of both."""
         changes = kick(self.rng, guest.csrs_of(self.harts[0]), self.image)
         writes = spoil(self.rng, self.image)
+        driven = lines(self.rng, int(self.harts[0].view.geilen))
+        stores = devices.stores(self.rng) if self.rng.random() < 0.5 else []
         for machine in self.machines:
             guest.apply(machine.harts[0], changes)
+            for number, level in driven:
+                machine.harts[0].set_guest_line(number, level)
+            guest.touch(machine, stores)
             for address, data in writes:
                 machine.memory.write(address, data)
 
@@ -141,7 +146,7 @@ def run(rng: Random, image: Image) -> trial.Result:
     """A trial: against the reference, or steps against full speed."""
     twins = Twins(rng, image)
     try:
-        if rng.random() < 0.5:
+        if rng.random() < 0.3:
             against_reference(twins)
         else:
             against_steps(twins)
