@@ -14,12 +14,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from rvplat.errors import DeviceError
-
-if TYPE_CHECKING:
-    from rvplat.bus.device import Device
 
 BIT = re.compile(r"(?P<name>-|\w+)\[(?P<high>\d+)(?::(?P<low>\d+))?\]")
 RESERVED = "-"
@@ -162,7 +159,7 @@ def _bytes_of(row: Register) -> list[int]:
     return [start + byte for start in row.offsets for byte in range(row.width)]
 
 
-def build_tables(device: Device, rows: Sequence[Register | Hole]) -> tuple[Readers, Writers]:
+def build_tables(device: object, rows: Sequence[Register | Hole]) -> tuple[Readers, Writers]:
     """The bound functions that answer each offset and size."""
     readers: Readers = {}
     writers: Writers = {}
@@ -205,7 +202,7 @@ def _write_part(
 
 
 def bind(
-    device: Device, row: Register, index: int, mask: int
+    device: object, row: Register, index: int, mask: int
 ) -> tuple[Callable[[], int], Callable[[int], None]]:
     """The functions that read and write one register of `device`: its methods, or plain storage."""
     name = row.attribute
@@ -224,10 +221,10 @@ def _write_masked(write: Callable[[int], None], mask: int, value: int) -> None:
     write(value & mask)
 
 
-def _get_item(device: Device, name: str, index: int) -> int:
+def _get_item(device: object, name: str, index: int) -> int:
     values: list[int] = getattr(device, name)
     return values[index]
 
 
-def _set_item(device: Device, name: str, index: int, value: int) -> None:
+def _set_item(device: object, name: str, index: int, value: int) -> None:
     getattr(device, name)[index] = value

@@ -19,6 +19,7 @@ from rvplat.engine.pairs import pair_table, wanted_pairs
 from rvplat.hart.state import Hart, Machine
 from rvplat.isa.extension import Extension
 from rvplat.lang import Definition
+from rvplat.lang.functions import module_text
 from rvplat.lang.objects import (
     Dumps,
     NativeCode,
@@ -113,7 +114,7 @@ class Core:
         handlers.table(names)
         for name, definition in exports.EXPORTS.items():
             unit.export(definition, f"export.{name}")
-        return unit.text()
+        return module_text(unit)
 
     def _handlers(self) -> dict[str, int]:
         """Host addresses of handlers: "add.4" fast, "beq.4 near", and the special ones."""

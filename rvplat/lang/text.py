@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rvplat.lang.define import Declaration, Definition, DefinitionError
+from rvplat.lang.unit import Unit
 from rvplat.lang.values import Value
 
 if TYPE_CHECKING:
     import ast
-
-    from rvplat.lang.unit import Unit
 
 RARE = "!prof !0"  # branch weights: the first label is rare
 

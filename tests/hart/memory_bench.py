@@ -21,6 +21,7 @@ from rvplat.isa import vocabulary
 from rvplat.isa.priv_m import reset_status
 from rvplat.isa.sv import satp_write
 from rvplat.lang import Definition, address_of, u8, u16, u32, u64
+from rvplat.lang.functions import module_text
 from rvplat.lang.objects import NativeCode, compile_text
 from rvplat.lang.unit import Unit
 from rvplat.machine.catalogue import shipped_extensions
@@ -57,7 +58,7 @@ def native(names: tuple[str, ...]) -> NativeCode:
     unit = Unit({"hart": Hart, "rs1": u64, "rs2": u64})
     for name in names:
         unit.export(DEFINITIONS[name], name)
-    return NativeCode(compile_text(unit.text()))
+    return NativeCode(compile_text(module_text(unit)))
 
 
 def _implementation(word: Any) -> Definition:

@@ -3,6 +3,7 @@
 import ctypes
 
 from rvplat.lang import Record, address_of
+from rvplat.lang.functions import module_text
 from rvplat.lang.objects import NativeCode, compile_text
 from rvplat.lang.unit import Unit
 
@@ -13,7 +14,7 @@ def native(definition, implied: dict[str, Record] | None = None):
     """A Python function that runs the definition's native code: (raised, values)."""
     unit = Unit(implied or {})
     unit.export(definition, "f")
-    code = NativeCode(compile_text(unit.text()))
+    code = NativeCode(compile_text(module_text(unit)))
     _keep.append(code)
     kinds = [_argument(t) for t in definition.signature.types]
     function = ctypes.CFUNCTYPE(ctypes.c_uint8, *kinds, ctypes.c_uint64)(code.address("f"))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rvplat.lang import define, u64
+from rvplat.lang.functions import module_text
 from rvplat.lang.objects import (
     Dumps,
     NativeCode,
@@ -71,7 +72,7 @@ def test_dumps_show_every_stage(tmp_path: Path):
     unit = Unit({})
     unit.export(double, "double")
     dumps = Dumps(tmp_path / "ir", tmp_path / "optimised", tmp_path / "assembly")
-    NativeCode(compile_text(unit.text(), dumps))
+    NativeCode(compile_text(module_text(unit), dumps))
     assert "alloca" in (tmp_path / "ir").read_text()
     assert "alloca" not in (tmp_path / "optimised").read_text()
     assert "double:" in (tmp_path / "assembly").read_text()

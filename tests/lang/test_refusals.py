@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from rvplat.lang import DefinitionError, Record, define, s64, u32, u64
+from rvplat.lang.functions import module_text
 from rvplat.lang.unit import Unit
 
 HERE = str(Path(__file__))
@@ -110,4 +111,4 @@ def test_refused_with_its_place(definition, line, message):
     unit = Unit({"thing": Thing})
     unit.export(definition, "f")
     with pytest.raises(DefinitionError, match=f"^{re.escape(f'{HERE}:{at}: {message}')}$"):
-        unit.text()
+        module_text(unit)
