@@ -1,6 +1,6 @@
 """RISC-V machines, defined in Python and executed by LLVM.
 
-    from rvplat import Machine
+from rvplat import Machine
 """
 
 from __future__ import annotations

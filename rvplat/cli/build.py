@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,10 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         ("--dtb", "a device tree instead of the one made from the board"),
     ):
         parser.add_argument(option, type=Path, metavar="FILE", help=what)
+    parser.add_argument(
+        "--symbols", action="append", default=[], metavar="[VMID=]FILE",
+        help="an ELF file whose symbols gdb gets for the host, or for the guest with a VMID",
+    )  # fmt: skip
     parser.add_argument("--append", metavar="TEXT", help="the kernel's command line")
     parser.add_argument(
         "--disk", dest="disks", action="append", default=[], metavar="FILE",
@@ -80,6 +85,30 @@ def shipped(word: str) -> Path | None:
     return found() if found else None
 
 
+def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Path]:
+    """What `--symbols` names, by VMID. The hypervisor that ships brings its guests'.
+
+    Raises:
+        LoaderError: a file can't be read, or isn't an ELF file.
+    """
+    from rvplat import guests
+    from rvplat.errors import LoaderError
+    from rvplat.machine.elf import is_elf
+    from rvplat.machine.images import read_file
+
+    found: dict[int | None, Path] = {}
+    if program == guests.hypervisor_elf():
+        found.update(enumerate(guests.hypervisor_guest_elfs().values(), 1))
+    for text in texts:
+        vmid, equals, name = text.partition("=")
+        numbered = bool(equals) and vmid.isdigit()
+        path = Path(name if numbered else text)
+        if not is_elf(read_file(path, "the symbols")):
+            raise LoaderError(f"--symbols {text}: {path} is not an ELF file")
+        found[int(vmid) if numbered else None] = path
+    return found
+
+
 def disks(paths: list[str]) -> list[Override]:
     """What `--disk` changes: the model and image of virtio0, virtio1, ..."""
     from rvplat.machine.source import Override
@@ -110,6 +139,7 @@ def build(arguments: argparse.Namespace, watched: object) -> Machine:
         tuple(plugins.loaders.values()),
     )  # fmt: skip
     assert callable(watched)
+    software = replace(software, symbol_files=symbol_files(arguments.symbols, program))
     machine = Machine(board, software, None, plugins, watched)
     machine.built_at = main.BEGAN
     return machine

@@ -21,6 +21,8 @@ GDBS = (
 )  # fmt: skip
 VARIABLE = "RVPLAT_GDB"
 ARCHITECTURE = "riscv:rv64"
+#: Guests become inferiors by themselves, and run with the host; files are this host's.
+SETTINGS = ("set detach-on-fork off", "set schedule-multiple on", "set sysroot /")
 
 
 def _candidates() -> Iterator[str]:
@@ -99,7 +101,9 @@ def _show(data: bytes) -> None:
 
 def _converse(gdb: str, path: Path, arguments: argparse.Namespace) -> int:
     """The user's session. Ctrl-C is gdb's."""
-    command = [gdb, "-q", "-ex", f"target extended-remote {path}"]
+    command = [gdb, "-q"]
+    for line in (*SETTINGS, f"target extended-remote {path}"):
+        command += ["-ex", line]
     for script in arguments.scripts:
         command += ["-x", script]
     for line in arguments.commands:

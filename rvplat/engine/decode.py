@@ -188,9 +188,7 @@ def _excludes(term: Condition, other: Pattern) -> bool:
     return opposite in other.conditions
 
 
-def build_table(
-    entries: list[Entry], handlers: dict[tuple[str, int], tuple[int, int]]
-) -> Table:
+def build_table(entries: list[Entry], handlers: dict[tuple[str, int], tuple[int, int]]) -> Table:
     """Tables for these patterns; `handlers` gives by instruction name and length the host
     addresses of its handler and its near handler (or 0)."""
     ranked = sorted(entries, key=lambda e: e.pattern.rank, reverse=True)

@@ -84,5 +84,3 @@ class Reference:
         instruction, operands = decode(row, bits)
         hart.next_pc = hart.pc + row.pattern.length
         instruction.definition(hart, *(u64(operands[name]) for name in instruction.operands))
-
-

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 
+from rvplat.gdb import programs
 from rvplat.gdb.control import Control, Job, Outcome
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.memory import Sight
 from rvplat.gdb.monitor import dispatch
 from rvplat.gdb.monitor.command import Command
 from rvplat.gdb.registers import Registers
+from rvplat.gdb.seen import Seen
 from rvplat.gdb.stops import Stops
 from rvplat.gdb.target import (
     ALL,
     ANY,
+    HOST_PID,
     Action,
     Break,
     Event,
@@ -26,12 +28,12 @@ from rvplat.gdb.target import (
     Stopped,
     Thread,
 )
-from rvplat.gdb.worlds import HOST_PID, WorldTable
+from rvplat.gdb.worlds import WorldTable
 from rvplat.machine.machine import Machine
 from rvplat.machine.stop import Stop
 
 MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}
-SPACE = 1 << 64
+LISTS = "multi-wp-addr"  # of gdb 18, which, unlike 13, can do with processes that a list shows it
 
 
 def nobody() -> None:
@@ -48,10 +50,11 @@ class BoardTarget:
         self.registers = Registers(machine)
         self.sight = Sight(machine)
         self.worlds = WorldTable(machine)
+        self.worlds.keep(True)
         self.merged = False
         self._resumed: set[int] = set()  # the processes that the client let run
         self._stepping: dict[int, Thread] = {}  # by hart: the thread that steps
-        self.adopted = {HOST_PID}  # the worlds that the client sees
+        self.seen = Seen()
         self.off = False  # the board is powered off, or killed
         self.stop: Stop | None = None  # how it went off
         self.commands: Mapping[str, Command] = (
@@ -79,6 +82,8 @@ class BoardTarget:
             self.add(self._stopped(outcome.hart, reason))
         elif outcome.reason == "watch":
             self.add(self._stopped(outcome.hart, *self.stops.watched(outcome.hart)))
+        elif outcome.reason == "new" and outcome.hart not in self._stepping:
+            self._began(outcome.hart)
         elif self._goes_on(outcome):
             return True
         else:
@@ -87,7 +92,16 @@ class BoardTarget:
 
     def _is_shown(self, hart: int) -> bool:
         """Whether the client sees the world that a hart is in."""
-        return self.merged or self.worlds.pid_of(hart) in self.adopted
+        return self.merged or self.worlds.pid_of(hart) in self.seen
+
+    def _began(self, hart: int) -> None:
+        """A hart came into a guest that is new: tell of it, as gdb knows it of fork."""
+        pid = self.worlds.pid_of(hart)
+        self.worlds.mark(pid, True)
+        self._hart = hart
+        parent = self._reporting(hart)
+        self.seen.show(pid, copy=True)
+        self.add(Stopped(parent, 5, "fork", f"p{pid:x}.{hart + 1:x}"))
 
     def _goes_on(self, outcome: Outcome) -> bool:
         """Whether a hart that did its step, or came to another world, isn't there yet: a step that
@@ -95,7 +109,7 @@ class BoardTarget:
         pid, who = self.worlds.pid_of(outcome.hart), self._stepping.get(outcome.hart)
         if self.merged or who is None or pid == who.pid:
             return False
-        return outcome.reason == "switch" or pid not in self.adopted
+        return outcome.reason == "switch" or pid not in self.seen
 
     def _stopped(self, hart: int, reason: str = "", value: str = "") -> Stopped:
         self._hart = hart
@@ -121,11 +135,21 @@ class BoardTarget:
         self.machine.requests.clear()
         if all(stop.reason == "reset" for stop in requests):
             self.machine.power_on()
-            self.worlds.forget()
-            self.go()
+            self.seen.end(self.worlds.forget())
+            if not self._ended():
+                self.go()
         elif not self.off:
             self.off, self.stop = True, requests[0]
-            self.add(Exited(HOST_PID, requests[0].code))
+            self.seen.end(self.seen.shown)
+            self._ended()
+
+    def _ended(self) -> bool:
+        """Tell of the end of a world that the client let run; whether there is one."""
+        known = not self.merged and self._resumed
+        pid = self.seen.next_end(known or self.seen.shown)
+        if pid is not None:
+            self.add(Exited(pid, self.stop.code if self.stop is not None else 0))
+        return pid is not None
 
     def add(self, event: Event) -> None:
         """Something that a client is to be told."""
@@ -146,24 +170,35 @@ class BoardTarget:
     def untold(self, event: Event) -> None:
         if isinstance(event, Stopped):
             self.stops.untold(event.thread.tid - 1)
+            if event.reason == "fork":
+                pid = int(event.value[1:].partition(".")[0], 16)
+                self.seen.leave(pid)
+                self.worlds.mark(pid, False)
 
     # --- threads ---
 
     def attach(self) -> None:
         self.control.halt()
-        self.worlds.keep(True)
         self.worlds.look()
-        self.adopted = {HOST_PID}
         self._resumed = set()
+        self.seen.begin(())
+        self.worlds.announce(False)
         self.take_events()
+
+    def greet(self, features: frozenset[str]) -> None:
+        if not self.merged:
+            self.seen.begin(self.worlds.guests() if LISTS in features else ())
+            self.worlds.announce("fork-events" in features)
+            for pid in self.seen.shown:
+                self.worlds.mark(pid, True)
 
     def detach(self, pid: int = ALL) -> None:
         with self.control.quiet():
             self.stops.forget(pid)
-            self.adopted.discard(pid)
+            self.seen.leave(pid)
         if pid == ALL:
-            self.worlds.keep(False)
-        if pid in (ALL, HOST_PID) and not self.off:
+            self.worlds.announce(False)
+        if not self.off and (pid == ALL or not self.threads()):
             self.go()
 
     def go(self) -> None:
@@ -171,10 +206,8 @@ class BoardTarget:
         self.control.start([(n, Job()) for n in range(len(self.machine.harts))])
 
     def threads(self, pid: int = ALL) -> Sequence[Thread]:
-        if self.off:
-            return []
-        shown = [t for t in self.worlds.threads() if self.merged or t.pid in self.adopted]
-        return [t for t in shown if pid in (ALL, ANY, t.pid)]
+        pids = [world.pid for world in self.worlds.all()] if self.merged else self.seen.shown
+        return self.worlds.threads(p for p in pids if pid in (ALL, ANY, p))
 
     def current(self, pid: int = ANY) -> Thread:
         here = self._reporting(self._hart) if pid in (ALL, ANY) else self.where(self._hart + 1)
@@ -189,8 +222,10 @@ class BoardTarget:
 
     def adopt(self, pid: int) -> None:
         self.worlds.look()
-        self.worlds.get(pid)
-        self.adopted.add(pid)
+        if self.worlds.get(pid).ended:
+            raise GdbError(f"world {pid} has ended")
+        self.seen.show(pid)
+        self.worlds.mark(pid, True)
 
     def describe(self, thread: Thread) -> str:
         if self.control.is_running(thread.tid - 1):
@@ -208,7 +243,7 @@ class BoardTarget:
     def processes(self) -> Sequence[Process]:
         found = []
         for world in self.worlds.all():
-            every = [t for t in self.worlds.threads() if t.pid == world.pid]
+            every = self.worlds.threads([world.pid])
             cores = tuple(t.tid - 1 for t in every if self.worlds.is_there(t))
             found.append(Process(world.pid, world.name, "", cores))
         return found
@@ -235,6 +270,8 @@ class BoardTarget:
         hart, guest = self._still(thread), thread.pid != HOST_PID
         if self.worlds.is_there(thread) or (not guest and self.registers.is_csr(number)):
             return self.registers.read(hart, number, guest)  # the host's CSRs are the hart's
+        if self.worlds.get(thread.pid).ended:
+            return self.registers.read_kept(None, {}, number)
         return self.registers.read_kept(self.worlds.kept(thread), self.worlds.state(thread), number)
 
     def write_register(self, thread: Thread, number: int, value: int) -> None:
@@ -257,15 +294,7 @@ class BoardTarget:
             return self.sight.translate(thread.tid - 1, self.worlds.state(thread), va)
 
     def regions(self) -> Sequence[Region]:
-        """ROM as the board has it; all else may be memory, under some translation."""
-        found, at = [], 0
-        roms = [(r.base, r.size) for r in self.sight._roms]
-        for base, size in sorted(roms):
-            if base > at:
-                found.append(Region("ram", at, base - at))
-            found.append(Region("rom", base, size))
-            at = base + size
-        return [*found, Region("ram", at, SPACE - at)]
+        return self.sight.regions()
 
     # --- breakpoints ---
 
@@ -278,15 +307,19 @@ class BoardTarget:
     # --- running ---
 
     def resume(self, plan: Sequence[tuple[Thread, Action]]) -> None:
+        self._resumed = {thread.pid for thread, _ in plan}
+        if self._ended():
+            return
         if self.off:
-            raise GdbError("the board is off")
+            raise GdbError("the board is off: use run to start it again")
+        if self._names():
+            return
         chosen: dict[int, tuple[Thread, Action]] = {}
         for thread, action in plan:
             hart = thread.tid - 1
             first = hart not in chosen or (action.kind != "c" and chosen[hart][1].kind == "c")
             if not self.control.is_running(hart) and first:
                 chosen[hart] = thread, action
-        self._resumed = {thread.pid for thread, _ in plan}
         self._stepping = {n: thread for n, (thread, action) in chosen.items() if action.kind != "c"}
         for n, (thread, _) in chosen.items():
             if not self._is_in(thread) or self.stops.at_breaks(n):  # it was told already
@@ -297,6 +330,14 @@ class BoardTarget:
             self._step(n, *chosen[n], others)
         if not steps:
             self.control.start([(n, self._job(*chosen[n])) for n in others])
+
+    def _names(self) -> bool:
+        """Tell of the program of a new world, as gdb knows it of exec; nothing runs then."""
+        while (pid := self.seen.next_copy(self._resumed)) is not None:
+            if path := self.program(pid):
+                self.add(Stopped(Thread(pid, self._hart + 1), 5, "exec", path.encode().hex()))
+                return True
+        return False
 
     def _job(self, thread: Thread, action: Action) -> Job:
         """A thread that steps and whose hart is elsewhere runs until it is back."""
@@ -327,6 +368,7 @@ class BoardTarget:
         self.machine.requests.clear()
         self.machine.power_on()
         self.worlds.forget()
+        self.seen.begin(())
         self.off, self.stop = False, None
         self._hart = 0
         self.take_events()
@@ -336,19 +378,14 @@ class BoardTarget:
             raise GdbError("a guest can't be killed from outside: kill the host")
         self.control.halt()
         self.off, self.stop = True, Stop("off")
+        self.seen.end(self.seen.shown - {HOST_PID})
+        self.seen.leave(HOST_PID)
 
     def program(self, pid: int) -> str:
-        software = self.machine.software
-        for found in (software.program, software.kernel):
-            if pid in (ANY, HOST_PID) and found is not None and found.kind == "elf":
-                return str(found.path.resolve())
-        return ""
+        return programs.program(self.machine.software, self.worlds.get(pid or HOST_PID))
 
     def file(self, path: str) -> bytes | None:
-        software = self.machine.software
-        known = [p.path.resolve() for p in (software.program, software.kernel) if p is not None]
-        asked = Path(path)
-        return asked.read_bytes() if asked in known else None
+        return programs.contents(self.machine.software, path)
 
     def monitor(self, thread: Thread, line: str, say: Callable[[str], None]) -> None:
         dispatch.run(self, thread, line, say)

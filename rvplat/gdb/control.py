@@ -23,7 +23,8 @@ BURST = 200  # instructions that other harts get while one does a step
 
 @dataclass(frozen=True)
 class Outcome:
-    """Why a hart left native code by itself: "break", "watch", "step", "switch", or "power"."""
+    """Why a hart left native code by itself: "break", "watch", "step", "switch" (it is in another
+    world than it was), "new" (in one that nobody was in before), or "power"."""
 
     hart: int
     reason: str
@@ -48,9 +49,9 @@ class Job:
 
 def why(cell: Hart) -> str:
     """Why a hart stopped with STOP_BREAK."""
-    if cell.view.switch_met != 0:
-        cell.view.switch_met = 0
-        return "switch"
+    met, cell.view.switch_met = int(cell.view.switch_met), 0
+    if met != 0:
+        return "switch" if met == 1 else "new"
     return "break" if cell.view.break_row != 0 else "watch"
 
 
@@ -130,26 +131,22 @@ class Driver:
             reason = self.step_once() if job.is_range else self._go_on()
             self.cell.view.stop_switch = 0
             self.cell.waiting = reason == STOP_WFI and not job.is_range
-            if self._ended(job, reason):
+            what = self._met(job, reason)
+            if what and not self._report(Outcome(self.cell.number, what)):
+                self.job = None
                 return
-            if reason == STOP_BREAK and not job.until_back:  # its commands have run: on, past it
+            if what in ("break", "watch"):  # its commands have run: on, past it
                 self.step_once()
             elif job.is_range and not job.holds(int(self.cell.view.pc)):
                 job = Job(until_back=True)
         if self.machine.requests:
             self._report(Outcome(self.cell.number, "power"))
 
-    def _ended(self, job: Job, reason: int) -> bool:
-        """Whether the hart has done its job, or met something; then it was reported."""
-        what = ""
+    def _met(self, job: Job, reason: int) -> str:
+        """Why the hart is to be looked at (Outcome.reason), or ""."""
         if reason == STOP_BREAK:
-            what = why(self.cell)
-        elif job.is_range and not job.holds(int(self.cell.view.pc)):
-            what = "step"
-        if what == "" or self._report(Outcome(self.cell.number, what)):
-            return False
-        self.job = None
-        return True
+            return why(self.cell)
+        return "step" if job.is_range and not job.holds(int(self.cell.view.pc)) else ""
 
     def _go_on(self) -> int:
         """Native code until something happens; on a virtual clock for a round of all harts."""

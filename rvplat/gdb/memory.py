@@ -8,8 +8,11 @@ from typing import Any
 
 from rvplat.errors import BusError
 from rvplat.gdb.errors import GdbError
+from rvplat.gdb.target import Region
 from rvplat.isa.privileged import MACHINE, SUPERVISOR
 from rvplat.machine.machine import Machine
+
+SPACE = 1 << 64  # addresses
 
 PAGE = 4096
 NOT_MAPPED = (1 << 64) - 1
@@ -147,3 +150,13 @@ class Sight:
             found.append((pa, n))
             pa, size = pa + n, size - n
         return found
+
+    def regions(self) -> list[Region]:
+        """ROM as the board has it; all else may be memory, under some translation."""
+        found, at = [], 0
+        for base, size in sorted((rom.base, rom.size) for rom in self._roms):
+            if base > at:
+                found.append(Region("ram", at, base - at))
+            found.append(Region("rom", base, size))
+            at = base + size
+        return [*found, Region("ram", at, SPACE - at)]

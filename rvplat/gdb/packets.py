@@ -66,7 +66,8 @@ BREAK = Group("break", ("swbreak+", "hwbreak+", "ConditionalBreakpoints+", "Brea
                         "ReverseStep+", "ReverseContinue+"), protocols.Breaking)  # fmt: skip
 DESCRIBE = Group("describe", ("qXfer:features:read+",), protocols.Described)
 MAP = Group("map", ("qXfer:memory-map:read+",), protocols.Mapped)
-WORLDS = Group("worlds", ("multiprocess+", "qXfer:osdata:read+"), protocols.Worlds)
+WORLDS = Group("worlds", ("multiprocess+", "fork-events+", "exec-events+", "qXfer:osdata:read+"),
+               protocols.Worlds)  # fmt: skip
 MONITOR = Group("monitor", (), protocols.Monitored)
 RESTART = Group("restart", (), protocols.Restarting)
 PROGRAM = Group("program", ("qXfer:exec-file:read+",), protocols.Programmed)

@@ -13,9 +13,9 @@ from rvplat.gdb.errors import GdbError
 from rvplat.gdb.memory import Sight
 from rvplat.gdb.points import Points, Spot
 from rvplat.gdb.registers import Registers
-from rvplat.gdb.target import ALL, Break, Thread
+from rvplat.gdb.target import ALL, HOST_PID, Break, Thread
 from rvplat.gdb.watches import KINDS, NAMES, Watches
-from rvplat.gdb.worlds import HOST_PID, WorldTable
+from rvplat.gdb.worlds import WorldTable
 from rvplat.machine.machine import Machine
 
 REASONS = {0: "swbreak", 1: "hwbreak"}

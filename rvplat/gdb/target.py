@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 
 ALL = -1  # of a pid or tid: every one
 ANY = 0  # whichever the target likes
+HOST_PID = 1  # the process that is the host
 
 
 @dataclass(frozen=True, order=True)
@@ -196,6 +197,12 @@ class Worlds(Protocol):
     """Several processes."""
 
     def processes(self) -> Sequence[Process]: ...
+
+    def greet(self, features: frozenset[str]) -> None:
+        """What the client said that it knows. With fork-events it is told of a world that begins:
+        Stopped, with the reason fork and the new thread's id. It then sees the world, or lets it
+        go; and with exec-events it is told of the program."""
+        ...
 
     def adopt(self, pid: int) -> None:
         """A client attaches to one more world. GdbError if there is none."""

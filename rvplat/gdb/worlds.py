@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from rvplat.gdb.errors import GdbError
-from rvplat.gdb.target import Thread
+from rvplat.gdb.target import HOST_PID, Thread
 from rvplat.hart.switches import GUESTS
 from rvplat.hart.worlds import HOST, VMID_MASK, VMID_SHIFT
 from rvplat.isa.privileged import SUPERVISOR
 from rvplat.machine.machine import Machine
-
-HOST_PID = 1
 
 
 @dataclass
@@ -23,6 +21,12 @@ class World:
     pid: int
     number: int
     name: str
+    ended: bool = False
+
+    @property
+    def vmid(self) -> int:
+        """A guest's VMID."""
+        return self.number - 1
 
 
 def world_number(hgatp: int) -> int:
@@ -41,12 +45,38 @@ class WorldTable:
     def __init__(self, machine: Machine) -> None:
         self._harts = machine.harts
         self._hypervisor = any(extension.name == "H" for extension in machine.extensions)
+        self._by_pid = {HOST_PID: World(HOST_PID, HOST, "host")}
         self.forget()
 
-    def forget(self) -> None:
-        """After a reset there is the host alone."""
-        self._by_pid = {HOST_PID: World(HOST_PID, HOST, "host")}
+    def forget(self) -> list[int]:
+        """After a reset there is the host alone; the guests that ended. A pid isn't used again."""
+        guests = self.guests()
+        for pid in guests:
+            self._by_pid[pid].ended = True
         self._pids = {HOST: HOST_PID}
+        self._forget_marks()
+        return guests
+
+    def _forget_marks(self) -> None:
+        for cell in self._harts:
+            marks = cell.view.known_vmids
+            for word in range(len(marks)):
+                marks[word] = 0
+
+    def mark(self, pid: int, on: bool) -> None:
+        """Whether harts take a guest for one that is known."""
+        if pid == HOST_PID:
+            return
+        word, bit = divmod(self.get(pid).vmid, 64)
+        for cell in self._harts:
+            marks = cell.view.known_vmids
+            marks[word] = int(marks[word]) & ~(1 << bit) | int(on) << bit
+
+    def announce(self, on: bool) -> None:
+        """Whether a hart stops on its way into a guest that isn't marked; none is."""
+        self._forget_marks()
+        for cell in self._harts:
+            cell.view.stop_new = int(on)
 
     def keep(self, on: bool) -> None:
         """Whether harts keep the registers of the worlds that they leave."""
@@ -94,7 +124,11 @@ class WorldTable:
 
     def all(self) -> list[World]:
         """Every world that was seen."""
-        return list(self._by_pid.values())
+        return [world for world in self._by_pid.values() if not world.ended]
+
+    def guests(self) -> list[int]:
+        """The processes that guests are."""
+        return [world.pid for world in self.all() if world.pid != HOST_PID]
 
     def get(self, pid: int) -> World:
         """A world. GdbError if there is none."""
@@ -102,14 +136,16 @@ class WorldTable:
             raise GdbError(f"there is no world {pid}: info os processes lists them")
         return self._by_pid[pid]
 
-    def threads(self) -> list[Thread]:
-        """Each hart in each world."""
+    def threads(self, pids: Iterable[int]) -> list[Thread]:
+        """Each hart in each of these worlds."""
         harts = range(1, len(self._harts) + 1)
-        return [Thread(pid, tid) for pid in sorted(self._by_pid) for tid in harts]
+        return [Thread(pid, tid) for pid in sorted(pids) for tid in harts]
 
     def is_there(self, thread: Thread) -> bool:
         """Whether the thread's hart is in its world now."""
-        return self.get(thread.pid).number == self.number_of(self._harts[thread.tid - 1].view)
+        world = self.get(thread.pid)
+        here = self.number_of(self._harts[thread.tid - 1].view)
+        return world.number == here and not world.ended
 
     # --- a world that its hart isn't in ---
 
@@ -117,7 +153,7 @@ class WorldTable:
         """What of the hart's state is different when it is in the thread's world: for walks."""
         if self.is_there(thread):
             return {}
-        number = self.get(thread.pid).number
+        number = self._living(thread.pid).number
         if number == HOST:
             return {"virt": 0, "priv": SUPERVISOR}
         for cell in self._order(thread.tid - 1):
@@ -127,6 +163,12 @@ class WorldTable:
                     return {"virt": 1, "priv": SUPERVISOR, "hgatp": int(hart.guest_hgatp[entry]),
                             "vsatp": int(hart.guest_vsatp[entry])}  # fmt: skip
         raise GdbError(f"world {thread.pid} has not run since the board's reset")
+
+    def _living(self, pid: int) -> World:
+        """A world that hasn't ended. GdbError if it has."""
+        if self.get(pid).ended:
+            raise GdbError(f"world {pid} has ended")
+        return self.get(pid)
 
     def _order(self, first: int) -> list[Any]:
         """All harts, the given one first."""

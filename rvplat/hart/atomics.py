@@ -118,5 +118,3 @@ def store_conditional_u64(hart, va: u64, value: u64) -> bool:
     held = hart.reservation_host == host and hart.reservation_size == 8
     hart.reservation_host = 0
     return held and compare_exchange_u64(host, hart.reservation_value, value)
-
-

@@ -26,5 +26,3 @@ def check_target(hart, target: u64):
     """With IALIGN=32 bit 1 must be clear; bit 0 never gets here (unprivileged, 2.5)."""
     if target & hart.ialign_mask & 2 != 0:
         raise_trap(hart, u64(Cause.FETCH_MISALIGNED), target)
-
-

@@ -61,9 +61,7 @@ def translate(hart, va: u64, size: u64, access: u64, tval: u64) -> u64:
     allowed = whole
     if whole == 0:  # nothing, or PMP divides the page
         allowed = pmp_grant(hart, pa, size, hart.data_regime)
-    if allowed & access == 0 or (
-        hart.data_regime & REGIME_EXECUTE != 0 and allowed & EXECUTE == 0
-    ):
+    if allowed & access == 0 or (hart.data_regime & REGIME_EXECUTE != 0 and allowed & EXECUTE == 0):
         raise_fault(hart, tval, access, u64(ACCESS_FAULT))
     fill(hart, va, page, grant & whole)
     return pa
@@ -84,4 +82,3 @@ def ram_span(hart, va: u64, size: u64, access: u64, tval: u64) -> tuple[u64, u64
     if access == STORE and ram.writable == ROM:
         raise_fault(hart, tval, access, u64(ACCESS_FAULT))
     return ram.host + (pa - ram.base), pa
-

@@ -43,9 +43,7 @@ def raise_trap(hart, cause: u64, tval: u64) -> NoReturn:
 
 
 @implement(vocabulary.raise_access_trap, cold=True)
-def raise_access_trap(
-    hart, cause: u64, tval: u64, tval2: u64, tinst: u64, guest: bool
-) -> NoReturn:
+def raise_access_trap(hart, cause: u64, tval: u64, tval2: u64, tinst: u64, guest: bool) -> NoReturn:
     """As `raise_trap`, of a memory access, which may be a guest's though V=0 (HLV, MPRV)."""
     hart.trap_cause = cause
     hart.trap_tval = tval

@@ -31,6 +31,15 @@ def current_asid(hart) -> u64:
     return hart.fetch_ctx[hart.fetch_context].root >> 44 & 0xFFFF
 
 
+@define
+def meet_guest(hart):
+    """The hart is about to be in the guest of hgatp: stop there if that is a new one."""
+    vmid = hart.hgatp >> VMID_SHIFT & VMID_MASK
+    if hart.known_vmids[vmid >> 6] >> (vmid & 63) & 1 == 0:
+        hart.switch_met = 2
+        hart.stop = STOP_BREAK
+
+
 # --- worlds that a hart has left ----------------------------------------------------------------
 
 KEPT_WORLDS = 17  # the host's, then as many as switches.py remembers guests
@@ -43,7 +52,9 @@ KeptWorld.add("known", u8)
 
 Hart.add("keep_worlds", u8)  # 1: a debugger is here
 Hart.add("stop_switch", u8)  # 1: stop when V changes
-Hart.add("switch_met", u8)  # 1: that was it
+Hart.add("switch_met", u8)  # 1: that was it; 2: the hart is in a guest that is new
+Hart.add("stop_new", u8)  # 1: stop on the way into a guest whose VMID isn't marked
+Hart.add("known_vmids", u64, (VMID_MASK + 1) // 64)  # a bit for each VMID, marked by the debugger
 Hart.add("kept_worlds", KeptWorld, KEPT_WORLDS)
 
 
@@ -64,6 +75,8 @@ def keep_world(hart, guest: u64):
     if hart.stop_switch != 0:
         hart.switch_met = 1
         hart.stop = STOP_BREAK
+    elif hart.virt == 0 and hart.stop_new != 0:
+        meet_guest(hart)
     if hart.virt == 0:
         keep_registers(hart, hart.kept_worlds[0], hart.pc, u64(SUPERVISOR))
     elif hart.priv == MACHINE:

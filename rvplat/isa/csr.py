@@ -54,7 +54,7 @@ _FIELD = re.compile(r"(\w+)\[(\d+)(?::(\d+))?\]")
 
 
 def parse_fields(name: str, text: str) -> tuple[CsrField, ...]:
-    """"MODE[63:60] ASID[59:44] V[0]" as fields. DefinitionError for overlap or bad text."""
+    """ "MODE[63:60] ASID[59:44] V[0]" as fields. DefinitionError for overlap or bad text."""
     fields = []
     taken = 0
     for token in text.split():

@@ -113,7 +113,7 @@ _TOKEN = re.compile(r"([01-]+)|([a-z][a-z0-9]*'?)(?:\[([0-9:|]+)\])?")
 
 
 def _ranges(text: str) -> list[tuple[int, int]]:
-    """"4:1|11" as (high, low) pairs."""
+    """ "4:1|11" as (high, low) pairs."""
     result = []
     for part in text.split("|"):
         high, _, low = part.partition(":")

@@ -24,9 +24,7 @@ def stimecmp_access(hart, write: bool, number: u32):
         hart.menvcfg & EnvCfg.STCE == 0 or hart.mcounteren & Counter.TM == 0
     ):
         illegal(hart)
-    if hart.virt != 0 and (
-        hart.henvcfg & EnvCfg.STCE == 0 or hart.hcounteren & Counter.TM == 0
-    ):
+    if hart.virt != 0 and (hart.henvcfg & EnvCfg.STCE == 0 or hart.hcounteren & Counter.TM == 0):
         virtual_instruction(hart)
 
 

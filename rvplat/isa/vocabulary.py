@@ -42,9 +42,7 @@ def virtual_instruction(hart) -> NoReturn:
 
 
 @declare
-def raise_access_trap(
-    hart, cause: u64, tval: u64, tval2: u64, tinst: u64, guest: bool
-) -> NoReturn:
+def raise_access_trap(hart, cause: u64, tval: u64, tval2: u64, tinst: u64, guest: bool) -> NoReturn:
     """Raise a memory access's exception: values for xtval, htval and htinst, and whether xtval is a
     guest virtual address."""
 

@@ -161,6 +161,4 @@ class Calls(Expressions):
         return [self.result(k, f"load {ir_type(k)}, ptr {p}") for k, p in results]
 
     def _jumps_to(self, label: str) -> bool:
-        return any(
-            line.endswith(f"%{label}") or f"label %{label}," in line for line in self.lines
-        )
+        return any(line.endswith(f"%{label}") or f"label %{label}," in line for line in self.lines)

@@ -55,9 +55,7 @@ def _count(name: str, llvm: str, body: Any) -> Generic:
 
 
 clz = _count("clz", "ctlz", lambda x: x.bits - int(x).bit_length())
-ctz = _count(
-    "ctz", "cttz", lambda x: x.bits if x == 0 else (int(x) & -int(x)).bit_length() - 1
-)
+ctz = _count("ctz", "cttz", lambda x: x.bits if x == 0 else (int(x) & -int(x)).bit_length() - 1)
 popcount = _count("popcount", "ctpop", lambda x: int(x).bit_count())
 bswap = Generic("bswap", {
     t: _make("bswap", (t,), t, lambda x: int.from_bytes(int(x).to_bytes(x.bits // 8, "little")),

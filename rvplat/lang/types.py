@@ -71,7 +71,6 @@ class Integer(int):
             raise TypeError("% is for unsigned types: use srem")
         return type(self)(int(self) % self.adapt(other))
 
-
     if TYPE_CHECKING:  # the operators that are put in place below
 
         def __add__(self, other: int) -> Self: ...

@@ -1,7 +1,7 @@
 """The host's end of a console: what the guest wrote is kept, and can be waited for.
 
-    machine.console.wait_for(b"login: ", timeout_s=30)
-    machine.console.feed(b"root\n")
+machine.console.wait_for(b"login: ", timeout_s=30)
+machine.console.feed(b"root\n")
 """
 
 from __future__ import annotations

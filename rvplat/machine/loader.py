@@ -71,6 +71,8 @@ class Software:
     append: str | None = None
     dtb: Node | None = None
     initrd_path: Path = Path()
+    #: For debuggers: ELF files with symbols, by the guest's VMID; the host's is at None.
+    symbol_files: Mapping[int | None, Path] = field(default_factory=dict)
 
     @property
     def symbols(self) -> Mapping[str, int]:

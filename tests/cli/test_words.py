@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.cli.build import board_and_program
-from rvplat.guests import demo_elf, hypervisor_elf
+from rvplat.cli.build import board_and_program, symbol_files
+from rvplat.errors import LoaderError
+from rvplat.guests import demo_elf, hypervisor_elf, hypervisor_guest_elfs
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,24 @@ from rvplat.guests import demo_elf, hypervisor_elf
 )
 def test_words_are_boards_programs_or_guests(words, found):
     assert board_and_program(words) == found
+
+
+def test_symbols_are_the_hosts_or_a_guests():
+    fibonacci, sort = hypervisor_guest_elfs().values()
+    assert symbol_files([str(sort), f"3={fibonacci}"], None) == {None: sort, 3: fibonacci}
+    assert symbol_files([f"2={demo_elf()}"], hypervisor_elf()) == {1: fibonacci, 2: demo_elf()}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1=none.elf", "none.elf: the symbols: No such file or directory"),
+        ("{name}", "--symbols {name}: {name} is not an ELF file"),
+    ],
+)
+def test_symbols_that_cant_be_had(tmp_path, text, message):
+    name = tmp_path / "text"
+    name.write_text("hello")
+    with pytest.raises(LoaderError) as raised:
+        symbol_files([text.format(name=name)], None)
+    assert str(raised.value) == message.format(name=name)

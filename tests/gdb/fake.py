@@ -18,6 +18,7 @@ class FakeTarget:
     def __init__(self) -> None:
         self.wake: Callable[[], None] = lambda: None
         self.merged = False
+        self.features: frozenset[str] = frozenset()
         self.memory = bytearray(SIZE)
         self.values: dict[tuple[Thread, int], int] = {}
         self.log: list[object] = []
@@ -107,6 +108,9 @@ class FakeTarget:
     def adopt(self, pid: int) -> None:
         if pid not in (1, 2):
             raise GdbError(f"there is no world {pid}: info os processes lists them")
+
+    def greet(self, features: frozenset[str]) -> None:
+        self.features = features
 
     def monitor(self, thread: Thread, line: str, say: Callable[[str], None]) -> None:
         if line == "bad":

@@ -10,7 +10,7 @@ from rvplat.gdb.packets import GROUPS, table_for
 from rvplat.gdb.session import PACKET_SIZE
 from rvplat.gdb.target import Action, Break, Exited, Said, Stopped, Thread
 
-from .fake import SIZE, Client, FakeTarget
+from .fake import MODERN, SIZE, Client, FakeTarget
 
 T11, T12, T21, T22 = Thread(1, 1), Thread(1, 2), Thread(2, 1), Thread(2, 2)
 
@@ -298,6 +298,17 @@ def test_reasons_only_for_clients_that_know_them() -> None:
     client.raw(frame(b"vCont;c"))
     told = client.tell(Stopped(T11, 5, "watch", "1000"))
     assert told == frame(b"T05watch:1000;thread:p1.1;core:0;")
+
+
+def test_a_world_that_begins_is_a_fork_and_its_program_an_exec() -> None:
+    client = Client(hello=MODERN + b";fork-events+;exec-events+")
+    assert "fork-events" in client.target.features
+    client.raw(frame(b"vCont;c:p1.-1"))
+    told = client.tell(Stopped(T11, 5, "fork", "p3.1"))
+    assert told == frame(b"T05fork:p3.1;thread:p1.1;core:0;")
+    client.raw(frame(b"vCont;c"))
+    told = client.tell(Stopped(T21, 5, "exec", "2f78"))
+    assert told == frame(b"T05exec:2f78;thread:p2.1;core:0;")
 
 
 def test_control_c() -> None:

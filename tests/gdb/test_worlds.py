@@ -29,11 +29,13 @@ def hypervisor(gdb: Gdb, serve: Serve) -> Gdb:
 
 @pytest.fixture
 def sort(hypervisor: Gdb) -> Gdb:
-    """The guest `sort` is the inferior that is selected."""
+    """The guest `sort` is the inferior that is selected, at work."""
     hypervisor.do("add-inferior")
     hypervisor.do("inferior 2")
     hypervisor.go(f"attach {pid_of(hypervisor, 2)}")
     hypervisor.do(f"file {hypervisor_guest_elfs()['sort']}")
+    hypervisor.do("tbreak guest_sort")
+    hypervisor.go()
     return hypervisor
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rvplat.gdb.errors import Unsupported
 from rvplat.gdb.packets import BASE
 from rvplat.gdb.session import PACKET_SIZE, Session
-from rvplat.gdb.target import ANY
+from rvplat.gdb.target import ANY, Stopped, Worlds
 
 
 @BASE.packet("qSupported")
@@ -15,6 +15,10 @@ def supported(session: Session, text: bytes) -> bytes:
     session.client = frozenset(names)
     session.multiprocess = "multiprocess" in names and "multiprocess+" in session.table.features
     session.target.merged = not session.multiprocess
+    if isinstance(session.target, Worlds):
+        session.target.greet(session.client)
+        session.selected = session.target.current()
+        session.last = Stopped(session.selected)
     session.error_message = "error-message" in names
     ours = [f"PacketSize={PACKET_SIZE:x}", *session.table.features]
     return ";".join(ours).encode()

@@ -68,7 +68,7 @@ def _start(session: Session, plan: list[tuple[Thread, Action]], stop: list[Threa
         if plan:
             session.target.resume(plan)
         return b"OK"
-    if isinstance(session.last, Exited):
+    if isinstance(session.last, Exited) and any(t.pid == session.last.pid for t, _ in plan):
         raise GdbError("the board is off: use run to start it again")
     session.running = True
     session.target.resume(plan)

@@ -1,0 +1,202 @@
+"""Guests that begin and end while gdb is attached: what real gdbs make of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from rvplat.gdb.board import BoardTarget
+from rvplat.gdb.target import Action, Event, Exited, Stopped, Thread
+from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
+from rvplat.machine.machine import Machine
+from rvplat.machine.stop import Stop
+
+from .conftest import Serve
+from .driver import Gdb
+
+BOTH_HAVE_RUN = 6_500_000  # instructions
+HOST, FIRST, SECOND = Thread(1, 1), Thread(2, 1), Thread(3, 1)
+MODERN = frozenset({"multiprocess", "fork-events", "exec-events", "multi-wp-addr"})
+
+
+@pytest.fixture
+def machine() -> Machine:
+    """The demo hypervisor, and its guests' symbols."""
+    found = Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"})
+    files = dict(enumerate(hypervisor_guest_elfs().values(), 1))
+    found.software = replace(found.software, symbol_files={**files})
+    return found
+
+
+# --- gdb's defaults -----------------------------------------------------------------------------
+
+
+def test_a_guest_that_begins_is_told_of(gdb: Gdb, serve: Serve, machine: Machine) -> None:
+    gdb.attach(serve(machine))
+    gdb.do("catch fork")
+    assert gdb.go()["newpid"] == "2"
+    assert "run_guest" in gdb.value("$pc")
+    assert gdb.go()["newpid"] == "3"
+    assert "guest with VMID 2" in gdb.do("info os processes")
+    assert "process 2" not in gdb.do("info inferiors")
+
+
+def test_attaching_to_a_guest_brings_its_symbols(gdb: Gdb, serve: Serve, machine: Machine) -> None:
+    gdb.attach(serve(machine), extended=True)
+    gdb.do("catch fork")
+    gdb.go()
+    gdb.go()
+    gdb.do("add-inferior")
+    gdb.do("inferior 2")
+    gdb.go("attach 3")
+    gdb.do("break guest_sort")
+    stop = gdb.go()
+    assert stop["reason"] == "breakpoint-hit"
+    assert stop["frame"]["func"] == "guest_sort"
+    assert gdb.value("$vmid") == "2"
+
+
+def test_without_a_catchpoint_nothing_stops(gdb: Gdb, serve: Serve, machine: Machine) -> None:
+    gdb.attach(serve(machine))
+    assert gdb.go()["reason"] == "exited-normally"
+
+
+# --- guests as inferiors, by themselves -----------------------------------------------------------
+
+
+@pytest.fixture
+def following(gdb: Gdb) -> Gdb:
+    """As `rvplat debug` sets gdb up."""
+    gdb.do("set detach-on-fork off")
+    gdb.do("set schedule-multiple on")
+    gdb.do("set breakpoint pending on")
+    return gdb
+
+
+def test_a_breakpoint_is_set_before_its_guest_is_there(
+    following: Gdb, serve: Serve, machine: Machine
+) -> None:
+    following.attach(serve(machine), extended=True)
+    following.do("tbreak guest_sort")
+    stop = following.go()
+    assert stop["frame"]["func"] == "guest_sort"
+    assert following.value("$vmid") == "2"
+    listed = following.do("info inferiors")
+    assert all(name in listed for name in ("hypervisor.elf", "fibonacci.elf", "sort.elf"))
+    following.do("break trap_from_guest")
+    assert following.go()["frame"]["func"] == "trap_from_guest"
+    assert following.value("$priv") == "1 '\\001'"
+
+
+def test_every_world_ends_with_the_board(following: Gdb, serve: Serve, machine: Machine) -> None:
+    following.attach(serve(machine), extended=True)
+    assert following.go()["reason"] == "exited-normally"
+    for number in (2, 3):
+        following.do(f"inferior {number}")
+        assert following.go()["reason"] == "exited-normally"
+    assert "process" not in following.do("info inferiors")
+
+
+def test_guests_that_run_already(following: Gdb, serve: Serve, machine: Machine) -> None:
+    """gdb 18 finds them in the list of threads; 13 can't do with that, and hears of them."""
+    machine.harts[0].view.keep_worlds = 1  # as a server does
+    machine.run(max_instructions=BOTH_HAVE_RUN)
+    machine.requests.clear()
+    following.attach(serve(machine), extended=True)
+    if "GNU gdb (GDB) 18" in following.do("show version"):
+        listed = following.do("info inferiors")
+        assert "fibonacci.elf" in listed
+        assert "sort.elf" in listed
+        assert "unavailable" not in following.do("info threads")
+    following.do("break guest_sort")
+    assert following.go()["frame"]["func"] == "guest_sort"
+    assert following.value("$vmid") == "2"
+
+
+# --- the target alone ---------------------------------------------------------------------------
+
+
+class Watched:
+    """A target that is run until it has events."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.target = BoardTarget(machine)
+        self._awake = threading.Event()
+        self.target.wake = self._awake.set
+        self.target.attach()
+
+    def go(self, *threads: Thread, kind: str = "c") -> list[Event]:
+        """What happens when these threads run, or step."""
+        self._awake.clear()
+        self.target.resume([(thread, Action(kind)) for thread in threads])
+        found: list[Event] = []
+        while not found:
+            assert self._awake.wait(20)
+            self._awake.clear()
+            found = self.target.take_events()
+        return found
+
+
+@pytest.fixture
+def watched(machine: Machine) -> Iterator[Watched]:
+    found = Watched(machine)
+    yield found
+    found.target.close()
+    machine.close()
+
+
+def begun(watched: Watched, features: frozenset[str] = MODERN) -> BoardTarget:
+    """Both guests have begun, and the client keeps them."""
+    watched.target.greet(features)
+    assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p2.1")]
+    assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p3.1")]
+    return watched.target
+
+
+def test_a_client_that_keeps_a_guest_sees_it(watched: Watched) -> None:
+    target = begun(watched)
+    target.detach(2)
+    assert list(target.threads()) == [HOST, SECOND]
+    target.adopt(2)
+    assert list(target.threads()) == [HOST, FIRST, SECOND]
+
+
+def test_the_program_is_told_when_the_guest_may_run(watched: Watched) -> None:
+    begun(watched)
+    (stop,) = watched.go(HOST, SECOND)
+    path = str(hypervisor_guest_elfs()["sort"]).encode().hex()
+    assert stop == Stopped(SECOND, 5, "exec", path)
+
+
+def test_a_client_that_knows_no_forks_isnt_told(watched: Watched) -> None:
+    watched.target.greet(frozenset({"multiprocess"}))
+    assert watched.go(HOST) == [Exited(1, 0)]
+
+
+def test_an_event_that_the_client_missed_comes_again(watched: Watched) -> None:
+    watched.target.greet(MODERN)
+    (event,) = watched.go(HOST)
+    watched.target.untold(event)
+    assert list(watched.target.threads()) == [HOST]
+    assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p2.1")]
+
+
+def test_a_reset_ends_the_guests(watched: Watched) -> None:
+    target = begun(watched)
+    watched.go(HOST, FIRST, SECOND)  # its program
+    watched.go(HOST, FIRST, SECOND)  # the other one's
+    target.machine.requests.append(Stop("reset"))
+    assert watched.go(HOST, FIRST, SECOND) == [Exited(2, 0)]
+    assert watched.go(HOST, SECOND) == [Exited(3, 0)]
+    assert list(target.threads()) == [HOST]
+    assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p4.1")]
+    assert [process.pid for process in target.processes()] == [1, 4]
+
+
+def test_a_reset_that_nobody_is_to_hear_of(watched: Watched) -> None:
+    begun(watched)
+    watched.target.machine.requests.append(Stop("reset"))
+    assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p4.1")]
