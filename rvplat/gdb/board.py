@@ -100,7 +100,7 @@ class BoardTarget:
         self.worlds.mark(pid, True)
         self._hart = hart
         parent = self._reporting(hart)
-        self.seen.show(pid, copy=True)
+        self.seen.fork(pid)
         self.add(Stopped(parent, 5, "fork", f"p{pid:x}.{hart + 1:x}"))
 
     def _goes_on(self, outcome: Outcome) -> bool:
@@ -172,7 +172,7 @@ class BoardTarget:
             self.stops.untold(event.thread.tid - 1)
             if event.reason == "fork":
                 pid = int(event.value[1:].partition(".")[0], 16)
-                self.seen.leave(pid)
+                self.seen.forget(pid)
                 self.worlds.mark(pid, False)
 
     # --- threads ---
@@ -193,9 +193,10 @@ class BoardTarget:
                 self.worlds.mark(pid, True)
 
     def detach(self, pid: int = ALL) -> None:
+        if not self.seen.leave(pid):
+            return
         with self.control.quiet():
             self.stops.forget(pid)
-            self.seen.leave(pid)
         if pid == ALL:
             self.worlds.announce(False)
         if not self.off and (pid == ALL or not self.threads()):
@@ -224,7 +225,7 @@ class BoardTarget:
         self.worlds.look()
         if self.worlds.get(pid).ended:
             raise GdbError(f"world {pid} has ended")
-        self.seen.show(pid)
+        self.seen.attach(pid)
         self.worlds.mark(pid, True)
 
     def describe(self, thread: Thread) -> str:
@@ -379,7 +380,7 @@ class BoardTarget:
         self.control.halt()
         self.off, self.stop = True, Stop("off")
         self.seen.end(self.seen.shown - {HOST_PID})
-        self.seen.leave(HOST_PID)
+        self.seen.forget(HOST_PID)
 
     def program(self, pid: int) -> str:
         return programs.program(self.machine.software, self.worlds.get(pid or HOST_PID))

@@ -17,21 +17,37 @@ class Seen:
         """A client that sees the host, and these guests from the start."""
         self.shown = {HOST_PID, *guests}
         self._copies: set[int] = set()  # gdb takes them for what fork makes: copies of the host
+        self._unfollowed: set[int] = set()  # attached to before gdb let go of that copy
         self._ended: set[int] = set()  # shown, and gone
 
     def __contains__(self, pid: int) -> bool:
         return pid in self.shown
 
-    def show(self, pid: int, copy: bool = False) -> None:
-        """The client attaches to a world; or hears of it as of a process that was forked."""
+    def fork(self, pid: int) -> None:
+        """The client hears of a world as of a process that was forked."""
         self.shown.add(pid)
-        if copy:
-            self._copies.add(pid)
+        self._copies.add(pid)
 
-    def leave(self, pid: int) -> None:
-        """The client lets a world go."""
-        self.shown.discard(pid)
-        self._copies.discard(pid)
+    def attach(self, pid: int) -> None:
+        """The client attaches to a world. Where it does so at a stop for the world's beginning, it
+        still lets go of what it takes for a copy of the host, when that next runs."""
+        self.shown.add(pid)
+        if pid in self._copies:
+            self._copies.discard(pid)
+            self._unfollowed.add(pid)
+
+    def leave(self, pid: int) -> bool:
+        """The client lets a world go, or, False, only a copy of the host that it was told of."""
+        if pid in self._unfollowed:
+            self._unfollowed.discard(pid)
+            return False
+        self.forget(pid)
+        return True
+
+    def forget(self, pid: int) -> None:
+        """The client doesn't see a world any more."""
+        for kind in (self.shown, self._copies, self._unfollowed):
+            kind.discard(pid)
 
     def end(self, pids: Iterable[int]) -> None:
         """Worlds have come to their end."""
@@ -49,5 +65,5 @@ class Seen:
         found = min(self._ended & running, default=None)
         if found is not None:
             self._ended.discard(found)
-            self.leave(found)
+            self.forget(found)
         return found
