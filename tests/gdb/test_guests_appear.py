@@ -200,3 +200,13 @@ def test_a_reset_that_nobody_is_to_hear_of(watched: Watched) -> None:
     begun(watched)
     watched.target.machine.requests.append(Stop("reset"))
     assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p4.1")]
+
+
+def test_attaching_at_a_beginning_outlives_the_copy(watched: Watched) -> None:
+    """gdb lets go of what it takes for a copy when the host next runs; the client has attached."""
+    target = begun(watched)
+    target.adopt(3)
+    target.detach(3)
+    assert SECOND in target.threads()
+    target.detach(3)
+    assert SECOND not in target.threads()

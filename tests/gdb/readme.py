@@ -1,0 +1,64 @@
+"""The README's sessions with gdb: what is typed, and what must be seen."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROMPT = "(gdb) "
+LEFT_OUT = "..."
+
+
+def section(title: str) -> str:
+    """The text under a heading."""
+    text = (ROOT / "README.md").read_text()
+    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def dialogue(text: str) -> Iterator[tuple[str, list[str]]]:
+    """(what is typed at gdb's prompt, the lines that are shown) from the indented lines of a text,
+    up to the first line that is no session's any more."""
+    command, shown = "", []
+    for line in text.splitlines():
+        if not line.startswith("    "):
+            continue
+        line = line[4:]
+        if line.startswith((PROMPT, "$ ")):
+            if command:
+                yield command, shown
+            command, shown = line.removeprefix(PROMPT) if line.startswith(PROMPT) else "", []
+        else:
+            shown.append(line)
+    if command:
+        yield command, shown
+
+
+def plain(text: str) -> str:
+    """Words with one space between them: gdb folds lines as wide as the terminal is."""
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def talk(gdb: str, commands: list[str], timeout_s: float) -> list[str]:
+    """What gdb, with nothing configured, says to each of these lines."""
+    done = subprocess.run(
+        [gdb, "-nx", "-q"], input="".join(f"{line}\n" for line in commands), cwd=ROOT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout_s, check=False,
+    )  # fmt: skip
+    return done.stdout.split(PROMPT)[1:]
+
+
+def missing(shown: list[str], said: str) -> str:
+    """The first piece of what the README shows, between lines left out, that gdb didn't say in
+    this order; "" if it said all. Without a line left out it must be the whole of it."""
+    pieces = [plain(piece) for piece in re.split(r"^\.\.\.$", "\n".join(shown), flags=re.M)]
+    rest = plain(said)
+    if len(pieces) == 1:
+        return "" if rest == pieces[0] or not pieces[0] else pieces[0]
+    for piece in pieces:
+        if piece not in rest:
+            return piece
+        rest = rest.split(piece, 1)[1] if piece else rest
+    return ""
