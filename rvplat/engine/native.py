@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-import rvplat
-import rvplat.hart.words
+import rvplat.hart.words  # noqa: F401
 from rvplat.engine import architecture, exports
 from rvplat.engine.decode import Table, build_table
 from rvplat.engine.fast import Form
 from rvplat.engine.handlers import SPECIAL, HandlerText, new_unit
 from rvplat.engine.pairs import pair_table, wanted_pairs
-from rvplat.hart.state import Hart, Machine
+from rvplat.engine.sources import digest
 from rvplat.isa.extension import Extension
-from rvplat.lang import Definition
 from rvplat.lang.functions import module_text
 from rvplat.lang.objects import (
     Dumps,
@@ -31,34 +27,6 @@ from rvplat.lang.objects import (
 )
 
 Say = Callable[[str], None]
-_LAYERS = ("lang", "isa", "hart", "engine")
-
-
-def _sources(extensions: Sequence[Extension]) -> bytes:
-    """A digest of every text that native code follows from."""
-    digest = hashlib.sha256()
-    root = Path(rvplat.__file__).parent
-    folders = {root / layer for layer in _LAYERS}
-    for extension in extensions:
-        for definition in _definitions(extension):
-            folders.add(Path(definition.file).parent)
-    files = {f for folder in folders for f in folder.iterdir() if f.suffix in (".py", ".txt")}
-    for path in sorted(files):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.digest()
-
-
-def _definitions(extension: Extension) -> list[Definition]:
-    """The definitions that the extension's rows name."""
-    found = [row.definition for row in extension.instructions]
-    for row in extension.csrs:
-        found += [d for d in (row.read, row.write, row.access) if d is not None]
-    return found
-
-
-def _layout() -> str:
-    records = (Hart, Machine)
-    return repr([(f.name, f.offset, f.count) for r in records for f in r.fields.values()])
 
 
 class Core:
@@ -85,10 +53,8 @@ class Core:
     @cached_property
     def key(self) -> str:
         """What the object code depends on."""
-        names = ",".join(f"{e.name} {e.version}" for e in self.extensions)
-        sources = _sources(self.extensions).hex()
-        layout = hashlib.sha256(_layout().encode()).hexdigest()
-        return "\n".join([names, sources, layout, repr(self.constants), host_key()])
+        pairs = ",".join(f"{a.key} {b.key}" for a, b in self.pairs)
+        return "\n".join([digest(self.extensions), pairs, repr(self.constants), host_key()])
 
     def _object(self, say: Say, dumps: Dumps | None) -> bytes:
         kept = load_cached(self.key) if dumps is None else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import textwrap
 from collections.abc import Callable
 from functools import cached_property
@@ -95,12 +96,32 @@ class Callee:
         return convert(result, self.signature.returns)
 
 
+_files: dict[str, tuple[dict[str, Any], list[str]]] = {}
+
+
+def _lines(function: Callable[..., Any]) -> list[str]:
+    """The lines of a function's file, read when its module makes its first definition: the file may
+    change while the process lives, and the function's place in it with that."""
+    file, names = function.__code__.co_filename, function.__globals__
+    known = _files.get(file)
+    if known is None or known[0] is not names:
+        linecache.checkcache(file)
+        known = _files[file] = names, linecache.getlines(file, names)
+    return known[1]
+
+
+def text_of(file: str) -> str:
+    """The text that the definitions of a file were made of; "" if it has none."""
+    return "".join(_files[file][1]) if file in _files else ""
+
+
 class Definition(Callee):
     """A function of the definition language. `cold`: kept out of fast code (see the engine)."""
 
     def __init__(self, function: Callable[..., Any], cold: bool = False) -> None:
         super().__init__(function)
         self.cold = cold
+        self._lines = _lines(function)
 
     @property
     def file(self) -> str:
@@ -119,8 +140,9 @@ class Definition(Callee):
     @cached_property
     def tree(self) -> ast.FunctionDef:
         """The function's syntax tree, with the file's line numbers."""
-        lines, first = inspect.getsourcelines(self.function)
-        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+        first = self.function.__code__.co_firstlineno
+        block = inspect.getblock(self._lines[first - 1 :])
+        tree = ast.parse(textwrap.dedent("".join(block))).body[0]
         if not isinstance(tree, ast.FunctionDef):
             raise DefinitionError(f"{self.file}:{first}", "a definition is a def statement")
         return ast.increment_lineno(tree, first - 1)
