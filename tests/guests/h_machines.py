@@ -52,9 +52,12 @@ def _text(output: bytes) -> str:
     return output.decode(errors="replace").replace("\r", "")
 
 
-def on_rvplat(software: Software, **settings: object) -> tuple[int, str]:
+def on_rvplat(
+    software: Software, clock: str = "host", **settings: object
+) -> tuple[int, str]:  # fmt: skip
     """The same on the board `virt`, with keys of its `harts` set to these."""
-    changes = {f"harts.{key}": value for key, value in {"isa": isa(), **settings}.items()}
+    harts = {f"harts.{key}": value for key, value in {"isa": isa(), **settings}.items()}
+    changes = {"clock": clock, **harts}
     output = bytearray()
     with Machine.open(
         "virt", program=software.firmware, kernel=software.kernel, initrd=software.initrd,

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
+from rvplat.engine.breakpoints import PHYSICAL
+from rvplat.gdb.points import Points, Spot
 from rvplat.guests.debian import FAST, DebianGuest
+from rvplat.hart.counters import NEVER
+from rvplat.machine.machine import Machine
 from tests.guests.h_machines import Software, isa, needs_qemu, on_qemu, on_rvplat
 
 ASPECTS = [
@@ -15,6 +19,8 @@ ASPECTS = [
     "timer-and-ipi", "gstage-modes", "mmu-notifiers", "dirty-log", "lazy-fp", "sbi-emulation",
     "sbi-forwarding", "huge-pages", "ioeventfd", "guest-traps",
 ]  # fmt: skip
+
+RAM = 0x8000_0000
 
 HARTS: list[dict[str, Any]] = [
     {},
@@ -68,6 +74,50 @@ def test_kvm_aspects(debian_guest: DebianGuest, harts: dict[str, Any]) -> None:
     assert mode in said["gstage-modes"]
     assert "NOT translated" not in said["gstage-modes"]
     assert ("stimecmp" in said["timer-and-ipi"]) == (harts != {"isa": isa("sstc")})
+
+
+def test_kvm_aspects_in_virtual_time(debian_guest: DebianGuest) -> None:
+    _check_aspects(*on_rvplat(_software(debian_guest, "kvm"), clock="virtual"))
+
+
+def _writes_of_vstimecmp(machine: Machine) -> dict[int, int]:
+    """Where in RAM `csrw vstimecmp, rs1` stands, or what looks like it: rs1."""
+    ram = machine.memory.view(RAM, machine.board.main_memory.size)
+    found = re.finditer(rb"(?s)\x73[\x10\x90][\xd0-\xdf]\x24", ram)
+    words = {RAM + one.start(): int.from_bytes(one[0], "little") for one in found}
+    return {address: word >> 15 & 31 for address, word in words.items()}
+
+
+def _jump_after_alarms(machine: Machine, most: int) -> int:
+    """Run to the end. The first times that KVM sets a guest's timer, let 50 ms pass at once. How
+    often it did."""
+    points, hart, jumps = Points(machine), machine.harts[0], 0
+    registers = _writes_of_vstimecmp(machine)
+    for address in registers:
+        points.add(Spot(address, space=PHYSICAL))
+    while machine.run(timeout_s=180).reason == "break":
+        hart.view.break_skip = hart.pc
+        place = hart.translate(hart.pc)
+        assert place is not None
+        if jumps < most and hart.x[registers[place]] != NEVER:
+            machine.assembly.clock.advance(machine.assembly.clock.frequency // 20)
+            jumps += 1
+    return jumps
+
+
+def test_no_alarm_is_lost_where_the_thread_could_be_preempted(debian_guest: DebianGuest) -> None:
+    """A time slice of the host's is over as soon as KVM has set a timer, and others wait for it."""
+    busy = '"(while :; do :; done)& /kvm/vmm check timer-and-ipi"'
+    append = f"{FAST} rvplat.modules=kvm rvplat.run=script rvplat.script={busy}"
+    with Machine.open(
+        "virt", debian_guest.fw_jump, debian_guest.kernel, debian_guest.kvm_initrd, append,
+        settings={"clock": "virtual"},
+    ) as machine:  # fmt: skip
+        machine.start()
+        machine.console.wait_for("rvplat: uname", timeout_s=60)
+        machine.pause()
+        assert _jump_after_alarms(machine, 5) == 5
+        assert b"kvm: 1 of 1 passed" in machine.console.output
 
 
 @needs_qemu

@@ -17,6 +17,7 @@ u64 run_to_call(struct vcpu *vcpu, u64 call);
 void answer(struct vcpu *vcpu, u64 value);
 void run_to_done(struct vcpu *vcpu); /* and its result must be 0 */
 void set_deadline(u32 seconds); /* for KVM_RUN, which then gives KVM_EXIT_INTR; 0: none */
+void be_real_time(int priority); /* the thread; 0: no longer, as every trial begins */
 void add_test_memory(struct vm *vm, void *memory, u64 size, u32 flags);
 __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *format, ...);
 __attribute__((format(printf, 1, 2))) void detail(const char *format, ...);

@@ -81,6 +81,6 @@ u64 build_device_tree(struct vcpu *first, void *place, const char *append, u64 i
 
 /* boot.c, check.c: the two things that this program does. */
 int boot(int count, char **words);
-int check(void);
+int check(char **names);
 
 #endif
