@@ -57,9 +57,8 @@ class BoardTarget:
         self.seen = Seen()
         self.off = False  # the board is powered off, or killed
         self.stop: Stop | None = None  # how it went off
-        self.commands: Mapping[str, Command] = (
-            machine.plugins.monitors if machine.plugins is not None else {}
-        )
+        plugins = machine.plugins
+        self.commands: Mapping[str, Command] = plugins.monitors if plugins is not None else {}
         self.masked = False  # interrupts, while stepping
         self.stops = Stops(
             machine, self.worlds, self.control, self.registers, self.sight,
@@ -233,7 +232,7 @@ class BoardTarget:
             return f"hart {thread.tid - 1}: running"
         if not self.worlds.is_there(thread):
             return f"hart {thread.tid - 1}: not in this world now"
-        hart = self.machine.harts[thread.tid - 1].view
+        hart = self.machine.harts[thread.tid - 1].plain
         numbers = ", ".join(map(str, self.stops.at_breaks(thread.tid - 1)))
         where = f", at monitor breakpoint {numbers}" if numbers else ""
         return f"hart {thread.tid - 1}: {MODES[int(hart.priv) | int(hart.virt) << 2]} mode{where}"
@@ -275,6 +274,12 @@ class BoardTarget:
             return self.registers.read_kept(None, {}, number)
         return self.registers.read_kept(self.worlds.kept(thread), self.worlds.state(thread), number)
 
+    def read_general(self, thread: Thread) -> list[int | None]:
+        hart = self._still(thread)
+        if self.worlds.is_there(thread):
+            return [*self.registers.read_general(hart)]
+        return self.registers.read_general_kept(self.worlds.kept(thread), self.worlds.state(thread))
+
     def write_register(self, thread: Thread, number: int, value: int) -> None:
         hart, guest = self._still(thread), thread.pid != HOST_PID
         if not self.worlds.is_there(thread):
@@ -290,7 +295,6 @@ class BoardTarget:
             self.sight.write(thread.tid - 1, self.worlds.state(thread), address, data)
 
     def look_up(self, thread: Thread, va: int) -> int | None:
-        """The physical address of a virtual one; None if it isn't mapped."""
         with self.control.quiet():
             return self.sight.translate(thread.tid - 1, self.worlds.state(thread), va)
 
@@ -324,7 +328,7 @@ class BoardTarget:
         self._stepping = {n: thread for n, (thread, action) in chosen.items() if action.kind != "c"}
         for n, (thread, _) in chosen.items():
             if not self._is_in(thread) or self.stops.at_breaks(n):  # it was told already
-                self.machine.harts[n].view.break_skip = int(self.machine.harts[n].view.pc)
+                self.machine.harts[n].plain.break_skip = int(self.machine.harts[n].plain.pc)
         steps = [n for n, (_, action) in chosen.items() if action.kind == "s"]
         others = [n for n in chosen if n not in steps]
         for n in steps:

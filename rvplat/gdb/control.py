@@ -49,10 +49,10 @@ class Job:
 
 def why(cell: Hart) -> str:
     """Why a hart stopped with STOP_BREAK."""
-    met, cell.view.switch_met = int(cell.view.switch_met), 0
+    met, cell.plain.switch_met = int(cell.plain.switch_met), 0
     if met != 0:
         return "switch" if met == 1 else "new"
-    return "break" if cell.view.break_row != 0 else "watch"
+    return "break" if cell.plain.break_row != 0 else "watch"
 
 
 class Driver:
@@ -127,9 +127,9 @@ class Driver:
             sleeps = self.cell.waiting and not job.is_range and self._turns is None
             if sleeps and not self._runner.sleep(self.cell):
                 continue
-            self.cell.view.stop_switch = int(job.until_back)
+            self.cell.plain.stop_switch = int(job.until_back)
             reason = self.step_once() if job.is_range else self._go_on()
-            self.cell.view.stop_switch = 0
+            self.cell.plain.stop_switch = 0
             self.cell.waiting = reason == STOP_WFI and not job.is_range
             what = self._met(job, reason)
             if what and not self._report(Outcome(self.cell.number, what)):
@@ -137,7 +137,7 @@ class Driver:
                 return
             if what in ("break", "watch"):  # its commands have run: on, past it
                 self.step_once()
-            elif job.is_range and not job.holds(int(self.cell.view.pc)):
+            elif job.is_range and not job.holds(int(self.cell.plain.pc)):
                 job = Job(until_back=True)
         if self.machine.requests:
             self._report(Outcome(self.cell.number, "power"))
@@ -146,7 +146,7 @@ class Driver:
         """Why the hart is to be looked at (Outcome.reason), or ""."""
         if reason == STOP_BREAK:
             return why(self.cell)
-        return "step" if job.is_range and not job.holds(int(self.cell.view.pc)) else ""
+        return "step" if job.is_range and not job.holds(int(self.cell.plain.pc)) else ""
 
     def _go_on(self) -> int:
         """Native code until something happens; on a virtual clock for a round of all harts."""
@@ -178,7 +178,7 @@ class Driver:
     def step_once(self, masked: bool = False) -> int:
         """One instruction, or the trap that it takes; past a breakpoint here. `masked`: no
         interrupt comes first."""
-        hart: Any = self.cell.view
+        hart: Any = self.cell.plain
         self.cell.waiting = False
         hart.break_skip = int(hart.pc)
         hart.watch_skip = int(hart.pc)
@@ -206,8 +206,8 @@ class Control:
         self.drivers = [Driver(machine, cell, report) for cell in machine.harts]
         self._report = report
         for cell in machine.harts:
-            cell.view.break_skip = NOWHERE
-            cell.view.watch_skip = NOWHERE
+            cell.plain.break_skip = NOWHERE
+            cell.plain.watch_skip = NOWHERE
 
     def start(self, harts: Sequence[tuple[int, Job]]) -> None:
         """Let stopped harts run."""

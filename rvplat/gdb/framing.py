@@ -45,6 +45,12 @@ def checksum(data: bytes) -> int:
     return sum(zlib.adler32(view[i : i + 256]) - 1 for i in range(0, len(data), 256)) & 0xFF
 
 
+def shorten_zeros(data: bytes, zero: bytes = b"\0") -> bytes:
+    """Long runs of zeros (or of the digit) as run-length encoding: most of a memory is empty, and
+    clients take long to read."""
+    return data.replace(zero * (_LONGEST + 1), zero + b"*~")
+
+
 def escape(data: bytes) -> bytes:
     """Binary data as it may stand in a packet."""
     data = data.replace(b"}", b"}\x5d").replace(b"#", b"}\x03")

@@ -16,7 +16,7 @@ SPACE = 1 << 64  # addresses
 
 PAGE = 4096
 NOT_MAPPED = (1 << 64) - 1
-VIRTUAL, GUEST, PHYSICAL = "virtual", "guest", "physical"
+SPACES = VIRTUAL, GUEST, PHYSICAL = "virtual", "guest-physical", "physical"
 
 
 class Sight:
@@ -49,41 +49,64 @@ class Sight:
                 setattr(hart, name, value)
 
     def translate(self, number: int, state: dict[str, int], va: int) -> int | None:
-        """The physical address of a virtual one for a hart in a state; None if there is none.
+        """The physical address of what clients call `va`, for a hart in a state; None if there is
+        none."""
+        hart = self._machine.harts[number].plain
+        with self._as(hart, **self._in_space(state)):
+            return self._find(hart, va)
 
-        M mode has no page tables: an address that no memory or device has is then looked up in
-        the supervisor's.
-        """
-        if self.space == PHYSICAL:
+    def _in_space(self, state: dict[str, int]) -> dict[str, int]:
+        """The state in which a walk takes addresses for what clients mean by them."""
+        return {**state, "vsatp": 0} if self.space == GUEST else state
+
+    def _find(self, hart: Any, va: int) -> int | None:
+        """M mode has no page tables: an address that no memory or device has is then looked up in
+        the supervisor's."""
+        if self._untranslated(hart):
             return va
-        hart = self._machine.harts[number].view
-        with self._as(hart, **state):
+        if hart.priv != MACHINE:
             pa = int(self._page(hart, va))
-            if hart.priv == MACHINE and not self._there(va):
-                with self._as(hart, priv=SUPERVISOR):
-                    pa = int(self._page(hart, va))
+        elif self._there(va):
+            pa = va
+        else:
+            with self._as(hart, priv=SUPERVISOR):
+                pa = int(self._page(hart, va))
         return None if pa == NOT_MAPPED else pa
+
+    def _untranslated(self, hart: Any) -> bool:
+        return self.space == PHYSICAL or (self.space == GUEST and hart.virt == 0)
 
     def _there(self, pa: int) -> bool:
         return self._machine.assembly.map.window_at(pa) is not None or self._is_ram(pa)
 
     def _is_ram(self, pa: int) -> bool:
-        return any(ram.base <= pa < ram.end for ram in self._memory.regions)
+        return self._ram_end(pa) is not None
+
+    def _ram_end(self, pa: int) -> int | None:
+        """Where the region of RAM ends that an address is in."""
+        return next((ram.end for ram in self._memory.regions if ram.base <= pa < ram.end), None)
 
     # --- access ---
 
     def _pieces(
         self, number: int, state: dict[str, int], start: int, length: int
-    ) -> Iterator[tuple[int, int]]:
-        """(physical address, bytes), page by page, as far as there is a translation."""
-        while length > 0:
-            size = min(length, PAGE - start % PAGE)
-            pa = self.translate(number, state, start)
-            if pa is None:
-                return
-            yield pa, size
-            start += size
-            length -= size
+    ) -> list[tuple[int, int]]:
+        """(physical address, bytes) in order, as far as there is a translation; each lies in one
+        page, or in one region of RAM."""
+        hart = self._machine.harts[number].plain
+        found = []
+        with self._as(hart, **self._in_space(state)):
+            flat = hart.priv == MACHINE or self._untranslated(hart)
+            while length > 0:
+                end = self._ram_end(start) if flat else None
+                pa = start if end is not None else self._find(hart, start)
+                if pa is None:
+                    break
+                size = min(length, (end or start - start % PAGE + PAGE) - start)
+                found.append((pa, size))
+                start += size
+                length -= size
+        return found
 
     def read(self, number: int, state: dict[str, int], start: int, length: int) -> bytes:
         """As much as can be read. GdbError if nothing can."""
@@ -109,7 +132,7 @@ class Sight:
 
     def write(self, number: int, state: dict[str, int], start: int, data: bytes) -> None:
         """All of it, or nothing."""
-        pieces = list(self._pieces(number, state, start, len(data)))
+        pieces = self._pieces(number, state, start, len(data))
         done = sum(size for _, size in pieces)
         if done < len(data):
             raise GdbError(f"{start + done:#x} is not mapped")

@@ -93,7 +93,7 @@ class Registers:
     def read(self, hart: int, number: int, guest: bool = False) -> int:
         """A register's value."""
         self.size(number)
-        view = self._cells[hart].view
+        view = self._cells[hart].plain
         if number < REG_PC:
             return int(self._x[hart][number])
         if number == REG_PC:
@@ -106,6 +106,11 @@ class Registers:
             except Raised:
                 raise GdbError(f"{self._rows[number - REG_CSR].name} can't be read now") from None
         return self._special(view, number)
+
+    def read_general(self, hart: int) -> list[int]:
+        """The values of the layout's general registers: x, pc, f."""
+        every = [*self._x[hart][:32], self._cells[hart].plain.pc, *self._f[hart]]
+        return every[: len(self.layout.general)]
 
     def read_kept(self, kept: Any, state: dict[str, int], number: int) -> int:
         """A register of a world that the hart isn't in; `kept` is what it was at leaving."""
@@ -127,6 +132,16 @@ class Registers:
             return int(kept.priv) | virt << 2
         return int(kept.pc) if number == REG_PC else int(kept.x[number])
 
+    def read_general_kept(self, kept: Any, state: dict[str, int]) -> list[int | None]:
+        """The general registers of a world that the hart isn't in; None for what is unknown."""
+        found: list[int | None] = []
+        for number, _ in self.layout.general:
+            try:
+                found.append(self.read_kept(kept, state, number))
+            except Unavailable:
+                found.append(None)
+        return found
+
     @staticmethod
     def _special(view: Any, number: int) -> int:
         virt = int(view.virt)
@@ -143,7 +158,7 @@ class Registers:
     def write(self, hart: int, number: int, value: int, guest: bool = False) -> None:
         """Change a register."""
         self.size(number)
-        view = self._cells[hart].view
+        view = self._cells[hart].plain
         if number < REG_PC:
             if number:
                 self._x[hart][number] = value

@@ -11,6 +11,7 @@ import logging
 import os
 import select
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -132,6 +133,7 @@ class Server:
         os.set_blocking(self._wake_read, False)
         self.target.wake = self.wake
         self._stopping = False
+        self._thread = 0  # which serves a client just now
 
     def __enter__(self) -> Server:
         return self
@@ -140,7 +142,9 @@ class Server:
         self.close()
 
     def wake(self) -> None:
-        """Let the server look at events; from any thread."""
+        """Let the server look at events; from any thread. Its own looks after each packet."""
+        if threading.get_ident() == self._thread:
+            return
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._wake_write, b"!")
 
@@ -189,6 +193,7 @@ class Server:
         """One client, until it goes. What it leaves behind is cleared up."""
         session: Session | None = None
         try:
+            self._thread = threading.get_ident()
             self.target.attach()
             session = Session(self.target, channel.send)
             while not session.closed and not self._stopping:
@@ -202,6 +207,7 @@ class Server:
                     if not data:
                         break
                     session.feed(data)
+                    session.poll()
         except OSError as error:
             log.info("the client has gone: %s", error)
         except Exception:
@@ -210,6 +216,7 @@ class Server:
             channel.close()
             self.target.attach()
             self.target.detach()
+            self._thread = 0
 
     def close(self) -> None:
         """Stop the board, close what is open."""

@@ -106,7 +106,7 @@ class Stops:
     def broke(self, hart: int) -> str | None:
         """A hart is at a breakpoint: the reason to stop, "" if it is none of gdb's; None if its
         commands were all of it."""
-        view = self._harts[hart].view
+        view = self._harts[hart].plain
         row = int(view.break_row)
         met, point = self.breaks.met(row), self._by_row.get(row)
         world = self._worlds.get(self._worlds.pid_of(hart))
@@ -134,7 +134,7 @@ class Stops:
         """The monitor breakpoints that stopped a hart, if it is still there. gdb, which knows of
         none, doesn't step over them."""
         pc, numbers = self._told.get(hart, (0, []))
-        return numbers if pc == int(self._harts[hart].view.pc) else []
+        return numbers if pc == int(self._harts[hart].plain.pc) else []
 
     def untold(self, hart: int) -> None:
         """Nobody heard that a hart stopped: a breakpoint there is met once more."""
@@ -142,6 +142,6 @@ class Stops:
 
     def watched(self, hart: int) -> tuple[str, str]:
         """A hart is before an access that is watched: the reason, and the address."""
-        view = self._harts[hart].view
+        view = self._harts[hart].plain
         point = self._watched.get(int(view.watch_row))
         return (NAMES[point.kind] if point else "watch"), f"{int(view.watch_address):x}"

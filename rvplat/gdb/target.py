@@ -137,6 +137,10 @@ class Target(Protocol):
         """(number, bytes) of the registers that `g` has, in order."""
         ...
 
+    def read_general(self, thread: Thread) -> Sequence[int | None]:
+        """The values of those registers; None for what is unknown."""
+        ...
+
     def register_size(self, pid: int, number: int) -> int:
         """Bytes of a register; GdbError if there is none of this number."""
         ...

@@ -59,7 +59,7 @@ class WorldTable:
 
     def _forget_marks(self) -> None:
         for cell in self._harts:
-            marks = cell.view.known_vmids
+            marks = cell.plain.known_vmids
             for word in range(len(marks)):
                 marks[word] = 0
 
@@ -69,19 +69,19 @@ class WorldTable:
             return
         word, bit = divmod(self.get(pid).vmid, 64)
         for cell in self._harts:
-            marks = cell.view.known_vmids
+            marks = cell.plain.known_vmids
             marks[word] = int(marks[word]) & ~(1 << bit) | int(on) << bit
 
     def announce(self, on: bool) -> None:
         """Whether a hart stops on its way into a guest that isn't marked; none is."""
         self._forget_marks()
         for cell in self._harts:
-            cell.view.stop_new = int(on)
+            cell.plain.stop_new = int(on)
 
     def keep(self, on: bool) -> None:
         """Whether harts keep the registers of the worlds that they leave."""
         for cell in self._harts:
-            cell.view.keep_worlds = int(on)
+            cell.plain.keep_worlds = int(on)
 
     # --- what harts remember ---
 
@@ -97,8 +97,8 @@ class WorldTable:
             return []
         numbers: set[int] = set()
         for cell in self._harts:
-            numbers.update(number for _, number in self._remembered(cell.view))
-            numbers.add(self.number_of(cell.view))
+            numbers.update(number for _, number in self._remembered(cell.plain))
+            numbers.add(self.number_of(cell.plain))
         return [self._add(number) for number in sorted(numbers - set(self._pids))]
 
     def _add(self, number: int) -> World:
@@ -115,7 +115,7 @@ class WorldTable:
 
     def pid_of(self, hart: int) -> int:
         """The process that a hart is in."""
-        number = self.number_of(self._harts[hart].view)
+        number = self.number_of(self._harts[hart].plain)
         if number not in self._pids:
             self._add(number)
         return self._pids[number]
@@ -144,7 +144,7 @@ class WorldTable:
     def is_there(self, thread: Thread) -> bool:
         """Whether the thread's hart is in its world now."""
         world = self.get(thread.pid)
-        here = self.number_of(self._harts[thread.tid - 1].view)
+        here = self.number_of(self._harts[thread.tid - 1].plain)
         return world.number == here and not world.ended
 
     # --- a world that its hart isn't in ---
@@ -157,7 +157,7 @@ class WorldTable:
         if number == HOST:
             return {"virt": 0, "priv": SUPERVISOR}
         for cell in self._order(thread.tid - 1):
-            hart = cell.view
+            hart = cell.plain
             for entry, known in self._remembered(hart):
                 if known == number:
                     return {"virt": 1, "priv": SUPERVISOR, "hgatp": int(hart.guest_hgatp[entry]),
@@ -176,7 +176,7 @@ class WorldTable:
 
     def kept(self, thread: Thread) -> Any:
         """What the thread's registers were when its hart left the world, or None."""
-        hart = self._harts[thread.tid - 1].view
+        hart = self._harts[thread.tid - 1].plain
         number = self.get(thread.pid).number
         found = None
         if number == HOST:

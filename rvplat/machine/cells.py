@@ -10,6 +10,7 @@ import mmap
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 from rvplat.bus.ram import PRIVATE, Ram
@@ -47,6 +48,12 @@ class Cell:
         self._block = Block(record.size)
         self.address = self._block.address
         self.view: Any = record.view(self.address)
+        self._record = record
+
+    @cached_property
+    def plain(self) -> Any:
+        """The record as plain ints (`Record.plain`), for code that looks often."""
+        return self._record.plain(self.address)
 
 
 class MachineCell(Cell):

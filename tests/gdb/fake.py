@@ -51,6 +51,9 @@ class FakeTarget:
     def general(self, pid: int) -> Sequence[tuple[int, int]]:
         return [(0, 8), (1, 8), (32, 8)]
 
+    def read_general(self, thread: Thread) -> Sequence[int | None]:
+        return [self.read_register(thread, number) for number, _ in self.general(thread.pid)]
+
     def register_size(self, pid: int, number: int) -> int:
         if number not in (0, 1, 32, 4161):
             raise GdbError(f"there is no register {number}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import statistics
 import tempfile
 import threading
 import time
@@ -11,11 +12,16 @@ from pathlib import Path
 
 from rvplat.gdb.framing import Framer, Kind, frame
 from rvplat.gdb.server import Server, listen
+from rvplat.guests import BenchProgram, bench_programs
+from rvplat.guests.bench import parse
 from rvplat.machine.machine import Machine
 
+from .conftest import gdbs
+from .driver import Gdb
 from .guest_build import build_guest
 
 ROUNDS = 1_000_000
+STEPS = 5_000
 NEVER = b"Xe,26000a" + b"25" + b"ff" * 8 + b"1327"  # $a0 == -1
 
 
@@ -157,8 +163,50 @@ def cycle(server: Server) -> None:
     server.stop()
 
 
+def real(guest: Path, folder: Path) -> None:
+    """The same of a gdb, with all that it does itself: its symbols, its stops."""
+    for path in gdbs():
+        server, _thread, _symbols = open_guest(guest)
+        gdb = Gdb(path)
+        gdb.do(f"file {guest}")
+        gdb.attach(server.port, extended=True)
+        began = time.perf_counter()
+        gdb.do(f"dump binary memory {folder / 'dump'} 0x81000000 0x85000000")
+        speed = (64 << 20) / (time.perf_counter() - began) / 1e6
+        print(f"{path}: dump of 64 MiB: {speed:.0f} MB/s")
+        began = time.perf_counter()
+        gdb.go(f"stepi {STEPS}")
+        print(f"{path}: stepi {STEPS}: {STEPS / (time.perf_counter() - began):.0f} a second")
+        gdb.close()
+        server.stop()
+
+
+def unattended() -> None:
+    """Benchmarks with a server that nobody is attached to, and without, in turn."""
+    for name in ("integer", "memcpy", "pages", "syscall"):
+        program = next(one for one in bench_programs() if one.name == name)
+        seconds: dict[bool, list[float]] = {False: [], True: []}
+        for _ in range(7):
+            for served in seconds:
+                seconds[served].append(_bench_seconds(program, served))
+        without, with_server = (statistics.median(seconds[served]) for served in (False, True))
+        print(f"{name} with a server, nobody attached: {with_server / without:.3f} times")
+
+
+def _bench_seconds(program: BenchProgram, served: bool) -> float:
+    with Machine.open("virt", program=program.path) as machine:
+        if served:
+            with Server(machine, listen("127.0.0.1:0"), halt=False) as server:
+                server.serve()
+        else:
+            machine.run()
+        return parse(program, machine.console.output.decode()).seconds
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         elf = build_guest(Path(folder))
         costs(elf)
         speeds(elf)
+        real(elf, Path(folder))
+    unattended()

@@ -86,7 +86,7 @@ def test_interrupts(ask: Ask) -> None:
         ("translate", "expected translate ADDRESS"),
         ("translate x", "'x' is not a number: write 4096 or 0x1000"),
         ("devices maybe", "'maybe': expected on or off"),
-        ("space here", "'here': expected virtual or physical"),
+        ("space here", "'here': expected virtual, guest-physical or physical"),
         ("walk", "expected walk ADDRESS [load|store|fetch]"),
         ("walk 1 jump", "expected walk ADDRESS [load|store|fetch]"),
     ],

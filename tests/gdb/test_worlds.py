@@ -51,6 +51,19 @@ def test_worlds_are_listed(hypervisor: Gdb) -> None:
     assert "guest with VMID 2" in listed
 
 
+def test_memory_at_guest_physical_addresses(sort: Gdb) -> None:
+    """The guest maps itself high; the host has its own code at the guest's physical address."""
+
+    def code(address: str) -> str:
+        return sort.do(f"x/8xb {address}").partition(":")[2]
+
+    virtual = code("$pc")
+    sort.do("monitor space guest-physical")
+    assert code("(long)$pc & 0xffffffff") == virtual
+    sort.do("monitor space physical")
+    assert code("(long)$pc & 0xffffffff") != virtual
+
+
 def test_a_breakpoint_stops_in_its_guest_alone(sort: Gdb) -> None:
     """The other guest has code at the same address."""
     sort.do("break guest_sort")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rvplat.gdb.errors import GdbError, Malformed
-from rvplat.gdb.framing import escape
+from rvplat.gdb.framing import escape, shorten_zeros
 from rvplat.gdb.packets import BASE, number, numbers, unhex
 from rvplat.gdb.session import PACKET_SIZE, Session
 
@@ -26,7 +26,8 @@ def read_hex(session: Session, text: bytes) -> bytes:
     """m ADDR,LENGTH: read; digits, fewer where not all can be read."""
     start, length = _range(text)
     length = min(length, (PACKET_SIZE - 8) // 2)
-    return session.target.read_memory(session.selected, start, length).hex().encode()
+    data = session.target.read_memory(session.selected, start, length)
+    return shorten_zeros(data.hex().encode(), b"0")
 
 
 @BASE.packet("x")
@@ -40,12 +41,12 @@ def read_binary(session: Session, text: bytes) -> bytes:
 
 
 def _fitting(data: bytes) -> bytes:
-    """Escaped, and cut so that a packet holds it."""
+    """Escaped, and cut so that a packet holds it; zeros are shortened."""
     text = escape(data)
     while len(text) > PACKET_SIZE - 8:
         data = data[: len(data) * 3 // 4]
         text = escape(data)
-    return text
+    return shorten_zeros(text)
 
 
 @BASE.packet("M")

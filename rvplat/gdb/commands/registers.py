@@ -16,8 +16,10 @@ def _hex(value: int, size: int) -> bytes:
 def read_all(session: Session, text: bytes) -> bytes:
     """g: the general registers of the selected thread."""
     thread = session.selected
-    layout = session.target.general(thread.pid)
-    return b"".join(_read(session, thread, n, size) for n, size in layout)
+    values = session.target.read_general(thread)
+    sizes = [size for _, size in session.target.general(thread.pid)]
+    pairs = zip(values, sizes, strict=True)
+    return b"".join(b"xx" * size if one is None else _hex(one, size) for one, size in pairs)
 
 
 def _read(session: Session, thread: Thread, number: int, size: int) -> bytes:

@@ -61,10 +61,10 @@ def interrupts(board: Board, thread: Thread, words: Sequence[str], say: Say) -> 
 def stats(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
     """stats: retired instructions, breakpoints, what the harts do."""
     for cell in board.machine.harts:
-        hart = cell.view
+        hart = cell.plain
         retired = int(hart.instret_base) - int(hart.budget)
         say(f"hart {cell.number}: {retired} instructions retired\n")
-    say(f"{int(board.machine.cell.view.break_count)} breakpoints\n")
+    say(f"{int(board.machine.cell.plain.break_count)} breakpoints\n")
 
 
 @command

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rvplat.gdb.errors import GdbError
+from rvplat.gdb.memory import SPACES
 from rvplat.gdb.monitor.command import Board, Say, command, on_off
 from rvplat.gdb.target import Thread
 
@@ -25,9 +26,11 @@ def stepmask(board: Board, thread: Thread, words: Sequence[str], say: Say) -> No
 
 @command
 def space(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
-    """space [virtual|physical]: what the addresses are that gdb reads and writes memory at."""
+    """space [virtual|guest-physical|physical]: what the addresses are that gdb reads and writes
+    memory at. A guest's physical addresses go through the second stage alone."""
     if words:
-        if list(words) not in (["virtual"], ["physical"]):
-            raise GdbError(f"{' '.join(words)!r}: expected virtual or physical")
+        if len(words) != 1 or words[0] not in SPACES:
+            expected = f"{', '.join(SPACES[:-1])} or {SPACES[-1]}"
+            raise GdbError(f"{' '.join(words)!r}: expected {expected}")
         board.sight.space = words[0]
     say(f"addresses are {board.sight.space}\n")
