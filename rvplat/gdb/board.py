@@ -36,16 +36,12 @@ MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}
 LISTS = "multi-wp-addr"  # of gdb 18, which, unlike 13, can do with processes that a list shows it
 
 
-def nobody() -> None:
-    """No client waits."""
-
-
 class BoardTarget:
     """Every protocol of target.py, for a board. `close` gives it back, stopped."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.wake: Callable[[], None] = nobody
+        self.wake: Callable[[], None] = lambda: None  # no client waits
         self.control = Control(machine, self._report)
         self.registers = Registers(machine)
         self.sight = Sight(machine)
