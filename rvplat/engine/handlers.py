@@ -154,14 +154,18 @@ class HandlerText:
     def _bare(self) -> Bare:
         return Bare(self.unit, core.settle)  # type: ignore[arg-type]
 
-    def _go_on(self, e: Bare, found: str) -> None:
-        """Dispatch the slot at an address, or leave native code if it is 0."""
-        none = e.result(bool, f"icmp eq i64 {found}, 0")
+    def _leave_at_none(self, e: Bare, address: str) -> None:
+        """Leave native code if an address is 0."""
+        none = e.result(bool, f"icmp eq i64 {address}, 0")
         leave, on = e.label(), e.label()
         e.branch_on(none, leave, on)
         e.start(leave)
         e.finish("ret void")
         e.start(on)
+
+    def _go_on(self, e: Bare, found: str) -> None:
+        """Dispatch the slot at an address, or leave native code if it is 0."""
+        self._leave_at_none(e, found)
         slot = e.result(None, f"inttoptr i64 {found} to ptr").text
         budget = e.result(None, f"load i64, ptr {e.field('budget')}").text
         tlb = e.result(None, f"load ptr, ptr {e.field('tlb')}").text
@@ -204,8 +208,7 @@ class HandlerText:
     def _straddle(self) -> str:
         """An instruction that straddles two pages."""
         e = self._bare()
-        e.line(f"store i64 %budget, ptr {e.field('budget')}")
-        e.line(f"store i64 {e.pc()}, ptr {e.field('pc')}")
+        e.keep_place()
         straddle = self._symbol(core.straddle)
         found = e.result(None, f"call i64 {straddle}(ptr %hart)").text
         self._go_on(e, found)
@@ -214,8 +217,7 @@ class HandlerText:
     def _illegal(self) -> str:
         """An instruction that is not decoded to anything."""
         e = self._bare()
-        e.line(f"store i64 %budget, ptr {e.field('budget')}")
-        e.line(f"store i64 {e.pc()}, ptr {e.field('pc')}")
+        e.keep_place()
         undecodable = self._symbol(core.undecodable)
         e.line(f"call i1 {undecodable}(ptr %hart)")
         e.tail('@"trap"', "%slot", "%budget")
@@ -224,17 +226,11 @@ class HandlerText:
     def _breakpoint(self) -> str:
         """Stop before the instruction, or go on with the handler that it has of its own."""
         e = self._bare()
-        e.line(f"store i64 %budget, ptr {e.field('budget')}")
-        e.line(f"store i64 {e.pc()}, ptr {e.field('pc')}")
+        e.keep_place()
         meet = self._symbol(core.meet_breakpoint)
         address = e.result(u64, "ptrtoint ptr %slot to i64").text
         own = e.result(None, f"call i64 {meet}(ptr %hart, i64 {address})").text
-        none = e.result(bool, f"icmp eq i64 {own}, 0")
-        leave, on = e.label(), e.label()
-        e.branch_on(none, leave, on)
-        e.start(leave)
-        e.finish("ret void")
-        e.start(on)
+        self._leave_at_none(e, own)
         handler = e.result(None, f"inttoptr i64 {own} to ptr").text
         e.tail(handler, "%slot", "%budget")
         return e.handler('@"special.breakpoint"')
@@ -259,6 +255,11 @@ class Bare(HandlerEmitter):
         address = self.result(u64, "ptrtoint ptr %slot to i64").text
         offset = self.result(u64, f"lshr i64 {address}, 3").text
         return self.result(u64, f"add i64 {bias}, {offset}").text
+
+    def keep_place(self) -> None:
+        """Store the budget and the slot's pc."""
+        self.line(f"store i64 %budget, ptr {self.field('budget')}")
+        self.line(f"store i64 {self.pc()}, ptr {self.field('pc')}")
 
     def dispatch_with(self, slot: str, budget: str, tlb: str) -> None:
         """Go on with a slot's handler."""
