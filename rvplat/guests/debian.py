@@ -21,6 +21,7 @@ from rvplat.guests import vmm
 from rvplat.guests.deb import read_package
 from rvplat.guests.errors import GuestError, Progress, silent
 from rvplat.guests.initramfs import build_initramfs, build_kvm_initramfs, with_dependencies
+from rvplat.guests.kallsyms import symbol_file
 from rvplat.guests.kernel import plain_image
 from rvplat.guests.modules import module_name, unpack_module
 from rvplat.guests.packages import KERNEL, download_packages, find_packages, missing_packages
@@ -34,6 +35,7 @@ FAST = (
 executes."""
 
 _MANIFEST = "guest.json"
+_SOURCES = ("init.sh", "initramfs.py", "modules.py", "cpio.py", "debian.py", "kallsyms.py")
 _KVM_INITRD = "initrd-kvm.cpio"
 _FIRMWARE = "usr/lib/riscv64-linux-gnu/opensbi/generic/"
 _U_BOOT = "usr/lib/u-boot/qemu-riscv64"
@@ -44,8 +46,8 @@ class DebianGuest:
     """The files of the guest in one folder.
 
     Firmware and U-Boot are raw binaries for the start of RAM, but for `u_boot_smode`, which is
-    started by OpenSBI in the kernel's place. The .elf files beside them hold their symbols
-    (OpenSBI's are linked at 0).
+    started by OpenSBI in the kernel's place. The .elf files beside them, and beside the kernel,
+    hold their symbols (OpenSBI's are linked at 0).
     """
 
     directory: Path
@@ -74,6 +76,11 @@ class DebianGuest:
     def kernel(self) -> Path:
         """Debian's kernel, as a plain Image."""
         return self.directory / "Image"
+
+    @property
+    def kernel_symbols(self) -> Path:
+        """The kernel's symbols, for debuggers."""
+        return self.directory / "Image.elf"
 
     @property
     def initrd(self) -> Path:
@@ -143,7 +150,7 @@ def _recipe() -> str:
     sources = sorted(
         (file.name, file.read_bytes())
         for file in files(__package__).iterdir()
-        if file.name in ("init.sh", "initramfs.py", "modules.py", "cpio.py", "debian.py")
+        if file.name in _SOURCES
     )
     return _digest(b"\0".join([*(data for _, data in sources), vmm().read_bytes()]))
 
@@ -179,10 +186,21 @@ def _unpack(packages: dict[str, Path], progress: Progress, kvm: bool) -> dict[st
     progress("building the initramfs", None)
     shell = _only(busybox, packages["busybox-static"])
     contents["Image"] = image
+    contents.update(_symbols(image, progress))
     contents["initrd.cpio"] = build_initramfs(shell, modules)
     if kvm:
         contents[_KVM_INITRD] = build_kvm_initramfs(shell, modules, image, vmm().read_bytes())
     return contents
+
+
+def _symbols(image: bytes, progress: Progress) -> dict[str, bytes]:
+    """The kernel's symbols; a kernel may be without them."""
+    progress("reading the kernel's symbols", None)
+    try:
+        return {"Image.elf": symbol_file(image)}
+    except GuestError as error:
+        progress(f"no Image.elf for debuggers: {error}", None)
+        return {}
 
 
 def _only(found: dict[str, bytes], package: Path) -> bytes:
@@ -242,6 +260,7 @@ Runs a command:
 Another firmware: fw_dynamic.bin instead of fw_jump.bin. U-Boot:
   rvplat run virt {shlex.quote(str(guest.u_boot))}
   rvplat run virt {jump} --kernel {smode}
+Image.elf has the kernel's symbols: --gdb 1234 --symbols {shlex.quote(str(guest.kernel_symbols))}
 {_kvm_readme(guest, kvm)}
 A virtio disk with ext4 is mounted on /mnt. rvplat.modules=kvm on the kernel's command line loads
 KVM.

@@ -50,15 +50,9 @@ def talk(gdb: str, commands: list[str], timeout_s: float) -> list[str]:
     return done.stdout.split(PROMPT)[1:]
 
 
-def missing(shown: list[str], said: str) -> str:
-    """The first piece of what the README shows, between lines left out, that gdb didn't say in
-    this order; "" if it said all. Without a line left out it must be the whole of it."""
-    pieces = [plain(piece) for piece in re.split(r"^\.\.\.$", "\n".join(shown), flags=re.M)]
-    rest = plain(said)
-    if len(pieces) == 1:
-        return "" if rest == pieces[0] or not pieces[0] else pieces[0]
-    for piece in pieces:
-        if piece not in rest:
-            return piece
-        rest = rest.split(piece, 1)[1] if piece else rest
-    return ""
+def agrees(shown: list[str], said: str) -> bool:
+    """Whether gdb said what the README shows, where `...` stands for what is left out. What shows
+    nothing agrees with all."""
+    pieces = plain("\n".join(shown)).split(LEFT_OUT)
+    pattern = ".*".join(re.escape(piece.strip()) for piece in pieces)
+    return not shown or re.fullmatch(pattern, plain(said), re.DOTALL) is not None

@@ -1,7 +1,9 @@
-"""The README's session with gdb, word for word, with gdb's defaults."""
+"""The README's sessions with gdb, word for word, with gdb's defaults."""
 
 from __future__ import annotations
 
+import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,12 +14,13 @@ import pytest
 
 from rvplat.cli.build import symbol_files
 from rvplat.guests import hypervisor_elf
+from rvplat.guests.debian import DebianGuest
 from rvplat.machine.machine import Machine
+from tests.guests.conftest import debian_guest  # noqa: F401
 
 from . import readme
 from .conftest import Serve, gdbs
 
-TITLE = "A session: gdb in a host and its guests"
 SETTINGS = "set "  # lines at the end that are no part of it
 
 
@@ -28,20 +31,48 @@ def path(request: pytest.FixtureRequest) -> Iterator[str]:
     yield request.param
 
 
+def run(path: str, text: str, port: int, timeout_s: float) -> None:
+    """Type what a section of the README says, and see what it shows."""
+    steps = [step for step in readme.dialogue(text) if not step[0].startswith(SETTINGS)]
+    commands = [command.replace(":1234", f":{port}") for command, _ in steps]
+    said = readme.talk(path, commands, timeout_s)
+    assert len(steps) > 15
+    for (command, shown), answer in zip(steps, said, strict=False):
+        assert readme.agrees(shown, answer), f"{command}: {answer}"
+    assert len(said) >= len(steps)
+
+
 def test_the_hypervisor_and_its_guests(path: str, serve: Serve) -> None:
-    text = readme.section(TITLE)
+    text = readme.section("A session: gdb in a host and its guests")
     assert "    $ rvplat run hypervisor --gdb 1234 --halt --set 'clock=\"virtual\"'\n" in text
     machine = Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"})
     files = symbol_files([], hypervisor_elf())  # as the command has them
     machine.software = replace(machine.software, symbol_files=files)
-    steps = [step for step in readme.dialogue(text) if not step[0].startswith(SETTINGS)]
-    port = serve(machine)
-    commands = [command.replace(":1234", f":{port}") for command, _ in steps]
-    said = readme.talk(path, commands, timeout_s=60)
-    assert len(steps) > 25
-    for (command, shown), answer in zip(steps, said, strict=False):
-        assert readme.missing(shown, answer) == "", f"{command}: {answer}"
-    assert len(said) >= len(steps)
+    run(path, text, serve(machine), timeout_s=60)
+
+
+@pytest.mark.skipif(not gdbs(), reason="no gdb")
+def test_linux_kvm_and_its_guest(
+    debian_guest: DebianGuest,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    text = readme.section("A session: gdb in Linux, KVM and its guest")
+    (tmp_path / "guest").symlink_to(debian_guest.directory)
+    (line,) = [line for line in text.splitlines() if line.startswith("    $ rvplat run")]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = shlex.split(line.strip().removeprefix("$ rvplat "))
+    words[words.index("1234")] = str(port)
+    board = subprocess.Popen(
+        [sys.executable, "-m", "rvplat.cli", *words], cwd=tmp_path,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        run(gdbs()[0], text, port, timeout_s=240)  # gdb tries again until the port is there
+    finally:
+        board.kill()
+        output = board.communicate()[0]
+    assert "vmm: a guest with 1 virtual CPUs and 256 MiB" in output
 
 
 def test_debug_sets_gdb_up(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
