@@ -8,6 +8,7 @@ from typing import Any
 
 from rvplat.engine import breakpoints, core
 from rvplat.hart import counters, csr, interrupts, invalidate, mmu, tlb, watch
+from rvplat.hart.state import STOP_NONE
 from rvplat.lang import Definition, address_of, define, u32, u64
 
 
@@ -37,6 +38,7 @@ def awaited_interrupts(hart) -> u64:
 @define
 def take_interrupts(hart):
     """Enter the handlers of what interrupts are due at hart.pc."""
+    hart.stop = STOP_NONE  # at a stop no trap is taken
     counters.update_deadline(hart)
     while interrupts.take_interrupt(hart):
         pass

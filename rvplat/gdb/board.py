@@ -57,8 +57,7 @@ class BoardTarget:
         self.commands: Mapping[str, Command] = plugins.monitors if plugins is not None else {}
         self.masked = False  # interrupts, while stepping
         self.stops = Stops(
-            machine, self.worlds, self.control, self.registers, self.sight,
-            lambda text: self.add(Said(text)),
+            machine, self.worlds, self.control, self.registers, self.sight, self.say
         )  # fmt: skip
         self._events: list[Event] = []
         self._lock = threading.Lock()
@@ -152,6 +151,10 @@ class BoardTarget:
             self._events.append(event)
         self.wake()
 
+    def say(self, text: str) -> None:
+        """Text for the client's user, now or with its next stop."""
+        self.add(Said(text))
+
     def take_events(self) -> list[Event]:
         if self.machine.requests:
             self._power()
@@ -194,6 +197,7 @@ class BoardTarget:
             self.stops.forget(pid)
         if pid == ALL:
             self.worlds.announce(False)
+            self.control.end_trace()
         if not self.off and (pid == ALL or not self.threads()):
             self.go()
 
@@ -229,8 +233,7 @@ class BoardTarget:
         if not self.worlds.is_there(thread):
             return f"hart {thread.tid - 1}: not in this world now"
         hart = self.machine.harts[thread.tid - 1].plain
-        numbers = ", ".join(map(str, self.stops.at_breaks(thread.tid - 1)))
-        where = f", at monitor breakpoint {numbers}" if numbers else ""
+        where = self.stops.place(thread.tid - 1)
         return f"hart {thread.tid - 1}: {MODES[int(hart.priv) | int(hart.virt) << 2]} mode{where}"
 
     def is_running(self, thread: Thread) -> bool:
@@ -323,7 +326,7 @@ class BoardTarget:
                 chosen[hart] = thread, action
         self._stepping = {n: thread for n, (thread, action) in chosen.items() if action.kind != "c"}
         for n, (thread, _) in chosen.items():
-            if not self._is_in(thread) or self.stops.at_breaks(n):  # it was told already
+            if not self._is_in(thread) or self.stops.place(n):  # it was told already
                 self.machine.harts[n].plain.break_skip = int(self.machine.harts[n].plain.pc)
         steps = [n for n, (_, action) in chosen.items() if action.kind == "s"]
         others = [n for n in chosen if n not in steps]

@@ -10,12 +10,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_WFI
 from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
 from rvplat.machine.run import FOREVER, Runner
+from rvplat.machine.turns import Turns
 
 NOWHERE = 1  # of hart.break_skip: no instruction is at an odd address
 BURST = 200  # instructions that other harts get while one does a step
@@ -71,11 +73,18 @@ class Driver:
         self._idle.set()
         self._thread: threading.Thread | None = None
         self._turns = machine.turns if machine.turns.virtual is not None else None
+        self._tracer: Turns | None = None
 
     @property
     def running(self) -> bool:
         """Whether the hart may be in native code or asleep in its thread."""
         return not self._idle.is_set()
+
+    def use(self, tracer: Turns | None) -> None:
+        """Let a tracer run the stopped hart, or native code again."""
+        self._tracer = tracer
+        if self._turns is not None:
+            self._turns = tracer or self.machine.turns
 
     def go(self, job: Job) -> None:
         """Let the stopped hart do a job."""
@@ -171,6 +180,8 @@ class Driver:
         """Native code for at most `limit` instructions; hart.stop."""
         if self._turns is not None:
             return self._turns.step(self.cell, limit)
+        if self._tracer is not None:
+            return self._tracer.take(self.cell, min(limit, self._tracer.turn))[0]
         self.cell.allow(limit)
         self.machine.core.run(self.cell.address)
         return int(self.cell.stop_code.value)
@@ -198,13 +209,30 @@ class Driver:
         return reason
 
 
+class Trace(Protocol):
+    """A trace that is being written."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def problem(self) -> str:
+        """Why nothing more is written; "" if it is."""
+        ...
+
+    def end(self) -> None:
+        """Harts run on without it."""
+        ...
+
+
 class Control:
-    """All harts of a machine."""
+    """All harts of a machine. `trace`: what a client began to trace ends with it."""
 
     def __init__(self, machine: Machine, report: Callable[[Outcome], bool]) -> None:
         self.machine = machine
         self.drivers = [Driver(machine, cell, report) for cell in machine.harts]
         self._report = report
+        self.trace: Trace | None = None
         for cell in machine.harts:
             cell.plain.break_skip = NOWHERE
             cell.plain.watch_skip = NOWHERE
@@ -268,8 +296,20 @@ class Control:
                 if job is not None:
                     self.drivers[n].go(job)
 
+    def use(self, tracer: Turns | None) -> None:
+        """Let a tracer run the harts, which are still; without one native code does."""
+        for driver in self.drivers:
+            driver.use(tracer)
+
+    def end_trace(self) -> None:
+        """End the trace, if there is one."""
+        if self.trace is not None:
+            self.trace.end()
+            self.trace = None
+
     def close(self) -> None:
         """Stop everything and end the threads."""
         self.halt()
+        self.end_trace()
         for driver in self.drivers:
             driver.close()

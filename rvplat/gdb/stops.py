@@ -58,7 +58,7 @@ class Stops:
         self._by_row: dict[int, Break] = {}  # breakpoints
         self._watched: dict[int, Break] = {}
         # By hart: the pc at which monitor breakpoints stopped it last, and their numbers.
-        self._told: dict[int, tuple[int, list[int]]] = {}
+        self._told: dict[int, tuple[int, str]] = {}
 
     def insert(self, point: Break) -> None:
         """Set a point; one that is there gets the new conditions and commands."""
@@ -116,7 +116,7 @@ class Stops:
         if point is not None and point.commands:
             self._run_commands(point, hart)
         if met:
-            self._told[hart] = int(view.pc), [one.number for one in met]
+            self._told[hart] = int(view.pc), ", ".join(str(one.number) for one in met)
         if point is None or (met and point.commands):
             return ""
         return None if point.commands else REASONS[point.kind]
@@ -130,11 +130,12 @@ class Stops:
             except GdbError as error:
                 self._say(f"breakpoint at {point.address:#x}: {error}\n")
 
-    def at_breaks(self, hart: int) -> list[int]:
-        """The monitor breakpoints that stopped a hart, if it is still there. gdb, which knows of
-        none, doesn't step over them."""
-        pc, numbers = self._told.get(hart, (0, []))
-        return numbers if pc == int(self._harts[hart].plain.pc) else []
+    def place(self, hart: int) -> str:
+        """The monitor breakpoints that stopped a hart, if it is still there: a clause; else "".
+        gdb, which knows of none, doesn't step over them."""
+        pc, numbers = self._told.get(hart, (0, ""))
+        here = pc == int(self._harts[hart].plain.pc)
+        return f", at monitor breakpoint {numbers}" if numbers and here else ""
 
     def untold(self, hart: int) -> None:
         """Nobody heard that a hart stopped: a breakpoint there is met once more."""

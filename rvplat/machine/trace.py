@@ -72,20 +72,15 @@ class Tracer(Turns):
         self._touches: dict[str, Touches] = {}
         self._watched = [self._rows[name] for name in ("fflags", "mstatus") if name in self._rows]
         self._cells = {hart.number: Cells(hart, self._watched) for hart in machine.harts}
-        if self.virtual is None:  # the host's time stands still while an instruction runs
-            self._record.clock_virtual = 1
+        if self.virtual is None:
             self._record.instructions_per_tick = FOREVER
 
     def close(self) -> None:
         """Let time go on as before."""
         if self.virtual is None:
-            self._record.clock_virtual = 0
             self._record.instructions_per_tick = self._per_tick
-
-    def _begin(self, hart: Hart) -> None:
-        super()._begin(hart)
-        if self.virtual is None:
-            self._record.time_now = self.machine.assembly.clock.now()
+        else:
+            self.virtual.on_set.remove(self._clock_was_set)
 
     # --- running ---
 
@@ -104,12 +99,14 @@ class Tracer(Turns):
         return reason
 
     def _one(self, hart: Hart, lines: list[str]) -> int:
-        """One instruction. Nothing interrupts between the look at its pc and its end: devices wait
-        for the bus lock, and timers for the time."""
-        cells, run = self._cells[hart.number], self.machine.core.run
+        """One instruction, or the trap that it takes; hart.stop. No interrupt comes between the
+        look at its pc and its end: devices and other harts wait for the bus lock, and timers for
+        the time, which stands still."""
+        cells, on_host = self._cells[hart.number], self.virtual is None
         with self.machine.assembly.lock:
-            if self.virtual is None:
+            if on_host:
                 cells.time_now.value = self.machine.assembly.clock.now()
+                cells.clock_virtual.value = 1
             self._take_interrupts(hart.address)
             pc, priv = cells.pc.value, cells.priv.value
             x, f = cells.x[:], cells.f[:]
@@ -117,11 +114,13 @@ class Tracer(Turns):
             retired = hart.retired
             cells.held.value = 1
             hart.allow(1)
-            run(hart.address)
+            self.machine.core.run(hart.address)
             cells.held.value = 0
-        if hart.retired != retired:
-            text = f"core {hart.number:3}: {priv} 0x{pc:016x} "
-            lines.append(text + self._written(hart, cells, x, f, before))
+            if on_host:
+                cells.clock_virtual.value = 0
+            if hart.retired != retired:
+                text = f"core {hart.number:3}: {priv} 0x{pc:016x} "
+                lines.append(text + self._written(hart, cells, x, f, before))
         return int(hart.stop_code.value)
 
     # --- what it says ---
@@ -212,6 +211,14 @@ class Tracer(Turns):
         return tuple(sorted(rows, key=lambda one: one.number))
 
 
+def open_trace(path: Path, new: bool = False) -> TextIO:
+    """A file for a trace; `new`: one that isn't there yet. HostError if it can't be written."""
+    try:
+        return path.open("x" if new else "w", encoding="ascii")
+    except OSError as error:
+        raise HostError(f"{path}: {error.strerror}") from None
+
+
 @contextlib.contextmanager
 def tracing(machine: System, path: Path | None) -> Iterator[Tracer | None]:
     """Turns that write a trace to a file; None where there is no file to write.
@@ -222,11 +229,7 @@ def tracing(machine: System, path: Path | None) -> Iterator[Tracer | None]:
     if path is None:
         yield None
         return
-    try:
-        file = path.open("w", encoding="ascii")
-    except OSError as error:
-        raise HostError(f"{path}: {error.strerror}") from None
-    with file:
+    with open_trace(path) as file:
         tracer = Tracer(machine, file)
         try:
             yield tracer
@@ -246,3 +249,4 @@ class Cells:
         self.f = hart.field("f", ctypes.c_uint64)
         self.watched = [hart.field(row.name, ctypes.c_uint64) for row in watched]
         self.time_now = hart.machine_field("time_now", ctypes.c_uint64)
+        self.clock_virtual = hart.machine_field("clock_virtual", ctypes.c_uint8)

@@ -40,6 +40,10 @@ class Board(Protocol):
         """The physical address of a virtual one in a thread's world; None: not mapped."""
         ...
 
+    def say(self, text: str) -> None:
+        """Text for the client's user when something runs; from any thread."""
+        ...
+
     def restart(self) -> None:
         """Power-on reset; every hart is stopped."""
         ...

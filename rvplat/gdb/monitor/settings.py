@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.memory import SPACES
@@ -15,6 +16,33 @@ def reset(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
     """reset: power-on reset of the board, its software loaded again; every hart is stopped."""
     board.restart()
     say("the board is out of reset\n")
+
+
+@command
+def trace(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """trace [on FILE|off]: every instruction of every hart, as Spike's commit log, into a file.
+
+    FILE is a new one, on the machine that the board runs on. Meanwhile harts run one instruction at
+    a time, thousands of times slower. The trace ends when gdb detaches.
+    """
+    now = board.control.trace
+    if words[:1] == ["on"] and len(words) > 1:
+        if now is not None:
+            raise GdbError(f"{now.path} is being written: monitor trace off ends it")
+        from rvplat.gdb.tracing import Trace  # only who traces waits for its imports
+
+        path = Path(" ".join(words[1:])).expanduser().resolve()
+        now = Trace(board.control, board.machine, path, board.say)
+        board.control.trace = now
+    elif list(words) == ["off"]:
+        if now is None:
+            raise GdbError("nothing is traced: monitor trace on FILE begins")
+        board.control.end_trace()
+        say(f"trace: {now.problem or f'{now.path} is written'}\n")
+        return
+    elif words:
+        raise GdbError(f"{' '.join(words)!r}: expected trace on FILE, or trace off")
+    say(f"trace: {'off' if now is None else now.problem or f'into {now.path}'}\n")
 
 
 @command
