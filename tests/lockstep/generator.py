@@ -51,7 +51,6 @@ class Generator:
         self.kinds = by_kind(self.isa)
         self.code = Code(self.isa, 0)
         self.world: World
-        self.entries = self.spaces.entries
         self.windows = {virtual: self.spaces.windows(virtual) for virtual in (False, True)}
         self.otherwise = OTHERWISE | TINST if self.transforms else OTHERWISE
 
@@ -114,7 +113,7 @@ class Generator:
         inside = layout.BASE <= target < layout.BASE + layout.SIZE
         if not inside:
             self.constant(rd, target)
-        elif self.rng.randrange(3) and self.world.name:
+        elif self.rng.randrange(5):
             self.code.place(rd, target)
         else:
             low = target & (1 << layout.LOW_BITS) - 1

@@ -38,10 +38,10 @@ COMMON: dict[Snippet, int] = {
     **CALM, snippets.memory: 28, snippets.atomics: 10, snippets.blocks: 3, snippets.wild_jump: 1,
     snippets.illegal: 4, snippets.calls: 2, snippets.beside: 4, privileged.system: 3,
 }  # fmt: skip
+SELDOM = {snippet: -(-weight // 3) for snippet, weight in COMMON.items()}
 GUEST: dict[Snippet, int] = {
-    **CALM, snippets.busy: 9, snippets.memory: 24, snippets.atomics: 8, snippets.blocks: 2,
-    snippets.wild_jump: 1, snippets.illegal: 2, snippets.calls: 2, snippets.beside: 4,
-    privileged.system: 2, translation.guest_memory: 1,
+    **SELDOM, snippets.busy: 7, snippets.sweeps: 10, snippets.memory: 36, snippets.atomics: 8,
+    translation.guest_memory: 1,
 }  # fmt: skip
 SUPERVISOR: dict[Snippet, int] = {
     privileged.csrs: 14, privileged.status: 6, privileged.drops: 2, privileged.interrupts: 3,
@@ -49,17 +49,23 @@ SUPERVISOR: dict[Snippet, int] = {
 }  # fmt: skip
 HYPERVISOR: dict[Snippet, int] = {
     **SUPERVISOR, privileged.csrs: 16, privileged.guest_status: 3, privileged.injections: 7,
-    privileged.drops: 5, translation.guests: 5, translation.guest_memory: 10,
+    privileged.drops: 5, translation.guests: 5, translation.guest_memory: 16,
 }  # fmt: skip
 MACHINE: dict[Snippet, int] = {
     **HYPERVISOR, privileged.csrs: 20, privileged.clint: 2, translation.tables: 8,
-    translation.remaps: 12, translation.spaces: 6, translation.protection: 6,
+    translation.remaps: 36, translation.marks: 24, translation.spaces: 6, translation.protection: 6,
 }  # fmt: skip
 SNIPPETS: dict[str, Mapping[Snippet, int]] = {
-    "M": COMMON | MACHINE,
-    "HS": COMMON | HYPERVISOR,
+    "M": SELDOM | MACHINE,
+    "HS": SELDOM | HYPERVISOR,
     "U": COMMON | {privileged.csrs: 6, privileged.status: 1, translation.guest_memory: 3},
-    "VS": GUEST | SUPERVISOR | {privileged.csrs: 9, privileged.status: 4},
+    "VS": GUEST
+    | SUPERVISOR
+    | {
+        privileged.csrs: 9,
+        privileged.status: 4,
+        translation.own_tables: 12,
+    },
     "VU": GUEST | {privileged.csrs: 3, privileged.status: 1},
 }
 SECTION, GUEST_SECTION = (8, 40), (16, 56)  # instructions
@@ -67,7 +73,7 @@ ROOM = 2048  # bytes that a section may take
 
 MSTATUS, VSSTATUS, STIMECMP, VSTIMECMP = 0x300, 0x200, 0x14D, 0x24D
 MTVEC, HGATP, MSTATEEN0, HSTATEEN0 = 0x305, 0x680, 0x30C, 0x60C
-FS = 3 << 13
+FS, SUM, MXR = 3 << 13, 1 << 18, 1 << 19
 PLANNED = (
     "stvec", "medeleg", "mideleg", "satp", "menvcfg", "senvcfg", "mie", "vstvec", "hedeleg",
     "hideleg", "hstatus", "vsatp", "henvcfg", "htimedelta",
@@ -193,14 +199,14 @@ class Maker:
         timer = 0 if g.timer == "machine" else TIMER_BIT
         states = ~(STATE_CONTEXT | STATE_INDIRECT) & (1 << 64) - 1
         values = {
-            MSTATUS: FS,  # first: fcsr depends on it
+            MSTATUS: FS | rng.choice([0, SUM, SUM | MXR]),  # first: fcsr depends on it
             MTVEC: PLANS["mtvec"].value(g),
             **dict.fromkeys((MSTATEEN0, HSTATEEN0), rng.choice([states, states, 0])),
             **{csr.number: self._planned(csr.name) for csr in isa().csrs if csr.name in PLANNED},
             **dict.fromkeys(CLEARED, 0),
             **{number: integer(rng) for number in SCRATCHED},
             **{number: integer(rng) & ~TIMER_BIT | timer for number in COUNTER_ENABLES},
-            VSSTATUS: FS,
+            VSSTATUS: FS | rng.choice([0, SUM, SUM, SUM | MXR]),
             HGATP: g.spaces.hgatp(),
             **dict.fromkeys((STIMECMP, VSTIMECMP), (1 << 64) - 1),
             **{PMPADDR0 + n: layout.address(layout.CODE[0]) >> 2 for n in range(15)},

@@ -126,7 +126,32 @@ def busy(g: Generator) -> None:
             g.emit(g.rng.choice(rows))
 
     if not g.depth:
-        _repeat(g, g.rng.randrange(24, 90), body)
+        _repeat(g, g.rng.randrange(40, 180), body)
+
+
+def sweeps(g: Generator) -> None:
+    """Loads and stores through several pages of data, or through the lines of one."""
+    if g.depth:
+        return
+    rows = [r for r in g.kinds["memory"] if "rs1" in r.pattern.operands and r.pattern.length == 4]
+    base = g.pointer(RA, SP)
+    stride = g.pointer(RA, SP, base)
+    turns = g.rng.randrange(3, 8)
+    step = g.rng.choice([1, 1, 1, -1, 0])
+    first = g.rng.choice(layout.DATA[turns:-turns] if step else layout.DATA)
+    g.address(base, layout.address(first, 8 * g.rng.randrange(64)))
+    g.constant(stride, step * layout.PAGE or 8 * g.rng.randrange(1, 17))
+    g.locked |= {base, stride}
+
+    def body() -> None:
+        for _ in range(g.rng.randrange(1, 4)):
+            row = g.rng.choice(rows)
+            size = access_size(row)
+            g.emit(row, rs1=base, imm=size * g.rng.randrange(2048 // size))
+        g.code("add", rd=base, rs1=base, rs2=stride)
+
+    _repeat(g, turns, body)
+    g.locked -= {base, stride}
 
 
 def _repeat(g: Generator, turns: int, body: Callable[[], None]) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from . import layout
 from .worlds import WORLDS
@@ -117,6 +118,13 @@ class Entry:
         """Whether guests' own page tables are behind it."""
         return self.space.stage == SECOND and (self.level > 0 or self.page in layout.TABLES)
 
+    def spoilt(self, rng: random.Random) -> int:
+        """Another value. Of guests' tables as often as not one that keeps A and D from being set
+        in them."""
+        if self.maps_tables and not self.level and rng.getrandbits(1):
+            return self.good & ~rng.choice([W, D, W | D, A | D])
+        return spoilt(rng, self.good)
+
 
 class Space:
     """One address space."""
@@ -137,12 +145,12 @@ class Space:
         self.windows: dict[int, int] = {}  # where the MiB is: where it is for the stage below
         self.entries: list[Entry] = []  # that may be spoilt
         self.loose: list[int] = []  # pages of tables that only windows need
-        self.user_data = rng.getrandbits(1)
+        self.user_data = rng.randrange(3) != 0
         self._map_whole()
         before = len(memory.free)
         pages = list(memory.free)
-        for _ in range(rng.randrange(3) if stage != SECOND else rng.randrange(1, 3)):
-            self._window()
+        for n in range(rng.randrange(3) if stage == ONLY else rng.randrange(1, 3)):
+            self._window(0 if stage == FIRST and n == 0 else rng.choice([0, 0, 1, 2]))
         self.loose = pages[: before - len(memory.free)]
 
     @property
@@ -174,15 +182,13 @@ class Space:
     # --- the MiB at its place ---
 
     def _map_whole(self) -> None:
-        if self.stage != SECOND:
-            self._map_pages(layout.BASE, layout.BASE, safe=True)
-        elif self.rng.randrange(6) == 0:
+        if self.stage == SECOND and self.rng.randrange(6) == 0:
             flags = V | R | W | X | U | A | D
             self.memory.write(self.slot(layout.BASE, 1), pte(0, flags))
-        else:
-            self._map_pages(layout.BASE, layout.BASE, safe=True)
-            for page in layout.TABLES:
-                self._map(layout.BASE, page, V | R | W | A | D)
+            return
+        self._map_pages(layout.BASE, layout.BASE, safe=True)
+        for page in layout.TABLES if self.stage != ONLY else ():
+            self._map(layout.BASE, page, V | R | W | A | D)
 
     def _map_pages(self, base: int, target: int, safe: bool) -> None:
         """Pages of 4 KiB: the handlers', code and data."""
@@ -198,7 +204,7 @@ class Space:
         for page in pages:
             good = pte(page, twin if page in layout.TWINS else self._flags(page), target)
             slot = self.slot(base + page * layout.PAGE, 0)
-            rarely = self.rng.randrange(10) == 0 and page not in layout.TWINS
+            rarely = self.rng.randrange(14) == 0 and page not in layout.TWINS
             self.memory.write(slot, spoilt(self.rng, good) if rarely else good)
             if page not in layout.TWINS:
                 self.entries.append(Entry(slot, good, base + page * layout.PAGE, self))
@@ -222,10 +228,10 @@ class Space:
             slot = self.slot(gpa, 0)
         except ValueError:  # a superpage maps it
             return
-        good = self.memory.read(slot)
-        self.entries.append(Entry(slot, good, gpa, self))
-        if self.rng.randrange(8) == 0:
-            self.memory.write(slot, spoilt(self.rng, good))
+        entry = Entry(slot, self.memory.read(slot), gpa, self)
+        self.entries.append(entry)
+        if self.rng.randrange(5) == 0:
+            self.memory.write(slot, entry.spoilt(self.rng))
 
     def _flags(self, page: int) -> int:
         """Flags that suit the page mostly."""
@@ -245,10 +251,10 @@ class Space:
         if page in layout.CODE:
             return flags | X
         if self.rng.randrange(4) == 0:
-            flags &= ~self.rng.choice([D, A | D, W | D, W, R | W])
+            flags &= ~self.rng.choice([D, D, A | D, A | D, W | D, W, R | W])
         if flags & (R | W) == 0:
             flags |= X
-        return flags | self.rng.choice([0, 0, 0, 1 << 61, 2 << 61, G])
+        return flags | self.rng.choice([0] * 9 + [1 << 61, 2 << 61, G])
 
     # --- windows ---
 
@@ -260,10 +266,9 @@ class Space:
             return base & (1 << bits) - 1
         return base | -(1 << bits - 1) & (1 << 64) - 1
 
-    def _window(self) -> None:
+    def _window(self, level: int) -> None:
         """The MiB once more: in pages, in a large page, in one that is askew."""
         base, target = self._base(), self.rng.choice(self.below)
-        level = self.rng.choice([0, 0, 1, 2])
         try:
             if level == 0:
                 self._map_pages(base, target, safe=False)
@@ -317,10 +322,19 @@ class Spaces:
         with contextlib.suppress(ValueError):  # the pages for tables have run out
             spaces.append(self._space(stage, identity, below))
 
-    @property
-    def entries(self) -> list[Entry]:
-        """Leaves and pointers that may be spoilt."""
-        return [e for s in (*self.only, *self.first, *self.second) for e in s.entries]
+    def entry(self) -> Entry:
+        """One that may be spoilt: as often of a page as of more, of every stage alike, and as often
+        of a guest's tables."""
+        return self.rng.choice(self.rng.choice(self.groups))
+
+    @cached_property
+    def groups(self) -> list[list[Entry]]:
+        """What `entry` chooses from."""
+        stages = [[e for s in of for e in s.entries] for of in (self.only, self.first, self.second)]
+        groups = [[e for e in every if (e.level > 0) == larger]
+                  for every in stages for larger in (False, True)]  # fmt: skip
+        groups.append([e for e in stages[-1] if e.level == 0 and e.maps_tables])
+        return [group for group in groups if group]
 
     def satp(self) -> int:
         """A value for satp: a space, mostly; none; a space in a mode that no hart has."""
@@ -328,8 +342,13 @@ class Spaces:
         return self.rng.choice([space.value] * 6 + [0, 0, 0, space.missing()])
 
     def vsatp(self) -> int:
-        """The same for a guest's satp, without missing modes."""
-        return self.rng.choice([space.value for space in self.first or self.only] * 3 + [0])
+        """The same for a guest's satp, without missing modes; sometimes with the root's address in
+        another window of the second stage."""
+        space = self.rng.choice(self.first or self.only)
+        windows = [base for second in self.second for base in second.windows]
+        if windows and self.rng.randrange(12) == 0:
+            return space.value + (self.rng.choice(windows) - layout.BASE >> 12)
+        return self.rng.choice([space.value] * 4 + [0])
 
     def hgatp(self) -> int:
         """A value for hgatp."""
@@ -343,6 +362,26 @@ class Spaces:
         values = [self.bare, *(space.value for space in self.second)]
         by_vmid = {value >> VMID_SHIFT & (1 << VMID_BITS) - 1: value for value in values}
         return list(by_vmid.values())
+
+    def pair(self) -> tuple[Entry, Entry] | None:
+        """One of a guest's first stage, and the second stage's for the table that holds it."""
+        found = [
+            (entry, behind)
+            for space in self.second
+            for behind in space.entries
+            if behind.level == 0 and behind.maps_tables
+            for first in self.first
+            for entry in first.entries
+            if entry.level == 0 and layout.page_of(entry.slot) == behind.page
+        ]
+        return self.rng.choice(found) if found else None
+
+    def own_entry(self) -> Entry | None:
+        """One of a guest's first stage that the guest itself may spoil: for a page of data, not for
+        what it runs; if all guests have one VMID, so that its own fence is enough."""
+        every = (e for space in self.first for e in space.entries)
+        entries = [e for e in every if e.level == 0 and e.page in layout.DATA]
+        return self.rng.choice(entries) if entries and len(self.hgatps()) == 1 else None
 
     def windows(self, virtual: bool) -> list[int]:
         """Where programs find the MiB."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import layout
+from .assembly import Label
 from .generator import HGATP, Generator
 from .operands import access_size, integer, is_store
-from .tables import FIRST, ONLY, SECOND, Entry, spoilt
-from .worlds import MPP, MPV
+from .tables import FIRST, ONLY, SECOND, A, D, Entry, R, U, W
+from .worlds import ADUE, MPP, MPV
 
-MSTATUS, SATP, VSATP = 0x300, 0x180, 0x280
+MSTATUS, SATP, VSATP, HSTATUS = 0x300, 0x180, 0x280, 0x600
+MENVCFG, HENVCFG = 0x30A, 0x60A
 MPRV = 1 << 17
 LOADS = MPRV | 1 << 18 | 1 << 19  # MPRV, SUM, MXR
 PMPCFG0, PMPADDR0 = 0x3A0, 0x3B0
@@ -20,8 +22,8 @@ PMPCFG0, PMPADDR0 = 0x3A0, 0x3B0
 
 def tables(g: Generator) -> None:
     """Another value for a page-table entry of data or code, and a fence."""
-    entry = g.rng.choice(g.entries)
-    new = entry.good if g.rng.randrange(3) == 0 else spoilt(g.rng, entry.good)
+    entry = g.spaces.entry()
+    new = entry.good if g.rng.randrange(3) == 0 else entry.spoilt(g.rng)
     skip, base = g.only_in_machine_mode(), g.pointer()
     value = g.pointer(base)
     g.constant(value, new)
@@ -34,11 +36,8 @@ def tables(g: Generator) -> None:
 def _fence(g: Generator, entry: Entry, first: int, second: int) -> None:
     """Of everything, or of the address, the space's ASID or VMID or both. A guest's own tables may
     have been used with every VMID; and what was read of them depends on the second stage."""
-    page, space = 0, g.rng.choice([0, 0, second])
-    if not entry.is_pointer and g.rng.getrandbits(1):
-        page = first
-    inside = g.rng.choice(layout.DATA) * layout.PAGE if entry.level else 0
-    address = entry.va + inside + g.rng.randrange(layout.PAGE)
+    page, address = _place(g, entry, first)
+    space = g.rng.choice([0, 0, second])
     if entry.space.stage == FIRST:
         for _ in g.each_guest(first):
             _fence_once(g, "vvma", entry, (page, address), space)
@@ -49,6 +48,13 @@ def _fence(g: Generator, entry: Entry, first: int, second: int) -> None:
                 g.code("hfence.vvma", rs1=0, rs2=0)
     else:
         _fence_once(g, "vma", entry, (page, address), space)
+
+
+def _place(g: Generator, entry: Entry, source: int) -> tuple[int, int]:
+    """A register for an address that the entry maps, or x0 for all, and such an address."""
+    inside = g.rng.choice(layout.DATA) * layout.PAGE if entry.level else 0
+    address = entry.va + inside + g.rng.randrange(layout.PAGE)
+    return (0 if entry.is_pointer or g.rng.getrandbits(1) else source), address
 
 
 def _fence_once(g: Generator, what: str, entry: Entry, place: tuple[int, int], space: int) -> None:
@@ -102,7 +108,7 @@ def _route(g: Generator, entry: Entry) -> Route:
 def remaps(g: Generator) -> None:
     """An access of a mapping by way of MPRV or of HLV and HSV, another value for its entry, a
     fence, and accesses of the same page and of another one of its superpage."""
-    entry = g.rng.choice(g.entries)
+    entry = g.spaces.entry()
     skip, bits = g.only_in_machine_mode(), g.pointer()
     first, second = g.pointer(bits), g.pointer(bits)
     route = _route(g, entry)
@@ -116,18 +122,18 @@ def remaps(g: Generator) -> None:
     loads = MPRV | virtual | g.rng.choice([0, 1 << 11]) | LOADS & integer(g.rng)
     g.constant(bits, loads & ~MPRV if by_hlv else loads)
     g.code("csrrs", rd=0, csr=MSTATUS, rs1=bits)
-    _access(g, first, entry, places[0], route, by_hlv)
+    _access(g, first, entry, places[0], route.distance, by_hlv)
     g.constant(bits, MPRV)
     g.code("csrrc", rd=0, csr=MSTATUS, rs1=bits)
     g.code.place(first, entry.slot)
-    g.constant(bits, g.rng.choice([entry.good, spoilt(g.rng, entry.good)]))
+    g.constant(bits, g.rng.choice([entry.good, entry.spoilt(g.rng)]))
     g.code("sd", rs1=first, rs2=bits, imm=0)
     _fence(g, entry, bits, second)
     _go(g, route, bits)
     g.constant(bits, loads & (MPRV | MPP | MPV) if not by_hlv else 0)
     g.code("csrrs", rd=0, csr=MSTATUS, rs1=bits)
     for place in g.rng.sample(places, 2):
-        _access(g, first, entry, place, route, by_hlv)
+        _access(g, first, entry, place, route.distance, by_hlv)
     g.constant(bits, MPRV)
     g.code("csrrc", rd=0, csr=MSTATUS, rs1=bits)
     g.code.bind(skip)
@@ -140,10 +146,12 @@ def _go(g: Generator, route: Route, source: int) -> None:
         g.code("csrrw", rd=0, csr=number, rs1=source)
 
 
-def _access(g: Generator, base: int, entry: Entry, page: int, route: Route, by_hlv: bool) -> None:
+def _access(
+    g: Generator, base: int, entry: Entry, page: int, distance: int = 0, by_hlv: bool = False
+) -> None:
     """A load or a store of a doubleword of a page that an entry maps; of code only loads."""
     start = layout.address(page) - layout.BASE if entry.level else 0
-    place = entry.va + route.distance + start + 8 * g.rng.randrange(512)
+    place = entry.va + distance + start + 8 * g.rng.randrange(512)
     g.constant(base, place & (1 << 64) - 1)
     load = g.rng.getrandbits(1) or page in layout.CODE
     if by_hlv:
@@ -156,6 +164,58 @@ def _access(g: Generator, base: int, entry: Entry, page: int, route: Route, by_h
         g.code("ld", rd=g.pointer(base), rs1=base, imm=0)
     else:
         g.code("sd", rs1=base, rs2=g.register(), imm=0)
+
+
+def own_tables(g: Generator) -> None:
+    """What `remaps` does, by a guest in VS mode: only while it has page tables, and VTVM doesn't
+    keep it from its fences."""
+    entry = g.spaces.own_entry()
+    if entry is None:
+        return
+    skip, flag = Label(), g.pointer()
+    first, second = g.pointer(flag), g.pointer(flag)
+    g.constant(flag, 0)
+    g.code("csrrs", rd=flag, csr=SATP, rs1=0)
+    g.code.branch(g.isa.named["beq"], skip, rs1=flag, rs2=0)
+    g.constant(flag, entry.space.value)
+    g.code("csrrw", rd=0, csr=SATP, rs1=flag)
+    _access(g, first, entry, entry.page)
+    g.constant(first, entry.slot)
+    g.constant(flag, g.rng.choice([entry.good, entry.spoilt(g.rng)]))
+    g.code("sd", rs1=first, rs2=flag, imm=0)
+    _fence_once(g, "vma", entry, _place(g, entry, first), g.rng.choice([0, second]))
+    for _ in range(2):
+        _access(g, first, entry, entry.page)
+    g.code.bind(skip)
+
+
+def marks(g: Generator) -> None:
+    """An access that sets A or D in a guest's own entry, while the second stage lets the table be
+    written, or not; and what became of both entries."""
+    pair = g.spaces.pair()
+    if pair is None:
+        return
+    entry, behind = pair
+    skip, place = g.only_in_machine_mode(), g.pointer()
+    value = g.pointer(place)
+    g.constant(value, ADUE)
+    for number in (MENVCFG, HENVCFG):
+        g.code(g.rng.choice(["csrrs"] * 5 + ["csrrc"]), rd=0, csr=number, rs1=value)
+    for one, lacking in ((entry, (D, A | D)), (behind, (0, W, D, W | D, A | D))):
+        g.code.place(place, one.slot)
+        g.constant(value, (one.good | R | W | A | D) & ~g.rng.choice(lacking))
+        g.code("sd", rs1=place, rs2=value, imm=0)
+    for _ in g.each_guest(value):
+        g.code("hfence.vvma", rs1=0, rs2=0)
+    g.code("hfence.gvma", rs1=0, rs2=0)
+    _go(g, Route(((VSATP, entry.space.value), (HGATP, behind.space.value))), value)
+    g.constant(value, 1 << 8)
+    g.code("csrrs" if entry.good & U == 0 else "csrrc", rd=0, csr=HSTATUS, rs1=value)
+    _access(g, value, entry, entry.page, by_hlv=True)
+    for one in pair:
+        g.code.place(place, one.slot)
+        g.code("ld", rd=g.pointer(place), rs1=place, imm=0)
+    g.code.bind(skip)
 
 
 # --- spaces --------------------------------------------------------------------------------------

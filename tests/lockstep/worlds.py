@@ -46,10 +46,10 @@ MPP, MPV = 3 << 11, 1 << 39
 WORLDS = {
     world.name: world
     for world in (
-        World(MACHINE, 3 << 11, False, 4, range(16, 20)),
-        World(SUPERVISOR, 1 << 11, False, 3, range(20, 23)),
+        World(MACHINE, 3 << 11, False, 6, range(16, 20)),
+        World(SUPERVISOR, 1 << 11, False, 4, range(20, 23)),
         World(USER, 0 << 11, True, 2, range(23, 25)),
-        World(GUEST, MPV | 1 << 11, False, 6, range(25, 29), True),
+        World(GUEST, MPV | 1 << 11, False, 8, range(25, 29), True),
         World(GUEST_USER, MPV | 0 << 11, True, 7, range(29, 32), True),
     )
 }
@@ -88,7 +88,7 @@ def _never(g: Generator) -> int:
 
 
 FIOM = 1 << 0
-STCE = 1 << 63
+STCE, PBMTE, ADUE = 1 << 63, 1 << 62, 1 << 61
 STIP, VSTIP = 1 << 5, 1 << 6
 TVM, TW, TSR, FS = 1 << 20, 1 << 21, 1 << 22, 3 << 13
 VTSR, VTW, VTVM = 1 << 22, 1 << 21, 1 << 20
@@ -116,16 +116,22 @@ def _delegated_further(g: Generator) -> int:
     return g.rng.choice([DELEGABLE, integer(g.rng)]) & ~never
 
 
+def _environment(g: Generator) -> int:
+    """Of menvcfg and henvcfg: A and D set by hardware, and Svpbmt, as often as not."""
+    both = g.rng.choice([0, ADUE, PBMTE, ADUE | PBMTE])
+    return integer(g.rng) & ~(FIOM | STCE | ADUE | PBMTE) | both
+
+
 def _menvcfg(g: Generator) -> int:
     """With H, STCE stays: Spike keeps VSTIP when it is cleared."""
-    value = integer(g.rng) & ~(FIOM | STCE)
+    value = _environment(g)
     if g.timer == "none":
         return value
     return value | STCE if g.hypervisor else value | g.rng.getrandbits(1) << 63
 
 
 def _henvcfg(g: Generator) -> int:
-    return integer(g.rng) & ~(FIOM | STCE) | (STCE if g.guest_timer else 0)
+    return _environment(g) | (STCE if g.guest_timer else 0)
 
 
 def _mcounteren(g: Generator) -> int:
