@@ -279,6 +279,9 @@ class BoardTarget:
             return [*self.registers.read_general(hart)]
         return self.registers.read_general_kept(self.worlds.kept(thread), self.worlds.state(thread))
 
+    def expedited(self, thread: Thread) -> list[tuple[int, int, int]]:
+        return self.registers.frame(self._still(thread)) if self.worlds.is_there(thread) else []
+
     def write_register(self, thread: Thread, number: int, value: int) -> None:
         hart, guest = self._still(thread), thread.pid != HOST_PID
         if not self.worlds.is_there(thread):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from rvplat.machine.turns import Turns
 
 NOWHERE = 1  # of hart.break_skip: no instruction is at an odd address
 BURST = 200  # instructions that other harts get while one does a step
+_STILL = nullcontext()  # nothing runs anyway
 
 
 @dataclass(frozen=True)
@@ -284,9 +285,12 @@ class Control:
             return any(driver.running for driver in self.drivers)
         return self.drivers[number].running
 
-    @contextmanager
-    def quiet(self) -> Iterator[None]:
+    def quiet(self) -> AbstractContextManager[None]:
         """Nothing runs inside; what ran goes on afterwards, unless it stopped by itself."""
+        return self._paused() if any(d.running for d in self.drivers) else _STILL
+
+    @contextmanager
+    def _paused(self) -> Iterator[None]:
         ran = self.halt()
         try:
             yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from rvplat.errors import BusError
@@ -16,6 +16,7 @@ SPACE = 1 << 64  # addresses
 
 PAGE = 4096
 NOT_MAPPED = (1 << 64) - 1
+_UNCHANGED = nullcontext()
 SPACES = VIRTUAL, GUEST, PHYSICAL = "virtual", "guest-physical", "physical"
 
 
@@ -36,9 +37,12 @@ class Sight:
 
     # --- translation ---
 
-    @contextmanager
-    def _as(self, hart: Any, **state: int) -> Iterator[None]:
+    def _as(self, hart: Any, state: dict[str, int]) -> AbstractContextManager[None]:
         """The hart in another state, for as long as a look takes."""
+        return self._changed(hart, state) if state else _UNCHANGED
+
+    @contextmanager
+    def _changed(self, hart: Any, state: dict[str, int]) -> Iterator[None]:
         before = {name: int(getattr(hart, name)) for name in state}
         for name, value in state.items():
             setattr(hart, name, value)
@@ -52,7 +56,7 @@ class Sight:
         """The physical address of what clients call `va`, for a hart in a state; None if there is
         none."""
         hart = self._machine.harts[number].plain
-        with self._as(hart, **self._in_space(state)):
+        with self._as(hart, self._in_space(state)):
             return self._find(hart, va)
 
     def _in_space(self, state: dict[str, int]) -> dict[str, int]:
@@ -69,7 +73,7 @@ class Sight:
         elif self._there(va):
             pa = va
         else:
-            with self._as(hart, priv=SUPERVISOR):
+            with self._as(hart, {"priv": SUPERVISOR}):
                 pa = int(self._page(hart, va))
         return None if pa == NOT_MAPPED else pa
 
@@ -95,7 +99,7 @@ class Sight:
         page, or in one region of RAM."""
         hart = self._machine.harts[number].plain
         found = []
-        with self._as(hart, **self._in_space(state)):
+        with self._as(hart, self._in_space(state)):
             flat = hart.priv == MACHINE or self._untranslated(hart)
             while length > 0:
                 end = self._ram_end(start) if flat else None

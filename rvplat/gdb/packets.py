@@ -126,6 +126,11 @@ def unhex(text: bytes) -> bytes:
         return _not_hex()
 
 
+def digits(value: int, size: int) -> bytes:
+    """A register's bytes, lowest first, in hexadecimal."""
+    return (value & (1 << 8 * size) - 1).to_bytes(size, "little").hex().encode()
+
+
 def _not_hex() -> bytes:
     raise Malformed("expected pairs of hexadecimal digits")
 

@@ -25,6 +25,7 @@ _NUMBERS = {
     **{name: number for number, (name, _) in OURS.items()},
 }  # fmt: skip
 SUPERVISOR_BITS = 1  # the privilege in the numbers of supervisor CSRs
+FRAME = (1, 2, 8)  # ra, sp, s0
 TO_VS = 0x100  # from a supervisor CSR's number to its VS twin's
 
 
@@ -131,6 +132,11 @@ class Registers:
         if number == REG_PRIV:
             return int(kept.priv) | virt << 2
         return int(kept.pc) if number == REG_PC else int(kept.x[number])
+
+    def frame(self, hart: int) -> list[tuple[int, int, int]]:
+        """(number, bytes, value) of what says where a hart is: pc, ra, sp, s0."""
+        x = self._x[hart]
+        return [(REG_PC, 8, self._cells[hart].plain.pc), *((n, 8, x[n]) for n in FRAME)]
 
     def read_general_kept(self, kept: Any, state: dict[str, int]) -> list[int | None]:
         """The general registers of a world that the hart isn't in; None for what is unknown."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from rvplat.gdb import commands
 from rvplat.gdb.errors import GdbError, Malformed, Unsupported
 from rvplat.gdb.framing import Arrival, Framer, Kind, escape, frame
-from rvplat.gdb.packets import Table, table_for
+from rvplat.gdb.packets import Table, digits, table_for
 from rvplat.gdb.target import ANY, Event, Exited, Said, Stopped, Target, Thread
 
 log = logging.getLogger("rvplat.gdb")
@@ -175,7 +175,7 @@ class Session:
         return b"%x" % thread.tid
 
     def stop_reply(self, event: Event) -> bytes:
-        """T SIGNAL thread:ID;core:N;REASON:VALUE;  or  W CODE ;process:PID."""
+        """T SIGNAL REASON:VALUE;thread:ID;core:N;REGISTER:DIGITS;...  or  W CODE ;process:PID."""
         if isinstance(event, Exited):
             tail = b";process:%x" % event.pid if self.multiprocess else b""
             return b"W%02x" % (event.code & 0xFF) + tail
@@ -184,7 +184,9 @@ class Session:
         reason = event.reason
         if reason and (reason not in ("swbreak", "hwbreak") or reason in self.client):
             text += f"{reason}:{event.value};".encode()
-        return text + b"thread:%b;core:%x;" % (self.thread_text(event.thread), event.thread.tid - 1)
+        text += b"thread:%b;core:%x;" % (self.thread_text(event.thread), event.thread.tid - 1)
+        registers = self.target.expedited(event.thread)
+        return text + b"".join(b"%x:%b;" % (n, digits(value, size)) for n, size, value in registers)
 
     def resolve(self, thread: Thread) -> Thread:
         """A definite thread for an id with wildcards. GdbError if there is none."""

@@ -141,6 +141,10 @@ class Target(Protocol):
         """The values of those registers; None for what is unknown."""
         ...
 
+    def expedited(self, thread: Thread) -> Sequence[tuple[int, int, int]]:
+        """(number, bytes, value) of registers that a client asks for after every stop."""
+        ...
+
     def register_size(self, pid: int, number: int) -> int:
         """Bytes of a register; GdbError if there is none of this number."""
         ...

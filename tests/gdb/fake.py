@@ -25,6 +25,7 @@ class FakeTarget:
         self.events: list[Event] = []
         self.points: set[Break] = set()
         self.running: set[Thread] = set()
+        self.told: list[tuple[int, int, int]] = []  # the registers of stop replies
 
     def attach(self) -> None:
         self.log.append("attach")
@@ -53,6 +54,9 @@ class FakeTarget:
 
     def read_general(self, thread: Thread) -> Sequence[int | None]:
         return [self.read_register(thread, number) for number, _ in self.general(thread.pid)]
+
+    def expedited(self, thread: Thread) -> Sequence[tuple[int, int, int]]:
+        return self.told
 
     def register_size(self, pid: int, number: int) -> int:
         if number not in (0, 1, 32, 4161):

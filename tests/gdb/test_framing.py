@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rvplat.gdb.framing import Arrival, Framer, Kind, checksum, escape, frame, shorten, unescape
+from rvplat.gdb.framing import (
+    Arrival,
+    Framer,
+    Kind,
+    checksum,
+    escape,
+    frame,
+    shorten,
+    shorten_zeros,
+    unescape,
+)
 
 
 def packets(data: bytes, framer: Framer | None = None) -> list[Arrival]:
@@ -58,6 +68,13 @@ def test_a_packet_without_an_end_is_given_up() -> None:
 def test_escapes() -> None:
     assert escape(b"}#$*a") == b"}\x5d}\x03}\x04}\x0aa"
     assert packets(frame(b"X0,1:" + escape(b"#"))) == [Arrival(Kind.PACKET, b"X0,1:#")]
+
+
+@given(st.lists(st.sampled_from([bytes(50), bytes(97), bytes(98), b"*", b"}", b"x", b"~"])))
+def test_zeros_of_binary_data_are_shortened(parts: list[bytes]) -> None:
+    data = b"".join(parts)
+    assert unescape(expand(shorten_zeros(escape(data)))) == data
+    assert len(shorten_zeros(bytes(98_000))) == 3_000
 
 
 def test_runs_are_shortened() -> None:

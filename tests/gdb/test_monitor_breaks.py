@@ -73,7 +73,7 @@ def test_a_hit_is_told_in_a_line_and_a_plain_stop(bench: Bench) -> None:
     line, stop = bench.go()
     where = f"{WORK - OFFSET:#x} space=guest-physical vmid={SORT}: hart 0, guest with VMID 2"
     assert re.fullmatch(rf"monitor breakpoint 1, {re.escape(where)} \(process \d\)\n", text(line))
-    assert stop == b"T05thread:1;core:0;"
+    assert stop.startswith(b"T05thread:1;core:0;")
     assert bench.place() == (WORK, SORT)
     assert bench.target.describe(bench.target.where(1)) == (
         "hart 0: VS mode, at monitor breakpoint 1"
@@ -147,7 +147,7 @@ def test_one_that_gdb_has_set_too(bench: Bench) -> None:
     assert bench.wire.ask(b"Z0,%x,4" % at) == b"OK"
     line, stop = bench.go()
     assert "breakpoint 2," in text(line)
-    assert stop == b"T05swbreak:;thread:1;core:0;"
+    assert stop.startswith(b"T05swbreak:;thread:1;core:0;")
 
 
 def test_detaching_takes_them_away(bench: Bench) -> None:

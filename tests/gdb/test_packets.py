@@ -392,6 +392,12 @@ def test_why_tells_one_and_the_others_are_notified() -> None:
     assert client.ask(b"qAttached:1") == b"1"
 
 
+def test_a_stop_tells_registers() -> None:
+    client = Client()
+    client.target.told = [(32, 8, 0x8000_0102), (1, 4, 5)]
+    assert client.ask(b"?") == b"T05thread:p1.1;core:0;20:0201008000000000;1:05000000;"
+
+
 # --- the end ------------------------------------------------------------------------------------
 
 

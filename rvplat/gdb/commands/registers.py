@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+
 from rvplat.gdb.errors import GdbError, Malformed, Unavailable
-from rvplat.gdb.packets import BASE, number, unhex
+from rvplat.gdb.packets import BASE, digits, number, unhex
 from rvplat.gdb.session import Session
 from rvplat.gdb.target import Thread
-
-
-def _hex(value: int, size: int) -> bytes:
-    return (value & (1 << 8 * size) - 1).to_bytes(size, "little").hex().encode()
 
 
 @BASE.packet("g")
@@ -18,14 +16,16 @@ def read_all(session: Session, text: bytes) -> bytes:
     thread = session.selected
     values = session.target.read_general(thread)
     sizes = [size for _, size in session.target.general(thread.pid)]
+    if set(sizes) == {8} and None not in values:
+        return struct.pack(f"<{len(sizes)}Q", *values).hex().encode()
     pairs = zip(values, sizes, strict=True)
-    return b"".join(b"xx" * size if one is None else _hex(one, size) for one, size in pairs)
+    return b"".join(b"xx" * size if one is None else digits(one, size) for one, size in pairs)
 
 
 def _read(session: Session, thread: Thread, number: int, size: int) -> bytes:
     """A register's digits; x for each one that is unknown."""
     try:
-        return _hex(session.target.read_register(thread, number), size)
+        return digits(session.target.read_register(thread, number), size)
     except Unavailable:
         return b"xx" * size
 
