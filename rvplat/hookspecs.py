@@ -56,5 +56,6 @@ def rvplat_commands() -> Sequence[Any]:  # type: ignore[empty-body]
 @hookspec
 def rvplat_monitors() -> Sequence[Any]:  # type: ignore[empty-body]
     """gdb's monitor commands. Each has `name`, `help` (the first line is its summary) and
-    `run(target, thread, words, say)`, which raises `rvplat.gdb.errors.GdbError` with what is wrong.
+    `run(board, thread, words, say)`: `board.machine` is the `Machine`, the rest of it is in
+    rvplat/gdb/monitor/command.py. What it raises is told to gdb's user.
     """

@@ -11,13 +11,14 @@ and in the board:
     rate_hz = 1000
 
 The guest writes a number to TICKS; when so many have passed, RANG is set and the line goes high
-until the guest writes 1 to RANG.
+until the guest writes 1 to RANG. In gdb, `monitor eggs` says how long it has still.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rvplat.bus import Alarm, Device, FdtNode, Register, setting
 from rvplat.hookspecs import hookimpl
@@ -97,3 +98,25 @@ class EggTimer(Device):
 def rvplat_devices() -> Sequence[type[Device]]:
     """What this plugin brings."""
     return [EggTimer]
+
+
+class Eggs:
+    """The monitor command. `board` is what gdb debugs."""
+
+    name = "eggs"
+    help = "eggs: the egg timers, and the ticks that they have left"
+
+    def run(
+        self, board: Any, thread: Any, words: Sequence[str], say: Callable[[str], None]
+    ) -> None:
+        timers = {n: d for n, d in board.machine.devices.items() if isinstance(d, EggTimer)}
+        for name, timer in timers.items():
+            say(f"{name}: {timer.read_left()}\n")
+        if not timers:
+            say("the board has no egg timer\n")
+
+
+@hookimpl
+def rvplat_monitors() -> Sequence[Eggs]:
+    """What gdb's users get of it."""
+    return [Eggs()]

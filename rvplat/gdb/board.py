@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from rvplat.gdb import programs
 from rvplat.gdb.control import Control, Job, Outcome
 from rvplat.gdb.errors import GdbError
-from rvplat.gdb.memory import Sight
+from rvplat.gdb.memory import VIRTUAL, Sight
 from rvplat.gdb.monitor import dispatch
 from rvplat.gdb.monitor.command import Command
 from rvplat.gdb.registers import Registers
@@ -53,8 +53,7 @@ class BoardTarget:
         self.seen = Seen()
         self.off = False  # the board is powered off, or killed
         self.stop: Stop | None = None  # how it went off
-        plugins = machine.plugins
-        self.commands: Mapping[str, Command] = plugins.monitors if plugins is not None else {}
+        self.commands: Mapping[str, Command] = dispatch.added(machine)
         self.masked = False  # interrupts, while stepping
         self.stops = Stops(
             machine, self.worlds, self.control, self.registers, self.sight, self.say
@@ -179,6 +178,7 @@ class BoardTarget:
         self.control.halt()
         self.worlds.look()
         self._resumed = set()
+        self.sight.space, self.sight.devices, self.masked = VIRTUAL, False, False
         self.seen.begin(())
         self.worlds.announce(False)
         self.take_events()

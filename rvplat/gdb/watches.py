@@ -41,6 +41,11 @@ class Watches:
         machine.cell.view.watch_heads = ctypes.addressof(self._heads)
         machine.cell.view.watch_rows = ctypes.addressof(self._rows)
 
+    @property
+    def count(self) -> int:
+        """Pages that are watched."""
+        return MOST - 1 - len(self._free)
+
     def row(self, number: int) -> Any:
         """A row's view."""
         return WatchRow.view(ctypes.addressof(self._rows) + WatchRow.size * number)
@@ -78,7 +83,7 @@ class Watches:
 
     def _tell(self, va: int) -> None:
         """Let harts forget what they know of the page."""
-        some = int(len(self._free) < MOST - 1)
+        some = int(self.count > 0)
         for hart in self._harts:
             hart.pages_watched = some
             self._changed(hart, va)

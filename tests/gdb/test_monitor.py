@@ -8,10 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from rvplat.errors import PluginError
 from rvplat.gdb.board import BoardTarget
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.monitor.dispatch import commands
 from rvplat.gdb.target import Thread
+from rvplat.guests import hypervisor_elf
 from rvplat.machine.machine import Machine
 
 Ask = Callable[[str], str]
@@ -47,8 +49,11 @@ def test_help_lists_all_and_explains_each(ask: Ask, target: BoardTarget) -> None
     ("line", "expected"),
     [
         ("worlds", "1: host: hart 0 in it now\n"),
-        ("stats", "hart 0: 0 instructions retired\n0 breakpoints\n"),
-        ("translate 0x80000000", "0x80000000: 0x80000000\n"),
+        ("stats", "hart 0: 0 instructions\n0 breakpoints, 0 watched pages\n"),
+        ("translate 0x80000000", "0x80000000: 0x80000000, ram\n"),
+        ("translate 0x10000005", "0x10000005: 0x10000005, uart0\n"),
+        ("translate 0x40000000", "0x40000000: 0x40000000, where nothing is\n"),
+        ("interrupts", "hart 0: nothing is enabled\n"),
         ("space", "addresses are virtual\n"),
         ("space physical", "addresses are physical\n"),
         ("stepmask on", "interrupts while stepping: masked\n"),
@@ -68,8 +73,48 @@ def test_a_walk(ask: Ask) -> None:
     assert "0x80000000" in ask("walk 0x80000000 fetch")
 
 
-def test_interrupts(ask: Ask) -> None:
-    assert ask("interrupts").startswith("hart 0: pending: ")
+def test_interrupts(ask: Ask, target: BoardTarget) -> None:
+    hart = target.machine.harts[0]
+    for name, value in (("mie", 0x666), ("mip", 0x22), ("mideleg", 0x222), ("hideleg", 0x444)):
+        hart.set_csr(name, value)
+    assert ask("interrupts").splitlines() == [
+        "hart 0:",
+        "  SSI: pending and enabled, for S mode",
+        "  VSSI: enabled, for VS mode",
+        "  STI: pending and enabled, for S mode",
+        "  VSTI: enabled, for VS mode",
+        "  SEI: enabled, for S mode",
+        "  VSEI: enabled, for VS mode",
+    ]
+
+
+def test_statistics_of_guests(tmp_path: Path) -> None:
+    machine = Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"})
+    machine.run(max_instructions=5_000_000)
+    target = BoardTarget(machine)
+    said: list[str] = []
+    target.monitor(Thread(1, 1), "stats", said.append)
+    target.close()
+    machine.close()
+    assert said[0].startswith("hart 0: 4999")
+    assert "store guest page" in said[1]
+    assert "instructions in guests (VMID 1 " in said[2]
+
+
+def test_symbols_are_addresses(ask: Ask, target: BoardTarget) -> None:
+    at = target.machine.symbols["work"]
+    assert ask("translate work") == f"{at:#x}: {at:#x}, ram\n"
+    assert f"{at:#x}" in ask("walk work fetch")
+
+
+def test_settings_are_a_clients(ask: Ask, target: BoardTarget) -> None:
+    for line in ("space physical", "devices on", "stepmask on"):
+        ask(line)
+    target.detach()
+    target.attach()
+    assert ask("space") == "addresses are virtual\n"
+    assert ask("devices").endswith("device registers: off\n")
+    assert ask("stepmask") == "interrupts while stepping: taken\n"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +129,9 @@ def test_interrupts(ask: Ask) -> None:
             "unknown monitor command 'nobody' (monitor help lists them)",
         ),
         ("translate", "expected translate ADDRESS"),
-        ("translate x", "'x' is not a number: write 4096 or 0x1000"),
+        ("translate x", "'x' is no number and no symbol of the board's program"),
+        ("translate 0x", "'0x' is not a number: write 4096 or 0x1000"),
+        ("walk 99999999999999999999", "0x56bc75e2d630fffff has more than 64 bits"),
         ("devices maybe", "'maybe': expected on or off"),
         ("space here", "'here': expected virtual, guest-physical or physical"),
         ("walk", "expected walk ADDRESS [load|store|fetch]"),
@@ -110,3 +157,29 @@ def test_a_plugins_command(ask: Ask, target: BoardTarget) -> None:
     assert "lamp: the lamp" in ask("help")
     with pytest.raises(GdbError, match="monitor lamp raised KeyError: 'x'"):
         ask("lamp x")
+
+
+EGGS = Path(__file__).parents[2] / "plugins/examples/egg_timer.py"
+
+
+def test_the_hook_of_plugins(guest: Path) -> None:
+    """By the road that a stranger's plugin takes."""
+    settings = {"devices.egg.model": "egg-timer", "devices.egg.base": 0x3000_0000,
+                "devices.egg.interrupts": [40]}  # fmt: skip
+    with Machine.open("virt", guest, plugin_paths=[EGGS], settings=settings) as machine:
+        target = BoardTarget(machine)
+        said: list[str] = []
+        for line in ("eggs", "help eggs", "help"):
+            target.monitor(Thread(1, 1), line, said.append)
+        target.close()
+    assert said[:2] == ["egg: 0\n", "eggs: the egg timers, and the ticks that they have left\n"]
+    assert said[1] in said[2:]
+
+
+def test_a_plugin_may_not_take_our_names(guest: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "walker.py"
+    plugin.write_text(EGGS.read_text().replace('name = "eggs"', 'name = "walk"'))
+    machine = Machine.open("virt", guest, plugin_paths=[plugin])
+    with machine, pytest.raises(PluginError) as error:
+        BoardTarget(machine)
+    assert str(error.value) == "plugin walker: monitor command 'walk' is rvplat's own"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rvplat.engine.breakpoints import ANY_ASID, GUEST_PHYSICAL, PHYSICAL, VIRTUAL
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.expressions import compile_expression
-from rvplat.gdb.monitor.command import Board, Say, command, number
+from rvplat.gdb.monitor.command import Board, Say, address, command, number
 from rvplat.gdb.points import ALL_MODES, Spot
 from rvplat.gdb.target import Thread
 from rvplat.hart.worlds import ANYWHERE, VMID_MASK
@@ -52,7 +51,9 @@ def break_(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None
     said = list(words)
     expression = " ".join(said[said.index("if") + 1 :]) if "if" in said else None
     options = said[1 : said.index("if")] if "if" in said else said[1:]
-    address = _address(board, words[0])
+    at = address(board, words[0])
+    if at & 1:
+        raise GdbError(f"a breakpoint at {at:#x}: instructions begin at even addresses")
     wanted = _wanted(options)
     _check(board, wanted)
     conditions: tuple[bytes, ...] = ()
@@ -61,9 +62,9 @@ def break_(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None
         conditions = (compile_expression(expression, board.registers.named, symbols),)
         options.append(f"if {expression}")
     world = ANYWHERE if wanted.vmid is None else wanted.vmid + 1
-    spot = Spot(address, world, wanted.space, wanted.asid, wanted.modes)
+    spot = Spot(at, world, wanted.space, wanted.asid, wanted.modes)
     with board.control.quiet():
-        one = board.stops.breaks.add(spot, conditions, " ".join([f"{address:#x}", *options]))
+        one = board.stops.breaks.add(spot, conditions, " ".join([f"{at:#x}", *options]))
     say(f"monitor breakpoint {one.number}: {one.text}\n")
 
 
@@ -91,24 +92,6 @@ def delete(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None
 
 
 # --- the words ----------------------------------------------------------------------------------
-
-
-def _address(board: Board, text: str) -> int:
-    """An address by number or symbol."""
-    symbols = board.machine.symbols
-    if text in symbols:
-        address = symbols[text]
-    elif text[:1].isdigit():
-        address = number(text)
-    else:
-        near = difflib.get_close_matches(text, list(symbols), n=1)
-        hint = f'; did you mean "{near[0]}"?' if near else ""
-        raise GdbError(f"{text!r} is no number and no symbol of the board's program{hint}")
-    if address >> 64:
-        raise GdbError(f"{address:#x} has more than 64 bits")
-    if address & 1:
-        raise GdbError(f"a breakpoint at {address:#x}: instructions begin at even addresses")
-    return address
 
 
 def _wanted(options: Sequence[str]) -> Wanted:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -91,6 +92,22 @@ def number(text: str) -> int:
         return int(text, 0)
     except ValueError:
         raise GdbError(f"{text!r} is not a number: write 4096 or 0x1000") from None
+
+
+def address(board: Board, text: str) -> int:
+    """An address: a number, or a symbol of the board's program. GdbError if it is neither."""
+    symbols = board.machine.symbols
+    if text[:1].isdigit():
+        value = number(text)
+        if value >> 64:
+            raise GdbError(f"{value:#x} has more than 64 bits")
+        return value
+    if text not in symbols:
+        names = [name for name in symbols if not name.startswith("$")]  # no mapping symbols
+        near = difflib.get_close_matches(text, names, n=1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        raise GdbError(f"{text!r} is no number and no symbol of the board's program{hint}")
+    return int(symbols[text])
 
 
 def on_off(words: Sequence[str], now: bool) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from rvplat.errors import PluginError
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.monitor import breaks, looks, settings
 from rvplat.gdb.monitor.command import BUILT_IN, Board, Command, Say, command
 from rvplat.gdb.target import Thread
+from rvplat.machine.machine import Machine
 
 SUBJECTS = (breaks, looks, settings)  # importing them enters their commands
 
@@ -16,6 +18,19 @@ SUBJECTS = (breaks, looks, settings)  # importing them enters their commands
 def commands(board: Board) -> dict[str, Command]:
     """Every command by name: ours, then the plugins'."""
     return {**BUILT_IN, **board.commands}
+
+
+def added(machine: Machine) -> Mapping[str, Command]:
+    """The commands of plugins. PluginError for one that has the name of ours."""
+    plugins = machine.plugins
+    if plugins is None:
+        return {}
+    for name in plugins.monitors:
+        if name in BUILT_IN:
+            hook = "rvplat_monitors", name
+            owner = next(one.name for one in plugins.plugins if hook in one.registered)
+            raise PluginError(owner, f"monitor command {name!r} is rvplat's own")
+    return plugins.monitors
 
 
 def find(board: Board, name: str) -> Command:

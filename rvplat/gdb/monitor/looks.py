@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from rvplat.engine.agent import REG_CSR
 from rvplat.gdb.errors import GdbError
-from rvplat.gdb.monitor.command import Board, Say, command, number, on_off
+from rvplat.gdb.monitor.command import Board, Say, address, command, on_off
 from rvplat.gdb.target import Thread
 from rvplat.hart.worlds import HOST
 from rvplat.machine.explain import Access, explain
+from rvplat.machine.stats import statistics
 
 _IRQS = {1: "SSI", 2: "VSSI", 3: "MSI", 5: "STI", 6: "VSTI", 7: "MTI", 9: "SEI", 10: "VSEI",
          11: "MEI", 12: "SGEI", 13: "LCOFI"}  # fmt: skip
+_IRQ_CSRS = {"pending": "mip", "enabled": "mie", "mideleg": "mideleg", "hideleg": "hideleg"}
 
 
 @command
@@ -42,39 +45,69 @@ def devices(board: Board, thread: Thread, words: Sequence[str], say: Say) -> Non
 
 @command
 def interrupts(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
-    """interrupts: for each hart what is pending, enabled and delegated."""
+    """interrupts: for each hart what is pending or enabled, and the mode that takes it."""
+    present = {row.name: row.number for row in board.registers.names()}
     for cell in board.machine.harts:
-        read = board.registers.read
         if board.control.is_running(cell.number):
             say(f"hart {cell.number}: running\n")
             continue
-        pending, enabled = (read(cell.number, 65 + n) for n in (0x344, 0x304))
-        names = [
-            f"{name}{' (enabled)' if enabled >> bit & 1 else ''}"
+        bits = {
+            key: board.registers.read(cell.number, REG_CSR + present[name])
+            if name in present
+            else 0
+            for key, name in _IRQ_CSRS.items()
+        }
+        lines = [
+            _interrupt(name, **{key: value >> bit & 1 for key, value in bits.items()})
             for bit, name in _IRQS.items()
-            if pending >> bit & 1
+            if (bits["pending"] | bits["enabled"]) >> bit & 1
         ]
-        say(f"hart {cell.number}: pending: {', '.join(names) or 'none'}; mie {enabled:#x}\n")
+        say(
+            "\n  ".join([f"hart {cell.number}:{'' if lines else ' nothing is enabled'}", *lines])
+            + "\n"
+        )
+
+
+def _interrupt(name: str, pending: int, enabled: int, mideleg: int, hideleg: int) -> str:
+    """A line about one interrupt."""
+    states = [word for word, bit in (("pending", pending), ("enabled", enabled)) if bit]
+    mode = "M" if not mideleg else "VS" if hideleg else "S"
+    return f"{name}: {' and '.join(states)}, for {mode} mode"
 
 
 @command
 def stats(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
-    """stats: retired instructions, breakpoints, what the harts do."""
-    for cell in board.machine.harts:
-        hart = cell.plain
-        retired = int(hart.instret_base) - int(hart.budget)
-        say(f"hart {cell.number}: {retired} instructions retired\n")
-    say(f"{int(board.machine.cell.plain.break_count)} breakpoints\n")
+    """stats: instructions, traps by cause, time in guests, of each hart; what is watched."""
+    with board.control.quiet():
+        found = statistics(board.machine)
+    for number, one in enumerate(found.harts):
+        say(f"hart {number}: {one.instructions} instructions\n")
+        if one.traps:
+            say(f"  traps: {', '.join(f'{name} {count}' for name, count in one.traps.items())}\n")
+        if one.worlds.entries:
+            say(f"  guests: {one.worlds}\n")
+    say(f"{len(board.stops.points.spots)} breakpoints, {board.stops.watches.count} watched pages\n")
 
 
 @command
 def translate(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
-    """translate ADDRESS: the physical address of a virtual one in the selected world."""
+    """translate ADDRESS: the physical address of a virtual one in the selected world, and what is
+    there. ADDRESS may be a symbol of the board's program."""
     if len(words) != 1:
         raise GdbError("expected translate ADDRESS")
-    va = number(words[0])
+    va = address(board, words[0])
     pa = board.look_up(thread, va)
-    say(f"{va:#x}: {'not mapped' if pa is None else hex(pa)}\n")
+    say(f"{va:#x}: {'not mapped' if pa is None else f'{pa:#x}, {_place(board, pa)}'}\n")
+
+
+def _place(board: Board, pa: int) -> str:
+    """What a physical address is in."""
+    assembly = board.machine.assembly
+    window = assembly.map.window_at(pa)
+    if window is not None:
+        return window[0].name
+    names = [ram.name for ram in assembly.memory.regions if ram.base <= pa < ram.end]
+    return names[0] if names else "where nothing is"
 
 
 @command
@@ -91,7 +124,7 @@ def walk(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
     with board.control.quiet():
         try:
             found = explain(
-                board.machine, number(words[0]), cast("Access", access), thread.tid - 1,
+                board.machine, address(board, words[0]), cast("Access", access), thread.tid - 1,
                 world="host" if world.number == HOST else world.number - 1,
             )  # fmt: skip
         except LookupError as error:
