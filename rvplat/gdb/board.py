@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from rvplat.gdb import programs
 from rvplat.gdb.control import Control, Job, Outcome
 from rvplat.gdb.errors import GdbError
+from rvplat.gdb.looking import Looking
 from rvplat.gdb.memory import VIRTUAL, Sight
 from rvplat.gdb.monitor import dispatch
 from rvplat.gdb.monitor.command import Command
@@ -23,7 +24,6 @@ from rvplat.gdb.target import (
     Event,
     Exited,
     Process,
-    Region,
     Said,
     Stopped,
     Thread,
@@ -36,16 +36,14 @@ MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}
 LISTS = "multi-wp-addr"  # of gdb 18, which, unlike 13, can do with processes that a list shows it
 
 
-class BoardTarget:
+class BoardTarget(Looking):
     """Every protocol of target.py, for a board. `close` gives it back, stopped."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.wake: Callable[[], None] = lambda: None  # no client waits
-        self.control = Control(machine, self._report)
-        self.registers = Registers(machine)
-        self.sight = Sight(machine)
-        self.worlds = WorldTable(machine)
+        control = Control(machine, self._report)
+        super().__init__(control, Registers(machine), Sight(machine), WorldTable(machine))
         self.worlds.keep(True)
         self.merged = False
         self._resumed: set[int] = set()  # the processes that the client let run
@@ -246,62 +244,6 @@ class BoardTarget:
             cores = tuple(t.tid - 1 for t in every if self.worlds.is_there(t))
             found.append(Process(world.pid, world.name, "", cores))
         return found
-
-    # --- registers and memory ---
-
-    def _still(self, thread: Thread) -> int:
-        """The hart of a thread that is stopped."""
-        hart = thread.tid - 1
-        if self.control.is_running(hart):
-            raise GdbError(f"hart {hart} is running")
-        return hart
-
-    def annexes(self, pid: int) -> dict[str, str]:
-        return self.registers.layout.annexes
-
-    def general(self, pid: int) -> Sequence[tuple[int, int]]:
-        return self.registers.layout.general
-
-    def register_size(self, pid: int, number: int) -> int:
-        return self.registers.size(number)
-
-    def read_register(self, thread: Thread, number: int) -> int:
-        hart, guest = self._still(thread), thread.pid != HOST_PID
-        if self.worlds.is_there(thread) or (not guest and self.registers.is_csr(number)):
-            return self.registers.read(hart, number, guest)  # the host's CSRs are the hart's
-        if self.worlds.get(thread.pid).ended:
-            return self.registers.read_kept(None, {}, number)
-        return self.registers.read_kept(self.worlds.kept(thread), self.worlds.state(thread), number)
-
-    def read_general(self, thread: Thread) -> list[int | None]:
-        hart = self._still(thread)
-        if self.worlds.is_there(thread):
-            return [*self.registers.read_general(hart)]
-        return self.registers.read_general_kept(self.worlds.kept(thread), self.worlds.state(thread))
-
-    def expedited(self, thread: Thread) -> list[tuple[int, int, int]]:
-        return self.registers.frame(self._still(thread)) if self.worlds.is_there(thread) else []
-
-    def write_register(self, thread: Thread, number: int, value: int) -> None:
-        hart, guest = self._still(thread), thread.pid != HOST_PID
-        if not self.worlds.is_there(thread):
-            raise GdbError(f"hart {hart} isn't in this world now: its registers can't be written")
-        self.registers.write(hart, number, value, guest)
-
-    def read_memory(self, thread: Thread, address: int, length: int) -> bytes:
-        with self.control.quiet():
-            return self.sight.read(thread.tid - 1, self.worlds.state(thread), address, length)
-
-    def write_memory(self, thread: Thread, address: int, data: bytes) -> None:
-        with self.control.quiet():
-            self.sight.write(thread.tid - 1, self.worlds.state(thread), address, data)
-
-    def look_up(self, thread: Thread, va: int) -> int | None:
-        with self.control.quiet():
-            return self.sight.translate(thread.tid - 1, self.worlds.state(thread), va)
-
-    def regions(self) -> Sequence[Region]:
-        return self.sight.regions()
 
     # --- breakpoints ---
 

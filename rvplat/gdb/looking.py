@@ -1,0 +1,85 @@
+"""Registers and memory of threads that are stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rvplat.gdb.control import Control
+from rvplat.gdb.errors import GdbError
+from rvplat.gdb.memory import Sight
+from rvplat.gdb.registers import Registers
+from rvplat.gdb.target import HOST_PID, Region, Thread
+from rvplat.gdb.worlds import WorldTable
+
+
+class Looking:
+    """The part of a board's target that looks at it and changes it (target.py says what each
+    method does). A thread whose hart is in another world shows what it was when it left."""
+
+    def __init__(
+        self, control: Control, registers: Registers, sight: Sight, worlds: WorldTable
+    ) -> None:
+        self.control = control
+        self.registers = registers
+        self.sight = sight
+        self.worlds = worlds
+
+    def _still(self, thread: Thread) -> int:
+        """The hart of a thread that is stopped."""
+        hart = thread.tid - 1
+        if self.control.is_running(hart):
+            raise GdbError(f"hart {hart} is running")
+        return hart
+
+    def annexes(self, pid: int) -> dict[str, str]:
+        return self.registers.layout.annexes
+
+    def general(self, pid: int) -> Sequence[tuple[int, int]]:
+        return self.registers.layout.general
+
+    def register_size(self, pid: int, number: int) -> int:
+        return self.registers.size(number)
+
+    def read_register(self, thread: Thread, number: int) -> int:
+        hart, guest = self._still(thread), thread.pid != HOST_PID
+        if self.worlds.is_there(thread) or (not guest and self.registers.is_csr(number)):
+            return self.registers.read(hart, number, guest)  # the host's CSRs are the hart's
+        return self.registers.read_kept(*self._left(thread), number)
+
+    def read_general(self, thread: Thread) -> list[int | None]:
+        hart = self._still(thread)
+        if self.worlds.is_there(thread):
+            return [*self.registers.read_general(hart)]
+        return self.registers.read_general_kept(*self._left(thread))
+
+    def _left(self, thread: Thread) -> tuple[Any, dict[str, int]]:
+        """What is known of a world that the thread's hart isn't in: (registers at leaving, state
+        for walks)."""
+        if self.worlds.get(thread.pid).ended:
+            return None, {}
+        return self.worlds.kept(thread), self.worlds.state(thread)
+
+    def expedited(self, thread: Thread) -> list[tuple[int, int, int]]:
+        return self.registers.frame(self._still(thread)) if self.worlds.is_there(thread) else []
+
+    def write_register(self, thread: Thread, number: int, value: int) -> None:
+        hart, guest = self._still(thread), thread.pid != HOST_PID
+        if not self.worlds.is_there(thread):
+            raise GdbError(f"hart {hart} isn't in this world now: its registers can't be written")
+        self.registers.write(hart, number, value, guest)
+
+    def read_memory(self, thread: Thread, address: int, length: int) -> bytes:
+        with self.control.quiet():
+            return self.sight.read(thread.tid - 1, self.worlds.state(thread), address, length)
+
+    def write_memory(self, thread: Thread, address: int, data: bytes) -> None:
+        with self.control.quiet():
+            self.sight.write(thread.tid - 1, self.worlds.state(thread), address, data)
+
+    def look_up(self, thread: Thread, va: int) -> int | None:
+        with self.control.quiet():
+            return self.sight.translate(thread.tid - 1, self.worlds.state(thread), va)
+
+    def regions(self) -> Sequence[Region]:
+        return self.sight.regions()
