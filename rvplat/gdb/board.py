@@ -32,7 +32,6 @@ from rvplat.gdb.worlds import WorldTable
 from rvplat.machine.machine import Machine
 from rvplat.machine.stop import Stop
 
-MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}
 LISTS = "multi-wp-addr"  # of gdb 18, which, unlike 13, can do with processes that a list shows it
 
 
@@ -230,20 +229,14 @@ class BoardTarget(Looking):
             return f"hart {thread.tid - 1}: running"
         if not self.worlds.is_there(thread):
             return f"hart {thread.tid - 1}: not in this world now"
-        hart = self.machine.harts[thread.tid - 1].plain
-        where = self.stops.place(thread.tid - 1)
-        return f"hart {thread.tid - 1}: {MODES[int(hart.priv) | int(hart.virt) << 2]} mode{where}"
+        mode, place = self.registers.mode(thread.tid - 1), self.stops.place(thread.tid - 1)
+        return f"hart {thread.tid - 1}: {mode} mode{place}"
 
     def is_running(self, thread: Thread) -> bool:
         return self.control.is_running(thread.tid - 1)
 
     def processes(self) -> Sequence[Process]:
-        found = []
-        for world in self.worlds.all():
-            every = self.worlds.threads([world.pid])
-            cores = tuple(t.tid - 1 for t in every if self.worlds.is_there(t))
-            found.append(Process(world.pid, world.name, "", cores))
-        return found
+        return self.worlds.processes()
 
     # --- breakpoints ---
 

@@ -24,6 +24,7 @@ _NUMBERS = {
     **{name: REG_F + n for n, name in enumerate(F_NAMES)}, "priv": REG_PRIV,
     **{name: number for number, (name, _) in OURS.items()},
 }  # fmt: skip
+MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}
 SUPERVISOR_BITS = 1  # the privilege in the numbers of supervisor CSRs
 FRAME = (1, 2, 8)  # ra, sp, s0
 TO_VS = 0x100  # from a supervisor CSR's number to its VS twin's
@@ -72,6 +73,11 @@ class Registers:
         if field is None:
             return Register(REG_CSR + row.number)
         return Register(REG_CSR + row.number, field.high, field.low)
+
+    def mode(self, hart: int) -> str:
+        """The mode that a hart is in."""
+        view = self._cells[hart].plain
+        return MODES[int(view.priv) | int(view.virt) << 2]
 
     def size(self, number: int) -> int:
         """Bytes."""

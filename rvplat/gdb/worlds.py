@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rvplat.gdb.errors import GdbError
-from rvplat.gdb.target import HOST_PID, Thread
+from rvplat.gdb.target import HOST_PID, Process, Thread
 from rvplat.hart.switches import GUESTS
 from rvplat.hart.worlds import HOST, VMID_MASK, VMID_SHIFT
 from rvplat.isa.privileged import SUPERVISOR
@@ -140,6 +140,14 @@ class WorldTable:
         """Each hart in each of these worlds."""
         harts = range(1, len(self._harts) + 1)
         return [Thread(pid, tid) for pid in sorted(pids) for tid in harts]
+
+    def processes(self) -> list[Process]:
+        """The worlds as processes, and which harts are in them."""
+        found = []
+        for world in self.all():
+            cores = (t.tid - 1 for t in self.threads([world.pid]) if self.is_there(t))
+            found.append(Process(world.pid, world.name, "", tuple(cores)))
+        return found
 
     def is_there(self, thread: Thread) -> bool:
         """Whether the thread's hart is in its world now."""
