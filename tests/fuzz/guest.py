@@ -20,8 +20,8 @@ from rvplat.machine.program import Program, Segment
 from rvplat.machine.source import Override
 from rvplat.pluginmanager import Plugins, load_plugins
 from tests.fuzz.devices import Store
-from tests.fuzz.image import BASE, Image
-from tests.fuzz.state import Change
+from tests.fuzz.image import BASE, ONES, Image
+from tests.fuzz.state import NAPOT_ALL, Change
 
 H = "zicsr_zifencei_zicntr_zihpm_sha_smstateen_sstc_svadu_svinval_svnapot_svpbmt"
 MORE = "zicbom_zicbop_zicboz_zicond_zihintntl_zihintpause_zicclsm_zawrs_zfa_zba_zbb_zbc_zbs"
@@ -90,6 +90,13 @@ def apply(hart: Hart, changes: Iterable[Change]) -> None:
         else:
             hart.pc = value
     hart.waiting = False
+
+
+def open_memory(hart: Hart) -> None:
+    """Let every mode use all of it, as far as there is protection."""
+    if "pmpcfg2" in hart.csrs:
+        hart.set_csr("pmpaddr15", ONES)
+        hart.set_csr("pmpcfg2", NAPOT_ALL << 56)
 
 
 def touch(machine: Machine, stores: Iterable[Store]) -> None:

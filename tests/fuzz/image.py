@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from tests.fuzz.words import Words, word
@@ -45,9 +45,10 @@ def pte(address: int, flags: int) -> int:
 
 @dataclass(frozen=True)
 class Tables:
-    """The roots of one set of tables: by MODE, where satp, vsatp or hgatp points."""
+    """One set of tables: by MODE, where satp, vsatp or hgatp points; and the last table."""
 
     roots: dict[int, int]
+    last: int
 
     def value(self, mode: int, number: int) -> int:
         """For the register, with an ASID or a VMID."""
@@ -61,6 +62,7 @@ class Image:
     data: bytearray
     first: list[Tables]
     second: list[Tables]
+    modes: list[int] = field(default_factory=list)  # that are in use, so that states come back
 
     def entries(self, page: int) -> memoryview:
         """The entries of a page, to be changed."""
@@ -86,6 +88,7 @@ class Maker:
                 self._put(BASE + page * PAGE, self.rng.randbytes(PAGE))
         self.image.first = [self._tables(wide=False) for _ in range(3)]
         self.image.second = [self._tables(wide=True) for _ in range(2)]
+        self.image.modes = self.rng.choices([0, 8, 9, 10], [1, 3, 3, 3], k=2)
         for kind, at in HANDLERS.items():
             self._put(at, handler(self.rng, self.words, kind))
         self._put(RELOAD, struct.pack("<8Q", *(pointer(self.rng) for _ in range(8))))
@@ -115,7 +118,7 @@ class Maker:
             below = self._upper(level, index, below, 1)
             if level >= 2:
                 roots.setdefault(level + 6, below)
-        return Tables(roots)
+        return Tables(roots, last)
 
     def _upper(self, level: int, index: int, below: int, pages: int) -> int:
         """A table that isn't a last one: `index` leads on, the rest mostly nowhere."""

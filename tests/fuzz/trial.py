@@ -115,6 +115,8 @@ class Long:
         self.result = Result(trials=1)
 
     def run(self) -> Result:
+        for hart in self.machine.harts:
+            guest.open_memory(hart)
         for _ in range(KICKS):
             self._kick()
             self._go()

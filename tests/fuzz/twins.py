@@ -60,9 +60,13 @@ class Twins:
         self.harts = [machine.harts[0] for machine in self.machines]
         self.result = trial.Result(trials=1)
         self._places = list(fields())
+        for hart in self.harts:
+            guest.open_memory(hart)
         for machine in self.machines:  # time stands still: nobody looks at it at the same moment
             machine.cell.view.instructions_per_tick = FOREVER
             machine.turns._per_tick = FOREVER
+            clock: Any = machine.assembly.clock
+            clock.next_alarm = lambda: None  # they ring between turns, which are not the same
 
     def close(self) -> None:
         for machine in self.machines:
