@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from rvplat.gdb import programs
 from rvplat.gdb.control import Control, Job, Outcome
 from rvplat.gdb.errors import GdbError
+from rvplat.gdb.going import Going
 from rvplat.gdb.looking import Looking
 from rvplat.gdb.memory import VIRTUAL, Sight
 from rvplat.gdb.monitor import dispatch
@@ -45,8 +46,7 @@ class BoardTarget(Looking):
         super().__init__(control, Registers(machine), Sight(machine), WorldTable(machine))
         self.worlds.keep(True)
         self.merged = False
-        self._resumed: set[int] = set()  # the processes that the client let run
-        self._stepping: dict[int, Thread] = {}  # by hart: the thread that steps
+        self.going = Going()
         self.seen = Seen()
         self.off = False  # the board is powered off, or killed
         self.stop: Stop | None = None  # how it went off
@@ -72,7 +72,7 @@ class BoardTarget(Looking):
             self.add(self._stopped(outcome.hart, reason))
         elif outcome.reason == "watch":
             self.add(self._stopped(outcome.hart, *self.stops.watched(outcome.hart)))
-        elif outcome.reason == "new" and outcome.hart not in self._stepping:
+        elif outcome.reason == "new" and outcome.hart not in self.going.stepping:
             self._began(outcome.hart)
         elif self._goes_on(outcome):
             return True
@@ -90,13 +90,13 @@ class BoardTarget(Looking):
         self.worlds.mark(pid, True)
         self._hart = hart
         parent = self._reporting(hart)
-        self.seen.fork(pid)
+        self.seen.fork(pid, parent)
         self.add(Stopped(parent, 5, "fork", f"p{pid:x}.{hart + 1:x}"))
 
     def _goes_on(self, outcome: Outcome) -> bool:
         """Whether a hart that did its step, or came to another world, isn't there yet: a step that
         ends in a world that the client doesn't see lasts until the hart is back."""
-        pid, who = self.worlds.pid_of(outcome.hart), self._stepping.get(outcome.hart)
+        pid, who = self.worlds.pid_of(outcome.hart), self.going.stepping.get(outcome.hart)
         if self.merged or who is None or pid == who.pid:
             return False
         return outcome.reason == "switch" or pid not in self.seen
@@ -110,13 +110,9 @@ class BoardTarget(Looking):
         return Stopped(thread, 5, reason, value)
 
     def _reporting(self, hart: int) -> Thread:
-        """The thread that a hart's stop is told of. It must be one that the client let run: others
-        end gdb itself by an assertion. Where the hart is in another world, its thread there shows
-        what it was when it left."""
+        """The thread that a hart's stop is told of."""
         here = self.where(hart + 1)
-        if self.merged or not self._resumed or here.pid in self._resumed:
-            return here
-        return self._stepping.get(hart, Thread(min(self._resumed), hart + 1))
+        return here if self.merged else self.going.thread(hart, here)
 
     def _power(self) -> None:
         """The guest, or the user, asked for the end. A reset begins anew by itself."""
@@ -135,7 +131,7 @@ class BoardTarget(Looking):
 
     def _ended(self) -> bool:
         """Tell of the end of a world that the client let run; whether there is one."""
-        known = not self.merged and self._resumed
+        known = not self.merged and self.going.pids
         pid = self.seen.next_end(known or self.seen.shown)
         if pid is not None:
             self.add(Exited(pid, self.stop.code if self.stop is not None else 0))
@@ -174,7 +170,7 @@ class BoardTarget(Looking):
     def attach(self) -> None:
         self.control.halt()
         self.worlds.look()
-        self._resumed = set()
+        self.going.clear()
         self.sight.space, self.sight.devices, self.masked = VIRTUAL, False, False
         self.seen.begin(())
         self.worlds.announce(False)
@@ -205,6 +201,10 @@ class BoardTarget(Looking):
     def threads(self, pid: int = ALL) -> Sequence[Thread]:
         pids = [world.pid for world in self.worlds.all()] if self.merged else self.seen.shown
         return self.worlds.threads(p for p in pids if pid in (ALL, ANY, p))
+
+    def listed(self) -> Sequence[Thread]:
+        pids = None if self.merged else self.seen.listed()
+        return [thread for thread in self.threads() if pids is None or thread.pid in pids]
 
     def current(self, pid: int = ANY) -> Thread:
         here = self._reporting(self._hart) if pid in (ALL, ANY) else self.where(self._hart + 1)
@@ -249,20 +249,14 @@ class BoardTarget(Looking):
     # --- running ---
 
     def resume(self, plan: Sequence[tuple[Thread, Action]]) -> None:
-        self._resumed = {thread.pid for thread, _ in plan}
+        self.seen.go_on(thread for thread, _ in plan)
+        chosen = self.going.resume(plan, self.control.is_running)
         if self._ended():
             return
         if self.off:
             raise GdbError("the board is off: use run to start it again")
         if self._names():
             return
-        chosen: dict[int, tuple[Thread, Action]] = {}
-        for thread, action in plan:
-            hart = thread.tid - 1
-            first = hart not in chosen or (action.kind != "c" and chosen[hart][1].kind == "c")
-            if not self.control.is_running(hart) and first:
-                chosen[hart] = thread, action
-        self._stepping = {n: thread for n, (thread, action) in chosen.items() if action.kind != "c"}
         for n, (thread, _) in chosen.items():
             if not self._is_in(thread) or self.stops.place(n):  # it was told already
                 self.machine.harts[n].plain.break_skip = int(self.machine.harts[n].plain.pc)
@@ -275,7 +269,7 @@ class BoardTarget(Looking):
 
     def _names(self) -> bool:
         """Tell of the program of a new world, as gdb knows it of exec; nothing runs then."""
-        while (pid := self.seen.next_copy(self._resumed)) is not None:
+        while (pid := self.seen.next_copy(self.going.pids)) is not None:
             if path := self.program(pid):
                 self.add(Stopped(Thread(pid, self._hart + 1), 5, "exec", path.encode().hex()))
                 return True
@@ -301,7 +295,7 @@ class BoardTarget(Looking):
         harts = None if threads is None else sorted({t.tid - 1 for t in threads})
         ran = self.control.halt(harts)
         self.worlds.look()
-        return [self.where(n + 1) for n in ran]
+        return [self._reporting(n) for n in ran]
 
     # --- power, programs, monitor ---
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rvplat.gdb.control import Control
-from rvplat.gdb.errors import GdbError
+from rvplat.gdb.errors import GdbError, Unavailable
 from rvplat.gdb.memory import Sight
 from rvplat.gdb.registers import Registers
 from rvplat.gdb.target import HOST_PID, Region, Thread
@@ -29,7 +29,7 @@ class Looking:
         """The hart of a thread that is stopped."""
         hart = thread.tid - 1
         if self.control.is_running(hart):
-            raise GdbError(f"hart {hart} is running")
+            raise Unavailable(f"hart {hart} is running")
         return hart
 
     def annexes(self, pid: int) -> dict[str, str]:
@@ -61,7 +61,9 @@ class Looking:
         return self.worlds.kept(thread), self.worlds.state(thread)
 
     def expedited(self, thread: Thread) -> list[tuple[int, int, int]]:
-        return self.registers.frame(self._still(thread)) if self.worlds.is_there(thread) else []
+        hart = thread.tid - 1
+        still = not self.control.is_running(hart) and self.worlds.is_there(thread)
+        return self.registers.frame(hart) if still else []
 
     def write_register(self, thread: Thread, number: int, value: int) -> None:
         hart, guest = self._still(thread), thread.pid != HOST_PID

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 
-from rvplat.gdb.target import HOST_PID
+from rvplat.gdb.target import HOST_PID, Thread
 
 
 class Seen:
@@ -17,21 +17,34 @@ class Seen:
         """A client that sees the host, and these guests from the start."""
         self.shown = {HOST_PID, *guests}
         self._copies: set[int] = set()  # gdb takes them for what fork makes: copies of the host
+        self._fresh: dict[int, Thread] = {}  # of these, those whose host's thread stands still
         self._unfollowed: set[int] = set()  # attached to before gdb let go of that copy
         self._ended: set[int] = set()  # shown, and gone
 
     def __contains__(self, pid: int) -> bool:
         return pid in self.shown
 
-    def fork(self, pid: int) -> None:
-        """The client hears of a world as of a process that was forked."""
+    def fork(self, pid: int, parent: Thread) -> None:
+        """The client hears of a world as of a process that a thread forked."""
         self.shown.add(pid)
         self._copies.add(pid)
+        self._fresh[pid] = parent
+
+    def go_on(self, threads: Iterable[Thread]) -> None:
+        """The client lets threads run: it has made what it wants of what they forked."""
+        running = set(threads)
+        self._fresh = {pid: t for pid, t in self._fresh.items() if t not in running}
+
+    def listed(self) -> set[int]:
+        """The worlds whose threads are listed. gdb lets them wait that are forked until it lets
+        the parent go on; several threads of such a world end it by an assertion."""
+        return self.shown - set(self._fresh)
 
     def attach(self, pid: int) -> None:
         """The client attaches to a world. Where it does so at a stop for the world's beginning, it
         still lets go of what it takes for a copy of the host, when that next runs."""
         self.shown.add(pid)
+        self._fresh.pop(pid, None)
         if pid in self._copies:
             self._copies.discard(pid)
             self._unfollowed.add(pid)
@@ -48,6 +61,7 @@ class Seen:
         """The client doesn't see a world any more."""
         for kind in (self.shown, self._copies, self._unfollowed):
             kind.discard(pid)
+        self._fresh.pop(pid, None)
 
     def end(self, pids: Iterable[int]) -> None:
         """Worlds have come to their end."""

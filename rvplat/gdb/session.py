@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from rvplat.gdb import commands
 from rvplat.gdb.errors import GdbError, Malformed, Unsupported
@@ -42,6 +42,7 @@ class Session:
         self.running = False  # all-stop: a stop reply is due
         self.last: Event = Stopped(self.selected)
         self.pending: deque[Event] = deque()  # non-stop: still to be told; the first one was
+        self.still: set[Thread] = set()  # non-stop: those that the client takes for stopped
         self.deferred: list[Stopped] = []  # non-stop: to be notified when the client goes on
         self.threads_left: list[Thread] = []  # qsThreadInfo
         self.files: dict[int, bytes] = {}  # vFile's open files
@@ -131,6 +132,8 @@ class Session:
             self.reply(b"O" + event.text.encode().hex().encode())
 
     def _notify(self, event: Event) -> None:
+        if isinstance(event, Stopped):
+            self.still.add(event.thread)
         self.pending.append(event)
         if len(self.pending) == 1:
             self.notify(b"Stop:" + self.stop_reply(event))
@@ -158,13 +161,27 @@ class Session:
     def interrupt(self) -> None:
         """Ctrl-C or vCtrlC: stop what runs."""
         if self.non_stop:
-            for thread in self.target.halt():
-                self._notify(Stopped(thread, INTERRUPTED))
+            ran = self.target.halt()
+            self.poll()  # some may have stopped by themselves
+            for thread in ran:
+                if thread not in self.still:
+                    self._notify(Stopped(thread, INTERRUPTED))
         elif self.running:
             self.target.halt()
             self.poll()
             if self.running:
                 self.stopped(Stopped(self.target.current(), INTERRUPTED))
+
+    def halt(self, threads: Iterable[Thread]) -> None:
+        """Non-stop: stop threads; the client hears of each that it takes for running, though the
+        hart may have stopped already, in another world."""
+        asked = [thread for thread in threads if thread not in self.still]
+        if asked:
+            self.target.halt(asked)
+            self.poll()  # some may have stopped by themselves
+        for thread in asked:
+            if thread not in self.still:
+                self._notify(Stopped(thread, 0))
 
     # --- texts ---
 

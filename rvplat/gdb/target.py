@@ -119,6 +119,10 @@ class Target(Protocol):
 
     def threads(self, pid: int = ALL) -> Sequence[Thread]: ...
 
+    def listed(self) -> Sequence[Thread]:
+        """The threads that a client that asks for a list is to see now."""
+        ...
+
     def current(self, pid: int = ANY) -> Thread:
         """The thread to show first."""
         ...

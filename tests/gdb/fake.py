@@ -37,6 +37,9 @@ class FakeTarget:
         every = [Thread(p, t) for p in (1, 2) for t in (1, 2)]
         return [t for t in every if pid in (ALL, ANY, t.pid)]
 
+    def listed(self) -> Sequence[Thread]:
+        return self.threads()
+
     def current(self, pid: int = ANY) -> Thread:
         return Thread(2, 2) if pid == 2 else Thread(1, 1)
 

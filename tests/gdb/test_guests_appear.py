@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from rvplat.gdb.board import BoardTarget
+from rvplat.gdb.going import Going
 from rvplat.gdb.target import Action, Event, Exited, Stopped, Thread
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.machine import Machine
@@ -24,8 +25,13 @@ MODERN = frozenset({"multiprocess", "fork-events", "exec-events", "multi-wp-addr
 
 @pytest.fixture
 def machine() -> Machine:
-    """The demo hypervisor, and its guests' symbols."""
-    found = Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"})
+    return hypervisor()
+
+
+def hypervisor(harts: int = 1) -> Machine:
+    """The demo hypervisor, which runs on the first hart, and its guests' symbols."""
+    settings: dict[str, object] = {"clock": "virtual", "harts.count": harts}
+    found = Machine.open("virt", program=hypervisor_elf(), settings=settings)
     files = dict(enumerate(hypervisor_guest_elfs().values(), 1))
     found.software = replace(found.software, symbol_files={**files})
     return found
@@ -57,6 +63,35 @@ def test_attaching_to_a_guest_brings_its_symbols(gdb: Gdb, serve: Serve, machine
     assert stop["reason"] == "breakpoint-hit"
     assert stop["frame"]["func"] == "guest_sort"
     assert gdb.value("$vmid") == "2"
+
+
+def test_a_stop_in_a_world_that_gdb_let_stand(gdb: Gdb, serve: Serve, machine: Machine) -> None:
+    """It is told of the thread that runs: gdb 18 ends by an assertion otherwise."""
+    gdb.attach(serve(machine), extended=True)
+    gdb.do("catch fork")
+    gdb.go()
+    gdb.do("break trap_from_guest")
+    gdb.do("add-inferior")
+    gdb.do("inferior 2")
+    gdb.go("attach 2")
+    stop = gdb.go()
+    assert (stop["thread-id"], stop["signal-name"]) == ("2", "SIGTRAP")
+    gdb.do("inferior 1")
+    assert "not in this world" not in gdb.do("info threads").splitlines()[1]
+
+
+def test_two_harts(gdb: Gdb, serve: Serve) -> None:
+    """gdb waits for one thread of what was forked: others end it by an assertion."""
+    gdb.attach(serve(hypervisor(harts=2)))
+    gdb.do("set detach-on-fork off")
+    gdb.do("catch fork")
+    for pid in ("2", "3"):
+        assert gdb.go()["newpid"] == pid
+        assert f"Thread {pid}." not in gdb.do("info threads")
+    gdb.do("tbreak trap_from_guest")
+    gdb.go()
+    listed = gdb.do("info threads")
+    assert all(f"Thread {pid}.{tid} " in listed for pid in (1, 2, 3) for tid in (1, 2))
 
 
 def test_without_a_catchpoint_nothing_stops(gdb: Gdb, serve: Serve, machine: Machine) -> None:
@@ -210,3 +245,32 @@ def test_attaching_at_a_beginning_outlives_the_copy(watched: Watched) -> None:
     assert SECOND in target.threads()
     target.detach(3)
     assert SECOND not in target.threads()
+
+
+def test_a_client_without_processes(watched: Watched) -> None:
+    """Its threads are harts, wherever they are, and it hears of no worlds."""
+    watched.target.merged = True
+    watched.target.greet(MODERN)
+    assert watched.go(HOST) == [Exited(1, 0)]
+
+
+def test_running_again(watched: Watched) -> None:
+    target = begun(watched)
+    target.restart()
+    assert list(target.threads()) == [HOST]
+    assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p4.1")]
+
+
+def test_each_hart_tells_of_what_it_was_let_do() -> None:
+    """Non-stop: one hart runs for the host, another for a guest; a third one steps in it."""
+    going = Going()
+    going.resume([(Thread(1, 1), Action("c"))], lambda hart: False)
+    plan = [(Thread(2, 2), Action("c")), (Thread(2, 1), Action("c"))]
+    chosen = going.resume(plan, lambda hart: hart == 0)
+    assert chosen == {1: plan[0]}
+    going.resume([(Thread(1, 3), Action("c")), (Thread(3, 3), Action("s"))], lambda hart: hart < 2)
+    assert going.thread(0, Thread(2, 1)) == Thread(2, 1)
+    assert going.thread(0, Thread(3, 1)) == Thread(1, 1)
+    assert going.thread(1, Thread(1, 2)) == Thread(2, 2)
+    assert going.thread(2, Thread(2, 3)) == Thread(3, 3)
+    assert going.pids == {1, 2, 3}

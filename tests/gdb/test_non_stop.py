@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rvplat.gdb.board import BoardTarget
 from rvplat.gdb.target import Action, Break, Stopped, Thread
+from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.machine import Machine
 
 from .conftest import Serve
@@ -70,6 +72,32 @@ def test_a_breakpoint_is_set_while_they_run(harts: Gdb) -> None:
     stop = harts.go("break touch")
     assert (stop["reason"], stop["thread-id"]) == ("breakpoint-hit", "1")
     assert stop["frame"]["func"] == "touch"
+
+
+def test_every_world_of_a_hart_is_stopped(gdb: Gdb, serve: Serve) -> None:
+    """A hart's thread in one world stops it; those in the other worlds gdb stops by name."""
+    gdb.do("set non-stop on")
+    gdb.do("set detach-on-fork off")
+    gdb.do("set schedule-multiple on")
+    gdb.do("set breakpoint pending on")
+    machine = Machine.open("virt", program=hypervisor_elf(), settings={"harts.count": 2})
+    files = enumerate(hypervisor_guest_elfs().values(), 1)
+    machine.software = replace(machine.software, symbol_files={**dict(files)})
+    gdb.do(f"target extended-remote 127.0.0.1:{serve(machine)}")
+    for _ in range(2):
+        gdb.wait()
+    gdb.do("break guest_sort")
+    assert gdb.go("continue -a &")["frame"]["func"] == "guest_sort"
+    listed = gdb.do("info threads")
+    assert "(hart 0: VS mode)" in listed or "guest_sort" in listed
+    assert listed.count("(running)") >= 2
+    gdb.do("interrupt -a")
+    end = time.monotonic() + 20
+    while "(running)" in gdb.do("info threads") and time.monotonic() < end:
+        time.sleep(0.05)
+    listed = gdb.do("info threads")
+    assert "(running)" not in listed
+    assert "(hart 1: M mode)" in listed
 
 
 # --- a hart that reports a stop, and isn't still yet; without gdb ---

@@ -373,6 +373,27 @@ def test_a_thread_is_stopped() -> None:
     assert client.target.running == {T11, T21, T22}
 
 
+def test_a_thread_is_stopped_whose_hart_stands_still_elsewhere() -> None:
+    """The client let both of a hart's threads run, and one of them stopped it."""
+    client = non_stop()
+    client.ask(b"vCont;c")
+    client.tell(Stopped(T11, 5))
+    client.ask(b"vStopped")
+    client.target.running = {T12, T22}
+    out = client.raw(frame(b"vCont;t:p2.1"))
+    assert out == frame(b"Stop:T00thread:p2.1;core:0;", b"%") + frame(b"OK")
+    client.ask(b"vStopped")
+    assert client.raw(frame(b"vCont;t:p1.1;t:p2.1")) == frame(b"OK")  # it knows
+
+
+def test_a_stop_on_the_way_is_told_once() -> None:
+    client = non_stop()
+    client.ask(b"vCont;c")
+    client.target.events.append(Stopped(T12, 5, "swbreak"))
+    out = client.raw(frame(b"vCont;t:p1.2"))
+    assert out == frame(b"Stop:T05swbreak:;thread:p1.2;core:1;", b"%") + frame(b"OK")
+
+
 def test_control_c_as_a_packet() -> None:
     client = non_stop()
     client.target.running = {T12}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 from rvplat.gdb.errors import GdbError, Malformed, Unavailable
 from rvplat.gdb.packets import BASE, digits, number, unhex
@@ -14,8 +15,12 @@ from rvplat.gdb.target import Thread
 def read_all(session: Session, text: bytes) -> bytes:
     """g: the general registers of the selected thread."""
     thread = session.selected
-    values = session.target.read_general(thread)
     sizes = [size for _, size in session.target.general(thread.pid)]
+    values: Sequence[int | None]
+    try:
+        values = session.target.read_general(thread)
+    except Unavailable:  # non-stop: its hart runs, in another world
+        values = [None] * len(sizes)
     if set(sizes) == {8} and None not in values:
         return struct.pack(f"<{len(sizes)}Q", *values).hex().encode()
     pairs = zip(values, sizes, strict=True)

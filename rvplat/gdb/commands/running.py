@@ -63,9 +63,9 @@ def _action(text: bytes) -> tuple[Action, Thread]:
 
 def _start(session: Session, plan: list[tuple[Thread, Action]], stop: list[Thread]) -> bytes | None:
     if session.non_stop:
-        for thread in session.target.halt(stop) if stop else ():
-            session._notify(Stopped(thread, 0))
+        session.halt(thread for thread in stop if thread in session.target.listed())
         if plan:
+            session.still -= {thread for thread, _ in plan}
             session.target.resume(plan)
         return b"OK"
     if isinstance(session.last, Exited) and any(t.pid == session.last.pid for t, _ in plan):
@@ -122,9 +122,10 @@ def why(session: Session, text: bytes) -> bytes:
     the client goes on (Session.deferred)."""
     if not session.non_stop:
         return session.stop_reply(session.last)
-    stopped = [t for t in session.target.threads() if not session.target.is_running(t)]
+    stopped = [t for t in session.target.listed() if not session.target.is_running(t)]
     session.pending.clear()
     session.pending.extend(Stopped(t, 0) for t in stopped[:1])
+    session.still = set(stopped[:1])
     session.deferred = [Stopped(t, 0) for t in stopped[1:]]
     return session.stop_reply(session.pending[0]) if session.pending else b"OK"
 

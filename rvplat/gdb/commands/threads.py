@@ -40,7 +40,7 @@ def current(session: Session, text: bytes) -> bytes:
 
 def shown(session: Session) -> list[Thread]:
     """The threads of this client: without multiprocess each hart is one, wherever it is."""
-    threads = list(session.target.threads())
+    threads = list(session.target.listed())
     if session.multiprocess:
         return threads
     return [session.target.where(tid) for tid in sorted({t.tid for t in threads})]
