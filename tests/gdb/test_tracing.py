@@ -62,7 +62,7 @@ def test_from_one_stop_to_another(bench: Bench, tmp_path: Path) -> None:
     assert bench.monitor("trace") == f"trace: into {path}\n"
     bench.wire.ask(b"vCont;s:1")
     bench.monitor("break touch")
-    assert bench.wire.ask(b"vCont;c") == b"T05thread:1;core:0;"
+    assert bench.wire.ask(b"vCont;c").startswith(b"T05thread:1;core:0;")
     assert bench.monitor("trace off") == f"trace: {path} is written\n"
     traced = pcs(path)
     assert traced[0] == at["work"]
@@ -170,7 +170,7 @@ def test_the_board_runs_on_where_the_disk_is_full(bench: Bench, tmp_path: Path) 
     bench.monitor("break work")
     with Path("/dev/full").open("wb", buffering=0) as full:
         trace._sink._file = TextIOWrapper(full, write_through=True)  # type: ignore[attr-defined]
-        assert bench.wire.ask(b"vCont;c") == b"T05thread:1;core:0;"
+        assert bench.wire.ask(b"vCont;c").startswith(b"T05thread:1;core:0;")
     assert "No space left on device" in bench.monitor("trace")
     assert "No space left on device" in bench.monitor("trace off")
     bench.wire.ask(b"vCont;c")
