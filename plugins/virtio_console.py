@@ -18,6 +18,7 @@ EMERG_WRITE = 1 << 2
 EMERG_WRITE_OFFSET = 8
 LAYOUT = struct.Struct("<HHII")  # cols, rows, max_nr_ports, emerg_wr
 RECEIVE, TRANSMIT = 0, 1
+PIECE = 1 << 16  # bytes written at once: a guest can offer all of its memory, many times over
 
 
 class VirtioConsole(VirtioMmio):
@@ -58,7 +59,9 @@ class VirtioConsole(VirtioMmio):
 
     def take(self, queue: Virtqueue, chain: Chain) -> None:
         if queue is self.queues[TRANSMIT]:
-            self.wiring.console.write(b"".join(queue.views(chain.readable)))
+            for view in queue.views(chain.readable):
+                for start in range(0, len(view), PIECE):
+                    self.wiring.console.write(bytes(view[start : start + PIECE]))
             self.give_back(queue, chain, 0)
         else:
             views = queue.views(chain.writable)

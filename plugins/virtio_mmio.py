@@ -22,6 +22,8 @@ DRIVER_OK, FEATURES_OK, NEEDS_RESET = 4, 8, 64  # device status, section 2.1
 USED_BUFFER, CONFIG_CHANGE = 1, 2  # interrupt status
 INDIRECT_DESC, EVENT_IDX, VERSION_1 = 1 << 28, 1 << 29, 1 << 32  # section 6
 CONFIG = 0x100
+MOST_AT_ONCE = 1024  # buffers that are served for one notification
+PAUSES_A_SECOND = 1000  # ... before others have their turn
 ONES = 0xFFFF_FFFF
 
 
@@ -102,12 +104,25 @@ class VirtioMmio(Device):
             self.interrupt(USED_BUFFER)
 
     def serve(self, queue: Virtqueue) -> None:
-        """Take every buffer that is available."""
-        while True:
-            while (chain := queue.pop()) is not None:
+        """Take every buffer that is available; after so many, go on a little later: what a buffer
+        writes can be the ring, and make another available for ever."""
+        for _ in range(MOST_AT_ONCE):
+            chain = queue.pop()
+            if chain is not None:
                 self.take(queue, chain)
-            if not queue.listen():
+            elif not queue.listen():
                 return
+        if not queue.resting:
+            queue.resting = True
+            clock = self.wiring.clock
+            later = clock.now() + clock.frequency // PAUSES_A_SECOND + 1
+            clock.call_at(later, lambda: self.go_on(queue))
+
+    def go_on(self, queue: Virtqueue) -> None:
+        """Serve a queue again, unless the device was reset meanwhile."""
+        queue.resting = False
+        if queue in self.queues:
+            self.notify(queue)
 
     def notify(self, queue: Virtqueue) -> None:
         """Serve a queue if the driver has made it ready (section 2.1: not before DRIVER_OK)."""

@@ -19,6 +19,8 @@ NEXT, WRITE, INDIRECT = 1, 2, 4
 NO_INTERRUPT = 1
 FLAGS, INDEX, RING = 0, 1, 2  # 16-bit words of the available and the used ring
 MASK16 = 0xFFFF
+MOST_DESCRIPTORS = 1024  # in a chain, whatever the size of an indirect table
+MOST_BYTES = 1 << 32  # in a chain (section 2.7.5)
 
 Span = tuple[int, int]  # address, size
 Views = list[memoryview]
@@ -35,6 +37,7 @@ class Chain:
     head: int
     readable: list[Span] = field(default_factory=list)
     writable: list[Span] = field(default_factory=list)
+    size: int = 0  #: bytes
 
 
 class Virtqueue:
@@ -50,6 +53,7 @@ class Virtqueue:
         self.size_max = size_max
         self.size = size_max
         self.ready = False
+        self.resting = False  # the device goes on with it a little later
         self.descriptors = self.driver = self.device = 0  # addresses of the three parts
         self.indirect = self.event_index = False  # negotiated features
         self.seen = 0  # available entries taken
@@ -106,7 +110,7 @@ class Virtqueue:
             address, size, flags, follow = DESCRIPTOR.unpack_from(table, 16 * index)
             if flags & INDIRECT:
                 table = self._indirect_table(address, size, flags, nested)
-                nested, index, left = True, 0, len(table) // 16
+                nested, index, left = True, 0, min(len(table) // 16, MOST_DESCRIPTORS)
                 continue
             self._add(chain, address, size, flags)
             if not flags & NEXT:
@@ -120,6 +124,9 @@ class Virtqueue:
         return self._view(address, size)
 
     def _add(self, chain: Chain, address: int, size: int, flags: int) -> None:
+        chain.size += size
+        if chain.size > MOST_BYTES:
+            raise RingError(f"a chain of more than {MOST_BYTES:#x} bytes")
         if flags & WRITE:
             chain.writable.append((address, size))
         elif chain.writable:
