@@ -5,8 +5,9 @@
     session.py      one client's conversation
     target.py       what commands need of a machine
     commands/*      the packets, by subject
+    monitor/*       monitor commands, by subject
     board.py        the target that is a `Machine`; worlds.py, control.py, describe.py beside it
     server.py       TCP, Unix socket, pipe
 
-To serve another target, implement `Target` and feed a `Session`.
+To serve another target, implement `Target` and feed what `commands.session_for` gives.
 """

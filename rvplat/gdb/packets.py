@@ -16,16 +16,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
 from rvplat.gdb import target as protocols
 from rvplat.gdb.errors import Malformed
 
-if TYPE_CHECKING:
-    from rvplat.gdb.session import Session
-
-Handler = Callable[["Session", bytes], bytes | None]
-Reader = Callable[["Session", str], bytes]
+Handler = Callable[[Any, bytes], bytes | None]  # of a session (session.py) and the packet's rest
+Reader = Callable[[Any, str], bytes]
+H = TypeVar("H", bound=Handler)
+R = TypeVar("R", bound=Reader)
 _WORD = re.compile(rb"[A-Za-z]+\??")
 _HEX = re.compile(rb"[0-9a-fA-F]{1,16}")
 
@@ -40,20 +39,20 @@ class Group:
     packets: dict[bytes, Handler] = field(default_factory=dict)
     objects: dict[str, Reader] = field(default_factory=dict)
 
-    def packet(self, *names: str) -> Callable[[Handler], Handler]:
+    def packet(self, *names: str) -> Callable[[H], H]:
         """Enter a handler for packets of these names."""
 
-        def enter(handler: Handler) -> Handler:
+        def enter(handler: H) -> H:
             for name in names:
                 self.packets[name.encode()] = handler
             return handler
 
         return enter
 
-    def object(self, name: str) -> Callable[[Reader], Reader]:
+    def object(self, name: str) -> Callable[[R], R]:
         """Enter the reader of a qXfer object: (session, annex) -> all of it."""
 
-        def enter(reader: Reader) -> Reader:
+        def enter(reader: R) -> R:
             self.objects[name] = reader
             return reader
 

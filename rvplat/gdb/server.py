@@ -18,6 +18,7 @@ from typing import Protocol
 
 from rvplat.errors import HostError
 from rvplat.gdb.board import BoardTarget
+from rvplat.gdb.commands import session_for
 from rvplat.gdb.session import Session
 from rvplat.machine.machine import Machine
 from rvplat.machine.stop import Stop
@@ -195,7 +196,7 @@ class Server:
         try:
             self._thread = threading.get_ident()
             self.target.attach()
-            session = Session(self.target, channel.send)
+            session = session_for(self.target, channel.send)
             while not session.closed and not self._stopping:
                 ready = self._ready(channel.fileno())
                 if self._wake_read in ready:

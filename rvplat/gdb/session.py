@@ -1,6 +1,6 @@
 """One client's conversation: bytes in, bytes out, no socket.
 
-session = Session(target, send)
+session = session_for(target, send)     # commands/__init__.py
 session.feed(b"+$qSupported:multiprocess+#...")
 session.poll()      # when target.wake was called: something happened
 """
@@ -11,10 +11,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from rvplat.gdb import commands
 from rvplat.gdb.errors import GdbError, Malformed, Unsupported
 from rvplat.gdb.framing import Arrival, Framer, Kind, escape, frame
-from rvplat.gdb.packets import Table, digits, table_for
+from rvplat.gdb.packets import Table, digits
 from rvplat.gdb.target import ANY, Event, Exited, Said, Stopped, Target, Thread
 
 log = logging.getLogger("rvplat.gdb")
@@ -27,10 +26,9 @@ _NUMBERED = b"gGpPmMXxT"  # old clients take E.text as data in replies to these
 class Session:
     """A client's state. `closed` is true when it has said goodbye."""
 
-    def __init__(self, target: Target, send: Callable[[bytes], None]) -> None:
-        commands.load()
+    def __init__(self, target: Target, send: Callable[[bytes], None], table: Table) -> None:
         self.target = target
-        self.table: Table = table_for(target)
+        self.table = table
         self.closed = False
         self.multiprocess = False
         self.error_message = False

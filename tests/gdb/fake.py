@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from rvplat.gdb.commands import session_for
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.framing import frame
-from rvplat.gdb.session import Session
 from rvplat.gdb.target import ALL, ANY, Action, Break, Event, Process, Region, Thread
 
 SIZE = 0x10000
@@ -149,7 +149,7 @@ class Client:
     def __init__(self, target: FakeTarget | None = None, hello: bytes = MODERN) -> None:
         self.target = target or FakeTarget()
         self.out = bytearray()
-        self.session = Session(self.target, self.out.extend)
+        self.session = session_for(self.target, self.out.extend)
         self.ask(b"QStartNoAckMode")
         self.out.clear()
         self.hello = self.ask(hello)

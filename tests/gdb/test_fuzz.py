@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rvplat.gdb.board import BoardTarget
+from rvplat.gdb.commands import session_for
 from rvplat.gdb.framing import Framer, Kind, frame
 from rvplat.gdb.monitor.dispatch import commands
-from rvplat.gdb.session import Session
 from rvplat.machine.machine import Machine
 
 from .fake import MODERN, Client, FakeTarget
@@ -114,7 +114,7 @@ class Board:
         self.machine.step(5000)
         self.target = BoardTarget(self.machine)
         self.out = bytearray()
-        self.session = Session(self.target, self.out.extend)
+        self.session = session_for(self.target, self.out.extend)
         self.session.feed(frame(b"QStartNoAckMode") + frame(MODERN))
 
     def state(self) -> dict[str, object]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from rvplat.gdb import commands
 from rvplat.gdb.framing import escape, frame
 from rvplat.gdb.packets import GROUPS, table_for
 from rvplat.gdb.session import PACKET_SIZE
@@ -122,7 +121,6 @@ def test_a_reply(packet: bytes, reply: bytes) -> None:
 
 
 def test_every_packet_has_a_transcript() -> None:
-    commands.load()
     sent = [packet for _, packet, _ in TRANSCRIPTS]
     sent += b"qSupported QStartNoAckMode D k R vKill c s C S vStopped".split()
     table = table_for(FakeTarget())
@@ -179,9 +177,9 @@ def test_old_clients_get_numbers_for_errors() -> None:
 
 def test_acknowledged_until_agreed_otherwise() -> None:
     target, out = FakeTarget(), bytearray()
-    from rvplat.gdb.session import Session
+    from rvplat.gdb.commands import session_for
 
-    session = Session(target, out.extend)
+    session = session_for(target, out.extend)
     session.feed(b"$qAttached:1#fa")
     assert out == b"+$1#31"
     session.feed(b"-")

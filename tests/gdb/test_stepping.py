@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from rvplat.gdb.board import BoardTarget
+from rvplat.gdb.commands import session_for
 from rvplat.gdb.framing import Framer, Kind, frame
-from rvplat.gdb.session import Session
 from rvplat.guests import hypervisor_elf
 from rvplat.machine.machine import Machine
 
@@ -38,7 +38,7 @@ class Wire:
     def __init__(self, target: BoardTarget) -> None:
         self.got: list[bytes] = []
         self.framer = Framer()
-        self.session = Session(target, self.take)
+        self.session = session_for(target, self.take)
         self.ask(b"QStartNoAckMode")
         self.ask(b"qSupported:swbreak+")  # no multiprocess: a thread is a hart, wherever it is
 

@@ -1,16 +1,30 @@
-"""The packets, by subject. Importing a module enters its handlers into the groups."""
+"""The packets, by subject: each module enters its handlers into the groups.
+
+session = session_for(target, send)     # with every packet that the target can answer
+"""
 
 from __future__ import annotations
 
-import importlib
-from functools import cache
+from collections.abc import Callable
 
-SUBJECTS = ("general", "threads", "registers", "memory", "running", "breakpoints", "objects",
-            "files", "control")  # fmt: skip
+from rvplat.gdb.commands import (
+    breakpoints,
+    control,
+    files,
+    general,
+    memory,
+    objects,
+    registers,
+    running,
+    threads,
+)
+from rvplat.gdb.packets import table_for
+from rvplat.gdb.session import Session
+from rvplat.gdb.target import Target
+
+SUBJECTS = (general, threads, registers, memory, running, breakpoints, objects, files, control)
 
 
-@cache
-def load() -> None:
-    """Let the table have every packet."""
-    for subject in SUBJECTS:
-        importlib.import_module(f"{__name__}.{subject}")
+def session_for(target: Target, send: Callable[[bytes], None]) -> Session:
+    """A client's conversation with a target; `send` takes the bytes that it is to get."""
+    return Session(target, send, table_for(target))

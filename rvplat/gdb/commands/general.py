@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rvplat.gdb.errors import Unsupported
-from rvplat.gdb.packets import BASE
+from rvplat.gdb.packets import BASE, number
 from rvplat.gdb.session import PACKET_SIZE, Session
 from rvplat.gdb.target import ANY, Stopped, Worlds
 
@@ -77,8 +77,6 @@ def non_stop(session: Session, text: bytes) -> bytes:
 @BASE.packet("D")
 def detach(session: Session, text: bytes) -> bytes:
     """D[;PID]: let go of a world, or of all; the board goes on."""
-    from rvplat.gdb.packets import number
-
     if text[:1] == b";":
         session.target.detach(number(text[1:]))
         return b"OK"
