@@ -255,8 +255,10 @@ class BoardTarget(Looking):
             return
         if self.off:
             raise GdbError("the board is off: use run to start it again")
-        if self._names():
-            return
+        named = self._names([thread for thread, _ in plan])
+        if named is not None:  # in virtual time they run together, or not at all
+            turns = self.machine.turns.virtual is not None
+            chosen = {n: what for n, what in chosen.items() if n != named and not turns}
         for n, (thread, _) in chosen.items():
             if not self._is_in(thread) or self.stops.place(n):  # it was told already
                 self.machine.harts[n].plain.break_skip = int(self.machine.harts[n].plain.pc)
@@ -267,13 +269,16 @@ class BoardTarget(Looking):
         if not steps:
             self.control.start([(n, self._job(*chosen[n])) for n in others])
 
-    def _names(self) -> bool:
-        """Tell of the program of a new world, as gdb knows it of exec; nothing runs then."""
-        while (pid := self.seen.next_copy(self.going.pids)) is not None:
+    def _names(self, threads: Sequence[Thread]) -> int | None:
+        """Tell of the program of a new world, as gdb knows it of exec; the hart whose thread there
+        is said to have stopped for it."""
+        while (pid := self.seen.next_copy({thread.pid for thread in threads})) is not None:
             if path := self.program(pid):
-                self.add(Stopped(Thread(pid, self._hart + 1), 5, "exec", path.encode().hex()))
-                return True
-        return False
+                last = Thread(pid, self._hart + 1)
+                thread = last if last in threads else next(t for t in threads if t.pid == pid)
+                self.add(Stopped(thread, 5, "exec", path.encode().hex()))
+                return thread.tid - 1
+        return None
 
     def _job(self, thread: Thread, action: Action) -> Job:
         """A thread that steps and whose hart is elsewhere runs until it is back."""

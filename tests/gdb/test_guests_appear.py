@@ -126,6 +126,29 @@ def test_a_breakpoint_is_set_before_its_guest_is_there(
     assert following.value("$priv") == "1 '\\001'"
 
 
+def test_a_step_into_the_hosts_handler_and_back(
+    following: Gdb, serve: Serve, machine: Machine
+) -> None:
+    following.attach(serve(machine), extended=True)
+    following.do("tbreak guest_sort")
+    following.go()
+    following.do("tbreak guest.h:33")
+    following.go()
+    while "ecall" not in following.do("x/i $pc"):
+        following.go("stepi")
+    call = int(following.value("/x $pc"), 16)
+    stop = following.go("stepi")
+    assert (stop["thread-id"], stop["frame"]["func"]) == ("1", "trap_from_guest")
+    assert following.value("/x $sepc") == hex(call)
+    following.go("stepi")
+    assert "trap_from_guest" in following.value("$pc")
+    following.do("inferior 3")
+    assert int(following.value("/x $pc"), 16) == call
+    following.do(f"tbreak *{call + 4:#x}")
+    assert following.go()["thread-id"] == "3"
+    assert following.value("$vmid") == "2"
+
+
 def test_every_world_ends_with_the_board(following: Gdb, serve: Serve, machine: Machine) -> None:
     following.attach(serve(machine), extended=True)
     assert following.go()["reason"] == "exited-normally"
@@ -274,3 +297,18 @@ def test_each_hart_tells_of_what_it_was_let_do() -> None:
     assert going.thread(1, Thread(1, 2)) == Thread(2, 2)
     assert going.thread(2, Thread(2, 3)) == Thread(3, 3)
     assert going.pids == {1, 2, 3}
+
+
+def test_a_program_is_told_of_a_thread_that_may_run() -> None:
+    """Whichever hart stopped last."""
+    target = BoardTarget(hypervisor(harts=2))
+    target.attach()
+    target.greet(MODERN)
+    target.seen.fork(2, HOST)
+    target.worlds._add(2)  # VMID 1
+    other = Thread(2, 2)
+    target.resume([(other, Action("c"))])
+    path = str(hypervisor_guest_elfs()["fibonacci"]).encode().hex()
+    assert target.take_events() == [Stopped(other, 5, "exec", path)]
+    target.close()
+    target.machine.close()
