@@ -127,3 +127,4 @@ class Core:
             setattr(machine, f"{name}_handler", self.handlers[name])
         machine.pairs = ctypes.addressof(self._pairs)
         machine.clock_fn = self._code.address("host_clock")
+        machine.yield_fn = self._code.address("host_yield")

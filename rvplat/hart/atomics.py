@@ -4,7 +4,9 @@ A reservation is a host address and the value that was loaded; store-conditional
 exchanges. It is dropped by every store-conditional. Host atomics make both right between harts.
 """
 
+from rvplat.hart.counters import NEVER, read_time
 from rvplat.hart.faults import raise_misaligned
+from rvplat.hart.interrupts import enabled_interrupts
 from rvplat.hart.invalidate import code_page_young, code_word, invalidate_lines, line_bits
 from rvplat.hart.mmu import LOAD, STORE
 from rvplat.hart.ram import region_of
@@ -16,6 +18,7 @@ from rvplat.isa import vocabulary
 from rvplat.lang import (
     atomic_load_u32,
     atomic_load_u64,
+    call_host,
     compare_exchange_u32,
     compare_exchange_u64,
     define,
@@ -31,6 +34,9 @@ INDEX_MASK = DATA_ENTRIES - 1
 Hart.add("reservation_host", u64)  # host address; 0: no reservation
 Hart.add("reservation_value", u64)  # what was there
 Hart.add("reservation_size", u8)  # bytes
+
+LOOKS = 64  # at the reservation, before the thread of a hart that waits gives way
+YIELDS = 16  # that it gives way at most
 
 
 @define(cold=True)
@@ -118,3 +124,45 @@ def store_conditional_u64(hart, va: u64, value: u64) -> bool:
     held = hart.reservation_host == host and hart.reservation_size == 8
     hart.reservation_host = 0
     return held and compare_exchange_u64(host, hart.reservation_value, value)
+
+
+# --- waiting ------------------------------------------------------------------------------------
+
+
+@implement(vocabulary.relax, cold=True)
+def relax(hart):
+    """The host's scheduler decides who is next. It counts where there are fewer CPUs than harts."""
+    if hart.machine.yield_fn != 0:
+        call_host(hart.machine.yield_fn, u64(0), u64(0), u64(0), u64(0))
+
+
+@define
+def reservation_changed(hart) -> bool:
+    """Whether what was reserved has another value now."""
+    if hart.reservation_size == 4:
+        return u64(atomic_load_u32(hart.reservation_host)) != hart.reservation_value
+    return atomic_load_u64(hart.reservation_host) != hart.reservation_value
+
+
+@define
+def is_called(hart) -> bool:
+    """Whether an interrupt, a timer or another thread wants the hart ("Wait for Interrupt")."""
+    if hart.attention != 0 or enabled_interrupts(hart) != 0:
+        return True
+    return hart.deadline != NEVER and read_time(hart) >= hart.deadline
+
+
+@implement(vocabulary.wait_on_reservation, cold=True)
+def wait_on_reservation(hart) -> bool:
+    """Some microseconds, as the host's scheduler has it. Nobody is waited for where harts take
+    turns: time then stands still."""
+    if hart.reservation_host == 0 or hart.machine.yield_fn == 0:
+        return False
+    for i in range(LOOKS + YIELDS):
+        if reservation_changed(hart):
+            return True
+        if i >= LOOKS:
+            if is_called(hart):
+                return True
+            relax(hart)
+    return False

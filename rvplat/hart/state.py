@@ -63,6 +63,7 @@ Machine.add("page_end_handler", u64)  # what the slot after a page's last holds
 Machine.add("illegal_handler", u64)  # for what is no instruction of the hart
 Machine.add("straddle_handler", u64)  # for an instruction that crosses into the next page
 Machine.add("clock_fn", u64)  # host function: nanoseconds of a steady clock
+Machine.add("yield_fn", u64)  # host function: other threads go first; 0: no hart has another one
 Machine.add("clock_base_ns", u64)
 Machine.add("timebase_hz", u64)  # ticks a second
 Machine.add("clock_virtual", u8)  # 1: time follows retired instructions

@@ -1,10 +1,12 @@
 """Zihintpause and Zihintntl, hints (Unprivileged, "Zihintpause" and "Zihintntl").
 
-They do nothing here. On a hart without them the same bits are a fence and additions to x0, which
-do nothing either; and so the compressed forms of the second need no rows beside c.add's.
+`pause` lets the threads of other harts go first; the others do nothing here. On a hart without them
+the same bits are a fence and additions to x0, which do nothing either; and so the compressed forms
+of the second need no rows beside c.add's.
 """
 
 from rvplat.isa.extension import Extension
+from rvplat.isa.vocabulary import relax
 
 Zihintpause = Extension(
     "Zihintpause", version="2.0", standing="ratified", title="Pause hint", requires=("I",)
@@ -21,6 +23,7 @@ Zihintntl = Extension(
 @Zihintpause.instruction("0000 0001 0000 00000 000 00000 0001111", "pause")
 def pause(hart):
     """The hart may run slower for a while: a fence with the predecessor set w and no successor."""
+    relax(hart)
 
 
 @Zihintntl.instruction("0000000 00010 00000 000 00000 0110011", "ntl.p1")

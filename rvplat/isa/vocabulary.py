@@ -9,6 +9,11 @@ from rvplat.lang import NoReturn, declare, u8, u16, u32, u64
 
 
 @declare
+def relax(hart):
+    """Other harts may go first."""
+
+
+@declare
 def jump(hart, target: u64):
     """Go on at an absolute address."""
 
@@ -200,6 +205,12 @@ def load_reserved_u32(hart, va: u64) -> u32:
 @declare
 def load_reserved_u64(hart, va: u64) -> u64:
     """Load a doubleword and reserve it."""
+
+
+@declare
+def wait_on_reservation(hart) -> bool:
+    """Stall while the reservation holds and nothing calls for the hart, for a short time at most.
+    Whether one of the two has ended it; without a reservation it ends at once, unasked."""
 
 
 @declare

@@ -203,6 +203,8 @@ class Machine(System):
         self._set_up_memory()
         self.wires.connect_clock()
         self.turns = Turns(self)
+        if self.turns.virtual is not None or self.board.harts.count == 1:
+            self.cell.view.yield_fn = 0
         self.mmio = Mmio(self)
         self.harts += [self._new_hart(n) for n in range(self.board.harts.count)]
         for console in (self.console, *self.consoles.values()):
