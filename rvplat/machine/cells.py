@@ -15,7 +15,9 @@ from typing import Any
 
 from rvplat.bus.ram import PRIVATE, Ram
 from rvplat.engine.decode import Table
+from rvplat.errors import DeviceError
 from rvplat.hart.state import (
+    MAX_RAM_REGIONS,
     PLAIN,
     ROM,
     SLOT_HEADER,
@@ -81,6 +83,11 @@ class MachineCell(Cell):
         if start >= end:
             return
         count = int(self.view.ram_count)
+        if count == MAX_RAM_REGIONS:
+            raise DeviceError(
+                f"{ram.name}: memories, and the devices that are carved out of them, divide memory "
+                f"into more than {MAX_RAM_REGIONS} regions: put such devices on pages side by side"
+            )
         region = self.view.ram[count]
         pages = -(-(end - start) // PAGE)
         code, written = Block(8 * pages), Block(4 * pages)

@@ -51,6 +51,8 @@ def csr_value(rng: Random, row: Csr, image: Image, wild: float) -> int:
         return int(tables.value(rng.choice(image.modes), rng.randrange(2)))
     if name in VECTORS:
         return HANDLERS[VECTORS[name]] | rng.choice([0, 0, 0, 1])
+    if name == "medeleg" and rng.random() < 0.5:  # what handlers in HS mode can't get out of
+        return ONES & ~(1 << 12 | 1 << 1 | 1 << 2 | 1 << 20)
     if name in OPEN:
         return ONES if rng.random() > 3 * wild else ONES & ~(1 << rng.randrange(64))
     if name in ("mie", "sie", "hie", "vsie") and rng.random() < 0.5:

@@ -6,6 +6,7 @@ instructions write them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -51,9 +52,10 @@ class Words:
         """So many bytes of code."""
         return b"".join(rng.choices(self.pool, k=size * 2 // 5))[:size]
 
-    def few(self, rng: Random) -> bytes:
-        """Mostly nothing, else up to three instructions."""
-        return b"".join(rng.choices(self.pool, k=rng.choice([0, 0, 0, 0, 0, 1, 2, 3])))
+    def few(self, rng: Random, names: Sequence[str]) -> bytes:
+        """Up to two of these instructions, which are handlers': they should seldom trap."""
+        chosen = [ROWS[rng.choice(names)] for _ in range(rng.choice([0, 0, 0, 1, 2]))]
+        return b"".join(self._one(rng, row) for row in chosen)
 
     def _one(self, rng: Random, row: Row) -> bytes:
         if rng.random() < GARBAGE:

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from rvplat import Machine
-from rvplat.errors import BusError
+from rvplat.errors import BusError, DeviceError
 from tests.machine.small_guests import ECHO, HELLO, LOOP, TRAP_LOOP, WAIT, guest
 
 START = 0x8000_0000
@@ -238,3 +238,17 @@ def test_a_dump_names_symbols_and_instructions(machine):
     text = machine.dump()
     assert text.startswith("hart 0: M mode, pc 0x80000000 <_start>: c.addi t0, 1\n")
     assert "s11  0000000000000abc" in text
+
+
+def test_devices_that_divide_ram_too_often_are_an_error_of_one_line(tmp_path):
+    board = tmp_path / "carved.toml"
+    devices = [
+        f'[devices.h{n}]\nmodel = "htif"\nbase = {0x8010_0000 + n * 0x10000:#x}' for n in range(5)
+    ]
+    board.write_text("\n".join(['extends = "minimal"', *devices]))
+    with pytest.raises(DeviceError) as error:
+        Machine.open(str(board))
+    assert str(error.value) == (
+        "ram: memories, and the devices that are carved out of them, divide memory into more than "
+        "8 regions: put such devices on pages side by side"
+    )
