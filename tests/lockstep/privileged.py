@@ -28,6 +28,11 @@ OFTEN = (
     "vstimecmp", "hstateen0", "mstateen0", "sstateen0", "time",
 )  # fmt: skip
 
+GUESTS_OWN = (
+    "sstatus", "sie", "sip", "stvec", "sscratch", "sepc", "scause", "stval", "satp", "stimecmp",
+    "senvcfg", "scounteren", "sstateen0", "time", "cycle", "instret",
+)  # fmt: skip
+
 
 # --- CSRs ----------------------------------------------------------------------------------------
 
@@ -37,7 +42,8 @@ def csrs(g: Generator) -> None:
     if g.rng.randrange(12) == 0:
         _absent(g)
         return
-    often = [csr for csr in g.isa.csrs if csr.name in OFTEN]
+    names = GUESTS_OWN if g.world.virtual and g.rng.randrange(3) else OFTEN
+    often = [csr for csr in g.isa.csrs if csr.name in names]
     csr = g.rng.choice(often if g.rng.getrandbits(1) else g.isa.csrs)
     plan = PLANS.get(csr.name, ANY)
     early = plan.refresh and g.timer == "machine" and not g.believes_machine

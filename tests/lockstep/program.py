@@ -40,7 +40,7 @@ COMMON: dict[Snippet, int] = {
 }  # fmt: skip
 SELDOM = {snippet: -(-weight // 3) for snippet, weight in COMMON.items()}
 GUEST: dict[Snippet, int] = {
-    **SELDOM, snippets.busy: 7, snippets.sweeps: 10, snippets.memory: 36, snippets.atomics: 8,
+    **SELDOM, snippets.busy: 8, snippets.sweeps: 10, snippets.memory: 36, snippets.atomics: 8,
     translation.guest_memory: 1,
 }  # fmt: skip
 SUPERVISOR: dict[Snippet, int] = {
@@ -83,7 +83,7 @@ PMPADDR0, PMPCFG0, PMPCFG2 = 0x3B0, 0x3A0, 0x3A2
 CLEARED = (0x344, 0x320, 0xB00, 0xB02, 0x003, PMPCFG0, 0x645)
 SCRATCHED = (0x340, 0x341, 0x342, 0x343, 0x140, 0x141, 0x142, 0x143,
              0x240, 0x241, 0x242, 0x243, 0x643, 0x64A, 0x34A, 0x34B)  # fmt: skip
-COUNTER_ENABLES = (0x306, 0x106, 0x606)
+COUNTER_ENABLES, HCOUNTEREN = (0x306, 0x106), 0x606
 TIMER_BIT = 2
 ALIKE = {*range(0xB04, 0xB20), *range(0x324, 0x340), *range(0xC04, 0xC20)}  # counters that stand
 
@@ -206,6 +206,7 @@ class Maker:
             **dict.fromkeys(CLEARED, 0),
             **{number: integer(rng) for number in SCRATCHED},
             **{number: integer(rng) & ~TIMER_BIT | timer for number in COUNTER_ENABLES},
+            HCOUNTEREN: integer(rng),
             VSSTATUS: FS | rng.choice([0, SUM, SUM, SUM | MXR]),
             HGATP: g.spaces.hgatp(),
             **dict.fromkeys((STIMECMP, VSTIMECMP), (1 << 64) - 1),

@@ -111,7 +111,7 @@ def parse(text: str) -> tuple[list[Event], bool]:
     """The events from the first instruction in the program's memory to the word for the host;
     and whether there was one."""
     events: list[Event] = []
-    tohost = f"0x{layout.address(layout.TOHOST):016x}"
+    tohost = layout.address(layout.TOHOST)
     pending: Trapped | None = None
     fetched = (0, 0)
     for line in text.splitlines():
@@ -122,7 +122,7 @@ def parse(text: str) -> tuple[list[Event], bool]:
             if not events and step.pc < layout.BASE:
                 continue
             events.append(step)
-            if tohost in words and step.stores:
+            if any(va == tohost for va, _, _ in step.stores):
                 return events, True
         elif words[2].startswith("0x"):
             fetched = int(words[2], 16), int(words[3][1:-1], 16)

@@ -155,6 +155,7 @@ core   0: exception trap_load_page_fault, epc 0x0000000080000006
 core   0:           tval 0x0000000000000123
 core   0: exception interrupt #7, epc 0x0000000080000006
 core   0: 3 0x0000000080000006 (0x0002b283) x5  0x0000000000000007 mem 0x0000000080001000
+core   0: 3 0x0000000080000006 (0x0062b023) mem 0x0000000080009000 0x0000000080005000
 core   0: 3 0x000000008000000a (0x0062b023) mem 0x0000000080005000 0x0000000000000001
 core   0: 3 0x000000008000000e (0x4515) x10 0x0000000000000005
 """
@@ -169,6 +170,7 @@ def test_spike_s_log_is_understood() -> None:
         spike.Trapped("trap_load_page_fault", 0x8000_0006, 0x123, 0x0002_B283),
         spike.Trapped("interrupt #7", 0x8000_0006, None),
         spike.Step(3, 0x8000_0006, 0x0002_B283, ((5, 7),), (), (), ()),
+        spike.Step(3, 0x8000_0006, 0x0062_B023, (), (), (), ((0x8000_9000, 0x8000_5000, 8),)),
         spike.Step(3, 0x8000_000A, 0x0062_B023, (), (), (), ((0x8000_5000, 1, 8),)),
     ]
 

@@ -49,8 +49,8 @@ WORLDS = {
         World(MACHINE, 3 << 11, False, 6, range(16, 20)),
         World(SUPERVISOR, 1 << 11, False, 4, range(20, 23)),
         World(USER, 0 << 11, True, 2, range(23, 25)),
-        World(GUEST, MPV | 1 << 11, False, 8, range(25, 29), True),
-        World(GUEST_USER, MPV | 0 << 11, True, 7, range(29, 32), True),
+        World(GUEST, MPV | 1 << 11, False, 9, range(25, 29), True),
+        World(GUEST_USER, MPV | 0 << 11, True, 8, range(29, 32), True),
     )
 }
 MODES = {(3, 0): MACHINE, (1, 0): SUPERVISOR, (0, 0): USER, (1, 1): GUEST, (0, 1): GUEST_USER}
