@@ -80,9 +80,7 @@ class Bench:
 
     def __init__(self, kind: str, without: str = "", geilen: int = 0, tinst: str = "transformed"):
         absent = set(without.split())
-        self.extensions = [
-            e for e in shipped_extensions().values() if e.name.lower() not in absent
-        ]
+        self.extensions = [e for e in shipped_extensions().values() if e.name.lower() not in absent]
         self.kind = kind
         core = native_core()
         self._run = core.run
@@ -285,7 +283,3 @@ class Bench:
             return self.go()
         bits = word("ld", rd=5, rs1=6) if kind == LOAD else word("sd", rs1=6, rs2=7)
         return self.step(bits, mode)
-
-
-
-

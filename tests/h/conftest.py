@@ -33,3 +33,26 @@ def make(request: pytest.FixtureRequest) -> MakeBench:
 def bench(make: MakeBench) -> Bench:
     """A hart with everything that ships, in M mode, no guest external interrupts."""
     return make()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The section is a part of each test's name; a test without one is an error."""
+    said = metafunc.definition.get_closest_marker("section")
+    if said is not None:
+        metafunc.parametrize("section", [said.args[0]], indirect=True)
+    elif not any("section" in _names(m) for m in metafunc.definition.iter_markers("parametrize")):
+        where = metafunc.definition.nodeid
+        pytest.fail(f'{where} has no @section("...") of the manual', pytrace=False)
+
+
+def _names(parametrize: pytest.Mark) -> list[str]:
+    """The names that a mark `parametrize` gives values to."""
+    names = parametrize.args[0]
+    return [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
+
+
+@pytest.fixture(autouse=True)
+def section(request: pytest.FixtureRequest) -> str:
+    """The manual's section that the test checks."""
+    return str(request.param)

@@ -1,4 +1,4 @@
-"""H's CSRs ("Hypervisor and Virtual Supervisor CSRs", "Machine-Level CSRs")."""
+"""H's CSRs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ import pytest
 from rvplat.isa.privileged import Status
 from tests.h.bench import ALL_MODES, NUMBERS, ONES, Bench, csr_word, word
 from tests.h.conftest import MakeBench
+from tests.h.section import (
+    CAUSES,
+    DELEGATION,
+    EXTERNALS,
+    HGATP,
+    HSTATUS,
+    MSTATUS,
+    OF_CSR,
+    STATEEN,
+    STATEEN0,
+    VSATP,
+    VSSTATUS,
+    by_csr,
+    section,
+)
 
 GUEST_IRQS = 0x444
 COUNTERS = 0xFFFF_FFFF
 FROM_MENVCFG = 7 << 61
 ENVCFG_LOW = 0xF1
-HGATP = (1 << 44) - 4 | 0x3FFF << 44
+HGATP_FIELDS = (1 << 44) - 4 | 0x3FFF << 44
 SUM_MXR = Status.SUM | Status.MXR
 SSTATUS = 1 << 1 | 1 << 5 | 1 << 8 | 3 << 13 | SUM_MXR
 
@@ -28,7 +43,7 @@ HELD = [
     ("htimedelta", ONES, 0),
     ("htval", ONES, 0),
     ("htinst", ONES, 0),
-    ("hgatp", HGATP, 0),
+    ("hgatp", HGATP_FIELDS, 0),
     ("mtval2", ONES, 0),
     ("mtinst", ONES, 0),
     ("vsstatus", 1 << 63 | 2 << 32 | SSTATUS, 2 << 32),
@@ -62,7 +77,7 @@ def opened(bench: Bench) -> Bench:
     return bench
 
 
-@pytest.mark.parametrize(("name", "ones", "zeros"), HELD)
+@pytest.mark.parametrize(("section", "name", "ones", "zeros"), by_csr(HELD))
 def test_csrs_hold_what_is_writable(bench: Bench, name: str, ones: int, zeros: int) -> None:
     bench[name] = ONES
     assert bench[name] == ones
@@ -70,6 +85,7 @@ def test_csrs_hold_what_is_writable(bench: Bench, name: str, ones: int, zeros: i
     assert bench[name] == zeros
 
 
+@section("Hypervisor and Virtual Supervisor CSRs")
 @pytest.mark.parametrize("mode", ALL_MODES)
 @pytest.mark.parametrize("name", [*HYPERVISOR, *VIRTUAL])
 @pytest.mark.parametrize("op", ["csrrs", "csrrw"])
@@ -82,13 +98,14 @@ def test_hypervisor_and_virtual_supervisor_csrs_are_for_hs_and_m_mode(
 
 
 @pytest.mark.parametrize("mode", ALL_MODES)
-@pytest.mark.parametrize("name", MACHINE)
+@pytest.mark.parametrize(("section", "name"), by_csr((name,) for name in MACHINE))
 def test_machine_csrs_are_for_m_mode(bench: Bench, name: str, mode: str) -> None:
     assert bench.outcome(csr_word("csrrs", name, rs1=0), mode) == (
         "ok" if mode == "M" else "illegal"
     )
 
 
+@section(EXTERNALS)
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_hgeip_is_read_only(bench: Bench, mode: str) -> None:
     """A write that HS mode couldn't do is illegal in a guest too ("Trap Cause Codes")."""
@@ -97,6 +114,7 @@ def test_hgeip_is_read_only(bench: Bench, mode: str) -> None:
     assert bench.outcome(csr_word("csrrw", "hgeip"), mode) == "illegal"
 
 
+@section(CAUSES)
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_numbers_that_nothing_has_are_illegal_everywhere(bench: Bench, mode: str) -> None:
     for number in (0x601, 0x612, 0x615, 0x61A, 0x206, 0x2FF, 0x6FF, 0xE13):
@@ -104,6 +122,7 @@ def test_numbers_that_nothing_has_are_illegal_everywhere(bench: Bench, mode: str
         assert bench.outcome(bits, mode) == "illegal", hex(number)
 
 
+@section("H Extension for Hypervisor Support")
 def test_without_h_none_of_it_is_there(make: MakeBench) -> None:
     bench = opened(make(without="h sha shcounterenw shvstvala shtvala shvstvecd shvsatpa shgatpa"))
     for name in [*HYPERVISOR, *VIRTUAL, "mtval2", "mtinst", "hgeip"]:
@@ -120,11 +139,12 @@ def test_without_h_none_of_it_is_there(make: MakeBench) -> None:
         assert bench.outcome(word(name), "M") == "illegal", name
 
 
+@section("H Extension for Hypervisor Support")
 def test_misa_has_h(bench: Bench) -> None:
     assert bench["misa"] >> 7 & 1
 
 
-# --- "Hypervisor and Virtual Supervisor CSRs": what substitutes for what -------------------------
+# --- what substitutes for what -------------------------
 
 PAIRS = [
     ("sstatus", "vsstatus", 1 << 1 | 2 << 32, 2 << 32),
@@ -136,6 +156,7 @@ PAIRS = [
 ]  # fmt: skip
 
 
+@section("Hypervisor and Virtual Supervisor CSRs")
 @pytest.mark.parametrize(("name", "virtual", "value", "other"), PAIRS)
 def test_vs_csrs_substitute_while_v_is_1(
     bench: Bench, name: str, virtual: str, value: int, other: int
@@ -153,6 +174,7 @@ def test_vs_csrs_substitute_while_v_is_1(
     assert bench.hart.x[5] == value
 
 
+@section("Hypervisor and Virtual Supervisor CSRs")
 @pytest.mark.parametrize("name", ["senvcfg", "scounteren"])
 def test_supervisor_csrs_without_a_vs_csr_are_shared(bench: Bench, name: str) -> None:
     opened(bench)
@@ -162,6 +184,7 @@ def test_supervisor_csrs_without_a_vs_csr_are_shared(bench: Bench, name: str) ->
     assert bench[name] == 1
 
 
+@section(CAUSES)
 @pytest.mark.parametrize("name", [pair[0] for pair in PAIRS])
 def test_supervisor_csrs_in_user_modes(bench: Bench, name: str) -> None:
     opened(bench)
@@ -170,6 +193,7 @@ def test_supervisor_csrs_in_user_modes(bench: Bench, name: str) -> None:
     assert bench.outcome(csr_word("csrrs", name, rs1=0), "U") == "illegal"
 
 
+@section(CAUSES)
 @pytest.mark.parametrize("name", ["mstatus", "mepc", "mhartid", "pmpcfg0", "menvcfg", "mip"])
 @pytest.mark.parametrize("mode", ["VS", "VU"])
 def test_machine_csrs_are_illegal_in_guests(bench: Bench, name: str, mode: str) -> None:
@@ -179,17 +203,33 @@ def test_machine_csrs_are_illegal_in_guests(bench: Bench, name: str, mode: str) 
 # --- register by register -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("geilen", [0, 1, 5, 63])
-def test_vgein_and_hgeie_go_up_to_geilen(make: MakeBench, geilen: int) -> None:
-    """ "Hypervisor Status Register", "Hypervisor Guest External Interrupt Registers"."""
+GEILENS = [0, 1, 5, 63]
+
+
+@section(EXTERNALS)
+@pytest.mark.parametrize("geilen", GEILENS)
+def test_hgeie_has_bits_geilen_to_1(make: MakeBench, geilen: int) -> None:
     bench = make(geilen=geilen)
     bench["hgeie"] = ONES
     assert bench["hgeie"] == (2 << geilen) - 2
+
+
+@section(HSTATUS)
+@pytest.mark.parametrize("geilen", GEILENS)
+def test_vgein_goes_up_to_geilen(make: MakeBench, geilen: int) -> None:
+    bench = make(geilen=geilen)
     bench["hstatus"] = geilen << 12
     assert bench["hstatus"] >> 12 & 63 == geilen
     if geilen < 63:
         bench["hstatus"] = (geilen + 1) << 12
         assert bench["hstatus"] >> 12 & 63 == geilen, "an unsupported number changes nothing"
+
+
+@section(OF_CSR["mideleg"])
+@pytest.mark.parametrize("geilen", GEILENS)
+def test_guests_interrupts_are_always_delegated(make: MakeBench, geilen: int) -> None:
+    """Bits 10, 6 and 2 of mideleg are read-only one, bit 12 if GEILEN isn't zero."""
+    bench = make(geilen=geilen)
     bench["hie"] = bench["mideleg"] = ONES
     sgei = 1 << 12 if geilen else 0
     assert bench["hie"] == GUEST_IRQS | sgei
@@ -198,12 +238,14 @@ def test_vgein_and_hgeie_go_up_to_geilen(make: MakeBench, geilen: int) -> None:
     assert bench["mideleg"] == GUEST_IRQS | sgei, "read-only one"
 
 
+@section(DELEGATION)
 def test_hedeleg_bit_0_without_c(make: MakeBench) -> None:
     bench = make(without="c zca zcd zcf")
     bench["hedeleg"] = ONES
     assert bench["hedeleg"] & 1
 
 
+@section(HGATP)
 @pytest.mark.parametrize("mode", range(16))
 def test_hgatp_modes_are_warl(bench: Bench, mode: int) -> None:
     """Unlike satp, other fields are written though MODE isn't supported."""
@@ -213,6 +255,7 @@ def test_hgatp_modes_are_warl(bench: Bench, mode: int) -> None:
     assert bench["hgatp"] == legal << 60 | 0x12 << 44 | 0x3454
 
 
+@section(VSATP)
 @pytest.mark.parametrize("mode", range(16))
 def test_vsatp_ignores_other_modes(bench: Bench, mode: int) -> None:
     before = bench["vsatp"] = 8 << 60 | 5 << 44 | 6
@@ -225,18 +268,24 @@ def test_vsatp_ignores_other_modes(bench: Bench, mode: int) -> None:
 
 
 @pytest.mark.parametrize(("sv", "modes"), [("sv57", [0, 8, 9]), ("sv48 sv57", [0, 8])])
-def test_modes_follow_satps(make: MakeBench, sv: str, modes: list[int]) -> None:
-    """Shgatpa and Shvsatpa."""
+@pytest.mark.parametrize(
+    ("section", "name"),
+    [
+        ("Shgatpa Extension for Translation Mode Support, Version 1.0", "hgatp"),
+        ("Shvsatpa Extension for Translation Mode Support, Version 1.0", "vsatp"),
+    ],
+)
+def test_modes_follow_satps(make: MakeBench, sv: str, modes: list[int], name: str) -> None:
     bench = make(without=sv)
     for mode in (0, 8, 9, 10):
-        bench["hgatp"], bench["vsatp"] = 0, 0
-        bench["hgatp"], bench["vsatp"] = mode << 60, mode << 60
-        found = bench["hgatp"] >> 60, bench["vsatp"] >> 60
-        assert found == ((mode, mode) if mode in modes else (0, 0))
+        bench[name] = 0
+        bench[name] = mode << 60
+        assert bench[name] >> 60 == (mode if mode in modes else 0)
 
 
+@section("Machine Environment Configuration (menvcfg) Register")
 def test_henvcfg_fields_need_menvcfgs(bench: Bench) -> None:
-    """ "Machine Environment Configuration Register": STCE, PBMTE and ADUE."""
+    """STCE, PBMTE and ADUE are read-only zero where they are zero in menvcfg."""
     bench["henvcfg"] = ONES
     assert bench["henvcfg"] == ENVCFG_LOW
     for bit in (61, 62, 63):
@@ -249,11 +298,13 @@ def test_henvcfg_fields_need_menvcfgs(bench: Bench) -> None:
     assert bench["henvcfg"] & 0x30 == 0, "CBIE 2 is reserved"
 
 
+@section("Machine Trap Delegation (medeleg and mideleg) Registers")
 def test_medeleg_has_the_guests_exceptions(bench: Bench) -> None:
     bench["medeleg"] = ONES
     assert bench["medeleg"] == 0xF0B7FE & ~(1 << 11) & ~(1 << 14)
 
 
+@section(MSTATUS)
 def test_mstatus_has_mpv_and_gva(bench: Bench) -> None:
     bench["mstatus"] = ONES
     assert bench["mstatus"] & (Status.MPV | Status.GVA) == Status.MPV | Status.GVA
@@ -262,6 +313,7 @@ def test_mstatus_has_mpv_and_gva(bench: Bench) -> None:
     assert bench["sstatus"] & (Status.MPV | Status.GVA) == 0
 
 
+@section(VSSTATUS)
 def test_vsstatus_sums_up_its_own_fields_in_sd(bench: Bench) -> None:
     bench["mstatus"] = Status.FS
     bench["vsstatus"] = 0
@@ -270,9 +322,10 @@ def test_vsstatus_sums_up_its_own_fields_in_sd(bench: Bench) -> None:
     assert bench["vsstatus"] >> 63 == 1
 
 
-# --- "Smstateen" ----------------------------------------------------------------------------------
+# --- Smstateen ----------------------------------------------------------------------------------
 
 
+@section(STATEEN)
 def test_hstateen_shows_zero_where_mstateen_does(bench: Bench) -> None:
     bench["mstateen0"] = 1 << 63
     bench["hstateen0"] = ONES
@@ -285,6 +338,7 @@ def test_hstateen_shows_zero_where_mstateen_does(bench: Bench) -> None:
     assert bench["hstateen0"] == 0
 
 
+@section(STATEEN)
 @pytest.mark.parametrize("i", range(4))
 def test_bit_63_of_mstateen_guards_hstateen_and_sstateen(bench: Bench, i: int) -> None:
     for name, guest in ((f"hstateen{i}", "illegal"), (f"sstateen{i}", "illegal")):
@@ -300,6 +354,7 @@ def test_bit_63_of_mstateen_guards_hstateen_and_sstateen(bench: Bench, i: int) -
     assert bench.outcome(sstateen, "U") == "illegal"
 
 
+@section(STATEEN0)
 def test_envcfg_of_mstateen_and_hstateen(bench: Bench) -> None:
     senvcfg, henvcfg = (csr_word("csrrs", name, rs1=0) for name in ("senvcfg", "henvcfg"))
     assert [bench.outcome(senvcfg, m) for m in ALL_MODES] == ["ok", *["illegal"] * 4]
@@ -314,6 +369,7 @@ def test_envcfg_of_mstateen_and_hstateen(bench: Bench) -> None:
     assert found == ["ok", "ok", "illegal", "ok", "virtual"]
 
 
+@section(STATEEN)
 def test_without_smstateen_m_mode_has_no_say(make: MakeBench) -> None:
     bench = make(without="smstateen")
     senvcfg = csr_word("csrrs", "senvcfg", rs1=0)
@@ -324,6 +380,7 @@ def test_without_smstateen_m_mode_has_no_say(make: MakeBench) -> None:
     assert bench.outcome(csr_word("csrrs", "mstateen0", rs1=0), "M") == "illegal"
 
 
+@section("rvplat: tests")
 def test_every_row_is_tested() -> None:
     names = {*HYPERVISOR, *VIRTUAL, *MACHINE, "hgeip"}
     ours = {n for n in NUMBERS if n[0] == "h" or n in VIRTUAL} - {"hpmcounter"}

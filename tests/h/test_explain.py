@@ -13,6 +13,7 @@ from rvplat.bus.ram import Memory
 from rvplat.machine.explain import Explanation, explain
 from tests.h.bench import LEAF, LEVELS, NC, NO_DEVICE, ONES, Bench, D, R, U, V, X, word
 from tests.h.conftest import MakeBench
+from tests.h.section import section
 from tests.h.stages import GPA, KINDS, PA, SCHEMES, VA, stages, start
 
 Spoil = Callable[[Bench], object]
@@ -64,6 +65,7 @@ SPOILS: dict[str, Spoil] = {
 }
 
 
+@section("rvplat: explain")
 @pytest.mark.parametrize("spoil", SPOILS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("delegated", [False, True])
@@ -90,6 +92,7 @@ def test_faults_are_those_that_come(
             assert fault.tinst in ((trap.tinst,) if tinst == "zero" else (trap.tinst, None))
 
 
+@section("rvplat: explain")
 @pytest.mark.parametrize("guest_mode", SCHEMES)
 @pytest.mark.parametrize("host_mode", SCHEMES)
 def test_every_entry_is_told(bench: Bench, guest_mode: int, host_mode: int) -> None:
@@ -101,6 +104,7 @@ def test_every_entry_is_told(bench: Bench, guest_mode: int, host_mode: int) -> N
     assert found.pa == PA
 
 
+@section("rvplat: explain")
 def test_the_host_and_other_guests(bench: Bench) -> None:
     stages(bench)
     bench.enter("VS")
@@ -118,6 +122,7 @@ def test_the_host_and_other_guests(bench: Bench) -> None:
         told(bench, VA, "load", mode="VU", world="host")
 
 
+@section("rvplat: explain")
 def test_nothing_changes(bench: Bench) -> None:
     stages(bench)
     bench["menvcfg"] = bench["henvcfg"] = 1 << 61
@@ -128,6 +133,7 @@ def test_nothing_changes(bench: Bench) -> None:
     assert [int(n) for n in bench.hart.walks] == walks
 
 
+@section("rvplat: explain")
 def test_the_text(bench: Bench) -> None:
     bench["menvcfg"] = bench["henvcfg"] = 1 << 62
     stages(bench, guest_mode=0, host_mode=8)

@@ -1,5 +1,4 @@
-"""Accesses that cross a page ("Guest-Page Faults"), and which exception goes first ("Synchronous
-exception priority when the hypervisor extension is implemented")."""
+"""Accesses that cross a page, and which exception goes first."""
 
 from __future__ import annotations
 
@@ -25,6 +24,7 @@ from tests.h.bench import (
     X,
     word,
 )
+from tests.h.section import CAUSES, section
 from tests.h.stages import (
     ACCESS,
     GPA,
@@ -41,11 +41,10 @@ from tests.h.stages import (
 # --- accesses that cross a page -------------------------------------------------------------------
 
 
+@section("Guest-Page Faults")
 @pytest.mark.parametrize("kind", [LOAD, STORE])
 @pytest.mark.parametrize("part", [0, 1])
-def test_misaligned_accesses_name_the_part_that_faults(
-    bench: Bench, kind: str, part: int
-) -> None:
+def test_misaligned_accesses_name_the_part_that_faults(bench: Bench, kind: str, part: int) -> None:
     """stval, htval and the Addr. Offset field of htinst are those of the faulting part."""
     stages(bench)
     bench.map_guest(VA + 0x1000, GPA + 0x1000)
@@ -58,11 +57,10 @@ def test_misaligned_accesses_name_the_part_that_faults(
     gpa = GPA + 0xFFD if part == 0 else GPA + 0x1000
     bits = word("ld", rd=5) if kind == LOAD else word("sd", rs2=7)
     offset = (where - va) << 15
-    assert bench.access(kind, va) == Trap(
-        "M", GUEST[kind], where, gpa >> 2, bits | offset, 1, 1, 1
-    )
+    assert bench.access(kind, va) == Trap("M", GUEST[kind], where, gpa >> 2, bits | offset, 1, 1, 1)
 
 
+@section("Guest-Page Faults")
 @pytest.mark.parametrize("part", [0, 1])
 def test_a_fetch_that_straddles_pages_names_the_half_that_faults(bench: Bench, part: int) -> None:
     stages(bench)
@@ -96,11 +94,10 @@ def spoil(bench: Bench, fault: str) -> None:
         bench.map_host(GPA, NO_DEVICE)
 
 
+@section(CAUSES)
 @pytest.mark.parametrize(("first", "second"), [*itertools.combinations(FAULTS, 2)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_priorities_during_translation(
-    bench: Bench, first: str, second: str, kind: str
-) -> None:
+def test_priorities_during_translation(bench: Bench, first: str, second: str, kind: str) -> None:
     """ "First encountered page fault, guest-page fault, or access fault", then memory's."""
     stages(bench)
     if (first, second) == ("host leaf", "memory"):
@@ -115,6 +112,7 @@ def test_priorities_during_translation(
     assert cause(bench.access(kind, VA)) == CODES[first][kind]
 
 
+@section(CAUSES)
 @pytest.mark.parametrize("kind", [LOAD, STORE])
 def test_a_misaligned_atomic_goes_before_translation(bench: Bench, kind: str) -> None:
     """Misaligned before the faults of translation, where it is checked first."""
@@ -125,6 +123,7 @@ def test_a_misaligned_atomic_goes_before_translation(bench: Bench, kind: str) ->
     assert cause(bench.step(bits, "VS")) == (4 if kind == LOAD else 6)
 
 
+@section(CAUSES)
 def test_a_fetch_fault_goes_before_everything_of_the_instruction(bench: Bench) -> None:
     stages(bench)
     bench.map_host(GPA, PA, 0)
@@ -132,6 +131,7 @@ def test_a_fetch_fault_goes_before_everything_of_the_instruction(bench: Bench) -
     assert cause(bench.access(FETCH, VA)) == 20
 
 
+@section(CAUSES)
 def test_a_virtual_instruction_goes_before_its_access(bench: Bench) -> None:
     stages(bench, guest_mode=0)
     bench.map_host(GPA, PA, 0)

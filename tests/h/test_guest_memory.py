@@ -1,5 +1,4 @@
-"""HLV, HLVX, HSV ("Hypervisor Virtual-Machine Load and Store Instructions") and fences ("Hypervisor
-Memory-Management Fence Instructions", "Memory-Management Fences", "Svinval")."""
+"""HLV, HLVX, HSV, and fences."""
 
 from __future__ import annotations
 
@@ -23,6 +22,7 @@ from tests.h.bench import (
     word,
 )
 from tests.h.conftest import MakeBench
+from tests.h.section import FENCES, GUEST_ACCESS, GUEST_FENCES, MSTATUS, STAGES, SVINVAL, section
 
 VA, GPA, PA, OTHER = 0x5000_0000, 0x4000_0000, RAM + 0x1_0000, RAM + 0x1_1000
 VALUE = 0xFEDC_BA98_F6E5_D4C3
@@ -54,6 +54,7 @@ def result(bench: Bench, name: str, mode: str = "HS") -> int | str:
     return "ok" if found is None else found.cause
 
 
+@section(GUEST_ACCESS)
 @pytest.mark.parametrize(("name", "value"), LOADED)
 @pytest.mark.parametrize("mode", ["M", "HS", "U"])
 def test_loads(bench: Bench, name: str, value: int, mode: str) -> None:
@@ -62,6 +63,7 @@ def test_loads(bench: Bench, name: str, value: int, mode: str) -> None:
     assert bench.hart.x[5] == value
 
 
+@section(GUEST_ACCESS)
 @pytest.mark.parametrize(("name", "size"), STORED)
 @pytest.mark.parametrize("mode", ["M", "HS", "U"])
 def test_stores(bench: Bench, name: str, size: int, mode: str) -> None:
@@ -72,13 +74,12 @@ def test_stores(bench: Bench, name: str, size: int, mode: str) -> None:
     assert bench.peek(PA) == VALUE & ~mask | 0x0102_0304_0506_0708 & mask
 
 
+@section(GUEST_ACCESS)
 @pytest.mark.parametrize("name", ["hlv.w", "hsv.w", "hlvx.wu"])
 @pytest.mark.parametrize("page", [0, U])
 @pytest.mark.parametrize("spvp", [0, SPVP])
 @pytest.mark.parametrize("sum_", [0, Status.SUM])
-def test_spvp_is_the_privilege(
-    bench: Bench, name: str, page: int, spvp: int, sum_: int
-) -> None:
+def test_spvp_is_the_privilege(bench: Bench, name: str, page: int, spvp: int, sum_: int) -> None:
     """VU or VS; vsstatus.SUM counts, HS mode's is ignored. hlvx is a load here too."""
     mapped(bench, first=LEAF | page, spvp=spvp)
     bench["mstatus"] = Status.SUM
@@ -88,6 +89,7 @@ def test_spvp_is_the_privilege(
     assert result(bench, name) == expected
 
 
+@section(GUEST_ACCESS)
 @pytest.mark.parametrize("first", [R, X, R | X])
 @pytest.mark.parametrize("second", [R, X, R | X])
 @pytest.mark.parametrize("mxr", [0, Status.MXR])
@@ -106,6 +108,7 @@ def test_hlvx_needs_execute_permission_in_both_stages(
     assert result(bench, "hlv.w") == plain
 
 
+@section(GUEST_ACCESS)
 @pytest.mark.parametrize(("cfg", "expected"), [(0x1F, "ok"), (0x19, 5), (0x1C, 5), (0x1D, "ok")])
 def test_hlvx_needs_read_and_execute_of_pmp(bench: Bench, cfg: int, expected: int | str) -> None:
     mapped(bench)
@@ -115,6 +118,7 @@ def test_hlvx_needs_read_and_execute_of_pmp(bench: Bench, cfg: int, expected: in
     assert result(bench, "hlvx.wu") == expected, "once more, with what was remembered"
 
 
+@section(GUEST_ACCESS)
 def test_hlvx_raises_the_exceptions_of_loads(bench: Bench) -> None:
     mapped(bench, first=0)
     found = bench.step(word("hlvx.hu", rd=5, rs1=6), "HS")
@@ -125,6 +129,7 @@ def test_hlvx_raises_the_exceptions_of_loads(bench: Bench) -> None:
     assert result(bench, "hlvx.hu") == 5
 
 
+@section(MSTATUS)
 @pytest.mark.parametrize("mode", ["HS", "U", "M"])
 def test_mprv_is_overridden(bench: Bench, mode: str) -> None:
     mapped(bench)
@@ -133,6 +138,7 @@ def test_mprv_is_overridden(bench: Bench, mode: str) -> None:
     assert bench.hart.x[5] == VALUE
 
 
+@section(GUEST_ACCESS)
 @pytest.mark.parametrize("name", ["hlv.d", "hsv.d", "hlvx.wu"])
 def test_the_next_access_is_the_hosts_again(bench: Bench, name: str) -> None:
     mapped(bench)
@@ -147,6 +153,7 @@ def test_the_next_access_is_the_hosts_again(bench: Bench, name: str) -> None:
     assert bench.access(LOAD, OTHER, "HS") is None, "after a fault too"
 
 
+@section(GUEST_ACCESS)
 def test_misaligned_guest_accesses(bench: Bench) -> None:
     mapped(bench)
     bench.map_guest(VA + 0x1000, GPA + 0x1000)
@@ -194,9 +201,9 @@ def fence(bench: Bench, name: str, rs1: int, rs2: int, mode: str) -> None:
 
 @pytest.mark.parametrize(("rs1", "rs2", "forgotten"), FORGOTTEN)
 @pytest.mark.parametrize(
-    ("name", "mode"),
-    [("hfence.vvma", "HS"), ("hfence.vvma", "M"), ("hinval.vvma", "HS"), ("sfence.vma", "VS"),
-     ("sinval.vma", "VS")],
+    ("section", "name", "mode"),
+    [(GUEST_FENCES, "hfence.vvma", "HS"), (GUEST_FENCES, "hfence.vvma", "M"),
+     (SVINVAL, "hinval.vvma", "HS"), (FENCES, "sfence.vma", "VS"), (SVINVAL, "sinval.vma", "VS")],
 )  # fmt: skip
 def test_fences_of_the_first_stage_forget_what_they_name(
     bench: Bench, name: str, mode: str, rs1: int, rs2: int, forgotten: tuple[bool, bool]
@@ -210,7 +217,9 @@ def test_fences_of_the_first_stage_forget_what_they_name(
         assert reads(bench, expected, VA + 0x1000 * i), "no more, no less"
 
 
-@pytest.mark.parametrize("name", ["hfence.vvma", "hinval.vvma"])
+@pytest.mark.parametrize(
+    ("section", "name"), [(GUEST_FENCES, "hfence.vvma"), (SVINVAL, "hinval.vvma")]
+)
 def test_another_vmid_is_left_alone(bench: Bench, name: str) -> None:
     """ "An HFENCE.VVMA instruction applies only to a single virtual machine"."""
     primed(bench)
@@ -222,6 +231,7 @@ def test_another_vmid_is_left_alone(bench: Bench, name: str) -> None:
     assert reads(bench, 1)
 
 
+@section(FENCES)
 @pytest.mark.parametrize("mode", ["HS", "M"])
 def test_sfence_vma_with_v_0_leaves_guests_alone(bench: Bench, mode: str) -> None:
     primed(bench)
@@ -231,6 +241,7 @@ def test_sfence_vma_with_v_0_leaves_guests_alone(bench: Bench, mode: str) -> Non
     assert reads(bench, 1)
 
 
+@section(FENCES)
 def test_guests_fences_leave_the_host_alone(bench: Bench) -> None:
     root = bench.page()
     for at in (2, 3):
@@ -256,8 +267,10 @@ PHYSICAL = [
 
 @pytest.mark.parametrize(("gpa", "vmid", "forgotten"), PHYSICAL)
 @pytest.mark.parametrize(
-    ("name", "mode"), [("hfence.gvma", "HS"), ("hfence.gvma", "M"), ("hinval.gvma", "HS")]
-)
+    ("section", "name", "mode"),
+    [(GUEST_FENCES, "hfence.gvma", "HS"), (GUEST_FENCES, "hfence.gvma", "M"),
+     (SVINVAL, "hinval.gvma", "HS")],
+)  # fmt: skip
 def test_fences_of_the_second_stage_forget_what_they_name(
     bench: Bench, name: str, mode: str, gpa: int, vmid: int, forgotten: tuple[bool, bool]
 ) -> None:
@@ -271,6 +284,7 @@ def test_fences_of_the_second_stage_forget_what_they_name(
         assert reads(bench, expected, VA + 0x1000 * i), "no more, no less"
 
 
+@section(GUEST_FENCES)
 @pytest.mark.parametrize("stage", ["guest", "host"])
 def test_a_fence_of_an_address_takes_the_superpage_around_it(bench: Bench, stage: str) -> None:
     bench.two_stages()
@@ -300,6 +314,7 @@ def test_a_fence_of_an_address_takes_the_superpage_around_it(bench: Bench, stage
     assert found is not None, "the old page is forgotten"
 
 
+@section("rvplat: TLB")
 @pytest.mark.parametrize("kind", [LOAD, STORE])
 def test_a_world_switch_forgets_nothing(bench: Bench, kind: str) -> None:
     """Entries are tagged by V, VMID and ASID."""
@@ -317,6 +332,7 @@ def test_a_world_switch_forgets_nothing(bench: Bench, kind: str) -> None:
     assert reads(bench, 1)
 
 
+@section(FENCES)
 def test_asids_and_vmids_are_told_apart(bench: Bench) -> None:
     bench.two_stages(vmid=1, asid=1)
     bench.map_guest(VA, GPA)
@@ -334,12 +350,14 @@ def test_asids_and_vmids_are_told_apart(bench: Bench) -> None:
     assert reads(bench, 0x22)
 
 
+@section(STAGES)
 def test_a_change_of_pmp_counts_for_guests(bench: Bench) -> None:
     primed(bench)
     bench["pmpcfg0"] = 0x1C
     assert bench.access(LOAD, VA) is not None
 
 
+@section(SVINVAL)
 def test_without_svinval_there_is_no_hinval(make: MakeBench) -> None:
     bench = make(without="svinval")
     for name in ("hinval.vvma", "hinval.gvma"):

@@ -1,5 +1,4 @@
-"""Interrupts of guests ("Hypervisor Interrupt Registers", "Hypervisor Guest External Interrupt
-Registers", "Virtual Supervisor Interrupt Registers", "Virtual Supervisor Timer Register")."""
+"""Interrupts of guests, and their timer."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ from rvplat.hart.state import STOP_LIMIT, STOP_WFI
 from rvplat.isa.privileged import Status
 from tests.h.bench import ALL_MODES, MODES, ONES, Bench, csr_word, word
 from tests.h.conftest import MakeBench
+from tests.h.section import DELEGATION, EXTERNALS, INTERRUPTS, MIP, VSINTERRUPTS, VSTIMECMP, section
 
 VSSI, VSTI, VSEI, SGEI = 1 << 2, 1 << 6, 1 << 10, 1 << 12
 GUEST = VSSI | VSTI | VSEI
@@ -23,6 +23,7 @@ MACHINE_ORDER = [11, 3, 7, 9, 1, 5]
 # --- the registers as views -----------------------------------------------------------------------
 
 
+@section(INTERRUPTS)
 @pytest.mark.parametrize("irq", [VSSI, VSTI, VSEI])
 @pytest.mark.parametrize("hideleg", [0, GUEST])
 def test_hvip_asserts_what_hip_and_mip_show(bench: Bench, irq: int, hideleg: int) -> None:
@@ -36,7 +37,7 @@ def test_hvip_asserts_what_hip_and_mip_show(bench: Bench, irq: int, hideleg: int
     assert bench["hip"] == bench["vsip"] == 0
 
 
-@pytest.mark.parametrize("name", ["hip", "mip"])
+@pytest.mark.parametrize(("section", "name"), [(INTERRUPTS, "hip"), (MIP, "mip")])
 def test_vssip_is_writable_in_hip_and_mip_the_others_are_not(bench: Bench, name: str) -> None:
     bench[name] = ONES
     assert bench["hvip"] == VSSI
@@ -45,6 +46,7 @@ def test_vssip_is_writable_in_hip_and_mip_the_others_are_not(bench: Bench, name:
     assert bench["hvip"] == VSTI | VSEI
 
 
+@section(VSINTERRUPTS)
 @pytest.mark.parametrize("hideleg", [0, VSSI, VSTI, VSEI, GUEST])
 def test_vsip_and_vsie_are_aliases_where_hideleg_says_so(bench: Bench, hideleg: int) -> None:
     bench["hideleg"] = hideleg
@@ -58,6 +60,7 @@ def test_vsip_and_vsie_are_aliases_where_hideleg_says_so(bench: Bench, hideleg: 
     assert bench["hie"] == GUEST & ~hideleg
 
 
+@section(MIP)
 def test_hie_is_part_of_mie_and_not_of_sie(bench: Bench) -> None:
     bench["mideleg"] = ONES
     bench["hie"] = GUEST
@@ -70,6 +73,7 @@ def test_hie_is_part_of_mie_and_not_of_sie(bench: Bench) -> None:
     assert bench["hie"] == 0
 
 
+@section(VSINTERRUPTS)
 @pytest.mark.parametrize("op", ["csrrs", "csrrc", "csrrw"])
 def test_a_guest_reaches_its_own_interrupts_by_sip_and_sie(bench: Bench, op: str) -> None:
     bench["hideleg"] = GUEST
@@ -85,6 +89,7 @@ def test_a_guest_reaches_its_own_interrupts_by_sip_and_sie(bench: Bench, op: str
 # --- guest external interrupts --------------------------------------------------------------------
 
 
+@section(EXTERNALS)
 @pytest.mark.parametrize("vgein", range(6))
 @pytest.mark.parametrize("line", range(1, 6))
 def test_vgein_selects_the_line_that_is_vseip(make: MakeBench, vgein: int, line: int) -> None:
@@ -101,6 +106,7 @@ def test_vgein_selects_the_line_that_is_vseip(make: MakeBench, vgein: int, line:
     assert bench["hgeip"] == bench["hip"] == 0
 
 
+@section(INTERRUPTS)
 def test_vseip_is_the_or_of_its_sources(make: MakeBench) -> None:
     bench = make(geilen=1)
     bench["hstatus"] = 1 << 12
@@ -113,6 +119,7 @@ def test_vseip_is_the_or_of_its_sources(make: MakeBench) -> None:
     bench.cell.set_guest_line(1, False)
 
 
+@section("rvplat: guest external interrupts")
 def test_lines_beyond_geilen_are_refused(make: MakeBench) -> None:
     bench = make(geilen=2)
     for line in (0, 3, 64):
@@ -124,9 +131,9 @@ def test_lines_beyond_geilen_are_refused(make: MakeBench) -> None:
 
 
 @pytest.mark.parametrize("number", [2, 6, 10])
-@pytest.mark.parametrize("delegated", [False, True])
 @pytest.mark.parametrize("enabled", [False, True])
 @pytest.mark.parametrize("mode", ALL_MODES)
+@pytest.mark.parametrize(("section", "delegated"), [(INTERRUPTS, False), (DELEGATION, True)])
 def test_who_takes_a_guests_interrupt(
     bench: Bench, number: int, delegated: bool, enabled: bool, mode: str
 ) -> None:
@@ -146,6 +153,7 @@ def test_who_takes_a_guests_interrupt(
         assert bench["vscause"] == 1 << 63 | number - 1
 
 
+@section(INTERRUPTS)
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_sgei_goes_to_hs_mode(make: MakeBench, mode: str) -> None:
     bench = make(geilen=3)
@@ -174,6 +182,7 @@ def unpend(bench: Bench) -> None:
     bench.hart.mtimecmp = ONES
 
 
+@section(INTERRUPTS)
 @pytest.mark.parametrize(("first", "second"), [*itertools.combinations(ORDER, 2)])
 def test_priorities_of_hs_mode(make: MakeBench, first: int, second: int) -> None:
     """ "SEI, SSI, STI, SGEI, VSEI, VSSI, VSTI"."""
@@ -186,6 +195,7 @@ def test_priorities_of_hs_mode(make: MakeBench, first: int, second: int) -> None
     assert found == ("HS", first)
 
 
+@section("Supervisor Interrupt (sip and sie) Registers")
 @pytest.mark.parametrize(("first", "second"), [*itertools.combinations([10, 2, 6], 2)])
 def test_priorities_of_vs_mode(bench: Bench, first: int, second: int) -> None:
     bench.delegate(hideleg=ONES)
@@ -194,6 +204,7 @@ def test_priorities_of_vs_mode(bench: Bench, first: int, second: int) -> None:
     assert bench.interrupted() == ("VS", first - 1)
 
 
+@section(MIP)
 @pytest.mark.parametrize("machine", [3, 7, 11])
 @pytest.mark.parametrize("other", [10, 2, 6])
 @pytest.mark.parametrize("hideleg", [0, ONES])
@@ -206,6 +217,7 @@ def test_m_mode_goes_first(bench: Bench, machine: int, other: int, hideleg: int)
     assert found == ("M", machine)
 
 
+@section(MIP)
 @pytest.mark.parametrize("host", [9, 1, 5])
 @pytest.mark.parametrize("guest", [10, 2, 6])
 def test_hs_mode_goes_before_vs_mode(bench: Bench, host: int, guest: int) -> None:
@@ -217,6 +229,7 @@ def test_hs_mode_goes_before_vs_mode(bench: Bench, host: int, guest: int) -> Non
     assert found == ("HS", host)
 
 
+@section(INTERRUPTS)
 def test_an_interrupt_that_is_not_enabled_waits(bench: Bench) -> None:
     bench.delegate(hideleg=ONES)
     bench["hvip"] = GUEST
@@ -224,6 +237,7 @@ def test_an_interrupt_that_is_not_enabled_waits(bench: Bench) -> None:
     assert bench.interrupted() is None
 
 
+@section("Wait for Interrupt")
 @pytest.mark.parametrize("mode", ["HS", "VS"])
 def test_wfi_ends_for_what_mie_enables(bench: Bench, mode: str) -> None:
     """ "Regardless of delegation and the global enables": a guest's interrupts too."""
@@ -234,6 +248,7 @@ def test_wfi_ends_for_what_mie_enables(bench: Bench, mode: str) -> None:
         assert bench.hart.stop == stop
 
 
+@section(MIP)
 @pytest.mark.parametrize(("name", "value"), [("hvip", VSSI), ("hie", VSSI), ("hideleg", VSSI)])
 def test_a_write_takes_effect_before_the_next_instruction(
     bench: Bench, name: str, value: int
@@ -260,6 +275,7 @@ def timed(bench: Bench, now: int, delta: int = 0) -> Bench:
     return bench
 
 
+@section(VSTIMECMP)
 @pytest.mark.parametrize(
     ("now", "delta", "vstimecmp", "pending"),
     [
@@ -281,15 +297,16 @@ def test_vstip_compares_time_and_htimedelta(
     bench.machine.view.time_now = 0
 
 
+@section("Hypervisor Time Delta (htimedelta) Register")
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_time_is_ahead_by_htimedelta_in_guests(bench: Bench, mode: str) -> None:
-    """ "Hypervisor Time Delta Register"."""
     timed(bench, 1000, 234)["scounteren"] = 2
     bench.step(csr_word("csrrs", "time", rs1=0), mode)
     bench.machine.view.time_now = 0
     assert bench.hart.x[5] == 1000 + (234 if MODES[mode][1] else 0)
 
 
+@section("rvplat: deadline of the next timer")
 def test_the_deadline_is_the_guests_too(bench: Bench) -> None:
     timed(bench, 100, 1000)["hie"] = VSTI
     bench["vstimecmp"] = 1500
@@ -301,6 +318,7 @@ def test_the_deadline_is_the_guests_too(bench: Bench) -> None:
     bench.machine.view.time_now = 0
 
 
+@section(VSTIMECMP)
 def test_a_timer_that_fires_is_taken_by_the_guest(bench: Bench) -> None:
     timed(bench, 100).delegate(hideleg=ONES)
     bench["hie"] = VSTI

@@ -1,5 +1,4 @@
-"""Entries of both stages' page tables, what lies beneath, and the extensions of page tables ("Guest
-Physical Address Translation"; "Svade", "Svadu", "Svnapot", "Svpbmt")."""
+"""Entries of both stages' page tables, what lies beneath, and the extensions of page tables."""
 
 from __future__ import annotations
 
@@ -27,6 +26,7 @@ from tests.h.bench import (
     X,
     word,
 )
+from tests.h.section import PROTECTION, SECOND_STAGE, STAGES, SV39, SVADU, WALK, section
 from tests.h.stages import (
     ACCESS,
     ADUE,
@@ -52,6 +52,7 @@ from tests.h.stages import (
 # --- entries --------------------------------------------------------------------------------------
 
 
+@section(SV39)
 @pytest.mark.parametrize("bit", range(54, 61))
 @pytest.mark.parametrize("stage", ["guest", "host"])
 def test_reserved_bits(bench: Bench, bit: int, stage: str) -> None:
@@ -65,7 +66,7 @@ def test_reserved_bits(bench: Bench, bit: int, stage: str) -> None:
 
 
 @pytest.mark.parametrize("bit", [G, 1 << 8, 1 << 9])
-@pytest.mark.parametrize("stage", ["guest", "host"])
+@pytest.mark.parametrize(("section", "stage"), [(PROTECTION, "guest"), (SECOND_STAGE, "host")])
 def test_g_and_software_bits_are_ignored(bench: Bench, bit: int, stage: str) -> None:
     """ "The G bit in all G-stage PTEs ... must be ignored by hardware"."""
     stages(bench)
@@ -76,6 +77,7 @@ def test_g_and_software_bits_are_ignored(bench: Bench, bit: int, stage: str) -> 
     assert causes(bench, VA) == OK
 
 
+@section(SV39)
 @pytest.mark.parametrize("bit", [A, D, U, NC, N])
 def test_pointers_of_the_second_stage_have_no_leaf_bits(bench: Bench, bit: int) -> None:
     stages(bench, guest_mode=0)
@@ -85,6 +87,7 @@ def test_pointers_of_the_second_stage_have_no_leaf_bits(bench: Bench, bit: int) 
     assert causes(bench, GPA) == ALL_GUEST
 
 
+@section(WALK)
 @pytest.mark.parametrize("stage", ["guest", "host"])
 def test_tables_that_loop(bench: Bench, stage: str) -> None:
     """A root whose entry points to itself ends at the last level, with a page fault."""
@@ -100,6 +103,7 @@ def test_tables_that_loop(bench: Bench, stage: str) -> None:
         assert causes(bench, va) == ALL_GUEST
 
 
+@section(WALK)
 @pytest.mark.parametrize("where", ["guest table", "host table", "page"])
 def test_outside_memory(bench: Bench, where: str) -> None:
     """An access fault of the original access, with the guest's virtual address; htval is zero."""
@@ -117,6 +121,7 @@ def test_outside_memory(bench: Bench, where: str) -> None:
         assert (found.cause, found.tval, found.tval2, found.gva) == (ACCESS[kind], VA, 0, 1)
 
 
+@section(STAGES)
 @pytest.mark.parametrize(("cfg", "expected"), [(0x18, ALL_ACCESS), (0x19, ("ok", 7, 1))])
 @pytest.mark.parametrize("what", ["page", "host root", "guest root"])
 def test_pmp_beneath(bench: Bench, what: str, cfg: int, expected: tuple[int | str, ...]) -> None:
@@ -138,6 +143,7 @@ def test_pmp_beneath(bench: Bench, what: str, cfg: int, expected: tuple[int | st
 # --- Svade and Svadu ------------------------------------------------------------------------------
 
 
+@section(PROTECTION)
 @pytest.mark.parametrize("bits", [0, A, D, A | D])
 @pytest.mark.parametrize("stage", ["guest", "host"])
 def test_svade_at_both_stages(bench: Bench, bits: int, stage: str) -> None:
@@ -153,6 +159,7 @@ def test_svade_at_both_stages(bench: Bench, bits: int, stage: str) -> None:
     assert bench.peek(entry) == before
 
 
+@section(SVADU)
 @pytest.mark.parametrize("menvcfg", [0, ADUE])
 @pytest.mark.parametrize("henvcfg", [0, ADUE])
 @pytest.mark.parametrize("kind", KINDS)
@@ -175,6 +182,7 @@ def test_svadu_at_both_stages(bench: Bench, menvcfg: int, henvcfg: int, kind: st
         assert bench.peek(second) & (A | D) == bits
 
 
+@section(SECOND_STAGE)
 @pytest.mark.parametrize("kind", KINDS)
 def test_svadu_needs_the_page_table_writable_in_the_second_stage(bench: Bench, kind: str) -> None:
     """The fault is the original access's, with the pseudoinstruction of a write."""
@@ -187,6 +195,7 @@ def test_svadu_needs_the_page_table_writable_in_the_second_stage(bench: Bench, k
     assert bench.peek(entry) & (A | D) == 0
 
 
+@section(SECOND_STAGE)
 def test_svadu_sets_a_and_d_of_the_page_tables_page(bench: Bench) -> None:
     """Reading an entry sets A at the second stage, updating it D as well."""
     stages(bench)
@@ -201,6 +210,7 @@ def test_svadu_sets_a_and_d_of_the_page_tables_page(bench: Bench) -> None:
     assert bench.peek(page) & (A | D) == A | D
 
 
+@section(WALK)
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("kind", KINDS)
 def test_svadu_where_the_second_stage_moves_the_page_table_without_a_fence(
@@ -224,6 +234,7 @@ def test_svadu_where_the_second_stage_moves_the_page_table_without_a_fence(
 # --- Svnapot and Svpbmt ---------------------------------------------------------------------------
 
 
+@section("Svnapot Extension for NAPOT Translation Contiguity")
 @pytest.mark.parametrize("stage", ["guest", "host"])
 def test_svnapot_at_both_stages(bench: Bench, stage: str) -> None:
     bench.two_stages()
@@ -247,6 +258,7 @@ def test_svnapot_at_both_stages(bench: Bench, stage: str) -> None:
         assert causes(bench, VA) == ALL_GUEST
 
 
+@section("Svpbmt Extension for Page-Based Memory Types")
 @pytest.mark.parametrize("pbmt", [NC, IO, NC | IO])
 @pytest.mark.parametrize("menvcfg", [0, PBMTE])
 @pytest.mark.parametrize("henvcfg", [0, PBMTE])

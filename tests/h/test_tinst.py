@@ -1,4 +1,4 @@
-"""htinst and mtinst ("Transformed Instruction or Pseudoinstruction for mtinst or htinst")."""
+"""htinst and mtinst."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from tests.h.bench import CODE, NO_DEVICE, ONES, RAM, A, Bench, D, R, Trap, U, V, W, X, word
 from tests.h.conftest import MakeBench
+from tests.h.section import TINST, section
 
 GPA, PA = 0x4000_0000, RAM + 0x1_0000
 
@@ -44,6 +45,7 @@ def faulting(bench: Bench) -> Bench:
     return bench
 
 
+@section(TINST)
 @pytest.mark.parametrize(("bits", "expected"), LOADS)
 @pytest.mark.parametrize("tinst", ["transformed", "zero"])
 @pytest.mark.parametrize("to", ["M", "HS"])
@@ -56,6 +58,7 @@ def test_loads(make: MakeBench, bits: int, expected: int, tinst: str, to: str) -
     assert found.tinst == (expected if tinst == "transformed" else 0)
 
 
+@section(TINST)
 @pytest.mark.parametrize(("bits", "expected"), STORES)
 @pytest.mark.parametrize("tinst", ["transformed", "zero"])
 def test_stores_and_atomics(make: MakeBench, bits: int, expected: int, tinst: str) -> None:
@@ -66,6 +69,7 @@ def test_stores_and_atomics(make: MakeBench, bits: int, expected: int, tinst: st
     assert found.tinst == (expected if tinst == "transformed" else 0)
 
 
+@section(TINST)
 @pytest.mark.parametrize(("bits", "expected", "cause"), SHORT)
 def test_compressed_instructions(bench: Bench, bits: int, expected: int, cause: int) -> None:
     found = faulting(bench).step(bits, "VS")
@@ -73,6 +77,7 @@ def test_compressed_instructions(bench: Bench, bits: int, expected: int, cause: 
     assert (found.cause, found.tinst) == (cause, expected)
 
 
+@section(TINST)
 @pytest.mark.parametrize("name", ["hlv.b", "hlv.hu", "hlvx.wu", "hlv.d", "hsv.b", "hsv.d"])
 def test_virtual_machine_loads_and_stores(bench: Bench, name: str) -> None:
     bits = word(name, rs1=6, **({"rs2": 7} if "hsv" in name else {"rd": 5}))
@@ -82,6 +87,7 @@ def test_virtual_machine_loads_and_stores(bench: Bench, name: str) -> None:
     assert (found.cause, found.gva, found.virt) == (23 if "hsv" in name else 21, 1, 0)
 
 
+@section("Hypervisor Extension")  # of cmo.adoc
 @pytest.mark.parametrize("name", ["cbo.zero", "cbo.clean"])
 def test_what_has_no_transformation_gives_zero(bench: Bench, name: str) -> None:
     bench["menvcfg"] = bench["henvcfg"] = ONES
@@ -93,6 +99,7 @@ def test_what_has_no_transformation_gives_zero(bench: Bench, name: str) -> None:
 ZERO = [(word("ecall"), 10), (word("ebreak"), 3), (0xFFFF_FFFF, 2), (word("hlv.d"), 22)]
 
 
+@section(TINST)
 @pytest.mark.parametrize(("bits", "cause"), ZERO)
 def test_other_causes_give_zero(bench: Bench, bits: int, cause: int) -> None:
     found = bench.step(bits, "VS")
@@ -100,6 +107,7 @@ def test_other_causes_give_zero(bench: Bench, bits: int, cause: int) -> None:
     assert (found.cause, found.tinst) == (cause, 0)
 
 
+@section(TINST)
 @pytest.mark.parametrize("mode", ["M", "HS", "U", "VS", "VU"])
 def test_access_faults_and_misaligned_ones_transform_too(bench: Bench, mode: str) -> None:
     bench.hart.x[6] = NO_DEVICE
@@ -112,6 +120,7 @@ def test_access_faults_and_misaligned_ones_transform_too(bench: Bench, mode: str
     assert (found.cause, found.tinst) == (6, word("amoadd.w", rd=9))
 
 
+@section(TINST)
 def test_a_fetch_gives_zero(bench: Bench) -> None:
     bench.two_stages()
     bench.map_guest(0x5000_0000, GPA)
@@ -119,6 +128,7 @@ def test_a_fetch_gives_zero(bench: Bench) -> None:
     assert found == Trap("M", 20, 0x5000_0000, GPA >> 2, 0, 1, 1, 1)
 
 
+@section(TINST)
 def test_the_guests_own_faults_have_no_tinst(bench: Bench) -> None:
     """A trap into VS mode writes neither register."""
     bench.delegate(hedeleg=ONES)
@@ -128,6 +138,7 @@ def test_the_guests_own_faults_have_no_tinst(bench: Bench) -> None:
     assert (bench["htinst"], bench["mtinst"]) == (0x55, 0x55)
 
 
+@section(TINST)
 def test_an_interrupt_gives_zero(bench: Bench) -> None:
     bench.delegate()
     bench["htinst"] = bench["htval"] = 0x55
@@ -137,6 +148,7 @@ def test_an_interrupt_gives_zero(bench: Bench) -> None:
     assert (bench["htinst"], bench["htval"]) == (0, 0)
 
 
+@section(TINST)
 @pytest.mark.parametrize("tinst", ["transformed", "zero"])
 @pytest.mark.parametrize("flags", [0, V | R | X | U | A | D])
 def test_pseudoinstructions_are_there_in_either_setting(

@@ -1,5 +1,4 @@
-"""Two-stage address translation ("Two-Stage Address Translation", "Guest Physical Address
-Translation", "Guest-Page Faults")."""
+"""Two-stage address translation."""
 
 from __future__ import annotations
 
@@ -27,6 +26,7 @@ from tests.h.bench import (
     word,
 )
 from tests.h.conftest import MakeBench
+from tests.h.section import MSTATUS, SECOND_STAGE, STAGES, VSATP, VSSTATUS, WALK, section
 from tests.h.stages import (
     ALL_GUEST,
     ALL_PAGE,
@@ -50,6 +50,7 @@ from tests.h.stages import (
 # --- every pair of modes --------------------------------------------------------------------------
 
 
+@section(STAGES)
 @pytest.mark.parametrize("guest_mode", SCHEMES)
 @pytest.mark.parametrize("host_mode", SCHEMES)
 @pytest.mark.parametrize("mode", ["VS", "VU"])
@@ -68,6 +69,7 @@ def test_every_pair_of_modes(bench: Bench, guest_mode: int, host_mode: int, mode
     assert bench.access(FETCH, va, mode) is None
 
 
+@section("Guest-Page Faults")
 @pytest.mark.parametrize("guest_mode", SCHEMES)
 @pytest.mark.parametrize("host_mode", [8, 9, 10])
 @pytest.mark.parametrize("kind", KINDS)
@@ -90,6 +92,7 @@ def test_a_guest_page_fault_names_the_guest_physical_address(
     assert found.mode == "HS", "it can't be delegated further"
 
 
+@section(STAGES)
 @pytest.mark.parametrize("guest_mode", [8, 9, 10])
 @pytest.mark.parametrize("host_mode", SCHEMES)
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,6 +107,7 @@ def test_a_page_fault_is_the_first_stages(
     assert bench.access(kind, VA + AT) == Trap("VS", PAGE[kind], VA + AT, virt=1, priv=1)
 
 
+@section(SECOND_STAGE)
 @pytest.mark.parametrize("guest_mode", [8, 9, 10])
 @pytest.mark.parametrize("host_mode", [8, 9, 10])
 @pytest.mark.parametrize("kind", KINDS)
@@ -140,6 +144,7 @@ def entries(bench: Bench, mode: int, va: int) -> list[tuple[int, int]]:
 # --- widths ---------------------------------------------------------------------------------------
 
 
+@section(SECOND_STAGE)
 @pytest.mark.parametrize(("host_mode", "bits"), [(8, 41), (9, 50), (10, 59)])
 def test_guest_physical_addresses_have_two_more_bits(
     make: MakeBench, host_mode: int, bits: int
@@ -156,7 +161,13 @@ def test_guest_physical_addresses_have_two_more_bits(
         assert bench.access(LOAD, gpa + AT) == Trap("M", 21, gpa + AT, gpa + AT >> 2, 0, 1, 1, 1)
 
 
-@pytest.mark.parametrize(("guest_mode", "bits"), [(8, 39), (9, 48), (10, 57)])
+@pytest.mark.parametrize(
+    ("section", "guest_mode", "bits"),
+    [
+        (f"Sv{bits}: Page-Based {bits}-bit Virtual-Memory System", mode, bits)
+        for mode, bits in ((8, 39), (9, 48), (10, 57))
+    ],
+)
 def test_guest_virtual_addresses_are_sign_extended(
     make: MakeBench, guest_mode: int, bits: int
 ) -> None:
@@ -167,6 +178,7 @@ def test_guest_virtual_addresses_are_sign_extended(
             assert bench.access(kind, va) == Trap("M", PAGE[kind], va, 0, 0, 1, 1, 1)
 
 
+@section(WALK)
 @pytest.mark.parametrize("level", [1, 2])
 @pytest.mark.parametrize("stage", ["guest", "host"])
 def test_superpages(bench: Bench, level: int, stage: str) -> None:
@@ -185,6 +197,7 @@ def test_superpages(bench: Bench, level: int, stage: str) -> None:
     assert bench.hart.x[5] == 0x99
 
 
+@section(WALK)
 @pytest.mark.parametrize("level", [1, 2])
 @pytest.mark.parametrize("stage", ["guest", "host"])
 def test_misaligned_superpages(bench: Bench, level: int, stage: str) -> None:
@@ -205,6 +218,7 @@ FLAGS = [(R, (0, 1, 1)), (R | W, (0, 0, 1)), (X, (1, 1, 0)), (R | X, (0, 1, 0)),
          (R | W | X, (0, 0, 0)), (W, (1, 1, 1)), (W | X, (1, 1, 1))]  # fmt: skip
 
 
+@section(WALK)
 @pytest.mark.parametrize(("flags", "bad"), FLAGS)
 def test_permissions_of_the_first_stage(bench: Bench, flags: int, bad: tuple[int, ...]) -> None:
     stages(bench)
@@ -212,6 +226,7 @@ def test_permissions_of_the_first_stage(bench: Bench, flags: int, bad: tuple[int
     assert causes(bench, VA) == marked(bad, ALL_PAGE)
 
 
+@section(SECOND_STAGE)
 @pytest.mark.parametrize(("flags", "bad"), FLAGS)
 @pytest.mark.parametrize("mode", ["VS", "VU"])
 def test_permissions_of_the_second_stage(
@@ -224,6 +239,7 @@ def test_permissions_of_the_second_stage(
     assert causes(bench, VA, mode) == marked(bad, ALL_GUEST)
 
 
+@section(SECOND_STAGE)
 @pytest.mark.parametrize("mode", ["VS", "VU"])
 @pytest.mark.parametrize("sum_", [0, Status.SUM])
 def test_the_second_stage_needs_u_whatever_the_mode(bench: Bench, mode: str, sum_: int) -> None:
@@ -236,6 +252,7 @@ def test_the_second_stage_needs_u_whatever_the_mode(bench: Bench, mode: str, sum
     assert causes(bench, GPA, mode) == OK
 
 
+@section(VSSTATUS)
 @pytest.mark.parametrize("page", [0, U])
 @pytest.mark.parametrize("sum_", [0, Status.SUM])
 @pytest.mark.parametrize("outer", [0, Status.SUM])
@@ -248,6 +265,7 @@ def test_vsstatus_sum_is_the_guests(bench: Bench, page: int, sum_: int, outer: i
     assert causes(bench, VA) == expected
 
 
+@section(STAGES)
 @pytest.mark.parametrize("mxr", [0, Status.MXR])
 @pytest.mark.parametrize("outer", [0, Status.MXR])
 @pytest.mark.parametrize("first", [X, R | X])
@@ -266,6 +284,7 @@ def test_mxr(bench: Bench, mxr: int, outer: int, first: int, second: int) -> Non
     assert cause(bench.access(LOAD, VA)) == expected
 
 
+@section(STAGES)
 @pytest.mark.parametrize("mxr", [0, Status.MXR])
 def test_mxr_is_not_for_implicit_accesses(bench: Bench, mxr: int) -> None:
     """A page table must be readable in the second stage."""
@@ -283,6 +302,7 @@ def test_mxr_is_not_for_implicit_accesses(bench: Bench, mxr: int) -> None:
 # --- effective privilege --------------------------------------------------------------------------
 
 
+@section(MSTATUS)
 @pytest.mark.parametrize("mpv", [0, 1])
 @pytest.mark.parametrize("mpp", [0, 1, 3])
 def test_mprv(bench: Bench, mpv: int, mpp: int) -> None:
@@ -303,6 +323,7 @@ def test_mprv(bench: Bench, mpv: int, mpp: int) -> None:
         assert (found.cause, found.gva, found.tval) == (13, 1, VA)
 
 
+@section(VSATP)
 def test_vs_tables_do_nothing_while_v_is_0(bench: Bench) -> None:
     """ "When V=0, vsatp does not directly affect the behavior of the machine"."""
     stages(bench)

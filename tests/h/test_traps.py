@@ -1,4 +1,4 @@
-"""Trap entry and return ("Trap Entry", "Trap Return", "Hypervisor Trap Delegation Registers")."""
+"""Trap entry, delegation and return."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.h.bench import (
     word,
 )
 from tests.h.conftest import MakeBench
+from tests.h.section import DELEGATION, MSTATUS, OF_CSR, section
 
 ECALLS = {"M": 11, "HS": 9, "U": 8, "VS": 10, "VU": 8}
 PRIV = {mode: priv for mode, (priv, _) in MODES.items()}
@@ -26,9 +27,10 @@ VIRT = {mode: virt for mode, (_, virt) in MODES.items()}
 STACK = Status.MPV | Status.MPP | Status.GVA
 
 
-# --- "Trap Entry" ---------------------------------------------------------------------------------
+# --- entry ---------------------------------------------------------------------------------
 
 
+@section("Trap Entry")
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_into_machine_mode(bench: Bench, mode: str) -> None:
     """Table "Value of mstatus fields MPV and MPP after a trap into M-mode"."""
@@ -43,6 +45,7 @@ def test_into_machine_mode(bench: Bench, mode: str) -> None:
     assert bench["hstatus"] & HStatus.SPV, "hstatus is HS mode's"
 
 
+@section("Trap Entry")
 @pytest.mark.parametrize("mode", ["HS", "U", "VS", "VU"])
 @pytest.mark.parametrize("spvp", [0, HStatus.SPVP])
 def test_into_hs_mode(bench: Bench, mode: str, spvp: int) -> None:
@@ -62,6 +65,7 @@ def test_into_hs_mode(bench: Bench, mode: str, spvp: int) -> None:
     assert bench["mstatus"] & Status.MPP == Status.MPP
 
 
+@section("Trap Entry")
 @pytest.mark.parametrize("mode", ["VS", "VU"])
 def test_into_vs_mode(bench: Bench, mode: str) -> None:
     """hstatus and HS mode's sstatus aren't modified, V stays 1."""
@@ -93,6 +97,7 @@ ADDRESSES = {3, 4, 5, 6, 7}
 FURTHER = {2, 3, 4, 5, 6, 7, 8}
 
 
+@section(DELEGATION)
 @pytest.mark.parametrize(("cause", "bits", "x6", "mode", "tval"), RAISED)
 @pytest.mark.parametrize("to", ["M", "HS", "VS"])
 def test_delegation_cause_by_cause(
@@ -111,6 +116,7 @@ def test_delegation_cause_by_cause(
     assert found == Trap(went, cause, tval, gva=gva, virt=1, priv=PRIV[mode])
 
 
+@section(DELEGATION)
 @pytest.mark.parametrize("mode", ["M", "HS", "U"])
 def test_hedeleg_is_for_traps_with_v_1(bench: Bench, mode: str) -> None:
     bench.delegate(hedeleg=ONES)
@@ -119,6 +125,7 @@ def test_hedeleg_is_for_traps_with_v_1(bench: Bench, mode: str) -> None:
     assert found.mode == ("M" if mode == "M" else "HS")
 
 
+@section("Trap Return")
 def test_a_guests_illegal_instruction_that_m_mode_redirects_arrives_with_v_0(bench: Bench) -> None:
     """What firmware does: MPP = S, MPV = 0, mepc = stvec, mret."""
     assert bench.step(ILLEGAL_BITS, "VS") == Trap("M", 2, ILLEGAL_BITS, virt=1, priv=1)
@@ -132,6 +139,7 @@ def test_a_guests_illegal_instruction_that_m_mode_redirects_arrives_with_v_0(ben
 # --- GVA ------------------------------------------------------------------------------------------
 
 
+@section(MSTATUS)
 @pytest.mark.parametrize("kind", [LOAD, STORE])
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_gva_of_access_faults(bench: Bench, kind: str, mode: str) -> None:
@@ -141,6 +149,7 @@ def test_gva_of_access_faults(bench: Bench, kind: str, mode: str) -> None:
     assert found.gva == VIRT[mode]
 
 
+@section(MSTATUS)
 @pytest.mark.parametrize("mpv", [0, Status.MPV])
 @pytest.mark.parametrize("mpp", [0, 1, 3])
 @pytest.mark.parametrize("kind", [LOAD, STORE])
@@ -151,6 +160,7 @@ def test_gva_under_mprv(bench: Bench, mpv: int, mpp: int, kind: str) -> None:
     assert (found.mode, found.gva, found.virt) == ("M", int(mpv != 0 and mpp != 3), 0)
 
 
+@section(MSTATUS)
 @pytest.mark.parametrize("mode", ["M", "HS", "U"])
 def test_gva_of_hlv(bench: Bench, mode: str) -> None:
     """ "In that case, SPV=0 but GVA=1"."""
@@ -165,6 +175,7 @@ def test_gva_of_hlv(bench: Bench, mode: str) -> None:
 # --- vectors --------------------------------------------------------------------------------------
 
 
+@section(OF_CSR["vstvec"])
 def test_vstvec_is_vectored_by_the_guests_numbers(bench: Bench) -> None:
     bench.delegate(hideleg=ONES, hedeleg=ONES)
     bench["vstvec"] = HANDLERS["VS"] | 1
@@ -177,9 +188,10 @@ def test_vstvec_is_vectored_by_the_guests_numbers(bench: Bench) -> None:
     assert bench.hart.pc == HANDLERS["VS"]
 
 
-# --- "Trap Return" --------------------------------------------------------------------------------
+# --- return --------------------------------------------------------------------------------
 
 
+@section("Trap Return")
 @pytest.mark.parametrize("mpp", [0, 1, 3])
 @pytest.mark.parametrize("mpv", [0, 1])
 def test_mret(bench: Bench, mpp: int, mpv: int) -> None:
@@ -198,6 +210,7 @@ def test_mret(bench: Bench, mpp: int, mpv: int) -> None:
     assert bool(status & Status.MPRV) == (mpp == 3)
 
 
+@section("Trap Return")
 @pytest.mark.parametrize("mode", ["M", "HS"])
 @pytest.mark.parametrize("spp", [0, 1])
 @pytest.mark.parametrize("spv", [0, 1])
@@ -215,6 +228,7 @@ def test_sret_with_v_0(bench: Bench, mode: str, spp: int, spv: int) -> None:
     assert bench["vsstatus"] & Status.SPP
 
 
+@section("Trap Return")
 @pytest.mark.parametrize("spp", [0, 1])
 @pytest.mark.parametrize("spie", [0, 1])
 def test_sret_in_vs_mode(bench: Bench, spp: int, spie: int) -> None:
@@ -231,6 +245,7 @@ def test_sret_in_vs_mode(bench: Bench, spp: int, spie: int) -> None:
     assert (bench["mstatus"], bench["hstatus"]) == before
 
 
+@section("Memory Privilege in mstatus Register")
 @pytest.mark.parametrize("mpv", [0, Status.MPV])
 def test_mprv_is_cleared_by_returns_below_m_mode(bench: Bench, mpv: int) -> None:
     bench["mstatus"] = Status.MPRV | mpv | 1 << Status.MPP_SHIFT
@@ -242,6 +257,7 @@ def test_mprv_is_cleared_by_returns_below_m_mode(bench: Bench, mpv: int) -> None
 # --- statistics -----------------------------------------------------------------------------------
 
 
+@section("rvplat: statistics")
 def test_world_switches_are_counted_by_cause(bench: Bench) -> None:
     bench.delegate(hideleg=ONES)
     hart = bench.hart

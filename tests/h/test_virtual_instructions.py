@@ -1,4 +1,4 @@
-"""Virtual-instruction exceptions ("Trap Cause Codes": the HS-qualified rule, case by case)."""
+"""Virtual-instruction exceptions: the HS-qualified rule, case by case."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ import pytest
 from rvplat.isa.privileged import HStatus, Status
 from tests.h.bench import ALL_MODES, ONES, RAM, ROWS, Bench, csr_word, word
 from tests.h.conftest import MakeBench
+from tests.h.section import (
+    CAUSES,
+    GUEST_ACCESS,
+    GUEST_FENCES,
+    HCOUNTEREN,
+    MSTATUS,
+    SVINVAL,
+    VSSTATUS,
+    section,
+)
 
 LOADS = ["hlv.b", "hlv.bu", "hlv.h", "hlv.hu", "hlvx.hu", "hlv.w", "hlv.wu", "hlvx.wu", "hlv.d"]
 STORES = ["hsv.b", "hsv.h", "hsv.w", "hsv.d"]
@@ -34,6 +44,7 @@ def outcomes(bench: Bench, bits: int) -> Outcomes:
 # --- hypervisor instructions ----------------------------------------------------------------------
 
 
+@section(GUEST_ACCESS)
 @pytest.mark.parametrize("name", [*LOADS, *STORES])
 @pytest.mark.parametrize("hu", [0, HStatus.HU])
 def test_loads_and_stores_of_guests(bench: Bench, name: str, hu: int) -> None:
@@ -42,9 +53,11 @@ def test_loads_and_stores_of_guests(bench: Bench, name: str, hu: int) -> None:
     assert outcomes(bench, bits) == (OK, OK, OK if hu else ILL, VIR, VIR)
 
 
-@pytest.mark.parametrize("name", FENCES)
 @pytest.mark.parametrize("tvm", [0, Status.TVM])
 @pytest.mark.parametrize("vtvm", [0, HStatus.VTVM])
+@pytest.mark.parametrize(
+    ("section", "name"), [(GUEST_FENCES if n[1] == "f" else SVINVAL, n) for n in FENCES]
+)
 def test_fences_of_guests(bench: Bench, name: str, tvm: int, vtvm: int) -> None:
     """mstatus.TVM bars HS mode from GVMA's only; hu and hstatus.VTVM have no say."""
     bench["mstatus"], bench["hstatus"] = tvm, HStatus.HU | vtvm
@@ -83,9 +96,16 @@ SUPERVISOR: list[tuple[str, int, int, Outcomes]] = [
         for name in ("sfence.w.inval", "sfence.inval.ir")
     ),
 ]
+OF_INSTRUCTION = {
+    **dict.fromkeys(("wrs.nto", "wrs.sto"), "Wait-on-Reservation-Set Instructions"),
+    **dict.fromkeys(("sinval.vma", "sfence.w.inval", "sfence.inval.ir"), SVINVAL),
+}
 
 
-@pytest.mark.parametrize(("name", "mstatus", "hstatus", "expected"), SUPERVISOR)
+@pytest.mark.parametrize(
+    ("section", "name", "mstatus", "hstatus", "expected"),
+    [(OF_INSTRUCTION.get(row[0], CAUSES), *row) for row in SUPERVISOR],
+)
 def test_supervisor_instructions(
     bench: Bench, name: str, mstatus: int, hstatus: int, expected: Outcomes
 ) -> None:
@@ -98,6 +118,7 @@ def test_supervisor_instructions(
     assert tuple(found) == expected
 
 
+@section(CAUSES)
 @pytest.mark.parametrize("op", ["csrrs", "csrrw"])
 @pytest.mark.parametrize(
     ("mstatus", "hstatus", "expected"),
@@ -118,6 +139,7 @@ def test_satp(bench: Bench, op: str, mstatus: int, hstatus: int, expected: Outco
     assert tuple(found) == expected
 
 
+@section(MSTATUS)
 @pytest.mark.parametrize(
     ("name", "expected"), [("hgatp", (OK, ILL, ILL, VIR, VIR)), ("vsatp", (OK, OK, ILL, VIR, VIR))]
 )
@@ -130,12 +152,14 @@ def test_tvm_bars_hgatp_but_not_vsatp(bench: Bench, name: str, expected: Outcome
     assert tuple(found) == expected
 
 
+@section(CAUSES)
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_ecall_has_a_cause_for_each_mode(bench: Bench, mode: str) -> None:
     cause = {"M": "11", "HS": "9", "VS": "10", "U": "8", "VU": "8"}[mode]
     assert bench.outcome(word("ecall"), mode) == cause
 
 
+@section(CAUSES)
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_unknown_instructions_are_illegal_in_every_mode(bench: Bench, mode: str) -> None:
     for bits in (0x6E00_40F3, 0xFFFF_FFFF, 0x6420_4073, 0x6200_40F3):
@@ -145,6 +169,7 @@ def test_unknown_instructions_are_illegal_in_every_mode(bench: Bench, mode: str)
 # --- counters -------------------------------------------------------------------------------------
 
 
+@section(HCOUNTEREN)
 @pytest.mark.parametrize("name", COUNTERS)
 @pytest.mark.parametrize("scounteren", [False, True])
 @pytest.mark.parametrize("hcounteren", [False, True])
@@ -166,12 +191,14 @@ def test_counters(
     assert outcomes(bench, csr_word("csrrs", name, rs1=0)) == expected
 
 
+@section(CAUSES)
 @pytest.mark.parametrize("name", COUNTERS)
 def test_writing_a_counter_is_illegal_everywhere(bench: Bench, name: str) -> None:
     bench["mcounteren"] = bench["hcounteren"] = bench["scounteren"] = ONES
     assert outcomes(bench, csr_word("csrrw", name)) == (ILL,) * 5
 
 
+@section(HCOUNTEREN)
 @pytest.mark.parametrize("hcounteren", [0, 2])
 @pytest.mark.parametrize("henvcfg", [0, 1 << 63])
 @pytest.mark.parametrize("mcounteren", [0, 2])
@@ -201,6 +228,7 @@ BLOCKS = [
 ]  # fmt: skip
 
 
+@section("Illegal-Instruction and Virtual-Instruction Exceptions")
 @pytest.mark.parametrize(("name", "field"), BLOCKS)
 @pytest.mark.parametrize("senvcfg", [False, True])
 @pytest.mark.parametrize("henvcfg", [False, True])
@@ -218,6 +246,7 @@ def test_cache_block_operations(
     assert outcomes(bench, word(name, rs1=6)) == expected
 
 
+@section("Illegal-Instruction and Virtual-Instruction Exceptions")
 @pytest.mark.parametrize("name", ["prefetch.i", "prefetch.r", "prefetch.w"])
 def test_prefetches_never_trap(bench: Bench, name: str) -> None:
     assert outcomes(bench, word(name)) == (OK,) * 5
@@ -226,6 +255,7 @@ def test_prefetches_never_trap(bench: Bench, name: str) -> None:
 # --- FS and VS deviate from the rule --------------------------------------------------------------
 
 
+@section(CAUSES)
 @pytest.mark.parametrize("host", [0, Status.FS])
 @pytest.mark.parametrize("guest", [0, Status.FS])
 def test_fs_off_is_illegal_never_virtual(bench: Bench, host: int, guest: int) -> None:
@@ -235,12 +265,12 @@ def test_fs_off_is_illegal_never_virtual(bench: Bench, host: int, guest: int) ->
         assert outcomes(bench, bits) == (outside, outside, outside, inside, inside)
 
 
+@section(VSSTATUS)
 @pytest.mark.parametrize("host", [1, 2, 3])
 @pytest.mark.parametrize("guest", [1, 2, 3])
 def test_a_guest_that_writes_f_registers_dirties_both_fields(
     bench: Bench, host: int, guest: int
 ) -> None:
-    """ "Virtual Supervisor Status Register"."""
     for mode, both in (("VS", True), ("VU", True), ("HS", False), ("U", False)):
         bench["mstatus"], bench["vsstatus"] = host << 13, guest << 13
         assert bench.outcome(word("fmv.d.x", rd=1, rs1=6), mode) == OK
@@ -248,6 +278,7 @@ def test_a_guest_that_writes_f_registers_dirties_both_fields(
         assert bench["vsstatus"] >> 13 & 3 == (3 if both else guest)
 
 
+@section(VSSTATUS)
 @pytest.mark.parametrize("mode", ["VS", "VU"])
 def test_a_guest_that_reads_f_registers_dirties_nothing(bench: Bench, mode: str) -> None:
     bench["mstatus"], bench["vsstatus"] = 1 << 13, 1 << 13
@@ -255,6 +286,7 @@ def test_a_guest_that_reads_f_registers_dirties_nothing(bench: Bench, mode: str)
     assert (bench["mstatus"] >> 13 & 3, bench["vsstatus"] >> 13 & 3) == (1, 1)
 
 
+@section("rvplat: tests")
 def test_every_instruction_of_h_is_here(make: Callable[..., MakeBench]) -> None:
     names = {n for n, row in ROWS.items() if row.extension.name == "H" or "H" in row.requires}
     assert names == {*LOADS, *STORES, *FENCES}

@@ -6,9 +6,11 @@ from typing import Any
 
 from rvplat.machine.world_stats import world_statistics
 from tests.h.bench import LOAD, NOP, ONES, Bench, word
+from tests.h.section import section
 from tests.h.stages import GPA, PA, VA, stages
 
 
+@section("rvplat: statistics")
 def test_switches_instructions_walks_and_fences(bench: Bench) -> None:
     cell: Any = bench.cell
     stages(bench)
@@ -39,6 +41,7 @@ def test_switches_instructions_walks_and_fences(bench: Bench) -> None:
     assert "4 entries" in str(found)
 
 
+@section("rvplat: statistics")
 def test_instructions_in_each_world(bench: Bench) -> None:
     cell: Any = bench.cell
     bench["sepc"] = 0x8000_1000
@@ -54,6 +57,7 @@ def test_instructions_in_each_world(bench: Bench) -> None:
     assert found["host"] == 3
 
 
+@section("rvplat: statistics")
 def test_instructions_of_each_guest(bench: Bench) -> None:
     """Those of the guest that the hart is in are counted up to now."""
     for vmid, steps in ((3, 5), (7, 2)):
