@@ -73,7 +73,7 @@ class BoardTarget(Looking):
         elif outcome.reason == "watch":
             self.add(self._stopped(outcome.hart, *self.stops.watched(outcome.hart)))
         elif outcome.reason == "new" and outcome.hart not in self.going.stepping:
-            self._began(outcome.hart)
+            return not self._began(outcome.hart)
         elif self._goes_on(outcome):
             return True
         else:
@@ -84,14 +84,17 @@ class BoardTarget(Looking):
         """Whether the client sees the world that a hart is in."""
         return self.merged or self.worlds.pid_of(hart) in self.seen
 
-    def _began(self, hart: int) -> None:
-        """A hart came into a guest that is new: tell of it, as gdb knows it of fork."""
+    def _began(self, hart: int) -> bool:
+        """A hart came into a guest that is new: tell of it, as gdb knows it of fork. Not if another
+        hart was quicker."""
         pid = self.worlds.pid_of(hart)
-        self.worlds.mark(pid, True)
+        if self.worlds.mark(pid, True):
+            return False
         self._hart = hart
         parent = self._reporting(hart)
         self.seen.fork(pid, parent)
         self.add(Stopped(parent, 5, "fork", f"p{pid:x}.{hart + 1:x}"))
+        return True
 
     def _goes_on(self, outcome: Outcome) -> bool:
         """Whether a hart that did its step, or came to another world, isn't there yet: a step that

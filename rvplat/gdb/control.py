@@ -256,10 +256,11 @@ class Control:
             if self.drivers[other].burst(BURST) == STOP_BREAK:
                 self._report(Outcome(other, why(self.drivers[other].cell)))
         reason = driver.step_once(masked)
+        met = why(driver.cell) if reason == STOP_BREAK else ""
         if self.machine.requests:
             self._report(Outcome(number, "power"))
-        elif reason == STOP_BREAK:  # of the handler of an interrupt that came first
-            self._report(Outcome(number, why(driver.cell)))
+        elif met not in ("", "new"):  # of the handler of an interrupt that came first
+            self._report(Outcome(number, met))
         elif reason != STOP_REQUEST and self._report(Outcome(number, "step")):
             self.start([(number, Job(until_back=True))])
 

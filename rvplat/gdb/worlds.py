@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,7 @@ class WorldTable:
     def __init__(self, machine: Machine) -> None:
         self._harts = machine.harts
         self._hypervisor = any(extension.name == "H" for extension in machine.extensions)
+        self._lock = threading.Lock()  # harts report in threads of their own
         self._by_pid = {HOST_PID: World(HOST_PID, HOST, "host")}
         self.forget()
 
@@ -63,14 +65,18 @@ class WorldTable:
             for word in range(len(marks)):
                 marks[word] = 0
 
-    def mark(self, pid: int, on: bool) -> None:
-        """Whether harts take a guest for one that is known."""
+    def mark(self, pid: int, on: bool) -> bool:
+        """Whether harts take a guest for one that is known; what it was before. The host always
+        is."""
         if pid == HOST_PID:
-            return
+            return True
         word, bit = divmod(self.get(pid).vmid, 64)
-        for cell in self._harts:
-            marks = cell.plain.known_vmids
-            marks[word] = int(marks[word]) & ~(1 << bit) | int(on) << bit
+        with self._lock:
+            was = int(self._harts[0].plain.known_vmids[word]) >> bit & 1
+            for cell in self._harts:
+                marks = cell.plain.known_vmids
+                marks[word] = int(marks[word]) & ~(1 << bit) | int(on) << bit
+        return bool(was)
 
     def announce(self, on: bool) -> None:
         """Whether a hart stops on its way into a guest that isn't marked; none is."""
@@ -102,10 +108,14 @@ class WorldTable:
         return [self._add(number) for number in sorted(numbers - set(self._pids))]
 
     def _add(self, number: int) -> World:
-        pid = max(self._by_pid) + 1
-        world = World(pid, number, f"guest with VMID {number - 1}")
-        self._by_pid[pid] = world
-        self._pids[number] = pid
+        """A world, new unless another hart came there meanwhile."""
+        with self._lock:
+            if number in self._pids:
+                return self._by_pid[self._pids[number]]
+            pid = max(self._by_pid) + 1
+            world = World(pid, number, f"guest with VMID {number - 1}")
+            self._by_pid[pid] = world
+            self._pids[number] = pid
         return world
 
     @staticmethod

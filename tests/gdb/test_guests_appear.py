@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from rvplat.gdb.board import BoardTarget
+from rvplat.gdb.control import Outcome
 from rvplat.gdb.going import Going
-from rvplat.gdb.target import Action, Event, Exited, Stopped, Thread
+from rvplat.gdb.target import Action, Break, Event, Exited, Stopped, Thread
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.machine import Machine
 from rvplat.machine.stop import Stop
@@ -18,6 +19,7 @@ from rvplat.machine.stop import Stop
 from .conftest import Serve
 from .driver import Gdb
 
+SRET = bytes.fromhex("73002010")
 BOTH_HAVE_RUN = 6_500_000  # instructions
 HOST, FIRST, SECOND = Thread(1, 1), Thread(2, 1), Thread(3, 1)
 MODERN = frozenset({"multiprocess", "fork-events", "exec-events", "multi-wp-addr"})
@@ -312,3 +314,31 @@ def test_a_program_is_told_of_a_thread_that_may_run() -> None:
     assert target.take_events() == [Stopped(other, 5, "exec", path)]
     target.close()
     target.machine.close()
+
+
+def test_two_harts_come_into_a_guest_at_once() -> None:
+    """It is told of once; the hart that was slower goes on."""
+    target = BoardTarget(hypervisor(harts=2))
+    target.attach()
+    target.greet(MODERN)
+    for cell in target.machine.harts:
+        cell.view.virt, cell.view.hgatp = 1, 7 << 44
+    assert not target._report(Outcome(1, "new"))
+    assert target._report(Outcome(0, "new"))
+    assert target.take_events() == [Stopped(Thread(1, 2), 5, "fork", "p2.2")]
+    target.close()
+    target.machine.close()
+
+
+def test_a_step_into_a_new_guest(watched: Watched) -> None:
+    """It lasts until the host is back, as in any world that the client doesn't see."""
+    target, at = watched.target, watched.target.machine.symbols["run_guest"]
+    target.greet(MODERN)
+    while target.read_memory(HOST, at, 4) != SRET:
+        at += 2
+    target.insert(Break(0, 1, at, 4))
+    assert watched.go(HOST) == [Stopped(HOST, 5, "swbreak")]
+    assert watched.go(HOST, kind="s") == [Stopped(HOST, 5)]
+    assert target.read_register(HOST, 32) == target.machine.symbols["trap_from_guest"]
+    target.remove(Break(0, 1, at, 4))
+    assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p2.1")]
