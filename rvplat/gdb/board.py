@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from rvplat.gdb import programs
 from rvplat.gdb.control import Control, Job, Outcome
@@ -239,7 +241,8 @@ class BoardTarget(Looking):
         return self.control.is_running(thread.tid - 1)
 
     def processes(self) -> Sequence[Process]:
-        return self.worlds.processes()
+        named = [(one, Path(self.program(one.pid)).name) for one in self.worlds.processes()]
+        return [replace(one, detail=f"({name})" if name else "") for one, name in named]
 
     # --- breakpoints ---
 
