@@ -67,7 +67,7 @@ class Explain:
         add_machine_options(parser)
         parser.add_argument(
             "--until", metavar="PLACE[@WORLD]",
-            help="stop before the instruction at an address or symbol of the program, in any world",
+            help="stop before the instruction at an address or a symbol, in any world or one",
         )  # fmt: skip
         add_limits(parser)
         parser.add_argument(
@@ -132,26 +132,33 @@ def _stopped(machine: Machine, arguments: argparse.Namespace) -> Stop:
 
 def _spot(machine: Machine, text: str) -> Spot:
     """The place that `--until` names."""
-    from rvplat.errors import RvplatError, nearest
+    from rvplat.errors import RvplatError
     from rvplat.gdb.points import Spot
     from rvplat.gdb.worlds import number_of
 
     place, at, name = text.partition("@")
-    if is_number(place):
-        address = number(place)
-    elif place in machine.symbols:
-        address = machine.symbols[place]
-    else:
-        near = nearest(place, machine.symbols)
-        hint = f'; did you mean "{near}"?' if near else ""
-        raise RvplatError(f"--until {text}: found no symbol {place!r} in the program{hint}")
-    if not at:
-        return Spot(address)
     try:
-        chosen = world(name)
+        chosen = world(name) if at else HOST
     except ValueError:
         raise RvplatError(f"--until {text}: found {name!r}, expected host or vmid:N") from None
-    return Spot(address, number_of(chosen if isinstance(chosen, int) else None))
+    vmid = chosen if isinstance(chosen, int) else None
+    address = number(place) if is_number(place) else _symbol(machine, place, vmid, text)
+    return Spot(address, number_of(vmid)) if at else Spot(address)
+
+
+def _symbol(machine: Machine, name: str, vmid: int | None, text: str) -> int:
+    """The address of a symbol of the program, or of what `--symbols` says that a world runs."""
+    from rvplat.errors import RvplatError, nearest
+    from rvplat.machine.images import read_program
+
+    path = machine.software.symbol_files.get(vmid)
+    symbols = machine.symbols if path is None else read_program(path, "the symbols").symbols
+    if name not in symbols:
+        near = nearest(name, symbols)
+        hint = f'; did you mean "{near}"?' if near else ""
+        where = "the program" if path is None else path
+        raise RvplatError(f"--until {text}: found no symbol {name!r} in {where}{hint}")
+    return symbols[name]
 
 
 def _hart_in(machine: Machine, whose: World, stopped: int) -> int:

@@ -7,13 +7,14 @@ import re
 import pytest
 
 from rvplat.cli.main import main
-from rvplat.guests import hypervisor_elf
+from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.images import read_program
 from rvplat.machine.machine import Machine
 from tests.machine.small_guests import HELLO, LOOP, guest
 
 CODE = 0xFFFFFFC080000100  # guest_fibonacci in guest 1, guest_sort in guest 2
 OUTSIDE = 0xFFFFFFC0C0000128  # mapped by guest 2 to where it has no memory
+SORT = hypervisor_guest_elfs()["sort"]
 Said = tuple[list[str], str]
 
 
@@ -30,11 +31,17 @@ def explain(capsys):
     return run
 
 
-@pytest.mark.parametrize("clock", ["host", "virtual"])
-@pytest.mark.parametrize(("vmid", "root"), [(1, 0x80010010), (2, 0x80014010)])
-def test_it_stops_in_the_guest_that_is_named(explain, clock, vmid, root):
+@pytest.mark.parametrize(
+    ("vmid", "root", "place", "clock"),
+    [
+        (1, 0x80010010, "guest_fibonacci", "host"),
+        (2, 0x80014010, "guest_sort", "virtual"),
+        (2, 0x80014010, hex(CODE), "host"),
+    ],
+)
+def test_it_stops_in_the_guest_that_is_named(explain, vmid, root, place, clock):
     lines, console = explain(
-        "hypervisor", f"{CODE:#x}", "--until", f"{CODE:#x}@vmid:{vmid}", "--access", "fetch",
+        "hypervisor", f"{CODE:#x}", "--until", f"{place}@vmid:{vmid}", "--access", "fetch",
         "--set", f"clock={clock}",
     )  # fmt: skip
     assert lines[0] == "a breakpoint"
@@ -104,6 +111,11 @@ def test_limits_stop_it_too(explain):
     [
         (["demo"], "explain: expected an ADDRESS, such as 0x8000_1000"),
         (["0x1", "--until", "mian"], "--until mian: found no symbol 'mian' in the program"),
+        (
+            ["0x1", "--until", "gest_sort@vmid:3", "--symbols", f"3={SORT}"],
+            f"--until gest_sort@vmid:3: found no symbol 'gest_sort' in {SORT}; "
+            'did you mean "guest_sort"?',
+        ),
         (["0x1", "--until", "1@guest"], "--until 1@guest: found 'guest', expected host or vmid:N"),
         (
             ["0x1", "--until", "0x40"],
