@@ -23,10 +23,13 @@ _F = (
 X_NAMES, F_NAMES = _X.split(), _F.split()
 FP_CSRS = (1, 2, 3)  # fflags, frm, fcsr
 HYPERVISOR = 2  # the privilege in the numbers of hypervisor and VS CSRs
-AS_NUMBERS = (0x300, 0x301)  # mstatus, misa: in its own feature gdb can print them as numbers only
+AS_NUMBERS = (0x300, 0x301)  # mstatus, misa: gdb prints those of its own feature as numbers only
 _POINTERS = {"ra": "code_ptr", "sp": "data_ptr", "gp": "data_ptr", "tp": "data_ptr",
              "fp": "data_ptr"}  # fmt: skip
-OURS = {REG_VIRT: ("virt", 8), REG_VMID: ("vmid", 16), REG_ASID: ("asid", 16)}
+REG_MODE = 4165  # priv, with names for its values: in conditions gdb wants numbers
+OURS = {REG_MODE: "mode", REG_PRIV: "priv", REG_VIRT: "virt", REG_VMID: "vmid", REG_ASID: "asid"}
+OUR_BITS = 16  # of eight gdb makes characters
+MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}  # by priv: the privilege, and 4 more where V=1
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ def _fields(row: Csr) -> str:
     )
 
 
-def _csrs(feature: str, rows: Iterable[Csr]) -> str:
+def _csrs(rows: Iterable[Csr]) -> list[str]:
+    """Types and registers. Groups count for those alone that are in no feature of gdb's."""
     kinds, regs = [], []
     for row in rows:
         kind = "int"
@@ -91,16 +95,16 @@ def _csrs(feature: str, rows: Iterable[Csr]) -> str:
             kind = f"{row.name}_fields"
         group = "hypervisor" if row.privilege == HYPERVISOR else "csr"
         regs.append(_reg(row.name, REG_CSR + row.number, 64, kind, group))
-    return _feature(feature, [*kinds, *regs])
+    return [*kinds, *regs]
 
 
-def _virtual() -> str:
-    return _feature("org.gnu.gdb.riscv.virtual", [_reg("priv", REG_PRIV, 8, "int")])
-
-
-def _worlds() -> str:
-    rows = [_reg(name, n, bits, "int", "hypervisor") for n, (name, bits) in OURS.items()]
-    return _feature("org.rvplat.worlds", rows)
+def _worlds() -> list[str]:
+    """Rows of where a hart is. gdb has a feature of its own for priv, but calls 4 and 5 invalid."""
+    values = "".join(f'<evalue name="{name}" value="{n}"/>' for n, name in MODES.items())
+    rows = [f'<enum id="mode" size="{OUR_BITS // 8}">{values}</enum>']
+    for n, name in OURS.items():
+        rows.append(_reg(name, n, OUR_BITS, "mode" if n == REG_MODE else "uint16", "hypervisor"))
+    return rows
 
 
 def layout_of(csrs: Iterable[Csr], has_f: bool, has_d: bool) -> Layout:
@@ -115,16 +119,15 @@ def layout_of(csrs: Iterable[Csr], has_f: bool, has_d: bool) -> Layout:
         general += [(REG_F + n, 8 if has_d else 4) for n in range(32)]
         sizes.update(general)
     plain = [row for row in rows if row not in fp_rows]
+    guests = [row for row in plain if row.privilege == HYPERVISOR]
     own = [row for row in plain if row.number in AS_NUMBERS and row.fields]
-    files["riscv-csr.xml"] = _csrs(
-        "org.gnu.gdb.riscv.csr", [row for row in plain if row not in own]
-    )
-    files["rvplat-csr.xml"] = _csrs("org.rvplat.csr", own)
-    files["riscv-virtual.xml"] = _virtual()
-    files["rvplat-worlds.xml"] = _worlds()
+    known = [row for row in plain if row not in guests and row not in own]
+    files["riscv-csr.xml"] = _feature("org.gnu.gdb.riscv.csr", _csrs(known))
+    files["rvplat-csr.xml"] = _feature("org.rvplat.csr", _csrs(own))
+    files["rvplat-worlds.xml"] = _feature("org.rvplat.worlds", [*_worlds(), *_csrs(guests)])
     sizes.update({REG_CSR + row.number: 8 for row in plain})
     sizes.update({REG_CSR + row.number: 4 for row in fp_rows})
-    sizes.update({REG_PRIV: 1, **{n: bits // 8 for n, (_, bits) in OURS.items()}})
+    sizes.update(dict.fromkeys(OURS, OUR_BITS // 8))
     includes = "".join(f'<xi:include href="{name}"/>\n' for name in files)
     files["target.xml"] = (
         '<?xml version="1.0"?>\n<!DOCTYPE target SYSTEM "gdb-target.dtd">\n<target version="1.0">\n'

@@ -9,7 +9,7 @@ from typing import Any
 
 from rvplat.engine.agent import REG_ASID, REG_CSR, REG_F, REG_PC, REG_PRIV, REG_VIRT, REG_VMID
 from rvplat.engine.exports import Raised
-from rvplat.gdb.describe import F_NAMES, OURS, X_NAMES, Layout, layout_of
+from rvplat.gdb.describe import F_NAMES, MODES, OURS, REG_MODE, X_NAMES, Layout, layout_of
 from rvplat.gdb.errors import GdbError, Unavailable
 from rvplat.gdb.expressions import Register
 from rvplat.hart.state import Hart
@@ -21,10 +21,10 @@ from rvplat.machine.machine import Machine
 _NUMBERS = {
     **{f"x{n}": n for n in range(32)}, **{name: n for n, name in enumerate(X_NAMES)}, "s0": 8,
     "pc": REG_PC, **{f"f{n}": REG_F + n for n in range(32)},
-    **{name: REG_F + n for n, name in enumerate(F_NAMES)}, "priv": REG_PRIV,
-    **{name: number for number, (name, _) in OURS.items()},
+    **{name: REG_F + n for n, name in enumerate(F_NAMES)},
+    **{name: number for number, name in OURS.items()}, "mode": REG_PRIV,
 }  # fmt: skip
-MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}
+PRIVS = (REG_PRIV, REG_MODE)
 SUPERVISOR_BITS = 1  # the privilege in the numbers of supervisor CSRs
 FRAME = (1, 2, 8)  # ra, sp, s0
 TO_VS = 0x100  # from a supervisor CSR's number to its VS twin's
@@ -129,13 +129,13 @@ class Registers:
             return state[name]
         if number == REG_VIRT:
             return virt
-        if number == REG_VMID and virt:
-            return state["hgatp"] >> 44 & 0x3FFF
+        if number == REG_VMID and state:
+            return state.get("hgatp", 0) >> 44 & 0x3FFF
         if number == REG_ASID and virt:
             return state["vsatp"] >> 44 & 0xFFFF
-        if kept is None or (number > REG_PC and number != REG_PRIV):
+        if kept is None or (number > REG_PC and number not in PRIVS):
             raise Unavailable("no hart is in this world now")
-        if number == REG_PRIV:
+        if number in PRIVS:
             return int(kept.priv) | virt << 2
         return int(kept.pc) if number == REG_PC else int(kept.x[number])
 
@@ -157,7 +157,7 @@ class Registers:
     @staticmethod
     def _special(view: Any, number: int) -> int:
         virt = int(view.virt)
-        if number == REG_PRIV:
+        if number in PRIVS:
             return int(view.priv) | virt << 2
         if number == REG_VIRT:
             return virt
@@ -181,7 +181,7 @@ class Registers:
             self._f[hart][number - REG_F] = value if wide else value | 0xFFFF_FFFF << 32
         elif number < REG_PRIV:
             self._write_csr(view, self.csr_number(number - REG_CSR, guest), value)
-        elif number == REG_PRIV:
+        elif number in PRIVS:
             self._set_mode(view, value)
         else:
             raise GdbError("virt, vmid and asid can't be written: write priv, hgatp or satp")

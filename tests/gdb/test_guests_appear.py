@@ -125,7 +125,7 @@ def test_a_breakpoint_is_set_before_its_guest_is_there(
     assert all(name in listed for name in ("hypervisor.elf", "fibonacci.elf", "sort.elf"))
     following.do("break trap_from_guest")
     assert following.go()["frame"]["func"] == "trap_from_guest"
-    assert following.value("$priv") == "1 '\\001'"
+    assert following.value("$mode") == "S"
 
 
 def test_a_step_into_the_hosts_handler_and_back(

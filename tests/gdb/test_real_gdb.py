@@ -82,7 +82,7 @@ def test_condition_in_the_stub(attached: Gdb) -> None:
 def test_registers_and_fields(attached: Gdb) -> None:
     attached.do("tbreak main")
     attached.go()
-    assert attached.value("$priv") == "3 '\\003'"
+    assert attached.value("$mode") == "M"
     assert attached.value("$mstatus.FS") in ("1", "3")
     attached.do("set var $a0 = 0x1234")
     assert attached.value("$a0") == "4660"

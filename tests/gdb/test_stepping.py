@@ -70,7 +70,7 @@ def test_a_trace_of_steps_is_the_run(wire: Wire) -> None:
     for n, (pc, mode) in enumerate(expected):
         assert wire.ask(b"vCont;s:1;c").startswith(b"T05")
         got = int.from_bytes(bytes.fromhex(wire.ask(b"p20").decode()), "little")
-        assert (n, got, int(wire.ask(b"p1041"), 16)) == (n, pc, mode)
+        assert (n, got, int(wire.ask(b"p1041")[:2], 16)) == (n, pc, mode)
 
 
 def test_a_virtual_clock_runs_to_its_end(wire: Wire) -> None:

@@ -71,7 +71,7 @@ def test_a_breakpoint_stops_in_its_guest_alone(sort: Gdb) -> None:
         stop = sort.go()
         assert stop["reason"] == "breakpoint-hit"
         assert sort.value("$vmid") == "2"
-        assert sort.value("$priv") == "5 '\\005'"
+        assert sort.value("$priv") == "5"
         assert stop["frame"]["func"] == "guest_sort"
 
 
@@ -112,7 +112,7 @@ def test_into_the_host_and_back(sort: Gdb) -> None:
     sort.do("break trap_from_guest")
     stop = sort.go()
     assert stop["reason"] == "breakpoint-hit"
-    assert sort.value("$priv") == "1 '\\001'"
+    assert sort.value("$mode") == "S"
     sort.do("inferior 2")
     assert "not in this world now" in sort.do("info threads")
     sort.do("tbreak guest_sort")

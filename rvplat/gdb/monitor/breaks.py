@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rvplat.engine.breakpoints import ANY_ASID, GUEST_PHYSICAL, PHYSICAL, VIRTUAL
+from rvplat.gdb import describe
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.expressions import compile_expression
 from rvplat.gdb.monitor.command import Board, Say, address, command, number
@@ -14,7 +15,7 @@ from rvplat.gdb.target import Thread
 from rvplat.hart.worlds import ANYWHERE, VMID_MASK
 
 SPACES = {"virtual": VIRTUAL, "guest-physical": GUEST_PHYSICAL, "physical": PHYSICAL}
-MODES = {"U": 0, "S": 1, "HS": 1, "M": 3, "VU": 4, "VS": 5}  # as gdb shows priv
+MODES = {"HS": 1, **{name: n for n, name in describe.MODES.items()}}
 GUEST_MODES = 0xF0
 M_MODE = 1 << 3
 MOST_ASID = 0xFFFF
