@@ -69,11 +69,21 @@ def _run(given: Sequence[str]) -> int:
     if name not in BUILT_IN and (name is not None or not given or "--version" not in given):
         commands = {**_plugin_commands(given), **BUILT_IN}
     parser = _parser(commands, name)
-    parsed = parser.parse_args(given)
+    parsed = _parsed(parser, given)
     if parsed.command is None:
         parser.print_help()
         return 0
     return commands[parsed.command].run(parsed)
+
+
+def _parsed(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.Namespace:
+    """The arguments; words may stand among options, which argparse doesn't do for subcommands."""
+    parsed, rest = parser.parse_known_args(given)
+    if rest and (not hasattr(parsed, "words") or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        parsed.words += rest
+    return parsed
 
 
 def _parser(commands: Mapping[str, Command], wanted: str | None) -> argparse.ArgumentParser:

@@ -43,6 +43,11 @@ def test_the_demo_is_what_runs_without_a_word():
     assert b"Powering off." in done.stdout
 
 
+def test_words_may_stand_among_options():
+    done = rvplat("run", "virt", "--harts", "2", guest(HELLO), "--memory", "64M")
+    assert (done.returncode, done.stdout) == (0, b"hello\r\n"), done.stderr
+
+
 def test_a_tick_need_not_be_whole_nanoseconds():
     done = rvplat("run", "demo", "--set", "timebase_hz=24000000")
     assert done.returncode == 0, done.stderr
@@ -120,6 +125,7 @@ BAD = {
     "timeout": (("--timeout", "-1"), "argument --timeout"),
     "instructions": (("--max-instructions", "0"), "argument --max-instructions"),
     "an option": (("--nosuch",), "unrecognized arguments: --nosuch"),
+    "an option after a word": (("virt", "--harts", "2", "x", "-y"), "unrecognized arguments: x -y"),
     "words": (("virt", "a", "b"), "run: b: expected a BOARD and a PROGRAM, nothing more"),
     "a disk": (("--disk", "no.img"), "no.img"),
     "a trace": (("--trace", "no/such/trace"), "no/such/trace: No such file or directory"),
