@@ -24,6 +24,7 @@ INDIRECT_DESC, EVENT_IDX, VERSION_1 = 1 << 28, 1 << 29, 1 << 32  # section 6
 CONFIG = 0x100
 MOST_AT_ONCE = 1024  # buffers that are served for one notification
 PAUSES_A_SECOND = 1000  # ... before others have their turn
+MOST_TOLD = 20  # failures of a device that are logged: a guest can make as many as it likes
 ONES = 0xFFFF_FFFF
 
 
@@ -37,6 +38,7 @@ class VirtioMmio(Device):
     interrupts = ("irq",)
     virtio_id: ClassVar[int] = 0
     queue_sizes: ClassVar[tuple[int, ...]] = ()
+    failures = 0  #: how often the driver broke a rule
     registers = (
         Register(0x000, "MAGIC",               "VALUE[31:0]",    "ro", reset=0x74726976),
         Register(0x004, "VERSION",             "VALUE[31:0]",    "ro", reset=2),
@@ -134,7 +136,10 @@ class VirtioMmio(Device):
 
     def fail(self, why: str) -> None:
         """The driver broke a rule: nothing works until it resets the device (section 2.1.2)."""
-        log.warning("%s: the driver must reset it: %s", self.wiring.name, why)
+        self.failures += 1
+        if self.failures <= MOST_TOLD:
+            more = "; no more is told of it" if self.failures == MOST_TOLD else ""
+            log.warning("%s: the driver must reset it: %s%s", self.wiring.name, why, more)
         self.status |= NEEDS_RESET
         if self.status & DRIVER_OK:
             self.interrupt(CONFIG_CHANGE)

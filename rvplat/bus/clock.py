@@ -28,7 +28,6 @@ class Alarm:
     tick: int
     order: int
     call: Callable[[], None] = field(compare=False)
-    cancelled: bool = field(default=False, compare=False)
 
 
 class Clock:
@@ -66,14 +65,14 @@ class Clock:
 
     def cancel(self, alarm: Alarm | None) -> None:
         """Forget an alarm. One that already rang, or None, is no error."""
-        if alarm is not None:
-            alarm.cancelled = True
+        with self.lock:
+            if alarm is not None and alarm in self._alarms:
+                self._alarms.remove(alarm)
+                heapq.heapify(self._alarms)
 
     def next_alarm(self) -> int | None:
         """The tick of the earliest alarm, or None."""
         with self.lock:
-            while self._alarms and self._alarms[0].cancelled:
-                heapq.heappop(self._alarms)
             return self._alarms[0].tick if self._alarms else None
 
     def ring(self) -> None:

@@ -113,3 +113,17 @@ def test_console_tells_both_ends(caplog: pytest.LogCaptureFixture) -> None:
     console.on_input = lambda: [].pop()
     console.feed(b"z")
     assert "raised when it was given input" in caplog.text
+
+
+def test_alarms_that_are_cancelled_take_no_room() -> None:
+    """A guest sets an alarm for the end of time, again and again."""
+    clock = VirtualClock(1000)
+    rung: list[int] = []
+    clock.call_at(5, lambda: rung.append(5))
+    for _ in range(1000):
+        alarm = clock.call_at(1 << 60, lambda: rung.append(0))
+        clock.cancel(alarm)
+        clock.cancel(alarm)
+    assert len(clock._alarms) == 1
+    clock.advance(10)
+    assert rung == [5]

@@ -79,6 +79,11 @@ GUESTS: dict[str, tuple[bytes, Prepare]] = {
         + word("sw", rs1=5, rs2=6, imm=8) + word("jal", rd=0, imm=-8),
         nothing,
     ),
+    "resets": (
+        word("lui", rd=5, imm=0x10_0000) + word("lui", rd=6, imm=0x7000)
+        + word("addi", rd=6, rs1=6, imm=0x777) + word("sw", rs1=5, rs2=6),
+        nothing,
+    ),
     "traps in M mode": (ILLEGAL, world(3, 0)),
     "traps in HS mode": (ILLEGAL, world(1, 0)),
     "traps in VS mode": (ILLEGAL, world(1, 1)),
@@ -95,7 +100,7 @@ GUESTS: dict[str, tuple[bytes, Prepare]] = {
 def machine(name: str, harts: int, clock: str) -> Machine:
     code, prepare = GUESTS[name]
     data = bytearray(2 * PAGE)
-    data[PAGE : PAGE + len(code)] = code
+    data[: len(code)] = data[PAGE : PAGE + len(code)] = code
     made = guest.machine(
         {"memory": "4M", "harts.count": harts, "clock": clock, "harts.isa": ISA},
         Image(data, [], []),
@@ -122,5 +127,5 @@ def test_a_pause_stops_it(name: str, harts: int, clock: str) -> None:
 @pytest.mark.parametrize("name", GUESTS)
 def test_a_limit_ends_it(name: str, clock: str) -> None:
     with machine(name, 1, clock) as made:
-        stop = made.run(max_instructions=100_000)
+        stop = made.run(max_instructions=1000 if name == "resets" else 100_000)
         assert stop.reason == ("idle" if name == "wfi" else "limit")

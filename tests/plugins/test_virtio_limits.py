@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rvplat_plugins.virtio_console import VirtioConsole
-from rvplat_plugins.virtio_mmio import MOST_AT_ONCE, PAUSES_A_SECOND, VirtioMmio
+from rvplat_plugins.virtio_mmio import MOST_AT_ONCE, MOST_TOLD, PAUSES_A_SECOND, VirtioMmio
 from rvplat_plugins.virtqueue import MOST_DESCRIPTORS, Chain, Virtqueue
 
 from tests.plugins.virtio_driver import (
@@ -94,3 +94,15 @@ def test_console_output_comes_in_pieces() -> None:
     driver.offer(TRANSMIT, data)
     assert b"".join(shown) == data
     assert max(map(len, shown)) == 1 << 16
+
+
+def test_a_driver_cannot_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    device = Fed(wiring=wiring())
+    for _ in range(100):
+        driver = Driver(device).start()
+        driver.make_available(driver.rings[0], 9)
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == MOST_TOLD
+    problem = "virtio: the driver must reset it: descriptor 9 is beyond its table"
+    assert told[0] == problem
+    assert told[-1] == f"{problem}; no more is told of it"
