@@ -36,16 +36,17 @@ _LETTERS = {
 def check(code: bytes, printing: bool = False) -> None:
     """GdbError for an expression with an unknown opcode, one that is cut off, or a jump to where
     no opcode begins."""
-    starts, jumps, at = set(), [], 0
+    starts, jumps, at, ops = set(), [], 0, set()
     while at < len(code):
         starts.add(at)
         op = code[at]
+        ops.add(op)
         if op not in _PLAIN and op not in _OPERANDS and not (printing and op == PRINTF):
             raise GdbError(f"agent expression: opcode {op:#x} at {at} is not supported")
         if op in (IF_GOTO, GOTO):
             jumps.append(int.from_bytes(code[at + 1 : at + 3], "big"))
         at += _length(code, at)
-    if at != len(code) or END not in code:
+    if at != len(code) or END not in ops:
         raise GdbError("agent expression: it is cut off")
     for target in jumps:
         if target not in starts:
