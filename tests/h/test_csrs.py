@@ -15,8 +15,6 @@ from tests.h.section import (
     HSTATUS,
     MSTATUS,
     OF_CSR,
-    STATEEN,
-    STATEEN0,
     VSATP,
     VSSTATUS,
     by_csr,
@@ -25,8 +23,6 @@ from tests.h.section import (
 
 GUEST_IRQS = 0x444
 COUNTERS = 0xFFFF_FFFF
-FROM_MENVCFG = 7 << 61
-ENVCFG_LOW = 0xF1
 HGATP_FIELDS = (1 << 44) - 4 | 0x3FFF << 44
 SUM_MXR = Status.SUM | Status.MXR
 SSTATUS = 1 << 1 | 1 << 5 | 1 << 8 | 3 << 13 | SUM_MXR
@@ -116,8 +112,21 @@ def test_hgeip_is_read_only(bench: Bench, mode: str) -> None:
 
 @section(CAUSES)
 @pytest.mark.parametrize("mode", ALL_MODES)
+def test_high_halves_are_illegal_where_xlen_is_64(bench: Bench, mode: str) -> None:
+    """Never virtual: of the counters, hedeleg, henvcfg, htimedelta, hstateen0 to 3, vstimecmp and
+    stimecmp, and of M mode's."""
+    opened(bench)
+    bench["hcounteren"] = bench["scounteren"] = bench["henvcfg"] = ONES
+    guests = (0x612, 0x61A, 0x615, 0x61C, 0x61D, 0x61E, 0x61F, 0x25D, 0x15D)
+    for number in (0xC80, 0xC81, 0xC82, 0xC83, 0xC9F, *guests, 0x310, 0x31A, 0x312, 0x31C):
+        bits = csr_word("csrrs", "hstatus", rs1=0) & 0xFFFFF | number << 20
+        assert bench.outcome(bits, mode) == "illegal", hex(number)
+
+
+@section(CAUSES)
+@pytest.mark.parametrize("mode", ALL_MODES)
 def test_numbers_that_nothing_has_are_illegal_everywhere(bench: Bench, mode: str) -> None:
-    for number in (0x601, 0x612, 0x615, 0x61A, 0x206, 0x2FF, 0x6FF, 0xE13):
+    for number in (0x601, 0x613, 0x206, 0x2FF, 0x6FF, 0xE13):
         bits = csr_word("csrrs", "hstatus", rs1=0) & 0xFFFFF | number << 20
         assert bench.outcome(bits, mode) == "illegal", hex(number)
 
@@ -185,10 +194,10 @@ def test_supervisor_csrs_without_a_vs_csr_are_shared(bench: Bench, name: str) ->
 
 
 @section(CAUSES)
-@pytest.mark.parametrize("name", [pair[0] for pair in PAIRS])
+@pytest.mark.parametrize("name", [*(pair[0] for pair in PAIRS), "scounteren", "senvcfg"])
 def test_supervisor_csrs_in_user_modes(bench: Bench, name: str) -> None:
     opened(bench)
-    bench["henvcfg"] = bench["hcounteren"] = ONES
+    bench["henvcfg"] = bench["hcounteren"] = bench["hstateen0"] = ONES
     assert bench.outcome(csr_word("csrrs", name, rs1=0), "VU") == "virtual"
     assert bench.outcome(csr_word("csrrs", name, rs1=0), "U") == "illegal"
 
@@ -283,21 +292,6 @@ def test_modes_follow_satps(make: MakeBench, sv: str, modes: list[int], name: st
         assert bench[name] >> 60 == (mode if mode in modes else 0)
 
 
-@section("Machine Environment Configuration (menvcfg) Register")
-def test_henvcfg_fields_need_menvcfgs(bench: Bench) -> None:
-    """STCE, PBMTE and ADUE are read-only zero where they are zero in menvcfg."""
-    bench["henvcfg"] = ONES
-    assert bench["henvcfg"] == ENVCFG_LOW
-    for bit in (61, 62, 63):
-        bench["menvcfg"] = 1 << bit
-        bench["henvcfg"] = ONES
-        assert bench["henvcfg"] == ENVCFG_LOW | 1 << bit
-        bench["menvcfg"] = 0
-        assert bench["henvcfg"] == ENVCFG_LOW
-    bench["henvcfg"] = 2 << 4
-    assert bench["henvcfg"] & 0x30 == 0, "CBIE 2 is reserved"
-
-
 @section("Machine Trap Delegation (medeleg and mideleg) Registers")
 def test_medeleg_has_the_guests_exceptions(bench: Bench) -> None:
     bench["medeleg"] = ONES
@@ -320,64 +314,6 @@ def test_vsstatus_sums_up_its_own_fields_in_sd(bench: Bench) -> None:
     assert bench["vsstatus"] >> 63 == 0
     bench["vsstatus"] = Status.FS
     assert bench["vsstatus"] >> 63 == 1
-
-
-# --- Smstateen ----------------------------------------------------------------------------------
-
-
-@section(STATEEN)
-def test_hstateen_shows_zero_where_mstateen_does(bench: Bench) -> None:
-    bench["mstateen0"] = 1 << 63
-    bench["hstateen0"] = ONES
-    assert bench["hstateen0"] == 1 << 63
-    bench["mstateen0"] = 3 << 62
-    assert bench["hstateen0"] == 1 << 63, "what was read-only zero was not written"
-    bench["hstateen0"] = ONES
-    assert bench["hstateen0"] == 3 << 62
-    bench["mstateen0"] = 0
-    assert bench["hstateen0"] == 0
-
-
-@section(STATEEN)
-@pytest.mark.parametrize("i", range(4))
-def test_bit_63_of_mstateen_guards_hstateen_and_sstateen(bench: Bench, i: int) -> None:
-    for name, guest in ((f"hstateen{i}", "illegal"), (f"sstateen{i}", "illegal")):
-        bits = csr_word("csrrs", name, rs1=0)
-        assert [bench.outcome(bits, mode) for mode in ("M", "HS", "VS")] == ["ok", "illegal", guest]
-    bench[f"mstateen{i}"] = 1 << 63
-    sstateen = csr_word("csrrs", f"sstateen{i}", rs1=0)
-    assert bench.outcome(sstateen, "HS") == "ok"
-    assert bench.outcome(sstateen, "VS") == "virtual"
-    bench[f"hstateen{i}"] = 1 << 63
-    assert bench.outcome(sstateen, "VS") == "ok"
-    assert bench.outcome(sstateen, "VU") == "virtual"
-    assert bench.outcome(sstateen, "U") == "illegal"
-
-
-@section(STATEEN0)
-def test_envcfg_of_mstateen_and_hstateen(bench: Bench) -> None:
-    senvcfg, henvcfg = (csr_word("csrrs", name, rs1=0) for name in ("senvcfg", "henvcfg"))
-    assert [bench.outcome(senvcfg, m) for m in ALL_MODES] == ["ok", *["illegal"] * 4]
-    assert [bench.outcome(henvcfg, m) for m in ALL_MODES] == ["ok", *["illegal"] * 4]
-    bench["mstateen0"] = 1 << 62
-    found = [bench.outcome(senvcfg, m) for m in ALL_MODES]
-    assert found == ["ok", "ok", "illegal", "virtual", "virtual"]
-    found = [bench.outcome(henvcfg, m) for m in ALL_MODES]
-    assert found == ["ok", "ok", "illegal", "virtual", "virtual"]
-    bench["hstateen0"] = 1 << 62
-    found = [bench.outcome(senvcfg, m) for m in ALL_MODES]
-    assert found == ["ok", "ok", "illegal", "ok", "virtual"]
-
-
-@section(STATEEN)
-def test_without_smstateen_m_mode_has_no_say(make: MakeBench) -> None:
-    bench = make(without="smstateen")
-    senvcfg = csr_word("csrrs", "senvcfg", rs1=0)
-    assert bench.outcome(senvcfg, "HS") == "ok"
-    assert bench.outcome(senvcfg, "VS") == "virtual"
-    bench["hstateen0"] = ONES
-    assert bench.outcome(senvcfg, "VS") == "ok"
-    assert bench.outcome(csr_word("csrrs", "mstateen0", rs1=0), "M") == "illegal"
 
 
 @section("rvplat: tests")

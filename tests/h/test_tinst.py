@@ -6,7 +6,7 @@ import pytest
 
 from tests.h.bench import CODE, NO_DEVICE, ONES, RAM, A, Bench, D, R, Trap, U, V, W, X, word
 from tests.h.conftest import MakeBench
-from tests.h.section import TINST, section
+from tests.h.section import OF_CSR, TINST, section
 
 GPA, PA = 0x4000_0000, RAM + 0x1_0000
 
@@ -121,6 +121,26 @@ def test_access_faults_and_misaligned_ones_transform_too(bench: Bench, mode: str
 
 
 @section(TINST)
+@pytest.mark.parametrize("to", ["M", "HS"])
+@pytest.mark.parametrize(("name", "cause"), [("lh", 13), ("sw", 15), ("amoadd.w", 15)])
+def test_page_faults_transform_too(bench: Bench, name: str, cause: int, to: str) -> None:
+    bench.two_stages()
+    bench["medeleg"] = ONES if to == "HS" else 0
+    bench.hart.x[6] = 0x5000_0000
+    operands = {"rs2": 7} if name == "sw" else {"rd": 9}
+    found = bench.step(word(name, rs1=6, **operands), "VS")
+    assert found == Trap(to, cause, 0x5000_0000, 0, word(name, **operands), 1, 1, 1)
+
+
+@section(TINST)
+@pytest.mark.parametrize("to", ["M", "HS"])
+def test_page_faults_of_fetches_give_zero(bench: Bench, to: str) -> None:
+    bench.two_stages()
+    bench["medeleg"] = ONES if to == "HS" else 0
+    assert bench.access("fetch", 0x5000_0000) == Trap(to, 12, 0x5000_0000, 0, 0, 1, 1, 1)
+
+
+@section(TINST)
 def test_a_fetch_gives_zero(bench: Bench) -> None:
     bench.two_stages()
     bench.map_guest(0x5000_0000, GPA)
@@ -148,19 +168,20 @@ def test_an_interrupt_gives_zero(bench: Bench) -> None:
     assert (bench["htinst"], bench["htval"]) == (0, 0)
 
 
-@section(TINST)
+@pytest.mark.parametrize(("section", "to"), [(OF_CSR["mtinst"], "M"), (OF_CSR["htinst"], "HS")])
 @pytest.mark.parametrize("tinst", ["transformed", "zero"])
 @pytest.mark.parametrize("flags", [0, V | R | X | U | A | D])
 def test_pseudoinstructions_are_there_in_either_setting(
-    make: MakeBench, tinst: str, flags: int
+    make: MakeBench, tinst: str, flags: int, to: str
 ) -> None:
     """ "Zero is not allowed" where htval isn't zero: a read, and a write of A and D."""
     bench = make(tinst=tinst)
     bench.two_stages()
+    bench["medeleg"] = ONES if to == "HS" else 0
     bench["menvcfg"] = bench["henvcfg"] = 1 << 61
     entry = bench.map_guest(0x5000_0000, GPA, V | R | W)
     bench.map_host(GPA, PA)
     bench.map_host(entry & ~0xFFF, entry & ~0xFFF, flags)
     found = bench.access("load", 0x5000_0000)
     pseudo = 0x3020 if flags else 0x3000
-    assert found == Trap("M", 21, 0x5000_0000, entry >> 2, pseudo, 1, 1, 1)
+    assert found == Trap(to, 21, 0x5000_0000, entry >> 2, pseudo, 1, 1, 1)

@@ -19,7 +19,7 @@ from tests.h.bench import (
     word,
 )
 from tests.h.conftest import MakeBench
-from tests.h.section import DELEGATION, MSTATUS, OF_CSR, section
+from tests.h.section import DELEGATION, HSTATUS, MSTATUS, OF_CSR, section
 
 ECALLS = {"M": 11, "HS": 9, "U": 8, "VS": 10, "VU": 8}
 PRIV = {mode: priv for mode, (priv, _) in MODES.items()}
@@ -109,6 +109,9 @@ def test_delegation_cause_by_cause(
         medeleg=1 << cause if to != "M" else ONES ^ 1 << cause,
         hedeleg=1 << cause if to != "HS" else ONES ^ 1 << cause,
     )
+    bench["hstatus"], bench["mstatus"] = HStatus.GVA, Status.GVA
+    for name in ("htval", "htinst", "mtval2", "mtinst"):
+        bench[name] = 5
     bench.hart.x[6] = x6
     found = bench.step(bits, mode)
     went = "HS" if to == "VS" and cause not in FURTHER else to
@@ -170,6 +173,58 @@ def test_gva_of_hlv(bench: Bench, mode: str) -> None:
         found = bench.step(bits, mode)
         assert found is not None
         assert (found.gva, found.virt, found.tval) == (1, 0, NO_DEVICE)
+
+
+@section(HSTATUS)
+@pytest.mark.parametrize("name", ["hlv.d", "hlvx.wu", "hsv.d"])
+@pytest.mark.parametrize("spvp", [0, HStatus.SPVP])
+@pytest.mark.parametrize("mode", ["HS", "U"])
+def test_gva_of_hlv_in_hstatus(bench: Bench, name: str, spvp: int, mode: str) -> None:
+    """ "In that case, SPV=0 but GVA=1"; SPVP stays."""
+    bench.delegate()
+    bench["hstatus"] = HStatus.HU | HStatus.SPV | spvp
+    bench.hart.x[6] = NO_DEVICE
+    found = bench.step(word(name, rs1=6), mode)
+    assert found is not None
+    assert (found.mode, found.gva, found.virt, found.priv) == ("HS", 1, 0, PRIV[mode])
+    assert bench["hstatus"] & HStatus.SPVP == spvp
+
+
+@section("Trap Entry")
+@pytest.mark.parametrize("mode", ["VS", "VU"])
+@pytest.mark.parametrize("to", ["M", "HS"])
+def test_an_interrupt_writes_what_an_exception_writes(bench: Bench, mode: str, to: str) -> None:
+    """MPV or SPV, GVA 0, and zeros in the registers that say more."""
+    if to == "HS":
+        bench.delegate()
+    for name in ("htval", "htinst", "stval", "mtval2", "mtinst", "mtval"):
+        bench[name] = 5
+    bench["hstatus"], bench["mstatus"] = HStatus.GVA, Status.GVA
+    bench["mie"] = bench["mip"] = 2
+    bench.enter(mode)
+    assert bench.interrupted() == (to, 1)
+    assert bench.trap() == Trap(to, 1 << 63 | 1, virt=1, priv=PRIV[mode])
+    assert bench["mepc" if to == "M" else "sepc"] == CODE
+
+
+@section(DELEGATION)
+@pytest.mark.parametrize("to", ["M", "HS", "VS"])
+@pytest.mark.parametrize("cause", [0, 1])
+def test_delegation_of_faults_of_fetches(make: MakeBench, to: str, cause: int) -> None:
+    """Bit 0 is there with IALIGN=32; neither writes an instruction to htinst."""
+    bench = make(without="c zca zcd zcf")
+    bench.delegate(
+        medeleg=1 << cause if to != "M" else ONES ^ 1 << cause,
+        hedeleg=1 << cause if to != "HS" else ONES ^ 1 << cause,
+    )
+    bench.hart.x[6] = where = CODE + 2 if cause == 0 else NO_DEVICE
+    found = bench.step(word("jalr", rs1=6), "VS")
+    if cause == 1:
+        assert found is None
+        found = bench.go()
+    assert found == Trap(to, cause, where, gva=int(to != "VS"), virt=1, priv=1)
+    saved = {"M": "mepc", "HS": "sepc", "VS": "vsepc"}[to]
+    assert bench[saved] == (CODE if cause == 0 else NO_DEVICE)
 
 
 # --- vectors --------------------------------------------------------------------------------------

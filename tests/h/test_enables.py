@@ -1,0 +1,117 @@
+"""What a guest may use: henvcfg, and Smstateen's registers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.h.bench import ALL_MODES, ONES, Bench, csr_word
+from tests.h.conftest import MakeBench
+from tests.h.section import HENVCFG, STATEEN, STATEEN0, section
+
+FIOM, CBIE, CBCFE, CBZE = 1, 3 << 4, 1 << 6, 1 << 7
+ADUE, PBMTE, STCE = 1 << 61, 1 << 62, 1 << 63
+ENVCFG_LOW = FIOM | CBIE | CBCFE | CBZE
+
+
+@section("Machine Environment Configuration (menvcfg) Register")
+def test_henvcfg_fields_need_menvcfgs(bench: Bench) -> None:
+    """STCE, PBMTE and ADUE are read-only zero where they are zero in menvcfg."""
+    bench["henvcfg"] = ONES
+    assert bench["henvcfg"] == ENVCFG_LOW
+    for bit in (61, 62, 63):
+        bench["menvcfg"] = 1 << bit
+        bench["henvcfg"] = ONES
+        assert bench["henvcfg"] == ENVCFG_LOW | 1 << bit
+        bench["menvcfg"] = 0
+        assert bench["henvcfg"] == ENVCFG_LOW
+
+
+@section(HENVCFG)
+@pytest.mark.parametrize(
+    ("extension", "field"),
+    [("sstc", STCE), ("svpbmt", PBMTE), ("svadu", ADUE), ("zicboz", CBZE),
+     ("zicbom", CBCFE | CBIE)],
+)  # fmt: skip
+def test_henvcfg_fields_need_their_extensions(make: MakeBench, extension: str, field: int) -> None:
+    """ "If ... is not implemented, ... is read-only zero"."""
+    bench = make(without=extension)
+    bench["menvcfg"] = bench["henvcfg"] = ONES
+    assert bench["henvcfg"] == (ENVCFG_LOW | ADUE | PBMTE | STCE) & ~field
+
+
+@section(HENVCFG)
+@pytest.mark.parametrize("value", range(4))
+def test_cbie_is_warl(bench: Bench, value: int) -> None:
+    """0b10 is reserved."""
+    for name in ("menvcfg", "henvcfg"):
+        bench[name] = value << 4
+    assert bench["henvcfg"] >> 4 & 3 == (0 if value == 2 else value)
+
+
+# --- Smstateen ----------------------------------------------------------------------------------
+
+
+@section(STATEEN)
+def test_hstateen_shows_zero_where_mstateen_does(bench: Bench) -> None:
+    bench["mstateen0"] = 1 << 63
+    bench["hstateen0"] = ONES
+    assert bench["hstateen0"] == 1 << 63
+    bench["mstateen0"] = 3 << 62
+    assert bench["hstateen0"] == 1 << 63, "what was read-only zero was not written"
+    bench["hstateen0"] = ONES
+    assert bench["hstateen0"] == 3 << 62
+    bench["mstateen0"] = 0
+    assert bench["hstateen0"] == 0
+
+
+@section(STATEEN)
+@pytest.mark.parametrize("i", range(4))
+def test_bit_63_of_mstateen_guards_hstateen_and_sstateen(bench: Bench, i: int) -> None:
+    for name, guest in ((f"hstateen{i}", "illegal"), (f"sstateen{i}", "illegal")):
+        bits = csr_word("csrrs", name, rs1=0)
+        assert [bench.outcome(bits, mode) for mode in ("M", "HS", "VS")] == ["ok", "illegal", guest]
+    bench[f"mstateen{i}"] = 1 << 63
+    sstateen = csr_word("csrrs", f"sstateen{i}", rs1=0)
+    assert bench.outcome(sstateen, "HS") == "ok"
+    assert bench.outcome(sstateen, "VS") == "virtual"
+    bench[f"hstateen{i}"] = 1 << 63
+    assert bench.outcome(sstateen, "VS") == "ok"
+    assert bench.outcome(sstateen, "VU") == "virtual"
+    assert bench.outcome(sstateen, "U") == "illegal"
+
+
+@section(STATEEN0)
+def test_envcfg_of_mstateen_and_hstateen(bench: Bench) -> None:
+    senvcfg, henvcfg = (csr_word("csrrs", name, rs1=0) for name in ("senvcfg", "henvcfg"))
+    assert [bench.outcome(senvcfg, m) for m in ALL_MODES] == ["ok", *["illegal"] * 4]
+    assert [bench.outcome(henvcfg, m) for m in ALL_MODES] == ["ok", *["illegal"] * 4]
+    bench["mstateen0"] = 1 << 62
+    found = [bench.outcome(senvcfg, m) for m in ALL_MODES]
+    assert found == ["ok", "ok", "illegal", "virtual", "virtual"]
+    found = [bench.outcome(henvcfg, m) for m in ALL_MODES]
+    assert found == ["ok", "ok", "illegal", "virtual", "virtual"]
+    bench["hstateen0"] = 1 << 62
+    found = [bench.outcome(senvcfg, m) for m in ALL_MODES]
+    assert found == ["ok", "ok", "illegal", "ok", "virtual"]
+
+
+@section(STATEEN)
+def test_without_smstateen_m_mode_has_no_say(make: MakeBench) -> None:
+    bench = make(without="smstateen")
+    senvcfg = csr_word("csrrs", "senvcfg", rs1=0)
+    assert bench.outcome(senvcfg, "HS") == "ok"
+    assert bench.outcome(senvcfg, "VS") == "virtual"
+    bench["hstateen0"] = ONES
+    assert bench.outcome(senvcfg, "VS") == "ok"
+    assert bench.outcome(csr_word("csrrs", "mstateen0", rs1=0), "M") == "illegal"
+
+
+@section(STATEEN)
+@pytest.mark.parametrize("i", range(4))
+def test_bit_63_of_hstateen_is_writable(bench: Bench, i: int) -> None:
+    """And all of them are zero out of reset, in mstateen."""
+    assert bench[f"mstateen{i}"] == 0
+    bench[f"mstateen{i}"] = ONES
+    for value in (ONES, 0):
+        bench[f"hstateen{i}"] = value
+        assert bench[f"hstateen{i}"] >> 63 == value >> 63
