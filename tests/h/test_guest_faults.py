@@ -9,9 +9,11 @@ import pytest
 from rvplat.isa.privileged import HStatus
 from tests.h.bench import (
     FETCH,
+    LEAF,
     LOAD,
     NO_DEVICE,
     NOP,
+    ONES,
     STORE,
     A,
     Bench,
@@ -24,7 +26,7 @@ from tests.h.bench import (
     X,
     word,
 )
-from tests.h.section import CAUSES, section
+from tests.h.section import CAUSES, OF_CSR, SECOND_STAGE, TINST, section
 from tests.h.stages import (
     ACCESS,
     GPA,
@@ -33,19 +35,26 @@ from tests.h.stages import (
     OTHER,
     PA,
     PAGE,
+    READ_ENTRY,
     VA,
     cause,
     stages,
 )
 
+GUEST_FAULTS = "Guest-Page Faults"
+HANDLERS = [(OF_CSR["mtval2"], "M"), (OF_CSR["htval"], "HS")]
+
 # --- accesses that cross a page -------------------------------------------------------------------
 
 
-@section("Guest-Page Faults")
+@pytest.mark.parametrize(("section", "to"), HANDLERS)
 @pytest.mark.parametrize("kind", [LOAD, STORE])
 @pytest.mark.parametrize("part", [0, 1])
-def test_misaligned_accesses_name_the_part_that_faults(bench: Bench, kind: str, part: int) -> None:
+def test_misaligned_accesses_name_the_part_that_faults(
+    bench: Bench, kind: str, part: int, to: str
+) -> None:
     """stval, htval and the Addr. Offset field of htinst are those of the faulting part."""
+    bench["medeleg"] = ONES if to == "HS" else 0
     stages(bench)
     bench.map_guest(VA + 0x1000, GPA + 0x1000)
     bench.map_host(GPA + 0x1000, OTHER)
@@ -57,12 +66,16 @@ def test_misaligned_accesses_name_the_part_that_faults(bench: Bench, kind: str, 
     gpa = GPA + 0xFFD if part == 0 else GPA + 0x1000
     bits = word("ld", rd=5) if kind == LOAD else word("sd", rs2=7)
     offset = (where - va) << 15
-    assert bench.access(kind, va) == Trap("M", GUEST[kind], where, gpa >> 2, bits | offset, 1, 1, 1)
+    assert bench.access(kind, va) == Trap(to, GUEST[kind], where, gpa >> 2, bits | offset, 1, 1, 1)
 
 
-@section("Guest-Page Faults")
+@section(GUEST_FAULTS)
 @pytest.mark.parametrize("part", [0, 1])
-def test_a_fetch_that_straddles_pages_names_the_half_that_faults(bench: Bench, part: int) -> None:
+@pytest.mark.parametrize("to", ["M", "HS"])
+def test_a_fetch_that_straddles_pages_names_the_half_that_faults(
+    bench: Bench, part: int, to: str
+) -> None:
+    bench["medeleg"] = ONES if to == "HS" else 0
     stages(bench)
     bench.map_guest(VA + 0x1000, GPA + 0x1000)
     bench.map_host(GPA + 0x1000, OTHER)
@@ -72,7 +85,47 @@ def test_a_fetch_that_straddles_pages_names_the_half_that_faults(bench: Bench, p
     bench.map_host(GPA + 0x1000 * part, PA, 0)
     bench.step(word("hfence.gvma"), "M")
     where, gpa = (VA + 0xFFE, GPA + 0xFFE) if part == 0 else (VA + 0x1000, GPA + 0x1000)
-    assert bench.access(FETCH, VA + 0xFFE) == Trap("M", 20, where, gpa >> 2, 0, 1, 1, 1)
+    assert bench.access(FETCH, VA + 0xFFE) == Trap(to, 20, where, gpa >> 2, 0, 1, 1, 1)
+
+
+@section(TINST)
+@pytest.mark.parametrize("name", ["hlv.d", "hsv.d"])
+@pytest.mark.parametrize("part", [0, 1])
+def test_misaligned_hlv_and_hsv_name_the_part_that_faults(
+    bench: Bench, name: str, part: int
+) -> None:
+    """The same from HS mode: SPV 0, GVA 1."""
+    stages(bench)
+    bench["hstatus"] = HStatus.SPVP
+    bench.delegate()
+    for i in range(2):
+        bench.map_guest(VA + 0x1000 * i, GPA + 0x1000 * i)
+        bench.map_host(GPA + 0x1000 * i, PA if i == 0 else OTHER, 0 if i == part else LEAF | U)
+    bench.hart.x[6] = VA + 0xFFD
+    operands = {"rs2": 7} if name == "hsv.d" else {"rd": 5}
+    offset = 0xFFD if part == 0 else 0x1000
+    bits = word(name, **operands) | (offset - 0xFFD) << 15
+    found = bench.step(word(name, rs1=6, **operands), "HS")
+    assert found == Trap(
+        "HS", 23 if name == "hsv.d" else 21, VA + offset, GPA + offset >> 2, bits, 1, 0, 1
+    )
+
+
+@section(SECOND_STAGE)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("pages", ["none", "only read", "only write"])
+def test_an_implicit_access_is_checked_as_a_load(bench: Bench, kind: str, pages: str) -> None:
+    """A page table needs R in the second stage, whatever the access, and nothing else; the
+    exception is the original access's."""
+    stages(bench)
+    entry = bench.map_guest(VA, GPA)
+    flags = {"none": 0, "only read": V | R | A | U, "only write": V | W | A | D | U}[pages]
+    bench.map_host(entry & ~0xFFF, entry & ~0xFFF, flags)
+    found = bench.access(kind, VA)
+    if pages == "only read":
+        assert found is None
+    else:
+        assert found == Trap("M", GUEST[kind], VA, entry >> 2, READ_ENTRY, 1, 1, 1)
 
 
 # --- priorities of synchronous exceptions ---------------------------------------------------------

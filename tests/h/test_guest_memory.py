@@ -17,10 +17,12 @@ from tests.h.bench import (
     R,
     U,
     V,
+    W,
     X,
     word,
 )
 from tests.h.section import GUEST_ACCESS, MSTATUS, section
+from tests.h.stages import ADUE
 
 VA, GPA, PA, OTHER = 0x5000_0000, 0x4000_0000, RAM + 0x1_0000, RAM + 0x1_1000
 VALUE = 0xFEDC_BA98_F6E5_D4C3
@@ -162,3 +164,34 @@ def test_misaligned_guest_accesses(bench: Bench) -> None:
     assert result(bench, "hlv.d") == "ok"
     assert bench.hart.x[5] == 0x1122_3344_5566_7788
     assert bench.peek(OTHER, 4) == 0x2233_4455
+
+
+@section(GUEST_ACCESS)
+@pytest.mark.parametrize("name", ["hlv.w", "hlvx.wu", "hsv.w"])
+@pytest.mark.parametrize("adue", [0, ADUE])
+def test_a_and_d_are_set_as_for_the_guests_own_accesses(bench: Bench, name: str, adue: int) -> None:
+    """At both stages, with Svadu; with Svade it is a page fault of the first."""
+    mapped(bench, V | R | W | X, V | R | W | X | U)
+    bench["menvcfg"] = bench["henvcfg"] = adue
+    first = bench.map_guest(VA, GPA, V | R | W | X)
+    second = bench.map_host(GPA, PA, V | R | W | X | U)
+    expected: int | str = "ok" if adue else 15 if name == "hsv.w" else 13
+    assert result(bench, name) == expected
+    bits = 0 if not adue else A | D if name == "hsv.w" else A
+    assert [bench.peek(entry) & (A | D) for entry in (first, second)] == [bits, bits]
+
+
+@section(GUEST_ACCESS)
+@pytest.mark.parametrize(("vsatp", "hgatp"), [(0, 0), (8, 0), (0, 8), (8, 8)])
+@pytest.mark.parametrize("mode", ["M", "HS", "U"])
+def test_each_stage_may_be_bare(bench: Bench, vsatp: int, hgatp: int, mode: str) -> None:
+    bench.two_stages(vsatp, hgatp)
+    if vsatp:
+        bench.map_guest(VA, GPA if hgatp else PA)
+    if hgatp:
+        bench.map_host(GPA, PA)
+    bench["hstatus"] = HStatus.HU | SPVP
+    bench.poke(PA, VALUE)
+    bench.hart.x[6] = VA if vsatp else GPA if hgatp else PA
+    assert result(bench, "hlv.d", mode) == "ok"
+    assert bench.hart.x[5] == VALUE

@@ -73,6 +73,26 @@ def test_hie_is_part_of_mie_and_not_of_sie(bench: Bench) -> None:
     assert bench["hie"] == 0
 
 
+@section(MIP)
+def test_sgei_is_the_same_in_hip_and_mip(make: MakeBench) -> None:
+    """SGEIP is read-only; SGEIE of mie is hie's."""
+    bench = make(geilen=2)
+    bench["hgeie"] = 1 << 2
+    for line in (1, 2):
+        bench.cell.set_guest_line(line, True)
+        assert bench["hip"] == bench["mip"] == (SGEI if line == 2 else 0)
+    bench["hip"] = bench["mip"] = 0
+    assert bench["hip"] == bench["mip"] == SGEI
+    bench.cell.set_guest_line(1, False)
+    bench.cell.set_guest_line(2, False)
+    bench["hip"] = bench["mip"] = ONES & ~GUEST & ~0x222
+    assert bench["hip"] == bench["mip"] == 0
+    bench["hie"] = SGEI
+    assert bench["mie"] == SGEI
+    bench["mie"] = 0
+    assert bench["hie"] == 0
+
+
 @section(VSINTERRUPTS)
 @pytest.mark.parametrize("op", ["csrrs", "csrrc", "csrrw"])
 def test_a_guest_reaches_its_own_interrupts_by_sip_and_sie(bench: Bench, op: str) -> None:
