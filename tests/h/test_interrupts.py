@@ -268,21 +268,6 @@ def test_wfi_ends_for_what_mie_enables(bench: Bench, mode: str) -> None:
         assert bench.hart.stop == stop
 
 
-@section(MIP)
-@pytest.mark.parametrize(("name", "value"), [("hvip", VSSI), ("hie", VSSI), ("hideleg", VSSI)])
-def test_a_write_takes_effect_before_the_next_instruction(
-    bench: Bench, name: str, value: int
-) -> None:
-    bench.delegate()
-    bench["hie"] = bench["hvip"] = VSSI
-    bench[name] = value if name == "hideleg" else 0
-    bench["mstatus"] = Status.SIE
-    bench.hart.x[6] = 0 if name == "hideleg" else value
-    found = bench.step(csr_word("csrrw", name), "HS")
-    assert found is not None
-    assert (found.mode, found.cause) == ("HS", 1 << 63 | 2)
-
-
 # --- the guest's timer ----------------------------------------------------------------------------
 
 
