@@ -1,6 +1,5 @@
 """Bad entries at every level of every scheme, at both stages: what is malformed, what loops, what
-leads out of memory ("Virtual Address Translation Process"; "Two-Stage Address Translation";
-"Guest-Page Faults")."""
+leads out of memory."""
 
 from __future__ import annotations
 
@@ -9,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.h.bench import LEAF, LEVELS, NC, PAGES, STORE, A, Bench, D, N, R, U, V, W, X
+from tests.h.section import SECOND_STAGE, WALK, section
 from tests.h.stages import ACCESS, AT, GPA, GUEST, KINDS, PA, PAGE, READ_ENTRY, VA, stages
 
 NOWHERE = 1 << 50  # neither mapped nor memory; aligned for every superpage
@@ -68,6 +68,7 @@ def faults(bench: Bench, va: int) -> dict[str, tuple[int, int, int]]:
     return {kind: (t.cause, t.tval2, t.tinst) if t else (-1, 0, 0) for kind, t in found.items()}
 
 
+@section(WALK)
 @pytest.mark.parametrize(("mode", "level"), EACH_LEVEL)
 @pytest.mark.parametrize("what", MALFORMED)
 def test_malformed_in_the_first_stage(bench: Bench, what: str, mode: int, level: int) -> None:
@@ -76,6 +77,7 @@ def test_malformed_in_the_first_stage(bench: Bench, what: str, mode: int, level:
     assert {kind: f[:2] for kind, f in found.items()} == {kind: (PAGE[kind], 0) for kind in KINDS}
 
 
+@section(SECOND_STAGE)
 @pytest.mark.parametrize(("mode", "level"), EACH_LEVEL)
 @pytest.mark.parametrize("what", MALFORMED)
 def test_malformed_in_the_second_stage(bench: Bench, what: str, mode: int, level: int) -> None:
@@ -85,6 +87,7 @@ def test_malformed_in_the_second_stage(bench: Bench, what: str, mode: int, level
     assert {k: f[:2] for k, f in found.items()} == {kind: (GUEST[kind], gpa) for kind in KINDS}
 
 
+@section(WALK)
 @pytest.mark.parametrize(("mode", "level"), [pair for pair in EACH_LEVEL if pair[1]])
 def test_tables_outside_memory(bench: Bench, mode: int, level: int) -> None:
     """A guest's are guest physical addresses that aren't mapped: htinst says that it was a read of
@@ -100,6 +103,7 @@ def test_tables_outside_memory(bench: Bench, mode: int, level: int) -> None:
     assert {kind: f[:2] for kind, f in found.items()} == {kind: (ACCESS[kind], 0) for kind in KINDS}
 
 
+@section(WALK)
 @pytest.mark.parametrize(("mode", "level"), EACH_LEVEL)
 def test_pages_outside_memory(bench: Bench, mode: int, level: int) -> None:
     """Superpages too: the address in the page is in htval."""
@@ -114,6 +118,7 @@ def test_pages_outside_memory(bench: Bench, mode: int, level: int) -> None:
     assert {kind: f[:2] for kind, f in found.items()} == {kind: (ACCESS[kind], 0) for kind in KINDS}
 
 
+@section(WALK)
 @pytest.mark.parametrize(("mode", "level"), [pair for pair in EACH_LEVEL if pair[1]])
 @pytest.mark.parametrize("stage", ["guest", "host"])
 def test_superpages_that_are_not_aligned(bench: Bench, stage: str, mode: int, level: int) -> None:
