@@ -38,6 +38,7 @@ WALK = "Virtual Address Translation Process"  # supervisor.adoc
 SVADU = "Svadu Extension for Hardware Updating of A/D Bits"
 STATEEN = "State Enable Extensions"  # smstateen.adoc
 STATEEN0 = "State Enable 0 Registers"  # smstateen.adoc
+WAITS = "Wait-on-Reservation-Set Instructions"  # zawrs.adoc
 SVINVAL = "Svinval Extension for Fine-Grained Address-Translation Cache Invalidation"
 
 OF_CSR = {

@@ -17,6 +17,7 @@ from tests.h.section import (
     MSTATUS,
     SVINVAL,
     VSSTATUS,
+    WAITS,
     section,
 )
 
@@ -97,7 +98,7 @@ SUPERVISOR: list[tuple[str, int, int, Outcomes]] = [
     ),
 ]
 OF_INSTRUCTION = {
-    **dict.fromkeys(("wrs.nto", "wrs.sto"), "Wait-on-Reservation-Set Instructions"),
+    **dict.fromkeys(("wrs.nto", "wrs.sto"), WAITS),
     **dict.fromkeys(("sinval.vma", "sfence.w.inval", "sfence.inval.ir"), SVINVAL),
 }
 

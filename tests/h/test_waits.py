@@ -1,5 +1,5 @@
 """Zawrs and Zihintpause where harts have threads: what ends a wait, and what a wait without an end
-leads to (Unprivileged, "Zawrs": TW, VTW)."""
+leads to (TW, VTW)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rvplat.hart.atomics import YIELDS
 from rvplat.isa.privileged import HStatus, Irq, Status
 from rvplat.machine.machine import Machine
 from tests.h.bench import RAM, Bench, word
+from tests.h.section import WAITS, section
 from tests.machine.small_guests import LOOP, guest
 
 PLACE = RAM + 0xE000
@@ -56,6 +57,7 @@ def reserve(bench: Bench, mode: str, load: str = "lr.d") -> None:
     bench["hstatus"] = bench["hstatus"] | HStatus.VTW
 
 
+@section(WAITS)
 @EVERY
 @BITS
 def test_a_store_ends_it(bench: Bench, others: Others, mode: str, load: str) -> None:
@@ -65,6 +67,7 @@ def test_a_store_ends_it(bench: Bench, others: Others, mode: str, load: str) -> 
     assert others.times == 3
 
 
+@section(WAITS)
 @EVERY
 def test_an_interrupt_ends_it_even_if_disabled(bench: Bench, others: Others, mode: str) -> None:
     """Whatever mideleg, sie and hideleg say: the rules are WFI's."""
@@ -82,6 +85,7 @@ def test_an_interrupt_ends_it_even_if_disabled(bench: Bench, others: Others, mod
     assert not bench["mcause"] or bench["mcause"] >> 63, "it may be taken, the wait is no fault"
 
 
+@section(WAITS)
 def test_a_call_of_another_thread_ends_it(bench: Bench, others: Others) -> None:
     reserve(bench, "HS")
     others.act = lambda: setattr(bench.hart, "attention", 1)
@@ -89,6 +93,7 @@ def test_a_call_of_another_thread_ends_it(bench: Bench, others: Others) -> None:
     assert others.times == 3
 
 
+@section(WAITS)
 @pytest.mark.parametrize(
     ("mode", "mstatus", "hstatus", "outcome"),
     [
@@ -110,6 +115,7 @@ def test_a_wait_without_an_end_is_bounded(
     assert others.times == 2 * YIELDS
 
 
+@section(WAITS)
 def test_nobody_is_waited_for_without_a_reservation(bench: Bench, others: Others) -> None:
     reserve(bench, "M")
     bench.hart.x[7] = 1
@@ -118,12 +124,14 @@ def test_nobody_is_waited_for_without_a_reservation(bench: Bench, others: Others
     assert others.times == 0
 
 
+@section("Zihintpause Extension for Pause Hint")
 @EVERY
 def test_a_pause_gives_way_once(bench: Bench, others: Others, mode: str) -> None:
     assert bench.outcome(word("pause"), mode) == "ok"
     assert others.times == 1
 
 
+@section("rvplat: threads of harts")
 @pytest.mark.parametrize(
     ("settings", "waits"),
     [
