@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from array import array
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from .program import Program
 
 LIMIT = 10_000_000  # for --instructions, which counts 5000 for each trap
 LONGEST = 32 << 20  # bytes of a log: a program in an endless loop is compared so far
-GRAIN = 16  # bytes a line of the signature
+GRAIN = 8  # bytes a line of the signature
 _CSR = re.compile(r"c(\d+)_")
 
 
@@ -104,7 +105,9 @@ def _log(command: list[str]) -> bytes:
 
 def read_signature(text: str) -> bytes:
     """The memory that a signature shows: lines of hexadecimal digits, the highest byte first."""
-    return b"".join(bytes.fromhex(line)[::-1] for line in text.split())
+    words = array("Q", bytes.fromhex(text))
+    words.byteswap()
+    return words.tobytes()
 
 
 def parse(text: str) -> tuple[list[Event], bool]:
