@@ -173,7 +173,8 @@ def own_tables(g: Generator) -> None:
     if entry is None:
         return
     skip, flag = Label(), g.pointer()
-    first, second = g.pointer(flag), g.pointer(flag)
+    first = g.pointer(flag)
+    second = g.pointer(flag, first)
     g.constant(flag, 0)
     g.code("csrrs", rd=flag, csr=SATP, rs1=0)
     g.code.branch(g.isa.named["beq"], skip, rs1=flag, rs2=0)
