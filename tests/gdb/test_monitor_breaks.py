@@ -249,3 +249,31 @@ def test_gdb_is_told_what_is_wrong(attached: Gdb) -> None:
     with pytest.raises(RuntimeError, match="mode=X: expected some of|Protocol error"):
         attached.do("monitor break 0x1000 mode=X")
     assert "EXPRESSION" in attached.do("monitor help break")
+
+
+def test_gdb_switches_to_the_world_that_met_it(gdb: Gdb, serve: Serve) -> None:
+    """With guests as inferiors, and every inferior let run."""
+    machine = Machine.open("virt", program=hypervisor_elf())
+    gdb.do("set detach-on-fork off")
+    gdb.do("set schedule-multiple on")
+    gdb.attach(serve(machine), extended=True)
+    gdb.do(f"monitor break {WORK - OFFSET:#x} space=guest-physical vmid={SORT}")
+    for hits in range(1, 4):
+        assert gdb.go()["signal-name"] == "SIGTRAP"
+        assert f"{hits} hit" in gdb.do("monitor breaks")
+        assert gdb.value("$mode") == "VS"
+        assert gdb.value("$vmid") == str(SORT)
+        assert int(gdb.value("/x $pc"), 16) == WORK
+    assert "at monitor breakpoint 1" in gdb.do("info threads")
+
+
+def test_non_stop(gdb: Gdb, serve: Serve) -> None:
+    """The host's thread stops by itself; info threads says why."""
+    machine = Machine.open("virt", program=hypervisor_elf())
+    gdb.do("set non-stop on")
+    gdb.attach(serve(machine), extended=True)
+    gdb.do("monitor break run_guest mode=S")
+    for hits in range(1, 4):
+        assert gdb.go("continue")["signal-name"] == "SIGTRAP"
+        assert "at monitor breakpoint 1" in gdb.do("info threads")
+        assert f"{hits} hit" in gdb.do("monitor breaks")
