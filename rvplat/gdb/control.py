@@ -130,6 +130,7 @@ class Driver:
 
     def _work(self, job: Job) -> None:
         """Run until something stops the hart."""
+        here = int(self.cell.plain.pc)  # what is met here was told before
         while True:
             self.cell.stop_request.value = 0
             if self._halting or self.machine.requests:
@@ -138,7 +139,8 @@ class Driver:
             if sleeps and not self._runner.sleep(self.cell):
                 continue
             self.cell.plain.stop_switch = int(job.until_back)
-            reason = self.step_once() if job.is_range else self._go_on()
+            reason = self.step_once(here) if job.is_range else self._go_on()
+            here = NOWHERE
             self.cell.plain.stop_switch = 0
             self.cell.waiting = reason == STOP_WFI and not job.is_range
             what = self._met(job, reason)
@@ -146,7 +148,7 @@ class Driver:
                 self.job = None
                 return
             if what in ("break", "watch"):  # its commands have run: on, past it
-                self.step_once()
+                self.step_once(int(self.cell.plain.pc))
             elif job.is_range and not job.holds(int(self.cell.plain.pc)):
                 job = Job(until_back=True)
         if self.machine.requests:
@@ -187,13 +189,13 @@ class Driver:
         self.machine.core.run(self.cell.address)
         return int(self.cell.stop_code.value)
 
-    def step_once(self, masked: bool = False) -> int:
-        """One instruction, or the trap that it takes; past a breakpoint here. `masked`: no
-        interrupt comes first."""
+    def step_once(self, past: int, masked: bool = False) -> int:
+        """One instruction, or the trap that it takes; breakpoints and watchpoints of the one at
+        `past` aren't met. `masked`: no interrupt comes first."""
         hart: Any = self.cell.plain
         self.cell.waiting = False
-        hart.break_skip = int(hart.pc)
-        hart.watch_skip = int(hart.pc)
+        hart.break_skip = past
+        hart.watch_skip = past
         hart.interrupts_held = int(masked)
         reason = self._enter(1)
         hart.interrupts_held = 0
@@ -255,7 +257,7 @@ class Control:
             self.drivers[other].cell.stop_request.value = 0
             if self.drivers[other].burst(BURST) == STOP_BREAK:
                 self._report(Outcome(other, why(self.drivers[other].cell)))
-        reason = driver.step_once(masked)
+        reason = driver.step_once(int(driver.cell.plain.pc), masked)
         met = why(driver.cell) if reason == STOP_BREAK else ""
         if self.machine.requests:
             self._report(Outcome(number, "power"))

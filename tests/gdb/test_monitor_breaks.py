@@ -37,10 +37,10 @@ class Bench:
         self.target.monitor(Thread(1, 1), line, said.append)
         return "".join(said)
 
-    def go(self) -> list[bytes]:
+    def go(self, packet: bytes = b"vCont;c") -> list[bytes]:
         """Run; what the client hears, up to the stop."""
         self.wire.got.clear()
-        self.wire.ask(b"vCont;c")
+        self.wire.ask(packet)
         while self.wire.got[-1].startswith(b"O"):
             self.wire.session.poll()
         return self.wire.got
@@ -169,6 +169,28 @@ def test_deleting(bench: Bench) -> None:
     assert bench.monitor("breaks") == f"2: {WORK + 4:#x}: 0 hits\n"
     bench.monitor("delete all")
     assert bench.go() == [b"W00"]
+
+
+def test_in_the_middle_of_a_range_that_is_stepped(bench: Bench) -> None:
+    """A client's and ours: a step of a line that has them stops there."""
+    at = bench.machine.symbols["run_guest"]
+    bench.monitor("break run_guest")
+    bench.go()
+    bench.wire.ask(b"vCont;s:1")
+    inside = bench.hart.pc
+    bench.monitor("reset")
+    bench.go()
+    stepping = b"vCont;r%x,%x:1" % (at, at + 0x40)
+    bench.monitor(f"break {inside:#x}")
+    line, _ = bench.go(stepping)
+    assert text(line).startswith("monitor breakpoint 2,")
+    assert bench.hart.pc == inside
+    bench.monitor("reset")
+    bench.monitor("delete 2")
+    bench.go()
+    assert bench.wire.ask(b"Z0,%x,2" % inside) == b"OK"
+    assert bench.wire.ask(stepping).startswith(b"T05swbreak:;")
+    assert bench.hart.pc == inside
 
 
 @pytest.mark.parametrize(
