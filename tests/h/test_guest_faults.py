@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from rvplat.isa.privileged import HStatus
+from rvplat.isa.privileged import HStatus, Status
 from tests.h.bench import (
     FETCH,
     LEAF,
@@ -47,9 +47,9 @@ HANDLERS = [(OF_CSR["mtval2"], "M"), (OF_CSR["htval"], "HS")]
 # --- accesses that cross a page -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("section", "to"), HANDLERS)
 @pytest.mark.parametrize("kind", [LOAD, STORE])
 @pytest.mark.parametrize("part", [0, 1])
+@pytest.mark.parametrize(("section", "to"), HANDLERS)
 def test_misaligned_accesses_name_the_part_that_faults(
     bench: Bench, kind: str, part: int, to: str
 ) -> None:
@@ -126,6 +126,47 @@ def test_an_implicit_access_is_checked_as_a_load(bench: Bench, kind: str, pages:
         assert found is None
     else:
         assert found == Trap("M", GUEST[kind], VA, entry >> 2, READ_ENTRY, 1, 1, 1)
+
+
+STORES = ["sd", "fsd", "sc.d", "amoadd.w", "amoswap.d", "amomaxu.d"]
+
+
+@section(SECOND_STAGE)
+@pytest.mark.parametrize("name", [*STORES, "ld", "fld", "lr.w"])
+@pytest.mark.parametrize("flags", [R, X, R | X, R | W | X])
+@pytest.mark.parametrize("stage", ["first", "second"])
+def test_atomics_are_stores(bench: Bench, name: str, flags: int, stage: str) -> None:
+    """An AMO reads too, but a missing W or R is a store's fault; a load-reserved is a load."""
+    bench["mstatus"] = bench["vsstatus"] = Status.FS
+    stages(bench)
+    bench.hart.x[6] = VA
+    assert bench.step(word("lr.d", rd=5, rs1=6), "VS") is None
+    if stage == "first":
+        bench.map_guest(VA, GPA, V | A | D | flags)
+    else:
+        bench.map_host(GPA, PA, V | A | D | U | flags)
+    bench.step(word("hfence.gvma"), "M")
+    found = bench.step(word(name, rs1=6), "VS")
+    if flags & (W if name in STORES else R):
+        assert found is None
+    else:
+        kind = STORE if name in STORES else LOAD
+        assert cause(found) == (PAGE if stage == "first" else GUEST)[kind]
+
+
+@section("Guest-Page Faults")
+@pytest.mark.parametrize("kind", [LOAD, STORE])
+@pytest.mark.parametrize("part", [0, 1])
+def test_page_faults_of_parts(bench: Bench, kind: str, part: int) -> None:
+    """ "The same as would be required for a regular page fault": here is one."""
+    stages(bench)
+    bench.map_guest(VA + 0x1000, GPA + 0x1000)
+    bench.map_host(GPA + 0x1000, OTHER)
+    bench.map_guest(VA + 0x1000 * part, GPA, 0)
+    where = VA + (0xFFD if part == 0 else 0x1000)
+    bits = word("ld", rd=5) if kind == LOAD else word("sd", rs2=7)
+    bits |= where - (VA + 0xFFD) << 15
+    assert bench.access(kind, VA + 0xFFD) == Trap("M", PAGE[kind], where, 0, bits, 1, 1, 1)
 
 
 # --- priorities of synchronous exceptions ---------------------------------------------------------

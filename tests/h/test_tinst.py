@@ -168,9 +168,9 @@ def test_an_interrupt_gives_zero(bench: Bench) -> None:
     assert (bench["htinst"], bench["htval"]) == (0, 0)
 
 
-@pytest.mark.parametrize(("section", "to"), [(OF_CSR["mtinst"], "M"), (OF_CSR["htinst"], "HS")])
 @pytest.mark.parametrize("tinst", ["transformed", "zero"])
 @pytest.mark.parametrize("flags", [0, V | R | X | U | A | D])
+@pytest.mark.parametrize(("section", "to"), [(OF_CSR["mtinst"], "M"), (OF_CSR["htinst"], "HS")])
 def test_pseudoinstructions_are_there_in_either_setting(
     make: MakeBench, tinst: str, flags: int, to: str
 ) -> None:
