@@ -50,7 +50,26 @@ class Words:
 
     def code(self, rng: Random, size: int) -> bytes:
         """So many bytes of code."""
-        return b"".join(rng.choices(self.pool, k=size * 2 // 5))[:size]
+        parts = rng.choices(self.pool, k=size * 2 // 5)
+        for at in rng.sample(range(len(parts)), rng.choice([0, 2, 8])):
+            parts[at] = self.loop(rng)
+        return b"".join(parts)[:size]
+
+    def loop(self, rng: Random) -> bytes:
+        """A loop that copies halfwords of the code around it, and runs them."""
+        body = word("auipc", rd=7, imm=0)
+        for _ in range(rng.randint(1, 3)):
+            source, target = (rng.randrange(-40, 60) * 2 for _ in range(2))
+            body += word("lhu", rd=6, rs1=7, imm=source)
+            body += b"".join(rng.choices(self.pool, k=rng.randrange(3)))
+            body += word("sh", rs1=7, rs2=6, imm=target)
+        body += b"".join(rng.choices(self.pool, k=rng.randrange(6)))
+        body += word("addi", rd=5, rs1=5, imm=-1)
+        return (
+            word("addi", rd=5, rs1=0, imm=rng.randrange(2, 40))
+            + body
+            + word("bne", rs1=5, rs2=0, imm=-len(body))
+        )
 
     def few(self, rng: Random, names: Sequence[str]) -> bytes:
         """Up to two of these instructions, which are handlers': they should seldom trap."""
