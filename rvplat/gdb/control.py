@@ -190,17 +190,15 @@ class Driver:
         return int(self.cell.stop_code.value)
 
     def step_once(self, past: int, masked: bool = False) -> int:
-        """One instruction, or the trap that it takes; breakpoints and watchpoints of the one at
-        `past` aren't met. `masked`: no interrupt comes first."""
+        """One instruction, or the trap that it takes; breakpoints at `past` aren't met.
+        Watchpoints are: who steps over one takes it away. `masked`: no interrupt comes first."""
         hart: Any = self.cell.plain
         self.cell.waiting = False
         hart.break_skip = past
-        hart.watch_skip = past
         hart.interrupts_held = int(masked)
         reason = self._enter(1)
         hart.interrupts_held = 0
         hart.break_skip = NOWHERE
-        hart.watch_skip = NOWHERE
         return reason
 
     def burst(self, limit: int) -> int:

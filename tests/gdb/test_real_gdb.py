@@ -113,6 +113,20 @@ def test_watchpoint(attached: Gdb) -> None:
     assert attached.value("quiet_word") == "2000"
 
 
+@pytest.mark.parametrize("step", ["next", "stepi"])
+def test_watchpoint_while_stepping(attached: Gdb, step: str) -> None:
+    """gdb takes it away to step over the store, which it is told of before."""
+    attached.do("tbreak touch if n == 1000")
+    attached.go()
+    attached.do("watch quiet_word")
+    for _ in range(30):
+        reason = attached.go(step)["reason"]
+        if reason != "end-stepping-range":
+            break
+        assert attached.value("quiet_word") == "0"
+    assert (reason, attached.value("quiet_word")) == ("watchpoint-trigger", "1000")
+
+
 def test_read_watchpoint(attached: Gdb) -> None:
     attached.do("rwatch calls")
     assert attached.go()["reason"] == "read-watchpoint-trigger"
