@@ -7,6 +7,7 @@ syscall.cc (device 0). The window is memory, carved out of RAM around an ELF's `
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ SYS_WRITE, SYS_EXIT = 64, 93
 MASK64 = (1 << 64) - 1
 PAYLOAD = (1 << 48) - 1
 SETTLE_S = 0.0001
+MOST_ANSWERS = 1024
 
 
 @dataclass(frozen=True)
@@ -123,8 +125,10 @@ class Htif(Device):
             self.give()
 
     def answer(self, device: int, what: int, payload: int) -> None:
-        """Put a word into `fromhost` as soon as it is free."""
-        self.answers.append(device << 56 | what << 48 | payload)
+        """Put a word into `fromhost` as soon as it is free; a program that asks on and on and
+        takes no answers gets no more."""
+        if len(self.answers) < MOST_ANSWERS:
+            self.answers.append(device << 56 | what << 48 | payload)
         self.give()
 
     def give(self) -> None:
@@ -140,7 +144,8 @@ class Htif(Device):
         """Say what a device is, in 64 bytes at the address above the payload's low byte."""
         if payload & 0xFF == IDENTIFY:
             name = IDENTITIES.get(device, b"")
-            self.wiring.memory.write(payload >> 8, name.ljust(IDENTITY_BYTES, b"\0"))
+            with contextlib.suppress(BusError):  # nowhere to answer, as for `syscall`
+                self.wiring.memory.write(payload >> 8, name.ljust(IDENTITY_BYTES, b"\0"))
         self.answer(device, IDENTIFY, 1)
 
     def syscall(self, payload: int) -> None:

@@ -20,7 +20,7 @@ from rvplat.machine.program import Program, Segment
 from rvplat.machine.source import Override
 from rvplat.pluginmanager import Plugins, load_plugins
 from tests.fuzz.devices import Store
-from tests.fuzz.image import BASE, ONES, Image
+from tests.fuzz.image import BASE, HTIF, ONES, Image
 from tests.fuzz.state import NAPOT_ALL, Change
 
 H = "zicsr_zifencei_zicntr_zihpm_sha_smstateen_sstc_svadu_svinval_svnapot_svpbmt"
@@ -48,6 +48,8 @@ def settings(rng: Random, harts: int = 1, clock: str = "virtual") -> Settings:
         "harts.pmp_entries": rng.choice([16, 16, 16, 0]),
         "devices.virtio0.model": rng.choice(["virtio-rng", "virtio-console", "virtio-mmio"]),
     }  # fmt: skip
+    if rng.random() < 0.2:  # a device in RAM
+        found |= {"devices.htif.model": "htif", "devices.htif.base": HTIF}
     return found
 
 

@@ -29,12 +29,13 @@ V, R, W, X, U, G, A, D = (1 << n for n in range(8))
 LEAF = V | R | W | X | A | D
 ONES = (1 << 64) - 1
 
+HTIF = BASE + 300 * PAGE  # a device in RAM, where there is one
 # Devices of the `virt` board: test, RTC, CLINT, PLIC, UART, virtio; then nothing, ROM, the end.
 PLACES = [
     0x10_0000, 0x10_1000, 0x200_0000, 0x200_4000, 0x200_BFF8, 0xC00_0000, 0xC00_2000, 0xC20_0000,
     0xC20_1004, 0x1000_0000, 0x1000_1000, 0x1000_2000, 0x1000_8000, 0x3000_0000, 0x1000, 0xFFF8,
     0, 0x8040_0000 - 8, 0x8040_0000, 1 << 56, (1 << 56) - 8, 1 << 63, ONES - 7, ONES, 1 << 38,
-    (1 << 64) - (1 << 38), 0x7FFF_FFFC,
+    (1 << 64) - (1 << 38), 0x7FFF_FFFC, HTIF, HTIF + 8,
 ]  # fmt: skip
 
 

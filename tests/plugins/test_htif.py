@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from rvplat_plugins.htif import Htif, HtifSettings
+from rvplat_plugins.htif import MOST_ANSWERS, Htif, HtifSettings
 
 from rvplat.bus import Console, Memory, Power, Ram, VirtualClock, Wiring
 from rvplat.errors import BusError
@@ -140,3 +140,19 @@ def test_state_survives(bench: Bench) -> None:
     other.console.feed(b"k")
     assert other.htif.read(0, 8) == 5
     assert other.fromhost() == 1 << 56 | 0x100 | ord("k")
+
+
+def test_what_is_asked_for_and_never_taken_is_bounded(bench: Bench) -> None:
+    """A guest that asks on and on fills no memory of the host's."""
+    for _ in range(3 * MOST_ANSWERS):
+        bench.tohost(0xFF << 48 | (RAM << 8 | 0xFF) & (1 << 48) - 1)
+    assert len(bench.htif.answers) == MOST_ANSWERS
+    answers = 0
+    while bench.fromhost():
+        answers += 1
+    assert answers == MOST_ANSWERS + 1
+
+
+def test_an_identity_for_no_memory_is_nobodys_error(bench: Bench) -> None:
+    bench.tohost(0xFF << 48 | 0xFF)
+    assert bench.fromhost() == 0xFF << 48 | 1
