@@ -139,6 +139,29 @@ def test_vseip_is_the_or_of_its_sources(make: MakeBench) -> None:
     bench.cell.set_guest_line(1, False)
 
 
+@pytest.mark.parametrize("op", ["csrrs", "csrrc", "csrrw"])
+@pytest.mark.parametrize(
+    ("section", "name", "mode", "bits"),
+    [(INTERRUPTS, "hip", "HS", VSSI), (INTERRUPTS, "hvip", "HS", VSSI), (MIP, "mip", "M", VSSI),
+     (VSINTERRUPTS, "sip", "VS", VSSI >> 1)],
+)  # fmt: skip
+def test_lines_are_not_latched(make: MakeBench, name: str, mode: str, bits: int, op: str) -> None:
+    """What is pending by a guest external interrupt and by vstimecmp isn't written to hvip, when
+    VSSIP of what was read is changed and written back."""
+    bench = timed(make(geilen=1), 100)
+    bench["hideleg"], bench["vstimecmp"], bench["hstatus"] = GUEST, 5, 1 << 12
+    bench["hvip"] = VSSI if op == "csrrc" else 0
+    bench.cell.set_guest_line(1, True)
+    bench.hart.x[6] = bits
+    assert bench.outcome(csr_word(op, name), mode) == "ok"
+    assert bench["hip"] & (VSEI | VSTI) == VSEI | VSTI
+    bench.cell.set_guest_line(1, False)
+    bench["vstimecmp"] = ONES
+    bench.machine.view.time_now = 0
+    expected = 0 if op == "csrrc" else VSSI
+    assert bench["hvip"] == bench["hip"] == expected
+
+
 @section("rvplat: guest external interrupts")
 def test_lines_beyond_geilen_are_refused(make: MakeBench) -> None:
     bench = make(geilen=2)

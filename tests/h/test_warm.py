@@ -1,0 +1,131 @@
+"""What is remembered of translations doesn't outlive the fields that they depend on: no fence is
+due after a change of SUM, MXR, SPVP, MPRV, MODE and the like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from rvplat.isa.privileged import HStatus, Status
+from tests.h.bench import CODE, LEAF, MODES, A, Bench, D, U, V, X, csr_word, word
+from tests.h.section import GUEST_ACCESS, MSTATUS, STAGES, section
+from tests.h.stages import GPA, OTHER, PA, VA, cause, stages
+
+FENCE = "Supervisor Memory-Management Fence Instruction"  # supervisor.adoc
+SUM, MXR, SPVP, MPP = Status.SUM, Status.MXR, HStatus.SPVP, 1 << Status.MPP_SHIFT
+USER_PAGE, EXECUTE_ONLY = LEAF | U, V | A | D | X
+MPRV = Status.MPRV | Status.MPV | MPP
+
+
+@dataclass(frozen=True)
+class Change:
+    """A CSR that a mode writes with two values in turn, and what becomes of another mode's access
+    to VA after each; the entries' flags of both stages."""
+
+    writer: str
+    name: str
+    values: tuple[int, int]
+    reader: str
+    access: str
+    outcomes: tuple[int | str, int | str]
+    first: int = LEAF
+    second: int = LEAF | U
+    before: tuple[tuple[str, int], ...] = ()
+
+
+CHANGES = [
+    (FENCE, Change("VS", "sstatus", (SUM, 0), "VS", "ld", ("ok", 13), USER_PAGE)),
+    (FENCE, Change("VS", "sstatus", (SUM, 0), "VS", "sd", ("ok", 15), USER_PAGE)),
+    (FENCE, Change("VS", "sstatus", (MXR, 0), "VS", "ld", ("ok", 13), EXECUTE_ONLY)),
+    (STAGES, Change("HS", "sstatus", (MXR, 0), "VS", "ld", ("ok", 13), EXECUTE_ONLY)),
+    (STAGES, Change("HS", "sstatus", (MXR, 0), "VS", "ld", ("ok", 21), LEAF, EXECUTE_ONLY | U)),
+    (STAGES, Change("HS", "sstatus", (MXR, 0), "HS", "hlv.d", ("ok", 21), LEAF, EXECUTE_ONLY | U,
+                    (("hstatus", SPVP),))),
+    (STAGES, Change("HS", "vsstatus", (MXR, 0), "VS", "ld", ("ok", 13), EXECUTE_ONLY)),
+    (GUEST_ACCESS, Change("HS", "vsstatus", (SUM, 0), "HS", "hlv.d", ("ok", 13), USER_PAGE,
+                          before=(("hstatus", SPVP),))),
+    (GUEST_ACCESS, Change("HS", "hstatus", (0, SPVP), "HS", "hlv.d", ("ok", 13), USER_PAGE)),
+    (GUEST_ACCESS, Change("HS", "hstatus", (SPVP, 0), "HS", "hsv.d", ("ok", 15))),
+    (MSTATUS, Change("M", "mstatus", (MPRV, MPRV - MPP), "M", "ld", ("ok", 13))),
+    (MSTATUS, Change("M", "mstatus", (MPRV, MPRV - Status.MPV), "M", "sd", ("ok", 7))),
+    (MSTATUS, Change("M", "mstatus", (MPRV, 0), "M", "ld", ("ok", 5))),
+]  # fmt: skip
+
+
+def write(bench: Bench, mode: str, name: str, value: int) -> None:
+    bench.hart.x[28] = value
+    assert bench.step(csr_word("csrrw", name, rs1=28), mode) is None
+
+
+def access(bench: Bench, name: str, mode: str) -> int | str:
+    bench.hart.x[6] = VA
+    return cause(bench.step(word(name, rs1=6), mode))
+
+
+@pytest.mark.parametrize(
+    ("section", "change"),
+    CHANGES,
+    ids=lambda c: c if isinstance(c, str) else f"{c.writer}-{c.name}",
+)  # fmt: skip
+def test_a_field_counts_at_once(bench: Bench, change: Change) -> None:
+    stages(bench)
+    bench.map_guest(VA, GPA, change.first)
+    bench.map_host(GPA, PA, change.second)
+    for name, value in change.before:
+        bench[name] = value
+    for i in (0, 1, 0, 0, 1):
+        write(bench, change.writer, change.name, change.values[i])
+        found = access(bench, change.access, change.reader)
+        assert found == change.outcomes[i]
+
+
+@section(FENCE)
+@pytest.mark.parametrize("writer", ["VS", "HS"])
+def test_mode_of_vsatp_counts_at_once(bench: Bench, writer: str) -> None:
+    """From Bare to another, and back."""
+    stages(bench)
+    on, name = bench["vsatp"], "satp" if writer == "VS" else "vsatp"
+    for value, expected in ((on, "ok"), (0, 21), (on, "ok"), (0, 21)):
+        write(bench, writer, name, value)
+        assert access(bench, "ld", "VS") == expected
+
+
+@section(FENCE)
+def test_asid_counts_at_once(bench: Bench) -> None:
+    """With its own tables; what the other ASID knew is still right afterwards."""
+    stages(bench)
+    bench.poke(PA, 1)
+    first = bench["vsatp"]
+    bench.guest_root = bench.page()
+    bench.map_host(bench.guest_root, bench.guest_root)
+    for page in (VA, CODE):
+        bench.map_guest(page, GPA + 0x1000 if page == VA else page)
+    bench.map_host(GPA + 0x1000, OTHER)
+    bench.poke(OTHER, 2)
+    second = 8 << 60 | 2 << 44 | bench.guest_root >> 12
+    for value, expected in ((first, 1), (second, 2), (first, 1), (second, 2)):
+        bench.hart.x[28] = value
+        bench["vsatp"] = value
+        bench.hart.x[6] = VA
+        assert bench.step(word("ld", rd=5, rs1=6), "VS") is None
+        assert bench.hart.x[5] == expected
+
+
+@section(GUEST_ACCESS)
+@pytest.mark.parametrize("page", [0, U])
+def test_modes_in_turn(bench: Bench, page: int) -> None:
+    """A page of VU mode's or of VS mode's is only that mode's, whoever looked before; HLV as VU or
+    VS is the same as they."""
+    stages(bench)
+    bench.map_guest(VA, GPA, LEAF | page)
+    for _ in range(2):
+        for mode in ("VS", "VU"):
+            bench.map_guest(CODE, CODE, LEAF | (U if mode == "VU" else 0))
+            bench.step(word("hfence.vvma"), "M")
+            right = "ok" if (mode == "VU") == (page == U) else 13
+            bench["hstatus"] = SPVP if mode == "VS" else 0
+            assert access(bench, "ld", mode) == right
+            assert access(bench, "hlv.d", "HS") == right
+            assert access(bench, "ld", mode) == right
+            assert MODES[bench.mode] == (MODES[mode] if right == "ok" else (3, 0))
