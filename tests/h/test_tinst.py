@@ -88,11 +88,15 @@ def test_virtual_machine_loads_and_stores(bench: Bench, name: str) -> None:
 
 
 @section("Hypervisor Extension")  # of cmo.adoc
-@pytest.mark.parametrize("name", ["cbo.zero", "cbo.clean"])
-def test_what_has_no_transformation_gives_zero(bench: Bench, name: str) -> None:
+@pytest.mark.parametrize("name", ["cbo.zero", "cbo.clean", "cbo.flush", "cbo.inval"])
+@pytest.mark.parametrize("tinst", ["transformed", "zero"])
+def test_cache_block_operations(make: MakeBench, name: str, tinst: str) -> None:
+    """All but rs1, which is zero: the address in xtval is the very one in rs1."""
+    bench = make(tinst=tinst)
     bench["menvcfg"] = bench["henvcfg"] = ONES
     found = faulting(bench).step(word(name, rs1=6), "VS")
-    assert found == Trap("M", 23, GPA + 0x100, GPA + 0x100 >> 2, 0, 1, 1, 1)
+    expected = word(name) if tinst == "transformed" else 0
+    assert found == Trap("M", 23, GPA + 0x100, GPA + 0x100 >> 2, expected, 1, 1, 1)
 
 
 # "Values that may be automatically written": causes that give zero, whatever the instruction.

@@ -25,9 +25,10 @@ COMPRESSED = 2  # bit 1 is clear in the transformation of a compressed instructi
 
 @cache
 def transformable() -> frozenset[str]:
-    """Names of loads, stores and atomic instructions."""
-    kinds = by_kind(isa())
-    return frozenset(row.name for kind in ("memory", "atomic", "guest") for row in kinds[kind])
+    """Names of loads, stores, atomic instructions and cache-block operations (CMOs, "Hypervisor
+    Extension")."""
+    kinds, wanted = by_kind(isa()), ("memory", "atomic", "guest", "block")
+    return frozenset(row.name for kind in wanted for row in kinds[kind])
 
 
 def expected(event: Trapped, x: bytearray) -> int:
