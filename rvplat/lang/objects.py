@@ -111,15 +111,11 @@ def _path(key: str) -> Path:
 
 
 class NativeCode:
-    """Object code in memory. `address(symbol)` is a host address; it lives as long as this.
-
-    llvmlite's own memory manager keeps the sections together. LLVM's puts each where the host has
-    room: beyond the 2 GiB that relocations reach where large memories lie between, and aborts.
-    """
+    """Object code in memory. `address(symbol)` is a host address; it lives as long as this."""
 
     def __init__(self, data: bytes) -> None:
         empty = llvm.parse_assembly("")
-        self._engine = llvm.create_mcjit_compiler(empty, _machine(2), use_lmm=True)
+        self._engine = llvm.create_mcjit_compiler(empty, _machine(2))
         self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(data))
         self._engine.finalize_object()
 
