@@ -18,6 +18,8 @@ import llvmlite
 import llvmlite.binding as llvm
 import platformdirs
 
+from rvplat.lang.nearby import together
+
 _DIGEST_BYTES = 32
 
 
@@ -116,8 +118,9 @@ class NativeCode:
     def __init__(self, data: bytes) -> None:
         empty = llvm.parse_assembly("")
         self._engine = llvm.create_mcjit_compiler(empty, _machine(2))
-        self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(data))
-        self._engine.finalize_object()
+        with together():
+            self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(data))
+            self._engine.finalize_object()
 
     def address(self, symbol: str) -> int:
         """The host address of an exported symbol. KeyError if it isn't there."""
