@@ -276,6 +276,14 @@ def test_continue_until_a_breakpoint() -> None:
     assert client.session.selected == T12
 
 
+def test_a_second_stop_at_once_is_to_happen_again() -> None:
+    client = Client()
+    client.raw(frame(b"vCont;c"))
+    client.target.events.append(Stopped(T11, 5, "swbreak"))
+    assert client.tell(Stopped(T12, 5)) == frame(b"T05swbreak:;thread:p1.1;core:0;")
+    assert client.target.log[-1] == ("untold", Stopped(T12, 5))
+
+
 def test_a_step_and_the_others_run() -> None:
     client = Client()
     client.raw(frame(b"vCont;s:p2.1;c"))
