@@ -16,8 +16,11 @@ from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Irq
 from rvplat.isa.vocabulary import illegal, virtual_instruction
 from rvplat.lang import Definition, Dispatch, define, implement, u32, u64
 
-PRESENT = 1  # csr_present: the hart has it
-GUARDED = 2  # and its row has a condition of access
+# csr_present of a CSR that the hart has. Bit m, of the mode m = 4 V + priv: the number's own bits
+# allow the access, and the row asks nothing more.
+PRESENT = 0x40
+GUARDED = 0x80  # and its row has a condition of access
+IN_MODES = (0b11_1011, 0b10_1010, 0b00_1010, 0b00_1000)  # by the number's privilege bits
 MIP = 0x344
 HYPERVISOR = 2  # the privilege bits of H's registers and the VS bank
 TO_VIRTUAL = 0x100  # from an S CSR's number to its VS CSR's
@@ -29,7 +32,15 @@ guards = Dispatch("csr_guards", args=("hart", bool, u32))
 
 @implement(vocabulary.csr_check)
 def csr_check(hart, number: u32, write: bool):
-    """Illegal: a CSR that is absent, privileged, read-only and written, or barred by its row.
+    """Illegal: a CSR that is absent, privileged, read-only and written, or barred by its row."""
+    mode = hart.virt << 2 | hart.priv
+    if hart.csr_present[number] >> mode & 1 == 0 or (write and number >> 10 == 3):
+        csr_examine(hart, number, write)
+
+
+@define(cold=True)
+def csr_examine(hart, number: u32, write: bool):
+    """What the mode alone doesn't answer.
 
     Numbers with privilege bits 10 are the hypervisor's, for S mode with V=0 and M mode. What HS
     mode might access is a virtual instruction of a guest that isn't let in ("Trap Cause Codes").
@@ -42,7 +53,7 @@ def csr_check(hart, number: u32, write: bool):
         illegal(hart)
     if lowest != USER and hart.priv == USER and hart.virt == 0:
         illegal(hart)
-    if state == GUARDED:
+    if state & GUARDED != 0:
         guards(hart, write, number)
     if hart.virt != 0 and (lowest == HYPERVISOR or (lowest == SUPERVISOR and hart.priv == USER)):
         virtual_instruction(hart)
@@ -134,7 +145,8 @@ def install(rows: Iterable[Csr]) -> None:
 def enable(hart: Any, rows: Iterable[Csr]) -> None:
     """Let a hart have the rows' CSRs, at their reset values."""
     for row in rows:
-        hart.csr_present[row.number] = PRESENT if row.access is None else GUARDED
+        free = IN_MODES[row.number >> 8 & 3] if row.access is None else GUARDED
+        hart.csr_present[row.number] = PRESENT | free
         if row.storage:
             setattr(hart, row.name, row.reset)
 
