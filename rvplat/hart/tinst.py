@@ -112,12 +112,17 @@ def current_transformation(hart) -> u64:
 
 
 @define
+def has_instruction(hart, cause: u64) -> bool:
+    """Whether a trap may be one of an explicit memory access."""
+    return cause & INTERRUPT == 0 and u64(EXPLICIT) >> cause & 1 != 0
+
+
+@define
 def trap_instruction(hart, cause: u64) -> u64:
     """What htinst or mtinst takes: a pseudoinstruction of an implicit access, the transformation of
     an instruction whose explicit access failed, or 0."""
     tinst = hart.trap_tinst
-    told = hart.has_h != 0 and hart.tinst_zero == 0 and cause & INTERRUPT == 0
-    if tinst == 0 and told and u64(EXPLICIT) >> cause & 1 != 0:
-        tinst = current_transformation(hart)
-    hart.access_offset = 0
+    told = hart.has_h != 0 and hart.tinst_zero == 0
+    if tinst == 0 and told and has_instruction(hart, cause):
+        return current_transformation(hart)
     return tinst

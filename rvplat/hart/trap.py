@@ -8,7 +8,7 @@ with hart.pc at the instruction concerned, and calls `take_trap`. A trap goes to
 from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.state import STOP_BREAK, Hart
 from rvplat.hart.switches import count_exit, switch_world
-from rvplat.hart.tinst import trap_instruction
+from rvplat.hart.tinst import has_instruction, trap_instruction
 from rvplat.isa import vocabulary
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
 from rvplat.isa.vocabulary import context_changed, instruction_bits, virtual_instruction
@@ -97,7 +97,6 @@ def enter_privilege(hart, priv: u64, virt: u64):
     if hart.virt != u8(virt):
         switch_world(hart, virt)
     context_changed(hart)
-    hart.resync = 1
 
 
 @define
@@ -126,7 +125,7 @@ def handler_of(hart, cause: u64) -> u64:
 
 
 @define
-def enter_machine(hart, cause: u64, tinst: u64):
+def enter_machine(hart, cause: u64):
     """MPP and MPIE take the mode and MIE ("Privilege and Global Interrupt-Enable Stack"), MPV takes
     V ("Trap Entry")."""
     old = hart.mstatus
@@ -140,7 +139,7 @@ def enter_machine(hart, cause: u64, tinst: u64):
         new |= Status.GVA
     hart.mstatus = new
     hart.mtval2 = hart.trap_tval2
-    hart.mtinst = tinst
+    hart.mtinst = hart.trap_tinst
     hart.mepc = hart.pc
     hart.mcause = cause
     hart.mtval = hart.trap_tval
@@ -169,7 +168,7 @@ def push_world(hart):
 
 
 @define
-def enter_supervisor(hart, cause: u64, tinst: u64):
+def enter_supervisor(hart, cause: u64):
     """Nothing of M mode's is written."""
     hart.mstatus = pushed(hart, hart.mstatus)
     push_world(hart)
@@ -177,7 +176,7 @@ def enter_supervisor(hart, cause: u64, tinst: u64):
     hart.scause = cause
     hart.stval = hart.trap_tval
     hart.htval = hart.trap_tval2
-    hart.htinst = tinst
+    hart.htinst = hart.trap_tinst
     hart.pc = vector_of(hart.stvec, cause)
     enter_privilege(hart, u64(SUPERVISOR), u64(0))
 
@@ -204,20 +203,34 @@ def take_trap(hart):
     for ever still comes back to the run loop.
     """
     if hart.stop == STOP_BREAK:  # no trap: a watchpoint has ended the instruction (watch.py)
+        hart.access_offset = 0
         return
     cause = hart.trap_cause
     hart.traps_taken[cause & 63 | cause >> 57 & 64] += 1
     if cause & INTERRUPT == 0:
         hart.budget -= 1
         hart.instret_base -= 1
+    if hart.virt != 0 or has_instruction(hart, cause):
+        take_other_trap(hart, cause)
+    elif handler_of(hart, cause) == SUPERVISOR:
+        enter_supervisor(hart, cause)
+    else:
+        enter_machine(hart, cause)
+
+
+@define(cold=True)
+def take_other_trap(hart, cause: u64):
+    """A guest's, or one that may tell its instruction: apart, so that the others need no frame."""
     handler = handler_of(hart, cause)
+    if handler != TO_GUEST:
+        hart.trap_tinst = trap_instruction(hart, cause)
+    hart.access_offset = 0
     if handler == TO_GUEST:
         enter_guest(hart, cause)
         return
     if hart.virt != 0:
         count_exit(hart, cause)
-    tinst = trap_instruction(hart, cause)
     if handler == SUPERVISOR:
-        enter_supervisor(hart, cause, tinst)
+        enter_supervisor(hart, cause)
     else:
-        enter_machine(hart, cause, tinst)
+        enter_machine(hart, cause)
