@@ -164,15 +164,102 @@ def key_hash(regime: u64, root: u64, guest: u64) -> u64:
 
 
 @define
-def select_data(hart):
-    """Put the context of the key in force for loads and stores."""
+def data_key(hart) -> tuple[u64, u64, u64]:
+    """(regime, root, guest) of loads and stores."""
     priv = data_privilege(hart)
     if is_guest_data(hart):
         virtual = guest_root(hart)
-        put_data(hart, guest_regime(hart, priv, virtual), virtual, hart.hgatp)
-    else:
-        root = translation_root(hart, priv)
-        put_data(hart, regime_of(hart, priv, root), root, u64(0))
+        return guest_regime(hart, priv, virtual), virtual, hart.hgatp
+    root = translation_root(hart, priv)
+    return regime_of(hart, priv, root), root, u64(0)
+
+
+@define
+def fetch_key(hart) -> tuple[u64, u64, u64]:
+    """(regime, root, guest) of fetches: neither MPRV nor SUM nor MXR counts."""
+    priv = u64(hart.priv)
+    if hart.virt != 0:
+        return REGIME_VALID | REGIME_VIRT | priv, guest_root(hart), hart.hgatp
+    return REGIME_VALID | priv, translation_root(hart, priv), u64(0)
+
+
+@define
+def has_data(hart, n: u64, regime: u64, root: u64, guest: u64) -> bool:
+    """Whether a context is a key's."""
+    ctx = hart.ctx[n]
+    return ctx.regime == regime and ctx.root == root and ctx.guest == guest
+
+
+@define
+def has_fetch(hart, n: u64, regime: u64, root: u64, guest: u64) -> bool:
+    """As `has_data`, for fetches."""
+    ctx = hart.fetch_ctx[n]
+    return ctx.regime == regime and ctx.root == root and ctx.guest == guest
+
+
+@define
+def put_data(hart, n: u64, regime: u64):
+    """Put a context in force for loads and stores."""
+    hart.data_regime = regime
+    hart.data_context = n
+    hart.tlb = hart.ctx[n].entries[0]
+
+
+@define
+def put_fetch(hart, n: u64, regime: u64):
+    """As `put_data`, for fetches."""
+    hart.fetch_regime = regime
+    hart.fetch_context = n
+    hart.fetch = hart.fetch_ctx[n].entries[0]
+
+
+@define
+def find_data(hart, regime: u64, root: u64, guest: u64):
+    """Put the context of a key in force; a new one takes the place of the oldest."""
+    hint = key_hash(regime, root, guest)
+    n = u64(hart.data_hint[hint])
+    if not has_data(hart, n, regime, root, guest):
+        n = u64(0)
+        while n < CONTEXTS and not has_data(hart, n, regime, root, guest):
+            n += 1
+        if n == CONTEXTS:
+            n = hart.data_victim
+            hart.data_victim = (n + 1) & (CONTEXTS - 1)
+            clear_data(hart, n)
+            new = hart.ctx[n]
+            new.regime = regime
+            new.root = root
+            new.guest = guest
+        hart.data_hint[hint] = u8(n)
+    put_data(hart, n, regime)
+
+
+@define
+def find_fetch(hart, regime: u64, root: u64, guest: u64):
+    """As `find_data`, for fetches."""
+    hint = key_hash(regime, root, guest)
+    n = u64(hart.fetch_hint[hint])
+    if not has_fetch(hart, n, regime, root, guest):
+        n = u64(0)
+        while n < FETCH_CONTEXTS and not has_fetch(hart, n, regime, root, guest):
+            n += 1
+        if n == FETCH_CONTEXTS:
+            n = hart.fetch_victim
+            hart.fetch_victim = (n + 1) & (FETCH_CONTEXTS - 1)
+            clear_fetch(hart, n)
+            new = hart.fetch_ctx[n]
+            new.regime = regime
+            new.root = root
+            new.guest = guest
+        hart.fetch_hint[hint] = u8(n)
+    put_fetch(hart, n, regime)
+
+
+@define
+def select_data(hart):
+    """Put the context in force that the hart's state asks for, for loads and stores."""
+    regime, root, guest = data_key(hart)
+    find_data(hart, regime, root, guest)
 
 
 @define
@@ -184,87 +271,31 @@ def select_guest_data(hart, execute: bool):
     regime = guest_regime(hart, priv, root)
     if execute:
         regime |= REGIME_EXECUTE
-    put_data(hart, regime, root, hart.hgatp)
+    find_data(hart, regime, root, hart.hgatp)
 
 
-@define
-def put_data(hart, regime: u64, root: u64, guest: u64):
-    """Put a context in force by its key."""
-    hint = key_hash(regime, root, guest)
-    n = u64(hart.data_hint[hint])
-    ctx = hart.ctx[n]
-    if ctx.regime != regime or ctx.root != root or ctx.guest != guest:
-        n = find_data(hart, regime, root, guest)
-        hart.data_hint[hint] = u8(n)
-    hart.data_regime = regime
-    hart.data_context = n
-    hart.tlb = hart.ctx[n].entries[0]
-
-
-@define
-def find_data(hart, regime: u64, root: u64, guest: u64) -> u64:
-    """The number of the context with the key; a new one takes the place of the oldest."""
-    for i in range(CONTEXTS):
-        ctx = hart.ctx[i]
-        if ctx.regime == regime and ctx.root == root and ctx.guest == guest:
-            return i
-    n = hart.data_victim
-    hart.data_victim = (n + 1) & (CONTEXTS - 1)
-    clear_data(hart, n)
-    new = hart.ctx[n]
-    new.regime = regime
-    new.root = root
-    new.guest = guest
-    return n
-
-
-@define
-def select_fetch(hart):
-    """Put the context of the key in force for fetches: neither MPRV nor SUM nor MXR counts."""
-    priv = u64(hart.priv)
-    if hart.virt != 0:
-        put_fetch(hart, REGIME_VALID | REGIME_VIRT | priv, guest_root(hart), hart.hgatp)
-    else:
-        put_fetch(hart, REGIME_VALID | priv, translation_root(hart, priv), u64(0))
-
-
-@define
-def put_fetch(hart, regime: u64, root: u64, guest: u64):
-    """As `put_data`, for fetches."""
-    hint = key_hash(regime, root, guest)
-    n = u64(hart.fetch_hint[hint])
-    ctx = hart.fetch_ctx[n]
-    if ctx.regime != regime or ctx.root != root or ctx.guest != guest:
-        n = find_fetch(hart, regime, root, guest)
-        hart.fetch_hint[hint] = u8(n)
-    hart.fetch_regime = regime
-    hart.fetch_context = n
-    hart.fetch = hart.fetch_ctx[n].entries[0]
-
-
-@define
-def find_fetch(hart, regime: u64, root: u64, guest: u64) -> u64:
-    """As `find_data`, for fetches."""
-    for i in range(FETCH_CONTEXTS):
-        ctx = hart.fetch_ctx[i]
-        if ctx.regime == regime and ctx.root == root and ctx.guest == guest:
-            return i
-    n = hart.fetch_victim
-    hart.fetch_victim = (n + 1) & (FETCH_CONTEXTS - 1)
-    clear_fetch(hart, n)
-    new = hart.fetch_ctx[n]
-    new.regime = regime
-    new.root = root
-    new.guest = guest
-    return n
+@define(cold=True)
+def select_both(hart):
+    """Put the contexts in force that the hart's state asks for."""
+    select_data(hart)
+    regime, root, guest = fetch_key(hart)
+    find_fetch(hart, regime, root, guest)
 
 
 @implement(vocabulary.context_changed)
 def context_changed(hart):
-    """Select the contexts that the hart's state asks for."""
-    select_data(hart)
-    select_fetch(hart)
+    """Select the contexts that the hart's state asks for. Nearly always both are where they were
+    the last time: so much is done without a frame."""
     hart.resync = 1
+    regime, root, guest = data_key(hart)
+    code, code_root, code_guest = fetch_key(hart)
+    n = u64(hart.data_hint[key_hash(regime, root, guest)])
+    k = u64(hart.fetch_hint[key_hash(code, code_root, code_guest)])
+    if has_data(hart, n, regime, root, guest) and has_fetch(hart, k, code, code_root, code_guest):
+        put_data(hart, n, regime)
+        put_fetch(hart, k, code)
+    else:
+        select_both(hart)
 
 
 # --- filling ------------------------------------------------------------------------------------

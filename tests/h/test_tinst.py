@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.h.bench import CODE, NO_DEVICE, ONES, RAM, A, Bench, D, R, Trap, U, V, W, X, word
+from tests.h.bench import CODE, LEAF, NO_DEVICE, ONES, RAM, A, Bench, D, R, Trap, U, V, W, X, word
 from tests.h.conftest import MakeBench
 from tests.h.section import OF_CSR, TINST, section
 
@@ -189,3 +189,40 @@ def test_pseudoinstructions_are_there_in_either_setting(
     found = bench.access("load", 0x5000_0000)
     pseudo = 0x3020 if flags else 0x3000
     assert found == Trap(to, 21, 0x5000_0000, entry >> 2, pseudo, 1, 1, 1)
+
+
+def across(bench: Bench, own: bool) -> Bench:
+    """Two guest pages, of which the second is missing: in the guest's own tables, or in the second
+    stage. x6 is two bytes before the first one's end."""
+    bench.two_stages()
+    for page in (0, 0x1000):
+        bench.map_guest(0x5000_0000 + page, GPA + page, 0 if own and page else LEAF)
+        bench.map_host(GPA + page, PA + page, 0 if page and not own else LEAF | U)
+    bench.hart.x[6] = 0x5000_0FFE
+    return bench
+
+
+@section(TINST)
+@pytest.mark.parametrize("name", ["lw", "sw"])
+def test_a_fault_in_the_second_page_has_its_offset_in_rs1(bench: Bench, name: str) -> None:
+    """ "The Addr. Offset field": xtval less the original virtual address."""
+    register = {"rd": 5} if name == "lw" else {"rs2": 7}
+    found = across(bench, own=False).step(word(name, rs1=6, **register), "VS")
+    expected = word(name, rs1=2, **register)
+    cause = 21 if name == "lw" else 23
+    assert found == Trap("M", cause, 0x5000_1000, GPA + 0x1000 >> 2, expected, 1, 1, 1)
+
+
+@section(TINST)
+@pytest.mark.parametrize("name", ["lw", "sw"])
+def test_the_offset_of_a_guests_own_fault_is_not_the_next_ones(bench: Bench, name: str) -> None:
+    register = {"rd": 5} if name == "lw" else {"rs2": 7}
+    across(bench, own=True).delegate(hedeleg=ONES)
+    first = bench.step(word(name, rs1=6, **register), "VS")
+    assert first is not None
+    assert (first.mode, first.tval) == ("VS", 0x5000_1000)
+    bench.hart.x[6] = 0x5000_3000
+    bench.map_guest(0x5000_3000, GPA + 0x3000)
+    found = bench.step(word(name, rs1=6, **register), "VS")
+    assert found is not None
+    assert (found.mode, found.tinst) == ("HS", word(name, **register))
