@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rvplat.engine import breakpoints, core
-from rvplat.hart import counters, csr, interrupts, invalidate, mmu, tlb, watch
+from rvplat.hart import contexts, counters, csr, interrupts, invalidate, mmu, tlb, watch
 from rvplat.hart.state import STOP_NONE
 from rvplat.lang import Definition, address_of, define, u32, u64
 
@@ -48,7 +48,7 @@ _exported: dict[str, Any] = {
     "read_csr": read_csr,
     "write_csr": write_csr,
     "dma_written": invalidate.dma_written,
-    "context_changed": tlb.context_changed,
+    "context_changed": contexts.context_changed,
     "flush_everything": tlb.flush_everything,
     "drop_slots": core.drop_slots,
     "debug_page": mmu.debug_page,

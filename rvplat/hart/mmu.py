@@ -6,6 +6,7 @@ probe or debug with it. A guest's page tables are at guest physical addresses: `
 through which every page-table access passes, translates those by the second stage.
 """
 
+from rvplat.hart.contexts import guest_root, translation_root
 from rvplat.hart.guest_tables import (
     forget_tables,
     known_last,
@@ -29,8 +30,6 @@ from rvplat.hart.tlb import (
     REGIME_SUM,
     REGIME_VALID,
     REGIME_VIRT,
-    guest_root,
-    translation_root,
 )
 from rvplat.isa.privileged import SUPERVISOR, USER, EnvCfg
 from rvplat.lang import atomic_load_u64, compare_exchange_u64, define, u64

@@ -14,15 +14,10 @@ from typing import Any, Literal
 
 from rvplat.errors import BusError
 from rvplat.hart import faults, mmu
+from rvplat.hart.contexts import guest_regime, regime_of
 from rvplat.hart.pmp import pmp_grant
 from rvplat.hart.switches import GUESTS, vmid_of
-from rvplat.hart.tlb import (
-    PAGE_MASK,
-    REGIME_VALID,
-    REGIME_VIRT,
-    guest_regime,
-    regime_of,
-)
+from rvplat.hart.tlb import PAGE_MASK, REGIME_VALID, REGIME_VIRT
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, EnvCfg
 from rvplat.lang import u64
 from rvplat.machine.causes import cause_name
