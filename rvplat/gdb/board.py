@@ -155,6 +155,8 @@ class BoardTarget(Looking):
     def take_events(self) -> list[Event]:
         if self.machine.requests:
             self._power()
+        if not self._events:  # who adds one wakes us afterwards
+            return []
         with self._lock:
             events, self._events = self._events, []
         for event in events:

@@ -88,7 +88,10 @@ class Sight:
 
     def _ram_end(self, pa: int) -> int | None:
         """Where the region of RAM ends that an address is in."""
-        return next((ram.end for ram in self._memory.regions if ram.base <= pa < ram.end), None)
+        for ram in self._memory.regions:
+            if ram.base <= pa < ram.end:
+                return ram.end
+        return None
 
     # --- access ---
 

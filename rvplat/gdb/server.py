@@ -12,6 +12,7 @@ import os
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +29,7 @@ LOOPBACK = "127.0.0.1"
 CHUNK = 1 << 18
 UNIX = "unix:"
 LOOK_S = 0.2  # how soon a request to stop is seen that nobody told us of
+AWAKE_S = 0.0002  # for the next packet: a virtual CPU that sleeps takes longer to wake than gdb to ask
 
 
 class Channel(Protocol):
@@ -177,9 +179,13 @@ class Server:
                 break
         return self.target.stop or Stop("interrupt")
 
-    def _ready(self, fd: int) -> list[int]:
-        """Wait for bytes at a file, or for an event."""
-        return select.select([fd, self._wake_read], [], [], LOOK_S)[0]
+    def _ready(self, fd: int, awake_s: float = 0) -> list[int]:
+        """Wait for bytes at a file, or for an event; at first without sleeping."""
+        end = time.perf_counter() + awake_s
+        while not (found := select.select([fd, self._wake_read], [], [], 0)[0]):
+            if time.perf_counter() >= end:
+                return select.select([fd, self._wake_read], [], [], LOOK_S)[0]
+        return found
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -193,12 +199,14 @@ class Server:
     def converse(self, channel: Channel) -> None:
         """One client, until it goes. What it leaves behind is cleared up."""
         session: Session | None = None
+        awake_s = 0.0
         try:
             self._thread = threading.get_ident()
             self.target.attach()
             session = session_for(self.target, channel.send)
             while not session.closed and not self._stopping:
-                ready = self._ready(channel.fileno())
+                ready = self._ready(channel.fileno(), awake_s)
+                awake_s = 0.0
                 if self._wake_read in ready:
                     self._drain()
                 if self._wake_read in ready or self.target.machine.requests:
@@ -209,6 +217,7 @@ class Server:
                         break
                     session.feed(data)
                     session.poll()
+                    awake_s = AWAKE_S
         except OSError as error:
             log.info("the client has gone: %s", error)
         except Exception:
