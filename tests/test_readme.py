@@ -36,7 +36,7 @@ def block(start: str) -> str:
 
 
 def rvplat(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rvplat.cli", *arguments]
+    command = [sys.executable, "-m", "rvplat", *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 

@@ -29,7 +29,7 @@ LOOPBACK = "127.0.0.1"
 CHUNK = 1 << 18
 UNIX = "unix:"
 LOOK_S = 0.2  # how soon a request to stop is seen that nobody told us of
-AWAKE_S = 0.0002  # for the next packet: a virtual CPU that sleeps takes longer to wake than gdb to ask
+AWAKE_S = 0.0002  # for the next packet: a virtual CPU takes longer to wake than gdb to ask
 
 
 class Channel(Protocol):

@@ -43,7 +43,9 @@ _LINUX = (
     "-fno-sanitize=undefined", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none", *_STRIPPED,
 )  # fmt: skip
 # What people debug has symbols, types and lines, of sources whose paths are relative to `programs`.
-_FOR_DEBUGGERS = ("-g", "-fdebug-compilation-dir=.", "-Wl,--compress-debug-sections=zlib")
+# Frames are told in .debug_frame, which isn't loaded: gdb has no need to guess at prologues.
+FRAMES = ("-g", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables")
+_FOR_DEBUGGERS = (*FRAMES, "-fdebug-compilation-dir=.", "-Wl,--compress-debug-sections=zlib")
 _PLAIN = (*_BARE_METAL, "-Wl,-T,link.ld", *_STRIPPED)
 _HYPERVISOR = (*_BARE_METAL, "-Wl,-T,link.ld", *_FOR_DEBUGGERS)
 _HYPERVISOR_GUEST = (*_BARE_METAL, "-Wl,-T,hypervisor/guest.ld", *_FOR_DEBUGGERS)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.machine.small_guests import ECHO, FAIL, HELLO, LOOP, TOHOST, TRAP_LOOP, WAIT, guest
 
-COMMAND = [sys.executable, "-m", "rvplat.cli"]
+COMMAND = [sys.executable, "-m", "rvplat"]
 
 
 def rvplat(*words, stdin=b"", env=None, timeout=120):
@@ -243,6 +243,6 @@ def test_a_reader_who_does_not_read_does_not_hold_up_the_end():
 
 
 def test_without_standard_streams():
-    script = f"exec {sys.executable} -m rvplat.cli run {guest(HELLO)} <&- >&-"
+    script = f"exec {sys.executable} -m rvplat run {guest(HELLO)} <&- >&-"
     done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -22,7 +22,7 @@ class Session:
         self.master, self.slave = pty.openpty()
         self.before = termios.tcgetattr(self.slave)
         self.seen = b""
-        command = [sys.executable, "-m", "rvplat.cli", "run", *map(str, words)]
+        command = [sys.executable, "-m", "rvplat", "run", *map(str, words)]
         self.process = subprocess.Popen(
             [sys.executable, "-c", FOREGROUND, *command], stdin=self.slave, stdout=self.slave,
             stderr=self.slave, start_new_session=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rvplat.guests import build
@@ -12,13 +13,13 @@ from rvplat.guests import build
 SOURCES = Path(__file__).parent
 
 
-def build_guest(folder: Path, name: str = "guest") -> Path:
+def build_guest(folder: Path, name: str = "guest", options: Sequence[str] = build.FRAMES) -> Path:
     """The ELF file of `name`.c; where there is no compiler is the caller's business."""
     script = folder / "link.ld"
     script.write_text((build.PROGRAMS / "link.ld").read_text().replace("*(.debug*)", ""))
     output = folder / f"{name}.elf"
     flags = [flag for flag in build._BARE_METAL if flag != "-g0"]
-    command = [sys.executable, "-m", "ziglang", "cc", *flags, f"-Wl,-T,{script}", "-g", "-I."]
+    command = [sys.executable, "-m", "ziglang", "cc", *flags, f"-Wl,-T,{script}", *options, "-I."]
     caches = {name: str(folder / "zig") for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
     subprocess.run(
         [*command, "crt0.S", str(SOURCES / f"{name}.c"), "-o", str(output)],

@@ -64,7 +64,7 @@ def test_linux_kvm_and_its_guest(
     words = shlex.split(line.strip().removeprefix("$ rvplat "))
     words[words.index("1234")] = str(port)
     board = subprocess.Popen(
-        [sys.executable, "-m", "rvplat.cli", *words], cwd=tmp_path,
+        [sys.executable, "-m", "rvplat", *words], cwd=tmp_path,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     try:
@@ -78,7 +78,7 @@ def test_linux_kvm_and_its_guest(
 def test_debug_sets_gdb_up(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`break guest_sort` at once waits for the guest, whose symbols come by themselves."""
     monkeypatch.setenv("RVPLAT_GDB", path)
-    command = [sys.executable, "-m", "rvplat.cli", "debug", "virt", "hypervisor", "--batch"]
+    command = [sys.executable, "-m", "rvplat", "debug", "virt", "hypervisor", "--batch"]
     for line in ("set breakpoint pending on", "break guest_sort", "continue", "print $vmid",
                  "info inferiors"):  # fmt: skip
         command += ["--ex", line]

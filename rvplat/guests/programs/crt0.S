@@ -4,6 +4,9 @@
 
         .section .text.start, "ax"
         .globl  _start
+        .cfi_sections .debug_frame
+        .cfi_startproc
+        .cfi_undefined ra               # a debugger's backtrace ends here
 _start: csrr    t0, mhartid
         bnez    t0, park
         .option push
@@ -24,6 +27,7 @@ _start: csrr    t0, mhartid
         csrw    fcsr, zero
         call    main
         call    power_off
+        .cfi_endproc
 
 park:   wfi
         j       park

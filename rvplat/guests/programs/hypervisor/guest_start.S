@@ -5,6 +5,9 @@
 
         .section .text.start, "ax"
         .globl  _start
+        .cfi_sections .debug_frame
+        .cfi_startproc
+        .cfi_undefined ra                       # a debugger's backtrace ends here
 _start: .option push
         .option norelax
         la      gp, __global_pointer$
@@ -26,6 +29,7 @@ _start: .option push
         csrw    stvec, t0
         call    guest_main
         call    shut_down
+        .cfi_endproc
 
         .macro  caller_saved op
         .irp    r, 1, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31

@@ -1,4 +1,4 @@
-"""`python -m rvplat.cli`."""
+"""`python -m rvplat` is the command `rvplat`."""
 
 import sys
 
