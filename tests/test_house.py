@@ -25,6 +25,7 @@ BELOW = {
     "gdb": {"machine", "errors", "hookspecs", "lang", "isa", "hart", "engine"},
     "cli": {"machine", "guests", "gdb", "bus", "isa", "engine", "lang", "errors", "hookspecs",
             "pluginmanager"},
+    "__main__": {"cli"},
     "errors": set(),
     "hookspecs": {"bus", "isa", "machine"},
     "pluginmanager": {"bus", "isa", "errors", "hookspecs", "machine"},
