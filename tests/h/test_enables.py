@@ -6,9 +6,10 @@ import pytest
 
 from tests.h.bench import ALL_MODES, ONES, Bench, csr_word
 from tests.h.conftest import MakeBench
-from tests.h.section import HENVCFG, STATEEN, STATEEN0, section
+from tests.h.section import HCOUNTEREN, HENVCFG, STATEEN, STATEEN0, section
 
 FIOM, CBIE, CBCFE, CBZE = 1, 3 << 4, 1 << 6, 1 << 7
+TM = 1 << 1
 ADUE, PBMTE, STCE = 1 << 61, 1 << 62, 1 << 63
 ENVCFG_LOW = FIOM | CBIE | CBCFE | CBZE
 
@@ -46,6 +47,25 @@ def test_cbie_is_warl(bench: Bench, value: int) -> None:
     for name in ("menvcfg", "henvcfg"):
         bench[name] = value << 4
     assert bench["henvcfg"] >> 4 & 3 == (0 if value == 2 else value)
+
+
+OPEN = {"menvcfg": STCE, "mcounteren": TM, "henvcfg": STCE, "hcounteren": TM}
+
+
+@section(HCOUNTEREN)
+@pytest.mark.parametrize("mode", ALL_MODES)
+@pytest.mark.parametrize("closed", ["", *OPEN])
+@pytest.mark.parametrize("op", ["csrrw", "csrrs"])
+def test_who_may_access_stimecmp(bench: Bench, mode: str, closed: str, op: str) -> None:
+    """STCE and TM of M mode bar everyone below, those of HS mode its guests."""
+    for name, value in OPEN.items():
+        bench[name] = value if name != closed else 0
+    expected = {"U": "illegal", "VU": "virtual"}.get(mode, "ok")
+    if closed.startswith("m") and mode != "M":
+        expected = "illegal"
+    elif closed.startswith("h") and mode == "VS":
+        expected = "virtual"
+    assert bench.outcome(csr_word(op, "stimecmp", rs1=0), mode) == expected
 
 
 # --- Smstateen ----------------------------------------------------------------------------------

@@ -94,6 +94,19 @@ def test_another_vmid_is_left_alone(bench: Bench, name: str, mode: str) -> None:
     assert reads(bench, 1)
 
 
+@section(GUEST_FENCES)
+@pytest.mark.parametrize(("name", "mode"), [("hfence.vvma", "HS"), ("hinval.vvma", "M")])
+def test_a_virtual_machine_is_its_vmid(bench: Bench, name: str, mode: str) -> None:
+    """Whatever else hgatp holds when the fence is executed."""
+    primed(bench)
+    mine = bench["hgatp"]
+    bench.map_guest(VA, GPA + 0x1000)
+    bench["hgatp"] = 9 << 60 | 5 << 44 | bench.page(4) >> 12
+    fence(bench, name, 0, 0, mode)
+    bench["hgatp"] = mine
+    assert reads(bench, 2)
+
+
 @section(FENCES)
 @pytest.mark.parametrize("mode", ["HS", "M"])
 def test_sfence_vma_with_v_0_leaves_guests_alone(bench: Bench, mode: str) -> None:
