@@ -9,7 +9,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rvplat.gdb.framing import Framer, Kind, frame
@@ -54,29 +55,33 @@ class Wire:
         self.socket.close()
 
 
-def open_guest(guest: Path) -> tuple[Server, threading.Thread, dict[str, int]]:
-    machine = Machine.open("virt", program=guest)
-    server = Server(machine, listen("127.0.0.1:0"), halt=True)
-    thread = threading.Thread(target=server.serve, daemon=True)
-    thread.start()
-    return server, thread, dict(machine.symbols)
+@contextmanager
+def served(guest: Path) -> Iterator[tuple[int, dict[str, int]]]:
+    """A port where the guest is debugged, and its symbols. Nothing of it runs on afterwards."""
+    with (
+        Machine.open("virt", program=guest) as machine,
+        Server(machine, listen("127.0.0.1:0"), halt=True) as server,
+    ):
+        thread = threading.Thread(target=server.serve)
+        thread.start()
+        yield server.port, dict(machine.symbols)
+        server.stop()
+        thread.join()
 
 
 def run_rounds(guest: Path, prepare: Callable[[Wire, dict[str, int]], None]) -> float:
     """Seconds for ROUNDS rounds of the guest, from main on."""
-    server, _thread, symbols = open_guest(guest)
-    wire = Wire(server.port)
-    wire.ask(b"Z0,%x,2" % symbols["main"])
-    wire.ask(b"vCont;c")
-    wire.ask(b"z0,%x,2" % symbols["main"])
-    wire.ask(b"M%x,8:%s" % (symbols["limit"], ROUNDS.to_bytes(8, "little").hex().encode()))
-    prepare(wire, symbols)
-    began = time.perf_counter()
-    assert wire.ask(b"vCont;c").startswith(b"W00")
-    took = time.perf_counter() - began
-    wire.close()
-    server.stop()
-    server.close()
+    with served(guest) as (port, symbols):
+        wire = Wire(port)
+        wire.ask(b"Z0,%x,2" % symbols["main"])
+        wire.ask(b"vCont;c")
+        wire.ask(b"z0,%x,2" % symbols["main"])
+        wire.ask(b"M%x,8:%s" % (symbols["limit"], ROUNDS.to_bytes(8, "little").hex().encode()))
+        prepare(wire, symbols)
+        began = time.perf_counter()
+        assert wire.ask(b"vCont;c").startswith(b"W00")
+        took = time.perf_counter() - began
+        wire.close()
     return took
 
 
@@ -115,31 +120,34 @@ def costs(guest: Path) -> None:
 
 def speeds(guest: Path) -> None:
     """Reading memory, steps, stopping, attaching."""
-    server, _thread, symbols = open_guest(guest)
-    wire = Wire(server.port)
-    began = time.perf_counter()
-    for at in range(0, 64 << 20, 0xC000):
-        wire.ask(b"x%x,c000" % (0x8100_0000 + at))
-    print(f"64 MiB read: {64 / (time.perf_counter() - began) * 1.048576:.0f} MB/s")
-    began = time.perf_counter()
-    for _ in range(5000):
-        wire.ask(b"vCont;s:p1.1;c")
-    print(f"steps: {5000 / (time.perf_counter() - began):.0f} a second")
-    worst = 0.0
-    for _ in range(50):
-        wire.send(b"vCont;c")
-        time.sleep(0.02)
+    with served(guest) as (port, _symbols):
+        wire = Wire(port)
         began = time.perf_counter()
-        wire.socket.sendall(b"\x03")
-        wire.reply()
-        worst = max(worst, time.perf_counter() - began)
-    print(f"Ctrl-C: {1000 * worst:.1f} ms at worst of 50")
-    wire.ask(b"D")
-    wire.close()
-    cycle(server)
+        for at in range(0, 64 << 20, 0xC000):
+            wire.ask(b"x%x,c000" % (0x8100_0000 + at))
+        print(f"64 MiB read: {64 / (time.perf_counter() - began) * 1.048576:.0f} MB/s")
+        began = time.perf_counter()
+        for _ in range(STEPS):
+            wire.ask(b"vCont;s:p1.1;c")
+        print(f"steps: {STEPS / (time.perf_counter() - began):.0f} a second")
+        worst = max(stop_s(wire) for _ in range(50))
+        print(f"Ctrl-C: {1000 * worst:.1f} ms at worst of 50")
+        wire.ask(b"D")
+        wire.close()
+        cycle(port)
 
 
-def cycle(server: Server) -> None:
+def stop_s(wire: Wire) -> float:
+    """Seconds from Ctrl-C to the stop."""
+    wire.send(b"vCont;c")
+    time.sleep(0.02)
+    began = time.perf_counter()
+    wire.socket.sendall(b"\x03")
+    wire.reply()
+    return time.perf_counter() - began
+
+
+def cycle(port: int) -> None:
     """1,000 clients, one after the other."""
     import gc
 
@@ -148,7 +156,7 @@ def cycle(server: Server) -> None:
         return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
 
     def client() -> None:
-        wire = Wire(server.port)
+        wire = Wire(port)
         wire.ask(b"Z0,80000000,2")
         wire.ask(b"g")
         wire.ask(b"D")
@@ -162,22 +170,20 @@ def cycle(server: Server) -> None:
     took = time.perf_counter() - began
     time.sleep(0.1)
     print(f"1,000 attachments in {took:.1f} s; files and threads {before} -> {state()}")
-    server.stop()
 
 
 def real(guest: Path, folder: Path) -> None:
     """The same of a gdb, with all that it does itself: its symbols, its stops."""
     for path in gdbs():
-        server, _thread, _symbols = open_guest(guest)
-        gdb = Gdb(path)
-        gdb.do(f"file {guest}")
-        gdb.attach(server.port, extended=True)
-        began = time.perf_counter()
-        gdb.do(f"dump binary memory {folder / 'dump'} 0x81000000 0x85000000")
-        speed = (64 << 20) / (time.perf_counter() - began) / 1e6
-        print(f"{path}: dump of 64 MiB: {speed:.0f} MB/s")
-        gdb.close()
-        server.stop()
+        with served(guest) as (port, _symbols):
+            gdb = Gdb(path)
+            gdb.do(f"file {guest}")
+            gdb.attach(port, extended=True)
+            began = time.perf_counter()
+            gdb.do(f"dump binary memory {folder / 'dump'} 0x81000000 0x85000000")
+            speed = (64 << 20) / (time.perf_counter() - began) / 1e6
+            print(f"{path}: dump of 64 MiB: {speed:.0f} MB/s")
+            gdb.close()
 
 
 def steps(guest: Path, what: str) -> None:
