@@ -27,6 +27,20 @@ def test_henvcfg_fields_need_menvcfgs(bench: Bench) -> None:
         assert bench["henvcfg"] == ENVCFG_LOW
 
 
+@section("Machine Environment Configuration (menvcfg) Register")
+@pytest.mark.parametrize("field", [STCE, PBMTE, ADUE])
+def test_a_write_of_henvcfg_leaves_what_is_read_only_zero(bench: Bench, field: int) -> None:
+    """It is there again when menvcfg says so, as it was."""
+    for value in (ONES, 0):
+        bench["menvcfg"] = ONES
+        bench["henvcfg"] = value
+        bench["menvcfg"] = ONES & ~field
+        bench["henvcfg"] = ~value & ONES
+        assert bench["henvcfg"] & field == 0
+        bench["menvcfg"] = ONES
+        assert bench["henvcfg"] & field == value & field
+
+
 @section(HENVCFG)
 @pytest.mark.parametrize(
     ("extension", "field"),
@@ -59,7 +73,7 @@ OPEN = {"menvcfg": STCE, "mcounteren": TM, "henvcfg": STCE, "hcounteren": TM}
 def test_who_may_access_stimecmp(bench: Bench, mode: str, closed: str, op: str) -> None:
     """STCE and TM of M mode bar everyone below, those of HS mode its guests."""
     for name, value in OPEN.items():
-        bench[name] = value if name != closed else 0
+        bench[name] = value if name != closed else ONES & ~value
     expected = {"U": "illegal", "VU": "virtual"}.get(mode, "ok")
     if closed.startswith("m") and mode != "M":
         expected = "illegal"
@@ -115,13 +129,41 @@ def test_envcfg_of_mstateen_and_hstateen(bench: Bench) -> None:
     assert found == ["ok", "ok", "illegal", "ok", "virtual"]
 
 
+@section(STATEEN0)
+@pytest.mark.parametrize("register", ["mstateen0", "hstateen0"])
+@pytest.mark.parametrize(
+    ("bit", "name"), [(63, "hstateen0"), (63, "sstateen0"), (62, "senvcfg"), (62, "henvcfg")]
+)
+def test_each_bit_guards_its_own_registers(
+    bench: Bench, register: str, bit: int, name: str
+) -> None:
+    """All other bits do not open them."""
+    bench["mstateen0"] = bench["hstateen0"] = ONES
+    bench[register] = ONES & ~(1 << bit)
+    bits = csr_word("csrrs", name, rs1=0)
+    by_m = register == "mstateen0"
+    assert bench.outcome(bits, "M") == "ok"
+    assert bench.outcome(bits, "HS") == ("illegal" if by_m else "ok")
+    assert bench.outcome(bits, "VS") == ("illegal" if by_m else "virtual")
+
+
+@section(STATEEN)
+def test_without_ssstateen_nothing_is_guarded(make: MakeBench) -> None:
+    """ "When this extension is not implemented, all state ... is accessible"."""
+    bench = make(without="smstateen ssstateen sha")
+    for mode in ("M", "HS", "VS"):
+        assert bench.outcome(csr_word("csrrs", "senvcfg", rs1=0), mode) == "ok"
+        assert bench.outcome(csr_word("csrrs", "sstateen0", rs1=0), mode) == "illegal"
+
+
 @section(STATEEN)
 def test_without_smstateen_m_mode_has_no_say(make: MakeBench) -> None:
     bench = make(without="smstateen")
     senvcfg = csr_word("csrrs", "senvcfg", rs1=0)
     assert bench.outcome(senvcfg, "HS") == "ok"
     assert bench.outcome(senvcfg, "VS") == "virtual"
-    bench["hstateen0"] = ONES
+    bench["hstateen0"] = bench["hstateen1"] = ONES
+    assert (bench["hstateen0"], bench["hstateen1"]) == (3 << 62, 1 << 63)
     assert bench.outcome(senvcfg, "VS") == "ok"
     assert bench.outcome(csr_word("csrrs", "mstateen0", rs1=0), "M") == "illegal"
 

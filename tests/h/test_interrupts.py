@@ -73,6 +73,22 @@ def test_hie_is_part_of_mie_and_not_of_sie(bench: Bench) -> None:
     assert bench["hie"] == 0
 
 
+@section(INTERRUPTS)
+@pytest.mark.parametrize("geilen", [0, 1])
+def test_hip_and_hie_have_nothing_of_sip_and_sie(make: MakeBench, geilen: int) -> None:
+    """ "The corresponding bit shall be read-only zero in both hip and hie"; and M mode's too."""
+    bench = make(geilen=geilen)
+    bench.delegate()
+    ours = GUEST | (SGEI if geilen else 0)
+    bench["mip"] = 0x222
+    assert (bench["sip"], bench["hip"]) == (0x222, 0)
+    bench["hie"] = ONES
+    assert bench["hie"] == bench["mie"] == ours
+    bench["mie"] = ONES
+    bench["hie"] = 0
+    assert (bench["mie"], bench["sie"]) == (0xAAA, 0x222)
+
+
 @section(MIP)
 def test_sgei_is_the_same_in_hip_and_mip(make: MakeBench) -> None:
     """SGEIP is read-only; SGEIE of mie is hie's."""

@@ -9,7 +9,7 @@ import pytest
 
 from rvplat.isa.privileged import HStatus, Status
 from tests.h.bench import CODE, LEAF, MODES, A, Bench, D, U, V, X, csr_word, word
-from tests.h.section import GUEST_ACCESS, MSTATUS, STAGES, section
+from tests.h.section import GUEST_ACCESS, HGATP, MSTATUS, STAGES, VSATP, VSSTATUS, section
 from tests.h.stages import GPA, OTHER, PA, VA, cause, stages
 
 FENCE = "Supervisor Memory-Management Fence Instruction"  # supervisor.adoc
@@ -78,6 +78,46 @@ def test_a_field_counts_at_once(bench: Bench, change: Change) -> None:
         write(bench, change.writer, change.name, change.values[i])
         found = access(bench, change.access, change.reader)
         assert found == change.outcomes[i]
+
+
+# A mode, a CSR that it writes, a value that allows an instruction and one that doesn't, the
+# instruction, its exception, the flags of the first stage; registers before. -1 is the root that
+# `stages` made.
+FP, GUEST_LOAD = word("fmv.d.x", rd=1, rs1=6), word("ld", rd=5, rs1=6)
+NEXT = [
+    *((section, c.writer, c.name, c.values, word(c.access, rs1=6), c.outcomes[1], c.first, ())
+      for section, c in CHANGES if c.writer == c.reader and c.access in ("ld", "sd")),
+    (VSATP, "VS", "satp", (-1, 0), GUEST_LOAD, 21, LEAF, ()),
+    (VSATP, "M", "vsatp", (-1, 0), GUEST_LOAD, 21, LEAF, (("mstatus", MPRV),)),
+    (HGATP, "M", "hgatp", (-1, 0), GUEST_LOAD, 5, LEAF, (("mstatus", MPRV),)),
+    (VSSTATUS, "M", "vsstatus", (SUM, 0), GUEST_LOAD, 13, USER_PAGE, (("mstatus", MPRV),)),
+    (VSSTATUS, "VS", "sstatus", (Status.FS, 0), FP, 2, LEAF, (("mstatus", Status.FS),)),
+    (VSSTATUS, "HS", "sstatus", (Status.FS, 0), FP, 2, LEAF, ()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("section", "mode", "name", "values", "bits", "expected", "flags", "before"), NEXT
+)
+def test_a_field_counts_for_the_next_instruction(
+    bench: Bench, mode: str, name: str, values: tuple[int, int], bits: int,
+    expected: int, flags: int, before: tuple[tuple[str, int], ...],
+) -> None:  # fmt: skip
+    """Of the same mode: neither a trap nor a return lies between."""
+    stages(bench)
+    bench.map_guest(VA, GPA, flags)
+    for register, value in before:
+        bench[register] = value
+    root = bench["hgatp" if name == "hgatp" else "vsatp"]
+    good, bad = (root if value == -1 else value for value in values)
+    write(bench, mode, name, bad)
+    bench.hart.x[6], bench.hart.x[28], bench.hart.x[29] = VA, good, bad
+    on, off = csr_word("csrrw", name, rd=0, rs1=28), csr_word("csrrw", name, rd=0, rs1=29)
+    for i, instruction in enumerate((on, bits, off, bits)):
+        bench.poke(CODE + 4 * i, instruction, 4)
+    bench.enter(mode)
+    assert cause(bench.go(4)) == expected
+    assert bench["mepc"] == CODE + 12
 
 
 @section(FENCE)
