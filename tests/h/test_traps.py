@@ -139,6 +139,40 @@ def test_a_guests_illegal_instruction_that_m_mode_redirects_arrives_with_v_0(ben
     assert (bench.mode, int(bench.hart.pc)) == ("HS", HANDLERS["HS"])
 
 
+# --- htval, htinst ------------------------------------------------------------------------------
+
+# What is neither a guest-page fault nor an access: the instruction, its cause, and GVA.
+OTHERS = [(word("ecall"), 10, 0), (word("ebreak"), 3, 1), (ILLEGAL_BITS, 2, 0),
+          (word("hlv.d"), 22, 0), (0, 1 << 63 | 10, 0)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("section", "to"), [(OF_CSR["mtval2"], "M"), (OF_CSR["htval"], "HS")])
+@pytest.mark.parametrize(("bits", "cause", "gva"), OTHERS)
+def test_what_a_guest_page_fault_left_is_not_the_next_traps(
+    bench: Bench, bits: int, cause: int, gva: int, to: str
+) -> None:
+    """ "For other traps, htval is set to zero": after a fault of an implicit access, whose handler
+    is of the other mode."""
+    bench.two_stages()
+    bench["vsatp"] += 0x100  # no page of the second stage is there
+    for medeleg in (0, ONES):
+        bench["medeleg"] = medeleg
+        found = bench.access(LOAD, 0x5000_0000)
+        assert found is not None
+        assert (found.cause, found.gva) == (20, 1)
+        assert found.tval2 and found.tinst
+    bench["vsatp"] = 0
+    bench.delegate(medeleg=ONES if to == "HS" else 0)
+    if cause >> 63:
+        bench["hie"] = bench["hvip"] = 1 << 10
+        bench.enter("VS")
+        assert bench.interrupted() == ("HS", 10)
+        assert bench.trap() == Trap("HS", cause, virt=1, priv=1)
+        return
+    tval = bits if cause in (2, 22) else CODE if cause == 3 else 0
+    assert bench.step(bits, "VS") == Trap(to, cause, tval, gva=gva, virt=1, priv=1)
+
+
 # --- GVA ------------------------------------------------------------------------------------------
 
 

@@ -266,15 +266,29 @@ def test_fs_off_is_illegal_never_virtual(bench: Bench, host: int, guest: int) ->
         assert outcomes(bench, bits) == (outside, outside, outside, inside, inside)
 
 
+# What changes floating-point state: a register, fcsr, and flags alone (f2 is a signalling NaN).
+CHANGES_F = {
+    "fmv.d.x": word("fmv.d.x", rd=1, rs1=6),
+    "fcsr": csr_word("csrrw", "fcsr"),
+    "frm": csr_word("csrrs", "frm"),
+    "fflags": csr_word("csrrc", "fflags"),
+    "feq.d": word("feq.d", rd=5, rs1=2, rs2=2),
+    "fcvt.w.d": word("fcvt.w.d", rd=5, rs1=2, rm=1),
+}
+
+
 @section(VSSTATUS)
 @pytest.mark.parametrize("host", [1, 2, 3])
 @pytest.mark.parametrize("guest", [1, 2, 3])
-def test_a_guest_that_writes_f_registers_dirties_both_fields(
-    bench: Bench, host: int, guest: int
+@pytest.mark.parametrize("name", CHANGES_F)
+def test_a_guest_that_changes_floating_point_state_dirties_both_fields(
+    bench: Bench, host: int, guest: int, name: str
 ) -> None:
     for mode, both in (("VS", True), ("VU", True), ("HS", False), ("U", False)):
+        bench["fcsr"] = 0
+        bench.hart.f[2] = 0x7FF0_0000_0000_0001
         bench["mstatus"], bench["vsstatus"] = host << 13, guest << 13
-        assert bench.outcome(word("fmv.d.x", rd=1, rs1=6), mode) == OK
+        assert bench.outcome(CHANGES_F[name], mode) == OK
         assert bench["mstatus"] >> 13 & 3 == 3
         assert bench["vsstatus"] >> 13 & 3 == (3 if both else guest)
 
