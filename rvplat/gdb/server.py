@@ -106,7 +106,9 @@ def listen(text: str, say: Callable[[str], None] = log.warning) -> socket.socket
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=1)
     except OSError as error:
-        raise HostError(f"--gdb {text}: {os.strerror(error.errno or 0)}") from error
+        code = error.errno or 0  # below 0: of getaddrinfo
+        problem = os.strerror(code) if code > 0 else f"there is no host {host}"
+        raise HostError(f"--gdb {text}: {problem}") from error
 
 
 def _listen_unix(path: Path) -> socket.socket:

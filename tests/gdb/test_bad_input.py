@@ -265,6 +265,11 @@ def test_a_port_that_is_taken() -> None:
     assert str(error.value) == f"--gdb 127.0.0.1:{port}: Address already in use"
 
 
+def test_a_host_that_is_none() -> None:
+    with pytest.raises(HostError, match="^--gdb nowhere.invalid:1: there is no host nowhere.inv"):
+        listen("nowhere.invalid:1", lambda text: None)
+
+
 def test_a_unix_socket_in_no_folder(tmp_path: Path) -> None:
     with pytest.raises(HostError, match="No such file or directory"):
         listen(f"unix:{tmp_path}/no/socket")
