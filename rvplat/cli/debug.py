@@ -11,9 +11,13 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rvplat.cli.build import add_machine_options, build
 from rvplat.cli.say import progress
+
+if TYPE_CHECKING:
+    from rvplat.machine.loader import Software
 
 GDBS = (
     "riscv64-unknown-elf-gdb", "riscv64-unknown-linux-gnu-gdb", "riscv64-linux-gnu-gdb",
@@ -21,8 +25,10 @@ GDBS = (
 )  # fmt: skip
 VARIABLE = "RVPLAT_GDB"
 ARCHITECTURE = "riscv:rv64"
-#: Guests become inferiors by themselves, and run with the host; files are this host's.
-SETTINGS = ("set detach-on-fork off", "set schedule-multiple on", "set sysroot /")
+#: Guests become inferiors by themselves, and run with the host; breakpoints wait for their symbols;
+#: files are this host's.
+SETTINGS = ("set detach-on-fork off", "set schedule-multiple on", "set breakpoint pending on",
+            "set sysroot /")  # fmt: skip
 
 
 def _candidates() -> Iterator[str]:
@@ -87,7 +93,7 @@ class Debug:
             with Server(machine, listen(f"unix:{path}"), halt=True) as server:
                 thread = threading.Thread(target=server.serve, daemon=True)
                 thread.start()
-                status = _converse(gdb, path, arguments)
+                status = _converse([gdb, "-q", *_sources(machine.software)], path, arguments)
                 server.stop()
                 thread.join()
         machine.close()
@@ -99,9 +105,17 @@ def _show(data: bytes) -> None:
     sys.stdout.flush()
 
 
-def _converse(gdb: str, path: Path, arguments: argparse.Namespace) -> int:
+def _sources(software: Software) -> list[str]:
+    """What tells gdb where the sources of a guest are that ships."""
+    from rvplat.guests import hypervisor_elf
+
+    folder, program = hypervisor_elf().parents[1], software.program
+    ships = program is not None and folder in program.path.parents
+    return ["-d", str(folder)] if ships else []
+
+
+def _converse(command: list[str], path: Path, arguments: argparse.Namespace) -> int:
     """The user's session. Ctrl-C is gdb's."""
-    command = [gdb, "-q"]
     for line in (*SETTINGS, f"target extended-remote {path}"):
         command += ["-ex", line]
     for script in arguments.scripts:

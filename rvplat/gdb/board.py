@@ -224,6 +224,9 @@ class BoardTarget(Looking):
     def where(self, tid: int) -> Thread:
         return Thread(self.worlds.pid_of(tid - 1) if self._is_shown(tid - 1) else HOST_PID, tid)
 
+    def is_gone(self, pid: int) -> bool:
+        return pid in self.seen.gone
+
     def adopt(self, pid: int) -> None:
         self.worlds.look()
         if self.worlds.get(pid).ended:
@@ -317,12 +320,15 @@ class BoardTarget(Looking):
         self.machine.requests.clear()
         self.machine.power_on()
         self.worlds.forget()
-        self.seen.begin(())
+        self.seen.reset()
         self.off, self.stop = False, None
         self._hart = 0
         self.take_events()
 
     def kill(self, pid: int) -> None:
+        if self.is_gone(pid):
+            self.seen.forget(pid)
+            return
         if pid not in (ANY, HOST_PID):
             raise GdbError("a guest can't be killed from outside: kill the host")
         self.control.halt()

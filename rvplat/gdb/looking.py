@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from rvplat.engine.agent import REG_PC
 from rvplat.gdb.control import Control
 from rvplat.gdb.errors import GdbError, Unavailable
 from rvplat.gdb.memory import Sight
@@ -45,18 +46,25 @@ class Looking:
         hart, guest = self._still(thread), thread.pid != HOST_PID
         if self.worlds.is_there(thread) or (not guest and self.registers.is_csr(number)):
             return self.registers.read(hart, number, guest)  # the host's CSRs are the hart's
+        if number == REG_PC and self._is_over(thread):
+            return 0  # gdb resumes nothing while a thread that was at a breakpoint has no pc
         return self.registers.read_kept(*self._left(thread), number)
 
     def read_general(self, thread: Thread) -> list[int | None]:
         hart = self._still(thread)
         if self.worlds.is_there(thread):
             return [*self.registers.read_general(hart)]
+        if self._is_over(thread):
+            return [0 if number == REG_PC else None for number, _ in self.general(thread.pid)]
         return self.registers.read_general_kept(*self._left(thread))
+
+    def _is_over(self, thread: Thread) -> bool:
+        return self.worlds.get(thread.pid).ended
 
     def _left(self, thread: Thread) -> tuple[Any, dict[str, int]]:
         """What is known of a world that the thread's hart isn't in: (registers at leaving, state
         for walks)."""
-        if self.worlds.get(thread.pid).ended:
+        if self._is_over(thread):
             return None, {}
         return self.worlds.kept(thread), self.worlds.state(thread)
 

@@ -20,6 +20,14 @@ class Seen:
         self._fresh: dict[int, Thread] = {}  # of these, those whose host's thread stands still
         self._unfollowed: set[int] = set()  # attached to before gdb let go of that copy
         self._ended: set[int] = set()  # shown, and gone
+        self.gone: set[int] = set()  # since the client itself had the board begin anew
+
+    def reset(self) -> None:
+        """The client has the board begin anew. The guests that it saw have ended, and it is to be
+        told so where it names one, not before the new host runs."""
+        gone = (self.gone | self.shown) - {HOST_PID}
+        self.begin(())
+        self.gone = gone
 
     def __contains__(self, pid: int) -> bool:
         return pid in self.shown
@@ -59,7 +67,7 @@ class Seen:
 
     def forget(self, pid: int) -> None:
         """The client doesn't see a world any more."""
-        for kind in (self.shown, self._copies, self._unfollowed):
+        for kind in (self.shown, self._copies, self._unfollowed, self.gone):
             kind.discard(pid)
         self._fresh.pop(pid, None)
 

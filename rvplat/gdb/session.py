@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterable
 from rvplat.gdb.errors import GdbError, Malformed, Unsupported
 from rvplat.gdb.framing import Arrival, Framer, Kind, escape, frame
 from rvplat.gdb.packets import Table, digits
-from rvplat.gdb.target import ANY, Event, Exited, Said, Stopped, Target, Thread
+from rvplat.gdb.target import ANY, Event, Exited, Said, Stopped, Target, Thread, Worlds
 
 log = logging.getLogger("rvplat.gdb")
 PACKET_SIZE = 0x20000
 INTERRUPTED = 2  # SIGINT
 _STOP_QUESTIONS = (b"?", b"vStopped")
-_NUMBERED = b"gGpPmMXxT"  # old clients take E.text as data in replies to these
+_NUMBERED = b"gpmMXxT"  # old clients take E.text as data in replies to these
 
 
 class Session:
@@ -119,7 +119,7 @@ class Session:
             if isinstance(event, Said):
                 self._say(event)
             elif self.non_stop:
-                self._notify(event)
+                self.notify_of(event)
             elif self.running:
                 self.stopped(event)
             else:
@@ -129,7 +129,8 @@ class Session:
         if self.running and not self.non_stop:
             self.reply(b"O" + event.text.encode().hex().encode())
 
-    def _notify(self, event: Event) -> None:
+    def notify_of(self, event: Event) -> None:
+        """Non-stop: tell of an event, now or after those that wait."""
         if isinstance(event, Stopped):
             self.still.add(event.thread)
         self.pending.append(event)
@@ -145,7 +146,7 @@ class Session:
         deferred, self.deferred = self.deferred, []
         for event in deferred:
             if not self.target.is_running(event.thread):
-                self._notify(event)
+                self.notify_of(event)
 
     def stopped(self, event: Event) -> None:
         """All-stop: everything stops with the first event."""
@@ -163,7 +164,7 @@ class Session:
             self.poll()  # some may have stopped by themselves
             for thread in ran:
                 if thread not in self.still:
-                    self._notify(Stopped(thread, INTERRUPTED))
+                    self.notify_of(Stopped(thread, INTERRUPTED))
         elif self.running:
             self.target.halt()
             self.poll()
@@ -179,7 +180,7 @@ class Session:
             self.poll()  # some may have stopped by themselves
         for thread in asked:
             if thread not in self.still:
-                self._notify(Stopped(thread, 0))
+                self.notify_of(Stopped(thread, 0))
 
     # --- texts ---
 
@@ -216,6 +217,10 @@ class Session:
         elif thread.pid in (ANY, -1):
             return self._by_hart(thread.tid)
         raise GdbError(f"there is no thread {thread.pid}.{thread.tid}")
+
+    def is_gone(self, thread: Thread) -> bool:
+        """Whether a thread's world has ended and the client still sees it."""
+        return isinstance(self.target, Worlds) and self.target.is_gone(thread.pid)
 
     def _by_hart(self, tid: int) -> Thread:
         """Without multiprocess a thread is a hart, in whichever world it is now."""

@@ -216,6 +216,10 @@ class Worlds(Protocol):
         go; and with exec-events it is told of the program."""
         ...
 
+    def is_gone(self, pid: int) -> bool:
+        """Whether a world has ended that the client still sees."""
+        ...
+
     def adopt(self, pid: int) -> None:
         """A client attaches to one more world. GdbError if there is none."""
         ...

@@ -25,6 +25,8 @@ class FakeTarget:
         self.events: list[Event] = []
         self.points: set[Break] = set()
         self.running: set[Thread] = set()
+        self.off = False
+        self.gone: set[int] = set()  # worlds that a reset ended
         self.told: list[tuple[int, int, int]] = []  # the registers of stop replies
 
     def attach(self) -> None:
@@ -84,6 +86,8 @@ class FakeTarget:
         self.memory[address : address + len(data)] = data
 
     def resume(self, plan: Sequence[tuple[Thread, Action]]) -> None:
+        if self.off:
+            raise GdbError("the board is off: use run to start it again")
         self.log.append(("resume", list(plan)))
         self.running = {thread for thread, _ in plan}
 
@@ -115,6 +119,9 @@ class FakeTarget:
     def processes(self) -> Sequence[Process]:
         return [Process(1, "host", "", (0,)), Process(2, "guest", "", (1,))]
 
+    def is_gone(self, pid: int) -> bool:
+        return pid in self.gone
+
     def adopt(self, pid: int) -> None:
         if pid not in (1, 2):
             raise GdbError(f"there is no world {pid}: info os processes lists them")
@@ -128,6 +135,7 @@ class FakeTarget:
         say(f"{thread.pid}: {line}\n")
 
     def restart(self) -> None:
+        self.off = False
         self.log.append("restart")
 
     def kill(self, pid: int) -> None:

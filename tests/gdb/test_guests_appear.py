@@ -160,6 +160,47 @@ def test_every_world_ends_with_the_board(following: Gdb, serve: Serve, machine: 
     assert "process" not in following.do("info inferiors")
 
 
+def test_run_again_with_guests_there(following: Gdb, serve: Serve, machine: Machine) -> None:
+    """gdb keeps inferiors of the guests that were, one of them at a breakpoint."""
+    following.attach(serve(machine), extended=True)
+    following.do("tbreak guest_sort")
+    following.go()
+    following.do("inferior 1")
+    following.do("tbreak run_guest")
+    stop = following.go("run")
+    if stop["reason"] == "exited-normally":  # 13 steps first what was at a breakpoint: inferior 3
+        following.do("inferior 1")
+        stop = following.go()
+    assert stop["frame"]["func"] == "run_guest"
+    assert "run_guest" not in following.do("info threads 2.1 3.1")
+    following.do("tbreak guest_sort")
+    assert following.go()["frame"]["func"] == "guest_sort"
+    assert following.value("$vmid") == "2"
+
+
+def test_a_reset_with_guests_there(following: Gdb, serve: Serve, machine: Machine) -> None:
+    """A guest that ended with it says so where it is to go on."""
+    following.attach(serve(machine), extended=True)
+    following.do("tbreak guest_sort")
+    following.go()
+    following.do("monitor reset")
+    assert following.go("stepi")["reason"] == "exited-normally"
+    following.do("inferior 1")
+    following.do("tbreak run_guest")
+    assert following.go()["frame"]["func"] == "run_guest"
+    following.do("kill inferiors 2")
+    assert "process 2" not in following.do("info inferiors")
+
+
+def test_a_reset_after_the_boards_end(following: Gdb, serve: Serve, machine: Machine) -> None:
+    following.attach(serve(machine), extended=True)
+    assert following.go()["reason"] == "exited-normally"
+    following.do("monitor reset")
+    following.do("tbreak run_guest")
+    following.do("info threads")  # gdb finds the host again
+    assert following.go()["frame"]["func"] == "run_guest"
+
+
 def test_guests_that_run_already(following: Gdb, serve: Serve, machine: Machine) -> None:
     """gdb 18 finds them in the list of threads; 13 can't do with that, and hears of them."""
     machine.harts[0].view.keep_worlds = 1  # as a server does

@@ -41,6 +41,7 @@ def ask(target: BoardTarget) -> Ask:
 def test_help_lists_all_and_explains_each(ask: Ask, target: BoardTarget) -> None:
     listed = ask("help").splitlines()
     assert [line.split()[0].rstrip(":") for line in listed] == sorted(commands(target))
+    assert all(line.endswith(".") for line in listed), "a line is a whole sentence"
     for name in commands(target):
         assert ask(f"help {name}").startswith(name)
 
@@ -57,7 +58,10 @@ def test_help_lists_all_and_explains_each(ask: Ask, target: BoardTarget) -> None
         ("space", "addresses are virtual\n"),
         ("space physical", "addresses are physical\n"),
         ("stepmask on", "interrupts while stepping: masked\n"),
-        ("reset", "the board is out of reset\n"),
+        (
+            "reset",
+            "the board is out of reset; gdb sees it after: maintenance flush register-cache\n",
+        ),
         ("devices on", ""),
     ],
 )
@@ -136,6 +140,8 @@ def test_settings_are_a_clients(ask: Ask, target: BoardTarget) -> None:
         ("space here", "'here': expected virtual, guest-physical or physical"),
         ("walk", "expected walk ADDRESS [load|store|fetch]"),
         ("walk 1 jump", "expected walk ADDRESS [load|store|fetch]"),
+        ("interrupts off", "'off': interrupts takes nothing"),
+        ("reset hart 1", "'hart 1': reset takes nothing"),
     ],
 )
 def test_what_cant_be_done(ask: Ask, line: str, problem: str) -> None:

@@ -335,8 +335,33 @@ def test_the_board_goes_off() -> None:
     client = Client()
     client.raw(frame(b"vCont;c"))
     assert client.tell(Exited(1, 3)) == frame(b"W03;process:1")
+    client.target.off = True
     assert client.ask(b"vCont;c").startswith(b"E.the board is off")
+    assert client.raw(b"\x03") == b"", "nothing runs that could be stopped"
     assert client.ask(b"vRun;") == b"T05thread:p1.1;core:0;"
+
+
+def test_the_board_goes_on_after_its_end() -> None:
+    """It was reset by a monitor command."""
+    client = Client()
+    client.raw(frame(b"vCont;c"))
+    client.tell(Exited(1, 0))
+    client.raw(frame(b"qRcmd,7265736574"))
+    assert client.raw(frame(b"vCont;c")) == b""
+    assert client.target.log[-1][0] == "resume"
+
+
+def test_a_world_that_a_reset_ended() -> None:
+    """The client is told where it names it; the others run."""
+    client = Client()
+    client.target.gone = {3}
+    assert client.ask(b"Hgp3.1") == b"OK"
+    assert client.session.selected == Thread(3, 1)
+    assert client.ask(b"Hgp3.9") == b"E.there is no thread 3.9"
+    assert client.raw(frame(b"vCont;s:p3.1;c")) == frame(b"W00;process:3")
+    assert client.target.log == []
+    assert client.raw(frame(b"vCont;c")) == b""
+    assert client.target.log[-1][0] == "resume"
 
 
 def test_old_packets() -> None:
@@ -353,6 +378,13 @@ def test_old_packets() -> None:
 
 
 # --- non-stop -----------------------------------------------------------------------------------
+
+
+def test_a_world_that_a_reset_ended_is_notified_of() -> None:
+    client = non_stop()
+    client.target.gone = {3}
+    out = client.raw(frame(b"vCont;c:p3.-1"))
+    assert out == frame(b"Stop:W00;process:3", b"%") + frame(b"OK")
 
 
 def non_stop() -> Client:

@@ -92,6 +92,22 @@ def test_registers_and_fields(attached: Gdb) -> None:
     assert attached.do("info registers")
 
 
+def test_why_a_register_cant_be_written(attached: Gdb) -> None:
+    with pytest.raises(RuntimeError, match="mhartid is read-only"):
+        attached.do("set var $mhartid = 4")
+
+
+def test_reset_by_monitor(attached: Gdb) -> None:
+    """gdb isn't told of it, and so we say how it is made to look."""
+    attached.do("break work")
+    attached.go()
+    attached.do("monitor reset")
+    attached.do(attached.output.strip().rpartition(": ")[2])
+    assert attached.value("$pc") == "(void (*)()) 0x1000"
+    assert function(attached.go()) == "work"
+    assert attached.value("n") == "1"
+
+
 def test_memory(attached: Gdb) -> None:
     attached.do("tbreak work if n == 200")
     attached.go()

@@ -46,7 +46,7 @@ def attach(session: Session, text: bytes) -> bytes:
     session.selected = session.target.current(pid)
     session.last = Stopped(session.selected, 0)
     if session.non_stop:
-        session._notify(session.last)
+        session.notify_of(session.last)
         return b"OK"
     return session.stop_reply(session.last)
 

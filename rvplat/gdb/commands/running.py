@@ -33,6 +33,8 @@ def resume(session: Session, text: bytes) -> bytes | None:
     threads = session.target.threads()
     for _, thread in wanted:
         if not any(thread.covers(known) for known in threads):
+            if session.is_gone(thread):
+                return _ended(session, Exited(thread.pid))
             raise GdbError(f"there is no thread {thread.pid}.{thread.tid}")
     plan: list[tuple[Thread, Action]] = []
     stop: list[Thread] = []
@@ -43,6 +45,15 @@ def resume(session: Session, text: bytes) -> bytes | None:
         elif action is not None:
             plan.append((known, action))
     return _start(session, plan, stop)
+
+
+def _ended(session: Session, event: Exited) -> bytes | None:
+    """What the client lets run has ended, and nothing runs."""
+    if session.non_stop:
+        session.notify_of(event)
+        return b"OK"
+    session.stopped(event)
+    return None
 
 
 def _action(text: bytes) -> tuple[Action, Thread]:
@@ -68,10 +79,8 @@ def _start(session: Session, plan: list[tuple[Thread, Action]], stop: list[Threa
             session.still -= {thread for thread, _ in plan}
             session.target.resume(plan)
         return b"OK"
-    if isinstance(session.last, Exited) and any(t.pid == session.last.pid for t, _ in plan):
-        raise GdbError("the board is off: use run to start it again")
-    session.running = True
     session.target.resume(plan)
+    session.running = True
     return None
 
 

@@ -19,10 +19,17 @@ def select(session: Session, text: bytes) -> bytes:
     if text[:1] == b"c":
         session.continued = wanted
     elif text[:1] == b"g":
-        session.selected = session.resolve(wanted)
+        session.selected = _gone(session, wanted) or session.resolve(wanted)
     else:
         raise Malformed("expected Hg or Hc")
     return b"OK"
+
+
+def _gone(session: Session, thread: Thread) -> Thread | None:
+    """A thread of a world that has ended: gdb doesn't look whether it could be selected, and would
+    show another's registers as its."""
+    known = any(thread.tid == t.tid for t in session.target.threads())
+    return thread if known and session.is_gone(thread) else None
 
 
 @BASE.packet("T")

@@ -57,6 +57,8 @@ def run(board: Board, thread: Thread, line: str, say: Say) -> None:
     """Do what a line says. GdbError if it can't be done."""
     words = line.split() or ["help"]
     chosen = find(board, words[0])
+    if words[1:] and chosen.help.startswith(f"{words[0]}:") and words[0] in BUILT_IN:
+        raise GdbError(f"{' '.join(words[1:])!r}: {words[0]} takes nothing")
     try:
         chosen.run(board, thread, words[1:], say)
     except GdbError:

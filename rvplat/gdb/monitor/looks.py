@@ -91,8 +91,10 @@ def stats(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
 
 @command
 def translate(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
-    """translate ADDRESS: the physical address of a virtual one in the selected world, and what is
-    there. ADDRESS may be a symbol of the board's program."""
+    """translate ADDRESS: the physical address of one of the selected world, and what is there.
+
+    ADDRESS may be a symbol of the board's program.
+    """
     if len(words) != 1:
         raise GdbError("expected translate ADDRESS")
     va = address(board, words[0])

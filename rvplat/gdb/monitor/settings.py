@@ -13,9 +13,12 @@ from rvplat.gdb.target import Thread
 
 @command
 def reset(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
-    """reset: power-on reset of the board, its software loaded again; every hart is stopped."""
+    """reset: power-on reset of the board, its software loaded again; every hart is stopped.
+
+    gdb isn't told: it shows the registers that it knows until it is made to forget them.
+    """
     board.restart()
-    say("the board is out of reset\n")
+    say("the board is out of reset; gdb sees it after: maintenance flush register-cache\n")
 
 
 @command
@@ -54,8 +57,10 @@ def stepmask(board: Board, thread: Thread, words: Sequence[str], say: Say) -> No
 
 @command
 def space(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
-    """space [virtual|guest-physical|physical]: what the addresses are that gdb reads and writes
-    memory at. A guest's physical addresses go through the second stage alone."""
+    """space [virtual|guest-physical|physical]: what addresses gdb reads and writes memory at.
+
+    A guest's physical addresses go through the second stage alone.
+    """
     if words:
         if len(words) != 1 or words[0] not in SPACES:
             expected = f"{', '.join(SPACES[:-1])} or {SPACES[-1]}"
