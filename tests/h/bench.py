@@ -96,8 +96,9 @@ class Bench:
         self.machine.view.instructions_per_tick = 1 << 40
         self.cell = HartCell(0, self.machine, core.decoder(self.extensions))
         self.hart: Any = self.cell.view
-        self._refuse = _CALL(self._no_device)
-        self.hart.mmio_read = ctypes.cast(self._refuse, ctypes.c_void_p).value
+        self.device: int | None = None  # what a device answers everywhere outside of RAM
+        self._answer = _CALL(self._ask_device)
+        self.hart.mmio_read = ctypes.cast(self._answer, ctypes.c_void_p).value
         self.hart.mmio_write = self.hart.mmio_read
         self.hart.ialign_mask = core.constants["ialign_mask"]
         self.hart.mtimecmp = ONES
@@ -107,15 +108,18 @@ class Bench:
         self._free = PAGES
         self.begin()
 
-    def _no_device(self, hart: int, pa: int, size: int, value: int) -> int:
-        self.hart.mmio_error = 1
-        return 0
+    def _ask_device(self, hart: int, pa: int, size: int, value: int) -> int:
+        if self.device is None:
+            self.hart.mmio_error = 1
+            return 0
+        return self.device
 
     def begin(self) -> None:
         """Out of reset, M mode; handlers in place, all traps to M mode, PMP open."""
         ctypes.memset(self.ram.address, 0, SIZE)
         reset.reset(self.hart, self.extensions, CODE)
         self._free = PAGES
+        self.device = None
         self.guest_root = self.host_root = 0
         self.guest_mode = self.host_mode = 0
         for name, handler in (("mtvec", "M"), ("stvec", "HS"), ("vstvec", "VS")):

@@ -129,6 +129,21 @@ def test_hlvx_raises_the_exceptions_of_loads(bench: Bench) -> None:
     assert result(bench, "hlvx.hu") == 5
 
 
+@section(GUEST_ACCESS)
+@pytest.mark.parametrize(
+    ("name", "expected"), [("hlv.hu", "ok"), ("hlv.wu", "ok"), ("hlvx.hu", 5), ("hlvx.wu", 5)]
+)
+def test_hlvx_does_not_read_what_only_can_be_read(
+    bench: Bench, name: str, expected: int | str
+) -> None:
+    """A device: "the supervisor physical memory attributes must grant both execute and read"."""
+    mapped(bench)
+    bench.device = 0x77
+    bench.map_host(GPA, NO_DEVICE)
+    assert result(bench, name) == expected
+    assert bench.hart.x[5] == (0x77 if expected == "ok" else 0)
+
+
 @section(MSTATUS)
 @pytest.mark.parametrize("mode", ["HS", "U", "M"])
 def test_mprv_is_overridden(bench: Bench, mode: str) -> None:

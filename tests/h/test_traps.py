@@ -67,16 +67,20 @@ def test_into_hs_mode(bench: Bench, mode: str, spvp: int) -> None:
 
 @section("Trap Entry")
 @pytest.mark.parametrize("mode", ["VS", "VU"])
-def test_into_vs_mode(bench: Bench, mode: str) -> None:
-    """hstatus and HS mode's sstatus aren't modified, V stays 1."""
+@pytest.mark.parametrize("sie", [0, Status.SIE])
+def test_into_vs_mode(bench: Bench, mode: str, sie: int) -> None:
+    """hstatus and HS mode's sstatus aren't modified, V stays 1; of vsstatus SPP, SPIE and SIE."""
     bench.delegate(hedeleg=ONES)
     bench["hstatus"], bench["mstatus"] = HStatus.SPVP, Status.SIE
     bench["htval"], bench["scause"], bench["mcause"] = 5, 6, 7
-    bench["vsstatus"] = Status.SIE
+    others = Status.FS | Status.SUM | Status.MXR
+    spp = Status.SPP if mode == "VS" else 0
+    bench["vsstatus"] = others | sie | (spp ^ Status.SPP) | (0 if sie else Status.SPIE)
     before = bench["hstatus"], bench["mstatus"]
     assert bench.step(word("ebreak"), mode) == Trap("VS", 3, CODE, virt=1, priv=PRIV[mode])
     assert bench["vsepc"] == CODE
-    assert bench["vsstatus"] & (Status.SIE | Status.SPIE) == Status.SPIE
+    status = bench["vsstatus"] & ~(Status.SD | Status.UXL)
+    assert status == others | spp | (Status.SPIE if sie else 0)
     assert (bench["hstatus"], bench["mstatus"]) == before
     assert (bench["htval"], bench["scause"], bench["mcause"]) == (5, 6, 7)
 
