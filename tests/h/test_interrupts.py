@@ -130,7 +130,7 @@ def test_a_guest_reaches_its_own_interrupts_by_sip_and_sie(bench: Bench, op: str
 @pytest.mark.parametrize("line", range(1, 6))
 def test_vgein_selects_the_line_that_is_vseip(make: MakeBench, vgein: int, line: int) -> None:
     bench = make(geilen=5)
-    bench["hstatus"] = vgein << 12
+    bench["hstatus"] = ONES & ~(63 << 12) | vgein << 12
     bench.cell.set_guest_line(line, True)
     assert bench["hgeip"] == 1 << line
     assert bench["hip"] == (VSEI if vgein == line else 0), "hgeie enables SGEIP alone"

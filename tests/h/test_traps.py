@@ -25,6 +25,9 @@ ECALLS = {"M": 11, "HS": 9, "U": 8, "VS": 10, "VU": 8}
 PRIV = {mode: priv for mode, (priv, _) in MODES.items()}
 VIRT = {mode: virt for mode, (_, virt) in MODES.items()}
 STACK = Status.MPV | Status.MPP | Status.GVA
+# Fields that no trap and no return writes.
+OF_MSTATUS = Status.FS | Status.SUM | Status.MXR | Status.TVM | Status.TW
+OF_HSTATUS = HStatus.HU | HStatus.VTVM | HStatus.VTW | HStatus.VTSR | HStatus.VSXL_64
 
 
 # --- entry ---------------------------------------------------------------------------------
@@ -35,13 +38,14 @@ STACK = Status.MPV | Status.MPP | Status.GVA
 def test_into_machine_mode(bench: Bench, mode: str) -> None:
     """Table "Value of mstatus fields MPV and MPP after a trap into M-mode"."""
     bench["mtval2"] = bench["mtinst"] = 5
-    bench["mstatus"] = Status.GVA | Status.MIE | (Status.MPV if mode == "HS" else 0)
+    kept = OF_MSTATUS | Status.SPIE
+    bench["mstatus"] = kept | Status.GVA | Status.MIE | (Status.MPV if mode == "HS" else 0)
     bench["hstatus"] = HStatus.SPV
     found = bench.step(word("ecall"), mode)
     assert found == Trap("M", ECALLS[mode], virt=VIRT[mode], priv=PRIV[mode])
     assert bench.hart.virt == 0
     assert bench["mepc"] == CODE
-    assert bench["mstatus"] & (Status.MIE | Status.MPIE) == Status.MPIE
+    assert bench["mstatus"] & (Status.MIE | Status.MPIE | kept) == Status.MPIE | kept
     assert bench["hstatus"] & HStatus.SPV, "hstatus is HS mode's"
 
 
@@ -52,17 +56,18 @@ def test_into_hs_mode(bench: Bench, mode: str, spvp: int) -> None:
     """Table "Value of hstatus field SPV and sstatus field SPP"; SPVP changes if V was 1."""
     bench.delegate()
     bench["htval"] = bench["htinst"] = 5
-    bench["hstatus"] = spvp | HStatus.GVA | (0 if VIRT[mode] else HStatus.SPV)
-    bench["vsstatus"], bench["mstatus"] = Status.SIE, Status.SIE | Status.MPP
+    bench["hstatus"] = OF_HSTATUS | spvp | HStatus.GVA | (0 if VIRT[mode] else HStatus.SPV)
+    bench["vsstatus"], bench["mstatus"] = Status.SIE, OF_MSTATUS | Status.SIE | Status.MPP
     found = bench.step(word("ebreak"), mode)
     gva = VIRT[mode]
     assert found == Trap("HS", 3, CODE, gva=gva, virt=VIRT[mode], priv=PRIV[mode])
     kept = PRIV[mode] if VIRT[mode] else int(spvp != 0)
-    assert bench["hstatus"] >> 8 & 1 == kept
+    assert bench["hstatus"] & ~(HStatus.SPV | HStatus.GVA) == OF_HSTATUS | kept << 8
     assert bench["sepc"] == CODE
     assert bench["sstatus"] & (Status.SIE | Status.SPIE) == Status.SPIE
     assert bench["vsstatus"] & Status.SIE, "vsstatus is VS mode's"
-    assert bench["mstatus"] & Status.MPP == Status.MPP
+    others = OF_MSTATUS | Status.MPP
+    assert bench["mstatus"] & others == others
 
 
 @section("Trap Entry")
@@ -289,8 +294,9 @@ def test_vstvec_is_vectored_by_the_guests_numbers(bench: Bench) -> None:
 @pytest.mark.parametrize("mpv", [0, 1])
 def test_mret(bench: Bench, mpp: int, mpv: int) -> None:
     """V takes MPV, unless MPP is 3; MPV and MPP become 0, MIE takes MPIE, MPIE becomes 1."""
+    kept = OF_MSTATUS | Status.SPP | Status.SPIE | Status.GVA
     bench["mstatus"] = (
-        mpp << Status.MPP_SHIFT | (Status.MPV if mpv else 0) | Status.MPIE | Status.MPRV
+        kept | mpp << Status.MPP_SHIFT | (Status.MPV if mpv else 0) | Status.MPIE | Status.MPRV
     )
     bench["mepc"] = CODE + 0x100
     bench.step(word("mret"), "M")
@@ -301,6 +307,7 @@ def test_mret(bench: Bench, mpp: int, mpv: int) -> None:
     assert status & (Status.MPV | Status.MPP) == 0
     assert status & (Status.MIE | Status.MPIE) == Status.MIE | Status.MPIE
     assert bool(status & Status.MPRV) == (mpp == 3)
+    assert status & kept == kept
 
 
 @section("Trap Return")
@@ -309,14 +316,16 @@ def test_mret(bench: Bench, mpp: int, mpv: int) -> None:
 @pytest.mark.parametrize("spv", [0, 1])
 def test_sret_with_v_0(bench: Bench, mode: str, spp: int, spv: int) -> None:
     """To SPV and SPP; then SPV=0, SPP=0, SIE=SPIE, SPIE=1."""
-    bench["hstatus"] = (HStatus.SPV if spv else 0) | HStatus.SPVP
-    bench["mstatus"] = (Status.SPP if spp else 0) | Status.SPIE
+    others = OF_HSTATUS | HStatus.SPVP | HStatus.GVA
+    bench["hstatus"] = (HStatus.SPV if spv else 0) | others
+    bench["mstatus"] = (Status.SPP if spp else 0) | Status.SPIE | OF_MSTATUS
     bench["vsstatus"], bench["vsepc"] = Status.SPP, CODE + 0x200
     bench["sepc"] = CODE + 0x100
     bench.step(word("sret"), mode)
     assert MODES[bench.mode] == (spp, spv)
     assert bench.hart.pc == CODE + 0x100
-    assert bench["hstatus"] & (HStatus.SPV | HStatus.SPVP) == HStatus.SPVP
+    assert bench["hstatus"] == others
+    assert bench["mstatus"] & OF_MSTATUS == OF_MSTATUS
     assert bench["sstatus"] & (Status.SPP | Status.SIE | Status.SPIE) == Status.SIE | Status.SPIE
     assert bench["vsstatus"] & Status.SPP
 
