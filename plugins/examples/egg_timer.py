@@ -68,7 +68,7 @@ class EggTimer(Device):
         if self.alarm is None:
             return 0
         clock = self.wiring.clock
-        return -(-(self.alarm.tick - clock.now()) * self.settings.rate_hz // clock.frequency)
+        return -(-clock.left(self.alarm) * self.settings.rate_hz // clock.frequency)
 
     def ring(self) -> None:
         """Time is up."""

@@ -23,9 +23,9 @@ MASK64 = (1 << 64) - 1
 
 @dataclass(order=True)
 class Alarm:
-    """A call that is due at `tick`."""
+    """A call that is due `due` ticks after power-on."""
 
-    tick: int
+    due: int
     order: int
     call: Callable[[], None] = field(compare=False)
 
@@ -42,6 +42,7 @@ class Clock:
         self.on_set: list[Callable[[], None]] = []
         self._alarms: list[Alarm] = []
         self._orders = itertools.count()
+        self._base = 0  # what `now` would have been at power-on
 
     def now(self) -> int:
         """Ticks since power-on (or since what `set` said)."""
@@ -55,10 +56,17 @@ class Clock:
         """The time of day: nanoseconds since 1970-01-01 UTC."""
         raise NotImplementedError
 
+    def elapsed(self) -> int:
+        """Ticks since power-on, whatever was set."""
+        return (self.now() - self._base) & MASK64
+
     def call_at(self, tick: int, call: Callable[[], None]) -> Alarm:
-        """Call `call()` under the bus lock once `now() >= tick`, unless it is cancelled."""
-        alarm = Alarm(tick, next(self._orders), call)
+        """Call `call()` under the bus lock once `tick - now()` ticks have passed, unless it is
+        cancelled; a guest that sets the clock meanwhile doesn't move it."""
         with self.lock:
+            now = self.now()
+            due = ((now - self._base) & MASK64) + tick - now
+            alarm = Alarm(due, next(self._orders), call)
             heapq.heappush(self._alarms, alarm)
             self._alarms_changed()
         return alarm
@@ -70,15 +78,20 @@ class Clock:
                 self._alarms.remove(alarm)
                 heapq.heapify(self._alarms)
 
+    def left(self, alarm: Alarm) -> int:
+        """Ticks until an alarm; it may be late."""
+        return alarm.due - self.elapsed()
+
     def next_alarm(self) -> int | None:
-        """The tick of the earliest alarm, or None."""
+        """The tick of the earliest alarm as things stand (which may have more than 64 bits), or
+        None."""
         with self.lock:
-            return self._alarms[0].tick if self._alarms else None
+            return self.now() + self.left(self._alarms[0]) if self._alarms else None
 
     def ring(self) -> None:
         """Call every alarm that is due."""
         with self.lock:
-            while (tick := self.next_alarm()) is not None and tick <= self.now():
+            while self._alarms and self.left(self._alarms[0]) <= 0:
                 alarm = heapq.heappop(self._alarms)
                 try:
                     alarm.call()
@@ -87,6 +100,10 @@ class Clock:
 
     def close(self) -> None:
         """Stop whatever drives the alarms."""
+
+    def _set_base(self, ticks: int) -> None:
+        """`now` is about to be something else."""
+        self._base = ticks - self.elapsed()
 
     def _alarms_changed(self) -> None:
         """The earliest alarm may be another one now."""
@@ -111,6 +128,7 @@ class HostClock(Clock):
 
     def set(self, ticks: int) -> None:
         with self.lock:
+            self._set_base(ticks)
             self.origin_ns = time.monotonic_ns() - -(-ticks * NS // self.frequency)
             for call in self.on_set:
                 call()
@@ -136,11 +154,10 @@ class HostClock(Clock):
         with self.lock:
             while not self._closed:
                 self.ring()
-                tick = self.next_alarm()
-                if tick is None:
+                if not self._alarms:
                     self._changed.wait()
                 else:  # a day at most: an alarm may be set to the end of time
-                    self._changed.wait(min((tick - self.now()) / self.frequency, 86_400))
+                    self._changed.wait(min(self.left(self._alarms[0]) / self.frequency, 86_400))
 
 
 class VirtualClock(Clock):
@@ -154,26 +171,29 @@ class VirtualClock(Clock):
         super().__init__(frequency, lock)
         self.epoch_ns = epoch_ns
         self.ticks = 0
-        self._elapsed = 0
 
     def now(self) -> int:
         return self.ticks
 
     def set(self, ticks: int) -> None:
         with self.lock:
+            self._set_base(ticks)
             self.ticks = ticks & MASK64
             for call in self.on_set:
                 call()
 
     def advance(self, ticks: int) -> None:
-        """Let `ticks` pass, and ring what falls due in them, each at its own tick."""
+        """Let `ticks` pass, and ring what falls due in them, each at its own tick. After the last
+        tick of 64 bits comes 0."""
         with self.lock:
-            end = self.ticks + ticks
-            self._elapsed += ticks
-            while (tick := self.next_alarm()) is not None and tick <= end:
-                self.ticks = max(self.ticks, tick)
+            while self._alarms and (wait := max(self.left(self._alarms[0]), 0)) <= ticks:
+                self._move(wait)
+                ticks -= wait
                 self.ring()
-            self.ticks = end
+            self._move(ticks)
+
+    def _move(self, ticks: int) -> None:
+        self.ticks = (self.ticks + ticks) & MASK64
 
     def wall_ns(self) -> int:
-        return self.epoch_ns + self._elapsed * NS // self.frequency
+        return self.epoch_ns + self.elapsed() * NS // self.frequency

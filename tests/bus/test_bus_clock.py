@@ -24,6 +24,42 @@ def test_virtual_clock_rings_each_alarm_at_its_tick() -> None:
     assert clock.next_alarm() is None
 
 
+@pytest.mark.parametrize("ticks", [0, 25, 10_000, (1 << 64) - 5])
+def test_an_alarm_comes_after_so_many_ticks_whatever_is_set(ticks: int) -> None:
+    clock = VirtualClock(1000)
+    rang = []
+    clock.advance(20)
+    clock.call_at(clock.now() + 10, lambda: rang.append(clock.elapsed()))
+    clock.set(ticks)
+    assert clock.next_alarm() == ticks + 10
+    clock.advance(9)
+    assert rang == []
+    clock.advance(30)
+    assert (rang, clock.now()) == ([30], (ticks + 39) & (1 << 64) - 1)
+
+
+def test_an_alarm_behind_the_last_tick() -> None:
+    """After the last tick of 64 bits comes 0."""
+    clock = VirtualClock(1000)
+    rang = []
+    clock.set((1 << 64) - 5)
+    clock.call_at(clock.now() + 10, lambda: rang.append(clock.now()))
+    clock.advance(7)
+    assert (rang, clock.now()) == ([], 2)
+    clock.advance(7)
+    assert (rang, clock.now()) == ([5], 9)
+
+
+def test_a_host_clocks_alarm_does_not_wait_for_what_was_set() -> None:
+    clock = HostClock(1_000_000)
+    rang = threading.Event()
+    clock.call_at(clock.now() + 50_000, rang.set)
+    clock.set(0)
+    clock.set((1 << 64) - 10)
+    assert rang.wait(60)
+    clock.close()
+
+
 def test_an_alarm_may_set_another() -> None:
     clock = VirtualClock(1000)
     rang = []
