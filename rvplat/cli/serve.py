@@ -54,6 +54,8 @@ def serve(machine: Machine, arguments: argparse.Namespace, terminal: Terminal) -
 
     timer = threading.Timer(arguments.timeout or 0, machine.request_stop, [Stop("timeout")])
     with Server(machine, listen(arguments.gdb, say), arguments.halt) as server:
+        waits = "the board waits for gdb" if arguments.halt else "gdb may attach"
+        say(f"{waits}: target extended-remote {server.place}")
         terminal.read_for(_Served())
         if arguments.timeout is not None:
             timer.start()

@@ -105,8 +105,13 @@ def table_for(target: object, groups: Iterable[Group] = GROUPS) -> Table:
 def number(text: bytes) -> int:
     """A hexadecimal number of at most 16 digits."""
     if _HEX.fullmatch(text) is None:
-        raise Malformed(f"{text[:20]!r} is not a number")
+        raise Malformed(f"{quoted(text)} is not a number")
     return int(text, 16)
+
+
+def quoted(text: bytes) -> str:
+    """The beginning of what came, as a message shows it."""
+    return repr(text[:20].decode("ascii", "backslashreplace"))
 
 
 def numbers(text: bytes, count: int, separator: bytes = b",") -> list[int]:

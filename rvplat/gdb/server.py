@@ -164,6 +164,15 @@ class Server:
         assert self.listener is not None
         return int(self.listener.getsockname()[1])
 
+    @property
+    def place(self) -> str:
+        """What gdb's `target remote` takes: HOST:PORT, or a Unix socket's path."""
+        assert self.listener is not None
+        name = self.listener.getsockname()
+        if isinstance(name, str):
+            return name
+        return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
+
     def serve(self) -> Stop:
         """Serve clients until the board is off, or a client kills it; how it ended."""
         assert self.listener is not None

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -246,3 +247,29 @@ def test_without_standard_streams():
     script = f"exec {sys.executable} -m rvplat run {guest(HELLO)} <&- >&-"
     done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("address", ["0", "[::1]:0", "unix:gdb"])
+def test_it_says_where_gdb_attaches(tmp_path, address):
+    """Port 0 is one that is free: nobody knows which unless it is said."""
+    words = ["run", str(guest(LOOP)), "--gdb", address, "--halt"]
+    board = subprocess.Popen(
+        [*COMMAND, *words],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said, _, place = board.stderr.readline().strip().partition(": target extended-remote ")
+    assert said == "rvplat: the board waits for gdb"
+    if address.startswith("unix:"):
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(tmp_path / place))
+    else:
+        host, _, port = place.rpartition(":")
+        assert host == ("[::1]" if "::1" in address else "127.0.0.1")
+        client = socket.create_connection((host.strip("[]"), int(port)))
+    client.sendall(b"$k#6b")
+    board.communicate(timeout=20)
+    client.close()
+    assert board.returncode == 0

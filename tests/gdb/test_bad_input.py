@@ -193,6 +193,8 @@ def test_packets_while_the_board_runs(served: Served) -> None:
         (b"Z2,80000000,0", b"E.a watchpoint of 0 bytes: 1 to 1048576 can be watched"),
         (b"Z2,80000000,ffffffffffff",
          b"E.a watchpoint of 281474976710655 bytes: 1 to 1048576 can be watched"),
+        (b"Z2,fffffffffffffffe,4",
+         b"E.4 bytes from 0xfffffffffffffffe go beyond the address space"),
         (b"p2000", b"E.there is no register 8192"),
         (b"pffffffffffffffff", b"E.there is no register 18446744073709551615"),
         (b"P2000=00", b"E.there is no register 8192"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rvplat.gdb.commands.memory import ADDRESSES
 from rvplat.gdb.errors import GdbError, Malformed, Unsupported
 from rvplat.gdb.packets import BREAK, number, unhex
 from rvplat.gdb.session import Session
@@ -46,6 +47,8 @@ def _point(
         raise Unsupported
     if kind >= 2 and not 1 <= size <= 1 << 20:
         raise GdbError(f"a watchpoint of {size} bytes: 1 to 1048576 can be watched")
+    if kind >= 2 and address + size > ADDRESSES:
+        raise GdbError(f"{size} bytes from {address:#x} go beyond the address space")
     if kind < 2 and address & 1:
         raise GdbError(f"a breakpoint at {address:#x}: instructions begin at even addresses")
     return Break(kind, session.selected.pid, address, size, conditions, commands, persist)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rvplat.gdb.errors import GdbError, Malformed, Unsupported
-from rvplat.gdb.packets import BASE, number, thread_id
+from rvplat.gdb.packets import BASE, number, quoted, thread_id
 from rvplat.gdb.session import Session
 from rvplat.gdb.target import ALL, Action, Exited, Stopped, Thread
 
@@ -69,7 +69,7 @@ def _action(text: bytes) -> tuple[Action, Thread]:
     if what[:1] in (b"C", b"S"):
         number(what[1:])
         return Action(kind), thread
-    raise Malformed(f"unknown action {what[:20]!r}")
+    raise Malformed(f"unknown action {quoted(what)}")
 
 
 def _start(session: Session, plan: list[tuple[Thread, Action]], stop: list[Thread]) -> bytes | None:
