@@ -336,8 +336,11 @@ def test_vstip_compares_time_and_htimedelta(
     bench["hvip"] = VSTI
     assert bench["hip"] == VSTI, "the OR of both"
     bench["hvip"] = 0
-    bench["henvcfg"] = 0
-    assert bench["hip"] == 0
+    for name in ("henvcfg", "menvcfg"):
+        bench[name] = ONES & ~(1 << 63)
+        assert bench["hip"] == 0, "as though there were no vstimecmp"
+        bench[name] = ONES
+        assert bench["hip"] == (VSTI if pending else 0)
     bench.machine.view.time_now = 0
 
 
