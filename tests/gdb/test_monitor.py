@@ -105,6 +105,24 @@ def test_statistics_of_guests(tmp_path: Path) -> None:
     assert "instructions in guests (VMID 1 " in said[2]
 
 
+def test_whose_walk_it_is() -> None:
+    """gdb 13 doesn't say, before a monitor command, which inferior is selected."""
+    machine = Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"})
+    machine.run(max_instructions=6_500_000)
+    target = BoardTarget(machine)
+    said: list[str] = []
+    for line in ("", " vmid=1", " store vmid=2", " vmid=2 fetch"):
+        target.monitor(Thread(1, 1), f"walk 0xffffffc080000100{line}", said.append)
+    with pytest.raises(GdbError, match="VMID 3"):
+        target.monitor(Thread(1, 1), "walk 0x80000000 vmid=3", said.append)
+    target.close()
+    machine.close()
+    assert [text.splitlines()[0].partition(" mode, ")[2] for text in said] == [
+        "host", "guest with VMID 1", "guest with VMID 2", "guest with VMID 2",
+    ]  # fmt: skip
+    assert [text.split()[0] for text in said] == ["load", "load", "store", "fetch"]
+
+
 def test_symbols_are_addresses(ask: Ask, target: BoardTarget) -> None:
     at = target.machine.symbols["work"]
     assert ask("translate work") == f"{at:#x}: {at:#x}, ram\n"
@@ -138,8 +156,10 @@ def test_settings_are_a_clients(ask: Ask, target: BoardTarget) -> None:
         ("walk 99999999999999999999", "0x56bc75e2d630fffff has more than 64 bits"),
         ("devices maybe", "'maybe': expected on or off"),
         ("space here", "'here': expected virtual, guest-physical or physical"),
-        ("walk", "expected walk ADDRESS [load|store|fetch]"),
-        ("walk 1 jump", "expected walk ADDRESS [load|store|fetch]"),
+        ("walk", "expected walk ADDRESS [load|store|fetch] [vmid=N]"),
+        ("walk 1 jump", "expected walk ADDRESS [load|store|fetch] [vmid=N]"),
+        ("walk 1 vmid=1 vmid=2", "expected walk ADDRESS [load|store|fetch] [vmid=N]"),
+        ("walk 1 vmid=16384", "vmid=16384: expected 0 to 16383"),
         ("interrupts off", "'off': interrupts takes nothing"),
         ("reset hart 1", "'hart 1': reset takes nothing"),
     ],

@@ -9,10 +9,10 @@ from rvplat.engine.breakpoints import ANY_ASID, GUEST_PHYSICAL, PHYSICAL, VIRTUA
 from rvplat.gdb import describe
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.expressions import compile_expression
-from rvplat.gdb.monitor.command import Board, Say, address, command, number
+from rvplat.gdb.monitor.command import Board, Say, address, command, number, vmid, within
 from rvplat.gdb.points import ALL_MODES, Spot
 from rvplat.gdb.target import Thread
-from rvplat.hart.worlds import ANYWHERE, VMID_MASK
+from rvplat.hart.worlds import ANYWHERE
 
 SPACES = {"virtual": VIRTUAL, "guest-physical": GUEST_PHYSICAL, "physical": PHYSICAL}
 MODES = {"HS": 1, **{name: n for n, name in describe.MODES.items()}}
@@ -115,19 +115,8 @@ def _space(text: str) -> int:
     return SPACES[text]
 
 
-def _vmid(text: str) -> int:
-    return _within("vmid", text, VMID_MASK)
-
-
 def _asid(text: str) -> int:
-    return _within("asid", text, MOST_ASID)
-
-
-def _within(key: str, text: str, most: int) -> int:
-    value = number(text)
-    if not 0 <= value <= most:
-        raise GdbError(f"{key}={text}: expected 0 to {most}")
-    return value
+    return within("asid", text, MOST_ASID)
 
 
 def _modes(text: str) -> int:
@@ -140,7 +129,7 @@ def _modes(text: str) -> int:
     return bits
 
 
-_KEYS = {"space": ("space", _space), "vmid": ("vmid", _vmid), "asid": ("asid", _asid),
+_KEYS = {"space": ("space", _space), "vmid": ("vmid", vmid), "asid": ("asid", _asid),
          "mode": ("modes", _modes)}  # fmt: skip
 
 

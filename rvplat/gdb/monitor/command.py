@@ -15,6 +15,7 @@ from rvplat.gdb.registers import Registers
 from rvplat.gdb.stops import Stops
 from rvplat.gdb.target import Process, Thread
 from rvplat.gdb.worlds import WorldTable
+from rvplat.hart.worlds import VMID_MASK
 from rvplat.machine.machine import Machine
 
 Say = Callable[[str], None]
@@ -92,6 +93,19 @@ def number(text: str) -> int:
         return int(text, 0)
     except ValueError:
         raise GdbError(f"{text!r} is not a number: write 4096 or 0x1000") from None
+
+
+def within(key: str, text: str, most: int) -> int:
+    """The number of KEY=NUMBER. GdbError if it is more than `most`."""
+    value = number(text)
+    if not 0 <= value <= most:
+        raise GdbError(f"{key}={text}: expected 0 to {most}")
+    return value
+
+
+def vmid(text: str) -> int:
+    """The number of vmid=NUMBER."""
+    return within("vmid", text, VMID_MASK)
 
 
 def address(board: Board, text: str) -> int:

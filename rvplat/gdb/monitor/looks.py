@@ -7,7 +7,7 @@ from typing import cast
 
 from rvplat.engine.agent import REG_CSR
 from rvplat.gdb.errors import GdbError
-from rvplat.gdb.monitor.command import Board, Say, address, command, on_off
+from rvplat.gdb.monitor.command import Board, Say, address, command, on_off, vmid
 from rvplat.gdb.target import Thread
 from rvplat.hart.worlds import HOST
 from rvplat.machine.explain import Access, explain
@@ -114,20 +114,25 @@ def _place(board: Board, pa: int) -> str:
 
 @command
 def walk(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
-    """walk ADDRESS [load|store|fetch]: how the selected world gets from an address to memory.
+    """walk ADDRESS [load|store|fetch] [vmid=N]: how a world gets from an address to memory.
 
     Both stages, entry by entry, and the fault that would come of the access, with its htval and
-    htinst.
+    htinst. The world is the selected one, or the guest with a VMID. After `info threads` gdb 13
+    doesn't say which one is selected: the first line tells whose walk it is.
     """
-    access = words[1] if len(words) == 2 else "load"
-    if not 1 <= len(words) <= 2 or access not in ("load", "store", "fetch"):
-        raise GdbError("expected walk ADDRESS [load|store|fetch]")
-    world = board.worlds.get(thread.pid)
+    vmids = [word for word in words[1:] if word.startswith("vmid=")]
+    rest = [word for word in words if word not in vmids]
+    access = rest[1] if len(rest) == 2 else "load"
+    if not 1 <= len(rest) <= 2 or access not in ("load", "store", "fetch") or len(vmids) > 1:
+        raise GdbError("expected walk ADDRESS [load|store|fetch] [vmid=N]")
+    number = (
+        vmid(vmids[0].removeprefix("vmid=")) + 1 if vmids else board.worlds.get(thread.pid).number
+    )
     with board.control.quiet():
         try:
             found = explain(
                 board.machine, address(board, words[0]), cast("Access", access), thread.tid - 1,
-                world="host" if world.number == HOST else world.number - 1,
+                world="host" if number == HOST else number - 1,
             )  # fmt: skip
         except LookupError as error:
             raise GdbError(str(error)) from None
