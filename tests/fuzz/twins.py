@@ -5,6 +5,7 @@ instruction; or both native, one in steps, which are decoded one by one, the oth
 from __future__ import annotations
 
 import ctypes
+import struct
 from collections.abc import Iterator
 from functools import cache
 from random import Random
@@ -14,12 +15,13 @@ from rvplat.engine.core import SLACK
 from rvplat.engine.reference import Reference
 from rvplat.hart.counters import update_deadline
 from rvplat.hart.state import Hart as HartRecord
+from rvplat.hart.tlb import flush_everything
 from rvplat.isa.disassemble import Disassembler
 from rvplat.machine.catalogue import shipped_extensions
 from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
 from tests.fuzz import devices, guest, trial
-from tests.fuzz.image import BASE, BYTES, Image
+from tests.fuzz.image import BASE, BYTES, PAGE, TABLES, Image
 from tests.fuzz.state import kick, lines, spoil
 
 KICKS = 8
@@ -85,6 +87,8 @@ class Twins:
             guest.touch(machine, stores)
             for address, data in writes:
                 machine.memory.write(address, data)
+            # As fences would: page tables may have changed.
+            flush_everything(machine.harts[0].view)
 
     def compare(self, what: str) -> None:
         """Raises Finding with all that differs."""
@@ -101,6 +105,15 @@ class Twins:
             found.append(f"memory at {BASE + at:#x}: {first.view[at]:#x} and {second.view[at]:#x}")
         if found:
             raise trial.Finding(f"{what}: " + "; ".join(found))
+
+
+def tables_of(machine: Machine) -> list[int]:
+    """The entries of the page tables, without A and D, which harts set."""
+    found: list[int] = []
+    for page in TABLES:
+        data = machine.memory.read(BASE + page * PAGE, PAGE)
+        found += (entry & ~0xC0 for (entry,) in struct.iter_unpack("<Q", data))
+    return found
 
 
 def differing(name: str, one: Any, two: Any) -> list[str]:
@@ -175,12 +188,19 @@ def against_reference(twins: Twins) -> None:
 
 
 def against_steps(twins: Twins) -> None:
-    """The second machine goes in steps."""
+    """The second machine goes in steps. It fetches anew what full speed remembers: where the guest
+    has changed its page tables, and no fence says so, each may be right."""
     for _ in range(KICKS):
         twins.kick()
+        tables = tables_of(twins.machines[0])
         count = SLACK + twins.rng.randrange(FREE)
         twins.machines[0].step(count)
         for start in range(0, count, SLACK - 1):
             twins.machines[1].step(min(SLACK - 1, count - start))
-        twins.compare(f"at full speed and in steps, {count} instructions")
+        try:
+            twins.compare(f"at full speed and in steps, {count} instructions")
+        except trial.Finding:
+            if all(tables_of(machine) == tables for machine in twins.machines):
+                raise
+            return
         twins.result.compared += count
