@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rvplat.hart.tlb import LOG
 from tests.h.bench import (
     CODE,
     LEAF,
@@ -115,6 +116,47 @@ def test_sfence_vma_with_v_0_leaves_guests_alone(bench: Bench, mode: str) -> Non
     bench.map_host(GPA, PA + 0x1000)
     fence(bench, "sfence.vma", 0, 0, mode)
     assert reads(bench, 1)
+
+
+@section(FENCES)
+@pytest.mark.parametrize("mode", ["HS", "M"])
+@pytest.mark.parametrize("rs1", [0, PA + (1 << 30)])
+@pytest.mark.parametrize("hgatp", [0, 5 << 44, 8 << 60 | 5 << 44])
+def test_sfence_vma_with_v_0_is_the_hosts_whatever_hgatp_says(
+    bench: Bench, mode: str, rs1: int, hgatp: int
+) -> None:
+    """ "When V=0 ... HS-level address-translation structures": no VMID is in it."""
+    root = bench.page()
+    for at in (2, 3):
+        bench.poke(root + at * 8, 2 << 18 << 10 | LEAF)
+    bench["satp"], bench["hgatp"] = 8 << 60 | root >> 12, hgatp
+    bench.poke(PA, 0x77)
+    assert reads(bench, 0x77, PA + (1 << 30), "HS")
+    bench.poke(root + 3 * 8, 0)
+    fence(bench, "sfence.vma", rs1, 0, mode)
+    found = bench.access(LOAD, PA + (1 << 30), "HS")
+    assert found is not None
+    assert found.cause == 13
+
+
+@section(GUEST_FENCES)
+@pytest.mark.parametrize("fills", [0, LOG])
+@pytest.mark.parametrize("name", ["hfence.gvma", "hinval.gvma"])
+def test_stores_and_loads_after_a_fence_of_an_address(bench: Bench, name: str, fills: int) -> None:
+    """A store that was remembered as well as a load, and where too much was to keep count of."""
+    primed(bench)
+    for i in range(2):
+        assert bench.access(STORE, VA + 0x1000 * i) is None
+        bench.map_host(GPA + 0x1000 * i, PA + 0x2000)
+    bench.poke(PA + 0x2000, 9)
+    for context in bench.hart.ctx:
+        context.fills = int(context.fills) + fills
+    fence(bench, name, GPA >> 2, 0, "HS")
+    bench.hart.x[7] = 0x55
+    assert bench.access(STORE, VA) is None
+    assert (bench.peek(PA), bench.peek(PA + 0x2000)) == (0, 0x55)
+    assert reads(bench, 0x55)
+    assert reads(bench, 0, VA + 0x1000), "no more"
 
 
 @section(FENCES)

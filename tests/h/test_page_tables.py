@@ -11,6 +11,7 @@ from tests.h.bench import (
     LOAD,
     NC,
     NO_DEVICE,
+    ONES,
     RAM,
     STORE,
     A,
@@ -26,7 +27,7 @@ from tests.h.bench import (
     X,
     word,
 )
-from tests.h.section import PROTECTION, SECOND_STAGE, STAGES, SV39, SVADU, WALK, section
+from tests.h.section import HENVCFG, PROTECTION, SECOND_STAGE, STAGES, SV39, SVADU, WALK, section
 from tests.h.stages import (
     ACCESS,
     ADUE,
@@ -276,3 +277,25 @@ def test_svpbmt_at_both_stages(
     else:
         bench.map_host(GPA, PA, LEAF | U | pbmt)
         assert causes(bench, VA) == (OK if legal else ALL_GUEST)
+
+
+@section(HENVCFG)
+@pytest.mark.parametrize(("field", "flags"), [(PBMTE, LEAF | NC), (ADUE, V | R | W | X)])
+def test_each_field_of_henvcfg_is_for_itself(bench: Bench, field: int, flags: int) -> None:
+    """All others don't stand in for it: in henvcfg for the first stage, in menvcfg for both."""
+    stages(bench)
+    bench["menvcfg"], bench["henvcfg"] = ONES, ONES & ~field
+    bench.map_guest(VA, GPA, flags)
+    assert causes(bench, VA) == ALL_PAGE
+    bench["henvcfg"] = ONES
+    bench["menvcfg"] = ONES & ~field
+    assert causes(bench, VA) == ALL_PAGE
+    bench["menvcfg"] = ONES
+    assert causes(bench, VA) == OK
+    bench["menvcfg"], bench["henvcfg"] = ONES & ~field, ONES
+    bench.map_guest(VA, GPA)
+    bench.map_host(GPA, PA, flags | U)
+    bench.step(word("hfence.gvma"), "M")
+    assert causes(bench, VA) == ALL_GUEST
+    bench["menvcfg"], bench["henvcfg"] = field, 0
+    assert causes(bench, VA) == OK

@@ -34,6 +34,7 @@ SHORT = [
     (0x4512, word("lw", rd=10) & ~2, 21), (0x6522, word("ld", rd=10) & ~2, 21),
     (0x2522, word("fld", rd=10) & ~2, 21), (0xC22A, word("sw", rs2=10) & ~2, 23),
     (0xE42A, word("sd", rs2=10) & ~2, 23), (0xA42A, word("fsd", rs2=10) & ~2, 23),
+    (0xC236, word("sw", rs2=13) & ~2, 23), (0xE47E, word("sd", rs2=31) & ~2, 23),
 ]  # fmt: skip
 
 
