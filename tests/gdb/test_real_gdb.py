@@ -198,6 +198,19 @@ def test_detach_and_attach_again(gdb: Gdb, serve: Serve, guest: Path) -> None:
     gdb.do("delete")
 
 
+def test_attaching_to_what_was_let_go(gdb: Gdb, serve: Serve, guest: Path) -> None:
+    """Without another connection: the board has run meanwhile, and stops."""
+    gdb.attach(serve(Machine.open("virt", program=guest)), extended=True)
+    gdb.do("tbreak work")
+    gdb.go()
+    gdb.do("detach")
+    time.sleep(0.2)
+    gdb.go("attach 1")
+    assert int(gdb.value("rounds")) > 100
+    gdb.do("tbreak work")
+    assert function(gdb.go()) == "work"
+
+
 def test_run_again(gdb: Gdb, serve: Serve, guest: Path) -> None:
     gdb.attach(serve(Machine.open("virt", program=guest)), extended=True)
     gdb.do("tbreak work")

@@ -43,6 +43,8 @@ def attach(session: Session, text: bytes) -> bytes:
     pid = number(text[1:])
     assert isinstance(session.target, Worlds)
     session.target.adopt(pid)
+    if not session.non_stop:
+        session.target.halt()  # it runs where the client let go of every world before
     session.selected = session.target.current(pid)
     session.last = Stopped(session.selected, 0)
     if session.non_stop:
