@@ -61,6 +61,18 @@ def test_csrs_by_name_and_field(machine):
         hart.set_csr("mhartid", 1)
 
 
+@pytest.mark.parametrize("name", ["mcycle", "minstret"])
+@pytest.mark.parametrize("stopped", [0, 5])
+def test_a_counter_is_what_it_was_set_to(machine, name, stopped):
+    hart = machine.harts[0]
+    machine.step(7)
+    hart.set_csr("mcountinhibit", stopped)
+    hart.set_csr(name, 1000)
+    assert hart.csr(name) == 1000
+    machine.step(3)
+    assert hart.csr(name) == (1000 if stopped else 1003)
+
+
 def test_privilege_decides_what_memory_is_seen(machine):
     hart = machine.harts[0]
     root, leaf = 0x8020_0000, 0x8030_0000
