@@ -58,15 +58,17 @@ class Clock:
 
     def elapsed(self) -> int:
         """Ticks since power-on, whatever was set."""
-        return (self.now() - self._base) & MASK64
+        return self._elapsed_at(self.now())
+
+    def _elapsed_at(self, now: int) -> int:
+        return (now - self._base) & MASK64
 
     def call_at(self, tick: int, call: Callable[[], None]) -> Alarm:
         """Call `call()` under the bus lock once `tick - now()` ticks have passed, unless it is
         cancelled; a guest that sets the clock meanwhile doesn't move it."""
         with self.lock:
             now = self.now()
-            due = ((now - self._base) & MASK64) + tick - now
-            alarm = Alarm(due, next(self._orders), call)
+            alarm = Alarm(self._elapsed_at(now) + tick - now, next(self._orders), call)
             heapq.heappush(self._alarms, alarm)
             self._alarms_changed()
         return alarm

@@ -100,8 +100,7 @@ class Framer:
 
     def feed(self, data: bytes) -> list[Arrival]:
         """What these bytes complete, in order."""
-        whole = _WHOLE.fullmatch(data)
-        if whole is not None and not self._pending and not self._in_packet:
+        if not self._pending and not self._in_packet and (whole := _WHOLE.fullmatch(data)):
             return [self._checked(whole[1], whole[2])]  # as nearly always
         self._pending += data
         found: list[Arrival] = []

@@ -112,7 +112,7 @@ def current_transformation(hart) -> u64:
 
 
 @define
-def has_instruction(hart, cause: u64) -> bool:
+def is_explicit(cause: u64) -> bool:
     """Whether a trap may be one of an explicit memory access."""
     return cause & INTERRUPT == 0 and u64(EXPLICIT) >> cause & 1 != 0
 
@@ -123,6 +123,6 @@ def trap_instruction(hart, cause: u64) -> u64:
     an instruction whose explicit access failed, or 0."""
     tinst = hart.trap_tinst
     told = hart.has_h != 0 and hart.tinst_zero == 0
-    if tinst == 0 and told and has_instruction(hart, cause):
+    if tinst == 0 and told and is_explicit(cause):
         return current_transformation(hart)
     return tinst

@@ -8,7 +8,7 @@ with hart.pc at the instruction concerned, and calls `take_trap`. A trap goes to
 from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.state import STOP_BREAK, Hart
 from rvplat.hart.switches import count_exit, switch_world
-from rvplat.hart.tinst import has_instruction, trap_instruction
+from rvplat.hart.tinst import is_explicit, trap_instruction
 from rvplat.isa import vocabulary
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
 from rvplat.isa.vocabulary import context_changed, instruction_bits, virtual_instruction
@@ -194,6 +194,15 @@ def enter_guest(hart, cause: u64):
     enter_privilege(hart, u64(SUPERVISOR), u64(1))
 
 
+@define
+def enter_host(hart, cause: u64, handler: u64):
+    """Into M mode or HS mode."""
+    if handler == SUPERVISOR:
+        enter_supervisor(hart, cause)
+    else:
+        enter_machine(hart, cause)
+
+
 @define(cold=True)
 def take_trap(hart):
     """Enter the handler of the trap in hart.trap_cause; hart.pc is epc, then the handler.
@@ -210,27 +219,21 @@ def take_trap(hart):
     if cause & INTERRUPT == 0:
         hart.budget -= 1
         hart.instret_base -= 1
-    if hart.virt != 0 or has_instruction(hart, cause):
+    if hart.virt != 0 or is_explicit(cause):
         take_other_trap(hart, cause)
-    elif handler_of(hart, cause) == SUPERVISOR:
-        enter_supervisor(hart, cause)
     else:
-        enter_machine(hart, cause)
+        enter_host(hart, cause, handler_of(hart, cause))
 
 
 @define(cold=True)
 def take_other_trap(hart, cause: u64):
     """A guest's, or one that may tell its instruction: apart, so that the others need no frame."""
     handler = handler_of(hart, cause)
-    if handler != TO_GUEST:
-        hart.trap_tinst = trap_instruction(hart, cause)
-    hart.access_offset = 0
     if handler == TO_GUEST:
         enter_guest(hart, cause)
-        return
-    if hart.virt != 0:
-        count_exit(hart, cause)
-    if handler == SUPERVISOR:
-        enter_supervisor(hart, cause)
     else:
-        enter_machine(hart, cause)
+        if hart.virt != 0:
+            count_exit(hart, cause)
+        hart.trap_tinst = trap_instruction(hart, cause)
+        enter_host(hart, cause, handler)
+    hart.access_offset = 0

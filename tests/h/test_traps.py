@@ -24,7 +24,6 @@ from tests.h.section import DELEGATION, HSTATUS, MSTATUS, OF_CSR, section
 ECALLS = {"M": 11, "HS": 9, "U": 8, "VS": 10, "VU": 8}
 PRIV = {mode: priv for mode, (priv, _) in MODES.items()}
 VIRT = {mode: virt for mode, (_, virt) in MODES.items()}
-STACK = Status.MPV | Status.MPP | Status.GVA
 # Fields that no trap and no return writes.
 OF_MSTATUS = Status.FS | Status.SUM | Status.MXR | Status.TVM | Status.TW
 OF_HSTATUS = HStatus.HU | HStatus.VTVM | HStatus.VTW | HStatus.VTSR | HStatus.VSXL_64

@@ -10,7 +10,7 @@ from rvplat.gdb.errors import GdbError
 from rvplat.gdb.monitor.command import Board, Say, address, command, on_off, vmid
 from rvplat.gdb.target import Thread
 from rvplat.hart.worlds import HOST
-from rvplat.machine.explain import Access, explain
+from rvplat.machine.explain import Access, World, explain
 from rvplat.machine.stats import statistics
 
 _IRQS = {1: "SSI", 2: "VSSI", 3: "MSI", 5: "STI", 6: "VSTI", 7: "MTI", 9: "SEI", 10: "VSEI",
@@ -112,6 +112,14 @@ def _place(board: Board, pa: int) -> str:
     return names[0] if names else "where nothing is"
 
 
+def _world(board: Board, thread: Thread, vmids: Sequence[str]) -> World:
+    """The guest of vmid=N, or else the thread's world."""
+    if vmids:
+        return vmid(vmids[0].removeprefix("vmid="))
+    world = board.worlds.get(thread.pid)
+    return "host" if world.number == HOST else world.vmid
+
+
 @command
 def walk(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
     """walk ADDRESS [load|store|fetch] [vmid=N]: how a world gets from an address to memory.
@@ -125,14 +133,11 @@ def walk(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
     access = rest[1] if len(rest) == 2 else "load"
     if not 1 <= len(rest) <= 2 or access not in ("load", "store", "fetch") or len(vmids) > 1:
         raise GdbError("expected walk ADDRESS [load|store|fetch] [vmid=N]")
-    number = (
-        vmid(vmids[0].removeprefix("vmid=")) + 1 if vmids else board.worlds.get(thread.pid).number
-    )
     with board.control.quiet():
         try:
             found = explain(
                 board.machine, address(board, words[0]), cast("Access", access), thread.tid - 1,
-                world="host" if number == HOST else number - 1,
+                world=_world(board, thread, vmids),
             )  # fmt: skip
         except LookupError as error:
             raise GdbError(str(error)) from None
