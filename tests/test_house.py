@@ -34,6 +34,7 @@ PUBLIC = {"bus", "isa", "lang", "hookspecs", "errors"}
 ACYCLIC = sorted(part for part in BELOW if (PACKAGE / part).is_dir())
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 40
+LARGEST_FILE_BYTES = 1_000_000
 
 
 def part_of(path: Path) -> str:
@@ -156,6 +157,12 @@ def test_no_path_of_a_machine_or_registry_host():
                 continue
             found = bad.search(path.read_text(errors="replace"))
             assert found is None, f"{path}: {found and found[0]}"
+
+
+def test_no_large_file_is_tracked():
+    """A core dump of 45 MB was committed once."""
+    sizes = {path: path.stat().st_size for path in _tracked() if path.exists()}
+    assert [str(path) for path, size in sizes.items() if size > LARGEST_FILE_BYTES] == []
 
 
 def test_every_package_is_in_the_wheel() -> None:
