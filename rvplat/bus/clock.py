@@ -114,8 +114,9 @@ class Clock:
 class HostClock(Clock):
     """Ticks that follow the host's monotonic clock; a thread of its own rings the alarms.
 
-    `now() = (monotonic_ns - origin_ns) * frequency / 1e9`, so native code can compute the same from
-    `origin_ns`.
+    `now() = (monotonic_ns - origin_ns) * frequency / 1e9 + ahead`, modulo 2**64. Native code
+    computes the same. `origin_ns` never changes, and `set` changes `ahead` alone: who reads the
+    clock meanwhile, without the lock, sees the time before or after, and nothing between.
     """
 
     def __init__(self, frequency: int, lock: threading.RLock | None = None) -> None:
@@ -126,12 +127,19 @@ class HostClock(Clock):
         self._closed = False
 
     def now(self) -> int:
+        return self.elapsed() + self._base & MASK64
+
+    def elapsed(self) -> int:
         return (time.monotonic_ns() - self.origin_ns) * self.frequency // NS & MASK64
+
+    @property
+    def ahead(self) -> int:
+        """Ticks, of 64 bits: how far `set` has put the clock ahead of what has elapsed."""
+        return self._base & MASK64
 
     def set(self, ticks: int) -> None:
         with self.lock:
             self._set_base(ticks)
-            self.origin_ns = time.monotonic_ns() - -(-ticks * NS // self.frequency)
             for call in self.on_set:
                 call()
             self._alarms_changed()

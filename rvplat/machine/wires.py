@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 from rvplat.bus.clock import HostClock
 from rvplat.bus.device import Power
 from rvplat.machine.assembly import Ports
 from rvplat.machine.stop import Stop
 from rvplat.machine.system import System
 
-MASK64 = (1 << 64) - 1
-NS = 1_000_000_000
 _REASONS = {Power.OFF: "off", Power.FAIL: "fail", Power.RESET: "reset"}
 
 
@@ -28,6 +24,8 @@ class Wires:
         view.timebase_hz = clock.frequency
         view.instructions_per_tick = self.machine.board.general.instructions_per_tick
         view.clock_virtual = int(not isinstance(clock, HostClock))
+        if isinstance(clock, HostClock):
+            view.clock_base_ns = clock.origin_ns
         self._clock_was_set()
         clock.on_set.append(self._clock_was_set)
 
@@ -36,10 +34,7 @@ class Wires:
         if not isinstance(clock, HostClock):
             view.time_now = clock.now()
             return
-        # Whole seconds of what it was set ahead stay out of the base, which has 64 bits.
-        ahead_s = (time.monotonic_ns() - clock.origin_ns) // NS
-        view.clock_base_ns = clock.origin_ns + ahead_s * NS
-        view.time_offset = ahead_s * clock.frequency & MASK64
+        view.time_offset = clock.ahead  # one store: harts read the clock meanwhile
         for hart in self.machine.harts:
             hart.alert()
 
