@@ -11,7 +11,6 @@ the entry points too.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import importlib.util
 import inspect
 import sys
@@ -28,10 +27,10 @@ import pluggy
 
 from rvplat import hookspecs
 from rvplat.bus.device import Device
+from rvplat.entrypoints import entry_points
 from rvplat.errors import PluginError, nearest
 
 T = TypeVar("T")
-GROUP = "rvplat"
 STAMP = "__rvplat_stamp__"
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("rvplat_"))
 
@@ -67,8 +66,7 @@ class Plugins:
 
     def load_entry_points(self) -> None:
         """Load every plugin that is installed."""
-        entries = importlib.metadata.entry_points(group=GROUP)
-        for entry in sorted(entries, key=lambda entry: entry.name):
+        for entry in entry_points():
             module = guarded(entry.name, "raised while it was loaded", entry.load)
             self.register(entry.name, entry.value, module)
 

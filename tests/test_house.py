@@ -16,19 +16,21 @@ PLUGINS = sorted((ROOT / "plugins").glob("*.py"))
 # What each part may import of rvplat besides itself.
 BELOW = {
     "lang": set(),
+    "cache": set(),
+    "entrypoints": {"cache"},
     "isa": {"lang"},
     "bus": {"errors"},
     "hart": {"lang", "isa"},
-    "engine": {"lang", "isa", "hart"},
+    "engine": {"lang", "isa", "hart", "cache"},
     "machine": {"lang", "isa", "bus", "hart", "engine", "errors", "hookspecs", "pluginmanager"},
     "guests": {"errors"},
     "gdb": {"machine", "errors", "hookspecs", "lang", "isa", "hart", "engine"},
-    "cli": {"machine", "guests", "gdb", "bus", "isa", "engine", "lang", "errors", "hookspecs",
-            "pluginmanager"},
+    "cli": {"machine", "guests", "gdb", "bus", "isa", "engine", "lang", "cache", "entrypoints",
+            "errors", "hookspecs", "pluginmanager"},
     "__main__": {"cli"},
     "errors": set(),
     "hookspecs": {"bus", "isa", "machine"},
-    "pluginmanager": {"bus", "isa", "errors", "hookspecs", "machine"},
+    "pluginmanager": {"bus", "isa", "entrypoints", "errors", "hookspecs", "machine"},
 }  # fmt: skip
 PUBLIC = {"bus", "isa", "lang", "hookspecs", "errors"}
 ACYCLIC = sorted(part for part in BELOW if (PACKAGE / part).is_dir())

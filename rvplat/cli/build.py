@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +122,17 @@ def disks(paths: list[str]) -> list[Override]:
             where = ("devices", f"virtio{number}", key)
             found.append(Override(where, value, f"--disk {path}"))
     return found
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """What a start makes is needed until the end: a look at all of it for garbage is lost time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def build(arguments: argparse.Namespace, watched: object) -> Machine:

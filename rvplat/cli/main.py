@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.metadata
 import logging
 import os
 import sys
@@ -16,7 +15,6 @@ from typing import NoReturn
 from rvplat.cli.commands import BUILT_IN, Command
 
 BEGAN = time.perf_counter()
-GROUP = "rvplat"
 SHIPPED = "rvplat_plugins."
 OUR_ERROR = 2
 INTERRUPTED = 130
@@ -31,6 +29,14 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         print(f"{self.prog}: {message}; `{self.prog} --help` says more", file=sys.stderr)
         sys.exit(OUR_ERROR)
+
+
+class Version(argparse.Action):
+    """Prints the version. Asking for it takes 20 ms, so only who wants it asks."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        print(_version())
+        sys.exit(0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,7 +95,7 @@ def _parsed(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.N
 def _parser(commands: Mapping[str, Command], wanted: str | None) -> argparse.ArgumentParser:
     """Only the wanted command is configured: the others need not be imported."""
     parser = Parser(prog="rvplat", description=DESCRIPTION)
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--version", action=Version, nargs=0, help="the version, and leave")
     found = parser.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", parser_class=Parser
     )
@@ -101,6 +107,8 @@ def _parser(commands: Mapping[str, Command], wanted: str | None) -> argparse.Arg
 
 
 def _version() -> str:
+    import importlib.metadata
+
     try:
         return f"rvplat {importlib.metadata.version('rvplat')}"
     except importlib.metadata.PackageNotFoundError:
@@ -109,7 +117,9 @@ def _version() -> str:
 
 def _plugin_commands(given: Sequence[str]) -> Mapping[str, Command]:
     """The commands of installed plugins, and of those that `--plugin` names."""
-    entries = importlib.metadata.entry_points(group=GROUP)
+    from rvplat.entrypoints import entry_points
+
+    entries = entry_points()
     paths = [path for option, path in pairwise(given) if option == "--plugin"]
     paths += [word.partition("=")[2] for word in given if word.startswith("--plugin=")]
     if not paths and all(entry.value.startswith(SHIPPED) for entry in entries):

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rvplat.cli.build import add_limits, add_machine_options, build
+from rvplat.cli.build import add_limits, add_machine_options, build, uncollected
 from rvplat.cli.say import progress, say
 from rvplat.cli.serve import add_gdb_options, check_gdb_options, serve
 
@@ -49,7 +49,7 @@ class Run:
         add_gdb_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
-        with progress() as watched:
+        with uncollected(), progress() as watched:
             machine = build(arguments, watched)
         try:
             return _run(machine, arguments)

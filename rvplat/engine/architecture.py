@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rvplat.engine.decode import Entry, entry_of
-from rvplat.engine.fast import Form
+from rvplat.engine.forms import Form
 from rvplat.hart import csr
 from rvplat.hart.state import Hart
 from rvplat.isa.extension import Extension, Instruction, enabled_rows

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from rvplat.engine.operands import IMM, places
@@ -193,13 +194,14 @@ def build_table(entries: list[Entry], handlers: dict[tuple[str, int], tuple[int,
     addresses of its handler and its near handler (or 0)."""
     ranked = sorted(entries, key=lambda e: e.pattern.rank, reverse=True)
     check_overlaps(ranked)
-    rows = (ctypes.c_uint8 * (DecodeRow.size * max(1, len(ranked))))()
+    rows = (DecodeRow.structure() * max(1, len(ranked)))()
     lists: list[list[int]] = [[] for _ in range(BUCKETS)]
     for number, entry in enumerate(ranked):
-        view = DecodeRow.view(ctypes.addressof(rows) + number * DecodeRow.size)
         address, near = handlers[entry.instruction.name, entry.pattern.length]
-        _fill_row(view, entry, address, near)
-        for bucket in _buckets(entry.pattern):
+        _fill_row(rows[number], entry, address, near)
+        length = entry.pattern.length
+        key = _KEYS[length]
+        for bucket in _buckets(length, entry.pattern.mask & key, entry.pattern.match & key):
             lists[bucket].append(number)
     flat: list[int] = []
     starts: list[int] = []
@@ -217,11 +219,10 @@ _BITS_OF_BUCKETS = {
 }
 
 
-def _buckets(pattern: Pattern) -> list[int]:
-    """The buckets that instructions of the pattern can fall into."""
-    mask = pattern.mask & _KEYS[pattern.length]
-    wanted = pattern.match & mask
-    return [n for n, bits in _BITS_OF_BUCKETS[pattern.length].items() if bits & mask == wanted]
+@cache
+def _buckets(length: int, mask: int, match: int) -> list[int]:
+    """The buckets that instructions can fall into of which these bits are fixed."""
+    return [n for n, bits in _BITS_OF_BUCKETS[length].items() if bits & mask == match]
 
 
 def _fill_row(row: Any, entry: Entry, address: int, near: int) -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from rvplat.engine.forms import Form
 from rvplat.engine.operands import IMM, places
 from rvplat.hart.state import FETCH_ENTRIES, FetchEntry, Hart, TlbEntry
 from rvplat.isa.extension import Instruction
@@ -31,23 +31,6 @@ FLOW = {"jump", "branch"}
 
 class NoFastForm(Exception):
     """The definition writes state before a point at which it may give up."""
-
-
-@dataclass(frozen=True)
-class Form:
-    """An instruction in one length (bytes), which has handlers of its own."""
-
-    instruction: Instruction
-    length: int
-
-    @property
-    def key(self) -> str:
-        return f"{self.instruction.name}.{self.length}"
-
-    @property
-    def slow(self) -> str:
-        """The symbol of its slow handler."""
-        return f'@"slow.{self.key}"'
 
 
 class HandlerEmitter(Emitter):

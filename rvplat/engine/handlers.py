@@ -11,31 +11,49 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from rvplat.engine import core
+from rvplat.engine import core, exports
 from rvplat.engine.decode import IMPLIED
 from rvplat.engine.fast import (
     FLOW,
     HANDLER,
     FastEmitter,
-    Form,
     HandlerEmitter,
     NoFastForm,
     read_operands,
 )
+from rvplat.engine.forms import SPECIAL, Form, Pair
 from rvplat.hart import trap
 from rvplat.hart.state import Hart, Machine, SlotHeader
 from rvplat.isa import fp_state
 from rvplat.lang import Definition, u64
+from rvplat.lang.functions import module_text
 from rvplat.lang.unit import Unit
 from rvplat.lang.values import Value, ir_type
-
-SPECIAL = ("decode", "page_end", "straddle", "illegal", "breakpoint")
 
 
 def new_unit(forms: list[Form]) -> Unit:
     """A unit with what parameters without an annotation are: the hart, and u64 operands."""
     operands = {name: u64 for form in forms for name in form.instruction.operands}
     return Unit({**operands, **IMPLIED, "hart": Hart, "machine": Machine, "header": SlotHeader})
+
+
+def native_text(forms: list[Form], pairs: list[Pair], constants: dict[str, int]) -> str:
+    """The LLVM text of everything that harts execute and Python calls.
+
+    `constants` are fields of the hart that are the same for all harts of this code.
+    """
+    unit = new_unit(forms)
+    handlers = HandlerText(unit, constants)
+    handlers.specials()
+    names = []
+    for form in forms:
+        names += handlers.form(form)
+    names += [f'@"special.{name}"' for name in SPECIAL]
+    names += [handlers.pair(a, b) or "null" for a, b in pairs]
+    handlers.table(names)
+    for name, definition in exports.EXPORTS.items():
+        unit.export(definition, f"export.{name}")
+    return module_text(unit)
 
 
 class HandlerText:

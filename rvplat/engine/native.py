@@ -8,21 +8,18 @@ from functools import cached_property
 from typing import Any
 
 import rvplat.hart.words  # noqa: F401
+from rvplat.cache import load_cached, save_cached
 from rvplat.engine import architecture, exports
 from rvplat.engine.decode import Table, build_table
-from rvplat.engine.fast import Form
-from rvplat.engine.handlers import SPECIAL, HandlerText, new_unit
+from rvplat.engine.forms import SPECIAL, Form
 from rvplat.engine.pairs import pair_table, wanted_pairs
-from rvplat.engine.sources import digest
+from rvplat.engine.sources import digest, unchanged
 from rvplat.isa.extension import Extension
-from rvplat.lang.functions import module_text
 from rvplat.lang.objects import (
     Dumps,
     NativeCode,
     compile_text,
     host_key,
-    load_cached,
-    save_cached,
     wanted_dumps,
 )
 
@@ -62,6 +59,8 @@ class Core:
             return kept
         say(f"compiling {len(self.forms)} instruction forms for this machine, once")
         data = compile_text(self.text(), dumps)
+        if not unchanged():
+            return data
         problem = save_cached(self.key, data)
         if problem is not None:
             say(f"cannot keep the compiled code ({problem}); it is made anew at each start")
@@ -69,18 +68,9 @@ class Core:
 
     def text(self) -> str:
         """The LLVM text of everything."""
-        unit = new_unit(self.forms)
-        handlers = HandlerText(unit, self.constants)
-        handlers.specials()
-        names = []
-        for form in self.forms:
-            names += handlers.form(form)
-        names += [f'@"special.{name}"' for name in SPECIAL]
-        names += [handlers.pair(a, b) or "null" for a, b in self.pairs]
-        handlers.table(names)
-        for name, definition in exports.EXPORTS.items():
-            unit.export(definition, f"export.{name}")
-        return module_text(unit)
+        from rvplat.engine.handlers import native_text  # the compiler: not for a warm start
+
+        return native_text(self.forms, self.pairs, self.constants)
 
     def _handlers(self) -> dict[str, int]:
         """Host addresses of handlers: "add.4" fast, "beq.4 near", and the special ones."""

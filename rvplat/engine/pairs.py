@@ -6,12 +6,11 @@ The second keeps its own, for jumps to it. The table from two handlers to their 
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rvplat.engine.fast import Form
+from rvplat.engine.forms import Form, Pair
 from rvplat.hart.state import Machine
 from rvplat.lang import Record, define, ptr, u64
 
@@ -46,7 +45,7 @@ def find_pair(machine, first: u64, second: u64, length: u64) -> u64:
     return u64(0)
 
 
-def wanted_pairs(forms: Sequence[Form]) -> list[tuple[Form, Form]]:
+def wanted_pairs(forms: Sequence[Form]) -> list[Pair]:
     """The pairs of the file whose forms are both there."""
     known = {form.key: form for form in forms}
     found = []
@@ -62,12 +61,11 @@ def pair_table(rows: Sequence[tuple[int, int, int, int]]) -> Any:
     size = 1 << _BITS
     if len(rows) * 2 > size:
         raise ValueError(f"{len(rows)} pairs are too many for a table of {size}")
-    table = (ctypes.c_uint8 * (PairRow.size * size))()
-    view = [PairRow.view(ctypes.addressof(table) + i * PairRow.size) for i in range(size)]
+    table = (PairRow.structure() * size)()
     for first, second, both, length in rows:
         index = int(pair_index(first, second))
-        while view[index].first != 0:
+        while table[index].first != 0:
             index = (index + 1) % size
-        row = view[index]
+        row = table[index]
         row.first, row.second, row.both, row.length = first, second, both, length
     return table

@@ -31,6 +31,14 @@ _AT_IMPORT = {
 }
 
 
+def unchanged() -> bool:
+    """Whether every file of ours still says what it said when it was read at the import.
+
+    The compiler is imported only when it is needed: what it makes may be kept only if this holds.
+    """
+    return all(Path(path).read_text("utf-8") == text for path, text in _AT_IMPORT.items())
+
+
 def digest(extensions: Sequence[Extension]) -> str:
     """Of every text, row and layout that native code for these extensions follows from."""
     found = hashlib.sha256()

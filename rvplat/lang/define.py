@@ -78,8 +78,15 @@ class Callee:
         self.function = function
         self.name = function.__name__
         self.__doc__ = function.__doc__
-        self.signature = Signature(function)
-        self._plain = self.signature.returns is None or self.signature.never_returns
+
+    @cached_property
+    def signature(self) -> Signature:
+        """Made when it is first asked for: a start from the cache asks for few of them."""
+        return Signature(self.function)
+
+    @cached_property
+    def _plain(self) -> bool:
+        return self.signature.returns is None or self.signature.never_returns
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__.lower()} {self.name}>"

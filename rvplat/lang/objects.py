@@ -1,26 +1,16 @@
-"""From LLVM text to native code: optimise, keep in the user's cache folder, load.
-
-The cache is keyed by the caller (everything that the text follows from) and the host. A file is
-written beside and renamed into place, so that two processes and a kill do no harm; it begins with
-a digest of the rest, so that a torn one is seen and made again.
-"""
+"""From LLVM text to native code: optimise, compile, load."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import llvmlite
 import llvmlite.binding as llvm
-import platformdirs
 
 from rvplat.lang.nearby import together
-
-_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -77,39 +67,6 @@ def compile_text(text: str, dumps: Dumps | None = None, level: int = 2) -> bytes
     if dumps.assembly:
         dumps.assembly.write_text(machine.emit_assembly(module))
     return bytes(machine.emit_object(module))
-
-
-def cache_folder() -> Path:
-    """Where object code is kept: RVPLAT_CACHE, or the user's cache folder."""
-    chosen = os.environ.get("RVPLAT_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("rvplat"))
-
-
-def load_cached(key: str) -> bytes | None:
-    """The bytes kept under the key; None if there are none, or the file is torn."""
-    try:
-        data = _path(key).read_bytes()
-    except OSError:
-        return None
-    digest, rest = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-    return rest if hashlib.sha256(rest).digest() == digest else None
-
-
-def save_cached(key: str, data: bytes) -> OSError | None:
-    """Keep bytes under the key. Returns the error if the folder can't be written."""
-    path = _path(key)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(hashlib.sha256(data).digest() + data)
-        Path(file.name).replace(path)
-    except OSError as error:
-        return error
-    return None
-
-
-def _path(key: str) -> Path:
-    return cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}.bin"
 
 
 class NativeCode:

@@ -212,7 +212,7 @@ def test_an_installed_plugin_that_raises_is_named(monkeypatch: pytest.MonkeyPatc
         raise RuntimeError("broken on purpose")
 
     entry = SimpleNamespace(name="stranger", value="stranger.plugin", load=load)
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [entry])
+    monkeypatch.setattr("rvplat.pluginmanager.entry_points", lambda: [entry])
     with pytest.raises(PluginError) as caught:
         Plugins().load_entry_points()
     assert caught.value.plugin == "stranger"

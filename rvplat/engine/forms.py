@@ -1,0 +1,34 @@
+"""What native code is made for: every instruction in each length, and the handlers that are none's.
+
+This file stands apart from the compiler (`fast.py`, `handlers.py`): a start with code from the
+cache needs these names and not the compiler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rvplat.isa.extension import Instruction
+
+SPECIAL = ("decode", "page_end", "straddle", "illegal", "breakpoint")
+"""The handlers that belong to no instruction."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """An instruction in one length (bytes), which has handlers of its own."""
+
+    instruction: Instruction
+    length: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.instruction.name}.{self.length}"
+
+    @property
+    def slow(self) -> str:
+        """The symbol of its slow handler."""
+        return f'@"slow.{self.key}"'
+
+
+Pair = tuple[Form, Form]

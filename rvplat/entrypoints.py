@@ -1,0 +1,73 @@
+"""The plugins that are installed, by the entry-point group `rvplat`.
+
+importlib.metadata takes longer to import and to ask than a whole machine takes to build, so its
+answer is kept in the cache folder for as long as nothing is installed or removed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from rvplat.cache import load_cached, save_cached
+
+GROUP = "rvplat"
+
+
+class EntryPoint(NamedTuple):
+    """A name, and the `module` or `module:attribute` that it stands for."""
+
+    name: str
+    value: str
+
+    def load(self) -> Any:
+        """Import what it stands for."""
+        module, _, attribute = self.value.partition(":")
+        found: Any = import_module(module.strip())
+        for part in filter(None, attribute.strip().split(".")):
+            found = getattr(found, part)
+        return found
+
+
+def entry_points() -> list[EntryPoint]:
+    """The entry points of the group, in the order of their names."""
+    key = "\n".join(["entry points", sys.version, *_metadata_files()])
+    kept = load_cached(key)
+    if kept is None:
+        found = _ask()
+        save_cached(key, "\n".join(f"{one.name}={one.value}" for one in found).encode())
+        return found
+    lines = (line.partition("=") for line in kept.decode().splitlines())
+    return [EntryPoint(name, value) for name, _, value in lines]
+
+
+def _ask() -> list[EntryPoint]:
+    import importlib.metadata
+
+    found = importlib.metadata.entry_points(group=GROUP)
+    return sorted(EntryPoint(one.name, one.value) for one in found)
+
+
+def _metadata_files() -> list[str]:
+    """Every file or folder on the path that can name entry points, with its time and size."""
+    found = []
+    for name in sys.path:
+        try:
+            entries = sorted(os.scandir(name or "."), key=lambda entry: entry.name)
+        except OSError:  # an archive, or nothing at all
+            found += _stamp(name)
+            continue
+        for entry in entries:
+            if entry.name.endswith((".dist-info", ".egg-info", ".egg")):
+                found += _stamp(entry.path) + _stamp(entry.path + "/entry_points.txt")
+    return found
+
+
+def _stamp(path: str) -> list[str]:
+    try:
+        status = os.stat(path)  # noqa: PTH116 (a Path for each would take most of the time)
+    except OSError:
+        return []
+    return [f"{path} {status.st_mtime_ns} {status.st_size}"]
