@@ -171,8 +171,8 @@ class VirtioBlk(VirtioMmio):
         except OSError as error:
             log.error("%s: %s", self.wiring.name, error)
             status = IOERR
-        except Exception:
-            log.exception("%s: a request raised", self.wiring.name)
+        except Exception as error:
+            self.wiring.failures.note("a request", error, self)
             status = IOERR
         request.status[0] = status
         if status == OK:

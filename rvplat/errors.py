@@ -7,6 +7,7 @@
     +-- DefinitionError     an instruction, CSR or definition that is not well formed
     +-- DeviceError         a device that can't be built or used: a locked disk image, a bad table
     +-- HostError           something that this host lacks or refuses
+    +-- RunFailed           plugin code raised while a machine ran: a line for each failure
 
     BusError                nothing answers at this address: the guest takes an access fault
 
@@ -76,6 +77,17 @@ class DeviceError(RvplatError):
 
 class HostError(RvplatError):
     """Something that this host lacks or refuses."""
+
+
+class RunFailed(RvplatError):
+    """Plugin code raised, or did not come back, while a machine ran. `failures` has every failure
+    (`rvplat.bus.Failure`), `stop` says how the run ended (None if it did not); the cause is what
+    the first of them raised."""
+
+    def __init__(self, failures: Sequence[object], stop: object = None) -> None:
+        super().__init__("\n".join(str(failure) for failure in failures))
+        self.failures = tuple(failures)
+        self.stop = stop
 
 
 class BusError(Exception):

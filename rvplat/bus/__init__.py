@@ -3,8 +3,9 @@
 from rvplat.bus.clock import Alarm, Clock, HostClock, VirtualClock
 from rvplat.bus.console import Console
 from rvplat.bus.device import Device, FdtNode, InterruptController, Power, Wiring
+from rvplat.bus.failures import Failure, Failures
 from rvplat.bus.interrupts import Line, MipBit
-from rvplat.bus.map import AddressMap, Range, overlaps
+from rvplat.bus.map import AddressMap, DeviceRaised, Range, overlaps
 from rvplat.bus.ram import Memory, Ram, barrier
 from rvplat.bus.registers import Hole, Register
 from rvplat.bus.settings import setting
@@ -15,6 +16,9 @@ __all__ = [
     "Clock",
     "Console",
     "Device",
+    "DeviceRaised",
+    "Failure",
+    "Failures",
     "FdtNode",
     "Hole",
     "HostClock",

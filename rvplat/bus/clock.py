@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import logging
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-log = logging.getLogger("rvplat.bus")
+from rvplat.bus.failures import Failures
 
 NS = 1_000_000_000
 MASK64 = (1 << 64) - 1
@@ -39,6 +38,7 @@ class Clock:
     def __init__(self, frequency: int, lock: threading.RLock | None = None) -> None:
         self.frequency = frequency
         self.lock = lock if lock is not None else threading.RLock()
+        self.failures = Failures()
         self.on_set: list[Callable[[], None]] = []
         self._alarms: list[Alarm] = []
         self._orders = itertools.count()
@@ -97,8 +97,8 @@ class Clock:
                 alarm = heapq.heappop(self._alarms)
                 try:
                     alarm.call()
-                except Exception:  # a plugin's: the machine goes on
-                    log.exception("%s raised when its alarm rang", alarm.call)
+                except (Exception, SystemExit) as error:  # a plugin's: the machine goes on
+                    self.failures.note("an alarm", error)
 
     def close(self) -> None:
         """Stop whatever drives the alarms."""

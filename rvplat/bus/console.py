@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 
-log = logging.getLogger("rvplat.bus")
+from rvplat.bus.failures import Failures
 
 Sink = Callable[[bytes], None]
 
@@ -21,6 +20,7 @@ class Console:
 
     def __init__(self, lock: threading.RLock | None = None) -> None:
         self.lock = lock if lock is not None else threading.RLock()
+        self.failures = Failures()
         #: Called, under the bus lock, when there is input to read.
         self.on_input: Callable[[], None] | None = None
         #: Called with all that the guest writes, under the bus lock.
@@ -50,5 +50,5 @@ class Console:
             if self.on_input is not None:
                 try:
                     self.on_input()
-                except Exception:  # a plugin's: the machine goes on
-                    log.exception("%s raised when it was given input", self.on_input)
+                except (Exception, SystemExit) as error:  # a plugin's: the machine goes on
+                    self.failures.note("taking console input", error)

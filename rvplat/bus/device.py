@@ -25,6 +25,7 @@ from typing import Any, ClassVar, Protocol
 
 from rvplat.bus.clock import Clock, VirtualClock
 from rvplat.bus.console import Console
+from rvplat.bus.failures import Failures
 from rvplat.bus.interrupts import Line
 from rvplat.bus.ram import Memory
 from rvplat.bus.registers import SIZE_BITS, Hole, Register, build_tables, check_table
@@ -90,6 +91,8 @@ class Wiring:
     set_hart_line: Callable[[int, int, bool], None] = _no_line
     #: (hart index, mtimecmp): the hart compares `mtime` with it itself.
     set_timer: Callable[[int, int], None] = _no_timer
+    #: Takes what the device's code raises where nobody else would see it: `note(operation, error)`.
+    failures: Failures = field(default_factory=Failures)
     #: For a window that is carved out of RAM (htif): the RAM behind it.
     backing: memoryview | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -11,8 +10,6 @@ from dataclasses import dataclass, field
 from rvplat.bus.device import Device
 from rvplat.bus.ram import Memory
 from rvplat.errors import BusError, DeviceError
-
-log = logging.getLogger("rvplat.bus")
 
 
 @dataclass(frozen=True, order=True)
@@ -47,6 +44,16 @@ def overlaps(ranges: Iterable[Range]) -> list[tuple[Range, Range]]:
     ]
 
 
+class DeviceRaised(BusError):
+    """A device's own code raised in an access: the guest takes an access fault as for any
+    BusError. `operation` and `device` say who did what; what was raised is the cause."""
+
+    def __init__(self, operation: str, device: Device) -> None:
+        super().__init__(f"{device.wiring.name} raised in {operation}")
+        self.operation = operation
+        self.device = device
+
+
 class AddressMap:
     """Devices' windows and memory. `read` and `write` take the bus lock, then the device runs."""
 
@@ -57,7 +64,6 @@ class AddressMap:
         self._bases: list[int] = []
         self._ends: list[int] = []
         self._devices: list[Device] = []
-        self._complained: set[str] = set()
 
     def attach(self, base: int, device: Device, size: int | None = None) -> Range:
         """Put a device's window at `base`: not on another one; RAM behind it is hidden."""
@@ -87,8 +93,8 @@ class AddressMap:
                 return self._devices[index].read(pa - self._bases[index], size)
             except BusError:
                 raise
-            except Exception as error:
-                raise self._failed(index, "a load", pa) from error
+            except (Exception, SystemExit) as error:
+                raise DeviceRaised(f"a load of {size} at {pa:#x}", self._devices[index]) from error
 
     def write(self, pa: int, size: int, value: int) -> None:
         """A store of 1, 2, 4 or 8 bytes; BusError if nothing answers."""
@@ -101,18 +107,9 @@ class AddressMap:
                 self._devices[index].write(pa - self._bases[index], size, value)
             except BusError:
                 raise
-            except Exception as error:
-                raise self._failed(index, "a store", pa) from error
-
-    def _failed(self, index: int, access: str, pa: int) -> BusError:
-        """A device raised: name it in the log, the first time with the traceback."""
-        window, device = self.windows[index]
-        kind = type(device)
-        name = f"{window.name} ({kind.model}, {kind.__module__}.{kind.__qualname__})"
-        text = f"{name} raised in {access} at {pa:#x}"
-        log.error(text, exc_info=window.name not in self._complained)
-        self._complained.add(window.name)
-        return BusError(text)
+            except (Exception, SystemExit) as error:
+                operation = f"a store of {size} at {pa:#x}"
+                raise DeviceRaised(operation, self._devices[index]) from error
 
     def reset(self) -> None:
         """Reset every device."""

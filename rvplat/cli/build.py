@@ -142,9 +142,12 @@ def build(arguments: argparse.Namespace, watched: object) -> Machine:
     from rvplat.machine.loader import read_software
     from rvplat.machine.machine import Machine
     from rvplat.machine.open import open_board
+    from rvplat.machine.source import Override
 
     name, program = board_and_program(arguments.words)
     changes = [*overrides(arguments), *disks(arguments.disks)]
+    if getattr(arguments, "strict", False):
+        changes.append(Override(("strict",), True, "--strict"))
     board, plugins = open_board(name, changes, arguments.plugins)
     if program is None and (board.boot.program, board.boot.kernel, arguments.kernel) == (None,) * 3:
         program = demo_elf()

@@ -26,11 +26,12 @@ of these two, is the PROGRAM.
 
 On a terminal, Ctrl-A X leaves and Ctrl-A H helps. The exit status is the guest's: 0 when it powers
 off, the code that it gave to sifive_test or HTIF; 124 when --timeout or --max-instructions ended
-the run, or when every hart waits for what can't come; 130 after Ctrl-C; 2 for an error of ours.
+the run, or when every hart waits for what can't come; 125 when a plugin's code raised, whatever
+the guest says; 130 after Ctrl-C; 2 for an error of ours.
 """
 STATS_TABLE, STATS_JSON = "table", "json"
 #: Ends that ask for a look at where the guest was.
-DUMPED = ("timeout", "limit", "idle", "interrupt")
+DUMPED = ("timeout", "limit", "idle", "interrupt", "failure")
 
 
 class Run:
@@ -66,6 +67,9 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         help="the same as JSON, the last line on stderr",
     )  # fmt: skip
     parser.add_argument(
+        "--strict", action="store_true", help="end the run when a plugin's code raises"
+    )
+    parser.add_argument(
         "--trace", type=Path, metavar="FILE", help="every instruction, as Spike's commit log"
     )
     parser.add_argument(
@@ -88,8 +92,7 @@ def _run(machine: Machine, arguments: argparse.Namespace) -> int:
     if arguments.gdb is not None:
         with Terminal(machine) as terminal:
             stop = serve(machine, arguments, terminal)
-        _report(machine, stop, arguments)
-        return 128 + terminal.signal if terminal.signal else stop.status
+        return _report(machine, stop, arguments, terminal.signal)
     with _turns(machine, arguments.trace) as turns, Terminal(machine) as terminal:
         runner = Runner(
             machine, arguments.timeout, arguments.max_instructions, not terminal.has_input,
@@ -103,8 +106,7 @@ def _run(machine: Machine, arguments: argparse.Namespace) -> int:
             stop = Stop("interrupt")
             if machine.running:
                 machine.pause()
-    _report(machine, stop, arguments)
-    return 128 + terminal.signal if terminal.signal else stop.status
+    return _report(machine, stop, arguments, terminal.signal)
 
 
 def _turns(machine: Machine, trace: Path | None) -> AbstractContextManager[Tracer | None]:
@@ -115,19 +117,34 @@ def _turns(machine: Machine, trace: Path | None) -> AbstractContextManager[Trace
     return tracing(machine, trace)
 
 
-def _report(machine: Machine, stop: Stop, arguments: argparse.Namespace) -> None:
-    """What there is to say after a run."""
+def _status(machine: Machine, stop: Stop, signal: int) -> int:
+    """The exit status. Who interrupts the run wants no other; a plugin that failed makes whatever
+    the guest says of itself worthless."""
+    from rvplat.machine.stop import FAILURE_STATUS
+
+    if signal:
+        return 128 + signal
+    interrupted = stop.reason in ("interrupt", "pause")
+    return FAILURE_STATUS if machine.failures and not interrupted else stop.status
+
+
+def _report(machine: Machine, stop: Stop, arguments: argparse.Namespace, signal: int) -> int:
+    """What there is to say after a run; the exit status."""
+    status = _status(machine, stop, signal)
     if arguments.signature is not None:
         _write(arguments.signature, machine.signature())
     if stop.reason in (*DUMPED, "fail"):
         say(str(stop))
     if stop.reason in DUMPED:
         sys.stderr.write(machine.dump())
+    for failure in machine.failures:
+        say(str(failure))
     if arguments.stats == STATS_TABLE:
         sys.stderr.write(machine.statistics().table())
     elif arguments.stats == STATS_JSON:
-        found = {**machine.statistics().as_json(), "stop": stop.reason, "status": stop.status}
+        found = {**machine.statistics().as_json(), "stop": stop.reason, "status": status}
         print(json.dumps(found), file=sys.stderr)
+    return status
 
 
 def _write(path: Path, text: str) -> None:

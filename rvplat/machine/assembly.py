@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from rvplat.bus.clock import Clock, HostClock, VirtualClock
 from rvplat.bus.device import Device as DeviceModel
 from rvplat.bus.device import InterruptController, Power, Wiring
+from rvplat.bus.failures import Failures, watch_threads
 from rvplat.bus.interrupts import Line
 from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory, Ram
@@ -45,6 +46,8 @@ class Assembly:
     memory: Memory
     map: AddressMap
     devices: dict[str, DeviceModel] = field(default_factory=dict)
+    #: What the devices' code raised while the machine ran.
+    failures: Failures = field(default_factory=Failures)
     #: The console that the terminal is on, and each device's console by the device's name.
     console: HostConsole = field(default_factory=HostConsole)
     consoles: dict[str, HostConsole] = field(default_factory=dict)
@@ -56,8 +59,9 @@ class Assembly:
     def reset(self) -> None:
         """Every device as after power-on; memory stays as it is."""
         with self.lock:
-            for device in self.devices.values():
-                device.reset()
+            for name, device in self.devices.items():
+                with blamed(type(device), name, "resetting"):
+                    device.reset()
 
     def close(self) -> None:
         """Give back what the devices and the clock took from the host."""
@@ -89,6 +93,8 @@ def assemble(
         memory.add(Ram(region.base, region.size, name))
     assembly = Assembly(board, lock, clock, memory, AddressMap(memory, lock))
     assembly.console = console if console is not None else HostConsole(lock)
+    assembly.console.failures = clock.failures = assembly.failures
+    watch_threads()
     try:
         _build_devices(assembly, ports, symbols or {})
     except BaseException:
@@ -126,6 +132,7 @@ def _wiring(assembly: Assembly, device: Device, ports: Ports, lines: dict[str, L
         harts=assembly.board.harts.count,
         set_hart_line=ports.set_line,
         set_timer=ports.set_timer,
+        failures=assembly.failures,
         backing=_backing(assembly, device),
     )
 
@@ -168,6 +175,7 @@ def _console(assembly: Assembly, device: Device) -> HostConsole:
     """The terminal's console for the device that it is on, for every other one of its own."""
     main = device.name == console_device(assembly.board)
     console = assembly.console if main else HostConsole(assembly.lock)
+    console.failures = assembly.failures
     if device.model.uses_console:
         assembly.consoles[device.name] = console
     return console

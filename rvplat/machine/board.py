@@ -125,6 +125,9 @@ class General:
     timebase_hz: int = setting(
         "ticks of `mtime` in a second", 10_000_000, minimum=1, maximum=1_000_000_000
     )
+    strict: bool = setting(
+        "whether the first failure of a plugin (a device that raises) ends the run", False
+    )
     instructions_per_tick: int = setting(
         "how far the virtual clock lets a hart get in a tick", 10, minimum=1, maximum=1_000_000
     )

@@ -71,11 +71,12 @@ class Machine(System):
         append: str | None = None, dtb: str | Path | None = None,
         overrides: Sequence[Override] = (), plugin_paths: Iterable[str | Path] = (),
         console: HostConsole | None = None, say: Say = say_nothing,
-        settings: Mapping[str, object] | None = None,
+        settings: Mapping[str, object] | None = None, strict: bool | None = None,
     ) -> Machine:  # fmt: skip
         """Build a board by its name or file, with the software that these files hold.
 
-        `settings` are keys of the board: `{"harts.count": 2, "memory": "2G"}`.
+        `settings` are keys of the board: `{"harts.count": 2, "memory": "2G"}`. `strict`: the first
+        failure of a plugin ends the run, whatever the board says.
 
         Raises:
             RvplatError: the board, a plugin or a file is at fault.
@@ -84,6 +85,8 @@ class Machine(System):
             Override(tuple(key.split(".")), value, f"settings[{key!r}]")
             for key, value in (settings or {}).items()
         ]
+        if strict is not None:
+            changes.append(Override(("strict",), strict, f"strict={strict}"))
         found, plugins = open_board(board, [*overrides, *changes], plugin_paths)
         software = read_software(
             found, _path(program), _path(kernel), _path(initrd), append, _path(dtb),
@@ -94,14 +97,24 @@ class Machine(System):
     def __enter__(self) -> Machine:
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self.close()
+            return
+        for failure in self.failures:  # perhaps why
+            error.add_note(str(failure))
         self.close()
 
     def close(self) -> None:
-        """Stop, and give back what the devices took from the host."""
-        if self.running:
-            self.pause()
+        """Stop, and give back what the devices took from the host.
+
+        Raises:
+            RunFailed: plugin code raised, and nobody has taken note of it (`failures`).
+        """
+        if self.current is not None:
+            self.current.cancel("pause")
         self.assembly.close()
+        self.raise_failures()
 
     # --- running ---
 
@@ -114,26 +127,40 @@ class Machine(System):
         `max_instructions` is for each hart. When the guest asks for a reset it is started again,
         or, without `restart`, the run ends. `trace` is a file for Spike's commit log. Where input
         may come from nowhere but other threads that wait for long, let it not be `ends_idle`.
+
+        Raises:
+            RunFailed: plugin code raised. The run went on to its end all the same, unless the board
+                is `strict`; the error's `stop` says how it ended.
         """
         if trace is None:
-            return Runner(self, timeout_s, max_instructions, ends_idle, restart).run()
-        from rvplat.machine.trace import tracing
+            stop = Runner(self, timeout_s, max_instructions, ends_idle, restart).run()
+        else:
+            from rvplat.machine.trace import tracing
 
-        with tracing(self, _path(trace)) as turns:
-            return Runner(self, timeout_s, max_instructions, ends_idle, restart, turns).run()
+            with tracing(self, _path(trace)) as turns:
+                stop = Runner(self, timeout_s, max_instructions, ends_idle, restart, turns).run()
+        self.raise_failures(stop)
+        return stop
 
     def start(self, timeout_s: float | None = None, max_instructions: int | None = None) -> None:
         """Run in the background, until `wait` or `pause`."""
         Runner(self, timeout_s, max_instructions).start()
 
     def wait(self, timeout_s: float | None = None) -> Stop:
-        """Wait until a run that was started ends. TimeoutError if it goes on."""
+        """Wait until a run that was started ends.
+
+        Raises:
+            TimeoutError: it has not ended in this time, and goes on.
+            RunFailed: as `run`.
+        """
         if self.last is None:
             raise RuntimeError("the machine was not started")
-        return self.last.wait(timeout_s)
+        stop = self.last.wait(timeout_s)
+        self.raise_failures(stop)
+        return stop
 
     def pause(self) -> Stop:
-        """Stop the run that was started; `start` goes on from there."""
+        """Stop the run that was started; `start` goes on from there. RunFailed as `run`."""
         current = self.current
         if current is not None:
             current.cancel("pause")
@@ -150,6 +177,7 @@ class Machine(System):
             other.stop_request.value = 0
         if self.failure is not None:
             raise self.failure
+        self.raise_failures()
         if self.requests:
             return self.requests[0]
         return Stop("break" if reason == STOP_BREAK else "step", hart=hart)
@@ -209,6 +237,7 @@ class Machine(System):
         self.harts += [self._new_hart(n) for n in range(self.board.harts.count)]
         for console in (self.console, *self.consoles.values()):
             console.failed = self.fail
+        self.assembly.failures.on_failure = self.plugin_failed
         self.plan = plan_load(self.assembly, self.software)
         self.power_on()
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import logging
 import time
 from typing import Any
 
+from rvplat.bus.map import DeviceRaised
 from rvplat.errors import BusError
+from rvplat.machine.hart import Hart
 from rvplat.machine.system import System
 
-log = logging.getLogger("rvplat.bus")
 _CALL: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 
 
@@ -37,14 +37,12 @@ class Mmio:
         try:
             if self._virtual:
                 self.machine.turns.sync(hart)
-            value = self._load(pa, size) & (1 << 8 * size) - 1
-        except BusError:
-            hart.mmio_error.value = 1
-        except TypeError:
-            log.error("a load at %#x was answered with something else than a number", pa)
-            hart.mmio_error.value = 1
+            answer = self._load(pa, size)
+            if not isinstance(answer, int):
+                raise self._no_number(pa, size, answer)
+            value = answer & (1 << 8 * size) - 1
         except BaseException as error:
-            self.machine.fail(error)
+            self._went_wrong(hart, error)
         if hart.attention.value:
             hart.after_device()
         hart.device_ns += time.perf_counter_ns() - began
@@ -57,11 +55,30 @@ class Mmio:
             if self._virtual:
                 self.machine.turns.sync(hart)
             self._store(pa, size, value & (1 << 8 * size) - 1)
-        except BusError:
-            hart.mmio_error.value = 1
         except BaseException as error:
-            self.machine.fail(error)
+            self._went_wrong(hart, error)
         if hart.attention.value:
             hart.after_device()
         hart.device_ns += time.perf_counter_ns() - began
         return 0
+
+    def _went_wrong(self, hart: Hart, error: BaseException) -> None:
+        """Nothing answered an access, or a device raised: the guest takes an access fault. What the
+        machine itself raises ends the run."""
+        if not isinstance(error, BusError):
+            self.machine.fail(error)
+            return
+        hart.mmio_error.value = 1
+        if isinstance(error, DeviceRaised):
+            cause, pc = error.__cause__ or error, int(hart.view.pc)
+            failures = self.machine.assembly.failures
+            failures.note(error.operation, cause, error.device, hart.number, pc)
+
+    def _no_number(self, pa: int, size: int, answer: object) -> BusError:
+        """A device answered a load with something else than a number."""
+        window = self.machine.bus.window_at(pa)
+        if window is None:
+            return BusError(f"no number at {pa:#x}")
+        raised = DeviceRaised(f"a load of {size} at {pa:#x}", window[1])
+        raised.__cause__ = TypeError(f"it answered {answer!r}, expected a number")
+        return raised

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 TIMEOUT_STATUS = 124  # as timeout(1) has it
 INTERRUPT_STATUS = 130
+FAILURE_STATUS = 125  # plugin code raised, or did not come back
 
 _TEXTS = {
     "off": "the guest powered the machine off",
@@ -19,6 +20,7 @@ _TEXTS = {
     "interrupt": "it was interrupted",
     "break": "a breakpoint",
     "step": "a step was done",
+    "failure": "a plugin failed",
     "error": "rvplat failed",
 }
 
@@ -32,6 +34,7 @@ class Stop:
     timeout     of the run
     limit       `hart` has come to the limit of instructions
     idle        every hart waits and nothing can wake one
+    failure     of a plugin, where the first one ends the run (`strict`)
     pause, leave, interrupt, step, break
     """
 
@@ -48,6 +51,8 @@ class Stop:
             return 0
         if self.reason == "fail":
             return self.code & 0xFF or 1
+        if self.reason == "failure":
+            return FAILURE_STATUS
         return INTERRUPT_STATUS if self.reason in ("interrupt", "pause") else TIMEOUT_STATUS
 
     def __str__(self) -> str:

@@ -13,9 +13,11 @@ from typing import Any, Protocol
 
 from rvplat.bus.clock import VirtualClock
 from rvplat.bus.device import Device
+from rvplat.bus.failures import Failure
 from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory
 from rvplat.engine.native import Core
+from rvplat.errors import RunFailed
 from rvplat.hart import reset as hart_reset
 from rvplat.isa.extension import Extension
 from rvplat.machine.assembly import Assembly
@@ -79,6 +81,7 @@ class System:
         self.current: Run | None = None  # while it runs
         self.last: Run | None = None
         self._lock = threading.Lock()
+        self._seen_failures = 0
         self._exports: dict[str, Callable[..., Any]] = {}
 
     # --- what it is made of ---
@@ -112,6 +115,22 @@ class System:
     def symbols(self) -> Mapping[str, int]:
         """The symbols of the program; none, if its file has none."""
         return self.plan.symbols
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What plugin code raised while the machine ran, in order. Who reads it has taken note:
+        `run`, `wait`, `step`, `pause` and `close` raise RunFailed only for failures that came after
+        that."""
+        found = self.assembly.failures.all()
+        self._seen_failures = len(found)
+        return found
+
+    def raise_failures(self, stop: Stop | None = None) -> None:
+        """RunFailed if there are failures that nobody has taken note of."""
+        seen = self._seen_failures
+        new = self.failures[seen:]
+        if new:
+            raise RunFailed(new, stop) from new[0].error
 
     # --- what runs tell each other ---
 
@@ -181,6 +200,11 @@ class System:
         if self.failure is None:
             self.failure = error
         self.request_stop(Stop("error"))
+
+    def plugin_failed(self, failure: Failure) -> None:
+        """Plugin code raised, and the failure was kept: it ends the run of a strict board."""
+        if self.board.general.strict:
+            self.request_stop(Stop("failure"))
 
     def awaited(self, address: int) -> int:
         """The interrupts that would end a hart's WFI, its timers looked at."""

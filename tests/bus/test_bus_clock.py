@@ -80,7 +80,7 @@ def test_virtual_time_of_day_does_not_follow_set() -> None:
     assert (clock.now(), clock.wall_ns()) == (0, 1_000_000_005)
 
 
-def test_an_alarm_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_alarm_that_raises_is_kept(caplog: pytest.LogCaptureFixture) -> None:
     clock = VirtualClock(1000)
     clock.call_at(1, lambda: [].pop())
     rang = []
@@ -88,7 +88,10 @@ def test_an_alarm_that_raises_is_logged(caplog: pytest.LogCaptureFixture) -> Non
     with caplog.at_level(logging.ERROR):
         clock.advance(1)
     assert rang == [1]
-    assert "raised when its alarm rang" in caplog.text
+    (failure,) = clock.failures.all()
+    assert failure.operation == "an alarm"
+    assert isinstance(failure.error, IndexError)
+    assert caplog.messages == [str(failure)]
 
 
 def test_host_clock_rings() -> None:
@@ -137,7 +140,7 @@ def test_console_keeps_what_was_not_read() -> None:
     assert (console.read(2), console.waiting, console.read(9)) == (b"he", 3, b"llo")
 
 
-def test_console_tells_both_ends(caplog: pytest.LogCaptureFixture) -> None:
+def test_console_tells_both_ends() -> None:
     console = Console()
     shown: list[bytes] = []
     console.sinks.append(shown.append)
@@ -148,7 +151,7 @@ def test_console_tells_both_ends(caplog: pytest.LogCaptureFixture) -> None:
     assert (shown, got) == ([b"x"], [b"y"])
     console.on_input = lambda: [].pop()
     console.feed(b"z")
-    assert "raised when it was given input" in caplog.text
+    assert [one.operation for one in console.failures.all()] == ["taking console input"]
 
 
 def test_alarms_that_are_cancelled_take_no_room() -> None:

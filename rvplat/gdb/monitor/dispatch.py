@@ -66,4 +66,5 @@ def run(board: Board, thread: Thread, line: str, say: Say) -> None:
     except Exception as error:
         if words[0] in BUILT_IN:
             raise
+        board.machine.assembly.failures.note(f"monitor {words[0]}", error)
         raise GdbError(f"monitor {words[0]} raised {type(error).__name__}: {error}") from error

@@ -1,0 +1,148 @@
+"""What plugin code raised while the machine ran: kept, counted, logged once.
+
+The machine goes on after a failure; who runs it decides what becomes of it (`Failures.on_failure`,
+`Machine.failures`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from types import FrameType, TracebackType
+from typing import Any
+
+log = logging.getLogger("rvplat.bus")
+
+MOST_KEPT = 100  # different failures: a device may fail at another place each time
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One failure of plugin code.
+
+    `device` is its name on the board ("" if it is not a device's code), `operation` what it was
+    doing ("a load of 4 at 0x10010000", "an alarm"), `error` what it raised, `place` the line of the
+    plugin that it came from. `hart` and `pc` are those of the access, where one led to it. `times`:
+    how often the same place failed.
+    """
+
+    device: str
+    operation: str
+    error: BaseException
+    place: str
+    hart: int | None = None
+    pc: int | None = None
+    times: int = 1
+
+    @property
+    def traceback(self) -> str:
+        """The traceback, as Python prints it."""
+        return "".join(traceback.format_exception(self.error))
+
+    def __str__(self) -> str:
+        who = f"{self.device}: " if self.device else ""
+        said = str(self.error).splitlines()
+        what = f"{type(self.error).__name__}: {said[0]}" if said else type(self.error).__name__
+        where = f", hart {self.hart}, pc {self.pc:#x}" if self.hart is not None else ""
+        often = f" ({self.times} times)" if self.times > 1 else ""
+        return f"{who}{self.operation} raised {what} ({self.place}{where}){often}"
+
+
+class Failures:
+    """The failures of one machine. `note` may be called from any thread."""
+
+    def __init__(self) -> None:
+        #: Told of each failure, after it was kept.
+        self.on_failure: Callable[[Failure], None] | None = None
+        self._kept: dict[object, Failure] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def all(self) -> tuple[Failure, ...]:
+        """Every failure, in the order in which they came; one for each place."""
+        with self._lock:
+            return tuple(self._kept.values())
+
+    def note(
+        self, operation: str, error: BaseException, device: Any = None,
+        hart: int | None = None, pc: int | None = None,
+    ) -> Failure:  # fmt: skip
+        """Keep what was raised. `device` is the Device whose code it was; without it, it is looked
+        for in the traceback."""
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        device = device if device is not None else device_in(frames)
+        name = device.wiring.name if device is not None else ""
+        place = place_of(error.__traceback__, device)
+        failure = Failure(name, operation, error, place, hart, pc)
+        key = name, type(error), place
+        with self._lock:
+            known = self._kept.get(key)
+            if known is not None:
+                self._kept[key] = replace(known, times=known.times + 1)
+            elif len(self._kept) < MOST_KEPT:
+                self._kept[key] = failure
+        log.error("%s", failure, exc_info=error if known is None else None)
+        if self.on_failure is not None:
+            self.on_failure(failure)
+        return failure
+
+
+def device_in(frames: Iterable[FrameType]) -> Any:
+    """The device whose method is the outermost of the frames, or None."""
+    for frame in frames:
+        found = frame.f_locals.get("self")
+        if hasattr(type(found), "model") and hasattr(found, "wiring"):
+            return found
+    return None
+
+
+def place_of(trace: TracebackType | None, device: Any = None) -> str:
+    """The innermost line of a traceback that is in the file of the device's class: "lamp.py:7, in
+    read_switch". Without a device, or if none is there, the innermost line."""
+    found = traceback.extract_tb(trace)
+    if not found and device is not None:
+        return f"{_file(type(device))}, in {type(device).__name__}"
+    if not found:
+        return "no traceback"
+    files = {_file(kind) for kind in type(device).__mro__} if device is not None else set()
+    theirs = [frame for frame in found if frame.filename in files - _OURS]
+    frame = theirs[-1] if theirs else found[-1]
+    return f"{frame.filename}:{frame.lineno}, in {frame.name}"
+
+
+def _file(kind: type) -> str:
+    module = sys.modules.get(kind.__module__)
+    return (inspect.getsourcefile(kind) or "") if hasattr(module, "__file__") else ""
+
+
+_OURS = {""} | {str(__file__).replace("failures", name) for name in ("device", "clock", "console")}
+
+
+# --- threads that devices start -------------------------------------------------------------------
+
+
+def watch_threads() -> None:
+    """Note what ends a thread that a device started; whoever else looks at such ends still does."""
+    before = threading.excepthook
+    if getattr(before, "is_of_rvplat", False):
+        return
+
+    def ended(arguments: threading.ExceptHookArgs) -> None:
+        error = arguments.exc_value
+        frames = [frame for frame, _ in traceback.walk_tb(arguments.exc_traceback)]
+        device = device_in(frames)
+        if error is not None and device is not None:
+            name = arguments.thread.name if arguments.thread is not None else "a thread"
+            device.wiring.failures.note(f"its thread {name}", error, device)
+        else:
+            before(arguments)
+
+    ended.is_of_rvplat = True  # type: ignore[attr-defined]
+    threading.excepthook = ended
