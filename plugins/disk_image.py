@@ -18,10 +18,15 @@ from typing import Protocol
 
 from rvplat_plugins.virtqueue import Views, length
 
-from rvplat.errors import DeviceError
+from rvplat.errors import DeviceError, file_kind
 
 SECTOR = 512
 IOV_MAX = os.sysconf("SC_IOV_MAX") if "SC_IOV_MAX" in os.sysconf_names else 16
+#: For an image that this user may only read.
+READ_ONLY_HINT = (
+    "; set readonly = true for the disk, or snapshot = true, which keeps what the guest writes "
+    "until the machine closes (--set devices.virtio0.readonly=true)"
+)
 _sync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -73,17 +78,32 @@ def write_all(fd: int, offset: int, views: Views) -> None:
 
 
 def open_locked(path: Path, flags: int, exclusive: bool) -> int:
-    """Open a file and lock it, or say in one line why not."""
+    """Open a file and lock it, or say in one line why not. It may be a block device of the host."""
     try:
+        kind = file_kind(Path(path).stat().st_mode) if Path(path).exists() else ""
+        if kind not in ("", "a block device"):
+            raise DeviceError(f"disk image {path}: it is {kind}; expected a raw image, a file")
         fd = os.open(path, flags | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise DeviceError(f"disk image {path}: {(error.strerror or str(error)).lower()}") from error
+        reason = (error.strerror or str(error)).lower()
+        image = flags & os.O_RDWR and not flags & os.O_CREAT
+        hint = READ_ONLY_HINT if image and _can_be_read(path) else ""
+        raise DeviceError(f"disk image {path}: {reason}{hint}") from error
     try:
         fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except OSError as error:
         os.close(fd)
         raise DeviceError(f"disk image {path}: locked: another machine uses it") from error
     return fd
+
+
+def _can_be_read(path: Path) -> bool:
+    """Whether a file that can't be written can be read."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def size_of(path: Path, fd: int) -> int:

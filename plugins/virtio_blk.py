@@ -20,6 +20,7 @@ from rvplat_plugins.virtio_mmio import VirtioMmio
 from rvplat_plugins.virtqueue import Chain, RingError, Views, Virtqueue, fill, length, take
 
 from rvplat.bus import Device, setting
+from rvplat.errors import DeviceError
 from rvplat.hookspecs import hookimpl
 
 log = logging.getLogger("rvplat.virtio")
@@ -234,7 +235,12 @@ class VirtioBlk(VirtioMmio):
         self.jobs.put(None)
         if self.worker is not None:
             self.worker.join()
-        self.disk.close()
+        try:
+            self.disk.close()
+        except OSError as error:
+            raise DeviceError(
+                f"devices.{self.wiring.name}: what the guest wrote could not be kept: {error}"
+            ) from error
 
 
 @hookimpl

@@ -17,6 +17,7 @@ What a guest does wrong is never an `RvplatError`; what a user does wrong is nev
 from __future__ import annotations
 
 import difflib
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,20 @@ class RunFailed(RvplatError):
 
 class BusError(Exception):
     """Nothing answers this access: the guest takes an access fault."""
+
+
+_FILE_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def file_kind(mode: int) -> str:
+    """What a file is, by its `st_mode`, in words; empty for a regular file."""
+    return _FILE_KINDS.get(stat.S_IFMT(mode), "")
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

@@ -14,7 +14,6 @@ from rvplat.cli.options import DEFAULT_BOARD, add_board_options, overrides
 
 if TYPE_CHECKING:
     from rvplat.machine.machine import Machine
-    from rvplat.machine.source import Override
 
 
 def seconds(text: str) -> float:
@@ -49,7 +48,8 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--append", metavar="TEXT", help="the kernel's command line")
     parser.add_argument(
         "--disk", dest="disks", action="append", default=[], metavar="FILE",
-        help="a raw disk image in the next virtio slot of the board; may be repeated",
+        help="a raw disk image in the next of the board's virtio slots, of which virt has 8 and "
+        "the other boards that ship none; may be repeated",
     )  # fmt: skip
     add_board_options(parser)
 
@@ -97,7 +97,7 @@ def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Pat
     from rvplat import guests
     from rvplat.errors import LoaderError
     from rvplat.machine.elf import is_elf
-    from rvplat.machine.images import read_file
+    from rvplat.machine.files import read_file
 
     found: dict[int | None, Path] = {}
     if program == guests.hypervisor_elf():
@@ -109,18 +109,6 @@ def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Pat
         if not is_elf(read_file(path, "the symbols")):
             raise LoaderError(f"--symbols {text}: {path} is not an ELF file")
         found[int(vmid) if numbered else None] = path
-    return found
-
-
-def disks(paths: list[str]) -> list[Override]:
-    """What `--disk` changes: the model and image of virtio0, virtio1, ..."""
-    from rvplat.machine.source import Override
-
-    found = []
-    for number, path in enumerate(paths):
-        for key, value in (("model", "virtio-blk"), ("image", path)):
-            where = ("devices", f"virtio{number}", key)
-            found.append(Override(where, value, f"--disk {path}"))
     return found
 
 
@@ -141,14 +129,15 @@ def build(arguments: argparse.Namespace, watched: object) -> Machine:
     from rvplat.guests import demo_elf
     from rvplat.machine.loader import read_software
     from rvplat.machine.machine import Machine
-    from rvplat.machine.open import open_board
+    from rvplat.machine.open import Disk, open_board
     from rvplat.machine.source import Override
 
     name, program = board_and_program(arguments.words)
-    changes = [*overrides(arguments), *disks(arguments.disks)]
+    changes = overrides(arguments)
     if getattr(arguments, "strict", False):
         changes.append(Override(("strict",), True, "--strict"))
-    board, plugins = open_board(name, changes, arguments.plugins)
+    disks = [Disk(path, f"--disk {path}") for path in arguments.disks]
+    board, plugins = open_board(name, changes, arguments.plugins, disks=disks)
     if program is None and (board.boot.program, board.boot.kernel, arguments.kernel) == (None,) * 3:
         program = demo_elf()
     software = read_software(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,11 +15,14 @@ from rvplat.bus.failures import Failures, watch_threads
 from rvplat.bus.interrupts import Line
 from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory, Ram
+from rvplat.errors import BusError, DeviceError, RvplatError
 from rvplat.machine.blame import blamed
 from rvplat.machine.board import Board, Device
 from rvplat.machine.console import HostConsole
 from rvplat.machine.devicetree import Chosen, device_tree
 from rvplat.machine.fdt import Node
+
+log = logging.getLogger("rvplat.machine")
 
 WORD_BYTES = 8
 
@@ -64,12 +68,33 @@ class Assembly:
                     device.reset()
 
     def close(self) -> None:
-        """Give back what the devices and the clock took from the host."""
+        """Give back what the devices and the clock took from the host: all of it, whatever raises.
+
+        Raises:
+            PluginError: a device's own code raised; the log names the others that did.
+            DeviceError: a device could not finish its work, for instance on a full disk.
+        """
+        failures: list[RvplatError] = []
         with self.lock:
-            for device in self.devices.values():
-                device.close()
+            for name, device in self.devices.items():
+                try:
+                    with blamed(type(device), name, "closing"):
+                        device.close()
+                except RvplatError as error:
+                    failures.append(error)
             self.devices.clear()
         self.clock.close()
+        for other in failures[1:]:
+            log.error("%s", other)
+        if failures:
+            raise failures[0]
+
+    def abandon(self) -> None:
+        """`close` after another error, which matters more: what raises is logged."""
+        try:
+            self.close()
+        except RvplatError as error:
+            log.error("%s", error)
 
 
 def assemble(
@@ -98,7 +123,7 @@ def assemble(
     try:
         _build_devices(assembly, ports, symbols or {})
     except BaseException:
-        assembly.close()
+        assembly.abandon()
         raise
     return assembly
 
@@ -138,10 +163,32 @@ def _wiring(assembly: Assembly, device: Device, ports: Ports, lines: dict[str, L
 
 
 def _backing(assembly: Assembly, device: Device) -> memoryview | None:
-    """The RAM that a device is carved out of."""
+    """The RAM that a device is carved out of.
+
+    Raises:
+        DeviceError: no RAM is there.
+    """
     if device.base is None or not device.carved:
         return None
-    return assembly.memory.view(device.base, device.size)
+    try:
+        return assembly.memory.view(device.base, device.size)
+    except BusError:
+        raise DeviceError(_outside(assembly, device)) from None
+
+
+def _outside(assembly: Assembly, device: Device) -> str:
+    """Where a carved device is, who said so, and what to change."""
+    assert device.base is not None
+    regions = ", ".join(f"{one.base:#x} to {one.end - 1:#x}" for one in assembly.memory.regions)
+    declared = assembly.board.devices[device.name].base
+    who, change = f"devices.{device.name}.base", "change it"
+    if declared is None:
+        who = "what the program's symbols say"
+        change = "link the program for this board's memory"
+    return (
+        f"devices.{device.name}: {device.model.model} is a part of RAM, and {device.base:#x} to "
+        f"{device.base + device.size - 1:#x} ({who}) is not in RAM ({regions}): {change}"
+    )
 
 
 def _at_symbols(device: Device, symbols: Mapping[str, int]) -> Device:

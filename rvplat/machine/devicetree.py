@@ -16,7 +16,7 @@ from rvplat.bus.device import InterruptController
 from rvplat.errors import DeviceError
 from rvplat.machine.blame import blamed
 from rvplat.machine.board import Board, Device, Memory
-from rvplat.machine.fdt import FdtError, Item, Node, Phandle, Phandles, cells64
+from rvplat.machine.fdt import FdtError, Item, Node, Phandle, Phandles, cells64, check_item
 from rvplat.machine.isa_string import PRIVILEGED, isa_string
 
 CACHE_BLOCK_BYTES = 64
@@ -181,6 +181,11 @@ def _told(device: str) -> Iterator[None]:
         raise DeviceError(f"devices.{device}: its device tree: {error}") from error
 
 
+def _check_name(name: object, what: str) -> None:
+    if not isinstance(name, str) or not name.isascii() or not name or set(name) & set(" /\0"):
+        raise FdtError(f"{name!r} is no name of {what}")
+
+
 class _DeviceNode:
     """A node as a device sees it (`rvplat.bus.FdtNode`)."""
 
@@ -193,14 +198,17 @@ class _DeviceNode:
         return self._builder.phandles.of(self._node)
 
     def set(self, name: str, *values: Item) -> None:
-        if not name or any(char in name for char in " /\0"):
-            raise FdtError(f"{name!r} is no name of a property")
+        _check_name(name, "a property")
+        for value in values:
+            check_item(value, name)
         self._node.set(name, *values)
 
     def child(self, name: str) -> _DeviceNode:
+        _check_name(name, "a node")
         return _DeviceNode(self._node.child(name), self._builder)
 
     def root_child(self, name: str) -> _DeviceNode:
+        _check_name(name, "a node")
         return _DeviceNode(self._builder.root.child(name), self._builder)
 
     def hart_interrupts(self, *bits: int) -> list[int]:

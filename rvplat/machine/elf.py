@@ -6,6 +6,7 @@ without the import, and each thing that can be wrong gets its own sentence.
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Final
 
 from rvplat.errors import LoaderError
 from rvplat.machine.program import Program, Segment
+
+log = logging.getLogger("rvplat.loader")
 
 MAGIC: Final = b"\x7fELF"
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
@@ -113,11 +116,18 @@ class _Elf:
         # A position-independent program that was linked at 0 goes where the machine wants it.
         low = min(segment.address for segment in segments)
         fixed = self.type == EXECUTABLE or low != 0
+        self._check_sections()
         symbols = Symbols(self.data, self.sections_at, self.section_count)
         return Program(
             self.path, "elf", segments, self._physical(self.entry, loadables), fixed,
             symbols=symbols,
         )  # fmt: skip
+
+    def _check_sections(self) -> None:
+        """Nothing that is loaded lies there, so a file that was cut off before gets a warning."""
+        end = self.sections_at + self.section_count * _SECTION_HEADER.size
+        if self.sections_at and end > len(self.data):
+            log.warning("%s", f"{self._truncated('its section header table', end)}; no symbols")
 
     def _loadables(self) -> Iterator[_Loadable]:
         end = self.headers_at + self.header_count * _PROGRAM_HEADER.size
@@ -168,7 +178,7 @@ class Symbols(Mapping[str, int]):
     def _table(self) -> dict[str, int]:
         try:
             return self._read()
-        except (struct.error, ValueError):
+        except (struct.error, ValueError, OverflowError):
             return {}  # a damaged symbol table keeps no program from running
 
     def _section(self, index: int) -> tuple[int, ...]:

@@ -59,6 +59,11 @@ def shown(value: object) -> str:
             text = "[" + ", ".join(shown(item) for item in value) + "]"
         case _:
             text = str(value)
+    return shortened(text)
+
+
+def shortened(text: str) -> str:
+    """A text, cut if it is long."""
     return text if len(text) <= 60 else text[:57] + "..."
 
 

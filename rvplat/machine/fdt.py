@@ -105,6 +105,22 @@ def cells64(*values: int) -> list[int]:
     return [half for value in values for half in (value >> 32, value & 0xFFFF_FFFF)]
 
 
+def check_item(item: object, name: str) -> None:
+    """FdtError, which names the property, for what is no cell, string or bytes."""
+    if not isinstance(item, int | str | bytes):
+        kind = type(item).__name__
+        raise FdtError(
+            f"property {name!r}: found {item!r}, a {kind}; expected 32-bit cells, strings or bytes"
+        )
+    if isinstance(item, int) and not 0 <= item < 1 << 32:
+        raise FdtError(
+            f"property {name!r}: found {item:#x}, expected cells of 32 bits; a larger number is "
+            "two, the high one first"
+        )
+    if isinstance(item, str) and "\0" in item:
+        raise FdtError(f"property {name!r}: found {item!r}, expected a string without a null byte")
+
+
 def encode(values: tuple[Item, ...]) -> bytes:
     """A property's value as the DTB has it (Devicetree Specification, section 2.2.4)."""
     return b"".join(_item(value) for value in values)
@@ -114,7 +130,8 @@ def _item(item: Item) -> bytes:
     if isinstance(item, bytes):
         return item
     if isinstance(item, str):
-        return item.encode() + b"\0"
+        # The command line's bytes come through as they are, UTF-8 or not (PEP 383).
+        return item.encode("utf-8", "surrogateescape") + b"\0"
     if not 0 <= item < 1 << 32:
         raise FdtError(f"cell {item:#x} does not fit 32 bits")
     return item.to_bytes(4, "big")

@@ -13,6 +13,8 @@ from typing import Final
 
 from rvplat.errors import LoaderError
 from rvplat.machine.elf import is_elf, read_elf
+from rvplat.machine.files import read_file
+from rvplat.machine.linux import check_whole
 from rvplat.machine.program import Loader, Program, Segment
 
 FIRST_BYTES: Final = 4096
@@ -31,21 +33,6 @@ _STRANGERS = (
     (0x0, b"\x28\xb5\x2f\xfd", "compressed with zstd"),
     (0x0, b"BZh", "compressed with bzip2"),
 )  # fmt: skip
-
-
-def read_file(path: Path, what: str) -> bytes:
-    """All of a file.
-
-    Raises:
-        LoaderError: it is not there, or can't be read.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LoaderError(f"{path}: {what}: {error.strerror or error}") from error
-    if not data:
-        raise LoaderError(f"{path}: {what}: the file is empty")
-    return data
 
 
 def read_program(path: Path, what: str, loaders: Sequence[Loader] = ()) -> Program:
@@ -67,6 +54,7 @@ def _program(path: Path, data: bytes) -> Program:
     header = _IMAGE_HEADER.unpack_from(data) if len(data) >= _IMAGE_HEADER.size else None
     if header and (header[8][:5] == b"RISCV" or header[9] == b"RSC\x05"):
         offset, size = header[2], header[3]
+        check_whole(path, data, size)
         segment = Segment(0, data, len(data))
         return Program(path, "linux", (segment,), 0, False, max(size, len(data)), offset)
     for at, magic, what in _STRANGERS:

@@ -22,7 +22,9 @@ from rvplat.machine.board import Memory as Region
 from rvplat.machine.devicetree import Chosen, fresh_seed
 from rvplat.machine.fdt import FdtError, Node, cells64, to_dtb
 from rvplat.machine.fdt_read import from_dtb
-from rvplat.machine.images import read_file, read_program
+from rvplat.machine.files import LARGEST_FILE, read_file
+from rvplat.machine.images import read_program
+from rvplat.machine.linux import check_cpio
 from rvplat.machine.program import Loader, Program, Segment
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ GIB: Final = 1 << 30
 KERNEL_ALIGNMENT: Final = 2 * MIB
 INITRD_DISTANCE: Final = 512 * MIB
 DTB_ALIGNMENT: Final = 2 * MIB
+LARGEST_DTB: Final = 16 * MIB
 DTB_HEADROOM: Final = 16 << 10
 DTB_GUESS: Final = 32 << 10
 INFO_ROOM: Final = 64
@@ -135,7 +138,9 @@ def read_software(
     if kernel is not None:
         software = replace(software, kernel=read_program(kernel, "the kernel", loaders))
     if initrd is not None:
-        data = read_file(initrd, "the initrd")
+        room = min(LARGEST_FILE, board.main_memory.size)
+        data = read_file(initrd, "the initrd", room, ", the RAM of the board; --memory gives more")
+        check_cpio(initrd, data)
         software = replace(software, initrd=data, initrd_path=initrd)
     return replace(software, dtb=_read_dtb(dtb)) if dtb is not None else software
 
@@ -157,7 +162,7 @@ def system_firmware() -> Path:
 
 def _read_dtb(path: Path) -> Node:
     try:
-        return from_dtb(read_file(path, "the device tree"))
+        return from_dtb(read_file(path, "the device tree", LARGEST_DTB))
     except FdtError as error:
         raise LoaderError(f"{path}: the device tree: {error}") from error
 
@@ -254,19 +259,23 @@ class _Planner:
         limit = self._dtb_address(DTB_GUESS, above) - INFO_ROOM
         if start + len(data) > limit:
             start = _down(limit - len(data), PAGE_BYTES)
+        if start < above:
+            raise self._no_room_for_initrd(len(data), limit - above)
         return start, start + len(data)
 
     def _place_initrd(self, found: tuple[int, int] | None, above: int, limit: int) -> None:
         if found is None or self.software.initrd is None:
             return
         if found[0] < above or found[1] > limit:
-            size, room = found[1] - found[0], max(0, limit - above)
-            raise LoaderError(
-                f"{self.software.initrd_path}: the initrd is too large: it has {size:#x} bytes, "
-                f"and {room:#x} are free above the kernel"
-            )
+            raise self._no_room_for_initrd(found[1] - found[0], limit - above)
         self.places["initrd"] = found[0]
         self._put(found[0], self.software.initrd)
+
+    def _no_room_for_initrd(self, size: int, room: int) -> LoaderError:
+        return LoaderError(
+            f"{self.software.initrd_path}: the initrd is too large: it has {size:#x} bytes, and "
+            f"{max(0, room):#x} are free above the kernel; --memory gives more"
+        )
 
     def _tree(self, initrd: tuple[int, int] | None) -> bytes:
         """The device tree's bytes: the board's, or the user's with what is chosen here put in."""

@@ -61,7 +61,7 @@ class Machine(System):
         try:
             self._build(plugins, say)
         except BaseException:
-            self.assembly.close()
+            self.assembly.abandon()
             raise
 
     @classmethod

@@ -8,6 +8,7 @@ Overrides are those of the command line, see `rvplat.machine.source`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rvplat.bus.device import Power
@@ -17,14 +18,22 @@ from rvplat.machine.board import Board
 from rvplat.machine.catalogue import Catalogue
 from rvplat.machine.check import build_board, check_board
 from rvplat.machine.devicetree import Chosen
-from rvplat.machine.faults import fault, quoted
+from rvplat.machine.faults import Place, fault, quoted
 from rvplat.machine.fdt import Node
-from rvplat.machine.source import Override, Source, read_board
+from rvplat.machine.source import Override, Source, apply, read_board
 from rvplat.pluginmanager import Plugins, load_plugins
 
 
+@dataclass(frozen=True)
+class Disk:
+    """An image for the next free virtio slot; `origin` is how the user wrote it (`--disk FILE`)."""
+
+    path: str
+    origin: str
+
+
 def open_source(
-    name: str, overrides: Sequence[Override], plugins: Plugins
+    name: str, overrides: Sequence[Override], plugins: Plugins, disks: Sequence[Disk] = ()
 ) -> tuple[Source, Catalogue]:
     """A board's TOML as read, and what it can be made of once the plugins that it names are loaded.
 
@@ -32,6 +41,7 @@ def open_source(
         PluginError: a plugin that the board names raised, or is no plugin.
     """
     source = read_board(name, Catalogue.of(plugins).boards, overrides)
+    _put_in(source, disks)
     for entry in source.plugins:
         path = entry.place.directory / Path(str(entry.value)).expanduser()
         if path.exists():
@@ -42,11 +52,28 @@ def open_source(
     return source, Catalogue.of(plugins)
 
 
+def _put_in(source: Source, disks: Sequence[Disk]) -> None:
+    """Make disks of the board's virtio0, virtio1, ..., or a fault if there are not so many."""
+    slots = 0
+    devices = source.root.table.get("devices", source.root).table
+    while f"virtio{slots}" in devices:
+        slots += 1
+    for number, disk in enumerate(disks[:slots] if source.complete else ()):
+        for key, value in (("model", "virtio-blk"), ("image", disk.path)):
+            apply(source, Override(("devices", f"virtio{number}", key), value, disk.origin))
+    if source.complete and len(disks) > slots:
+        found = f"{len(disks)} disk{'s' * (len(disks) > 1)}"
+        most = f"at most {slots}: the board has virtio0 to virtio{slots - 1}"
+        none = "none: the board has no virtio slot (devices.virtio0)"
+        source.faults.append(fault(Place(disks[slots].origin), "", found, most if slots else none))
+
+
 def open_board(
     name: str,
     overrides: Sequence[Override] = (),
     plugin_paths: Iterable[str | Path] = (),
     plugins: Plugins | None = None,
+    disks: Sequence[Disk] = (),
 ) -> tuple[Board, Plugins]:
     """A board by its name or its file's path, and the plugins, those that it names included.
 
@@ -55,7 +82,7 @@ def open_board(
         PluginError: a plugin can't be used.
     """
     plugins = plugins if plugins is not None else load_plugins(plugin_paths)
-    source, catalogue = open_source(name, overrides, plugins)
+    source, catalogue = open_source(name, overrides, plugins, disks)
     return build_board(source, catalogue), plugins
 
 
@@ -70,9 +97,12 @@ def tree_of(board: Board, chosen: Chosen | None = None) -> Node:
     """The device tree of a board that nothing runs on: no seed, no initrd."""
     assembly = assemble(board, Ports(_no_line, _no_timer, _no_power))
     try:
-        return assembly.device_tree(chosen)
-    finally:
-        assembly.close()
+        tree = assembly.device_tree(chosen)
+    except BaseException:
+        assembly.abandon()
+        raise
+    assembly.close()
+    return tree
 
 
 def _no_line(hart: int, bit: int, level: bool) -> None:

@@ -13,8 +13,13 @@ from pathlib import Path
 
 import tomli
 
-from rvplat.machine.faults import Fault, Place, fault, listed, quoted, shown
+from rvplat.machine.faults import Fault, Place, fault, listed, quoted, shortened, shown
 from rvplat.machine.toml_lines import KeyPath, locate
+
+#: No key of a board needs more levels of tables and arrays. What is read here is walked by
+#: functions that call themselves, so the depth has a limit.
+DEEPEST = 32
+TOO_DEEP = f"tables or arrays that are nested more than {DEEPEST} levels deep"
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,19 @@ class Entry:
         if isinstance(self.value, list):
             return [entry.plain() for entry in self.value]
         return self.value
+
+
+def too_deep(value: object) -> bool:
+    """Whether tables and arrays are nested more than `DEEPEST` levels, or for ever."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        tables = {id(one): one for one in level if isinstance(one, dict | list)}.values()
+        if not tables:
+            return False
+        level = [
+            part for one in tables for part in (one.values() if isinstance(one, dict) else one)
+        ]
+    return True
 
 
 @dataclass(frozen=True)
@@ -82,9 +100,14 @@ def parse_override(text: str) -> Override:
         raise ValueError(
             f'--set {text}: found no "=" or no key, expected KEY=VALUE such as harts.count=2'
         )
+    if len(path) > DEEPEST:
+        raise ValueError(
+            f"--set {shortened(key)}: found a key of {len(path)} parts, expected KEY=VALUE such as "
+            "harts.count=2"
+        )
     try:
         document = tomli.loads(f"value = {value.strip()}")
-    except tomli.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, or numbers and arrays beyond what Python reads
         document = {}
     parsed = document["value"] if len(document) == 1 else value.strip()
     return Override(path, parsed, f"--set {text}")
@@ -118,7 +141,7 @@ def read_board(name: str, places: Sequence[Path], overrides: Sequence[Override] 
         return source
     source.root = _Reader(source, places).read(path, ())
     for override in overrides:
-        source.root = _apply(source, override)
+        apply(source, override)
     return source
 
 
@@ -159,6 +182,11 @@ class _Reader:
         try:
             text = path.read_text("utf-8")
             values = tomli.loads(text)
+            if too_deep(values):
+                raise RecursionError
+            lines = locate(text)
+        except RecursionError:
+            self.fault(place, "", TOO_DEEP, "a board")
         except OSError as error:
             self.fault(Place(shown_path), "", f"an unreadable file ({error.strerror})", "a board")
         except UnicodeDecodeError as error:
@@ -167,8 +195,10 @@ class _Reader:
         except tomli.TOMLDecodeError as error:
             at = Place(shown_path, error.lineno, path.parent)
             self.fault(at, "", f"a syntax error ({error.msg}, column {error.colno})", "TOML")
+        except ValueError as error:  # an integer of more digits than Python reads
+            self.fault(place, "", f"a value that can't be read ({error})", "TOML")
         else:
-            return _entry(values, (), locate(text), place)
+            return _entry(values, (), lines, place)
         self.source.complete = False
         return Entry({}, place)
 
@@ -191,6 +221,10 @@ class _Reader:
             self.source.faults.append(
                 _no_board(extends.value, self.places, extends.place, "extends")
             )
+            return None
+        if len(below) > DEEPEST:
+            what = f"more than {DEEPEST} boards that build on each other"
+            self.fault(extends.place, "extends", what, "fewer")
             return None
         if found.resolve() in [file.resolve() for file in below]:
             circle = " -> ".join(file.stem for file in (*below, found))
@@ -264,9 +298,13 @@ def _is_true(entry: Entry | None) -> bool:
     return entry is not None and entry.value is True
 
 
-def _apply(source: Source, override: Override) -> Entry:
-    """The tree with a value of the command line in it (its paths: from the working folder)."""
+def apply(source: Source, override: Override) -> None:
+    """Put a value of the command line into the tree (its paths: from the working folder)."""
     place = Place(override.origin)
+    if len(override.path) > DEEPEST or too_deep(override.value):
+        at = Place(shortened(override.origin))
+        source.faults.append(fault(at, "", TOO_DEEP, "a key of the board and its value"))
+        return
     tree = _entry(override.value, (), {}, place)
     path = override.path
     if path == ("memory",) and not isinstance(override.value, dict):
@@ -274,4 +312,4 @@ def _apply(source: Source, override: Override) -> Entry:
     for key in reversed(path):
         tree = Entry({key: tree}, place)
     merged = merge(source.root, tree)
-    return Entry(merged.value, source.root.place)
+    source.root = Entry(merged.value, source.root.place)

@@ -16,10 +16,10 @@ from tests.machine.small_guests import ECHO, FAIL, HELLO, LOOP, TOHOST, TRAP_LOO
 COMMAND = [sys.executable, "-m", "rvplat"]
 
 
-def rvplat(*words, stdin=b"", env=None, timeout=120):
+def rvplat(*words, stdin=b"", env=None, timeout=120, **options):
     return subprocess.run(
         [*COMMAND, *map(str, words)], input=stdin, capture_output=True, timeout=timeout,
-        env={**os.environ, **(env or {})}, check=False,
+        env={**os.environ, **(env or {})}, check=False, **options,
     )  # fmt: skip
 
 

@@ -111,7 +111,7 @@ def test_what_is_no_program(tmp_path: Path, data: bytes, message: str) -> None:
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     for path, message in (
         (tmp_path / "none", "the program: No such file or directory"),
-        (tmp_path, "the program: Is a directory"),
+        (tmp_path, "the program: it is a folder; expected a regular file"),
     ):
         with pytest.raises(LoaderError) as error:
             read_program(path, "the program")

@@ -220,7 +220,7 @@ def test_a_machine_without_software(assembly: Assembly) -> None:
         (
             {"program": b"fw", "kernel": linux_image(), "initrd": bytes(63 * MIB)},
             "{initrd}: the initrd is too large: it has 0x3f00000 bytes, and 0x3bfdfc0 are free "
-            "above the kernel",
+            "above the kernel; --memory gives more",
         ),
         (
             {"program": b"fw", "dtb": b"\xd0\x0d\xfe\xed" + bytes(60)},

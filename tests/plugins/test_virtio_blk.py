@@ -274,7 +274,8 @@ def message(image: Path, **values: Any) -> str:
 def test_what_cannot_be_opened_is_one_line(image: Path, tmp_path: Path) -> None:
     missing = tmp_path / "missing.img"
     assert message(missing) == f"disk image {missing}: no such file or directory"
-    assert message(tmp_path) == f"disk image {tmp_path}: is a directory"
+    folder = f"disk image {tmp_path}: it is a folder; expected a raw image, a file"
+    assert message(tmp_path) == folder
     odd = tmp_path / "odd.img"
     odd.write_bytes(bytes(1000))
     expected = f"disk image {odd}: 1000 bytes, expected a positive multiple of 512"

@@ -1,0 +1,80 @@
+"""Files that the user names, read whole: never a device, a folder or something without an end."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+from pathlib import Path
+from typing import Final
+
+from rvplat.errors import LoaderError, file_kind
+
+#: No program, kernel, initrd or device tree is larger: a larger file was named by mistake.
+LARGEST_FILE: Final = 4 << 30
+#: A pipe does not say how much will come.
+LARGEST_PIPE: Final = 1 << 30
+CHUNK: Final = 1 << 20
+
+
+def read_file(path: Path, what: str, largest: int = LARGEST_FILE, why: str = "") -> bytes:
+    """All of a regular file, or of a pipe that somebody writes to (a shell's `<(command)`).
+
+    Args:
+        path: the file.
+        what: its part, for messages ("the kernel").
+        largest: how many bytes it may have; `why` says in a message why not more.
+
+    Raises:
+        LoaderError: it is not there, can't be read, is empty, too large, or no file.
+    """
+    try:
+        status = path.stat()  # before it is opened: opening some devices does something
+        pipe = stat.S_ISFIFO(status.st_mode)
+        if not pipe and (kind := file_kind(status.st_mode)):
+            raise LoaderError(f"{path}: {what}: it is {kind}; expected a regular file")
+        if status.st_size > largest:
+            raise LoaderError(
+                f"{path}: {what}: found {status.st_size} bytes, {_most(largest, why)}"
+            )
+        data = _contents(path, what, min(largest, LARGEST_PIPE) if pipe else largest)
+    except OSError as error:
+        raise LoaderError(f"{path}: {what}: {error.strerror or error}") from error
+    except ValueError as error:  # a null byte in the name
+        raise LoaderError(f"{str(path)!r}: {what}: {error}") from error
+    except MemoryError as error:
+        raise LoaderError(f"{path}: {what}: this host has no memory for the file") from error
+    if not data:
+        found = "nobody writes to the pipe" if pipe else "the file is empty"
+        raise LoaderError(f"{path}: {what}: {found}")
+    return data
+
+
+def _contents(path: Path, what: str, largest: int) -> bytes:
+    """The bytes. A pipe without a writer ends at once: opening it does not wait for one."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        chunk = os.fstat(fd).st_size + 1 if stat.S_ISREG(os.fstat(fd).st_mode) else CHUNK
+        parts: list[bytes] = []
+        total = 0
+        while part := _next(fd, max(chunk, CHUNK)):
+            parts.append(part)
+            total += len(part)
+            if total > largest:
+                raise LoaderError(f"{path}: {what}: it does not end, {_most(largest)}")
+        return b"".join(parts)
+    finally:
+        os.close(fd)
+
+
+def _next(fd: int, size: int) -> bytes:
+    """The next bytes, none at the end. It waits for a pipe's writer as long as there is one."""
+    while True:
+        try:
+            return os.read(fd, size)
+        except BlockingIOError:
+            select.select([fd], [], [])
+
+
+def _most(largest: int, why: str = "") -> str:
+    return f"expected at most {largest} bytes{why}"
