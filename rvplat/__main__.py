@@ -2,6 +2,6 @@
 
 import sys
 
-from rvplat.cli.main import main
+from rvplat.cli.entry import main
 
 sys.exit(main())

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rvplat.cli.interrupts import AtOnce
 from rvplat.cli.options import DEFAULT_BOARD, add_board_options, overrides
 
 if TYPE_CHECKING:
@@ -124,7 +125,12 @@ def uncollected() -> Iterator[None]:
 
 
 def build(arguments: argparse.Namespace, watched: object) -> Machine:
-    """The machine that the arguments ask for."""
+    """The machine that the arguments ask for. Ctrl-C meanwhile ends the process."""
+    with AtOnce():
+        return _build(arguments, watched)
+
+
+def _build(arguments: argparse.Namespace, watched: object) -> Machine:
     from rvplat.cli import main
     from rvplat.guests import demo_elf
     from rvplat.machine.loader import read_software

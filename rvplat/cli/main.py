@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NoReturn
 
-from rvplat.cli.commands import BUILT_IN, Command
+from rvplat.cli.commands import BUILT_IN, BuiltIn, Command
+from rvplat.cli.interrupts import INTERRUPTED, raise_interrupts
 
 BEGAN = time.perf_counter()
 SHIPPED = "rvplat_plugins."
 OUR_ERROR = 2
-INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 DESCRIPTION = "RISC-V machines, defined in Python and executed by LLVM."
@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(given)
     except KeyboardInterrupt:
+        print("rvplat: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         return _broken_pipe()
@@ -79,7 +80,11 @@ def _run(given: Sequence[str]) -> int:
     if parsed.command is None:
         parser.print_help()
         return 0
-    return commands[parsed.command].run(parsed)
+    command = commands[parsed.command]
+    if isinstance(command, BuiltIn):
+        command = command.load()
+    raise_interrupts()
+    return command.run(parsed)
 
 
 def _parsed(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.Namespace:

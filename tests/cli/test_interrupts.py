@@ -1,0 +1,69 @@
+"""Ctrl-C before a machine runs: one line, status 130, no traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.test_run_command import COMMAND, heed_interrupts
+from tests.machine.small_guests import HELLO, guest
+
+#: Sends Ctrl-C when a module is about to be imported.
+AT_IMPORT = """
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from rvplat.cli.entry import main
+sys.argv = ["rvplat", "run", {program!r}]
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["rvplat.cli.main", "argparse", "rvplat.cli.run", "rvplat.machine.loader",
+     "rvplat.machine.machine", "rvplat.machine.hart", "rvplat_plugins.virtqueue"],
+)  # fmt: skip
+def test_while_it_imports(module):
+    script = AT_IMPORT.format(module=module, program=str(guest(HELLO)))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=120, check=False,
+        preexec_fn=heed_interrupts,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"rvplat: interrupted\n")
+
+
+def test_while_it_compiles(tmp_path):
+    with subprocess.Popen(
+        [*COMMAND, "run", guest(HELLO)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "RVPLAT_CACHE": str(tmp_path)}, preexec_fn=heed_interrupts,
+    ) as process:  # fmt: skip
+        first = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert b"compiling" in first
+    assert (process.returncode, output) == (130, b"")
+    assert errors.splitlines()[-1] == b"rvplat: interrupted"
+    assert b"Traceback" not in errors
+    done = subprocess.run(
+        [*COMMAND, "run", guest(HELLO)], capture_output=True, timeout=240, check=False,
+        env={**os.environ, "RVPLAT_CACHE": str(tmp_path)},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, b"hello\r\n"), "the cache is whole"
+
+
+def test_who_ignores_interrupts_goes_on_ignoring_them():
+    """As with `nohup rvplat run ... &` in a script: SIGINT is ignored, and that is inherited."""
+    script = AT_IMPORT.format(module="rvplat.machine.loader", program=str(guest(HELLO)))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=120, check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, b"hello\r\n")
