@@ -16,6 +16,7 @@ import termios
 import threading
 import time
 from collections.abc import Callable
+from queue import SimpleQueue
 from types import FrameType
 from typing import Any, Protocol
 
@@ -115,6 +116,7 @@ class Terminal:
         self._saved: list[Any] | None = None
         self._wake_read, self._wake_write = os.pipe()
         self._handlers: dict[int, Any] = {}
+        self._asked: SimpleQueue[Stop | None] = SimpleQueue()  # by signals
         self._keys = Keys(self._leave, self._write)
 
     @property
@@ -139,6 +141,7 @@ class Terminal:
 
     def __exit__(self, *exception: object) -> None:
         os.write(self._wake_write, b".")
+        self._asked.put(None)
         self.restore()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -160,8 +163,15 @@ class Terminal:
             self._saved = None
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
+        """Python runs this in the main thread, between any two steps of it, which may hold any
+        lock: so another thread does what takes locks. `SimpleQueue.put` takes none."""
         self.signal = number
-        self.machine.request_stop(Stop("interrupt"))
+        self._asked.put(Stop("interrupt"))
+
+    def _obey(self) -> None:
+        """Stop the machine when a signal asks for it."""
+        while (stop := self._asked.get()) is not None:
+            self.machine.request_stop(stop)
 
     def _continued(self, number: int, frame: FrameType | None) -> None:
         self._make_raw()
@@ -169,7 +179,9 @@ class Terminal:
     # --- what goes through ---
 
     def read_for(self, reader: Reader) -> None:
-        """Begin to read input, in a thread; tells the run when there is no more."""
+        """The run has begun: obey signals, also those that came before, and read input; each in a
+        thread. Tells the run when there is no more input."""
+        threading.Thread(target=self._obey, daemon=True).start()
         if self._in is not None:
             threading.Thread(target=self._read, args=[reader], daemon=True).start()
 

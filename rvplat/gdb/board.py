@@ -131,6 +131,8 @@ class BoardTarget(Looking):
                 self.go()
         elif not self.off:
             self.off, self.stop = True, requests[0]
+            if self.machine.failure is not None:
+                self.say(f"rvplat failed: {self.machine.failure!r}\n")
             self.seen.end(self.seen.shown)
             self._ended()
 
@@ -318,6 +320,7 @@ class BoardTarget(Looking):
     def restart(self) -> None:
         self.control.halt()
         self.machine.requests.clear()
+        self.machine.failure = None
         self.machine.power_on()
         self.worlds.forget()
         self.seen.reset()

@@ -117,6 +117,9 @@ class Driver:
                 return
             try:
                 self._work(job)
+            except BaseException as error:  # the thread lives on: others wait for it
+                self.job = None
+                self.machine.fail(error)
             finally:
                 self._idle.set()
 

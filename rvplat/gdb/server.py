@@ -174,7 +174,11 @@ class Server:
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
     def serve(self) -> Stop:
-        """Serve clients until the board is off, or a client kills it; how it ended."""
+        """Serve clients until the board is off, or a client kills it; how it ended.
+
+        Raises:
+            Whatever made the board fail: an error of rvplat's own, or of a console's sink.
+        """
         assert self.listener is not None
         if not self._halt:
             self.target.go()
@@ -188,6 +192,8 @@ class Server:
                 self.converse(SocketChannel(connection))
             if self.target.off:
                 break
+        if self.target.off and self.target.machine.failure is not None:
+            raise self.target.machine.failure
         return self.target.stop or Stop("interrupt")
 
     def _ready(self, fd: int, awake_s: float = 0) -> list[int]:

@@ -61,9 +61,13 @@ class Assembly:
         return device_tree(self.board, self.devices, chosen)
 
     def reset(self) -> None:
-        """Every device as after power-on; memory stays as it is."""
+        """Every device as after power-on; memory stays as it is. Interrupt controllers are reset
+        first: what a device drives in its own reset counts."""
         with self.lock:
-            for name, device in self.devices.items():
+            controllers_first = sorted(
+                self.devices.items(), key=lambda item: not isinstance(item[1], InterruptController)
+            )
+            for name, device in controllers_first:
                 with blamed(type(device), name, "resetting"):
                     device.reset()
 

@@ -234,7 +234,10 @@ class Machine(System):
         if self.turns.virtual is not None or self.board.harts.count == 1:
             self.cell.view.yield_fn = 0
         self.mmio = Mmio(self)
-        self.harts += [self._new_hart(n) for n in range(self.board.harts.count)]
+        harts = [self._new_hart(n) for n in range(self.board.harts.count)]
+        with self.assembly.lock:  # a device's thread may drive a line just now
+            self.harts += harts
+            self.wires.connect_harts()
         for console in (self.console, *self.consoles.values()):
             console.failed = self.fail
         self.assembly.failures.on_failure = self.plugin_failed

@@ -110,26 +110,29 @@ class Runner:
     def _coordinate(self) -> None:
         machine = self.machine
         try:
-            self._live_on()
+            self.stop = self._live_on()
         except BaseException as error:
             machine.fail(error)
         finally:
             for hart in machine.harts:
                 hart.stop_request.value = 0
-            self.stop = machine.requests[0]
             machine.ended()
             self._done.set()
 
-    def _live_on(self) -> None:
-        """Run; after a reset of the guest's, run again."""
+    def _live_on(self) -> Stop:
+        """Run until something ends the run. After a reset by the guest run again; when harts left
+        native code though nobody asked for a stop, run on."""
         while True:
             if self._turns is None:
                 self._run_threads()
             else:
                 self._take_turns(self._turns)
-            if not self.restarts or not self.machine.take_resets():
-                return
-            self.machine.power_on()
+            stop, is_reset = self.machine.take_requests(self.restarts)
+            if stop is not None:
+                return stop
+            if is_reset:
+                self.machine.power_on()
+                self.machine.repeat_requests()
 
     def _is_late(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline

@@ -185,21 +185,30 @@ class System:
                     hart.request_stop()
         self.turns.wake.set()
 
-    def take_resets(self) -> bool:
-        """Whether the guest asked for a reset and nobody for anything else: then it may begin."""
+    def take_requests(self, restarts: bool) -> tuple[Stop | None, bool]:
+        """When no hart is in native code: what ends the run, if anything does, and whether the
+        guest asked for a reset that ends nothing, because the run `restarts`."""
         with self._lock:
-            others = [stop for stop in self.requests if stop.reason != "reset"]
-            self.requests[:] = others
-            if not others:
+            resets = [stop for stop in self.requests if restarts and stop.reason == "reset"]
+            self.requests[:] = [stop for stop in self.requests if stop not in resets]
+            if self.requests:
+                return self.requests[0], False
+            for hart in self.harts:
+                hart.stop_request.value = 0
+            return None, bool(resets)
+
+    def repeat_requests(self) -> None:
+        """A power-on has cleared the harts' marks: set them for requests that came meanwhile."""
+        with self._lock:
+            if self.requests:
                 for hart in self.harts:
-                    hart.stop_request.value = 0
-            return not others
+                    hart.request_stop()
 
     def fail(self, error: BaseException) -> None:
         """An error of our own, in whatever thread: it ends the run and is raised there."""
         if self.failure is None:
             self.failure = error
-        self.request_stop(Stop("error"))
+        self.request_stop(Stop("error", 1))
 
     def plugin_failed(self, failure: Failure) -> None:
         """Plugin code raised, and the failure was kept: it ends the run of a strict board."""

@@ -17,6 +17,9 @@ class Wires:
     def __init__(self, machine: System) -> None:
         self.machine = machine
         self.ports = Ports(self._set_line, self._set_timer, self._power)
+        # What devices drive before there are harts, by hart: (bit, level) and mtimecmp.
+        self._early_lines: dict[tuple[int, int], bool] = {}
+        self._early_timers: dict[int, int] = {}
 
     def connect_clock(self) -> None:
         """Tell native code what time it is, and follow the clock when it is set."""
@@ -38,14 +41,25 @@ class Wires:
         for hart in self.machine.harts:
             hart.alert()
 
+    def connect_harts(self) -> None:
+        """The harts are there: they get what devices drove before. Call it under the bus lock."""
+        for (hart, bit), level in self._early_lines.items():
+            self._set_line(hart, bit, level)
+        for hart, mtimecmp in self._early_timers.items():
+            self._set_timer(hart, mtimecmp)
+
     def _set_line(self, hart: int, bit: int, level: bool) -> None:
-        if hart < len(self.machine.harts):  # devices drive their lines before there are harts
+        if self.machine.harts:
             self.machine.harts[hart].set_line(bit, level)
+        else:
+            self._early_lines[hart, bit] = level
 
     def _set_timer(self, hart: int, mtimecmp: int) -> None:
-        if hart < len(self.machine.harts):
+        if self.machine.harts:
             self.machine.harts[hart].view.mtimecmp = mtimecmp
             self.machine.harts[hart].alert()
+        else:
+            self._early_timers[hart] = mtimecmp
 
     def _power(self, what: Power, code: int) -> None:
         self.machine.request_stop(Stop(_REASONS[what], code))
