@@ -24,16 +24,21 @@ class PlicSettings:
     sources: int = setting(
         "number of interrupt sources, numbered from 1", 95, minimum=1, maximum=1023
     )
+    edge_triggered: tuple[int, ...] = setting(
+        "sources that interrupt once for each signal of their device, and not for as long as their "
+        "line stays high", (), minimum=1, maximum=1023,
+    )  # fmt: skip
     window: int = setting("size of the window in bytes", 0x600000, minimum=0x202000)
 
 
 class Plic(InterruptController):
-    """Sets of sources are integers: bit n is source n. All sources are level-sensitive."""
+    """Sets of sources are integers: bit n is source n. Sources are level-sensitive, unless the
+    settings say otherwise."""
 
     model = "plic"
     compatible = ("sifive,plic-1.0.0", "riscv,plic0")
     settings_type = PlicSettings
-    state = ("levels", "waiting", "claimed", "enabled")
+    state = ("levels", "waiting", "claimed", "repeated", "enabled")
 
     settings: PlicSettings
     priority: list[int]
@@ -41,6 +46,8 @@ class Plic(InterruptController):
     levels: int  #: inputs that are high
     waiting: int  #: pending: forwarded by the gateway and not yet claimed
     claimed: int  #: claimed and not completed: the gateway forwards nothing
+    repeated: int  #: edge-triggered: signalled again since they were claimed
+    edges: int  #: edge-triggered sources
     enabled: list[int]  #: sources that are enabled, by context
     above: list[int]  #: sources whose priority exceeds n, by n
     outputs: list[bool]
@@ -58,6 +65,9 @@ class Plic(InterruptController):
         """M and S mode of each hart."""
         return 2 * self.wiring.harts
 
+    def setup(self) -> None:
+        self.edges = sum(1 << number for number in set(self.settings.edge_triggered))
+
     def rows(self) -> tuple[Register | Hole, ...]:
         sources, contexts = self.settings.sources, self.contexts
         words = sources // 32 + 1
@@ -72,7 +82,7 @@ class Plic(InterruptController):
 
     def reset(self) -> None:
         super().reset()
-        self.levels = self.waiting = self.claimed = 0
+        self.levels = self.waiting = self.claimed = self.repeated = 0
         self.enabled = [0] * self.contexts
         self.above = [0] * (LEVELS + 1)
         self.outputs = [False] * self.contexts
@@ -80,13 +90,16 @@ class Plic(InterruptController):
             self._drive(context, False)
 
     def set_input(self, number: int, level: bool) -> None:
-        """The gateway: a level becomes one request, never taken back ("Interrupt Gateways")."""
+        """The gateway: a level becomes one request, never taken back ("Interrupt Gateways"). While
+        a source is claimed, an edge-triggered one remembers one more signal."""
         bit = 1 << number
         if not level:
             self.levels &= ~bit
             return
         self.levels |= bit
-        if not self.claimed & bit:
+        if self.claimed & bit:
+            self.repeated |= bit & self.edges
+        elif not self.waiting & bit:
             self.waiting |= bit
             self.notify()
 
@@ -145,11 +158,14 @@ class Plic(InterruptController):
         return 0
 
     def write_claim(self, context: int, value: int) -> None:
-        """Completion: the gateway opens, and forwards again if its input is still high."""
+        """Completion: the gateway opens, and forwards again if its input is still high, or if it is
+        edge-triggered and was signalled meanwhile."""
         bit = 1 << value if value <= self.settings.sources else 0
         if bit & self.claimed & self.enabled[context]:
             self.claimed &= ~bit
-            if self.levels & bit:
+            again = self.repeated if bit & self.edges else self.levels
+            self.repeated &= ~bit
+            if again & bit:
                 self.waiting |= bit
                 self.notify()
 

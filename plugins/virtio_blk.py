@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rvplat_plugins.disk_image import SECTOR, Disk, open_disk
-from rvplat_plugins.virtio_mmio import VirtioMmio
+from rvplat_plugins.virtio_mmio import VirtioMmio, VirtioSettings
 from rvplat_plugins.virtqueue import Chain, RingError, Views, Virtqueue, fill, length, take
 
 from rvplat.bus import Device, setting
@@ -27,6 +27,7 @@ log = logging.getLogger("rvplat.virtio")
 
 SEG_MAX, READ_ONLY, BLK_SIZE, FLUSH, WRITE_ZEROES = 1 << 2, 1 << 5, 1 << 6, 1 << 9, 1 << 14
 IN, OUT, T_FLUSH, GET_ID, T_WRITE_ZEROES = 0, 1, 4, 8, 13  # request types
+FLUSH_OUT, BARRIER = 5, 1 << 31  # legacy: another flush, and a bit beside the type
 OK, IOERR, UNSUPP = 0, 1, 2  # status
 HEADER = struct.Struct("<IIQ")  # type, reserved, sector
 RANGE = struct.Struct("<QII")  # sector, sectors, flags
@@ -39,8 +40,8 @@ ZERO_SECTORS = 0x4000  # a request at most
 LAYOUT = struct.Struct("<QII4xI8xBxH12xIIB3x")
 
 
-@dataclass(frozen=True)
-class DiskSettings:
+@dataclass(frozen=True, kw_only=True)
+class DiskSettings(VirtioSettings):
     """What a board says of a disk."""
 
     image: Path = setting("the raw image file")
@@ -126,6 +127,9 @@ class VirtioBlk(VirtioMmio):
         status = target[-1][-1:]
         target[-1] = target[-1][:-1]
         kind, _, sector = HEADER.unpack(header)
+        if self.legacy:
+            kind &= ~BARRIER
+            kind = T_FLUSH if kind == FLUSH_OUT else kind
         return Request(queue, chain, kind, sector, source, target, status)
 
     def work(self) -> None:

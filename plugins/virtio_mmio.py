@@ -1,18 +1,21 @@
 """`virtio-mmio`: the transport of virtio devices, and an empty slot for one.
 
-Manual: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html, section 4.2 (version 2, not
-the legacy interface) and chapter 2.
+Manual: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html, section 4.2 and chapter 2.
+With `force_legacy` it is the legacy interface (section 4.2.4, version 1), which drivers written
+before virtio 1.0 expect: a queue is one block at a page number, and there is no VERSION_1. Its
+configuration space and rings have the guest's byte order, which is little-endian on RISC-V.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rvplat_plugins.virtqueue import Chain, RingError, Virtqueue
 
-from rvplat.bus import Device, Hole, Register
+from rvplat.bus import Device, Hole, Register, setting
 from rvplat.errors import BusError
 from rvplat.hookspecs import hookimpl
 
@@ -21,11 +24,22 @@ log = logging.getLogger("rvplat.virtio")
 DRIVER_OK, FEATURES_OK, NEEDS_RESET = 4, 8, 64  # device status, section 2.1
 USED_BUFFER, CONFIG_CHANGE = 1, 2  # interrupt status
 INDIRECT_DESC, EVENT_IDX, VERSION_1 = 1 << 28, 1 << 29, 1 << 32  # section 6
+NOTIFY_ON_EMPTY, ANY_LAYOUT = 1 << 24, 1 << 27  # legacy only, section 6.3
+QEMU_VENDOR = 0x554D4551  # "QEMU": drivers written for its `virt` look for it
 CONFIG = 0x100
 MOST_AT_ONCE = 1024  # buffers that are served for one notification
 PAUSES_A_SECOND = 1000  # ... before others have their turn
 MOST_TOLD = 20  # failures of a device that are logged: a guest can make as many as it likes
 ONES = 0xFFFF_FFFF
+
+
+@dataclass(frozen=True)
+class VirtioSettings:
+    """What a board may say of every virtio device; a device's own settings extend this class."""
+
+    force_legacy: bool = setting(
+        "answer as version 1 of the transport (legacy), which older drivers expect", False
+    )
 
 
 class VirtioMmio(Device):
@@ -36,21 +50,25 @@ class VirtioMmio(Device):
     node_name = "virtio_mmio"
     size = 0x1000
     interrupts = ("irq",)
+    settings_type = VirtioSettings
     virtio_id: ClassVar[int] = 0
     queue_sizes: ClassVar[tuple[int, ...]] = ()
     failures = 0  #: how often the driver broke a rule
     registers = (
         Register(0x000, "MAGIC",               "VALUE[31:0]",    "ro", reset=0x74726976),
-        Register(0x004, "VERSION",             "VALUE[31:0]",    "ro", reset=2),
+        Register(0x004, "VERSION",             "VALUE[31:0]",    "ro"),
         Register(0x008, "DEVICE_ID",           "VALUE[31:0]",    "ro"),
-        Register(0x00C, "VENDOR_ID",           "VALUE[31:0]",    "ro", reset=0x4C505652),  # "RVPL"
+        Register(0x00C, "VENDOR_ID",           "VALUE[31:0]",    "ro", reset=QEMU_VENDOR),
         Register(0x010, "DEVICE_FEATURES",     "BITS[31:0]",     "ro"),
         Register(0x014, "DEVICE_FEATURES_SEL", "WORD[31:0]",     "wo"),
         Register(0x020, "DRIVER_FEATURES",     "BITS[31:0]",     "wo"),
         Register(0x024, "DRIVER_FEATURES_SEL", "WORD[31:0]",     "wo"),
+        Register(0x028, "GUEST_PAGE_SIZE",     "BYTES[31:0]",    "wo"),  # legacy
         Register(0x030, "QUEUE_SEL",           "QUEUE[31:0]",    "wo"),
         Register(0x034, "QUEUE_SIZE_MAX",      "ENTRIES[31:0]",  "ro"),
         Register(0x038, "QUEUE_SIZE",          "ENTRIES[31:0]",  "wo"),
+        Register(0x03C, "QUEUE_ALIGN",         "BYTES[31:0]",    "wo"),  # legacy
+        Register(0x040, "QUEUE_PFN",           "PAGE[31:0]"),  # legacy
         Register(0x044, "QUEUE_READY",         "-[31:1] READY[0]"),
         Register(0x050, "QUEUE_NOTIFY",        "QUEUE[31:0]",    "wo"),
         Register(0x060, "INTERRUPT_STATUS",    "-[31:2] CONFIG[1] USED[0]", "ro"),
@@ -67,6 +85,7 @@ class VirtioMmio(Device):
     )  # fmt: skip
     state = ("accepted",)
 
+    settings: VirtioSettings
     status: int
     queue_sel: int
     interrupt_status: int
@@ -152,9 +171,17 @@ class VirtioMmio(Device):
     # ---- the registers
 
     @property
+    def legacy(self) -> bool:
+        """Whether it is version 1 of the transport."""
+        return self.settings.force_legacy
+
+    @property
     def offered(self) -> int:
-        """All feature bits that are offered."""
-        return self.features() | INDIRECT_DESC | EVENT_IDX | VERSION_1
+        """All feature bits that are offered: none by an empty slot."""
+        if not self.virtio_id:
+            return 0
+        version = NOTIFY_ON_EMPTY | ANY_LAYOUT if self.legacy else VERSION_1
+        return self.features() | INDIRECT_DESC | EVENT_IDX | version
 
     @property
     def queue(self) -> Virtqueue | None:
@@ -165,7 +192,12 @@ class VirtioMmio(Device):
         self.settle()
         super().reset()
         self.accepted = 0
+        self.guest_page_size = 1
         self.queues = [Virtqueue(self.wiring.memory, size) for size in self.queue_sizes]
+
+    def read_version(self) -> int:
+        """1 is the legacy interface."""
+        return 1 if self.legacy else 2
 
     def read_device_id(self) -> int:
         """Which kind of device, section 5."""
@@ -180,10 +212,13 @@ class VirtioMmio(Device):
         self.device_features_sel = min(value, 2)
 
     def write_driver_features(self, value: int) -> None:
-        """The word of features that DriverFeaturesSel says; fixed once FEATURES_OK is set."""
+        """The word of features that DriverFeaturesSel says; fixed once FEATURES_OK is set. A legacy
+        device can't refuse features: it leaves out what it did not offer (section 2.2.3)."""
         if not self.status & FEATURES_OK and self.driver_features_sel < 4:
             shift = 32 * self.driver_features_sel
             self.accepted = self.accepted & ~(ONES << shift) | value << shift
+            if self.legacy:
+                self.accepted &= self.offered
 
     def read_queue_size_max(self) -> int:
         """Zero if there is no such queue."""
@@ -196,23 +231,60 @@ class VirtioMmio(Device):
 
     def read_queue_ready(self) -> int:
         """Whether the device may use the queue."""
-        return int(self.queue.ready) if self.queue else 0
+        return int(self.queue.ready) if self.queue and not self.legacy else 0
 
     def write_queue_ready(self, value: int) -> None:
         """Start or stop a queue."""
         queue = self.queue
-        if queue is None or queue.ready == bool(value):
+        if queue is None or self.legacy or queue.ready == bool(value):
             return
-        if not value:
-            self.settle()
-            queue.disable()
-            return
+        if value:
+            self.start_queue(queue)
+        else:
+            self.stop_queue(queue)
+
+    def start_queue(self, queue: Virtqueue) -> None:
+        """The driver has placed a queue."""
         queue.indirect = bool(self.accepted & INDIRECT_DESC)
         queue.event_index = bool(self.accepted & EVENT_IDX)
+        queue.notify_on_empty = bool(self.accepted & NOTIFY_ON_EMPTY)
         try:
             queue.enable()
         except RingError as error:
             self.fail(str(error))
+
+    def stop_queue(self, queue: Virtqueue) -> None:
+        """The driver takes a queue back."""
+        self.settle()
+        queue.disable()
+
+    # ---- the legacy interface's registers (section 4.2.4), which version 2 doesn't have
+
+    def write_guest_page_size(self, value: int) -> None:
+        """The unit of QueuePFN in bytes, a power of 2."""
+        if self.legacy:
+            self.guest_page_size = value & -value or 1
+
+    def write_queue_align(self, value: int) -> None:
+        """The alignment of the used ring in bytes, a power of 2."""
+        if self.legacy and self.queue and value and not value & value - 1:
+            self.queue.alignment = value
+
+    def read_queue_pfn(self) -> int:
+        """The page that the queue begins at; zero while there is none."""
+        queue = self.queue
+        return queue.descriptors // self.guest_page_size if self.legacy and queue else 0
+
+    def write_queue_pfn(self, value: int) -> None:
+        """Place a queue and start it; zero stops it."""
+        queue = self.queue
+        if queue is None or not self.legacy:
+            return
+        if queue.ready:
+            self.stop_queue(queue)
+        queue.place(value * self.guest_page_size)
+        if value:
+            self.start_queue(queue)
 
     def write_queue_notify(self, value: int) -> None:
         """There are new buffers in a queue."""
@@ -225,14 +297,13 @@ class VirtioMmio(Device):
         self.lines["irq"].set(self.interrupt_status != 0)
 
     def write_status(self, value: int) -> None:
-        """Zero resets; FEATURES_OK stays clear if the features don't do (section 3.1.1)."""
+        """Zero resets; FEATURES_OK stays clear if the features don't do (section 3.1.1). A driver
+        may leave VERSION_1 out: a device may refuse that (section 6.2), QEMU's don't."""
         if value == 0:
             self.reset()
             return
         started = value & ~self.status
-        if started & FEATURES_OK and (
-            self.accepted & ~self.offered or not self.accepted & VERSION_1
-        ):
+        if started & FEATURES_OK and self.accepted & ~self.offered:
             value &= ~FEATURES_OK
         self.status = value | self.status & NEEDS_RESET
         if started & DRIVER_OK:

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rvplat_plugins.virtio_mmio import VirtioMmio
+from rvplat_plugins.virtio_mmio import VirtioMmio, VirtioSettings
 from rvplat_plugins.virtqueue import Chain, Virtqueue
 
 from rvplat.bus import Device, setting
@@ -20,7 +20,7 @@ MOST = 1 << 16  # bytes a buffer
 
 
 @dataclass(frozen=True)
-class RngSettings:
+class RngSettings(VirtioSettings):
     """What a board may say of its randomness."""
 
     seed: int | None = setting("give the same numbers in every run, from this seed", None)

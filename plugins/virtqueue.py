@@ -22,6 +22,8 @@ MASK16 = 0xFFFF
 MOST_DESCRIPTORS = 1024  # in a chain, whatever the size of an indirect table
 MOST_BYTES = 1 << 32  # in a chain (section 2.7.5)
 
+LEGACY_ALIGNMENT = 4096  # of the used ring, unless the driver says another (section 4.2.4)
+
 Span = tuple[int, int]  # address, size
 Views = list[memoryview]
 
@@ -45,7 +47,7 @@ class Virtqueue:
 
     SAVED = (
         "size", "ready", "descriptors", "driver", "device", "indirect", "event_index",
-        "seen", "used", "signalled",
+        "seen", "used", "signalled", "alignment", "notify_on_empty",
     )  # fmt: skip
 
     def __init__(self, memory: Memory, size_max: int) -> None:
@@ -55,11 +57,18 @@ class Virtqueue:
         self.ready = False
         self.resting = False  # the device goes on with it a little later
         self.descriptors = self.driver = self.device = 0  # addresses of the three parts
-        self.indirect = self.event_index = False  # negotiated features
+        self.indirect = self.event_index = self.notify_on_empty = False  # negotiated features
+        self.alignment = LEGACY_ALIGNMENT
         self.seen = 0  # available entries taken
         self.used = 0  # used entries given
         self.signalled = 0  # used entries that the driver was told of
         self._table = self._available = self._ring = memoryview(b"")
+
+    def place(self, address: int) -> None:
+        """Say where a legacy driver's queue is (section 2.7.2); 0: nowhere."""
+        self.descriptors, self.driver = address, address + 16 * self.size if address else 0
+        end = self.driver + 6 + 2 * self.size
+        self.device = -(-end // self.alignment) * self.alignment if address else 0
 
     def enable(self) -> None:
         """Map the three parts (section 2.7: alignments and sizes)."""
@@ -156,6 +165,8 @@ class Virtqueue:
         """Whether the driver wants to hear of what was pushed since last asked (section 2.7.7)."""
         barrier()  # our index is visible before the driver's wish is read
         old, self.signalled = self.signalled, self.used
+        if self.notify_on_empty and self.used == self.seen == self._available[INDEX]:
+            return True  # whatever the driver suppresses (section 6.3)
         if not self.event_index:
             return not self._available[FLAGS] & NO_INTERRUPT
         event = self._available[RING + self.size]

@@ -1,4 +1,4 @@
-"""Interrupt lines: a level that a device drives and one sink that hears each change of it."""
+"""Interrupt lines: a level that a device drives and one sink that hears of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class MipBit(IntEnum):
 
 
 class Line:
-    """A level-sensitive interrupt line. Call it under the bus lock, as all of a device runs."""
+    """An interrupt line. Call it under the bus lock, as all of a device runs."""
 
     __slots__ = ("level", "name", "sink")
 
@@ -28,8 +28,9 @@ class Line:
         self.sink = sink
 
     def set(self, level: bool) -> None:
-        """Drive the line; the sink is called only when the level changes."""
-        if level != self.level:
+        """Drive the line. The sink is called when the level changes, and each time that a high line
+        is driven high again: for an edge-triggered input that is another signal."""
+        if level or self.level:
             self.level = level
             if self.sink is not None:
                 self.sink(level)

@@ -1,6 +1,7 @@
 """A hart out of reset (Privileged, "Reset").
 
-What the manual leaves UNSPECIFIED is zero here, so that every run begins alike.
+What the manual leaves UNSPECIFIED is zero here, so that every run begins alike; the board says what
+menvcfg is.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from rvplat.hart.csr import enable
 from rvplat.hart.state import STOP_NONE, Hart
 from rvplat.hart.switches import STATISTICS
 from rvplat.isa.extension import Extension
-from rvplat.isa.priv_m import reset_status
+from rvplat.isa.priv_m import menvcfg_write, reset_status
 from rvplat.isa.priv_s import mideleg_write
 from rvplat.isa.privileged import MACHINE
 from rvplat.isa.vocabulary import context_changed, protection_changed
 from rvplat.lang import u32, u64
 
-MIDELEG = 0x303
+MIDELEG, MENVCFG = 0x303, 0x30A
 _ZEROED = (
     "trap_cause", "trap_tval", "trap_tval2", "trap_tinst", "trap_gva", "fp_ready", "virt",
     "attention", "stop_request", "reservation_host", "access_offset",
@@ -46,6 +47,8 @@ def reset(hart: Any, extensions: Iterable[Extension], pc: int) -> None:
         _clear(getattr(hart, name)) if Hart.fields[name].count else setattr(hart, name, 0)
     if hart.has_s != 0:
         mideleg_write(hart, u64(0), u32(MIDELEG))  # what H delegates is read-only one
+    if hart.has_u != 0:
+        menvcfg_write(hart, u64(hart.menvcfg_reset), u32(MENVCFG))
     hart.priv = MACHINE
     hart.pc = pc
     hart.budget = 0

@@ -105,9 +105,10 @@ Hart.add("irq_lines", u64)  # bits of mip that devices drive; only Python writes
 Hart.add("guest_lines", u64)  # hgeip: what devices drive for guests; only Python writes it
 Hart.add("mtimecmp", u64)  # ticks
 
-# What a board chooses where the H extension leaves a choice.
+# What a board chooses where the manual leaves a choice.
 Hart.add("geilen", u8)  # guest external interrupts: bits geilen to 1 of hgeip
 Hart.add("tinst_zero", u8)  # 1: htinst and mtinst hold no transformed instructions
+Hart.add("menvcfg_reset", u64)  # menvcfg after a reset
 
 Hart.add("mmio_read", u64)  # host function (hart, pa, size, 0) -> value
 Hart.add("mmio_write", u64)  # host function (hart, pa, size, value)

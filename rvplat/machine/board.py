@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rvplat.bus.settings import setting
+from rvplat.isa.privileged import EnvCfg
 from rvplat.machine.faults import Place
 from rvplat.machine.schema import Size
 
@@ -39,6 +40,9 @@ RESET_CODE_BYTES = 48
 
 Mmu = Literal["bare", "sv39", "sv48", "sv57"]
 PmpEntries = Literal[0, 16]
+MenvcfgField = Literal["ADUE", "PBMTE"]
+#: The extension that each of these fields comes with.
+MENVCFG_EXTENSIONS = {"ADUE": "Svadu", "PBMTE": "Svpbmt"}
 Tinst = Literal["transformed", "zero"]
 MAX_GEILEN = 63
 
@@ -53,6 +57,12 @@ class Harts:
     pmp_entries: PmpEntries = setting("entries of physical memory protection", 16)
     geilen: int = setting("guest external interrupts (H)", 0, minimum=0, maximum=MAX_GEILEN)
     tinst: Tinst = setting("what htinst and mtinst say of an explicit access (H)", "transformed")
+    menvcfg: tuple[MenvcfgField, ...] | None = setting(
+        "the fields of menvcfg that are set after a reset; without this key PBMTE if the ISA "
+        "string has svpbmt, and ADUE if it has svadu and not svade: with both, page tables "
+        "without A and D fault until software sets ADUE",
+        None,
+    )
     allow_draft: bool = setting("whether the ISA string may name extensions that are drafts", False)
 
     @property
@@ -165,6 +175,20 @@ class Board:
     chosen: Chosen
     boot: Boot
     files: tuple[Path, ...] = ()
+
+    @property
+    def menvcfg(self) -> int:
+        """What menvcfg is after a reset. The default is what the device-tree binding says of
+        `svade` and `svadu` (Linux, Documentation/devicetree/bindings/riscv/extensions.yaml), and
+        what QEMU does."""
+        names = self.harts.menvcfg
+        if names is None:
+            owned = {extension.name for extension in self.extensions}
+            names = (
+                *(("PBMTE",) if "Svpbmt" in owned else ()),
+                *(("ADUE",) if "Svadu" in owned and "Svade" not in owned else ()),
+            )
+        return sum(int(getattr(EnvCfg, name)) for name in set(names))
 
     @property
     def main_memory(self) -> Memory:

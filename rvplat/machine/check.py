@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from rvplat.bus.device import InterruptController
@@ -12,6 +12,7 @@ from rvplat.machine.blame import blamed
 from rvplat.machine.board import (
     LAST_ADDRESS,
     MAX_MEMORIES,
+    MENVCFG_EXTENSIONS,
     PAGE_BYTES,
     RESET_CODE_BYTES,
     Board,
@@ -129,7 +130,17 @@ class _Checker:
         if harts.mmu == "bare" and any(extension.name == "H" for extension in extensions):
             found = 'H beside mmu = "bare": guests need translation'
             self.fault(place, "harts.isa", found, 'mmu = "sv39" or larger, or no H')
+        self._menvcfg(harts, extensions)
         return list(extensions)
+
+    def _menvcfg(self, harts: Harts, extensions: Iterable[Extension]) -> None:
+        owned = {extension.name for extension in extensions}
+        for name in harts.menvcfg or ():
+            extension = MENVCFG_EXTENSIONS[name]
+            if extension not in owned:
+                found = f"{quoted(name)} without {extension.lower()} in the ISA string"
+                expected = f"no {name}, or {extension.lower()} in harts.isa"
+                self.fault(self._place("harts", "menvcfg"), "harts.menvcfg", found, expected)
 
     # What answers at an address
 

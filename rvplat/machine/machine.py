@@ -260,6 +260,7 @@ class Machine(System):
         view.ialign_mask = self.core.constants["ialign_mask"]
         view.geilen = self.board.harts.geilen
         view.tinst_zero = int(self.board.harts.tinst == "zero")
+        view.menvcfg_reset = self.board.menvcfg
         for extension in self.extensions:
             setattr(view, "has_" + extension.name.lower(), 1)
         return hart

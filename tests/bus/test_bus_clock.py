@@ -124,14 +124,15 @@ def test_host_clock_is_what_it_was_set_to(monkeypatch: pytest.MonkeyPatch, frequ
         assert clock.now() == ticks
 
 
-def test_line_tells_changes_only() -> None:
+def test_a_line_tells_changes_and_repeated_signals() -> None:
+    """High again while high is a signal for an edge-triggered input; low again is nothing."""
     line = Line("irq")
     line.set(True)
     heard: list[bool] = []
     line.connect(heard.append)
     for level in (True, False, False, True):
         line.set(level)
-    assert heard == [True, False, True]
+    assert heard == [True, True, False, True]
 
 
 def test_console_keeps_what_was_not_read() -> None:
