@@ -33,7 +33,8 @@ class Clint(Device):
             Register(0x0000, "MSIP",     "-[31:1] MSIP[0]", count=harts),
             Register(0x4000, "MTIMECMP", "MTIMECMP[63:0]",  width=8, widths=(4, 8), count=harts, reset=NEVER),  # noqa: E501
             Register(0xBFF8, "MTIME",    "MTIME[63:0]",     width=8, widths=(4, 8)),
-            Hole(0x0000, 0x10000, widths=(4, 8)),  # harts that are not there
+            Hole(0x0000, 0x4000, widths=(4,)),  # harts that are not there
+            Hole(0x4000, 0x7FF8, widths=(4, 8)),
         )  # fmt: skip
 
     def reset(self) -> None:

@@ -14,7 +14,7 @@ from rvplat.bus import Alarm, Device, FdtNode, Register, setting
 from rvplat.hookspecs import hookimpl
 
 FIFO_SIZE = 16
-WIDTHS = (1, 2, 4)  # a register in a wider load is its lowest byte
+WIDTHS = (1, 2, 4, 8)  # a register in a wider access is its lowest byte, as on QEMU
 TRIGGERS = (1, 4, 8, 14)  # FCR bits 7:6
 CHARACTER_BITS = 10  # start, eight data, stop
 TIMEOUT_CHARACTERS = 4

@@ -25,7 +25,7 @@ class SifiveTest(Device):
     )  # fmt: skip
 
     def write_finish(self, value: int) -> None:
-        """Act on a command; an unknown one does nothing."""
+        """Act on a command; an unknown one does nothing, but is in the log."""
         command, code = value & 0xFFFF, value >> 16
         if command == PASS:
             self.wiring.power(Power.OFF, 0)
@@ -33,6 +33,8 @@ class SifiveTest(Device):
             self.wiring.power(Power.FAIL, code)
         elif command == RESET:
             self.wiring.power(Power.RESET, 0)
+        else:
+            self.tell(f"command {command:#x} is unknown")
 
     def fdt(self, node: FdtNode) -> None:
         for name, value in (("poweroff", PASS), ("reboot", RESET)):

@@ -17,20 +17,25 @@ guest-visible state), not `__init__`.
 from __future__ import annotations
 
 import copy
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, ClassVar, Protocol
+from functools import cached_property
+from typing import Any, ClassVar, NoReturn, Protocol
 
 from rvplat.bus.clock import Clock, VirtualClock
 from rvplat.bus.console import Console
 from rvplat.bus.failures import Failures
 from rvplat.bus.interrupts import Line
 from rvplat.bus.ram import Memory
-from rvplat.bus.registers import SIZE_BITS, Hole, Register, build_tables, check_table
+from rvplat.bus.registers import SIZE_BITS, Hole, Register, build_tables, bytes_of, check_table
 from rvplat.bus.settings import NoSettings
 from rvplat.errors import BusError
+
+log = logging.getLogger("rvplat.bus")
+MOST_TOLD = 1000  # kinds of accesses of a device's that are logged
 
 
 class Power(Enum):
@@ -133,6 +138,7 @@ class Device:
         rows = self.rows()
         if rows is not self.registers:
             check_table(type(self), rows, self.window(self.settings))
+        self._told: set[str] = set()
         self.setup()
         self.reset()
         self._readers, self._writers = build_tables(self, rows)
@@ -175,17 +181,51 @@ class Device:
 
     def read_elsewhere(self, offset: int, size: int) -> int:
         """A load that no row answers: zero if it is write-only or reserved."""
-        if offset << SIZE_BITS | size in self._writers or self._in_hole(offset, size):
-            return 0
-        raise BusError(f"{self.wiring.name}: no register for a load of {size} at {offset:#x}")
+        access = f"a load of {size} bytes at {offset:#x}"
+        if offset << SIZE_BITS | size in self._writers:
+            self.tell(f"{access}, which is write-only, gives zero")
+        elif self._in_hole(offset, size):
+            self.tell(f"{access}, which is reserved, gives zero")
+        else:
+            self.refuse(access)
+        return 0
 
     def write_elsewhere(self, offset: int, size: int, value: int) -> None:
         """A store that no row takes: dropped if it is read-only or reserved."""
-        if offset << SIZE_BITS | size not in self._readers and not self._in_hole(offset, size):
-            raise BusError(f"{self.wiring.name}: no register for a store of {size} at {offset:#x}")
+        access = f"a store of {size} bytes at {offset:#x}"
+        if offset << SIZE_BITS | size in self._readers:
+            self.tell(f"{access}, which is read-only, has no effect")
+        elif self._in_hole(offset, size):
+            self.tell(f"{access}, which is reserved, has no effect")
+        else:
+            self.refuse(access)
+
+    def touched(self, offset: int, size: int) -> None:
+        """For a window that is carved out of RAM: its bytes were changed in another way than by
+        `write`. By an atomic instruction, a store across the window's edge, DMA, a debugger."""
+
+    def refuse(self, access: str) -> NoReturn:
+        """Raise BusError: an access fault. It is in the log once."""
+        text = f"{self.wiring.name}: no register for {access}"
+        self.tell(f"no register for {access}: an access fault")
+        raise BusError(text)
+
+    def tell(self, text: str) -> None:
+        """Put what a guest did without effect into the log, once, and not without end."""
+        if text not in self._told and len(self._told) < MOST_TOLD:
+            self._told.add(text)
+            log.debug("%s: %s", self.wiring.name, text)
 
     def _in_hole(self, offset: int, size: int) -> bool:
-        return any(hole.holds(offset, size) for hole in self._holes)
+        if self._taken.isdisjoint(range(offset, offset + size)):
+            return any(hole.holds(offset, size) for hole in self._holes)
+        return False
+
+    @cached_property
+    def _taken(self) -> frozenset[int]:
+        """The offsets that registers have."""
+        rows = [row for row in self.rows() if isinstance(row, Register)]
+        return frozenset(offset for row in rows for offset in bytes_of(row))
 
     @property
     def is_working(self) -> bool:

@@ -54,16 +54,26 @@ class DeviceRaised(BusError):
         self.device = device
 
 
+SIZES = (1, 2, 4, 8)
+
+
 class AddressMap:
-    """Devices' windows and memory. `read` and `write` take the bus lock, then the device runs."""
+    """Devices' windows and memory. `read` and `write` take the bus lock, then the device runs.
+
+    An access is whole in one window (bus/registers.py says what the device answers) or whole in
+    RAM. One that lies across the edge of a window is refused; where the window is carved out of
+    RAM, it is an access to RAM, and the device is told of what it changed (`Device.touched`).
+    """
 
     def __init__(self, memory: Memory, lock: threading.RLock | None = None) -> None:
         self.memory = memory
+        memory.written = self.touched
         self.lock = lock if lock is not None else threading.RLock()
         self.windows: list[tuple[Range, Device]] = []
         self._bases: list[int] = []
         self._ends: list[int] = []
         self._devices: list[Device] = []
+        self._carved: list[tuple[Range, Device]] = []
 
     def attach(self, base: int, device: Device, size: int | None = None) -> Range:
         """Put a device's window at `base`: not on another one; RAM behind it is hidden."""
@@ -76,6 +86,7 @@ class AddressMap:
         self._bases = [entry.base for entry, _ in self.windows]
         self._ends = [entry.end for entry, _ in self.windows]
         self._devices = [entry for _, entry in self.windows]
+        self._carved = [entry for entry in self.windows if entry[1].wiring.backing is not None]
         return window
 
     def window_at(self, pa: int) -> tuple[Range, Device] | None:
@@ -86,7 +97,8 @@ class AddressMap:
     def read(self, pa: int, size: int) -> int:
         """A load of 1, 2, 4 or 8 bytes; BusError if nothing answers."""
         index = bisect_right(self._bases, pa) - 1
-        if index < 0 or pa + size > self._ends[index]:
+        if index < 0 or pa + size > self._ends[index] or size not in SIZES:
+            self._must_be_memory(pa, size)
             return self.memory.read_int(pa, size)
         with self.lock:
             try:
@@ -99,7 +111,8 @@ class AddressMap:
     def write(self, pa: int, size: int, value: int) -> None:
         """A store of 1, 2, 4 or 8 bytes; BusError if nothing answers."""
         index = bisect_right(self._bases, pa) - 1
-        if index < 0 or pa + size > self._ends[index]:
+        if index < 0 or pa + size > self._ends[index] or size not in SIZES:
+            self._must_be_memory(pa, size)
             self.memory.write_int(pa, size, value)
             return
         with self.lock:
@@ -110,6 +123,25 @@ class AddressMap:
             except (Exception, SystemExit) as error:
                 operation = f"a store of {size} at {pa:#x}"
                 raise DeviceRaised(operation, self._devices[index]) from error
+
+    def _must_be_memory(self, pa: int, size: int) -> None:
+        """BusError if an access touches a window that is not carved out of RAM, or has a size that
+        no hart's access has."""
+        if size not in SIZES:
+            raise BusError(f"an access of {size} bytes, expected 1, 2, 4 or 8")
+        first = max(bisect_right(self._bases, pa) - 1, 0)
+        for window, device in self.windows[first : bisect_right(self._bases, pa + size - 1)]:
+            if pa < window.end and device.wiring.backing is None:
+                raise BusError(f"an access of {size} bytes at {pa:#x} is not whole in {window}")
+
+    def touched(self, pa: int, size: int) -> None:
+        """Tell the devices that are carved out of RAM that it was changed there."""
+        changed = Range(pa, size, "a change")
+        for window, device in self._carved:
+            if window.overlaps(changed):
+                start = max(pa, window.base)
+                with self.lock:
+                    device.touched(start - window.base, min(changed.end, window.end) - start)
 
     def reset(self) -> None:
         """Reset every device."""

@@ -6,6 +6,21 @@
 class may have methods `read_lcr(self) -> int` and `write_lcr(self, value)`; without them the
 register is a plain one, kept in `self.lcr`. A row with `count` is an array: its methods take the
 index first and its storage is a list.
+
+Which accesses a device answers. They are naturally aligned and have 1, 2, 4 or 8 bytes.
+
+- An access at a register, of one of its `widths`, reads or writes that register alone. If it is
+  narrower than the register, it reads or writes that part; if it is wider, what is beyond the
+  register reads as zero and is dropped.
+- A store to a register that is "ro" has no effect, and a load of one that is "wo" gives zero.
+- An access in a `Hole`, of one of its widths, that touches no register: a load gives zero, a store
+  has no effect.
+- Every other access is an access fault: a width that the row does not list, one that spans two
+  registers, one beyond the window.
+
+Accesses without effect and refused ones are in the log of `rvplat.bus`, level DEBUG, once each.
+QEMU's `valid` and `impl` sizes divide accesses the same way, but for an access over several
+registers, which some of its devices take as two. Spike leaves it to each device.
 """
 
 from __future__ import annotations
@@ -96,14 +111,15 @@ class Register:
 
 @dataclass(frozen=True)
 class Hole:
-    """Offsets that the manual reserves: aligned loads give zero, aligned stores do nothing."""
+    """Offsets that the manual reserves: aligned loads give zero, aligned stores do nothing. It may
+    lie around registers; it does not answer accesses that touch one."""
 
     offset: int
     size: int
     widths: tuple[int, ...] = (1, 2, 4, 8)
 
     def holds(self, offset: int, size: int) -> bool:
-        """Whether it answers this access."""
+        """Whether it answers this access, if that touches no register."""
         inside = self.offset <= offset and offset + size <= self.offset + self.size
         return inside and size in self.widths and offset % size == 0
 
@@ -136,7 +152,7 @@ def check_table(owner: type, rows: Sequence[Register | Hole], size: int) -> None
         if isinstance(row, Hole) or row.behind:
             continue
         for way, wanted in (("read", row.readable), ("written", row.writable)):
-            for offset in _bytes_of(row) if wanted else ():
+            for offset in bytes_of(row) if wanted else ():
                 other = seen.setdefault((way, offset), row.name)
                 if other != row.name:
                     both = f"{row.name} and {other} are both {way} at {offset:#x}"
@@ -155,7 +171,8 @@ def check_table(owner: type, rows: Sequence[Register | Hole], size: int) -> None
             raise DeviceError(f"{owner.__qualname__}.{method}: no register has this name")
 
 
-def _bytes_of(row: Register) -> list[int]:
+def bytes_of(row: Register) -> list[int]:
+    """The offsets of all bytes of a register, or of an array."""
     return [start + byte for start in row.offsets for byte in range(row.width)]
 
 
@@ -180,6 +197,8 @@ def _add(
 ) -> None:  # fmt: skip
     """Answer accesses of `width` bytes to the register at `offset`, part by part if it is wider."""
     for part in range(0, row.width, width):
+        if (offset + part) % width:
+            continue  # such an access would not be aligned
         key = offset + part << SIZE_BITS | width
         whole = width >= row.width
         if row.readable:

@@ -266,5 +266,6 @@ class Machine(System):
         return hart
 
     def _written(self, pa: int, size: int) -> None:
+        self.bus.touched(pa, size)
         if self.harts:
             self._dma_written(self.harts[0].address, pa, size)
