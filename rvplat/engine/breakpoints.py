@@ -15,7 +15,14 @@ any row with its offset in the page will do: then the handler is asked in vain a
 
 from rvplat.engine.agent import FALSE, evaluate
 from rvplat.hart.ram import NO_REGION, region_of
-from rvplat.hart.state import FETCH_ENTRIES, SLOT_HEADER, Hart, Machine, SlotHeader
+from rvplat.hart.state import (
+    FETCH_ENTRIES,
+    SLOT_HEADER,
+    STOP_BREAK,
+    Hart,
+    Machine,
+    SlotHeader,
+)
 from rvplat.hart.tlb import FETCH_CONTEXTS, NO_TAG, OFFSET_MASK, PAGE_MASK, REGIME_VIRT
 from rvplat.hart.worlds import ANYWHERE, current_asid, current_world
 from rvplat.lang import (
@@ -354,3 +361,20 @@ def is_met(hart, pa: u64) -> bool:
         n = m if n == 0 else n
     hart.break_row = n
     return n != 0
+
+
+@define(cold=True)
+def stops_before_fetch(hart) -> bool:
+    """Whether a breakpoint is met at an address that can't be fetched from. Breakpoints have a
+    higher priority than the exceptions of the fetch ("Machine Cause Register", synchronous
+    exception priority). The calls that gdb makes return to the stack, which often isn't executable.
+    """
+    if hart.machine.break_count == 0:
+        return False
+    if hart.break_skip == hart.pc:
+        hart.break_skip = 1
+        return False
+    hart.break_row = met_in_chain(hart, u64(VIRTUAL), hart.pc)
+    if hart.break_row != 0:
+        hart.stop = STOP_BREAK
+    return hart.break_row != 0

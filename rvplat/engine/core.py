@@ -11,6 +11,7 @@ from rvplat.engine.breakpoints import (
     is_met,
     keep_handler,
     page_entered,
+    stops_before_fetch,
 )
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
 from rvplat.engine.pairs import find_pair
@@ -325,12 +326,19 @@ def single(hart) -> u64:
 
 @define
 def locate(hart) -> u64:
-    """The slot of hart.pc. Raises Trap."""
+    """The slot of hart.pc, or 0 at a breakpoint. Raises Trap."""
     if hart.stepping != 0:
         return single(hart)
     entry = hart.fetch[hart.pc >> 12 & (FETCH_ENTRIES - 1)]
     if entry.tag != hart.pc & ~0xFFE:
-        if not find_slots(hart, hart.pc):
+        found = False
+        try:
+            found = find_slots(hart, hart.pc)
+        except Trap:
+            if stops_before_fetch(hart):
+                return u64(0)
+            found = find_slots(hart, hart.pc)  # the same trap: a condition may have changed it
+        if not found:
             return single(hart)
         entry = hart.fetch[hart.pc >> 12 & (FETCH_ENTRIES - 1)]
     hart.pc_bias = entry.bias

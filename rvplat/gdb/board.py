@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +36,7 @@ from rvplat.gdb.worlds import WorldTable
 from rvplat.machine.machine import Machine
 from rvplat.machine.stop import Stop
 
+XML_OF_LLDB = re.compile(r"xmlRegisters=.*\barm\b.*")  # gdb names i386 alone
 LISTS = "multi-wp-addr"  # of gdb 18, which, unlike 13, can do with processes that a list shows it
 
 
@@ -186,6 +188,7 @@ class BoardTarget(Looking):
         self.take_events()
 
     def greet(self, features: frozenset[str]) -> None:
+        self.lldb = any(XML_OF_LLDB.fullmatch(feature) for feature in features)
         if not self.merged:
             self.seen.begin(self.worlds.guests() if LISTS in features else ())
             self.worlds.announce("fork-events" in features)

@@ -25,6 +25,7 @@ class Looking:
         self.registers = registers
         self.sight = sight
         self.worlds = worlds
+        self.lldb = False  # the client is LLDB, not gdb
 
     def _still(self, thread: Thread) -> int:
         """The hart of a thread that is stopped."""
@@ -34,7 +35,8 @@ class Looking:
         return hart
 
     def annexes(self, pid: int) -> dict[str, str]:
-        return self.registers.layout.annexes
+        layout = self.registers.layout
+        return layout.lldb if self.lldb else layout.annexes
 
     def general(self, pid: int) -> Sequence[tuple[int, int]]:
         return self.registers.layout.general

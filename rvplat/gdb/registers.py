@@ -9,7 +9,18 @@ from typing import Any
 
 from rvplat.engine.agent import REG_ASID, REG_CSR, REG_F, REG_PC, REG_PRIV, REG_VIRT, REG_VMID
 from rvplat.engine.exports import Raised
-from rvplat.gdb.describe import F_NAMES, MODES, OURS, REG_MODE, X_NAMES, Layout, layout_of
+from rvplat.gdb.describe import (
+    F_NAMES,
+    FIELDS_SUFFIX,
+    FP_CSRS,
+    MODES,
+    OURS,
+    REG_MODE,
+    X_NAMES,
+    Layout,
+    csr_itself,
+    layout_of,
+)
 from rvplat.gdb.errors import GdbError, Unavailable
 from rvplat.gdb.expressions import Register
 from rvplat.hart.state import Hart
@@ -56,11 +67,13 @@ class Registers:
         return self._rows.values()
 
     def named(self, name: str) -> Register:
-        """A register, or a field of a CSR, by its name. GdbError if there is none."""
+        """A register, or a field of a CSR (mstatus.MPP, or mstatus_fields.MPP as gdb has it), by
+        its name. GdbError if there is none."""
         number = _NUMBERS.get(name)
         if number in self.layout.sizes:
             return Register(number, signed=number < REG_PC)
         csr, dot, part = name.partition(".")
+        csr = csr.removesuffix(FIELDS_SUFFIX)
         row = next((row for row in self._rows.values() if row.name == csr), None)
         if row is None:
             near = difflib.get_close_matches(csr, [row.name for row in self._rows.values()], n=1)
@@ -87,8 +100,8 @@ class Registers:
         return size
 
     def is_csr(self, number: int) -> bool:
-        """Whether a register is a CSR."""
-        return number - REG_CSR in self._rows
+        """Whether a register is a CSR, or its fields."""
+        return csr_itself(number) - REG_CSR in self._rows
 
     def csr_number(self, number: int, guest: bool) -> int:
         """In a guest's world the supervisor's CSRs are the VS ones."""
@@ -100,6 +113,7 @@ class Registers:
     def read(self, hart: int, number: int, guest: bool = False) -> int:
         """A register's value."""
         self.size(number)
+        number = csr_itself(number)
         view = self._cells[hart].plain
         if number < REG_PC:
             return int(self._x[hart][number])
@@ -122,6 +136,7 @@ class Registers:
     def read_kept(self, kept: Any, state: dict[str, int], number: int) -> int:
         """A register of a world that the hart isn't in; `kept` is what it was at leaving."""
         self.size(number)
+        number = csr_itself(number)
         virt = state.get("virt", 0)
         roots = {0x680: "hgatp", 0x280: "vsatp", 0x180: "vsatp"} if virt else {}
         name = roots.get(number - REG_CSR)
@@ -170,6 +185,7 @@ class Registers:
     def write(self, hart: int, number: int, value: int, guest: bool = False) -> None:
         """Change a register."""
         self.size(number)
+        number = csr_itself(number)
         view = self._cells[hart].plain
         if number < REG_PC:
             if number:
@@ -190,6 +206,8 @@ class Registers:
         row = self._rows[number]
         if row.read_only:
             raise GdbError(f"{row.name} is read-only")
+        if number in FP_CSRS and int(self._read(view, number)) == value:
+            return  # a write makes the state Dirty; gdb writes these back after each call
         try:
             self._write(view, value, number)
         except Raised:

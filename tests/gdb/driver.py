@@ -37,6 +37,13 @@ class Gdb:
 
     def do(self, line: str) -> str:
         """A command, until it is done; what it said. RuntimeError with gdb's error."""
+        return self._ask(line)[0]
+
+    def machine(self, line: str) -> dict[str, Any]:
+        """The result of a command of the machine interface. RuntimeError with gdb's error."""
+        return self._ask(line)[1]
+
+    def _ask(self, line: str) -> tuple[str, dict[str, Any]]:
         token = "-" if line.startswith("-") else ""
         text = line if token else f'-interpreter-exec console "{_quoted(line)}"'
         self._controller.write(text, read_response=False)
@@ -48,7 +55,7 @@ class Gdb:
                 if record["type"] == "result":
                     if record["message"] == "error":
                         raise RuntimeError(record["payload"]["msg"])
-                    return said
+                    return said, record["payload"] or {}
         raise TimeoutError(f"{line}: {said}")
 
     def wait(self) -> dict[str, Any]:

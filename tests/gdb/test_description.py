@@ -8,6 +8,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from rvplat.engine.agent import REG_CSR
+from rvplat.gdb.board import BoardTarget
+from rvplat.gdb.describe import F_NAMES, FIELDS, X_NAMES
 from rvplat.gdb.registers import Registers
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.machine import Machine
@@ -37,6 +39,9 @@ def test_every_register_once(isa: str) -> None:
     found, registers = rows(isa)
     for csr in registers.names():
         assert found[csr.name].get("regnum") == str(REG_CSR + csr.number)
+        fields = found.get(f"{csr.name}_fields")
+        assert fields is None or fields.get("regnum") == str(REG_CSR + csr.number + FIELDS)
+    assert ("mstatus_fields" in found, "mscratch_fields" in found) == (True, False)
     sizes = {int(row.get("regnum", "")): int(row.get("bitsize", "")) // 8 for row in found.values()}
     assert sizes == registers.layout.sizes
     assert ("ft0" in found, "hgatp" in found) == ("imac" not in isa, "gch" in isa)
@@ -47,6 +52,29 @@ def test_groups() -> None:
     group = [name for name, row in found.items() if row.get("group") == "hypervisor"]
     of_h = [csr.name for csr in registers.names() if csr.number >> 8 & 3 == 2]
     assert sorted(group) == sorted(["mode", "priv", "virt", "vmid", "asid", *of_h])
+
+
+def test_what_calls_save() -> None:
+    """gdb saves x, f and pc, and knows by itself of fflags, frm and fcsr."""
+    found, _ = rows("rv64gch_zicsr_sstc")
+    kept = {name for name, row in found.items() if row.get("save-restore") == "no"}
+    saved = set(found) - kept
+    assert saved == {*X_NAMES, *F_NAMES, "pc", "fflags", "frm", "fcsr"}
+
+
+def test_lldb_sees_fields_in_the_csr_itself() -> None:
+    with Machine.open("virt") as machine:
+        layout = Registers(machine).layout
+        text = "".join(layout.lldb.values())
+        target = BoardTarget(machine)
+        assert "_fields" not in "".join(re.findall(r"<reg name=\S+", text))
+        assert '<flags id="mstatus_fields" size="8">' in text
+        assert 'name="mstatus" bitsize="64" type="mstatus_fields"' in text
+        target.greet(frozenset({"xmlRegisters=i386,arm,mips,arc", "multiprocess"}))
+        assert target.annexes(1) == layout.lldb
+        target.greet(frozenset({"xmlRegisters=i386", "multiprocess"}))
+        assert target.annexes(1) == layout.annexes
+        target.close()
 
 
 @pytest.fixture
@@ -67,14 +95,14 @@ def guest(gdb: Gdb, serve: Serve) -> Gdb:
 def test_a_guests_registers(guest: Gdb) -> None:
     names = ["mode", "priv", "virt", "vmid", "asid"]
     assert [guest.value(f"${name}") for name in names] == ["VS", "5", "1", "2", "0"]
-    assert guest.value("$hgatp.VMID") == "2"
-    assert guest.value("$satp.MODE") == "8"  # a guest's satp is vsatp
-    assert guest.value("$satp.raw == $vsatp.raw") == "1"
+    assert guest.value("$hgatp_fields.VMID") == "2"
+    assert guest.value("$satp_fields.MODE") == "8"  # a guest's satp is vsatp
+    assert guest.value("$satp == $vsatp") == "1"
     listed = guest.do("info registers hypervisor")
     names = [line.split()[0] for line in listed.splitlines()]
     assert names[:5] == ["mode", "priv", "virt", "vmid", "asid"]
     assert {"hstatus", "hgatp", "hvip", "vsstatus", "vsatp", "vstimecmp"} <= set(names)
-    assert "VMID = 2" in listed
+    assert "VMID = 2" in guest.do("info registers fields")
     assert re.search(r"mode\s+0x5\s+VS", listed)
 
 
@@ -94,11 +122,11 @@ def test_the_hosts_registers(guest: Gdb) -> None:
     guest.do("break trap_from_guest")
     guest.go()
     assert [guest.value(f"${name}") for name in ("mode", "virt", "vmid")] == ["S", "0", "0"]
-    assert guest.value("$satp.raw") == "0"
-    assert guest.value("$mstatus.MPP") in ("0", "1")
-    assert guest.value("$hstatus.SPV") == "true"
-    assert "SPVP = true" in guest.value("$hstatus")
-    guest.do("set var $hstatus.HU = 1")
-    assert guest.value("$hstatus.HU") == "true"
+    assert guest.value("$satp") == "0"
+    assert guest.value("$mstatus_fields.MPP") in ("0", "1")
+    assert guest.value("$hstatus_fields.SPV") == "true"
+    assert "SPVP = true" in guest.value("$hstatus_fields")
+    guest.do("set var $hstatus_fields.HU = 1")
+    assert guest.value("$hstatus_fields.HU") == "true"
     with pytest.raises(RuntimeError, match="virt, vmid and asid can't be written|E01"):
         guest.do("set var $vmid = 3")

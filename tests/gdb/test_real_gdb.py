@@ -83,13 +83,57 @@ def test_registers_and_fields(attached: Gdb) -> None:
     attached.do("tbreak main")
     attached.go()
     assert attached.value("$mode") == "M"
-    assert attached.value("$mstatus.FS") in ("1", "3")
+    assert attached.value("$mstatus_fields.FS") in ("1", "3")
     attached.do("set var $a0 = 0x1234")
     assert attached.value("$a0") == "4660"
     attached.do("set var $mscratch = 77")
     assert attached.value("$mscratch") == "77"
     assert "mcause" in attached.do("info registers mcause")
-    assert attached.do("info registers")
+    shown = attached.do("info registers")
+    assert "mstatus " in shown
+    assert "_fields" not in shown
+
+
+def test_a_csr_is_a_number(attached: Gdb) -> None:
+    attached.do("tbreak work")
+    attached.go()
+    attached.do("set $mstatus = $mstatus | 8")
+    assert attached.value("$mstatus & 8") == "8"
+    assert attached.value("$mcause == 0") == "1"
+    assert attached.value("$mstatus >> 63") == "1", "a CSR has no sign"
+    attached.do("set $satp = 8")
+    attached.do("set $satp = 0")
+    assert attached.value("$satp") == "0"
+    attached.do("set $mcause = $mepc + 1")
+    assert attached.value("$mcause - 1 == $mepc") == "1"
+    attached.do("break work if $mcause == 0 && $mstatus & 8 && $mcause_fields.Code == 0")
+    attached.do("set $mcause = 0")
+    assert function(attached.go()) == "work"
+
+
+def test_a_csrs_fields(attached: Gdb) -> None:
+    attached.do("tbreak work")
+    attached.go()
+    attached.do("set $mcause = 0x8000000000000007")
+    assert attached.value("$mcause_fields") == "{Code = 7, Interrupt = true}"
+    attached.do("set $mcause_fields.Code = 5")
+    assert attached.value("/x $mcause") == "0x8000000000000005"
+    listed = attached.do("info registers csr")
+    assert "mcause         0x8000000000000005\t9223372036854775813\n" in listed
+    assert listed.count("\nmcause ") == 1
+    assert "mstatus_fields" in attached.do("info registers fields")
+
+
+def test_fields_in_the_machine_interface(attached: Gdb) -> None:
+    attached.do("-var-create csr * $mcause")
+    attached.do("-var-create fields * $mcause_fields")
+    assert attached.machine("-var-evaluate-expression csr")["value"] == "0"
+    children = attached.machine("-var-list-children --all-values fields")["children"]
+    assert [(c["exp"], c["value"]) for c in children] == [("Code", "0"), ("Interrupt", "false")]
+    names = attached.machine("-data-list-register-names")["register-names"]
+    numbers = f"{names.index('mcause')} {names.index('mcause_fields')}"
+    values = attached.machine(f"-data-list-register-values x {numbers}")["register-values"]
+    assert [v["value"] for v in values] == ["0x0", "{Code = 0x0, Interrupt = 0x0}"]
 
 
 def test_why_a_register_cant_be_written(attached: Gdb) -> None:
