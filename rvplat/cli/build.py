@@ -14,7 +14,9 @@ from rvplat.cli.interrupts import AtOnce
 from rvplat.cli.options import DEFAULT_BOARD, add_board_options, overrides
 
 if TYPE_CHECKING:
+    from rvplat.machine.board import Board
     from rvplat.machine.machine import Machine
+    from rvplat.pluginmanager import Plugins
 
 
 def seconds(text: str) -> float:
@@ -113,6 +115,18 @@ def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Pat
     return found
 
 
+def open_named(name: str, arguments: argparse.Namespace) -> tuple[Board, Plugins]:
+    """The board of this name, changed as the options say, and the plugins."""
+    from rvplat.machine.open import Disk, open_board
+    from rvplat.machine.source import Override
+
+    changes = overrides(arguments)
+    if getattr(arguments, "strict", False):
+        changes.append(Override(("strict",), True, "--strict"))
+    disks = [Disk(path, f"--disk {path}") for path in arguments.disks]
+    return open_board(name, changes, arguments.plugins, disks=disks)
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """What a start makes is needed until the end: a look at all of it for garbage is lost time."""
@@ -135,15 +149,9 @@ def _build(arguments: argparse.Namespace, watched: object) -> Machine:
     from rvplat.guests import demo_elf
     from rvplat.machine.loader import read_software
     from rvplat.machine.machine import Machine
-    from rvplat.machine.open import Disk, open_board
-    from rvplat.machine.source import Override
 
     name, program = board_and_program(arguments.words)
-    changes = overrides(arguments)
-    if getattr(arguments, "strict", False):
-        changes.append(Override(("strict",), True, "--strict"))
-    disks = [Disk(path, f"--disk {path}") for path in arguments.disks]
-    board, plugins = open_board(name, changes, arguments.plugins, disks=disks)
+    board, plugins = open_named(name, arguments)
     if program is None and (board.boot.program, board.boot.kernel, arguments.kernel) == (None,) * 3:
         program = demo_elf()
     software = read_software(

@@ -50,6 +50,10 @@ class Run:
         add_gdb_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
+        if arguments.each:
+            from rvplat.cli.each import run_each
+
+            return run_each(arguments)
         with uncollected(), progress() as watched:
             machine = build(arguments, watched)
         try:
@@ -70,11 +74,17 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--strict", action="store_true", help="end the run when a plugin's code raises"
     )
     parser.add_argument(
+        "--each", nargs="+", action="extend", default=[], type=Path, metavar="PATH",
+        help="run many programs, each on a new machine, with a line for each: files, or folders "
+        "of ELF files; the status is 0 if all end with 0, else 1; --timeout is for each",
+    )  # fmt: skip
+    parser.add_argument(
         "--trace", type=Path, metavar="FILE", help="every instruction, as Spike's commit log"
     )
     parser.add_argument(
         "--signature", type=Path, metavar="FILE",
-        help="begin_signature to end_signature in 4-byte words of hex, when the run ends",
+        help="begin_signature to end_signature in 4-byte words of hex, when the run ends; "
+        "with --each a folder for PROGRAM.signature",
     )  # fmt: skip
 
 
