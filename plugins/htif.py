@@ -2,7 +2,19 @@
 
 Manual: https://github.com/riscv-software-src/riscv-isa-sim, folder fesvr: device.cc (the words),
 syscall.cc (device 0). The window is memory, carved out of RAM around an ELF's `tohost` and
-`fromhost`; only a store to `tohost` does more.
+`fromhost`; only a store to one of these does more.
+
+A program for RV32, or one in assembly, stores the 8 bytes of `tohost` by parts, the lower or the
+upper half first. Spike looks at the word every 5,000 instructions, and QEMU waits for the upper
+half. Here a command is complete
+
+- when all 8 bytes have been stored since the last command, in whatever order,
+- before a store to bytes that were stored already: who stores the lower half in a loop means it,
+- when every hart has executed `PATIENCE` instructions since, or waits for an interrupt: the program
+  stored one half, meant it, and spins.
+
+None of it depends on the host's time. In the same way `fromhost` is free again when all of its
+bytes have been stored, when the next command comes, or after so many instructions.
 """
 
 from __future__ import annotations
@@ -13,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rvplat.bus import Alarm, Device, Hole, Power, Register, setting
+from rvplat.bus import Alarm, Device, Hole, Power, Progress, Register, setting
 from rvplat.errors import BusError
 from rvplat.hookspecs import hookimpl
 
@@ -24,7 +36,10 @@ IDENTITY_BYTES = 64
 SYS_WRITE, SYS_EXIT = 64, 93
 MASK64 = (1 << 64) - 1
 PAYLOAD = (1 << 48) - 1
-SETTLE_S = 0.0001
+PATIENCE = 1_000_000  # instructions; more than a trap between the two stores takes
+LOOK_S, LOOK_MOST_S = 0.001, 0.064  # between two looks at how many were executed
+WORD_BYTES = 8
+ALL_BYTES = 0xFF
 MOST_ANSWERS = 1024
 
 
@@ -37,6 +52,12 @@ class HtifSettings:
     fromhost: int = setting("offset of fromhost", 8, minimum=0)
 
 
+def bytes_of(word: int, offset: int, size: int) -> int:
+    """Which of the 8 bytes of the word at an offset an access touches: bit n is byte n."""
+    first, end = max(offset - word, 0), min(offset + size - word, WORD_BYTES)
+    return (1 << end) - (1 << first) if first < end else 0
+
+
 class Htif(Device):
     """Answers wait in `answers` until the guest has cleared `fromhost`."""
 
@@ -46,14 +67,18 @@ class Htif(Device):
     size = 0x1000
     uses_console = True
     settings_type = HtifSettings
-    state = ("answers", "wanted", "memory_bytes")
+    state = ("answers", "wanted", "memory_bytes", "commanding", "clearing")
 
     settings: HtifSettings
     memory: memoryview
     memory_bytes: bytes = b""
     answers: list[int]
     wanted: int  #: characters that the guest asked for and that were not typed yet
-    settling: Alarm | None = None
+    commanding: int  #: bytes of `tohost` that were stored since the last command, a bit each
+    clearing: int  #: the same of `fromhost`, since it was cleared last
+    looking: Alarm | None = None
+    executed: Progress = ()  #: by the harts, when one of these was last stored to
+    pause_s = LOOK_S
 
     @classmethod
     def window(cls, settings: HtifSettings) -> int:
@@ -75,7 +100,7 @@ class Htif(Device):
     def reset(self) -> None:
         super().reset()
         self.answers = []
-        self.wanted = 0
+        self.wanted = self.commanding = self.clearing = 0
 
     def read(self, offset: int, size: int) -> int:
         if offset + size > len(self.memory):
@@ -86,33 +111,62 @@ class Htif(Device):
         end = offset + size
         if end > len(self.memory):
             raise BusError(f"{self.wiring.name}: a store beyond the window")
+        if bytes_of(self.settings.tohost, offset, size) & self.commanding:
+            self.take()  # what was stored before was all of a command
         self.memory[offset:end] = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
-        tohost = self.settings.tohost
-        if offset < tohost + 8 and end > tohost:
-            if end == tohost + 8:
-                self.take()
-            else:  # the upper half of the word may be about to follow
-                self.settle()
-        elif offset < self.settings.fromhost + 8 and end > self.settings.fromhost:
-            self.give()
+        self.touched(offset, size)
 
-    def settle(self) -> None:
-        """Take the word soon: who stores only its lower half means it too."""
-        clock = self.wiring.clock
-        clock.cancel(self.settling)
-        self.settling = clock.call_at(clock.now() + int(clock.frequency * SETTLE_S), self.take)
+    def touched(self, offset: int, size: int) -> None:
+        self.commanding |= bytes_of(self.settings.tohost, offset, size)
+        self.clearing |= bytes_of(self.settings.fromhost, offset, size)
+        if self.clearing == ALL_BYTES:
+            self.clearing = 0
+            self.give()
+        if self.commanding == ALL_BYTES:
+            self.take()
+        elif self.commanding or self.clearing:
+            self.executed, self.pause_s = self.wiring.progress(), LOOK_S
+            self.look_later()
 
     def word(self, offset: int) -> int:
         """One of the two words."""
-        return int.from_bytes(self.memory[offset : offset + 8], "little")
+        return int.from_bytes(self.memory[offset : offset + WORD_BYTES], "little")
+
+    # ---- words of which only a part has been stored
+
+    def look_later(self) -> None:
+        """Look how many instructions were executed, after a while."""
+        clock = self.wiring.clock
+        clock.cancel(self.looking)
+        ticks = int(clock.frequency * self.pause_s) + 1
+        self.looking = clock.call_at(clock.now() + ticks, self.look)
+
+    def look(self) -> None:
+        """Take the parts for all, if every hart has gone on for long or waits."""
+        before = dict(enumerate(self.executed))
+        if all(
+            now is None or now - (before.get(hart) or 0) >= PATIENCE
+            for hart, now in enumerate(self.wiring.progress())
+        ):
+            self.clearing = 0
+            self.take()
+            self.give()
+        elif self.commanding or self.clearing:
+            self.pause_s = min(2 * self.pause_s, LOOK_MOST_S)
+            self.look_later()
+
+    # ---- commands and answers
 
     def take(self) -> None:
         """Act on `tohost` and clear it."""
-        self.wiring.clock.cancel(self.settling)
+        self.commanding = self.clearing = 0
+        if self.looking is not None:
+            self.wiring.clock.cancel(self.looking)
+            self.looking = None
         command = self.word(self.settings.tohost)
         if command == 0:
             return
-        self.memory[self.settings.tohost : self.settings.tohost + 8] = bytes(8)
+        self.memory[self.settings.tohost : self.settings.tohost + WORD_BYTES] = bytes(WORD_BYTES)
         device, what, payload = command >> 56, command >> 48 & 0xFF, command & PAYLOAD
         if what == IDENTIFY:
             self.identify(command, device, payload)
@@ -137,8 +191,9 @@ class Htif(Device):
             self.wanted -= len(typed)
             self.answers += [CONSOLE << 56 | GETCHAR << 48 | 0x100 | byte for byte in typed]
         where = self.settings.fromhost
-        if self.answers and self.word(where) == 0:
-            self.memory[where : where + 8] = self.answers.pop(0).to_bytes(8, "little")
+        if self.answers and not self.clearing and self.word(where) == 0:
+            answer = self.answers.pop(0).to_bytes(WORD_BYTES, "little")
+            self.memory[where : where + WORD_BYTES] = answer
 
     def identify(self, command: int, device: int, payload: int) -> None:
         """Say what a device is, in 64 bytes at the address above the payload's low byte."""
@@ -184,6 +239,9 @@ class Htif(Device):
     def load(self, state: Mapping[str, Any]) -> None:
         super().load(state)
         self.memory[:] = self.memory_bytes
+        if self.commanding or self.clearing:
+            self.executed = self.wiring.progress()
+            self.look_later()
 
 
 @hookimpl

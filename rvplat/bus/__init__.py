@@ -2,7 +2,7 @@
 
 from rvplat.bus.clock import Alarm, Clock, HostClock, VirtualClock
 from rvplat.bus.console import Console
-from rvplat.bus.device import Device, FdtNode, InterruptController, Power, Wiring
+from rvplat.bus.device import Device, FdtNode, InterruptController, Power, Progress, Wiring
 from rvplat.bus.failures import Failure, Failures
 from rvplat.bus.interrupts import Line, MipBit
 from rvplat.bus.map import AddressMap, DeviceRaised, Range, overlaps
@@ -27,6 +27,7 @@ __all__ = [
     "Memory",
     "MipBit",
     "Power",
+    "Progress",
     "Ram",
     "Range",
     "Register",

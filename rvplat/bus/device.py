@@ -66,6 +66,15 @@ class FdtNode(Protocol):
         """Cells of `interrupts-extended`: of each hart, for each of `bits`, its intc, the bit."""
 
 
+#: By hart: how many instructions it has executed, or None while it waits for an interrupt.
+Progress = Sequence[int | None]
+
+
+def _no_progress() -> Progress:
+    """No hart is there."""
+    return ()
+
+
 def _no_power(action: Power, code: int) -> None:
     """Nobody listens."""
 
@@ -98,6 +107,8 @@ class Wiring:
     set_timer: Callable[[int, int], None] = _no_timer
     #: Takes what the device's code raises where nobody else would see it: `note(operation, error)`.
     failures: Failures = field(default_factory=Failures)
+    #: How far the harts are; what runs just now is some thousand instructions further.
+    progress: Callable[[], Progress] = _no_progress
     #: For a window that is carved out of RAM (htif): the RAM behind it.
     backing: memoryview | None = None
 

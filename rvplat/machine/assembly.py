@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from rvplat.bus.clock import Clock, HostClock, VirtualClock
 from rvplat.bus.device import Device as DeviceModel
-from rvplat.bus.device import InterruptController, Power, Wiring
+from rvplat.bus.device import InterruptController, Power, Progress, Wiring
 from rvplat.bus.failures import Failures, watch_threads
 from rvplat.bus.interrupts import Line
 from rvplat.bus.map import AddressMap
@@ -33,11 +33,13 @@ class Ports:
 
     `set_line(hart, bit, level)` drives a bit of `mip`, `set_timer(hart, mtimecmp)` arms a hart's
     timer, `power(what, code)` ends or restarts the run. All are called under the bus lock.
+    `progress()` says how far the harts are.
     """
 
     set_line: Callable[[int, int, bool], None]
     set_timer: Callable[[int, int], None]
     power: Callable[[Power, int], None]
+    progress: Callable[[], Progress]
 
 
 @dataclass
@@ -161,6 +163,7 @@ def _wiring(assembly: Assembly, device: Device, ports: Ports, lines: dict[str, L
         harts=assembly.board.harts.count,
         set_hart_line=ports.set_line,
         set_timer=ports.set_timer,
+        progress=ports.progress,
         failures=assembly.failures,
         backing=_backing(assembly, device),
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rvplat.bus.device import Power
+from rvplat.bus.device import Power, Progress
 from rvplat.errors import Fault
 from rvplat.machine.assembly import Ports, assemble
 from rvplat.machine.board import Board
@@ -95,7 +95,7 @@ def faults_of(
 
 def tree_of(board: Board, chosen: Chosen | None = None) -> Node:
     """The device tree of a board that nothing runs on: no seed, no initrd."""
-    assembly = assemble(board, Ports(_no_line, _no_timer, _no_power))
+    assembly = assemble(board, Ports(_no_line, _no_timer, _no_power, _no_progress))
     try:
         tree = assembly.device_tree(chosen)
     except BaseException:
@@ -103,6 +103,11 @@ def tree_of(board: Board, chosen: Chosen | None = None) -> Node:
         raise
     assembly.close()
     return tree
+
+
+def _no_progress() -> Progress:
+    """Nothing runs."""
+    return ()
 
 
 def _no_line(hart: int, bit: int, level: bool) -> None:

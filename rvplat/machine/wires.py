@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rvplat.bus.clock import HostClock
-from rvplat.bus.device import Power
+from rvplat.bus.device import Power, Progress
 from rvplat.machine.assembly import Ports
 from rvplat.machine.stop import Stop
 from rvplat.machine.system import System
@@ -16,7 +16,7 @@ class Wires:
 
     def __init__(self, machine: System) -> None:
         self.machine = machine
-        self.ports = Ports(self._set_line, self._set_timer, self._power)
+        self.ports = Ports(self._set_line, self._set_timer, self._power, self._progress)
         # What devices drive before there are harts, by hart: (bit, level) and mtimecmp.
         self._early_lines: dict[tuple[int, int], bool] = {}
         self._early_timers: dict[int, int] = {}
@@ -60,6 +60,12 @@ class Wires:
             self.machine.harts[hart].alert()
         else:
             self._early_timers[hart] = mtimecmp
+
+    def _progress(self) -> Progress:
+        return [
+            None if hart.waiting else hart.retired_before + hart.retired
+            for hart in self.machine.harts
+        ]
 
     def _power(self, what: Power, code: int) -> None:
         self.machine.request_stop(Stop(_REASONS[what], code))

@@ -13,7 +13,7 @@ from rvplat.machine.catalogue import Catalogue
 from rvplat.machine.check import build_board
 from rvplat.machine.source import parse_override, read_board
 
-PORTS = Ports(lambda *_: None, lambda *_: None, lambda *_: None)
+PORTS = Ports(lambda *_: None, lambda *_: None, lambda *_: None, lambda: ())
 
 
 def build(catalogue: Catalogue, name: str, *overrides: str, **how: object) -> Assembly:

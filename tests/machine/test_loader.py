@@ -22,7 +22,7 @@ from tests.machine.programs import elf, linux_image
 
 MIB = 1 << 20
 RAM = 0x8000_0000
-PORTS = Ports(lambda *_: None, lambda *_: None, lambda *_: None)
+PORTS = Ports(lambda *_: None, lambda *_: None, lambda *_: None, lambda: ())
 
 
 @pytest.fixture

@@ -139,9 +139,9 @@ def test_a_store_that_is_taken_has_an_effect_or_is_in_the_log(
     for offset in sorted({n & -size for n in registers for size in SIZES}):
         for size in SIZES:
             names = {registers[n].name for n in range(offset, offset + size) if n in registers}
-            if answers.holds(offset, size) and not names & set(answers.actions):
-                if not has_effect(device, offset, size, caplog):
-                    swallowed.append((hex(offset), size, names))
+            is_plain = answers.holds(offset, size) and not names & set(answers.actions)
+            if is_plain and not has_effect(device, offset, size, caplog):
+                swallowed.append((hex(offset), size, names))
     device.close()
     assert swallowed == []
 

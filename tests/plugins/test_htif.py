@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 
 import pytest
-from rvplat_plugins.htif import MOST_ANSWERS, Htif, HtifSettings
+from rvplat_plugins.htif import MOST_ANSWERS, PATIENCE, Htif, HtifSettings
 
-from rvplat.bus import Console, Memory, Power, Ram, VirtualClock, Wiring
+from rvplat.bus import Console, Memory, Power, Progress, Ram, VirtualClock, Wiring
 from rvplat.errors import BusError
 
 TOHOST, FROMHOST = 0x40, 0x80
@@ -25,11 +25,13 @@ class Bench:
         self.console.sinks.append(self.shown.extend)
         self.clock = VirtualClock(10_000_000)
         self.asked: list[tuple[Power, int]] = []
+        self.executed: Progress = []
         wiring = Wiring(
             memory=self.memory,
             console=self.console,
             clock=self.clock,
             power=lambda action, code: self.asked.append((action, code)),
+            progress=lambda: self.executed,
             backing=self.memory.view(RAM + 0x1000, 0x100),
         )
         self.htif = Htif(HtifSettings(window=0x100, tohost=TOHOST, fromhost=FROMHOST), wiring)
@@ -64,17 +66,86 @@ def test_exit(bench: Bench, code: int) -> None:
     assert bench.htif.read(TOHOST, 8) == 0
 
 
-def test_exit_by_halves(bench: Bench) -> None:
-    bench.htif.write(TOHOST, 4, 3)
+LOW, HIGH = (TOHOST, 4), (TOHOST + 4, 4)
+LONG = 100_000_000  # ticks
+
+
+@pytest.mark.parametrize("order", [(LOW, HIGH), (HIGH, LOW)])
+def test_exit_by_halves(bench: Bench, order: tuple[tuple[int, int], ...]) -> None:
+    """However long the host takes between the two."""
+    values = {LOW: 3, HIGH: 0}
+    bench.executed = [5]
+    for half in order[:1]:
+        bench.htif.write(*half, values[half])
+    bench.clock.advance(LONG)
+    bench.executed = [5 + PATIENCE - 1]
+    bench.clock.advance(LONG)
     assert bench.asked == []
-    bench.htif.write(TOHOST + 4, 4, 0)
+    bench.htif.write(*order[1], values[order[1]])
+    assert bench.asked == [(Power.OFF, 1)]
+
+
+@pytest.mark.parametrize("order", [(LOW, HIGH), (HIGH, LOW)])
+def test_console_output_by_halves(bench: Bench, order: tuple[tuple[int, int], ...]) -> None:
+    """An odd character's lower half looks like an exit code."""
+    bench.executed = [0]
+    for char in b"aceg\0i":
+        for half in order:
+            bench.htif.write(*half, char if half == LOW else 0x101_0000)
+            bench.clock.advance(LONG)
+    assert (bench.shown, bench.asked) == (b"aceg\0i", [])
+
+
+def test_a_word_by_bytes(bench: Bench) -> None:
+    for index, byte in enumerate((0x0101_0000_0000_0041).to_bytes(8, "little")):
+        assert not bench.shown
+        bench.htif.write(TOHOST + index, 1, byte)
+    assert bench.shown == b"A"
+
+
+def test_exit_by_the_lower_half_in_a_loop(bench: Bench) -> None:
+    bench.executed = [0]
+    bench.htif.write(*LOW, 3)
+    assert bench.asked == []
+    bench.htif.write(*LOW, 3)
     assert bench.asked == [(Power.OFF, 1)]
 
 
 def test_exit_by_the_lower_half_alone(bench: Bench) -> None:
-    bench.htif.write(TOHOST, 4, 3)
-    bench.clock.advance(2000)
+    """It counts when every hart has gone on for long enough, or waits."""
+    bench.executed = [1000, 7, None]
+    bench.htif.write(*LOW, 3)
+    for executed in ([1000 + PATIENCE, 8, None], [1000, 7 + PATIENCE, None], [1000, None, 5]):
+        bench.executed = executed
+        bench.clock.advance(LONG)
+        assert bench.asked == []
+    bench.executed = [1000 + PATIENCE, None, None]
+    bench.clock.advance(LONG)
     assert bench.asked == [(Power.OFF, 1)]
+    assert bench.clock.next_alarm() is None
+
+
+def test_fromhost_cleared_by_halves(bench: Bench) -> None:
+    """The next answer waits for both: the second store would have cleared a part of it."""
+    bench.executed = [0]
+    identify = 1 << 56 | 0xFF << 48
+    for _ in range(3):
+        bench.tohost(identify)
+    for half in (4, 0), (0, 4), (0, 4):
+        for offset in half:
+            assert bench.htif.read(FROMHOST + 4, 4) in (0, identify >> 32)
+            bench.htif.write(FROMHOST + offset, 4, 0)
+    assert bench.htif.read(FROMHOST, 8) == 0
+
+
+def test_half_of_a_word_survives(bench: Bench) -> None:
+    bench.executed = [0]
+    bench.htif.write(*LOW, ord("a"))
+    other = Bench()
+    other.executed = [0]
+    other.htif.load(bench.htif.save())
+    other.htif.write(*HIGH, 0x101_0000)
+    assert other.shown == b"a"
 
 
 def test_console_output(bench: Bench) -> None:

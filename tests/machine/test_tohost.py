@@ -1,0 +1,72 @@
+"""Programs that end and print through `tohost`: by one store, by halves, by half alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from rvplat import Machine
+from tests.machine.small_guests import guest
+
+WORDS = """
+.section .tohost,"aw",@progbits
+.align 6
+.globl tohost
+tohost: .dword 0
+.align 6
+.globl fromhost
+fromhost: .dword 0
+.align 6
+counter: .dword 0
+"""
+#: Prints a text by 32-bit stores, with many instructions between the two.
+PRINT = """
+  la s0, tohost
+  la s1, text
+  li s2, 0x1010000
+1: lbu a0, 0(s1)
+  beqz a0, 3f
+  {first}
+  li t0, 200000
+2: addi t0, t0, -1
+  bnez t0, 2b
+  {second}
+  addi s1, s1, 1
+  j 1b
+3: li a0, {exit}
+  sd a0, 0(s0)
+4: j 4b
+text: .asciz "aceg is odd"
+"""
+LOW, HIGH = "sw a0, 0(s0)", "sw s2, 4(s0)"
+CLOCKS = [{}, {"clock": "virtual"}, {"harts.count": 2}]
+
+
+def run(source: str, settings: dict[str, object]) -> tuple[str, int, bytes]:
+    """How a program ended, with which code, and what it printed. Other harts wait."""
+    start = "  csrr t0, mhartid\n  beqz t0, 2f\n1: wfi\n  j 1b\n2:\n"
+    with Machine.open("spike", guest(start + source + WORDS), settings=settings) as machine:
+        stop = machine.run(timeout_s=60)
+        return stop.reason, stop.code, machine.console.output
+
+
+@pytest.mark.parametrize("settings", CLOCKS)
+@pytest.mark.parametrize(("first", "second"), [(LOW, HIGH), (HIGH, LOW)])
+def test_characters_by_halves(first: str, second: str, settings: dict[str, object]) -> None:
+    """The lower half of an odd character was taken for an exit code after 100 us."""
+    source = PRINT.format(first=first, second=second, exit=7 << 1 | 1)
+    assert run(source, settings) == ("off", 7, b"aceg is odd")
+
+
+EXITS = {
+    "riscv-tests": "  la s0, tohost\n  li a0, 85\n1: sw a0, 0(s0)\n  sw zero, 4(s0)\n  j 1b\n",
+    "riscv-arch-test": "  la s0, tohost\n  li a0, 85\n1: sw a0, 0(s0)\n  j 1b\n",
+    "once and spin": "  la s0, tohost\n  li a0, 85\n  sw a0, 0(s0)\n1: j 1b\n",
+    "once and wait": "  la s0, tohost\n  li a0, 85\n  sw a0, 0(s0)\n1: wfi\n  j 1b\n",
+    "by a byte": "  la s0, tohost\n  li a0, 85\n  sb a0, 0(s0)\n1: j 1b\n",
+}
+
+
+@pytest.mark.parametrize("settings", CLOCKS)
+@pytest.mark.parametrize("how", EXITS)
+def test_exits(how: str, settings: dict[str, object]) -> None:
+    assert run(EXITS[how], settings)[:2] == ("off", 42)
