@@ -51,8 +51,8 @@ _HYPERVISOR = (*_BARE_METAL, "-Wl,-T,link.ld", *_FOR_DEBUGGERS)
 _HYPERVISOR_GUEST = (*_BARE_METAL, "-Wl,-T,hypervisor/guest.ld", *_FOR_DEBUGGERS)
 _VMM_PAYLOAD = (*_BARE_METAL, "-Wl,-T,vmm/payload.ld", *_STRIPPED)
 _VMM = (
-    "boot", "check", "check_cpu", "check_io", "check_memory", "devices", "devicetree", "kvm",
-    "main", "sbi",
+    "boot", "check", "check_cpu", "check_io", "check_late", "check_memory", "devices", "devicetree",
+    "kvm", "main", "sbi",
 )  # fmt: skip
 
 

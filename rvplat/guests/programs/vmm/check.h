@@ -34,6 +34,8 @@ void check_vcpu_get_put(void), check_one_reg(void), check_fp(void), check_traps(
 /* check_io.c */
 void check_plic(void), check_timer_and_ipi(void), check_sbi(void), check_forwarded_sbi(void);
 void check_ioeventfd(void);
+/* check_late.c */
+void check_lateness(void);
 /* check_memory.c */
 void check_gstage_modes(void), check_mmu_notifiers(void), check_dirty_log(void);
 void check_huge_pages(void);

@@ -16,7 +16,8 @@ enum { ILLEGAL_INSTRUCTION = 2, BREAKPOINT = 3, LOAD_PAGE_FAULT = 13 };
 struct result { s64 error; u64 value; };
 static volatile u64 alarms, external, second_interrupts, second_ready, failed_line;
 static volatile u64 expected_cause, taken_value;
-static int by_stimecmp;
+static int by_stimecmp, measured;
+static volatile u64 rang_at[8]; /* time, by hart: where alarms are measured; 0: not yet */
 
 static u64 page_table[512] __attribute__((aligned(4096))) = {[2] = 2UL << 28 | 0xcf};
 
@@ -57,7 +58,10 @@ static void take_external(void)
 __attribute__((used)) void payload_trap(void)
 {
     u64 cause = csr_read(scause);
-    if (cause == (1UL << 63 | STI)) {
+    if (cause == (1UL << 63 | STI) && measured) {
+        rang_at[csr_read(sscratch)] = csr_read(time);
+        set_alarm(~0UL);
+    } else if (cause == (1UL << 63 | STI)) {
         alarms++;
         set_alarm(alarms < TIMER_ALARMS ? csr_read(time) + 10000 : ~0UL);
     } else if (cause == (1UL << 63 | SSI)) {
@@ -160,6 +164,24 @@ static void take_alarms(void)
     take_interrupts(1 << STI);
     wait_for(&alarms, TIMER_ALARMS);
     expect(csr_read(time) - start >= TIMER_ALARMS * 10000);
+}
+
+/* Tells the host how late each of many alarms was. Their distances are no multiple of anything. */
+static void measure_alarms(u64 hart, u64 asleep)
+{
+    u64 random = hart + 1;
+    by_stimecmp = measured = 1;
+    csr_write(sscratch, hart);
+    set_alarm(~0UL);
+    take_interrupts(1 << STI);
+    for (;;) {
+        u64 due = csr_read(time) + 10000 + next_random(&random) % 10000;
+        rang_at[hart] = 0;
+        set_alarm(due);
+        if (asleep) wait_for(&rang_at[hart], 1);
+        else while (!rang_at[hart]) { }
+        step(rang_at[hart] - due);
+    }
 }
 
 static void interrupt_second_hart(void)
@@ -318,6 +340,7 @@ __attribute__((used)) u64 payload_main(u64 hart, u64 payload, u64 argument)
     case PAYLOAD_SBI: result = ask_sbi(hart); break;
     case PAYLOAD_FORWARD: forward_calls(); break;
     case PAYLOAD_TRAPS: take_exceptions(); break;
+    case PAYLOAD_LATE: measure_alarms(hart, argument); break;
     case PAYLOAD_EVENTS: write_events(); break;
     }
     return failed_line ? FAILED | failed_line : result;
