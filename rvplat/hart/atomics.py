@@ -4,7 +4,7 @@ A reservation is a host address and the value that was loaded; store-conditional
 exchanges. It is dropped by every store-conditional. Host atomics make both right between harts.
 """
 
-from rvplat.hart.counters import NEVER, read_time
+from rvplat.hart.counters import read_time, update_deadline
 from rvplat.hart.faults import raise_misaligned
 from rvplat.hart.interrupts import enabled_interrupts
 from rvplat.hart.invalidate import code_page_young, code_word, invalidate_lines, line_bits
@@ -146,10 +146,14 @@ def reservation_changed(hart) -> bool:
 
 @define
 def is_called(hart) -> bool:
-    """Whether an interrupt, a timer or another thread wants the hart ("Wait for Interrupt")."""
-    if hart.attention != 0 or enabled_interrupts(hart) != 0:
-        return True
-    return hart.deadline != NEVER and read_time(hart) >= hart.deadline
+    """Whether an interrupt, a timer or another thread wants the hart ("Wait for Interrupt"). If so,
+    the hart looks at them before the next instruction."""
+    if read_time(hart) >= hart.deadline:
+        update_deadline(hart)
+    called = hart.attention != 0 or enabled_interrupts(hart) != 0
+    if called:
+        hart.resync = 1
+    return called
 
 
 @implement(vocabulary.wait_on_reservation, cold=True)

@@ -4,9 +4,9 @@ mip has three sources: the bits that software writes (hart.mip), the lines of de
 (hart.irq_lines, which other threads change) and the timers (hart.timer_lines, see counters.py).
 """
 
-from rvplat.hart.counters import refresh_timers, update_deadline
+from rvplat.hart.counters import read_time, refresh_timers, update_deadline
 from rvplat.hart.state import STOP_WFI, Hart
-from rvplat.hart.trap import take_trap
+from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa import vocabulary
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, HStatus, Irq, Status
 from rvplat.lang import ctz, define, implement, u8, u64
@@ -25,6 +25,7 @@ PRIORITY = 0xD_62A_C_519_73B
 def interrupt_lines(hart) -> u64:
     """What devices and timers drive; the timers are looked at anew."""
     refresh_timers(hart)
+    interrupts_changed(hart)
     return hart.irq_lines | hart.timer_lines | guest_externals(hart)
 
 
@@ -100,9 +101,9 @@ def supervisor_enabled(hart) -> bool:
     return hart.priv != SUPERVISOR or hart.virt != 0 or hart.mstatus & Status.SIE != 0
 
 
-@define(cold=True)
-def take_interrupt(hart) -> bool:
-    """Enter the handler of a pending interrupt, if any; hart.pc is the next instruction's."""
+@define
+def choose_interrupt(hart) -> bool:
+    """Put the interrupt that is to be taken at hart.pc into the hart. False if there is none."""
     cause = pending_interrupt(hart)
     if cause == 0 or hart.interrupts_held != 0:
         return False
@@ -111,8 +112,35 @@ def take_interrupt(hart) -> bool:
     hart.trap_tval2 = 0
     hart.trap_tinst = 0
     hart.trap_gva = 0
+    return True
+
+
+@define(cold=True)
+def take_interrupt(hart) -> bool:
+    """Enter the handler of a pending interrupt, if any; hart.pc is the next instruction's."""
+    if not choose_interrupt(hart):
+        return False
     take_trap(hart)
     return True
+
+
+@define(cold=True)
+def due_interrupts_first(hart):
+    """Timers are due that nobody has looked at. Raises Trap with an interrupt, which is taken
+    before the current instruction: it must not have written anything yet."""
+    update_deadline(hart)
+    if choose_interrupt(hart):
+        raise Trap
+
+
+@implement(vocabulary.observed_time, cold=True)
+def observed_time(hart) -> u64:
+    """A hart looks at its timers now and then. A guest that reads the time itself must not see
+    that a timer is due whose interrupt has not come."""
+    now = read_time(hart)
+    if now >= hart.deadline:
+        due_interrupts_first(hart)
+    return now
 
 
 @implement(vocabulary.interrupts_changed)
@@ -126,9 +154,12 @@ def interrupts_changed(hart):
 def wait_for_interrupt(hart):
     """An interrupt that mie enables ends the wait ("Wait for Interrupt").
 
-    mstatus.MIE, SIE and mideleg have no say. The hart goes on after the instruction.
+    mstatus.MIE, SIE and mideleg have no say. The hart goes on after the instruction: the trap of
+    an interrupt that can be taken has the next instruction's address in xepc.
     """
     refresh_timers(hart)
     if enabled_interrupts(hart) == 0:
         hart.stop = STOP_WFI
         hart.resync = 1
+    else:
+        interrupts_changed(hart)

@@ -4,6 +4,7 @@ A tag of the TLB is a page's virtual address. One compare with the access's addr
 the page masked out but for the bits that alignment wants clear, finds page and alignment.
 """
 
+from rvplat.hart.counters import timer_check
 from rvplat.hart.faults import raise_fault, raise_misaligned
 from rvplat.hart.invalidate import arm_writes, code_word, note_store
 from rvplat.hart.misaligned import load_across, store_across
@@ -23,6 +24,7 @@ from rvplat.hart.translate import translate
 from rvplat.hart.watch import READS, WRITES, watch_access
 from rvplat.isa import vocabulary
 from rvplat.isa.fp_state import call_out
+from rvplat.isa.vocabulary import observed_time
 from rvplat.lang import (
     define,
     implement,
@@ -50,10 +52,13 @@ PAGE_BYTES = 4096
 @define(cold=True)
 def device_load(hart, va: u64, pa: u64, size: u64) -> u64:
     """Read a device through the host function; where there is none, or it refuses: access fault.
-    Devices can't be executed, so hlvx can't read them."""
+    Devices can't be executed, so hlvx can't read them. A device may show the time, and the access
+    may take long: timers that are due are looked at before and after."""
     if pa & (size - 1) != 0 or hart.data_regime & REGIME_EXECUTE != 0:
         raise_fault(hart, va, u64(LOAD), u64(ACCESS_FAULT))
+    observed_time(hart)
     value = call_out(hart, hart.mmio_read, pa, size, 0)
+    timer_check(hart)
     if hart.mmio_error != 0:
         hart.mmio_error = 0
         raise_fault(hart, va, u64(LOAD), u64(ACCESS_FAULT))
@@ -65,7 +70,9 @@ def device_store(hart, va: u64, pa: u64, size: u64, value: u64):
     """Write a device through the host function."""
     if pa & (size - 1) != 0:
         raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
+    observed_time(hart)
     call_out(hart, hart.mmio_write, pa, size, value)
+    timer_check(hart)
     if hart.mmio_error != 0:
         hart.mmio_error = 0
         raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))

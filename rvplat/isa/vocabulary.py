@@ -84,12 +84,14 @@ def interrupts_changed(hart):
 
 @declare
 def interrupt_lines(hart) -> u64:
-    """The bits of mip that devices and timers drive just now."""
+    """The bits of mip that devices and timers drive just now. What becomes pending by this look is
+    taken before the next instruction."""
 
 
 @declare
 def wait_for_interrupt(hart):
-    """Stall after this instruction until an interrupt that mie enables is pending."""
+    """Stall after this instruction until an interrupt that mie enables is pending. If it can be
+    taken, its trap comes before the next instruction."""
 
 
 # --- time and counters --------------------------------------------------------------------------
@@ -98,6 +100,12 @@ def wait_for_interrupt(hart):
 @declare
 def read_time(hart) -> u64:
     """`mtime`, in ticks."""
+
+
+@declare
+def observed_time(hart) -> u64:
+    """`mtime` for the guest to see: an interrupt of a timer that is due by then is taken before
+    the instruction that asks."""
 
 
 @declare

@@ -10,7 +10,7 @@ from rvplat.isa.extension import Extension
 from rvplat.isa.priv_m import Sm, U, nothing_write, zero_read
 from rvplat.isa.priv_s import S
 from rvplat.isa.privileged import MACHINE, USER, Counter
-from rvplat.isa.vocabulary import illegal, read_time, retired, virtual_instruction
+from rvplat.isa.vocabulary import illegal, observed_time, retired, virtual_instruction
 from rvplat.lang import define, u32, u64
 
 Zicntr = Extension(
@@ -97,7 +97,8 @@ def instret_read(hart, number: u32) -> u64:
 @define
 def time_read(hart, number: u32) -> u64:
     """A guest's time is ahead by htimedelta ("Hypervisor Time Delta Register")."""
-    return read_time(hart) + hart.htimedelta if hart.virt != 0 else read_time(hart)
+    now = observed_time(hart)
+    return now + hart.htimedelta if hart.virt != 0 else now
 
 
 @define

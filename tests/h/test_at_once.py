@@ -6,8 +6,21 @@ from dataclasses import dataclass
 
 import pytest
 
+from rvplat.engine.core import QUANTUM
 from rvplat.isa.privileged import HStatus, Status
-from tests.h.bench import CODE, HANDLERS, MODES, NOP, ONES, Bench, csr_word, word
+from tests.h.bench import (
+    CODE,
+    HANDLERS,
+    MODES,
+    NO_DEVICE,
+    NOP,
+    NUMBERS,
+    ONES,
+    Bench,
+    csr_word,
+    native_core,
+    word,
+)
 from tests.h.conftest import MakeBench
 from tests.h.section import MIP, section
 
@@ -108,3 +121,128 @@ def test_a_return_to_a_guest_takes_its_interrupt_first(
     elif not delegated and to != "HS":
         expected = ("HS", 2)
     assert run_on(bench, word(name), "M") == expected
+
+
+# --- what becomes due by itself -------------------------------------------------------------------
+
+MTI, OWN = 1 << 7, (("mstatus", Status.MIE), ("mie", 1 << 7))
+EARLIER = 3  # instructions from the hart's look at its timers to the one that is tried
+TRIED, BEHIND = CODE + 4 * EARLIER, CODE + 4 * EARLIER + 4
+FURTHER = BEHIND + 8
+DUE, UNTOUCHED = 100, 0xBAD
+
+
+@dataclass(frozen=True)
+class Look:
+    """Registers before, an instruction in a mode, and who takes what at which address. A timer has
+    become due since the hart looked at its timers."""
+
+    mode: str
+    bits: int
+    taken: tuple[str, int]
+    before: tuple[tuple[str, int], ...]
+    hideleg: int = 0
+    at: int = BEHIND
+
+
+GUEST_TIMED = (*TIMED, ("hie", VSTI), ("vstimecmp", DUE))
+HOST_TIMED = (*TIMED, ("mie", STI), ("stimecmp", DUE), ("scounteren", 2))
+READ_TIME = csr_word("csrrs", "time", rs1=0)
+LOOKS = {
+    "wfi": Look("M", word("wfi"), ("M", 7), OWN),
+    "wfi below M mode": Look("HS", word("wfi"), ("M", 7), OWN),
+    "wfi, stimecmp": Look("HS", word("wfi"), ("HS", 5), (HS, *HOST_TIMED)),
+    "wfi, vstimecmp": Look("HS", word("wfi"), ("HS", 6), (HS, *GUEST_TIMED)),
+    "wfi of a guest": Look("VS", word("wfi"), ("VS", 5), (VS, *GUEST_TIMED), VSTI),
+    "wrs.nto": Look("M", word("wrs.nto"), ("M", 7), OWN),
+    "wrs.sto of a guest": Look("VS", word("wrs.sto"), ("VS", 5), (VS, *GUEST_TIMED), VSTI),
+    "mip": Look("M", csr_word("csrrs", "mip", rs1=0), ("M", 7), OWN),
+    "hip": Look("HS", csr_word("csrrs", "hip", rs1=0), ("HS", 6), (HS, *GUEST_TIMED)),
+    "sip of a guest": Look(
+        "VS", csr_word("csrrs", "sip", rs1=0), ("VS", 5), (VS, *GUEST_TIMED), VSTI
+    ),
+    "time": Look("M", READ_TIME, ("M", 7), OWN, at=TRIED),
+    "time, by a guest": Look("VS", READ_TIME, ("VS", 5), (VS, *GUEST_TIMED), VSTI, TRIED),
+    "time, by a guest whose host is due": Look("VU", READ_TIME, ("HS", 5), HOST_TIMED, at=TRIED),
+    "a device is read": Look("M", word("ld", rd=5, rs1=7), ("M", 7), OWN, at=TRIED),
+    "a device is written": Look("M", word("sd", rs1=7, rs2=0), ("M", 7), OWN, at=TRIED),
+}  # fmt: skip
+
+
+def run_into_deadline(
+    bench: Bench, bits: int, mode: str, further: int = NOP
+) -> tuple[str, int, int] | None:
+    """Run the instruction at the tick DUE, and a further one, without a look at the timers in
+    between: who took what where."""
+    for at in range(CODE, CODE + 64, 4):
+        bench.poke(at, NOP, 4)
+    for at in (CODE + 64, *HANDLERS.values()):
+        bench.poke(at, word("jal", rd=0), 4)  # stays there
+    bench.poke(TRIED, bits, 4)
+    bench.poke(FURTHER, further, 4)
+    native_core(True).export("drop_slots")(bench.cell.address)  # poke tells nobody
+    bench.enter(mode)
+    bench.hart.slice_start = bench.cell.retired
+    bench.machine.view.time_now, bench.machine.view.instructions_per_tick = DUE - EARLIER, 1
+    found = bench.go(QUANTUM)
+    bench.machine.view.time_now, bench.machine.view.instructions_per_tick = 0, 1 << 40
+    bench.hart.slice_start = 0
+    if found is None:
+        return None
+    saved = {"M": "mepc", "HS": "sepc", "VS": "vsepc"}[found.mode]
+    return found.mode, found.cause & ~(1 << 63), bench[saved]
+
+
+def prepare(bench: Bench, look: Look) -> None:
+    """Registers and the reservation that the instruction needs."""
+    bench.delegate(hideleg=look.hideleg)
+    bench.device = 1
+    bench.hart.mtimecmp = DUE if look.before == OWN else ONES
+    bench.hart.x[6], bench.hart.x[7] = CODE + 128, NO_DEVICE
+    assert bench.step(word("lr.d", rd=8, rs1=6), look.mode) is None
+    for name, value in look.before:
+        bench[name] = value
+    bench.hart.x[5] = UNTOUCHED
+
+
+@section(MIP)
+@pytest.mark.parametrize("make", ["native"], indirect=True)
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+def test_a_timer_that_an_instruction_finds_due_interrupts_at_once(
+    make: MakeBench, look: Look
+) -> None:
+    """The trap belongs on the instruction after `wfi`, and nobody sees a time at which an interrupt
+    should have come. (The reference looks at the timers before each instruction.)"""
+    bench = make()
+    prepare(bench, look)
+    assert run_into_deadline(bench, look.bits, look.mode) == (*look.taken, look.at)
+    bench.hart.mtimecmp = ONES
+    if look.at == TRIED:
+        assert bench.hart.x[5] == UNTOUCHED, "the instruction comes after the interrupt"
+
+
+@section(MIP)
+@pytest.mark.parametrize("make", ["native"], indirect=True)
+def test_what_was_seen_to_be_due_comes_as_soon_as_it_is_enabled(make: MakeBench) -> None:
+    bench = make()
+    prepare(bench, Look("M", READ_TIME, ("M", 7), OWN))
+    bench["mstatus"] = 0
+    bench.hart.x[6] = Status.MIE
+    enable = csr_word("csrrs", "mstatus", rd=0)
+    assert run_into_deadline(bench, READ_TIME, "M", enable) == ("M", 7, FURTHER + 4)
+    assert bench.hart.x[5] == DUE
+    bench.hart.mtimecmp = ONES
+
+
+@section("rvplat: what a debugger reads")
+@pytest.mark.parametrize("make", ["native"], indirect=True)
+def test_a_debugger_reads_the_time_and_no_interrupt_comes(make: MakeBench) -> None:
+    bench = make()
+    prepare(bench, Look("M", READ_TIME, ("M", 7), OWN))
+    bench.machine.view.time_now = DUE
+    read = native_core(True).export("read_csr")
+    before = bench.hart.pc
+    assert read(bench.cell.address, NUMBERS["time"]) == DUE
+    bench.machine.view.time_now = 0
+    assert (bench.hart.pc, bench.hart.interrupts_held) == (before, 0)
+    bench.hart.mtimecmp = ONES

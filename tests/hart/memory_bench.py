@@ -106,6 +106,7 @@ class Bench:
         self.ram = self._region(RAM, RAM_BYTES, writable=True)
         self.rom = self._region(ROM, ROM_BYTES, writable=False)
         self.machine.decode_handler = DECODE
+        self.machine.clock_virtual = self.machine.instructions_per_tick = 1
         self.harts = [self._hart(i, frozenset(without.split())) for i in range(harts)]
         self.machine.hart_count = harts
         self.hart = self.harts[0]

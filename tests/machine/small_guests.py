@@ -145,6 +145,42 @@ TICKS = """
 4: j 4b
 """
 
+#: A timer is due about when WFI begins, before or after: no instruction behind WFI may run before
+#: the trap. Fails if one does.
+WFI_ROUNDS = """
+  la t0, 4f
+  csrw mtvec, t0
+  li s0, MTIMECMP
+  li s1, MTIME
+  li s2, {count}
+1: li t0, 0x80
+  csrw mie, t0
+  andi t2, s2, 63
+  andi t3, s2, 511
+  ld t1, 0(s1)
+  add t1, t1, t2
+  sd t1, 0(s0)            # due in up to 63 ticks
+  csrsi mstatus, 8
+2: addi t3, t3, -1
+  bgtz t3, 2b
+  wfi
+3: nop                    # where the trap belongs
+  j 5f
+.balign 4
+4: li t0, -1
+  sd t0, 0(s0)
+  addi s2, s2, -1
+  la t1, 1b
+  csrw mepc, t1
+  bnez s2, 6f
+""" + POWER_OFF + """
+6: mret
+5: li t0, TEST
+  li t1, 0x13333
+  sw t1, 0(t0)
+7: j 7b
+"""
+
 #: Two harts wake each other in turn, a thousand times.
 PING = """
   csrr s0, mhartid
