@@ -20,6 +20,7 @@ from rvplat.hart.fetch import NO_PAGE, fetch_address, fetch_instruction, transla
 from rvplat.hart.interrupts import take_interrupt
 from rvplat.hart.invalidate import lines_settled, mark_lines
 from rvplat.hart.ram import region_of
+from rvplat.hart.sleep import may_sleep, sleep
 from rvplat.hart.state import (
     FETCH_ENTRIES,
     SLOT_HEADER,
@@ -28,6 +29,7 @@ from rvplat.hart.state import (
     STOP_LIMIT,
     STOP_NONE,
     STOP_REQUEST,
+    STOP_WFI,
     Slot,
     SlotHeader,
 )
@@ -280,17 +282,21 @@ def met_in_scratch(hart) -> bool:
 
 @define(cold=True)
 def begin(hart):
-    """Native code is entered: what was left of a budget goes back, so that all is looked at."""
+    """Native code is entered: what was left of a budget goes back, so that all is looked at. A hart
+    that slept in WFI sleeps on."""
     hart.limit += hart.budget
     hart.instret_base -= u64(hart.budget)
     hart.budget = 0
     hart.stop = STOP_NONE
+    if hart.waiting != 0 and hart.sleeps != 0:
+        hart.stop = STOP_WFI
     hart.attention = 1
 
 
 @define(cold=True)
 def refill(hart):
-    """The budget has ended: look at timers and other threads, and grant another."""
+    """The budget has ended, or another thread calls: look at timers and other threads, and grant
+    another budget."""
     if hart.attention != 0:
         hart.attention = 0
         fence()
@@ -349,7 +355,12 @@ def locate(hart) -> u64:
 def settle(hart) -> u64:
     """See to all that is due before the instruction at hart.pc; the slot to go on with, or 0."""
     while True:
-        if hart.budget <= 0:
+        if hart.stop == STOP_WFI:
+            if may_sleep(hart):
+                sleep(hart)
+            if hart.stop != STOP_NONE:
+                return u64(0)
+        if hart.budget <= 0 or hart.attention != 0:
             refill(hart)
         if hart.resync != 0:
             hart.resync = 0

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from rvplat.engine import breakpoints, core
-from rvplat.hart import contexts, counters, csr, interrupts, invalidate, mmu, tlb, watch
+from rvplat.hart import contexts, counters, csr, interrupts, invalidate, mmu, sleep, tlb, watch
 from rvplat.hart.state import STOP_NONE
+from rvplat.hart.trap import Trap
 from rvplat.lang import Definition, address_of, define, u32, u64
 
 MCYCLE = 0xB00  # and minstret, 0xB02
@@ -20,8 +21,16 @@ class Raised(Exception):
 
 @define
 def read_csr(hart, number: u32) -> u64:
-    """A CSR's value, whatever the mode."""
-    return csr.csr_read(hart, number)
+    """A CSR's value, whatever the mode. No interrupt comes first: no instruction asks."""
+    held = hart.interrupts_held
+    hart.interrupts_held = 1
+    try:
+        value = csr.csr_read(hart, number)
+    except Trap:
+        hart.interrupts_held = held
+        raise Trap from None
+    hart.interrupts_held = held
+    return value
 
 
 @define
@@ -65,6 +74,7 @@ _exported: dict[str, Any] = {
     "update_deadline": counters.update_deadline,
     "awaited_interrupts": awaited_interrupts,
     "take_interrupts": take_interrupts,
+    "sleep": sleep.sleep,
 }
 EXPORTS: dict[str, Definition] = _exported
 

@@ -7,7 +7,6 @@ branches a near one besides, and a slow one that calls the definition's own func
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,12 +20,13 @@ from rvplat.engine.fast import (
     NoFastForm,
     read_operands,
 )
-from rvplat.engine.forms import SPECIAL, Form, Pair
+from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL, Form, Pair
 from rvplat.hart import trap
 from rvplat.hart.state import Hart, Machine, SlotHeader
 from rvplat.isa import fp_state
 from rvplat.lang import Definition, u64
 from rvplat.lang.functions import module_text
+from rvplat.lang.host import HOST_CALLS
 from rvplat.lang.unit import Unit
 from rvplat.lang.values import Value, ir_type
 
@@ -156,10 +156,11 @@ class HandlerText:
         emit(self._illegal())
         emit(self._breakpoint())
         emit(self._run())
-        self.unit.declare("declare i32 @clock_gettime(i32, ptr)")
-        self.unit.declare("declare i32 @sched_yield()")
-        emit(_CLOCK)
-        emit(_YIELD)
+        for name in HOST_FUNCTIONS:
+            text, declarations = HOST_CALLS[name]
+            emit(text)
+            for declaration in declarations:
+                self.unit.declare(declaration)
 
     def _run(self) -> str:
         """Enter native code at hart.pc; it returns when hart.stop says why."""
@@ -293,22 +294,3 @@ class Bare(HandlerEmitter):
         parameters = HANDLER.replace(" noalias", "")
         head = f"define internal void {symbol}({parameters}) noinline #0 {{"
         return "\n".join([head, "entry:", *self.allocas, *self.lines, "}"])
-
-
-_CLOCK = f"""define i64 @"host_clock"(i64 %a, i64 %b, i64 %c, i64 %d) #0 {{
-entry:
-  %t = alloca [2 x i64]
-  call i32 @clock_gettime(i32 {time.CLOCK_MONOTONIC}, ptr %t)
-  %s = load i64, ptr %t
-  %p = getelementptr i8, ptr %t, i64 8
-  %n = load i64, ptr %p
-  %m = mul i64 %s, 1000000000
-  %r = add i64 %m, %n
-  ret i64 %r
-}}"""  # nanoseconds of the clock that Python's time.monotonic_ns reads
-
-_YIELD = """define i64 @"host_yield"(i64 %a, i64 %b, i64 %c, i64 %d) #0 {
-entry:
-  call i32 @sched_yield()
-  ret i64 0
-}"""

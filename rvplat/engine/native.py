@@ -11,7 +11,7 @@ import rvplat.hart.words  # noqa: F401
 from rvplat.cache import load_cached, save_cached
 from rvplat.engine import architecture, exports
 from rvplat.engine.decode import Table, build_table
-from rvplat.engine.forms import SPECIAL, Form
+from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL, Form
 from rvplat.engine.pairs import pair_table, wanted_pairs
 from rvplat.engine.sources import digest, unchanged
 from rvplat.isa.extension import Extension
@@ -116,5 +116,5 @@ class Core:
         for name in SPECIAL:
             setattr(machine, f"{name}_handler", self.handlers[name])
         machine.pairs = ctypes.addressof(self._pairs)
-        machine.clock_fn = self._code.address("host_clock")
-        machine.yield_fn = self._code.address("host_yield")
+        for name in HOST_FUNCTIONS:
+            setattr(machine, f"{name}_fn", self._code.address(f"host_{name}"))

@@ -145,7 +145,8 @@ class Driver:
             reason = self.step_once(here) if job.is_range else self._go_on()
             here = NOWHERE
             self.cell.plain.stop_switch = 0
-            self.cell.waiting = reason == STOP_WFI and not job.is_range
+            if reason == STOP_WFI or job.is_range:
+                self.cell.waiting = not job.is_range
             what = self._met(job, reason)
             if what and not self._report(Outcome(self.cell.number, what)):
                 self.job = None
@@ -164,9 +165,13 @@ class Driver:
         return "step" if job.is_range and not job.holds(int(self.cell.plain.pc)) else ""
 
     def _go_on(self) -> int:
-        """Native code until something happens; on a virtual clock for a round of all harts."""
+        """Native code until something happens; on a virtual clock for a round of all harts. Only
+        here a WFI may put the thread to sleep."""
         if self._turns is None:
-            return self._enter(FOREVER)
+            self.cell.sleeps.value = int(self._tracer is None)
+            reason = self._enter(FOREVER)
+            self.cell.sleeps.value = 0
+            return reason
         machine = self.machine
         for cell in machine.harts:
             cell.wake = self._turns.wake

@@ -34,6 +34,15 @@ PAGE = 4096
 MASK64 = (1 << 64) - 1
 
 
+# A system call that never waits: it keeps Python's lock.
+_WAKE: Any = ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
+
+
+def _nobody_sleeps(a: int, b: int, c: int, d: int) -> int:
+    """In place of the host's `wake` where there is no native code."""
+    return 0
+
+
 class Block:
     """Zeroed host memory at a fixed address."""
 
@@ -107,13 +116,10 @@ class HartCell(Cell):
         super().__init__(Hart)
         self.number = number
         self.table = table
-        self.wake = threading.Event()
-        self.waiting = False  # in WFI
-        self.idle_since: float | None = None  # since when it waits for no timer either
+        self.wake: threading.Event | None = None  # whoever gives it turns waits for this
         self.retired_before = 0  # instructions, before the last reset
         self.ran_ns = 0
         self.device_ns = 0  # of it
-        self.asleep_ns = 0
         self._slots = Block(SLOT_POOL)
         self._pages = Block(8 * machine.pages)
         self._scratch = Block(SLOTS_SIZE)
@@ -127,6 +133,9 @@ class HartCell(Cell):
         machine.view.harts[number] = self.address
         machine.view.hart_count = max(int(machine.view.hart_count), number + 1)
         self._find_fields()
+        self._attention_address = self.address + Hart.fields["attention"].offset
+        wake = int(machine.view.wake_fn)
+        self._wake = _WAKE(wake) if wake else _nobody_sleeps
 
     def _find_fields(self) -> None:
         """Fields that other threads write, and those that are read often."""
@@ -138,6 +147,10 @@ class HartCell(Cell):
         self.limit = self.field("limit", ctypes.c_int64)
         self.instret_base = self.field("instret_base", ctypes.c_uint64)
         self.deadline = self.field("deadline", ctypes.c_uint64)
+        self.sleeps = self.field("sleeps", ctypes.c_uint8)
+        self.idle_since = self.field("idle_since", ctypes.c_uint64)
+        self._waiting = self.field("waiting", ctypes.c_uint8)
+        self._asleep_ns = self.field("asleep_ns", ctypes.c_uint64)
         self._resync = self.field("resync", ctypes.c_uint8)
         self._lines = self.field("irq_lines", ctypes.c_uint64)
 
@@ -166,12 +179,11 @@ class HartCell(Cell):
         self.alert()
 
     def alert(self) -> None:
-        """Let the hart look at its lines, timers and requests soon.
-
-        Who sleeps looks at them all after `wake`; who runs clears `attention`, then looks.
-        """
-        self.wake.set()
+        """Let the hart look at its lines, timers and requests soon (hart/sleep.py)."""
         self.attention.value = 1
+        self._wake(self._attention_address, 0, 0, 0)
+        if self.wake is not None:
+            self.wake.set()
 
     def request_stop(self) -> None:
         """Let the hart leave native code soon; at once, if it is in a device access just now."""
@@ -182,9 +194,9 @@ class HartCell(Cell):
 
     def enter(self, run: Callable[[int], None]) -> int:
         """Native code, as far as `allow` allows; hart.stop."""
-        began = time.perf_counter_ns()
+        began, slept = time.perf_counter_ns(), self.asleep_ns
         run(self.address)
-        self.ran_ns += time.perf_counter_ns() - began
+        self.ran_ns += time.perf_counter_ns() - began - (self.asleep_ns - slept)
         return int(self.stop_code.value)
 
     def after_device(self) -> None:
@@ -206,6 +218,21 @@ class HartCell(Cell):
         lines = int(self.view.guest_lines)
         self.view.guest_lines = lines | 1 << number if level else lines & ~(1 << number)
         self.alert()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is in WFI: it has not gone on after one."""
+        return bool(self._waiting.value)
+
+    @waiting.setter
+    def waiting(self, value: bool) -> None:
+        self._waiting.value = int(value)
+        self.idle_since.value = 0
+
+    @property
+    def asleep_ns(self) -> int:
+        """How long its thread has slept in WFI, since it was built."""
+        return int(self._asleep_ns.value)
 
     @property
     def left(self) -> int:

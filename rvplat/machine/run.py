@@ -3,9 +3,8 @@
 The caller's thread waits, so that Ctrl-C reaches it at once; a thread of the run's own starts the
 harts, watches the time, and restarts the machine when the guest asks for a reset.
 
-A hart that waits (WFI) sleeps until its next timer, or until whoever drives its lines, writes its
-mtimecmp or wants it to stop sets its `wake`. It clears `wake` before it looks at any of these: what
-comes in between sets it again, so no wake-up is lost.
+A hart with a thread sleeps in native code when it waits (WFI; hart/sleep.py). Once a second one
+that no timer will wake leaves it, so that a machine can be given up that nothing can wake.
 """
 
 from __future__ import annotations
@@ -13,16 +12,14 @@ from __future__ import annotations
 import threading
 import time
 
-from rvplat.hart.counters import NEVER
 from rvplat.hart.state import STOP_LIMIT, STOP_REQUEST, STOP_WFI
 from rvplat.machine.hart import Hart
 from rvplat.machine.stop import Stop
 from rvplat.machine.system import System, TurnTaking
 
 FOREVER = 1 << 62
-LONGEST_WAIT_S = 3600.0
 LOOK_S = 0.25  # between two looks at signals
-IDLE_S = 1.0  # a machine that nothing can wake is given up after this
+IDLE_NS = 1_000_000_000  # a machine that nothing can wake is given up after this
 
 
 def _part_of(deadline: float | None) -> float:
@@ -161,8 +158,8 @@ class Runner:
             for hart in self.machine.harts
         ]
         for hart, thread in zip(self.machine.harts, threads, strict=True):
-            hart.wake = threading.Event()
-            hart.idle_since = None
+            hart.wake = None
+            hart.idle_since.value = 0
             hart.allow(self._left[hart.number])
             thread.start()
         for hart, thread in zip(self.machine.harts, threads, strict=True):
@@ -185,55 +182,35 @@ class Runner:
 
     def _live(self, hart: Hart) -> None:
         run = self.machine.core.run
-        while not hart.waiting or self.sleep(hart):
-            reason = hart.enter(run)
-            if reason == STOP_REQUEST:
-                return
-            hart.waiting = reason == STOP_WFI
-            if reason not in (STOP_WFI, STOP_LIMIT):
-                self.machine.request_stop(Stop("break", hart=hart.number))
-                return
-            if hart.left <= 0:
-                self.machine.request_stop(Stop("limit", hart=hart.number))
-                return
+        hart.sleeps.value = 1
+        try:
+            while (reason := hart.enter(run)) != STOP_REQUEST:
+                stop = self._why(hart, reason)
+                if stop is not None:
+                    self.machine.request_stop(stop)
+                    return
+        finally:
+            hart.sleeps.value = 0
+
+    def _why(self, hart: Hart, reason: int) -> Stop | None:
+        """What ends the run, now that a hart has left native code with a reason; None: it goes
+        on."""
+        if reason not in (STOP_WFI, STOP_LIMIT):
+            return Stop("break", hart=hart.number)
+        if hart.left <= 0:
+            return Stop("limit", hart=hart.number)
+        return Stop("idle") if self.ends_idle and self._is_idle() else None
 
     def sleep(self, hart: Hart) -> bool:
-        """WFI: until an interrupt is pending that mie enables. False: a stop was asked for."""
-        clock = self.machine.assembly.clock
-        began = time.perf_counter_ns()
-        try:
-            while True:
-                hart.wake.clear()
-                if hart.stop_request.value:
-                    return False
-                if self.machine.awaited(hart.address):
-                    hart.waiting = False
-                    return True
-                deadline = hart.deadline.value
-                if deadline == NEVER:
-                    self._wait_idly(hart)
-                else:
-                    left_s = (deadline - clock.now()) / clock.frequency
-                    hart.wake.wait(min(left_s, LONGEST_WAIT_S))
-        finally:
-            hart.idle_since = None
-            hart.asleep_ns += time.perf_counter_ns() - began
-
-    def _wait_idly(self, hart: Hart) -> None:
-        """No timer of the hart will fire: wait for something else to happen."""
-        if not self.ends_idle:
-            hart.wake.wait(LONGEST_WAIT_S)
-            return
-        if hart.idle_since is None:
-            hart.idle_since = time.monotonic()
-        if not hart.wake.wait(IDLE_S) and self._is_idle():
-            self.machine.request_stop(Stop("idle"))
+        """Let a hart that is in WFI sleep. Whether an interrupt is pending that ends the wait; else
+        somebody wants it to stop, or some time has passed."""
+        self.machine.export("sleep")(hart.address)
+        return not hart.waiting
 
     def _is_idle(self) -> bool:
         """Whether every hart has waited for a while, and nothing can wake one."""
-        times = [hart.idle_since for hart in self.machine.harts]
-        since = [at for at in times if at is not None]
-        if len(since) < len(times) or time.monotonic() - max(since) < IDLE_S:
+        times = [int(hart.idle_since.value) for hart in self.machine.harts]
+        if 0 in times or time.monotonic_ns() - max(times) < IDLE_NS:
             return False
         return self.machine.assembly.clock.next_alarm() is None and not self._is_busy()
 

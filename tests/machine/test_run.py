@@ -23,6 +23,7 @@ from tests.machine.small_guests import (
     TICKS,
     TOHOST,
     WAIT,
+    WFI_ROUNDS,
     guest,
 )
 
@@ -118,6 +119,11 @@ def test_nothing_runs_on_after_the_power_is_off():
 @pytest.mark.parametrize("settings", [{}, VIRTUAL])
 def test_timers_wake_at_their_time(settings):
     assert run(TICKS.format(count=300, ticks=1000), settings=settings).status == 0
+
+
+@pytest.mark.parametrize("settings", [{}, VIRTUAL, {"harts.count": 2}])
+def test_no_instruction_runs_between_wfi_and_the_trap(settings):
+    assert run(WFI_ROUNDS.format(count=2000), settings=settings).reason == "off"
 
 
 @pytest.mark.parametrize("settings", [{}, VIRTUAL])

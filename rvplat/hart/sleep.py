@@ -1,0 +1,102 @@
+"""WFI asleep: a hart with a thread of its own sleeps in native code, without Python and its lock.
+
+The word that the thread sleeps on is hart.attention. Whoever calls the hart writes what it has to
+say (a line, mtimecmp, stop_request), then sets `attention`, then wakes who sleeps on it. The hart
+takes `attention` away, then looks at all of that, and sleeps only while `attention` is still 0: the
+host compares it when it puts the thread to sleep. So no call is lost.
+"""
+
+from rvplat.hart.counters import NEVER, NS, read_time, update_deadline
+from rvplat.hart.interrupts import enabled_interrupts
+from rvplat.hart.state import STOP_NONE, STOP_REQUEST, STOP_WFI, Hart, Machine
+from rvplat.lang import address_of, atomic_swap_u32, call_host, define, intrinsic, u8, u32, u64
+
+Machine.add("wait_fn", u64)  # host function (address, value, ns): sleep while the u32 has the value
+Machine.add("wake_fn", u64)  # host function (address): wake every thread that sleeps on the u32
+
+Hart.add("sleeps", u8)  # 1: WFI may put the thread to sleep; else native code leaves
+Hart.add("waiting", u8)  # 1: in WFI
+Hart.add("idle_since", u64)  # ns: since when it is asleep and no timer will wake it; 0: it isn't
+Hart.add("asleep_ns", u64)  # how long it was asleep, since it was built
+
+LONGEST_NS = NS  # asleep at once: then Python looks whether anything can wake the machine
+ATTENTION = Hart.fields["attention"].offset
+
+
+@intrinsic("{result} = ptrtoint ptr {0} to i64")
+def address_of_hart(hart: Hart) -> u64:
+    """The host address of a hart's record."""
+    return u64(address_of(hart))
+
+
+@define
+def steady_ns(hart) -> u64:
+    """The host's steady clock, as Python's time.monotonic_ns has it."""
+    return call_host(hart.machine.clock_fn, u64(0), u64(0), u64(0), u64(0))
+
+
+@define
+def longest_sleep(hart) -> u64:
+    """Nanoseconds until the hart's next timer, and LONGEST_NS at most. Rounded up: a thread that
+    wakes too early would sleep again."""
+    if hart.deadline == NEVER:
+        return u64(LONGEST_NS)
+    now = read_time(hart)
+    hz = hart.machine.timebase_hz
+    if now >= hart.deadline:
+        return u64(0)
+    ticks = hart.deadline - now
+    return (ticks * NS + hz - 1) // hz if ticks < hz else u64(LONGEST_NS)
+
+
+@define
+def may_sleep(hart) -> bool:
+    """Whether a WFI may sleep here: in a thread of its own, with instructions left to execute."""
+    return hart.sleeps != 0 and hart.limit + hart.budget > 0
+
+
+@define
+def is_called_awake(hart) -> bool:
+    """Look at what ends a sleep, with hart.stop as it then is: an interrupt that mie enables, or
+    another thread that wants native code to leave."""
+    if hart.stop_request != 0:
+        hart.stop = STOP_REQUEST
+        return True
+    update_deadline(hart)
+    if enabled_interrupts(hart) != 0:
+        hart.waiting = 0
+        hart.stop = STOP_NONE
+        return True
+    return False
+
+
+@define
+def look_idle(hart, began: u64) -> bool:
+    """Note since when no timer will wake the hart. Whether it has slept so for long enough that
+    Python should look."""
+    now = steady_ns(hart)
+    if hart.deadline != NEVER:
+        hart.idle_since = 0
+        return False
+    if hart.idle_since == 0:
+        hart.idle_since = now
+    return now - began >= LONGEST_NS
+
+
+@define(cold=True)
+def sleep(hart):
+    """Sleep in WFI. Afterwards hart.stop is STOP_NONE if an interrupt has ended the wait; else
+    native code leaves, and the hart waits on: STOP_REQUEST, or STOP_WFI after LONGEST_NS."""
+    word = address_of_hart(hart) + ATTENTION
+    began = steady_ns(hart)
+    hart.waiting = 1
+    hart.stop = STOP_WFI
+    while True:
+        atomic_swap_u32(word, u32(0))
+        if is_called_awake(hart) or look_idle(hart, began):
+            break
+        call_host(hart.machine.wait_fn, word, u64(0), longest_sleep(hart), u64(0))
+    if hart.stop == STOP_NONE:
+        hart.idle_since = 0
+    hart.attention = 1  # the run loop looks at all of it again
+    hart.asleep_ns += steady_ns(hart) - began
