@@ -44,7 +44,9 @@ class Console:
         return len(self._input)
 
     def feed(self, data: bytes) -> None:
-        """The host sends `data` to the device."""
+        """The host sends `data` to the device. TypeError for what is no bytes."""
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"data={data!r}: expected bytes")
         with self.lock:
             self._input += data
             if self.on_input is not None:

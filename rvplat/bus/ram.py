@@ -80,7 +80,14 @@ class Memory:
         return ram
 
     def region(self, pa: int, size: int = 1) -> Ram:
-        """The region that holds all of `pa .. pa + size`."""
+        """The region that holds all of `pa .. pa + size`.
+
+        Raises:
+            BusError: no region does.
+            ValueError: the size is negative.
+        """
+        if size < 0:
+            raise ValueError(f"size={size}: expected 0 or more bytes")
         for ram in self.regions:
             if ram.base <= pa and pa + size <= ram.end:
                 return ram
@@ -93,11 +100,11 @@ class Memory:
         return ram.view[start : start + size]
 
     def read(self, pa: int, size: int) -> bytes:
-        """A copy of `size` bytes."""
+        """A copy of `size` bytes at a physical address. BusError if they are not all in RAM."""
         return bytes(self.view(pa, size))
 
     def write(self, pa: int, data: bytes | bytearray | memoryview) -> None:
-        """Put `data` there and tell `written`."""
+        """Put `data` at a physical address and tell `written`. BusError if it is not all in RAM."""
         self.view(pa, len(data))[:] = data
         self.written(pa, len(data))
 
@@ -106,5 +113,9 @@ class Memory:
         return int.from_bytes(self.view(pa, size), "little")
 
     def write_int(self, pa: int, size: int, value: int) -> None:
-        """Put a little-endian number of `size` bytes there."""
-        self.write(pa, value.to_bytes(size, "little"))
+        """Put a little-endian number of `size` bytes there. ValueError if it has more bits."""
+        try:
+            data = value.to_bytes(size, "little", signed=value < 0)
+        except OverflowError:
+            raise ValueError(f"value={value:#x}: expected a number of {size} bytes") from None
+        self.write(pa, data)

@@ -68,6 +68,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
 def board_and_program(words: list[str]) -> tuple[str, Path | None]:
     """What the positional arguments are: `BOARD`, `PROGRAM`, both or neither."""
     from rvplat.errors import RvplatError
+    from rvplat.guests import shipped
 
     if len(words) > 2:
         more = " ".join(words[2:])
@@ -81,14 +82,6 @@ def board_and_program(words: list[str]) -> tuple[str, Path | None]:
     if looks and path.suffix != ".toml":
         return DEFAULT_BOARD, path
     return words[0], None
-
-
-def shipped(word: str) -> Path | None:
-    """The guest that ships under a word; None for any other word."""
-    from rvplat import guests
-
-    found = {"demo": guests.demo_elf, "hypervisor": guests.hypervisor_elf}.get(word)
-    return found() if found else None
 
 
 def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Path]:

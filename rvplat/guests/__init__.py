@@ -55,6 +55,12 @@ def hypervisor_elf() -> Path:
     return _program("hypervisor/hypervisor.elf")
 
 
+def shipped(word: str) -> Path | None:
+    """The guest that ships under a word, "demo" or "hypervisor"; None for any other word."""
+    found = {"demo": demo_elf, "hypervisor": hypervisor_elf}.get(word)
+    return found() if found else None
+
+
 def hypervisor_guest_elfs() -> dict[str, Path]:
     """The hypervisor's guests by name, for their symbols. Guest n of HYPERVISOR_GUESTS has VMID
     n + 1; all are linked at the same addresses."""

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable
 
 from rvplat.bus.console import Console
+from rvplat.machine.arguments import seconds
 
 KEPT_BYTES = 1 << 20
+SHOWN_BYTES = 200
 
 
 class HostConsole(Console):
@@ -28,6 +30,8 @@ class HostConsole(Console):
         self._ended = False
         #: Told when a sink raises; the guest has nothing to do with that.
         self.failed: Callable[[BaseException], None] | None = None
+        #: Says where the harts are, for a complaint that what was waited for does not come.
+        self.where: Callable[[], str] | None = None
 
     def write(self, data: bytes) -> None:
         """The device sends `data` to the host."""
@@ -60,9 +64,23 @@ class HostConsole(Console):
 
         Raises:
             TimeoutError: it did not in this time, or the machine has stopped; the message shows
-                what it wrote instead.
+                what it wrote instead, and where the harts are. The machine goes on.
         """
         wanted = text.encode() if isinstance(text, str) else text
+        if not isinstance(wanted, bytes | bytearray):
+            raise TypeError(f"text={text!r}: expected a string or bytes")
+        if not wanted:
+            raise ValueError("text: expected something to wait for")
+        seconds("timeout_s", timeout_s)
+        found = self._wait(bytes(wanted), timeout_s)
+        if isinstance(found, bytes):
+            return found
+        # The harts may be in the middle of writing: they are looked for without the lock.
+        places = f"\n{self.where()}" if self.where is not None else ""
+        raise TimeoutError(found + places)
+
+    def _wait(self, wanted: bytes, timeout_s: float | None) -> bytes | str:
+        """What was written up to what is wanted, or why it did not come."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with self._changed:
             self._wanted = wanted
@@ -70,7 +88,7 @@ class HostConsole(Console):
                 while (found := self._find(wanted)) is None:
                     left = None if deadline is None else deadline - time.monotonic()
                     if self._ended or (left is not None and left <= 0):
-                        raise TimeoutError(self._complaint(wanted, timeout_s))
+                        return self._complaint(wanted, timeout_s)
                     self._changed.wait(left)
                 return found
             finally:
@@ -86,9 +104,13 @@ class HostConsole(Console):
         return bytes(self._output[begin:end])
 
     def _complaint(self, wanted: bytes, timeout_s: float | None) -> str:
-        rest = bytes(self._output[max(self._seen - self._start, 0) :])[-200:]
+        rest = bytes(self._output[max(self._seen - self._start, 0) :])[-SHOWN_BYTES:]
         why = "the machine stopped" if self._ended else f"{timeout_s} s have passed"
-        return f"no {wanted!r} from the guest: {why}; it wrote {rest!r}"
+        wrote = f"it wrote {rest!r}"
+        if not rest:
+            before = bytes(self._output[-SHOWN_BYTES:])
+            wrote = f"it wrote nothing more after {before!r}" if before else "it wrote nothing"
+        return f"no {wanted!r} from the guest: {why}; {wrote}"
 
     def running(self, runs: bool) -> None:
         """The machine begins to run, or stops: then nobody need wait for what it writes."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from rvplat.errors import BusError
+from rvplat.errors import BusError, LoaderError
 from rvplat.isa.disassemble import X_NAMES, Disassembler
 from rvplat.isa.privileged import MACHINE, SUPERVISOR
 from rvplat.machine.causes import INTERRUPT, cause_name
 from rvplat.machine.hart import Hart
+from rvplat.machine.images import read_program
 from rvplat.machine.system import System
 
 MODES = {0: "U", SUPERVISOR: "S", MACHINE: "M"}
@@ -32,11 +33,32 @@ def dump(machine: System) -> str:
 def where(machine: System, hart: Hart, disassembler: Disassembler | None = None) -> str:
     """A hart's mode, pc and instruction, a line."""
     mode = ("V" if hart.virt else "") + MODES[hart.priv]
+    world = f" in the guest with VMID {hart.csr('hgatp.VMID')}" if hart.virt else ""
+    symbols = _symbols(machine, hart)
     return (
-        f"hart {hart.number}: {mode} mode, pc {hart.pc:#x}{near(machine.symbols, hart.pc)}: "
+        f"hart {hart.number}: {mode} mode{world}, pc {hart.pc:#x}{near(symbols, hart.pc)}: "
         + instruction_at(hart, disassembler or Disassembler(machine.extensions))
         + ("; it waits for an interrupt" if hart.waiting else "")
     )
+
+
+def whereabouts(machine: System) -> str:
+    """Where every hart is, a line for each."""
+    return "\n".join(where(machine, hart) for hart in machine.harts)
+
+
+def _symbols(machine: System, hart: Hart) -> Mapping[str, int]:
+    """Those of what runs in the hart's world, as far as they are known."""
+    software = machine.software
+    path = software.symbol_files.get(hart.csr("hgatp.VMID") if hart.virt else None)
+    try:
+        named = read_program(path, "the symbols").symbols if path is not None else {}
+    except LoaderError:  # it was there when the machine was built
+        named = {}
+    if hart.virt:
+        return named
+    kernel = software.kernel.symbols if software.kernel is not None else {}
+    return {**kernel, **machine.symbols, **named}
 
 
 def _hart(machine: System, hart: Hart, disassembler: Disassembler) -> list[str]:

@@ -30,6 +30,7 @@ World = Literal["now", "host"] | int
 MODES: dict[str, tuple[int, int]] = {
     "M": (MACHINE, 0), "HS": (SUPERVISOR, 0), "U": (USER, 0), "VS": (SUPERVISOR, 1), "VU": (USER, 1)
 }  # fmt: skip
+ACCESSES = ("load", "store", "fetch")
 _WANTED: dict[str, int] = {"load": mmu.LOAD, "store": mmu.STORE, "fetch": mmu.FETCH}
 _SCHEMES = {8: "Sv39", 9: "Sv48", 10: "Sv57"}
 _MEMORY_TYPES = ("PMA", "NC", "IO", "reserved")

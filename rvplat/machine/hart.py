@@ -21,9 +21,9 @@ from rvplat.isa.csr import Csr, CsrField
 from rvplat.isa.disassemble import F_NAMES, X_NAMES
 from rvplat.isa.extension import Extension
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER
+from rvplat.machine.arguments import MASK64, integer, word
 from rvplat.machine.cells import PAGE, HartCell, MachineCell
-
-MASK64 = (1 << 64) - 1
+from rvplat.machine.shown import Shown
 
 
 class RegisterFile(Sequence[int]):
@@ -40,6 +40,8 @@ class RegisterFile(Sequence[int]):
             if key not in self._numbers:
                 raise LookupError(f"no register {key!r}{_hint(key, self._numbers)}")
             return self._numbers[key]
+        if isinstance(key, bool) or not isinstance(key, int):
+            raise TypeError(f"no register {key!r}: expected its number or ABI name")
         if not 0 <= key < 32:
             raise IndexError(f"no register {key}: there are 32")
         return key
@@ -53,8 +55,9 @@ class RegisterFile(Sequence[int]):
     def __setitem__(self, key: int | str, value: int) -> None:
         self._still()
         number = self._number(key)
+        bits = word("value", value)
         if number or not self._zero:
-            self._cells[number] = value & MASK64
+            self._cells[number] = bits
 
     def __len__(self) -> int:
         return 32
@@ -80,8 +83,20 @@ class Owner(Protocol):
     def export(self, name: str) -> Callable[..., Any]: ...
 
 
-class Hart(HartCell):
-    """One hart. `x` and `f` are its registers (`f` NaN-boxed), `view` is the whole record."""
+class Hart(HartCell, metaclass=Shown):
+    """One hart. All of it is for machines that stand still: RuntimeError while it runs.
+
+    Numbers are 64 bits, unsigned when they are read; a negative one is written in two's complement.
+    A value of the wrong type raises TypeError, one out of its range ValueError, a register or CSR
+    that is not there LookupError, memory that is not there BusError.
+    """
+
+    public = (
+        "number", "state", "pc", "x", "f", "priv", "virt", "instret", "csrs", "csr", "set_csr",
+        "translate", "read", "write",
+    )  # fmt: skip
+    number: int
+    """Its number, mhartid."""
 
     def __init__(
         self, number: int, machine: MachineCell, table: Table, owner: Owner,
@@ -90,8 +105,8 @@ class Hart(HartCell):
         super().__init__(number, machine, table)
         self._owner = owner
         self._extensions = extensions
-        self.x = RegisterFile(self.field("x", ctypes.c_uint64), X_NAMES, True, self._still)
-        self.f = RegisterFile(self.field("f", ctypes.c_uint64), F_NAMES, False, self._still)
+        self._x = RegisterFile(self.field("x", ctypes.c_uint64), X_NAMES, True, self._still)
+        self._f = RegisterFile(self.field("f", ctypes.c_uint64), F_NAMES, False, self._still)
 
     def __repr__(self) -> str:
         return f"<hart {self.number}, {self.state}>"
@@ -107,18 +122,32 @@ class Hart(HartCell):
             return "running"
         return "waiting" if self.waiting else "stopped"
 
+    def __dir__(self) -> list[str]:
+        return [*self.public]
+
     # --- registers ---
 
     @property
+    def x(self) -> RegisterFile:
+        """The integer registers, by number or ABI name: `hart.x[10]`, `hart.x["a0"] = 5`."""
+        return self._x
+
+    @property
+    def f(self) -> RegisterFile:
+        """The floating-point registers, by number or ABI name, as 64 bits (floats NaN-boxed)."""
+        return self._f
+
+    @property
     def pc(self) -> int:
-        """The address of the next instruction."""
+        """The address of the next instruction. Bit 0 of what is written is dropped, as IALIGN has
+        it; a hart that waits (WFI) waits no more."""
         self._still()
         return int(self.view.pc)
 
     @pc.setter
     def pc(self, value: int) -> None:
         self._still()
-        self.view.pc = value & MASK64 & ~1
+        self.view.pc = word("pc", value) & ~1
         self.waiting = False
 
     @property
@@ -130,7 +159,7 @@ class Hart(HartCell):
     @priv.setter
     def priv(self, value: int) -> None:
         self._still()
-        if value not in (USER, SUPERVISOR, MACHINE):
+        if isinstance(value, bool) or value not in (USER, SUPERVISOR, MACHINE):
             raise ValueError(f"privilege {value}: expected 0 (U), 1 (S) or 3 (M)")
         self.view.priv = value
         self._owner.export("context_changed")(self.address)
@@ -154,8 +183,12 @@ class Hart(HartCell):
         """The rows of its CSRs, by name."""
         return {row.name: row for one in self._extensions for row in one.csrs}
 
-    def csr(self, name: str) -> int:
-        """The value of a CSR, or of a field of it: "mstatus", "mstatus.MPP"."""
+    def csr(self, name: str | int) -> int:
+        """The value of a CSR, or of a field of it: "mstatus", "mstatus.MPP", 0x300.
+
+        Raises:
+            LookupError: the hart has no such CSR, or it can't be read now.
+        """
         self._still()
         row, field = self._find(name)
         try:
@@ -164,21 +197,34 @@ class Hart(HartCell):
             raise LookupError(f"{row.name} can't be read now") from None
         return field.extract(value) if field else value
 
-    def set_csr(self, name: str, value: int) -> None:
-        """Write a CSR, or a field of it: as M mode would, so that illegal values become legal."""
+    def set_csr(self, name: str | int, value: int) -> None:
+        """Write a CSR, or a field of it: as M mode would, so that illegal values become legal.
+
+        Raises:
+            LookupError: the hart has no such CSR, or it can't be written now.
+            ValueError: it is read-only, or the value has more bits than the field.
+        """
         self._still()
         row, field = self._find(name)
         if row.read_only:
             raise ValueError(f"{row.name} is read-only")
         if field:
-            mask = ((1 << (field.high - field.low + 1)) - 1) << field.low
-            value = self.csr(row.name) & ~mask | value << field.low & mask
+            most = (1 << (field.high - field.low + 1)) - 1
+            value = integer(f"{row.name}.{field.name}", value, 0, most) << field.low
+            value |= self.csr(row.name) & ~(most << field.low)
         try:
-            self._owner.export("write_csr")(self.address, value & MASK64, row.number)
+            self._owner.export("write_csr")(self.address, word(row.name, value), row.number)
         except Raised:
             raise LookupError(f"{row.name} can't be written now") from None
 
-    def _find(self, name: str) -> tuple[Csr, CsrField | None]:
+    def _find(self, name: str | int) -> tuple[Csr, CsrField | None]:
+        if isinstance(name, int) and not isinstance(name, bool):
+            found = next((row for row in self.csrs.values() if row.number == name), None)
+            if found is None:
+                raise LookupError(f"hart {self.number} has no CSR {name:#x}")
+            return found, None
+        if not isinstance(name, str):
+            raise TypeError(f"no CSR {name!r}: expected its name or number, or NAME.FIELD")
         csr, dot, part = name.partition(".")
         row = self.csrs.get(csr)
         if row is None:
@@ -198,16 +244,24 @@ class Hart(HartCell):
         Nothing is checked but the mapping, and nothing changes: no fault, no A or D bit.
         """
         self._still()
-        pa = int(self._owner.export("debug_page")(self.address, va & MASK64))
+        pa = int(self._owner.export("debug_page")(self.address, word("va", va)))
         return None if pa == MASK64 else pa
 
     def read(self, va: int, size: int) -> bytes:
-        """Memory at a virtual address. BusError where nothing is mapped, or no memory is."""
+        """`size` bytes of memory at a virtual address, as the hart's mode maps it.
+
+        Raises:
+            BusError: nothing is mapped there, or no memory is (devices are read over the bus).
+        """
         memory = self._owner.memory
         return b"".join(memory.read(pa, n) for pa, n in self._pieces(va, size))
 
     def write(self, va: int, data: bytes) -> None:
-        """Write memory at a virtual address, permitted or not; code may be written too."""
+        """Write memory at a virtual address, permitted or not; code may be written too.
+
+        Raises:
+            BusError: nothing is mapped there, or no memory is. Nothing is written then.
+        """
         pieces = list(self._pieces(va, len(data)))
         at = 0
         for pa, n in pieces:
@@ -216,6 +270,7 @@ class Hart(HartCell):
 
     def _pieces(self, va: int, size: int) -> Iterator[tuple[int, int]]:
         """(physical address, bytes) of each page."""
+        va, size = word("va", va), integer("size", size, 0, MASK64)
         while size > 0:
             n = min(size, PAGE - va % PAGE)
             pa = self.translate(va)

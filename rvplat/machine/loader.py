@@ -25,6 +25,7 @@ from rvplat.machine.fdt_read import from_dtb
 from rvplat.machine.files import LARGEST_FILE, read_file
 from rvplat.machine.images import read_program
 from rvplat.machine.linux import check_cpio
+from rvplat.machine.piece import Piece
 from rvplat.machine.program import Loader, Program, Segment
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Software:
     append: str | None = None
     dtb: Node | None = None
     initrd_path: Path = Path()
+    pieces: tuple[Program, ...] = ()
     #: For debuggers: ELF files with symbols, by the guest's VMID; the host's is at None.
     symbol_files: Mapping[int | None, Path] = field(default_factory=dict)
 
@@ -120,6 +122,7 @@ def read_software(
     append: str | None = None,
     dtb: Path | None = None,
     loaders: Sequence[Loader] = (),
+    pieces: Sequence[Piece] = (),
 ) -> Software:
     """Read the files that are given here or else by the board's `[boot]`.
 
@@ -132,7 +135,7 @@ def read_software(
     initrd, dtb = initrd or board.boot.initrd, dtb or board.boot.dtb
     if kernel is not None and program is None:
         program = system_firmware()
-    software = Software(append=append)
+    software = Software(append=append, pieces=tuple(piece.read() for piece in pieces))
     if program is not None:
         software = replace(software, program=read_program(program, "the program", loaders))
     if kernel is not None:
@@ -194,6 +197,7 @@ class _Planner:
         info = dtb - INFO_ROOM
         self._put(info, _firmware_info(kernel.entry if kernel else 0))
         self._place_initrd(initrd, above, info)
+        self._place_pieces()
         entry = self._reset_code(program.entry if program else self.main.base, dtb, info)
         registers = tuple({A0: hart, A1: dtb, A2: info} for hart in range(self.board.harts.count))
         return LoadPlan(tuple(self.segments), entry, registers, self.software.symbols, self.places)
@@ -248,6 +252,23 @@ class _Planner:
         if program:
             _refuse_overlap(program, kernel)
         return self._add("kernel", kernel)
+
+    def _place_pieces(self) -> None:
+        """What goes where the user says: nowhere else, and not over something else."""
+        for piece in self.software.pieces:
+            for segment in piece.segments:
+                for other in self.segments:
+                    if segment.address < other.end and other.address < segment.end:
+                        raise LoaderError(
+                            f"{piece.path}: {segment.address:#x} to {segment.end - 1:#x} overlaps "
+                            f"{self._owner(other)} at {other.address:#x} to {other.end - 1:#x}"
+                        )
+            self._add(str(piece.path), piece)
+
+    def _owner(self, segment: Segment) -> str:
+        """What a segment is of, for messages."""
+        names = [name for name, start in self.places.items() if start <= segment.address]
+        return max(names, key=lambda name: self.places[name], default="what is loaded")
 
     def _initrd_range(self, kernel: int, above: int) -> tuple[int, int] | None:
         """Where the initrd goes: well above the kernel, or below the device tree if need be."""

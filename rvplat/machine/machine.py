@@ -8,21 +8,22 @@ with Machine.open("virt", program="fw_jump.bin", kernel="Image") as machine:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.hart.state import STOP_BREAK
+from rvplat.machine.arguments import choice, flag, hart_number, integer, path, paths, word
 from rvplat.machine.assembly import assemble
 from rvplat.machine.board import Board
 from rvplat.machine.catalogue import shipped_extensions
 from rvplat.machine.cells import MachineCell
 from rvplat.machine.console import HostConsole
 from rvplat.machine.extensions import core_for, hart_extensions
+from rvplat.machine.given import Given, PathLike
 from rvplat.machine.hart import Hart
 from rvplat.machine.loader import Software, plan_load, read_software
 from rvplat.machine.mmio import Mmio
 from rvplat.machine.open import open_board
-from rvplat.machine.run import Runner
+from rvplat.machine.run import FOREVER, Runner
 from rvplat.machine.source import Override
 from rvplat.machine.stop import Stop
 from rvplat.machine.system import System
@@ -37,18 +38,31 @@ if TYPE_CHECKING:
 __all__ = ["Machine", "Stop"]
 
 Say = Callable[[str], None]
+LAST_VMID = (1 << 14) - 1  # hgatp's VMID has 14 bits
 
 
 def say_nothing(text: str) -> None:
     """Nobody wants to know."""
 
 
-def _path(name: str | Path | None) -> Path | None:
-    return Path(name) if name is not None else None
-
-
 class Machine(System):
-    """A board assembled, its software loaded, its harts out of reset."""
+    """A board with its software. `Machine.open` builds one, `with` closes it.
+
+    While it stands still its registers, memory and devices can be looked at and changed; `run` runs
+    it until something stops it, `start` lets it run in the background, where its consoles can be
+    fed and waited for.
+
+    A call with an argument of the wrong type raises TypeError, with one out of its range
+    ValueError, with the name or number of something that is not there LookupError. RuntimeError: it
+    runs and must stand still for this, or it is closed. Addresses are physical unless a method says
+    otherwise; sizes are in bytes, times in seconds (`_s`).
+    """
+
+    public = (
+        "open", "close", "run", "start", "wait", "pause", "step", "reset", "running", "closed",
+        "harts", "memory", "bus", "devices", "console", "consoles", "symbols", "failures", "board",
+        "statistics", "dump", "explain", "signature",
+    )  # fmt: skip
 
     def __init__(
         self, board: Board, software: Software | None = None, console: HostConsole | None = None,
@@ -66,35 +80,47 @@ class Machine(System):
 
     @classmethod
     def open(
-        cls, board: str = "virt", program: str | Path | None = None,
-        kernel: str | Path | None = None, initrd: str | Path | None = None,
-        append: str | None = None, dtb: str | Path | None = None,
-        overrides: Sequence[Override] = (), plugin_paths: Iterable[str | Path] = (),
-        console: HostConsole | None = None, say: Say = say_nothing,
-        settings: Mapping[str, object] | None = None, strict: bool | None = None,
+        cls, board: PathLike = "virt", program: PathLike | None = None,
+        kernel: PathLike | None = None, initrd: PathLike | None = None, append: str | None = None,
+        dtb: PathLike | None = None, overrides: Sequence[Override] = (),
+        plugin_paths: Iterable[PathLike] = (), console: HostConsole | None = None,
+        say: Say = say_nothing, settings: Mapping[str, object] | None = None,
+        strict: bool | None = None, *, disk: PathLike | Iterable[PathLike] = (),
+        harts: int | None = None, memory: int | str | None = None,
+        load: Mapping[int, PathLike] | None = None,
     ) -> Machine:  # fmt: skip
-        """Build a board by its name or file, with the software that these files hold.
+        """Build a board, with the software that these files hold, as `rvplat run` does.
 
-        `settings` are keys of the board: `{"harts.count": 2, "memory": "2G"}`. `strict`: the first
-        failure of a plugin ends the run, whatever the board says.
+        Args:
+            board: the name of a board, or the path of a TOML file.
+            program: firmware or a bare program; "demo" and "hypervisor" are guests that ship.
+            kernel, initrd, append: what firmware starts, its RAM disk, its command line.
+            dtb: a device tree instead of the board's.
+            overrides, settings: changes of the board; `{"devices.uart0.base": 0x1000_0000}`.
+            plugin_paths: Python files, or folders of packages.
+            console: the host's end of the main console, instead of a new one.
+            say: told what takes long: compiling, at the first start.
+            strict: the first failure of a plugin ends the run, whatever the board says.
+            disk: a raw image, or several, for virtio0, virtio1, ...
+            harts, memory: how many harts; the main memory's bytes, or a size such as "2G".
+            load: files whose bytes go to these physical addresses.
 
         Raises:
             RvplatError: the board, a plugin or a file is at fault.
         """
-        changes = [
-            Override(tuple(key.split(".")), value, f"settings[{key!r}]")
-            for key, value in (settings or {}).items()
-        ]
-        if strict is not None:
-            changes.append(Override(("strict",), strict, f"strict={strict}"))
-        found, plugins = open_board(board, [*overrides, *changes], plugin_paths)
+        given = Given(board, program, kernel, initrd, append, dtb, disk, harts, memory, load)
+        changes = [*overrides, *given.overrides(settings, strict)]
+        plugin_files = paths("plugin_paths", plugin_paths)
+        found, plugins = open_board(given.board, changes, plugin_files, disks=given.disks)
         software = read_software(
-            found, _path(program), _path(kernel), _path(initrd), append, _path(dtb),
-            tuple(plugins.loaders.values()),
+            found, given.program, given.kernel, given.initrd, given.append, given.dtb,
+            tuple(plugins.loaders.values()), given.pieces,
         )  # fmt: skip
         return cls(found, software, console, plugins, say)
 
     def __enter__(self) -> Machine:
+        if self.closed:
+            raise RuntimeError("the machine is closed: open another")
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -106,13 +132,17 @@ class Machine(System):
         self.close()
 
     def close(self) -> None:
-        """Stop, and give back what the devices took from the host.
+        """Stop, and give back what the devices took from the host. Memory and registers can still
+        be looked at; what runs the machine raises RuntimeError. A second call does nothing.
 
         Raises:
             RunFailed: plugin code raised, and nobody has taken note of it (`failures`).
         """
+        if self.closed:
+            return
         if self.current is not None:
             self.current.cancel("pause")
+        self._closed = True
         self.assembly.close()
         self.raise_failures()
 
@@ -120,36 +150,46 @@ class Machine(System):
 
     def run(
         self, timeout_s: float | None = None, max_instructions: int | None = None,
-        restart: bool = True, trace: str | Path | None = None, ends_idle: bool = True,
+        restart: bool = True, trace: PathLike | None = None, ends_idle: bool = True,
     ) -> Stop:  # fmt: skip
         """Run until something stops the machine, and say what (`Stop`).
 
-        `max_instructions` is for each hart. When the guest asks for a reset it is started again,
-        or, without `restart`, the run ends. `trace` is a file for Spike's commit log. Where input
-        may come from nowhere but other threads that wait for long, let it not be `ends_idle`.
+        Args:
+            timeout_s: end after so many seconds of the host; None: whenever the guest ends.
+            max_instructions: end when a hart has executed so many, from 1 on.
+            restart: a reset that the guest asks for starts it again; else it ends the run.
+            trace: a file for Spike's commit log.
+            ends_idle: end when every hart waits and nothing can wake one. Let it be False where
+                input may come from threads that wait for long.
 
         Raises:
+            RuntimeError: it runs already, or is closed.
             RunFailed: plugin code raised. The run went on to its end all the same, unless the board
                 is `strict`; the error's `stop` says how it ended.
         """
+        flag("restart", restart)
+        flag("ends_idle", ends_idle)
+        self.must_be_free()
         if trace is None:
             stop = Runner(self, timeout_s, max_instructions, ends_idle, restart).run()
         else:
             from rvplat.machine.trace import tracing
 
-            with tracing(self, _path(trace)) as turns:
+            with tracing(self, path("trace", trace)) as turns:
                 stop = Runner(self, timeout_s, max_instructions, ends_idle, restart, turns).run()
         self.raise_failures(stop)
         return stop
 
     def start(self, timeout_s: float | None = None, max_instructions: int | None = None) -> None:
-        """Run in the background, until `wait` or `pause`."""
+        """Run in the background, until something stops the machine: `wait` waits for it, `pause`
+        stops it. Arguments and errors as of `run`; it does not end because it is idle."""
         Runner(self, timeout_s, max_instructions).start()
 
     def wait(self, timeout_s: float | None = None) -> Stop:
-        """Wait until a run that was started ends.
+        """Wait until a run that was started ends, and say what ended it.
 
         Raises:
+            RuntimeError: it was never started.
             TimeoutError: it has not ended in this time, and goes on.
             RunFailed: as `run`.
         """
@@ -167,14 +207,21 @@ class Machine(System):
         return self.wait()
 
     def step(self, count: int = 1, hart: int = 0) -> Stop:
-        """Execute so many instructions on one hart, the others standing still. One that traps
-        counts; a WFI ends at once."""
-        self.must_stand_still()
+        """Execute `count` instructions, from 1 on, on one hart; the others stand still.
+
+        One that traps counts; a WFI ends at once. The `Stop` says "step", or what ended it before.
+        Ctrl-C (KeyboardInterrupt) ends it between two instructions.
+        """
+        integer("count", count, 1, FOREVER)
+        stepped = self.harts[hart_number(hart, len(self.harts))]
+        self.must_be_free()
         self.requests.clear()
         self.failure = None
-        reason = self.turns.step(self.harts[hart], count)
-        for other in self.harts:
-            other.stop_request.value = 0
+        try:
+            reason = self.turns.step(stepped, count)
+        finally:
+            for other in self.harts:
+                other.stop_request.value = 0
         if self.failure is not None:
             raise self.failure
         self.raise_failures()
@@ -185,7 +232,7 @@ class Machine(System):
     def reset(self) -> None:
         """Power-on: devices and harts reset, software loaded again. What was written to RAM
         elsewhere stays."""
-        self.must_stand_still()
+        self.must_be_free()
         self.power_on()
 
     def statistics(self) -> Statistics:
@@ -206,9 +253,29 @@ class Machine(System):
         self, va: int, access: Access = "load", hart: int = 0, mode: Mode | None = None,
         world: World = "now",
     ) -> Explanation:  # fmt: skip
-        """Where an access would lead: the walk, entry by entry, and the fault (explain.py)."""
-        from rvplat.machine.explain import explain
+        """Where an access would lead: the walk, entry by entry, and the fault. Nothing changes.
 
+        Args:
+            va: the virtual address, in the world and mode.
+            access: "load", "store" or "fetch".
+            hart: whose CSRs count.
+            mode: "M", "HS", "U", "VS" or "VU"; without it the hart's own.
+            world: "now", where the hart is; "host"; or the VMID of a guest.
+
+        Raises:
+            LookupError: no such hart, a guest that has not run, a mode that its world lacks.
+        """
+        from rvplat.machine.explain import ACCESSES, MODES, explain
+
+        word("va", va)
+        choice("access", access, ACCESSES)
+        hart_number(hart, len(self.harts))
+        if mode is not None:
+            choice("mode", mode, tuple(MODES))
+        if isinstance(world, str):
+            choice("world", world, ("now", "host"))
+        else:
+            integer("world", world, 0, LAST_VMID)
         self.must_stand_still()
         return explain(self, va, access, hart, mode, world)
 
@@ -218,6 +285,20 @@ class Machine(System):
 
         self.must_stand_still()
         return signature(self)
+
+    def _whereabouts(self) -> str:
+        """Where the harts are, a line for each, also in the middle of a run, which goes on."""
+        from rvplat.machine.dump import whereabouts
+
+        found: list[str] = []
+        current = self.current
+        if self.keeper:
+            return f"{self.keeper} runs the machine"
+        if not isinstance(current, Runner) or not current.look(
+            lambda: found.append(whereabouts(self))
+        ):
+            found.append(whereabouts(self))
+        return found[0]
 
     # --- building ---
 
@@ -236,10 +317,11 @@ class Machine(System):
         self.mmio = Mmio(self)
         harts = [self._new_hart(n) for n in range(self.board.harts.count)]
         with self.assembly.lock:  # a device's thread may drive a line just now
-            self.harts += harts
+            self._harts += harts
             self.wires.connect_harts()
         for console in (self.console, *self.consoles.values()):
             console.failed = self.fail
+            console.where = self._whereabouts
         self.assembly.failures.on_failure = self.plugin_failed
         self.plan = plan_load(self.assembly, self.software)
         self.power_on()

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from rvplat.hart.state import STOP_LIMIT, STOP_REQUEST, STOP_WFI
+from rvplat.machine.arguments import integer, seconds
 from rvplat.machine.hart import Hart
 from rvplat.machine.stop import Stop
 from rvplat.machine.system import System, TurnTaking
 
 FOREVER = 1 << 62
+LOOK = "look"  # not the end of a run: see `Runner.look`
 LOOK_S = 0.25  # between two looks at signals
 IDLE_NS = 1_000_000_000  # a machine that nothing can wake is given up after this
 
@@ -46,13 +49,16 @@ class Runner:
         self.machine = machine
         self.restarts = restarts
         self.ends_idle = ends_idle
-        self.timeout_s = timeout_s
+        self.timeout_s = seconds("timeout_s", timeout_s)
         self.stop: Stop | None = None
-        limit = FOREVER if max_instructions is None else max_instructions
+        limit = FOREVER
+        if max_instructions is not None:
+            limit = integer("max_instructions", max_instructions, 1, FOREVER)
         self._left = {hart.number: limit for hart in machine.harts}
         self._turns = turns or (machine.turns if machine.turns.virtual else None)
         self._deadline: float | None = None
         self._done = threading.Event()
+        self._looks: list[tuple[Callable[[], None], threading.Event]] = []
         self._thread = threading.Thread(target=self._coordinate, name="rvplat-run", daemon=True)
 
     # --- the caller's side ---
@@ -64,10 +70,14 @@ class Runner:
 
     def start(self) -> None:
         """Run in the background."""
+        deadline = None if self.timeout_s is None else time.monotonic() + self.timeout_s
         self.machine.began(self)
-        if self.timeout_s is not None:
-            self._deadline = time.monotonic() + self.timeout_s
-        self._thread.start()
+        self._deadline = deadline
+        try:
+            self._thread.start()
+        except BaseException:  # the host has no thread for it
+            self.machine.ended()
+            raise
 
     def wait(self, timeout_s: float | None = None) -> Stop:
         """How the run ended.
@@ -76,6 +86,7 @@ class Runner:
             TimeoutError: it has not ended in this time, and goes on.
             Whatever made it fail: an error of rvplat's own, or of a console's sink.
         """
+        seconds("timeout_s", timeout_s)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
             while not self._done.wait(_part_of(deadline)):
@@ -95,6 +106,17 @@ class Runner:
         """Stop, and come back when every hart has."""
         self.machine.request_stop(Stop(reason), self._turns is None)
         self._done.wait()
+
+    def look(self, function: Callable[[], None]) -> bool:
+        """Call a function while every hart stands still; then the run goes on. False: it has ended
+        before, and the function was not called."""
+        done = threading.Event()
+        self._looks.append((function, done))
+        self.machine.request_stop(Stop(LOOK), self._turns is None)
+        while not done.wait(LOOK_S):
+            if self._done.is_set():
+                return False
+        return True
 
     def input_ended(self) -> None:
         """No more input will come: a machine that waits for nothing else may be given up."""
@@ -124,12 +146,24 @@ class Runner:
                 self._run_threads()
             else:
                 self._take_turns(self._turns)
+            self._take_looks()
             stop, is_reset = self.machine.take_requests(self.restarts)
-            if stop is not None:
+            if stop is not None and stop.reason != LOOK:
                 return stop
             if is_reset:
                 self.machine.power_on()
                 self.machine.repeat_requests()
+
+    def _take_looks(self) -> None:
+        """Let those look who asked for it."""
+        self.machine.withdraw(LOOK)
+        while self._looks:
+            function, done = self._looks.pop()
+            try:
+                with self.machine.looked_at():
+                    function()
+            finally:
+                done.set()
 
     def _is_late(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline

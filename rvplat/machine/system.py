@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rvplat.bus.clock import VirtualClock
@@ -26,6 +27,7 @@ from rvplat.machine.cells import MachineCell
 from rvplat.machine.console import HostConsole
 from rvplat.machine.hart import Hart
 from rvplat.machine.loader import LoadPlan, Software
+from rvplat.machine.shown import Shown
 from rvplat.machine.stop import Stop
 
 
@@ -52,7 +54,7 @@ class TurnTaking(Protocol):
     def wait(self, in_real_time: bool) -> bool: ...
 
 
-class System:
+class System(metaclass=Shown):
     """The parts, and the requests that stop a run.
 
     `harts` are its harts, `memory` is RAM by physical address, `bus` all that answers at one,
@@ -73,22 +75,44 @@ class System:
         self.started_s = 0.0  # what it took to be built and to begin its first run
         self.ran_s = 0.0  # how long it has run, all in all
         self._ran_at = 0.0
-        self.board = board
+        self._board = board
         self.software = software
-        self.harts: list[Hart] = []
+        self._harts: list[Hart] = []
+        self._closed = False
+        self.keeper = ""  # who else runs the machine: a gdb server
         self.requests: list[Stop] = []
         self.failure: BaseException | None = None
         self.current: Run | None = None  # while it runs
         self.last: Run | None = None
         self._lock = threading.Lock()
         self._seen_failures = 0
+        self._looker = 0  # the thread that looks at the harts in the middle of a run
         self._exports: dict[str, Callable[..., Any]] = {}
+
+    def __dir__(self) -> list[str]:
+        return [*type(self).public]
 
     # --- what it is made of ---
 
     @property
+    def harts(self) -> list[Hart]:
+        """The harts, by number: `machine.harts[0].pc`, `.x["a0"]`, `.csr("mstatus.MPP")`."""
+        return self._harts
+
+    @property
+    def board(self) -> Board:
+        """The board as it was read and checked: `machine.board.harts.isa`."""
+        return self._board
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    @property
     def memory(self) -> Memory:
-        """RAM by physical address; writing to code takes effect."""
+        """RAM by physical address: `memory.read(pa, size)`, `write(pa, data)`, `read_int`,
+        `write_int`. Writing to code takes effect."""
         return self.assembly.memory
 
     @property
@@ -113,7 +137,7 @@ class System:
 
     @property
     def symbols(self) -> Mapping[str, int]:
-        """The symbols of the program; none, if its file has none."""
+        """The symbols of the program, addresses by name; none, if its file has none."""
         return self.plan.symbols
 
     @property
@@ -136,13 +160,21 @@ class System:
 
     @property
     def running(self) -> bool:
-        """Whether harts may be running."""
-        return self.current is not None
+        """Whether harts may be running: from `start` until the run ends."""
+        return self.current is not None and threading.get_ident() != self._looker
 
     def must_stand_still(self) -> None:
         """RuntimeError while it runs."""
         if self.running:
             raise RuntimeError("the machine runs: pause it first")
+
+    def must_be_free(self) -> None:
+        """RuntimeError unless it can be run: it is open, stands still, and nobody else runs it."""
+        if self._closed:
+            raise RuntimeError("the machine is closed: open another")
+        self.must_stand_still()
+        if self.keeper:
+            raise RuntimeError(f"{self.keeper} runs the machine: close it first")
 
     def power_on(self) -> None:
         """As `reset`, also in the middle of a run: when no hart is in native code."""
@@ -158,7 +190,7 @@ class System:
     def began(self, run: Run) -> None:
         """A run begins. RuntimeError if there is one."""
         with self._lock:
-            self.must_stand_still()
+            self.must_be_free()
             self.current = self.last = run
             self.requests.clear()
             self.failure = None
@@ -184,6 +216,20 @@ class System:
                 for hart in self.harts:
                     hart.request_stop()
         self.turns.wake.set()
+
+    @contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """In the middle of a run, when no hart is in native code: this thread may look at them."""
+        self._looker = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._looker = 0
+
+    def withdraw(self, reason: str) -> None:
+        """Take away the requests that gave this reason."""
+        with self._lock:
+            self.requests[:] = [stop for stop in self.requests if stop.reason != reason]
 
     def take_requests(self, restarts: bool) -> tuple[Stop | None, bool]:
         """When no hart is in native code: what ends the run, if anything does, and whether the

@@ -20,6 +20,7 @@ from rvplat.machine.system import System
 
 TURN = 20_000  # instructions; a multiple of every sensible instructions_per_tick
 LONGEST_WAIT_S = 1.0
+STEP_AT_ONCE = 1_000_000  # instructions between two looks at signals
 MASK64 = (1 << 64) - 1
 Execute = Callable[[Hart], int]
 
@@ -89,10 +90,10 @@ class Turns:
         left = count
         while True:
             start = self._now()
-            reason, done = self.take(hart, left)
+            reason, done = self.take(hart, min(left, STEP_AT_ONCE))
             self._advance(start, done)
             left -= done
-            if reason != STOP_WFI or left <= 0:
+            if reason not in (STOP_WFI, STOP_LIMIT) or left <= 0:
                 hart.waiting = False
                 return reason
 

@@ -45,7 +45,9 @@ def test_it_stops_in_the_guest_that_is_named(explain, vmid, root, place, clock):
         "--set", f"clock={clock}",
     )  # fmt: skip
     assert lines[0] == "a breakpoint"
-    assert lines[1].startswith(f"hart 0: VS mode, pc {CODE:#x}: ")
+    assert lines[1].startswith(
+        f"hart 0: VS mode in the guest with VMID {vmid}, pc {CODE:#x} <work_start>: "
+    )
     assert lines[2:4] == ["", f"fetch of {CODE:#x} in VS mode, guest with VMID {vmid}"]
     assert lines[4].startswith(f"    G Sv39x4 level 2: entry {root:#x} = ")
     assert len(lines[4:-3]) == (3 + 1) * (3 + 1) - 1
@@ -83,7 +85,7 @@ def test_the_host_is_explained_while_a_guest_runs(explain):
     lines, _ = explain(
         "virt", "hypervisor", "0x8000_0000", "0x40", "--world", "host", "--until", hex(CODE)
     )
-    assert lines[1].startswith("hart 0: VS mode, pc ")
+    assert lines[1].startswith("hart 0: VS mode in the guest with VMID 1, pc ")
     assert lines[3:6] == [
         "load of 0x80000000 in HS mode, host",
         "physical address 0x80000000, PMP rwx, memory type PMA",

@@ -169,9 +169,13 @@ def test_a_console_is_fed_and_waited_for():
             assert machine.console.wait_for(text, timeout_s=30) == text
         with pytest.raises(TimeoutError) as caught:
             machine.console.wait_for("never", timeout_s=0.05)
-        assert str(caught.value) == (
-            "no b'never' from the guest: 0.05 s have passed; it wrote b''"
+        said, where = str(caught.value).splitlines()
+        assert said == (
+            "no b'never' from the guest: 0.05 s have passed; it wrote nothing more after "
+            f"{machine.console.output[-200:]!r}"
         )
+        assert where.startswith("hart 0: M mode, pc 0x800000"), "the machine goes on"
+        assert machine.running
         machine.console.feed(b"q")
         assert machine.wait(timeout_s=30).reason == "off"
         assert machine.console.output == b">abc" + b"x" * 500 + b"y"
