@@ -19,6 +19,7 @@ from typing import Protocol
 from rvplat_plugins.virtqueue import Views, length
 
 from rvplat.errors import DeviceError, file_kind
+from rvplat.formats import ENOUGH_BYTES, Kind, recognise
 
 SECTOR = 512
 IOV_MAX = os.sysconf("SC_IOV_MAX") if "SC_IOV_MAX" in os.sysconf_names else 16
@@ -116,12 +117,25 @@ def size_of(path: Path, fd: int) -> int:
     return size
 
 
+def refuse_containers(path: Path, fd: int) -> None:
+    """Refuse an image whose bytes are not the disk's, such as a QCOW2 image or a compressed one.
+    Other known formats may well be what the guest is to find on its disk: an ISO image, a tar."""
+    found = recognise(os.pread(fd, ENOUGH_BYTES, 0))
+    if found and found.kind in (Kind.DISK, Kind.COMPRESSED, Kind.FLASH):
+        os.close(fd)
+        raise DeviceError(
+            f"disk image {path}: {found}; if a raw disk just begins like that, set raw = true"
+        )
+
+
 class RawImage:
     """A file whose bytes are the disk's."""
 
-    def __init__(self, path: Path, readonly: bool = False) -> None:
+    def __init__(self, path: Path, readonly: bool = False, raw: bool = False) -> None:
         self.readonly = readonly
         self.fd = open_locked(path, os.O_RDONLY if readonly else os.O_RDWR, not readonly)
+        if not raw:
+            refuse_containers(path, self.fd)
         self.size = size_of(path, self.fd)
 
     def read(self, offset: int, views: Views) -> None:
@@ -253,13 +267,15 @@ class Overlay:
             self.base.close()
 
 
-def open_disk(image: Path, readonly: bool, overlay: Path | None, snapshot: bool) -> Disk:
+def open_disk(
+    image: Path, readonly: bool, overlay: Path | None, snapshot: bool, raw: bool = False
+) -> Disk:
     """The disk that a board's settings describe."""
     if overlay is not None and snapshot:
         raise DeviceError(f"disk image {image}: set overlay or snapshot, not both")
     if overlay is None and not snapshot:
-        return RawImage(image, readonly)
-    base = RawImage(image, readonly=True)
+        return RawImage(image, readonly, raw)
+    base = RawImage(image, readonly=True, raw=raw)
     try:
         return Overlay(base, overlay)
     except BaseException:

@@ -50,6 +50,7 @@ class DiskSettings(VirtioSettings):
         "a file that takes what the guest writes; made if needed", None, may_be_new=True
     )
     snapshot: bool = setting("forget what the guest writes when the machine closes", False)
+    raw: bool = setting("take the image as raw, also where it begins as another format does", False)
     serial: str = setting("the serial number, at most 20 bytes", "")
 
 
@@ -84,7 +85,7 @@ class VirtioBlk(VirtioMmio):
     def setup(self) -> None:
         settings = self.settings
         self.disk = open_disk(
-            settings.image, settings.readonly, settings.overlay, settings.snapshot
+            settings.image, settings.readonly, settings.overlay, settings.snapshot, settings.raw
         )
         self.jobs: queues.SimpleQueue[tuple[int, Request] | None] = queues.SimpleQueue()
         self.idle = threading.Condition(self.wiring.lock)

@@ -175,6 +175,12 @@ class VirtioMmio(Device):
         """Whether it is version 1 of the transport."""
         return self.settings.force_legacy
 
+    def is_in(self, version: int, register: str) -> bool:
+        """Whether a register that only one version has is there; else the store is in the log."""
+        if version != self.read_version():
+            self.tell(f"a store to {register}, which version {version} has, has no effect")
+        return version == self.read_version()
+
     @property
     def offered(self) -> int:
         """All feature bits that are offered: none by an empty slot."""
@@ -236,7 +242,7 @@ class VirtioMmio(Device):
     def write_queue_ready(self, value: int) -> None:
         """Start or stop a queue."""
         queue = self.queue
-        if queue is None or self.legacy or queue.ready == bool(value):
+        if not self.is_in(2, "QueueReady") or queue is None or queue.ready == bool(value):
             return
         if value:
             self.start_queue(queue)
@@ -262,12 +268,12 @@ class VirtioMmio(Device):
 
     def write_guest_page_size(self, value: int) -> None:
         """The unit of QueuePFN in bytes, a power of 2."""
-        if self.legacy:
+        if self.is_in(1, "GuestPageSize"):
             self.guest_page_size = value & -value or 1
 
     def write_queue_align(self, value: int) -> None:
         """The alignment of the used ring in bytes, a power of 2."""
-        if self.legacy and self.queue and value and not value & value - 1:
+        if self.is_in(1, "QueueAlign") and self.queue and value and not value & value - 1:
             self.queue.alignment = value
 
     def read_queue_pfn(self) -> int:
@@ -278,7 +284,7 @@ class VirtioMmio(Device):
     def write_queue_pfn(self, value: int) -> None:
         """Place a queue and start it; zero stops it."""
         queue = self.queue
-        if queue is None or not self.legacy:
+        if not self.is_in(1, "QueuePFN") or queue is None:
             return
         if queue.ready:
             self.stop_queue(queue)
@@ -316,7 +322,7 @@ class VirtioMmio(Device):
 
     def write_queue_desc(self, value: int) -> None:
         """The address of the descriptor table."""
-        if self.queue and not self.queue.ready:
+        if self.is_in(2, "QueueDesc") and self.queue and not self.queue.ready:
             self.queue.descriptors = value
 
     def read_queue_driver(self) -> int:
@@ -325,7 +331,7 @@ class VirtioMmio(Device):
 
     def write_queue_driver(self, value: int) -> None:
         """The address of the available ring."""
-        if self.queue and not self.queue.ready:
+        if self.is_in(2, "QueueDriver") and self.queue and not self.queue.ready:
             self.queue.driver = value
 
     def read_queue_device(self) -> int:
@@ -334,7 +340,7 @@ class VirtioMmio(Device):
 
     def write_queue_device(self, value: int) -> None:
         """The address of the used ring."""
-        if self.queue and not self.queue.ready:
+        if self.is_in(2, "QueueDevice") and self.queue and not self.queue.ready:
             self.queue.device = value
 
     # ---- the configuration space, of any width

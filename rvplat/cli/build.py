@@ -92,6 +92,7 @@ def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Pat
     """
     from rvplat import guests
     from rvplat.errors import LoaderError
+    from rvplat.formats import recognise
     from rvplat.machine.elf import is_elf
     from rvplat.machine.files import read_file
 
@@ -102,8 +103,10 @@ def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Pat
         vmid, equals, name = text.partition("=")
         numbered = bool(equals) and vmid.isdigit()
         path = Path(name if numbered else text)
-        if not is_elf(read_file(path, "the symbols")):
-            raise LoaderError(f"--symbols {text}: {path} is not an ELF file")
+        data = read_file(path, "the symbols")
+        if not is_elf(data):
+            what = f": it is {kind}" if (kind := recognise(data)) else ""
+            raise LoaderError(f"--symbols {text}: {path} is not an ELF file{what}")
         found[int(vmid) if numbered else None] = path
     return found
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rvplat.errors import LoaderError
+from rvplat.formats import recognise
 from rvplat.machine.elf import is_elf, read_elf
 from rvplat.machine.files import read_file
 from rvplat.machine.linux import check_whole
@@ -21,18 +22,6 @@ FIRST_BYTES: Final = 4096
 _IMAGE_HEADER = struct.Struct("<IIQQQIIQ8s4sI")
 ZBOOT_HEADER_BYTES: Final = 64
 _GZIP: Final = b"\x1f\x8b"
-#: (offset, magic, what it is): files that are mistaken for kernels or firmware.
-_STRANGERS = (
-    (0x202, b"HdrS", "a Linux kernel for x86"),
-    (0x38, b"ARM\x64", "a Linux kernel for AArch64"),
-    (0x0, b"\x27\x05\x19\x56", "a legacy U-Boot image (mkimage)"),
-    (0x0, b"\xd0\x0d\xfe\xed", "a device tree, or a FIT image"),
-    (0x0, b"QFI\xfb", "a QCOW2 disk image"),
-    (0x0, b"!<arch>\n", "an archive (ar, deb)"),
-    (0x0, b"\xfd7zXZ", "compressed with xz"),
-    (0x0, b"\x28\xb5\x2f\xfd", "compressed with zstd"),
-    (0x0, b"BZh", "compressed with bzip2"),
-)  # fmt: skip
 
 
 def read_program(path: Path, what: str, loaders: Sequence[Loader] = ()) -> Program:
@@ -57,11 +46,10 @@ def _program(path: Path, data: bytes) -> Program:
         check_whole(path, data, size)
         segment = Segment(0, data, len(data))
         return Program(path, "linux", (segment,), 0, False, max(size, len(data)), offset)
-    for at, magic, what in _STRANGERS:
-        if data[at : at + len(magic)] == magic:
-            raise LoaderError(
-                f"{path}: {what}; expected an ELF file, a Linux Image or a raw binary for RISC-V"
-            )
+    if found := recognise(data):
+        raise LoaderError(
+            f"{path}: {found}; expected an ELF file, a Linux Image or a raw binary for RISC-V"
+        )
     return Program(path, "raw", (Segment(0, data, len(data)),), 0, False)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from rvplat.bus.ram import Memory
 from rvplat.errors import LoaderError
+from rvplat.machine import mistaken
 from rvplat.machine.board import PAGE_BYTES, RESET_CODE_BYTES, Board
 from rvplat.machine.board import Memory as Region
 from rvplat.machine.devicetree import Chosen, fresh_seed
@@ -137,12 +138,15 @@ def read_software(
         program = system_firmware()
     software = Software(append=append, pieces=tuple(piece.read() for piece in pieces))
     if program is not None:
-        software = replace(software, program=read_program(program, "the program", loaders))
+        firmware = read_program(program, "the program", loaders)
+        mistaken.tell_of_a_kernel(firmware)
+        software = replace(software, program=firmware)
     if kernel is not None:
         software = replace(software, kernel=read_program(kernel, "the kernel", loaders))
     if initrd is not None:
         room = min(LARGEST_FILE, board.main_memory.size)
         data = read_file(initrd, "the initrd", room, ", the RAM of the board; --memory gives more")
+        mistaken.refuse_containers(initrd, data)
         check_cpio(initrd, data)
         software = replace(software, initrd=data, initrd_path=initrd)
     return replace(software, dtb=_read_dtb(dtb)) if dtb is not None else software
@@ -164,10 +168,12 @@ def system_firmware() -> Path:
 
 
 def _read_dtb(path: Path) -> Node:
+    data = read_file(path, "the device tree", LARGEST_DTB)
     try:
-        return from_dtb(read_file(path, "the device tree", LARGEST_DTB))
+        return from_dtb(data)
     except FdtError as error:
-        raise LoaderError(f"{path}: the device tree: {error}") from error
+        what = mistaken.no_tree(data, str(error))
+        raise LoaderError(f"{path}: the device tree: {what}") from error
 
 
 def plan_load(assembly: Assembly, software: Software) -> LoadPlan:
@@ -221,7 +227,7 @@ class _Planner:
         memory = ", ".join(f"{one.base:#x} to {one.base + one.size - 1:#x}" for one in regions)
         raise LoaderError(
             f"{program.path}: {segment.size:#x} bytes for {segment.address:#x} are outside the "
-            f"board's memory ({memory})"
+            f"board's memory ({memory}){mistaken.outside(self.board, program, segment)}"
         )
 
     def _end_of(self, *programs: Program | None) -> int:

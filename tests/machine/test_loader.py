@@ -195,7 +195,20 @@ def test_a_machine_without_software(assembly: Assembly) -> None:
         (
             {"program": elf([(0x4000_0000, b"code", 0x10)])},
             "{program}: 0x10 bytes for 0x40000000 are outside the board's memory (0x80000000 to "
-            "0x83ffffff, 0x100000000 to 0x1000fffff)",
+            "0x83ffffff, 0x100000000 to 0x1000fffff); link it for the RAM at 0x80000000",
+        ),
+        (
+            {"program": elf([(0x2000_0000, b"code", 0x10)])},
+            "{program}: 0x10 bytes for 0x20000000 are outside the board's memory (0x80000000 to "
+            "0x83ffffff, 0x100000000 to 0x1000fffff); QEMU's virt has flash there, the board has "
+            "none: link it for RAM",
+        ),
+        (
+            {"program": elf([(0xFFFF_FFFF_8000_0000, b"code", 0x10)])},
+            "{program}: 0x10 bytes for 0xffffffff80000000 are outside the board's memory "
+            "(0x80000000 to 0x83ffffff, 0x100000000 to 0x1000fffff); it is linked at virtual "
+            "addresses: of Linux give the Image, else an ELF file whose segments have physical "
+            "addresses",
         ),
         (
             {"program": elf([(RAM + 63 * MIB, b"code", 2 * MIB)])},

@@ -124,9 +124,11 @@ def test_notify_on_empty_overrides_no_interrupt() -> None:
 def test_each_version_ignores_the_others_registers() -> None:
     old = LegacyDriver(Echo(LEGACY, wiring()))
     old.put(0x38, 8)
-    old.put(0x80, 0x8000_0000)
+    for offset in (0x80, 0x90, 0xA0):
+        old.put(offset, 0x8000_0000)
     old.put(QUEUE_READY, 1)
-    assert old.get(QUEUE_READY) == 0
+    old.put(GUEST_PAGE_SIZE, PAGE)
+    assert [old.get(offset) for offset in (QUEUE_PFN, QUEUE_READY)] == [0, 0]
     assert not old.device.queues[0].ready
     new = Driver(Echo(wiring=wiring()))
     new.put(GUEST_PAGE_SIZE, PAGE)
