@@ -100,6 +100,13 @@ class Clock:
                 except (Exception, SystemExit) as error:  # a plugin's: the machine goes on
                     self.failures.note("an alarm", error)
 
+    def pause(self) -> None:
+        """Let time stand still until `resume`, where it moves by itself: a debugger has stopped the
+        harts. It is no error if it does already."""
+
+    def resume(self) -> None:
+        """Let time go on from where it stands."""
+
     def close(self) -> None:
         """Stop whatever drives the alarms."""
 
@@ -115,22 +122,36 @@ class HostClock(Clock):
     """Ticks that follow the host's monotonic clock; a thread of its own rings the alarms.
 
     `now() = (monotonic_ns - origin_ns) * frequency / 1e9 + ahead`, modulo 2**64. Native code
-    computes the same. `origin_ns` never changes, and `set` changes `ahead` alone: who reads the
-    clock meanwhile, without the lock, sees the time before or after, and nothing between.
+    computes the same. `set` changes `ahead` alone, and `origin_ns` only changes while time stands
+    still, which it does where every hart is stopped: who reads the clock meanwhile, without the
+    lock, sees the time before or after, and nothing between.
     """
 
     def __init__(self, frequency: int, lock: threading.RLock | None = None) -> None:
         super().__init__(frequency, lock)
-        self.origin_ns = time.monotonic_ns()
+        #: origin_ns, and the host's time at which this clock stands still; None: it doesn't
+        self._since: tuple[int, int | None] = time.monotonic_ns(), None
         self._changed = threading.Condition(self.lock)
         self._thread: threading.Thread | None = None
         self._closed = False
+
+    @property
+    def origin_ns(self) -> int:
+        """The host's monotonic time at which nothing had elapsed."""
+        return self._since[0]
+
+    @property
+    def paused(self) -> bool:
+        """Whether time stands still."""
+        return self._since[1] is not None
 
     def now(self) -> int:
         return self.elapsed() + self._base & MASK64
 
     def elapsed(self) -> int:
-        return (time.monotonic_ns() - self.origin_ns) * self.frequency // NS & MASK64
+        origin_ns, paused_ns = self._since
+        now_ns = time.monotonic_ns() if paused_ns is None else paused_ns
+        return (now_ns - origin_ns) * self.frequency // NS & MASK64
 
     @property
     def ahead(self) -> int:
@@ -140,9 +161,26 @@ class HostClock(Clock):
     def set(self, ticks: int) -> None:
         with self.lock:
             self._set_base(ticks)
-            for call in self.on_set:
-                call()
-            self._alarms_changed()
+            self._tell()
+
+    def pause(self) -> None:
+        with self.lock:
+            if not self.paused:
+                self._since = self.origin_ns, time.monotonic_ns()
+                self._tell()
+
+    def resume(self) -> None:
+        with self.lock:
+            origin_ns, paused_ns = self._since
+            if paused_ns is not None:
+                self._since = origin_ns + time.monotonic_ns() - paused_ns, None
+                self._tell()
+
+    def _tell(self) -> None:
+        """What others know of the clock has changed."""
+        for call in self.on_set:
+            call()
+        self._alarms_changed()
 
     def wall_ns(self) -> int:
         return time.time_ns()
@@ -164,7 +202,7 @@ class HostClock(Clock):
         with self.lock:
             while not self._closed:
                 self.ring()
-                if not self._alarms:
+                if not self._alarms or self.paused:
                     self._changed.wait()
                 else:  # a day at most: an alarm may be set to the end of time
                     self._changed.wait(min(self.left(self._alarms[0]) / self.frequency, 86_400))

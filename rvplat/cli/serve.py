@@ -53,7 +53,7 @@ def serve(machine: Machine, arguments: argparse.Namespace, terminal: Terminal) -
     from rvplat.machine.stop import Stop
 
     timer = threading.Timer(arguments.timeout or 0, machine.request_stop, [Stop("timeout")])
-    with Server(machine, listen(arguments.gdb, say), arguments.halt) as server:
+    with Server(machine, listen(arguments.gdb, say), arguments.halt, say) as server:
         waits = "the board waits for gdb" if arguments.halt else "gdb may attach"
         say(f"{waits}: target extended-remote {server.place}")
         terminal.read_for(_Served())

@@ -51,12 +51,14 @@ def awaited_interrupts(hart) -> u64:
 
 
 @define
-def take_interrupts(hart):
-    """Enter the handlers of what interrupts are due at hart.pc."""
+def take_interrupts(hart) -> u64:
+    """Enter the handlers of what interrupts are due at hart.pc; how many there were."""
     hart.stop = STOP_NONE  # at a stop no trap is taken
     counters.update_deadline(hart)
+    taken = u64(0)
     while interrupts.take_interrupt(hart):
-        pass
+        taken += 1
+    return taken
 
 
 _exported: dict[str, Any] = {

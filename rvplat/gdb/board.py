@@ -183,6 +183,7 @@ class BoardTarget(Looking):
         self.worlds.look()
         self.going.clear()
         self.sight.space, self.sight.devices, self.masked = VIRTUAL, False, False
+        self.control.time.begin()
         self.seen.begin(())
         self.worlds.announce(False)
         self.take_events()
@@ -201,10 +202,23 @@ class BoardTarget(Looking):
         with self.control.quiet():
             self.stops.forget(pid)
         if pid == ALL:
-            self.worlds.announce(False)
-            self.control.end_trace()
+            self.leave()
         if not self.off and (pid == ALL or not self.threads()):
             self.go()
+
+    def leave(self) -> None:
+        """A client has gone. Without a detach before, what is stopped stays stopped, for the next
+        one; nothing else of the client is left."""
+        with self.control.quiet():
+            self.stops.forget(ALL)
+        self.worlds.announce(False)
+        self.control.end_trace()
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether the board is on, and no hart runs."""
+        harts = range(len(self.machine.harts))
+        return not self.off and not any(self.control.is_running(n) for n in harts)
 
     def go(self) -> None:
         """Let every hart run."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from rvplat.gdb.timekeeper import Timekeeper
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_WFI
 from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
@@ -62,12 +63,16 @@ class Driver:
     """One hart's thread. `report` is called in it with what happened, and says whether the hart
     shall go on; "switch", it is in another world."""
 
-    def __init__(self, machine: Machine, cell: Hart, report: Callable[[Outcome], bool]) -> None:
+    def __init__(
+        self, machine: Machine, cell: Hart, report: Callable[[Outcome], bool], time: Timekeeper
+    ) -> None:
         self.cell = cell
+        self._time = time
         self.machine = machine
         self.job: Job | None = None  # while it runs, or is to run on after a pause
         self._report = report
         self._runner = Runner(machine)
+        self._take_interrupts = machine.export("take_interrupts")
         self._halting = False
         self._posted = threading.Semaphore(0)
         self._idle = threading.Event()
@@ -93,6 +98,7 @@ class Driver:
         self._halting = False
         self.job = job
         self._idle.clear()
+        self._time.began()
         if self._thread is None:
             name = f"gdb-hart{self.cell.number}"
             self._thread = threading.Thread(target=self._live, name=name, daemon=True)
@@ -121,6 +127,7 @@ class Driver:
                 self.job = None
                 self.machine.fail(error)
             finally:
+                self._time.ended()
                 self._idle.set()
 
     def close(self) -> None:
@@ -152,7 +159,7 @@ class Driver:
                 self.job = None
                 return
             if what in ("break", "watch"):  # its commands have run: on, past it
-                self.step_once(int(self.cell.plain.pc))
+                self.step_once(int(self.cell.plain.pc), masked=True)  # else it is met once more
             elif job.is_range and not job.holds(int(self.cell.plain.pc)):
                 job = Job(until_back=True)
         if self.machine.requests:
@@ -198,16 +205,24 @@ class Driver:
         return int(self.cell.stop_code.value)
 
     def step_once(self, past: int, masked: bool = False) -> int:
-        """One instruction, or the trap that it takes; breakpoints at `past` aren't met.
-        Watchpoints are: who steps over one takes it away. `masked`: no interrupt comes first."""
+        """One instruction, or the trap that it takes, or the interrupt that comes first;
+        breakpoints at `past` aren't met. Watchpoints are: who steps over one takes it away.
+        `masked`: no interrupt comes first."""
         hart: Any = self.cell.plain
         self.cell.waiting = False
+        if not masked and self._interrupted():
+            return STOP_LIMIT
         hart.break_skip = past
         hart.interrupts_held = int(masked)
         reason = self._enter(1)
         hart.interrupts_held = 0
         hart.break_skip = NOWHERE
         return reason
+
+    def _interrupted(self) -> bool:
+        """Enter the handler of an interrupt, if one is due; whether it was."""
+        self.machine.turns.begin(self.cell)
+        return bool(self._take_interrupts(self.cell.address))
 
     def burst(self, limit: int) -> int:
         """A few instructions in the caller's thread, if the hart isn't waiting."""
@@ -239,7 +254,8 @@ class Control:
 
     def __init__(self, machine: Machine, report: Callable[[Outcome], bool]) -> None:
         self.machine = machine
-        self.drivers = [Driver(machine, cell, report) for cell in machine.harts]
+        self.time = Timekeeper(machine)
+        self.drivers = [Driver(machine, cell, report, self.time) for cell in machine.harts]
         self._report = report
         self.trace: Trace | None = None
         for cell in machine.harts:
@@ -259,11 +275,12 @@ class Control:
         """One instruction of a hart, here and now; other harts run a little too."""
         driver = self.drivers[number]
         driver.cell.stop_request.value = 0
-        for other in others:
-            self.drivers[other].cell.stop_request.value = 0
-            if self.drivers[other].burst(BURST) == STOP_BREAK:
-                self._report(Outcome(other, why(self.drivers[other].cell)))
-        reason = driver.step_once(int(driver.cell.plain.pc), masked)
+        with self.time.step():
+            for other in others:
+                self.drivers[other].cell.stop_request.value = 0
+                if self.drivers[other].burst(BURST) == STOP_BREAK:
+                    self._report(Outcome(other, why(self.drivers[other].cell)))
+            reason = driver.step_once(int(driver.cell.plain.pc), masked)
         met = why(driver.cell) if reason == STOP_BREAK else ""
         if self.machine.requests:
             self._report(Outcome(number, "power"))
@@ -326,3 +343,4 @@ class Control:
         self.end_trace()
         for driver in self.drivers:
             driver.close()
+        self.time.close()

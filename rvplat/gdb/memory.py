@@ -189,4 +189,7 @@ class Sight:
                 found.append(Region("ram", at, base - at))
             found.append(Region("rom", base, size))
             at = base + size
+        if at == 0:  # 64 bits can't say how long all addresses are
+            found.append(Region("ram", 0, SPACE // 2))
+            at = SPACE // 2
         return [*found, Region("ram", at, SPACE - at)]

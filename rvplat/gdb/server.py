@@ -20,6 +20,7 @@ from typing import Protocol
 from rvplat.errors import HostError
 from rvplat.gdb.board import BoardTarget
 from rvplat.gdb.commands import session_for
+from rvplat.gdb.framing import frame
 from rvplat.gdb.session import Session
 from rvplat.machine.machine import Machine
 from rvplat.machine.stop import Stop
@@ -29,6 +30,8 @@ LOOPBACK = "127.0.0.1"
 CHUNK = 1 << 18
 UNIX = "unix:"
 LOOK_S = 0.2  # how soon a request to stop is seen that nobody told us of
+PATIENCE_S = 5.0  # for a client that is turned away
+BUSY = b"E.another debugger is attached to this board: it serves one at a time"
 AWAKE_S = 0.0002  # for the next packet: a virtual CPU takes longer to wake than gdb to ask
 
 
@@ -65,6 +68,25 @@ class SocketChannel:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def turn_away(connection: socket.socket) -> None:
+    """Tell a client that another one is served, in reply to its first packet: gdb shows it. LLDB,
+    which begins with QStartNoAckMode, would wait for ever after an error; it reports a connection
+    that ends."""
+    with contextlib.suppress(OSError), connection:
+        connection.settimeout(PATIENCE_S)
+        data = b""
+        while b"#" not in data:
+            if not (more := connection.recv(CHUNK)):
+                return
+            data += more
+        if b"$QStartNoAckMode" in data:
+            return
+        connection.sendall(b"+" + frame(BUSY))
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(CHUNK):  # to close with bytes unread would take the reply back
+            pass
 
 
 class PipeChannel:
@@ -125,12 +147,15 @@ def _listen_unix(path: Path) -> socket.socket:
 
 
 class Server:
-    """A board and whoever debugs it. `halt`: it waits for a client before its first instruction."""
+    """A board and whoever debugs it. `halt`: it waits for a client before its first instruction.
+    `say` tells the user of the board."""
 
     def __init__(
-        self, machine: Machine, listener: socket.socket | None, halt: bool = False
-    ) -> None:
+        self, machine: Machine, listener: socket.socket | None, halt: bool = False,
+        say: Callable[[str], None] = log.info,
+    ) -> None:  # fmt: skip
         self.target = BoardTarget(machine)
+        self._say = say
         self.listener = listener
         self._halt = halt
         self._wake_read, self._wake_write = os.pipe()
@@ -183,7 +208,7 @@ class Server:
         if not self._halt:
             self.target.go()
         while not self._stopping:
-            ready = self._ready(self.listener.fileno())
+            ready = self._ready([self.listener.fileno()])
             if self._wake_read in ready:
                 self._drain()
             self.target.take_events()
@@ -196,13 +221,19 @@ class Server:
             raise self.target.machine.failure
         return self.target.stop or Stop("interrupt")
 
-    def _ready(self, fd: int, awake_s: float = 0) -> list[int]:
-        """Wait for bytes at a file, or for an event; at first without sleeping."""
+    def _ready(self, files: list[int], awake_s: float = 0) -> list[int]:
+        """Wait for bytes at files, or for an event; at first without sleeping."""
         end = time.perf_counter() + awake_s
-        while not (found := select.select([fd, self._wake_read], [], [], 0)[0]):
+        while not (found := select.select([*files, self._wake_read], [], [], 0)[0]):
             if time.perf_counter() >= end:
-                return select.select([fd, self._wake_read], [], [], LOOK_S)[0]
+                return select.select([*files, self._wake_read], [], [], LOOK_S)[0]
         return found
+
+    def _turn_away(self) -> None:
+        """Another client has come; a thread takes the time that it takes to tell it."""
+        assert self.listener is not None
+        connection, _ = self.listener.accept()
+        threading.Thread(target=turn_away, args=[connection], daemon=True).start()
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -216,19 +247,24 @@ class Server:
     def converse(self, channel: Channel) -> None:
         """One client, until it goes. What it leaves behind is cleared up."""
         session: Session | None = None
+        files = [channel.fileno()]
+        if self.listener is not None:
+            files.append(self.listener.fileno())
         awake_s = 0.0
         try:
             self._thread = threading.get_ident()
             self.target.attach()
             session = session_for(self.target, channel.send)
             while not session.closed and not self._stopping:
-                ready = self._ready(channel.fileno(), awake_s)
+                ready = self._ready(files, awake_s)
                 awake_s = 0.0
+                if files[-1] in ready and len(files) > 1:
+                    self._turn_away()
                 if self._wake_read in ready:
                     self._drain()
                 if self._wake_read in ready or self.target.machine.requests:
                     session.poll()
-                if channel.fileno() in ready:
+                if files[0] in ready:
                     data = channel.receive()
                     if not data:
                         break
@@ -241,9 +277,11 @@ class Server:
             log.exception("this client is given up")
         finally:
             channel.close()
-            self.target.attach()
-            self.target.detach()
+            self.target.leave()
             self._thread = 0
+            if self.target.stands_still:
+                self._say("the debugger has gone, and the board stays stopped: the next one may "
+                          "let it run, by continue or detach")  # fmt: skip
 
     def close(self) -> None:
         """Stop the board, close what is open."""

@@ -107,6 +107,15 @@ class Chosen:
 
 
 @dataclass(frozen=True)
+class Debug:
+    """What debuggers find, until their monitor commands say otherwise."""
+
+    time: Literal["still", "runs"] = setting(
+        "what the host's clock does for the guest while a debugger has stopped every hart", "still"
+    )
+
+
+@dataclass(frozen=True)
 class Boot:
     """Where harts start, and what they find in memory; the command line can name other files."""
 
@@ -174,6 +183,7 @@ class Board:
     devices: dict[str, Device]
     chosen: Chosen
     boot: Boot
+    debug: Debug = Debug()
     files: tuple[Path, ...] = ()
 
     @property

@@ -19,6 +19,7 @@ from rvplat.machine.board import (
     Boot,
     Chosen,
     Connection,
+    Debug,
     Device,
     General,
     Harts,
@@ -33,7 +34,7 @@ from rvplat.machine.source import Entry, Source
 if TYPE_CHECKING:
     from rvplat.isa.extension import Extension
 
-SECTIONS = ("harts", "memory", "devices", "chosen", "boot")
+SECTIONS = ("harts", "memory", "devices", "chosen", "boot", "debug")
 SOURCE_KEYS = ("extends", "plugins", "remove")
 #: How a fault begins that tells what the board lacks.
 ABSENT = ("no such key", "no RAM", "no interrupt controller", "no device", "no console")
@@ -86,6 +87,7 @@ class _Checker:
         general = convert_table(General, self.root, "", self.faults, skip=(*SECTIONS, *SOURCE_KEYS))
         harts = convert_table(Harts, self._section("harts"), "harts", self.faults)
         boot = convert_table(Boot, self._section("boot"), "boot", self.faults)
+        debug = convert_table(Debug, self._section("debug"), "debug", self.faults)
         extensions = self._extensions(harts)
         memory = self._memory()
         devices = self._devices()
@@ -96,7 +98,7 @@ class _Checker:
         if isinstance(general, General) and isinstance(harts, Harts) and isinstance(boot, Boot):
             return Board(
                 self.source.name, general, harts, tuple(extensions), memory, devices, chosen, boot,
-                tuple(self.source.files),
+                debug if isinstance(debug, Debug) else Debug(), tuple(self.source.files),
             )  # fmt: skip
         return None
 

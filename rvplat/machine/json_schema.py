@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
-from rvplat.machine.board import Boot, Chosen, Connection, General, Harts, Memory
+from rvplat.machine.board import Boot, Chosen, Connection, Debug, General, Harts, Memory
 from rvplat.machine.catalogue import Catalogue
 from rvplat.machine.schema import Limits, choices, fields_of, unwrap
 
@@ -34,6 +34,7 @@ def board_schema(catalogue: Catalogue) -> Schema:
         "devices": {"type": "object", "additionalProperties": _device(catalogue)},
         "chosen": _table(Chosen),
         "boot": _table(Boot),
+        "debug": _table(Debug),
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

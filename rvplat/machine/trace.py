@@ -39,7 +39,6 @@ from rvplat.machine.turns import Turns
 
 TURN = 500  # instructions of a hart before the next hart's
 SINK = 32
-FOREVER = 1 << 62
 X, F, CSR = 0, 1, 4  # in this order within a number, as Spike sorts them
 
 
@@ -72,14 +71,10 @@ class Tracer(Turns):
         self._touches: dict[str, Touches] = {}
         self._watched = [self._rows[name] for name in ("fflags", "mstatus") if name in self._rows]
         self._cells = {hart.number: Cells(hart, self._watched) for hart in machine.harts}
-        if self.virtual is None:
-            self._record.instructions_per_tick = FOREVER
 
     def close(self) -> None:
         """Let time go on as before."""
-        if self.virtual is None:
-            self._record.instructions_per_tick = self._per_tick
-        else:
+        if self.virtual is not None:
             self.virtual.on_set.remove(self._clock_was_set)
 
     # --- running ---
@@ -103,6 +98,7 @@ class Tracer(Turns):
         look at its pc and its end: devices and other harts wait for the bus lock, and timers for
         the time, which stands still."""
         cells, on_host = self._cells[hart.number], self.virtual is None
+        paused = cells.clock_virtual.value
         with self.machine.assembly.lock:
             if on_host:
                 cells.time_now.value = self.machine.assembly.clock.now()
@@ -117,7 +113,7 @@ class Tracer(Turns):
             self.machine.core.run(hart.address)
             cells.held.value = 0
             if on_host:
-                cells.clock_virtual.value = 0
+                cells.clock_virtual.value = paused
             if hart.retired != retired:
                 text = f"core {hart.number:3}: {priv} 0x{pc:016x} "
                 lines.append(text + self._written(hart, cells, x, f, before))

@@ -47,7 +47,7 @@ class Turns:
 
     # --- time ---
 
-    def _begin(self, hart: Hart) -> None:
+    def begin(self, hart: Hart) -> None:
         """From here on the hart's time is the clock's, and moves with its instructions."""
         if self.virtual is not None:
             self._record.time_now = self.virtual.ticks
@@ -78,7 +78,7 @@ class Turns:
     def take(self, hart: Hart, count: int) -> tuple[int, int]:
         """A turn of `count` instructions: (hart.stop, instructions done, trapping ones too)."""
         self._hart = hart
-        self._begin(hart)
+        self.begin(hart)
         hart.allow(count)
         reason = self.execute(hart)
         self._hart = None
@@ -128,7 +128,7 @@ class Turns:
 
     def _is_awake(self, hart: Hart) -> bool:
         if hart.waiting:
-            self._begin(hart)
+            self.begin(hart)
             hart.waiting = not self.machine.awaited(hart.address)
         return not hart.waiting
 

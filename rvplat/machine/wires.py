@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rvplat.bus.clock import HostClock
 from rvplat.bus.device import Power, Progress
+from rvplat.hart.counters import NEVER
 from rvplat.machine.assembly import Ports
 from rvplat.machine.stop import Stop
 from rvplat.machine.system import System
@@ -25,10 +26,11 @@ class Wires:
         """Tell native code what time it is, and follow the clock when it is set."""
         view, clock = self.machine.cell.view, self.machine.assembly.clock
         view.timebase_hz = clock.frequency
-        view.instructions_per_tick = self.machine.board.general.instructions_per_tick
         view.clock_virtual = int(not isinstance(clock, HostClock))
-        if isinstance(clock, HostClock):
-            view.clock_base_ns = clock.origin_ns
+        if isinstance(clock, HostClock):  # where it stands still, instructions take no time
+            view.instructions_per_tick = NEVER
+        else:
+            view.instructions_per_tick = self.machine.board.general.instructions_per_tick
         self._clock_was_set()
         clock.on_set.append(self._clock_was_set)
 
@@ -38,6 +40,10 @@ class Wires:
             view.time_now = clock.now()
             return
         view.time_offset = clock.ahead  # one store: harts read the clock meanwhile
+        if clock.paused:  # no hart runs
+            view.time_now, view.clock_virtual = clock.now(), 1
+        else:
+            view.clock_base_ns, view.clock_virtual = clock.origin_ns, 0
         for hart in self.machine.harts:
             hart.alert()
 

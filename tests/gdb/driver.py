@@ -19,6 +19,7 @@ class Gdb:
         self._controller = GdbController(command, time_to_check_for_additional_output_sec=IDLE)
         self.stops: list[dict[str, Any]] = []
         self.output = ""  # what the target said, in all
+        self.logged = ""  # gdb's warnings and errors
         self.do("set confirm off")
         self.do("set mi-async on")
         self.do("set pagination off")
@@ -33,6 +34,8 @@ class Gdb:
                 self.stops.append(record["payload"] or {})
             elif record["type"] == "target":
                 self.output += record["payload"] or ""
+            elif record["type"] == "log":
+                self.logged += record["payload"] or ""
         return found
 
     def do(self, line: str) -> str:

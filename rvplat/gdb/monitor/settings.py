@@ -56,6 +56,22 @@ def stepmask(board: Board, thread: Thread, words: Sequence[str], say: Say) -> No
 
 
 @command
+def time(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """time [still|runs]: what the guest's time does while every hart is stopped.
+
+    Where it stands still, a guest doesn't notice how long it was stopped: steps don't land in the
+    handler of a timer that came due meanwhile. It is the board's key debug.time at first, and
+    counts where the board's clock is the host's.
+    """
+    if words and list(words) not in (["still"], ["runs"]):
+        raise GdbError(f"{' '.join(words)!r}: expected still or runs")
+    if words:
+        board.control.time.runs_on = words[0] == "runs"
+    does = "runs on" if board.control.time.runs_on else "stands still"
+    say(f"while every hart is stopped, time {does}\n")
+
+
+@command
 def space(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
     """space [virtual|guest-physical|physical]: what addresses gdb reads and writes memory at.
 

@@ -1,0 +1,71 @@
+"""When the time of a board that is debugged passes: while any hart runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rvplat.machine.machine import Machine
+
+
+class Timekeeper:
+    """Pauses the clock while every hart is stopped, so that a stop of minutes takes the guest no
+    time. `runs_on`: the clock goes on meanwhile. `in_steps`: an instruction that is stepped takes
+    time."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._clock = machine.assembly.clock
+        self._lock = threading.Lock()
+        self._running = 0  # harts
+        self._board = machine.board.debug
+        self.begin()
+
+    def begin(self) -> None:
+        """As the board has it: another client is here."""
+        self.in_steps = True
+        self.runs_on = self._board.time == "runs"
+
+    @property
+    def runs_on(self) -> bool:
+        """Whether time passes though every hart is stopped."""
+        return self._runs_on
+
+    @runs_on.setter
+    def runs_on(self, on: bool) -> None:
+        with self._lock:
+            self._runs_on = on
+            self._settle()
+
+    def _settle(self) -> None:
+        if self._running or self._runs_on:
+            self._clock.resume()
+        else:
+            self._clock.pause()
+
+    def began(self) -> None:
+        """A hart is about to run."""
+        with self._lock:
+            self._running += 1
+            self._settle()
+
+    def ended(self) -> None:
+        """A hart has stopped."""
+        with self._lock:
+            self._running -= 1
+            self._settle()
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """A hart runs inside, for a step."""
+        if self.in_steps:
+            self.began()
+        try:
+            yield
+        finally:
+            if self.in_steps:
+                self.ended()
+
+    def close(self) -> None:
+        """Nobody debugs the board any more."""
+        self._clock.resume()
