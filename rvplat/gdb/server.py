@@ -258,8 +258,6 @@ class Server:
             while not session.closed and not self._stopping:
                 ready = self._ready(files, awake_s)
                 awake_s = 0.0
-                if files[-1] in ready and len(files) > 1:
-                    self._turn_away()
                 if self._wake_read in ready:
                     self._drain()
                 if self._wake_read in ready or self.target.machine.requests:
@@ -271,6 +269,8 @@ class Server:
                     session.feed(data)
                     session.poll()
                     awake_s = AWAKE_S
+                elif files[-1] in ready:  # and this client has not gone before
+                    self._turn_away()
         except OSError as error:
             log.info("the client has gone: %s", error)
         except Exception:
