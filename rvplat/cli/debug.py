@@ -82,7 +82,8 @@ class Debug:
         parser.add_argument("--batch", action="store_true", help="leave gdb after them")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        from rvplat.gdb.server import Server, listen
+        from rvplat.gdb.channels import listen
+        from rvplat.gdb.server import Server
 
         gdb = find_gdb()
         with progress() as watched:
@@ -143,13 +144,17 @@ class GdbPipe:
         add_machine_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
+        from rvplat.gdb.channels import PipeChannel
+        from rvplat.gdb.lobby import Lobby
+
+        client = PipeChannel(sys.stdin.fileno(), sys.stdout.fileno())
+        with Lobby(client=client), progress() as watched:
+            machine = build(arguments, watched)
         from rvplat.gdb.server import Server
 
-        with progress() as watched:
-            machine = build(arguments, watched)
         machine.console.sinks.append(show_beside)
         with Server(machine, None, halt=True) as server:
-            stop = server.serve_pipe(sys.stdin.fileno(), sys.stdout.fileno())
+            stop = server.serve_pipe(client)
         machine.close()
         return 0 if stop.reason == "leave" else stop.status
 

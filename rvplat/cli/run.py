@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from rvplat.cli.build import add_limits, add_machine_options, build, uncollected
 from rvplat.cli.say import progress, say
-from rvplat.cli.serve import add_gdb_options, check_gdb_options, serve
+from rvplat.cli.serve import add_gdb_options, check_gdb_options, lobby_for, serve
 
 if TYPE_CHECKING:
+    from rvplat.gdb.lobby import Lobby
     from rvplat.machine.machine import Machine
     from rvplat.machine.stop import Stop
     from rvplat.machine.trace import Tracer
@@ -54,10 +55,12 @@ class Run:
             from rvplat.cli.each import run_each
 
             return run_each(arguments)
-        with uncollected(), progress() as watched:
+        check_gdb_options(arguments)
+        lobby = lobby_for(arguments)
+        with lobby or nullcontext(), uncollected(), progress() as watched:
             machine = build(arguments, watched)
         try:
-            return _run(machine, arguments)
+            return _run(machine, arguments, lobby)
         finally:
             machine.close()
 
@@ -88,7 +91,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _run(machine: Machine, arguments: argparse.Namespace) -> int:
+def _run(machine: Machine, arguments: argparse.Namespace, lobby: Lobby | None) -> int:
     from rvplat.cli.terminal import Terminal
     from rvplat.machine.run import Runner
     from rvplat.machine.stop import Stop
@@ -98,10 +101,9 @@ def _run(machine: Machine, arguments: argparse.Namespace) -> int:
 
         signature_range(machine.symbols, str(arguments.words[-1] if arguments.words else "demo"))
         _write(arguments.signature, "")
-    check_gdb_options(arguments)
-    if arguments.gdb is not None:
+    if lobby is not None:
         with Terminal(machine) as terminal:
-            stop = serve(machine, arguments, terminal)
+            stop = serve(machine, arguments, terminal, lobby)
         return _report(machine, stop, arguments, terminal.signal)
     with _turns(machine, arguments.trace) as turns, Terminal(machine) as terminal:
         runner = Runner(

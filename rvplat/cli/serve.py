@@ -10,6 +10,7 @@ from rvplat.cli.say import say
 
 if TYPE_CHECKING:
     from rvplat.cli.terminal import Terminal
+    from rvplat.gdb.lobby import Lobby
     from rvplat.machine.machine import Machine
     from rvplat.machine.stop import Stop
 
@@ -47,20 +48,32 @@ class _Served:
         """gdb decides when the board ends."""
 
 
-def serve(machine: Machine, arguments: argparse.Namespace, terminal: Terminal) -> Stop:
+def lobby_for(arguments: argparse.Namespace) -> Lobby | None:
+    """Where `--gdb` lets a client wait until the board is built; None without it."""
+    if arguments.gdb is None:
+        return None
+    from rvplat.gdb.channels import listen
+    from rvplat.gdb.lobby import Lobby
+
+    return Lobby(listen(arguments.gdb, say))
+
+
+def serve(
+    machine: Machine, arguments: argparse.Namespace, terminal: Terminal, lobby: Lobby
+) -> Stop:
     """Let clients attach until the board is off."""
-    from rvplat.gdb.server import Server, listen
+    from rvplat.gdb.server import Server
     from rvplat.machine.stop import Stop
 
     timer = threading.Timer(arguments.timeout or 0, machine.request_stop, [Stop("timeout")])
-    with Server(machine, listen(arguments.gdb, say), arguments.halt, say) as server:
+    with Server(machine, lobby.listener, arguments.halt, say) as server:
         waits = "the board waits for gdb" if arguments.halt else "gdb may attach"
         say(f"{waits}: target extended-remote {server.place}")
         terminal.read_for(_Served())
         if arguments.timeout is not None:
             timer.start()
         try:
-            return server.serve()
+            return server.serve(lobby.client)
         except KeyboardInterrupt:
             return Stop("interrupt")
         finally:

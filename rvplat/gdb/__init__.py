@@ -7,7 +7,8 @@
     commands/*      the packets, by subject
     monitor/*       monitor commands, by subject
     board.py        the target that is a `Machine`; worlds.py, control.py, describe.py beside it
-    server.py       TCP, Unix socket, pipe
+    channels.py     TCP, Unix socket, pipe; lobby.py keeps whoever comes before the board is built
+    server.py       serves them
 
 To serve another target, implement `Target` and feed what `commands.session_for` gives.
 """

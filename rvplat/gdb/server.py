@@ -1,4 +1,4 @@
-"""Serving clients: a TCP port, a Unix socket, or standard input and output, one client at a time.
+"""Serving clients, one at a time (channels.py).
 
 with Server(machine, listen("127.0.0.1:1234")) as server:
     server.serve()          # until the board is off and no client is there
@@ -14,136 +14,17 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Protocol
 
-from rvplat.errors import HostError
 from rvplat.gdb.board import BoardTarget
+from rvplat.gdb.channels import Channel, PipeChannel, SocketChannel, turn_away
 from rvplat.gdb.commands import session_for
-from rvplat.gdb.framing import frame
 from rvplat.gdb.session import Session
 from rvplat.machine.machine import Machine
 from rvplat.machine.stop import Stop
 
 log = logging.getLogger("rvplat.gdb")
-LOOPBACK = "127.0.0.1"
-CHUNK = 1 << 18
-UNIX = "unix:"
 LOOK_S = 0.2  # how soon a request to stop is seen that nobody told us of
-PATIENCE_S = 5.0  # for a client that is turned away
-BUSY = b"E.another debugger is attached to this board: it serves one at a time"
 AWAKE_S = 0.0002  # for the next packet: a virtual CPU takes longer to wake than gdb to ask
-
-
-class Channel(Protocol):
-    """A client's bytes."""
-
-    def fileno(self) -> int: ...
-
-    def receive(self) -> bytes:
-        """What is there; b"" when the client has gone."""
-        ...
-
-    def send(self, data: bytes) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class SocketChannel:
-    """A client over a socket."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        with contextlib.suppress(OSError):  # a Unix socket
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def fileno(self) -> int:
-        return self._connection.fileno()
-
-    def receive(self) -> bytes:
-        return self._connection.recv(CHUNK)
-
-    def send(self, data: bytes) -> None:
-        self._connection.sendall(data)
-
-    def close(self) -> None:
-        self._connection.close()
-
-
-def turn_away(connection: socket.socket) -> None:
-    """Tell a client that another one is served, in reply to its first packet: gdb shows it. LLDB,
-    which begins with QStartNoAckMode, would wait for ever after an error; it reports a connection
-    that ends."""
-    with contextlib.suppress(OSError), connection:
-        connection.settimeout(PATIENCE_S)
-        data = b""
-        while b"#" not in data:
-            if not (more := connection.recv(CHUNK)):
-                return
-            data += more
-        if b"$QStartNoAckMode" in data:
-            return
-        connection.sendall(b"+" + frame(BUSY))
-        connection.shutdown(socket.SHUT_WR)
-        while connection.recv(CHUNK):  # to close with bytes unread would take the reply back
-            pass
-
-
-class PipeChannel:
-    """A client over standard input and output."""
-
-    def __init__(self, read_fd: int, write_fd: int) -> None:
-        self._read, self._write = read_fd, write_fd
-
-    def fileno(self) -> int:
-        return self._read
-
-    def receive(self) -> bytes:
-        return os.read(self._read, CHUNK)
-
-    def send(self, data: bytes) -> None:
-        while data:
-            data = data[os.write(self._write, data) :]
-
-    def close(self) -> None:
-        """The caller's files stay open."""
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """[HOST:]PORT; without a host the loopback interface."""
-    host, colon, port = text.rpartition(":")
-    if not port.isdigit() or int(port) > 0xFFFF:
-        raise HostError(f"--gdb {text}: expected [HOST:]PORT with a port below 65536, or unix:PATH")
-    return (host.strip("[]") if colon else LOOPBACK), int(port)
-
-
-def listen(text: str, say: Callable[[str], None] = log.warning) -> socket.socket:
-    """A listening socket for [HOST:]PORT or unix:PATH. HostError if it can't be had."""
-    if text.startswith(UNIX):
-        return _listen_unix(Path(text.removeprefix(UNIX)))
-    host, port = parse_address(text)
-    if host not in (LOOPBACK, "localhost", "::1"):
-        say(f"--gdb {text}: whoever reaches {host} on the network controls this machine")
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=1)
-    except OSError as error:
-        code = error.errno or 0  # below 0: of getaddrinfo
-        problem = os.strerror(code) if code > 0 else f"there is no host {host}"
-        raise HostError(f"--gdb {text}: {problem}") from error
-
-
-def _listen_unix(path: Path) -> socket.socket:
-    server = socket.socket(socket.AF_UNIX)
-    try:
-        if path.is_socket():
-            path.unlink()
-        server.bind(str(path))
-        server.listen(1)
-    except OSError as error:
-        server.close()
-        raise HostError(f"--gdb unix:{path}: {os.strerror(error.errno or 0)}") from error
-    return server
 
 
 class Server:
@@ -198,8 +79,9 @@ class Server:
             return name
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
-    def serve(self) -> Stop:
-        """Serve clients until the board is off, or a client kills it; how it ended.
+    def serve(self, client: Channel | None = None) -> Stop:
+        """Serve clients, the given one first, until the board is off, or a client kills it; how it
+        ended.
 
         Raises:
             Whatever made the board fail: an error of rvplat's own, or of a console's sink.
@@ -207,6 +89,8 @@ class Server:
         assert self.listener is not None
         if not self._halt:
             self.target.go()
+        if client is not None:
+            self.converse(client)
         while not self._stopping:
             ready = self._ready([self.listener.fileno()])
             if self._wake_read in ready:
@@ -239,9 +123,9 @@ class Server:
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake_read, 4096)
 
-    def serve_pipe(self, read_fd: int, write_fd: int) -> Stop:
+    def serve_pipe(self, client: PipeChannel) -> Stop:
         """Serve the one client at two files, until it goes."""
-        self.converse(PipeChannel(read_fd, write_fd))
+        self.converse(client)
         return self.target.stop or Stop("leave")
 
     def converse(self, channel: Channel) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.gdb.server import Server, listen
+from rvplat.gdb.channels import listen
+from rvplat.gdb.server import Server
 from rvplat.machine.machine import Machine
 
 from .driver import Gdb

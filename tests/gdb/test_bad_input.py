@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from rvplat.errors import HostError
+from rvplat.gdb.channels import listen, parse_address
 from rvplat.gdb.framing import LIMIT, Framer, Kind, frame
-from rvplat.gdb.server import listen, parse_address
 from rvplat.machine.machine import Machine
 
 from .conftest import Serve

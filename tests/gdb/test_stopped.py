@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 import pytest
 
 from rvplat.gdb.board import BoardTarget
+from rvplat.gdb.channels import BUSY
 from rvplat.gdb.commands import session_for
 from rvplat.gdb.framing import frame
-from rvplat.gdb.server import BUSY
 from rvplat.gdb.target import HOST_PID, Action, Thread
 from rvplat.machine.machine import Machine
 
