@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from rvplat.gdb.channels import listen
 from rvplat.gdb.control import Control, Job, Outcome
-from rvplat.gdb.server import Server, listen
+from rvplat.gdb.server import Server
 from rvplat.machine.machine import Machine
 from rvplat.machine.stop import Stop
 from tests.machine import small_guests
