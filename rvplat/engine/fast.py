@@ -68,21 +68,13 @@ class FastEmitter(HandlerEmitter):
     def wrote(self) -> None:
         self.written = True
 
-    def _reach(self, label: str) -> None:
+    def reach(self, label: str) -> None:
+        super().reach(label)
         if self.ended:
             return
         if label in self._started and self.written and not self._written_at[label]:
             raise NoFastForm
         self._written_at[label] = self._written_at.get(label, False) or self.written
-
-    def go(self, label: str) -> None:
-        self._reach(label)
-        super().go(label)
-
-    def branch_on(self, condition: Value, then: str, otherwise: str, rare: str = "") -> None:
-        self._reach(then)
-        self._reach(otherwise)
-        super().branch_on(condition, then, otherwise, rare)
 
     def start(self, label: str) -> None:
         super().start(label)

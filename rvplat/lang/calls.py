@@ -152,13 +152,10 @@ class Calls(Expressions):
         for name, value in zip(target.signature.names, arguments, strict=True):
             self.bind(name, value)
         self.body(target.tree.body)
-        never = self.ended and not self._jumps_to(inner.exit)
+        never = self.ended and inner.exit not in self.reached
         self.go(inner.exit)
         self.enter(outer)
         if never:
             return [Value(k, "poison") for k in kinds]
         self.start(inner.exit)
         return [self.result(k, f"load {ir_type(k)}, ptr {p}") for k, p in results]
-
-    def _jumps_to(self, label: str) -> bool:
-        return any(line.endswith(f"%{label}") or f"label %{label}," in line for line in self.lines)

@@ -10,11 +10,11 @@ import ast
 import inspect
 import linecache
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, NoReturn, TypeVar, get_args, get_origin, overload
 
-from rvplat.lang.types import Integer, convert
+from rvplat.lang.types import Integer, convert, s64, u64
 
 __all__ = [
     "Declaration", "Definition", "DefinitionError", "Dispatch", "Intrinsic", "NoReturn", "Unwind",
@@ -122,10 +122,28 @@ def text_of(file: str) -> str:
     return "".join(_files[file][1]) if file in _files else ""
 
 
+TYPED_RANGE = "range of the definition language"
+
+
+def typed_range(*bounds: int) -> Iterator[u64]:
+    """What `range` is in a definition: native code counts in s64, and the variable is a u64."""
+    return map(u64, range(*(int(s64(bound)) for bound in bounds)))
+
+
+def _with_typed_range(function: Callable[..., Any]) -> None:
+    """Let `range` in a definition be `typed_range`, and what it is in the rest of the module."""
+    code = function.__code__
+    if "range" in code.co_names and "range" not in function.__globals__:
+        function.__globals__[TYPED_RANGE] = typed_range
+        names = (TYPED_RANGE if name == "range" else name for name in code.co_names)
+        function.__code__ = code.replace(co_names=tuple(names))
+
+
 class Definition(Callee):
     """A function of the definition language. `cold`: kept out of fast code (see the engine)."""
 
     def __init__(self, function: Callable[..., Any], cold: bool = False) -> None:
+        _with_typed_range(function)
         super().__init__(function)
         self.cold = cold
         self._lines = _lines(function)

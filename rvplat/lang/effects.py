@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from rvplat.lang.define import Declaration, Definition, Dispatch, Intrinsic
+from rvplat.lang.define import Declaration, Definition, Dispatch, Intrinsic, Unwind
 
 
 def resolve(node: ast.expr, names: dict[str, Any]) -> Any:
@@ -20,6 +20,13 @@ def resolve(node: ast.expr, names: dict[str, Any]) -> Any:
     return None
 
 
+def raised_class(node: ast.Raise, names: dict[str, Any]) -> set[type[Unwind]]:
+    """The class that a raise statement names; none if it names no Unwind class."""
+    name = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+    found = resolve(name, names) if name is not None else None
+    return {found} if isinstance(found, type) and issubclass(found, Unwind) else set()
+
+
 def _changes_memory(target: Intrinsic) -> bool:
     """Whether an intrinsic does more than give a value: stores, atomics, calls of the host."""
     changing = ("atomicrmw", "cmpxchg", "call i64 %p")
@@ -28,16 +35,23 @@ def _changes_memory(target: Intrinsic) -> bool:
 
 @dataclass
 class Effects:
-    """`raises`: an Unwind can leave it; `writes`: it can change state; `cold`: it can reach cold
-    code; `words`: declared words that it reaches (by any path)."""
+    """`raised`: the Unwind classes that can leave it; `writes`: it can change state; `cold`: it can
+    reach cold code; `words`: declared words that it reaches (by any path)."""
 
-    raises: bool = False
+    raised: set[type[Unwind]] = field(default_factory=set)
     cold: bool = False
     writes: bool = False
     words: set[str] = field(default_factory=set)
 
+    @property
+    def raises(self) -> bool:
+        """Whether something raised can leave it."""
+        return bool(self.raised)
+
     def absorb(self, other: Effects, caught: bool) -> None:
-        self.raises |= other.raises and not caught
+        """Add what a part does; `caught`: a try around the part catches what it raises."""
+        if not caught:
+            self.raised |= other.raised
         self.cold |= other.cold
         self.writes |= other.writes
         self.words |= other.words
@@ -53,14 +67,14 @@ class EffectTable:
         """The effects of calling a definition, declaration, dispatch table or intrinsic."""
         if isinstance(target, Declaration):
             inner = self.of(target.implementation)
-            return Effects(inner.raises, inner.cold, inner.writes, inner.words | {target.name})
+            return Effects(inner.raised, inner.cold, inner.writes, inner.words | {target.name})
         if isinstance(target, Dispatch):
             return self._dispatch(target)
         if isinstance(target, Definition):
             known = self._known.get(id(target))
             if known is None:
                 known = self._known[id(target)] = Effects(cold=target.cold)
-                self._scan(target, known)
+                self._scan(target, target.tree.body, known)
             return known
         if isinstance(target, Intrinsic):
             return Effects(writes=_changes_memory(target))
@@ -75,11 +89,18 @@ class EffectTable:
                 known.absorb(self.of(target), caught=False)
         return known
 
-    def _scan(self, definition: Definition, effects: Effects) -> None:
+    def raised_in(self, definition: Definition, statements: list[ast.stmt]) -> set[type[Unwind]]:
+        """The Unwind classes that can leave these statements of a definition."""
+        found = Effects()
+        self._scan(definition, statements, found)
+        return found.raised
+
+    def _scan(self, definition: Definition, body: list[ast.stmt], effects: Effects) -> None:
         names = definition.globals
-        for node, caught in _walk(definition.tree.body, False):
+        for node, caught in _walk(body, False):
             if isinstance(node, ast.Raise):
-                effects.raises |= not caught
+                if not caught:
+                    effects.raised |= raised_class(node, names)
             elif isinstance(node, ast.Attribute | ast.Subscript):
                 effects.writes |= isinstance(node.ctx, ast.Store)
             elif isinstance(node, ast.Call):

@@ -9,8 +9,8 @@ import ast
 from typing import Any
 
 from rvplat.lang.calls import Calls
-from rvplat.lang.define import Callee, Unwind
-from rvplat.lang.effects import resolve
+from rvplat.lang.define import Callee
+from rvplat.lang.effects import raised_class, resolve
 from rvplat.lang.record import Record, ptr
 from rvplat.lang.text import RARE
 from rvplat.lang.types import s64, u64
@@ -134,7 +134,7 @@ class Emitter(Calls):
         self.body(node.body)
         self.scope.loops.pop()
         self.go(test)
-        if not for_ever or self._jumps_to(done):
+        if not for_ever or done in self.reached:
             self.start(done)
 
     def do_for(self, node: ast.For) -> None:
@@ -190,9 +190,7 @@ class Emitter(Calls):
         self.go(self.scope.loops[-1][0])
 
     def do_raise(self, node: ast.Raise) -> None:
-        name = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-        found = resolve(name, self.names) if name is not None else None
-        if not (isinstance(found, type) and issubclass(found, Unwind)):
+        if not raised_class(node, self.names):
             raise self.fail(node, "raise takes an Unwind class")
         self.unwind()
 

@@ -34,6 +34,8 @@ _FOLD: dict[type[ast.operator], Any] = {
     ast.Mod: int.__mod__, ast.LShift: int.__lshift__, ast.RShift: int.__rshift__,
 }  # fmt: skip
 
+WIDEST = 128  # bits of the widest type
+
 Operand = Value | Literal | Elements | Static
 
 
@@ -176,7 +178,7 @@ class Expressions(Text):
     def on_binop(self, node: ast.BinOp) -> Operand:
         left, right = self.operand(node.left), self.operand(node.right)
         if isinstance(left, Literal) and isinstance(right, Literal):
-            return Literal(_FOLD[type(node.op)](left.value, right.value))
+            return self._fold(node, left.value, right.value)
         if isinstance(node.op, ast.LShift | ast.RShift):
             return self._shift(node, left, right)
         operation = _ARITHMETIC.get(type(node.op))
@@ -186,6 +188,17 @@ class Expressions(Text):
         if operation in ("udiv", "urem") and a.type.signed:
             raise self.fail(node, "// and % are for unsigned types: use sdiv, srem")
         return self.result(a.type, f"{operation} {ir_type(a.type)} {a.text}, {b.text}")
+
+    def _fold(self, node: ast.BinOp, left: int, right: int) -> Literal:
+        """An operation on two literals, done here."""
+        operation = _FOLD.get(type(node.op))
+        if operation is None:
+            raise self.fail(node, f"the operator {type(node.op).__name__} is not in the language")
+        if operation in (int.__floordiv__, int.__mod__) and right == 0:
+            raise self.fail(node, f"{ast.unparse(node)} divides by zero")
+        if operation in (int.__lshift__, int.__rshift__) and not 0 <= right < WIDEST:
+            raise self.fail(node, f"{ast.unparse(node)}: a shift is by 0 to {WIDEST - 1}")
+        return Literal(operation(left, right))
 
     def _shift(self, node: ast.BinOp, left: Operand, right: Operand) -> Value:
         if not isinstance(left, Value):

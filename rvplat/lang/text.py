@@ -35,11 +35,13 @@ class Text:
         self.allocas: list[str] = []
         self.count = 0
         self.ended = False  # the current block has its last instruction
+        self.reached: set[str] = set()  # labels that something jumps to
         self.catchers: list[str] = []  # labels of the try statements around, innermost last
         self.enter(Scope(definition))
 
     def enter(self, scope: Scope) -> None:
         """Go on with the text of another definition."""
+        self.unit.check(scope.definition)
         self.scope = scope
         self.file = scope.definition.file
         self.names = scope.definition.globals
@@ -80,13 +82,21 @@ class Text:
         self.ended = False
 
     def go(self, label: str) -> None:
+        self.reach(label)
         self.line(f"br label %{label}")
         self.ended = True
 
     def branch_on(self, condition: Value, then: str, otherwise: str, rare: str = "") -> None:
+        self.reach(then)
+        self.reach(otherwise)
         weights = f", {rare}" if rare else ""
         self.line(f"br i1 {condition.text}, label %{then}, label %{otherwise}{weights}")
         self.ended = True
+
+    def reach(self, label: str) -> None:
+        """Control goes to the label from here, if it comes here."""
+        if not self.ended:
+            self.reached.add(label)
 
     def finish(self, text: str) -> None:
         """The last instruction of a block."""

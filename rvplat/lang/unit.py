@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from rvplat.lang.check import check
 from rvplat.lang.define import Callee, Definition, DefinitionError, Dispatch
 from rvplat.lang.effects import EffectTable
 from rvplat.lang.values import ir_type, value_type
@@ -46,8 +47,15 @@ class Unit:
         self.texts: list[str] = []
         self.functions: dict[int, NativeFunction] = {}
         self._keep: list[Any] = []  # ids stay valid
+        self._checked: dict[int, Definition] = {}
         self.waiting: deque[Definition | Dispatch] = deque()
         self._names: dict[str, int] = {}
+
+    def check(self, definition: Definition) -> None:
+        """Refuse what `check.py` refuses, once for each definition."""
+        if id(definition) not in self._checked:
+            self._checked[id(definition)] = definition
+            check(definition, self.effects)
 
     def declare(self, text: str) -> None:
         """Add a declaration (once)."""

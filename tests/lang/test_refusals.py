@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.lang import DefinitionError, Record, define, s64, u32, u64
+from rvplat.lang import DefinitionError, Record, Unwind, define, s64, u32, u64
 from rvplat.lang.functions import module_text
 from rvplat.lang.unit import Unit
 
@@ -88,7 +88,119 @@ def retyped(a: u64) -> u64:
     return b
 
 
+class Loud(Unwind):
+    """One reason to unwind."""
+
+
+class Quiet(Unwind):
+    """Another."""
+
+
+@define
+def unassigned(a: u64) -> u64:
+    if a == 1:
+        b = a
+    return b
+
+
+@define
+def unassigned_after_loop(a: u64) -> u64:
+    for i in range(a):
+        b = u64(i)
+    return b
+
+
+@define
+def unassigned_after_break(a: u64) -> u64:
+    while True:
+        if a == 3:
+            break
+        b = a
+        a += 1
+    return b
+
+
+@define
+def unassigned_in_except(a: u64) -> u64:
+    try:
+        if a == 1:
+            raise Loud
+        b = a
+    except Loud:
+        b += 1
+    return b
+
+
+@define
+def speaks(a: u64):
+    if a == 1:
+        raise Loud
+    if a == 2:
+        raise Quiet
+
+
+@define
+def caught_too_narrowly(a: u64) -> u64:
+    try:
+        speaks(a)
+    except Quiet:
+        return u64(1)
+    return u64(0)
+
+
+@define
+def caught_by_anything(a: u64) -> u64:
+    try:
+        speaks(a)
+    except:  # noqa: E722
+        return u64(1)
+    return u64(0)
+
+
+@define
+def divided_by_nothing(a: u64) -> u64:
+    return a + 1 // 0
+
+
+@define
+def power(a: u64) -> u64:
+    return a + 2**3
+
+
+@define
+def shifted_far(a: u64) -> u64:
+    return a + (1 << 5000)
+
+
+@define
+def with_default(a: u64 = u64(1)) -> u64:
+    return a
+
+
+@define
+def by_name(*, a: u64) -> u64:
+    return a
+
+
+@define
+def any_number(*a: u64) -> u64:
+    return u64(0)
+
+
 REFUSED = [
+    (unassigned, 3, "b may have no value here: assign it on every path"),
+    (unassigned_after_loop, 3, "b may have no value here: assign it on every path"),
+    (unassigned_after_break, 6, "b may have no value here: assign it on every path"),
+    (unassigned_in_except, 6, "b may have no value here: assign it on every path"),
+    (caught_too_narrowly, 3, "the try can raise Loud, which except Quiet doesn't catch: "
+     "catch a class above both"),
+    (caught_by_anything, 3, "except takes one Unwind class"),
+    (divided_by_nothing, 1, "1 // 0 divides by zero"),
+    (power, 1, "the operator Pow is not in the language"),
+    (shifted_far, 1, "1 << 5000: a shift is by 0 to 127"),
+    (with_default, 0, "default values are not in the language: give the argument"),
+    (by_name, 0, "a is keyword-only: arguments are given by position"),
+    (any_number, 0, "* and ** parameters are not in the language: name them all"),
     (mixed, 1, "u64 with u32: convert one of them first"),
     (truthy, 1, "a is not a condition: compare it with 0"),
     (listed, 1, "List is not in the language"),

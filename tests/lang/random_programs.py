@@ -1,0 +1,222 @@
+"""Random programs of the definition language, as text.
+
+A program is one definition of two parameters. It has typed locals, nested branches, loops whose
+number of rounds is bounded, a call of a helper that may raise, and a try around it. Every local is
+assigned before the first branch, so that the checker accepts it.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+TYPES = ("u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64")
+BITS = {name: int(name[1:]) for name in TYPES}
+HEAD = '''
+from rvplat.lang import (
+    Unwind, bswap, clz, ctz, define, popcount, rotl, rotr, sdiv, srem,
+    s8, s16, s32, s64, u8, u16, u32, u64,
+)
+
+class Odd(Unwind):
+    """What the helper raises."""
+
+@define
+def helper(a: u64, b: u64) -> u64:
+    if a & 7 == 3:
+        raise Odd
+    return a * 3 + (b >> 5)
+
+@define
+def both(a: u64, b: u64) -> tuple[u64, u32]:
+    return a ^ b, u32(a + b)
+'''
+
+
+class Writer:
+    """Writes one definition. `depth` bounds how far expressions and statements nest."""
+
+    def __init__(self, random: Random, name: str) -> None:
+        self.random = random
+        self.name = name
+        self.lines: list[str] = []
+        self.locals: dict[str, str] = {"a": "u64", "b": "s64"}
+        self.loops = 0
+
+    def text(self) -> str:
+        self.line(0, "@define")
+        self.line(0, f"def {self.name}(a: u64, b: s64) -> u64:")
+        for number in range(self.random.randint(2, 5)):
+            kind = self.random.choice(TYPES)
+            self.line(1, f"v{number} = {kind}({self.expression('u64', 2)})")
+            self.locals[f"v{number}"] = kind
+        for _ in range(self.random.randint(3, 8)):
+            self.statement(1, 3)
+        total = " + ".join(f"u64({name}) * {3 + i}" for i, name in enumerate(self.locals))
+        self.line(1, f"return {total}")
+        return "\n".join(self.lines)
+
+    def line(self, indent: int, text: str) -> None:
+        self.lines.append("    " * indent + text)
+
+    # --- statements ---
+
+    def statement(self, indent: int, depth: int) -> None:
+        kinds = ["assign", "assign", "augment"]
+        if depth:
+            kinds += ["branch", "count", "repeat", "attempt", "unpack", "leave"]
+        getattr(self, "write_" + self.random.choice(kinds))(indent, depth)
+
+    def block(self, indent: int, depth: int) -> None:
+        for _ in range(self.random.randint(1, 3)):
+            self.statement(indent, depth - 1)
+
+    def target(self) -> tuple[str, str]:
+        return self.random.choice(list(self.locals.items()))
+
+    def write_assign(self, indent: int, depth: int) -> None:
+        name, kind = self.target()
+        self.line(indent, f"{name} = {self.expression(kind, 3)}")
+
+    def write_augment(self, indent: int, depth: int) -> None:
+        name, kind = self.target()
+        operator = self.random.choice(["+", "-", "*", "&", "|", "^"])
+        self.line(indent, f"{name} {operator}= {self.expression(kind, 2)}")
+
+    def write_branch(self, indent: int, depth: int) -> None:
+        self.line(indent, f"if {self.condition(2)}:")
+        self.block(indent + 1, depth)
+        if self.random.random() < 0.5:
+            self.line(indent, "else:")
+            self.block(indent + 1, depth)
+
+    def write_count(self, indent: int, depth: int) -> None:
+        """A for loop; its variable is a u64 that can be read in the loop."""
+        name = f"i{self.loops}"
+        self.loops += 1
+        bounds = self.random.choice(
+            [f"{self.expression('u64', 1)} & 7", "5", "3, 9", "7, -3, -2", "-2, 3",
+             f"{self.expression('u8', 1)} & 3, 6"]
+        )  # fmt: skip
+        self.line(indent, f"for {name} in range({bounds}):")
+        self.locals[name] = "u64"
+        self.block(indent + 1, depth)
+        if self.random.random() < 0.3:
+            self.line(indent + 1, f"if {self.condition(1)}:")
+            self.line(indent + 2, self.random.choice(["break", "continue"]))
+            self.block(indent + 1, 1)
+        del self.locals[name]
+
+    def write_repeat(self, indent: int, depth: int) -> None:
+        """A while loop of at most some rounds."""
+        name = f"n{self.loops}"
+        self.loops += 1
+        self.line(indent, f"{name} = u32({self.random.randint(1, 6)})")
+        self.line(indent, f"while {name} != 0 and {self.condition(1)}:")
+        self.line(indent + 1, f"{name} -= 1")
+        self.block(indent + 1, depth)
+
+    def write_attempt(self, indent: int, depth: int) -> None:
+        name = self.random.choice([n for n, kind in self.locals.items() if kind == "u64"])
+        call = f"helper({self.expression('u64', 1)}, {self.expression('u64', 1)})"
+        if self.random.random() < 0.1:
+            self.line(indent, f"{name} = {call}")  # what it raises leaves the program
+            return
+        self.line(indent, "try:")
+        self.line(indent + 1, f"{name} = {call}")
+        self.line(indent, "except Odd:")
+        self.block(indent + 1, depth)
+
+    def write_unpack(self, indent: int, depth: int) -> None:
+        name = f"p{self.loops}"
+        self.loops += 1
+        call = f"both({self.expression('u64', 1)}, {self.expression('u64', 1)})"
+        self.line(indent, f"{name}, {name}_low = {call}")
+        place, _ = self.random.choice([x for x in self.locals.items() if x[1] == "u64"])
+        self.line(indent, f"{place} = {name} ^ u64({name}_low)")
+
+    def write_leave(self, indent: int, depth: int) -> None:
+        self.line(indent, f"if {self.condition(2)}:")
+        self.line(indent + 1, f"return {self.expression('u64', 2)}")
+
+    # --- expressions ---
+
+    def condition(self, depth: int) -> str:
+        if depth and self.random.random() < 0.3:
+            joined = self.random.choice([" and ", " or "])
+            return f"({self.condition(depth - 1)}{joined}{self.condition(depth - 1)})"
+        if self.random.random() < 0.15:
+            return f"not ({self.condition(max(depth - 1, 0))})"
+        kind = self.random.choice(TYPES)
+        relation = self.random.choice(["==", "!=", "<", "<=", ">", ">="])
+        return f"{self.expression(kind, depth)} {relation} {self.expression(kind, depth)}"
+
+    def expression(self, kind: str, depth: int) -> str:
+        """An expression of the type."""
+        if depth == 0 or self.random.random() < 0.2:
+            return self.leaf(kind)
+        return getattr(self, "make_" + self.random.choice(MAKERS))(kind, depth - 1)
+
+    def leaf(self, kind: str) -> str:
+        names = [name for name, other in self.locals.items() if other == kind]
+        if names and self.random.random() < 0.7:
+            return self.random.choice(names)
+        bits = BITS[kind]
+        value = self.random.choice([0, 1, 2, 3, 7, (1 << bits) - 1, 1 << (bits - 1),
+                                    self.random.getrandbits(bits)])  # fmt: skip
+        return f"{kind}({value:#x})"
+
+    def make_binary(self, kind: str, depth: int) -> str:
+        operator = self.random.choice(["+", "-", "*", "&", "|", "^"])
+        right = self.expression(kind, depth)
+        if self.random.random() < 0.2:
+            right = str(self.random.choice([0, 1, -1, 5, 0x7F]))
+        return f"({self.expression(kind, depth)} {operator} {right})"
+
+    def make_shift(self, kind: str, depth: int) -> str:
+        operator = self.random.choice(["<<", ">>"])
+        amount = str(self.random.randrange(BITS[kind]))
+        if self.random.random() < 0.5:
+            amount = self.expression(self.random.choice(TYPES), depth)
+        return f"({self.expression(kind, depth)} {operator} {amount})"
+
+    def make_unary(self, kind: str, depth: int) -> str:
+        return f"({self.random.choice('-~')}{self.expression(kind, depth)})"
+
+    def make_convert(self, kind: str, depth: int) -> str:
+        other = self.random.choice(TYPES)
+        return f"{kind}({self.expression(other, depth)})"
+
+    def make_choice(self, kind: str, depth: int) -> str:
+        then, otherwise = self.expression(kind, depth), self.expression(kind, depth)
+        return f"({then} if {self.condition(depth)} else {otherwise})"
+
+    def make_divide(self, kind: str, depth: int) -> str:
+        if kind.startswith("u"):
+            operator = self.random.choice(["//", "%"])
+            divisor = f"({self.expression(kind, depth)} | 1)"
+            return f"({self.expression(kind, depth)} {operator} {divisor})"
+        if BITS[kind] < 32:
+            return self.make_binary(kind, depth)
+        word = self.random.choice(["sdiv", "srem"])
+        return f"{word}({self.expression(kind, depth)}, {kind}({self.random.choice([1, 3, 10])}))"
+
+    def make_count(self, kind: str, depth: int) -> str:
+        unsigned = "u" + kind[1:]
+        words = ["clz", "ctz", "popcount"] + (["bswap"] if BITS[kind] > 8 else [])
+        counted = f"{self.random.choice(words)}({self.expression(unsigned, depth)})"
+        return counted if kind == unsigned else f"{kind}({counted})"
+
+    def make_rotate(self, kind: str, depth: int) -> str:
+        unsigned = "u" + kind[1:]
+        inner = self.expression(unsigned, depth)
+        turned = f"{self.random.choice(['rotl', 'rotr'])}({inner}, {self.leaf(unsigned)})"
+        return turned if kind == unsigned else f"{kind}({turned})"
+
+
+MAKERS = ("binary", "binary", "shift", "unary", "convert", "choice", "divide", "count", "rotate")
+
+
+def programs(seed: int, count: int) -> str:
+    """A module of `count` definitions p0, p1, ..."""
+    random = Random(seed)
+    return HEAD + "\n\n" + "\n\n".join(Writer(random, f"p{n}").text() for n in range(count)) + "\n"

@@ -1,0 +1,59 @@
+"""Random programs of the language give the same under CPython and as native code.
+
+RVPLAT_PROGRAMS says how many programs there are (200 otherwise); hypothesis chooses the seeds and
+the arguments, so that a difference is found again and made small.
+"""
+
+import ctypes
+import linecache
+import os
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rvplat.lang.functions import module_text
+from rvplat.lang.objects import NativeCode, compile_text
+from rvplat.lang.unit import Unit
+from tests.lang.random_programs import programs
+
+A_MODULE = 10
+MODULES = max(1, int(os.environ.get("RVPLAT_PROGRAMS", "200")) // A_MODULE)
+ARGUMENTS = st.lists(
+    st.tuples(st.integers(0, (1 << 64) - 1), st.integers(0, (1 << 64) - 1)), min_size=3, max_size=6
+)
+
+
+def module(text: str, name: str) -> dict:
+    """What the text defines; the compiler finds it as a file's."""
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    names = {"__name__": name}
+    exec(compile(text, name, "exec"), names)
+    return names
+
+
+@settings(max_examples=MODULES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 1 << 32), ARGUMENTS)
+def test_native_code_gives_what_cpython_gives(seed, arguments):
+    text = programs(seed, A_MODULE)
+    names = module(text, f"<programs {seed}>")
+    definitions = [names[f"p{number}"] for number in range(A_MODULE)]
+    unit = Unit({})
+    for definition in definitions:
+        unit.export(definition, definition.name)
+    code = NativeCode(compile_text(module_text(unit)))
+    for definition in definitions:
+        kinds = [ctypes.c_uint8, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_void_p]
+        native = ctypes.CFUNCTYPE(*kinds)(code.address(definition.name))
+        for a, b in arguments:
+            expected = expect(definition, names["Odd"], a, b)
+            result = ctypes.c_uint64()
+            raised = native(a, b, ctypes.addressof(result))
+            found = "raised" if raised else result.value
+            assert found == expected, f"seed {seed}, {definition.name}({a:#x}, {b:#x})\n{text}"
+
+
+def expect(definition, odd, a, b):
+    try:
+        return int(definition(a, b))
+    except odd:
+        return "raised"
