@@ -141,7 +141,10 @@ class AddressMap:
             if window.overlaps(changed):
                 start = max(pa, window.base)
                 with self.lock:
-                    device.touched(start - window.base, min(changed.end, window.end) - start)
+                    try:
+                        device.touched(start - window.base, min(changed.end, window.end) - start)
+                    except (Exception, SystemExit) as error:
+                        raise DeviceRaised(f"a change of {size} at {pa:#x}", device) from error
 
     def reset(self) -> None:
         """Reset every device."""

@@ -35,6 +35,7 @@ from rvplat.hart.state import (
 )
 from rvplat.hart.tlb import fetch_fill, flush_everything
 from rvplat.hart.trap import Trap, take_trap
+from rvplat.hart.watched import tell_touched
 from rvplat.isa.vocabulary import illegal, update_deadline
 from rvplat.lang import (
     compare_exchange_u64,
@@ -364,6 +365,8 @@ def settle(hart) -> u64:
             refill(hart)
         if hart.resync != 0:
             hart.resync = 0
+            if hart.touched_size != 0:
+                tell_touched(hart)
             if take_interrupt(hart):
                 continue
         if hart.stop != STOP_NONE:

@@ -14,6 +14,7 @@ from rvplat.hart.state import DATA_ENTRIES, Hart
 from rvplat.hart.tlb import PAGE_MASK
 from rvplat.hart.translate import ram_span
 from rvplat.hart.watch import READS, WRITES, watch_access
+from rvplat.hart.watched import tell_device_afterwards
 from rvplat.isa import vocabulary
 from rvplat.lang import (
     atomic_load_u32,
@@ -56,6 +57,7 @@ def amo_slow(hart, va: u64, size: u64) -> u64:
     if read_u64(code_word(hart, region, pa)) & bits != 0:
         code_page_young(hart, pa)
         invalidate_lines(hart, region, pa, bits)
+    tell_device_afterwards(hart, region, pa, size)
     return host
 
 
@@ -114,7 +116,10 @@ def store_conditional_u32(hart, va: u64, value: u32) -> bool:
     host = amo_address(hart, va, u64(4))
     held = hart.reservation_host == host
     hart.reservation_host = 0
-    return held and compare_exchange_u32(host, u32(hart.reservation_value), value)
+    if held and compare_exchange_u32(host, u32(hart.reservation_value), value):
+        return True
+    hart.touched_size = 0
+    return False
 
 
 @implement(vocabulary.store_conditional_u64)
@@ -123,7 +128,10 @@ def store_conditional_u64(hart, va: u64, value: u64) -> bool:
     host = amo_address(hart, va, u64(8))
     held = hart.reservation_host == host and hart.reservation_size == 8
     hart.reservation_host = 0
-    return held and compare_exchange_u64(host, hart.reservation_value, value)
+    if held and compare_exchange_u64(host, hart.reservation_value, value):
+        return True
+    hart.touched_size = 0
+    return False
 
 
 # --- waiting ------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from rvplat.hart.state import DATA_ENTRIES
 from rvplat.hart.tlb import PAGE_MASK
 from rvplat.hart.translate import ram_span, translate
 from rvplat.hart.watch import WRITES, watch_access
+from rvplat.hart.watched import tell_device
 from rvplat.isa import vocabulary
 from rvplat.lang import define, fill_memory, implement, u8, u64
 
@@ -27,6 +28,7 @@ def zero_slow(hart, va: u64):
     host, pa = ram_span(hart, block, u64(BLOCK_BYTES), u64(STORE), va)
     fill_memory(host, u8(0), u64(BLOCK_BYTES))
     note_store(hart, pa, u64(BLOCK_BYTES))
+    tell_device(hart, region_of(hart, pa), pa, u64(BLOCK_BYTES))
 
 
 @implement(vocabulary.zero_block)

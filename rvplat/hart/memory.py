@@ -22,6 +22,7 @@ from rvplat.hart.tlb import (
 )
 from rvplat.hart.translate import translate
 from rvplat.hart.watch import READS, WRITES, watch_access
+from rvplat.hart.watched import tell_device
 from rvplat.isa import vocabulary
 from rvplat.isa.fp_state import call_out
 from rvplat.isa.vocabulary import observed_time
@@ -141,6 +142,7 @@ def store_slow(hart, va: u64, size: u64, value: u64):
         else:
             write_host(ram_host(hart, pa), size, value)
             note_store(hart, pa, size)
+            tell_device(hart, region, pa, size)
 
 
 # --- the words ----------------------------------------------------------------------------------

@@ -5,8 +5,10 @@ fault. xtval is the address of the part that faults ("Machine Trap Value Registe
 
 from rvplat.hart.invalidate import note_store
 from rvplat.hart.mmu import LOAD, STORE
+from rvplat.hart.ram import region_of
 from rvplat.hart.tlb import OFFSET_MASK
 from rvplat.hart.translate import ram_span
+from rvplat.hart.watched import tell_device
 from rvplat.lang import define, read_u8, u8, u64, write_u8
 
 PAGE_BYTES = 4096
@@ -49,3 +51,5 @@ def store_across(hart, va: u64, size: u64, value: u64):
             write_u8(high + i - here, byte)
     note_store(hart, low_pa, here)
     note_store(hart, high_pa, size - here)
+    tell_device(hart, region_of(hart, low_pa), low_pa, here)
+    tell_device(hart, region_of(hart, high_pa), high_pa, size - here)

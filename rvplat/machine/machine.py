@@ -338,7 +338,7 @@ class Machine(System):
         table = self.core.decoder(self.extensions)
         hart = Hart(number, self.cell, table, self, self.extensions)
         view = hart.view
-        view.mmio_read, view.mmio_write = self.mmio.addresses
+        view.mmio_read, view.mmio_write, view.mmio_touched = self.mmio.addresses
         view.ialign_mask = self.core.constants["ialign_mask"]
         view.geilen = self.board.harts.geilen
         view.tinst_zero = int(self.board.harts.tinst == "zero")

@@ -15,20 +15,21 @@ _CALL: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 
 
 class Mmio:
-    """The two host functions of a machine, (hart, pa, size, value) -> value."""
+    """The host functions of a machine, (hart, pa, size, value) -> value."""
 
     def __init__(self, machine: System) -> None:
         self.machine = machine
         self._harts = machine.harts
         self._load, self._store = machine.bus.read, machine.bus.write
         self._virtual = machine.turns.virtual is not None
-        self._functions = _CALL(self._read), _CALL(self._write)
+        self._functions = _CALL(self._read), _CALL(self._write), _CALL(self._touched)
 
     @property
-    def addresses(self) -> tuple[int, int]:
-        """The host addresses of the functions that read and write."""
-        read, write = (ctypes.cast(one, ctypes.c_void_p).value or 0 for one in self._functions)
-        return read, write
+    def addresses(self) -> tuple[int, int, int]:
+        """The host addresses of the functions that read, that write, and that tell a device of
+        other changes of the RAM that it is carved out of."""
+        addresses = [ctypes.cast(one, ctypes.c_void_p).value or 0 for one in self._functions]
+        return addresses[0], addresses[1], addresses[2]
 
     def _read(self, number: int, pa: int, size: int, _: int) -> int:
         began = time.perf_counter_ns()
@@ -60,6 +61,20 @@ class Mmio:
         if hart.attention.value:
             hart.after_device()
         hart.device_ns += time.perf_counter_ns() - began
+        return 0
+
+    def _touched(self, number: int, pa: int, size: int, _: int) -> int:
+        """The hart has changed RAM that a device may be carved out of: no fault comes of it."""
+        hart = self._harts[number]
+        try:
+            if self._virtual:
+                self.machine.turns.sync(hart)
+            self.machine.bus.touched(pa, size)
+        except BaseException as error:
+            self._went_wrong(hart, error)
+            hart.mmio_error.value = 0
+        if hart.attention.value:
+            hart.after_device()
         return 0
 
     def _went_wrong(self, hart: Hart, error: BaseException) -> None:

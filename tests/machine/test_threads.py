@@ -152,7 +152,7 @@ with Machine.open("virt", sys.argv[1]) as machine, Terminal(machine) as terminal
     run.start()
     terminal.read_for(run)
     if sys.argv[2] == "late":
-        with machine._lock, machine.turns.wake._cond, machine.harts[0].wake._cond:
+        with machine._lock, machine.turns.wake._cond:
             signal.raise_signal(signal.SIGTERM)
     print(run.wait().reason, terminal.signal)
 """
