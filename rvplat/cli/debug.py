@@ -92,6 +92,7 @@ class Debug:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "gdb"
             with Server(machine, listen(f"unix:{path}"), halt=True) as server:
+                server.target.follows = True  # SETTINGS
                 thread = threading.Thread(target=server.serve, daemon=True)
                 thread.start()
                 status = _converse([gdb, "-q", *_sources(machine.software)], path, arguments)

@@ -50,6 +50,7 @@ class BoardTarget(Looking):
         super().__init__(control, Registers(machine), Sight(machine), WorldTable(machine))
         self.worlds.keep(True)
         self.merged = False
+        self.follows = False  # gdb is known to have detach-on-fork off
         self.going = Going()
         self.seen = Seen()
         self.off = False  # the board is powered off, or killed
@@ -250,8 +251,16 @@ class BoardTarget(Looking):
         self.worlds.look()
         if self.worlds.get(pid).ended:
             raise GdbError(f"world {pid} has ended")
+        self._refuse_twice(pid)
         self.seen.attach(pid)
         self.worlds.mark(pid, True)
+
+    def _refuse_twice(self, pid: int) -> None:
+        """A process that gdb has twice ends gdb by an assertion."""
+        if self.seen.has(HOST_PID if self.merged else pid):
+            raise GdbError(f"process {pid} is an inferior already: info inferiors shows which")
+        if self.seen.is_fresh(pid) and (self.follows or self.seen.keeps):
+            raise GdbError(f"process {pid} becomes an inferior by itself when the host goes on")
 
     def describe(self, thread: Thread) -> str:
         if self.control.is_running(thread.tid - 1):
@@ -334,7 +343,9 @@ class BoardTarget(Looking):
 
     # --- power, programs, monitor ---
 
-    def restart(self) -> None:
+    def restart(self, new: bool = False) -> None:
+        if new and self.seen.has(HOST_PID):
+            raise GdbError("the board is process 1, an inferior already: use run in that one")
         self.control.halt()
         self.machine.requests.clear()
         self.machine.failure = None
@@ -346,10 +357,10 @@ class BoardTarget(Looking):
         self.take_events()
 
     def kill(self, pid: int) -> None:
-        if self.is_gone(pid):
+        if self.is_gone(pid) or self.seen.is_fresh(pid):  # gdb kills what was forked first
             self.seen.forget(pid)
             return
-        if pid not in (ANY, HOST_PID):
+        if pid not in (ANY, HOST_PID) and not self.merged:
             raise GdbError("a guest can't be killed from outside: kill the host")
         self.control.halt()
         self.off, self.stop = True, Stop("off")

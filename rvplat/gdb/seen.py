@@ -8,13 +8,15 @@ from rvplat.gdb.target import HOST_PID, Thread
 
 
 class Seen:
-    """It begins anew with each client, with the host."""
+    """It begins anew with each client, with the host. `keeps`: the client makes inferiors of guests
+    that begin (set detach-on-fork off)."""
 
     def __init__(self) -> None:
         self.begin(())
 
     def begin(self, guests: Iterable[int]) -> None:
         """A client that sees the host, and these guests from the start."""
+        self.keeps = False
         self.shown = {HOST_PID, *guests}
         self._copies: set[int] = set()  # gdb takes them for what fork makes: copies of the host
         self._fresh: dict[int, Thread] = {}  # of these, those whose host's thread stands still
@@ -41,12 +43,25 @@ class Seen:
     def go_on(self, threads: Iterable[Thread]) -> None:
         """The client lets threads run: it has made what it wants of what they forked."""
         running = set(threads)
-        self._fresh = {pid: t for pid, t in self._fresh.items() if t not in running}
+        self.keeps |= not running.isdisjoint(self._fresh.values())  # else it has detached
+        followed = {t.pid for t in running}
+        self._fresh = {
+            pid: t for pid, t in self._fresh.items() if t not in running and pid not in followed
+        }
 
     def listed(self) -> set[int]:
         """The worlds whose threads are listed. gdb lets them wait that are forked until it lets
         the parent go on; several threads of such a world end it by an assertion."""
         return self.shown - set(self._fresh)
+
+    def has(self, pid: int) -> bool:
+        """Whether the client has a process for a world. Of a world that it was just told of as of
+        a fork it makes one, or lets it go, when the parent goes on."""
+        return pid in self.shown and pid not in self._fresh
+
+    def is_fresh(self, pid: int) -> bool:
+        """Whether the client was just told of a world as of a fork."""
+        return pid in self._fresh
 
     def attach(self, pid: int) -> None:
         """The client attaches to a world. Where it does so at a stop for the world's beginning, it

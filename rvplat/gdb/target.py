@@ -221,7 +221,7 @@ class Worlds(Protocol):
         ...
 
     def adopt(self, pid: int) -> None:
-        """A client attaches to one more world. GdbError if there is none."""
+        """A client attaches to one more world. GdbError if there is none, or the client has it."""
         ...
 
 
@@ -236,7 +236,9 @@ class Monitored(Protocol):
 class Restarting(Protocol):
     """Power-on reset, and the end of the board."""
 
-    def restart(self) -> None: ...
+    def restart(self, new: bool = False) -> None:
+        """Power on again. `new`: as a process that the client doesn't have. GdbError if it has."""
+        ...
 
     def kill(self, pid: int) -> None: ...
 

@@ -134,7 +134,7 @@ class FakeTarget:
             raise GdbError("unknown monitor command 'bad'")
         say(f"{thread.pid}: {line}\n")
 
-    def restart(self) -> None:
+    def restart(self, new: bool = False) -> None:
         self.off = False
         self.log.append("restart")
 

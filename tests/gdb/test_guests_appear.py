@@ -305,7 +305,11 @@ def test_a_reset_that_nobody_is_to_hear_of(watched: Watched) -> None:
 
 def test_attaching_at_a_beginning_outlives_the_copy(watched: Watched) -> None:
     """gdb lets go of what it takes for a copy when the host next runs; the client has attached."""
-    target = begun(watched)
+    target = watched.target
+    target.greet(MODERN)
+    watched.go(HOST)
+    target.detach(2)
+    watched.go(HOST)
     target.adopt(3)
     target.detach(3)
     assert SECOND in target.threads()

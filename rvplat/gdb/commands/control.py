@@ -53,17 +53,18 @@ def attach(session: Session, text: bytes) -> bytes:
     return session.stop_reply(session.last)
 
 
-def _restart(session: Session) -> None:
+def _restart(session: Session, new: bool = False) -> None:
     assert isinstance(session.target, Restarting)
-    session.target.restart()
+    session.target.restart(new)
     session.selected = session.target.current()
     session.last = Stopped(session.selected)
 
 
 @RESTART.packet("vRun")
 def run(session: Session, text: bytes) -> bytes:
-    """vRun;[PROGRAM][;ARGUMENT]...: power on again with the board's own software."""
-    _restart(session)
+    """vRun;[PROGRAM][;ARGUMENT]...: power on again with the board's own software. gdb kills the
+    board first; where it has not, a second process 1 would end gdb by an assertion."""
+    _restart(session, new=True)
     return session.stop_reply(session.last)
 
 
