@@ -6,8 +6,8 @@ import ast
 from typing import Any
 
 from rvplat.lang.effects import resolve
+from rvplat.lang.infer import Inference
 from rvplat.lang.record import Record
-from rvplat.lang.text import Text
 from rvplat.lang.types import Integer, u64
 from rvplat.lang.values import (
     Elements,
@@ -39,7 +39,7 @@ WIDEST = 128  # bits of the widest type
 Operand = Value | Literal | Elements | Static
 
 
-class Expressions(Text):
+class Expressions(Inference):
     """The part of an emitter that turns expressions into values."""
 
     # --- entry points ---
@@ -286,7 +286,9 @@ class Expressions(Text):
     def on_ifexp(self, node: ast.IfExp) -> Operand:
         then, otherwise, done = self.label(), self.label(), self.label()
         self.branch_on(self.condition(node.test), then, otherwise)
-        kind = self._type_of_either(node)
+        kind = self.type_of_ifexp(node)
+        if kind is None:
+            raise self.fail(node, "both values are literals: give one a type, as in u64(1)")
         place = self.alloca(ir_type(kind))
         for label, part in ((then, node.body), (otherwise, node.orelse)):
             self.start(label)
@@ -295,22 +297,6 @@ class Expressions(Text):
             self.go(done)
         self.start(done)
         return self.result(kind, f"load {ir_type(kind)}, ptr {place}")
-
-    def _type_of_either(self, node: ast.IfExp) -> Any:
-        """The type of a conditional expression, found by trying its parts without keeping text."""
-        for part in (node.body, node.orelse):
-            kind = self.type_of(part)
-            if kind is not None:
-                return kind
-        raise self.fail(node, "both values are literals: give one a type, as in u64(1)")
-
-    def type_of(self, node: ast.expr) -> Any:
-        """The type that an expression has; None for a literal. Emits nothing."""
-        kept = (len(self.lines), len(self.allocas), self.ended)
-        operand = self.operand(node)
-        del self.lines[kept[0] :], self.allocas[kept[1] :]
-        self.ended = kept[2]
-        return operand.type if isinstance(operand, Value) else None
 
     def call(self, node: ast.Call) -> Value:
         """Emit a call of one value (calls.py)."""

@@ -187,7 +187,20 @@ def any_number(*a: u64) -> u64:
     return u64(0)
 
 
+@define
+def either_literal(a: u64) -> u64:
+    b = 1 if a == 1 else 2
+    return a
+
+
+@define
+def either_of_two_types(a: u64, b: u32) -> u64:
+    return a if a == 1 else b
+
+
 REFUSED = [
+    (either_literal, 1, "both values are literals: give one a type, as in u64(1)"),
+    (either_of_two_types, 1, "b is u32, not u64"),
     (unassigned, 3, "b may have no value here: assign it on every path"),
     (unassigned_after_loop, 3, "b may have no value here: assign it on every path"),
     (unassigned_after_break, 6, "b may have no value here: assign it on every path"),
