@@ -11,13 +11,17 @@ import heapq
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rvplat.bus.failures import Failures
+from rvplat.bus.failures import RAISED, Failures, owner_of
+from rvplat.errors import DeviceError
 
 NS = 1_000_000_000
 MASK64 = (1 << 64) - 1
+SHORTEST_WAIT_S = 50e-6  # between two looks at alarms: others need the bus lock too
+MOST_RINGS = 100_000  # of alarms that are set anew at the same tick of a virtual clock
 
 
 @dataclass(order=True)
@@ -41,6 +45,7 @@ class Clock:
         self.failures = Failures()
         self.on_set: list[Callable[[], None]] = []
         self._alarms: list[Alarm] = []
+        self._due: deque[Alarm] = deque()  # that are being rung
         self._orders = itertools.count()
         self._base = 0  # what `now` would have been at power-on
 
@@ -79,6 +84,8 @@ class Clock:
             if alarm is not None and alarm in self._alarms:
                 self._alarms.remove(alarm)
                 heapq.heapify(self._alarms)
+            elif alarm is not None and alarm in self._due:
+                self._due.remove(alarm)
 
     def left(self, alarm: Alarm) -> int:
         """Ticks until an alarm; it may be late."""
@@ -91,13 +98,16 @@ class Clock:
             return self.now() + self.left(self._alarms[0]) if self._alarms else None
 
     def ring(self) -> None:
-        """Call every alarm that is due."""
+        """Call every alarm that is due. One that is set meanwhile waits for the next time, so that
+        a device whose alarm sets itself anew lets others in."""
         with self.lock:
             while self._alarms and self.left(self._alarms[0]) <= 0:
-                alarm = heapq.heappop(self._alarms)
+                self._due.append(heapq.heappop(self._alarms))
+            while self._due:
+                alarm = self._due.popleft()
                 try:
                     alarm.call()
-                except (Exception, SystemExit) as error:  # a plugin's: the machine goes on
+                except RAISED as error:  # a plugin's: the machine goes on
                     self.failures.note("an alarm", error)
 
     def pause(self) -> None:
@@ -205,7 +215,8 @@ class HostClock(Clock):
                 if not self._alarms or self.paused:
                     self._changed.wait()
                 else:  # a day at most: an alarm may be set to the end of time
-                    self._changed.wait(min(self.left(self._alarms[0]) / self.frequency, 86_400))
+                    left_s = self.left(self._alarms[0]) / self.frequency
+                    self._changed.wait(min(max(left_s, SHORTEST_WAIT_S), 86_400))
 
 
 class VirtualClock(Clock):
@@ -234,11 +245,22 @@ class VirtualClock(Clock):
         """Let `ticks` pass, and ring what falls due in them, each at its own tick. After the last
         tick of 64 bits comes 0."""
         with self.lock:
+            rings = 0
             while self._alarms and (wait := max(self.left(self._alarms[0]), 0)) <= ticks:
+                rings = rings + 1 if wait == 0 else 0
+                if rings > MOST_RINGS:
+                    self._give_up(heapq.heappop(self._alarms))
+                    continue
                 self._move(wait)
                 ticks -= wait
                 self.ring()
             self._move(ticks)
+
+    def _give_up(self, alarm: Alarm) -> None:
+        """An alarm that sets itself anew at the tick at which it rings: time would stand still."""
+        device, place = owner_of(alarm.call)
+        error = DeviceError(f"set anew {MOST_RINGS} times at tick {self.ticks}, dropped")
+        self.failures.note("an alarm", error, device, place=place)
 
     def _move(self, ticks: int) -> None:
         self.ticks = (self.ticks + ticks) & MASK64

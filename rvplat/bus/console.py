@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from rvplat.bus.failures import Failures
+from rvplat.bus.failures import RAISED, Failures
 
 Sink = Callable[[bytes], None]
 
@@ -52,5 +52,5 @@ class Console:
             if self.on_input is not None:
                 try:
                     self.on_input()
-                except (Exception, SystemExit) as error:  # a plugin's: the machine goes on
+                except RAISED as error:  # a plugin's: the machine goes on
                     self.failures.note("taking console input", error)

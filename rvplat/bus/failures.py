@@ -13,11 +13,20 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from types import FrameType, TracebackType
+from functools import partial
+from types import FrameType
 from typing import Any
 
 log = logging.getLogger("rvplat.bus")
 
+
+
+class DidNotReturn(BaseException):
+    """Put into plugin code that does not come back although the machine has to stop."""
+
+
+#: What counts as a failure of plugin code.
+RAISED = (Exception, SystemExit, DidNotReturn)
 MOST_KEPT = 100  # different failures: a device may fail at another place each time
 
 
@@ -47,10 +56,12 @@ class Failure:
     def __str__(self) -> str:
         who = f"{self.device}: " if self.device else ""
         said = str(self.error).splitlines()
-        what = f"{type(self.error).__name__}: {said[0]}" if said else type(self.error).__name__
+        what = f"raised {type(self.error).__name__}" + (f": {said[0]}" if said else "")
+        if isinstance(self.error, DidNotReturn):
+            what = "did not come back"
         where = f", hart {self.hart}, pc {self.pc:#x}" if self.hart is not None else ""
         often = f" ({self.times} times)" if self.times > 1 else ""
-        return f"{who}{self.operation} raised {what} ({self.place}{where}){often}"
+        return f"{who}{self.operation} {what} ({self.place}{where}){often}"
 
 
 class Failures:
@@ -72,14 +83,14 @@ class Failures:
 
     def note(
         self, operation: str, error: BaseException, device: Any = None,
-        hart: int | None = None, pc: int | None = None,
+        hart: int | None = None, pc: int | None = None, place: str = "",
     ) -> Failure:  # fmt: skip
-        """Keep what was raised. `device` is the Device whose code it was; without it, it is looked
-        for in the traceback."""
+        """Keep what was raised. `device` is the Device whose code it was, `place` the line; without
+        them they are looked for in the traceback."""
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
         device = device if device is not None else device_in(frames)
         name = device.wiring.name if device is not None else ""
-        place = place_of(error.__traceback__, device)
+        place = place or place_of(traceback.extract_tb(error.__traceback__), device)
         failure = Failure(name, operation, error, place, hart, pc)
         key = name, type(error), place
         with self._lock:
@@ -98,15 +109,14 @@ def device_in(frames: Iterable[FrameType]) -> Any:
     """The device whose method is the outermost of the frames, or None."""
     for frame in frames:
         found = frame.f_locals.get("self")
-        if hasattr(type(found), "model") and hasattr(found, "wiring"):
+        if _is_device(found):
             return found
     return None
 
 
-def place_of(trace: TracebackType | None, device: Any = None) -> str:
-    """The innermost line of a traceback that is in the file of the device's class: "lamp.py:7, in
+def place_of(found: traceback.StackSummary, device: Any = None) -> str:
+    """The innermost line of a stack that is in the file of the device's class: "lamp.py:7, in
     read_switch". Without a device, or if none is there, the innermost line."""
-    found = traceback.extract_tb(trace)
     if not found and device is not None:
         return f"{_file(type(device))}, in {type(device).__name__}"
     if not found:
@@ -115,6 +125,22 @@ def place_of(trace: TracebackType | None, device: Any = None) -> str:
     theirs = [frame for frame in found if frame.filename in files - _OURS]
     frame = theirs[-1] if theirs else found[-1]
     return f"{frame.filename}:{frame.lineno}, in {frame.name}"
+
+
+def owner_of(call: Any) -> tuple[Any, str]:
+    """The device that a callback belongs to, or None, and the callback's place."""
+    while isinstance(call, partial):
+        call = call.func
+    cells = getattr(call, "__closure__", None) or ()
+    found = [getattr(call, "__self__", None), *(cell.cell_contents for cell in cells)]
+    device = next((one for one in found if _is_device(one)), None)
+    code = getattr(getattr(call, "__func__", call), "__code__", None)
+    place = f"{code.co_filename}:{code.co_firstlineno}, in {code.co_name}" if code else repr(call)
+    return device, place
+
+
+def _is_device(found: Any) -> bool:
+    return hasattr(type(found), "model") and hasattr(found, "wiring")
 
 
 def _file(kind: type) -> str:

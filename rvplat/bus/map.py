@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rvplat.bus.device import Device
+from rvplat.bus.failures import RAISED
 from rvplat.bus.ram import Memory
 from rvplat.errors import BusError, DeviceError
 
@@ -105,7 +106,7 @@ class AddressMap:
                 return self._devices[index].read(pa - self._bases[index], size)
             except BusError:
                 raise
-            except (Exception, SystemExit) as error:
+            except RAISED as error:
                 raise DeviceRaised(f"a load of {size} at {pa:#x}", self._devices[index]) from error
 
     def write(self, pa: int, size: int, value: int) -> None:
@@ -120,7 +121,7 @@ class AddressMap:
                 self._devices[index].write(pa - self._bases[index], size, value)
             except BusError:
                 raise
-            except (Exception, SystemExit) as error:
+            except RAISED as error:
                 operation = f"a store of {size} at {pa:#x}"
                 raise DeviceRaised(operation, self._devices[index]) from error
 

@@ -18,6 +18,7 @@ from rvplat.cli.interrupts import INTERRUPTED, raise_interrupts
 BEGAN = time.perf_counter()
 SHIPPED = "rvplat_plugins."
 OUR_ERROR = 2
+PLUGIN_FAILED = 125
 BROKEN_PIPE = 141
 
 DESCRIPTION = "RISC-V machines, defined in Python and executed by LLVM."
@@ -54,13 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"rvplat: {error}", file=sys.stderr)
         return OUR_ERROR
     except Exception as error:
-        from rvplat.errors import RvplatError
+        from rvplat.errors import RunFailed, RvplatError
 
         if not isinstance(error, RvplatError):
             raise
         for line in str(error).splitlines():
             print(line if line.startswith(" ") else f"rvplat: {line}", file=sys.stderr)
-        return OUR_ERROR
+        return PLUGIN_FAILED if isinstance(error, RunFailed) else OUR_ERROR
 
 
 def _broken_pipe() -> int:

@@ -28,7 +28,10 @@ of these two, is the PROGRAM.
 On a terminal, Ctrl-A X leaves and Ctrl-A H helps. The exit status is the guest's: 0 when it powers
 off, the code that it gave to sifive_test or HTIF; 124 when --timeout or --max-instructions ended
 the run, or when every hart waits for what can't come; 125 when a plugin's code raised, whatever
-the guest says; 130 after Ctrl-C; 2 for an error of ours.
+the guest says, or does not come back; 130 after Ctrl-C; 2 for an error of ours.
+
+A plugin that does not come back is named after some seconds. Who asks again for the end (Ctrl-C,
+Ctrl-A X, a signal) ends the process at once.
 """
 STATS_TABLE, STATS_JSON = "table", "json"
 #: Ends that ask for a look at where the guest was.

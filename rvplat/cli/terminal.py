@@ -20,19 +20,21 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Any, Protocol
 
+from rvplat.cli.say import say
 from rvplat.machine.machine import Machine
-from rvplat.machine.stop import Stop
+from rvplat.machine.stop import INTERRUPT_STATUS, Stop
 
 ESCAPE = 0x01  # Ctrl-A
 HELP = b"""\n\
-Ctrl-A X       leave: the machine is switched off
+Ctrl-A X       leave: the machine is switched off; once more: at once
 Ctrl-A H       this help
 Ctrl-A Ctrl-A  send Ctrl-A to the guest
 """
 CHUNK = 4096
 CROWDED = 1 << 16  # bytes that the guest hasn't taken yet: read on when it has
 WRITE_WAIT_MS = 200
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+CTRL_C = 0x03
 
 
 class Reader(Protocol):
@@ -108,6 +110,8 @@ class Terminal:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.signal = 0  # that asked us to end
+        self._asked = False  # to end: who asks again is not made to wait
+        self._typed: SimpleQueue[bytes] = SimpleQueue()
         self._in = descriptor(sys.stdin)
         self._out = descriptor(sys.stdout)
         self._is_tty = self._in is not None and is_ours(self._in)
@@ -116,7 +120,7 @@ class Terminal:
         self._saved: list[Any] | None = None
         self._wake_read, self._wake_write = os.pipe()
         self._handlers: dict[int, Any] = {}
-        self._asked: SimpleQueue[Stop | None] = SimpleQueue()  # by signals
+        self._stops: SimpleQueue[Stop | None] = SimpleQueue()  # that signals ask for
         self._keys = Keys(self._leave, self._write)
 
     @property
@@ -134,14 +138,16 @@ class Terminal:
             self.machine.console.sinks.append(self._write)
         atexit.register(self.restore)
         for number in SIGNALS:
-            self._handlers[number] = signal.signal(number, self._signalled)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                self._handlers[number] = signal.signal(number, self._signalled)
         self._handlers[signal.SIGCONT] = signal.signal(signal.SIGCONT, self._continued)
         self._make_raw()
         return self
 
     def __exit__(self, *exception: object) -> None:
         os.write(self._wake_write, b".")
-        self._asked.put(None)
+        self._stops.put(None)
+        self._typed.put(b"")
         self.restore()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -155,23 +161,36 @@ class Terminal:
                 self._saved = self._saved or termios.tcgetattr(self._in)
                 termios.tcsetattr(self._in, termios.TCSANOW, raw(self._saved))
 
-    def restore(self) -> None:
+    def restore(self, when: int = termios.TCSADRAIN) -> None:
         """The terminal as it was."""
         if self._saved is not None and self._in is not None:
             with contextlib.suppress(termios.error):  # it has gone
-                termios.tcsetattr(self._in, termios.TCSADRAIN, self._saved)
+                termios.tcsetattr(self._in, when, self._saved)
             self._saved = None
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         """Python runs this in the main thread, between any two steps of it, which may hold any
         lock: so another thread does what takes locks. `SimpleQueue.put` takes none."""
+        if self._asked:
+            self._end_at_once(128 + number)
+        self._asked = True
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         self.signal = number
-        self._asked.put(Stop("interrupt"))
+        self._stops.put(Stop("interrupt"))
 
     def _obey(self) -> None:
         """Stop the machine when a signal asks for it."""
-        while (stop := self._asked.get()) is not None:
+        while (stop := self._stops.get()) is not None:
             self.machine.request_stop(stop)
+
+    def _end_at_once(self, status: int) -> None:
+        """End the process: who asked for the end before asks again, for it has not come."""
+        self.restore(termios.TCSANOW)
+        for line in self.machine.watchdog.complaints():
+            say(line)
+        say("ended at once: the machine did not stop")
+        os._exit(status)
 
     def _continued(self, number: int, frame: FrameType | None) -> None:
         self._make_raw()
@@ -184,6 +203,8 @@ class Terminal:
         threading.Thread(target=self._obey, daemon=True).start()
         if self._in is not None:
             threading.Thread(target=self._read, args=[reader], daemon=True).start()
+        if self._is_tty:
+            threading.Thread(target=self._feed, daemon=True).start()
 
     def _read(self, reader: Reader) -> None:
         assert self._in is not None
@@ -197,12 +218,30 @@ class Terminal:
                 data = b""
             if not data:
                 break
-            self.machine.console.feed(self._keys(data) if self._is_tty else data)
+            if self._is_tty:
+                self._take_keys(data)
+                continue
+            self.machine.console.feed(data)
             while self.machine.console.waiting > CROWDED and self.machine.running:
                 time.sleep(0.01)
         reader.input_ended()
 
+    def _take_keys(self, data: bytes) -> None:
+        """What was typed; on its way to the guest it doesn't hold up what is typed after it."""
+        for byte in data:
+            if self._asked and byte == CTRL_C:
+                self._end_at_once(INTERRUPT_STATUS)
+            if kept := self._keys(bytes([byte])):
+                self._typed.put(kept)
+
+    def _feed(self) -> None:
+        while data := self._typed.get():
+            self.machine.console.feed(data)
+
     def _leave(self) -> None:
+        if self._asked:
+            self._end_at_once(INTERRUPT_STATUS)
+        self._asked = True
         self.machine.request_stop(Stop("leave"))
 
     def _write(self, data: bytes) -> None:

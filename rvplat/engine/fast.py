@@ -38,6 +38,9 @@ class HandlerEmitter(Emitter):
 
     slot = "%slot"
 
+    def context(self) -> Value:
+        return Value(Pointer(Hart), "%hart")
+
     def tail(self, handler: str, slot: str, budget: str) -> None:
         """A tail call of a handler with the same tlb."""
         given = ARGUMENTS.format(slot=slot, budget=budget)

@@ -21,10 +21,11 @@ from rvplat.engine.fast import (
     read_operands,
 )
 from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL, Form, Pair
+from rvplat.engine.poll import POLL
 from rvplat.hart import trap
-from rvplat.hart.state import Hart, Machine, SlotHeader
+from rvplat.hart.state import STOP_STUCK, Hart, Machine, SlotHeader
 from rvplat.isa import fp_state
-from rvplat.lang import Definition, u64
+from rvplat.lang import Definition, u32, u64
 from rvplat.lang.functions import module_text
 from rvplat.lang.host import HOST_CALLS
 from rvplat.lang.unit import Unit
@@ -34,7 +35,8 @@ from rvplat.lang.values import Value, ir_type
 def new_unit(forms: list[Form]) -> Unit:
     """A unit with what parameters without an annotation are: the hart, and u64 operands."""
     operands = {name: u64 for form in forms for name in form.instruction.operands}
-    return Unit({**operands, **IMPLIED, "hart": Hart, "machine": Machine, "header": SlotHeader})
+    kinds = {**operands, **IMPLIED, "hart": Hart, "machine": Machine, "header": SlotHeader}
+    return Unit(kinds, POLL)
 
 
 def native_text(forms: list[Form], pairs: list[Pair], constants: dict[str, int]) -> str:
@@ -118,7 +120,19 @@ class HandlerText:
         trap, on = e.label(), e.label()
         e.branch_on(raised, trap, on)
         e.start(trap)
+        if native.context is not None:
+            self._leave_if_stuck(e)
         e.tail('@"trap"', "%slot", "%budget")
+        e.start(on)
+
+    def _leave_if_stuck(self, e: Bare) -> None:
+        """No trap was raised, but a loop was ended (poll.py)."""
+        stop = e.result(u32, f"load i32, ptr {e.field('stop')}").text
+        stuck = e.result(bool, f"icmp eq i32 {stop}, {STOP_STUCK}")
+        leave, on = e.label(), e.label()
+        e.branch_on(stuck, leave, on)
+        e.start(leave)
+        e.finish("ret void")
         e.start(on)
 
     def _end(self, e: Bare, length: int, jumps: bool) -> None:

@@ -20,6 +20,7 @@ from rvplat.machine.machine import Machine
 from rvplat.machine.run import FOREVER, Runner
 from rvplat.machine.turns import Turns
 
+LOOK_S = 0.25  # between two looks whether the machine was given up
 NOWHERE = 1  # of hart.break_skip: no instruction is at an odd address
 BURST = 200  # instructions that other harts get while one does a step
 _STILL = nullcontext()  # nothing runs anyway
@@ -112,8 +113,10 @@ class Driver:
         self.cell.alert()
 
     def wait(self) -> None:
-        """Wait until it has stopped."""
-        self._idle.wait()
+        """Wait until it has stopped. RunFailed if the machine was given up, because it doesn't."""
+        while not self._idle.wait(LOOK_S):
+            if self.machine.lost is not None:
+                raise self.machine.lost
 
     def _live(self) -> None:
         while True:
@@ -201,8 +204,7 @@ class Driver:
         if self._tracer is not None:
             return self._tracer.take(self.cell, min(limit, self._tracer.turn))[0]
         self.cell.allow(limit)
-        self.machine.core.run(self.cell.address)
-        return int(self.cell.stop_code.value)
+        return self.cell.enter(self.machine.core.run)
 
     def step_once(self, past: int, masked: bool = False) -> int:
         """One instruction, or the trap that it takes, or the interrupt that comes first;
@@ -258,6 +260,7 @@ class Control:
         self.drivers = [Driver(machine, cell, report, self.time) for cell in machine.harts]
         self._report = report
         self.trace: Trace | None = None
+        machine.watchdog.begin()
         for cell in machine.harts:
             cell.plain.break_skip = NOWHERE
             cell.plain.watch_skip = NOWHERE
@@ -297,6 +300,7 @@ class Control:
             self.drivers[n].ask()
         for n in ran:
             self.drivers[n].wait()
+        self.machine.watchdog.note_stuck()
         return ran
 
     def settle(self, number: int) -> None:
@@ -340,6 +344,7 @@ class Control:
     def close(self) -> None:
         """Stop everything and end the threads."""
         self.halt()
+        self.machine.watchdog.end()
         self.end_trace()
         for driver in self.drivers:
             driver.close()

@@ -99,6 +99,7 @@ Hart.add("trap_gva", u8)
 
 Hart.add("attention", u32)  # another thread wants a look: interrupt lines, a request to stop
 Hart.add("stop_request", u32)  # another thread wants native code to leave
+Hart.add("abandon", u32)  # loops of plugins' texts shall end, whatever they are at (engine/poll.py)
 Hart.add("stepping", u32)  # one instruction at a time: the limit is near
 Hart.add("stop", u32)  # why native code leaves: STOP_*
 Hart.add("irq_lines", u64)  # bits of mip that devices drive; only Python writes it
@@ -131,3 +132,4 @@ STOP_LIMIT = 1  # the limit of instructions is reached
 STOP_WFI = 2  # nothing to do until an interrupt
 STOP_REQUEST = 3  # another thread asked
 STOP_BREAK = 4  # a debugger's breakpoint
+STOP_STUCK = 5  # a loop of a plugin's text was ended: the instruction at pc is half done

@@ -96,9 +96,22 @@ class Calls(Expressions):
         if isinstance(target, Intrinsic):
             return self._intrinsic(target, arguments)
         assert isinstance(target, Definition)
+        return self._definition(target, arguments)
+
+    def _definition(self, target: Definition, arguments: list[Value]) -> list[Value]:
         if self.inlines(target):
             return self.in_place(target, arguments)
         return self._function_call(target, arguments)
+
+    def context(self) -> Value:
+        """What loops poll with (Poll.kind)."""
+        raise NotImplementedError
+
+    def poll(self, loop: ast.While | ast.For) -> None:
+        """A turn of a loop begins: look whether it shall end."""
+        poll = self.unit.poll
+        if poll is not None and poll.at(loop, self.scope.definition):
+            self._definition(poll.definition, [self.context()])
 
     def _intrinsic(self, target: Intrinsic, arguments: list[Value]) -> list[Value]:
         for text in target.declares:
@@ -116,6 +129,8 @@ class Calls(Expressions):
     def _function_call(self, target: Definition | Dispatch, arguments: list[Value]) -> list[Value]:
         """Call the LLVM function of a definition; take its values apart; pass on a raise."""
         native = self.unit.function(target)
+        if len(arguments) < len(native.parameters):  # its loops poll with what it isn't given
+            arguments = [*arguments, self.context()]
         given = ", ".join(f"{ir_type(a.type)} {a.text}" for a in arguments)
         call = f"call {native.returns_ir} {native.symbol}({given})"
         if not native.slots:

@@ -15,6 +15,11 @@ class FunctionEmitter(Emitter):
         super().__init__(unit, definition)
         self.native = native
 
+    def context(self) -> Value:
+        number = self.native.context
+        assert number is not None
+        return Value(self.native.parameters[number], f"%a{number}")
+
     def leave(self, values: list[Value]) -> None:
         if self.native.raises:
             values = [*values, Value(bool, "0")]

@@ -9,13 +9,15 @@ from typing import Any
 
 from rvplat.lang.check import check
 from rvplat.lang.define import Callee, Definition, DefinitionError, Dispatch
-from rvplat.lang.effects import EffectTable
+from rvplat.lang.effects import EffectTable, Poll
 from rvplat.lang.values import ir_type, value_type
 
 
 @dataclass(frozen=True)
 class NativeFunction:
-    """A definition as an LLVM function. `slots`: what it returns, a raised flag (i1) last."""
+    """A definition as an LLVM function. `slots`: what it returns, a raised flag (i1) last.
+    `context`: the number of the parameter that its loops poll with (Poll), which comes after those
+    of the text if none of these is one; None if it polls nothing."""
 
     symbol: str
     parameters: tuple[Any, ...]
@@ -23,6 +25,7 @@ class NativeFunction:
     raises: bool
     never_returns: bool
     cold: bool
+    context: int | None = None
 
     @property
     def returns_ir(self) -> str:
@@ -37,12 +40,13 @@ class Unit:
     """Collects definitions, what they need, and the module's texts.
 
     `implied` are the types of parameters without an annotation, by name; `words` lets a
-    subclass of Emitter treat declared words itself.
+    subclass of Emitter treat declared words itself; `poll` is what loops do at each turn.
     """
 
-    def __init__(self, implied: dict[str, Any]) -> None:
+    def __init__(self, implied: dict[str, Any], poll: Poll | None = None) -> None:
         self.implied = {name: value_type(kind) for name, kind in implied.items()}
-        self.effects = EffectTable()
+        self.poll = poll
+        self.effects = EffectTable(poll)
         self.declarations: dict[str, None] = {}
         self.texts: list[str] = []
         self.functions: dict[int, NativeFunction] = {}
@@ -100,8 +104,13 @@ class Unit:
             parts, never = target.signature.parts, target.signature.never_returns
             cold = target.cold or never
         slots = tuple(value_type(k) for k in parts) + ((bool,) if effects.raises else ())
+        context = None
+        if effects.polls and self.poll is not None:
+            kind = value_type(self.poll.kind)
+            parameters += () if kind in parameters else (kind,)
+            context = parameters.index(kind)
         native = NativeFunction(
-            self.symbol("d." + target.name), parameters, slots, effects.raises, never, cold
+            self.symbol("d." + target.name), parameters, slots, effects.raises, never, cold, context
         )
         self.functions[id(target)] = native
         self._keep.append(target)

@@ -142,6 +142,7 @@ class HartCell(Cell):
         self.attention = self.field("attention", ctypes.c_uint32)
         self.stop_code = self.field("stop", ctypes.c_uint32)
         self.stop_request = self.field("stop_request", ctypes.c_uint32)
+        self.abandon = self.field("abandon", ctypes.c_uint32)
         self.mmio_error = self.field("mmio_error", ctypes.c_uint8)
         self.budget = self.field("budget", ctypes.c_int64)
         self.limit = self.field("limit", ctypes.c_int64)

@@ -28,6 +28,7 @@ from rvplat.machine.source import Override
 from rvplat.machine.stop import Stop
 from rvplat.machine.system import System
 from rvplat.machine.turns import Turns
+from rvplat.machine.watchdog import Watchdog
 from rvplat.machine.wires import Wires
 from rvplat.pluginmanager import Plugins
 
@@ -143,7 +144,8 @@ class Machine(System):
         if self.current is not None:
             self.current.cancel("pause")
         self._closed = True
-        self.assembly.close()
+        if self.lost is None:  # else a device holds the bus for ever
+            self.assembly.close()
         self.raise_failures()
 
     # --- running ---
@@ -323,6 +325,7 @@ class Machine(System):
             console.failed = self.fail
             console.where = self._whereabouts
         self.assembly.failures.on_failure = self.plugin_failed
+        self.watchdog = Watchdog(self)
         self.plan = plan_load(self.assembly, self.software)
         self.power_on()
 

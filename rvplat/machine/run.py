@@ -118,6 +118,11 @@ class Runner:
                 return False
         return True
 
+    def give_up(self, error: BaseException) -> None:
+        """Let who waits go on with an error: a thread of the run doesn't end."""
+        self.machine.failure = error
+        self._done.set()
+
     def input_ended(self) -> None:
         """No more input will come: a machine that waits for nothing else may be given up."""
         self.ends_idle = True
@@ -165,7 +170,8 @@ class Runner:
             finally:
                 done.set()
 
-    def _is_late(self) -> bool:
+    def is_late(self) -> bool:
+        """Whether its time is up."""
         return self._deadline is not None and time.monotonic() >= self._deadline
 
     # --- turns ---
@@ -175,7 +181,7 @@ class Runner:
         for hart in machine.harts:
             hart.wake = turns.wake
         while not machine.requests:
-            if self._is_late():
+            if self.is_late():
                 machine.request_stop(Stop("timeout"))
             elif turns.round(self._left) or turns.wait(not self.ends_idle):
                 continue

@@ -38,6 +38,22 @@ class Run(Protocol):
 
     def cancel(self, reason: str) -> None: ...
 
+    def is_late(self) -> bool: ...
+
+    def give_up(self, error: BaseException) -> None: ...
+
+
+class Watch(Protocol):
+    """Looks whether plugin code comes back (watchdog.py)."""
+
+    def begin(self) -> None: ...
+
+    def end(self) -> None: ...
+
+    def note_stuck(self) -> None: ...
+
+    def complaints(self) -> list[str]: ...
+
 
 class TurnTaking(Protocol):
     """Harts in turns in one thread (turns.py)."""
@@ -70,6 +86,7 @@ class System(metaclass=Shown):
     cell: MachineCell
     turns: TurnTaking
     plan: LoadPlan
+    watchdog: Watch
     _awaited: Callable[[int], Any]
 
     def __init__(self, board: Board, software: Software) -> None:
@@ -89,6 +106,7 @@ class System(metaclass=Shown):
         self._lock = threading.Lock()
         self._seen_failures = 0
         self._looker = 0  # the thread that looks at the harts in the middle of a run
+        self.lost: BaseException | None = None  # why it can't be used any more
         self._exports: dict[str, Callable[..., Any]] = {}
 
     def __dir__(self) -> list[str]:
@@ -166,7 +184,9 @@ class System(metaclass=Shown):
         return self.current is not None and threading.get_ident() != self._looker
 
     def must_stand_still(self) -> None:
-        """RuntimeError while it runs."""
+        """RuntimeError while it runs; RunFailed if it was given up."""
+        if self.lost is not None:
+            raise self.lost
         if self.running:
             raise RuntimeError("the machine runs: pause it first")
 
@@ -198,6 +218,7 @@ class System(metaclass=Shown):
             self.failure = None
         for hart in self.harts:
             hart.stop_request.value = 0
+        self.watchdog.begin()
         for console in (self.console, *self.consoles.values()):
             console.running(True)
         self._ran_at = time.perf_counter()
@@ -207,6 +228,7 @@ class System(metaclass=Shown):
         """A run has ended."""
         self.ran_s += time.perf_counter() - self._ran_at
         self.current = None
+        self.watchdog.end()
         for console in (self.console, *self.consoles.values()):
             console.running(False)
 
@@ -257,6 +279,14 @@ class System(metaclass=Shown):
         if self.failure is None:
             self.failure = error
         self.request_stop(Stop("error", 1))
+
+    def lose(self, error: BaseException) -> None:
+        """A thread of it doesn't end, whatever is done: it is given up, with what it holds."""
+        self.lost = self.failure = error
+        if self.current is not None:
+            self.current.give_up(error)
+        for console in (self.console, *self.consoles.values()):
+            console.running(False)
 
     def plugin_failed(self, failure: Failure) -> None:
         """Plugin code raised, and the failure was kept: it ends the run of a strict board."""

@@ -183,6 +183,7 @@ def test_a_plugins_command(ask: Ask, target: BoardTarget) -> None:
     assert "lamp: the lamp" in ask("help")
     with pytest.raises(GdbError, match="monitor lamp raised KeyError: 'x'"):
         ask("lamp x")
+    assert [one.operation for one in target.machine.failures] == ["monitor lamp"]
 
 
 EGGS = Path(__file__).parents[2] / "plugins/examples/egg_timer.py"

@@ -62,8 +62,10 @@ base = 0x1001_0000
 
 
 def board(folder: Path, plugin: str = PLUGIN) -> Path:
-    """The board's file, with the plugin beside it."""
-    (folder / "faulty.py").write_text(plugin)
+    """The board's file, with the plugin beside it, which is loaded anew only if it changes."""
+    file = folder / "faulty.py"
+    if not file.exists() or file.read_text() != plugin:
+        file.write_text(plugin)
     path = folder / "bad.toml"
     path.write_text(BOARD)
     return path

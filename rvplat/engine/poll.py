@@ -1,0 +1,52 @@
+"""Loops of plugins' texts look at each turn whether they shall end.
+
+A loop that never ends would keep its hart in native code for ever, whoever asks it to stop. What
+ships with rvplat has no such loop and doesn't look, so it costs nothing there.
+"""
+
+from pathlib import Path
+from typing import NoReturn
+
+import rvplat
+from rvplat.hart.state import STOP_STUCK, Hart
+from rvplat.lang import Definition, Unwind, define, intrinsic, u32
+from rvplat.lang.effects import Poll
+
+_OURS = str(Path(rvplat.__file__).parent)
+_PLACE = Hart.fields["abandon"].offset
+
+
+class Abandoned(Unwind):
+    """The hart leaves native code in the middle of an instruction."""
+
+
+@intrinsic(
+    f"%p{{t}} = getelementptr i8, ptr {{0}}, i64 {_PLACE}\n"
+    "{result} = load volatile i32, ptr %p{t}, align 4"
+)
+def is_abandoned(hart: Hart) -> u32:
+    """Whether loops shall end: read from memory each time, for another thread says so."""
+    return hart.abandon
+
+
+@define(cold=True)
+def give_up(hart) -> NoReturn:
+    """Leave native code."""
+    hart.stop = STOP_STUCK
+    raise Abandoned
+
+
+@define
+def look(hart):
+    """A turn of a loop begins."""
+    if is_abandoned(hart) != 0:
+        give_up(hart)
+
+
+def is_foreign(definition: Definition) -> bool:
+    """Whether a definition's text is a plugin's."""
+    return not definition.file.startswith((_OURS, "<csr "))
+
+
+assert isinstance(look, Definition)
+POLL = Poll(look, Hart, is_foreign)

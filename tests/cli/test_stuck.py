@@ -1,0 +1,70 @@
+"""`rvplat run` with a plugin that does not come back: every way to end it ends it, with the
+terminal as it was."""
+
+import signal
+import subprocess
+
+import pytest
+
+from tests.cli.test_run_command import COMMAND, rvplat
+from tests.cli.test_terminal import session  # noqa: F401
+from tests.machine.stuck import HOPELESS, SETTINGS, WAYS, stuck_board, stuck_guest
+
+OPTIONS = [word for key, value in SETTINGS.items() for word in ("--set", f'{key}="{value}"')]
+
+
+def words(folder, way):
+    return [stuck_board(folder), stuck_guest(way), *OPTIONS]
+
+
+@pytest.mark.parametrize("way", ["load", "instruction", "stubborn"])
+def test_the_time_is_up(tmp_path, way):
+    _, what, function = {**WAYS, **HOPELESS}[way]
+    done = rvplat("run", *words(tmp_path, way), "--timeout", "1")
+    text = done.stderr.decode()
+    assert done.returncode == 125, text
+    last = [line for line in text.splitlines() if "did not come back" in line][-1]
+    assert last.startswith(f"rvplat: {what} did not come back ({tmp_path}/faulty.py:")
+    assert f", in {function}, hart 0, pc 0x8000000" in last
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_the_process(tmp_path, number):
+    command = [*COMMAND, "run", *map(str, words(tmp_path, "stubborn"))]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        seen = b""
+        while b"in the loop" not in seen:
+            seen += process.stderr.read(1)
+        process.send_signal(number)
+        process.send_signal(number)
+        text = process.stderr.read().decode()
+        assert process.wait(60) in (128 + number, 125), text
+    assert "rvplat: ended at once: the machine did not stop" in text or "did not come back" in text
+
+
+@pytest.mark.parametrize("way", ["load", "stubborn"])
+def test_ctrl_a_x_restores_the_terminal(tmp_path, session, way):  # noqa: F811
+    terminal = session(*words(tmp_path, way))
+    terminal.until(b"in the loop")
+    terminal.type(b"lost keys")
+    terminal.type(b"\x01x")
+    assert terminal.end() == 125
+
+
+@pytest.mark.parametrize("again", [b"\x03", b"\x01x"])
+def test_asking_again_ends_it_at_once(tmp_path, session, again):  # noqa: F811
+    terminal = session(*words(tmp_path, "stubborn"))
+    terminal.until(b"in the loop")
+    terminal.type(b"\x01x")
+    terminal.type(again)
+    terminal.until(b"rvplat: ended at once: the machine did not stop")
+    assert terminal.end() == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_restores_the_terminal(tmp_path, session, number):  # noqa: F811
+    terminal = session(*words(tmp_path, "stubborn"))
+    terminal.until(b"in the loop")
+    terminal.process.send_signal(number)
+    terminal.type(b"\x03")
+    assert terminal.end() in (125, 128 + number, 130)
