@@ -34,10 +34,15 @@ def test_smaller_page_tables_do(debian_guest, mmu):
 
 
 @pytest.mark.timeout(600)
-def test_a_disk_keeps_what_was_written(debian_guest, tmp_path):
+@pytest.mark.parametrize("legacy", ["true", "false"])
+def test_a_disk_keeps_what_was_written(debian_guest, tmp_path, legacy):
+    """By both versions of the transport; `virt` has the legacy one, as QEMU's."""
     image = tmp_path / "disk.img"
     blank_disk(image, 32 << 20)
-    settings = ['devices.virtio0.model="virtio-blk"', f'devices.virtio0.image="{image}"']
+    settings = [
+        'devices.virtio0.model="virtio-blk"', f'devices.virtio0.image="{image}"',
+        f"devices.virtio0.force_legacy={legacy}",
+    ]  # fmt: skip
     write = f"{FORMAT_SCRIPT} && echo kept over a boot > /mnt/note && umount /mnt"
     stop, text = boot(
         debian_guest, f'rvplat.run=script rvplat.script="{write}"', settings=settings
