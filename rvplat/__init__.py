@@ -5,7 +5,8 @@
     with Machine.open("virt", program="demo") as machine:
         print(machine.run(timeout_s=60))
 
-`Machine` is a machine and all that can be done with it, `Stop` says why a run ended. What a user
+`Machine` is a machine and all that can be done with it, `Stop` says why a run ended, `serve_gdb`
+lets gdb attach. What a user
 gets wrong is an `RvplatError` (the kinds are in `rvplat.errors`), a wrong argument of a call a
 TypeError, ValueError or LookupError, an address where nothing is a `BusError`.
 """
@@ -14,19 +15,23 @@ TypeError, ValueError or LookupError, an address where nothing is a `BusError`.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rvplat.errors import BusError, RvplatError
+    from rvplat.gdb.attach import serve_gdb
     from rvplat.machine.machine import Machine, Stop
 
-__all__ = ["BusError", "Machine", "RvplatError", "Stop"]
+__all__ = ["BusError", "Machine", "RvplatError", "Stop", "serve_gdb"]
+_MODULES = {
+    "BusError": "errors", "Machine": "machine.machine", "RvplatError": "errors",
+    "Stop": "machine.machine", "serve_gdb": "gdb.attach",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
     """What is public, imported when it is first asked for: commands start quicker."""
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module 'rvplat' has no attribute {name!r}")
     from importlib import import_module
 
-    module = "rvplat.errors" if name.endswith("Error") else "rvplat.machine.machine"
-    return getattr(import_module(module), name)
+    return getattr(import_module(f"rvplat.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -16,6 +16,7 @@ from rvplat.cli.options import DEFAULT_BOARD, add_board_options, overrides
 if TYPE_CHECKING:
     from rvplat.machine.board import Board
     from rvplat.machine.machine import Machine
+    from rvplat.machine.piece import Piece
     from rvplat.pluginmanager import Plugins
 
 
@@ -35,6 +36,20 @@ def count(text: str) -> int:
     return value
 
 
+def piece(text: str) -> Piece:
+    """What `--load` names. What stands before a "=" is an address if it is a number."""
+    from rvplat.machine.piece import Piece
+
+    address, equals, name = text.partition("=")
+    try:
+        at = int(address, 0) if equals else None
+    except ValueError:  # a "=" in the name of a file
+        return Piece(Path(text))
+    if at is not None and not 0 <= at < 1 << 56:
+        raise argparse.ArgumentTypeError(f"{address}: expected an address below {1 << 56:#x}")
+    return Piece(Path(name if equals else text), at)
+
+
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
     """The board, its software, what changes it."""
     parser.add_argument("words", nargs="*", metavar="BOARD PROGRAM", help="see below")
@@ -47,6 +62,11 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--symbols", action="append", default=[], metavar="[VMID=]FILE",
         help="an ELF file whose symbols gdb gets for the host, or for the guest with a VMID",
+    )  # fmt: skip
+    parser.add_argument(
+        "--load", dest="pieces", action="append", default=[], type=piece, metavar="[ADDR=]FILE",
+        help="put a file into memory too, after each reset: its bytes as they are at a physical "
+        "address, or without ADDR an ELF file where its segments say; may be repeated",
     )  # fmt: skip
     parser.add_argument("--append", metavar="TEXT", help="the kernel's command line")
     parser.add_argument(
@@ -152,7 +172,7 @@ def _build(arguments: argparse.Namespace, watched: object) -> Machine:
         program = demo_elf()
     software = read_software(
         board, program, arguments.kernel, arguments.initrd, arguments.append, arguments.dtb,
-        tuple(plugins.loaders.values()),
+        tuple(plugins.loaders.values()), arguments.pieces,
     )  # fmt: skip
     assert callable(watched)
     software = replace(software, symbol_files=symbol_files(arguments.symbols, program))

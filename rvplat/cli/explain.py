@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.cli.build import add_limits, add_machine_options, build
@@ -16,16 +17,19 @@ if TYPE_CHECKING:
     from rvplat.machine.stop import Stop
 
 EPILOG = """\
-BOARD and PROGRAM are those of `rvplat run`, ADDRESS is a number, such as 0x8000_1000. The machine
-runs until --until, --timeout or --max-instructions stops it, or Ctrl-C, or the guest itself, whose
-output goes to stderr. Then the walk from each address is shown, entry by entry, with what PMP
-grants and the memory types of Svpbmt, and the fault that would come, with what its handler would
-find in htval and htinst. Nothing of it changes the machine.
+BOARD and PROGRAM are those of `rvplat run`. ADDRESS is a number, such as 0x8000_1000, or a symbol,
+perhaps with an offset, such as main+0x10: of the program, or of what --symbols names for WORLD.
+
+The machine runs until --until, --timeout or --max-instructions stops it, or Ctrl-C, or the guest
+itself, whose output goes to stderr. Then the walk from each address is shown, entry by entry, with
+what PMP grants and the memory types of Svpbmt, and the fault that would come, with what its handler
+would find in htval and htinst. Nothing of it changes the machine.
 
 WORLD is "host" (V=0), "vmid:N" for the guest with that VMID, or, without it, where the hart is. A
 guest that no hart is in has the page tables that it had when it was left last.
 """
 HOST, VMID = "host", "vmid:"
+FILES = (".toml", ".elf", ".bin")  # a word that ends so is no symbol
 
 
 def number(text: str) -> int:
@@ -52,6 +56,24 @@ def world(text: str) -> World:
     if not text.startswith(VMID):
         raise ValueError
     return number(text.removeprefix(VMID))
+
+
+def words_and_addresses(words: list[str], plugins: list[str]) -> tuple[list[str], list[str]]:
+    """BOARD and PROGRAM, and the ADDRESSes: numbers, and what names no board and no file."""
+    from rvplat.guests import shipped
+    from rvplat.machine.catalogue import Catalogue
+    from rvplat.machine.source import board_names
+    from rvplat.pluginmanager import load_plugins
+
+    boards = board_names(Catalogue.of(load_plugins(plugins)).boards)
+    kept = [
+        word
+        for word in words
+        if not is_number(word)
+        and ("/" in word or word.endswith(FILES) or word in boards or shipped(word)
+             or Path(word).is_file())
+    ]  # fmt: skip
+    return kept, [word for word in words if word not in kept]
 
 
 class Explain:
@@ -88,16 +110,16 @@ class Explain:
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.errors import RvplatError
 
-        addresses = [number(word) for word in arguments.words if is_number(word)]
-        arguments.words = [word for word in arguments.words if not is_number(word)]
+        arguments.words, addresses = words_and_addresses(arguments.words, arguments.plugins)
         if not addresses:
-            raise RvplatError("explain: expected an ADDRESS, such as 0x8000_1000")
+            raise RvplatError("explain: expected an ADDRESS, such as 0x8000_1000 or main")
         with progress() as watched:
             machine = build(arguments, watched)
         try:
             _check_hart(machine, arguments.hart)
+            found = [_address(machine, text, arguments.world) for text in addresses]
             stop = _stopped(machine, arguments)
-            print(_told(machine, stop, addresses, arguments))
+            print(_told(machine, stop, found, arguments))
         finally:
             machine.close()
         return 0
@@ -130,6 +152,20 @@ def _stopped(machine: Machine, arguments: argparse.Namespace) -> Stop:
     return stop
 
 
+def _address(machine: Machine, text: str, whose: World | None) -> int:
+    """An ADDRESS: a number, or a symbol of a world with or without an offset."""
+    from rvplat.errors import RvplatError
+
+    if is_number(text):
+        return number(text)
+    name, plus, offset = text.partition("+")
+    vmid = whose if isinstance(whose, int) else None
+    if plus and not is_number(offset):
+        raise RvplatError(f"explain {text}: found {offset!r}, expected an offset such as 0x10")
+    base = _symbol(machine, name, vmid, f"explain {text}", ", nor a board or file of this name")
+    return base + (number(offset) if plus else 0)
+
+
 def _spot(machine: Machine, text: str) -> Spot:
     """The place that `--until` names."""
     from rvplat.errors import RvplatError
@@ -142,11 +178,12 @@ def _spot(machine: Machine, text: str) -> Spot:
     except ValueError:
         raise RvplatError(f"--until {text}: found {name!r}, expected host or vmid:N") from None
     vmid = chosen if isinstance(chosen, int) else None
-    address = number(place) if is_number(place) else _symbol(machine, place, vmid, text)
+    said = f"--until {text}"
+    address = number(place) if is_number(place) else _symbol(machine, place, vmid, said)
     return Spot(address, number_of(vmid)) if at else Spot(address)
 
 
-def _symbol(machine: Machine, name: str, vmid: int | None, text: str) -> int:
+def _symbol(machine: Machine, name: str, vmid: int | None, said: str, else_: str = "") -> int:
     """The address of a symbol of the program, or of what `--symbols` says that a world runs."""
     from rvplat.errors import RvplatError, nearest
     from rvplat.machine.images import read_program
@@ -157,7 +194,7 @@ def _symbol(machine: Machine, name: str, vmid: int | None, text: str) -> int:
         near = nearest(name, symbols)
         hint = f'; did you mean "{near}"?' if near else ""
         where = "the program" if path is None else path
-        raise RvplatError(f"--until {text}: found no symbol {name!r} in {where}{hint}")
+        raise RvplatError(f"{said}: found no symbol {name!r} in {where}{else_}{hint}")
     return symbols[name]
 
 

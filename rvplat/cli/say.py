@@ -18,21 +18,28 @@ def say(text: str) -> None:
 
 class Progress:
     """Says what is being done; on a terminal with the seconds it has taken, in one line that goes
-    away. `done` (0 to 1) is how much of it is, where that is known."""
+    away. `done` (0 to 1) is how much of it is, where that is known.
+
+    Elsewhere, in a log for instance, each thing gets one line, however often it is reported: a text
+    with a share is not said if the last line had the same words before its first colon.
+    """
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
-        self._text = ""
+        self._text = self._topic = ""
         self._began = 0.0
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
     def __call__(self, text: str, done: float | None = None) -> None:
-        share = f" ({done:.0%})" if done is not None and 0 < done < 1 else ""
         if not self._live:
-            say(text + share)
+            topic = text.partition(": ")[0]
+            if done is None or topic != self._topic:
+                say(text)
+            self._topic = topic
             return
+        share = f" ({done:.0%})" if done is not None and 0 < done < 1 else ""
         with self._lock:
             self._text, self._began = text + share, time.monotonic()
             self._show()

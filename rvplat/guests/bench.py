@@ -40,7 +40,9 @@ class Sides:
     there: str
     ratio: str
     about: str | None
-    """None where there is no other side."""
+    """What the other side is; None where there is none."""
+    alone: str = ""
+    """Why there is no other side, in words."""
 
 
 WORLDS = Sides("vs", "hs", "of its speed in HS mode", "Sv39 in pages of 4 KiB at each stage")
@@ -108,14 +110,27 @@ class Report:
     def table(self) -> str:
         """The report as text, a line for each program."""
         here, there = self.sides.here, self.sides.there
+        if self.geometric_mean is None:
+            return self._table_alone()
         lines = [_line("", "seconds", "", "million/s", "", "", "")]
         lines.append(_line("program", here, there, here, there, "ratio", ""))
         lines += [_row_line(row) for row in self.rows]
         mean = self.geometric_mean
         if mean is not None:
             lines.append(_line("geometric mean", "", "", "", "", f"{mean:.2f}", ""))
-        about = self.sides.about or f"no {QEMU} on this machine"
+        about = self.sides.about or self.sides.there
         lines.append(f"median of {self.repeats}; ratio: {self.sides.ratio}; {about}")
+        return "\n".join(line.rstrip() for line in lines) + "\n"
+
+    def _table_alone(self) -> str:
+        """The table of one side: no empty columns, no ratio."""
+        lines = [_line("program", "seconds", "million/s", "")]
+        lines += [
+            _line(row.program.name, _number(row.seconds, 3), _number(row.million_per_second, 0),
+                  row.program.about)
+            for row in self.rows
+        ]  # fmt: skip
+        lines.append(f"median of {self.repeats}; {self.sides.alone}")
         return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -196,15 +211,17 @@ def compare(
     wanted = list(programs)
     rows = []
     for number, program in enumerate(wanted):
-        progress(f"bench: {program.name}", number / len(wanted))
+        progress(f"measuring {program.name}", number / len(wanted))
         rows.append(_compare_one(program, here, there, repeats))
-    progress("bench: done", 1.0)
+    progress("measured", 1.0)
     return Report(tuple(rows), repeats, sides or beside_qemu(there is not None))
 
 
 def beside_qemu(there: bool = True) -> Sides:
-    """A program here beside the same program on this machine's QEMU."""
-    return Sides("rvplat", "qemu", "times QEMU's speed", qemu_version() if there else None)
+    """A program here beside the same program on this machine's QEMU, unless it shall run alone."""
+    version = qemu_version() if there else None
+    alone = f"no {QEMU} on this machine" if there else "rvplat alone, without QEMU"
+    return Sides("rvplat", "qemu", "times QEMU's speed", version, alone)
 
 
 def _compare_one(program: BenchProgram, here: Runner, there: Runner | None, repeats: int) -> Row:

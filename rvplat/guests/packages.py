@@ -51,13 +51,15 @@ def download_packages(folder: Path, progress: Progress) -> None:
     if shutil.which("apt-get") is None:
         raise GuestError(_by_hand(folder, "There is no apt-get on this machine."))
     folder.mkdir(parents=True, exist_ok=True)
+    wanted = ", ".join(CONTENTS)
+    progress(f"apt: fetching {wanted} of Debian {SUITE} for {ARCHITECTURE}", None)
     with tempfile.TemporaryDirectory(prefix="apt-", dir=folder) as private:
         mirror = _working_mirror(Path(private), folder, progress)
         kernel = [p for p in mirror.dependencies(_KERNEL_METAPACKAGE) if _KERNEL_PACKAGE.match(p)]
         if not kernel:
             raise GuestError(f"{_KERNEL_METAPACKAGE} of {SUITE} names no kernel package")
         names = [kernel[0], *(name for name in CONTENTS if name != KERNEL)]
-        progress("apt: " + ", ".join(names), None)
+        progress("apt: " + ", ".join(names), 0.0)
         mirror.download(names, folder, progress)
 
 

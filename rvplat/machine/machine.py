@@ -141,6 +141,8 @@ class Machine(System):
         """
         if self.closed:
             return
+        if self.keeper:
+            raise RuntimeError(f"{self.keeper} runs the machine: close it first")
         if self.current is not None:
             self.current.cancel("pause")
         self._closed = True

@@ -101,6 +101,16 @@ def test_symbols_of_the_program_are_places(explain):
     assert lines[3] == "load of 0x80000000 in M mode, host"
 
 
+def test_an_address_may_be_a_symbol(explain):
+    """Of the program, or of what the world that is named runs."""
+    symbols = read_program(hypervisor_elf(), "the program").symbols
+    lines, _ = explain("hypervisor", "run_guest", "run_guest+0x10", "--until", "run_guest@host")
+    assert f"load of {symbols['run_guest']:#x} in HS mode, host" in lines
+    assert f"load of {symbols['run_guest'] + 16:#x} in HS mode, host" in lines
+    lines, _ = explain("virt", "hypervisor", "guest_sort", "--world", "vmid:2")
+    assert f"load of {CODE:#x} in VS mode, guest with VMID 2" in lines
+
+
 def test_limits_stop_it_too(explain):
     lines, _ = explain(guest(LOOP), "0x80000000", "--max-instructions", 1000, "--hart", 0)
     assert lines[0] == "the number of instructions is reached"
@@ -111,7 +121,21 @@ def test_limits_stop_it_too(explain):
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        (["demo"], "explain: expected an ADDRESS, such as 0x8000_1000"),
+        (["demo"], "explain: expected an ADDRESS, such as 0x8000_1000 or main"),
+        (
+            ["demo", "mian"],
+            "explain mian: found no symbol 'mian' in the program, nor a board or file of this "
+            "name",
+        ),
+        (
+            ["hypervisor", "run_gest"],
+            "explain run_gest: found no symbol 'run_gest' in the program, nor a board or file of "
+            'this name; did you mean "run_guest"?',
+        ),
+        (
+            ["hypervisor", "run_guest+x"],
+            "explain run_guest+x: found 'x', expected an offset such as 0x10",
+        ),
         (["0x1", "--until", "mian"], "--until mian: found no symbol 'mian' in the program"),
         (
             ["0x1", "--until", "gest_sort@vmid:3", "--symbols", f"3={SORT}"],
@@ -130,7 +154,7 @@ def test_limits_stop_it_too(explain):
     ],
 )
 def test_what_cant_be_explained_is_one_line(capsys, words, problem):
-    program = [] if words[0] in ("demo", "a.elf") else [str(guest(HELLO))]
+    program = [] if words[0] in ("demo", "hypervisor", "a.elf") else [str(guest(HELLO))]
     assert main(["explain", *program, *words]) == 2
     said = capsys.readouterr()
     assert said.out == ""

@@ -11,7 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine.small_guests import ECHO, FAIL, HELLO, LOOP, TOHOST, TRAP_LOOP, WAIT, guest
+from tests.machine.programs import elf
+from tests.machine.small_guests import (
+    ECHO,
+    FAIL,
+    HELLO,
+    LOOP,
+    POWER_OFF,
+    TOHOST,
+    TRAP_LOOP,
+    WAIT,
+    guest,
+)  # fmt: skip
 
 COMMAND = [sys.executable, "-m", "rvplat"]
 
@@ -102,6 +113,35 @@ def test_trace_and_signature(tmp_path):
     assert done.returncode == 0, done.stderr
     assert words.read_text() == "55667788\n11223344\n0000cafe\n"
     assert trace.read_text().startswith("core   0: 3 0x0000000080000000 (0x")
+
+
+READ_LOADED = """
+  li a0, 0x80400000
+  li t0, UART
+1: lbu t1, 0(a0)
+  beqz t1, 2f
+  sb t1, 0(t0)
+  addi a0, a0, 1
+  j 1b
+2:""" + POWER_OFF
+
+
+def test_files_are_loaded_where_they_shall_go(tmp_path):
+    text, more, second = tmp_path / "te=xt", tmp_path / "more", tmp_path / "second.elf"
+    text.write_bytes(b"raw ")
+    second.write_bytes(elf([(0x8040_0004, b"ELF\0", 4)], 0x8040_0004))
+    program = guest(READ_LOADED)
+    done = rvplat("run", program, "--load", f"0x8040_0000={text}", "--load", second)
+    assert (done.returncode, done.stdout) == (0, b"raw ELF"), done.stderr
+    for words, message in (
+        ((str(second), f"0x8040_0001={text}"), f"{text}: 0x80400001 to 0x80400004 overlaps "),
+        ((f"0x1_0000_0000={text}",), f"{text}: 0x4 bytes for 0x100000000 are outside the board's"),
+        ((str(text),), f"{text}: the file to load: found no ELF file that says where it goes"),
+        ((f"0={more}",), f"{more}: the file to load: No such file or directory"),
+        ((f"0x200000000000000={text}",), "run: argument --load: 0x200000000000000: expected an "),
+    ):
+        options = [word for one in words for word in ("--load", one)]
+        assert message in one_line(rvplat("run", program, *options))
 
 
 def test_harts_memory_and_settings():

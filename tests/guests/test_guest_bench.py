@@ -75,9 +75,18 @@ def test_without_qemu_there_is_no_ratio() -> None:
     report = compare([SIEVE], _side([], "", {"sieve": [10_000_000]}), None, repeats=1)
     assert report.geometric_mean is None
     assert report.rows[0].ratio is None
-    assert report.table().splitlines()[-1] == (
-        "median of 1; ratio: times QEMU's speed; no qemu-system-riscv64 on this machine"
-    )
+    lines = report.table().splitlines()
+    assert lines[0].split() == ["program", "seconds", "million/s"]
+    assert lines[1].split() == ["sieve", "1.000", "3", "a", "sieve"]
+    assert lines[-1] == "median of 1; rvplat alone, without QEMU"
+
+
+def test_it_says_why_it_ran_alone() -> None:
+    """A QEMU that was not wanted may be there all the same."""
+    here = _side([], "", {"sieve": [10_000_000]})
+    report = compare([SIEVE], here, None, repeats=1, sides=logic.beside_qemu(True))
+    last = report.table().splitlines()[-1]
+    assert last == "median of 1; no qemu-system-riscv64 on this machine"
 
 
 def test_different_checksums_are_an_error() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -282,6 +283,28 @@ def test_what_cannot_be_opened_is_one_line(image: Path, tmp_path: Path) -> None:
     assert message(odd) == expected
     both = f"disk image {image}: set overlay or snapshot, not both"
     assert message(image, overlay="x", snapshot=True) == both
+
+
+def test_an_image_that_may_only_be_read_is_no_riddle() -> None:
+    """Whoever may do everything becomes somebody who may not, for a moment."""
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder) / "disk.img"
+        image.write_bytes(bytes(1024))
+        image.chmod(0o444)
+        Path(folder).chmod(0o755)
+        user = os.geteuid()
+        try:
+            os.seteuid(user or 65534)
+            said = message(image)
+            Disk(image, readonly=True).close()
+            Disk(image, snapshot=True).close()
+        finally:
+            os.seteuid(user)
+    assert said == (
+        f"disk image {image}: permission denied; set readonly = true for the disk, or snapshot = "
+        "true, which keeps what the guest writes until the machine closes (--set "
+        "devices.virtio0.readonly=true)"
+    )
 
 
 def test_an_image_is_locked_while_it_is_used(image: Path, tmp_path: Path) -> None:
