@@ -56,7 +56,6 @@ class BoardTarget(Looking):
         self.off = False  # the board is powered off, or killed
         self.stop: Stop | None = None  # how it went off
         self.commands: Mapping[str, Command] = dispatch.added(machine)
-        self.masked = False  # interrupts, while stepping
         self.stops = Stops(
             machine, self.worlds, self.control, self.registers, self.sight, self.say
         )  # fmt: skip
@@ -366,6 +365,11 @@ class BoardTarget(Looking):
         self.off, self.stop = True, Stop("off")
         self.seen.end(self.seen.shown - {HOST_PID})
         self.seen.forget(HOST_PID)
+
+    def power_off(self) -> None:
+        self.control.halt()
+        self.off, self.stop = True, Stop("off")
+        self.seen.end(self.seen.shown)
 
     def program(self, pid: int) -> str:
         return programs.program(self.machine.software, self.worlds.get(pid or HOST_PID))

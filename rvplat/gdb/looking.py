@@ -8,10 +8,12 @@ from typing import Any
 from rvplat.engine.agent import REG_PC
 from rvplat.gdb.control import Control
 from rvplat.gdb.errors import GdbError, Unavailable
-from rvplat.gdb.memory import Sight
+from rvplat.gdb.memory import PHYSICAL, VIRTUAL, Sight, region_around
 from rvplat.gdb.registers import Registers
-from rvplat.gdb.target import HOST_PID, Region, Thread
+from rvplat.gdb.target import HOST_PID, STEP_BITS, Region, Thread
 from rvplat.gdb.worlds import WorldTable
+from rvplat.isa.privileged import MACHINE
+from rvplat.machine.mappings import Mapping, mappings
 
 
 class Looking:
@@ -21,10 +23,12 @@ class Looking:
     def __init__(
         self, control: Control, registers: Registers, sight: Sight, worlds: WorldTable
     ) -> None:
+        self.machine = control.machine
         self.control = control
         self.registers = registers
         self.sight = sight
         self.worlds = worlds
+        self.masked = False  # interrupts, while stepping
         self.lldb = False  # the client is LLDB, not gdb
 
     def _still(self, thread: Thread) -> int:
@@ -93,5 +97,52 @@ class Looking:
         with self.control.quiet():
             return self.sight.translate(thread.tid - 1, self.worlds.state(thread), va)
 
+    def mappings(self, thread: Thread) -> list[Mapping]:
+        state, view = self.worlds.state(thread), self.machine.harts[thread.tid - 1].plain
+        root = "vsatp" if state.get("virt", int(view.virt)) else "satp"
+        around = state.get("hgatp", int(view.hgatp)) if root == "vsatp" else None
+        with self.control.quiet():
+            return mappings(self.machine.memory, state.get(root, int(getattr(view, root))), around)
+
+    def region_at(self, thread: Thread, address: int) -> Region:
+        translated = self.sight.space == VIRTUAL and any(
+            one.flags or one.gpa is not None for one in self.mappings(thread)
+        )
+        if translated and not self._in_machine_mode(thread):
+            found = [Region(one.flags, one.va, one.size) for one in self.mappings(thread)]
+        else:
+            found = self.sight.layout()
+        return region_around(found, address)
+
+    def _in_machine_mode(self, thread: Thread) -> bool:
+        view = self.machine.harts[thread.tid - 1].plain
+        return self.worlds.is_there(thread) and int(view.priv) == MACHINE
+
     def regions(self) -> Sequence[Region]:
         return self.sight.regions()
+
+    # --- what QEMU's packets set ---
+
+    @property
+    def physical(self) -> bool:
+        """Whether clients give physical addresses."""
+        return self.sight.space == PHYSICAL
+
+    @physical.setter
+    def physical(self, on: bool) -> None:
+        self.sight.space = PHYSICAL if on else VIRTUAL
+
+    @property
+    def sstep(self) -> int:
+        """How a step goes, in STEP_BITS."""
+        noirq = STEP_BITS["NOIRQ"] if self.masked else 0
+        return (
+            STEP_BITS["ENABLE"]
+            | noirq
+            | (0 if self.control.time.in_steps else STEP_BITS["NOTIMER"])
+        )
+
+    @sstep.setter
+    def sstep(self, bits: int) -> None:
+        self.masked = bool(bits & STEP_BITS["NOIRQ"])
+        self.control.time.in_steps = not bits & STEP_BITS["NOTIMER"]

@@ -181,6 +181,17 @@ class Sight:
             pa, size = pa + n, size - n
         return found
 
+    def layout(self) -> list[Region]:
+        """RAM, ROM and devices, by physical address."""
+        found = [
+            Region("r-x" if ram in self._roms else "rwx", ram.base, ram.size, ram.name)
+            for ram in self._memory.regions
+        ]
+        for window, _ in self._machine.assembly.map.windows:
+            if not self._is_ram(window.base):
+                found.append(Region("rw-", window.base, window.size, window.name))
+        return sorted(found, key=lambda region: region.start)
+
     def regions(self) -> list[Region]:
         """ROM as the board has it; all else may be memory, under some translation."""
         found, at = [], 0
@@ -193,3 +204,16 @@ class Sight:
             found.append(Region("ram", 0, SPACE // 2))
             at = SPACE // 2
         return [*found, Region("ram", at, SPACE - at)]
+
+
+def region_around(found: list[Region], address: int) -> Region:
+    """The region that an address is in, or the gap between regions, which has no kind."""
+    start, end = 0, SPACE
+    for region in found:
+        if region.start <= address < region.start + region.length:
+            return region
+        if region.start > address:
+            end = region.start
+            break
+        start = region.start + region.length
+    return Region("", start, end - start)

@@ -70,7 +70,8 @@ WORLDS = Group("worlds", ("multiprocess+", "fork-events+", "exec-events+", "qXfe
 MONITOR = Group("monitor", (), protocols.Monitored)
 RESTART = Group("restart", (), protocols.Restarting)
 PROGRAM = Group("program", ("qXfer:exec-file:read+",), protocols.Programmed)
-GROUPS = (BASE, BREAK, DESCRIBE, MAP, WORLDS, MONITOR, RESTART, PROGRAM)
+QEMU = Group("qemu", (), protocols.QemuLike)
+GROUPS = (BASE, BREAK, DESCRIBE, MAP, WORLDS, MONITOR, RESTART, PROGRAM, QEMU)
 
 
 @dataclass(frozen=True)

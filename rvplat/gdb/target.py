@@ -93,11 +93,13 @@ class Break:
 
 @dataclass(frozen=True)
 class Region:
-    """A range of addresses of the memory map: "ram" or "rom"."""
+    """A range of addresses: "ram" or "rom" in the memory map; else what may be done there, of r, w
+    and x, or "": nothing is there."""
 
     kind: str
     start: int
     length: int
+    name: str = ""
 
 
 class Target(Protocol):
@@ -203,6 +205,10 @@ class Mapped(Protocol):
 
     def regions(self) -> Sequence[Region]: ...
 
+    def region_at(self, thread: Thread, address: int) -> Region:
+        """The range that an address of a thread's world is in."""
+        ...
+
 
 @runtime_checkable
 class Worlds(Protocol):
@@ -254,3 +260,14 @@ class Programmed(Protocol):
     def file(self, path: str) -> bytes | None:
         """What a file holds that the board was started with; None for any other."""
         ...
+
+
+STEP_BITS = {"ENABLE": 1, "NOIRQ": 2, "NOTIMER": 4}
+
+
+@runtime_checkable
+class QemuLike(Protocol):
+    """What QEMU's own packets set."""
+
+    physical: bool  # clients give physical addresses
+    sstep: int  # STEP_BITS: no interrupt is taken in a step, and it takes no time

@@ -26,6 +26,7 @@ class FakeTarget:
         self.points: set[Break] = set()
         self.running: set[Thread] = set()
         self.off = False
+        self.physical, self.sstep = False, 1
         self.gone: set[int] = set()  # worlds that a reset ended
         self.told: list[tuple[int, int, int]] = []  # the registers of stop replies
 
@@ -115,6 +116,11 @@ class FakeTarget:
 
     def regions(self) -> Sequence[Region]:
         return [Region("ram", 0, SIZE)]
+
+    def region_at(self, thread: Thread, address: int) -> Region:
+        if address < SIZE:
+            return Region("rw-", 0, SIZE, "ram")
+        return Region("", SIZE, (1 << 64) - SIZE)
 
     def processes(self) -> Sequence[Process]:
         return [Process(1, "host", "", (0,)), Process(2, "guest", "", (1,))]

@@ -161,7 +161,7 @@ def test_settings_are_a_clients(ask: Ask, target: BoardTarget) -> None:
         ("walk 1 vmid=1 vmid=2", "expected walk ADDRESS [load|store|fetch] [vmid=N]"),
         ("walk 1 vmid=16384", "vmid=16384: expected 0 to 16383"),
         ("interrupts off", "'off': interrupts takes nothing"),
-        ("reset hart 1", "'hart 1': reset takes nothing"),
+        ("reset hart 1", "'hart 1': expected reset, or reset halt, init or run"),
     ],
 )
 def test_what_cant_be_done(ask: Ask, line: str, problem: str) -> None:

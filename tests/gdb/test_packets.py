@@ -109,6 +109,14 @@ TRANSCRIPTS: list[tuple[str, bytes, bytes]] = [
     ("non-stop", b"QNonStop:1", b"OK"),
     ("all-stop", b"QNonStop:0", b"OK"),
     ("non-stop, somehow", b"QNonStop:x", b""),
+    ("a region", b"qMemoryRegionInfo:10",
+     b"start:0;size:10000;permissions:rw;name:72616d;"),
+    ("where nothing is", b"qMemoryRegionInfo:10000", b"start:10000;size:ffffffffffff0000;"),
+    ("QEMU's steps", b"qqemu.sstepbits", b"ENABLE=1,NOIRQ=2,NOTIMER=4"),
+    ("a step of QEMU's", b"Qqemu.sstep=3", b"OK"),
+    ("no step of QEMU's", b"Qqemu.sstep=2",
+     b"E.sstep 0x2: expected 1, and 2 for NOIRQ and 4 for NOTIMER"),
+    ("something else of QEMU's", b"qqemu.other", b""),
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from rvplat.gdb.commands import (
     general,
     memory,
     objects,
+    qemu,
     registers,
     running,
     threads,
@@ -22,7 +23,18 @@ from rvplat.gdb.packets import table_for
 from rvplat.gdb.session import Session
 from rvplat.gdb.target import Target
 
-SUBJECTS = (general, threads, registers, memory, running, breakpoints, objects, files, control)
+SUBJECTS = (
+    general,
+    threads,
+    registers,
+    memory,
+    running,
+    breakpoints,
+    objects,
+    files,
+    control,
+    qemu,
+)
 
 
 def session_for(target: Target, send: Callable[[bytes], None]) -> Session:

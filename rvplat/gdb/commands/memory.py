@@ -6,11 +6,26 @@ import re
 
 from rvplat.gdb.errors import GdbError, Malformed
 from rvplat.gdb.framing import escape, shorten_zeros
-from rvplat.gdb.packets import BASE, number, numbers, unhex
+from rvplat.gdb.packets import BASE, MAP, number, numbers, unhex
 from rvplat.gdb.session import PACKET_SIZE, Session
+from rvplat.gdb.target import Mapped
 
 CHUNK = 1 << 16  # bytes that a search or a checksum looks at at a time
 ADDRESSES = 1 << 64
+
+
+@MAP.packet("qMemoryRegionInfo")
+def region(session: Session, text: bytes) -> bytes:
+    """qMemoryRegionInfo:ADDR, of LLDB: the range that it is in; without permissions: nothing is."""
+    assert isinstance(session.target, Mapped)
+    found = session.target.region_at(session.selected, number(text[1:]))
+    reply = b"start:%x;size:%x;" % (found.start, min(found.length, ADDRESSES - 1))
+    allowed = "".join(letter for letter in "rwx" if letter in found.kind)
+    if allowed:
+        reply += b"permissions:%b;" % allowed.encode()
+    if found.name:
+        reply += b"name:%b;" % found.name.encode().hex().encode()
+    return reply
 
 
 def _range(text: bytes, separator: bytes = b",") -> tuple[int, int]:

@@ -52,7 +52,7 @@ def break_(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None
     said = list(words)
     expression = " ".join(said[said.index("if") + 1 :]) if "if" in said else None
     options = said[1 : said.index("if")] if "if" in said else said[1:]
-    at = address(board, words[0])
+    at = address(board, words[0], thread)
     if at & 1:
         raise GdbError(f"a breakpoint at {at:#x}: instructions begin at even addresses")
     wanted = _wanted(options)

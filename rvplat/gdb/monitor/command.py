@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from rvplat.gdb.bytecode import Runner
 from rvplat.gdb.control import Control
 from rvplat.gdb.errors import GdbError
+from rvplat.gdb.expressions import compile_expression
 from rvplat.gdb.memory import Sight
 from rvplat.gdb.registers import Registers
 from rvplat.gdb.stops import Stops
@@ -17,6 +19,7 @@ from rvplat.gdb.target import Process, Thread
 from rvplat.gdb.worlds import WorldTable
 from rvplat.hart.worlds import VMID_MASK
 from rvplat.machine.machine import Machine
+from rvplat.machine.mappings import Mapping as Range
 
 Say = Callable[[str], None]
 
@@ -44,6 +47,22 @@ class Board(Protocol):
 
     def say(self, text: str) -> None:
         """Text for the client's user when something runs; from any thread."""
+        ...
+
+    def read_register(self, thread: Thread, number: int) -> int:
+        """A register of a thread's, by gdb's number."""
+        ...
+
+    def read_memory(self, thread: Thread, address: int, length: int) -> bytes:
+        """Memory as a thread's world has it, as much as can be read."""
+        ...
+
+    def mappings(self, thread: Thread) -> Sequence[Range]:
+        """What the page tables of a thread's world map."""
+        ...
+
+    def power_off(self) -> None:
+        """Power the board off; the client is told when it next lets it run."""
         ...
 
     def restart(self) -> None:
@@ -79,12 +98,12 @@ class BuiltIn:
 BUILT_IN: dict[str, BuiltIn] = {}
 
 
-def command(function: Run) -> Run:
+def command(function: Run) -> BuiltIn:
     """Enter a function of this name."""
     name = function.__name__.rstrip("_")
     lines = [line.removeprefix("    ") for line in (function.__doc__ or "").strip().splitlines()]
     BUILT_IN[name] = BuiltIn(name, "\n".join(lines), function)
-    return function
+    return BUILT_IN[name]
 
 
 def number(text: str) -> int:
@@ -108,20 +127,41 @@ def vmid(text: str) -> int:
     return within("vmid", text, VMID_MASK)
 
 
-def address(board: Board, text: str) -> int:
-    """An address: a number, or a symbol of the board's program. GdbError if it is neither."""
+def address(board: Board, text: str, thread: Thread | None = None) -> int:
+    """An address: a number, a symbol of the board's program, or, where registers are a thread's, an
+    expression without spaces: $pc, $sp+8. GdbError if it is none of these."""
     symbols = board.machine.symbols
-    if text[:1].isdigit():
+    if text[:1].isdigit() and text.isalnum():
         value = number(text)
         if value >> 64:
             raise GdbError(f"{value:#x} has more than 64 bits")
         return value
-    if text not in symbols:
-        names = [name for name in symbols if not name.startswith("$")]  # no mapping symbols
-        near = difflib.get_close_matches(text, names, n=1)
-        hint = f'; did you mean "{near[0]}"?' if near else ""
-        raise GdbError(f"{text!r} is no number and no symbol of the board's program{hint}")
-    return int(symbols[text])
+    if text in symbols:
+        return int(symbols[text])
+    if thread is not None and not text.isidentifier():
+        code = compile_expression(text, board.registers.named, symbols)
+        return Runner(_Eyes(board, thread), lambda said: None).run(code)
+    names = [name for name in symbols if not name.startswith("$")]  # no mapping symbols
+    near = difflib.get_close_matches(text, names, n=1)
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    raise GdbError(f"{text!r} is no number and no symbol of the board's program{hint}")
+
+
+@dataclass(frozen=True)
+class _Eyes:
+    """What an expression sees: the selected thread."""
+
+    board: Board
+    thread: Thread
+
+    def register(self, number: int) -> int:
+        return self.board.read_register(self.thread, number)
+
+    def memory(self, address: int, size: int) -> bytes:
+        data = self.board.read_memory(self.thread, address, size)
+        if len(data) < size:
+            raise GdbError(f"{address + len(data):#x} is not mapped")
+        return data
 
 
 def on_off(words: Sequence[str], now: bool) -> bool:

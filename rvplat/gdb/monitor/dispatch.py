@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from rvplat.errors import PluginError
 from rvplat.gdb.errors import GdbError
-from rvplat.gdb.monitor import breaks, looks, settings
+from rvplat.gdb.monitor import breaks, familiar, looks, maps, settings
 from rvplat.gdb.monitor.command import BUILT_IN, Board, Command, Say, command
 from rvplat.gdb.target import Thread
 from rvplat.machine.machine import Machine
 
-SUBJECTS = (breaks, looks, settings)  # importing them enters their commands
+SUBJECTS = (breaks, familiar, looks, maps, settings)  # importing them enters their commands
 
 
 def commands(board: Board) -> dict[str, Command]:
@@ -56,6 +56,9 @@ def help_(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
 def run(board: Board, thread: Thread, line: str, say: Say) -> None:
     """Do what a line says. GdbError if it can't be done."""
     words = line.split() or ["help"]
+    if words[0].startswith(("x/", "xp/")):  # as gdb writes it
+        name, _, shape = words[0].partition("/")
+        words[:1] = [name, f"/{shape}"]
     chosen = find(board, words[0])
     if words[1:] and chosen.help.startswith(f"{words[0]}:") and words[0] in BUILT_IN:
         raise GdbError(f"{' '.join(words[1:])!r}: {words[0]} takes nothing")

@@ -13,11 +13,16 @@ from rvplat.gdb.target import Thread
 
 @command
 def reset(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
-    """reset: power-on reset of the board, its software loaded again; every hart is stopped.
+    """reset [halt|init|run]: power-on reset of the board, its software loaded again.
 
-    gdb isn't told: it shows the registers that it knows until it is made to forget them.
+    Every hart is stopped afterwards, whatever the word; gdb lets them run. It isn't told of the
+    reset: it shows the registers that it knows until it is made to forget them.
     """
+    if words and list(words) not in (["halt"], ["init"], ["run"]):
+        raise GdbError(f"{' '.join(words)!r}: expected reset, or reset halt, init or run")
     board.restart()
+    if list(words) == ["run"]:
+        say("gdb must let the board run, or it would not know: continue\n")
     say("the board is out of reset; gdb sees it after: maintenance flush register-cache\n")
 
 

@@ -1,0 +1,57 @@
+"""The mappings of the selected world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rvplat.gdb.errors import GdbError
+from rvplat.gdb.monitor.command import Board, Say, address, command
+from rvplat.gdb.target import Thread
+from rvplat.machine.mappings import Mapping, merged
+
+NO_FLAGS = "no translation"
+
+
+@command
+def maps(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """maps [ADDRESS]: what the selected world's page tables map, in ranges, or the range of one.
+
+    A range is addresses, size, the flags rwxugad of its entries, and where it leads to: a physical
+    address, for a guest first a guest physical one, then the flags and the physical address of the
+    second stage. The host's tables are those of satp, in M mode too.
+    """
+    if len(words) > 1:
+        raise GdbError("expected maps [ADDRESS]")
+    wanted = address(board, words[0], thread) if words else None
+    found = board.mappings(thread)
+    shown = [one for one in found if wanted is None or one.va <= wanted < one.end]
+    for one in shown:
+        say(f"{one.va:#018x}-{one.end:#018x} {one.size:#x} {one.flags or NO_FLAGS}{_to(one)}\n")
+    if not shown:
+        say("nothing is mapped\n" if wanted is None else f"{wanted:#x} is not mapped\n")
+
+
+def _to(one: Mapping) -> str:
+    """Where a range leads to."""
+    pa = "nowhere" if one.pa is None else f"{one.pa:#x}"
+    if one.gpa is None:
+        return f" -> {pa}"
+    host = f"{one.host_flags or NO_FLAGS} -> " if one.pa is not None else ""
+    return f" -> guest physical {one.gpa:#x} {host}{pa}"
+
+
+def brief(board: Board, thread: Thread, say: Say) -> None:
+    """As QEMU shows an x86's, which is what pwndbg and GEF read: addresses, size, urwx; no line is
+    anything else."""
+    found = board.mappings(thread)
+    if not any(one.flags for one in found):
+        say("PG disabled\n")
+        return
+    for one in merged(Mapping(m.va, m.size, None, _urwx(m.flags)) for m in found):
+        say(f"{one.va:016x}-{one.end:016x} {one.size:016x} {one.flags}\n")
+
+
+def _urwx(flags: str) -> str:
+    if not flags:
+        return "-rwx"
+    return "".join(letter if letter in flags else "-" for letter in "urwx")

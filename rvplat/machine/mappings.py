@@ -1,0 +1,179 @@
+"""What page tables map, in ranges: an address space of the host or of a guest, through both stages
+(Privileged, "Sv39: Page-Based 39-bit Virtual-Memory System" and what follows; hypervisor extension,
+"Two-Stage Address Translation").
+
+    for one in mappings(machine.memory, satp):
+        print(f"{one.va:#x} {one.size:#x} {one.pa:#x} {one.flags}")
+"""
+
+from __future__ import annotations
+
+import bisect
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from rvplat.bus.ram import Memory
+from rvplat.errors import BusError
+from rvplat.hart import mmu
+
+MOST = 1 << 17  # leaves: tables that point to themselves would have more than anyone reads
+SPACE = 1 << 64
+_LETTERS = "rwxugad"
+_TYPES = ("", " NC", " IO", " PBMT=3")
+_ENTRIES = struct.Struct("<512Q")
+_PAGE = mmu.PAGE_BYTES
+Read = Callable[[int], bytes | None]
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """`size` bytes from the virtual address `va`: those from the physical address `pa`, or None
+    where the second stage has none for them.
+
+    `flags`: rwxugad, - for what is clear, and the memory type if it isn't the PMA's. Of a guest
+    `gpa` is the guest physical address, and `host_flags` are those of the second stage.
+    """
+
+    va: int
+    size: int
+    pa: int | None
+    flags: str
+    gpa: int | None = None
+    host_flags: str = ""
+
+    @property
+    def end(self) -> int:
+        """The address after it."""
+        return self.va + self.size
+
+    def goes_on_with(self, other: Mapping) -> bool:
+        """Whether the other one is the same range, continued."""
+
+        def on(a: int | None, b: int | None) -> bool:
+            return b is None if a is None else a + self.size == b
+
+        same = (self.flags, self.host_flags) == (other.flags, other.host_flags)
+        return same and self.end == other.va and on(self.pa, other.pa) and on(self.gpa, other.gpa)
+
+    def cut(self, start: int, end: int) -> Mapping:
+        """The part between two addresses of it."""
+        past = start - self.va
+        pa = None if self.pa is None else self.pa + past
+        return replace(self, va=start, size=end - start, pa=pa)
+
+
+def mappings(memory: Memory, root: int, hgatp: int | None = None) -> list[Mapping]:
+    """The ranges of an address space in order: of satp, or of vsatp and the hgatp around it.
+    Where there is no translation, all addresses are one range without flags."""
+    if hgatp is None:
+        return list(merged(_first(_reader(memory), root)))
+    second = [Mapping(0, SPACE, 0, "")]
+    if hgatp >> 60:
+        second = list(merged(_stage(_reader(memory), hgatp, mmu.WIDER)))
+    return list(merged(_both(_first(_through(memory, second), root), second)))
+
+
+def _reader(memory: Memory) -> Read:
+    """A page of memory; None where there is none."""
+
+    def read(pa: int) -> bytes | None:
+        try:
+            return memory.read(pa, _PAGE)
+        except BusError:
+            return None
+
+    return read
+
+
+def _through(memory: Memory, second: list[Mapping]) -> Read:
+    """A page at a guest physical address."""
+    read = _reader(memory)
+
+    def read_guest(gpa: int) -> bytes | None:
+        found = next(_over(second, gpa, gpa + _PAGE), None)
+        return None if found is None or found.pa is None else read(found.pa)
+
+    return read_guest
+
+
+def _first(read: Read, root: int) -> Iterator[Mapping]:
+    """The only stage, or a guest's first."""
+    if root >> 60 == 0:
+        return iter([Mapping(0, SPACE, 0, "")])
+    return _stage(read, root, 0)
+
+
+def _stage(read: Read, root: int, wide: int) -> Iterator[Mapping]:
+    """The leaves below satp, vsatp or hgatp. `wide`: bits of the root's index beyond nine."""
+    levels = (root >> 60) - 5
+    table, bits = (root & mmu.SATP_PPN) << 12, 12 + 9 * levels
+    left = MOST
+    for part in range(1 << wide):
+        above = part << bits
+        for one in _table(read, table + part * _PAGE, levels - 1, above):
+            high = not wide and one.va >> bits - 1 & 1
+            yield replace(one, va=one.va | SPACE - (1 << bits)) if high else one
+            left -= 1
+            if left == 0:
+                return
+
+
+def _table(read: Read, table: int, level: int, above: int) -> Iterator[Mapping]:
+    """The leaves of a table and of those that it points to."""
+    page, shift = read(table), 12 + 9 * level
+    for index, pte in enumerate(_ENTRIES.unpack(page) if page else ()):
+        if not pte & mmu.PTE_V or pte & (mmu.PTE_R | mmu.PTE_W) == mmu.PTE_W:
+            continue
+        va, pa = above | index << shift, (pte & mmu.PTE_PPN) << 2
+        if pte & (mmu.PTE_R | mmu.PTE_X):
+            if pte & mmu.PTE_N:  # 64 KiB, by 16 entries that are alike
+                pa = pa & ~0xFFFF | va & 0xFFFF
+            if not pa & (1 << shift) - 1:
+                yield Mapping(va, 1 << shift, pa, flags_of(pte))
+        elif level:
+            yield from _table(read, pa, level - 1, va)
+
+
+def flags_of(pte: int) -> str:
+    """What a leaf allows and says."""
+    letters = "".join(c if pte >> bit & 1 else "-" for bit, c in enumerate(_LETTERS, 1))
+    return letters + _TYPES[pte >> 61 & 3]
+
+
+def _over(found: list[Mapping], start: int, end: int) -> Iterator[Mapping]:
+    """The parts of sorted ranges that lie between two addresses."""
+    at = max(bisect.bisect_right(found, start, key=lambda one: one.va) - 1, 0)
+    while at < len(found) and found[at].va < end:
+        one = found[at]
+        if one.end > start:
+            yield one.cut(max(start, one.va), min(end, one.end))
+        at += 1
+
+
+def _both(first: Iterable[Mapping], second: list[Mapping]) -> Iterator[Mapping]:
+    """A guest's ranges, split where the second stage maps them differently."""
+    for one in first:
+        gpa, end = one.pa or 0, (one.pa or 0) + one.size
+        for part in _over(second, gpa, end):
+            if part.va > gpa:
+                yield Mapping(one.va + gpa - (one.pa or 0), part.va - gpa, None, one.flags, gpa)
+            va = one.va + part.va - (one.pa or 0)
+            yield Mapping(va, part.size, part.pa, one.flags, part.va, part.flags)
+            gpa = part.end
+        if gpa < end:
+            yield Mapping(one.va + gpa - (one.pa or 0), end - gpa, None, one.flags, gpa)
+
+
+def merged(found: Iterable[Mapping]) -> Iterator[Mapping]:
+    """Neighbours that are one range."""
+    last: Mapping | None = None
+    for one in found:
+        if last is not None and last.goes_on_with(one):
+            last = replace(last, size=last.size + one.size)
+            continue
+        if last is not None:
+            yield last
+        last = one
+    if last is not None:
+        yield last
