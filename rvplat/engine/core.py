@@ -36,7 +36,8 @@ from rvplat.hart.state import (
 from rvplat.hart.tlb import fetch_fill, flush_everything
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.hart.watched import tell_touched
-from rvplat.isa.vocabulary import illegal, update_deadline
+from rvplat.isa.privileged import MACHINE
+from rvplat.isa.vocabulary import illegal, relax, update_deadline
 from rvplat.lang import (
     compare_exchange_u64,
     define,
@@ -294,10 +295,20 @@ def begin(hart):
     hart.attention = 1
 
 
+@define
+def is_firmware_waiting(hart) -> bool:
+    """Whether firmware seems to wait for another hart. M mode that delegates traps is there for
+    moments; if it is still there when a budget ends, it spins, as OpenSBI does without a `pause`
+    until another hart has done its fence."""
+    return hart.budget <= 0 and hart.priv == MACHINE and hart.medeleg != 0
+
+
 @define(cold=True)
 def refill(hart):
     """The budget has ended, or another thread calls: look at timers and other threads, and grant
     another budget."""
+    if is_firmware_waiting(hart):
+        relax(hart)
     if hart.attention != 0:
         hart.attention = 0
         fence()

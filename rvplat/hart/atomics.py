@@ -4,7 +4,7 @@ A reservation is a host address and the value that was loaded; store-conditional
 exchanges. It is dropped by every store-conditional. Host atomics make both right between harts.
 """
 
-from rvplat.hart.counters import read_time, update_deadline
+from rvplat.hart.counters import timer_check
 from rvplat.hart.faults import raise_misaligned
 from rvplat.hart.interrupts import enabled_interrupts
 from rvplat.hart.invalidate import code_page_young, code_word, invalidate_lines, line_bits
@@ -139,9 +139,16 @@ def store_conditional_u64(hart, va: u64, value: u64) -> bool:
 
 @implement(vocabulary.relax, cold=True)
 def relax(hart):
-    """The host's scheduler decides who is next. It counts where there are fewer CPUs than harts."""
+    """The host's scheduler decides who is next. It counts where there are fewer CPUs than harts.
+
+    A loop of these takes a long time for few instructions, and the run loop looks up only after
+    many: so the hart looks at its timers and at other threads' calls each time.
+    """
     if hart.machine.yield_fn != 0:
         call_host(hart.machine.yield_fn, u64(0), u64(0), u64(0), u64(0))
+        timer_check(hart)
+        if hart.attention != 0:
+            hart.resync = 1
 
 
 @define
@@ -156,12 +163,10 @@ def reservation_changed(hart) -> bool:
 def is_called(hart) -> bool:
     """Whether an interrupt, a timer or another thread wants the hart ("Wait for Interrupt"). If so,
     the hart looks at them before the next instruction."""
-    if read_time(hart) >= hart.deadline:
-        update_deadline(hart)
-    called = hart.attention != 0 or enabled_interrupts(hart) != 0
-    if called:
+    timer_check(hart)
+    if enabled_interrupts(hart) != 0 or hart.attention != 0:
         hart.resync = 1
-    return called
+    return hart.resync != 0
 
 
 @implement(vocabulary.wait_on_reservation, cold=True)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from rvplat.engine.core import QUANTUM
 from rvplat.hart.atomics import YIELDS
 from rvplat.isa.privileged import HStatus, Irq, Status
 from rvplat.machine.machine import Machine
-from tests.h.bench import RAM, Bench, word
+from tests.h.bench import CODE, HANDLERS, ONES, RAM, Bench, native_core, word
 from tests.h.section import WAITS, section
 from tests.machine.small_guests import LOOP, guest
 
@@ -129,6 +130,34 @@ def test_nobody_is_waited_for_without_a_reservation(bench: Bench, others: Others
 def test_a_pause_gives_way_once(bench: Bench, others: Others, mode: str) -> None:
     assert bench.outcome(word("pause"), mode) == "ok"
     assert others.times == 1
+
+
+@section("Zihintpause Extension for Pause Hint")
+@pytest.mark.parametrize("call", ["timer", "line"])
+def test_a_loop_of_pauses_sees_a_call_at_once(bench: Bench, others: Others, call: str) -> None:
+    """Other threads may have run long: not only when many instructions have been executed."""
+    bench.hart.mtimecmp = 50
+    bench["mie"], bench["mstatus"] = Irq.MTI | Irq.MEI, Status.MIE
+    bench.poke(CODE, word("pause"), 4)
+    bench.poke(CODE + 4, word("jal", rd=0, imm=-4), 4)
+    bench.poke(HANDLERS["M"], word("jal", rd=0), 4)
+    native_core(True).export("drop_slots")(bench.cell.address)  # poke tells nobody
+
+    def act() -> None:
+        if call == "timer":
+            bench.machine.view.time_now = 50
+        else:
+            bench.cell.set_line(11, True)
+
+    others.act = act
+    bench.enter("M")
+    found = bench.go(QUANTUM if bench.kind == "native" else 20)
+    bench.machine.view.time_now, bench.hart.mtimecmp = 0, ONES
+    bench.cell.set_line(11, False)
+    assert found is not None
+    assert found.cause & 0xFF == (7 if call == "timer" else 11)
+    assert others.times == 3
+    assert bench["mepc"] == CODE + 4
 
 
 @section("rvplat: threads of harts")

@@ -41,18 +41,19 @@ static void *take_alarms(void *of)
     return NULL;
 }
 
-static void measure(const char *where, u32 vcpus, u64 asleep)
+static void measure(const char *where, u32 vcpus, u64 how)
 {
+    static const char *const names[] = {"running", "pausing", "asleep"};
     struct vm *vm = fresh_vm(vcpus);
     struct kvm_mp_state runnable = {.mp_state = KVM_MP_STATE_RUNNABLE};
     for (u32 i = 0; i < vcpus; i++) {
         struct vcpu *vcpu = &vm->vcpus[i];
         ioctl(vcpu->fd, KVM_SET_MP_STATE, &runnable);
-        start(vcpu, PAYLOAD_LATE, asleep);
+        start(vcpu, PAYLOAD_LATE, how);
         pthread_create(&vcpu->thread, NULL, take_alarms, vcpu);
     }
     for (u32 i = 0; i < vcpus; i++) pthread_join(vm->vcpus[i].thread, NULL);
-    report(where, asleep ? "asleep" : "running", vcpus * ALARMS,
+    report(where, names[how], vcpus * ALARMS,
            get_reg(&vm->vcpus[0], TIMER(frequency)));
 }
 
@@ -64,9 +65,9 @@ void check_lateness(void)
     for (s64 cpu = 0; cpu < cpus; cpu++) {
         stay_on(1UL << cpu);
         snprintf(where, sizeof where, "on hart %ld", (long)cpu);
-        for (u64 asleep = 0; asleep < 2; asleep++) measure(where, 1, asleep);
+        for (u64 how = 0; how < LATE_WAYS; how++) measure(where, 1, how);
     }
     stay_on(~0UL);
     snprintf(where, sizeof where, "%d virtual CPUs", TOGETHER);
-    for (u64 asleep = 0; asleep < 2; asleep++) measure(where, TOGETHER, asleep);
+    for (u64 how = 0; how < LATE_WAYS; how++) measure(where, TOGETHER, how);
 }

@@ -10,6 +10,9 @@ enum payload {
     PAYLOAD_TRAPS, PAYLOAD_LATE,
 };
 
+/* What PAYLOAD_LATE does meanwhile: a loop, a loop with the instruction `pause`, wfi. */
+enum { LATE_RUNNING, LATE_PAUSING, LATE_ASLEEP, LATE_WAYS };
+
 #define PAYLOAD_CALL 0x08727670UL /* SBI, the range for experiments: KVM forwards it */
 enum { CALL_DONE, CALL_STEP }; /* a6; the value in a0. A step's answer comes in a1 */
 
