@@ -80,6 +80,7 @@ class VirtioBlk(VirtioMmio):
     disk: Disk
     worker: threading.Thread | None = None
     outstanding = 0
+    stale = 0  #: of them, those that were called off
     generation = 0
 
     def setup(self) -> None:
@@ -142,6 +143,8 @@ class VirtioBlk(VirtioMmio):
             with self.wiring.lock:
                 if generation == self.generation:
                     self.finish(request)
+                else:
+                    self.stale -= 1
                 self.outstanding -= 1
                 self.idle.notify_all()
 
@@ -153,9 +156,21 @@ class VirtioBlk(VirtioMmio):
             self.fail(str(error))
 
     def settle(self) -> None:
-        """Drop what is queued, and wait for what is being worked on: then no DMA is under way."""
+        """Drop what is queued. What is being worked on goes on, with its DMA: the hart whose store
+        this comes of goes on when that is done, and nobody else waits."""
         self.generation += 1
-        self.idle.wait_for(lambda: self.outstanding == 0)
+        self.stale = self.outstanding
+        if self.stale:
+            self.wiring.lock.after(self.wait)
+
+    @property
+    def settling(self) -> bool:
+        return self.stale > 0
+
+    def wait(self) -> None:
+        """Until no DMA is under way that was called off."""
+        with self.wiring.lock:
+            self.idle.wait_for(lambda: self.stale == 0)
 
     def drain(self) -> None:
         self.idle.wait_for(lambda: self.outstanding == 0)

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Sequence
 
 from rvplat_plugins.virtio_mmio import VirtioMmio
-from rvplat_plugins.virtqueue import Chain, Virtqueue, fill, length
+from rvplat_plugins.virtqueue import Chain, Views, Virtqueue, fill, length, take
 
 from rvplat.bus import Device
 from rvplat.hookspecs import hookimpl
@@ -19,18 +19,25 @@ EMERG_WRITE_OFFSET = 8
 LAYOUT = struct.Struct("<HHII")  # cols, rows, max_nr_ports, emerg_wr
 RECEIVE, TRANSMIT = 0, 1
 PIECE = 1 << 16  # bytes written at once: a guest can offer all of its memory, many times over
+MOST_PIECES = 1024  # that are written for one notification, before others have their turn
 
 
 class VirtioConsole(VirtioMmio):
-    """The guest's receive buffers stay in the ring until there is input for them."""
+    """The guest's receive buffers stay in the ring until there is input for them. A buffer to send
+    is given back when its last piece was written; the next piece, or buffer, comes when the host
+    has the last one."""
 
     model = "virtio-console"
     virtio_id = 3
     queue_sizes = (64, 64)
     uses_console = True
 
+    sending: tuple[Chain, Views] | None = None  #: a buffer, and what of it was not written yet
+    pieces = 0  #: written since the last notification
+
     def setup(self) -> None:
         self.wiring.console.on_input = self.give
+        self.wiring.console.on_sent = self.go_on_sending
 
     def features(self) -> int:
         return EMERG_WRITE
@@ -46,6 +53,46 @@ class VirtioConsole(VirtioMmio):
         """There is input."""
         self.notify(self.queues[RECEIVE])
 
+    def settle(self) -> None:
+        self.sending = None
+
+    def drain(self) -> None:
+        """All that the guest has given to be sent is written."""
+        while self.sending is not None:
+            self.send_piece()
+
+    def write_queue_notify(self, value: int) -> None:
+        self.pieces = 0
+        super().write_queue_notify(value)
+
+    def go_on(self, queue: Virtqueue) -> None:
+        self.pieces = 0
+        super().go_on(queue)
+
+    def go_on_sending(self) -> None:
+        """The host has all that was written."""
+        queue = self.queues[TRANSMIT]
+        if not queue.resting and self.pieces < MOST_PIECES:
+            self.notify(queue)
+        elif self.sending is not None or not queue.resting:
+            self.rest(queue)
+
+    def has_room(self, queue: Virtqueue) -> bool:
+        while self.sending is not None and not self.wiring.console.backlog:
+            self.send_piece()
+        return self.sending is None and not self.wiring.console.backlog
+
+    def send_piece(self) -> None:
+        """Write the next piece of the buffer that is being sent; with the last, give it back."""
+        assert self.sending is not None
+        chain, views = self.sending
+        piece = take(views, PIECE)
+        self.pieces += 1
+        if not views:
+            self.sending = None
+            self.give_back(self.queues[TRANSMIT], chain, 0)
+        self.wiring.console.write(piece)
+
     def serve(self, queue: Virtqueue) -> None:
         if queue is self.queues[TRANSMIT]:
             super().serve(queue)
@@ -59,10 +106,8 @@ class VirtioConsole(VirtioMmio):
 
     def take(self, queue: Virtqueue, chain: Chain) -> None:
         if queue is self.queues[TRANSMIT]:
-            for view in queue.views(chain.readable):
-                for start in range(0, len(view), PIECE):
-                    self.wiring.console.write(bytes(view[start : start + PIECE]))
-            self.give_back(queue, chain, 0)
+            self.sending = chain, queue.views(chain.readable)
+            self.has_room(queue)
         else:
             views = queue.views(chain.writable)
             data = self.wiring.console.read(length(views))

@@ -21,7 +21,7 @@ from rvplat.hookspecs import hookimpl
 
 log = logging.getLogger("rvplat.virtio")
 
-DRIVER_OK, FEATURES_OK, NEEDS_RESET = 4, 8, 64  # device status, section 2.1
+ACKNOWLEDGE, DRIVER_OK, FEATURES_OK, NEEDS_RESET = 1, 4, 8, 64  # device status, section 2.1
 USED_BUFFER, CONFIG_CHANGE = 1, 2  # interrupt status
 INDIRECT_DESC, EVENT_IDX, VERSION_1 = 1 << 28, 1 << 29, 1 << 32  # section 6
 NOTIFY_ON_EMPTY, ANY_LAYOUT = 1 << 24, 1 << 27  # legacy only, section 6.3
@@ -111,7 +111,18 @@ class VirtioMmio(Device):
         """A buffer is available: work on it and `give_back`, now or later."""
 
     def settle(self) -> None:
-        """Wait for work in flight, or call it off: the queues are about to stop."""
+        """Call work in flight off: the queues are about to stop. What can't be called off at once,
+        such as DMA under way, makes `settling` true until it is done."""
+
+    @property
+    def settling(self) -> bool:
+        """Whether work that was called off still goes on: then a reset, or the stop of a queue, is
+        not complete, and the driver reads that in Status and QueueReady."""
+        return False
+
+    def has_room(self, queue: Virtqueue) -> bool:
+        """Whether it takes another buffer now. If not, it calls `notify` when it does again."""
+        return True
 
     def drain(self) -> None:
         """Wait until all work in flight is done."""
@@ -128,11 +139,17 @@ class VirtioMmio(Device):
         """Take every buffer that is available; after so many, go on a little later: what a buffer
         writes can be the ring, and make another available for ever."""
         for _ in range(MOST_AT_ONCE):
+            if not self.has_room(queue):
+                return
             chain = queue.pop()
             if chain is not None:
                 self.take(queue, chain)
             elif not queue.listen():
                 return
+        self.rest(queue)
+
+    def rest(self, queue: Virtqueue) -> None:
+        """Go on with a queue a little later, so that others have their turn."""
         if not queue.resting:
             queue.resting = True
             clock = self.wiring.clock
@@ -236,8 +253,8 @@ class VirtioMmio(Device):
             self.queue.size = value
 
     def read_queue_ready(self) -> int:
-        """Whether the device may use the queue."""
-        return int(self.queue.ready) if self.queue and not self.legacy else 0
+        """Whether the device may use the queue, or still does."""
+        return int(self.queue.ready or self.settling) if self.queue and not self.legacy else 0
 
     def write_queue_ready(self, value: int) -> None:
         """Start or stop a queue."""
@@ -301,6 +318,10 @@ class VirtioMmio(Device):
         """The driver has handled these causes."""
         self.interrupt_status &= ~value
         self.lines["irq"].set(self.interrupt_status != 0)
+
+    def read_status(self) -> int:
+        """Zero once a reset is complete (section 2.4)."""
+        return self.status or (ACKNOWLEDGE if self.settling else 0)
 
     def write_status(self, value: int) -> None:
         """Zero resets; FEATURES_OK stays clear if the features don't do (section 3.1.1). A driver

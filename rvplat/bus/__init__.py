@@ -5,6 +5,7 @@ from rvplat.bus.console import Console
 from rvplat.bus.device import Device, FdtNode, InterruptController, Power, Progress, Wiring
 from rvplat.bus.failures import Failure, Failures
 from rvplat.bus.interrupts import Line, MipBit
+from rvplat.bus.lock import BusLock
 from rvplat.bus.map import AddressMap, DeviceRaised, Range, overlaps
 from rvplat.bus.ram import Memory, Ram, barrier
 from rvplat.bus.registers import Hole, Register
@@ -13,6 +14,7 @@ from rvplat.bus.settings import setting
 __all__ = [
     "AddressMap",
     "Alarm",
+    "BusLock",
     "Clock",
     "Console",
     "Device",

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rvplat.bus.failures import RAISED, Failures, owner_of
+from rvplat.bus.lock import BusLock
 from rvplat.errors import DeviceError
 
 NS = 1_000_000_000
@@ -39,9 +40,9 @@ class Clock:
     #: Whether time is part of a run that can be repeated: a device then does nothing on its own.
     repeatable = False
 
-    def __init__(self, frequency: int, lock: threading.RLock | None = None) -> None:
+    def __init__(self, frequency: int, lock: BusLock | None = None) -> None:
         self.frequency = frequency
-        self.lock = lock if lock is not None else threading.RLock()
+        self.lock = lock if lock is not None else BusLock()
         self.failures = Failures()
         self.on_set: list[Callable[[], None]] = []
         self._alarms: list[Alarm] = []
@@ -137,7 +138,7 @@ class HostClock(Clock):
     lock, sees the time before or after, and nothing between.
     """
 
-    def __init__(self, frequency: int, lock: threading.RLock | None = None) -> None:
+    def __init__(self, frequency: int, lock: BusLock | None = None) -> None:
         super().__init__(frequency, lock)
         #: origin_ns, and the host's time at which this clock stands still; None: it doesn't
         self._since: tuple[int, int | None] = time.monotonic_ns(), None
@@ -209,7 +210,7 @@ class HostClock(Clock):
         self._changed.notify_all()
 
     def _run(self) -> None:
-        with self.lock:
+        with self.lock.in_haste():
             while not self._closed:
                 self.ring()
                 if not self._alarms or self.paused:
@@ -224,9 +225,7 @@ class VirtualClock(Clock):
 
     repeatable = True
 
-    def __init__(
-        self, frequency: int, lock: threading.RLock | None = None, epoch_ns: int = 0
-    ) -> None:
+    def __init__(self, frequency: int, lock: BusLock | None = None, epoch_ns: int = 0) -> None:
         super().__init__(frequency, lock)
         self.epoch_ns = epoch_ns
         self.ticks = 0

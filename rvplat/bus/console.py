@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from rvplat.bus.failures import RAISED, Failures
+from rvplat.bus.lock import BusLock
 
 Sink = Callable[[bytes], None]
 
@@ -18,17 +20,54 @@ class Console:
     lost.
     """
 
-    def __init__(self, lock: threading.RLock | None = None) -> None:
-        self.lock = lock if lock is not None else threading.RLock()
-        self.failures = Failures()
+    def __init__(self, lock: BusLock | None = None) -> None:
+        self.lock = lock if lock is not None else BusLock()
         #: Called, under the bus lock, when there is input to read.
         self.on_input: Callable[[], None] | None = None
-        #: Called with all that the guest writes, under the bus lock.
+        #: Called, under the bus lock, when all that was written has been sent.
+        self.on_sent: Callable[[], None] | None = None
+        #: Called with all that the guest writes, in order, without the bus lock: they may wait.
         self.sinks: list[Sink] = []
+        #: Where what plugins raise is kept.
+        self.failures = Failures()
         self._input = bytearray()
+        self._unsent: deque[bytes] = deque()
+        self._written = self._sent = 0  # bytes, in all
+        self._sending = threading.Lock()
+        self._sender = 0  # the thread that sends just now
 
     def write(self, data: bytes) -> None:
-        """The device sends `data` to the host."""
+        """The device sends `data` to the host. The sinks get it when the bus lock is free; the hart
+        whose store this comes of goes on when they have it."""
+        with self.lock:
+            self._unsent.append(data)
+            self._written += len(data)
+            if self._sender != threading.get_ident():
+                self.lock.after(self.flush)
+
+    @property
+    def backlog(self) -> int:
+        """How many bytes were written and not sent yet: a device that has much to send waits for
+        `on_sent` when there are some."""
+        return self._written - self._sent
+
+    def flush(self) -> None:
+        """Let the sinks have all that was written. Not for who holds the bus lock."""
+        with self._sending:
+            self._sender = threading.get_ident()
+            try:
+                while self._unsent:
+                    data = self._unsent.popleft()
+                    self._sent += len(data)
+                    self.send(data)
+                    if not self._unsent and self.on_sent is not None:
+                        with self.lock:
+                            self.on_sent()
+            finally:
+                self._sender = 0
+
+    def send(self, data: bytes) -> None:
+        """Give `data` to the sinks."""
         for sink in self.sinks:
             sink(data)
 
@@ -47,7 +86,7 @@ class Console:
         """The host sends `data` to the device. TypeError for what is no bytes."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"data={data!r}: expected bytes")
-        with self.lock:
+        with self.lock.in_haste():
             self._input += data
             if self.on_input is not None:
                 try:

@@ -10,15 +10,15 @@ address, a hart or the machine.
 
 A class declares; the machine builds one with its settings and its `Wiring`. Every method runs under
 the bus lock: what a device starts in a thread of its own takes `self.wiring.lock` before it touches
-the device. A device overrides `setup` (once: host files, consoles) and `reset` (all of the
-guest-visible state), not `__init__`.
+the device. No method waits for the host, and none lets go of the lock: what must wait is put off
+with `self.wiring.lock.after`. A device overrides `setup` (once: host files, consoles) and `reset`
+(all of the guest-visible state), not `__init__`.
 """
 
 from __future__ import annotations
 
 import copy
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -29,6 +29,7 @@ from rvplat.bus.clock import Clock, VirtualClock
 from rvplat.bus.console import Console
 from rvplat.bus.failures import Failures
 from rvplat.bus.interrupts import Line
+from rvplat.bus.lock import BusLock
 from rvplat.bus.ram import Memory
 from rvplat.bus.registers import SIZE_BITS, Hole, Register, build_tables, bytes_of, check_table
 from rvplat.bus.settings import NoSettings
@@ -92,7 +93,7 @@ class Wiring:
     """All that a device is connected to. The defaults connect it to nothing, for tests."""
 
     name: str = "device"
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    lock: BusLock = field(default_factory=BusLock)
     #: The device's own lines, by the names in `Device.interrupts`.
     lines: Mapping[str, Line] = field(default_factory=dict)
     #: For DMA.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rvplat.bus.device import Device
 from rvplat.bus.failures import RAISED
+from rvplat.bus.lock import BusLock
 from rvplat.bus.ram import Memory
 from rvplat.errors import BusError, DeviceError
 
@@ -66,10 +66,10 @@ class AddressMap:
     RAM, it is an access to RAM, and the device is told of what it changed (`Device.touched`).
     """
 
-    def __init__(self, memory: Memory, lock: threading.RLock | None = None) -> None:
+    def __init__(self, memory: Memory, lock: BusLock | None = None) -> None:
         self.memory = memory
         memory.written = self.touched
-        self.lock = lock if lock is not None else threading.RLock()
+        self.lock = lock if lock is not None else BusLock()
         self.windows: list[tuple[Range, Device]] = []
         self._bases: list[int] = []
         self._ends: list[int] = []
@@ -101,13 +101,18 @@ class AddressMap:
         if index < 0 or pa + size > self._ends[index] or size not in SIZES:
             self._must_be_memory(pa, size)
             return self.memory.read_int(pa, size)
-        with self.lock:
-            try:
-                return self._devices[index].read(pa - self._bases[index], size)
-            except BusError:
-                raise
-            except RAISED as error:
-                raise DeviceRaised(f"a load of {size} at {pa:#x}", self._devices[index]) from error
+        lock = self.lock
+        lock.acquire()
+        try:
+            return self._devices[index].read(pa - self._bases[index], size)
+        except BusError:
+            raise
+        except RAISED as error:
+            raise DeviceRaised(f"a load of {size} at {pa:#x}", self._devices[index]) from error
+        finally:
+            lock.release()
+            if lock.put_off:
+                lock.left()
 
     def write(self, pa: int, size: int, value: int) -> None:
         """A store of 1, 2, 4 or 8 bytes; BusError if nothing answers."""
@@ -116,14 +121,19 @@ class AddressMap:
             self._must_be_memory(pa, size)
             self.memory.write_int(pa, size, value)
             return
-        with self.lock:
-            try:
-                self._devices[index].write(pa - self._bases[index], size, value)
-            except BusError:
-                raise
-            except RAISED as error:
-                operation = f"a store of {size} at {pa:#x}"
-                raise DeviceRaised(operation, self._devices[index]) from error
+        lock = self.lock
+        lock.acquire()
+        try:
+            self._devices[index].write(pa - self._bases[index], size, value)
+        except BusError:
+            raise
+        except RAISED as error:
+            operation = f"a store of {size} at {pa:#x}"
+            raise DeviceRaised(operation, self._devices[index]) from error
+        finally:
+            lock.release()
+            if lock.put_off:
+                lock.left()
 
     def _must_be_memory(self, pa: int, size: int) -> None:
         """BusError if an access touches a window that is not carved out of RAM, or has a size that

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +12,7 @@ from rvplat.bus.device import Device as DeviceModel
 from rvplat.bus.device import InterruptController, Power, Progress, Wiring
 from rvplat.bus.failures import Failures, watch_threads
 from rvplat.bus.interrupts import Line
+from rvplat.bus.lock import BusLock
 from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory, Ram
 from rvplat.errors import BusError, DeviceError, RvplatError
@@ -47,7 +47,7 @@ class Assembly:
     """What `assemble` built. `lock` is the bus lock, under which every device runs."""
 
     board: Board
-    lock: threading.RLock
+    lock: BusLock
     clock: Clock
     memory: Memory
     map: AddressMap
@@ -116,7 +116,7 @@ def assemble(
         DeviceError: a device cannot get what it needs of the host.
         PluginError: a device's own code raised.
     """
-    lock = console.lock if console is not None else threading.RLock()
+    lock = console.lock if console is not None else BusLock()
     hz = board.general.timebase_hz
     clock = HostClock(hz, lock) if board.general.clock == "host" else VirtualClock(hz, lock)
     memory = Memory()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from rvplat.bus.console import Console
+from rvplat.bus.lock import BusLock
 from rvplat.machine.arguments import seconds
 
 KEPT_BYTES = 1 << 20
@@ -20,7 +21,7 @@ SHOWN_BYTES = 200
 class HostConsole(Console):
     """A console that remembers the last megabyte or so of what the guest wrote."""
 
-    def __init__(self, lock: threading.RLock | None = None) -> None:
+    def __init__(self, lock: BusLock | None = None) -> None:
         super().__init__(lock)
         self._changed = threading.Condition()
         self._output = bytearray()
@@ -44,8 +45,12 @@ class HostConsole(Console):
                 cut = len(self._output) - KEPT_BYTES
                 del self._output[:cut]
                 self._start += cut
+        super().write(data)
+
+    def send(self, data: bytes) -> None:
+        """Give `data` to the sinks."""
         try:
-            super().write(data)
+            super().send(data)
         except Exception as error:
             if self.failed is None:
                 raise

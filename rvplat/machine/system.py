@@ -225,7 +225,9 @@ class System(metaclass=Shown):
         self.started_s = self.started_s or self._ran_at - self.built_at
 
     def ended(self) -> None:
-        """A run has ended."""
+        """A run has ended: the consoles' sinks get what they don't have yet."""
+        for console in (self.console, *self.consoles.values()):
+            console.flush()
         self.ran_s += time.perf_counter() - self._ran_at
         self.current = None
         self.watchdog.end()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from rvplat.bus import Device, MipBit
 from rvplat.hart.counters import read_time
 from rvplat.machine.run import Runner
 from rvplat.machine.stop import Stop
-from tests.machine.small_guests import LOOP, guest
+from tests.machine.small_guests import LOOP, POWER_OFF, guest
 
 
 def at_each_line(look: Callable[[], None], work: Callable[[], None]) -> None:
@@ -186,3 +187,64 @@ def test_a_line_that_a_device_raises_in_its_reset_reaches_the_controller(tmp_pat
             assert machine.bus.read(0xC00_1000, 4) == 1 << 11, "PENDING"
             machine.devices["rtc"].lines["irq"].set(False)
             machine.reset()
+
+
+# --- the host's I/O -----------------------------------------------------------------------------
+
+#: Hart 0 prints and powers off. Hart 1 sets an alarm of the RTC 1 ms ahead and waits for it, again
+#: and again, and counts.
+PRINT_AND_COUNT = """
+  csrr t0, mhartid
+  bnez t0, 9f
+  li t0, UART
+  li t1, 'x'
+  sb t1, 0(t0)
+""" + POWER_OFF + """
+9: li s0, 0x101000        # RTC
+  li s1, 0x80100000
+  li s3, 1000000
+2: lwu t0, 0(s0)
+  lwu t1, 4(s0)
+  slli t1, t1, 32
+  add t0, t0, t1
+  add t0, t0, s3
+  srli t1, t0, 32
+  sw t1, 12(s0)
+  sw t0, 8(s0)
+3: lw t0, 24(s0)          # ALARM_STATUS
+  bnez t0, 3b
+  lw t0, 0(s1)
+  addi t0, t0, 1
+  sw t0, 0(s1)
+  j 2b
+"""
+
+
+class Stuck:
+    """A console's reader that takes nothing until `go_on` is set."""
+
+    def __init__(self) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self.got = bytearray()
+
+    def __call__(self, data: bytes) -> None:
+        self.reached.set()
+        assert self.go_on.wait(60)
+        self.got += data
+
+
+def test_a_reader_that_takes_nothing_holds_up_only_who_prints() -> None:
+    stuck = Stuck()
+    with Machine.open("virt", guest(PRINT_AND_COUNT), settings={"harts.count": 2}) as machine:
+        machine.console.sinks.append(stuck)
+        machine.start()
+        assert stuck.reached.wait(60)
+        first = machine.memory.read_int(0x8010_0000, 4)
+        deadline = time.monotonic() + 30
+        while machine.memory.read_int(0x8010_0000, 4) < first + 3:
+            assert time.monotonic() < deadline, "devices and alarms stand still"
+            time.sleep(0.005)
+        assert machine.running, "hart 0 is held up"
+        stuck.go_on.set()
+        assert machine.wait(timeout_s=60).reason == "off"
+        assert stuck.got == b"x"

@@ -223,6 +223,8 @@ def test_snapshot_forgets(image: Path) -> None:
 def test_a_reset_waits_for_the_request_in_flight_and_drops_the_rest(
     image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The store to Status is whole: nobody else gets the lock in its middle. Afterwards the hart
+    waits, and who looks at Status meanwhile sees that the reset is not complete."""
     disk = Disk(image, threaded=True)
     started, go_on = threading.Event(), threading.Event()
     read = disk.blk.disk.read
@@ -237,11 +239,21 @@ def test_a_reset_waits_for_the_request_in_flight_and_drops_the_rest(
         for sector in (1, 2):
             disk.driver.offer(0, struct.pack("<IIQ", IN, 0, sector), 512, 1, indirect=True)
     assert started.wait(10)
-    threading.Timer(0.05, go_on.set).start()
+
+    def when_the_lock_is_free() -> None:
+        with disk.blk.wiring.lock:
+            go_on.set()
+
     with disk.blk.wiring.lock:
+        other = threading.Thread(target=when_the_lock_is_free)
+        other.start()
         disk.driver.put(0x70, 0)
-        assert go_on.is_set()
-        assert disk.blk.outstanding == 0
+        assert not go_on.is_set()
+        assert disk.driver.get(0x70) != 0
+        assert not disk.blk.queues[0].ready
+    other.join(10)
+    assert disk.blk.outstanding == 0
+    assert disk.driver.get(0x70) == 0
     assert disk.driver.collect(0) == []
     assert not disk.driver.line.level
     disk.close()
