@@ -154,7 +154,7 @@ class AddressMap:
                 with self.lock:
                     try:
                         device.touched(start - window.base, min(changed.end, window.end) - start)
-                    except (Exception, SystemExit) as error:
+                    except RAISED as error:
                         raise DeviceRaised(f"a change of {size} at {pa:#x}", device) from error
 
     def reset(self) -> None:
