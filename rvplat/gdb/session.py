@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from rvplat.gdb.errors import GdbError, Malformed, Unsupported
 from rvplat.gdb.framing import Arrival, Framer, Kind, escape, frame
@@ -18,7 +19,7 @@ from rvplat.gdb.target import ANY, Event, Exited, Said, Stopped, Target, Thread,
 
 log = logging.getLogger("rvplat.gdb")
 PACKET_SIZE = 0x20000
-INTERRUPTED = 2  # SIGINT
+INTERRUPTED, TRAPPED = 2, 5  # SIGINT, SIGTRAP
 _STOP_QUESTIONS = (b"?", b"vStopped")
 _NUMBERED = b"gpmMXxT"  # old clients take E.text as data in replies to these
 
@@ -38,6 +39,8 @@ class Session:
         self.selected: Thread = target.current()  # Hg
         self.continued = Thread(ANY, ANY)  # Hc
         self.running = False  # all-stop: a stop reply is due
+        self.interrupted = False  # Ctrl-C came while nothing ran: it belongs to the next resume
+        self.latest: set[Thread] = set()  # non-stop: what the client let run last
         self.last: Event = Stopped(self.selected)
         self.pending: deque[Event] = deque()  # non-stop: still to be told; the first one was
         self.still: set[Thread] = set()  # non-stop: those that the client takes for stopped
@@ -114,7 +117,14 @@ class Session:
     # --- what happens meanwhile ---
 
     def poll(self) -> None:
-        """Tell the client what happened."""
+        """Tell the client what happened; first stop what a Ctrl-C is due for."""
+        if self.interrupted and self.running:
+            self._interrupt_all()
+        elif self.interrupted and not self.latest <= self.still:
+            self._interrupt_some(self.latest)
+        self._tell()
+
+    def _tell(self) -> None:
         for event in self.target.take_events():
             if isinstance(event, Said):
                 self._say(event)
@@ -131,6 +141,7 @@ class Session:
 
     def notify_of(self, event: Event) -> None:
         """Non-stop: tell of an event, now or after those that wait."""
+        event = self._as_interrupt(event)
         if isinstance(event, Stopped):
             self.still.add(event.thread)
         self.pending.append(event)
@@ -152,24 +163,50 @@ class Session:
         """All-stop: everything stops with the first event."""
         self.running = False
         self.target.halt()
+        event = self._as_interrupt(event)
         self.last = event
         if isinstance(event, Stopped):
             self.selected = event.thread
         self.reply(self.stop_reply(event))
 
     def interrupt(self) -> None:
-        """Ctrl-C or vCtrlC: stop what runs."""
+        """Ctrl-C or vCtrlC: stop what runs. gdb steps a line in many steps, and seldom is anything
+        running when the byte comes: then it is for the next resume, as a signal would be."""
         if self.non_stop:
-            ran = self.target.halt()
-            self.poll()  # some may have stopped by themselves
-            for thread in ran:
-                if thread not in self.still:
-                    self.notify_of(Stopped(thread, INTERRUPTED))
-        elif self.running:
-            self.target.halt()
-            self.poll()
+            told = self._interrupt_some(None)
+            self.interrupted = self.latest.isdisjoint(told)
+        else:
+            self.interrupted = True
             if self.running:
-                self.stopped(Stopped(self.target.current(), INTERRUPTED))
+                self._interrupt_all()
+
+    def _interrupt_all(self) -> None:
+        """All-stop. Where a breakpoint was met the client hears of that, and of Ctrl-C later."""
+        self.target.halt()
+        self._tell()
+        if self.running:
+            self.stopped(Stopped(self.target.current(), TRAPPED))
+
+    def _interrupt_some(self, threads: Iterable[Thread] | None) -> list[Thread]:
+        """Non-stop: stop threads (or all) with SIGINT; those that it stopped."""
+        ran = self.target.halt(threads)
+        self._tell()  # some may have stopped by themselves
+        told = [thread for thread in ran if thread not in self.still]
+        for thread in told:
+            self.notify_of(Stopped(thread, INTERRUPTED))
+        self.interrupted = self.interrupted and not told
+        return told
+
+    def _as_interrupt(self, event: Event) -> Event:
+        """The end of a step is told as the Ctrl-C that is due."""
+        if isinstance(event, Exited):
+            self.interrupted = False
+        if not self.interrupted or not isinstance(event, Stopped):
+            return event
+        if event.signal != TRAPPED or event.reason:
+            return event
+        self.interrupted = False
+        return replace(event, signal=INTERRUPTED)
 
     def halt(self, threads: Iterable[Thread]) -> None:
         """Non-stop: stop threads; the client hears of each that it takes for running, though the

@@ -56,6 +56,7 @@ def attach(session: Session, text: bytes) -> bytes:
 def _restart(session: Session, new: bool = False) -> None:
     assert isinstance(session.target, Restarting)
     session.target.restart(new)
+    session.interrupted = False
     session.selected = session.target.current()
     session.last = Stopped(session.selected)
 

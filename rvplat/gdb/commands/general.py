@@ -13,6 +13,7 @@ def supported(session: Session, text: bytes) -> bytes:
     """qSupported[:FEATURE[;FEATURE]...]: what the client can; the reply is what we can."""
     names = {part.removesuffix("+") for part in text[1:].decode("ascii", "replace").split(";")}
     session.client = frozenset(names)
+    session.interrupted = False
     session.multiprocess = "multiprocess" in names and "multiprocess+" in session.table.features
     session.target.merged = not session.multiprocess
     if isinstance(session.target, Worlds):
@@ -70,6 +71,7 @@ def non_stop(session: Session, text: bytes) -> bytes:
     if text not in (b":0", b":1"):
         raise Unsupported
     session.non_stop = text == b":1"
+    session.interrupted = False
     session.pending.clear()
     return b"OK"
 

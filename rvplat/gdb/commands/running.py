@@ -76,7 +76,8 @@ def _start(session: Session, plan: list[tuple[Thread, Action]], stop: list[Threa
     if session.non_stop:
         session.halt(thread for thread in stop if thread in session.target.listed())
         if plan:
-            session.still -= {thread for thread, _ in plan}
+            session.latest = {thread for thread, _ in plan}
+            session.still -= session.latest
             session.target.resume(plan)
         return b"OK"
     session.target.resume(plan)
