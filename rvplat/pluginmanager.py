@@ -90,7 +90,7 @@ class Plugins:
         registered = tuple(
             (hook, label)
             for hook in HOOKS
-            for label in self._take(name, hook, self._call(name, module, hook))
+            for label in self._take(name, source, hook, self._call(name, module, hook))
         )
         self.plugins.append(Plugin(name, source, module, registered))
 
@@ -103,7 +103,7 @@ class Plugins:
             raise PluginError(name, f"{hook} is not marked with @hookimpl of rvplat.hookspecs")
         return []
 
-    def _take(self, name: str, hook: str, things: list[Any]) -> Iterator[str]:
+    def _take(self, name: str, source: str, hook: str, things: list[Any]) -> Iterator[str]:
         """Enter what a hook returned, refusing what is there already; the names it got."""
         if hook == "rvplat_boards":
             self.boards += [Path(thing) for thing in things]
@@ -113,12 +113,10 @@ class Plugins:
         table: dict[str, Any] = getattr(self, kind)
         for thing in things:
             label = self._label(name, kind, thing)
-            owner = self._owners.setdefault((kind, label), name)
+            owner = self._owners.setdefault((kind, label), f"plugin {name} ({source})")
             if table.setdefault(label, thing) is not thing:
-                where = f"plugin {owner}" if owner != name else "this plugin"
-                raise PluginError(
-                    name, f"{SINGULAR[kind]} {label!r} is already there, from {where}"
-                )
+                what = f"{SINGULAR[kind]} {label!r} of {source}"
+                raise PluginError(name, f"{what} is already there, from {owner}")
             yield label
 
     @staticmethod

@@ -6,8 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rvplat.cli.options import add_board_options, add_plugin_option, overrides
+
+if TYPE_CHECKING:
+    from rvplat.pluginmanager import Plugins
 
 FAULTY = 2
 
@@ -16,21 +20,43 @@ class Check:
     """Says every fault of a board at once."""
 
     name = "check"
-    help = "check a board: every fault at once, with its line and what was expected"
+    help = "check a board and its plugins: every fault at once, with its line and what was expected"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("board", metavar="BOARD", help="a name, or the path of a TOML file")
         add_board_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
-        from rvplat.machine.open import faults_of
+        from rvplat.cli.say import progress
+        from rvplat.machine.problems import problems_of
+        from rvplat.pluginmanager import load_plugins
 
-        faults = faults_of(arguments.board, overrides(arguments), arguments.plugins)
+        plugins = load_plugins(arguments.plugins)
+        with progress() as watched:
+            faults = problems_of(arguments.board, overrides(arguments), plugins, watched)
+        faults += _hidden(plugins)
         for fault in faults:
             print(fault, file=sys.stderr)
         if not faults:
             print(f"{arguments.board}: no faults")
         return FAULTY if faults else 0
+
+
+def _hidden(plugins: Plugins) -> list[str]:
+    """Commands of plugins that nobody can call, for rvplat has its own of that name."""
+    from rvplat.cli.commands import BUILT_IN
+    from rvplat.gdb.monitor import dispatch  # noqa: F401 (enters the commands)
+    from rvplat.gdb.monitor.command import BUILT_IN as MONITORS
+    from rvplat.pluginmanager import SINGULAR
+
+    found = []
+    for one in plugins.plugins:
+        for hook, name in one.registered:
+            ours = {"rvplat_commands": BUILT_IN, "rvplat_monitors": MONITORS}.get(hook, {})
+            if name in ours:
+                what = SINGULAR[hook.removeprefix("rvplat_")]
+                found.append(f"plugin {one.name} ({one.source}): {what} {name!r} is rvplat's own")
+    return found
 
 
 class Dtb:

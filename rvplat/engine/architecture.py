@@ -16,6 +16,7 @@ from rvplat.isa.extension import Extension, Instruction, enabled_rows
 from rvplat.lang import DefinitionError, u8, u64
 
 _installed: dict[str, Extension] = {}
+_owners: dict[str, Extension] = {}  # of the hart's fields that extensions added
 
 
 def flag(extension: Extension) -> str:
@@ -29,16 +30,38 @@ def install(extensions: Iterable[Extension]) -> None:
     for extension in extensions:
         known = _installed.setdefault(extension.name, extension)
         if known is not extension:
-            raise TypeError(f"two extensions are called {extension.name}")
-        if flag(extension) not in Hart.fields:
-            Hart.add(flag(extension), u8)
+            raise TypeError(
+                f"{extension.place}: the extension {extension.name} is there already in this "
+                f"process, from {known.place}"
+            )
+        _add(extension, flag(extension), u8)
         for name, kind, count in extension.states:
-            if name not in Hart.fields:
-                Hart.add(name, kind, count)
+            _add(extension, name, kind, count)
         for row in extension.csrs:
-            if row.storage and row.name not in Hart.fields:
-                Hart.add(row.name, u64)
+            if row.storage:
+                _add(extension, row.name, u64)
         csr.install(extension.csrs)
+
+
+def installed(name: str) -> Extension | None:
+    """The extension of that name that the process knows."""
+    return _installed.get(name)
+
+
+def _add(extension: Extension, name: str, kind: Any, count: int = 0) -> None:
+    """A field of the hart, unless it is there: those of rvplat's own extensions share some."""
+    if name not in Hart.fields:
+        Hart.add(name, kind, count)
+        _owners[name] = extension
+
+
+def field_of_another(extension: Extension, name: str) -> str:
+    """Whose field of the hart has the name that an extension wants for one of its own: "of every
+    hart" or "of F, FILE:LINE"; "" if nobody's."""
+    if name not in Hart.fields or _owners.get(name) is extension:
+        return ""
+    owner = _owners.get(name)
+    return f"of {owner.name}, {owner.place}" if owner is not None else "of every hart"
 
 
 def enable(hart: Any, extensions: Sequence[Extension]) -> None:

@@ -7,7 +7,7 @@ the most specific first. A row says how each operand's bits are gathered into th
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -146,20 +146,27 @@ class Entry:
     excludes: tuple[str, ...]
     extension: str
     xlen: int
+    place: str = ""
 
 
 def entry_of(row: Instruction | Compressed) -> Entry:
     """A row of an extension as the decoder sees it."""
     if isinstance(row, Compressed):
         return Entry(row.pattern, row.expands, dict(row.mapping), row.name, row.requires,
-                     row.excludes, row.extension.name, row.xlen)  # fmt: skip
+                     row.excludes, row.extension.name, row.xlen, row.place)  # fmt: skip
     same: dict[str, str | int] = {name: name for name in row.pattern.operands}
     return Entry(row.pattern, row, same, row.name, row.requires, row.excludes,
-                 row.extension.name, row.xlen)  # fmt: skip
+                 row.extension.name, row.xlen, row.place)  # fmt: skip
 
 
 def check_overlaps(entries: Iterable[Entry]) -> None:
     """DefinitionError when two patterns of one rank can match the same bits."""
+    for a, b in find_overlaps(entries):
+        raise DefinitionError(f"{a.extension} {a.name}", f"overlaps {b.extension} {b.name}")
+
+
+def find_overlaps(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:
+    """Pairs of patterns of one rank that can match the same bits."""
     groups: dict[tuple[int, tuple[int, int]], list[Entry]] = {}
     for entry in entries:
         groups.setdefault((entry.pattern.length, entry.pattern.rank), []).append(entry)
@@ -168,8 +175,7 @@ def check_overlaps(entries: Iterable[Entry]) -> None:
             for b in group[i + 1 :]:
                 common = a.pattern.mask & b.pattern.mask
                 if a.pattern.match & common == b.pattern.match & common and not _apart(a, b):
-                    raise DefinitionError(f"{a.extension} {a.name}",
-                                          f"overlaps {b.extension} {b.name}")  # fmt: skip
+                    yield a, b
 
 
 def _apart(a: Entry, b: Entry) -> bool:

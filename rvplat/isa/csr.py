@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rvplat.lang import Definition, DefinitionError
 
@@ -26,7 +26,8 @@ class CsrField:
 class Csr:
     """One row. `read(hart, number: u32) -> u64`, `write(hart, value: u64, number: u32)` and
     `access(hart, write: bool, number: u32)` are definitions; without them the hart's field of
-    the same name is read, and its `writable` bits written. `storage`: it has such a field."""
+    the same name is read, and its `writable` bits written. `storage`: it has such a field.
+    `place`: the file and line that define it."""
 
     number: int
     name: str
@@ -38,6 +39,7 @@ class Csr:
     write: Definition | None = None
     access: Definition | None = None
     storage: bool = True
+    place: str = field(default="", compare=False, repr=False)
 
     @property
     def privilege(self) -> int:

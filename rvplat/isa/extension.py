@@ -13,6 +13,7 @@ an integer register is redirected to a sink when it is x0, so definitions just w
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -23,6 +24,14 @@ from rvplat.lang import Definition, DefinitionError, define, u64
 
 Standing = Literal["ratified", "frozen", "draft"]
 SINK = 32  # the index of hart.x that takes what is written to x0
+
+
+def place_of_caller() -> str:
+    """FILE:LINE of the innermost code that is not this file's or generated."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename in (__file__, "<string>") and frame.f_back is not None:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 @define
@@ -50,6 +59,11 @@ class Instruction:
         return self.definition.signature.names[1:]
 
     @property
+    def place(self) -> str:
+        """The file and line that define it."""
+        return f"{self.definition.file}:{self.definition.function.__code__.co_firstlineno}"
+
+    @property
     def redirects_rd(self) -> bool:
         """Whether rd names an integer register (the syntax says frd otherwise)."""
         return "rd" in self.pattern.operands and re.search(r"\bfrd\b", self.syntax) is None
@@ -68,6 +82,7 @@ class Compressed:
     xlen: int = 0
     requires: tuple[str, ...] = ()
     excludes: tuple[str, ...] = ()
+    place: str = field(default_factory=place_of_caller, compare=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +90,7 @@ class Extension:
     """A named part of the architecture. `requires`: what a hart that has it has too.
 
     `implied_by`: a hart that has all of these has it, without being told (C and D: Zcd).
+    `place`: the file and line that define it; `state_places` those of its states.
     """
 
     name: str
@@ -87,6 +103,8 @@ class Extension:
     compressed_forms: list[Compressed] = field(default_factory=list, repr=False)
     csrs: list[Csr] = field(default_factory=list, repr=False)
     states: list[tuple[str, Any, int]] = field(default_factory=list, repr=False)
+    state_places: list[str] = field(default_factory=list, repr=False)
+    place: str = field(default_factory=place_of_caller, repr=False)
 
     def instruction(
         self, pattern: str, syntax: str, *, where: str = "", xlen: int = 0, name: str = "",
@@ -133,7 +151,7 @@ class Extension:
         """Add a CSR row (see `Csr`)."""
         row = Csr(
             number, name, self.name, parse_fields(name, fields), writable, reset, read, write,
-            access, storage,
+            access, storage, place_of_caller(),
         )  # fmt: skip
         self.csrs.append(row)
         return row
@@ -141,6 +159,7 @@ class Extension:
     def state(self, name: str, kind: Any, count: int = 0) -> None:
         """Add a field (or an array of `count`) to the hart's record."""
         self.states.append((name, kind, count))
+        self.state_places.append(place_of_caller())
 
 
 Row = Instruction | Compressed

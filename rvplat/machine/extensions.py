@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rvplat.engine import architecture
 from rvplat.engine.native import Core
@@ -11,15 +11,17 @@ from rvplat.isa.extension import Extension
 from rvplat.lang import DefinitionError as NotADefinition
 from rvplat.machine.board import Board
 from rvplat.machine.catalogue import shipped_extensions
+from rvplat.machine.clashes import bad_texts, clashes
 
 _MMU = {"bare": ("Svbare",), "sv39": ("Sv39",), "sv48": ("Sv48",), "sv57": ("Sv57",)}
 _cores: dict[tuple[tuple[Extension, ...], bool], Core] = {}
 
 
 def core_for(
-    extensions: tuple[Extension, ...], compressed: bool, say: Callable[[str], None]
-) -> Core:
-    """Native code for these extensions, made once a process.
+    extensions: tuple[Extension, ...], compressed: bool, say: Callable[[str], None],
+    added: Sequence[Extension] = (),
+) -> Core:  # fmt: skip
+    """Native code for these extensions, made once a process. `added`: those of plugins.
 
     Raises:
         DefinitionError: the text of one of them is not well formed.
@@ -30,8 +32,19 @@ def core_for(
         try:
             _cores[key] = Core(extensions, say, compressed)
         except NotADefinition as error:
+            _refuse(bad_texts(added) if added else [])  # all, where the compiler ends at the first
             raise DefinitionError(str(error)) from error
     return _cores[key]
+
+
+def refuse_clashes(plugins: Sequence[Extension], harts: Sequence[Extension]) -> None:
+    """DefinitionError, a line for each fault, when extensions of plugins clash."""
+    _refuse(clashes(plugins, shipped_extensions(), harts) if plugins else [])
+
+
+def _refuse(faults: Sequence[str]) -> None:
+    if faults:
+        raise DefinitionError("\n".join(faults))
 
 
 def _install(extensions: tuple[Extension, ...]) -> None:

@@ -17,7 +17,7 @@ from rvplat.machine.board import Board
 from rvplat.machine.catalogue import shipped_extensions
 from rvplat.machine.cells import MachineCell
 from rvplat.machine.console import HostConsole
-from rvplat.machine.extensions import core_for, hart_extensions
+from rvplat.machine.extensions import core_for, hart_extensions, refuse_clashes
 from rvplat.machine.given import Given, PathLike
 from rvplat.machine.hart import Hart
 from rvplat.machine.loader import Software, plan_load, read_software
@@ -310,7 +310,9 @@ class Machine(System):
         self.extensions = hart_extensions(self.board)
         everything = {**shipped_extensions(), **(plugins.extensions if plugins else {})}
         compressed = any(e.name == "Zca" for e in self.extensions)
-        self.core = core_for(tuple(everything.values()), compressed, say)
+        added = tuple(plugins.extensions.values()) if plugins else ()
+        refuse_clashes(added, self.extensions)
+        self.core = core_for(tuple(everything.values()), compressed, say, added)
         self.cell = MachineCell()
         self._awaited = self.export("awaited_interrupts")
         self._set_up_memory()

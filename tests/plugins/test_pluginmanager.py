@@ -139,8 +139,28 @@ def test_two_files_of_one_name_are_two_plugins(tmp_path: Path) -> None:
 def test_a_duplicate_model_is_refused_with_both_names(tmp_path: Path) -> None:
     one = plugin(tmp_path, "one", device("lamp"))
     other = plugin(tmp_path, "other", device("lamp"))
-    expected = "plugin other: device model 'lamp' is already there, from plugin one"
-    assert refused(other, one) == expected
+    assert refused(other, one) == (
+        f"plugin other: device model 'lamp' of {other} is already there, from plugin one ({one})"
+    )
+
+
+def test_two_models_of_one_name_in_a_plugin_are_refused(tmp_path: Path) -> None:
+    body = device("lamp") + device("lamp", "Other").replace("[Other]", "[Lamp, Other]")
+    path = plugin(tmp_path, "both", body)
+    assert refused(path) == (
+        f"plugin both: device model 'lamp' of {path} is already there, from plugin both ({path})"
+    )
+
+
+def test_two_extensions_of_one_name_are_refused_with_both_files(tmp_path: Path) -> None:
+    body = (
+        "from rvplat.isa.extension import Extension\n"
+        "@hookimpl\ndef rvplat_extensions():\n    return [Extension('Xa', '1', 'draft')]\n"
+    )
+    one, other = plugin(tmp_path, "one", body), plugin(tmp_path, "other", body)
+    assert refused(other, one) == (
+        f"plugin other: extension 'Xa' of {other} is already there, from plugin one ({one})"
+    )
 
 
 def test_a_plugin_that_raises_is_named_with_its_traceback(tmp_path: Path) -> None:
