@@ -75,9 +75,9 @@ class VirtioMmio(Device):
         Register(0x064, "INTERRUPT_ACK",       "-[31:2] CONFIG[1] USED[0]", "wo"),
         Register(0x070, "STATUS",
             "-[31:8] FAILED[7] NEEDS_RESET[6] -[5:4] FEATURES_OK[3] DRIVER_OK[2] DRIVER[1] ACK[0]"),
-        Register(0x080, "QUEUE_DESC",          "ADDRESS[63:0]",  "wo", width=8, widths=(4,)),
-        Register(0x090, "QUEUE_DRIVER",        "ADDRESS[63:0]",  "wo", width=8, widths=(4,)),
-        Register(0x0A0, "QUEUE_DEVICE",        "ADDRESS[63:0]",  "wo", width=8, widths=(4,)),
+        Register(0x080, "QUEUE_DESC",          "ADDRESS[63:0]",  "wo", width=8, widths=(4, 8)),
+        Register(0x090, "QUEUE_DRIVER",        "ADDRESS[63:0]",  "wo", width=8, widths=(4, 8)),
+        Register(0x0A0, "QUEUE_DEVICE",        "ADDRESS[63:0]",  "wo", width=8, widths=(4, 8)),
         Register(0x0AC, "SHM_SEL",             "REGION[31:0]",   "wo"),
         Register(0x0B0, "SHM",                 "NONE[31:0]",     "ro", count=4, reset=ONES),
         Register(0x0FC, "CONFIG_GENERATION",   "VALUE[31:0]",    "ro"),
@@ -327,7 +327,9 @@ class VirtioMmio(Device):
         """Zero resets; FEATURES_OK stays clear if the features don't do (section 3.1.1). A driver
         may leave VERSION_1 out: a device may refuse that (section 6.2), QEMU's don't."""
         if value == 0:
+            page_size = self.guest_page_size  # Linux says it once, before it resets the device
             self.reset()
+            self.guest_page_size = page_size
             return
         started = value & ~self.status
         if started & FEATURES_OK and self.accepted & ~self.offered:

@@ -157,6 +157,17 @@ def test_what_is_nothing_known(data: bytes) -> None:
     assert recognise(data) is None
 
 
+def test_a_file_system_as_the_program_gets_a_hint(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = given(tmp_path, bytes(1024) + b"a superblock")
+    Machine.open("virt", path).close()
+    assert caplog.messages == [
+        f"{path}: taken for a raw binary, but its first bytes are no instruction: is it a disk or "
+        "flash image, or linked for another place?"
+    ]
+
+
 def test_a_linux_image_as_the_program_gets_a_hint(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -139,7 +139,7 @@ def read_software(
     software = Software(append=append, pieces=tuple(piece.read() for piece in pieces))
     if program is not None:
         firmware = read_program(program, "the program", loaders)
-        mistaken.tell_of_a_kernel(firmware)
+        mistaken.tell_of_no_firmware(firmware)
         software = replace(software, program=firmware)
     if kernel is not None:
         software = replace(software, kernel=read_program(kernel, "the kernel", loaders))

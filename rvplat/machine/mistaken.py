@@ -15,6 +15,8 @@ log = logging.getLogger("rvplat.loader")
 
 #: Where QEMU's `virt` has its flash chips.
 QEMU_FLASH: Final = range(0x2000_0000, 0x2400_0000)
+#: Illegal in every ISA ("Base Instruction-Length Encoding").
+NO_INSTRUCTIONS: Final = (b"\0\0", b"\xff\xff")
 
 
 def refuse_containers(path: Path, data: bytes) -> None:
@@ -39,8 +41,14 @@ def no_tree(data: bytes, why: str) -> str:
     return f"{found}; expected a device tree blob" if known else why
 
 
-def tell_of_a_kernel(program: Program) -> None:
-    """A Linux Image as the program starts in M mode, which only a kernel built for it can do."""
+def tell_of_no_firmware(program: Program) -> None:
+    """What hardly works as the program: a Linux Image starts in M mode, which only a kernel built
+    for it can do; a raw file that begins with an illegal instruction may be a file system."""
+    if program.kind == "raw" and bytes(program.segments[0].data[:2]) in NO_INSTRUCTIONS:
+        log.warning(
+            "%s: taken for a raw binary, but its first bytes are no instruction: is it a disk or "
+            "flash image, or linked for another place?", program.path,
+        )  # fmt: skip
     if program.kind == "linux":
         log.warning(
             "%s: a Linux Image as the program starts without firmware, in M mode; --kernel starts "

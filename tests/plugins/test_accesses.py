@@ -47,7 +47,10 @@ class Answers:
         )
 
 
-VIRTIO = ((0, 0x100, (4,)), (0x100, 0x1000, SIZES))
+VIRTIO = (
+    (0, 0x100, (4,)), (0x100, 0x1000, SIZES),
+    *((at, at + 8, (4, 8)) for at in (0x80, 0x90, 0xA0)),  # a queue's addresses, as on QEMU
+)  # fmt: skip
 VIRTIO_ACTIONS = (
     "DEVICE_FEATURES_SEL", "DRIVER_FEATURES", "DRIVER_FEATURES_SEL", "QUEUE_SEL", "QUEUE_SIZE",
     "QUEUE_READY", "QUEUE_NOTIFY", "INTERRUPT_ACK", "QUEUE_DESC", "QUEUE_DRIVER", "QUEUE_DEVICE",

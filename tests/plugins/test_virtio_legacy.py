@@ -82,6 +82,20 @@ def test_a_queue_may_come_after_driver_ok() -> None:
     assert driver.collect(0) == [(buffer.head, 4)]
 
 
+def test_the_page_size_outlasts_a_reset_by_the_driver() -> None:
+    """Linux stores it when it finds the device, and resets the device then."""
+    driver = LegacyDriver(Echo(LEGACY, wiring()))
+    driver.put(GUEST_PAGE_SIZE, PAGE)
+    for status in (0, 1, 3, 15):
+        driver.put(0x70, status)
+    page = driver.allocate(3 * PAGE, PAGE)
+    driver.put(0x38, 8)
+    driver.put(QUEUE_PFN, page // PAGE)
+    assert driver.device.queues[0].descriptors == page
+    driver.device.reset()
+    assert driver.device.guest_page_size == 1
+
+
 def test_what_is_not_offered_is_left_out() -> None:
     driver = legacy_echo(0xFFFF_FFFF)
     offered = 1 << 5 | INDIRECT_DESC | EVENT_IDX | NOTIFY_ON_EMPTY | ANY_LAYOUT

@@ -162,6 +162,19 @@ def test_many_buffers_round_the_ring() -> None:
         assert driver.data(buffer) == b"y"
 
 
+def test_a_queues_addresses_may_be_stored_whole() -> None:
+    """Section 4.2.2.2 has drivers store halves; QEMU takes both ways, and so some drivers do."""
+    driver = echo()
+    driver.put(0x44, 0)
+    ring = driver.rings[0]
+    for offset, address in ((0x80, ring.table), (0x90, ring.available), (0xA0, ring.used)):
+        driver.device.write(offset, 8, 0)
+        driver.device.write(offset, 8, address)
+    driver.put(0x44, 1)
+    buffer = driver.offer(0, b"whole", 8)
+    assert (buffer.head, 5) in driver.collect(0)
+
+
 def test_buffers_made_available_before_driver_ok_wait_for_it() -> None:
     driver = Driver(Echo(wiring=wiring()))
     assert driver.accept(VERSION_1)
