@@ -275,6 +275,8 @@ def open_disk(
         raise DeviceError(f"disk image {image}: set overlay or snapshot, not both")
     if overlay is None and not snapshot:
         return RawImage(image, readonly, raw)
+    if overlay is not None and Path(overlay).exists() and Path(overlay).samefile(image):
+        raise DeviceError(f"disk image {image}: the overlay is the image itself; name another file")
     base = RawImage(image, readonly=True, raw=raw)
     try:
         return Overlay(base, overlay)

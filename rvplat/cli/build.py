@@ -121,7 +121,7 @@ def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Pat
         found.update(enumerate(guests.hypervisor_guest_elfs().values(), 1))
     for text in texts:
         vmid, equals, name = text.partition("=")
-        numbered = bool(equals) and vmid.isdigit()
+        numbered = bool(equals) and vmid.isascii() and vmid.isdigit()
         path = Path(name if numbered else text)
         data = read_file(path, "the symbols")
         if not is_elf(data):

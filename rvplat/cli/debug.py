@@ -32,7 +32,7 @@ SETTINGS = ("set detach-on-fork off", "set schedule-multiple on", "set breakpoin
 
 
 def _candidates() -> Iterator[str]:
-    if VARIABLE in os.environ:
+    if os.environ.get(VARIABLE):
         yield os.environ[VARIABLE]
         return
     for name in GDBS:

@@ -29,6 +29,7 @@ WORLD is "host" (V=0), "vmid:N" for the guest with that VMID, or, without it, wh
 guest that no hart is in has the page tables that it had when it was left last.
 """
 HOST, VMID = "host", "vmid:"
+LAST_VMID = (1 << 14) - 1  # hgatp's VMID has 14 bits
 FILES = (".toml", ".elf", ".bin")  # a word that ends so is no symbol
 
 
@@ -55,7 +56,10 @@ def world(text: str) -> World:
         return "host"
     if not text.startswith(VMID):
         raise ValueError
-    return number(text.removeprefix(VMID))
+    vmid = number(text.removeprefix(VMID))
+    if vmid > LAST_VMID:
+        raise ValueError
+    return vmid
 
 
 def words_and_addresses(words: list[str], plugins: list[str]) -> tuple[list[str], list[str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
+import io
 import logging
 import os
 import sys
@@ -43,16 +45,19 @@ class Version(argparse.Action):
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    standard_streams()
     logging.basicConfig(format="rvplat: %(message)s", stream=sys.stderr, level=logging.WARNING)
     try:
-        return _run(given)
+        status = _run(given)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
-        print("rvplat: interrupted", file=sys.stderr)
+        complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         return _broken_pipe()
     except OSError as error:  # the disk is full, the terminal has gone
-        print(f"rvplat: {error}", file=sys.stderr)
+        complain(_told(error))
         return OUR_ERROR
     except Exception as error:
         from rvplat.errors import RunFailed, RvplatError
@@ -60,8 +65,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not isinstance(error, RvplatError):
             raise
         for line in str(error).splitlines():
-            print(line if line.startswith(" ") else f"rvplat: {line}", file=sys.stderr)
+            complain(line)
         return PLUGIN_FAILED if isinstance(error, RunFailed) else OUR_ERROR
+
+
+def standard_streams() -> None:
+    """Standard streams that were closed lead nowhere; what their encoding lacks is escaped."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123
+        elif mode == "w" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def complain(line: str) -> None:
+    """A line on stderr, if that can be written."""
+    with contextlib.suppress(OSError):
+        print(line if line.startswith(" ") else f"rvplat: {line}", file=sys.stderr, flush=True)
+
+
+def _told(error: OSError) -> str:
+    """What the host refused, and where. Only what is written to standard output has no name."""
+    if error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+        with contextlib.suppress(OSError):  # what is left must not fail once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return f"standard output: {error.strerror}"
+    return f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
 
 
 def _broken_pipe() -> int:

@@ -258,4 +258,6 @@ class Terminal:
                 written = os.write(self._out, view[:CHUNK])
             except BlockingIOError:
                 continue
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, "standard output") from None
             view = view[written:]

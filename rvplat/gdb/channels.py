@@ -98,7 +98,7 @@ class PipeChannel:
 def parse_address(text: str) -> tuple[str, int]:
     """[HOST:]PORT; without a host the loopback interface."""
     host, colon, port = text.rpartition(":")
-    if not port.isdigit() or int(port) > 0xFFFF:
+    if not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:
         raise HostError(f"--gdb {text}: expected [HOST:]PORT with a port below 65536, or unix:PATH")
     return (host.strip("[]") if colon else LOOPBACK), int(port)
 
@@ -108,15 +108,18 @@ def listen(text: str, say: Callable[[str], None] = log.warning) -> socket.socket
     if text.startswith(UNIX):
         return _listen_unix(Path(text.removeprefix(UNIX)))
     host, port = parse_address(text)
-    if host not in (LOOPBACK, "localhost", "::1"):
-        say(f"--gdb {text}: whoever reaches {host} on the network controls this machine")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=1)
+        server = socket.create_server((host, port), family=family, backlog=1)
+    except (TypeError, UnicodeError) as error:  # no name of a host
+        raise HostError(f"--gdb {text}: there is no host {host}") from error
     except OSError as error:
         code = error.errno or 0  # below 0: of getaddrinfo
         problem = os.strerror(code) if code > 0 else f"there is no host {host}"
         raise HostError(f"--gdb {text}: {problem}") from error
+    if host not in (LOOPBACK, "localhost", "::1"):
+        say(f"--gdb {text}: whoever reaches {host} on the network controls this machine")
+    return server
 
 
 def _listen_unix(path: Path) -> socket.socket:

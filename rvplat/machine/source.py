@@ -13,6 +13,7 @@ from pathlib import Path
 
 import tomli
 
+from rvplat.errors import file_kind
 from rvplat.machine.faults import Fault, Place, fault, listed, quoted, shortened, shown
 from rvplat.machine.toml_lines import KeyPath, locate
 
@@ -147,10 +148,18 @@ def read_board(name: str, places: Sequence[Path], overrides: Sequence[Override] 
 
 def _no_board(name: str, places: Sequence[Path], place: Place, key: str) -> Fault:
     if "/" in name or name.endswith(".toml"):
-        found = f"no file {quoted(name)}" if key else "no such file"
+        found = f"no file {quoted(name)}" if key else _unfit(Path(name))
         return fault(place, key, found, "the path of a board")
     names = board_names(places)
     return fault(place, key, f"no board {shown(name)}", listed(names), (name, names))
+
+
+def _unfit(path: Path) -> str:
+    """Why a path is no file of a board."""
+    try:
+        return file_kind(path.expanduser().stat().st_mode) or "no such file"
+    except (OSError, ValueError):
+        return "no such file"
 
 
 class _Reader:
@@ -180,7 +189,7 @@ class _Reader:
         shown_path = str(path)
         place = Place(shown_path, 1, path.parent)
         try:
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")  # some editors put a mark at the beginning
             values = tomli.loads(text)
             if too_deep(values):
                 raise RecursionError

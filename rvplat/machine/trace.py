@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
+import io
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rvplat.engine.reference import decode
 from rvplat.errors import BusError, HostError
@@ -208,11 +211,35 @@ class Tracer(Turns):
 
 
 def open_trace(path: Path, new: bool = False) -> TextIO:
-    """A file for a trace; `new`: one that isn't there yet. HostError if it can't be written."""
+    """A file for a trace, or a pipe that somebody reads; `new`: one that isn't there yet.
+
+    Raises:
+        HostError: it can't be written.
+    """
     try:
-        return path.open("x" if new else "w", encoding="ascii")
+        raw = _TraceFile(path, "x" if new else "w", opener=_opened)
     except OSError as error:
-        raise HostError(f"{path}: {error.strerror}") from None
+        unread = error.errno == errno.ENXIO and path.is_fifo()
+        problem = "nobody reads the pipe" if unread else error.strerror
+        raise HostError(f"{path}: {problem}") from None
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="ascii")
+
+
+def _opened(path: str, flags: int) -> int:
+    """Without waiting for somebody who reads a pipe."""
+    fd = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(fd, True)
+    return fd
+
+
+class _TraceFile(io.FileIO):
+    """Whatever can't be written says to which file."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.name)) from None
 
 
 @contextlib.contextmanager

@@ -3,12 +3,14 @@
 import os
 import socket
 import struct
+import subprocess
+import sys
 
 import pytest
 
 from tests.cli.test_run_command import one_line, rvplat
 from tests.machine.programs import elf, linux_image
-from tests.machine.small_guests import HELLO, guest
+from tests.machine.small_guests import HELLO, LOOP, guest
 
 GIB = 1 << 30
 
@@ -45,6 +47,7 @@ def in_folder(tmp_path, words):
         ("cut.cpio", cpio(("init", b"x" * 100), trailer=False)[:-30]),
         ("cut.elf", elf([(0x8000_0000, b"code" * 8, 32)])[:-9]),
         ("far.elf", elf(symbols={"tohost": 0x1000, "fromhost": 0x1008})),
+        ("long.elf", guest(LOOP).read_bytes()),
         ("deep.toml", b'extends = "virt"\nx = ' + b"[" * 400 + b"]" * 400),
         ("inline.toml", b'extends = "virt"\nx = ' + b"{a = " * 400 + b"1" + b"}" * 400),
         ("key.toml", b'extends = "virt"\n' + b".".join([b"a"] * 1000) + b" = 1\n"),
@@ -125,6 +128,39 @@ BAD = {
         "rvplat: --set a=[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[...: found tables or "
         "arrays that are nested more than 32 levels deep, expected a key of the board and its "
         "value",
+    ),
+    "an overlay that is the image": (
+        ("run", "--disk", "sparse", "--set", "devices.virtio0.overlay=sparse"),
+        "rvplat: disk image sparse: the overlay is the image itself; name another file",
+    ),
+    "a board that is a folder": (
+        ("run", "./", "demo"),
+        "rvplat: ./: found a folder, expected the path of a board",
+    ),
+    "a board that is a pipe": (
+        ("check", "./fifo"),
+        "./fifo: found a pipe, expected the path of a board",
+    ),
+    "a port that is no number": (
+        ("run", "--gdb", "²"),
+        "rvplat: --gdb ²: expected [HOST:]PORT with a port below 65536, or unix:PATH",
+    ),
+    "a host that has no name": (
+        ("run", "--gdb", "localhost..:1"),
+        "rvplat: --gdb localhost..:1: there is no host localhost..",
+    ),
+    "a VMID that no guest has": (
+        ("explain", "demo", "0x80000000", "--world", "vmid:16384"),
+        "rvplat explain: argument --world: invalid world value: 'vmid:16384'; `rvplat explain "
+        "--help` says more",
+    ),
+    "a trace that nobody reads": (
+        ("run", "demo", "--trace", "fifo"),
+        "rvplat: fifo: nobody reads the pipe",
+    ),
+    "a trace on a full disk": (
+        ("run", "spike", "long.elf", "--trace", "/dev/full"),
+        "rvplat: /dev/full: No space left on device",
     ),
     "a program without an end": (
         ("run", "virt", "/dev/zero"),
@@ -265,3 +301,41 @@ def test_a_device_that_cannot_be_closed(tmp_path):
     assert any(line.startswith("rvplat: plugin ") and line.endswith(said.format("a"))
                for line in lines)  # fmt: skip
     assert lines[-1] == "rvplat: ZeroDivisionError: division by zero"
+
+
+STREAMS = {
+    "boards <&- >&-": (0, ""),
+    "schema <&- >&-": (0, ""),
+    "dtb virt <&- >&-": (0, ""),
+    "run nosuch >&- 2>&-": (2, ""),
+    "run nosuch 2>/dev/full": (2, ""),
+    "boards >/dev/full": (2, "rvplat: standard output: No space left on device\n"),
+    "schema >/dev/full": (2, "rvplat: standard output: No space left on device\n"),
+    "dtb virt --set chosen.bootargs=\udcff >/dev/null": (0, ""),
+    "dtb virt --set chosen.bootargs=é >/dev/null": (0, ""),
+    "explain demo nosuch@é": (
+        2,
+        "rvplat: explain nosuch@\\xe9: found no symbol 'nosuch@\\xe9' in the program, nor a board "
+        "or file of this name\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("line", STREAMS)
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii"])
+def test_streams_that_are_closed_full_or_narrow(line, encoding):
+    status, said = STREAMS[line]
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m rvplat {line}"], capture_output=True, timeout=120,
+        env={**os.environ, "PYTHONIOENCODING": encoding}, check=False,
+    )  # fmt: skip
+    if encoding != "ascii":
+        said = said.replace("\\xe9", "é")
+    assert (done.returncode, done.stdout, done.stderr.decode()) == (status, b"", said)
+
+
+def test_a_board_may_begin_with_a_byte_order_mark(tmp_path):
+    board = tmp_path / "bom.toml"
+    board.write_text('extends = "virt"\n[harts]\ncout = 2\n', encoding="utf-8-sig")
+    said = one_line(rvplat("run", board))
+    assert said.startswith(f"rvplat: {board}:3: harts.cout: found an unknown key")

@@ -230,7 +230,7 @@ def test_a_full_disk_is_one_line():
             stderr=subprocess.PIPE, timeout=120, check=False,
         )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr == b"rvplat: [Errno 28] No space left on device\n"
+    assert done.stderr == b"rvplat: standard output: No space left on device\n"
 
 
 def test_a_cache_that_cannot_be_written_is_said_and_no_more(tmp_path):
