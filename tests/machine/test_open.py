@@ -102,6 +102,6 @@ def test_a_disk_in_a_slot_of_virt(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     faults = faults_of("virt", [*overrides[:1], parse_override("devices.virtio3.imgae=disk.img")])
     assert [str(one) for one in faults if one.key.endswith("imgae")] == [
         "--set devices.virtio3.imgae=disk.img: devices.virtio3.imgae: found an unknown key "
-        '"imgae", expected one of base, controller, image, interrupts, model, overlay, readonly, '
-        'serial, snapshot; did you mean "image"?'
+        '"imgae", expected one of base, controller, force_legacy, image, interrupts, model, '
+        'overlay, raw, readonly, serial, snapshot; did you mean "image"?'
     ]
