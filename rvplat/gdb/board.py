@@ -49,7 +49,6 @@ class BoardTarget(Looking):
         control = Control(machine, self._report)
         super().__init__(control, Registers(machine), Sight(machine), WorldTable(machine))
         self.worlds.keep(True)
-        self.merged = False
         self.follows = False  # gdb is known to have detach-on-fork off
         self.going = Going()
         self.seen = Seen()
@@ -74,6 +73,10 @@ class BoardTarget(Looking):
             if reason is None:
                 return True
             self.add(self._stopped(outcome.hart, reason))
+        elif outcome.reason == "ebreak":
+            if not self.stops.at_ebreak(outcome.hart):
+                return True
+            self.add(self._stopped(outcome.hart))
         elif outcome.reason == "watch":
             self.add(self._stopped(outcome.hart, *self.stops.watched(outcome.hart)))
         elif outcome.reason == "new" and outcome.hart not in self.going.stepping:
@@ -184,6 +187,7 @@ class BoardTarget(Looking):
         self.going.clear()
         self.sight.space, self.sight.devices, self.masked = VIRTUAL, False, False
         self.control.time.begin()
+        self.stops.ebreaks.begin(self.machine.board.debug.ebreak)
         self.seen.begin(())
         self.worlds.announce(False)
         self.take_events()
@@ -211,6 +215,7 @@ class BoardTarget(Looking):
         one; nothing else of the client is left."""
         with self.control.quiet():
             self.stops.forget(ALL)
+            self.stops.ebreaks.begin("trap")
         self.worlds.announce(False)
         self.control.end_trace()
 
@@ -299,7 +304,8 @@ class BoardTarget(Looking):
             chosen = {n: what for n, what in chosen.items() if n != named and not turns}
         for n, (thread, _) in chosen.items():
             if not self._is_in(thread) or self.stops.place(n):  # it was told already
-                self.machine.harts[n].plain.break_skip = int(self.machine.harts[n].plain.pc)
+                hart = self.machine.harts[n].plain
+                hart.break_skip = hart.ebreak_skip = int(hart.pc)
         steps = [n for n, (_, action) in chosen.items() if action.kind == "s"]
         others = [n for n in chosen if n not in steps]
         for n in steps:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from rvplat.gdb.timekeeper import Timekeeper
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_WFI
+from rvplat.hart.trap import EBREAK_MET
 from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
 from rvplat.machine.run import FOREVER, Runner
@@ -28,8 +29,8 @@ _STILL = nullcontext()  # nothing runs anyway
 
 @dataclass(frozen=True)
 class Outcome:
-    """Why a hart left native code by itself: "break", "watch", "step", "switch" (it is in another
-    world than it was), "new" (in one that nobody was in before), or "power"."""
+    """Why a hart left native code by itself: "break", "watch", "ebreak", "step", "switch" (it is in
+    another world than it was), "new" (in one that nobody was in before), or "power"."""
 
     hart: int
     reason: str
@@ -56,7 +57,7 @@ def why(cell: Hart) -> str:
     """Why a hart stopped with STOP_BREAK."""
     met, cell.plain.switch_met = int(cell.plain.switch_met), 0
     if met != 0:
-        return "switch" if met == 1 else "new"
+        return {1: "switch", EBREAK_MET: "ebreak"}.get(met, "new")
     return "break" if cell.plain.break_row != 0 else "watch"
 
 
@@ -161,7 +162,8 @@ class Driver:
             if what and not self._report(Outcome(self.cell.number, what)):
                 self.job = None
                 return
-            if what in ("break", "watch"):  # its commands have run: on, past it
+            if what in ("break", "watch", "ebreak"):  # its commands have run: on, past it
+                self.cell.stop_request.value = 0  # the end of a turn has set it too
                 self.step_once(int(self.cell.plain.pc), masked=True)  # else it is met once more
             elif job.is_range and not job.holds(int(self.cell.plain.pc)):
                 job = Job(until_back=True)
@@ -214,11 +216,11 @@ class Driver:
         self.cell.waiting = False
         if not masked and self._interrupted():
             return STOP_LIMIT
-        hart.break_skip = past
+        hart.break_skip = hart.ebreak_skip = past
         hart.interrupts_held = int(masked)
         reason = self._enter(1)
         hart.interrupts_held = 0
-        hart.break_skip = NOWHERE
+        hart.break_skip = hart.ebreak_skip = NOWHERE
         return reason
 
     def _interrupted(self) -> bool:
@@ -262,7 +264,7 @@ class Control:
         self.trace: Trace | None = None
         machine.watchdog.begin()
         for cell in machine.harts:
-            cell.plain.break_skip = NOWHERE
+            cell.plain.break_skip = cell.plain.ebreak_skip = NOWHERE
             cell.plain.watch_skip = NOWHERE
 
     def start(self, harts: Sequence[tuple[int, Job]]) -> None:

@@ -9,7 +9,7 @@ from rvplat.engine.agent import REG_PC
 from rvplat.gdb.control import Control
 from rvplat.gdb.errors import GdbError, Unavailable
 from rvplat.gdb.memory import PHYSICAL, VIRTUAL, Sight, region_around
-from rvplat.gdb.registers import Registers
+from rvplat.gdb.registers import PRIVS, Registers
 from rvplat.gdb.target import HOST_PID, STEP_BITS, Region, Thread
 from rvplat.gdb.worlds import WorldTable
 from rvplat.isa.privileged import MACHINE
@@ -29,6 +29,7 @@ class Looking:
         self.sight = sight
         self.worlds = worlds
         self.masked = False  # interrupts, while stepping
+        self.merged = False  # the client knows one process
         self.lldb = False  # the client is LLDB, not gdb
 
     def _still(self, thread: Thread) -> int:
@@ -83,6 +84,11 @@ class Looking:
         hart, guest = self._still(thread), thread.pid != HOST_PID
         if not self.worlds.is_there(thread):
             raise GdbError(f"hart {hart} isn't in this world now: its registers can't be written")
+        if number in PRIVS and not self.merged and value >> 2 != int(guest):
+            raise GdbError(
+                f"priv {value} would put the hart into another process, "
+                f"{'the host' if guest else 'a guest'}: that takes an xRET or a trap"
+            )
         self.registers.write(hart, number, value, guest)
 
     def read_memory(self, thread: Thread, address: int, length: int) -> bytes:

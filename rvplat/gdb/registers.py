@@ -217,6 +217,7 @@ class Registers:
         """priv: 0 U, 1 S, 3 M, and 4 more for V=1."""
         modes = {0, 1, MACHINE} | ({4, 5} if 0x680 in self._rows else set())
         if value not in modes:
-            raise GdbError(f"priv can be {', '.join(map(str, sorted(modes)))}, not {value}")
+            named = ", ".join(f"{n} ({MODES[n]})" for n in sorted(modes))
+            raise GdbError(f"priv can be {named}, not {value}")
         view.priv, view.virt = value & 3, value >> 2
         self._changed(view)

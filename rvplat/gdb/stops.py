@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rvplat.gdb import bytecode
 from rvplat.gdb.breaks import Breaks
 from rvplat.gdb.control import Control
+from rvplat.gdb.ebreaks import Ebreaks
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.memory import Sight
 from rvplat.gdb.points import Points, Spot
@@ -54,10 +55,11 @@ class Stops:
         self.points = Points(machine)
         self.watches = Watches(machine)
         self.breaks = Breaks(self.points)
+        self.ebreaks = Ebreaks(machine)
         self._rows: dict[Break, list[int]] = {}
         self._by_row: dict[int, Break] = {}  # breakpoints
         self._watched: dict[int, Break] = {}
-        # By hart: the pc at which monitor breakpoints stopped it last, and their numbers.
+        # By hart: the pc at which what gdb doesn't know stopped it last, and what that is.
         self._told: dict[int, tuple[int, str]] = {}
 
     def insert(self, point: Break) -> None:
@@ -116,7 +118,8 @@ class Stops:
         if point is not None and point.commands:
             self._run_commands(point, hart)
         if met:
-            self._told[hart] = int(view.pc), ", ".join(str(one.number) for one in met)
+            numbers = ", ".join(str(one.number) for one in met)
+            self._told[hart] = int(view.pc), f"monitor breakpoint {numbers}"
         if point is None or (met and point.commands):
             return ""
         return None if point.commands else REASONS[point.kind]
@@ -130,12 +133,23 @@ class Stops:
             except GdbError as error:
                 self._say(f"breakpoint at {point.address:#x}: {error}\n")
 
+    def at_ebreak(self, hart: int) -> bool:
+        """A hart is at an ebreak: whether it stops for it."""
+        world = self._worlds.get(self._worlds.pid_of(hart))
+        if not self.ebreaks.stops_in(world.number):
+            return False
+        pc = int(self._harts[hart].plain.pc)
+        self._say(f"ebreak at {pc:#x}: hart {hart}, {world.name} (process {world.pid}); "
+                  "it traps when the hart goes on\n")  # fmt: skip
+        self._told[hart] = pc, "an ebreak"
+        return True
+
     def place(self, hart: int) -> str:
-        """The monitor breakpoints that stopped a hart, if it is still there: a clause; else "".
-        gdb, which knows of none, doesn't step over them."""
-        pc, numbers = self._told.get(hart, (0, ""))
+        """What stopped a hart that gdb doesn't know of, if it is still there: a clause; else "".
+        gdb doesn't step over it."""
+        pc, what = self._told.get(hart, (0, ""))
         here = pc == int(self._harts[hart].plain.pc)
-        return f", at monitor breakpoint {numbers}" if numbers and here else ""
+        return f", at {what}" if what and here else ""
 
     def untold(self, hart: int) -> None:
         """Nobody heard that a hart stopped: a breakpoint there is met once more."""

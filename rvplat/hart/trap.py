@@ -14,6 +14,9 @@ from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, H
 from rvplat.isa.vocabulary import context_changed, instruction_bits, virtual_instruction
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
 
+EBREAK_MET = 3  # of hart.switch_met
+Hart.add("ebreak_stops", u8)  # 1: an ebreak stops for a debugger, before it traps
+Hart.add("ebreak_skip", u64)  # but not at this address, once; odd: nowhere
 Hart.add("traps_taken", u64, 128)  # by cause, interrupts from 64 on: for statistics
 # Exceptions whose xtval is a virtual address ("Hypervisor Status Register", GVA).
 ADDRESS_CAUSES = (
@@ -204,6 +207,20 @@ def enter_host(hart, cause: u64, handler: u64):
 
 
 @define(cold=True)
+def stops_at_ebreak(hart) -> bool:
+    """Whether a breakpoint exception, which is an ebreak's, is a debugger's to see first (as
+    dcsr.ebreakm and its siblings say to the debug mode of the Debug Specification)."""
+    if hart.ebreak_stops == 0:
+        return False
+    if hart.ebreak_skip == hart.pc:
+        hart.ebreak_skip = 1
+        return False
+    hart.switch_met = EBREAK_MET
+    hart.stop = STOP_BREAK
+    return True
+
+
+@define(cold=True)
 def take_trap(hart):
     """Enter the handler of the trap in hart.trap_cause; hart.pc is epc, then the handler.
 
@@ -215,6 +232,8 @@ def take_trap(hart):
         hart.access_offset = 0
         return
     cause = hart.trap_cause
+    if cause == Cause.BREAKPOINT and stops_at_ebreak(hart):
+        return
     hart.traps_taken[cause & 63 | cause >> 57 & 64] += 1
     if cause & INTERRUPT == 0:
         hart.budget -= 1

@@ -113,6 +113,11 @@ class Debug:
     time: Literal["still", "runs"] = setting(
         "what the host's clock does for the guest while a debugger has stopped every hart", "still"
     )
+    ebreak: Literal["trap", "all", "host", "guests"] = setting(
+        "where the guest's own ebreak stops in the debugger before it traps: nowhere, in every "
+        "world, in the host, in guests",
+        "trap",
+    )
 
 
 @dataclass(frozen=True)

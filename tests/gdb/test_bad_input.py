@@ -203,7 +203,7 @@ def test_packets_while_the_board_runs(served: Served) -> None:
         (b"P2000=00", b"E.there is no register 8192"),
         (b"P840=0000000000000000", b"E.there is no register 2112"),
         (b"P1043=0300", b"E.virt, vmid and asid can't be written: write priv, hgatp or satp"),
-        (b"P1041=0200", b"E.priv can be 0, 1, 3, 4, 5, not 2"),
+        (b"P1041=0200", b"E.priv can be 0 (U), 1 (S), 3 (M), 4 (VU), 5 (VS), not 2"),
         (b"Pf52=0000000000000000", b"E.mvendorid is read-only"),
         (b"Hgp1.9", b"E.there is no thread 1.9"),
         (b"vAttach;63", b"E.there is no world 99: info os processes lists them"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rvplat.gdb.ebreaks import EVERYWHERE, GUESTS, THE_HOST, TRAP
 from rvplat.gdb.errors import GdbError
 from rvplat.gdb.memory import SPACES
-from rvplat.gdb.monitor.command import Board, Say, command, on_off
+from rvplat.gdb.monitor.command import Board, Say, command, on_off, vmid
 from rvplat.gdb.target import Thread
 
 
@@ -74,6 +75,33 @@ def time(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
         board.control.time.runs_on = words[0] == "runs"
     does = "runs on" if board.control.time.runs_on else "stands still"
     say(f"while every hart is stopped, time {does}\n")
+
+
+@command
+def ebreak(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """ebreak [trap|all|host|guests|vmid=N...]: where the guest's own ebreak stops in gdb.
+
+    trap     nowhere: it is the guest's business
+    all      in every world; host, guests: there; vmid=N: in the guest with this VMID
+
+    gdb shows SIGTRAP with the pc at the ebreak. Where the hart goes on from there the ebreak traps,
+    as it would have; to pass over it: set $pc += 4, or 2 for c.ebreak. It is the board's key
+    debug.ebreak at first.
+    """
+    if list(words) == [TRAP]:
+        board.stops.ebreaks.begin(TRAP)
+    elif words:
+        board.stops.ebreaks.choose([_ebreak_world(word) for word in words])
+    where = "nowhere" if not board.stops.ebreaks.worlds else board.stops.ebreaks
+    say(f"ebreak stops in gdb: {where}\n")
+
+
+def _ebreak_world(word: str) -> str | int:
+    if word.startswith("vmid="):
+        return vmid(word.removeprefix("vmid="))
+    if word not in (EVERYWHERE, THE_HOST, GUESTS):
+        raise GdbError(f"{word!r}: expected trap, all, host, guests or vmid=N")
+    return word
 
 
 @command
