@@ -161,6 +161,25 @@ def test_a_loop_of_pauses_sees_a_call_at_once(bench: Bench, others: Others, call
 
 
 @section("rvplat: threads of harts")
+@pytest.mark.parametrize("make", ["native"], indirect=True)
+@pytest.mark.parametrize(
+    ("mode", "medeleg", "waits"),
+    [("M", ONES, True), ("M", 0, False), ("HS", ONES, False), ("VS", ONES, False)],
+)
+def test_firmware_that_spins_gives_way(
+    bench: Bench, others: Others, mode: str, medeleg: int, waits: bool
+) -> None:
+    """OpenSBI waits without a `pause` until another hart has done its fence."""
+    bench["medeleg"] = medeleg
+    bench.poke(CODE, word("jal", rd=0), 4)
+    native_core(True).export("drop_slots")(bench.cell.address)  # poke tells nobody
+    bench.enter(mode)
+    bench.go(5 * QUANTUM)
+    assert (others.times >= 5) is waits
+    assert (others.times == 0) is not waits
+
+
+@section("rvplat: threads of harts")
 @pytest.mark.parametrize(
     ("settings", "waits"),
     [
