@@ -142,11 +142,18 @@ class VirtioBlk(VirtioMmio):
                 self.execute(request)
             with self.wiring.lock:
                 if generation == self.generation:
-                    self.finish(request)
+                    self.finish_safely(request)
                 else:
                     self.stale -= 1
                 self.outstanding -= 1
                 self.idle.notify_all()
+
+    def finish_safely(self, request: Request) -> None:
+        """What raises doesn't end the worker: others wait for it."""
+        try:
+            self.finish(request)
+        except Exception as error:
+            self.wiring.failures.note("a request", error, self)
 
     def finish(self, request: Request) -> None:
         """Give the buffer back to the driver."""

@@ -61,10 +61,17 @@ class Console:
                     self._sent += len(data)
                     self.send(data)
                     if not self._unsent and self.on_sent is not None:
-                        with self.lock:
-                            self.on_sent()
+                        self._tell(self.on_sent, "sending console output")
             finally:
                 self._sender = 0
+
+    def _tell(self, call: Callable[[], None], operation: str) -> None:
+        """Call the device, which may raise: the machine goes on."""
+        with self.lock:
+            try:
+                call()
+            except RAISED as error:
+                self.failures.note(operation, error)
 
     def send(self, data: bytes) -> None:
         """Give `data` to the sinks."""
@@ -89,7 +96,4 @@ class Console:
         with self.lock.in_haste():
             self._input += data
             if self.on_input is not None:
-                try:
-                    self.on_input()
-                except RAISED as error:  # a plugin's: the machine goes on
-                    self.failures.note("taking console input", error)
+                self._tell(self.on_input, "taking console input")

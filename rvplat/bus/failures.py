@@ -99,7 +99,8 @@ class Failures:
                 self._kept[key] = replace(known, times=known.times + 1)
             elif len(self._kept) < MOST_KEPT:
                 self._kept[key] = failure
-        log.error("%s", failure, exc_info=error if known is None else None)
+        trace = error if known is None and error.__traceback__ is not None else None
+        log.error("%s", failure, exc_info=trace)
         if self.on_failure is not None:
             self.on_failure(failure)
         return failure

@@ -47,13 +47,14 @@ GRACE_S = 3.0
 
 _NATIVE = HartCell.enter.__code__
 #: They wait for whoever reads the console's output; no device is to blame.
-_WAITING = HostConsole.write.__code__
+_WAITING = HostConsole.send.__code__
 #: Where our code calls a device's, and what that is for.
 _ENTRIES: dict[CodeType, Callable[[dict[str, Any]], str]] = {
     Mmio._read.__code__: lambda at: f"a load of {at['size']} at {at['pa']:#x}",
     Mmio._write.__code__: lambda at: f"a store of {at['size']} at {at['pa']:#x}",
+    Mmio._touched.__code__: lambda at: f"a store of {at['size']} at {at['pa']:#x}",
     Clock.ring.__code__: lambda at: "an alarm",
-    Console.feed.__code__: lambda at: "taking console input",
+    Console._tell.__code__: lambda at: str(at["operation"]),
     Assembly.reset.__code__: lambda at: "a reset",
 }
 

@@ -28,6 +28,16 @@ def test_the_time_is_up(tmp_path, way):
     assert f", in {function}, hart 0, pc 0x8000000" in last
 
 
+@pytest.mark.parametrize("way", ["load", "instruction"])
+def test_the_time_is_up_with_gdb_allowed(tmp_path, way):
+    _, what, function = WAYS[way]
+    options = ("--gdb", f"unix:{tmp_path}/gdb", "--timeout", "1")
+    done = rvplat("run", *words(tmp_path, way), *options)
+    text = done.stderr.decode()
+    assert done.returncode == 125, text
+    assert text.splitlines()[-1].startswith(f"rvplat: {what} did not come back ({tmp_path}/")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_second_signal_ends_the_process(tmp_path, number):
     command = [*COMMAND, "run", *map(str, words(tmp_path, "stubborn"))]

@@ -96,6 +96,21 @@ def test_read_and_write(disk: Disk, image: Path) -> None:
     assert image.read_bytes()[7 * 512 : 9 * 512] == b"\x5a" * 1024
 
 
+def test_a_worker_that_fails_is_kept_and_goes_on(image: Path, monkeypatch: Any) -> None:
+    disk = Disk(image, threaded=True)
+    good, noted = disk.blk.give_back, threading.Event()
+    disk.blk.wiring.failures.on_failure = lambda failure: noted.set()
+    monkeypatch.setattr(disk.blk, "give_back", lambda *of: {}["broken"])
+    with disk.blk.wiring.lock:
+        disk.driver.offer(0, struct.pack("<IIQ", IN, 0, 0), 512, 1, indirect=True)
+    assert noted.wait(60)
+    monkeypatch.setattr(disk.blk, "give_back", good)
+    assert disk.read(5) == struct.pack("<Q", 5) * 64
+    (failure,) = disk.blk.wiring.failures.all()
+    assert (failure.operation, type(failure.error)) == ("a request", KeyError)
+    disk.close()
+
+
 def test_any_framing(disk: Disk) -> None:
     header = struct.pack("<IIQ", IN, 0, 3)
     with disk.blk.wiring.lock:
