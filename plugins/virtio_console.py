@@ -48,6 +48,8 @@ class VirtioConsole(VirtioMmio):
     def configure(self, offset: int, data: bytes) -> None:
         if offset == EMERG_WRITE_OFFSET:
             self.wiring.console.write(data[:1])
+        else:
+            super().configure(offset, data)
 
     def give(self) -> None:
         """There is input."""

@@ -105,7 +105,8 @@ class VirtioMmio(Device):
         return b""
 
     def configure(self, offset: int, data: bytes) -> None:
-        """The driver wrote to the configuration space."""
+        """The driver wrote to the configuration space. A field that it may not write stays."""
+        self.tell(f"a store of {len(data)} bytes at {CONFIG + offset:#x} has no effect")
 
     def take(self, queue: Virtqueue, chain: Chain) -> None:
         """A buffer is available: work on it and `give_back`, now or later."""
@@ -372,6 +373,8 @@ class VirtioMmio(Device):
         if offset < CONFIG or offset % size:
             return super().read_elsewhere(offset, size)
         start = offset - CONFIG
+        if start + size > len(self.config()):
+            self.tell(f"a load of {size} bytes at {offset:#x}, beyond the configuration: zeros")
         return int.from_bytes(self.config()[start : start + size], "little")
 
     def write_elsewhere(self, offset: int, size: int, value: int) -> None:

@@ -49,12 +49,14 @@ class BusLock(_thread.RLock):  # type: ignore[misc]  # final to type checkers, n
     def in_haste(self) -> Iterator[None]:
         """Hold the lock, in a thread that must not wait for the host afterwards."""
         ident = threading.get_ident()
+        is_already = ident in self._in_haste
         self._in_haste.add(ident)
         try:
             with self:
                 yield
         finally:
-            self._in_haste.discard(ident)
+            if not is_already:
+                self._in_haste.discard(ident)
 
     def __exit__(self, *exception: object) -> None:
         self.release()

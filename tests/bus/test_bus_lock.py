@@ -92,6 +92,22 @@ def test_an_alarm_that_prints_holds_up_no_other_alarm(stuck: Stuck) -> None:
     clock.close()
 
 
+def test_an_alarm_that_feeds_a_console_stays_in_haste(stuck: Stuck) -> None:
+    lock, rang = BusLock(), threading.Event()
+    clock, console, other = HostClock(1_000_000, lock), Console(lock), Console(lock)
+    console.sinks.append(stuck)
+
+    def echo() -> None:
+        other.feed(b"a")
+        console.write(b"b")
+
+    clock.call_at(clock.now() + 1, echo)
+    clock.call_at(clock.now() + 200, rang.set)
+    assert rang.wait(30)
+    stuck.go_on.set()
+    clock.close()
+
+
 def test_input_is_taken_while_output_is_stuck(stuck: Stuck) -> None:
     console = Console()
     console.sinks.append(stuck)

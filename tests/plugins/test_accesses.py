@@ -139,7 +139,8 @@ def test_a_store_that_is_taken_has_an_effect_or_is_in_the_log(
     device = make(answers.device)
     registers = {byte: row for row in rows_of(device) for byte in all_bytes(row)}
     swallowed = []
-    for offset in sorted({n & -size for n in registers for size in SIZES}):
+    beside = {start for start, _end, _sizes in answers.ranges} | {0x104, 0xFF8}
+    for offset in sorted({n & -size for n in {*registers, *beside} for size in SIZES}):
         for size in SIZES:
             names = {registers[n].name for n in range(offset, offset + size) if n in registers}
             is_plain = answers.holds(offset, size) and not names & set(answers.actions)
