@@ -194,12 +194,18 @@ class Machine(System):
 
         Raises:
             RuntimeError: it was never started.
-            TimeoutError: it has not ended in this time, and goes on.
+            TimeoutError: it has not ended in this time, and goes on; the message shows where the
+                harts are.
             RunFailed: as `run`.
         """
         if self.last is None:
             raise RuntimeError("the machine was not started")
-        stop = self.last.wait(timeout_s)
+        try:
+            stop = self.last.wait(timeout_s)
+        except TimeoutError as error:
+            if timeout_s:  # who only asks whether it runs doesn't want to know where
+                raise TimeoutError(f"{error}\n{self._whereabouts()}") from None
+            raise
         self.raise_failures(stop)
         return stop
 
@@ -298,11 +304,12 @@ class Machine(System):
         current = self.current
         if self.keeper:
             return f"{self.keeper} runs the machine"
-        if not isinstance(current, Runner) or not current.look(
-            lambda: found.append(whereabouts(self))
-        ):
-            found.append(whereabouts(self))
-        return found[0]
+        if isinstance(current, Runner):
+            if current.look(lambda: found.append(whereabouts(self))):
+                return found[0]
+            if self.running:
+                return "the harts don't stop, so where they are is not known: a plugin's code?"
+        return whereabouts(self)
 
     # --- building ---
 

@@ -9,6 +9,7 @@ that no timer will wake leaves it, so that a machine can be given up that nothin
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from rvplat.machine.system import System, TurnTaking
 
 FOREVER = 1 << 62
 LOOK = "look"  # not the end of a run: see `Runner.look`
+LONGEST_LOOK_S = 2.0  # a hart in a plugin's code may not stop at all
 LOOK_S = 0.25  # between two looks at signals
 IDLE_NS = 1_000_000_000  # a machine that nothing can wake is given up after this
 
@@ -108,14 +110,18 @@ class Runner:
         self._done.wait()
 
     def look(self, function: Callable[[], None]) -> bool:
-        """Call a function while every hart stands still; then the run goes on. False: it has ended
-        before, and the function was not called."""
+        """Call a function while every hart stands still; then the run goes on. False: the function
+        was not called, because the run has ended, or a hart does not stop in some seconds."""
         done = threading.Event()
-        self._looks.append((function, done))
+        look = (function, done)
+        self._looks.append(look)
         self.machine.request_stop(Stop(LOOK), self._turns is None)
+        end = time.monotonic() + LONGEST_LOOK_S
         while not done.wait(LOOK_S):
-            if self._done.is_set():
-                return False
+            if self._done.is_set() or time.monotonic() > end:
+                with contextlib.suppress(ValueError):  # it is being called just now
+                    self._looks.remove(look)
+                    return False
         return True
 
     def give_up(self, error: BaseException) -> None:

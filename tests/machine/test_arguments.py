@@ -11,7 +11,7 @@ from rvplat import Machine
 from rvplat.errors import BoardError, LoaderError
 from rvplat.machine.hart import Hart
 from tests.machine.programs import elf
-from tests.machine.small_guests import HELLO, LOOP, WAIT, guest
+from tests.machine.small_guests import HELLO, LOOP, POWER_OFF, WAIT, guest
 from tests.machine.test_machine import START, open_at_start
 
 
@@ -240,6 +240,46 @@ def test_it_says_so_while_the_harts_wait_and_they_go_on(clock):
             assert said[1].endswith("; it waits for an interrupt")
         assert machine.running
         assert machine.pause().reason == "pause"
+
+
+STUCK = """
+import threading
+from rvplat.bus import Device
+from rvplat.hookspecs import hookimpl
+
+class Stuck(Device):
+    model = "stuck"
+    size = 0x100
+
+    def setup(self):
+        self.entered, self.freed = threading.Event(), threading.Event()
+
+    def read(self, offset, size):
+        self.entered.set()
+        self.freed.wait()
+        return 0
+
+@hookimpl
+def rvplat_devices():
+    return [Stuck]
+"""
+
+
+def test_a_hart_that_does_not_stop_holds_up_no_complaint(tmp_path):
+    plugin = tmp_path / "stuck.py"
+    plugin.write_text(STUCK)
+    program = guest("  li t0, 0x20000000\n  lw t1, 0(t0)\n" + POWER_OFF)
+    setting = {"devices.stuck": {"model": "stuck", "base": 0x2000_0000}}
+    with Machine.open(program=program, plugin_paths=[plugin], settings=setting) as machine:
+        machine.start()
+        assert machine.devices["stuck"].entered.wait(60)
+        with pytest.raises(TimeoutError) as caught:
+            machine.console.wait_for("x", timeout_s=0.01)
+        assert str(caught.value).splitlines()[1] == (
+            "the harts don't stop, so where they are is not known: a plugin's code?"
+        )
+        machine.devices["stuck"].freed.set()
+        assert machine.wait(timeout_s=60).reason == "off"
 
 
 def test_a_look_does_not_change_what_a_run_does():
