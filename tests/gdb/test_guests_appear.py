@@ -10,6 +10,7 @@ import pytest
 
 from rvplat.gdb.board import BoardTarget
 from rvplat.gdb.control import Outcome
+from rvplat.gdb.errors import GdbError
 from rvplat.gdb.going import Going
 from rvplat.gdb.target import Action, Break, Event, Exited, Stopped, Thread
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
@@ -315,6 +316,21 @@ def test_attaching_at_a_beginning_outlives_the_copy(watched: Watched) -> None:
     assert SECOND in target.threads()
     target.detach(3)
     assert SECOND not in target.threads()
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_attaching_at_a_beginning_that_gdb_follows(watched: Watched, follows: bool) -> None:
+    """`rvplat debug` has set detach-on-fork off; a second inferior of a process ends gdb."""
+    watched.target.follows = follows
+    watched.target.greet(MODERN)
+    watched.go(HOST)
+    if follows:
+        with pytest.raises(GdbError, match="process 2 becomes an inferior by itself"):
+            watched.target.adopt(2)
+    else:
+        watched.target.adopt(2)
+    with pytest.raises(GdbError, match="is an inferior already"):
+        watched.target.adopt(HOST.pid)
 
 
 def test_a_client_without_processes(watched: Watched) -> None:
