@@ -11,7 +11,7 @@ from pathlib import Path
 from rvplat.gdb import programs
 from rvplat.gdb.control import Control, Job, Outcome
 from rvplat.gdb.errors import GdbError
-from rvplat.gdb.going import Going
+from rvplat.gdb.going import Going, older
 from rvplat.gdb.looking import Looking
 from rvplat.gdb.memory import VIRTUAL, Sight
 from rvplat.gdb.monitor import dispatch
@@ -117,6 +117,8 @@ class BoardTarget(Looking):
         if thread != self.where(hart + 1) and reason:
             self.add(Said(f"hart {hart} is at a breakpoint of another world: see info threads\n"))
             reason = value = ""
+        if thread != self.where(hart + 1):
+            self.add(Said(older(self.where(hart + 1).pid)))
         return Stopped(thread, 5, reason, value)
 
     def _reporting(self, hart: int) -> Thread:
@@ -186,6 +188,7 @@ class BoardTarget(Looking):
         self.worlds.look()
         self.going.clear()
         self.sight.space, self.sight.devices, self.masked = VIRTUAL, False, False
+        self.hinted = False
         self.control.time.begin()
         self.stops.ebreaks.begin(self.machine.board.debug.ebreak)
         self.seen.begin(())

@@ -17,3 +17,7 @@ class Malformed(GdbError):
 
 class Unsupported(Exception):
     """The packet isn't known, or not in this form: the empty reply."""
+
+
+class DeviceRefused(GdbError):
+    """An access of a device's registers, which the client has not allowed."""

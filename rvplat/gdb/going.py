@@ -54,3 +54,12 @@ class Going:
         if not pids or here.pid in pids:
             return here
         return self.stepping.get(hart, Thread(min(pids), hart + 1))
+
+
+def older(pid: int) -> str:
+    """What the user must know where a hart stopped in a world that the client did not let run: gdb
+    forgets the registers of what it resumes, and a stop can tell it of no other thread."""
+    return (
+        f"gdb did not resume process {pid}, and shows its registers as they were; as they are: "
+        "maintenance flush register-cache; set schedule-multiple on resumes every process\n"
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rvplat.engine.agent import REG_PC
 from rvplat.gdb.control import Control
-from rvplat.gdb.errors import GdbError, Unavailable
+from rvplat.gdb.errors import DeviceRefused, GdbError, Unavailable
 from rvplat.gdb.memory import PHYSICAL, VIRTUAL, Sight, region_around
 from rvplat.gdb.registers import PRIVS, Registers
 from rvplat.gdb.target import HOST_PID, STEP_BITS, Region, Thread
@@ -29,6 +30,7 @@ class Looking:
         self.sight = sight
         self.worlds = worlds
         self.masked = False  # interrupts, while stepping
+        self.hinted = False  # the client's user knows how devices' registers are accessed
         self.merged = False  # the client knows one process
         self.lldb = False  # the client is LLDB, not gdb
 
@@ -92,12 +94,28 @@ class Looking:
         self.registers.write(hart, number, value, guest)
 
     def read_memory(self, thread: Thread, address: int, length: int) -> bytes:
-        with self.control.quiet():
+        with self.control.quiet(), self._hinting():
             return self.sight.read(thread.tid - 1, self.worlds.state(thread), address, length)
 
     def write_memory(self, thread: Thread, address: int, data: bytes) -> None:
-        with self.control.quiet():
+        with self.control.quiet(), self._hinting():
             self.sight.write(thread.tid - 1, self.worlds.state(thread), address, data)
+
+    @contextmanager
+    def _hinting(self) -> Iterator[None]:
+        """gdb shows no reason why memory can't be accessed: the user is told once how devices'
+        registers can be, with what gdb shows when the board next runs."""
+        try:
+            yield
+        except DeviceRefused as error:
+            if not self.hinted:
+                self.hinted = True
+                self.say(f"{error}\n")
+            raise
+
+    def say(self, text: str) -> None:
+        """Text for the client's user."""
+        raise NotImplementedError
 
     def look_up(self, thread: Thread, va: int) -> int | None:
         with self.control.quiet():

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from rvplat.errors import BusError
-from rvplat.gdb.errors import GdbError
+from rvplat.gdb.errors import DeviceRefused, GdbError
 from rvplat.gdb.target import Region
 from rvplat.isa.privileged import MACHINE, SUPERVISOR
 from rvplat.machine.machine import Machine
@@ -118,15 +118,15 @@ class Sight:
     def read(self, number: int, state: dict[str, int], start: int, length: int) -> bytes:
         """As much as can be read. GdbError if nothing can."""
         parts: list[bytes] = []
-        problem = f"{start:#x} is not mapped"
+        problem = GdbError(f"{start:#x} is not mapped")
         for pa, size in self._pieces(number, state, start, length):
             try:
                 parts.append(self._read(pa, size))
             except GdbError as error:
-                problem = str(error)
+                problem = error
                 break
         if not parts and length:
-            raise GdbError(problem)
+            raise problem
         return b"".join(parts)
 
     def _read(self, pa: int, size: int) -> bytes:
@@ -170,7 +170,7 @@ class Sight:
         if window is None:
             raise GdbError(f"{pa:#x}: no memory and no device is there")
         if not self.devices:
-            raise GdbError(
+            raise DeviceRefused(
                 f"{pa:#x} is a register of {window[0].name}, which an access may change: "
                 "monitor devices on allows it"
             )

@@ -44,6 +44,7 @@ class Session:
         self.last: Event = Stopped(self.selected)
         self.pending: deque[Event] = deque()  # non-stop: still to be told; the first one was
         self.still: set[Thread] = set()  # non-stop: those that the client takes for stopped
+        self.unsaid: list[Said] = []  # all-stop: to be told when something runs
         self.deferred: list[Stopped] = []  # non-stop: to be notified when the client goes on
         self.threads_left: list[Thread] = []  # qsThreadInfo
         self.files: dict[int, bytes] = {}  # vFile's open files
@@ -136,8 +137,17 @@ class Session:
                 self.target.untold(event)
 
     def _say(self, event: Said) -> None:
-        if self.running and not self.non_stop:
+        if not self.running and not self.non_stop:
+            self.unsaid.append(event)  # gdb takes text while something runs
+        elif not self.non_stop:
             self.reply(b"O" + event.text.encode().hex().encode())
+
+    def runs(self) -> None:
+        """All-stop: a stop reply is due, and until then text may come."""
+        self.running = True
+        unsaid, self.unsaid = self.unsaid, []
+        for event in unsaid:
+            self._say(event)
 
     def notify_of(self, event: Event) -> None:
         """Non-stop: tell of an event, now or after those that wait."""

@@ -94,6 +94,18 @@ def test_where_device_memory_is_refused(ask: Ask) -> None:
     assert ask("xp/1xb 0x10000005").startswith("0000000010000005: 0x")
 
 
+def test_gdb_says_how_device_memory_is_accessed(gdb: Gdb, serve: Serve) -> None:
+    """When it next lets the board run: it shows no reason why memory can't be read."""
+    gdb.attach(serve(Machine.open("virt", program=hypervisor_elf())))
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="Cannot access memory"):
+            gdb.do("output *(char *)0x10000005")
+    gdb.go("stepi")
+    assert gdb.output.count("monitor devices on allows it") == 1
+    gdb.do("monitor devices on")
+    gdb.do("output *(char *)0x10000005")
+
+
 @pytest.mark.parametrize("line", ["reset halt", "reset init", "system_reset", "reset run"])
 def test_resets(line: str) -> None:
     with Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"}) as machine:

@@ -81,7 +81,7 @@ def _start(session: Session, plan: list[tuple[Thread, Action]], stop: list[Threa
             session.target.resume(plan)
         return b"OK"
     session.target.resume(plan)
-    session.running = True
+    session.runs()
     return None
 
 
