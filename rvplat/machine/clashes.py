@@ -200,6 +200,9 @@ def _trial(target: Definition | Dispatch, make: Callable[[], object]) -> Iterato
     except DefinitionError as error:
         place = place_of(target) if isinstance(target, Definition) else target.name
         yield str(error) if error.where.rpartition(":")[2].isdigit() else f"{place}: {error}"
+    except RecursionError:
+        place = place_of(target) if isinstance(target, Definition) else target.name
+        yield f"{place}: {target.name} calls itself, or is nested too deep"
     except Exception as error:  # the compiler's fault, but it is this text that shows it
         place = place_of(target) if isinstance(target, Definition) else target.name
         yield f"{place}: no native code can be made: {type(error).__name__}: {error}"

@@ -31,7 +31,7 @@ def core_for(
         _install(extensions)
         try:
             _cores[key] = Core(extensions, say, compressed)
-        except NotADefinition as error:
+        except (NotADefinition, RecursionError) as error:
             _refuse(bad_texts(added) if added else [])  # all, where the compiler ends at the first
             raise DefinitionError(str(error)) from error
     return _cores[key]
