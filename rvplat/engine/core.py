@@ -18,7 +18,7 @@ from rvplat.engine.pairs import find_pair
 from rvplat.hart.counters import timer_check
 from rvplat.hart.fetch import NO_PAGE, fetch_address, fetch_instruction, translate_fetch
 from rvplat.hart.interrupts import take_interrupt
-from rvplat.hart.invalidate import lines_settled, mark_lines
+from rvplat.hart.invalidate import lines_settled, mark_lines, note_late_store
 from rvplat.hart.ram import region_of
 from rvplat.hart.sleep import may_sleep, sleep
 from rvplat.hart.state import (
@@ -36,6 +36,7 @@ from rvplat.hart.state import (
 from rvplat.hart.tlb import fetch_fill, flush_everything
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.hart.watched import tell_touched
+from rvplat.hart.young import enter_young, leave_young, pass_young
 from rvplat.isa.privileged import MACHINE
 from rvplat.isa.vocabulary import illegal, relax, update_deadline
 from rvplat.lang import (
@@ -164,7 +165,7 @@ def decode_slot(hart, address: u64):
         mark_lines(hart, header.code, header.pa, lines)
         bits = read_page(header.host, offset)
         slot.handler = own_handler(hart, slot, bits, offset)
-        if lines_settled(header.code, lines) and read_page(header.host, offset) == bits:
+        if lines_settled(hart, header.code, lines) and read_page(header.host, offset) == bits:
             break
     if hart.machine.break_count != 0 and is_breakpoint(hart, header, pc):
         cover_slot(hart, address)
@@ -293,6 +294,13 @@ def begin(hart):
     if hart.waiting != 0 and hart.sleeps != 0:
         hart.stop = STOP_WFI
     hart.attention = 1
+    enter_young(hart)
+
+
+@define(cold=True)
+def end(hart):
+    """Native code is left."""
+    leave_young(hart)
 
 
 @define
@@ -314,6 +322,7 @@ def refill(hart):
         fence()
         update_deadline(hart)
         hart.resync = 1
+    pass_young(hart)
     if hart.stop_request != 0:
         hart.stop = STOP_REQUEST
     timer_check(hart)
@@ -376,6 +385,7 @@ def settle(hart) -> u64:
             refill(hart)
         if hart.resync != 0:
             hart.resync = 0
+            note_late_store(hart)
             if hart.touched_size != 0:
                 tell_touched(hart)
             if take_interrupt(hart):

@@ -178,11 +178,11 @@ class HandlerText:
 
     def _run(self) -> str:
         """Enter native code at hart.pc; it returns when hart.stop says why."""
-        names = [core.begin, fp_state.enter_unit, fp_state.leave_unit]
-        begin, enter, leave = (self._symbol(definition) for definition in names)
+        names = [core.begin, fp_state.enter_unit, fp_state.leave_unit, core.end]
+        begin, enter, leave, end = (self._symbol(definition) for definition in names)
         resume = 'call void @"resume"(ptr %hart, ptr null, i64 0, ptr null)'
         calls = [f"call void {begin}(ptr %hart)", f"call void {enter}(ptr %hart)", resume,
-                 f"call void {leave}(ptr %hart)"]  # fmt: skip
+                 f"call void {leave}(ptr %hart)", f"call void {end}(ptr %hart)"]  # fmt: skip
         body = "\n".join(f"  {call}" for call in [*calls, "ret void"])
         return f'define void @"run"(ptr %hart) #0 {{\nentry:\n{body}\n}}'
 

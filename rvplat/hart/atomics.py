@@ -7,7 +7,7 @@ exchanges. It is dropped by every store-conditional. Host atomics make both righ
 from rvplat.hart.counters import timer_check
 from rvplat.hart.faults import raise_misaligned
 from rvplat.hart.interrupts import enabled_interrupts
-from rvplat.hart.invalidate import code_page_young, code_word, invalidate_lines, line_bits
+from rvplat.hart.invalidate import expect_late_store
 from rvplat.hart.mmu import LOAD, STORE
 from rvplat.hart.ram import region_of
 from rvplat.hart.state import DATA_ENTRIES, Hart
@@ -24,7 +24,6 @@ from rvplat.lang import (
     compare_exchange_u64,
     define,
     implement,
-    read_u64,
     u8,
     u32,
     u64,
@@ -42,22 +41,14 @@ YIELDS = 16  # that it gives way at most
 
 @define(cold=True)
 def amo_slow(hart, va: u64, size: u64) -> u64:
-    """AMOs fault as stores ("Zaamo"); misaligned ones always trap.
-
-    In a page with code the lines are dropped before the operation. Another hart may decode them
-    in between: so the page counts as one that has just become code (see invalidate.py).
-    """
+    """AMOs fault as stores ("Zaamo"); misaligned ones always trap."""
     if va & (size - 1) != 0:
         raise_misaligned(hart, va, u64(STORE))
     if hart.pages_watched != 0:
         watch_access(hart, va, size, u64(READS | WRITES))
     host, pa = ram_span(hart, va, size, u64(STORE), va)
-    region = region_of(hart, pa)
-    bits = line_bits(pa, size)
-    if read_u64(code_word(hart, region, pa)) & bits != 0:
-        code_page_young(hart, pa)
-        invalidate_lines(hart, region, pa, bits)
-    tell_device_afterwards(hart, region, pa, size)
+    expect_late_store(hart, pa, size)
+    tell_device_afterwards(hart, region_of(hart, pa), pa, size)
     return host
 
 

@@ -1,26 +1,65 @@
 """Code that has been decoded, and the stores that change it.
 
-RamRegion.code has a u64 a page: bit n says that some hart holds slots decoded from line n (64
-bytes). TLB entries of such a page have no write tag, so its stores come the slow way and find the
-bits. RamRegion.written has a u32 a page, for finding the write tags again when a page becomes
-code: up to two numbers of TLB entries plus 1 in its halves, or MANY.
+What there is:
 
-Two harts can meet here. Whoever makes a page writable puts its tag in place and then looks at the
-bits; whoever decodes sets the bits and then takes away tags. Whoever stores slowly writes and then
-looks at the bits; whoever decodes puts its slots in place and then looks at bits and bytes again
-(`lines_settled`). What is left is a store in flight whose tag was still there: pages that have
-become code lately are on a list, whose slots a hart drops at its fence.i.
+- RamRegion.code, a u64 a page. Bit n: some hart may hold slots decoded from line n (64 bytes).
+- The write tags of the TLB. A store whose tag matches is *fast*: it looks at nothing else. A page
+  with bits has no write tags, so its stores are *slow*.
+- RamRegion.written, a u32 a page: which TLB entries may have a write tag for the page. Up to two
+  numbers of entries plus 1 in its halves, or MANY.
+- Machine.code_lock. Whoever sets or clears bits holds it until slots and tags agree with them.
+- The list of young pages: pages that have become code lately, numbered as they did.
+
+The protocol. An atomic operation of the language is a full fence too (lang/intrinsics.py).
+
+A slow store, a device's write, an update of a page table (`note_store`):
+ 1. write the bytes;
+ 2. fence;
+ 3. read the bits, then the lock. Done if no line that was hit has a bit, and the lock is free;
+ 4. else take the lock, clear the lines' bits, fence, drop the lines' slots on every hart, and
+    release the lock. (If the lock was taken, somebody may just be dropping these lines.)
+
+An AMO: the address is found first, the operation follows, and steps 2 to 4 come right after the
+instruction (`note_late_store`), if the page had any bits when the address was found.
+
+A hart that gives itself a write tag (`arm_writes`):
+ 1. put the tag in place;
+ 2. fence;
+ 3. note the entry in `written`, if it isn't noted;
+ 4. read the bits, then the lock. If there is a bit, or the lock is taken, remove the tag.
+
+A hart that decodes (engine/core.py, `decode_slot`):
+ 1. read the bits. If those of the instruction's lines are not all there: take the lock and set
+    them; if the page had none, take the notes out of `written`, remove the write tags that they
+    name, put the page on the list of young pages; release the lock (`mark_lines`);
+ 2. read the bytes and fill the slot;
+ 3. fence, wait until the lock is free, read the bits and the bytes again. If a bit is gone or a
+    byte is different, begin again (`lines_settled`).
+
+What is left is a fast store in flight: its tag matched before the tag was removed, and its bytes
+arrive after the page was decoded. The host can stop a thread between the two for any time. So a
+hart says now and then, between two instructions, how many young pages it has seen listed
+(`pass_young`): its stores from before are visible, and those from then on find no tags of these
+pages. fence.i drops what its hart decoded from young pages, and goes on to do so until every other
+hart has passed them (`synchronise_instructions`).
+
+tests/hart/test_protocols.py runs these texts against each other in every order.
 """
 
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import CONTEXTS, DATA_ENTRIES, Hart, Machine
 from rvplat.hart.tlb import NO_TAG, PAGE_MASK
+from rvplat.hart.young import YOUNG, hart_at, list_young, passed_by_others
 from rvplat.isa import vocabulary
+from rvplat.isa.vocabulary import relax
 from rvplat.lang import (
     Record,
     address_of,
     atomic_and_u64,
+    atomic_load_u32,
+    atomic_load_u64,
     atomic_or_u64,
+    atomic_store_u32,
     atomic_swap_u32,
     compare_exchange_u32,
     ctz,
@@ -28,8 +67,8 @@ from rvplat.lang import (
     fence,
     implement,
     intrinsic,
-    read_u32,
     read_u64,
+    u8,
     u32,
     u64,
     write_u64,
@@ -40,28 +79,19 @@ SLOTS_A_LINE = 32  # a slot is for two bytes
 SLOT_BYTES = 16
 REACH = 3  # slots: a pair of four-byte instructions may begin six bytes before the line
 MANY = 0xFFFF_FFFF
-YOUNG = 256  # pages that the list of new code pages holds
 
 Lock = Record("Lock")
 Lock.add("taken", u32)
 
-Machine.add("code_lock", Lock)  # held while a page becomes code
-Machine.add("young_pages", u64, YOUNG)  # numbers of pages that became code, a ring
-Machine.add("young_count", u64)  # how many ever did
-Hart.add("young_seen", u64)  # the count at this hart's last fence.i
-Hart.add("young_before", u64)  # and at the one before
+Machine.add("code_lock", Lock)
+Hart.add("late_pa", u64)  # of the AMO that is being executed, if its page has code
+Hart.add("late_size", u8)  # bytes; 0: none
 
 
 @intrinsic("{result} = ptrtoint ptr {0} to i64")
 def lock_address(lock: Lock) -> u64:
     """The host address of a lock's word."""
     return u64(address_of(lock))
-
-
-@intrinsic("{result} = inttoptr i64 {0} to ptr")
-def hart_at(address: u64) -> Hart:
-    """The hart whose record is at a host address."""
-    return Hart.view(address)
 
 
 # --- bits ---------------------------------------------------------------------------------------
@@ -85,6 +115,29 @@ def line_bits(pa: u64, size: u64) -> u64:
     first = pa >> 6 & 63
     last = (pa + size - 1) >> 6 & 63
     return (u64(2) << last) - (u64(1) << first)
+
+
+# --- the lock -----------------------------------------------------------------------------------
+
+
+@define
+def take_code_lock(hart):
+    """Wait for the lock; what it guards is rare and short."""
+    lock = lock_address(hart.machine.code_lock)
+    while not compare_exchange_u32(lock, u32(0), u32(1)):
+        relax(hart)
+
+
+@define
+def release_code_lock(hart):
+    """Let another hart have it."""
+    atomic_store_u32(lock_address(hart.machine.code_lock), u32(0))
+
+
+@define
+def is_code_locked(hart) -> bool:
+    """Whether bits, slots and tags may not agree just now. To be asked after the bits were read."""
+    return atomic_load_u32(lock_address(hart.machine.code_lock)) != 0
 
 
 # --- dropping slots -----------------------------------------------------------------------------
@@ -117,10 +170,12 @@ def invalidate_lines(hart, region: u64, pa: u64, bits: u64):
     """Drop the lines of a page whose bits are set here and in the page's word."""
     word = code_word(hart, region, pa)
     page = hart.machine.ram[region].first_page + page_in(hart, region, pa)
+    take_code_lock(hart)
     hit = atomic_and_u64(word, ~bits) & bits
     for line in range(64):
         if hit >> line & 1 != 0:
             drop_line(hart, page, line)
+    release_code_lock(hart)
 
 
 @define
@@ -136,8 +191,26 @@ def note_store(hart, pa: u64, size: u64):
     region = region_of(hart, pa)
     order_harts(hart)
     bits = line_bits(pa, size)
-    if read_u64(code_word(hart, region, pa)) & bits != 0:
+    if atomic_load_u64(code_word(hart, region, pa)) & bits != 0 or is_code_locked(hart):
         invalidate_lines(hart, region, pa, bits)
+
+
+@define
+def expect_late_store(hart, pa: u64, size: u64):
+    """An AMO is going to write. If its page has code now, see to that after the instruction; if it
+    becomes code meanwhile, the AMO is a store in flight."""
+    if atomic_load_u64(code_word(hart, region_of(hart, pa), pa)) != 0:
+        hart.late_pa = pa
+        hart.late_size = u8(size)
+        hart.resync = 1
+
+
+@define
+def note_late_store(hart):
+    """The AMO that was expected has written. For the run loop, before the next instruction."""
+    if hart.late_size != 0:
+        note_store(hart, hart.late_pa, u64(hart.late_size))
+        hart.late_size = 0
 
 
 @define(cold=True)
@@ -175,7 +248,7 @@ def note_writer(hart, region: u64, pa: u64, index: u64):
     """Remember that TLB entry `index` of some context may write the page."""
     word = hart.machine.ram[region].written + page_in(hart, region, pa) * 4
     mark = u32(index) + 1
-    seen = read_u32(word)
+    seen = atomic_load_u32(word)
     while not is_writer_noted(seen, mark):
         new = u32(MANY)
         if seen == 0:
@@ -183,18 +256,18 @@ def note_writer(hart, region: u64, pa: u64, index: u64):
         elif seen >> 16 == 0:
             new = seen | mark << 16
         compare_exchange_u32(word, seen, new)
-        seen = read_u32(word)
+        seen = atomic_load_u32(word)
 
 
 @define
 def arm_writes(hart, va: u64, region: u64, pa: u64):
     """Put the write tag of va's entry in place, unless the page has code."""
     index = va >> 12 & (DATA_ENTRIES - 1)
-    note_writer(hart, region, pa, index)
     entry = hart.tlb[index]
     entry.write_tag = va & PAGE_MASK
     order_harts(hart)
-    if read_u64(code_word(hart, region, pa)) != 0:
+    note_writer(hart, region, pa, index)
+    if atomic_load_u64(code_word(hart, region, pa)) != 0 or is_code_locked(hart):
         entry.write_tag = NO_TAG
 
 
@@ -228,30 +301,14 @@ def withdraw_writes(hart, region: u64, pa: u64):
 # --- decoding -----------------------------------------------------------------------------------
 
 
-@define
-def take_code_lock(hart):
-    """Wait for the lock; what it guards is rare and short."""
-    lock = lock_address(hart.machine.code_lock)
-    while not compare_exchange_u32(lock, u32(0), u32(1)):
-        pass
-
-
-@define
-def release_code_lock(hart):
-    """Let another hart have it."""
-    atomic_swap_u32(lock_address(hart.machine.code_lock), u32(0))
-
-
 @define(cold=True)
-def code_page_young(hart, pa: u64):
-    """Stores to a page may be in flight that won't drop what is decoded now: list the page."""
-    machine = hart.machine
-    region = region_of(hart, pa)
-    page = machine.ram[region].first_page + page_in(hart, region, pa)
+def add_lines(hart, word: u64, pa: u64, lines: u64):
+    """Set the bits of lines; if the page had none, it becomes code."""
     take_code_lock(hart)
-    machine.young_pages[machine.young_count & (YOUNG - 1)] = page
-    fence()
-    machine.young_count += 1
+    if atomic_or_u64(word, lines) == 0:
+        region = region_of(hart, pa)
+        withdraw_writes(hart, region, pa)
+        list_young(hart, hart.machine.ram[region].first_page + page_in(hart, region, pa))
     release_code_lock(hart)
 
 
@@ -261,22 +318,20 @@ def mark_lines(hart, word: u64, pa: u64, lines: u64):
 
     To be called before the bytes are read, with the lines of all of the instruction's bytes.
     """
-    now = read_u64(word)
-    if now & lines != lines:
-        if now == 0:
-            code_page_young(hart, pa)  # listed before anybody can see the bits
-        if atomic_or_u64(word, lines) == 0:
-            withdraw_writes(hart, region_of(hart, pa), pa)
+    if atomic_load_u64(word) & lines != lines:
+        add_lines(hart, word, pa, lines)
 
 
 @define
-def lines_settled(word: u64, lines: u64) -> bool:
+def lines_settled(hart, word: u64, lines: u64) -> bool:
     """To be asked after slots are in place: False if a store has dropped the lines meanwhile.
 
     The caller compares the bytes as well; if they changed, or this is False, it decodes again.
     """
     fence()
-    return read_u64(word) & lines == lines
+    while is_code_locked(hart):
+        relax(hart)
+    return atomic_load_u64(word) & lines == lines
 
 
 @define
@@ -299,24 +354,36 @@ def region_of_page(hart, page: u64) -> u64:
     return n
 
 
+# --- young pages --------------------------------------------------------------------------------
+
+
+@define
+def drop_young(hart, count: u64):
+    """Drop what this hart decoded from the young pages up to a number."""
+    machine = hart.machine
+    if count - hart.young_from < YOUNG:
+        for i in range(hart.young_from, count):
+            page = machine.young_pages[i & (YOUNG - 1)]
+            drop_page(hart, region_of_page(hart, page), page)
+        fence()
+    # A page that is listed just now overwrites the one that came YOUNG pages before.
+    if machine.young_count - hart.young_from >= YOUNG:
+        drop_all_slots(hart)
+
+
 @implement(vocabulary.synchronise_instructions, cold=True)
 def synchronise_instructions(hart):
     """fence.i (Unprivileged, "Zifencei"). One hart: its stores have dropped slots at once.
 
-    Several: drop those of pages that became code since the fence.i before the last one.
+    Several: stores to young pages may have dropped nothing. A page is dropped for the last time
+    after all other harts have passed it: what they stored before is there to be decoded.
     """
-    machine = hart.machine
-    if machine.hart_count != 1:
+    if hart.machine.hart_count != 1:
+        count = hart.machine.young_count
+        passed = passed_by_others(hart)
         fence()
-        count = machine.young_count
-        if count - hart.young_before > YOUNG:
-            drop_all_slots(hart)
-        else:
-            for i in range(hart.young_before, count):
-                page = machine.young_pages[i & (YOUNG - 1)]
-                drop_page(hart, region_of_page(hart, page), page)
-        hart.young_before = hart.young_seen
-        hart.young_seen = count
+        drop_young(hart, count)
+        hart.young_from = passed if passed < count else count
 
 
 @define(cold=True)

@@ -27,6 +27,7 @@ from rvplat.hart.state import (
     Hart,
     Machine,
 )
+from rvplat.hart.young import AWAY
 from rvplat.lang import Record
 
 SLOT_POOL = 256 << 20  # bytes for decoded instructions, a hart; when full, it begins anew
@@ -125,6 +126,7 @@ class HartCell(Cell):
         self._scratch = Block(SLOTS_SIZE)
         hart = self.view
         hart.hart_id = number
+        hart.young_passed = AWAY
         hart.machine = self.machine_address = machine.address
         hart.slot_pool, hart.slot_pool_size = self._slots.address, SLOT_POOL
         hart.slot_pages = self._pages.address

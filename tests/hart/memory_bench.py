@@ -14,7 +14,18 @@ from typing import Any
 
 import rvplat.hart.words  # noqa: F401
 from rvplat.engine import architecture
-from rvplat.hart import atomics, cacheblocks, fetch, invalidate, memory, mmu, pmp, tlb, translate
+from rvplat.hart import (
+    atomics,
+    cacheblocks,
+    fetch,
+    invalidate,
+    memory,
+    mmu,
+    pmp,
+    tlb,
+    translate,
+    young,
+)
 from rvplat.hart.state import Hart, Machine
 from rvplat.hart.trap import Trap
 from rvplat.isa import vocabulary
@@ -76,7 +87,7 @@ PLAIN: list[Any] = [
     mmu.walk, mmu.debug_translate, pmp.pmp_grant, translate.translate, fetch.fetch_instruction,
     fetch.translate_fetch, tlb.fetch_fill, tlb.flush_everything, invalidate.invalidate_code,
     invalidate.dma_written, invalidate.mark_lines, invalidate.lines_settled,
-    invalidate.drop_all_slots, satp_write,
+    invalidate.drop_all_slots, invalidate.note_late_store, young.pass_young, satp_write,
 ]  # fmt: skip
 DEFINITIONS: dict[str, Definition] = {
     **{name: _implementation(getattr(vocabulary, name)) for name in WORDS},
@@ -134,6 +145,7 @@ class Bench:
         hart.machine = address_of(self.machine)
         self.machine.harts[number] = address_of(hart)
         hart.hart_id = number
+        hart.young_passed = young.AWAY
         hart.priv = 3
         extensions = [e for e in shipped_extensions().values() if e.name.lower() not in without]
         architecture.enable(hart, extensions)

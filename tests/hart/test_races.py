@@ -31,7 +31,7 @@ def decode_line(hart, word: u64, host: u64, slot: u64):
         invalidate.mark_lines(hart, word, u64(PA), u64(1 << LINE))
         seen = read_u64(host)
         write_u64(slot, seen)
-        settled = invalidate.lines_settled(word, u64(1 << LINE)) and read_u64(host) == seen
+        settled = invalidate.lines_settled(hart, word, u64(1 << LINE)) and read_u64(host) == seen
         if not settled:
             write_u64(slot, u64(DECODE))
 
