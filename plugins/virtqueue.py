@@ -152,13 +152,13 @@ class Virtqueue:
         at = 4 + 8 * (self.used % self.size)
         USED_ELEMENT.pack_into(self._ring, at, chain.head, written)
         self.used = self.used + 1 & MASK16
-        barrier()  # the element is there before the index says so
-        self._words[INDEX] = self.used
         for address, size in chain.writable:
             if written <= 0:
                 break
             self.memory.written(address, min(size, written))
             written -= size
+        barrier()  # buffer and element are there, and old code is gone, before the index says so
+        self._words[INDEX] = self.used
         self.memory.written(self.device, len(self._ring))
 
     def wants_interrupt(self) -> bool:

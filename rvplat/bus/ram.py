@@ -11,7 +11,6 @@ import contextlib
 import ctypes
 import mmap
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -50,16 +49,26 @@ class Ram:
         return f"Ram({self.base:#x}, {self.size:#x}, {self.name!r})"
 
 
-_fence = threading.Lock()
+def _nothing() -> None:
+    """There is no hart yet, for whom order could matter."""
+
+
+_fence: Callable[[], object] = _nothing
+
+
+def use_fence(fence: Callable[[], object]) -> None:
+    """What `barrier` calls from now on: whoever makes harts knows the host's full fence."""
+    global _fence
+    _fence = fence
 
 
 def barrier() -> None:
     """Order this thread's memory accesses before and after it, as harts see them: a full fence.
 
-    Python has none; taking a lock is a locked instruction on every host that runs it.
+    Python has none of its own. A lock will not do: on AArch64 taking and releasing one lets a load
+    after it go before a store that stands in front of it.
     """
-    with _fence:
-        pass
+    _fence()
 
 
 def no_one(pa: int, size: int) -> None:

@@ -45,8 +45,8 @@ from rvplat.lang import (
     fence,
     fill_memory,
     intrinsic,
-    read_u16,
     read_u64,
+    relaxed_load_u16,
     s64,
     u8,
     u32,
@@ -146,10 +146,10 @@ def choose_handler(row, slot, offset: u64) -> u64:
 @define
 def read_page(host: u64, offset: u64) -> u32:
     """The instruction at an offset of a page: 16 bits, or 32 if they are in the page."""
-    low = u32(read_u16(host + offset))
+    low = u32(relaxed_load_u16(host + offset))
     if low & 3 != 3 or offset == 0xFFE:
         return low
-    return low | u32(read_u16(host + offset + 2)) << 16
+    return low | u32(relaxed_load_u16(host + offset + 2)) << 16
 
 
 @define(cold=True)
@@ -378,7 +378,9 @@ def settle(hart) -> u64:
     while True:
         if hart.stop == STOP_WFI:
             if may_sleep(hart):
+                leave_young(hart)
                 sleep(hart)
+                enter_young(hart)
             if hart.stop != STOP_NONE:
                 return u64(0)
         if hart.budget <= 0 or hart.attention != 0:

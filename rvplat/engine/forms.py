@@ -13,7 +13,7 @@ from rvplat.isa.extension import Instruction
 SPECIAL = ("decode", "page_end", "straddle", "illegal", "breakpoint")
 """The handlers that belong to no instruction."""
 
-HOST_FUNCTIONS = ("clock", "yield", "wait", "wake")
+HOST_FUNCTIONS = ("clock", "yield", "wait", "wake", "fence")
 """What native code asks of the host, by the names in lang/host.py; Machine has `clock_fn` ..."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import rvplat.hart.words  # noqa: F401
 from rvplat.cache import load_cached, save_cached
@@ -110,6 +110,13 @@ class Core:
         """A definition that Python calls natively: returns its value, or raises `Raised`."""
         definition = exports.EXPORTS[name]
         return exports.wrap(definition, self._code.address(f"export.{name}"))
+
+    @cached_property
+    def fence(self) -> Callable[[], Any]:
+        """The host's full fence. Python's lock is kept: a call takes less time than letting go."""
+        made: Any = ctypes.PYFUNCTYPE(ctypes.c_uint64)(self._code.address("host_fence"))
+        made.code = self._code  # lives as long
+        return cast(Callable[[], Any], made)
 
     def attach(self, machine: Any) -> None:
         """Give a Machine record the handlers that slots are filled with."""

@@ -10,7 +10,7 @@ from rvplat.hart.pmp import pmp_grant
 from rvplat.hart.ram import NO_REGION, ram_host, region_of
 from rvplat.hart.state import FETCH_ENTRIES
 from rvplat.hart.tlb import BLOCK_SHIFT, OFFSET_MASK, PAGE_MASK, large_bits
-from rvplat.lang import define, read_u16, u16, u32, u64
+from rvplat.lang import define, relaxed_load_u16, u16, u32, u64
 
 PAGE_BYTES = 4096
 NO_PAGE = 0xFFFF_FFFF_FFFF_FFFF
@@ -50,9 +50,9 @@ def fetch_halfword(hart, va: u64) -> u16:
     """Sixteen bits of an instruction."""
     entry = hart.fetch[va >> 12 & (FETCH_ENTRIES - 1)]
     if entry.tag == va & PAGE_MASK:
-        return read_u16(entry.host + (va & OFFSET_MASK))
+        return relaxed_load_u16(entry.host + (va & OFFSET_MASK))
     pa, _whole = fetch_address(hart, va)
-    return read_u16(ram_host(hart, pa))
+    return relaxed_load_u16(ram_host(hart, pa))
 
 
 @define(cold=True)
@@ -60,12 +60,12 @@ def peek_halfword(hart, va: u64) -> tuple[u64, bool]:
     """Sixteen bits of an instruction that was fetched before, and whether they are there still."""
     entry = hart.fetch[va >> 12 & (FETCH_ENTRIES - 1)]
     if entry.tag == va & PAGE_MASK:
-        return u64(read_u16(entry.host + (va & OFFSET_MASK))), True
+        return u64(relaxed_load_u16(entry.host + (va & OFFSET_MASK))), True
     page, _grant, fault = walk(hart, va, u64(FETCH), hart.fetch_regime)
     host = ram_host(hart, (page & PAGE_MASK) | (va & OFFSET_MASK))
     if fault != NO_FAULT or host == 0:
         return u64(0), False
-    return u64(read_u16(host)), True
+    return u64(relaxed_load_u16(host)), True
 
 
 @define(cold=True)

@@ -2,6 +2,9 @@
 
 A tag of the TLB is a page's virtual address. One compare with the access's address, its offset in
 the page masked out but for the bits that alignment wants clear, finds page and alignment.
+
+An aligned load or store is one relaxed access of the host: RVWMO asks for no more ("RVWMO Memory
+Consistency Model": order comes from fences, annotations and dependencies, and a host keeps these).
 """
 
 from rvplat.hart.counters import timer_check
@@ -27,20 +30,21 @@ from rvplat.isa import vocabulary
 from rvplat.isa.fp_state import call_out
 from rvplat.isa.vocabulary import observed_time
 from rvplat.lang import (
+    atomic_load_u64,
     define,
     implement,
-    read_u8,
-    read_u16,
-    read_u32,
-    read_u64,
+    relaxed_load_u8,
+    relaxed_load_u16,
+    relaxed_load_u32,
+    relaxed_load_u64,
+    relaxed_store_u8,
+    relaxed_store_u16,
+    relaxed_store_u32,
+    relaxed_store_u64,
     u8,
     u16,
     u32,
     u64,
-    write_u8,
-    write_u16,
-    write_u32,
-    write_u64,
 )
 
 INDEX_MASK = DATA_ENTRIES - 1
@@ -114,7 +118,7 @@ def store_cached(hart, va: u64, size: u64, value: u64) -> bool:
         pa = (entry.page & PAGE_MASK) | (va & OFFSET_MASK)
         note_store(hart, pa, size)
         region = region_of(hart, pa)
-        if entry.page & HELD == 0 and read_u64(code_word(hart, region, pa)) == 0:
+        if entry.page & HELD == 0 and atomic_load_u64(code_word(hart, region, pa)) == 0:
             arm_writes(hart, va, region, pa)
     return True
 
@@ -152,7 +156,7 @@ def store_slow(hart, va: u64, size: u64, value: u64):
 def load_u8(hart, va: u64) -> u8:
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.read_tag == va & PAGE_MASK:
-        return read_u8(va + entry.addend)
+        return relaxed_load_u8(va + entry.addend)
     return u8(load_slow(hart, va, u64(1)))
 
 
@@ -160,7 +164,7 @@ def load_u8(hart, va: u64) -> u8:
 def load_u16(hart, va: u64) -> u16:
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.read_tag == va & (PAGE_MASK | 1):
-        return read_u16(va + entry.addend)
+        return relaxed_load_u16(va + entry.addend)
     return u16(load_slow(hart, va, u64(2)))
 
 
@@ -168,7 +172,7 @@ def load_u16(hart, va: u64) -> u16:
 def load_u32(hart, va: u64) -> u32:
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.read_tag == va & (PAGE_MASK | 3):
-        return read_u32(va + entry.addend)
+        return relaxed_load_u32(va + entry.addend)
     return u32(load_slow(hart, va, u64(4)))
 
 
@@ -176,7 +180,7 @@ def load_u32(hart, va: u64) -> u32:
 def load_u64(hart, va: u64) -> u64:
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.read_tag == va & (PAGE_MASK | 7):
-        return read_u64(va + entry.addend)
+        return relaxed_load_u64(va + entry.addend)
     return load_slow(hart, va, u64(8))
 
 
@@ -184,7 +188,7 @@ def load_u64(hart, va: u64) -> u64:
 def store_u8(hart, va: u64, value: u8):
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.write_tag == va & PAGE_MASK:
-        write_u8(va + entry.addend, value)
+        relaxed_store_u8(va + entry.addend, value)
     else:
         store_slow(hart, va, u64(1), u64(value))
 
@@ -193,7 +197,7 @@ def store_u8(hart, va: u64, value: u8):
 def store_u16(hart, va: u64, value: u16):
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.write_tag == va & (PAGE_MASK | 1):
-        write_u16(va + entry.addend, value)
+        relaxed_store_u16(va + entry.addend, value)
     else:
         store_slow(hart, va, u64(2), u64(value))
 
@@ -202,7 +206,7 @@ def store_u16(hart, va: u64, value: u16):
 def store_u32(hart, va: u64, value: u32):
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.write_tag == va & (PAGE_MASK | 3):
-        write_u32(va + entry.addend, value)
+        relaxed_store_u32(va + entry.addend, value)
     else:
         store_slow(hart, va, u64(4), u64(value))
 
@@ -211,6 +215,6 @@ def store_u32(hart, va: u64, value: u32):
 def store_u64(hart, va: u64, value: u64):
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.write_tag == va & (PAGE_MASK | 7):
-        write_u64(va + entry.addend, value)
+        relaxed_store_u64(va + entry.addend, value)
     else:
         store_slow(hart, va, u64(8), value)

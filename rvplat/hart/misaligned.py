@@ -9,7 +9,7 @@ from rvplat.hart.ram import region_of
 from rvplat.hart.tlb import OFFSET_MASK
 from rvplat.hart.translate import ram_span
 from rvplat.hart.watched import tell_device
-from rvplat.lang import define, read_u8, u8, u64, write_u8
+from rvplat.lang import define, relaxed_load_u8, relaxed_store_u8, u8, u64
 
 PAGE_BYTES = 4096
 
@@ -32,7 +32,7 @@ def load_across(hart, va: u64, size: u64) -> u64:
     high, _high_pa = second_part(hart, va, here, size, u64(LOAD))
     value = u64(0)
     for i in range(size):
-        byte = read_u8(low + i) if u64(i) < here else read_u8(high + i - here)
+        byte = relaxed_load_u8(low + i) if u64(i) < here else relaxed_load_u8(high + i - here)
         value |= u64(byte) << (8 * i)
     return value
 
@@ -46,9 +46,9 @@ def store_across(hart, va: u64, size: u64, value: u64):
     for i in range(size):
         byte = u8(value >> (8 * i))
         if u64(i) < here:
-            write_u8(low + i, byte)
+            relaxed_store_u8(low + i, byte)
         else:
-            write_u8(high + i - here, byte)
+            relaxed_store_u8(high + i - here, byte)
     note_store(hart, low_pa, here)
     note_store(hart, high_pa, size - here)
     tell_device(hart, region_of(hart, low_pa), low_pa, here)

@@ -3,15 +3,21 @@
 from rvplat.hart.state import MAX_RAM_REGIONS
 from rvplat.lang import (
     define,
-    read_u8,
     read_u16,
     read_u32,
     read_u64,
+    relaxed_load_u8,
+    relaxed_load_u16,
+    relaxed_load_u32,
+    relaxed_load_u64,
+    relaxed_store_u8,
+    relaxed_store_u16,
+    relaxed_store_u32,
+    relaxed_store_u64,
     u8,
     u16,
     u32,
     u64,
-    write_u8,
     write_u16,
     write_u32,
     write_u64,
@@ -39,25 +45,50 @@ def ram_host(hart, pa: u64) -> u64:
 
 
 @define
-def read_host(address: u64, size: u64) -> u64:
-    """1, 2, 4 or 8 bytes of host memory, zero-extended."""
+def read_unaligned(address: u64, size: u64) -> u64:
+    """2, 4 or 8 bytes of host memory, zero-extended."""
     if size == 8:
         return read_u64(address)
     if size == 4:
         return u64(read_u32(address))
-    if size == 2:
-        return u64(read_u16(address))
-    return u64(read_u8(address))
+    return u64(read_u16(address))
 
 
 @define
-def write_host(address: u64, size: u64, value: u64):
-    """The low 1, 2, 4 or 8 bytes of a value."""
+def read_host(address: u64, size: u64) -> u64:
+    """1, 2, 4 or 8 bytes of host memory, zero-extended; at once, if they are aligned."""
+    if address & (size - 1) != 0:
+        return read_unaligned(address, size)
+    if size == 8:
+        return relaxed_load_u64(address)
+    if size == 4:
+        return u64(relaxed_load_u32(address))
+    if size == 2:
+        return u64(relaxed_load_u16(address))
+    return u64(relaxed_load_u8(address))
+
+
+@define
+def write_unaligned(address: u64, size: u64, value: u64):
+    """The low 2, 4 or 8 bytes of a value."""
     if size == 8:
         write_u64(address, value)
     elif size == 4:
         write_u32(address, u32(value))
-    elif size == 2:
-        write_u16(address, u16(value))
     else:
-        write_u8(address, u8(value))
+        write_u16(address, u16(value))
+
+
+@define
+def write_host(address: u64, size: u64, value: u64):
+    """The low 1, 2, 4 or 8 bytes of a value; at once, if the address is aligned."""
+    if address & (size - 1) != 0:
+        write_unaligned(address, size, value)
+    elif size == 8:
+        relaxed_store_u64(address, value)
+    elif size == 4:
+        relaxed_store_u32(address, u32(value))
+    elif size == 2:
+        relaxed_store_u16(address, u16(value))
+    else:
+        relaxed_store_u8(address, u8(value))

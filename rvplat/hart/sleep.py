@@ -13,6 +13,7 @@ from rvplat.lang import address_of, atomic_swap_u32, call_host, define, intrinsi
 
 Machine.add("wait_fn", u64)  # host function (address, value, ns): sleep while the u32 has the value
 Machine.add("wake_fn", u64)  # host function (address): wake every thread that sleeps on the u32
+Machine.add("fence_fn", u64)  # host function: a full fence, for Python
 
 Hart.add("sleeps", u8)  # 1: WFI may put the thread to sleep; else native code leaves
 Hart.add("waiting", u8)  # 1: in WFI

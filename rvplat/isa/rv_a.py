@@ -1,7 +1,9 @@
 """A, atomic instructions (Unprivileged, "A", "Zalrsc" and "Zaamo").
 
-Every access is sequentially consistent on the host, which is stronger than what aq and rl ask for;
-so the two bits are in the encodings and not in the texts.
+AMOs, and store-conditionals that succeed, are full fences of the host, and a load-reserved comes
+before what follows it: that is what aq and rl ask for, or more. One thing is left: with rl a
+load-reserved comes after what stands before it too, which takes a fence. So rl of load-reserved is
+the only one of these bits that is in a text.
 """
 
 from rvplat.isa.extension import Extension
@@ -32,6 +34,7 @@ from rvplat.lang import (
     atomic_swap_u64,
     atomic_xor_u32,
     atomic_xor_u64,
+    fence,
     s32,
     u32,
 )
@@ -59,8 +62,10 @@ A = Extension(
 
 
 @Zalrsc.instruction("00010 aq rl 00000 rs1 010 rd 0101111", "lr.w{aqrl} rd, (rs1)")
-def lr_w(hart, rd, rs1):
+def lr_w(hart, rd, rs1, rl):
     """Load a word, sign-extended, and reserve it."""
+    if rl != 0:
+        fence()
     hart.x[rd] = ux(s32(load_reserved_u32(hart, hart.x[rs1])))
 
 
@@ -71,7 +76,9 @@ def sc_w(hart, rd, rs1, rs2):
 
 
 @Zalrsc.instruction("00010 aq rl 00000 rs1 011 rd 0101111", "lr.d{aqrl} rd, (rs1)", xlen=64)
-def lr_d(hart, rd, rs1):
+def lr_d(hart, rd, rs1, rl):
+    if rl != 0:
+        fence()
     hart.x[rd] = load_reserved_u64(hart, hart.x[rs1])
 
 

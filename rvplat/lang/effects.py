@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rvplat.lang.define import Declaration, Definition, Dispatch, Intrinsic, Unwind
+from rvplat.lang.ordering import FENCE
 
 SHORT = 256  # turns of a loop that is over soon, whatever it does
 
@@ -30,7 +31,10 @@ def raised_class(node: ast.Raise, names: dict[str, Any]) -> set[type[Unwind]]:
 
 
 def _changes_memory(target: Intrinsic) -> bool:
-    """Whether an intrinsic does more than give a value: stores, atomics, calls of the host."""
+    """Whether an intrinsic does more than give a value: stores, atomics, calls of the host. A fence
+    doesn't: it does no harm to begin an instruction anew after one."""
+    if target.ir == FENCE:
+        return False
     changing = ("atomicrmw", "cmpxchg", "call i64 %p")
     return target.signature.returns is None or any(word in str(target.ir) for word in changing)
 

@@ -12,9 +12,9 @@ import time
 
 import llvmlite.binding as llvm
 
-IrText = tuple[str, tuple[str, ...]]
+from rvplat.lang.ordering import FENCE, MACHINE
 
-MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
+IrText = tuple[str, tuple[str, ...]]
 
 _FLOAT = {32: "float", 64: "double"}
 
@@ -165,6 +165,7 @@ def to_s64(bits: int) -> IrText:
 #   yield()                  other threads may go first
 #   wait(address, value, ns) sleep while the u32 has the value, for ns at most; it may end early
 #   wake(address)            wake every thread that waits on the u32
+#   fence()                  order the memory accesses before it and those after it
 
 _HEAD = 'define i64 @"host_{name}"(i64 %a, i64 %b, i64 %c, i64 %d) #0 {{\nentry:\n'
 
@@ -241,5 +242,6 @@ WAITING = {"Linux": _LINUX, "Darwin": _MACOS, "": _POSIX}
 HOST_CALLS: dict[str, IrText] = {
     "clock": _function("clock", _GETTIME, "declare i32 @clock_gettime(i32, ptr)", result="%r"),
     "yield": _function("yield", "  call i32 @sched_yield()", "declare i32 @sched_yield()"),
+    "fence": _function("fence", f"  {FENCE}"),
     **WAITING.get(_SYSTEM, _POSIX),
 }

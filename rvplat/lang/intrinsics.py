@@ -2,6 +2,14 @@
 
 Each has its CPython meaning as its body and its LLVM text beside it. CPython's atomics are
 atomic only between threads that hold the GIL; the reference runs one hart.
+
+How they are ordered, on every host:
+
+- `read_*` and `write_*` are for memory that no other thread changes, at any alignment.
+- `relaxed_load_*` and `relaxed_store_*` (aligned) are single accesses that other threads may race
+  with; they order nothing. A guest's plain loads and stores are these.
+- `atomic_load_*` comes before what follows it, `atomic_store_*` after what stands before it.
+- Atomic operations that change memory, and `fence`, keep apart all that stands before and after.
 """
 
 from __future__ import annotations
@@ -11,6 +19,7 @@ from typing import Any
 
 from rvplat.lang.define import Intrinsic
 from rvplat.lang.define import intrinsic as _intrinsic
+from rvplat.lang.ordering import FENCE, MACHINE, after_atomic
 from rvplat.lang.types import Integer, s32, s64, u8, u16, u32, u64
 
 
@@ -98,6 +107,7 @@ _CELL: dict[int, Any] = {
     8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: ctypes.c_uint32, 64: ctypes.c_uint64
 }  # fmt: skip
 _TO_PTR = "%p{t} = inttoptr i64 {0} to ptr\n"
+_AFTER = after_atomic(MACHINE)
 
 
 def _load(address: int, bits: int) -> int:
@@ -122,8 +132,29 @@ def _writer(t: type[Integer]) -> Any:
     )  # fmt: skip
 
 
+def _relaxed_load(t: type[Integer]) -> Any:
+    return _make(
+        f"relaxed_load_{t.__name__}", (u64,), t, lambda a: _load(a, t.bits),
+        _TO_PTR + f"{{result}} = load atomic i{t.bits}, ptr %p{{t}} monotonic, align {t.bits // 8}",
+    )  # fmt: skip
+
+
+def _relaxed_store(t: type[Integer]) -> Any:
+    return _make(
+        f"relaxed_store_{t.__name__}", (u64, t), None, lambda a, v: _save(a, t.bits, v),
+        _TO_PTR + f"store atomic i{t.bits} {{1}}, ptr %p{{t}} monotonic, align {t.bits // 8}",
+    )  # fmt: skip
+
+
 read_u8, read_u16, read_u32, read_u64 = (_reader(t) for t in (u8, u16, u32, u64))
 write_u8, write_u16, write_u32, write_u64 = (_writer(t) for t in (u8, u16, u32, u64))
+
+relaxed_load_u8, relaxed_load_u16, relaxed_load_u32, relaxed_load_u64 = (
+    _relaxed_load(t) for t in (u8, u16, u32, u64)
+)
+relaxed_store_u8, relaxed_store_u16, relaxed_store_u32, relaxed_store_u64 = (
+    _relaxed_store(t) for t in (u8, u16, u32, u64)
+)
 
 
 def _atomic(operation: str, t: type[Integer], body: Any) -> Any:
@@ -132,9 +163,9 @@ def _atomic(operation: str, t: type[Integer], body: Any) -> Any:
         _save(address, t.bits, t(body(old, value)))
         return old
 
+    text = f"{{result}} = atomicrmw {_RMW[operation]} ptr %p{{t}}, i{t.bits} {{1}} seq_cst"
     return _make(
-        f"atomic_{operation}_{t.__name__}", (u64, t), t, apply,
-        _TO_PTR + f"{{result}} = atomicrmw {_RMW[operation]} ptr %p{{t}}, i{t.bits} {{1}} seq_cst",
+        f"atomic_{operation}_{t.__name__}", (u64, t), t, apply, _TO_PTR + text + _AFTER
     )  # fmt: skip
 
 
@@ -195,14 +226,14 @@ def _exchange(t: type[Integer]) -> Any:
         f"compare_exchange_{t.__name__}", (u64, t, t), bool, apply,
         _TO_PTR
         + f"%x{{t}} = cmpxchg ptr %p{{t}}, {i} {{1}}, {i} {{2}} seq_cst seq_cst\n"
-        + f"{{result}} = extractvalue {{{{ {i}, i1 }}}} %x{{t}}, 1",
+        + f"{{result}} = extractvalue {{{{ {i}, i1 }}}} %x{{t}}, 1" + _AFTER,
     )  # fmt: skip
 
 
 compare_exchange_u8, compare_exchange_u16, compare_exchange_u32, compare_exchange_u64 = (
     _exchange(t) for t in (u8, u16, u32, u64)
 )
-fence = _make("fence", (), None, lambda: None, "fence seq_cst")
+fence = _make("fence", (), None, lambda: None, FENCE)
 
 _HOST_FUNCTION = ctypes.CFUNCTYPE(
     ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64

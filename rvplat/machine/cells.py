@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
-from rvplat.bus.ram import PRIVATE, Ram
+from rvplat.bus.ram import PRIVATE, Ram, barrier
 from rvplat.engine.decode import Table
 from rvplat.errors import DeviceError
 from rvplat.hart.state import (
@@ -182,7 +182,9 @@ class HartCell(Cell):
         self.alert()
 
     def alert(self) -> None:
-        """Let the hart look at its lines, timers and requests soon (hart/sleep.py)."""
+        """Let the hart look at its lines, timers and requests soon (hart/sleep.py). Whoever calls
+        has changed them before: the fence lets the hart see that once it sees the call."""
+        barrier()
         self.attention.value = 1
         self._wake(self._attention_address, 0, 0, 0)
         if self.wake is not None:

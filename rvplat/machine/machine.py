@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rvplat.bus.ram import use_fence
 from rvplat.hart.state import STOP_BREAK
 from rvplat.machine.arguments import choice, flag, hart_number, integer, path, paths, word
 from rvplat.machine.assembly import assemble
@@ -342,6 +343,7 @@ class Machine(System):
 
     def _set_up_memory(self) -> None:
         self.core.attach(self.cell.view)
+        use_fence(self.core.fence)
         windows = [(w.base, w.end - w.base) for w, d in self.bus.windows if not d.node_has_reg]
         for name, ram in zip(self.board.memory, self.memory.regions, strict=True):
             self.cell.add_ram(ram, not self.board.memory[name].rom, windows)

@@ -32,6 +32,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from rvplat.lang import intrinsics, record
@@ -204,11 +205,12 @@ def _patches(replay: Replay) -> Iterator[tuple[Any, str, Any]]:
     yield record, "_write", write
     yield intrinsics, "_load", replay.load
     yield intrinsics, "_save", replay.store
-    yield intrinsics.fill_memory, "function", fill
-    yield intrinsics.fence, "function", replay.fence
     for name, leaf in vars(intrinsics).items():
         if isinstance(leaf, Intrinsic):
+            assert leaf.signature, "made of its own function, before that is patched"
             yield from _patch(replay, name, leaf)
+    yield intrinsics.fill_memory, "function", fill
+    yield intrinsics.fence, "function", replay.fence
 
 
 def _patch(replay: Replay, name: str, leaf: Intrinsic) -> Iterator[tuple[Any, str, Any]]:
@@ -359,7 +361,7 @@ class Search:
             except Grow as grow:
                 places = sorted({*self.shared, *grow.places})
                 self.shared = {place: n for n, place in enumerate(places)}
-                for (a, bits), (b, _) in zip(places, places[1:], strict=False):
+                for (a, bits), (b, _) in pairwise(places):
                     assert a + bits // 8 <= b, f"accesses of two sizes at {a:#x}"
 
     def _search(self) -> None:

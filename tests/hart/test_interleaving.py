@@ -18,22 +18,22 @@ from rvplat.lang import (
     u64,
     write_u64,
 )
-from tests.hart.interleaving import everything
+from tests.hart.interleaving import Text, everything
 
-Text = Callable[[int, int], Any]
+OverTwo = Callable[[int, int], Any]
 
 
-def outcomes(first: Text, second: Text, weak: bool = True) -> set[Any]:
+def outcomes(first: OverTwo, second: OverTwo, weak: bool = True) -> set[Any]:
     """What two texts over two zeroed places (x, y) can return."""
     cells = (ctypes.c_uint64 * 2)()
     x = ctypes.addressof(cells)
     seen = set()
-    texts = {"a": lambda: first(x, x + 8), "b": lambda: second(x, x + 8)}
+    texts: dict[str, Text] = {"a": lambda: first(x, x + 8), "b": lambda: second(x, x + 8)}
     everything(texts, lambda found: seen.add((found["a"], found["b"])), weak)
     return seen
 
 
-def store_load(ours: str, fenced: bool) -> Text:
+def store_load(ours: str, fenced: bool) -> OverTwo:
     def text(x: int, y: int) -> int:
         mine, other = (x, y) if ours == "x" else (y, x)
         write_u64(mine, 1)
@@ -44,7 +44,7 @@ def store_load(ours: str, fenced: bool) -> Text:
     return text
 
 
-def send(how: str) -> Text:
+def send(how: str) -> OverTwo:
     def text(x: int, y: int) -> None:
         write_u64(x, 1)
         if how == "fence":
@@ -59,7 +59,7 @@ def send(how: str) -> Text:
     return text
 
 
-def receive(how: str) -> Text:
+def receive(how: str) -> OverTwo:
     def text(x: int, y: int) -> tuple[int, int]:
         came = atomic_load_u64(y) if how == "acquire" else read_u64(y)
         if how == "fence":
@@ -103,7 +103,7 @@ def test_stores_to_two_places_may_land_crosswise(fenced: bool) -> None:
     cells = (ctypes.c_uint64 * 2)()
     x = ctypes.addressof(cells)
     seen = set()
-    texts = {"a": lambda: write(x, x + 8), "b": lambda: write(x + 8, x)}
+    texts: dict[str, Text] = {"a": lambda: write(x, x + 8), "b": lambda: write(x + 8, x)}
     everything(texts, lambda _: seen.add((int(read_u64(x)), int(read_u64(x + 8)))))
     assert ((1, 1) in seen) == (not fenced)
 
@@ -116,11 +116,12 @@ def test_atomic_operations_lose_nothing() -> None:
     cells = (ctypes.c_uint64 * 2)()
     x = ctypes.addressof(cells)
     totals = set()
-    everything({"a": lambda: add(x, x), "b": lambda: add(x, x)}, lambda _: totals.add(int(read_u64(x))))
+    texts: dict[str, Text] = {"a": lambda: add(x, x), "b": lambda: add(x, x)}
+    everything(texts, lambda _: totals.add(int(read_u64(x))))
     assert totals == {4}
 
 
-def locked(exchange: bool) -> Text:
+def locked(exchange: bool) -> OverTwo:
     """Add 1 to y under the lock x."""
 
     def text(x: int, y: int) -> None:

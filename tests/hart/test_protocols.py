@@ -1,7 +1,7 @@
 """What harts do to each other's slots and tags, every text against every other in every order.
 
-The texts are the definitions themselves (tests/hart/interleaving.py). The protocol that they keep is
-told at the head of rvplat/hart/invalidate.py.
+The texts are the definitions themselves (tests/hart/interleaving.py). The protocol that they keep
+is told at the head of rvplat/hart/invalidate.py.
 """
 
 from __future__ import annotations
@@ -183,7 +183,10 @@ def test_no_tag_comes_back_beside_new_code() -> None:
     world = World(2)
     world.run(1)
     world.store(0, DATA)  # the entry is there, and its tag is withheld
-    texts: dict[str, Text] = {"writer": lambda: world.store(0), "decoder": lambda: world.run(1, BESIDE)}
+    texts: dict[str, Text] = {
+        "writer": lambda: world.store(0),
+        "decoder": lambda: world.run(1, BESIDE),
+    }
 
     def check(results: dict[str, Any]) -> None:
         world.run(1)
@@ -266,14 +269,15 @@ def test_two_harts_decode_a_page_that_becomes_code() -> None:
     """The second finds the bits set while the first has not removed the tags yet."""
     world = World(3)
     world.store(0, DATA)
-
-    writer = [lambda: world.look_up(0), *world.stores()]
-    decoder = [
-        lambda: world.run(2) and None, lambda _: world.fence_i(2), *world.runs_new(2)
-    ]  # fmt: skip
-    world.everything(
-        {"writer": writer, "first": lambda: world.run(1), "decoder": decoder}, settled
-    )
+    word = u64(int(world.machine.view.ram[0].code) + 8)
+    texts: dict[str, Text] = {
+        "writer": [lambda: world.look_up(0), *world.stores()],
+        "first": lambda: invalidate.mark_lines(world.harts[1], word, u64(PAGE), u64(2)),
+        "decoder": [
+            lambda: world.run(2) and None, lambda _: world.fence_i(2), *world.runs_new(2)[1:]
+        ],
+    }  # fmt: skip
+    world.everything(texts, settled)
 
 
 @pytest.mark.parametrize("page", ["data", "code", "armed"])

@@ -60,9 +60,10 @@ def test_an_amo_may_overwrite_its_operand(hart: ScratchHart, cell: ctypes.c_uint
 @pytest.mark.parametrize(("lr", "sc", "expected"), [
     (rv_a.lr_w, rv_a.sc_w, 0xFFFF_FFFF_FFFF_FFFE), (rv_a.lr_d, rv_a.sc_d, 0x1234_FFFF_FFFE),
 ])  # fmt: skip
-def test_lr_then_sc_once(hart: ScratchHart, lr, sc, expected: int) -> None:
+@pytest.mark.parametrize("rl", [0, 1])
+def test_lr_then_sc_once(hart: ScratchHart, lr, sc, expected: int, rl: int) -> None:
     hart.store(8, 0x1234_FFFF_FFFE, 8)
-    assert hart.result(lr, 8) == expected
+    assert hart.result(lr, 8, rl=rl) == expected
     assert hart.result(sc, 8, 77) == 0
     assert hart.load(8, 4) == 77
     assert hart.result(sc, 8, 78) == 1
