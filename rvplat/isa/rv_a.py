@@ -4,6 +4,14 @@ AMOs, and store-conditionals that succeed, are full fences of the host, and a lo
 before what follows it: that is what aq and rl ask for, or more. One thing is left: with rl a
 load-reserved comes after what stands before it too, which takes a fence. So rl of load-reserved is
 the only one of these bits that is in a text.
+
+A reservation is an address and the value that was loaded there: a store-conditional succeeds if the
+value is the same. So it fails after another hart's store of a different value; but a word that
+other harts have changed and changed back (A, B, A) counts as unchanged, here as in QEMU, where the
+manual lets it fail. Lock-free code that relies on that needs a tag beside the pointer. Reservations
+that see such stores were tried: with a counter for each 64 bytes that only store-conditionals
+move, a round of lr.d and sc.d takes 22 ns instead of 17.5 ns; AMOs would have to move it as well,
+and plain stores would have to leave their fast path.
 """
 
 from rvplat.isa.extension import Extension

@@ -206,7 +206,7 @@ def _atomic_load(t: type[Integer]) -> Any:
 def _atomic_store(t: type[Integer]) -> Any:
     return _make(
         f"atomic_store_{t.__name__}", (u64, t), None, lambda a, v: _save(a, t.bits, v),
-        _TO_PTR + f"store atomic i{t.bits} {{1}}, ptr %p{{t}} seq_cst, align {t.bits // 8}",
+        _TO_PTR + f"store atomic i{t.bits} {{1}}, ptr %p{{t}} release, align {t.bits // 8}",
     )  # fmt: skip
 
 

@@ -343,12 +343,14 @@ def _pruned(state: State) -> State:
 @dataclass
 class Search:
     """All orders of some texts' steps. `weak` False: loads see the last store only. What `ignored`
-    says of an address: no access there is a step, each text keeps what it writes there."""
+    says of an address: no access there is a step, each text keeps what it writes there. `stalled`
+    names a text that takes so many steps first, and the rest when the others cannot go on."""
 
     texts: Mapping[str, Text]
     check: Callable[[dict[str, Any]], None]
     weak: bool = True
     ignored: Callable[[int], bool] = lambda address: False
+    stalled: tuple[str, int] | None = None
     shared: dict[Place, int] = field(default_factory=dict)
     states: int = 0
 
@@ -422,22 +424,34 @@ class Search:
                     raise Grow(more)
 
     def _moves(self, state: State) -> Iterator[tuple[State, str]]:
-        ended = stuck = True
-        for text, name in enumerate(self.names):
-            step, at = self._next(text, state.at[text])
-            if step is not None:
-                ended = False
-                for after, answer, said in self._take(state, text, step):
-                    stuck = False
-                    after = _pruned(after if self.weak else _latest(after))
-                    now = at._replace(answers=(*at.answers, answer))
-                    now = self._next(text, now)[1]
-                    label = f"{name:>10}  {step.where:<30} {said}"
-                    yield after._replace(at=_at(state.at, text, now)), label
-        if ended:
+        steps = [self._next(text, at) for text, at in enumerate(state.at)]
+        if all(step is None for step, _ in steps):
             self._end(state)
-        elif stuck:
-            raise AssertionError("every text waits\n" + self._story(state))
+            return
+        moved = False
+        for group in self._groups(state):
+            for text in group:
+                step, at = steps[text]
+                for after, answer, said in self._take(state, text, step) if step else ():
+                    moved = True
+                    after = _pruned(after if self.weak else _latest(after))
+                    now = self._next(text, at._replace(answers=(*at.answers, answer)))[1]
+                    label = f"{self.names[text]:>10}  {step.where:<30} {said}"
+                    yield after._replace(at=_at(state.at, text, now)), label
+            if moved:
+                return
+        raise AssertionError("every text waits\n" + self._story(state))
+
+    def _groups(self, state: State) -> list[list[int]]:
+        """The texts that may move; those of a group only if none of those before it can."""
+        texts = list(range(len(self.names)))
+        if self.stalled is None:
+            return [texts]
+        name, steps = self.stalled
+        slow = self.names.index(name)
+        rest = [text for text in texts if text != slow]
+        early = state.at[slow].part == 0 and len(state.at[slow].answers) < steps
+        return [[slow], rest] if early else [rest, [slow]]
 
     def _take(self, state: State, text: int, step: Step) -> Iterator[tuple[State, Any, str]]:
         """(state, answer, what it was) for each way in which a step can go."""
@@ -526,7 +540,8 @@ class Alone(Replay):
 def everything(
     texts: Mapping[str, Text], check: Callable[[dict[str, Any]], None], weak: bool = True,
     ignored: Callable[[int], bool] = lambda address: False,
+    stalled: tuple[str, int] | None = None,
 ) -> Search:  # fmt: skip
     """Run texts in every order (see `Search`); `check` gets what each returned, and sees the memory
     that they left."""
-    return Search(texts, check, weak, ignored).run()
+    return Search(texts, check, weak, ignored, stalled).run()

@@ -88,10 +88,11 @@ class World:
         return False
 
     def everything(
-        self, texts: dict[str, Text], check: Callable[[dict[str, Any]], None]
-    ) -> None:
+        self, texts: dict[str, Text], check: Callable[[dict[str, Any]], None],
+        stalled: tuple[str, int] | None = None,
+    ) -> None:  # fmt: skip
         """Three texts only with stores that are visible at once: else it takes minutes."""
-        everything(texts, check, len(texts) < 3, self.is_other_slot)
+        everything(texts, check, len(texts) < 3, self.is_other_slot, stalled)
 
     # --- what harts do ---
 
@@ -164,8 +165,10 @@ def then_new(world: World, n: int = 1) -> Callable[[dict[str, Any]], None]:
 
 
 @pytest.mark.parametrize("page", ["fresh", "noted"])
-def test_no_tag_stays_on_a_page_that_becomes_code(page: str) -> None:
-    """A hart gets its write tag while another decodes the page, and a third drops those lines."""
+@pytest.mark.parametrize("steps", range(10))
+def test_no_tag_stays_on_a_page_that_becomes_code(page: str, steps: int) -> None:
+    """A hart gets its write tag, and its thread is stopped meanwhile; another decodes the page, and
+    a third drops those lines."""
     world = World(3)
     if page == "noted":  # by an entry that has no tag any more
         world.store(0, DATA)
@@ -175,7 +178,7 @@ def test_no_tag_stays_on_a_page_that_becomes_code(page: str) -> None:
         "decoder": lambda: world.run(1),
         "dropper": lambda: invalidate.note_store(world.harts[2], u64(CODE), u64(2)),
     }
-    world.everything(texts, then_new(world))
+    world.everything(texts, then_new(world), ("writer", steps))
 
 
 def test_no_tag_comes_back_beside_new_code() -> None:
@@ -252,8 +255,9 @@ def test_who_begins_to_run_may_have_a_store_in_flight() -> None:
     world.everything({"writer": writer, "decoder": decoder}, settled)
 
 
-def test_two_stores_to_a_line() -> None:
-    """One hart drops the line that the other hit."""
+@pytest.mark.parametrize("steps", range(7))
+def test_two_stores_to_a_line(steps: int) -> None:
+    """One hart drops the line that the other hit; the host stops its thread after some steps."""
     world = World(3)
     world.store(0, DATA)
     world.run(1)
@@ -262,22 +266,27 @@ def test_two_stores_to_a_line() -> None:
         "other": lambda: invalidate.note_store(world.harts[2], u64(CODE + 8), u64(2)),
         "decoder": world.runs_new(1)[1:],
     }
-    world.everything(texts, settled)
+    world.everything(texts, settled, ("other", steps))
 
 
-def test_two_harts_decode_a_page_that_becomes_code() -> None:
-    """The second finds the bits set while the first has not removed the tags yet."""
+@pytest.mark.parametrize("steps", range(10))
+def test_two_harts_decode_a_page_that_becomes_code(steps: int) -> None:
+    """The second finds the bits set while the first has not removed the tags yet: the host stops
+    the first one's thread after some steps."""
     world = World(3)
     world.store(0, DATA)
     word = u64(int(world.machine.view.ram[0].code) + 8)
     texts: dict[str, Text] = {
-        "writer": [lambda: world.look_up(0), *world.stores()],
+        "writer": [lambda: world.look_up(0), lambda _: world.store(0)],
         "first": lambda: invalidate.mark_lines(world.harts[1], word, u64(PAGE), u64(2)),
-        "decoder": [
-            lambda: world.run(2) and None, lambda _: world.fence_i(2), *world.runs_new(2)[1:]
-        ],
-    }  # fmt: skip
-    world.everything(texts, settled)
+        "decoder": [lambda: world.run(2) and None, lambda _: world.fence_i(2)],
+    }
+
+    def check(results: dict[str, Any]) -> None:
+        world.fence_i(2)
+        assert world.run(2) == NEW, "a store was forgotten"
+
+    world.everything(texts, check, ("first", steps))
 
 
 @pytest.mark.parametrize("page", ["data", "code", "armed"])
