@@ -15,10 +15,11 @@ from rvplat.engine.breakpoints import (
 )
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
 from rvplat.engine.pairs import find_pair
+from rvplat.hart.atomics import finish_amo
 from rvplat.hart.counters import timer_check
 from rvplat.hart.fetch import NO_PAGE, fetch_address, fetch_instruction, translate_fetch
 from rvplat.hart.interrupts import take_interrupt
-from rvplat.hart.invalidate import lines_settled, mark_lines, note_late_store
+from rvplat.hart.invalidate import lines_settled, mark_lines
 from rvplat.hart.ram import region_of
 from rvplat.hart.sleep import may_sleep, sleep
 from rvplat.hart.state import (
@@ -35,8 +36,7 @@ from rvplat.hart.state import (
 )
 from rvplat.hart.tlb import fetch_fill, flush_everything
 from rvplat.hart.trap import Trap, take_trap
-from rvplat.hart.watched import tell_touched
-from rvplat.hart.young import enter_young, leave_young, pass_young
+from rvplat.hart.young import enter_young, pass_young
 from rvplat.isa.privileged import MACHINE
 from rvplat.isa.vocabulary import illegal, relax, update_deadline
 from rvplat.lang import (
@@ -297,12 +297,6 @@ def begin(hart):
     enter_young(hart)
 
 
-@define(cold=True)
-def end(hart):
-    """Native code is left."""
-    leave_young(hart)
-
-
 @define
 def is_firmware_waiting(hart) -> bool:
     """Whether firmware seems to wait for another hart. M mode that delegates traps is there for
@@ -378,18 +372,14 @@ def settle(hart) -> u64:
     while True:
         if hart.stop == STOP_WFI:
             if may_sleep(hart):
-                leave_young(hart)
                 sleep(hart)
-                enter_young(hart)
             if hart.stop != STOP_NONE:
                 return u64(0)
         if hart.budget <= 0 or hart.attention != 0:
             refill(hart)
         if hart.resync != 0:
             hart.resync = 0
-            note_late_store(hart)
-            if hart.touched_size != 0:
-                tell_touched(hart)
+            finish_amo(hart)
             if take_interrupt(hart):
                 continue
         if hart.stop != STOP_NONE:

@@ -7,14 +7,14 @@ exchanges. It is dropped by every store-conditional. Host atomics make both righ
 from rvplat.hart.counters import timer_check
 from rvplat.hart.faults import raise_misaligned
 from rvplat.hart.interrupts import enabled_interrupts
-from rvplat.hart.invalidate import expect_late_store
+from rvplat.hart.invalidate import expect_late_store, note_late_store
 from rvplat.hart.mmu import LOAD, STORE
 from rvplat.hart.ram import region_of
 from rvplat.hart.state import DATA_ENTRIES, Hart
 from rvplat.hart.tlb import PAGE_MASK
 from rvplat.hart.translate import ram_span
 from rvplat.hart.watch import READS, WRITES, watch_access
-from rvplat.hart.watched import tell_device_afterwards
+from rvplat.hart.watched import tell_device_afterwards, tell_touched
 from rvplat.isa import vocabulary
 from rvplat.lang import (
     atomic_load_u32,
@@ -50,6 +50,14 @@ def amo_slow(hart, va: u64, size: u64) -> u64:
     expect_late_store(hart, pa, size)
     tell_device_afterwards(hart, region_of(hart, pa), pa, size)
     return host
+
+
+@define
+def finish_amo(hart):
+    """For the run loop: what an AMO has written is told to whom it concerns."""
+    note_late_store(hart)
+    if hart.touched_size != 0:
+        tell_touched(hart)
 
 
 @implement(vocabulary.amo_address)

@@ -9,6 +9,7 @@ host compares it when it puts the thread to sleep. So no call is lost.
 from rvplat.hart.counters import NEVER, NS, read_time, update_deadline
 from rvplat.hart.interrupts import enabled_interrupts
 from rvplat.hart.state import STOP_NONE, STOP_REQUEST, STOP_WFI, Hart, Machine
+from rvplat.hart.young import enter_young, leave_young
 from rvplat.lang import address_of, atomic_swap_u32, call_host, define, intrinsic, u8, u32, u64
 
 Machine.add("wait_fn", u64)  # host function (address, value, ns): sleep while the u32 has the value
@@ -96,7 +97,9 @@ def sleep(hart):
         atomic_swap_u32(word, u32(0))
         if is_called_awake(hart) or look_idle(hart, began):
             break
+        leave_young(hart)
         call_host(hart.machine.wait_fn, word, u64(0), longest_sleep(hart), u64(0))
+        enter_young(hart)
     if hart.stop == STOP_NONE:
         hart.idle_since = 0
     hart.attention = 1  # the run loop looks at all of it again

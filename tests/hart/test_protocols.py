@@ -165,9 +165,7 @@ def then_new(world: World, n: int = 1) -> Callable[[dict[str, Any]], None]:
     def check(results: dict[str, Any]) -> None:
         settled(results)
         world.run(n)
-        world.look_up(0)
-        for _ in range(3):
-            world.fence_i(n)
+        world.grow_old()
         world.store(0, value=3)
         world.fence_i(n)
         assert world.run(n) == 3, "a store into decoded code was not seen"
@@ -206,10 +204,8 @@ def test_no_tag_comes_back_beside_new_code() -> None:
     }
 
     def check(results: dict[str, Any]) -> None:
-        world.run(1)
-        world.look_up(0)
-        for _ in range(3):
-            world.fence_i(1)
+        world.run(1, BESIDE)
+        world.grow_old()
         world.store(0, BESIDE, 3)
         assert world.run(1, BESIDE) == 3
 
