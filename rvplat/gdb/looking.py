@@ -55,17 +55,24 @@ class Looking:
         hart, guest = self._still(thread), thread.pid != HOST_PID
         if self.worlds.is_there(thread) or (not guest and self.registers.is_csr(number)):
             return self.registers.read(hart, number, guest)  # the host's CSRs are the hart's
-        if number == REG_PC and self._is_over(thread):
-            return 0  # gdb resumes nothing while a thread that was at a breakpoint has no pc
+        if number == REG_PC and self._has_no_pc(thread):
+            return 0
         return self.registers.read_kept(*self._left(thread), number)
 
     def read_general(self, thread: Thread) -> list[int | None]:
         hart = self._still(thread)
         if self.worlds.is_there(thread):
             return [*self.registers.read_general(hart)]
-        if self._is_over(thread):
+        if self._has_no_pc(thread):
             return [0 if number == REG_PC else None for number, _ in self.general(thread.pid)]
         return self.registers.read_general_kept(*self._left(thread))
+
+    def _has_no_pc(self, thread: Thread) -> bool:
+        """Whether a thread's pc is unknown, and 0 must do: gdb resumes nothing while a thread that
+        was at a breakpoint has none, and can't attach where the host's has none, which the hart
+        left before anyone debugged it."""
+        unknown = thread.pid == HOST_PID and self.worlds.kept(thread) is None
+        return unknown or self._is_over(thread)
 
     def _is_over(self, thread: Thread) -> bool:
         return self.worlds.get(thread.pid).ended

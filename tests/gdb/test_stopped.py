@@ -15,6 +15,7 @@ from rvplat.gdb.channels import BUSY
 from rvplat.gdb.commands import session_for
 from rvplat.gdb.framing import frame
 from rvplat.gdb.target import HOST_PID, Action, Thread
+from rvplat.guests import hypervisor_elf
 from rvplat.machine.machine import Machine
 
 from .conftest import Serve
@@ -226,3 +227,15 @@ def test_lldb_is_not_left_waiting(serve: Serve, guest: Path) -> None:
         with socket.create_connection(("127.0.0.1", port)) as second:
             second.sendall(b"+" + frame(b"QStartNoAckMode"))
             assert second.recv(100) == b""
+
+
+def test_gdb_attaches_to_a_hart_that_was_in_a_guest_before(gdb: Gdb, serve: Serve) -> None:
+    """Nobody knows then what the host's registers were when the hart left it."""
+    machine = Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"})
+    machine.step(6_500_000)
+    assert machine.harts[0].virt == 1
+    gdb.attach(serve(machine))
+    assert "hart0" in gdb.do("info threads")
+    gdb.do("inferior 1")  # gdb 18 has the guest's too
+    gdb.do("tbreak trap_from_guest")
+    assert gdb.go()["reason"] == "breakpoint-hit"

@@ -99,6 +99,7 @@ def test_memory_of_a_guest_that_no_hart_is_in(sort: Gdb) -> None:
 def test_steps_in_a_guest(sort: Gdb) -> None:
     sort.do("tbreak guest_sort")
     sort.go()
+    sort.do("monitor stepmask on")  # its timer may be due
     for _ in range(30):
         assert sort.go("stepi")["reason"] == "end-stepping-range"
         assert "guest_sort" in sort.value("$pc")
