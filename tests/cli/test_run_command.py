@@ -202,26 +202,6 @@ def test_a_plugin_that_raises_is_named_with_its_traceback(tmp_path):
     assert f'File "{plugin}", line 1' in text
 
 
-CLASH = """
-from rvplat.hookspecs import hookimpl
-from rvplat.isa.extension import Extension
-
-Xclash = Extension("Xclash", version="0.1", standing="ratified")
-Xclash.csr(0x300, "mine")
-
-@hookimpl
-def rvplat_extensions():
-    return [Xclash]
-"""
-
-
-def test_a_plugin_that_takes_another_csrs_number_is_one_line(tmp_path):
-    plugin = tmp_path / "clash.py"
-    plugin.write_text(CLASH)
-    said = one_line(rvplat("run", "--plugin", plugin))
-    assert said == "rvplat: CSR 0x300 is mstatus, and mine too"
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_line():
     with Path("/dev/full").open("wb") as full:

@@ -324,7 +324,7 @@ def test_a_device_that_is_broken_is_an_access_fault(tmp_path):
             with pytest.raises(RunFailed):
                 machine.step(2 if cause == 5 else 1)
             assert hart.csr("mcause") == cause
-        assert machine.run(timeout_s=60).reason in ("off", "limit", "timeout")
+        assert machine.run(max_instructions=1000).reason in ("off", "limit")
         assert "it answered 'text', expected a number" in str(machine.failures[0])
 
 
