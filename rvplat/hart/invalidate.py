@@ -8,7 +8,6 @@ What there is:
 - RamRegion.written, a u32 a page: which TLB entries may have a write tag for the page. Up to two
   numbers of entries plus 1 in its halves, or MANY.
 - Machine.code_lock. Whoever sets or clears bits holds it until slots and tags agree with them.
-- The list of young pages: pages that have become code lately, numbered as they did.
 
 The protocol. An atomic operation of the language is a full fence too (lang/intrinsics.py).
 
@@ -31,19 +30,17 @@ A hart that gives itself a write tag (`arm_writes`):
 A hart that decodes (engine/core.py, `decode_slot`):
  1. read the bits. If those of the instruction's lines are not all there: take the lock and set
     them; if the page had none, take the notes out of `written`, remove the write tags that they
-    name, put the page on the list of young pages; release the lock (`mark_lines`);
+    name, add the page to the list of young pages; release the lock (`mark_lines`);
  2. read the bytes and fill the slot;
  3. fence, wait until the lock is free, read the bits and the bytes again. If a bit is gone or a
     byte is different, begin again (`lines_settled`).
 
 What is left is a fast store in flight: its tag matched before the tag was removed, and its bytes
-arrive after the page was decoded. The host can stop a thread between the two for any time. So a
-hart says now and then, between two instructions, how many young pages it has seen listed
-(`pass_young`): its stores from before are visible, and those from then on find no tags of these
-pages. fence.i drops what its hart decoded from young pages, and goes on to do so until every other
-hart has passed them (`synchronise_instructions`).
-
-tests/hart/test_protocols.py runs these texts against each other in every order.
+arrive after the page was decoded; the host can stop a thread between the two for any time. So a
+hart says now and then, between two instructions, how many young pages it has seen listed: its
+stores from before are visible, and those from then on find no tags of these pages (`pass_young`).
+fence.i drops what its hart decoded from young pages, again and again until every other hart has
+passed them. tests/hart/test_protocols.py runs these texts against each other in every order.
 """
 
 from rvplat.hart.ram import NO_REGION, region_of
@@ -186,13 +183,19 @@ def order_harts(hart):
 
 
 @define
+def note_store_at(hart, region: u64, word: u64, pa: u64, size: u64):
+    """`note_store` for who knows the region and where the page's bits are."""
+    order_harts(hart)
+    bits = line_bits(pa, size)
+    if atomic_load_u64(word) & bits != 0 or is_code_locked(hart):
+        invalidate_lines(hart, region, pa, bits)
+
+
+@define
 def note_store(hart, pa: u64, size: u64):
     """Bytes in one page of RAM have been written: drop what was decoded from their lines."""
     region = region_of(hart, pa)
-    order_harts(hart)
-    bits = line_bits(pa, size)
-    if atomic_load_u64(code_word(hart, region, pa)) & bits != 0 or is_code_locked(hart):
-        invalidate_lines(hart, region, pa, bits)
+    note_store_at(hart, region, code_word(hart, region, pa), pa, size)
 
 
 @define

@@ -9,7 +9,7 @@ Consistency Model": order comes from fences, annotations and dependencies, and a
 
 from rvplat.hart.counters import timer_check
 from rvplat.hart.faults import raise_fault, raise_misaligned
-from rvplat.hart.invalidate import arm_writes, code_word, note_store
+from rvplat.hart.invalidate import arm_writes, code_word, note_store, note_store_at
 from rvplat.hart.misaligned import load_across, store_across
 from rvplat.hart.mmu import ACCESS_FAULT, LOAD, STORE
 from rvplat.hart.ram import NO_REGION, ram_host, read_host, region_of, write_host
@@ -30,7 +30,6 @@ from rvplat.isa import vocabulary
 from rvplat.isa.fp_state import call_out
 from rvplat.isa.vocabulary import observed_time
 from rvplat.lang import (
-    atomic_load_u64,
     define,
     implement,
     relaxed_load_u8,
@@ -116,9 +115,10 @@ def store_cached(hart, va: u64, size: u64, value: u64) -> bool:
     write_host(va + entry.addend, size, value)
     if entry.write_tag == NO_TAG:
         pa = (entry.page & PAGE_MASK) | (va & OFFSET_MASK)
-        note_store(hart, pa, size)
         region = region_of(hart, pa)
-        if entry.page & HELD == 0 and atomic_load_u64(code_word(hart, region, pa)) == 0:
+        word = code_word(hart, region, pa)
+        note_store_at(hart, region, word, pa, size)
+        if entry.page & HELD == 0 and relaxed_load_u64(word) == 0:
             arm_writes(hart, va, region, pa)
     return True
 
