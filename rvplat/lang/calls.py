@@ -119,7 +119,6 @@ class Calls(Expressions):
         if self.unit.effects.of(target).writes:
             self.wrote()
         name = self.temp()
-        assert isinstance(target.ir, str)
         texts = [a.text for a in arguments]
         for text in target.ir.format(*texts, result=name, t=name[2:]).splitlines():
             self.line(text)

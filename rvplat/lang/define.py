@@ -190,15 +190,23 @@ class Intrinsic(Callee):
     """A leaf: its body is the meaning under CPython, `ir` how native code is made.
 
     `ir` is text of LLVM instructions with `{0}`, `{1}` for the operands, `{result}` for the name
-    of the result, `{t}` for a name unique to this use; or a function that emits (see compiler).
+    of the result, `{t}` for a name unique to this use. `writes`: it changes state, so that an
+    instruction can't begin anew after it; None: it does if it returns nothing.
     """
 
     def __init__(
-        self, function: Callable[..., Any], ir: str | Callable[..., Any], declares: tuple[str, ...]
-    ) -> None:
+        self, function: Callable[..., Any], ir: str, declares: tuple[str, ...],
+        writes: bool | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(function)
         self.ir = ir
         self.declares = declares
+        self._writes = writes
+
+    @property
+    def writes(self) -> bool:
+        """Whether it does more than give a value."""
+        return self.signature.returns is None if self._writes is None else self._writes
 
 
 class Dispatch:
@@ -264,9 +272,11 @@ def bind(word: Declaration, definition: Definition | Intrinsic) -> None:
     word.implementation = definition
 
 
-def intrinsic(ir: str | Callable[..., Any], declares: tuple[str, ...] = ()) -> Callable[[F], F]:
+def intrinsic(
+    ir: str, declares: tuple[str, ...] = (), writes: bool | None = None
+) -> Callable[[F], F]:
     """Make a leaf of the language from its CPython meaning and its LLVM text."""
-    return lambda function: Intrinsic(function, ir, declares)  # type: ignore[return-value]
+    return lambda function: Intrinsic(function, ir, declares, writes)  # type: ignore[return-value]
 
 
 def is_integer(kind: object) -> bool:

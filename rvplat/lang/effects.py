@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rvplat.lang.define import Declaration, Definition, Dispatch, Intrinsic, Unwind
-from rvplat.lang.ordering import FENCE
 
 SHORT = 256  # turns of a loop that is over soon, whatever it does
 
@@ -28,15 +27,6 @@ def raised_class(node: ast.Raise, names: dict[str, Any]) -> set[type[Unwind]]:
     name = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
     found = resolve(name, names) if name is not None else None
     return {found} if isinstance(found, type) and issubclass(found, Unwind) else set()
-
-
-def _changes_memory(target: Intrinsic) -> bool:
-    """Whether an intrinsic does more than give a value: stores, atomics, calls of the host. A fence
-    doesn't: it does no harm to begin an instruction anew after one."""
-    if target.ir == FENCE:
-        return False
-    changing = ("atomicrmw", "cmpxchg", "call i64 %p")
-    return target.signature.returns is None or any(word in str(target.ir) for word in changing)
 
 
 @dataclass(frozen=True)
@@ -126,7 +116,7 @@ class EffectTable:
                 self._scan(target, target.tree.body, known)
             return known
         if isinstance(target, Intrinsic):
-            return Effects(writes=_changes_memory(target))
+            return Effects(writes=target.writes)
         return Effects()
 
     def _dispatch(self, table: Dispatch) -> Effects:

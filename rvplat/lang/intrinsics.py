@@ -38,7 +38,8 @@ class Generic:
 
 
 def _make(
-    name: str, types: tuple[Any, ...], returns: Any, body: Any, ir: str, *declares: str
+    name: str, types: tuple[Any, ...], returns: Any, body: Any, ir: str, *declares: str,
+    writes: bool | None = None,
 ) -> Any:  # fmt: skip
     """An intrinsic from a lambda: types and name are set on it as a def statement would."""
     count = len(types)
@@ -48,7 +49,7 @@ def _make(
     function: Any = scope["f"]
     function.__name__ = name
     function.__annotations__ = {**dict(zip(names, types, strict=True)), "return": returns}
-    return _intrinsic(ir, declares)(function)
+    return _intrinsic(ir, declares, writes)(function)
 
 
 def _count(name: str, llvm: str, body: Any) -> Generic:
@@ -165,7 +166,8 @@ def _atomic(operation: str, t: type[Integer], body: Any) -> Any:
 
     text = f"{{result}} = atomicrmw {_RMW[operation]} ptr %p{{t}}, i{t.bits} {{1}} seq_cst"
     return _make(
-        f"atomic_{operation}_{t.__name__}", (u64, t), t, apply, _TO_PTR + text + _AFTER
+        f"atomic_{operation}_{t.__name__}", (u64, t), t, apply, _TO_PTR + text + _AFTER,
+        writes=True,
     )  # fmt: skip
 
 
@@ -227,13 +229,15 @@ def _exchange(t: type[Integer]) -> Any:
         _TO_PTR
         + f"%x{{t}} = cmpxchg ptr %p{{t}}, {i} {{1}}, {i} {{2}} seq_cst seq_cst\n"
         + f"{{result}} = extractvalue {{{{ {i}, i1 }}}} %x{{t}}, 1" + _AFTER,
+        writes=True,
     )  # fmt: skip
 
 
 compare_exchange_u8, compare_exchange_u16, compare_exchange_u32, compare_exchange_u64 = (
     _exchange(t) for t in (u8, u16, u32, u64)
 )
-fence = _make("fence", (), None, lambda: None, FENCE)
+# An instruction may begin anew after a fence: that does no harm.
+fence = _make("fence", (), None, lambda: None, FENCE, writes=False)
 
 _HOST_FUNCTION = ctypes.CFUNCTYPE(
     ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64
@@ -242,6 +246,7 @@ call_host = _make(
     "call_host", (u64, u64, u64, u64, u64), u64,
     lambda f, a, b, c, d: _HOST_FUNCTION(int(f))(int(a), int(b), int(c), int(d)),
     _TO_PTR + "{result} = call i64 %p{t}(i64 {1}, i64 {2}, i64 {3}, i64 {4})",
+    writes=True,
 )  # fmt: skip
 copy_memory = _make(
     "copy_memory", (u64, u64, u64), None,
