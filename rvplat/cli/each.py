@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.cli.say import progress
-from rvplat.errors import RunFailed, RvplatError
+from rvplat.errors import RvplatError
 
 if TYPE_CHECKING:
     from rvplat.machine.board import Board
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 ELF_MAGIC = b"\x7fELF"
 SOME_FAILED = 1
 #: Options that make sense for one program only.
-FOR_ONE = ("kernel", "initrd", "dtb", "append", "symbols", "disks", "trace", "gdb", "stats")
+FOR_ONE = (
+    "kernel", "initrd", "dtb", "append", "symbols", "disk", "trace", "gdb", "halt", "stats",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,10 @@ def run_each(arguments: argparse.Namespace) -> int:
 
 
 def _refuse_options(arguments: argparse.Namespace) -> None:
+    given = {**vars(arguments), "disk": arguments.disks}
     for name in FOR_ONE:
-        if getattr(arguments, name):
-            raise RvplatError(f"--each: --{name.rstrip('s')} is for one program only")
+        if given[name]:
+            raise RvplatError(f"--each: --{name} is for one program only")
     if len(arguments.words) > 1:
         raise RvplatError("--each: expected a BOARD at most; the programs come after --each")
 
@@ -112,7 +115,8 @@ def _run(path: Path, board: Board, plugins: Plugins, arguments: argparse.Namespa
 
     began = time.perf_counter()
     try:
-        software = read_software(board, path, loaders=tuple(plugins.loaders.values()))
+        loaders = tuple(plugins.loaders.values())
+        software = read_software(board, path, loaders=loaders, pieces=arguments.pieces)
         with progress() as say:
             machine = Machine(board, software, None, plugins, say)
     except RvplatError as error:
@@ -124,8 +128,8 @@ def _run(path: Path, board: Board, plugins: Plugins, arguments: argparse.Namespa
             problem = f"{stop}, status {stop.status}" if stop.status else ""
             if arguments.signature is not None:
                 _write_signature(arguments.signature, path, machine.signature())
-    except RunFailed as error:  # a plugin's code raised: each in a line
-        problem = "; ".join(str(error).splitlines())
+    except RvplatError as error:  # a plugin's code raised, or there is no signature
+        problem = "; ".join(filter(None, [problem, *str(error).splitlines()]))
     return Result(path, time.perf_counter() - began, problem, machine.console.output)
 
 

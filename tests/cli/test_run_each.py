@@ -78,6 +78,15 @@ def test_what_is_not_for_many_programs_is_refused(tmp_path):
     assert one_line(rvplat("run", "--each", guest(HELLO), "--trace", tmp_path / "t")) == (
         "rvplat: --each: --trace is for one program only"
     )
+    assert one_line(rvplat("run", "--each", guest(HELLO), "--stats")) == (
+        "rvplat: --each: --stats is for one program only"
+    )
+    assert one_line(rvplat("run", "--each", guest(HELLO), "--disk", tmp_path / "d")) == (
+        "rvplat: --each: --disk is for one program only"
+    )
+    assert one_line(rvplat("run", "--each", guest(HELLO), "--halt")) == (
+        "rvplat: --each: --halt is for one program only"
+    )
     assert one_line(rvplat("run", "virt", "demo", "--each", guest(HELLO))) == (
         "rvplat: --each: expected a BOARD at most; the programs come after --each"
     )
@@ -91,3 +100,22 @@ def test_a_plugin_that_raises_is_a_failure(tmp_path):
     assert first.startswith(f"FAIL {reads}: "), first
     assert "KeyError" in first
     assert (done.returncode, rest[-1]) == (1, "2 programs: 1 passed, 1 failed")
+
+
+def test_a_program_without_a_signature_is_one_failure(tmp_path):
+    signed = guest(TOHOST.format(value=1))
+    done = rvplat("run", "spike", "--each", guest(LOOP), signed, "--max-instructions", "10000",
+                  "--signature", tmp_path / "signatures")  # fmt: skip
+    assert (done.returncode, lines(done)[-1]) == (1, "2 programs: 1 passed, 1 failed")
+    assert "begin_signature" in lines(done)[0]
+
+
+def test_pieces_are_loaded_beside_each_program(tmp_path):
+    """`--load` counts for each; each program here powers off with the loaded word as its code."""
+    piece = tmp_path / "piece"
+    piece.write_bytes((0x5555).to_bytes(4, "little"))
+    reads = guest(
+        "  li t0, 0x84000000\n  lw t1, 0(t0)\n  li t0, 0x100000\n  sw t1, 0(t0)\n1: j 1b\n"
+    )
+    done = rvplat("run", "--each", reads, reads, "--load", f"0x84000000={piece}", "--timeout", "5")
+    assert (done.returncode, lines(done)[-1]) == (0, "2 programs: 2 passed, 0 failed")
