@@ -175,12 +175,16 @@ class HostClock(Clock):
             self._tell()
 
     def pause(self) -> None:
+        if self.paused:
+            return
         with self.lock:
             if not self.paused:
                 self._since = self.origin_ns, time.monotonic_ns()
                 self._tell()
 
     def resume(self) -> None:
+        if not self.paused:  # without the lock: a device that doesn't come back may hold it
+            return
         with self.lock:
             origin_ns, paused_ns = self._since
             if paused_ns is not None:

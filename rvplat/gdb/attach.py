@@ -74,14 +74,20 @@ class GdbServer:
         return stop
 
     def close(self) -> None:
-        """Stop the machine, which then is the caller's again. A second call does nothing."""
+        """Stop the machine, which then is the caller's again. A second call does nothing.
+
+        Raises:
+            RunFailed: the machine was given up, because a plugin's code does not come back.
+        """
         if self._closed:
             return
         self._closed = True
         self._server.stop()
         self._thread.join()
-        self._server.close()
-        self._machine.keeper = ""
+        try:
+            self._server.close()
+        finally:
+            self._machine.keeper = ""
 
 
 def serve_gdb(machine: Machine, place: int | str = 0, halt: bool = False) -> GdbServer:

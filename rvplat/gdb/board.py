@@ -137,11 +137,16 @@ class BoardTarget(Looking):
             if not self._ended():
                 self.go()
         elif not self.off:
-            self.off, self.stop = True, requests[0]
+            self._switch_off(requests[0])
             if self.machine.failure is not None:
                 self.say(f"rvplat failed: {self.machine.failure!r}\n")
             self.seen.end(self.seen.shown)
             self._ended()
+
+    def _switch_off(self, stop: Stop) -> None:
+        """The board is off, and this is why; every hart is stopped."""
+        self.off, self.stop = True, stop
+        self.machine.tell_consoles(False)
 
     def _ended(self) -> bool:
         """Tell of the end of a world that the client let run; whether there is one."""
@@ -355,12 +360,12 @@ class BoardTarget(Looking):
         if new and self.seen.has(HOST_PID):
             raise GdbError("the board is process 1, an inferior already: use run in that one")
         self.control.halt()
-        self.machine.requests.clear()
-        self.machine.failure = None
+        self.machine.forget_requests()
         self.machine.power_on()
         self.worlds.forget()
         self.seen.reset()
         self.off, self.stop = False, None
+        self.machine.tell_consoles(True)
         self._hart = 0
         self.take_events()
 
@@ -371,13 +376,13 @@ class BoardTarget(Looking):
         if pid not in (ANY, HOST_PID) and not self.merged:
             raise GdbError("a guest can't be killed from outside: kill the host")
         self.control.halt()
-        self.off, self.stop = True, Stop("off")
+        self._switch_off(Stop("off"))
         self.seen.end(self.seen.shown - {HOST_PID})
         self.seen.forget(HOST_PID)
 
     def power_off(self) -> None:
         self.control.halt()
-        self.off, self.stop = True, Stop("off")
+        self._switch_off(Stop("off"))
         self.seen.end(self.seen.shown)
 
     def program(self, pid: int) -> str:

@@ -262,7 +262,9 @@ class Control:
         self.drivers = [Driver(machine, cell, report, self.time) for cell in machine.harts]
         self._report = report
         self.trace: Trace | None = None
+        machine.forget_requests()
         machine.watchdog.begin()
+        machine.tell_consoles(True)
         for cell in machine.harts:
             cell.plain.break_skip = cell.plain.ebreak_skip = NOWHERE
             cell.plain.watch_skip = NOWHERE
@@ -302,6 +304,7 @@ class Control:
             self.drivers[n].ask()
         for n in ran:
             self.drivers[n].wait()
+            self.drivers[n].cell.stop_request.value = 0  # it may have stopped by itself just then
         self.machine.watchdog.note_stuck()
         return ran
 
@@ -347,6 +350,7 @@ class Control:
         """Stop everything and end the threads."""
         self.halt()
         self.machine.watchdog.end()
+        self.machine.tell_consoles(False)
         self.end_trace()
         for driver in self.drivers:
             driver.close()

@@ -170,8 +170,11 @@ class Server:
     def close(self) -> None:
         """Stop the board, close what is open."""
         self._stopping = True
-        self.target.close()
-        if self.listener is not None:
-            self.listener.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        try:
+            self.target.close()
+        finally:
+            self.target.wake = lambda: None
+            if self.listener is not None:
+                self.listener.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)

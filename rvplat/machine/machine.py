@@ -226,8 +226,7 @@ class Machine(System):
         integer("count", count, 1, FOREVER)
         stepped = self.harts[hart_number(hart, len(self.harts))]
         self.must_be_free()
-        self.requests.clear()
-        self.failure = None
+        self.forget_requests()
         try:
             reason = self.turns.step(stepped, count)
         finally:

@@ -214,15 +214,18 @@ class System(metaclass=Shown):
         with self._lock:
             self.must_be_free()
             self.current = self.last = run
-            self.requests.clear()
-            self.failure = None
-        for hart in self.harts:
-            hart.stop_request.value = 0
+            self.forget_requests()
         self.watchdog.begin()
-        for console in (self.console, *self.consoles.values()):
-            console.running(True)
+        self.tell_consoles(True)
         self._ran_at = time.perf_counter()
         self.started_s = self.started_s or self._ran_at - self.built_at
+
+    def forget_requests(self) -> None:
+        """What ended the run before is not for the next one."""
+        self.requests.clear()
+        self.failure = None
+        for hart in self.harts:
+            hart.stop_request.value = 0
 
     def ended(self) -> None:
         """A run has ended: the consoles' sinks get what they don't have yet."""
@@ -231,8 +234,13 @@ class System(metaclass=Shown):
         self.ran_s += time.perf_counter() - self._ran_at
         self.current = None
         self.watchdog.end()
+        self.tell_consoles(False)
+
+    def tell_consoles(self, runs: bool) -> None:
+        """Tell every console whether the machine runs, or a debugger may let it run: who waits for
+        output is told when none will come."""
         for console in (self.console, *self.consoles.values()):
-            console.running(False)
+            console.running(runs)
 
     def request_stop(self, stop: Stop, at_once: bool = True) -> None:
         """Let the run end with this; `at_once`: let every hart leave native code."""
@@ -287,8 +295,7 @@ class System(metaclass=Shown):
         self.lost = self.failure = error
         if self.current is not None:
             self.current.give_up(error)
-        for console in (self.console, *self.consoles.values()):
-            console.running(False)
+        self.tell_consoles(False)
 
     def plugin_failed(self, failure: Failure) -> None:
         """Plugin code raised, and the failure was kept: it ends the run of a strict board."""

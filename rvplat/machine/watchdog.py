@@ -211,9 +211,9 @@ class Watchdog:
     # --- ending ---
 
     def _insist(self, now: float) -> None:
-        """The machine has to stop: end what keeps it."""
+        """The machine, or a hart, has to stop: end what keeps it."""
         for call in self._calls.values():
-            if now - call.since < GRACE_S:
+            if now - call.since < GRACE_S or not self._has_to_stop(call):
                 continue
             if call.device is None and call.hart is not None:
                 self._machine.harts[call.hart].abandon.value = 1
@@ -224,6 +224,13 @@ class Watchdog:
             elif now - self._interrupted[call.frame] >= 2 * GRACE_S:
                 self._lose(call)
                 return
+
+    def _has_to_stop(self, call: Call) -> bool:
+        """Not native code of a hart that runs on while gdb stops another one."""
+        machine = self._machine
+        if call.device is not None or call.hart is None or machine.requests:
+            return True
+        return bool(machine.harts[call.hart].stop_request.value)
 
     def _lose(self, call: Call) -> None:
         """Nothing ends it: let who waits for the run go on without the machine."""

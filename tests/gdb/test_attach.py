@@ -54,6 +54,18 @@ def test_a_server_without_a_client_runs_the_machine(tmp_path: Path) -> None:
         assert machine.console.output == b"hello\r\n"
 
 
+def test_a_console_is_waited_for_while_gdb_has_the_machine() -> None:
+    """A machine that has run before is not taken for one that has stopped; one that is off is."""
+    with Machine.open(program=small_guests.guest(small_guests.ECHO)) as machine:
+        assert machine.run(max_instructions=1).reason == "limit"
+        with serve_gdb(machine) as server:
+            machine.console.wait_for(b">", timeout_s=60)
+            machine.console.feed(b"q")
+            assert server.wait(timeout_s=60).reason == "off"
+            with pytest.raises(TimeoutError, match="the machine stopped"):
+                machine.console.wait_for(b"more", timeout_s=600)
+
+
 @pytest.mark.parametrize(
     ("place", "kind", "message"),
     [
