@@ -38,6 +38,7 @@ def count(text: str) -> int:
 
 def piece(text: str) -> Piece:
     """What `--load` names. What stands before a "=" is an address if it is a number."""
+    from rvplat.machine.board import LAST_ADDRESS
     from rvplat.machine.piece import Piece
 
     address, equals, name = text.partition("=")
@@ -45,8 +46,8 @@ def piece(text: str) -> Piece:
         at = int(address, 0) if equals else None
     except ValueError:  # a "=" in the name of a file
         return Piece(Path(text))
-    if at is not None and not 0 <= at < 1 << 56:
-        raise argparse.ArgumentTypeError(f"{address}: expected an address below {1 << 56:#x}")
+    if at is not None and not 0 <= at <= LAST_ADDRESS:
+        raise argparse.ArgumentTypeError(f"{address}: expected 0 to {LAST_ADDRESS:#x}")
     return Piece(Path(name if equals else text), at)
 
 

@@ -29,7 +29,6 @@ WORLD is "host" (V=0), "vmid:N" for the guest with that VMID, or, without it, wh
 guest that no hart is in has the page tables that it had when it was left last.
 """
 HOST, VMID = "host", "vmid:"
-LAST_VMID = (1 << 14) - 1  # hgatp's VMID has 14 bits
 FILES = (".toml", ".elf", ".bin")  # a word that ends so is no symbol
 
 
@@ -52,6 +51,8 @@ def is_number(text: str) -> bool:
 
 def world(text: str) -> World:
     """A name of a world."""
+    from rvplat.isa.privileged import VMID as LAST_VMID
+
     if text == HOST:
         return "host"
     if not text.startswith(VMID):

@@ -61,7 +61,7 @@ class Instruction:
     @property
     def place(self) -> str:
         """The file and line that define it."""
-        return f"{self.definition.file}:{self.definition.function.__code__.co_firstlineno}"
+        return self.definition.place
 
     @property
     def redirects_rd(self) -> bool:

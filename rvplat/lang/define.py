@@ -153,6 +153,11 @@ class Definition(Callee):
         return self.function.__code__.co_filename
 
     @property
+    def place(self) -> str:
+        """FILE:LINE, where its text begins."""
+        return f"{self.file}:{self.function.__code__.co_firstlineno}"
+
+    @property
     def globals(self) -> dict[str, Any]:
         """The names that the text can use: its module's, and what its closure holds."""
         names = dict(self.function.__globals__)

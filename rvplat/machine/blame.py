@@ -56,5 +56,4 @@ def _csr_place(row: Csr) -> str:
 
 
 def _place(definition: Definition) -> str:
-    line = definition.function.__code__.co_firstlineno
-    return f"{definition.file}:{line}, in {definition.name}"
+    return f"{definition.place}, in {definition.name}"

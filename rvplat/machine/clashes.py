@@ -154,11 +154,6 @@ def _of_pattern(row: Row) -> Iterator[str]:
             yield f"{row.place}: {row.name}: {operand.name} has more than {MAX_PIECES} pieces"
 
 
-def place_of(definition: Definition) -> str:
-    """The file and line of a definition."""
-    return f"{definition.file}:{definition.function.__code__.co_firstlineno}"
-
-
 def _of_encodings(plugins: Sequence[Extension], harts: Sequence[Extension]) -> Iterator[str]:
     """Instructions of the board's harts that have the same bits."""
     mine = {one.name for one in plugins}
@@ -195,14 +190,12 @@ def _of_texts(plugins: Iterable[Extension]) -> Iterator[str]:
 
 def _trial(target: Definition | Dispatch, make: Callable[[], object]) -> Iterator[str]:
     """The fault of one definition; that of what it calls has its own place."""
+    place = target.place if isinstance(target, Definition) else target.name
     try:
         make()
     except DefinitionError as error:
-        place = place_of(target) if isinstance(target, Definition) else target.name
         yield str(error) if error.where.rpartition(":")[2].isdigit() else f"{place}: {error}"
     except RecursionError:
-        place = place_of(target) if isinstance(target, Definition) else target.name
         yield f"{place}: {target.name} calls itself, or is nested too deep"
     except Exception as error:  # the compiler's fault, but it is this text that shows it
-        place = place_of(target) if isinstance(target, Definition) else target.name
         yield f"{place}: no native code can be made: {type(error).__name__}: {error}"

@@ -8,12 +8,12 @@ from os import fspath
 from pathlib import Path
 
 from rvplat.machine.arguments import integer, optional_path, path, paths, text
+from rvplat.machine.board import LAST_ADDRESS
 from rvplat.machine.open import Disk
 from rvplat.machine.piece import Piece
 from rvplat.machine.source import Override
 
 PathLike = str | OsPath[str]
-LAST_ADDRESS = (1 << 56) - 1
 
 
 class Given:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rvplat.bus.ram import use_fence
 from rvplat.hart.state import STOP_BREAK
+from rvplat.isa.privileged import VMID
 from rvplat.machine.arguments import choice, flag, hart_number, integer, path, paths, word
 from rvplat.machine.assembly import assemble
 from rvplat.machine.board import Board
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Machine", "Stop"]
 
 Say = Callable[[str], None]
-LAST_VMID = (1 << 14) - 1  # hgatp's VMID has 14 bits
 
 
 def say_nothing(text: str) -> None:
@@ -285,7 +285,7 @@ class Machine(System):
         if isinstance(world, str):
             choice("world", world, ("now", "host"))
         else:
-            integer("world", world, 0, LAST_VMID)
+            integer("world", world, 0, VMID)
         self.must_stand_still()
         return explain(self, va, access, hart, mode, world)
 
