@@ -374,6 +374,7 @@ def settle(hart) -> u64:
             if may_sleep(hart):
                 sleep(hart)
             if hart.stop != STOP_NONE:
+                hart.resync = 0  # `begin` looks at everything
                 return u64(0)
         if hart.budget <= 0 or hart.attention != 0:
             refill(hart)
