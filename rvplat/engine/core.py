@@ -21,7 +21,7 @@ from rvplat.hart.fetch import NO_PAGE, fetch_address, fetch_instruction, transla
 from rvplat.hart.interrupts import take_interrupt
 from rvplat.hart.invalidate import lines_settled, mark_lines
 from rvplat.hart.ram import region_of
-from rvplat.hart.sleep import may_sleep, sleep
+from rvplat.hart.sleep import is_firmware_waiting, may_sleep, sleep
 from rvplat.hart.state import (
     FETCH_ENTRIES,
     SLOT_HEADER,
@@ -37,7 +37,6 @@ from rvplat.hart.state import (
 from rvplat.hart.tlb import fetch_fill, flush_everything
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.hart.young import enter_young, pass_young
-from rvplat.isa.privileged import MACHINE
 from rvplat.isa.vocabulary import illegal, relax, update_deadline
 from rvplat.lang import (
     compare_exchange_u64,
@@ -295,14 +294,6 @@ def begin(hart):
         hart.stop = STOP_WFI
     hart.attention = 1
     enter_young(hart)
-
-
-@define
-def is_firmware_waiting(hart) -> bool:
-    """Whether firmware seems to wait for another hart. M mode that delegates traps is there for
-    moments; if it is still there when a budget ends, it spins, as OpenSBI does without a `pause`
-    until another hart has done its fence."""
-    return hart.budget <= 0 and hart.priv == MACHINE and hart.medeleg != 0
 
 
 @define(cold=True)

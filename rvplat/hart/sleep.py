@@ -10,6 +10,7 @@ from rvplat.hart.counters import NEVER, NS, read_time, update_deadline
 from rvplat.hart.interrupts import enabled_interrupts
 from rvplat.hart.state import STOP_NONE, STOP_REQUEST, STOP_WFI, Hart, Machine
 from rvplat.hart.young import enter_young, leave_young
+from rvplat.isa.privileged import MACHINE
 from rvplat.lang import address_of, atomic_swap_u32, call_host, define, intrinsic, u8, u32, u64
 
 Machine.add("wait_fn", u64)  # host function (address, value, ns): sleep while the u32 has the value
@@ -104,3 +105,11 @@ def sleep(hart):
         hart.idle_since = 0
     hart.attention = 1  # the run loop looks at all of it again
     hart.asleep_ns += steady_ns(hart) - began
+
+
+@define
+def is_firmware_waiting(hart) -> bool:
+    """Whether firmware seems to wait for another hart. M mode that delegates traps is there for
+    moments; if it is still there when a budget ends, it spins, as OpenSBI does without a `pause`
+    until another hart has done its fence."""
+    return hart.budget <= 0 and hart.priv == MACHINE and hart.medeleg != 0
