@@ -9,7 +9,8 @@ upper half first. Spike looks at the word every 5,000 instructions, and QEMU wai
 half. Here a command is complete
 
 - when all 8 bytes have been stored since the last command, in whatever order,
-- before a store to bytes that were stored already: who stores the lower half in a loop means it,
+- before a store to bytes that were stored already: a program that stores only the lower half, again
+  and again, means a command each time,
 - when every hart has executed `PATIENCE` instructions since, or waits for an interrupt: the program
   stored one half, meant it, and spins.
 

@@ -80,7 +80,7 @@ class VirtioBlk(VirtioMmio):
     disk: Disk
     worker: threading.Thread | None = None
     outstanding = 0
-    stale = 0  #: of them, those that were called off
+    stale = 0  #: how many of them were called off
     generation = 0
 
     def setup(self) -> None:
@@ -163,8 +163,8 @@ class VirtioBlk(VirtioMmio):
             self.fail(str(error))
 
     def settle(self) -> None:
-        """Drop what is queued. What is being worked on goes on, with its DMA: the hart whose store
-        this comes of goes on when that is done, and nobody else waits."""
+        """Drop what is queued. A request that is being worked on goes on, with its DMA. Only the
+        hart whose store stops the queue waits for it."""
         self.generation += 1
         self.stale = self.outstanding
         if self.stale:

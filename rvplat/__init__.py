@@ -6,9 +6,9 @@
         print(machine.run(timeout_s=60))
 
 `Machine` is a machine and all that can be done with it, `Stop` says why a run ended, `serve_gdb`
-lets gdb attach. What a user
-gets wrong is an `RvplatError` (the kinds are in `rvplat.errors`), a wrong argument of a call a
-TypeError, ValueError or LookupError, an address where nothing is a `BusError`.
+lets gdb attach. A fault of a board, a plugin or a file raises an `RvplatError` (`rvplat.errors` has
+the kinds), a wrong argument a TypeError, ValueError or LookupError, and an access to an address
+where nothing answers a `BusError`.
 """
 
 # Without `typing`, whose import every start of the command would wait for.

@@ -22,7 +22,7 @@ from rvplat.errors import DeviceError
 NS = 1_000_000_000
 MASK64 = (1 << 64) - 1
 SHORTEST_WAIT_S = 50e-6  # between two looks at alarms: others need the bus lock too
-MOST_RINGS = 100_000  # of alarms that are set anew at the same tick of a virtual clock
+MOST_RINGS = 100_000  # how often alarms may be set anew at one tick of a virtual clock
 
 
 @dataclass(order=True)
@@ -113,7 +113,7 @@ class Clock:
 
     def pause(self) -> None:
         """Let time stand still until `resume`, where it moves by itself: a debugger has stopped the
-        harts. It is no error if it does already."""
+        harts. Does nothing if it stands still already."""
 
     def resume(self) -> None:
         """Let time go on from where it stands."""
@@ -133,9 +133,9 @@ class HostClock(Clock):
     """Ticks that follow the host's monotonic clock; a thread of its own rings the alarms.
 
     `now() = (monotonic_ns - origin_ns) * frequency / 1e9 + ahead`, modulo 2**64. Native code
-    computes the same. `set` changes `ahead` alone, and `origin_ns` only changes while time stands
-    still, which it does where every hart is stopped: who reads the clock meanwhile, without the
-    lock, sees the time before or after, and nothing between.
+    computes the same. `set` changes only `ahead`. `origin_ns` changes only while time stands still,
+    and then every hart is stopped. So whoever reads the clock without the lock sees the time before
+    a change or after it, never a mixture.
     """
 
     def __init__(self, frequency: int, lock: BusLock | None = None) -> None:
@@ -192,7 +192,7 @@ class HostClock(Clock):
                 self._tell()
 
     def _tell(self) -> None:
-        """What others know of the clock has changed."""
+        """Tell everybody who keeps a copy of the clock's state that it has changed."""
         for call in self.on_set:
             call()
         self._alarms_changed()
@@ -260,7 +260,8 @@ class VirtualClock(Clock):
             self._move(ticks)
 
     def _give_up(self, alarm: Alarm) -> None:
-        """An alarm that sets itself anew at the tick at which it rings: time would stand still."""
+        """Drop an alarm that sets itself anew at the tick at which it rings: time would stand
+        still."""
         device, place = owner_of(alarm.call)
         error = DeviceError(f"set anew {MOST_RINGS} times at tick {self.ticks}, dropped")
         self.failures.note("an alarm", error, device, place=place)

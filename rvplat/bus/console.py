@@ -26,9 +26,10 @@ class Console:
         self.on_input: Callable[[], None] | None = None
         #: Called, under the bus lock, when all that was written has been sent.
         self.on_sent: Callable[[], None] | None = None
-        #: Called with all that the guest writes, in order, without the bus lock: they may wait.
+        #: Called with all that the guest writes, in order. The bus lock is free, so they
+        #: may wait for the host.
         self.sinks: list[Sink] = []
-        #: Where what plugins raise is kept.
+        #: What plugins raise is kept here.
         self.failures = Failures()
         self._input = bytearray()
         self._unsent: deque[bytes] = deque()
@@ -37,8 +38,8 @@ class Console:
         self._sender = 0  # the thread that sends just now
 
     def write(self, data: bytes) -> None:
-        """The device sends `data` to the host. The sinks get it when the bus lock is free; the hart
-        whose store this comes of goes on when they have it."""
+        """The device sends `data` to the host. The sinks get it after the bus lock is released; the
+        hart that made the store waits until they have it."""
         with self.lock:
             self._unsent.append(data)
             self._written += len(data)
@@ -47,12 +48,12 @@ class Console:
 
     @property
     def backlog(self) -> int:
-        """How many bytes were written and not sent yet: a device that has much to send waits for
-        `on_sent` when there are some."""
+        """Bytes that were written and are not sent yet. A device that has much to send waits for
+        `on_sent` while there are any."""
         return self._written - self._sent
 
     def flush(self) -> None:
-        """Let the sinks have all that was written. Not for who holds the bus lock."""
+        """Give the sinks all that was written. Don't call it while holding the bus lock."""
         with self._sending:
             self._sender = threading.get_ident()
             try:
@@ -90,7 +91,7 @@ class Console:
         return len(self._input)
 
     def feed(self, data: bytes) -> None:
-        """The host sends `data` to the device. TypeError for what is no bytes."""
+        """The host sends `data` to the device. TypeError if it isn't bytes."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"data={data!r}: expected bytes")
         with self.lock.in_haste():

@@ -108,7 +108,7 @@ class Wiring:
     set_timer: Callable[[int, int], None] = _no_timer
     #: Takes what the device's code raises where nobody else would see it: `note(operation, error)`.
     failures: Failures = field(default_factory=Failures)
-    #: How far the harts are; what runs just now is some thousand instructions further.
+    #: How far the harts are. A hart that runs now may be some thousand instructions further.
     progress: Callable[[], Progress] = _no_progress
     #: For a window that is carved out of RAM (htif): the RAM behind it.
     backing: memoryview | None = None
@@ -213,17 +213,17 @@ class Device:
             self.refuse(access)
 
     def touched(self, offset: int, size: int) -> None:
-        """For a window that is carved out of RAM: its bytes were changed in another way than by
-        `write`. By an atomic instruction, a store across the window's edge, DMA, a debugger."""
+        """For a window that is carved out of RAM: something else than `write` changed its bytes,
+        such as an atomic instruction, a store across the window's edge, DMA or a debugger."""
 
     def refuse(self, access: str) -> NoReturn:
-        """Raise BusError: an access fault. It is in the log once."""
+        """Raise BusError, an access fault, and log it once."""
         text = f"{self.wiring.name}: no register for {access}"
         self.tell(f"no register for {access}: an access fault")
         raise BusError(text)
 
     def tell(self, text: str) -> None:
-        """Put what a guest did without effect into the log, once, and not without end."""
+        """Log that an access of the guest had no effect: each text once, up to a limit."""
         if text not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(text)
             log.debug("%s: %s", self.wiring.name, text)

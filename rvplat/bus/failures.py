@@ -1,4 +1,4 @@
-"""What plugin code raised while the machine ran: kept, counted, logged once.
+"""What plugin code raised while the machine ran: kept, counted and logged, with the traceback once.
 
 The machine goes on after a failure; who runs it decides what becomes of it (`Failures.on_failure`,
 `Machine.failures`).
@@ -18,7 +18,6 @@ from types import FrameType
 from typing import Any
 
 log = logging.getLogger("rvplat.bus")
-
 
 
 class DidNotReturn(BaseException):

@@ -1,9 +1,10 @@
 """The bus lock, under which all of a device runs, and what is done when it is free again.
 
-Nothing that waits for the host is done under it: while a terminal doesn't take output, or a disk is
-slow, other harts, devices and alarms go on. What must wait is put off with `after`. The thread that
-held the lock does it as soon as it holds it no more; so a hart is held up, and nobody else. A
-thread in haste, such as the clock's, leaves it to a helper.
+Nobody waits for the host while holding it: while a terminal doesn't take output, or a disk is slow,
+other harts, devices and alarms go on. Work that must wait is put off with `after`: the thread that
+holds the lock does it after it has released the lock. So only that hart is delayed. A thread that
+must not be delayed, such as the clock's, takes the lock with `in_haste`; a helper thread then does
+the work.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rvplat.bus.failures import RAISED
+
 log = logging.getLogger("rvplat.bus")
 
 Call = Callable[[], None]
 
 
 class BusLock(_thread.RLock):  # type: ignore[misc]  # final to type checkers, not to Python
-    """A lock that its owner may take again. Take it with `with`; or, where it must be quick, with
-    `acquire` and `release`, and call `left` afterwards if there is something in `put_off`."""
+    """A lock that its owner may take again. Take it with `with`. Where that is too slow, use
+    `acquire` and `release`, and call `left` afterwards if `put_off` isn't empty."""
 
     def __init__(self) -> None:
         #: What `after` was given, by thread.
@@ -36,8 +39,8 @@ class BusLock(_thread.RLock):  # type: ignore[misc]  # final to type checkers, n
         return bool(self._is_owned())  # type: ignore[attr-defined]
 
     def after(self, call: Call) -> None:
-        """Call this once the calling thread holds the lock no more; at once, if it doesn't hold it.
-        Several times the same is once."""
+        """Call this after the calling thread has released the lock; at once if it doesn't hold it.
+        A call that is already waiting is not added again."""
         if not self.is_held:
             call()
             return
@@ -47,7 +50,7 @@ class BusLock(_thread.RLock):  # type: ignore[misc]  # final to type checkers, n
 
     @contextmanager
     def in_haste(self) -> Iterator[None]:
-        """Hold the lock, in a thread that must not wait for the host afterwards."""
+        """Hold the lock, in a thread that must not wait for the host when it releases it."""
         ident = threading.get_ident()
         is_already = ident in self._in_haste
         self._in_haste.add(ident)
@@ -71,7 +74,7 @@ class BusLock(_thread.RLock):  # type: ignore[misc]  # final to type checkers, n
         return state
 
     def left(self) -> None:
-        """For who has let go of the lock without `with`: do what this thread has put off."""
+        """Do what this thread has put off, after `release`. `with` does this by itself."""
         ident = threading.get_ident()
         if self.is_held or ident not in self.put_off:
             return
@@ -84,7 +87,7 @@ class BusLock(_thread.RLock):  # type: ignore[misc]  # final to type checkers, n
 
 
 class _Helper:
-    """Does what others put off, in a thread that is there while there is something to do."""
+    """Does what others have put off, in a thread that ends when nothing is left to do."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -92,7 +95,7 @@ class _Helper:
         self._works = False
 
     def do(self, calls: list[Call]) -> None:
-        """Do these after what is there, each once."""
+        """Do these calls after those that are waiting already, each once."""
         with self._lock:
             self._calls += [call for call in calls if call not in self._calls]
             if not self._works:
@@ -108,5 +111,5 @@ class _Helper:
                 call = self._calls.pop(0)
             try:
                 call()
-            except Exception:
+            except RAISED:  # the thread lives on: others wait for what comes next
                 log.exception("%s raised", call)

@@ -50,14 +50,14 @@ class Ram:
 
 
 def _nothing() -> None:
-    """There is no hart yet, for whom order could matter."""
+    """No hart exists yet, so no order is needed."""
 
 
 _fence: Callable[[], object] = _nothing
 
 
 def use_fence(fence: Callable[[], object]) -> None:
-    """What `barrier` calls from now on: whoever makes harts knows the host's full fence."""
+    """Let `barrier` call this from now on: the host's full fence, known once there are harts."""
     global _fence
     _fence = fence
 
@@ -65,8 +65,8 @@ def use_fence(fence: Callable[[], object]) -> None:
 def barrier() -> None:
     """Order this thread's memory accesses before and after it, as harts see them: a full fence.
 
-    Python has none of its own. A lock will not do: on AArch64 taking and releasing one lets a load
-    after it go before a store that stands in front of it.
+    Python has none of its own. A lock is not enough: on AArch64 a load after the lock may still go
+    before a store that precedes the lock.
     """
     _fence()
 

@@ -47,7 +47,9 @@ def piece(text: str) -> Piece:
     except ValueError:  # a "=" in the name of a file
         return Piece(Path(text))
     if at is not None and not 0 <= at <= LAST_ADDRESS:
-        raise argparse.ArgumentTypeError(f"{address}: expected 0 to {LAST_ADDRESS:#x}")
+        raise argparse.ArgumentTypeError(
+            f"{address}: expected an address from 0 to {LAST_ADDRESS:#x}"
+        )
     return Piece(Path(name if equals else text), at)
 
 

@@ -22,7 +22,7 @@ def leave(number: int = 0, frame: object = None) -> None:
 
 
 def _handle(wanted: object, instead_of: object) -> bool:
-    """Change what SIGINT does, if it does `instead_of`; whoever ignores it goes on ignoring it."""
+    """Change what SIGINT does, if it does `instead_of` now. If it is ignored, it stays ignored."""
     if signal.getsignal(signal.SIGINT) is not instead_of:
         return False
     try:
@@ -38,7 +38,7 @@ def end_at_once() -> bool:
 
 
 def raise_interrupts() -> None:
-    """From here on Ctrl-C is a KeyboardInterrupt: somebody is there who handles it."""
+    """From here on Ctrl-C is a KeyboardInterrupt: the caller handles it."""
     _handle(signal.default_int_handler, leave)
 
 

@@ -27,11 +27,11 @@ of these two, is the PROGRAM.
 
 On a terminal, Ctrl-A X leaves and Ctrl-A H helps. The exit status is the guest's: 0 when it powers
 off, the code that it gave to sifive_test or HTIF; 124 when --timeout or --max-instructions ended
-the run, or when every hart waits for what can't come; 125 when a plugin's code raised, whatever
-the guest says, or does not come back; 130 after Ctrl-C; 2 for an error of ours.
+the run, or when every hart waits and nothing can wake one; 125 when a plugin's code raised or did
+not come back, whatever the guest says; 130 after Ctrl-C; 2 for an error of ours.
 
-A plugin that does not come back is named after some seconds. Who asks again for the end (Ctrl-C,
-Ctrl-A X, a signal) ends the process at once.
+A plugin that does not come back is named after some seconds. A second request to end the run
+(Ctrl-C, Ctrl-A X, a signal) ends the process at once.
 """
 STATS_TABLE, STATS_JSON = "table", "json"
 #: Ends that ask for a look at where the guest was.
@@ -133,8 +133,8 @@ def _turns(machine: Machine, trace: Path | None) -> AbstractContextManager[Trace
 
 
 def _status(machine: Machine, stop: Stop, signal: int) -> int:
-    """The exit status. Who interrupts the run wants no other; a plugin that failed makes whatever
-    the guest says of itself worthless."""
+    """The exit status. After an interrupt it is the interrupt's; else, if a plugin failed, it says
+    so, because then nothing that the guest says can be trusted."""
     from rvplat.machine.stop import FAILURE_STATUS
 
     if signal:

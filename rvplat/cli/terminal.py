@@ -110,7 +110,7 @@ class Terminal:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.signal = 0  # that asked us to end
-        self._asked = False  # to end: who asks again is not made to wait
+        self._asked = False  # to end; a second request ends the process at once
         self._typed: SimpleQueue[bytes] = SimpleQueue()
         self._in = descriptor(sys.stdin)
         self._out = descriptor(sys.stdout)
@@ -185,12 +185,14 @@ class Terminal:
             self.machine.request_stop(stop)
 
     def _end_at_once(self, status: int) -> None:
-        """End the process: who asked for the end before asks again, for it has not come."""
-        self.restore(termios.TCSANOW)
-        for line in self.machine.watchdog.complaints():
-            say(line)
-        say("ended at once: the machine did not stop")
-        os._exit(status)
+        """End the process: the user asks for the end a second time."""
+        try:
+            self.restore(termios.TCSANOW)
+            for line in self.machine.watchdog.complaints():
+                say(line)
+            say("ended at once: the machine did not stop")
+        finally:  # stderr can't be written where the signal came in the middle of a write
+            os._exit(status)
 
     def _continued(self, number: int, frame: FrameType | None) -> None:
         self._make_raw()

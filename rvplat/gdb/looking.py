@@ -136,14 +136,12 @@ class Looking:
             return mappings(self.machine.memory, state.get(root, int(getattr(view, root))), around)
 
     def region_at(self, thread: Thread, address: int) -> Region:
-        translated = self.sight.space == VIRTUAL and any(
-            one.flags or one.gpa is not None for one in self.mappings(thread)
-        )
-        if translated and not self._in_machine_mode(thread):
-            found = [Region(one.flags, one.va, one.size) for one in self.mappings(thread)]
-        else:
-            found = self.sight.layout()
-        return region_around(found, address)
+        if self.sight.space == VIRTUAL and not self._in_machine_mode(thread):
+            found = self.mappings(thread)
+            if any(one.flags or one.gpa is not None for one in found):
+                regions = [Region(one.flags, one.va, one.size) for one in found]
+                return region_around(regions, address)
+        return region_around(self.sight.layout(), address)
 
     def _in_machine_mode(self, thread: Thread) -> bool:
         view = self.machine.harts[thread.tid - 1].plain

@@ -1,4 +1,4 @@
-"""When the time of a board that is debugged passes: while any hart runs."""
+"""The guest's time while its board is debugged: it passes while any hart runs."""
 
 from __future__ import annotations
 

@@ -111,11 +111,12 @@ class Debug:
     """What debuggers find, until their monitor commands say otherwise."""
 
     time: Literal["still", "runs"] = setting(
-        "what the host's clock does for the guest while a debugger has stopped every hart", "still"
+        "whether the guest's time stands still or runs while a debugger has stopped every hart",
+        "still",
     )
     ebreak: Literal["trap", "all", "host", "guests"] = setting(
-        "where the guest's own ebreak stops in the debugger before it traps: nowhere, in every "
-        "world, in the host, in guests",
+        "in which worlds the guest's own ebreak stops in the debugger before it traps: in none "
+        "(trap), in all, in the host, in guests",
         "trap",
     )
 

@@ -138,7 +138,7 @@ class Machine(System):
         be looked at; what runs the machine raises RuntimeError. A second call does nothing.
 
         Raises:
-            RunFailed: plugin code raised, and nobody has taken note of it (`failures`).
+            RunFailed: plugin code raised, and nobody has acknowledged it (`failures`).
         """
         if self.closed:
             return

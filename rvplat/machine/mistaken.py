@@ -1,4 +1,4 @@
-"""Files that were given as something that they are not: by name, and with what to do instead."""
+"""Messages for files of the wrong kind: what the file is, and what to do instead."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ NO_INSTRUCTIONS: Final = (b"\0\0", b"\xff\xff")
 
 
 def refuse_containers(path: Path, data: bytes) -> None:
-    """Refuse an initrd that no kernel looks into, and tell of one that few do. Linux takes archives
-    and file systems, compressed or not; other kernels what they like.
+    """Refuse an initrd that no kernel can read, and warn of one that few can. Linux takes archives
+    and file systems, compressed or not; other kernels take other things.
 
     Raises:
         LoaderError: it is an image of a disk in a container, or of a flash chip.
@@ -42,8 +42,9 @@ def no_tree(data: bytes, why: str) -> str:
 
 
 def tell_of_no_firmware(program: Program) -> None:
-    """What hardly works as the program: a Linux Image starts in M mode, which only a kernel built
-    for it can do; a raw file that begins with an illegal instruction may be a file system."""
+    """Warn of a program that probably doesn't work. A Linux Image would start in M mode, for which
+    few kernels are built; a raw file that begins with an illegal instruction may be a file system.
+    """
     if program.kind == "raw" and bytes(program.segments[0].data[:2]) in NO_INSTRUCTIONS:
         log.warning(
             "%s: taken for a raw binary, but its first bytes are no instruction: is it a disk or "

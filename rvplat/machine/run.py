@@ -3,8 +3,8 @@
 The caller's thread waits, so that Ctrl-C reaches it at once; a thread of the run's own starts the
 harts, watches the time, and restarts the machine when the guest asks for a reset.
 
-A hart with a thread sleeps in native code when it waits (WFI; hart/sleep.py). Once a second one
-that no timer will wake leaves it, so that a machine can be given up that nothing can wake.
+A hart with a thread sleeps in native code when it waits (WFI; hart/sleep.py). If no timer will wake
+it, it leaves native code once a second: the run may have to end because nothing can wake a hart.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ IDLE_NS = 1_000_000_000  # a machine that nothing can wake is given up after thi
 
 
 def _part_of(deadline: float | None) -> float:
-    """How long to wait at once. Another thread may get a signal, whose handler then runs in the
-    main thread only when that next wakes."""
+    """How long to wait in one go. Another thread may receive a signal; Python then runs its handler
+    in the main thread, and only when that wakes up."""
     left = LOOK_S if deadline is None else deadline - time.monotonic()
     return min(max(left, 0.0), LOOK_S)
 
@@ -125,7 +125,7 @@ class Runner:
         return True
 
     def give_up(self, error: BaseException) -> None:
-        """Let who waits go on with an error: a thread of the run doesn't end."""
+        """Let `wait` raise this error now: a thread of the run can't be ended."""
         self.machine.failure = error
         self._done.set()
 
@@ -166,7 +166,7 @@ class Runner:
                 self.machine.repeat_requests()
 
     def _take_looks(self) -> None:
-        """Let those look who asked for it."""
+        """Call the functions that `look` was given."""
         self.machine.withdraw(LOOK)
         while self._looks:
             function, done = self._looks.pop()

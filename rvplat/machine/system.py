@@ -106,7 +106,7 @@ class System(metaclass=Shown):
         self._lock = threading.Lock()
         self._seen_failures = 0
         self._looker = 0  # the thread that looks at the harts in the middle of a run
-        self.lost: BaseException | None = None  # why it can't be used any more
+        self.lost: BaseException | None = None  # why the machine can't be used any more
         self._exports: dict[str, Callable[..., Any]] = {}
 
     def __dir__(self) -> list[str]:
@@ -162,15 +162,14 @@ class System(metaclass=Shown):
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """What plugin code raised while the machine ran, in order. Who reads it has taken note:
-        `run`, `wait`, `step`, `pause` and `close` raise RunFailed only for failures that came after
-        that."""
+        """What plugin code raised while the machine ran, in order. To read it is to acknowledge it:
+        `run`, `wait`, `step`, `pause` and `close` raise RunFailed only for later failures."""
         found = self.assembly.failures.all()
         self._seen_failures = len(found)
         return found
 
     def raise_failures(self, stop: Stop | None = None) -> None:
-        """RunFailed if there are failures that nobody has taken note of."""
+        """RunFailed if there are failures that nobody has acknowledged (`failures`)."""
         seen = self._seen_failures
         new = self.failures[seen:]
         if new:
@@ -253,7 +252,7 @@ class System(metaclass=Shown):
 
     @contextmanager
     def looked_at(self) -> Iterator[None]:
-        """In the middle of a run, when no hart is in native code: this thread may look at them."""
+        """Let this thread look at the harts in the middle of a run, none in native code."""
         self._looker = threading.get_ident()
         try:
             yield
@@ -291,7 +290,7 @@ class System(metaclass=Shown):
         self.request_stop(Stop("error", 1))
 
     def lose(self, error: BaseException) -> None:
-        """A thread of it doesn't end, whatever is done: it is given up, with what it holds."""
+        """One of its threads can't be ended: give the machine up, with what the thread holds."""
         self.lost = self.failure = error
         if self.current is not None:
             self.current.give_up(error)

@@ -1,5 +1,4 @@
-"""Looks whether plugin code comes back while the machine runs, and ends what doesn't when it must
-stop.
+"""Names plugin code that does not come back, and ends it when the machine has to stop.
 
 Device code runs in Python, under the bus lock, in the thread of the hart that made an access, of
 the clock or of the console. Instructions of plugins run in native code. Neither sees a request to

@@ -1,4 +1,4 @@
-"""What people type who come from QEMU's monitor or from OpenOCD."""
+"""Commands that users of QEMU's monitor and of OpenOCD are used to."""
 
 from __future__ import annotations
 

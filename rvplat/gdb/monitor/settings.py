@@ -16,8 +16,8 @@ from rvplat.gdb.target import Thread
 def reset(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
     """reset [halt|init|run]: power-on reset of the board, its software loaded again.
 
-    Every hart is stopped afterwards, whatever the word; gdb lets them run. It isn't told of the
-    reset: it shows the registers that it knows until it is made to forget them.
+    Every hart is stopped afterwards, whatever the word; gdb's continue lets them run. gdb isn't
+    told of the reset: it shows old registers until it is made to forget them.
     """
     if words and list(words) not in (["halt"], ["init"], ["run"]):
         raise GdbError(f"{' '.join(words)!r}: expected reset, or reset halt, init or run")
