@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rvplat.gdb.timekeeper import Timekeeper
-from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_WFI
+from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_STUCK, STOP_WFI
 from rvplat.hart.trap import EBREAK_MET
 from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
@@ -282,12 +282,15 @@ class Control:
         """One instruction of a hart, here and now; other harts run a little too."""
         driver = self.drivers[number]
         driver.cell.stop_request.value = 0
-        with self.time.step():
-            for other in others:
-                self.drivers[other].cell.stop_request.value = 0
-                if self.drivers[other].burst(BURST) == STOP_BREAK:
-                    self._report(Outcome(other, why(self.drivers[other].cell)))
-            reason = driver.step_once(int(driver.cell.plain.pc), masked)
+        self.machine.watchdog.stepping = (number, *others)
+        try:
+            with self.time.step():
+                self._burst(others)
+                reason = driver.step_once(int(driver.cell.plain.pc), masked)
+        finally:
+            self.machine.watchdog.stepping = ()
+        if reason == STOP_STUCK:
+            self.machine.watchdog.note_stuck()
         met = why(driver.cell) if reason == STOP_BREAK else ""
         if self.machine.requests:
             self._report(Outcome(number, "power"))
@@ -295,6 +298,14 @@ class Control:
             self._report(Outcome(number, met))
         elif reason != STOP_REQUEST and self._report(Outcome(number, "step")):
             self.start([(number, Job(until_back=True))])
+
+    def _burst(self, harts: Sequence[int]) -> None:
+        """Let harts run a little, each in turn."""
+        for number in harts:
+            driver = self.drivers[number]
+            driver.cell.stop_request.value = 0
+            if driver.burst(BURST) == STOP_BREAK:
+                self._report(Outcome(number, why(driver.cell)))
 
     def halt(self, harts: Sequence[int] | None = None) -> list[int]:
         """Stop harts, or all; those that were running."""

@@ -44,7 +44,10 @@ class Run(Protocol):
 
 
 class Watch(Protocol):
-    """Looks whether plugin code comes back (watchdog.py)."""
+    """Looks whether plugin code comes back (watchdog.py). `stepping`: harts that execute a single
+    instruction just now, in a thread that can't take a request to stop meanwhile."""
+
+    stepping: tuple[int, ...]
 
     def begin(self) -> None: ...
 

@@ -5,10 +5,11 @@ the clock or of the console. Instructions of plugins run in native code. Neither
 stop by itself. So the watchdog looks at all threads now and then:
 
     after SLOW_S     it names the device that doesn't come back, in the log
-    GRACE_S after a request to stop, it puts an exception into such Python code, and lets loops of
-                     plugins' instructions end (engine/poll.py)
-    twice GRACE_S later it gives the machine up: who waits for the run gets RunFailed. The machine
-                     can't be used any more.
+    GRACE_S after a request to stop, or after gdb began to step an instruction, it puts an exception
+                     into such Python code, and lets loops of plugins' instructions end
+                     (engine/poll.py)
+    twice GRACE_S later it gives the machine up: `Machine.wait` and its like raise RunFailed. The
+                     machine can't be used any more.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ class Watchdog:
 
     def __init__(self, machine: System) -> None:
         self._machine = machine
+        self.stepping: tuple[int, ...] = ()
         self._users = 0
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -157,7 +159,8 @@ class Watchdog:
                 log.warning("%s", call.told(now))
         if machine.current is not None and machine.current.is_late() and not machine.requests:
             machine.request_stop(Stop("timeout"), False)
-        if not (machine.requests or any(hart.stop_request.value for hart in machine.harts)):
+        asked = machine.requests or any(hart.stop_request.value for hart in machine.harts)
+        if not (asked or self.stepping):
             self._asked_at = None
             return
         self._asked_at = now if self._asked_at is None else self._asked_at
@@ -228,6 +231,8 @@ class Watchdog:
         """Not native code of a hart that runs on while gdb stops another one."""
         machine = self._machine
         if call.device is not None or call.hart is None or machine.requests:
+            return True
+        if call.hart in self.stepping:
             return True
         return bool(machine.harts[call.hart].stop_request.value)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -13,13 +12,13 @@ from rvplat.errors import RunFailed
 from rvplat.gdb.control import Control, Job
 from rvplat.machine import watchdog
 from tests.machine.small_guests import LOOP, guest
-from tests.machine.stuck import SETTINGS, stuck_board, stuck_guest
+from tests.machine.stuck import SETTINGS, WAYS, shared_folder, stuck_board, stuck_guest
 
 
-@pytest.fixture(scope="module")
-def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of the one plugin: a process knows one extension of a name."""
-    return stuck_board(tmp_path_factory.mktemp("stuck"))
+@pytest.fixture
+def board() -> str:
+    """Its plugin does not come back."""
+    return stuck_board(shared_folder())
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchdog, "GRACE_S", 0.5)
 
 
-def test_it_does_not_keep_other_harts_from_being_started(board: Path, hasty: None) -> None:
+def test_it_does_not_keep_other_harts_from_being_started(board: str, hasty: None) -> None:
     """The clock was told each time, for which it took the lock that the device holds."""
     settings = {**SETTINGS, "harts.count": 2}
     machine = Machine.open(board, stuck_guest("load"), settings=settings)
@@ -61,7 +60,28 @@ def test_a_hart_that_runs_on_is_not_ended_for_one_that_stopped() -> None:
         control.close()
 
 
-def test_a_machine_that_is_given_up_is_given_back(board: Path, hasty: None) -> None:
+@pytest.mark.parametrize("way", ["instruction", "load"])
+def test_a_step_ends(board: str, hasty: None, way: str) -> None:
+    """It is done in the server's thread, which then can't take Ctrl-C from gdb."""
+    _, what, _ = WAYS[way]
+    machine = Machine.open(board, stuck_guest(way), settings=SETTINGS)
+    control = Control(machine, lambda outcome: False)
+
+    def step() -> None:
+        while not machine.assembly.failures:
+            control.step(0, ())
+
+    steps = threading.Thread(target=step, daemon=True)
+    steps.start()
+    steps.join(30)
+    assert not steps.is_alive()
+    (failure,) = machine.failures
+    assert str(failure).startswith(f"{what} did not come back (")
+    control.close()
+    machine.close()
+
+
+def test_a_machine_that_is_given_up_is_given_back(board: str, hasty: None) -> None:
     """The server ends with the reason, and what it had is free."""
     with Machine.open(board, stuck_guest("sleep"), settings=SETTINGS) as machine:
         server = serve_gdb(machine)

@@ -1,6 +1,10 @@
 """Plugins that do not come back: a device's accesses and alarms, instructions, a CSR."""
 
+import atexit
+import shutil
+import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 from tests.machine.failing import board
@@ -145,6 +149,14 @@ HOPELESS = {
     "stubborn": (BAD + "  lw t0, 16(s0)\n", "bad: a load of 4 at 0x10010010", "read_stubborn"),
 }
 SETTINGS = {"harts.isa": "rv64imac_zicsr_xloop"}
+
+
+@cache
+def shared_folder() -> Path:
+    """Where the plugin is for all tests of this process, which knows one extension of a name."""
+    path = Path(tempfile.mkdtemp(prefix="rvplat-stuck-"))
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
 
 
 def stuck_board(folder: Path) -> str:

@@ -19,6 +19,7 @@ from tests.machine.stuck import (
     HOPELESS,
     SETTINGS,
     WAYS,
+    shared_folder,
     stuck_board,
     stuck_guest,
     until,
@@ -33,10 +34,10 @@ def hasty(monkeypatch):
     monkeypatch.setattr(watchdog, "SLOW_S", 0.5)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Of the one plugin: a process knows one extension of a name."""
-    return tmp_path_factory.mktemp("stuck")
+@pytest.fixture
+def folder():
+    """Of the plugin."""
+    return shared_folder()
 
 
 def opened(folder, program, **settings):
