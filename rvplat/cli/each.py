@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rvplat.cli.interrupts import TwiceAtOnce
 from rvplat.cli.say import progress
 from rvplat.errors import RvplatError
 
@@ -90,13 +91,15 @@ def run_each(arguments: argparse.Namespace) -> int:
         board, plugins = open_named(name, arguments)
         import rvplat.machine.machine  # noqa: F401 (so that it isn't looked through for garbage)
     failed = 0
-    for path in paths:
-        result = _run(path, board, plugins, arguments)
-        failed += bool(result.problem)
-        for line in result.lines():
-            print(line, flush=True)
-        gc.collect()  # a machine is a circle of references, and holds much memory
-    print(f"{len(paths)} programs: {len(paths) - failed} passed, {failed} failed", flush=True)
+    with TwiceAtOnce():
+        for path in paths:
+            result = _run(path, board, plugins, arguments)
+            failed += bool(result.problem)
+            for line in result.lines():
+                print(line, flush=True)
+            gc.collect()  # a machine is a circle of references, and holds much memory
+    count = "1 program" if len(paths) == 1 else f"{len(paths)} programs"
+    print(f"{count}: {len(paths) - failed} passed, {failed} failed", flush=True)
     return SOME_FAILED if failed else 0
 
 

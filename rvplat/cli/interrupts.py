@@ -42,6 +42,23 @@ def raise_interrupts() -> None:
     _handle(signal.default_int_handler, leave)
 
 
+class TwiceAtOnce:
+    """`with TwiceAtOnce():` Ctrl-C raises KeyboardInterrupt once; the next one ends the process,
+    also where something does not come back that is waited for."""
+
+    def __enter__(self) -> None:
+        raise_interrupts()
+        self._changed = _handle(self._first, signal.default_int_handler)
+
+    def __exit__(self, *exception: object) -> None:
+        if self._changed:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _first(self, number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, leave)
+        raise KeyboardInterrupt
+
+
 class AtOnce:
     """`with AtOnce():` Ctrl-C ends the process meanwhile."""
 

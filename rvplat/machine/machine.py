@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rvplat.bus.ram import use_fence
+from rvplat.errors import RvplatError
 from rvplat.hart.state import STOP_BREAK
 from rvplat.isa.privileged import VMID
 from rvplat.machine.arguments import choice, flag, hart_number, integer, path, paths, word
@@ -131,7 +132,10 @@ class Machine(System):
             return
         for failure in self.failures:  # perhaps why
             error.add_note(str(failure))
-        self.close()
+        try:
+            self.close()
+        except RvplatError as late:  # must not take the place of a KeyboardInterrupt
+            error.add_note(str(late))
 
     def close(self) -> None:
         """Stop, and give back what the devices took from the host. Memory and registers can still

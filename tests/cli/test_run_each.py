@@ -110,6 +110,11 @@ def test_a_program_without_a_signature_is_one_failure(tmp_path):
     assert "begin_signature" in lines(done)[0]
 
 
+def test_one_program_is_counted_as_one(tmp_path):
+    done = rvplat("run", "--each", guest(HELLO))
+    assert (done.returncode, lines(done)[-1]) == (0, "1 program: 1 passed, 0 failed")
+
+
 def test_pieces_are_loaded_beside_each_program(tmp_path):
     """`--load` counts for each; each program here powers off with the loaded word as its code."""
     piece = tmp_path / "piece"

@@ -78,3 +78,25 @@ def test_a_signal_restores_the_terminal(tmp_path, session, number):  # noqa: F81
     terminal.process.send_signal(number)
     terminal.type(b"\x03")
     assert terminal.end() in (125, 128 + number, 130)
+
+
+@pytest.mark.parametrize("way", ["load", "stubborn"])
+def test_ctrl_c_ends_many_programs(tmp_path, way):
+    """Not only the program that does not come back; a second one ends all at once."""
+    board, program, *options = map(str, words(tmp_path, way))
+    command = [*COMMAND, "run", board, *options, "--each", program, program, program]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:  # fmt: skip
+        seen = b""
+        while b"in the loop" not in seen:
+            seen += process.stderr.read(1)
+        process.send_signal(signal.SIGINT)
+        if way == "stubborn":
+            while b"has not come back for" not in seen:
+                seen += process.stderr.read(1)
+            process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    text = err.decode()
+    assert (process.returncode, text.splitlines()[-1]) == (130, "rvplat: interrupted"), text
+    assert (out, text.count("in the loop")) == (b"", 0), "no other program began"
+    assert ("did not come back" in text) == (way == "load"), "who asks twice doesn't wait for it"

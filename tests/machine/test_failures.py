@@ -146,6 +146,13 @@ def test_an_error_in_the_block_gets_a_note_of_the_failures(tmp_path):
     ]
 
 
+def test_an_interrupt_in_the_block_stays_one_when_closing_raises(tmp_path):
+    with pytest.raises(KeyboardInterrupt) as caught, opened(tmp_path, failing("load")) as machine:
+        machine.assembly.devices["bad"].close = lambda: 1 / 0
+        raise KeyboardInterrupt
+    assert "ZeroDivisionError" in caught.value.__notes__[0]
+
+
 # --- the command line -----------------------------------------------------------------------------
 
 
