@@ -32,6 +32,8 @@ from rvplat.errors import PluginError, nearest
 
 T = TypeVar("T")
 STAMP = "__rvplat_stamp__"
+#: Begins the names of modules that were imported by a path.
+PATH_PREFIX = "rvplat_plugin_"
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("rvplat_"))
 
 
@@ -188,7 +190,7 @@ def import_path(path: Path) -> ModuleType:
     if not file.is_file():
         expected = "a .py file or a folder with __init__.py"
         raise PluginError(path.stem, f"{path}: no such plugin, expected {expected}")
-    name = f"rvplat_plugin_{path.stem}_{zlib.crc32(bytes(path)):08x}"
+    name = f"{PATH_PREFIX}{path.stem}_{zlib.crc32(bytes(path)):08x}"
     stamp = (file.stat().st_mtime_ns, file.stat().st_size)
     known = sys.modules.get(name)
     if known is not None and getattr(known, STAMP, None) == stamp:

@@ -3,6 +3,7 @@ instruction's that does not come back."""
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +29,16 @@ def blamed(model: type[Device], device: str, doing: str) -> Iterator[None]:
         raise
     except (Exception, DidNotReturn) as error:
         what = f"{model.model} raised while {doing} devices.{device}: {error!r}"
-        raise PluginError(model.__module__, what, traceback.format_exc()) from error
+        raise PluginError(_plugin_of(model), what, traceback.format_exc()) from error
+
+
+def _plugin_of(model: type[Device]) -> str:
+    """The file, if it was given by its path: such a module's name is of our making."""
+    from rvplat.pluginmanager import PATH_PREFIX
+
+    module = model.__module__
+    made_up = module.startswith(PATH_PREFIX) and module in sys.modules
+    return str(sys.modules[module].__file__) if made_up else module
 
 
 def instruction_at(hart: Hart) -> tuple[str, str]:
