@@ -102,11 +102,15 @@ class Looking:
 
     def read_memory(self, thread: Thread, address: int, length: int) -> bytes:
         with self.control.quiet(), self._hinting():
-            return self.sight.read(thread.tid - 1, self.worlds.state(thread), address, length)
+            return self.sight.read(thread.tid - 1, self._walking(thread), address, length)
 
     def write_memory(self, thread: Thread, address: int, data: bytes) -> None:
         with self.control.quiet(), self._hinting():
-            self.sight.write(thread.tid - 1, self.worlds.state(thread), address, data)
+            self.sight.write(thread.tid - 1, self._walking(thread), address, data)
+
+    def _walking(self, thread: Thread) -> dict[str, int]:
+        """What counts for walks in the thread's world, which may have ended where none is made."""
+        return {} if self.sight.space == PHYSICAL else self.worlds.state(thread)
 
     @contextmanager
     def _hinting(self) -> Iterator[None]:

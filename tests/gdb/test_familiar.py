@@ -78,7 +78,8 @@ def test_memory_as_qemu_shows_it(ask: Ask, target: BoardTarget) -> None:
     assert ask("xp/4xw 0x80000000") == ask("xp /4xw 0x80000000") == row
     assert ask("xp 0x80000000") == f"0000000080000000: {words[0]:#010x}\n"
     assert ask("xp/2db 0x80000000").split() == [
-        "0000000080000000:", *(str(int.from_bytes(data[n : n + 1], signed=True)) for n in (0, 1))
+        "0000000080000000:",
+        *(str(int.from_bytes(data[n : n + 1], signed=True)) for n in (0, 1)),
     ]
     assert ask("space", here(target)) == "addresses are virtual\n", "xp leaves it as it was"
     thread = here(target)
@@ -114,6 +115,22 @@ def test_resets(line: str) -> None:
         target.monitor(HOST, line, lambda text: None)
         assert machine.harts[0].pc == 0x1000
         assert target.stands_still
+        target.close()
+
+
+def test_physical_memory_is_there_when_the_selected_guest_has_ended() -> None:
+    with Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"}) as machine:
+        machine.run(max_instructions=6_500_000)
+        target = BoardTarget(machine)
+        target.attach()
+        target.adopt(GUEST.pid)
+        target.monitor(GUEST, "reset halt", lambda text: None)
+        said: list[str] = []
+        target.monitor(GUEST, "xp/1xw 0x80000000", said.append)
+        first = int.from_bytes(machine.memory.read(0x8000_0000, 4), "little")
+        assert said == [f"0000000080000000: {first:#010x}\n"]
+        with pytest.raises(GdbError, match="has ended"):
+            target.monitor(GUEST, "x/1xw 0x80000000", said.append)
         target.close()
 
 
