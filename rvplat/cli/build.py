@@ -46,6 +46,8 @@ def piece(text: str) -> Piece:
         at = int(address, 0) if equals else None
     except ValueError:  # a "=" in the name of a file
         return Piece(Path(text))
+    if not (name if equals else text):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected [ADDR=]FILE, found no file name")
     if at is not None and not 0 <= at <= LAST_ADDRESS:
         raise argparse.ArgumentTypeError(
             f"{address}: expected an address from 0 to {LAST_ADDRESS:#x}"

@@ -15,6 +15,7 @@ class Timekeeper:
     time."""
 
     def __init__(self, machine: Machine) -> None:
+        self._machine = machine  # counts for its statistics how long harts run
         self._clock = machine.assembly.clock
         self._lock = threading.Lock()
         self._running = 0  # harts
@@ -47,12 +48,16 @@ class Timekeeper:
         """A hart is about to run."""
         with self._lock:
             self._running += 1
+            if self._running == 1:
+                self._machine.time_begins()
             self._settle()
 
     def ended(self) -> None:
         """A hart has stopped."""
         with self._lock:
             self._running -= 1
+            if self._running == 0:
+                self._machine.time_ends()
             self._settle()
 
     @contextmanager

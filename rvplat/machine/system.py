@@ -219,8 +219,16 @@ class System(metaclass=Shown):
             self.forget_requests()
         self.watchdog.begin()
         self.tell_consoles(True)
+        self.time_begins()
+
+    def time_begins(self) -> None:
+        """From here to `time_ends` harts run. What went before the first time was the start."""
         self._ran_at = time.perf_counter()
         self.started_s = self.started_s or self._ran_at - self.built_at
+
+    def time_ends(self) -> None:
+        """No hart runs any more."""
+        self.ran_s += time.perf_counter() - self._ran_at
 
     def forget_requests(self) -> None:
         """What ended the run before is not for the next one."""
@@ -233,7 +241,7 @@ class System(metaclass=Shown):
         """A run has ended: the consoles' sinks get what they don't have yet."""
         for console in (self.console, *self.consoles.values()):
             console.flush()
-        self.ran_s += time.perf_counter() - self._ran_at
+        self.time_ends()
         self.current = None
         self.watchdog.end()
         self.tell_consoles(False)

@@ -100,6 +100,12 @@ def test_statistics_as_json_are_the_last_line():
     assert found["harts"][0].keys() >= {"native_s", "devices_s", "asleep_s", "traps"}
 
 
+def test_statistics_of_a_board_that_gdb_may_attach_to(tmp_path):
+    options = ["--gdb", f"unix:{tmp_path}/gdb", "--timeout", "0.2", "--stats=json"]
+    found = json.loads(rvplat("run", guest(LOOP), *options).stderr.decode().splitlines()[-1])
+    assert 0 not in (found["seconds"], found["starting_s"], found["million_per_second"])
+
+
 def test_statistics_as_a_table():
     done = rvplat("run", guest(HELLO), "--stats")
     assert b" instructions in " in done.stderr
@@ -115,7 +121,8 @@ def test_trace_and_signature(tmp_path):
     assert trace.read_text().startswith("core   0: 3 0x0000000080000000 (0x")
 
 
-READ_LOADED = """
+READ_LOADED = (
+    """
   li a0, 0x80400000
   li t0, UART
 1: lbu t1, 0(a0)
@@ -123,7 +130,9 @@ READ_LOADED = """
   sb t1, 0(t0)
   addi a0, a0, 1
   j 1b
-2:""" + POWER_OFF
+2:"""
+    + POWER_OFF
+)
 
 
 def test_files_are_loaded_where_they_shall_go(tmp_path):
@@ -137,6 +146,7 @@ def test_files_are_loaded_where_they_shall_go(tmp_path):
         ((str(second), f"0x8040_0001={text}"), f"{text}: 0x80400001 to 0x80400004 overlaps "),
         ((f"0x1_0000_0000={text}",), f"{text}: 0x4 bytes for 0x100000000 are outside the board's"),
         ((str(text),), f"{text}: the file to load: found no ELF file that says where it goes"),
+        (("0x84000000=",), "run: argument --load: '0x84000000=': expected [ADDR=]FILE, found no "),
         ((f"0={more}",), f"{more}: the file to load: No such file or directory"),
         ((f"0x200000000000000={text}",), "run: argument --load: 0x200000000000000: expected an "),
     ):
