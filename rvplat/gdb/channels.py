@@ -122,6 +122,15 @@ def listen(text: str, say: Callable[[str], None] = log.warning) -> socket.socket
     return server
 
 
+def hang_up(listener: socket.socket) -> None:
+    """Close a listening socket; one that has a path leaves no file behind."""
+    name = listener.getsockname() if listener.fileno() >= 0 else ""
+    listener.close()
+    if isinstance(name, str) and name:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+
+
 def _listen_unix(path: Path) -> socket.socket:
     server = socket.socket(socket.AF_UNIX)
     try:

@@ -16,7 +16,7 @@ import select
 import socket
 import threading
 
-from rvplat.gdb.channels import Channel, SocketChannel, turn_away
+from rvplat.gdb.channels import Channel, SocketChannel, hang_up, turn_away
 from rvplat.gdb.framing import frame
 
 EVERY_S = 0.5  # gdb waits for 2 s
@@ -42,8 +42,12 @@ class Lobby:
     def __exit__(self, kind: object, *exception: object) -> None:
         self._done.set()
         self._thread.join()
-        if kind is not None and self.client is not None:
+        if kind is None:
+            return
+        if self.client is not None:
             self.client.close()
+        if self.listener is not None:
+            hang_up(self.listener)
 
     def _wait(self) -> None:
         while not self._done.wait(EVERY_S):

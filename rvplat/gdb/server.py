@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 
 from rvplat.gdb.board import BoardTarget
-from rvplat.gdb.channels import Channel, PipeChannel, SocketChannel, turn_away
+from rvplat.gdb.channels import Channel, PipeChannel, SocketChannel, hang_up, turn_away
 from rvplat.gdb.commands import session_for
 from rvplat.gdb.session import Session
 from rvplat.machine.machine import Machine
@@ -175,6 +175,6 @@ class Server:
         finally:
             self.target.wake = lambda: None
             if self.listener is not None:
-                self.listener.close()
+                hang_up(self.listener)
             os.close(self._wake_read)
             os.close(self._wake_write)

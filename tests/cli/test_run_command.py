@@ -103,7 +103,13 @@ def test_statistics_as_json_are_the_last_line():
 def test_statistics_of_a_board_that_gdb_may_attach_to(tmp_path):
     options = ["--gdb", f"unix:{tmp_path}/gdb", "--timeout", "0.2", "--stats=json"]
     found = json.loads(rvplat("run", guest(LOOP), *options).stderr.decode().splitlines()[-1])
+    assert list(tmp_path.iterdir()) == [], "no socket is left"
     assert 0 not in (found["seconds"], found["starting_s"], found["million_per_second"])
+
+
+def test_a_board_that_cannot_be_built_leaves_no_socket(tmp_path):
+    done = rvplat("run", tmp_path / "nosuch.elf", "--gdb", f"unix:{tmp_path}/gdb")
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
 
 
 def test_statistics_as_a_table():
