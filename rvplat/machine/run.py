@@ -59,6 +59,7 @@ class Runner:
         self._left = {hart.number: limit for hart in machine.harts}
         self._turns = turns or (machine.turns if machine.turns.virtual else None)
         self._deadline: float | None = None
+        self._began = threading.Event()
         self._done = threading.Event()
         self._looks: list[tuple[Callable[[], None], threading.Event]] = []
         self._thread = threading.Thread(target=self._coordinate, name="rvplat-run", daemon=True)
@@ -77,8 +78,11 @@ class Runner:
         self._deadline = deadline
         try:
             self._thread.start()
-        except BaseException:  # the host has no thread for it
-            self.machine.ended()
+        except BaseException as error:
+            if isinstance(error, RuntimeError) or not self._began.wait(LONGEST_LOOK_S):
+                self.machine.ended()  # the host has no thread for it
+            else:  # Ctrl-C, while the thread began
+                self.cancel("interrupt")
             raise
 
     def wait(self, timeout_s: float | None = None) -> Stop:
@@ -139,6 +143,7 @@ class Runner:
 
     def _coordinate(self) -> None:
         machine = self.machine
+        self._began.set()
         try:
             self.stop = self._live_on()
         except BaseException as error:

@@ -193,13 +193,16 @@ def test_a_line_that_a_device_raises_in_its_reset_reaches_the_controller(tmp_pat
 
 #: Hart 0 prints and powers off. Hart 1 sets an alarm of the RTC 1 ms ahead and waits for it, again
 #: and again, and counts.
-PRINT_AND_COUNT = """
+PRINT_AND_COUNT = (
+    """
   csrr t0, mhartid
   bnez t0, 9f
   li t0, UART
   li t1, 'x'
   sb t1, 0(t0)
-""" + POWER_OFF + """
+"""
+    + POWER_OFF
+    + """
 9: li s0, 0x101000        # RTC
   li s1, 0x80100000
   li s3, 1000000
@@ -218,6 +221,7 @@ PRINT_AND_COUNT = """
   sw t0, 0(s1)
   j 2b
 """
+)
 
 
 class Stuck:
@@ -248,3 +252,22 @@ def test_a_reader_that_takes_nothing_holds_up_only_who_prints() -> None:
         stuck.go_on.set()
         assert machine.wait(timeout_s=60).reason == "off"
         assert stuck.got == b"x"
+
+
+class _Interrupted(threading.Thread):
+    """Ctrl-C comes while the thread's beginning is waited for. It cannot be had at will there."""
+
+    def start(self) -> None:
+        super().start()
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_while_a_run_begins_ends_it() -> None:
+    with Machine.open("virt", program=guest(LOOP)) as machine:
+        run = Runner(machine)
+        run._thread = _Interrupted(target=run._coordinate, daemon=True)
+        with pytest.raises(KeyboardInterrupt):
+            run.start()
+        assert not machine.running
+        assert run.stop == Stop("interrupt"), "every hart has stopped"
+        assert machine.run(max_instructions=1000).reason == "limit"
