@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from rvplat.hart.atomics import finish_amo
 from rvplat.hart.counters import timer_check
 from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.interrupts import take_interrupt
@@ -63,6 +64,7 @@ class Reference:
         timer_check(hart)
         while hart.resync != 0:
             hart.resync = 0
+            finish_amo(hart)
             take_interrupt(hart)
         return bool(hart.stop == STOP_NONE)
 
