@@ -4,7 +4,11 @@ import signal
 
 
 def pytest_configure() -> None:
-    """Ctrl-C reaches the programs that tests start. Whoever runs the tests in the background may
-    have had SIGINT ignored, which programs inherit."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Signals reach the programs that tests start. Who runs the tests in the background may have
+    had SIGINT or SIGHUP (nohup) ignored, which programs inherit."""
+    for number, default in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
