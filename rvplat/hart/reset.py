@@ -35,16 +35,16 @@ def reset(hart: Any, extensions: Iterable[Extension], pc: int) -> None:
     """
     owned = tuple(extensions)
     for array in (hart.x, hart.f):
-        _clear(array)
+        array.clear()
     for name in _ZEROED:
         setattr(hart, name, 0)
     for extension in owned:
         for name, _, count in extension.states:
-            _clear(getattr(hart, name)) if count else setattr(hart, name, 0)
+            getattr(hart, name).clear() if count else setattr(hart, name, 0)
         enable(hart, extension.csrs)
     reset_status(hart)
     for name in STATISTICS:
-        _clear(getattr(hart, name)) if Hart.fields[name].count else setattr(hart, name, 0)
+        getattr(hart, name).clear() if Hart.fields[name].count else setattr(hart, name, 0)
     if hart.has_s != 0:
         mideleg_write(hart, u64(0), u32(MIDELEG))  # what H delegates is read-only one
     if hart.has_u != 0:
@@ -57,8 +57,3 @@ def reset(hart: Any, extensions: Iterable[Extension], pc: int) -> None:
     update_deadline(hart)
     protection_changed(hart)
     context_changed(hart)
-
-
-def _clear(array: Any) -> None:
-    for i in range(len(array)):
-        array[i] = 0

@@ -173,6 +173,10 @@ class ArrayView:
     def __len__(self) -> int:
         return self._field.count
 
+    def clear(self) -> None:
+        """All elements zero."""
+        ctypes.memset(self._address, 0, self._field.count * self._field.stride)
+
     def _at(self, index: int) -> int:
         if not 0 <= int(index) < self._field.count:
             raise IndexError(f"{self._field.name}[{int(index)}]: it has {self._field.count}")

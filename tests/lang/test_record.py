@@ -66,3 +66,12 @@ def test_a_late_field_needs_spare_room():
     assert outer.size == size
     with pytest.raises(TypeError, match=r"^Outer.more comes too late: the layout is in use$"):
         outer.add("more", u64, 8)
+
+
+def test_an_array_is_cleared_and_nothing_beside_it():
+    _, outer = pair()
+    memory = ctypes.create_string_buffer(b"\xff" * outer.size, outer.size)
+    view = outer.view(ctypes.addressof(memory))
+    view.list.clear()
+    assert [int(element) for element in view.list] == [0, 0, 0]
+    assert memory.raw == b"\xff" * 8 + bytes(6) + b"\xff" * (outer.size - 14)
