@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rvplat.hart.atomics import finish_amo
-from rvplat.hart.counters import timer_check
+from rvplat.hart.counters import timer_check, update_deadline
 from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.interrupts import take_interrupt
 from rvplat.hart.state import STOP_LIMIT, STOP_NONE
@@ -61,6 +61,10 @@ class Reference:
 
     def _settle(self, hart: Any) -> bool:
         """Take what interrupts there are. Whether the hart goes on."""
+        if hart.attention != 0:  # a device has called: native code looks at once, too
+            hart.attention = 0
+            update_deadline(hart)
+            hart.resync = 1
         timer_check(hart)
         while hart.resync != 0:
             hart.resync = 0
