@@ -1,4 +1,4 @@
-"""What is slow to make, kept in the user's cache folder from one start to the next.
+"""The user's cache folder keeps what is slow to make from one start to the next.
 
 The caller's key holds everything that the bytes depend on. `save_cached` writes a file beside and
 renames it into place, so that two processes and a kill do no harm. A file begins with a digest of
@@ -16,7 +16,7 @@ _DIGEST_BYTES = 32
 
 
 def cache_folder() -> Path:
-    """Where it is: RVPLAT_CACHE, or the user's cache folder."""
+    """The folder that RVPLAT_CACHE names; without it, the user's cache folder."""
     chosen = os.environ.get("RVPLAT_CACHE")
     if chosen:
         return Path(chosen)
