@@ -18,11 +18,11 @@ X = Extension("Xa", version="1.0", standing="ratified", requires=("I",))
 def rvplat_extensions():
     return [X]
 """
-GOOD = '''
+GOOD = """
 @X.instruction("0000000 rs2 rs1 000 rd 0001011", "good rd, rs1, rs2")
 def good(hart, rd, rs1, rs2):
     hart.x[rd] = 1
-'''
+"""
 ISA_KEY = 'harts.isa="rv64imac_zicsr_xa"'
 
 

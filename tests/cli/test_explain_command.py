@@ -124,8 +124,7 @@ def test_limits_stop_it_too(explain):
         (["demo"], "explain: expected an ADDRESS, such as 0x8000_1000 or main"),
         (
             ["demo", "mian"],
-            "explain mian: found no symbol 'mian' in the program, nor a board or file of this "
-            "name",
+            "explain mian: found no symbol 'mian' in the program, nor a board or file of this name",
         ),
         (
             ["hypervisor", "run_gest"],

@@ -8,7 +8,7 @@ from rvplat.cli.commands import BUILT_IN
 from rvplat.cli.main import main
 from rvplat.machine.fdt_read import from_dtb
 
-PLUGIN = '''
+PLUGIN = """
 from rvplat.hookspecs import hookimpl
 
 class Hello:
@@ -26,7 +26,7 @@ class Hello:
 @hookimpl
 def rvplat_commands():
     return [Hello()]
-'''
+"""
 
 
 def test_boards(capsys):

@@ -72,8 +72,6 @@ def _of_size(word: Callable[..., Any], size: int) -> Callable[..., Any]:
     return lambda hart, *arguments: word(hart, *arguments, size)
 
 
-
-
 @pytest.fixture
 def hart(monkeypatch: pytest.MonkeyPatch) -> ScratchHart:
     """A scratch hart that the words of rv_i and rv_a mean while the test runs."""
@@ -86,7 +84,5 @@ def hart(monkeypatch: pytest.MonkeyPatch) -> ScratchHart:
     for size in (4, 8):
         bits = 8 * size
         for word in ("load_reserved", "store_conditional"):
-            monkeypatch.setattr(
-                rv_a, f"{word}_u{bits}", _of_size(getattr(ScratchHart, word), size)
-            )
+            monkeypatch.setattr(rv_a, f"{word}_u{bits}", _of_size(getattr(ScratchHart, word), size))
     return ScratchHart()

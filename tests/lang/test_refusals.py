@@ -205,8 +205,11 @@ REFUSED = [
     (unassigned_after_loop, 3, "b may have no value here: assign it on every path"),
     (unassigned_after_break, 6, "b may have no value here: assign it on every path"),
     (unassigned_in_except, 6, "b may have no value here: assign it on every path"),
-    (caught_too_narrowly, 3, "the try can raise Loud, which except Quiet doesn't catch: "
-     "catch a class above both"),
+    (
+        caught_too_narrowly,
+        3,
+        "the try can raise Loud, which except Quiet doesn't catch: catch a class above both",
+    ),
     (caught_by_anything, 3, "except takes one Unwind class"),
     (divided_by_nothing, 1, "1 // 0 divides by zero"),
     (power, 1, "the operator Pow is not in the language"),

@@ -43,7 +43,8 @@ POWER_OFF = """
 1: j 1b
 """
 
-HELLO = """
+HELLO = (
+    """
   la a0, text
   li t0, UART
 1: lbu t1, 0(a0)
@@ -51,12 +52,16 @@ HELLO = """
   sb t1, 0(t0)
   addi a0, a0, 1
   j 1b
-2:""" + POWER_OFF + """
+2:"""
+    + POWER_OFF
+    + """
 text: .asciz "hello\\r\\n"
 """
+)
 
 #: Sends back what it gets, one more for each letter; `q` powers off.
-ECHO = """
+ECHO = (
+    """
   li t0, UART
   li t2, 'q'
   li t3, '>'
@@ -68,10 +73,13 @@ ECHO = """
   beq t1, t2, 2f
   sb t1, 0(t0)
   j 1b
-2:""" + POWER_OFF
+2:"""
+    + POWER_OFF
+)
 
 #: The same by interrupts: sleeps in between.
-ECHO_ASLEEP = """
+ECHO_ASLEEP = (
+    """
   li t0, UART
   li t1, 1
   sb t1, 1(t0)            # IER: received
@@ -97,7 +105,9 @@ ECHO_ASLEEP = """
   sb t1, 0(t0)
 2: sw s3, 4(s2)
   j 1b
-3:""" + POWER_OFF
+3:"""
+    + POWER_OFF
+)
 
 WAIT = "1: wfi\n  j 1b\n"
 LOOP = "1: addi x5, x5, 1\n  j 1b\n"
@@ -107,7 +117,8 @@ TRAP_LOOP = "  li t0, 0x40000000\n  jr t0\n"
 FAIL = "  li t0, TEST\n  li t1, 0x73333\n  sw t1, 0(t0)\n1: j 1b\n"
 
 #: Resets the board the first time, powers it off the second: RAM outside the program stays.
-RESET = """
+RESET = (
+    """
   li s0, 0x80100000
   lw t0, 0(s0)
   addi t1, t0, 1
@@ -117,10 +128,13 @@ RESET = """
   li t1, 0x7777
   sw t1, 0(t0)
 1: j 1b
-2:""" + POWER_OFF
+2:"""
+    + POWER_OFF
+)
 
 #: Waits for the timer `a7` times, each so many ticks after the last, asleep.
-TICKS = """
+TICKS = (
+    """
   li t0, 0x80
   csrw mie, t0
   li s0, MTIMECMP
@@ -138,16 +152,20 @@ TICKS = """
   bltu t4, t1, 3f         # too early
   addi s2, s2, -1
   bnez s2, 1b
-""" + POWER_OFF + """
+"""
+    + POWER_OFF
+    + """
 3: li t0, TEST
   li t1, 0x13333
   sw t1, 0(t0)
 4: j 4b
 """
+)
 
 #: A timer is due about when WFI begins, before or after: no instruction behind WFI may run before
 #: the trap. Fails if one does.
-WFI_ROUNDS = """
+WFI_ROUNDS = (
+    """
   la t0, 4f
   csrw mtvec, t0
   li s0, MTIMECMP
@@ -173,16 +191,20 @@ WFI_ROUNDS = """
   la t1, 1b
   csrw mepc, t1
   bnez s2, 6f
-""" + POWER_OFF + """
+"""
+    + POWER_OFF
+    + """
 6: mret
 5: li t0, TEST
   li t1, 0x13333
   sw t1, 0(t0)
 7: j 7b
 """
+)
 
 #: Two harts wake each other in turn, a thousand times.
-PING = """
+PING = (
+    """
   csrr s0, mhartid
   li t0, 8
   csrw mie, t0
@@ -207,13 +229,17 @@ PING = """
   j 1b
 2: sw s5, 0(s3)
   bnez s0, 3f
-""" + POWER_OFF + """
+"""
+    + POWER_OFF
+    + """
 3: wfi
   j 3b
 """
+)
 
 #: Ends through tohost with a code, and has a signature.
-TOHOST = """
+TOHOST = (
+    """
   la t0, begin_signature
   li t1, 0x1122334455667788
   sd t1, 0(t0)
@@ -229,7 +255,8 @@ TOHOST = """
 begin_signature: .zero 12
 .globl end_signature
 end_signature: .word 0
-""" + """
+"""
+    + """
 .section .tohost,"aw",@progbits
 .align 6
 .globl tohost
@@ -238,6 +265,7 @@ tohost: .dword 0
 .globl fromhost
 fromhost: .dword 0
 """
+)
 
 
 @cache

@@ -18,7 +18,8 @@ from tests.machine.small_guests import POWER_OFF, guest
 CLINT_MTIMECMP, CLINT_MTIME = 0x200_4000, 0x200_BFF8
 FOR_EVER = 3600 * 10**9
 #: Sleeps until anything is pending, then powers the machine off. Only hart 0 does.
-SLEEPER = """
+SLEEPER = (
+    """
   csrr t0, mhartid
   bnez t0, 2f
   li t0, -1
@@ -27,11 +28,14 @@ SLEEPER = """
 1: wfi
   csrr t0, mip
   beqz t0, 1b
-""" + POWER_OFF + """
+"""
+    + POWER_OFF
+    + """
 2: csrw mie, zero
 3: wfi
   j 3b
 """
+)
 _FUNCTION: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 
 

@@ -44,9 +44,7 @@ def test_a_disk_keeps_what_was_written(debian_guest, tmp_path, legacy):
         f"devices.virtio0.force_legacy={legacy}",
     ]  # fmt: skip
     write = f"{FORMAT_SCRIPT} && echo kept over a boot > /mnt/note && umount /mnt"
-    stop, text = boot(
-        debian_guest, f'rvplat.run=script rvplat.script="{write}"', settings=settings
-    )
+    stop, text = boot(debian_guest, f'rvplat.run=script rvplat.script="{write}"', settings=settings)
     assert "rvplat: script status 0" in text
     assert stop == OFF
     stop, text = boot(
