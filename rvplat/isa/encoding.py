@@ -121,6 +121,16 @@ def _ranges(text: str) -> list[tuple[int, int]]:
     return result
 
 
+def token_width(token: str) -> int:
+    """How many instruction bits a token of a pattern is."""
+    found = _TOKEN.fullmatch(token)
+    assert found is not None
+    fixed, name, bits = found.groups()
+    if fixed:
+        return len(fixed)
+    return sum(high - low + 1 for high, low in _ranges(bits)) if bits else WIDTHS[name]
+
+
 def parse(text: str, where: str = "") -> Pattern:
     """A pattern and its conditions. DefinitionError names the pattern and what is wrong."""
     mask = match = position = 0

@@ -1,0 +1,214 @@
+"""`rvplat isa`: the ISA extensions, and what one of them holds."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+from rvplat.cli.options import DEFAULT_BOARD, add_board_options, overrides
+from rvplat.cli.tables import table
+
+if TYPE_CHECKING:
+    from rvplat.engine.fast_reason import FastForms
+    from rvplat.isa.csr import Csr, CsrField
+    from rvplat.isa.extension import Extension, Row
+    from rvplat.machine.board import Board
+    from rvplat.machine.catalogue import Catalogue
+
+DETAILS = """\
+NAME is an extension (M), an instruction (mul, c.addi) or a CSR (mstatus); M.mul names one of an
+extension. BOARD says which board's harts the answer is about, and which plugins are loaded.
+"""
+ALWAYS_SLOW = "runs in its slow form: "
+
+
+class Isa:
+    """Lists the ISA extensions, or shows one of them."""
+
+    name = "isa"
+    help = "list the ISA extensions, or show one, one of its instructions, or one of its CSRs"
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.epilog = DETAILS
+        parser.add_argument("words", nargs="*", metavar="BOARD NAME", help="see below")
+        add_board_options(parser)
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        from rvplat.machine.catalogue import Catalogue
+        from rvplat.machine.open import open_board
+
+        name, wanted = _board_and_name(arguments.words, arguments.plugins)
+        board, plugins = open_board(name, overrides(arguments), arguments.plugins)
+        catalogue = Catalogue.of(plugins)
+        sys.stdout.write(_shown(wanted, board, catalogue) if wanted else _listed(board, catalogue))
+        return 0
+
+
+def _board_and_name(words: list[str], plugin_paths: list[str]) -> tuple[str, str]:
+    """What the positional arguments are: a board, a name, both or neither."""
+    from rvplat.errors import RvplatError
+    from rvplat.machine.catalogue import Catalogue
+    from rvplat.machine.source import board_names
+    from rvplat.pluginmanager import load_plugins
+
+    if len(words) > 2:
+        raise RvplatError(f"isa: {' '.join(words[2:])}: expected a BOARD and a NAME, nothing more")
+    if len(words) == 2:
+        return words[0], words[1]
+    if not words:
+        return DEFAULT_BOARD, ""
+    boards = board_names(Catalogue.of(load_plugins(plugin_paths)).boards)
+    is_board = words[0] in boards or words[0].endswith(".toml") or "/" in words[0]
+    return (words[0], "") if is_board else (DEFAULT_BOARD, words[0])
+
+
+def _listed(board: Board, catalogue: Catalogue) -> str:
+    """A line for each extension."""
+    from rvplat.machine.listing import list_extensions
+
+    cells = [
+        (row.name, row.version, row.standing, "yes" if row.enabled else "-",
+         str(row.instructions), str(row.csrs), row.title)
+        for row in list_extensions(catalogue, board)
+    ]  # fmt: skip
+    head = ("extension", "version", "standing", board.name, "instructions", "CSRs", "what")
+    return table(head, cells)
+
+
+def _shown(wanted: str, board: Board, catalogue: Catalogue) -> str:
+    """An extension, an instruction or a CSR."""
+    from rvplat.errors import DefinitionError, RvplatError
+    from rvplat.lang import DefinitionError as NotADefinition
+    from rvplat.machine.extension_text import find, nearest
+
+    known = list(catalogue.extensions.values())
+    found = find(wanted, known)
+    if found is None:
+        near = nearest(wanted, known)
+        hint = f'; did you mean "{near}"?' if near else ""
+        raise RvplatError(
+            f'isa: "{wanted}" is no board, extension, instruction or CSR{hint} '
+            "(`rvplat isa` lists the extensions)"
+        )
+    try:
+        if found.rows:
+            forms = _forms(catalogue)
+            return "\n".join(_instruction(row, forms) for row in found.rows)
+        if found.csr is not None:
+            return _csr(found.csr)
+        return _extension(found.extension, board, _forms(catalogue))
+    except (TypeError, NotADefinition) as error:  # a plugin's; `rvplat check` says more
+        raise DefinitionError(str(error)) from error
+
+
+def _forms(catalogue: Catalogue) -> FastForms:
+    """What says which instructions have a fast form."""
+    from rvplat.engine.fast_reason import FastForms
+
+    return FastForms(catalogue.extensions.values())
+
+
+def _extension(extension: Extension, board: Board, forms: FastForms) -> str:
+    """All of an extension."""
+    from rvplat.machine.extension_text import rows_of
+
+    lines = [*_head(extension, board), ""]
+    for row in rows_of(extension):
+        lines += [row.syntax, *(f"    {line}" for line in _brief(row, forms)), ""]
+    lines += _csr_table(extension)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _head(extension: Extension, board: Board) -> list[str]:
+    """Name, version, standing, and how it stands to others."""
+    title = f": {extension.title}" if extension.title else ""
+    lines = [f"{extension.name} {extension.version}, {extension.standing}{title}"]
+    if extension.requires:
+        lines.append(f"requires {', '.join(extension.requires)}")
+    if extension.implied_by:
+        lines.append(f"a hart with {' and '.join(extension.implied_by)} has it")
+    have = "have it" if extension in board.extensions else "do not have it"
+    lines.append(f"the harts of {board.name} {have}")
+    lines.append(f"defined in {extension.place}")
+    for name, kind, count in extension.states:
+        many = f"[{count}]" if count else ""
+        lines.append(f"state of a hart: {name}{many}, {kind.__name__}")
+    return lines
+
+
+def _brief(row: Row, forms: FastForms) -> list[str]:
+    """Encoding and meaning of an instruction, as an extension's listing has them."""
+    from rvplat.isa.extension import Compressed
+    from rvplat.machine.extension_text import body_of, conditions, doc_of, expansion
+
+    where = conditions(row.pattern)
+    lines = [row.pattern.text + (f"    where {where}" if where else "")]
+    if isinstance(row, Compressed):
+        return [*lines, f"is {expansion(row)}"]
+    if doc := doc_of(row.definition):
+        lines += textwrap.wrap(doc, 92)
+    lines += [f"    {line}".rstrip() for line in body_of(row.definition).splitlines()]
+    if reason := forms.why_slow(row):
+        lines += textwrap.wrap(ALWAYS_SLOW + reason, 92)
+    return lines
+
+
+def _instruction(row: Row, forms: FastForms) -> str:
+    """One instruction: its bits as boxes, then what the listing has, and where it is defined."""
+    from rvplat.machine.extension_text import boxes
+
+    extension = row.extension
+    needs = f", needs {', '.join(row.requires)} too" if row.requires else ""
+    lines = [row.syntax, f"{extension.name} {extension.version}, {extension.standing}{needs}", ""]
+    parts = boxes(row.pattern)
+    bits = [str(box.high) if box.high == box.low else f"{box.high}:{box.low}" for box in parts]
+    widths = [max(len(box.text), len(n)) for box, n in zip(parts, bits, strict=True)]
+    for cells in (bits, [box.text for box in parts]):
+        lines.append("  ".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True)))
+    lines += ["", *_brief(row, forms)[1:], "", f"defined in {row.place}"]
+    return "\n".join(lines) + "\n"
+
+
+def _csr_table(extension: Extension) -> list[str]:
+    """The CSRs of an extension: what a write leaves in them, and their fields below."""
+    from rvplat.machine.extension_text import access, groups, legal_values
+
+    rows = []
+    for csr, count in groups(extension.csrs):
+        stem = csr.name.rstrip("0123456789")
+        last = f" to {stem}{int(csr.name[len(stem) :]) + count - 1}" if count > 1 else ""
+        rows.append((f"{csr.number:#x}", csr.name + last, access(csr), legal_values(csr)))
+    return table(("CSR", "name", "access", "legal values"), rows).splitlines() if rows else []
+
+
+def _csr(csr: Csr) -> str:
+    """One CSR with its fields."""
+    from rvplat.machine.extension_text import access, body_of, doc_of, legal_values
+
+    lines = [f"{csr.name}, CSR {csr.number:#x}, {access(csr)}, of {csr.extension}"]
+    lines += textwrap.wrap(f"legal values: {legal_values(csr)}", 96)
+    lines.append(f"after a reset: {csr.reset:#x}")
+    if csr.access is not None:
+        lines += textwrap.wrap(f"access: {doc_of(csr.access) or csr.access.name}", 96)
+    lines.append(f"defined in {csr.place}")
+    rows = [(_bits(one.high, one.low), one.name, _writable(csr, one)) for one in csr.fields]
+    if rows:
+        lines += ["", *table(("bits", "field", ""), rows).splitlines()]
+    for what, definition in (("read", csr.read), ("write", csr.write), ("access", csr.access)):
+        if definition is not None:
+            lines += ["", f"{what}, by `{definition.name}`:"]
+            lines += [f"    {line}".rstrip() for line in body_of(definition).splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def _bits(high: int, low: int) -> str:
+    return str(high) if high == low else f"{high}:{low}"
+
+
+def _writable(csr: Csr, field: CsrField) -> str:
+    """Whether a write changes a field, where no definition decides."""
+    if csr.read_only or (csr.write is None and not field.extract(csr.writable)):
+        return "read-only"
+    return "" if csr.write is not None else "writable"

@@ -1,0 +1,72 @@
+"""Why an instruction has no fast form (fast.py), for `rvplat isa` and the documentation.
+
+The compiler is asked: it makes the fast form's text, and says where it gave up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import rvplat.hart.words  # noqa: F401 (gives the vocabulary its meaning)
+from rvplat.engine import architecture
+from rvplat.engine.fast import FastEmitter, NoFastForm
+from rvplat.engine.handlers import new_unit
+from rvplat.isa.extension import Extension, Instruction
+from rvplat.lang import Definition, Dispatch
+from rvplat.lang.values import Value
+
+
+class FastForms:
+    """Which instructions of some extensions have a fast form."""
+
+    def __init__(self, extensions: Iterable[Extension]) -> None:
+        extensions = list(extensions)
+        architecture.install(extensions)
+        forms = architecture.forms(extensions)
+        self._unit = new_unit(forms)
+        self._forms = {form.instruction.name: form for form in forms}
+
+    def why_slow(self, instruction: Instruction) -> str:
+        """Why an instruction always runs in its slow form; "" if it has a fast one."""
+        emitter = _Observer(self._unit, [self._forms[instruction.name]], near=False, constants={})
+        try:
+            emitter.text("@observed")
+        except NoFastForm:
+            return (
+                f"it changes state before {emitter.blamed}, where a fast form would have to start "
+                "the instruction again"
+            )
+        if emitter.finishes:
+            return ""
+        return f"every path through it calls {emitter.blamed}, which only slow forms may call"
+
+
+class _Observer(FastEmitter):
+    """Makes a fast form, and notes whether a path through it ends well, and what ended the rest:
+    the outermost call on the way to code that only slow forms may call."""
+
+    finishes = False
+    blamed = "something"
+    outer = ""
+
+    def leave(self, values: list[Value]) -> None:
+        self.finishes |= not self.ended
+        super().leave(values)
+
+    def jump(self, target: str) -> None:
+        self.finishes |= not self.ended
+        super().jump(target)
+
+    def in_place(self, target: Definition, arguments: list[Value]) -> list[Value]:
+        before = self.outer
+        self.outer = before or f"`{target.name}`"
+        if not self.ended and (target.cold or target.signature.never_returns):
+            self.blamed = self.outer
+        values = super().in_place(target, arguments)
+        self.outer = before
+        return values
+
+    def _function_call(self, target: Definition | Dispatch, arguments: list[Value]) -> list[Value]:
+        if not self.ended and isinstance(target, Dispatch):
+            self.blamed = self.outer or "a table of functions"
+        return super()._function_call(target, arguments)
