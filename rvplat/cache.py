@@ -1,18 +1,47 @@
 """The user's cache folder keeps what is slow to make from one start to the next.
 
 The caller's key holds everything that the bytes depend on. `save_cached` writes a file beside and
-renames it into place, so that two processes and a kill do no harm. A file begins with a digest of
-the rest, so that a torn one is seen and made again.
+renames it into place, so that two processes and a kill do no harm. A file holds a digest of the
+rest, so that a torn one is seen and made again, and a title that says what it is (`rvplat cache`).
+
+A file's modification time is when it was last used. Whenever something is written, files that were
+not used for UNUSED_DAYS are removed, and then the longest unused ones until all of them together
+take no more than LIMIT_BYTES. Files that rvplat did not write are never touched.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import re
 import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+LIMIT_BYTES = 256 << 20
+UNUSED_DAYS = 60
+
+_DAY_S = 86_400
+_NOTE_USE_S = 3600  # how old a file's time may be before a use is noted
+_ABANDONED_S = 3600  # a file that is still being written after so long never gets ready
+_MAGIC = b"rvplat 1"
 _DIGEST_BYTES = 32
+_HEAD_BYTES = 512
+_NAME = re.compile(r"[0-9a-f]{40}\.bin")
+_PART = re.compile(r"[0-9a-f]{40}\..*\.part")
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """A file of the cache: what it is, its bytes, when it was last used (seconds, Unix time)."""
+
+    path: Path
+    title: str
+    size: int
+    used: float
 
 
 def cache_folder() -> Path:
@@ -27,26 +56,107 @@ def cache_folder() -> Path:
 
 def load_cached(key: str) -> bytes | None:
     """The bytes kept under the key; None if there are none, or the file is torn."""
-    try:
-        data = _path(key).read_bytes()
-    except OSError:
-        return None
-    digest, rest = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-    return rest if hashlib.sha256(rest).digest() == digest else None
-
-
-def save_cached(key: str, data: bytes) -> OSError | None:
-    """Keep bytes under the key. Returns the error if the folder can't be written."""
     path = _path(key)
     try:
+        data = path.read_bytes()
+        _note_use(path)
+    except OSError:
+        return None
+    magic, digest, rest = data[:8], data[8 : 8 + _DIGEST_BYTES], data[8 + _DIGEST_BYTES :]
+    if magic != _MAGIC or hashlib.sha256(rest).digest() != digest:
+        return None
+    return rest.partition(b"\n")[2]
+
+
+def save_cached(key: str, data: bytes, title: str) -> OSError | None:
+    """Keep bytes under the key; `title` says in a line what they are. Old files are pruned.
+    Returns the error if the folder can't be written."""
+    path = _path(key)
+    rest = title.encode().replace(b"\n", b" ") + b"\n" + data
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(hashlib.sha256(data).digest() + data)
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f"{path.stem}.", suffix=".part", delete=False
+        ) as file:
+            file.write(_MAGIC + hashlib.sha256(rest).digest() + rest)
         Path(file.name).replace(path)
     except OSError as error:
         return error
+    prune(keep=path)
     return None
+
+
+def entries() -> list[CacheEntry]:
+    """What the cache holds, the last used first. None if there is no folder."""
+    found = [entry for path in _files(_NAME) if (entry := _entry(path)) is not None]
+    return sorted(found, key=lambda entry: entry.used, reverse=True)
+
+
+def prune(unused_days: float = UNUSED_DAYS, keep: Path | None = None) -> list[CacheEntry]:
+    """Remove files that were not used for so many days, then the longest unused ones beyond
+    LIMIT_BYTES; `keep` stays. Returns what was removed."""
+    now, total = time.time(), 0
+    removed = []
+    for entry in entries():
+        total += entry.size
+        is_old = now - entry.used > unused_days * _DAY_S
+        if (is_old or total > LIMIT_BYTES) and entry.path != keep:
+            total -= entry.size
+            removed.append(entry)
+    abandoned = [path for path in _files(_PART) if now - _time(path) > _ABANDONED_S]
+    _remove([*(entry.path for entry in removed), *abandoned])
+    return removed
+
+
+def clear() -> list[CacheEntry]:
+    """Remove everything that rvplat keeps. Returns what was removed."""
+    removed = entries()
+    _remove([*(entry.path for entry in removed), *_files(_PART)])
+    return removed
 
 
 def _path(key: str) -> Path:
     return cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}.bin"
+
+
+def _files(name: re.Pattern[str]) -> list[Path]:
+    try:
+        return [path for path in cache_folder().iterdir() if name.fullmatch(path.name)]
+    except OSError:
+        return []
+
+
+def _entry(path: Path) -> CacheEntry | None:
+    """None if another process has removed it meanwhile."""
+    try:
+        status = path.stat()
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return None
+    title = head[8 + _DIGEST_BYTES :].partition(b"\n")[0].decode(errors="replace")
+    ours = head.startswith(_MAGIC)
+    return CacheEntry(path, title if ours else "of an older rvplat", status.st_size,
+                      status.st_mtime)  # fmt: skip
+
+
+def _time(path: Path) -> float:
+    """When a file was written last; the future if it is gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return float("inf")
+
+
+def _note_use(path: Path) -> None:
+    """Let the file's time be now, unless it is recent; a folder that can't be written stays."""
+    if time.time() - path.stat().st_mtime > _NOTE_USE_S:
+        with contextlib.suppress(OSError):
+            os.utime(path)
+
+
+def _remove(paths: Iterable[Path]) -> None:
+    """Remove files; what another process has removed, or may not be removed, is left."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -37,7 +37,8 @@ def entry_points() -> list[EntryPoint]:
     kept = load_cached(key)
     if kept is None:
         found = _ask()
-        save_cached(key, "\n".join(f"{one.name}={one.value}" for one in found).encode())
+        text = "\n".join(f"{one.name}={one.value}" for one in found)
+        save_cached(key, text.encode(), f"installed plugins of {sys.prefix}")
         return found
     lines = (line.partition("=") for line in kept.decode().splitlines())
     return [EntryPoint(name, value) for name, _, value in lines]

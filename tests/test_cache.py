@@ -2,13 +2,17 @@
 
 import importlib.metadata
 import multiprocessing
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from rvplat.cache import load_cached, save_cached
+from rvplat import cache as kept
+from rvplat.cache import clear, entries, load_cached, prune, save_cached
+from rvplat.cli.main import main
 from rvplat.entrypoints import EntryPoint, entry_points
 
 
@@ -20,13 +24,13 @@ def cache(tmp_path, monkeypatch):
 
 def test_what_is_saved_is_loaded(cache):
     assert load_cached("key") is None
-    assert save_cached("key", b"object code") is None
+    assert save_cached("key", b"object code", "code") is None
     assert load_cached("key") == b"object code"
     assert load_cached("another key") is None
 
 
 def test_a_torn_file_is_not_loaded(cache):
-    save_cached("key", b"object code" * 100)
+    save_cached("key", b"object code" * 100, "code")
     (file,) = cache.iterdir()
     file.write_bytes(file.read_bytes()[:-1])
     assert load_cached("key") is None
@@ -37,13 +41,13 @@ def test_a_torn_file_is_not_loaded(cache):
 def test_a_folder_that_cannot_be_made_is_reported(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("RVPLAT_CACHE", str(tmp_path / "file" / "cache"))
-    problem = save_cached("key", b"object code")
+    problem = save_cached("key", b"object code", "code")
     assert isinstance(problem, OSError)
 
 
 def _save_often(letter: bytes) -> None:
     for _ in range(50):
-        save_cached("key", letter * 50_000)
+        save_cached("key", letter * 50_000, "code")
         assert load_cached("key") in (b"a" * 50_000, b"b" * 50_000)
 
 
@@ -56,6 +60,122 @@ def test_two_processes_write_at_once(cache):
         writer.join()
     assert [w.exitcode for w in writers] == [0, 0]
     assert [f.suffix for f in cache.iterdir()] == [".bin"]
+
+
+# --- what is removed, and what is shown -----------------------------------------------------------
+
+DAY_S = 86_400
+
+
+def _keep(key: str, days_ago: float, size: int = 100) -> Path:
+    """A file of the cache that was last used so long ago."""
+    before = {entry.path for entry in entries()}
+    assert save_cached(key, b"x" * size, f"what {key} is") is None
+    (new,) = {entry.path for entry in entries()} - before
+    os.utime(new, times=(time.time() - days_ago * DAY_S,) * 2)
+    return new
+
+
+def _titles() -> list[str]:
+    return [entry.title for entry in entries()]
+
+
+def test_old_files_go_when_something_is_written(cache):
+    _keep("recent", kept.UNUSED_DAYS - 1)
+    old = _keep("old", kept.UNUSED_DAYS + 1)
+    assert old.exists()
+    save_cached("new", b"", "what new is")
+    assert _titles() == ["what new is", "what recent is"]
+
+
+def test_the_longest_unused_files_go_when_all_are_too_large(cache, monkeypatch):
+    monkeypatch.setattr(kept, "LIMIT_BYTES", 2500)
+    for days in (3, 1, 2):
+        _keep(f"{days}", days, 1000)
+    assert _titles() == ["what 1 is", "what 2 is"]
+    save_cached("large", b"x" * 5000, "what large is")
+    assert _titles() == ["what large is"], "what was written stays, however large it is"
+    assert load_cached("large") == b"x" * 5000
+
+
+def test_a_file_that_is_used_is_kept(cache):
+    _keep("used", kept.UNUSED_DAYS + 1)
+    assert load_cached("used") is not None
+    save_cached("new", b"", "what new is")
+    assert load_cached("used") is not None
+
+
+def test_files_of_others_stay(cache):
+    cache.mkdir()
+    theirs = [cache / "mine.bin", cache / f"{'a' * 40}.txt", cache / "folder"]
+    for path in theirs[:2]:
+        path.write_text("theirs")
+    theirs[2].mkdir()
+    for path in theirs:
+        os.utime(path, times=(0, 0))
+    save_cached("key", b"", "what key is")
+    prune(0)
+    clear()
+    assert sorted(cache.iterdir()) == sorted(theirs)
+
+
+def test_a_file_that_was_never_finished_goes(cache):
+    _keep("key", 0)
+    parts = [cache / f"{'0' * 40}.{name}.part" for name in ("left", "growing")]
+    for path in parts:
+        path.write_bytes(b"")
+    os.utime(parts[0], times=(0, 0))
+    prune()
+    assert [path.exists() for path in parts] == [False, True]
+    clear()
+    assert not parts[1].exists()
+
+
+def test_a_file_of_an_older_version_is_seen_and_not_loaded(cache):
+    path = _keep("key", 1)
+    path.write_bytes(b"an older version's")
+    assert load_cached("key") is None
+    assert _titles() == ["of an older rvplat"]
+
+
+def test_the_command_shows_and_removes(cache, capsys):
+    assert main(["cache"]) == 0
+    assert capsys.readouterr().out == f"folder: {cache}\nfiles: 0, 0 B\n"
+    _keep("one", 0, 3 << 20)
+    _keep("two", 2.5, 2000)
+    _keep("three", 30, 10)
+    assert main(["cache"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1][:2] == ["files:", "3,"]
+    assert [line[2:] for line in lines[4:]] == [
+        ["just", "now", "what", "one", "is"],
+        ["2", "days", "ago", "what", "two", "is"],
+        ["30", "days", "ago", "what", "three", "is"],
+    ]
+    assert [line[:2] for line in lines[4:6]] == [["3.0", "MiB"], ["2", "KiB"]]
+    assert main(["cache", "--prune", "10"]) == 0
+    assert capsys.readouterr().out.startswith("removed 1 file, ")
+    assert _titles() == ["what one is", "what two is"]
+    assert main(["cache", "--prune"]) == 0
+    assert capsys.readouterr().out == "removed 0 files, 0 B\n"
+    assert main(["cache", "--clear"]) == 0
+    assert capsys.readouterr().out.startswith("removed 2 files, 3.0 MiB")
+    assert entries() == []
+
+
+@pytest.mark.parametrize("days", ["-1", "nan", "soon"])
+def test_a_number_of_days_that_is_none(cache, capsys, days):
+    with pytest.raises(SystemExit) as ended:
+        main(["cache", f"--prune={days}"])
+    assert ended.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_help_says_where_it_is_and_how_long_files_stay(capsys):
+    with pytest.raises(SystemExit):
+        main(["cache", "--help"])
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("RVPLAT_CACHE", "--clear", "--prune", "60 days", "256 MiB"))
 
 
 def _install(folder: Path, name: str, text: str) -> None:

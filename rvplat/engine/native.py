@@ -61,7 +61,7 @@ class Core:
         data = compile_text(self.text(), dumps)
         if not unchanged():
             return data
-        problem = save_cached(self.key, data)
+        problem = save_cached(self.key, data, f"the instruction set: {len(self.forms)} forms")
         if problem is not None:
             say(f"cannot keep the compiled code ({problem}); it is made anew at each start")
         return data
