@@ -10,15 +10,19 @@ the entry points too.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
-import importlib.util
 import inspect
+import linecache
 import sys
+import threading
 import traceback
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import decode_source, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -34,6 +38,7 @@ T = TypeVar("T")
 STAMP = "__rvplat_stamp__"
 #: Begins the names of modules that were imported by a path.
 PATH_PREFIX = "rvplat_plugin_"
+_importing = threading.RLock()  # machines may be opened in several threads
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("rvplat_"))
 
 
@@ -184,30 +189,94 @@ def _theirs(error: BaseException) -> str:
     return "Traceback (most recent call last):\n" + "".join(lines)
 
 
+class _FreshLoader(SourceFileLoader):
+    """Loads a plugin's source as it is now.
+
+    Python's bytecode files tell a version of a source by its size and its time in whole seconds, so
+    a quick edit of the same size would not be seen; they are neither read nor written. The text is
+    kept for definitions and tracebacks, which must show what was loaded, not what the file says
+    later.
+    """
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        raise OSError("no bytecode files for plugins")
+
+    def get_data(self, path: str) -> bytes:
+        data = super().get_data(path)
+        if path == self.path:
+            text = decode_source(data)
+            linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+        return data
+
+
+class _PackageFinder:
+    """Finds the modules of plugins that are packages, for `_FreshLoader`."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if not name.startswith(PATH_PREFIX) or "." not in name:
+            return None
+        return _fresh(PathFinder.find_spec(name, path, target))
+
+
+def _fresh(spec: ModuleSpec | None) -> ModuleSpec | None:
+    """A module's spec, with our loader if it is loaded from source."""
+    if spec is not None and isinstance(spec.loader, SourceFileLoader):
+        spec.loader = _FreshLoader(spec.loader.name, spec.loader.path)
+    return spec
+
+
 def import_path(path: Path) -> ModuleType:
-    """Import a file, or a folder with `__init__.py`, once while it stays the same."""
+    """Import a file, or a folder with `__init__.py`. It is imported anew when its source, or that
+    of a module in its folder, has changed since; what was loaded before stays as it was."""
     file = path / "__init__.py" if path.is_dir() else path
     if not file.is_file():
         expected = "a .py file or a folder with __init__.py"
         raise PluginError(path.stem, f"{path}: no such plugin, expected {expected}")
     name = f"{PATH_PREFIX}{path.stem}_{zlib.crc32(bytes(path)):08x}"
-    stamp = (file.stat().st_mtime_ns, file.stat().st_size)
-    known = sys.modules.get(name)
-    if known is not None and getattr(known, STAMP, None) == stamp:
-        return known
-    places = [str(path)] if path.is_dir() else None
-    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=places)
+    with _importing:
+        stamp = _stamp(sorted(path.rglob("*.py")) if path.is_dir() else [file])
+        known = sys.modules.get(name)
+        if known is not None and getattr(known, STAMP, None) == stamp:
+            return known
+        _forget(name)
+        return _import(path, file, name, stamp)
+
+
+def _import(path: Path, file: Path, name: str, stamp: str) -> ModuleType:
+    places = None
+    if path.is_dir():
+        places = [str(path)]
+        if _PackageFinder not in sys.meta_path:
+            sys.meta_path.insert(0, _PackageFinder)
+        importlib.invalidate_caches()  # which files are in the folder
+    spec = _fresh(spec_from_file_location(name, file, submodule_search_locations=places))
     if spec is None or spec.loader is None:
         raise PluginError(path.stem, f"{path} is not Python, expected a .py file")
-    module = importlib.util.module_from_spec(spec)
+    module = module_from_spec(spec)
     setattr(module, STAMP, stamp)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[name]
+        _forget(name)
         raise
     return module
+
+
+def _stamp(files: Iterable[Path]) -> str:
+    """A digest of what source files say."""
+    found = hashlib.sha256()
+    for file in files:
+        found.update(f"{file}\0{file.stat().st_size}\0".encode() + file.read_bytes())
+    return found.hexdigest()
+
+
+def _forget(name: str) -> None:
+    """Let a module and the modules in it be imported anew. Whoever uses them keeps them."""
+    for known in [*sys.modules]:
+        if known == name or known.startswith(f"{name}."):
+            del sys.modules[known]
 
 
 def load_plugins(paths: Iterable[str | Path] = (), *, installed: bool = True) -> Plugins:

@@ -67,8 +67,6 @@ BUILT_IN: Mapping[str, BuiltIn] = {
         BuiltIn("schema", "print the JSON Schema of board files", "boards", "SchemaCommand"),
         BuiltIn("bench", "measure speed, beside QEMU where it is installed", "bench", "Bench"),
         BuiltIn("guest", "fetch a guest: debian", "guest", "Guest"),
-        BuiltIn(
-            "cache", "show what is kept from one start to the next", "cache", "Cache"
-        ),
+        BuiltIn("cache", "show what is kept from one start to the next", "cache", "Cache"),
     )
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
+import traceback
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -126,6 +128,49 @@ def test_a_path_is_loaded_once(tmp_path: Path) -> None:
     assert again.devices["lamp"] is plugins.devices["lamp"]
     path.write_text(path.read_text().replace("size = 16", "size = 3200"))
     assert load_plugins([path], installed=False).devices["lamp"].size == 3200
+
+
+def size_of_lamp(path: Path) -> int:
+    return load_plugins([path], installed=False).devices["lamp"].size
+
+
+def test_an_edit_takes_effect_whatever_size_and_time_the_file_has(tmp_path: Path) -> None:
+    path = plugin(tmp_path, "lamps", device("lamp"))
+    old = load_plugins([path], installed=False).devices["lamp"]
+    status = path.stat()
+    path.write_text(path.read_text().replace("size = 16", "size = 32"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
+    assert size_of_lamp(path) == 32
+    assert old.size == 16, "machines that have it keep it"
+    path.write_text(path.read_text().replace("size = 32", "size = 64"))
+    assert size_of_lamp(path) == 64
+
+
+def test_an_edit_of_a_module_in_a_package_takes_effect(tmp_path: Path) -> None:
+    folder = tmp_path / "lamps"
+    folder.mkdir()
+    model = plugin(folder, "models", device("lamp"))
+    (folder / "__init__.py").write_text("from .models import rvplat_devices\n")
+    assert size_of_lamp(folder) == 16
+    model.write_text(model.read_text().replace("size = 16", "size = 32"))
+    assert size_of_lamp(folder) == 32
+    other = plugin(folder, "others", device("lamp").replace("size = 16", "size = 64"))
+    (folder / "__init__.py").write_text("from .others import rvplat_devices\n")
+    assert size_of_lamp(folder) == 64
+    assert not list(tmp_path.rglob("*.pyc"))
+    other.unlink()
+    with pytest.raises(PluginError, match=r"No module named '.*\.others'"):
+        load_plugins([folder], installed=False)
+
+
+def test_a_traceback_shows_what_was_loaded(tmp_path: Path) -> None:
+    path = plugin(tmp_path, "late", "\n\ndef helper():\n    return 1 / 0\n")
+    module = load_plugins([path], installed=False).plugins[0].module
+    path.write_text("# another text\n" * 10)
+    with pytest.raises(ZeroDivisionError) as caught:
+        module.helper()
+    assert traceback.extract_tb(caught.value.__traceback__)[-1].line == "return 1 / 0"
 
 
 def test_two_files_of_one_name_are_two_plugins(tmp_path: Path) -> None:
