@@ -21,6 +21,7 @@ import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 class RvplatError(Exception):
@@ -82,10 +83,10 @@ class HostError(RvplatError):
 
 class RunFailed(RvplatError):
     """Plugin code raised, or did not come back, while a machine ran. `failures` has every failure
-    (`rvplat.bus.Failure`), `stop` says how the run ended (None if it did not); the cause is what
-    the first of them raised."""
+    (`rvplat.bus.Failure`), `stop` (`rvplat.Stop`) says how the run ended (None if it did not); the
+    cause is what the first of them raised."""
 
-    def __init__(self, failures: Sequence[object], stop: object = None) -> None:
+    def __init__(self, failures: Sequence[object], stop: Any = None) -> None:
         super().__init__("\n".join(str(failure) for failure in failures))
         self.failures = tuple(failures)
         self.stop = stop

@@ -17,19 +17,19 @@ from rvplat.entrypoints import EntryPoint, entry_points
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RVPLAT_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
-def test_what_is_saved_is_loaded(cache):
+def test_what_is_saved_is_loaded(cache: Path) -> None:
     assert load_cached("key") is None
     assert save_cached("key", b"object code", "code") is None
     assert load_cached("key") == b"object code"
     assert load_cached("another key") is None
 
 
-def test_a_torn_file_is_not_loaded(cache):
+def test_a_torn_file_is_not_loaded(cache: Path) -> None:
     save_cached("key", b"object code" * 100, "code")
     (file,) = cache.iterdir()
     file.write_bytes(file.read_bytes()[:-1])
@@ -38,7 +38,9 @@ def test_a_torn_file_is_not_loaded(cache):
     assert load_cached("key") is None
 
 
-def test_a_folder_that_cannot_be_made_is_reported(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_made_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("RVPLAT_CACHE", str(tmp_path / "file" / "cache"))
     problem = save_cached("key", b"object code", "code")
@@ -51,7 +53,7 @@ def _save_often(letter: bytes) -> None:
         assert load_cached("key") in (b"a" * 50_000, b"b" * 50_000)
 
 
-def test_two_processes_write_at_once(cache):
+def test_two_processes_write_at_once(cache: Path) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [context.Process(target=_save_often, args=[letter]) for letter in (b"a", b"b")]
     for writer in writers:
@@ -80,7 +82,7 @@ def _titles() -> list[str]:
     return [entry.title for entry in entries()]
 
 
-def test_old_files_go_when_something_is_written(cache):
+def test_old_files_go_when_something_is_written(cache: Path) -> None:
     _keep("recent", kept.UNUSED_DAYS - 1)
     old = _keep("old", kept.UNUSED_DAYS + 1)
     assert old.exists()
@@ -88,7 +90,9 @@ def test_old_files_go_when_something_is_written(cache):
     assert _titles() == ["what new is", "what recent is"]
 
 
-def test_the_longest_unused_files_go_when_all_are_too_large(cache, monkeypatch):
+def test_the_longest_unused_files_go_when_all_are_too_large(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(kept, "LIMIT_BYTES", 2500)
     for days in (3, 1, 2):
         _keep(f"{days}", days, 1000)
@@ -98,14 +102,14 @@ def test_the_longest_unused_files_go_when_all_are_too_large(cache, monkeypatch):
     assert load_cached("large") == b"x" * 5000
 
 
-def test_a_file_that_is_used_is_kept(cache):
+def test_a_file_that_is_used_is_kept(cache: Path) -> None:
     _keep("used", kept.UNUSED_DAYS + 1)
     assert load_cached("used") is not None
     save_cached("new", b"", "what new is")
     assert load_cached("used") is not None
 
 
-def test_files_of_others_stay(cache):
+def test_files_of_others_stay(cache: Path) -> None:
     cache.mkdir()
     theirs = [cache / "mine.bin", cache / f"{'a' * 40}.txt", cache / "folder"]
     for path in theirs[:2]:
@@ -119,7 +123,7 @@ def test_files_of_others_stay(cache):
     assert sorted(cache.iterdir()) == sorted(theirs)
 
 
-def test_a_file_that_was_never_finished_goes(cache):
+def test_a_file_that_was_never_finished_goes(cache: Path) -> None:
     _keep("key", 0)
     parts = [cache / f"{'0' * 40}.{name}.part" for name in ("left", "growing")]
     for path in parts:
@@ -131,14 +135,14 @@ def test_a_file_that_was_never_finished_goes(cache):
     assert not parts[1].exists()
 
 
-def test_a_file_of_an_older_version_is_seen_and_not_loaded(cache):
+def test_a_file_of_an_older_version_is_seen_and_not_loaded(cache: Path) -> None:
     path = _keep("key", 1)
     path.write_bytes(b"an older version's")
     assert load_cached("key") is None
     assert _titles() == ["of an older rvplat"]
 
 
-def test_the_command_shows_and_removes(cache, capsys):
+def test_the_command_shows_and_removes(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cache"]) == 0
     assert capsys.readouterr().out == f"folder: {cache}\nfiles: 0, 0 B\n"
     _keep("one", 0, 3 << 20)
@@ -164,14 +168,16 @@ def test_the_command_shows_and_removes(cache, capsys):
 
 
 @pytest.mark.parametrize("days", ["-1", "nan", "soon"])
-def test_a_number_of_days_that_is_none(cache, capsys, days):
+def test_a_number_of_days_that_is_none(
+    cache: Path, capsys: pytest.CaptureFixture[str], days: str
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["cache", f"--prune={days}"])
     assert ended.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_help_says_where_it_is_and_how_long_files_stay(capsys):
+def test_help_says_where_it_is_and_how_long_files_stay(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["cache", "--help"])
     out = capsys.readouterr().out

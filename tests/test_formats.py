@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rvplat_plugins.disk_image import RawImage
@@ -77,7 +78,7 @@ def given(tmp_path: Path, data: bytes) -> Path:
 def test_as_a_program(tmp_path: Path, name: str, part: str) -> None:
     data, what = {**CONTAINERS, **RAW, **OTHERS}[name]
     path = given(tmp_path, data)
-    files = {"program": guest(HELLO), part: path}
+    files: dict[str, Any] = {"program": guest(HELLO), part: path}
     with pytest.raises(RvplatError) as error:
         Machine.open("virt", **files)
     expected = "expected an ELF file, a Linux Image or a raw binary for RISC-V"

@@ -4,7 +4,9 @@ import ast
 import re
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,7 +63,7 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def _running(tree: ast.AST):
+def _running(tree: ast.AST) -> Iterator[Any]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
@@ -70,7 +72,7 @@ def _running(tree: ast.AST):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_point_down(path):
+def test_imports_point_down(path: Path) -> None:
     part = part_of(path)
     if part == "__init__":
         return
@@ -104,7 +106,7 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
 
 
 @pytest.mark.parametrize("part", ACYCLIC)
-def test_no_module_imports_itself_by_a_circle(part):
+def test_no_module_imports_itself_by_a_circle(part: str) -> None:
     """Not even where it is only for types, which a Protocol below both would do better, or late."""
     files = [path for path in FILES if part_of(path) == part]
     names = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files}
@@ -115,18 +117,18 @@ def test_no_module_imports_itself_by_a_circle(part):
     assert part != "gdb" or hidden == []
 
 
-def test_a_circle_is_found():
+def test_a_circle_is_found() -> None:
     assert circle({"a": {"b"}, "b": {"c", "x"}, "c": {"b"}, "d": {"a"}}) == ["b", "c", "b"]
     assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
 
 
 @pytest.mark.parametrize("path", PLUGINS, ids=lambda p: p.name)
-def test_plugins_use_what_is_public(path):
+def test_plugins_use_what_is_public(path: Path) -> None:
     assert imports(path) <= PUBLIC
 
 
 @pytest.mark.parametrize("path", FILES + PLUGINS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_units_are_small(path):
+def test_units_are_small(path: Path) -> None:
     text = path.read_text()
     assert len(text.splitlines()) <= LONGEST_FILE
     for node in ast.walk(ast.parse(text)):
@@ -135,7 +137,7 @@ def test_units_are_small(path):
             assert length <= LONGEST_FUNCTION, f"{node.name} has {length} lines"
 
 
-def test_no_instruction_is_named_outside_its_extension():
+def test_no_instruction_is_named_outside_its_extension() -> None:
     """Meaning once: no file outside isa names an instruction's definition."""
     names = {"addi", "lw", "sd", "beq", "jalr", "csrrw", "mret", "sret", "amoadd"}
     for path in FILES:
@@ -152,7 +154,7 @@ def _tracked() -> list[Path]:
     return [ROOT / name for name in listed.stdout.splitlines()]
 
 
-def test_no_path_of_a_machine_or_registry_host():
+def test_no_path_of_a_machine_or_registry_host() -> None:
     """Hosts of package registries and homes of somebody's machine have no place here."""
     bad = re.compile(r"/home/\w|/root/|deb\.debian\.org|pypi\.org|pythonhosted|registry\.npm")
     for path in _tracked():
@@ -163,7 +165,7 @@ def test_no_path_of_a_machine_or_registry_host():
             assert found is None, f"{path}: {found and found[0]}"
 
 
-def test_no_large_file_is_tracked():
+def test_no_large_file_is_tracked() -> None:
     """A core dump of 45 MB was committed once."""
     sizes = {path: path.stat().st_size for path in _tracked() if path.exists()}
     assert [str(path) for path, size in sizes.items() if size > LARGEST_FILE_BYTES] == []

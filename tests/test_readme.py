@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rvplat.guests.debian import DebianGuest
 from tests.guests.conftest import debian_guest  # noqa: F401
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -47,20 +48,20 @@ def lamp(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_board_and_its_device_are_right(lamp):
+def test_the_board_and_its_device_are_right(lamp: Path) -> None:
     done = rvplat("check", "lamp.toml", cwd=lamp)
     assert (done.returncode, done.stderr) == (0, "")
     tree = rvplat("dtb", "lamp.toml", cwd=lamp)
     assert "example,lamp" in tree.stdout
 
 
-def test_the_board_runs(lamp):
+def test_the_board_runs(lamp: Path) -> None:
     done = rvplat("run", "lamp.toml", cwd=lamp)
     assert done.returncode == 0, done.stderr
     assert "harts       2" in done.stdout
 
 
-def test_the_instruction_is_the_worked_example(tmp_path):
+def test_the_instruction_is_the_worked_example(tmp_path: Path) -> None:
     shown = block("# xmix.py").split("\n", 1)[1]
     example = (Path(__file__).parents[1] / "plugins" / "examples" / "xmix.py").read_text()
     code = example.split('"""', 2)[2].strip()
@@ -68,7 +69,7 @@ def test_the_instruction_is_the_worked_example(tmp_path):
 
 
 @pytest.mark.timeout(300)
-def test_the_session_in_python(debian_guest, tmp_path):  # noqa: F811
+def test_the_session_in_python(debian_guest: DebianGuest, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "guest").symlink_to(debian_guest.kernel.parent)
     (tmp_path / "session.py").write_text(block("from rvplat import Machine"))
     done = subprocess.run(
@@ -104,10 +105,10 @@ def prints_what_is_shown(start: str, folder: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_session_with_kvm(debian_guest, tmp_path):  # noqa: F811
+def test_the_session_with_kvm(debian_guest: DebianGuest, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "guest").symlink_to(debian_guest.kernel.parent)
     prints_what_is_shown("rvplat guest debian guest --kvm", tmp_path)
 
 
-def test_the_explanation(tmp_path):
+def test_the_explanation(tmp_path: Path) -> None:
     prints_what_is_shown("rvplat explain hypervisor", tmp_path)

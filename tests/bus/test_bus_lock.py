@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -112,7 +113,12 @@ def test_input_is_taken_while_output_is_stuck(stuck: Stuck) -> None:
     console = Console()
     console.sinks.append(stuck)
     console.on_input = lambda: console.write(console.read(10))
-    fed = in_thread(lambda: [console.feed(b"a"), console.feed(b"b")])
+
+    def feed() -> None:
+        console.feed(b"a")
+        console.feed(b"b")
+
+    fed = in_thread(feed)
     fed.join(30)
     assert not fed.is_alive()
     stuck.go_on.set()
@@ -123,7 +129,7 @@ def test_input_is_taken_while_output_is_stuck(stuck: Stuck) -> None:
 def test_output_stays_in_order_and_who_prints_waits(stuck: Stuck) -> None:
     console = Console()
     console.sinks.append(stuck)
-    threads = [in_thread(lambda n=n: console.write(bytes([n]))) for n in range(4)]
+    threads = [in_thread(partial(console.write, bytes([n]))) for n in range(4)]
     assert all(thread.is_alive() for thread in threads)
     stuck.go_on.set()
     for thread in threads:

@@ -5,6 +5,8 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,7 @@ from tests.machine.small_guests import HELLO, LOOP, guest
 GIB = 1 << 30
 
 
-def cpio(*files, trailer=True):
+def cpio(*files: tuple[str, bytes], trailer: bool = True) -> bytes:
     """A cpio archive, "newc"."""
     data = b""
     for name, content in [*files, *([("TRAILER!!!", b"")] if trailer else [])]:
@@ -26,7 +28,7 @@ def cpio(*files, trailer=True):
     return data
 
 
-def efi_image(size=0x3000):
+def efi_image(size: int = 0x3000) -> bytes:
     """A Linux Image with the header of an EFI stub, whose sections end at `size`."""
     image = bytearray(linux_image(size, 0x8000))
     image[:2] = b"MZ"
@@ -37,7 +39,7 @@ def efi_image(size=0x3000):
     return bytes(image)
 
 
-def in_folder(tmp_path, words):
+def in_folder(tmp_path: Path, words: Iterable[object]) -> str:
     """Run in a folder with files of every kind; the message without the folder."""
     os.mkfifo(tmp_path / "fifo")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -59,7 +61,7 @@ def in_folder(tmp_path, words):
         file.truncate(3 * GIB)
     for board in range(40):
         (tmp_path / f"b{board}.toml").write_text(f'extends = "./b{board + 1}.toml"\n')
-    said = one_line(rvplat(*words, cwd=tmp_path, timeout=60))
+    said: str = one_line(rvplat(*words, cwd=tmp_path, timeout=60))
     return said.replace(f"{tmp_path}/", "")
 
 
@@ -202,12 +204,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_one_line_says_what_is_wrong(tmp_path, name):
+def test_one_line_says_what_is_wrong(tmp_path: Path, name: str) -> None:
     words, message = BAD[name]
     assert in_folder(tmp_path, words) == message
 
 
-def test_a_pipe_with_a_writer_is_a_file(tmp_path):
+def test_a_pipe_with_a_writer_is_a_file(tmp_path: Path) -> None:
     """A shell's `<(command)`: the writer may come to its bytes late."""
     reading, writing = os.pipe()
     os.write(writing, guest(HELLO).read_bytes())
@@ -218,7 +220,7 @@ def test_a_pipe_with_a_writer_is_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["whole.img", "whole.cpio"])
-def test_whole_files_are_not_refused(tmp_path, name):
+def test_whole_files_are_not_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "whole.img").write_bytes(efi_image())
     (tmp_path / "whole.cpio").write_bytes(cpio(("init", b"x" * 101)) + b"\0" * 1000)
     option = "--kernel" if name == "whole.img" else "--initrd"
@@ -226,7 +228,7 @@ def test_whole_files_are_not_refused(tmp_path, name):
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_files_that_are_probably_cut_off_are_said(tmp_path):
+def test_files_that_are_probably_cut_off_are_said(tmp_path: Path) -> None:
     """What is loaded may be whole: the run goes on."""
     image, program = tmp_path / "half.img", tmp_path / "cut.elf"
     image.write_bytes(linux_image(0x1000, 0x8000))
@@ -279,7 +281,9 @@ NAMED = "rvplat: devices.bad: its device tree: "
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("command", ["run", "dtb"])
-def test_a_device_that_gives_no_device_tree(tmp_path, command, call, message):
+def test_a_device_that_gives_no_device_tree(
+    tmp_path: Path, command: str, call: str, message: str
+) -> None:
     plugin = tmp_path / "bad.py"
     plugin.write_text(DEVICE.format(method=f"def fdt(self, node): node.{call}"))
     setting = 'devices.bad={model="bad",base=0x20000000}'
@@ -287,7 +291,7 @@ def test_a_device_that_gives_no_device_tree(tmp_path, command, call, message):
     assert said == NAMED + message
 
 
-def test_a_device_that_cannot_be_closed(tmp_path):
+def test_a_device_that_cannot_be_closed(tmp_path: Path) -> None:
     """The run is over, and the other devices are closed; the status says that something failed."""
     plugin = tmp_path / "bad.py"
     plugin.write_text(DEVICE.format(method="def close(self): 1 / 0"))
@@ -323,7 +327,7 @@ STREAMS = {
 
 @pytest.mark.parametrize("line", STREAMS)
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii"])
-def test_streams_that_are_closed_full_or_narrow(line, encoding):
+def test_streams_that_are_closed_full_or_narrow(line: str, encoding: str) -> None:
     status, said = STREAMS[line]
     done = subprocess.run(
         ["sh", "-c", f"{sys.executable} -m rvplat {line}"], capture_output=True, timeout=120,
@@ -334,7 +338,7 @@ def test_streams_that_are_closed_full_or_narrow(line, encoding):
     assert (done.returncode, done.stdout, done.stderr.decode()) == (status, b"", said)
 
 
-def test_a_board_may_begin_with_a_byte_order_mark(tmp_path):
+def test_a_board_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     board = tmp_path / "bom.toml"
     board.write_text('extends = "virt"\n[harts]\ncout = 2\n', encoding="utf-8-sig")
     said = one_line(rvplat("run", board))

@@ -1,6 +1,7 @@
 """Plugins' extensions that clash or can't be made: `rvplat check` and `rvplat run` say the same."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ def good(hart, rd, rs1, rs2):
 ISA_KEY = 'harts.isa="rv64imac_zicsr_xa"'
 
 
-def line(file, text):
+def line(file: Path, text: str) -> str:
     """FILE:LINE of the first line that has a text."""
     lines = Path(file).read_text().splitlines()
     return f"{file}:{next(n for n, one in enumerate(lines, 1) if text in one)}"
@@ -107,7 +108,7 @@ CASES = {
 }  # fmt: skip
 
 
-def both(file, *more):
+def both(file: Path, *more: object) -> Any:
     """What check and run say, a line each; they say the same."""
     found = []
     for words in (["check", "spike"], ["run", "spike", "demo"]):
@@ -121,7 +122,7 @@ def both(file, *more):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_check_says_what_run_says(tmp_path, case):
+def test_check_says_what_run_says(tmp_path: Path, case: str) -> None:
     text, expected = CASES[case]
     file = tmp_path / "mine.py"
     file.write_text(HEAD + GOOD.replace("0000000", "1111111") + "\n" + text + "\n")
@@ -136,7 +137,7 @@ def test_check_says_what_run_says(tmp_path, case):
         assert found[0] == wanted
 
 
-def test_all_faults_come_at_once(tmp_path):
+def test_all_faults_come_at_once(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(HEAD + "".join(CASES[case][0] + "\n" for case in (
         "csr-name", "csr-of-no-number", "state", "encoding"
@@ -146,7 +147,7 @@ def test_all_faults_come_at_once(tmp_path):
     assert all(one.startswith(f"{file}:") for one in found)
 
 
-def test_all_texts_come_at_once(tmp_path):
+def test_all_texts_come_at_once(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     second = CASES["no-such-field"][0].replace("mine", "other").replace("0000000", "0000001")
     file.write_text(HEAD + GOOD.replace("0000000", "1111111") + CASES["body"][0] + "\n" + second)
@@ -155,7 +156,7 @@ def test_all_texts_come_at_once(tmp_path):
     ]  # fmt: skip
 
 
-def test_a_circle_of_two_plugins(tmp_path):
+def test_a_circle_of_two_plugins(tmp_path: Path) -> None:
     for name, other in (("Xa", "Xb"), ("Xb", "Xa")):
         file = tmp_path / f"{name}.py"
         file.write_text(HEAD.replace('"Xa"', f'"{name}"').replace('("I",)', f'("{other}",)'))
@@ -167,14 +168,14 @@ def test_a_circle_of_two_plugins(tmp_path):
     ]
 
 
-def test_a_plugin_without_faults_has_none(tmp_path):
+def test_a_plugin_without_faults_has_none(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(HEAD + GOOD)
     done = command("check", "spike", "--plugin", file, "--set", ISA_KEY)
     assert (done.returncode, done.stdout) == (0, b"spike: no faults\n"), done.stderr
 
 
-def test_what_only_building_finds_is_a_fault(tmp_path):
+def test_what_only_building_finds_is_a_fault(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("""\
 from rvplat.bus import Device
@@ -196,7 +197,7 @@ def rvplat_devices():
     assert both(file, *where) == ["the lamp has no bulb"]
 
 
-def test_commands_that_are_hidden_are_faults(tmp_path):
+def test_commands_that_are_hidden_are_faults(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("""\
 from types import SimpleNamespace

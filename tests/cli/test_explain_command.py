@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -16,10 +17,11 @@ CODE = 0xFFFFFFC080000100  # guest_fibonacci in guest 1, guest_sort in guest 2
 OUTSIDE = 0xFFFFFFC0C0000128  # mapped by guest 2 to where it has no memory
 SORT = hypervisor_guest_elfs()["sort"]
 Said = tuple[list[str], str]
+Explain = Callable[..., Said]
 
 
 @pytest.fixture
-def explain(capsys):
+def explain(capsys: pytest.CaptureFixture[str]) -> Explain:
     """What is said of a command that ends well: the lines, and what went to stderr."""
 
     def run(*words: object) -> Said:
@@ -39,7 +41,9 @@ def explain(capsys):
         (2, 0x80014010, hex(CODE), "host"),
     ],
 )
-def test_it_stops_in_the_guest_that_is_named(explain, vmid, root, place, clock):
+def test_it_stops_in_the_guest_that_is_named(
+    explain: Explain, vmid: int, root: int, place: str, clock: str
+) -> None:
     lines, console = explain(
         "hypervisor", f"{CODE:#x}", "--until", f"{place}@vmid:{vmid}", "--access", "fetch",
         "--set", f"clock={clock}",
@@ -59,7 +63,7 @@ def test_it_stops_in_the_guest_that_is_named(explain, vmid, root, place, clock):
     assert "rvplat hypervisor: in HS mode" in console
 
 
-def test_a_guest_is_explained_from_outside_with_the_fault_that_came(explain):
+def test_a_guest_is_explained_from_outside_with_the_fault_that_came(explain: Explain) -> None:
     """The hypervisor reports the same access: the two agree."""
     lines, console = explain("hypervisor", OUTSIDE, hex(CODE), "--world", "vmid:2")
     assert lines[0] == "the guest powered the machine off"
@@ -73,7 +77,7 @@ def test_a_guest_is_explained_from_outside_with_the_fault_that_came(explain):
     assert f"load of {CODE:#x} in VS mode, guest with VMID 2" in lines
 
 
-def test_settings_of_the_board_count(explain):
+def test_settings_of_the_board_count(explain: Explain) -> None:
     lines, _ = explain(
         "hypervisor", OUTSIDE, "--world", "vmid:2", "--access", "store",
         "--set", 'harts.tinst="zero"',
@@ -81,7 +85,7 @@ def test_settings_of_the_board_count(explain):
     assert lines[-1].endswith(f"stval {OUTSIDE:#x}, htval 0x3000004a, htinst 0x0, GVA 1")
 
 
-def test_the_host_is_explained_while_a_guest_runs(explain):
+def test_the_host_is_explained_while_a_guest_runs(explain: Explain) -> None:
     lines, _ = explain(
         "virt", "hypervisor", "0x8000_0000", "0x40", "--world", "host", "--until", hex(CODE)
     )
@@ -94,14 +98,14 @@ def test_the_host_is_explained_while_a_guest_runs(explain):
     assert lines[-1].startswith("fault: load access (5), taken in ")
 
 
-def test_symbols_of_the_program_are_places(explain):
+def test_symbols_of_the_program_are_places(explain: Explain) -> None:
     address = read_program(hypervisor_elf(), "the program").symbols["run_guest"]
     lines, _ = explain("hypervisor", "0x80000000", "--until", "run_guest@host", "--mode", "M")
     assert lines[1].startswith(f"hart 0: S mode, pc {address:#x} <run_guest>: ")
     assert lines[3] == "load of 0x80000000 in M mode, host"
 
 
-def test_an_address_may_be_a_symbol(explain):
+def test_an_address_may_be_a_symbol(explain: Explain) -> None:
     """Of the program, or of what the world that is named runs."""
     symbols = read_program(hypervisor_elf(), "the program").symbols
     lines, _ = explain("hypervisor", "run_guest", "run_guest+0x10", "--until", "run_guest@host")
@@ -111,7 +115,7 @@ def test_an_address_may_be_a_symbol(explain):
     assert f"load of {CODE:#x} in VS mode, guest with VMID 2" in lines
 
 
-def test_limits_stop_it_too(explain):
+def test_limits_stop_it_too(explain: Explain) -> None:
     lines, _ = explain(guest(LOOP), "0x80000000", "--max-instructions", 1000, "--hart", 0)
     assert lines[0] == "the number of instructions is reached"
     lines, _ = explain(guest(LOOP), "0x80000000", "--timeout", 0.2)
@@ -152,7 +156,9 @@ def test_limits_stop_it_too(explain):
         (["a.elf", "0x1"], "a.elf: the program: No such file or directory"),
     ],
 )
-def test_what_cant_be_explained_is_one_line(capsys, words, problem):
+def test_what_cant_be_explained_is_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], problem: str
+) -> None:
     program = [] if words[0] in ("demo", "hypervisor", "a.elf") else [str(guest(HELLO))]
     assert main(["explain", *program, *words]) == 2
     said = capsys.readouterr()
@@ -161,25 +167,28 @@ def test_what_cant_be_explained_is_one_line(capsys, words, problem):
 
 
 @pytest.mark.parametrize("world", ["guest", "vmid:", "vmid:x", "vmid:-1"])
-def test_worlds_that_are_none(capsys, world):
+def test_worlds_that_are_none(capsys: pytest.CaptureFixture[str], world: str) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["explain", "0x1", "--world", world])
     assert ended.value.code == 2
     assert re.fullmatch(r".*argument --world: .*\n", capsys.readouterr().err)
 
 
-def test_a_guest_is_explained_by_a_hart_that_had_it(explain):
+def test_a_guest_is_explained_by_a_hart_that_had_it(explain: Explain) -> None:
     lines, _ = explain("hypervisor", OUTSIDE, "--harts", 2, "--world", "vmid:2")
     assert "fault: load guest page (21), taken in HS mode" in lines[-1]
 
 
-def test_a_hart_knows_guests_of_others_by_its_own_protection():
+def test_a_hart_knows_guests_of_others_by_its_own_protection() -> None:
     with Machine.open("virt", program=hypervisor_elf(), settings={"harts.count": 2}) as machine:
         assert machine.run(timeout_s=60).reason == "off"
         ran, other = sorted((0, 1), key=lambda n: not int(machine.harts[n].view.guest_count))
-        assert machine.explain(OUTSIDE, hart=ran, world=2).fault.cause == 21
+        fault = machine.explain(OUTSIDE, hart=ran, world=2).fault
+        assert fault is not None
+        assert fault.cause == 21
         found = machine.explain(OUTSIDE, hart=other, world=2)
         assert found.world == "guest with VMID 2"
+        assert found.fault is not None
         assert (found.fault.cause, found.fault.handler) == (5, "M")  # its PMP grants nothing yet
         with pytest.raises(LookupError, match="those that have: 1, 2$"):
             machine.explain(OUTSIDE, world=3)

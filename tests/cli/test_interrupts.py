@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,7 @@ sys.exit(main())
     ["rvplat.cli.main", "argparse", "rvplat.cli.run", "rvplat.machine.loader",
      "rvplat.machine.machine", "rvplat.machine.hart", "rvplat_plugins.virtqueue"],
 )  # fmt: skip
-def test_while_it_imports(module):
+def test_while_it_imports(module: str) -> None:
     script = AT_IMPORT.format(module=module, program=str(guest(HELLO)))
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, timeout=120, check=False,
@@ -40,11 +41,12 @@ def test_while_it_imports(module):
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"rvplat: interrupted\n")
 
 
-def test_while_it_compiles(tmp_path):
+def test_while_it_compiles(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*COMMAND, "run", guest(HELLO)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env={**os.environ, "RVPLAT_CACHE": str(tmp_path)}, preexec_fn=heed_interrupts,
     ) as process:  # fmt: skip
+        assert process.stderr is not None
         first = process.stderr.readline()
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
@@ -59,7 +61,7 @@ def test_while_it_compiles(tmp_path):
     assert (done.returncode, done.stdout) == (0, b"hello\r\n"), "the cache is whole"
 
 
-def test_who_ignores_interrupts_goes_on_ignoring_them():
+def test_who_ignores_interrupts_goes_on_ignoring_them() -> None:
     """As with `nohup rvplat run ... &` in a script: SIGINT is ignored, and that is inherited."""
     script = AT_IMPORT.format(module="rvplat.machine.loader", program=str(guest(HELLO)))
     done = subprocess.run(

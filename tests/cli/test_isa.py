@@ -6,6 +6,7 @@ import pytest
 
 from rvplat.cli.main import main
 from rvplat.engine.fast_reason import FastForms
+from rvplat.isa.extension import Extension
 from rvplat.machine.catalogue import shipped_extensions
 from rvplat.machine.extension_text import boxes, find, groups, rows_of
 
@@ -28,7 +29,7 @@ def shown(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return capsys.readouterr().out
 
 
-def test_an_extension(capsys):
+def test_an_extension(capsys: pytest.CaptureFixture[str]) -> None:
     said = shown(capsys, "zicond")
     assert said.startswith("Zicond 1.0, ratified: Integer conditional operations\n")
     assert "the harts of virt have it\n" in said
@@ -36,19 +37,19 @@ def test_an_extension(capsys):
     assert "the harts of minimal do not have it\n" in shown(capsys, "minimal", "zicond")
 
 
-def test_an_instruction_by_each_of_its_names(capsys):
+def test_an_instruction_by_each_of_its_names(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("mul", "MUL", "zmmul.mul"):
         assert shown(capsys, name).startswith(MUL)
 
 
-def test_a_compressed_form_and_its_conditions(capsys):
+def test_a_compressed_form_and_its_conditions(capsys: pytest.CaptureFixture[str]) -> None:
     said = shown(capsys, "c.addi")
     assert "15:13      12  11:7       6:2  1:0\n  000  imm[5]    rd  imm[4:0]   01\n" in said
     assert "\nis addi rd, rs1=rd, imm\n" in said
     assert "    where rd != 0" in shown(capsys, "zca")
 
 
-def test_a_csr(capsys):
+def test_a_csr(capsys: pytest.CaptureFixture[str]) -> None:
     said = shown(capsys, "fcsr")
     assert said.startswith("fcsr, CSR 0x3, URW, of F\n")
     assert "access: Illegal while FS is Off.\n" in said
@@ -57,7 +58,7 @@ def test_a_csr(capsys):
     assert "0xc03  hpmcounter3 to hpmcounter31  URO     no write is legal" in shown(capsys, "zihpm")
 
 
-def test_why_there_is_no_fast_form(capsys):
+def test_why_there_is_no_fast_form(capsys: pytest.CaptureFixture[str]) -> None:
     """The compiler is asked: not every instruction that writes state is slow, nor every CSR's."""
     assert "slow form" not in shown(capsys, "add")
     assert (
@@ -68,7 +69,7 @@ def test_why_there_is_no_fast_form(capsys):
     assert "it changes state before `enter_privilege`, where a fast form would have to" in said
 
 
-def test_a_plugin_s_extension(capsys):
+def test_a_plugin_s_extension(capsys: pytest.CaptureFixture[str]) -> None:
     said = shown(capsys, "xmix", "--plugin", str(XMIX))
     assert said.startswith("Xmix 0.1, draft: Mixing\nrequires Zicsr\n")
     assert "\nmix rd, rs1, rs2\n    0000000 rs2 rs1 000 rd 0001011\n    Rotate left, add" in said
@@ -82,7 +83,9 @@ def test_a_plugin_s_extension(capsys):
         (["virt", "mul", "add"], "isa: add: expected a BOARD and a NAME, nothing more"),
     ],
 )
-def test_a_wrong_name_is_one_line(capsys, words, said):
+def test_a_wrong_name_is_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
     assert main(["isa", *words]) == 2
     told = capsys.readouterr()
     assert told.out == ""
@@ -90,7 +93,9 @@ def test_a_wrong_name_is_one_line(capsys, words, said):
     assert len(told.err.splitlines()) == 1
 
 
-def test_a_bad_definition_of_a_plugin_is_told(capsys, tmp_path):
+def test_a_bad_definition_of_a_plugin_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     bad = tmp_path / "bad.py"
     bad.write_text(XMIX.read_text().replace("rotl(hart.x[rs1]", "nosuch(hart.x[rs1]"))
     assert main(["isa", "mix", "--plugin", str(bad)]) == 2
@@ -98,16 +103,18 @@ def test_a_bad_definition_of_a_plugin_is_told(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("extension", shipped_extensions().values(), ids=lambda one: one.name)
-def test_all_of_what_ships_can_be_shown(extension):
+def test_all_of_what_ships_can_be_shown(extension: Extension) -> None:
     for row in rows_of(extension):
         parts = boxes(row.pattern)
         assert [part.low for part in parts] == [part.high + 1 for part in parts[1:]] + [0]
         assert parts[0].high + 1 == 8 * row.pattern.length
-        assert row in find(f"{extension.name}.{row.name}", [extension]).rows
+        found = find(f"{extension.name}.{row.name}", [extension])
+        assert found is not None
+        assert row in found.rows
     assert sum(count for _, count in groups(extension.csrs)) == len(extension.csrs)
 
 
-def test_few_instructions_are_slow():
+def test_few_instructions_are_slow() -> None:
     known = shipped_extensions()
     forms = FastForms(known.values())
     slow = [

@@ -1,6 +1,7 @@
 """Commands that say what there is, and what is wrong."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -29,28 +30,30 @@ def rvplat_commands():
 """
 
 
-def test_boards(capsys):
+def test_boards(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["boards"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["board", "extends", "what", "it", "is"]
     assert [line.split()[0] for line in lines[1:]] == ["minimal", "spike", "virt"]
 
 
-def test_plugins(capsys):
+def test_plugins(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plugins"]) == 0
     out = capsys.readouterr().out
     assert "ns16550a" in out
     assert "devices ns16550a" in out
 
 
-def test_isa_says_version_standing_and_what_the_board_has(capsys):
+def test_isa_says_version_standing_and_what_the_board_has(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main(["isa", "minimal"]) == 0
     rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
     assert rows["M"][1:4] == ["2.0", "ratified", "yes"]
     assert rows["Zba"][3] == "-"
 
 
-def test_check_says_all_faults_at_once(capsys, tmp_path):
+def test_check_says_all_faults_at_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["check", "virt"]) == 0
     assert capsys.readouterr().out == "virt: no faults\n"
     board = tmp_path / "b.toml"
@@ -62,7 +65,7 @@ def test_check_says_all_faults_at_once(capsys, tmp_path):
     assert f"{board}:5: devices.x.model: found" in said.err
 
 
-def test_dtb_as_text_and_as_a_blob(capsys, tmp_path):
+def test_dtb_as_text_and_as_a_blob(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["dtb", "virt", "--harts", "2"]) == 0
     assert capsys.readouterr().out.startswith("/dts-v1/;\n\n/ {\n")
     blob = tmp_path / "virt.dtb"
@@ -72,12 +75,12 @@ def test_dtb_as_text_and_as_a_blob(capsys, tmp_path):
     assert capsys.readouterr().err.endswith("/no/x: No such file or directory\n")
 
 
-def test_schema_is_json(capsys):
+def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "rvplat board"
 
 
-def test_bench_runs_what_is_named(capsys):
+def test_bench_runs_what_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "crc32", "--alone", "--repeat", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [one["name"] for one in found["programs"]] == ["crc32"]
@@ -87,7 +90,7 @@ def test_bench_runs_what_is_named(capsys):
     assert 'did you mean "crc32"?' in capsys.readouterr().err
 
 
-def test_a_plugin_adds_a_command(capsys, tmp_path):
+def test_a_plugin_adds_a_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     plugin = tmp_path / "hello.py"
     plugin.write_text(PLUGIN)
     assert main(["hello", "--plugin", str(plugin), "--to", "me"]) == 3
@@ -95,7 +98,7 @@ def test_a_plugin_adds_a_command(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_every_command_has_help(capsys, name):
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])
     assert ended.value.code == 0
@@ -103,13 +106,13 @@ def test_every_command_has_help(capsys, name):
     assert BUILT_IN[name].load().name == name
 
 
-def test_help_names_every_command(capsys):
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     out = capsys.readouterr().out
     assert all(name in out for name in BUILT_IN)
 
 
-def test_an_unknown_command_is_one_line(capsys):
+def test_an_unknown_command_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["nosuch"])
     assert ended.value.code == 2

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,14 +28,16 @@ from tests.machine.small_guests import (
 COMMAND = [sys.executable, "-m", "rvplat"]
 
 
-def rvplat(*words, stdin=b"", env=None, timeout=120, **options):
+def rvplat(
+    *words: object, stdin: bytes = b"", env: Any = None, timeout: int = 120, **options: Any
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [*COMMAND, *map(str, words)], input=stdin, capture_output=True, timeout=timeout,
         env={**os.environ, **(env or {})}, check=False, **options,
     )  # fmt: skip
 
 
-def one_line(done):
+def one_line(done: subprocess.CompletedProcess[bytes]) -> Any:
     """The one line of an error of ours."""
     text = done.stderr.decode()
     assert (done.returncode, done.stdout) == (2, b""), text
@@ -44,35 +47,35 @@ def one_line(done):
     return lines[0]
 
 
-def test_a_word_that_is_a_file_is_the_program():
+def test_a_word_that_is_a_file_is_the_program() -> None:
     done = rvplat("run", guest(HELLO))
     assert (done.returncode, done.stdout) == (0, b"hello\r\n")
 
 
-def test_the_demo_is_what_runs_without_a_word():
+def test_the_demo_is_what_runs_without_a_word() -> None:
     done = rvplat("run")
     assert done.returncode == 0, done.stderr
     assert b"Powering off." in done.stdout
 
 
-def test_words_may_stand_among_options():
+def test_words_may_stand_among_options() -> None:
     done = rvplat("run", "virt", "--harts", "1", guest(HELLO), "--memory", "64M")
     assert (done.returncode, done.stdout) == (0, b"hello\r\n"), done.stderr
 
 
-def test_a_tick_need_not_be_whole_nanoseconds():
+def test_a_tick_need_not_be_whole_nanoseconds() -> None:
     done = rvplat("run", "demo", "--set", "timebase_hz=24000000")
     assert done.returncode == 0, done.stderr
     assert b"clock       24000 kHz" in done.stdout
 
 
 @pytest.mark.parametrize("code", [1, 42])
-def test_the_status_is_the_guests(code):
+def test_the_status_is_the_guests(code: int) -> None:
     assert rvplat("run", "spike", guest(TOHOST.format(value=code << 1 | 1))).returncode == code
     assert rvplat("run", guest(FAIL)).returncode == 7
 
 
-def test_the_timeout_is_124_and_says_where():
+def test_the_timeout_is_124_and_says_where() -> None:
     done = rvplat("run", guest(TRAP_LOOP), "--timeout", "0.5")
     lines = done.stderr.decode().splitlines()
     assert done.returncode == 124
@@ -81,44 +84,44 @@ def test_the_timeout_is_124_and_says_where():
     assert "it loops in traps: its handler at 0x0 (mtvec) raises fetch access itself" in lines[2]
 
 
-def test_a_machine_that_nothing_wakes_ends():
+def test_a_machine_that_nothing_wakes_ends() -> None:
     done = rvplat("run", guest(WAIT))
     assert done.returncode == 124
     said = "rvplat: every hart waits for an interrupt, and nothing can raise one"
     assert done.stderr.decode().splitlines()[0] == said
 
 
-def test_input_comes_from_a_pipe():
+def test_input_comes_from_a_pipe() -> None:
     done = rvplat("run", guest(ECHO), "--timeout", "60", stdin=b"abc\x01xyq")
     assert (done.returncode, done.stdout) == (0, b">abc\x01xy")
 
 
-def test_statistics_as_json_are_the_last_line():
+def test_statistics_as_json_are_the_last_line() -> None:
     done = rvplat("run", guest(LOOP), "--max-instructions", "123456", "--stats=json")
     found = json.loads(done.stderr.decode().splitlines()[-1])
     assert (done.returncode, found["instructions"], found["stop"]) == (124, 123456, "limit")
     assert found["harts"][0].keys() >= {"native_s", "devices_s", "asleep_s", "traps"}
 
 
-def test_statistics_of_a_board_that_gdb_may_attach_to(tmp_path):
+def test_statistics_of_a_board_that_gdb_may_attach_to(tmp_path: Path) -> None:
     options = ["--gdb", f"unix:{tmp_path}/gdb", "--timeout", "0.2", "--stats=json"]
     found = json.loads(rvplat("run", guest(LOOP), *options).stderr.decode().splitlines()[-1])
     assert list(tmp_path.iterdir()) == [], "no socket is left"
     assert 0 not in (found["seconds"], found["starting_s"], found["million_per_second"])
 
 
-def test_a_board_that_cannot_be_built_leaves_no_socket(tmp_path):
+def test_a_board_that_cannot_be_built_leaves_no_socket(tmp_path: Path) -> None:
     done = rvplat("run", tmp_path / "nosuch.elf", "--gdb", f"unix:{tmp_path}/gdb")
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
 
 
-def test_statistics_as_a_table():
+def test_statistics_as_a_table() -> None:
     done = rvplat("run", guest(HELLO), "--stats")
     assert b" instructions in " in done.stderr
     assert done.stdout == b"hello\r\n"
 
 
-def test_trace_and_signature(tmp_path):
+def test_trace_and_signature(tmp_path: Path) -> None:
     trace, words = tmp_path / "trace", tmp_path / "signature"
     program = guest(TOHOST.format(value=1))
     done = rvplat("run", "spike", program, "--trace", trace, "--signature", words)
@@ -141,7 +144,7 @@ READ_LOADED = (
 )
 
 
-def test_files_are_loaded_where_they_shall_go(tmp_path):
+def test_files_are_loaded_where_they_shall_go(tmp_path: Path) -> None:
     text, more, second = tmp_path / "te=xt", tmp_path / "more", tmp_path / "second.elf"
     text.write_bytes(b"raw ")
     second.write_bytes(elf([(0x8040_0004, b"ELF\0", 4)], 0x8040_0004))
@@ -160,7 +163,7 @@ def test_files_are_loaded_where_they_shall_go(tmp_path):
         assert message in one_line(rvplat("run", program, *options))
 
 
-def test_harts_memory_and_settings():
+def test_harts_memory_and_settings() -> None:
     done = rvplat(
         "run", guest(LOOP), "--harts", "2", "--memory", "64M", "--set", "clock=virtual",
         "--max-instructions", "1000", "--stats=json",
@@ -191,12 +194,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_the_user_does_wrong_is_one_line(name):
+def test_what_the_user_does_wrong_is_one_line(name: str) -> None:
     words, message = BAD[name]
     assert message in one_line(rvplat("run", *words))
 
 
-def test_files_that_are_no_programs(tmp_path):
+def test_files_that_are_no_programs(tmp_path: Path) -> None:
     cases = {
         "x86.elf": b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\0\x3e\0" + bytes(44),
         "short.elf": b"\x7fELF\x02\x01\x01",
@@ -208,7 +211,7 @@ def test_files_that_are_no_programs(tmp_path):
         assert one_line(rvplat("run", path)).startswith(f"rvplat: {path}: ")
 
 
-def test_a_plugin_that_raises_is_named_with_its_traceback(tmp_path):
+def test_a_plugin_that_raises_is_named_with_its_traceback(tmp_path: Path) -> None:
     plugin = tmp_path / "broken.py"
     plugin.write_text("1 / 0\n")
     done = rvplat("run", "--plugin", plugin)
@@ -219,7 +222,7 @@ def test_a_plugin_that_raises_is_named_with_its_traceback(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_one_line():
+def test_a_full_disk_is_one_line() -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [*COMMAND, "run", guest(HELLO)], stdin=subprocess.DEVNULL, stdout=full,
@@ -229,7 +232,7 @@ def test_a_full_disk_is_one_line():
     assert done.stderr == b"rvplat: standard output: No space left on device\n"
 
 
-def test_a_cache_that_cannot_be_written_is_said_and_no_more(tmp_path):
+def test_a_cache_that_cannot_be_written_is_said_and_no_more(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     done = rvplat("run", guest(HELLO), env={"RVPLAT_CACHE": str(blocked / "cache")})
@@ -237,12 +240,12 @@ def test_a_cache_that_cannot_be_written_is_said_and_no_more(tmp_path):
     assert b"cannot keep the compiled code" in done.stderr
 
 
-def heed_interrupts():
+def heed_interrupts() -> None:
     """Whoever runs the tests in the background may have had SIGINT ignored, which is inherited."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def started(*words, **options):
+def started(*words: object, **options: Any) -> Any:
     return subprocess.Popen(
         [*COMMAND, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, preexec_fn=heed_interrupts, **options,
@@ -250,7 +253,7 @@ def started(*words, **options):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it(number, status):
+def test_a_signal_ends_it(number: signal.Signals, status: int) -> None:
     with started("run", guest(ECHO)) as process:
         assert process.stdout.read(1) == b">"
         process.send_signal(number)
@@ -260,7 +263,7 @@ def test_a_signal_ends_it(number, status):
     assert b"Traceback" not in errors
 
 
-def test_a_reader_who_goes_away_ends_it():
+def test_a_reader_who_goes_away_ends_it() -> None:
     with started("run", guest(ECHO)) as process:
         assert process.stdout.read(1) == b">"
         process.stdout.close()
@@ -270,7 +273,7 @@ def test_a_reader_who_goes_away_ends_it():
         assert b"Traceback" not in process.stderr.read()
 
 
-def test_a_reader_who_does_not_read_does_not_hold_up_the_end():
+def test_a_reader_who_does_not_read_does_not_hold_up_the_end() -> None:
     flood = guest("  li t0, UART\n  li t1, 'x'\n1: sb t1, 0(t0)\n  j 1b\n")
     began = time.monotonic()
     with started("run", flood, "--timeout", "1") as process:
@@ -279,14 +282,14 @@ def test_a_reader_who_does_not_read_does_not_hold_up_the_end():
     assert time.monotonic() - began < 40
 
 
-def test_without_standard_streams():
+def test_without_standard_streams() -> None:
     script = f"exec {sys.executable} -m rvplat run {guest(HELLO)} <&- >&-"
     done = subprocess.run(["sh", "-c", script], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("address", ["0", "[::1]:0", "unix:gdb"])
-def test_it_says_where_gdb_attaches(tmp_path, address):
+def test_it_says_where_gdb_attaches(tmp_path: Path, address: str) -> None:
     """Port 0 is one that is free: nobody knows which unless it is said."""
     words = ["run", str(guest(LOOP)), "--gdb", address, "--halt"]
     board = subprocess.Popen(
@@ -296,6 +299,7 @@ def test_it_says_where_gdb_attaches(tmp_path, address):
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert board.stderr is not None
     said, _, place = board.stderr.readline().strip().partition(": target extended-remote ")
     assert said == "rvplat: the board waits for gdb"
     if address.startswith("unix:"):

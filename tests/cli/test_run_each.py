@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 from tests.cli.test_run_command import one_line, rvplat
@@ -17,12 +18,12 @@ def suite(folder: Path, **sources: str) -> Path:
     return folder
 
 
-def lines(done) -> list[str]:
+def lines(done: subprocess.CompletedProcess[bytes]) -> list[str]:
     """What is printed, without the times."""
     return re.sub(r" +\d+\.\d{3} s ", "", done.stdout.decode()).splitlines()
 
 
-def test_each_program_of_a_folder_has_its_line(tmp_path):
+def test_each_program_of_a_folder_has_its_line(tmp_path: Path) -> None:
     folder = suite(tmp_path / "suite", b_fails=FAIL, a_hello=HELLO, c_endless=LOOP)
     (folder / "a_hello.dump").write_text("no program")
     done = rvplat("run", "--each", folder, "--timeout", "0.2")
@@ -35,7 +36,7 @@ def test_each_program_of_a_folder_has_its_line(tmp_path):
     ]
 
 
-def test_programs_may_be_named_and_the_board_too(tmp_path):
+def test_programs_may_be_named_and_the_board_too(tmp_path: Path) -> None:
     folder = suite(tmp_path / "suite", good=TOHOST.format(value=1), bad=TOHOST.format(value=7))
     done = rvplat("run", "spike", "--each", folder / "good", folder / "good")
     assert (done.returncode, lines(done)[-1]) == (0, "2 programs: 2 passed, 0 failed")
@@ -49,7 +50,7 @@ def test_programs_may_be_named_and_the_board_too(tmp_path):
     assert (out / "good.signature").read_text() == (tmp_path / "one").read_text()
 
 
-def test_output_is_shown_of_what_fails_and_only_that(tmp_path):
+def test_output_is_shown_of_what_fails_and_only_that(tmp_path: Path) -> None:
     talks = HELLO.replace("0x5555", "0x13333")
     folder = suite(tmp_path / "suite", says_hello=talks, says_it_too=HELLO)
     done = rvplat("run", "--each", folder)
@@ -57,7 +58,7 @@ def test_output_is_shown_of_what_fails_and_only_that(tmp_path):
     assert lines(done)[-1] == "2 programs: 1 passed, 1 failed"
 
 
-def test_a_file_that_is_no_program_is_one_failure(tmp_path):
+def test_a_file_that_is_no_program_is_one_failure(tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.write_bytes(b"\x7fELF" + bytes(200))
     done = rvplat("run", "--each", broken, guest(HELLO))
@@ -66,7 +67,7 @@ def test_a_file_that_is_no_program_is_one_failure(tmp_path):
     assert lines(done)[-1] == "2 programs: 1 passed, 1 failed"
 
 
-def test_what_is_not_for_many_programs_is_refused(tmp_path):
+def test_what_is_not_for_many_programs_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     assert one_line(rvplat("run", "--each", empty)) == (
@@ -92,7 +93,7 @@ def test_what_is_not_for_many_programs_is_refused(tmp_path):
     )
 
 
-def test_a_plugin_that_raises_is_a_failure(tmp_path):
+def test_a_plugin_that_raises_is_a_failure(tmp_path: Path) -> None:
     """And the next program runs on a new machine."""
     reads = guest("  li t0, 0x10010000\n  lw t1, 0(t0)\n" + POWER_OFF)
     done = rvplat("run", failing.board(tmp_path), "--each", reads, guest(HELLO), "--timeout", "5")
@@ -102,7 +103,7 @@ def test_a_plugin_that_raises_is_a_failure(tmp_path):
     assert (done.returncode, rest[-1]) == (1, "2 programs: 1 passed, 1 failed")
 
 
-def test_a_program_without_a_signature_is_one_failure(tmp_path):
+def test_a_program_without_a_signature_is_one_failure(tmp_path: Path) -> None:
     signed = guest(TOHOST.format(value=1))
     done = rvplat("run", "spike", "--each", guest(LOOP), signed, "--max-instructions", "10000",
                   "--signature", tmp_path / "signatures")  # fmt: skip
@@ -110,12 +111,12 @@ def test_a_program_without_a_signature_is_one_failure(tmp_path):
     assert "begin_signature" in lines(done)[0]
 
 
-def test_one_program_is_counted_as_one(tmp_path):
+def test_one_program_is_counted_as_one(tmp_path: Path) -> None:
     done = rvplat("run", "--each", guest(HELLO))
     assert (done.returncode, lines(done)[-1]) == (0, "1 program: 1 passed, 0 failed")
 
 
-def test_pieces_are_loaded_beside_each_program(tmp_path):
+def test_pieces_are_loaded_beside_each_program(tmp_path: Path) -> None:
     """`--load` counts for each; each program here powers off with the loaded word as its code."""
     piece = tmp_path / "piece"
     piece.write_bytes((0x5555).to_bytes(4, "little"))

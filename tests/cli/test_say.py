@@ -1,10 +1,12 @@
 """What is said of long work where nobody watches: a line for each thing."""
 
+import pytest
+
 from rvplat.cli.say import Progress
 from rvplat.guests.apt import _report
 
 
-def test_a_download_is_one_line(capsys):
+def test_a_download_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """apt reports some twenty times how far it is."""
     said = Progress()
     said("apt: fetching opensbi, busybox-static of Debian trixie for riscv64", None)

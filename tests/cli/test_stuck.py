@@ -3,22 +3,24 @@ terminal as it was."""
 
 import signal
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.test_run_command import COMMAND, rvplat
-from tests.cli.test_terminal import session  # noqa: F401
+from tests.cli.test_terminal import Begin, session  # noqa: F401
 from tests.machine.stuck import HOPELESS, SETTINGS, WAYS, stuck_board, stuck_guest
 
 OPTIONS = [word for key, value in SETTINGS.items() for word in ("--set", f'{key}="{value}"')]
 
 
-def words(folder, way):
+def words(folder: Path, way: str) -> Any:
     return [stuck_board(folder), stuck_guest(way), *OPTIONS]
 
 
 @pytest.mark.parametrize("way", ["load", "instruction", "stubborn"])
-def test_the_time_is_up(tmp_path, way):
+def test_the_time_is_up(tmp_path: Path, way: str) -> None:
     _, what, function = {**WAYS, **HOPELESS}[way]
     done = rvplat("run", *words(tmp_path, way), "--timeout", "1")
     text = done.stderr.decode()
@@ -29,7 +31,7 @@ def test_the_time_is_up(tmp_path, way):
 
 
 @pytest.mark.parametrize("way", ["load", "instruction"])
-def test_the_time_is_up_with_gdb_allowed(tmp_path, way):
+def test_the_time_is_up_with_gdb_allowed(tmp_path: Path, way: str) -> None:
     _, what, function = WAYS[way]
     options = ("--gdb", f"unix:{tmp_path}/gdb", "--timeout", "1")
     done = rvplat("run", *words(tmp_path, way), *options)
@@ -39,9 +41,10 @@ def test_the_time_is_up_with_gdb_allowed(tmp_path, way):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_ends_the_process(tmp_path, number):
+def test_a_second_signal_ends_the_process(tmp_path: Path, number: signal.Signals) -> None:
     command = [*COMMAND, "run", *map(str, words(tmp_path, "stubborn"))]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
         seen = b""
         while b"in the loop" not in seen:
             seen += process.stderr.read(1)
@@ -53,7 +56,7 @@ def test_a_second_signal_ends_the_process(tmp_path, number):
 
 
 @pytest.mark.parametrize("way", ["load", "stubborn"])
-def test_ctrl_a_x_restores_the_terminal(tmp_path, session, way):  # noqa: F811
+def test_ctrl_a_x_restores_the_terminal(tmp_path: Path, session: Begin, way: str) -> None:  # noqa: F811
     terminal = session(*words(tmp_path, way))
     terminal.until(b"in the loop")
     terminal.type(b"lost keys")
@@ -62,7 +65,7 @@ def test_ctrl_a_x_restores_the_terminal(tmp_path, session, way):  # noqa: F811
 
 
 @pytest.mark.parametrize("again", [b"\x03", b"\x01x"])
-def test_asking_again_ends_it_at_once(tmp_path, session, again):  # noqa: F811
+def test_asking_again_ends_it_at_once(tmp_path: Path, session: Begin, again: bytes) -> None:  # noqa: F811
     terminal = session(*words(tmp_path, "stubborn"))
     terminal.until(b"in the loop")
     terminal.type(b"\x01x")
@@ -72,7 +75,11 @@ def test_asking_again_ends_it_at_once(tmp_path, session, again):  # noqa: F811
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_restores_the_terminal(tmp_path, session, number):  # noqa: F811
+def test_a_signal_restores_the_terminal(
+    tmp_path: Path,
+    session: Begin,  # noqa: F811
+    number: signal.Signals,
+) -> None:
     terminal = session(*words(tmp_path, "stubborn"))
     terminal.until(b"in the loop")
     terminal.process.send_signal(number)
@@ -81,12 +88,13 @@ def test_a_signal_restores_the_terminal(tmp_path, session, number):  # noqa: F81
 
 
 @pytest.mark.parametrize("way", ["load", "stubborn"])
-def test_ctrl_c_ends_many_programs(tmp_path, way):
+def test_ctrl_c_ends_many_programs(tmp_path: Path, way: str) -> None:
     """Not only the program that does not come back; a second one ends all at once."""
     board, program, *options = map(str, words(tmp_path, way))
     command = [*COMMAND, "run", board, *options, "--each", program, program, program]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process:  # fmt: skip
+        assert process.stderr is not None
         seen = b""
         while b"in the loop" not in seen:
             seen += process.stderr.read(1)

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ from tests.machine.small_guests import ECHO, FAIL, guest
 class Session:
     """`rvplat run` in the foreground of a terminal of its own."""
 
-    def __init__(self, *words):
+    def __init__(self, *words: object) -> None:
         self.master, self.slave = pty.openpty()
         self.before = termios.tcgetattr(self.slave)
         self.seen = b""
@@ -28,10 +30,10 @@ class Session:
             stderr=self.slave, start_new_session=True,
         )  # fmt: skip
 
-    def type(self, data):
+    def type(self, data: bytes) -> None:
         os.write(self.master, data)
 
-    def until(self, text, timeout_s=60):
+    def until(self, text: bytes, timeout_s: int = 60) -> Any:
         deadline = time.monotonic() + timeout_s
         while text not in self.seen:
             left = deadline - time.monotonic()
@@ -41,12 +43,12 @@ class Session:
         found, _, self.seen = self.seen.partition(text)
         return found
 
-    def end(self):
+    def end(self) -> Any:
         status = self.process.wait(timeout=60)
         assert termios.tcgetattr(self.slave) == self.before, "the terminal is as it was"
         return status
 
-    def close(self):
+    def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -62,11 +64,14 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-@pytest.fixture
-def session():
-    found = []
+Begin = Callable[..., Session]
 
-    def begin(*words):
+
+@pytest.fixture
+def session() -> Iterator[Begin]:
+    found: list[Session] = []
+
+    def begin(*words: object) -> Session:
         found.append(Session(*words))
         return found[-1]
 
@@ -75,7 +80,7 @@ def session():
         one.close()
 
 
-def test_every_key_goes_to_the_guest(session):
+def test_every_key_goes_to_the_guest(session: Begin) -> None:
     terminal = session(guest(ECHO))
     terminal.until(b">")
     assert not termios.tcgetattr(terminal.slave)[3] & (termios.ECHO | termios.ICANON | termios.ISIG)
@@ -86,7 +91,7 @@ def test_every_key_goes_to_the_guest(session):
     assert terminal.end() == 0
 
 
-def test_ctrl_a_x_leaves(session):
+def test_ctrl_a_x_leaves(session: Begin) -> None:
     terminal = session(guest(ECHO))
     terminal.until(b">")
     terminal.type(b"\x01h")
@@ -97,23 +102,23 @@ def test_ctrl_a_x_leaves(session):
     assert terminal.end() == 0
 
 
-def test_the_guests_status_and_the_terminal_restored(session):
+def test_the_guests_status_and_the_terminal_restored(session: Begin) -> None:
     assert session(guest(FAIL)).end() == 7
 
 
-def test_an_error_restores_it(session):
+def test_an_error_restores_it(session: Begin) -> None:
     assert session("--harts", "99").end() == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_restores_it(session, number):
+def test_a_signal_restores_it(session: Begin, number: signal.Signals) -> None:
     terminal = session(guest(ECHO))
     terminal.until(b">")
     terminal.process.send_signal(number)
     assert terminal.end() == 128 + number
 
 
-def test_it_is_raw_again_after_it_was_stopped(session):
+def test_it_is_raw_again_after_it_was_stopped(session: Begin) -> None:
     terminal = session(guest(ECHO))
     terminal.until(b">")
     terminal.process.send_signal(signal.SIGSTOP)
@@ -127,8 +132,9 @@ def test_it_is_raw_again_after_it_was_stopped(session):
     assert terminal.end() == 0
 
 
-def test_keys_split_anywhere():
-    left, shown = [], []
+def test_keys_split_anywhere() -> None:
+    left: list[int] = []
+    shown: list[bytes] = []
     keys = Keys(lambda: left.append(1), shown.append)
     assert keys(b"ab\x01") == b"ab"
     assert keys(b"\x01c\x01h\x01zd") == b"\x01cd"

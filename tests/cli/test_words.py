@@ -20,11 +20,13 @@ from rvplat.guests import demo_elf, hypervisor_elf, hypervisor_guest_elfs
         (["some.elf"], ("virt", Path("some.elf"))),
     ],
 )
-def test_words_are_boards_programs_or_guests(words, found):
+def test_words_are_boards_programs_or_guests(
+    words: list[str], found: tuple[Path | str | None, ...]
+) -> None:
     assert board_and_program(words) == found
 
 
-def test_symbols_are_the_hosts_or_a_guests():
+def test_symbols_are_the_hosts_or_a_guests() -> None:
     fibonacci, sort = hypervisor_guest_elfs().values()
     assert symbol_files([str(sort), f"3={fibonacci}"], None) == {None: sort, 3: fibonacci}
     assert symbol_files([f"2={demo_elf()}"], hypervisor_elf()) == {1: fibonacci, 2: demo_elf()}
@@ -37,7 +39,7 @@ def test_symbols_are_the_hosts_or_a_guests():
         ("{name}", "--symbols {name}: {name} is not an ELF file"),
     ],
 )
-def test_symbols_that_cant_be_had(tmp_path, text, message):
+def test_symbols_that_cant_be_had(tmp_path: Path, text: str, message: str) -> None:
     name = tmp_path / "text"
     name.write_text("hello")
     with pytest.raises(LoaderError) as raised:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,8 @@ def interrupted(hart: Hart) -> None:
     hart.set_csr("mtvec", CODE)
     hart.set_csr("mie", MSIE)
     hart.set_csr("mstatus", MSTATUS_MIE | 3 << 11)
-    hart._owner.bus.write(0x200_0000 + 4 * hart.number, 4, 1)
+    owner: Any = hart._owner
+    owner.bus.write(0x200_0000 + 4 * hart.number, 4, 1)
 
 
 ILLEGAL = bytes(4)

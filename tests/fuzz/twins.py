@@ -66,7 +66,8 @@ class Twins:
             guest.open_memory(hart)
         for machine in self.machines:  # time stands still: nobody looks at it at the same moment
             machine.cell.view.instructions_per_tick = FOREVER
-            machine.turns._per_tick = FOREVER
+            turns: Any = machine.turns
+            turns._per_tick = FOREVER
             clock: Any = machine.assembly.clock
             clock.next_alarm = lambda: None  # they ring between turns, which are not the same
 
@@ -133,7 +134,8 @@ def by_reference(machine: Machine) -> None:
         reference.run(view, hart.left)
         return int(view.stop)
 
-    machine.turns.execute = execute
+    turns: Any = machine.turns
+    turns.execute = execute
 
 
 @cache

@@ -6,7 +6,7 @@ instructions write them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -15,11 +15,15 @@ from rvplat.machine.catalogue import shipped_extensions
 
 POINTERS = range(8, 16)
 OTHERS = [0, 1, 5, 6, 7, *range(16, 32)]
-ROWS: dict[str, Row] = {
-    row.name: row
-    for extension in shipped_extensions().values()
-    for row in (*extension.instructions, *extension.compressed_forms)
-}
+
+
+def _rows() -> Iterator[Row]:
+    for extension in shipped_extensions().values():
+        yield from extension.instructions
+        yield from extension.compressed_forms
+
+
+ROWS = {row.name: row for row in _rows()}
 CSRS = [row.number for extension in shipped_extensions().values() for row in extension.csrs]
 
 # How often an extension's rows come; those that aren't here count 1.

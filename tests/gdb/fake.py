@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from rvplat.gdb.commands import session_for
 from rvplat.gdb.errors import GdbError
@@ -21,7 +22,7 @@ class FakeTarget:
         self.features: frozenset[str] = frozenset()
         self.memory = bytearray(SIZE)
         self.values: dict[tuple[Thread, int], int] = {}
-        self.log: list[object] = []
+        self.log: list[Any] = []
         self.events: list[Event] = []
         self.points: set[Break] = set()
         self.running: set[Thread] = set()

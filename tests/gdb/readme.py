@@ -21,7 +21,8 @@ def section(title: str) -> str:
 def dialogue(text: str) -> Iterator[tuple[str, list[str]]]:
     """(what is typed at gdb's prompt, the lines that are shown) from the indented lines of a text,
     up to the first line that is no session's any more."""
-    command, shown = "", []
+    command = ""
+    shown: list[str] = []
     for line in text.splitlines():
         if not line.startswith("    "):
             continue

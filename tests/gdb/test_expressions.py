@@ -43,7 +43,7 @@ def value(text: str) -> int:
     """What an expression gives."""
     code = compile_expression(text, register, SYMBOLS)
     bytecode.check(code)
-    return bytecode.Runner(Eyes(), str).run(code)
+    return bytecode.Runner(Eyes(), print).run(code)
 
 
 @pytest.mark.parametrize(

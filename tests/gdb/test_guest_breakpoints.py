@@ -54,7 +54,7 @@ def bench() -> Iterator[Bench]:
 
 def test_a_guest_physical_address_of_each_guest(bench: Bench) -> None:
     row = bench.points.add(Spot(bench.work - OFFSET, space=GUEST_PHYSICAL))
-    worlds = set()
+    worlds: set[object] = set()
     while worlds != {FIBONACCI, SORT}:
         assert bench.stop() == "break"
         assert bench.hart.pc == bench.work

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +36,7 @@ def hypervisor(harts: int = 1) -> Machine:
     """The demo hypervisor, which runs on the first hart, and its guests' symbols."""
     settings: dict[str, object] = {"clock": "virtual", "harts.count": harts}
     found = Machine.open("virt", program=hypervisor_elf(), settings=settings)
-    files = dict(enumerate(hypervisor_guest_elfs().values(), 1))
+    files: dict[int | None, Path] = dict(enumerate(hypervisor_guest_elfs().values(), 1))
     found.software = replace(found.software, symbol_files={**files})
     return found
 

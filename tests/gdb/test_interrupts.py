@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from rvplat.gdb.framing import frame
 from rvplat.gdb.target import Stopped, Thread
 from rvplat.machine.machine import Machine
 
 from .conftest import Serve, gdbs
 from .driver import Gdb
-from .fake import Client, frame
+from .fake import Client
 from .terminal import CONTROL_C, PROMPT, Terminal
 from .test_calls import program  # noqa: F401
 

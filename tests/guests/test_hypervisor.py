@@ -83,7 +83,9 @@ def test_hypervisor_holds_the_code_that_the_guests_symbols_are_of() -> None:
     for path in hypervisor_guest_elfs().values():
         elf = lief.parse(str(path))
         assert isinstance(elf, lief.ELF.Binary)
-        assert bytes(elf.get_section(".text").content) in hypervisor_elf().read_bytes()
+        text = elf.get_section(".text")
+        assert text is not None
+        assert bytes(text.content) in hypervisor_elf().read_bytes()
         assert elf.has_section(".debug_line")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -82,7 +83,7 @@ def test_debians_kernel_agrees(debian_guest: DebianGuest) -> None:
     assert said <= found
 
 
-def test_an_elf_file_of_them(tmp_path) -> None:
+def test_an_elf_file_of_them(tmp_path: Path) -> None:
     data = symbol_file(tables(NAMES))
     assert is_elf(data)
     lief = pytest.importorskip("lief")

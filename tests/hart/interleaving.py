@@ -123,8 +123,10 @@ class Replay:
         def change(old: int) -> tuple[int | None, Any]:
             stored: list[int] = []
             kept = intrinsics._load, intrinsics._save
-            intrinsics._load = lambda a, b: old
-            intrinsics._save = lambda a, b, value: stored.append(int(value) & ((1 << b) - 1))
+            intrinsics._load = lambda address, bits: old
+            intrinsics._save = lambda address, bits, value: stored.append(
+                int(value) & ((1 << bits) - 1)
+            )
             answer = function(*arguments)
             intrinsics._load, intrinsics._save = kept
             return stored[0] if stored else None, answer
@@ -436,6 +438,7 @@ class Search:
                     moved = True
                     after = _pruned(after if self.weak else _latest(after))
                     now = self._next(text, at._replace(answers=(*at.answers, answer)))[1]
+                    assert step is not None
                     label = f"{self.names[text]:>10}  {step.where:<30} {said}"
                     yield after._replace(at=_at(state.at, text, now)), label
             if moved:

@@ -21,7 +21,7 @@ from rvplat.isa.extension import SINK, Extension, Instruction
 from rvplat.isa.priv_m import Sm, U, reset_status
 from rvplat.isa.priv_s import S
 from rvplat.isa.privileged import INTERRUPT, MACHINE
-from rvplat.lang import Record, address_of, u8, u64
+from rvplat.lang import Record, address_of, u8, u32, u64
 from rvplat.machine.catalogue import shipped_extensions
 
 FLAGS = [
@@ -156,11 +156,11 @@ class Bench:
 
     def value(self, name: str) -> int:
         """A CSR from M mode, without any effect on the hart's course."""
-        return int(vocabulary.csr_read(self.hart, BY_NAME[name].number))
+        return int(vocabulary.csr_read(self.hart, u32(BY_NAME[name].number)))
 
     def put(self, name: str, value: int) -> None:
         """Write a CSR without an instruction."""
-        vocabulary.csr_write(self.hart, BY_NAME[name].number, u64(value))
+        vocabulary.csr_write(self.hart, u32(BY_NAME[name].number), u64(value))
         self.hart.resync = 0
 
     def enter(self, priv: int) -> None:

@@ -139,7 +139,8 @@ def test_misaligned_device_accesses_reach_no_device(memory: Bench) -> None:
     assert memory.load(DEVICE + 1, 4) == Fault(LOAD_ACCESS, DEVICE + 1)
     assert memory.store(DEVICE + 2, 0, 4) == Fault(STORE_ACCESS, DEVICE + 2)
     assert memory.load(DEVICE + 0xFFE, 4) == Fault(LOAD_ACCESS, DEVICE + 0xFFE)
-    assert memory.device_reads == memory.device_writes == []
+    assert memory.device_reads == []
+    assert memory.device_writes == []
 
 
 def test_only_ram_has_atomics_and_zero_blocks(memory: Bench) -> None:

@@ -70,7 +70,8 @@ def look(hart: Any) -> bool:
     """What the run loop does when a budget has ended; whether an interrupt is taken."""
     hart.limit = FAR
     hart.budget = 0
-    core.refill(hart)
+    refill: Any = core.refill
+    refill(hart)
     if hart.resync != 0:
         hart.resync = 0
         return bool(interrupts.take_interrupt(hart))

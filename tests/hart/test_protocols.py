@@ -100,7 +100,7 @@ class World:
     def run(self, n: int, pa: int = CODE) -> int:
         """Hart n executes the instruction: the value that it gives."""
         address = self.slots[n] + (pa - CODE) * 8
-        slot = core.slot_at(u64(address))
+        slot: Any = core.slot_at(u64(address))
         if slot.handler == self.machine.view.decode_handler:
             core.decode_slot(self.harts[n], u64(address))
         return int(slot.imm)
@@ -142,10 +142,15 @@ class World:
 
     def runs_new(self, n: int, by: int = 0) -> list[Callable[..., Any]]:
         """Hart n executes the code; if it was told of a store, it executes what was stored."""
+
+        def fence_i(told: bool) -> bool:
+            self.fence_i(n)
+            return told
+
         return [
             lambda *_: self.run(n) and None,
             lambda *_: self.told(by),
-            lambda told: self.fence_i(n) or told,
+            fence_i,
             lambda told: self.run(n) == NEW or not told,
         ]
 
@@ -257,10 +262,10 @@ def test_who_begins_to_run_may_have_a_store_in_flight() -> None:
     young.leave_young(world.harts[0])
 
     hart = world.harts[0]
-    writer = [
+    writer: list[Callable[..., Any]] = [
         lambda: young.enter_young(hart), *world.stores(), lambda _: young.leave_young(hart)
     ]  # fmt: skip
-    decoder = [
+    decoder: list[Callable[..., Any]] = [
         lambda: world.run(1) and None, lambda _: world.fence_i(1), *world.runs_new(1)
     ]  # fmt: skip
     world.everything({"writer": writer, "decoder": decoder}, settled)
@@ -308,7 +313,7 @@ def test_an_amo_is_seen_as_a_store_is(page: str) -> None:
         address = amo_address(world.harts[0], u64(CODE), u64(2))
         compare_exchange_u16(address, u16(li(OLD)), u16(li(NEW)))
 
-    writer = [amo, lambda _: world.look_up(0), lambda _: world.say()]
+    writer: list[Callable[..., Any]] = [amo, lambda _: world.look_up(0), lambda _: world.say()]
     world.everything({"writer": writer, "decoder": world.runs_new(1)}, then_new(world))
 
 
@@ -320,7 +325,7 @@ def test_a_device_is_seen_as_a_store_is(page: str) -> None:
         world.run(1, BESIDE)
         world.grow_old()
 
-    device = [
+    device: list[Callable[..., Any]] = [
         lambda: world.poke(CODE, li(NEW)),
         lambda _: invalidate.dma_written(world.harts[1], u64(CODE), u64(2)),
         lambda _: world.say(),

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from typing import cast
 
 import pytest
 
 from rvplat.hart import invalidate
 from rvplat.isa.vocabulary import store_u64, synchronise_instructions
 from rvplat.lang import atomic_load_u64, atomic_store_u64, define, read_u64, u64, write_u64
+from rvplat.lang.define import Definition
 from tests.hart.memory_bench import DECODE, DEFINITIONS, RAM, Bench
 
 PAGE = 3
@@ -63,8 +65,8 @@ def store_rounds(hart, said: u64):
             pass
 
 
-for _definition in (decode_rounds, store_rounds):
-    DEFINITIONS[_definition.name] = _definition  # type: ignore[attr-defined]
+for _definition in (cast(Definition, one) for one in (decode_rounds, store_rounds)):
+    DEFINITIONS[_definition.name] = _definition
 
 
 @pytest.mark.parametrize("old", [True, False], ids=["old page", "page that turns to and from code"])

@@ -11,6 +11,7 @@ from rvplat.hart.state import STOP_BREAK, STOP_NONE
 from rvplat.hart.tlb import HIDDEN
 from rvplat.hart.watch import HEADS, READS, WRITES, WatchRow, watch_hash
 from rvplat.hart.worlds import ANYWHERE, HOST
+from rvplat.lang import u64
 from tests.hart.memory_bench import Bench
 
 VA, PA = 0x10_0000, 0x8000_4000
@@ -24,7 +25,7 @@ class Watcher:
         self.rows = (ctypes.c_uint8 * (2 * WatchRow.size))()
         row = WatchRow.view(ctypes.addressof(self.rows) + WatchRow.size)
         row.start, row.last, row.world, row.kinds = VA + 0x10, VA + 0x17, world, kinds
-        self.heads[int(watch_hash(VA))] = 1
+        self.heads[int(watch_hash(u64(VA)))] = 1
         machine = memory.hart.machine
         machine.watch_heads = ctypes.addressof(self.heads)
         machine.watch_rows = ctypes.addressof(self.rows)

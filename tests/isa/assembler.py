@@ -32,7 +32,9 @@ def assemble(lines: Sequence[str]) -> bytes:
         assert run.returncode == 0, run.stderr.replace(str(source), "code.s")
         binary = lief.ELF.parse(str(made))
         assert binary is not None
-        return bytes(binary.get_section(".text").content)
+        text = binary.get_section(".text")
+        assert text is not None
+        return bytes(text.content)
 
 
 def differences(expected: Sequence[tuple[str, int, int]]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rvplat.isa import rv_zba, rv_zbb, rv_zbc, rv_zbs, rv_zicond, rv_zihint
+from rvplat.isa.extension import Instruction
 from tests.isa.conftest import ScratchHart
 
 MIN, MAX, ONES = 1 << 63, (1 << 63) - 1, (1 << 64) - 1
@@ -66,7 +67,9 @@ W1 = 0xFFFF_FFFF_0000_0001  # 1 as an unsigned word, negative as a register
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_register_register(hart: ScratchHart, row, a: int, b: int, expected: int) -> None:
+def test_register_register(
+    hart: ScratchHart, row: Instruction, a: int, b: int, expected: int
+) -> None:
     assert hart.result(row, a, b) == expected
 
 
@@ -85,12 +88,12 @@ def test_register_register(hart: ScratchHart, row, a: int, b: int, expected: int
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_immediate(hart: ScratchHart, row, a: int, shamt: int, expected: int) -> None:
+def test_immediate(hart: ScratchHart, row: Instruction, a: int, shamt: int, expected: int) -> None:
     assert hart.result(row, a, shamt=shamt) == expected
 
 
 @pytest.mark.parametrize("row", rv_zihint.Zihintntl.instructions, ids=lambda row: row.name)
-def test_a_hint_changes_nothing(hart: ScratchHart, row) -> None:
+def test_a_hint_changes_nothing(hart: ScratchHart, row: Instruction) -> None:
     hart.run(row)
     assert not any(value != 0 for value in hart.x)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ ROWS = [
 ]
 ROUNDING = [row for row in ROWS if "rm" in row.pattern.operands]
 FIXED = [row for row in ROWS if row not in ROUNDING]
-NAMES = {"ids": lambda row: row.name}
+NAMES: dict[str, Any] = {"ids": lambda row: row.name}
 
 
 @pytest.fixture
@@ -45,9 +46,9 @@ def operands(row: Instruction, count: int, seed: object) -> list[tuple[int, ...]
     width = width_of(row)
     if width == 0:
         return [(some_integer(chance), 0, 0) for _ in range(count)]
-    made = []
+    made: list[tuple[int, ...]] = []
     for _ in range(count):
-        values = some_numbers(chance, width)
+        values: tuple[int, ...] = some_numbers(chance, width)
         if width == 32:
             spoiled = chance.randrange(40)
             values = tuple(v | (BOX if i != spoiled else BOX // 2) for i, v in enumerate(values))
@@ -100,5 +101,7 @@ def test_every_pair_of_corners_natively(native: FpGuest, row: Instruction) -> No
     chance = random.Random(row.name)
     some = chance.sample(corners(width), 60)
     lift = BOX if width == 32 else 0
-    rows = [(a | lift, b | lift, chance.choice(some) | lift) for a in some for b in some]
+    rows: list[tuple[int, ...]] = [
+        (a | lift, b | lift, chance.choice(some) | lift) for a in some for b in some
+    ]
     check(native, row, rows, 7 if row in ROUNDING else 0, 0)

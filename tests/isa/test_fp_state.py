@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rvplat.isa import rv_d, rv_f, rv_zfa, zicsr
@@ -26,7 +28,7 @@ ILLEGAL = 2
 FS = 3 << 13
 EVERY = [*F.instructions, *rv_d.D.instructions, *rv_zfa.Zfa.instructions]
 ROUNDING = [row for row in EVERY if "rm" in row.pattern.operands]
-NAMES = {"ids": lambda row: row.name}
+NAMES: dict[str, Any] = {"ids": lambda row: row.name}
 WRITES_F = [row for row in EVERY if " frd" in row.syntax]
 INEXACT, EXACT = (0x3FD5_5555_5555_5555, 0x3FD0_0000_0000_0001), (0x3FF0 << 48, 0x4000 << 48)
 csrrw, csrrs = zicsr.csrrw.pattern.encode, zicsr.csrrs.pattern.encode

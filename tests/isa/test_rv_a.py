@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from rvplat.isa import rv_a
+from rvplat.isa.extension import Instruction
 from rvplat.lang import u64
 from tests.isa.conftest import ScratchHart
 
@@ -61,7 +62,9 @@ def test_an_amo_may_overwrite_its_operand(hart: ScratchHart, cell: ctypes.c_uint
     (rv_a.lr_w, rv_a.sc_w, 0xFFFF_FFFF_FFFF_FFFE), (rv_a.lr_d, rv_a.sc_d, 0x1234_FFFF_FFFE),
 ])  # fmt: skip
 @pytest.mark.parametrize("rl", [0, 1])
-def test_lr_then_sc_once(hart: ScratchHart, lr, sc, expected: int, rl: int) -> None:
+def test_lr_then_sc_once(
+    hart: ScratchHart, lr: Instruction, sc: Instruction, expected: int, rl: int
+) -> None:
     hart.store(8, 0x1234_FFFF_FFFE, 8)
     assert hart.result(lr, 8, rl=rl) == expected
     assert hart.result(sc, 8, 77) == 0

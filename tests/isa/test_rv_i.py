@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rvplat.isa import rv_i
+from rvplat.isa.extension import Instruction
 from tests.isa.conftest import PC, MisalignedTarget, ScratchHart
 
 MIN, MAX, ONES = 1 << 63, (1 << 63) - 1, (1 << 64) - 1
@@ -48,7 +51,9 @@ MIN32 = 0xFFFF_FFFF_8000_0000  # -2**31 in a register
     ],
     ids=lambda value: getattr(value, "name", ""),
 )  # fmt: skip
-def test_register_register(hart: ScratchHart, row, a: int, b: int, expected: int) -> None:
+def test_register_register(
+    hart: ScratchHart, row: Instruction, a: int, b: int, expected: int
+) -> None:
     assert hart.result(row, a, b) == expected
 
 
@@ -73,7 +78,9 @@ def test_register_register(hart: ScratchHart, row, a: int, b: int, expected: int
     ],
     ids=lambda value: getattr(value, "name", ""),
 )  # fmt: skip
-def test_immediate(hart: ScratchHart, row, a: int, operand: int, expected: int) -> None:
+def test_immediate(
+    hart: ScratchHart, row: Instruction, a: int, operand: int, expected: int
+) -> None:
     assert hart.result(row, a, imm=operand) == expected
 
 
@@ -91,7 +98,9 @@ def test_immediate(hart: ScratchHart, row, a: int, operand: int, expected: int) 
     ],
     ids=lambda value: getattr(value, "name", ""),
 )  # fmt: skip
-def test_shift_by_immediate(hart: ScratchHart, row, a: int, shamt: int, expected: int) -> None:
+def test_shift_by_immediate(
+    hart: ScratchHart, row: Instruction, a: int, shamt: int, expected: int
+) -> None:
     assert hart.result(row, a, shamt=shamt) == expected
 
 
@@ -114,7 +123,9 @@ def test_jalr_clears_the_lowest_bit_and_may_overwrite_its_base(hart: ScratchHart
 @pytest.mark.parametrize(
     ("row", "operands"), [(rv_i.jal, {"imm": 6}), (rv_i.jalr, {"rs1": 0, "imm": 6})]
 )
-def test_a_misaligned_target_leaves_the_link_alone(hart: ScratchHart, row, operands) -> None:
+def test_a_misaligned_target_leaves_the_link_alone(
+    hart: ScratchHart, row: Instruction, operands: dict[str, Any]
+) -> None:
     hart.ialign = 4
     with pytest.raises(MisalignedTarget):
         hart.run(row, rd=1, **operands)
@@ -122,7 +133,7 @@ def test_a_misaligned_target_leaves_the_link_alone(hart: ScratchHart, row, opera
 
 
 @pytest.mark.parametrize("row", [rv_i.beq, rv_i.bge], ids=lambda row: row.name)
-def test_a_taken_branch_checks_its_target(hart: ScratchHart, row) -> None:
+def test_a_taken_branch_checks_its_target(hart: ScratchHart, row: Instruction) -> None:
     hart.ialign = 4
     with pytest.raises(MisalignedTarget):
         hart.run(row, rs1=0, rs2=0, imm=6)
@@ -146,7 +157,7 @@ def test_a_branch_that_is_not_taken_does_not_check_its_target(hart: ScratchHart)
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_branch(hart: ScratchHart, row, taken: tuple[bool, ...]) -> None:
+def test_branch(hart: ScratchHart, row: Instruction, taken: tuple[bool, ...]) -> None:
     for pair, goes in zip(((1, ONES), (ONES, 1), (3, 3)), taken, strict=True):
         hart.next_pc = hart.pc + 4
         hart.result(row, *pair, imm=64)
@@ -163,7 +174,7 @@ def test_branch(hart: ScratchHart, row, taken: tuple[bool, ...]) -> None:
     ],
     ids=lambda value: getattr(value, "name", ""),
 )  # fmt: skip
-def test_load_extends(hart: ScratchHart, row, expected: int) -> None:
+def test_load_extends(hart: ScratchHart, row: Instruction, expected: int) -> None:
     hart.memory[8:16] = bytes.fromhex("8899aabbccddeeff")
     assert hart.result(row, 16, imm=-8) == expected
 
@@ -172,7 +183,7 @@ def test_load_extends(hart: ScratchHart, row, expected: int) -> None:
     ("row", "size"), [(rv_i.sb, 1), (rv_i.sh, 2), (rv_i.sw, 4), (rv_i.sd, 8)],
     ids=lambda value: getattr(value, "name", ""),
 )  # fmt: skip
-def test_store_writes_the_low_bytes_only(hart: ScratchHart, row, size: int) -> None:
+def test_store_writes_the_low_bytes_only(hart: ScratchHart, row: Instruction, size: int) -> None:
     hart.memory[:] = b"\xee" * len(hart.memory)
     hart.result(row, 16, 0x0807_0605_0403_0201, imm=-8)
     assert hart.memory[:24] == b"\xee" * 8 + bytes(range(1, size + 1)) + b"\xee" * (16 - size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rvplat.isa import rv_m
+from rvplat.isa.extension import Instruction
 from tests.isa.conftest import ScratchHart
 
 MIN, MAX, ONES = 1 << 63, (1 << 63) - 1, (1 << 64) - 1
@@ -52,7 +53,9 @@ MIN32, ONES32 = 0xFFFF_FFFF_8000_0000, 0xFFFF_FFFF
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_product_and_quotient(hart: ScratchHart, row, a: int, b: int, expected: int) -> None:
+def test_product_and_quotient(
+    hart: ScratchHart, row: Instruction, a: int, b: int, expected: int
+) -> None:
     assert hart.result(row, a, b) == expected
 
 

@@ -1,16 +1,18 @@
 """Compile a definition and call it natively, beside CPython."""
 
 import ctypes
+from typing import Any
 
 from rvplat.lang import Record, address_of
+from rvplat.lang.define import Definition
 from rvplat.lang.functions import module_text
 from rvplat.lang.objects import NativeCode, compile_text
 from rvplat.lang.unit import Unit
 
-_keep = []
+_keep: list[NativeCode] = []
 
 
-def native(definition, implied: dict[str, Record] | None = None):
+def native(definition: Definition, implied: dict[str, Record] | None = None) -> Any:
     """A Python function that runs the definition's native code: (raised, values)."""
     unit = Unit(implied or {})
     unit.export(definition, "f")
@@ -20,7 +22,7 @@ def native(definition, implied: dict[str, Record] | None = None):
     function = ctypes.CFUNCTYPE(ctypes.c_uint8, *kinds, ctypes.c_uint64)(code.address("f"))
     parts = definition.signature.parts
 
-    def call(*arguments):
+    def call(*arguments: Any) -> Any:
         out = (ctypes.c_uint64 * 4)()
         raised = function(*(address_of(a) for a in arguments), ctypes.addressof(out))
         if raised:
@@ -31,6 +33,6 @@ def native(definition, implied: dict[str, Record] | None = None):
     return call
 
 
-def _argument(kind):
+def _argument(kind: Any) -> Any:
     sizes = {8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: ctypes.c_uint32}
     return sizes.get(getattr(kind, "bits", 64), ctypes.c_uint64)

@@ -154,7 +154,8 @@ class Writer:
         """An expression of the type."""
         if depth == 0 or self.random.random() < 0.2:
             return self.leaf(kind)
-        return getattr(self, "make_" + self.random.choice(MAKERS))(kind, depth - 1)
+        made: str = getattr(self, "make_" + self.random.choice(MAKERS))(kind, depth - 1)
+        return made
 
     def leaf(self, kind: str) -> str:
         names = [name for name, other in self.locals.items() if other == kind]

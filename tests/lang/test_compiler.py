@@ -1,6 +1,7 @@
 """Native code of a definition does what CPython does with the same text."""
 
 import ctypes
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -35,6 +36,7 @@ from rvplat.lang import (
     u128,
     write_u16,
 )
+from rvplat.lang.define import Definition
 from tests.lang.native import native
 
 CORNERS = [0, 1, 2, 0x7F, 0x80, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1]
@@ -52,7 +54,7 @@ State.add("count", u32)
 State.add("flag", u8)
 
 
-def state():
+def state() -> Any:
     memory = ctypes.create_string_buffer(State.size)
     view = State.view(ctypes.addressof(memory))
     return memory, view
@@ -119,13 +121,13 @@ def unpacked(a: u64, b: u64) -> u64:
 @pytest.mark.parametrize(
     "definition", [mixture, counting, dividing, loops, logic, pair, unpacked], ids=lambda d: d.name
 )
-def test_native_equals_cpython(definition):
+def test_native_equals_cpython(definition: Definition) -> None:
     compiled = native(definition)
 
     @given(WORDS, WORDS)
     @example(2**63, 2**64 - 1)
     @example(7, 0)
-    def compare(a, b):
+    def compare(a: int, b: int) -> None:
         assert compiled(a, b) == definition(a, b)
 
     compare()
@@ -157,7 +159,7 @@ def caught(hart, a: u64) -> u64:
 
 @pytest.mark.parametrize("definition", [checked, caught], ids=lambda d: d.name)
 @pytest.mark.parametrize("argument", [3, 100, 101, 2**40])
-def test_a_raise_unwinds_to_the_nearest_try(definition, argument):
+def test_a_raise_unwinds_to_the_nearest_try(definition: Definition, argument: int) -> None:
     compiled = native(definition, {"hart": State})
     ours, native_state = state()
     theirs, view = state()
@@ -214,7 +216,7 @@ def dispatched(hart, a: u64, key: u32) -> u64:
 
 @pytest.mark.parametrize("key", [0, 1, 2, 0x300])
 @pytest.mark.parametrize("argument", [4, 9])
-def test_a_dispatch_table_finds_its_row(key, argument):
+def test_a_dispatch_table_finds_its_row(key: int, argument: int) -> None:
     compiled = native(dispatched, {"hart": State})
     _, view = state()
     try:
@@ -233,7 +235,7 @@ def touches_memory(address: u64, a: u64) -> u64:
     return old + u64(read_u32(address)) + u64(swapped)
 
 
-def test_host_memory_is_read_and_written():
+def test_host_memory_is_read_and_written() -> None:
     compiled = native(touches_memory)
     for argument in (1, 2**40, 2**63 + 9):
         ours, theirs = ctypes.create_string_buffer(16), ctypes.create_string_buffer(16)
@@ -247,7 +249,7 @@ def shifts_narrow(a: s32, n: u64) -> s32:
     return (a >> n) + (a << 33)
 
 
-def test_narrow_types_keep_their_width():
+def test_narrow_types_keep_their_width() -> None:
     compiled = native(shifts_narrow)
     for a in (-5, 7, -(2**31)):
         for n in (0, 1, 31, 32, 33):

@@ -9,7 +9,7 @@ import pytest
 
 from rvplat.lang import intrinsics, u64
 from rvplat.lang.host import HOST_CALLS
-from rvplat.lang.ordering import FENCE, after_atomic
+from rvplat.lang.ordering import FENCE, MACHINE, after_atomic
 
 HOSTS = {"x86_64": "x86_64-unknown-linux-gnu", "aarch64": "aarch64-unknown-linux-gnu"}
 FENCES = {"x86_64": r"\b(mfence|lock\s+or)", "aarch64": r"\bdmb\s+ish\b"}
@@ -32,7 +32,7 @@ def assembly(host: str, text: str) -> str:
 def leaf(name: str, host: str) -> str:
     """A function `f(address, value, value)` of one leaf, as it is on a host."""
     one = getattr(intrinsics, name)
-    body = one.ir.removesuffix(after_atomic(intrinsics.MACHINE))
+    body = one.ir.removesuffix(after_atomic(MACHINE))
     if "atomicrmw" in body or "cmpxchg" in body:
         body += after_atomic(host)
     lines = body.format("%a", "%b", "%c", result="%r", t="0")

@@ -7,10 +7,12 @@ the arguments, so that a difference is found again and made small.
 import ctypes
 import linecache
 import os
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rvplat.lang.define import Definition
 from rvplat.lang.functions import module_text
 from rvplat.lang.objects import NativeCode, compile_text
 from rvplat.lang.unit import Unit
@@ -23,17 +25,17 @@ ARGUMENTS = st.lists(
 )
 
 
-def module(text: str, name: str) -> dict:
+def module(text: str, name: str) -> dict[str, Any]:
     """What the text defines; the compiler finds it as a file's."""
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    names = {"__name__": name}
+    names: dict[str, Any] = {"__name__": name}
     exec(compile(text, name, "exec"), names)
     return names
 
 
 @settings(max_examples=MODULES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 1 << 32), ARGUMENTS)
-def test_native_code_gives_what_cpython_gives(seed, arguments):
+def test_native_code_gives_what_cpython_gives(seed: int, arguments: list[tuple[int, int]]) -> None:
     text = programs(seed, A_MODULE)
     names = module(text, f"<programs {seed}>")
     definitions = [names[f"p{number}"] for number in range(A_MODULE)]
@@ -52,7 +54,7 @@ def test_native_code_gives_what_cpython_gives(seed, arguments):
             assert found == expected, f"seed {seed}, {definition.name}({a:#x}, {b:#x})\n{text}"
 
 
-def expect(definition, odd, a, b):
+def expect(definition: Definition, odd: type[Exception], a: int, b: int) -> int | str:
     try:
         return int(definition(a, b))
     except odd:

@@ -1,13 +1,14 @@
 """Records have the layout that C would give them, and views read and write it."""
 
 import ctypes
+from typing import Any
 
 import pytest
 
 from rvplat.lang import Record, ptr, s32, u8, u16, u32, u64
 
 
-def pair():
+def pair() -> Any:
     inner = Record("Inner")
     inner.add("a", u8)
     inner.add("b", u32)
@@ -20,7 +21,7 @@ def pair():
     return inner, outer
 
 
-def test_layout_is_c_s():
+def test_layout_is_c_s() -> None:
     class Inner(ctypes.Structure):
         _fields_ = [("a", ctypes.c_uint8), ("b", ctypes.c_uint32)]
 
@@ -30,7 +31,7 @@ def test_layout_is_c_s():
     assert offsets == {"flag": 0, "value": 4, "list": 8, "inner": 16, "next": 32}
 
 
-def test_views_read_and_write_memory():
+def test_views_read_and_write_memory() -> None:
     inner, outer = pair()
     memory = ctypes.create_string_buffer(outer.size)
     view = outer.view(ctypes.addressof(memory))
@@ -45,7 +46,7 @@ def test_views_read_and_write_memory():
     assert type(view.value) is s32
 
 
-def test_mistakes_are_named():
+def test_mistakes_are_named() -> None:
     _, outer = pair()
     memory = ctypes.create_string_buffer(outer.size)
     view = outer.view(ctypes.addressof(memory))
@@ -59,7 +60,7 @@ def test_mistakes_are_named():
         outer.add("flag", u8)
 
 
-def test_a_late_field_needs_spare_room():
+def test_a_late_field_needs_spare_room() -> None:
     _, outer = pair()
     size = outer.size
     outer.add("late", u64, 2)
@@ -68,7 +69,7 @@ def test_a_late_field_needs_spare_room():
         outer.add("more", u64, 8)
 
 
-def test_an_array_is_cleared_and_nothing_beside_it():
+def test_an_array_is_cleared_and_nothing_beside_it() -> None:
     _, outer = pair()
     memory = ctypes.create_string_buffer(b"\xff" * outer.size, outer.size)
     view = outer.view(ctypes.addressof(memory))

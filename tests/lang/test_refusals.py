@@ -55,7 +55,7 @@ def unknown_field(thing, a: u64) -> u64:
 
 
 @define
-def ends(a: u64) -> u64:
+def ends(a: u64) -> u64:  # type: ignore[return]
     if a == 1:
         return a
 

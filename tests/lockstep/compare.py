@@ -182,7 +182,9 @@ class Walk:
 
     # --- what the text shows ---
 
-    def _registers(self, name: str, expected: bytes, found: bytes) -> Mismatch:
+    def _registers(
+        self, name: str, expected: bytes | bytearray, found: bytes | bytearray
+    ) -> Mismatch:
         pairs = zip(struct.unpack("<32Q", expected), struct.unpack("<32Q", found), strict=True)
         lines = [
             f"{name}{i}: {a:#018x} in Spike, {b:#018x} here"
@@ -225,7 +227,7 @@ class Walk:
     def memory_differences(self, expected: bytes, found: bytes) -> str:
         """The words that differ, with the last stores to their low address bits."""
         base = layout.address(layout.COMPARED[0])
-        lines = []
+        lines: list[str] = []
         for at in range(0, len(expected), 8):
             a, b = expected[at : at + 8], found[at : at + 8]
             if a != b and len(lines) < 8:

@@ -19,7 +19,7 @@ SINGLES = [
     0x5F7F_FFFF, 0x5F80_0000, 0x7F7F_FFFF, 0x7F80_0000, 0x7F80_0001, 0x7FBF_FFFF, 0x7FC0_0000,
     0x7FC0_1234, 0x7FFF_FFFF,
 ]  # fmt: skip
-DOUBLES = [
+DOUBLES: list[int] = [
     *(struct.unpack("<Q", struct.pack("<d", value))[0]
       for value in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 0.1, 2.0**31 - 1, 2.0**31, 2.0**32 - 1, 2.0**32,
                     2.0**52, 2.0**53 - 1, 2.0**63, 2.0**64, 1e300, 3.4028234663852886e38,

@@ -74,7 +74,8 @@ def memory(g: Generator) -> None:
 def _low_pointer(g: Generator) -> int:
     """A pointer from x8 to x15; a loop's counter where nothing else is left."""
     free = {*range(8, 16)} - {*g.temporaries} - g.locked
-    return g.rng.choice(sorted(free))
+    chosen: int = g.rng.choice(sorted(free))
+    return chosen
 
 
 def atomics(g: Generator) -> None:

@@ -6,6 +6,7 @@ import tempfile
 import time
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.machine.failing import board
 from tests.machine.small_guests import guest
@@ -167,7 +168,7 @@ def stuck_guest(way: str) -> Path:
     return guest({**WAYS, **HOPELESS}[way][0] + "1: j 1b\n")
 
 
-def until(condition, timeout_s: float = 60) -> None:
+def until(condition: Any, timeout_s: float = 60) -> None:
     """Wait for what no event tells of."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -2,7 +2,9 @@
 
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from tests.machine.test_machine import START, open_at_start
 
 
 @pytest.fixture(scope="module")
-def machine():
+def machine() -> Iterator[Any]:
     with open_at_start(LOOP, **{"harts.count": 2}) as found:
         yield found
 
@@ -90,7 +92,9 @@ def machine():
         (lambda m: m.console.feed("text"), TypeError, "data='text': expected bytes"),
     ],
 )  # fmt: skip
-def test_a_wrong_argument_is_refused(machine, call, kind, message):
+def test_a_wrong_argument_is_refused(
+    machine: Machine, call: Callable[..., Any], kind: type[Exception], message: str
+) -> None:
     before = [(hart.pc, hart.instret) for hart in machine.harts]
     with pytest.raises(kind) as caught:
         call(machine)
@@ -99,9 +103,9 @@ def test_a_wrong_argument_is_refused(machine, call, kind, message):
     assert [(hart.pc, hart.instret) for hart in machine.harts] == before
 
 
-def test_a_machine_that_refused_to_run_still_runs(machine):
+def test_a_machine_that_refused_to_run_still_runs(machine: Machine) -> None:
     with pytest.raises(TypeError):
-        machine.run(timeout_s="x")
+        machine.run(timeout_s="x")  # type: ignore[arg-type]
     assert machine.run(max_instructions=1000).reason == "limit"
 
 
@@ -133,17 +137,19 @@ PATH = "expected the path of a file, a string or Path"
          "4096 to 0x100000000000"),
     ],
 )  # fmt: skip
-def test_open_refuses_what_makes_no_sense(arguments, kind, message):
+def test_open_refuses_what_makes_no_sense(
+    arguments: dict[str, Any], kind: type[Exception], message: str
+) -> None:
     with pytest.raises(kind) as caught:
         Machine.open(**arguments)
     assert str(caught.value) == message
 
 
-def test_open_takes_what_the_command_takes(tmp_path):
+def test_open_takes_what_the_command_takes(tmp_path: Path) -> None:
     image, blob = tmp_path / "disk.img", tmp_path / "blob"
     image.write_bytes(bytes(1024))
     blob.write_bytes(b"loaded")
-    load = {0x8010_0000: blob, 0x8020_0000: str(blob)}
+    load: dict[int, str | Path] = {0x8010_0000: blob, 0x8020_0000: str(blob)}
     with Machine.open(program="demo", disk=[image], harts=2, memory=64 << 20, load=load) as machine:
         assert (len(machine.harts), machine.memory.regions[1].size) == (2, 64 << 20)
         assert type(machine.devices["virtio0"]).model == "virtio-blk"
@@ -156,7 +162,7 @@ def test_open_takes_what_the_command_takes(tmp_path):
         assert "run_guest" in machine.symbols
 
 
-def test_a_board_may_be_a_path(tmp_path, monkeypatch):
+def test_a_board_may_be_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("lamp.toml", "board"):
         Path(name).write_text('extends = "virt"\n[harts]\ncount = 3\n')
@@ -166,7 +172,7 @@ def test_a_board_may_be_a_path(tmp_path, monkeypatch):
         Machine.open(Path("virt"))
 
 
-def test_what_is_loaded_lies_over_nothing(tmp_path):
+def test_what_is_loaded_lies_over_nothing(tmp_path: Path) -> None:
     blob = tmp_path / "blob"
     blob.write_bytes(bytes(16))
     with pytest.raises(LoaderError) as caught:
@@ -179,14 +185,14 @@ def test_what_is_loaded_lies_over_nothing(tmp_path):
     )
 
 
-def test_csrs_by_number(machine):
+def test_csrs_by_number(machine: Machine) -> None:
     hart = machine.harts[1]
     hart.set_csr(0x340, 7)
     assert (hart.csr(0x340), hart.csr("mscratch")) == (7, 7)
     assert hart.csr(0xF14) == 1
 
 
-def test_a_closed_machine_does_not_run():
+def test_a_closed_machine_does_not_run() -> None:
     machine = open_at_start(LOOP)
     machine.step(3)
     machine.close()
@@ -198,7 +204,7 @@ def test_a_closed_machine_does_not_run():
     assert (machine.harts[0].instret, machine.memory.read(START, 0)) == (3, b"")
 
 
-def test_a_long_step_heeds_signals(machine):
+def test_a_long_step_heeds_signals(machine: Machine) -> None:
     """Ctrl-C ends it at an instruction, long before the end."""
     timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
     old = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -213,7 +219,7 @@ def test_a_long_step_heeds_signals(machine):
     assert machine.harts[0].instret == before + 10
 
 
-def test_a_wait_in_vain_says_where_the_harts_are():
+def test_a_wait_in_vain_says_where_the_harts_are() -> None:
     with Machine.open(program=guest(HELLO.replace("\\r\\n", "\\r\\n# ")), harts=2) as machine:
         machine.start()
         machine.wait(timeout_s=60)
@@ -228,7 +234,7 @@ def test_a_wait_in_vain_says_where_the_harts_are():
 
 
 @pytest.mark.parametrize("clock", ["host", "virtual"])
-def test_it_says_so_while_the_harts_wait_and_they_go_on(clock):
+def test_it_says_so_while_the_harts_wait_and_they_go_on(clock: str) -> None:
     with Machine.open(program=guest(WAIT), settings={"clock": clock}) as machine:
         machine.start()
         for _ in range(3):
@@ -265,24 +271,25 @@ def rvplat_devices():
 """
 
 
-def test_a_hart_that_does_not_stop_holds_up_no_complaint(tmp_path):
+def test_a_hart_that_does_not_stop_holds_up_no_complaint(tmp_path: Path) -> None:
     plugin = tmp_path / "stuck.py"
     plugin.write_text(STUCK)
     program = guest("  li t0, 0x20000000\n  lw t1, 0(t0)\n" + POWER_OFF)
     setting = {"devices.stuck": {"model": "stuck", "base": 0x2000_0000}}
     with Machine.open(program=program, plugin_paths=[plugin], settings=setting) as machine:
         machine.start()
-        assert machine.devices["stuck"].entered.wait(60)
+        stuck: Any = machine.devices["stuck"]
+        assert stuck.entered.wait(60)
         with pytest.raises(TimeoutError) as caught:
             machine.console.wait_for("x", timeout_s=0.01)
         assert str(caught.value).splitlines()[1] == (
             "the harts don't stop, so where they are is not known: a plugin's code?"
         )
-        machine.devices["stuck"].freed.set()
+        stuck.freed.set()
         assert machine.wait(timeout_s=60).reason == "off"
 
 
-def test_a_look_does_not_change_what_a_run_does():
+def test_a_look_does_not_change_what_a_run_does() -> None:
     """The instructions that may still be executed are the same."""
     with open_at_start(LOOP, **{"harts.count": 2}) as machine:
         machine.start(max_instructions=300_000_000)
@@ -297,13 +304,13 @@ def test_a_look_does_not_change_what_a_run_does():
         assert looks > 1
 
 
-def shown_by_help(thing):
+def shown_by_help(thing: Any) -> Any:
     import pydoc
 
     return pydoc.plain(pydoc.render_doc(thing))
 
 
-def test_help_shows_what_is_public():
+def test_help_shows_what_is_public() -> None:
     text = shown_by_help(Machine)
     for name in Machine.public:
         assert f" {name}" in text, name
@@ -321,7 +328,7 @@ def test_help_shows_what_is_public():
     assert set(dir(rvplat)) >= set(rvplat.__all__)
 
 
-def test_completion_shows_the_same(machine):
+def test_completion_shows_the_same(machine: Machine) -> None:
     assert set(dir(machine)) == set(Machine.public)
     assert set(dir(machine.harts[0])) == set(Hart.public)
     for name in Machine.public:
@@ -330,7 +337,7 @@ def test_completion_shows_the_same(machine):
         getattr(machine.harts[0], name)
 
 
-def test_an_elf_file_that_is_loaded_says_where_it_goes(tmp_path):
+def test_an_elf_file_that_is_loaded_says_where_it_goes(tmp_path: Path) -> None:
     from rvplat.machine.piece import Piece
 
     path = tmp_path / "second.elf"

@@ -47,17 +47,19 @@ WAYS = {
 ALARM = BAD + GOES_ON + "  sw zero, 8(s0)\n"
 
 
-def failing(way):
+def failing(way: str) -> Path:
     return guest(GOES_ON + BAD + WAYS[way][0] + POWER_OFF)
 
 
-def opened(folder: Path, program, **settings):
+def opened(folder: Path, program: Path, **settings: object) -> Machine:
     return Machine.open(str(board(folder)), program, settings=settings)
 
 
 @pytest.mark.parametrize("clock", ["host", "virtual"])
 @pytest.mark.parametrize("way", WAYS)
-def test_the_machine_keeps_what_failed_and_the_run_raises_it(tmp_path, way, clock):
+def test_the_machine_keeps_what_failed_and_the_run_raises_it(
+    tmp_path: Path, way: str, clock: str
+) -> None:
     _, text, line, function, has_hart = WAYS[way]
     with opened(tmp_path, failing(way), clock=clock) as machine:
         with pytest.raises(RunFailed) as caught:
@@ -71,12 +73,13 @@ def test_the_machine_keeps_what_failed_and_the_run_raises_it(tmp_path, way, cloc
         place = f"{where}, hart 0, pc {failure.pc:#x}" if has_hart else where
         assert str(failure) == str(caught.value) == f"bad: {text} ({place})"
         if has_hart:
+            assert failure.pc is not None
             word = int.from_bytes(machine.harts[0].read(failure.pc, 4), "little")
             assert word & 0x7F in (0x03, 0x23), "the pc is that of the load or store"
         assert "Traceback" in failure.traceback
 
 
-def test_an_answer_that_is_no_number(tmp_path):
+def test_an_answer_that_is_no_number(tmp_path: Path) -> None:
     program = guest(GOES_ON + BAD + "  lw t0, 4(s0)\n" + POWER_OFF)
     with opened(tmp_path, program) as machine, pytest.raises(RunFailed) as caught:
         machine.run(timeout_s=60)
@@ -86,7 +89,7 @@ def test_an_answer_that_is_no_number(tmp_path):
     )
 
 
-def test_an_alarm_that_raises(tmp_path):
+def test_an_alarm_that_raises(tmp_path: Path) -> None:
     program = guest(ALARM + LOOP)
     with opened(tmp_path, program, clock="virtual") as machine, pytest.raises(RunFailed) as caught:
         machine.run(max_instructions=50_000)
@@ -97,7 +100,7 @@ def test_an_alarm_that_raises(tmp_path):
     )
 
 
-def test_the_same_failure_again_is_counted(tmp_path):
+def test_the_same_failure_again_is_counted(tmp_path: Path) -> None:
     again = GOES_ON + BAD + "  li t2, 5\n3: lw t1, 0(s0)\n  addi t2, t2, -1\n  bnez t2, 3b\n"
     with opened(tmp_path, guest(again + POWER_OFF)) as machine:
         with pytest.raises(RunFailed) as caught:
@@ -108,7 +111,7 @@ def test_the_same_failure_again_is_counted(tmp_path):
 
 
 @pytest.mark.parametrize("clock", ["host", "virtual"])
-def test_strict_stops_at_the_first(tmp_path, clock):
+def test_strict_stops_at_the_first(tmp_path: Path, clock: str) -> None:
     program = guest(GOES_ON + BAD + "  lw t0, 0(s0)\n  li s1, 99\n" + POWER_OFF)
     path = str(board(tmp_path))
     with Machine.open(path, program, settings={"clock": clock}, strict=True) as machine:
@@ -118,26 +121,28 @@ def test_strict_stops_at_the_first(tmp_path, clock):
         assert machine.harts[0].x["s1"] == 0
 
 
-def test_a_step_raises_it(tmp_path):
+def test_a_step_raises_it(tmp_path: Path) -> None:
     with opened(tmp_path, failing("load")) as machine, pytest.raises(RunFailed):
         machine.step(100)
 
 
-def test_who_has_taken_note_is_not_told_again(tmp_path):
+def test_who_has_taken_note_is_not_told_again(tmp_path: Path) -> None:
     with opened(tmp_path, failing("load")) as machine:
         machine.start()
+        assert machine.last is not None
         machine.last.wait(60)
         assert [failure.device for failure in machine.failures] == ["bad"]
         assert machine.wait().reason == "off"
 
 
-def test_close_raises_what_nobody_has_seen(tmp_path):
+def test_close_raises_what_nobody_has_seen(tmp_path: Path) -> None:
     with pytest.raises(RunFailed), opened(tmp_path, failing("load")) as machine:
         machine.start()
+        assert machine.last is not None
         machine.last.wait(60)
 
 
-def test_an_error_in_the_block_gets_a_note_of_the_failures(tmp_path):
+def test_an_error_in_the_block_gets_a_note_of_the_failures(tmp_path: Path) -> None:
     with pytest.raises(TimeoutError) as caught, opened(tmp_path, failing("load")) as machine:
         machine.start()
         machine.console.wait_for("no such text", timeout_s=60)
@@ -146,9 +151,11 @@ def test_an_error_in_the_block_gets_a_note_of_the_failures(tmp_path):
     ]
 
 
-def test_an_interrupt_in_the_block_stays_one_when_closing_raises(tmp_path):
+def test_an_interrupt_in_the_block_stays_one_when_closing_raises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(KeyboardInterrupt) as caught, opened(tmp_path, failing("load")) as machine:
-        machine.assembly.devices["bad"].close = lambda: 1 / 0
+        monkeypatch.setattr(machine.assembly.devices["bad"], "close", lambda: 1 / 0)
         raise KeyboardInterrupt
     assert "ZeroDivisionError" in caught.value.__notes__[0]
 
@@ -156,7 +163,7 @@ def test_an_interrupt_in_the_block_stays_one_when_closing_raises(tmp_path):
 # --- the command line -----------------------------------------------------------------------------
 
 
-def test_a_failure_is_told_and_has_a_status_of_its_own(tmp_path):
+def test_a_failure_is_told_and_has_a_status_of_its_own(tmp_path: Path) -> None:
     done = rvplat("run", board(tmp_path), failing("load"), "--stats=json")
     text = done.stderr.decode()
     assert done.returncode == 125, text
@@ -171,12 +178,12 @@ def test_a_failure_is_told_and_has_a_status_of_its_own(tmp_path):
 
 
 @pytest.mark.parametrize("words", [["--strict"], ["--set", "strict=true"]])
-def test_strict_on_the_command_line(tmp_path, words):
+def test_strict_on_the_command_line(tmp_path: Path, words: list[str]) -> None:
     done = rvplat("run", board(tmp_path), guest(LOAD + LOOP), *words)
     assert done.returncode == 125, done.stderr
     assert b"rvplat: a plugin failed" in done.stderr
 
 
-def test_a_timeout_does_not_hide_a_failure(tmp_path):
+def test_a_timeout_does_not_hide_a_failure(tmp_path: Path) -> None:
     done = rvplat("run", board(tmp_path), guest(GOES_ON + STORE + LOOP), "--timeout", "1")
     assert done.returncode == 125, done.stderr

@@ -1,6 +1,9 @@
 """`Machine` from Python: registers, CSRs, memory, devices, consoles, steps."""
 
 import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +15,7 @@ START = 0x8000_0000
 NOP = (0x13).to_bytes(4, "little")
 
 
-def open_at_start(source, **settings):
+def open_at_start(source: str, **settings: object) -> Any:
     """A machine whose harts stand at the program's first instruction."""
     machine = Machine.open("virt", guest(source), settings=settings)
     for hart in machine.harts:
@@ -21,12 +24,12 @@ def open_at_start(source, **settings):
 
 
 @pytest.fixture
-def machine():
+def machine() -> Iterator[Any]:
     with open_at_start(LOOP) as found:
         yield found
 
 
-def test_registers_by_number_and_name(machine):
+def test_registers_by_number_and_name(machine: Machine) -> None:
     hart = machine.harts[0]
     hart.x[10] = 5
     hart.x["a1"] = -1
@@ -42,7 +45,7 @@ def test_registers_by_number_and_name(machine):
         hart.x[32]
 
 
-def test_csrs_by_name_and_field(machine):
+def test_csrs_by_name_and_field(machine: Machine) -> None:
     hart = machine.harts[0]
     assert hart.csr("misa.MXL") == 2
     hart.set_csr("mstatus.MPP", 1)
@@ -63,7 +66,7 @@ def test_csrs_by_name_and_field(machine):
 
 @pytest.mark.parametrize("name", ["mcycle", "minstret"])
 @pytest.mark.parametrize("stopped", [0, 5])
-def test_a_counter_is_what_it_was_set_to(machine, name, stopped):
+def test_a_counter_is_what_it_was_set_to(machine: Machine, name: str, stopped: int) -> None:
     hart = machine.harts[0]
     machine.step(7)
     hart.set_csr("mcountinhibit", stopped)
@@ -73,7 +76,7 @@ def test_a_counter_is_what_it_was_set_to(machine, name, stopped):
     assert hart.csr(name) == (1000 if stopped else 1003)
 
 
-def test_privilege_decides_what_memory_is_seen(machine):
+def test_privilege_decides_what_memory_is_seen(machine: Machine) -> None:
     hart = machine.harts[0]
     root, leaf = 0x8020_0000, 0x8030_0000
     machine.memory.write_int(root + 8 * 2, 8, leaf >> 12 << 10 | 1)
@@ -93,7 +96,7 @@ def test_privilege_decides_what_memory_is_seen(machine):
         hart.priv = 2
 
 
-def test_steps_are_exact(machine):
+def test_steps_are_exact(machine: Machine) -> None:
     hart = machine.harts[0]
     for expected in range(1, 6):
         assert machine.step().reason == "step"
@@ -104,7 +107,7 @@ def test_steps_are_exact(machine):
     assert hart.x[5] == 3 + 5_000
 
 
-def test_a_step_may_trap_or_wait():
+def test_a_step_may_trap_or_wait() -> None:
     with open_at_start(TRAP_LOOP) as machine:
         hart = machine.harts[0]
         hart.set_csr("mtvec", START + 0x100)
@@ -118,14 +121,14 @@ def test_a_step_may_trap_or_wait():
         assert machine.harts[0].instret == 5
 
 
-def test_one_hart_steps_and_the_others_stand_still():
+def test_one_hart_steps_and_the_others_stand_still() -> None:
     with open_at_start(LOOP, **{"harts.count": 3}) as machine:
         machine.step(7, hart=1)
         assert [hart.instret for hart in machine.harts] == [0, 7, 0]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 2111, 2112, 2113, 100_000])
-def test_the_limit_of_instructions_is_exact(machine, count):
+def test_the_limit_of_instructions_is_exact(machine: Machine, count: int) -> None:
     stop = machine.run(max_instructions=count)
     assert (stop.reason, stop.hart, stop.status) == ("limit", 0, 124)
     assert machine.harts[0].instret == count
@@ -133,7 +136,7 @@ def test_the_limit_of_instructions_is_exact(machine, count):
     assert machine.harts[0].instret == 2 * count
 
 
-def test_code_that_is_written_takes_effect(machine):
+def test_code_that_is_written_takes_effect(machine: Machine) -> None:
     machine.run(max_instructions=10_000)
     before = machine.harts[0].x[5]
     machine.memory.write(START, NOP)
@@ -141,7 +144,7 @@ def test_code_that_is_written_takes_effect(machine):
     assert machine.harts[0].x[5] == before
 
 
-def test_devices_are_reached_over_the_bus(machine):
+def test_devices_are_reached_over_the_bus(machine: Machine) -> None:
     assert machine.bus.read(0x1000_0005, 1) == 0x60
     machine.bus.write(0x1000_0007, 1, 0x5A)
     assert machine.devices["uart0"].read(7, 1) == 0x5A
@@ -149,7 +152,7 @@ def test_devices_are_reached_over_the_bus(machine):
         machine.bus.read(0x2000_0000, 4)
 
 
-def test_reset_is_power_on(machine):
+def test_reset_is_power_on(machine: Machine) -> None:
     machine.run(max_instructions=100)
     machine.memory.write(START, b"\0" * 8)
     machine.harts[0].set_csr("mscratch", 5)
@@ -160,7 +163,7 @@ def test_reset_is_power_on(machine):
     assert hart.x[5] > 400
 
 
-def test_a_console_is_fed_and_waited_for():
+def test_a_console_is_fed_and_waited_for() -> None:
     with Machine.open("virt", guest(ECHO)) as machine:
         machine.start(timeout_s=60)
         machine.console.wait_for(b">", timeout_s=30)
@@ -183,7 +186,7 @@ def test_a_console_is_fed_and_waited_for():
             machine.console.wait_for(b"never")
 
 
-def test_sinks_get_the_output_in_order():
+def test_sinks_get_the_output_in_order() -> None:
     output = bytearray()
     with Machine.open("virt", guest(HELLO)) as machine:
         machine.console.sinks.append(output.extend)
@@ -191,8 +194,8 @@ def test_sinks_get_the_output_in_order():
     assert output == b"hello\r\n"
 
 
-def test_an_error_of_a_sink_ends_the_run_and_is_raised():
-    def broken(data):
+def test_an_error_of_a_sink_ends_the_run_and_is_raised() -> None:
+    def broken(data: bytes) -> None:
         raise RuntimeError("no room")
 
     with Machine.open("virt", guest(HELLO)) as machine:
@@ -204,7 +207,7 @@ def test_an_error_of_a_sink_ends_the_run_and_is_raised():
         assert machine.run(timeout_s=60).reason == "off"
 
 
-def test_a_running_machine_is_paused_and_goes_on(machine):
+def test_a_running_machine_is_paused_and_goes_on(machine: Machine) -> None:
     machine.start()
     hart = machine.harts[0]
     assert (machine.running, hart.state, repr(hart)) == (True, "running", "<hart 0, running>")
@@ -229,7 +232,7 @@ def test_a_running_machine_is_paused_and_goes_on(machine):
     assert hart.instret > first
 
 
-def test_closing_stops_it():
+def test_closing_stops_it() -> None:
     machine = open_at_start(LOOP)
     machine.start()
     machine.close()
@@ -238,7 +241,7 @@ def test_closing_stops_it():
         open_at_start(LOOP).wait()
 
 
-def test_statistics_and_dump_say_what_happened():
+def test_statistics_and_dump_say_what_happened() -> None:
     with open_at_start(TRAP_LOOP) as machine:
         hart = machine.harts[0]
         hart.set_csr("mtvec", 0x4000_0000)
@@ -254,14 +257,14 @@ def test_statistics_and_dump_say_what_happened():
         )
 
 
-def test_a_dump_names_symbols_and_instructions(machine):
+def test_a_dump_names_symbols_and_instructions(machine: Machine) -> None:
     machine.harts[0].x["s11"] = 0xABC
     text = machine.dump()
     assert text.startswith("hart 0: M mode, pc 0x80000000 <_start>: c.addi t0, 1\n")
     assert "s11  0000000000000abc" in text
 
 
-def test_devices_that_divide_ram_too_often_are_an_error_of_one_line(tmp_path):
+def test_devices_that_divide_ram_too_often_are_an_error_of_one_line(tmp_path: Path) -> None:
     board = tmp_path / "carved.toml"
     devices = [
         f'[devices.h{n}]\nmodel = "htif"\nbase = {0x8010_0000 + n * 0x10000:#x}' for n in range(5)

@@ -6,10 +6,13 @@ import shutil
 import subprocess
 import sysconfig
 import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rvplat import Machine
+from rvplat import Machine, Stop
 from rvplat.bus import Device, Power
 from rvplat.errors import HostError, LoaderError, RunFailed
 from tests.machine.small_guests import (
@@ -28,13 +31,19 @@ from tests.machine.small_guests import (
 )
 
 VIRTUAL = {"clock": "virtual"}
+HARTS_2: dict[str, Any] = {"harts.count": 2}
 
 
-def open_guest(source, board="virt", **settings):
+def open_guest(source: str, board: str = "virt", /, **settings: object) -> Machine:
     return Machine.open(board, guest(source), settings=settings)
 
 
-def run(source, board="virt", timeout_s=60, settings=None):
+def run(
+    source: str,
+    board: str = "virt",
+    timeout_s: float = 60,
+    settings: Mapping[str, object] | None = None,
+) -> Stop:
     with Machine.open(board, guest(source), settings=settings or {}) as machine:
         return machine.run(timeout_s=timeout_s)
 
@@ -43,7 +52,7 @@ def run(source, board="virt", timeout_s=60, settings=None):
 
 
 @pytest.mark.parametrize("settings", [{}, VIRTUAL])
-def test_the_guest_ends_it(settings):
+def test_the_guest_ends_it(settings: dict[str, Any]) -> None:
     assert run(HELLO, settings=settings).status == 0
     stop = run(FAIL, settings=settings)
     assert (stop.reason, stop.code, stop.status) == ("fail", 7, 7)
@@ -51,14 +60,14 @@ def test_the_guest_ends_it(settings):
 
 
 @pytest.mark.parametrize("code", [0, 1, 42, 256])
-def test_tohost_ends_it(code):
+def test_tohost_ends_it(code: int) -> None:
     stop = run(TOHOST.format(value=code << 1 | 1), "spike")
     assert (stop.reason, stop.code) == ("off", code)
     assert stop.status == (code if code < 256 else 1), "a failure stays one"
 
 
 @pytest.mark.parametrize("settings", [{}, VIRTUAL, {"harts.count": 4}])
-def test_the_time_is_up(settings):
+def test_the_time_is_up(settings: dict[str, Any]) -> None:
     began = time.monotonic()
     stop = run(LOOP, timeout_s=0.3, settings=settings)
     assert (stop.reason, stop.status) == ("timeout", 124)
@@ -66,13 +75,13 @@ def test_the_time_is_up(settings):
 
 
 @pytest.mark.parametrize("settings", [{}, VIRTUAL, {"harts.count": 3}])
-def test_a_machine_that_nothing_can_wake_says_so(settings):
+def test_a_machine_that_nothing_can_wake_says_so(settings: dict[str, Any]) -> None:
     stop = run(WAIT, settings=settings)
     assert (stop.reason, stop.status) == ("idle", 124)
     assert str(stop) == "every hart waits for an interrupt, and nothing can raise one"
 
 
-def test_a_machine_that_input_may_wake_is_not_given_up():
+def test_a_machine_that_input_may_wake_is_not_given_up() -> None:
     with open_guest(ECHO_ASLEEP) as machine:
         machine.start()
         machine.console.wait_for(b">", timeout_s=30)
@@ -91,7 +100,7 @@ def test_a_machine_that_input_may_wake_is_not_given_up():
         assert machine.wait(timeout_s=30).reason == "off"
 
 
-def test_a_reset_by_the_guest_begins_anew():
+def test_a_reset_by_the_guest_begins_anew() -> None:
     with open_guest(RESET) as machine:
         assert machine.run(timeout_s=60).reason == "off"
         assert machine.memory.read_int(0x8010_0000, 4) == 2
@@ -100,13 +109,13 @@ def test_a_reset_by_the_guest_begins_anew():
         assert machine.run(timeout_s=60, restart=False).reason == "reset"
 
 
-def test_instructions_count_across_a_reset():
+def test_instructions_count_across_a_reset() -> None:
     with open_guest(RESET) as machine:
         assert machine.run(timeout_s=60, max_instructions=30).reason in ("limit", "off")
         assert machine.statistics().instructions <= 30
 
 
-def test_nothing_runs_on_after_the_power_is_off():
+def test_nothing_runs_on_after_the_power_is_off() -> None:
     after = "  li t0, TEST\n  li t1, 0x5555\n  sw t1, 0(t0)\n  li x31, 1\n1: j 1b\n"
     with open_guest(after) as machine:
         machine.run(timeout_s=60)
@@ -117,23 +126,23 @@ def test_nothing_runs_on_after_the_power_is_off():
 
 
 @pytest.mark.parametrize("settings", [{}, VIRTUAL])
-def test_timers_wake_at_their_time(settings):
+def test_timers_wake_at_their_time(settings: dict[str, Any]) -> None:
     assert run(TICKS.format(count=300, ticks=1000), settings=settings).status == 0
 
 
 @pytest.mark.parametrize("settings", [{}, VIRTUAL, {"harts.count": 2}])
-def test_no_instruction_runs_between_wfi_and_the_trap(settings):
+def test_no_instruction_runs_between_wfi_and_the_trap(settings: dict[str, Any]) -> None:
     assert run(WFI_ROUNDS.format(count=2000), settings=settings).reason == "off"
 
 
 @pytest.mark.parametrize("settings", [{}, VIRTUAL])
-def test_no_wake_up_between_harts_is_lost(settings):
+def test_no_wake_up_between_harts_is_lost(settings: dict[str, Any]) -> None:
     stop = run(PING.format(count=1000), settings={"harts.count": 2, **settings})
     assert stop.reason == "off"
 
 
-def test_a_sleeping_machine_can_be_stopped_at_once():
-    with open_guest(WAIT, **{"harts.count": 2}) as machine:
+def test_a_sleeping_machine_can_be_stopped_at_once() -> None:
+    with open_guest(WAIT, **HARTS_2) as machine:
         machine.start()
         time.sleep(0.2)
         began = time.monotonic()
@@ -144,14 +153,14 @@ def test_a_sleeping_machine_can_be_stopped_at_once():
 # --- the virtual clock --------------------------------------------------------------------------
 
 
-def test_virtual_time_jumps_when_all_wait():
+def test_virtual_time_jumps_when_all_wait() -> None:
     began = time.monotonic()
     hour = 36_000_000_000
     assert run(TICKS.format(count=3, ticks=hour), settings=VIRTUAL).status == 0
     assert time.monotonic() - began < 30
 
 
-def test_virtual_time_is_one_however_it_is_read():
+def test_virtual_time_is_one_however_it_is_read() -> None:
     source = (
         """
       li s0, MTIME
@@ -173,14 +182,21 @@ def test_virtual_time_is_one_however_it_is_read():
         assert run(source, settings={"timebase_hz": hz}).status == 0
 
 
-def trace_of(folder, name, source, settings, board="virt", **options):
+def trace_of(
+    folder: Path,
+    name: str,
+    source: str,
+    settings: Mapping[str, object],
+    board: str = "virt",
+    **options: Any,
+) -> str:
     path = folder / name
     with Machine.open(board, guest(source), settings=settings) as machine:
         machine.run(timeout_s=120, trace=path, **options)
     return path.read_text()
 
 
-def test_the_same_run_gives_the_same_trace(tmp_path):
+def test_the_same_run_gives_the_same_trace(tmp_path: Path) -> None:
     settings = {**VIRTUAL, "harts.count": 3}
     source = PING.format(count=40)
     first, second = (trace_of(tmp_path, n, source, settings) for n in ("a", "b"))
@@ -189,10 +205,10 @@ def test_the_same_run_gives_the_same_trace(tmp_path):
     assert "core   2: 3 " in first
 
 
-def test_untraced_runs_are_the_same_too():
+def test_untraced_runs_are_the_same_too() -> None:
     ends = set()
     for _ in range(3):
-        with open_guest(PING.format(count=100), clock="virtual", **{"harts.count": 2}) as machine:
+        with open_guest(PING.format(count=100), clock="virtual", **HARTS_2) as machine:
             machine.run(timeout_s=60)
             ends.add(tuple((hart.instret, hart.csr("mcycle"), hart.pc) for hart in machine.harts))
     assert len(ends) == 1
@@ -244,10 +260,11 @@ SPIKE = shutil.which("spike", path=os.pathsep.join(SCRIPTS))
 
 
 @pytest.mark.skipif(SPIKE is None, reason="needs spike")
-def test_a_trace_is_spikes(tmp_path):
+def test_a_trace_is_spikes(tmp_path: Path) -> None:
     source = TRACED + TOHOST.format(value=1) + "\n.data\n.align 4\nbuffer: .zero 64\n"
     ours = trace_of(tmp_path, "trace", source, {}, "spike").splitlines()
     log = tmp_path / "spike.log"
+    assert SPIKE is not None
     isa = "--isa=rv64imafdc_zicsr_zifencei"
     subprocess.run(
         [SPIKE, "--log-commits", f"--log={log}", isa, guest(source)], timeout=60, check=True
@@ -258,13 +275,13 @@ def test_a_trace_is_spikes(tmp_path):
     assert ours == theirs[: len(ours)]
 
 
-def test_a_trace_that_cannot_be_written_is_one_line(tmp_path):
+def test_a_trace_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     with open_guest(LOOP) as machine, pytest.raises(HostError) as caught:
         machine.run(trace=tmp_path / "no" / "trace")
     assert str(caught.value) == f"{tmp_path}/no/trace: No such file or directory"
 
 
-def test_the_signature_is_words_of_hex():
+def test_the_signature_is_words_of_hex() -> None:
     with open_guest(TOHOST.format(value=1), "spike") as machine:
         machine.run(timeout_s=60)
         assert machine.signature() == "55667788\n11223344\n0000cafe\n"
@@ -283,10 +300,10 @@ class Odd(Device):
     model = "odd"
     size = 0x1000
 
-    def read(self, offset, size):
+    def read(self, offset: int, size: int) -> Any:
         return "text" if offset == 0 else super().read(offset, size)
 
-    def write(self, offset, size, value):
+    def write(self, offset: int, size: int, value: int) -> None:
         raise ZeroDivisionError
 
 
@@ -296,7 +313,7 @@ class Spent(Device):
     model = "spent"
     size = 0x1000
 
-    def read(self, offset, size):
+    def read(self, offset: int, size: int) -> int:
         self.wiring.power(Power.OFF, 3)
         return 0
 
@@ -311,7 +328,7 @@ def rvplat_devices():
 """
 
 
-def test_a_device_that_is_broken_is_an_access_fault(tmp_path):
+def test_a_device_that_is_broken_is_an_access_fault(tmp_path: Path) -> None:
     plugin = tmp_path / "odd.py"
     plugin.write_text(PLUGIN)
     settings = {"devices.odd.model": "odd", "devices.odd.base": 0x3000_0000}
@@ -328,7 +345,7 @@ def test_a_device_that_is_broken_is_an_access_fault(tmp_path):
         assert "it answered 'text', expected a number" in str(machine.failures[0])
 
 
-def test_a_device_can_switch_off_in_the_middle_of_a_step(tmp_path):
+def test_a_device_can_switch_off_in_the_middle_of_a_step(tmp_path: Path) -> None:
     plugin = tmp_path / "spent.py"
     plugin.write_text(PLUGIN)
     settings = {"devices.spent.model": "spent", "devices.spent.base": 0x3000_0000}

@@ -2,6 +2,8 @@
 
 import logging
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +29,7 @@ from tests.machine.stuck import (
 
 
 @pytest.fixture(autouse=True)
-def hasty(monkeypatch):
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Users wait for seconds; the tests need not."""
     monkeypatch.setattr(watchdog, "LOOK_S", 0.1)
     monkeypatch.setattr(watchdog, "GRACE_S", 0.5)
@@ -35,22 +37,22 @@ def hasty(monkeypatch):
 
 
 @pytest.fixture
-def folder():
+def folder() -> Any:
     """Of the plugin."""
     return shared_folder()
 
 
-def opened(folder, program, **settings):
+def opened(folder: Path, program: Path, **settings: object) -> Machine:
     return Machine.open(stuck_board(folder), program, settings={**SETTINGS, **settings})
 
 
-def place(folder, function):
+def place(folder: Path, function: str) -> Any:
     return re.compile(re.escape(f"{folder}/faulty.py:") + r"\d+, in " + function)
 
 
 @pytest.mark.parametrize("clock", ["host", "virtual"])
 @pytest.mark.parametrize("way", WAYS)
-def test_the_time_is_up_and_the_plugin_is_named(folder, way, clock):
+def test_the_time_is_up_and_the_plugin_is_named(folder: Path, way: str, clock: str) -> None:
     _, what, function = WAYS[way]
     with opened(folder, stuck_guest(way), clock=clock) as machine:
         with pytest.raises(RunFailed) as caught:
@@ -65,7 +67,7 @@ def test_the_time_is_up_and_the_plugin_is_named(folder, way, clock):
         assert machine.step(2).reason == "step", "the machine can be used again"
 
 
-def test_it_can_be_paused(folder):
+def test_it_can_be_paused(folder: Path) -> None:
     with opened(folder, stuck_guest("load")) as machine:
         machine.start()
         machine.consoles["bad"].wait_for(b"in the loop", timeout_s=60)
@@ -75,7 +77,7 @@ def test_it_can_be_paused(folder):
 
 
 @pytest.mark.parametrize("clock", ["host", "virtual"])
-def test_a_machine_is_given_up_that_nothing_ends(folder, clock):
+def test_a_machine_is_given_up_that_nothing_ends(folder: Path, clock: str) -> None:
     _, what, function = HOPELESS["sleep"]
     with opened(folder, stuck_guest("sleep"), clock=clock) as machine:
         with pytest.raises(RunFailed) as caught:
@@ -86,18 +88,22 @@ def test_a_machine_is_given_up_that_nothing_ends(folder, clock):
             machine.step()
 
 
-def test_the_log_names_what_does_not_come_back_while_it_runs(folder, caplog):
+def test_the_log_names_what_does_not_come_back_while_it_runs(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with opened(folder, stuck_guest("load")) as machine, caplog.at_level(logging.WARNING):
         machine.start()
         until(lambda: caplog.messages)
         with pytest.raises(RunFailed):
             machine.pause()
     line = r"bad: a load of 4 at 0x10010000 has not come back for \d+ s \((.*)\)"
-    assert place(folder, "read_loops").fullmatch(re.fullmatch(line, caplog.messages[0])[1])
+    said = re.fullmatch(line, caplog.messages[0])
+    assert said is not None
+    assert place(folder, "read_loops").fullmatch(said[1])
 
 
 @pytest.mark.parametrize("clock", ["host", "virtual"])
-def test_an_alarm_that_sets_itself_anew_lets_the_others_in(folder, clock):
+def test_an_alarm_that_sets_itself_anew_lets_the_others_in(folder: Path, clock: str) -> None:
     program = guest(BAD + "  sw t0, 12(s0)\n  li s1, 3\n1: addi s1, s1, -1\n  bnez s1, 1b\n" + LOOP)
     with opened(folder, program, clock=clock) as machine:
         if clock == "host":
@@ -113,7 +119,9 @@ def test_an_alarm_that_sets_itself_anew_lets_the_others_in(folder, clock):
         )
 
 
-def test_a_long_loop_that_is_stopped_in_the_middle_goes_on(folder, monkeypatch):
+def test_a_long_loop_that_is_stopped_in_the_middle_goes_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A request to stop does not end an instruction that comes back in time."""
     monkeypatch.setattr(watchdog, "GRACE_S", 30)
     turns = 60_000_000
@@ -126,7 +134,7 @@ def test_a_long_loop_that_is_stopped_in_the_middle_goes_on(folder, monkeypatch):
         assert machine.harts[0].x["a0"] == turns
 
 
-def test_what_ships_never_looks():
+def test_what_ships_never_looks() -> None:
     """Built-in code has no polls, so that they cost it nothing."""
     extensions = list(shipped_extensions().values())
     unit = new_unit(architecture.forms(extensions))

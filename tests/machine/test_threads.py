@@ -48,7 +48,11 @@ def test_a_clock_that_is_set_is_never_seen_half_set() -> None:
 
         def look() -> None:
             """It is ahead by nothing as yet, or by `ticks` less what passed before it was set."""
-            for read in (lambda: int(read_time(machine.harts[0].view)), clock.now):
+            reads: tuple[Callable[[], int], ...] = (
+                lambda: int(read_time(machine.harts[0].view)),
+                clock.now,
+            )
+            for read in reads:
                 before = clock.elapsed()
                 ahead = read() - before
                 passed = clock.elapsed() - began
@@ -163,7 +167,7 @@ with Machine.open("virt", sys.argv[1]) as machine, Terminal(machine) as terminal
 def test_a_signal_takes_no_lock_and_is_not_lost(when: str) -> None:
     """Its handler runs in the main thread, which may hold the locks that a stop takes; and a
     signal before the run began was forgotten when it did."""
-    words = [sys.executable, "-c", SIGNALLED, guest(LOOP), when]
+    words = [sys.executable, "-c", SIGNALLED, str(guest(LOOP)), when]
     ran = subprocess.run(
         words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True
     )

@@ -93,7 +93,7 @@ def test_console_output_by_halves(bench: Bench, order: tuple[tuple[int, int], ..
         for half in order:
             bench.htif.write(*half, char if half == LOW else 0x101_0000)
             bench.clock.advance(LONG)
-    assert (bench.shown, bench.asked) == (b"aceg\0i", [])
+    assert (bytes(bench.shown), bench.asked) == (b"aceg\0i", [])
 
 
 def test_a_word_by_bytes(bench: Bench) -> None:

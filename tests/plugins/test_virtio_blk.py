@@ -96,11 +96,16 @@ def test_read_and_write(disk: Disk, image: Path) -> None:
     assert image.read_bytes()[7 * 512 : 9 * 512] == b"\x5a" * 1024
 
 
-def test_a_worker_that_fails_is_kept_and_goes_on(image: Path, monkeypatch: Any) -> None:
+NOTHING: dict[str, object] = {}
+
+
+def test_a_worker_that_fails_is_kept_and_goes_on(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     disk = Disk(image, threaded=True)
     good, noted = disk.blk.give_back, threading.Event()
     disk.blk.wiring.failures.on_failure = lambda failure: noted.set()
-    monkeypatch.setattr(disk.blk, "give_back", lambda *of: {}["broken"])
+    monkeypatch.setattr(disk.blk, "give_back", lambda *of: NOTHING["broken"])
     with disk.blk.wiring.lock:
         disk.driver.offer(0, struct.pack("<IIQ", IN, 0, 0), 512, 1, indirect=True)
     assert noted.wait(60)

@@ -32,7 +32,7 @@ MIX_X5 = 0x0073_028B  # mix x5, x6, x7
 WRITE_KEY = 0x8003_1073  # csrw mixkey, x6
 
 
-def test_the_instruction_and_its_csr_work(tmp_path):
+def test_the_instruction_and_its_csr_work(tmp_path: Path) -> None:
     with machine(tmp_path, WRITE_KEY, MIX_X5, settings=("harts.allow_draft=true",)) as found:
         hart = found.harts[0].view
         hart.x[6], hart.x[7] = 0x8000_0000_0000_0003, 4
@@ -43,7 +43,7 @@ def test_the_instruction_and_its_csr_work(tmp_path):
         assert hart.pc == START + 8
 
 
-def test_a_hart_without_the_extension_traps(tmp_path):
+def test_a_hart_without_the_extension_traps(tmp_path: Path) -> None:
     with Machine.open("spike", program(tmp_path, MIX_X5), plugin_paths=[XMIX]) as found:
         hart = found.harts[0].view
         hart.pc = START
@@ -53,6 +53,6 @@ def test_a_hart_without_the_extension_traps(tmp_path):
         assert hart.mtval == MIX_X5
 
 
-def test_a_draft_needs_leave(tmp_path):
+def test_a_draft_needs_leave(tmp_path: Path) -> None:
     with pytest.raises(BoardError, match="allow_draft"):
         machine(tmp_path, MIX_X5)

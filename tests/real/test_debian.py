@@ -1,7 +1,10 @@
 """Debian's unmodified kernel reaches user space, powers off, and keeps what it wrote to a disk."""
 
+from pathlib import Path
+
 import pytest
 
+from rvplat.guests.debian import DebianGuest
 from rvplat.guests.disk import FORMAT_SCRIPT, blank_disk
 from rvplat.machine.machine import Machine, Stop
 from rvplat.machine.run import Runner
@@ -14,7 +17,9 @@ OFF = Stop("off", 0)
 @pytest.mark.parametrize(
     ("firmware", "harts"), [("fw_jump", 1), ("fw_dynamic", 1), ("fw_dynamic", 2), ("fw_jump", 8)]
 )
-def test_reaches_user_space_and_powers_off(debian_guest, firmware, harts):
+def test_reaches_user_space_and_powers_off(
+    debian_guest: DebianGuest, firmware: str, harts: int
+) -> None:
     stop, text = boot(debian_guest, "rvplat.run=poweroff", firmware, harts)
     assert f"rvplat: nproc {harts}\n" in text
     assert "rvplat: uname Linux" in text
@@ -24,7 +29,7 @@ def test_reaches_user_space_and_powers_off(debian_guest, firmware, harts):
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mmu", ["sv39", "sv48"])
-def test_smaller_page_tables_do(debian_guest, mmu):
+def test_smaller_page_tables_do(debian_guest: DebianGuest, mmu: str) -> None:
     stop, text = boot(
         debian_guest, 'rvplat.run=script rvplat.script="grep mmu /proc/cpuinfo"',
         settings=[f'harts.mmu="{mmu}"'],
@@ -35,7 +40,9 @@ def test_smaller_page_tables_do(debian_guest, mmu):
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("legacy", ["true", "false"])
-def test_a_disk_keeps_what_was_written(debian_guest, tmp_path, legacy):
+def test_a_disk_keeps_what_was_written(
+    debian_guest: DebianGuest, tmp_path: Path, legacy: str
+) -> None:
     """By both versions of the transport; `virt` has the legacy one, as QEMU's."""
     image = tmp_path / "disk.img"
     blank_disk(image, 32 << 20)
@@ -55,7 +62,7 @@ def test_a_disk_keeps_what_was_written(debian_guest, tmp_path, legacy):
 
 
 @pytest.mark.timeout(300)
-def test_a_shell_takes_what_is_typed(debian_guest):
+def test_a_shell_takes_what_is_typed(debian_guest: DebianGuest) -> None:
     answers = [(b"~ # ", b"echo $((6 * 7)) apples\n"), (b"~ # ", b"poweroff -f\n")]
     stop, text = boot(debian_guest, "rvplat.run=shell", answers=answers)
     assert "\n42 apples\n" in text
@@ -66,7 +73,9 @@ def test_a_shell_takes_what_is_typed(debian_guest):
 @pytest.mark.parametrize(
     ("program", "kernel"), [("u_boot", None), ("fw_jump", "u_boot_smode")], ids=["m", "s"]
 )
-def test_u_boot_takes_a_command(debian_guest, program, kernel):
+def test_u_boot_takes_a_command(
+    debian_guest: DebianGuest, program: str, kernel: str | None
+) -> None:
     payload = getattr(debian_guest, kernel) if kernel else None
     with Machine.open("virt", getattr(debian_guest, program), payload) as machine:
         answers = [(b"Hit any key", b"\n"), (b"=> ", b"version\n"), (b"=> ", b"poweroff\n")]
