@@ -31,13 +31,13 @@ def rvplat_devices() -> Sequence[type[Device]]:  # type: ignore[empty-body]
 
 @hookspec
 def rvplat_extensions() -> Sequence[Any]:  # type: ignore[empty-body]
-    """ISA extensions: `rvplat.isa.extension.Extension`. A hart's ISA string enables one."""
+    """ISA extensions: `rvplat.isa.Extension`. A hart's ISA string enables one."""
 
 
 @hookspec
 def rvplat_loaders() -> Sequence[Any]:  # type: ignore[empty-body]
-    """Loaders of program files: `rvplat.machine.program.Loader` objects. They are asked before the
-    formats that rvplat reads itself.
+    """Loaders of program files: `rvplat.machine.loading.program.Loader` objects. They are asked
+    before the formats that rvplat reads itself.
     """
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rvplat.machine.boards.toml_tree import parse_override
 from rvplat.machine.open import faults_of
-from rvplat.machine.source import parse_override
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -8,7 +8,7 @@ compiled with the rest and runs as fast as `add`; the reference runs the same te
 """
 
 from rvplat.hookspecs import hookimpl
-from rvplat.isa.extension import Extension
+from rvplat.isa import Extension
 from rvplat.lang import rotl
 
 Xmix = Extension("Xmix", version="0.1", standing="draft", title="Mixing", requires=("Zicsr",))

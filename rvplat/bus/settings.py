@@ -1,5 +1,5 @@
 """A device's settings: a frozen dataclass whose types and defaults check a board's keys and give
-its JSON schema (machine/schema.py and json_schema.py).
+its JSON schema (machine/boards/schema.py and json_schema.py).
 
     @dataclass(frozen=True)
     class DiskSettings:

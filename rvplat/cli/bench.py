@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rvplat.cli.say import Progress, progress
+from rvplat.cli.progress import Progress, progress
 
 if TYPE_CHECKING:
     from rvplat.guests.bench import Runner, Sides

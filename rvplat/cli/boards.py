@@ -27,8 +27,8 @@ class Check:
         add_board_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
-        from rvplat.cli.say import progress
-        from rvplat.machine.problems import problems_of
+        from rvplat.cli.progress import progress
+        from rvplat.machine.boards.problems import problems_of
         from rvplat.pluginmanager import load_plugins
 
         plugins = load_plugins(arguments.plugins)
@@ -74,8 +74,8 @@ class Dtb:
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.errors import HostError
-        from rvplat.machine.fdt import to_dtb
-        from rvplat.machine.fdt_text import to_dts
+        from rvplat.machine.loading.fdt import to_dtb
+        from rvplat.machine.loading.fdt_text import to_dts
         from rvplat.machine.open import open_board, tree_of
 
         board, _ = open_board(arguments.board, overrides(arguments), arguments.plugins)
@@ -100,8 +100,8 @@ class SchemaCommand:
         add_plugin_option(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
-        from rvplat.machine.catalogue import Catalogue
-        from rvplat.machine.json_schema import board_schema
+        from rvplat.machine.boards.catalogue import Catalogue
+        from rvplat.machine.boards.json_schema import board_schema
         from rvplat.pluginmanager import load_plugins
 
         schema = board_schema(Catalogue.of(load_plugins(arguments.plugins)))

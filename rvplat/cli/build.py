@@ -14,9 +14,9 @@ from rvplat.cli.interrupts import AtOnce
 from rvplat.cli.options import DEFAULT_BOARD, add_board_options, overrides
 
 if TYPE_CHECKING:
-    from rvplat.machine.board import Board
+    from rvplat.machine.boards.board import Board
+    from rvplat.machine.loading.load_option import Piece
     from rvplat.machine.machine import Machine
-    from rvplat.machine.piece import Piece
     from rvplat.pluginmanager import Plugins
 
 
@@ -38,8 +38,8 @@ def count(text: str) -> int:
 
 def piece(text: str) -> Piece:
     """What `--load` names. What stands before a "=" is an address if it is a number."""
-    from rvplat.machine.board import LAST_ADDRESS
-    from rvplat.machine.piece import Piece
+    from rvplat.machine.boards.board import LAST_ADDRESS
+    from rvplat.machine.loading.load_option import Piece
 
     address, equals, name = text.partition("=")
     try:
@@ -118,8 +118,8 @@ def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Pat
     from rvplat import guests
     from rvplat.errors import LoaderError
     from rvplat.formats import recognise
-    from rvplat.machine.elf import is_elf
-    from rvplat.machine.files import read_file
+    from rvplat.machine.loading.elf import is_elf
+    from rvplat.machine.loading.user_files import read_file
 
     found: dict[int | None, Path] = {}
     if program == guests.hypervisor_elf():
@@ -138,8 +138,8 @@ def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Pat
 
 def open_named(name: str, arguments: argparse.Namespace) -> tuple[Board, Plugins]:
     """The board of this name, changed as the options say, and the plugins."""
+    from rvplat.machine.boards.toml_tree import Override
     from rvplat.machine.open import Disk, open_board
-    from rvplat.machine.source import Override
 
     changes = overrides(arguments)
     if getattr(arguments, "strict", False):
@@ -168,7 +168,7 @@ def build(arguments: argparse.Namespace, watched: object) -> Machine:
 def _build(arguments: argparse.Namespace, watched: object) -> Machine:
     from rvplat.cli import main
     from rvplat.guests import demo_elf
-    from rvplat.machine.loader import read_software
+    from rvplat.machine.loading.loader import read_software
     from rvplat.machine.machine import Machine
 
     name, program = board_and_program(arguments.words)

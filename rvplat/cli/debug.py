@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.cli.build import add_machine_options, build
-from rvplat.cli.say import progress
+from rvplat.cli.progress import progress
 
 if TYPE_CHECKING:
-    from rvplat.machine.loader import Software
+    from rvplat.machine.loading.loader import Software
 
 GDBS = (
     "riscv64-unknown-elf-gdb", "riscv64-unknown-linux-gnu-gdb", "riscv64-linux-gnu-gdb",
@@ -82,8 +82,8 @@ class Debug:
         parser.add_argument("--batch", action="store_true", help="leave gdb after them")
 
     def run(self, arguments: argparse.Namespace) -> int:
-        from rvplat.gdb.channels import listen
-        from rvplat.gdb.server import Server
+        from rvplat.gdb.protocol.channels import listen
+        from rvplat.gdb.protocol.server import Server
 
         gdb = find_gdb()
         with progress() as watched:
@@ -145,13 +145,13 @@ class GdbPipe:
         add_machine_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
-        from rvplat.gdb.channels import PipeChannel
-        from rvplat.gdb.lobby import Lobby
+        from rvplat.gdb.protocol.channels import PipeChannel
+        from rvplat.gdb.protocol.early_session import Lobby
 
         client = PipeChannel(sys.stdin.fileno(), sys.stdout.fileno())
         with Lobby(client=client), progress() as watched:
             machine = build(arguments, watched)
-        from rvplat.gdb.server import Server
+        from rvplat.gdb.protocol.server import Server
 
         machine.console.sinks.append(show_beside)
         with Server(machine, None, halt=True) as server:

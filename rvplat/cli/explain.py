@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from rvplat.cli.build import add_limits, add_machine_options, build
 from rvplat.cli.debug import show_beside
-from rvplat.cli.say import progress
+from rvplat.cli.progress import progress
 
 if TYPE_CHECKING:
-    from rvplat.gdb.points import Spot
-    from rvplat.machine.explain import World
+    from rvplat.gdb.target.breakpoint_table import Spot
+    from rvplat.machine.inspection.explain import World
     from rvplat.machine.machine import Machine
-    from rvplat.machine.stop import Stop
+    from rvplat.machine.running.stop import Stop
 
 EPILOG = """\
 BOARD and PROGRAM are those of `rvplat run`. ADDRESS is a number, such as 0x8000_1000, or a symbol,
@@ -66,8 +66,8 @@ def world(text: str) -> World:
 def words_and_addresses(words: list[str], plugins: list[str]) -> tuple[list[str], list[str]]:
     """BOARD and PROGRAM, and the ADDRESSes: numbers, and what names no board and no file."""
     from rvplat.guests import shipped
-    from rvplat.machine.catalogue import Catalogue
-    from rvplat.machine.source import board_names
+    from rvplat.machine.boards.catalogue import Catalogue
+    from rvplat.machine.boards.toml_tree import board_names
     from rvplat.pluginmanager import load_plugins
 
     boards = board_names(Catalogue.of(load_plugins(plugins)).boards)
@@ -140,9 +140,9 @@ def _check_hart(machine: Machine, hart: int | None) -> None:
 def _stopped(machine: Machine, arguments: argparse.Namespace) -> Stop:
     """Run the machine to where it shall stop."""
     from rvplat.errors import RvplatError
-    from rvplat.gdb.points import Points
-    from rvplat.machine.run import Runner
-    from rvplat.machine.stop import Stop
+    from rvplat.gdb.target.breakpoint_table import Points
+    from rvplat.machine.running.run import Runner
+    from rvplat.machine.running.stop import Stop
 
     points = Points(machine)
     if arguments.until is not None:
@@ -174,8 +174,8 @@ def _address(machine: Machine, text: str, whose: World | None) -> int:
 def _spot(machine: Machine, text: str) -> Spot:
     """The place that `--until` names."""
     from rvplat.errors import RvplatError
-    from rvplat.gdb.points import Spot
-    from rvplat.gdb.worlds import number_of
+    from rvplat.gdb.target.breakpoint_table import Spot
+    from rvplat.gdb.target.worlds import number_of
 
     place, at, name = text.partition("@")
     try:
@@ -191,7 +191,7 @@ def _spot(machine: Machine, text: str) -> Spot:
 def _symbol(machine: Machine, name: str, vmid: int | None, said: str, else_: str = "") -> int:
     """The address of a symbol of the program, or of what `--symbols` says that a world runs."""
     from rvplat.errors import RvplatError, nearest
-    from rvplat.machine.images import read_program
+    from rvplat.machine.loading.images import read_program
 
     path = machine.software.symbol_files.get(vmid)
     symbols = machine.symbols if path is None else read_program(path, "the symbols").symbols
@@ -205,7 +205,7 @@ def _symbol(machine: Machine, name: str, vmid: int | None, said: str, else_: str
 
 def _hart_in(machine: Machine, whose: World, stopped: int) -> int:
     """The hart that stopped the run, or, for a guest that it doesn't know, one that does."""
-    from rvplat.machine.explain import known_guests
+    from rvplat.machine.inspection.explain import known_guests
 
     knowing = [hart.number for hart in machine.harts if whose in known_guests(hart.view)]
     return stopped if stopped in knowing or not knowing else knowing[0]
@@ -214,7 +214,7 @@ def _hart_in(machine: Machine, whose: World, stopped: int) -> int:
 def _told(machine: Machine, stop: Stop, addresses: list[int], arguments: argparse.Namespace) -> str:
     """What there is to say: where the hart is, and about each address."""
     from rvplat.errors import RvplatError
-    from rvplat.machine.dump import where
+    from rvplat.machine.inspection.hart_report import where
 
     whose: World = "now" if arguments.world is None else arguments.world
     hart = _hart_in(machine, whose, stop.hart) if arguments.hart is None else arguments.hart

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from rvplat.cli.say import progress
+from rvplat.cli.progress import progress
 
 
 class Guest:

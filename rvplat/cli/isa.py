@@ -12,10 +12,10 @@ from rvplat.cli.tables import table
 
 if TYPE_CHECKING:
     from rvplat.engine.fast_reason import FastForms
-    from rvplat.isa.csr import Csr, CsrField
-    from rvplat.isa.extension import Extension, Row
-    from rvplat.machine.board import Board
-    from rvplat.machine.catalogue import Catalogue
+    from rvplat.isa.machinery.csr_rows import Csr, CsrField
+    from rvplat.isa.machinery.extension import Extension, Row
+    from rvplat.machine.boards.board import Board
+    from rvplat.machine.boards.catalogue import Catalogue
 
 DETAILS = """\
 NAME is an extension (M), an instruction (mul, c.addi) or a CSR (mstatus); M.mul names one of an
@@ -36,7 +36,7 @@ class Isa:
         add_board_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
-        from rvplat.machine.catalogue import Catalogue
+        from rvplat.machine.boards.catalogue import Catalogue
         from rvplat.machine.open import open_board
 
         name, wanted = _board_and_name(arguments.words, arguments.plugins)
@@ -49,8 +49,8 @@ class Isa:
 def _board_and_name(words: list[str], plugin_paths: list[str]) -> tuple[str, str]:
     """What the positional arguments are: a board, a name, both or neither."""
     from rvplat.errors import RvplatError
-    from rvplat.machine.catalogue import Catalogue
-    from rvplat.machine.source import board_names
+    from rvplat.machine.boards.catalogue import Catalogue
+    from rvplat.machine.boards.toml_tree import board_names
     from rvplat.pluginmanager import load_plugins
 
     if len(words) > 2:
@@ -66,7 +66,7 @@ def _board_and_name(words: list[str], plugin_paths: list[str]) -> tuple[str, str
 
 def _listed(board: Board, catalogue: Catalogue) -> str:
     """A line for each extension."""
-    from rvplat.machine.listing import list_extensions
+    from rvplat.machine.boards.listing import list_extensions
 
     cells = [
         (row.name, row.version, row.standing, "yes" if row.enabled else "-",
@@ -140,7 +140,7 @@ def _head(extension: Extension, board: Board) -> list[str]:
 
 def _brief(row: Row, forms: FastForms) -> list[str]:
     """Encoding and meaning of an instruction, as an extension's listing has them."""
-    from rvplat.isa.extension import Compressed
+    from rvplat.isa.machinery.extension import Compressed
     from rvplat.machine.extension_text import body_of, conditions, doc_of, expansion
 
     where = conditions(row.pattern)

@@ -19,8 +19,8 @@ class Boards:
         add_plugin_option(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
-        from rvplat.machine.catalogue import Catalogue
-        from rvplat.machine.listing import list_boards
+        from rvplat.machine.boards.catalogue import Catalogue
+        from rvplat.machine.boards.listing import list_boards
         from rvplat.pluginmanager import load_plugins
 
         rows = list_boards(Catalogue.of(load_plugins(arguments.plugins)))

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rvplat.machine.source import Override
+    from rvplat.machine.boards.toml_tree import Override
 
 DEFAULT_BOARD = "virt"
 
@@ -33,7 +33,7 @@ def add_plugin_option(parser: argparse.ArgumentParser) -> None:
 def overrides(arguments: argparse.Namespace) -> list[Override]:
     """What the options change. RvplatError for one that makes no sense."""
     from rvplat.errors import RvplatError
-    from rvplat.machine.source import Override, parse_override
+    from rvplat.machine.boards.toml_tree import Override, parse_override
 
     try:
         found = [parse_override(text) for text in arguments.settings]

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.cli.build import add_limits, add_machine_options, build, uncollected
-from rvplat.cli.say import progress, say
+from rvplat.cli.progress import progress, say
 from rvplat.cli.serve import add_gdb_options, check_gdb_options, lobby_for, serve
 
 if TYPE_CHECKING:
-    from rvplat.gdb.lobby import Lobby
+    from rvplat.gdb.protocol.early_session import Lobby
+    from rvplat.machine.inspection.trace import Tracer
     from rvplat.machine.machine import Machine
-    from rvplat.machine.stop import Stop
-    from rvplat.machine.trace import Tracer
+    from rvplat.machine.running.stop import Stop
 
 EPILOG = """\
 BOARD is a name (`rvplat boards`) or the path of a TOML file; virt without it. PROGRAM is firmware,
@@ -55,7 +55,7 @@ class Run:
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.each:
-            from rvplat.cli.each import run_each
+            from rvplat.cli.run_each import run_each
 
             return run_each(arguments)
         check_gdb_options(arguments)
@@ -96,11 +96,11 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(machine: Machine, arguments: argparse.Namespace, lobby: Lobby | None) -> int:
     from rvplat.cli.terminal import Terminal
-    from rvplat.machine.run import Runner
-    from rvplat.machine.stop import Stop
+    from rvplat.machine.running.run import Runner
+    from rvplat.machine.running.stop import Stop
 
     if arguments.signature is not None:
-        from rvplat.machine.signature import signature_range
+        from rvplat.machine.loading.signature import signature_range
 
         signature_range(machine.symbols, str(arguments.words[-1] if arguments.words else "demo"))
         _write(arguments.signature, "")
@@ -127,7 +127,7 @@ def _run(machine: Machine, arguments: argparse.Namespace, lobby: Lobby | None) -
 def _turns(machine: Machine, trace: Path | None) -> AbstractContextManager[Tracer | None]:
     if trace is None:
         return nullcontext()
-    from rvplat.machine.trace import tracing
+    from rvplat.machine.inspection.trace import tracing
 
     return tracing(machine, trace)
 
@@ -135,7 +135,7 @@ def _turns(machine: Machine, trace: Path | None) -> AbstractContextManager[Trace
 def _status(machine: Machine, stop: Stop, signal: int) -> int:
     """The exit status. After an interrupt it is the interrupt's; else, if a plugin failed, it says
     so, because then nothing that the guest says can be trusted."""
-    from rvplat.machine.stop import FAILURE_STATUS
+    from rvplat.machine.running.stop import FAILURE_STATUS
 
     if signal:
         return 128 + signal

@@ -6,13 +6,13 @@ import argparse
 import threading
 from typing import TYPE_CHECKING
 
-from rvplat.cli.say import say
+from rvplat.cli.progress import say
 
 if TYPE_CHECKING:
     from rvplat.cli.terminal import Terminal
-    from rvplat.gdb.lobby import Lobby
+    from rvplat.gdb.protocol.early_session import Lobby
     from rvplat.machine.machine import Machine
-    from rvplat.machine.stop import Stop
+    from rvplat.machine.running.stop import Stop
 
 EXCLUDED = ("max_instructions", "trace")  # options of a run that a debugged board doesn't take
 
@@ -52,8 +52,8 @@ def lobby_for(arguments: argparse.Namespace) -> Lobby | None:
     """Where `--gdb` lets a client wait until the board is built; None without it."""
     if arguments.gdb is None:
         return None
-    from rvplat.gdb.channels import listen
-    from rvplat.gdb.lobby import Lobby
+    from rvplat.gdb.protocol.channels import listen
+    from rvplat.gdb.protocol.early_session import Lobby
 
     return Lobby(listen(arguments.gdb, say))
 
@@ -62,8 +62,8 @@ def serve(
     machine: Machine, arguments: argparse.Namespace, terminal: Terminal, lobby: Lobby
 ) -> Stop:
     """Let clients attach until the board is off."""
-    from rvplat.gdb.server import Server
-    from rvplat.machine.stop import Stop
+    from rvplat.gdb.protocol.server import Server
+    from rvplat.machine.running.stop import Stop
 
     timer = threading.Timer(arguments.timeout or 0, machine.request_stop, [Stop("timeout")])
     with Server(machine, lobby.listener, arguments.halt, say) as server:

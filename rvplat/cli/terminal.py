@@ -20,9 +20,9 @@ from queue import SimpleQueue
 from types import FrameType
 from typing import Any, Protocol
 
-from rvplat.cli.say import say
+from rvplat.cli.progress import say
 from rvplat.machine.machine import Machine
-from rvplat.machine.stop import INTERRUPT_STATUS, Stop
+from rvplat.machine.running.stop import INTERRUPT_STATUS, Stop
 
 ESCAPE = 0x01  # Ctrl-A
 HELP = b"""\n\

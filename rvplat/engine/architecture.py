@@ -12,7 +12,7 @@ from rvplat.engine.decode import Entry, entry_of
 from rvplat.engine.forms import Form
 from rvplat.hart import csr
 from rvplat.hart.state import Hart
-from rvplat.isa.extension import Extension, Instruction, enabled_rows
+from rvplat.isa.machinery.extension import Extension, Instruction, enabled_rows
 from rvplat.lang import DefinitionError, u8, u64
 
 _installed: dict[str, Extension] = {}

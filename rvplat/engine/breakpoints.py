@@ -14,6 +14,8 @@ any row with its offset in the page will do: then the handler is asked in vain a
 """
 
 from rvplat.engine.agent import FALSE, evaluate
+from rvplat.hart.acceleration.tlb import FETCH_CONTEXTS, NO_TAG, OFFSET_MASK, PAGE_MASK, REGIME_VIRT
+from rvplat.hart.debugging.worlds import ANYWHERE, current_asid, current_world
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import (
     FETCH_ENTRIES,
@@ -23,8 +25,6 @@ from rvplat.hart.state import (
     Machine,
     SlotHeader,
 )
-from rvplat.hart.tlb import FETCH_CONTEXTS, NO_TAG, OFFSET_MASK, PAGE_MASK, REGIME_VIRT
-from rvplat.hart.worlds import ANYWHERE, current_asid, current_world
 from rvplat.lang import (
     Record,
     define,
@@ -50,7 +50,7 @@ ALIASES = 5  # so that a header has 128 bytes
 
 BreakRow = Record("BreakRow")
 BreakRow.add("address", u64)
-BreakRow.add("world", u64)  # as hart/worlds.py numbers them
+BreakRow.add("world", u64)  # as hart/debugging/worlds.py numbers them
 BreakRow.add("code", u64)  # host address of conditions: u32 length and bytecode, length 0 ends
 BreakRow.add("hits", u64)
 BreakRow.add("next", u32)  # of the chain; 0 ends it

@@ -15,11 +15,13 @@ from rvplat.engine.breakpoints import (
 )
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
 from rvplat.engine.pairs import find_pair
+from rvplat.hart.acceleration.invalidate import lines_settled, mark_lines
+from rvplat.hart.acceleration.tlb import fetch_fill, flush_everything
+from rvplat.hart.acceleration.young_pages import enter_young, pass_young
 from rvplat.hart.atomics import finish_amo
 from rvplat.hart.counters import timer_check
 from rvplat.hart.fetch import NO_PAGE, fetch_address, fetch_instruction, translate_fetch
 from rvplat.hart.interrupts import take_interrupt
-from rvplat.hart.invalidate import lines_settled, mark_lines
 from rvplat.hart.ram import region_of
 from rvplat.hart.sleep import is_firmware_waiting, may_sleep, sleep
 from rvplat.hart.state import (
@@ -34,10 +36,8 @@ from rvplat.hart.state import (
     Slot,
     SlotHeader,
 )
-from rvplat.hart.tlb import fetch_fill, flush_everything
 from rvplat.hart.trap import Trap, take_trap
-from rvplat.hart.young import enter_young, pass_young
-from rvplat.isa.vocabulary import illegal, relax, update_deadline
+from rvplat.isa.machinery.vocabulary import illegal, relax, update_deadline
 from rvplat.lang import (
     compare_exchange_u64,
     define,

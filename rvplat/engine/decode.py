@@ -14,8 +14,8 @@ from typing import Any
 
 from rvplat.engine.operands import IMM, places
 from rvplat.hart.state import DecodeRow, Slot
-from rvplat.isa.encoding import Condition, Operand, Pattern
-from rvplat.isa.extension import SINK, Compressed, Instruction
+from rvplat.isa.machinery.encoding import Condition, Operand, Pattern
+from rvplat.isa.machinery.extension import SINK, Compressed, Instruction
 from rvplat.lang import DefinitionError, Record, define, read_u16, s32, u8, u32, u64
 
 MAX_CONDITIONS = 4

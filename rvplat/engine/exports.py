@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from rvplat.engine import breakpoints, core
-from rvplat.hart import contexts, counters, csr, interrupts, invalidate, mmu, sleep, tlb, watch
+from rvplat.hart import counters, csr, interrupts, mmu, sleep
+from rvplat.hart.acceleration import contexts, invalidate, tlb
+from rvplat.hart.debugging import watchpoints
 from rvplat.hart.state import STOP_NONE
 from rvplat.hart.trap import Trap
 from rvplat.lang import Definition, address_of, define, u32, u64
@@ -69,7 +71,7 @@ _exported: dict[str, Any] = {
     "flush_everything": tlb.flush_everything,
     "drop_slots": core.drop_slots,
     "debug_page": mmu.debug_page,
-    "watch_changed": watch.watch_changed,
+    "watch_changed": watchpoints.watch_changed,
     "arm_virtual": breakpoints.arm_virtual,
     "arm_physical": breakpoints.arm_physical,
     "arm_guest": breakpoints.arm_guest,

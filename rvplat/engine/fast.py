@@ -15,7 +15,7 @@ from typing import Any
 from rvplat.engine.forms import Form
 from rvplat.engine.operands import IMM, places
 from rvplat.hart.state import FETCH_ENTRIES, FetchEntry, Hart, TlbEntry
-from rvplat.isa.extension import Instruction
+from rvplat.isa.machinery.extension import Instruction
 from rvplat.lang import Declaration, Definition, Dispatch, u64
 from rvplat.lang.emitter import Emitter
 from rvplat.lang.text import RARE, Scope

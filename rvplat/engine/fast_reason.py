@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import rvplat.hart.words  # noqa: F401 (gives the vocabulary its meaning)
+import rvplat.hart.implementations  # noqa: F401 (gives the vocabulary its meaning)
 from rvplat.engine import architecture
 from rvplat.engine.fast import FastEmitter, NoFastForm
 from rvplat.engine.handlers import new_unit
-from rvplat.isa.extension import Extension, Instruction
+from rvplat.isa.machinery.extension import Extension, Instruction
 from rvplat.lang import Definition, Dispatch
 from rvplat.lang.values import Value
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rvplat.isa.extension import Instruction
+from rvplat.isa.machinery.extension import Instruction
 
 SPECIAL = ("decode", "page_end", "straddle", "illegal", "breakpoint")
 """The handlers that belong to no instruction."""

@@ -22,7 +22,8 @@ from rvplat.engine.fast import (
 )
 from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL, Form, Pair
 from rvplat.engine.poll import POLL
-from rvplat.hart import trap, young
+from rvplat.hart import trap
+from rvplat.hart.acceleration import young_pages
 from rvplat.hart.state import STOP_STUCK, Hart, Machine, SlotHeader
 from rvplat.isa import fp_state
 from rvplat.lang import Definition, u32, u64
@@ -178,7 +179,7 @@ class HandlerText:
 
     def _run(self) -> str:
         """Enter native code at hart.pc; it returns when hart.stop says why."""
-        names = [core.begin, fp_state.enter_unit, fp_state.leave_unit, young.leave_young]
+        names = [core.begin, fp_state.enter_unit, fp_state.leave_unit, young_pages.leave_young]
         begin, enter, leave, end = (self._symbol(definition) for definition in names)
         resume = 'call void @"resume"(ptr %hart, ptr null, i64 0, ptr null)'
         calls = [f"call void {begin}(ptr %hart)", f"call void {enter}(ptr %hart)", resume,

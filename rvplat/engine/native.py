@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, cast
 
-import rvplat.hart.words  # noqa: F401
+import rvplat.hart.implementations  # noqa: F401
 from rvplat.cache import load_cached, save_cached
 from rvplat.engine import architecture, exports
 from rvplat.engine.decode import Table, build_table
 from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL, Form
 from rvplat.engine.pairs import pair_table, wanted_pairs
 from rvplat.engine.sources import digest, unchanged
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.extension import Extension
 from rvplat.lang.objects import (
     Dumps,
     NativeCode,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rvplat.isa.extension import Instruction
+from rvplat.isa.machinery.extension import Instruction
 from rvplat.lang import DefinitionError
 
 IMM = 4  # the place that is not one of the four bytes

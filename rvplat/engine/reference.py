@@ -15,10 +15,10 @@ from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.interrupts import take_interrupt
 from rvplat.hart.state import STOP_LIMIT, STOP_NONE
 from rvplat.hart.trap import Trap, take_trap
-from rvplat.isa.disassemble import Disassembler
-from rvplat.isa.extension import SINK, Extension, Instruction, Row
 from rvplat.isa.fp_state import enter_unit, leave_unit
-from rvplat.isa.vocabulary import illegal
+from rvplat.isa.machinery.disassemble import Disassembler
+from rvplat.isa.machinery.extension import SINK, Extension, Instruction, Row
+from rvplat.isa.machinery.vocabulary import illegal
 from rvplat.lang import u64
 
 

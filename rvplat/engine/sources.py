@@ -16,8 +16,8 @@ from typing import Any
 import rvplat
 from rvplat.hart.csr import installed
 from rvplat.hart.state import Hart, Machine
-from rvplat.isa.csr import Csr
-from rvplat.isa.extension import Extension, Instruction, Row
+from rvplat.isa.machinery.csr_rows import Csr
+from rvplat.isa.machinery.extension import Extension, Instruction, Row
 from rvplat.lang import Definition
 from rvplat.lang.define import text_of
 
@@ -27,7 +27,7 @@ _LAYERS = ("lang", "isa", "hart", "engine")
 _AT_IMPORT = {
     str(path): path.read_text("utf-8")
     for layer in _LAYERS
-    for path in sorted((_ROOT / layer).glob("*.py"))
+    for path in sorted((_ROOT / layer).rglob("*.py"))
 }
 
 

@@ -1,14 +1,12 @@
-"""The gdb remote protocol: a packet machine without sockets, commands, and a board behind them.
+"""The gdb remote protocol: packets without sockets, and a machine behind them.
 
-    framing.py      bytes to packets and back
-    packets.py      the table: prefix -> handler, in groups from which qSupported follows
-    session.py      one client's conversation
-    target.py       what commands need of a machine
-    commands/*      the packets, by subject
-    monitor/*       monitor commands, by subject
-    board.py        the target that is a `Machine`; worlds.py, control.py, describe.py beside it
-    channels.py     TCP, Unix socket, pipe; lobby.py keeps whoever comes before the board is built
-    server.py       serves them
+    protocol/    bytes to packets and back, sessions, TCP, Unix sockets, pipes, the server
+    commands/    the packets, by subject
+    monitor/     monitor commands, by subject
+    target/      what commands need of a machine, and the target that is a `Machine`
+    evaluation/  expressions and agent bytecode
+    attach.py    `rvplat.serve_gdb`
 
-To serve another target, implement `Target` and feed what `commands.session_for` gives.
+To serve another target, implement `target.interfaces.Target` and pass it to
+`commands.session_for`, which makes a session for each client.
 """

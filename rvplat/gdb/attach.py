@@ -12,13 +12,13 @@ import time
 from typing import TYPE_CHECKING
 
 from rvplat.errors import HostError
-from rvplat.gdb.channels import listen
-from rvplat.gdb.server import Server
+from rvplat.gdb.protocol.channels import listen
+from rvplat.gdb.protocol.server import Server
 from rvplat.machine.arguments import flag, integer, seconds
 
 if TYPE_CHECKING:
     from rvplat.machine.machine import Machine
-    from rvplat.machine.stop import Stop
+    from rvplat.machine.running.stop import Stop
 
 LOOK_S = 0.02
 HIGHEST_PORT = 0xFFFF

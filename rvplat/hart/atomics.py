@@ -4,18 +4,18 @@ A reservation is a host address and the value that was loaded; store-conditional
 exchanges. It is dropped by every store-conditional. Host atomics make both right between harts.
 """
 
+from rvplat.hart.acceleration.invalidate import expect_late_store, note_late_store
+from rvplat.hart.acceleration.tlb import PAGE_MASK
 from rvplat.hart.counters import timer_check
-from rvplat.hart.faults import raise_misaligned
+from rvplat.hart.debugging.watchpoints import READS, WRITES, watch_access
+from rvplat.hart.device_ram import tell_device_afterwards, tell_touched
 from rvplat.hart.interrupts import enabled_interrupts
-from rvplat.hart.invalidate import expect_late_store, note_late_store
+from rvplat.hart.memory_faults import raise_misaligned
 from rvplat.hart.mmu import LOAD, STORE
 from rvplat.hart.ram import region_of
 from rvplat.hart.state import DATA_ENTRIES, Hart
-from rvplat.hart.tlb import PAGE_MASK
 from rvplat.hart.translate import ram_span
-from rvplat.hart.watch import READS, WRITES, watch_access
-from rvplat.hart.watched import tell_device_afterwards, tell_touched
-from rvplat.isa import vocabulary
+from rvplat.isa.machinery import vocabulary
 from rvplat.lang import (
     atomic_load_u32,
     atomic_load_u64,

@@ -4,16 +4,16 @@ xtval is the value of rs1, not the block's address ("Page-Fault, Guest-Page-Faul
 Exceptions").
 """
 
-from rvplat.hart.faults import raise_fault
-from rvplat.hart.invalidate import note_store
+from rvplat.hart.acceleration.invalidate import note_store
+from rvplat.hart.acceleration.tlb import PAGE_MASK
+from rvplat.hart.debugging.watchpoints import WRITES, watch_access
+from rvplat.hart.device_ram import tell_device
+from rvplat.hart.memory_faults import raise_fault
 from rvplat.hart.mmu import ACCESS_FAULT, MANAGE, STORE
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES
-from rvplat.hart.tlb import PAGE_MASK
 from rvplat.hart.translate import ram_span, translate
-from rvplat.hart.watch import WRITES, watch_access
-from rvplat.hart.watched import tell_device
-from rvplat.isa import vocabulary
+from rvplat.isa.machinery import vocabulary
 from rvplat.lang import define, fill_memory, implement, u8, u64
 
 BLOCK_BYTES = 64  # "Zic64b"

@@ -9,7 +9,7 @@ that `update_deadline` runs in the hart's own thread afterwards.
 """
 
 from rvplat.hart.state import Hart, Machine
-from rvplat.isa import vocabulary
+from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import EnvCfg, Irq
 from rvplat.lang import call_host, define, implement, u64
 

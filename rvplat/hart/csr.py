@@ -10,10 +10,10 @@ import linecache
 from collections.abc import Iterable
 from typing import Any
 
-from rvplat.isa import vocabulary
-from rvplat.isa.csr import ALL_ONES, Csr
+from rvplat.isa.machinery import vocabulary
+from rvplat.isa.machinery.csr_rows import ALL_ONES, Csr
+from rvplat.isa.machinery.vocabulary import illegal, virtual_instruction
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Irq
-from rvplat.isa.vocabulary import illegal, virtual_instruction
 from rvplat.lang import Definition, Dispatch, define, implement, u32, u64
 
 # csr_present of a CSR that the hart has. Bit m, of the mode m = 4 V + priv: the number's own bits

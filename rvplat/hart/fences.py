@@ -5,10 +5,8 @@ A context holds combined translations where V=1, so each entry has its guest pag
 no others ("Hypervisor Memory-Management Fence Instructions").
 """
 
-from rvplat.hart.guest_tables import forget_tables
-from rvplat.hart.state import DATA_ENTRIES, FETCH_ENTRIES
-from rvplat.hart.switches import vmid_of
-from rvplat.hart.tlb import (
+from rvplat.hart.acceleration.guest_tables import forget_tables
+from rvplat.hart.acceleration.tlb import (
     BLOCK_SHIFT,
     CONTEXTS,
     FETCH_CONTEXTS,
@@ -20,7 +18,9 @@ from rvplat.hart.tlb import (
     drop_data,
     drop_fetch,
 )
-from rvplat.isa import vocabulary
+from rvplat.hart.debugging.world_switches import vmid_of
+from rvplat.hart.state import DATA_ENTRIES, FETCH_ENTRIES
+from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import VMID
 from rvplat.lang import define, implement, u64
 

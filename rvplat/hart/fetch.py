@@ -4,12 +4,12 @@ Fetches are halfwords, so that an instruction may straddle two pages, and a faul
 names that half's address ("Machine Trap Value Register"). I/O regions can't be fetched from.
 """
 
-from rvplat.hart.faults import raise_fault
+from rvplat.hart.acceleration.tlb import BLOCK_SHIFT, OFFSET_MASK, PAGE_MASK, large_bits
+from rvplat.hart.memory_faults import raise_fault
 from rvplat.hart.mmu import ACCESS_FAULT, FETCH, NO_FAULT, walk
 from rvplat.hart.pmp import pmp_grant
 from rvplat.hart.ram import NO_REGION, ram_host, region_of
 from rvplat.hart.state import FETCH_ENTRIES
-from rvplat.hart.tlb import BLOCK_SHIFT, OFFSET_MASK, PAGE_MASK, large_bits
 from rvplat.lang import define, relaxed_load_u16, u16, u32, u64
 
 PAGE_BYTES = 4096

@@ -3,9 +3,9 @@
 Fast handlers go on by themselves (engine/fast.py); they mean the same.
 """
 
-from rvplat.isa import vocabulary
+from rvplat.isa.machinery import vocabulary
+from rvplat.isa.machinery.vocabulary import raise_trap
 from rvplat.isa.privileged import Cause
-from rvplat.isa.vocabulary import raise_trap
 from rvplat.lang import implement, u64
 
 

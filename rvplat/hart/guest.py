@@ -2,10 +2,10 @@
 and Store Instructions"): the guest's data context is in force for the one access.
 """
 
-from rvplat.hart.contexts import select_data, select_guest_data
+from rvplat.hart.acceleration.contexts import select_data, select_guest_data
 from rvplat.hart.memory import load_slow, store_slow
 from rvplat.hart.trap import Trap
-from rvplat.isa import vocabulary
+from rvplat.isa.machinery import vocabulary
 from rvplat.lang import implement, u64
 
 

@@ -7,14 +7,8 @@ An aligned load or store is one relaxed access of the host: RVWMO asks for no mo
 Consistency Model": order comes from fences, annotations and dependencies, and a host keeps these).
 """
 
-from rvplat.hart.counters import timer_check
-from rvplat.hart.faults import raise_fault, raise_misaligned
-from rvplat.hart.invalidate import arm_writes, code_word, note_store, note_store_at
-from rvplat.hart.misaligned import load_across, store_across
-from rvplat.hart.mmu import ACCESS_FAULT, LOAD, STORE
-from rvplat.hart.ram import NO_REGION, ram_host, read_host, region_of, write_host
-from rvplat.hart.state import DATA_ENTRIES, ROM, WATCHED
-from rvplat.hart.tlb import (
+from rvplat.hart.acceleration.invalidate import arm_writes, code_word, note_store, note_store_at
+from rvplat.hart.acceleration.tlb import (
     HELD,
     HIDDEN,
     NO_TAG,
@@ -23,12 +17,18 @@ from rvplat.hart.tlb import (
     REGIME_EXECUTE,
     WRITABLE,
 )
+from rvplat.hart.counters import timer_check
+from rvplat.hart.debugging.watchpoints import READS, WRITES, watch_access
+from rvplat.hart.device_ram import tell_device
+from rvplat.hart.memory_faults import raise_fault, raise_misaligned
+from rvplat.hart.misaligned import load_across, store_across
+from rvplat.hart.mmu import ACCESS_FAULT, LOAD, STORE
+from rvplat.hart.ram import NO_REGION, ram_host, read_host, region_of, write_host
+from rvplat.hart.state import DATA_ENTRIES, ROM, WATCHED
 from rvplat.hart.translate import translate
-from rvplat.hart.watch import READS, WRITES, watch_access
-from rvplat.hart.watched import tell_device
-from rvplat.isa import vocabulary
 from rvplat.isa.fp_state import call_out
-from rvplat.isa.vocabulary import observed_time
+from rvplat.isa.machinery import vocabulary
+from rvplat.isa.machinery.vocabulary import observed_time
 from rvplat.lang import (
     define,
     implement,

@@ -3,12 +3,12 @@ written, and both must be RAM: a device would see an access that nobody made, so
 fault. xtval is the address of the part that faults ("Machine Trap Value Register").
 """
 
-from rvplat.hart.invalidate import note_store
+from rvplat.hart.acceleration.invalidate import note_store
+from rvplat.hart.acceleration.tlb import OFFSET_MASK
+from rvplat.hart.device_ram import tell_device
 from rvplat.hart.mmu import LOAD, STORE
 from rvplat.hart.ram import region_of
-from rvplat.hart.tlb import OFFSET_MASK
 from rvplat.hart.translate import ram_span
-from rvplat.hart.watched import tell_device
 from rvplat.lang import define, relaxed_load_u8, relaxed_store_u8, u8, u64
 
 PAGE_BYTES = 4096

@@ -6,19 +6,16 @@ probe or debug with it. A guest's page tables are at guest physical addresses: `
 through which every page-table access passes, translates those by the second stage.
 """
 
-from rvplat.hart.contexts import guest_root, translation_root
-from rvplat.hart.guest_tables import (
+from rvplat.hart.acceleration.contexts import guest_root, translation_root
+from rvplat.hart.acceleration.guest_tables import (
     forget_tables,
     known_last,
     known_table,
     remember_last,
     remember_table,
 )
-from rvplat.hart.invalidate import note_store
-from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE, pmp_grant
-from rvplat.hart.ram import NO_REGION, region_of
-from rvplat.hart.state import ROM, Hart
-from rvplat.hart.tlb import (
+from rvplat.hart.acceleration.invalidate import note_store
+from rvplat.hart.acceleration.tlb import (
     BLOCK_SHIFT,
     OFFSET_MASK,
     PAGE_MASK,
@@ -31,6 +28,9 @@ from rvplat.hart.tlb import (
     REGIME_VALID,
     REGIME_VIRT,
 )
+from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE, pmp_grant
+from rvplat.hart.ram import NO_REGION, region_of
+from rvplat.hart.state import ROM, Hart
 from rvplat.isa.privileged import SUPERVISOR, USER, EnvCfg
 from rvplat.lang import atomic_load_u64, compare_exchange_u64, define, u64
 

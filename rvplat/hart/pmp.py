@@ -4,10 +4,10 @@ The entries split the address space into intervals on which one entry, or none, 
 interval that was asked for last is kept, for S and U mode and for M mode.
 """
 
-from rvplat.hart.guest_tables import forget_tables
+from rvplat.hart.acceleration.guest_tables import forget_tables
+from rvplat.hart.acceleration.tlb import REGIME_DEBUG, REGIME_PRIV, flush_everything
 from rvplat.hart.state import Hart
-from rvplat.hart.tlb import REGIME_DEBUG, REGIME_PRIV, flush_everything
-from rvplat.isa import vocabulary
+from rvplat.isa.machinery import vocabulary
 from rvplat.isa.pmp import (
     PMP_ENTRIES,
     PMP_LOCKED,

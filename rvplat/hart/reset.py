@@ -11,13 +11,13 @@ from typing import Any
 
 from rvplat.hart.counters import update_deadline
 from rvplat.hart.csr import enable
+from rvplat.hart.debugging.world_switches import STATISTICS
 from rvplat.hart.state import STOP_NONE, Hart
-from rvplat.hart.switches import STATISTICS
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import context_changed, protection_changed
 from rvplat.isa.priv_m import menvcfg_write, reset_status
 from rvplat.isa.priv_s import mideleg_write
 from rvplat.isa.privileged import MACHINE
-from rvplat.isa.vocabulary import context_changed, protection_changed
 from rvplat.lang import u32, u64
 
 MIDELEG, MENVCFG = 0x303, 0x30A

@@ -6,10 +6,10 @@ takes `attention` away, then looks at all of that, and sleeps only while `attent
 host compares it when it puts the thread to sleep. So no call is lost.
 """
 
+from rvplat.hart.acceleration.young_pages import enter_young, leave_young
 from rvplat.hart.counters import NEVER, NS, read_time, update_deadline
 from rvplat.hart.interrupts import enabled_interrupts
 from rvplat.hart.state import STOP_NONE, STOP_REQUEST, STOP_WFI, Hart, Machine
-from rvplat.hart.young import enter_young, leave_young
 from rvplat.isa.privileged import MACHINE
 from rvplat.lang import address_of, atomic_swap_u32, call_host, define, intrinsic, u8, u32, u64
 

@@ -1,7 +1,7 @@
 """The state of a hart and of the machine around it, as native code and Python both see it.
 
-Extensions add the storage of their CSRs (`isa/extension.py`); other modules of this package add
-the fields that they own. What stands here is what everything shares.
+Extensions add the storage of their CSRs (`isa/machinery/extension.py`); other modules of this
+package add the fields that they own. What stands here is what everything shares.
 """
 
 from rvplat.lang import Record, ptr, s32, s64, u8, u32, u64

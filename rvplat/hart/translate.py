@@ -1,12 +1,7 @@
 """Translation of explicit accesses: walk, protection, and the entry that remembers both."""
 
-from rvplat.hart.faults import raise_fault
-from rvplat.hart.invalidate import arm_writes
-from rvplat.hart.mmu import ACCESS_FAULT, LOAD, NO_FAULT, STORE, walk
-from rvplat.hart.pmp import EXECUTE, READ, WRITE, pmp_grant
-from rvplat.hart.ram import NO_REGION, region_of
-from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM
-from rvplat.hart.tlb import (
+from rvplat.hart.acceleration.invalidate import arm_writes
+from rvplat.hart.acceleration.tlb import (
     BLOCK_SHIFT,
     HELD,
     HIDDEN,
@@ -17,7 +12,12 @@ from rvplat.hart.tlb import (
     WRITABLE,
     note_fill,
 )
-from rvplat.hart.watch import READS, watched_kinds
+from rvplat.hart.debugging.watchpoints import READS, watched_kinds
+from rvplat.hart.memory_faults import raise_fault
+from rvplat.hart.mmu import ACCESS_FAULT, LOAD, NO_FAULT, STORE, walk
+from rvplat.hart.pmp import EXECUTE, READ, WRITE, pmp_grant
+from rvplat.hart.ram import NO_REGION, region_of
+from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM
 from rvplat.lang import define, u64
 
 PAGE_BYTES = 4096

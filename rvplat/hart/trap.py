@@ -5,13 +5,13 @@ with hart.pc at the instruction concerned, and calls `take_trap`. A trap goes to
 (HS mode, with the H extension), or stays in the guest, in VS mode.
 """
 
+from rvplat.hart.debugging.world_switches import count_exit, switch_world
 from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.state import STOP_BREAK, Hart
-from rvplat.hart.switches import count_exit, switch_world
 from rvplat.hart.tinst import is_explicit, trap_instruction
-from rvplat.isa import vocabulary
+from rvplat.isa.machinery import vocabulary
+from rvplat.isa.machinery.vocabulary import context_changed, instruction_bits, virtual_instruction
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
-from rvplat.isa.vocabulary import context_changed, instruction_bits, virtual_instruction
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
 
 EBREAK_MET = 3  # of hart.switch_met
@@ -228,7 +228,7 @@ def take_trap(hart):
     and from instret_base with it, so that `retired` stands still and a hart whose handler traps
     for ever still comes back to the run loop.
     """
-    if hart.stop == STOP_BREAK:  # no trap: a watchpoint has ended the instruction (watch.py)
+    if hart.stop == STOP_BREAK:  # no trap: a watchpoint has ended the instruction
         hart.access_offset = 0
         return
     cause = hart.trap_cause

@@ -12,9 +12,9 @@ Everything else is done by the cold functions here and in fp_soft.py: FS to be m
 rounding mode that isn't the host's, RMM (the host has none), reserved modes, NaN results.
 """
 
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import illegal
 from rvplat.isa.privileged import Status
-from rvplat.isa.vocabulary import illegal
 from rvplat.lang import call_host, define, u8, u32, u64
 from rvplat.lang.fp import (
     host_fp_control,

@@ -3,8 +3,8 @@
 Sixteen entries with a grain of four bytes. What they mean for an access stands in `hart/pmp.py`.
 """
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.vocabulary import protection_changed
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import protection_changed
 from rvplat.lang import define, u8, u32, u64
 
 Smpmp = Extension(

@@ -3,14 +3,14 @@
 mret, ecall and the like stand in rv_system.py, the counters in zicntr.py, PMP in pmp.py.
 """
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, EnvCfg, Irq, Status
-from rvplat.isa.vocabulary import (
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import (
     context_changed,
     interrupt_lines,
     interrupts_changed,
     update_deadline,
 )
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, EnvCfg, Irq, Status
 from rvplat.lang import define, u32, u64
 
 Sm = Extension(

@@ -3,7 +3,8 @@
 satp and sfence.vma stand in sv.py, stimecmp in sstc.py.
 """
 
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import interrupt_lines, interrupts_changed, update_deadline
 from rvplat.isa.priv_m import (
     DELEGABLE,
     IRQ_BITS,
@@ -18,7 +19,6 @@ from rvplat.isa.priv_m import (
 )
 from rvplat.isa.privileged import Cause, EnvCfg, Irq, Status
 from rvplat.isa.stateen import envcfg_access
-from rvplat.isa.vocabulary import interrupt_lines, interrupts_changed, update_deadline
 from rvplat.lang import define, u32, u64
 
 S = Extension("S", version="1.13", standing="ratified", title="Supervisor mode", requires=("U",))

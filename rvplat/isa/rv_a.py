@@ -14,15 +14,15 @@ move, a round of lr.d and sc.d takes 22 ns instead of 17.5 ns; AMOs would have t
 and plain stores would have to leave their fast path.
 """
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.vocabulary import (
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import (
     amo_address,
     load_reserved_u32,
     load_reserved_u64,
     store_conditional_u32,
     store_conditional_u64,
 )
-from rvplat.isa.xlen import ux
+from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import (
     atomic_add_u32,
     atomic_add_u64,

@@ -6,7 +6,7 @@ loads and stores of floating-point registers stand in rv_c_fp.py.
 """
 
 from rvplat.isa import rv_i, rv_system
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.extension import Extension
 
 ZERO, RA, SP = 0, 1, 2
 

@@ -5,7 +5,7 @@ Zcf is for XLEN=32 only: with 64 its bits are c.ldsp, c.sdsp, c.ld and c.sd.
 """
 
 from rvplat.isa import rv_d, rv_f
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.rv_c import SP
 
 Zcd = Extension("Zcd", version="1.0", standing="ratified", title="Double-precision compressed instructions",

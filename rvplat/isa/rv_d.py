@@ -1,6 +1,5 @@
 """D, double-precision floating-point (Unprivileged, "D"). Its arithmetic is in fp_double.py."""
 
-from rvplat.isa.extension import Extension
 from rvplat.isa.fp_double import (
     MAGNITUDE,
     SIGN,
@@ -30,8 +29,9 @@ from rvplat.isa.fp_state import (
     require_fp,
     writes_f,
 )
-from rvplat.isa.vocabulary import load_u64, store_u64
-from rvplat.isa.xlen import ux
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import load_u64, store_u64
+from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import define, s32, s64, u32, u64
 from rvplat.lang.softfloat_convert import classify
 

@@ -34,8 +34,8 @@ from rvplat.isa.fp_state import (
     unbox,
     writes_f,
 )
-from rvplat.isa.vocabulary import load_u32, store_u32
-from rvplat.isa.xlen import ux
+from rvplat.isa.machinery.vocabulary import load_u32, store_u32
+from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import define, s32, s64, u32, u64
 from rvplat.lang.softfloat_convert import classify
 

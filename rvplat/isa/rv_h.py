@@ -4,17 +4,17 @@ The VS bank stands in rv_h_guest.py, interrupts in rv_h_interrupts.py, loads, st
 rv_h_memory.py; the second stage of translation in `hart/mmu.py`.
 """
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.priv_m import cache_fields, legal_cbie
-from rvplat.isa.privileged import SUPERVISOR, VMID, VMID_SHIFT, Cause, EnvCfg, HStatus, Status
-from rvplat.isa.stateen import henvcfg_access
-from rvplat.isa.sv import is_supported
-from rvplat.isa.vocabulary import (
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import (
     context_changed,
     illegal,
     interrupts_changed,
     update_deadline,
 )
+from rvplat.isa.priv_m import cache_fields, legal_cbie
+from rvplat.isa.privileged import SUPERVISOR, VMID, VMID_SHIFT, Cause, EnvCfg, HStatus, Status
+from rvplat.isa.stateen import henvcfg_access
+from rvplat.isa.sv import is_supported
 from rvplat.isa.zicntr import COUNTER_BITS, counters_of
 from rvplat.lang import define, u32, u64
 

@@ -2,12 +2,12 @@
 Virtual Supervisor CSRs"). vsip and vsie stand in rv_h_interrupts.py, vstimecmp in sstc.py.
 """
 
+from rvplat.isa.machinery.vocabulary import context_changed, interrupts_changed
 from rvplat.isa.priv_m import legal_epc, legal_vector, with_dirty
 from rvplat.isa.priv_s import SSTATUS_READABLE, SSTATUS_WRITABLE
 from rvplat.isa.privileged import Status
 from rvplat.isa.rv_h import H
 from rvplat.isa.sv import is_supported
-from rvplat.isa.vocabulary import context_changed, interrupts_changed
 from rvplat.lang import define, u32, u64
 
 

@@ -5,10 +5,10 @@ hvip's bits are part of hart.mip, the software-written half of mip, and hie is p
 register here is a view of those two, the lines and hideleg.
 """
 
+from rvplat.isa.machinery.vocabulary import interrupt_lines, interrupts_changed, update_deadline
 from rvplat.isa.priv_m import interrupts_of
 from rvplat.isa.privileged import Irq
 from rvplat.isa.rv_h import H
-from rvplat.isa.vocabulary import interrupt_lines, interrupts_changed, update_deadline
 from rvplat.lang import define, u32, u64
 
 GUEST_BITS = "VSEI[10] VSTI[6] VSSI[2]"

@@ -1,9 +1,6 @@
 """H: loads and stores in a guest's memory, and fences (Privileged, "Hypervisor Instructions")."""
 
-from rvplat.isa.privileged import SUPERVISOR, USER, HStatus, Status
-from rvplat.isa.rv_h import H
-from rvplat.isa.sv import Svinval
-from rvplat.isa.vocabulary import (
+from rvplat.isa.machinery.vocabulary import (
     flush_guest_physical,
     flush_guest_virtual,
     guest_load,
@@ -12,7 +9,10 @@ from rvplat.isa.vocabulary import (
     require_hypervisor,
     virtual_instruction,
 )
-from rvplat.isa.xlen import ux
+from rvplat.isa.machinery.xlen import ux
+from rvplat.isa.privileged import SUPERVISOR, USER, HStatus, Status
+from rvplat.isa.rv_h import H
+from rvplat.isa.sv import Svinval
 from rvplat.lang import define, fence, s8, s16, s32, u64
 
 # --- "Hypervisor Virtual-Machine Load and Store Instructions" -----------------------------------

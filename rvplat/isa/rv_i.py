@@ -4,8 +4,8 @@
 rows: they run as the instruction that encodes them, with x0 as the destination.
 """
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.vocabulary import (
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import (
     branch,
     check_target,
     jump,
@@ -18,7 +18,7 @@ from rvplat.isa.vocabulary import (
     store_u32,
     store_u64,
 )
-from rvplat.isa.xlen import sx, ux
+from rvplat.isa.machinery.xlen import sx, ux
 from rvplat.lang import define, s8, s16, s32, u8, u16, u32
 from rvplat.lang import fence as order_memory
 

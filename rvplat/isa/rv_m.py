@@ -1,7 +1,7 @@
 """M, integer multiplication and division (Unprivileged, "M" and "Zmmul")."""
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.xlen import ALL_ONES, XLEN, sx, ux
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.xlen import ALL_ONES, XLEN, sx, ux
 from rvplat.lang import define, s32, s128, sdiv, srem, u32, u128
 
 Zmmul = Extension(

@@ -4,11 +4,7 @@ A trapping instruction is not retired: ecall and ebreak do not count in instret 
 and Breakpoint").
 """
 
-from rvplat.isa.priv_m import Sm
-from rvplat.isa.priv_s import S
-from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
-from rvplat.isa.rv_i import BASE
-from rvplat.isa.vocabulary import (
+from rvplat.isa.machinery.vocabulary import (
     enter_privilege,
     illegal,
     jump,
@@ -17,6 +13,10 @@ from rvplat.isa.vocabulary import (
     virtual_instruction,
     wait_for_interrupt,
 )
+from rvplat.isa.priv_m import Sm
+from rvplat.isa.priv_s import S
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
+from rvplat.isa.rv_i import BASE
 from rvplat.lang import define, u64
 
 

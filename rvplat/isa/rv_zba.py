@@ -1,7 +1,7 @@
 """Zba, address generation (Unprivileged, "Zba")."""
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.xlen import ux
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import u32
 
 Zba = Extension(

@@ -1,7 +1,7 @@
 """Zbb, basic bit manipulation (Unprivileged, "Zbb")."""
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.xlen import EACH_BYTE, sx, ux
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.xlen import EACH_BYTE, sx, ux
 from rvplat.lang import bswap, clz, ctz, popcount, rotl, rotr, s8, s16, s32, u16, u32
 
 Zbb = Extension(

@@ -1,7 +1,7 @@
 """Zbc, carry-less multiplication (Unprivileged, "Zbc"): the product of polynomials over GF(2)."""
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.xlen import XLEN, ux
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.xlen import XLEN, ux
 from rvplat.lang import define
 
 Zbc = Extension(

@@ -3,8 +3,8 @@
 The low log2(XLEN) bits of rs2 are the bit's index, as a shift takes them.
 """
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.xlen import ux
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.xlen import ux
 
 Zbs = Extension(
     "Zbs", version="1.0", standing="ratified", title="Single-bit manipulation", requires=("I",)

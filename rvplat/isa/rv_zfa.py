@@ -3,7 +3,6 @@
 fmvh.x.d and fmvp.d.x are of RV32 only.
 """
 
-from rvplat.isa.extension import Extension
 from rvplat.isa.fp_double import LARGEST_S32, MAGNITUDE, max_d, min_d
 from rvplat.isa.fp_single import max_s, min_s
 from rvplat.isa.fp_soft import begin, soft_le, soft_lt
@@ -17,9 +16,10 @@ from rvplat.isa.fp_state import (
     unbox,
     writes_f,
 )
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.rv_d import put_d
 from rvplat.isa.rv_f import put_s
-from rvplat.isa.xlen import ux
 from rvplat.lang import define, s32, u32, u64
 from rvplat.lang.fp import (
     f32_le_quiet,

@@ -1,7 +1,7 @@
 """Zicond, integer conditional operations (Unprivileged, "Zicond")."""
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.xlen import ux
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.xlen import ux
 
 Zicond = Extension(
     "Zicond",

@@ -5,8 +5,8 @@ the same bits are a fence and additions to x0, which do nothing either; and so t
 of the second need no rows beside c.add's.
 """
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.vocabulary import relax
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import relax
 
 Zihintpause = Extension(
     "Zihintpause", version="2.0", standing="ratified", title="Pause hint", requires=("I",)

@@ -1,13 +1,13 @@
 """Sstc, the supervisor's own timer (Privileged, "Sstc" and "Supervisor Timer Register")."""
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.privileged import MACHINE, Counter, EnvCfg
-from rvplat.isa.vocabulary import (
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import (
     illegal,
     interrupts_changed,
     update_deadline,
     virtual_instruction,
 )
+from rvplat.isa.privileged import MACHINE, Counter, EnvCfg
 from rvplat.lang import define, u32, u64
 
 Sstc = Extension(

@@ -4,9 +4,9 @@ The state that this hart guards is senvcfg and henvcfg; every other bit but SE i
 sstateen all of them (with F, bit FCSR too).
 """
 
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import illegal, virtual_instruction
 from rvplat.isa.privileged import MACHINE, StateEnable
-from rvplat.isa.vocabulary import illegal, virtual_instruction
 from rvplat.lang import define, u32, u64
 
 Ssstateen = Extension(

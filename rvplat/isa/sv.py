@@ -4,15 +4,15 @@
 Translation itself stands in `hart/mmu.py`.
 """
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.privileged import SUPERVISOR, HStatus, Status
-from rvplat.isa.vocabulary import (
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import (
     context_changed,
     flush_translations,
     illegal,
     require_privilege,
     virtual_instruction,
 )
+from rvplat.isa.privileged import SUPERVISOR, HStatus, Status
 from rvplat.lang import define, fence, u32, u64
 
 

@@ -5,9 +5,9 @@ reason": both complete after a short time, and software loops. That time is also
 after which mstatus.TW and hstatus.VTW make an exception of wrs.nto.
 """
 
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import illegal, virtual_instruction, wait_on_reservation
 from rvplat.isa.privileged import MACHINE, HStatus, Status
-from rvplat.isa.vocabulary import illegal, virtual_instruction, wait_on_reservation
 
 Zawrs = Extension(
     "Zawrs", version="1.0", standing="ratified", title="Wait on reservation set",

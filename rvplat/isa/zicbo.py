@@ -1,13 +1,13 @@
 """Zicbom, Zicboz and Zicbop, cache-block operations (Unprivileged, "CMO"). Blocks have 64 bytes."""
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.privileged import MACHINE, USER, EnvCfg
-from rvplat.isa.vocabulary import (
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import (
     cache_block_check,
     illegal,
     virtual_instruction,
     zero_block,
 )
+from rvplat.isa.privileged import MACHINE, USER, EnvCfg
 from rvplat.lang import define, u64
 
 Zicbom = Extension("Zicbom", "1.0", "ratified", "Cache-block management", ("I",))

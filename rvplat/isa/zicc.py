@@ -4,7 +4,7 @@ No rows: an ISA string that names them promises it. Zicclsm alone can be left ou
 loads and stores then trap.
 """
 
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.extension import Extension
 
 
 def _promise(name: str, title: str, *requires: str) -> Extension:

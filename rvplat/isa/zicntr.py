@@ -6,11 +6,11 @@ counters, none counts anything: they and their selectors are read-only zero, whi
 (Privileged, "Hardware Performance Monitor").
 """
 
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import illegal, observed_time, retired, virtual_instruction
 from rvplat.isa.priv_m import Sm, U, nothing_write, zero_read
 from rvplat.isa.priv_s import S
 from rvplat.isa.privileged import MACHINE, USER, Counter
-from rvplat.isa.vocabulary import illegal, observed_time, retired, virtual_instruction
 from rvplat.lang import define, u32, u64
 
 Zicntr = Extension(

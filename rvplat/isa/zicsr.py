@@ -5,9 +5,9 @@ Each instruction checks the access, reads, writes the CSR, and only then writes 
 changes by the instruction itself is read as it was before (section "CSR Access Ordering").
 """
 
-from rvplat.isa.extension import Extension, rd_is_zero
-from rvplat.isa.vocabulary import csr_check, csr_in_force, csr_read, csr_stored, csr_write
-from rvplat.isa.xlen import ux
+from rvplat.isa.machinery.extension import Extension, rd_is_zero
+from rvplat.isa.machinery.vocabulary import csr_check, csr_in_force, csr_read, csr_stored, csr_write
+from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import define, u32, u64
 
 Zicsr = Extension(

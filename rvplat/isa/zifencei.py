@@ -1,7 +1,7 @@
 """Zifencei, the instruction-fetch fence (Unprivileged, "Zifencei")."""
 
-from rvplat.isa.extension import Extension
-from rvplat.isa.vocabulary import synchronise_instructions
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import synchronise_instructions
 
 Zifencei = Extension("Zifencei", "2.0", "ratified", "Instruction-fetch fence", ("I",))
 

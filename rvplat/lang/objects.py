@@ -10,7 +10,7 @@ from pathlib import Path
 import llvmlite
 import llvmlite.binding as llvm
 
-from rvplat.lang.nearby import together
+from rvplat.lang.code_memory import together
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ module imports no compiler.
 On x86-64 every atomic operation is a full fence. On AArch64 it need not be: where LLVM makes a loop
 of ldaxr and stlxr of it, a later access may go before the store. RVWMO lets nothing pass an AMO
 that acquires, its store included, and rvplat's own protocols ask for a full fence
-(hart/invalidate.py). So a fence follows there.
+(hart/acceleration/invalidate.py). So a fence follows there.
 """
 
 from __future__ import annotations

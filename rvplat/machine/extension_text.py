@@ -10,9 +10,9 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rvplat.isa.csr import ALL_ONES, Csr
-from rvplat.isa.encoding import Pattern, token_width
-from rvplat.isa.extension import Compressed, Extension, Row
+from rvplat.isa.machinery.csr_rows import ALL_ONES, Csr
+from rvplat.isa.machinery.encoding import Pattern, token_width
+from rvplat.isa.machinery.extension import Compressed, Extension, Row
 from rvplat.lang import Definition
 from rvplat.lang.define import text_of
 

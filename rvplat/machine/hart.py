@@ -17,13 +17,13 @@ from rvplat.bus.ram import Memory
 from rvplat.engine.decode import Table
 from rvplat.engine.exports import Raised
 from rvplat.errors import BusError, nearest
-from rvplat.isa.csr import Csr, CsrField
-from rvplat.isa.disassemble import F_NAMES, X_NAMES
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.csr_rows import Csr, CsrField
+from rvplat.isa.machinery.disassemble import F_NAMES, X_NAMES
+from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER
 from rvplat.machine.arguments import MASK64, integer, word
-from rvplat.machine.cells import PAGE, HartCell, MachineCell
-from rvplat.machine.shown import Shown
+from rvplat.machine.public_names import Shown
+from rvplat.machine.running.native_records import PAGE, HartCell, MachineCell
 
 
 class RegisterFile(Sequence[int]):

@@ -15,29 +15,29 @@ from rvplat.errors import RvplatError
 from rvplat.hart.state import STOP_BREAK
 from rvplat.isa.privileged import VMID
 from rvplat.machine.arguments import choice, flag, hart_number, integer, path, paths, word
-from rvplat.machine.assembly import assemble
-from rvplat.machine.board import Board
-from rvplat.machine.catalogue import shipped_extensions
-from rvplat.machine.cells import MachineCell
-from rvplat.machine.console import HostConsole
-from rvplat.machine.extensions import core_for, hart_extensions, refuse_clashes
-from rvplat.machine.given import Given, PathLike
+from rvplat.machine.boards.board import Board
+from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.extensions import core_for, hart_extensions, refuse_clashes
+from rvplat.machine.boards.toml_tree import Override
 from rvplat.machine.hart import Hart
-from rvplat.machine.loader import Software, plan_load, read_software
-from rvplat.machine.mmio import Mmio
+from rvplat.machine.loading.loader import Software, plan_load, read_software
 from rvplat.machine.open import open_board
-from rvplat.machine.run import FOREVER, Runner
-from rvplat.machine.source import Override
-from rvplat.machine.stop import Stop
-from rvplat.machine.system import System
-from rvplat.machine.turns import Turns
-from rvplat.machine.watchdog import Watchdog
-from rvplat.machine.wires import Wires
+from rvplat.machine.open_arguments import Given, PathLike
+from rvplat.machine.running.assembly import assemble
+from rvplat.machine.running.console import HostConsole
+from rvplat.machine.running.device_accesses import Mmio
+from rvplat.machine.running.hart_ports import Wires
+from rvplat.machine.running.native_records import MachineCell
+from rvplat.machine.running.round_robin import Turns
+from rvplat.machine.running.run import FOREVER, Runner
+from rvplat.machine.running.stop import Stop
+from rvplat.machine.running.system import System
+from rvplat.machine.running.watchdog import Watchdog
 from rvplat.pluginmanager import Plugins
 
 if TYPE_CHECKING:
-    from rvplat.machine.explain import Access, Explanation, Mode, World
-    from rvplat.machine.stats import Statistics
+    from rvplat.machine.inspection.explain import Access, Explanation, Mode, World
+    from rvplat.machine.inspection.run_statistics import Statistics
 
 __all__ = ["Machine", "Stop"]
 
@@ -182,7 +182,7 @@ class Machine(System):
         if trace is None:
             stop = Runner(self, timeout_s, max_instructions, ends_idle, restart).run()
         else:
-            from rvplat.machine.trace import tracing
+            from rvplat.machine.inspection.trace import tracing
 
             with tracing(self, path("trace", trace)) as turns:
                 stop = Runner(self, timeout_s, max_instructions, ends_idle, restart, turns).run()
@@ -251,14 +251,14 @@ class Machine(System):
 
     def statistics(self) -> Statistics:
         """Instructions, seconds, where the time went, traps by cause: since it was built."""
-        from rvplat.machine.stats import statistics
+        from rvplat.machine.inspection.run_statistics import statistics
 
         self.must_stand_still()
         return statistics(self)
 
     def dump(self) -> str:
         """Where every hart is, with its registers, as text."""
-        from rvplat.machine.dump import dump
+        from rvplat.machine.inspection.hart_report import dump
 
         self.must_stand_still()
         return dump(self)
@@ -279,7 +279,7 @@ class Machine(System):
         Raises:
             LookupError: no such hart, a guest that has not run, a mode that its world lacks.
         """
-        from rvplat.machine.explain import ACCESSES, MODES, explain
+        from rvplat.machine.inspection.explain import ACCESSES, MODES, explain
 
         word("va", va)
         choice("access", access, ACCESSES)
@@ -295,14 +295,14 @@ class Machine(System):
 
     def signature(self) -> str:
         """Memory from `begin_signature` to `end_signature` in words of hex, a line each."""
-        from rvplat.machine.signature import signature
+        from rvplat.machine.loading.signature import signature
 
         self.must_stand_still()
         return signature(self)
 
     def _whereabouts(self) -> str:
         """Where the harts are, a line for each, also in the middle of a run, which goes on."""
-        from rvplat.machine.dump import whereabouts
+        from rvplat.machine.inspection.hart_report import whereabouts
 
         found: list[str] = []
         current = self.current

@@ -2,7 +2,7 @@
 
     board, plugins = open_board("virt", [parse_override("harts.count=2")])
 
-Overrides are those of the command line, see `rvplat.machine.source`.
+Overrides are those of the command line, see `rvplat.machine.boards.toml_tree`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from pathlib import Path
 
 from rvplat.bus.device import Power, Progress
 from rvplat.errors import Fault
-from rvplat.machine.assembly import Ports, assemble
-from rvplat.machine.board import Board
-from rvplat.machine.catalogue import Catalogue
-from rvplat.machine.check import build_board, check_board
-from rvplat.machine.devicetree import Chosen
-from rvplat.machine.faults import Place, fault, quoted
-from rvplat.machine.fdt import Node
-from rvplat.machine.source import Override, Source, apply, read_board
+from rvplat.machine.boards.board import Board
+from rvplat.machine.boards.board_faults import Place, fault, quoted
+from rvplat.machine.boards.catalogue import Catalogue
+from rvplat.machine.boards.check import build_board, check_board
+from rvplat.machine.boards.toml_tree import Override, Source, apply, read_board
+from rvplat.machine.loading.devicetree import Chosen
+from rvplat.machine.loading.fdt import Node
+from rvplat.machine.running.assembly import Ports, assemble
 from rvplat.pluginmanager import Plugins, load_plugins
 
 

@@ -11,7 +11,7 @@ from tests.cli.test_run_command import rvplat as command
 ISA = Path(rvplat.__file__).parent / "isa"
 HEAD = """\
 from rvplat.hookspecs import hookimpl
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.extension import Extension
 from rvplat.lang import define, u32, u64
 
 X = Extension("Xa", version="1.0", standing="ratified", requires=("I",))
@@ -97,7 +97,7 @@ CASES = {
         'def mine(hart, rd, rs1, rs2):\n    hart.x[rd] = down(hart, hart.x[rs1])\n\n'
         '@define\ndef down(hart, n: u64) -> u64:\n'
         '    return down(hart, n - load_u64(hart, n)) if n != 0 else n\n\n'
-        'from rvplat.isa.vocabulary import load_u64',
+        'from rvplat.isa.machinery.vocabulary import load_u64',
         '{at}: mine calls itself, or is nested too deep',
     ),
     "no-such-field": (

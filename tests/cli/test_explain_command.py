@@ -9,7 +9,7 @@ import pytest
 
 from rvplat.cli.main import main
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
-from rvplat.machine.images import read_program
+from rvplat.machine.loading.images import read_program
 from rvplat.machine.machine import Machine
 from tests.machine.small_guests import HELLO, LOOP, guest
 

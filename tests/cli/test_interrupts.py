@@ -29,7 +29,7 @@ sys.exit(main())
 
 @pytest.mark.parametrize(
     "module",
-    ["rvplat.cli.main", "argparse", "rvplat.cli.run", "rvplat.machine.loader",
+    ["rvplat.cli.main", "argparse", "rvplat.cli.run", "rvplat.machine.loading.loader",
      "rvplat.machine.machine", "rvplat.machine.hart", "rvplat_plugins.virtqueue"],
 )  # fmt: skip
 def test_while_it_imports(module: str) -> None:
@@ -63,7 +63,7 @@ def test_while_it_compiles(tmp_path: Path) -> None:
 
 def test_who_ignores_interrupts_goes_on_ignoring_them() -> None:
     """As with `nohup rvplat run ... &` in a script: SIGINT is ignored, and that is inherited."""
-    script = AT_IMPORT.format(module="rvplat.machine.loader", program=str(guest(HELLO)))
+    script = AT_IMPORT.format(module="rvplat.machine.loading.loader", program=str(guest(HELLO)))
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, timeout=120, check=False,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),

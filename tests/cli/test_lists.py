@@ -7,7 +7,7 @@ import pytest
 
 from rvplat.cli.commands import BUILT_IN
 from rvplat.cli.main import main
-from rvplat.machine.fdt_read import from_dtb
+from rvplat.machine.loading.fdt_read import from_dtb
 
 PLUGIN = """
 from rvplat.hookspecs import hookimpl

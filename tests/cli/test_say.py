@@ -2,7 +2,7 @@
 
 import pytest
 
-from rvplat.cli.say import Progress
+from rvplat.cli.progress import Progress
 from rvplat.guests.apt import _report
 
 

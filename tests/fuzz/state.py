@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from rvplat.isa.csr import Csr
+from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.privileged import Status
 from tests.fuzz.image import (
     BASE,

@@ -12,11 +12,11 @@ from typing import Any
 
 from rvplat.engine.core import SLACK
 from rvplat.engine.reference import Reference
+from rvplat.hart.acceleration.tlb import flush_everything
 from rvplat.hart.counters import update_deadline
 from rvplat.hart.state import Hart as HartRecord
-from rvplat.hart.tlb import flush_everything
-from rvplat.isa.disassemble import Disassembler
-from rvplat.machine.catalogue import shipped_extensions
+from rvplat.isa.machinery.disassemble import Disassembler
+from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
 from tests.fuzz import devices, guest, trial

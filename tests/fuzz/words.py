@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any
 
-from rvplat.isa.extension import Row
-from rvplat.machine.catalogue import shipped_extensions
+from rvplat.isa.machinery.extension import Row
+from rvplat.machine.boards.catalogue import shipped_extensions
 
 POINTERS = range(8, 16)
 OTHERS = [0, 1, 5, 6, 7, *range(16, 32)]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from rvplat.gdb.commands import session_for
-from rvplat.gdb.errors import GdbError
-from rvplat.gdb.framing import frame
-from rvplat.gdb.target import ALL, ANY, Action, Break, Event, Process, Region, Thread
+from rvplat.gdb.protocol.errors import GdbError
+from rvplat.gdb.protocol.framing import frame
+from rvplat.gdb.target.interfaces import ALL, ANY, Action, Break, Event, Process, Region, Thread
 
 SIZE = 0x10000
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rvplat.gdb.channels import listen
-from rvplat.gdb.framing import Framer, Kind, frame
-from rvplat.gdb.server import Server
+from rvplat.gdb.protocol.channels import listen
+from rvplat.gdb.protocol.framing import Framer, Kind, frame
+from rvplat.gdb.protocol.server import Server
 from rvplat.guests import BenchProgram, bench_programs
 from rvplat.guests.bench import parse
 from rvplat.machine.machine import Machine

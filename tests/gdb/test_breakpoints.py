@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from rvplat.engine.breakpoints import PHYSICAL, VIRTUAL
-from rvplat.gdb.control import NOWHERE
-from rvplat.gdb.points import Points, Spot
+from rvplat.gdb.target.breakpoint_table import Points, Spot
+from rvplat.gdb.target.hart_control import NOWHERE
 from rvplat.machine.machine import Machine
 
 ROUNDS = 300

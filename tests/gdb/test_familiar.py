@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from rvplat.gdb.board import BoardTarget
 from rvplat.gdb.commands import session_for
-from rvplat.gdb.errors import GdbError
-from rvplat.gdb.framing import frame
-from rvplat.gdb.target import HOST_PID, Thread
+from rvplat.gdb.protocol.errors import GdbError
+from rvplat.gdb.protocol.framing import frame
+from rvplat.gdb.target.interfaces import HOST_PID, Thread
+from rvplat.gdb.target.machine_target import BoardTarget
 from rvplat.guests import hypervisor_elf
+from rvplat.machine.inspection.mappings import Mapping, mappings, merged
 from rvplat.machine.machine import Machine
-from rvplat.machine.mappings import Mapping, mappings, merged
 
 from .conftest import Serve
 from .driver import Gdb

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from rvplat.engine.breakpoints import GUEST_PHYSICAL, PHYSICAL
-from rvplat.gdb.control import NOWHERE
-from rvplat.gdb.points import Points, Spot
+from rvplat.gdb.target.breakpoint_table import Points, Spot
+from rvplat.gdb.target.hart_control import NOWHERE
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
-from rvplat.machine.elf import read_elf
+from rvplat.machine.loading.elf import read_elf
 from rvplat.machine.machine import Machine
 
 OFFSET = 0xFFFF_FFC0_0000_0000  # from guest-physical addresses to virtual ones

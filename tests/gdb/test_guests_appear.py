@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.gdb.board import BoardTarget
-from rvplat.gdb.control import Outcome
-from rvplat.gdb.errors import GdbError
-from rvplat.gdb.going import Going
-from rvplat.gdb.target import Action, Break, Event, Exited, Stopped, Thread
+from rvplat.gdb.protocol.errors import GdbError
+from rvplat.gdb.protocol.resume_state import Going
+from rvplat.gdb.target.hart_control import Outcome
+from rvplat.gdb.target.interfaces import Action, Break, Event, Exited, Stopped, Thread
+from rvplat.gdb.target.machine_target import BoardTarget
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.machine import Machine
-from rvplat.machine.stop import Stop
+from rvplat.machine.running.stop import Stop
 
 from .conftest import Serve
 from .driver import Gdb

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.gdb.framing import frame
-from rvplat.gdb.target import Stopped, Thread
+from rvplat.gdb.protocol.framing import frame
+from rvplat.gdb.target.interfaces import Stopped, Thread
 from rvplat.machine.machine import Machine
 
 from .conftest import Serve, gdbs

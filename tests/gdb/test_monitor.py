@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from rvplat.errors import PluginError
-from rvplat.gdb.board import BoardTarget
-from rvplat.gdb.errors import GdbError
 from rvplat.gdb.monitor.dispatch import commands
-from rvplat.gdb.target import Thread
+from rvplat.gdb.protocol.errors import GdbError
+from rvplat.gdb.target.interfaces import Thread
+from rvplat.gdb.target.machine_target import BoardTarget
 from rvplat.guests import hypervisor_elf
 from rvplat.machine.machine import Machine
 

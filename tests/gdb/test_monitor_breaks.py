@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from rvplat.gdb.board import BoardTarget
-from rvplat.gdb.errors import GdbError
-from rvplat.gdb.target import Stopped, Thread
+from rvplat.gdb.protocol.errors import GdbError
+from rvplat.gdb.target.interfaces import Stopped, Thread
+from rvplat.gdb.target.machine_target import BoardTarget
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.machine import Machine
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rvplat.engine.breakpoints import PHYSICAL
-from rvplat.gdb.points import Points, Spot
+from rvplat.gdb.target.breakpoint_table import Points, Spot
 from rvplat.guests.debian import FAST, DebianGuest
 from rvplat.hart.counters import NEVER
 from rvplat.machine.machine import Machine

@@ -11,7 +11,7 @@ import pytest
 from rvplat.guests.debian import FAST, DebianGuest
 from rvplat.guests.errors import GuestError
 from rvplat.guests.kallsyms import LINKED_AT, KernelSymbol, kernel_symbols, symbol_file
-from rvplat.machine.elf import is_elf
+from rvplat.machine.loading.elf import is_elf
 from tests.guests.h_machines import Software, on_rvplat
 
 TOKENS = [bytes([code]) if code else b"init_" for code in range(256)]  # token 0 is a long one

@@ -16,11 +16,11 @@ from rvplat.engine import architecture
 from rvplat.engine.native import Core
 from rvplat.engine.reference import Reference
 from rvplat.hart import reset
+from rvplat.isa.machinery.vocabulary import context_changed, csr_read, csr_write, protection_changed
 from rvplat.isa.privileged import INTERRUPT, HStatus, Status
-from rvplat.isa.vocabulary import context_changed, csr_read, csr_write, protection_changed
 from rvplat.lang import u32, u64
-from rvplat.machine.catalogue import shipped_extensions
-from rvplat.machine.cells import HartCell, MachineCell
+from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.running.native_records import HartCell, MachineCell
 
 RAM, SIZE = 0x8000_0000, 0x20_0000
 CODE = RAM + 0x1000  # physical address of the page that instructions run in

@@ -10,7 +10,7 @@ import pytest
 
 from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory
-from rvplat.machine.explain import Explanation, explain
+from rvplat.machine.inspection.explain import Explanation, explain
 from tests.h.bench import LEAF, LEVELS, NC, NO_DEVICE, ONES, Bench, D, R, U, V, X, word
 from tests.h.conftest import MakeBench
 from tests.h.section import section

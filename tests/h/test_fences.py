@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rvplat.hart.tlb import LOG
+from rvplat.hart.acceleration.tlb import LOG
 from tests.h.bench import (
     CODE,
     LEAF,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rvplat.machine.world_stats import world_statistics
+from rvplat.machine.inspection.world_statistics import world_statistics
 from tests.h.bench import LOAD, NOP, ONES, Bench, word
 from tests.h.section import section
 from tests.h.stages import GPA, PA, VA, stages

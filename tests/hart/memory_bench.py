@@ -12,30 +12,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import rvplat.hart.words  # noqa: F401
+import rvplat.hart.implementations  # noqa: F401
 from rvplat.engine import architecture
-from rvplat.hart import (
-    atomics,
-    cacheblocks,
-    fetch,
-    invalidate,
-    memory,
-    mmu,
-    pmp,
-    tlb,
-    translate,
-    young,
-)
+from rvplat.hart import atomics, cacheblocks, fetch, memory, mmu, pmp, translate
+from rvplat.hart.acceleration import invalidate, tlb, young_pages
 from rvplat.hart.state import Hart, Machine
 from rvplat.hart.trap import Trap
-from rvplat.isa import vocabulary
+from rvplat.isa.machinery import vocabulary
 from rvplat.isa.priv_m import reset_status
 from rvplat.isa.sv import satp_write
 from rvplat.lang import Definition, address_of, u8, u16, u32, u64
 from rvplat.lang.functions import module_text
 from rvplat.lang.objects import NativeCode, compile_text
 from rvplat.lang.unit import Unit
-from rvplat.machine.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import shipped_extensions
 
 RAM = 0x8000_0000
 RAM_BYTES = 1 << 20
@@ -87,7 +77,7 @@ PLAIN: list[Any] = [
     mmu.walk, mmu.debug_translate, pmp.pmp_grant, translate.translate, fetch.fetch_instruction,
     fetch.translate_fetch, tlb.fetch_fill, tlb.flush_everything, invalidate.invalidate_code,
     invalidate.dma_written, invalidate.mark_lines, invalidate.lines_settled,
-    invalidate.drop_all_slots, invalidate.note_late_store, young.pass_young, satp_write,
+    invalidate.drop_all_slots, invalidate.note_late_store, young_pages.pass_young, satp_write,
 ]  # fmt: skip
 DEFINITIONS: dict[str, Definition] = {
     **{name: _implementation(getattr(vocabulary, name)) for name in WORDS},
@@ -145,7 +135,7 @@ class Bench:
         hart.machine = address_of(self.machine)
         self.machine.harts[number] = address_of(hart)
         hart.hart_id = number
-        hart.young_passed = young.AWAY
+        hart.young_passed = young_pages.AWAY
         hart.priv = 3
         extensions = [e for e in shipped_extensions().values() if e.name.lower() not in without]
         architecture.enable(hart, extensions)

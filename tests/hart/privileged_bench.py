@@ -16,13 +16,14 @@ from rvplat.hart.csr import enable, install
 from rvplat.hart.interrupts import take_interrupt
 from rvplat.hart.state import Hart, Machine
 from rvplat.hart.trap import Trap, take_trap
-from rvplat.isa import rv_system, sstc, vocabulary, zawrs, zicntr, zicsr
-from rvplat.isa.extension import SINK, Extension, Instruction
+from rvplat.isa import rv_system, sstc, zawrs, zicntr, zicsr
+from rvplat.isa.machinery import vocabulary
+from rvplat.isa.machinery.extension import SINK, Extension, Instruction
 from rvplat.isa.priv_m import Sm, U, reset_status
 from rvplat.isa.priv_s import S
 from rvplat.isa.privileged import INTERRUPT, MACHINE
 from rvplat.lang import Record, address_of, u8, u32, u64
-from rvplat.machine.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import shipped_extensions
 
 FLAGS = [
     "i",

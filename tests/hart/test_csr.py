@@ -6,7 +6,7 @@ import pytest
 
 from rvplat.hart.csr import install
 from rvplat.isa import zicsr
-from rvplat.isa.extension import Extension
+from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, EnvCfg, Irq, Status
 from tests.hart.privileged_bench import BITS, BY_NAME, EXTENSIONS, PC, Bench, bench, make
 
@@ -138,7 +138,7 @@ def test_a_number_can_be_taken_once() -> None:
 def test_a_row_with_a_mask_keeps_its_read_only_bits(bench: Bench) -> None:
     row = BY_NAME["mscratch"]
     from rvplat.hart.csr import stored_writer
-    from rvplat.isa.csr import Csr
+    from rvplat.isa.machinery.csr_rows import Csr
     from rvplat.lang import u32, u64
 
     masked = Csr(0x7C0, "mscratch", "Xmask", writable=0xFF)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from rvplat.isa import sv, zicbo, zifencei
-from rvplat.isa.extension import Instruction
+from rvplat.isa.machinery.extension import Instruction
 from rvplat.isa.privileged import EnvCfg, Status
 from tests.hart.memory_bench import DEFINITIONS, LEAF, RAM, A, Bench, D, Fault, R, V
 

@@ -9,7 +9,7 @@ from rvplat.hart.reset import reset
 from rvplat.hart.state import STOP_BREAK, STOP_NONE, Hart, Machine
 from rvplat.isa.privileged import MACHINE, Irq, Status
 from rvplat.lang import address_of
-from rvplat.machine.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import shipped_extensions
 
 EXTENSIONS = list(shipped_extensions().values())
 architecture.install(EXTENSIONS)

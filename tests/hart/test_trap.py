@@ -6,7 +6,7 @@ import pytest
 
 from rvplat.hart.state import STOP_NONE, STOP_WFI
 from rvplat.hart.trap import Trap, take_trap
-from rvplat.isa import vocabulary
+from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Irq, Status
 from rvplat.isa.zawrs import wrs_nto, wrs_sto
 from rvplat.lang import u64

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from rvplat.hart.tlb import REGIME_MXR, REGIME_SUM, REGIME_VALID
+from rvplat.hart.acceleration.tlb import REGIME_MXR, REGIME_SUM, REGIME_VALID
 from rvplat.isa.privileged import EnvCfg
 from tests.hart.memory_bench import RAM, Bench
 

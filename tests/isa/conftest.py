@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rvplat.isa import rv_a, rv_i
-from rvplat.isa.extension import SINK, Instruction
+from rvplat.isa.machinery.extension import SINK, Instruction
 from rvplat.lang import u64
 
 PC = 0x8000_1000

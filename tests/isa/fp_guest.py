@@ -19,9 +19,9 @@ from rvplat.engine.native import Core
 from rvplat.engine.reference import Reference
 from rvplat.hart.reset import reset
 from rvplat.isa import rv_d, rv_i, zicsr
-from rvplat.isa.extension import Extension, Instruction
-from rvplat.machine.catalogue import shipped_extensions
-from rvplat.machine.cells import HartCell, MachineCell
+from rvplat.isa.machinery.extension import Extension, Instruction
+from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.running.native_records import HartCell, MachineCell
 from tests.isa.fp_oracle import WIDTHS
 
 RAM = 0x8000_0000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rvplat.isa import rv_zba, rv_zbb, rv_zbc, rv_zbs, rv_zicond, rv_zihint
-from rvplat.isa.extension import Instruction
+from rvplat.isa.machinery.extension import Instruction
 from tests.isa.conftest import ScratchHart
 
 MIN, MAX, ONES = 1 << 63, (1 << 63) - 1, (1 << 64) - 1

@@ -9,8 +9,8 @@ import random
 import pytest
 
 import rvplat.isa
-from rvplat.isa.disassemble import Disassembler, render
-from rvplat.isa.extension import Extension, Row, enabled_rows
+from rvplat.isa.machinery.disassemble import Disassembler, render
+from rvplat.isa.machinery.extension import Extension, Row, enabled_rows
 from rvplat.isa.rv_i import BASE
 from tests.isa.assembler import differences
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rvplat.isa import rv_d, rv_f, rv_zfa
-from rvplat.isa.extension import Instruction
 from rvplat.isa.fp_state import F
+from rvplat.isa.machinery.extension import Instruction
 from tests.isa.fp_guest import FpGuest, guest_of, width_of
 from tests.isa.fp_oracle import BOX, expected
 from tests.isa.patterns import corners, some_numbers

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from rvplat.isa import rv_d, rv_f, rv_zfa, zicsr
-from rvplat.isa.extension import Instruction
 from rvplat.isa.fp_state import F
+from rvplat.isa.machinery.extension import Instruction
 from tests.isa.fp_guest import (
     DONE,
     FS_CLEAN,

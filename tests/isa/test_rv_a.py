@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from rvplat.isa import rv_a
-from rvplat.isa.extension import Instruction
+from rvplat.isa.machinery.extension import Instruction
 from rvplat.lang import u64
 from tests.isa.conftest import ScratchHart
 

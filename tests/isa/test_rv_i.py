@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rvplat.isa import rv_i
-from rvplat.isa.extension import Instruction
+from rvplat.isa.machinery.extension import Instruction
 from tests.isa.conftest import PC, MisalignedTarget, ScratchHart
 
 MIN, MAX, ONES = 1 << 63, (1 << 63) - 1, (1 << 64) - 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rvplat.isa.disassemble import Disassembler
-from rvplat.isa.extension import Extension, Row, enabled_rows
+from rvplat.isa.machinery.disassemble import Disassembler
+from rvplat.isa.machinery.extension import Extension, Row, enabled_rows
 
 HYPERVISOR = 2  # the lowest privilege of a CSR that there is with H only
 MASK64 = (1 << 64) - 1

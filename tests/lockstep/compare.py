@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from rvplat.isa.disassemble import X_NAMES
+from rvplat.isa.machinery.disassemble import X_NAMES
 
 from . import layout, spike
 from .ours import Ours

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rvplat.isa.extension import Row
+from rvplat.isa.machinery.extension import Row
 
 from . import layout
 from .assembly import Code, Isa, Label, encode

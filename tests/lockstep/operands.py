@@ -6,7 +6,7 @@ import random
 import struct
 from collections.abc import Callable, Sequence
 
-from rvplat.isa.extension import Row
+from rvplat.isa.machinery.extension import Row
 
 from .assembly import MASK64, Isa
 

@@ -11,8 +11,8 @@ from rvplat.engine import architecture
 from rvplat.engine.native import Core
 from rvplat.hart import reset
 from rvplat.hart.state import STOP_LIMIT, STOP_WFI, Hart
-from rvplat.machine.catalogue import shipped_extensions
-from rvplat.machine.cells import HartCell, MachineCell
+from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.running.native_records import HartCell, MachineCell
 
 from . import layout
 from .program import Program, extensions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rvplat.isa.csr import Csr
+from rvplat.isa.machinery.csr_rows import Csr
 
 from .assembly import Label
 from .generator import Generator

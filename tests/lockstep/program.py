@@ -8,9 +8,9 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 
-from rvplat.isa.extension import Extension
-from rvplat.machine.catalogue import shipped_extensions
-from rvplat.machine.isa_string import PRIVILEGED, resolve_isa
+from rvplat.isa.machinery.extension import Extension
+from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.isa_string import PRIVILEGED, resolve_isa
 
 from . import layout, privileged, runtime, snippets, tables, translation
 from .assembly import Code, Isa

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.isa.extension import enabled_rows
+from rvplat.isa.machinery.extension import enabled_rows
 from tests.lockstep import layout, program, spike
 from tests.lockstep.assembly import Code, encode
 from tests.lockstep.compare import Lockstep

@@ -9,10 +9,10 @@ from typing import Literal
 import pytest
 
 from rvplat.bus import Device, FdtNode, InterruptController, Register, setting
-from rvplat.isa.extension import Extension
-from rvplat.machine.catalogue import Catalogue
+from rvplat.isa.machinery.extension import Extension
+from rvplat.machine.boards.catalogue import Catalogue
 
-BOARDS = Path(__file__).parent / "boards"
+BOARDS = Path(__file__).parent / "board_files"
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import os
 import time
 from rvplat.bus import Device, Register
 from rvplat.hookspecs import hookimpl
-from rvplat.isa.extension import Extension
-from rvplat.isa.vocabulary import load_u64
+from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.vocabulary import load_u64
 from rvplat.hart.trap import Trap
 from rvplat.lang import define, u32, u64
 

@@ -338,7 +338,7 @@ def test_completion_shows_the_same(machine: Machine) -> None:
 
 
 def test_an_elf_file_that_is_loaded_says_where_it_goes(tmp_path: Path) -> None:
-    from rvplat.machine.piece import Piece
+    from rvplat.machine.loading.load_option import Piece
 
     path = tmp_path / "second.elf"
     path.write_bytes(elf([(0x8040_0000, b"code", 4)], 0x8040_0000))

@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rvplat.errors import LoaderError
-from rvplat.machine.catalogue import Catalogue
-from rvplat.machine.check import check_board
-from rvplat.machine.images import read_program
-from rvplat.machine.source import Entry, Override, Source, read_board
+from rvplat.machine.boards.catalogue import Catalogue
+from rvplat.machine.boards.check import check_board
+from rvplat.machine.boards.toml_tree import Entry, Override, Source, read_board
+from rvplat.machine.loading.images import read_program
 from tests.machine.programs import elf, linux_image
 
-FOLDER = Path(__file__).parent / "boards"
+FOLDER = Path(__file__).parent / "board_files"
 VALUES = st.recursive(
     st.one_of(
         st.integers(-(2**70), 2**70),

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from rvplat.errors import BoardError, PluginError
-from rvplat.machine.fdt_text import to_dts
+from rvplat.machine.boards.toml_tree import parse_override
+from rvplat.machine.loading.fdt_text import to_dts
 from rvplat.machine.open import faults_of, open_board, tree_of
-from rvplat.machine.source import parse_override
 
 LAMP = '''
 from dataclasses import dataclass

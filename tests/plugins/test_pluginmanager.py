@@ -199,7 +199,7 @@ def test_two_models_of_one_name_in_a_plugin_are_refused(tmp_path: Path) -> None:
 
 def test_two_extensions_of_one_name_are_refused_with_both_files(tmp_path: Path) -> None:
     body = (
-        "from rvplat.isa.extension import Extension\n"
+        "from rvplat.isa.machinery.extension import Extension\n"
         "@hookimpl\ndef rvplat_extensions():\n    return [Extension('Xa', '1', 'draft')]\n"
     )
     one, other = plugin(tmp_path, "one", body), plugin(tmp_path, "other", body)

@@ -6,9 +6,9 @@ import pytest
 import rvplat_plugins.examples
 
 from rvplat.errors import BoardError
+from rvplat.machine.boards.toml_tree import parse_override
 from rvplat.machine.machine import Machine
-from rvplat.machine.run import Runner
-from rvplat.machine.source import parse_override
+from rvplat.machine.running.run import Runner
 
 XMIX = Path(rvplat_plugins.examples.__file__).parent / "xmix.py"
 ISA = 'harts.isa="rv64imac_zicsr_xmix"'

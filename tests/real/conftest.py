@@ -10,9 +10,9 @@ import platformdirs
 import pytest
 
 from rvplat.guests.debian import FAST, DebianGuest, fetch
+from rvplat.machine.boards.toml_tree import parse_override
 from rvplat.machine.machine import Machine, Stop
-from rvplat.machine.run import Runner
-from rvplat.machine.source import parse_override
+from rvplat.machine.running.run import Runner
 
 BOOT_TIMEOUT_S = 240
 

@@ -7,7 +7,7 @@ import pytest
 from rvplat.guests.debian import DebianGuest
 from rvplat.guests.disk import FORMAT_SCRIPT, blank_disk
 from rvplat.machine.machine import Machine, Stop
-from rvplat.machine.run import Runner
+from rvplat.machine.running.run import Runner
 from tests.real.conftest import Terminal, boot
 
 OFF = Stop("off", 0)

@@ -19,9 +19,9 @@ from rvplat.gdb.commands import (
     running,
     threads,
 )
-from rvplat.gdb.packets import table_for
-from rvplat.gdb.session import Session
-from rvplat.gdb.target import Target
+from rvplat.gdb.protocol.packets import table_for
+from rvplat.gdb.protocol.session import Session
+from rvplat.gdb.target.interfaces import Target
 
 SUBJECTS = (
     general,

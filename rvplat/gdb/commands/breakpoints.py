@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from rvplat.gdb.commands.memory import ADDRESSES
-from rvplat.gdb.errors import GdbError, Malformed, Unsupported
-from rvplat.gdb.packets import BREAK, number, unhex
-from rvplat.gdb.session import Session
-from rvplat.gdb.target import Break, Breaking
+from rvplat.gdb.protocol.errors import GdbError, Malformed, Unsupported
+from rvplat.gdb.protocol.packets import BREAK, number, unhex
+from rvplat.gdb.protocol.session import Session
+from rvplat.gdb.target.interfaces import Break, Breaking
 
 MOST = 4096  # bytes of an expression
 _EXPRESSION = re.compile(rb"X([0-9a-fA-F]{1,4}),((?:[0-9a-fA-F]{2})*)")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rvplat.gdb.errors import GdbError, Malformed
-from rvplat.gdb.packets import MONITOR, RESTART, WORLDS, number, unhex
-from rvplat.gdb.session import Session
-from rvplat.gdb.target import Monitored, Restarting, Stopped, Worlds
+from rvplat.gdb.protocol.errors import GdbError, Malformed
+from rvplat.gdb.protocol.packets import MONITOR, RESTART, WORLDS, number, unhex
+from rvplat.gdb.protocol.session import Session
+from rvplat.gdb.target.interfaces import Monitored, Restarting, Stopped, Worlds
 
 PIECE = 4096  # characters of text in a packet
 

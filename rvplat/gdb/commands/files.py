@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rvplat.gdb.errors import Malformed
-from rvplat.gdb.framing import escape
-from rvplat.gdb.packets import PROGRAM, number, unhex
-from rvplat.gdb.session import PACKET_SIZE, Session
-from rvplat.gdb.target import Programmed
+from rvplat.gdb.protocol.errors import Malformed
+from rvplat.gdb.protocol.framing import escape
+from rvplat.gdb.protocol.packets import PROGRAM, number, unhex
+from rvplat.gdb.protocol.session import PACKET_SIZE, Session
+from rvplat.gdb.target.interfaces import Programmed
 
 NOT_THERE, BAD_FILE, NOT_ALLOWED = 2, 9, 30  # ENOENT, EBADF, EROFS as the protocol numbers them
 FIRST = 3

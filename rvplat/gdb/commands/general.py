@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rvplat.gdb.errors import Unsupported
-from rvplat.gdb.packets import BASE, number
-from rvplat.gdb.session import PACKET_SIZE, Session
-from rvplat.gdb.target import ANY, Stopped, Worlds
+from rvplat.gdb.protocol.errors import Unsupported
+from rvplat.gdb.protocol.packets import BASE, number
+from rvplat.gdb.protocol.session import PACKET_SIZE, Session
+from rvplat.gdb.target.interfaces import ANY, Stopped, Worlds
 
 
 @BASE.packet("qSupported")

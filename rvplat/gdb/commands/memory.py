@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from rvplat.gdb.errors import GdbError, Malformed
-from rvplat.gdb.framing import escape, shorten_zeros
-from rvplat.gdb.packets import BASE, MAP, number, numbers, unhex
-from rvplat.gdb.session import PACKET_SIZE, Session
-from rvplat.gdb.target import Mapped
+from rvplat.gdb.protocol.errors import GdbError, Malformed
+from rvplat.gdb.protocol.framing import escape, shorten_zeros
+from rvplat.gdb.protocol.packets import BASE, MAP, number, numbers, unhex
+from rvplat.gdb.protocol.session import PACKET_SIZE, Session
+from rvplat.gdb.target.interfaces import Mapped
 
 CHUNK = 1 << 16  # bytes that a search or a checksum looks at at a time
 ADDRESSES = 1 << 64

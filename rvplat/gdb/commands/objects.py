@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rvplat.gdb.errors import GdbError, Malformed, Unsupported
-from rvplat.gdb.framing import escape
-from rvplat.gdb.packets import BASE, DESCRIBE, MAP, PROGRAM, number, numbers
-from rvplat.gdb.session import PACKET_SIZE, Session
-from rvplat.gdb.target import ANY, Described, Mapped, Programmed
+from rvplat.gdb.protocol.errors import GdbError, Malformed, Unsupported
+from rvplat.gdb.protocol.framing import escape
+from rvplat.gdb.protocol.packets import BASE, DESCRIBE, MAP, PROGRAM, number, numbers
+from rvplat.gdb.protocol.session import PACKET_SIZE, Session
+from rvplat.gdb.target.interfaces import ANY, Described, Mapped, Programmed
 
 
 @BASE.packet("qXfer")

@@ -3,10 +3,10 @@ questions with q and with Q."""
 
 from __future__ import annotations
 
-from rvplat.gdb.errors import GdbError, Unsupported
-from rvplat.gdb.packets import QEMU, number
-from rvplat.gdb.session import Session
-from rvplat.gdb.target import STEP_BITS, QemuLike
+from rvplat.gdb.protocol.errors import GdbError, Unsupported
+from rvplat.gdb.protocol.packets import QEMU, number
+from rvplat.gdb.protocol.session import Session
+from rvplat.gdb.target.interfaces import STEP_BITS, QemuLike
 
 
 @QEMU.packet("qqemu", "Qqemu")

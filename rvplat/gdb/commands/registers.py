@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from rvplat.gdb.errors import GdbError, Malformed, Unavailable
-from rvplat.gdb.packets import BASE, digits, number, unhex
-from rvplat.gdb.session import Session
-from rvplat.gdb.target import Thread
+from rvplat.gdb.protocol.errors import GdbError, Malformed, Unavailable
+from rvplat.gdb.protocol.packets import BASE, digits, number, unhex
+from rvplat.gdb.protocol.session import Session
+from rvplat.gdb.target.interfaces import Thread
 
 
 @BASE.packet("g")

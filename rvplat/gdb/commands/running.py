@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rvplat.gdb.errors import GdbError, Malformed, Unsupported
-from rvplat.gdb.packets import BASE, number, quoted, thread_id
-from rvplat.gdb.session import Session
-from rvplat.gdb.target import ALL, Action, Exited, Stopped, Thread
+from rvplat.gdb.protocol.errors import GdbError, Malformed, Unsupported
+from rvplat.gdb.protocol.packets import BASE, number, quoted, thread_id
+from rvplat.gdb.protocol.session import Session
+from rvplat.gdb.target.interfaces import ALL, Action, Exited, Stopped, Thread
 
 EVERY = Thread(ALL, ALL)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
-from rvplat.gdb.errors import Malformed
-from rvplat.gdb.packets import BASE, WORLDS, thread_id
-from rvplat.gdb.session import Session
-from rvplat.gdb.target import Thread
+from rvplat.gdb.protocol.errors import Malformed
+from rvplat.gdb.protocol.packets import BASE, WORLDS, thread_id
+from rvplat.gdb.protocol.session import Session
+from rvplat.gdb.target.interfaces import Thread
 
 AT_ONCE = 200  # threads in a reply
 

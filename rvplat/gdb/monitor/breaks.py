@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rvplat.engine.breakpoints import ANY_ASID, GUEST_PHYSICAL, PHYSICAL, VIRTUAL
-from rvplat.gdb import describe
-from rvplat.gdb.errors import GdbError
-from rvplat.gdb.expressions import compile_expression
+from rvplat.gdb.evaluation.expressions import compile_expression
 from rvplat.gdb.monitor.command import Board, Say, address, command, number, vmid, within
-from rvplat.gdb.points import ALL_MODES, Spot
-from rvplat.gdb.target import Thread
-from rvplat.hart.worlds import ANYWHERE
+from rvplat.gdb.protocol.errors import GdbError
+from rvplat.gdb.target import target_description
+from rvplat.gdb.target.breakpoint_table import ALL_MODES, Spot
+from rvplat.gdb.target.interfaces import Thread
+from rvplat.hart.debugging.worlds import ANYWHERE
 
 SPACES = {"virtual": VIRTUAL, "guest-physical": GUEST_PHYSICAL, "physical": PHYSICAL}
-MODES = {"HS": 1, **{name: n for n, name in describe.MODES.items()}}
+MODES = {"HS": 1, **{name: n for n, name in target_description.MODES.items()}}
 GUEST_MODES = 0xF0
 M_MODE = 1 << 3
 MOST_ASID = 0xFFFF

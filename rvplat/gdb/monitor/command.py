@@ -8,18 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from rvplat.gdb.bytecode import Runner
-from rvplat.gdb.control import Control
-from rvplat.gdb.errors import GdbError
-from rvplat.gdb.expressions import compile_expression
-from rvplat.gdb.memory import Sight
-from rvplat.gdb.registers import Registers
-from rvplat.gdb.stops import Stops
-from rvplat.gdb.target import Process, Thread
-from rvplat.gdb.worlds import WorldTable
-from rvplat.hart.worlds import VMID_MASK
+from rvplat.gdb.evaluation.bytecode import Runner
+from rvplat.gdb.evaluation.expressions import compile_expression
+from rvplat.gdb.protocol.errors import GdbError
+from rvplat.gdb.target.hart_control import Control
+from rvplat.gdb.target.interfaces import Process, Thread
+from rvplat.gdb.target.registers import Registers
+from rvplat.gdb.target.stop_conditions import Stops
+from rvplat.gdb.target.world_memory import Sight
+from rvplat.gdb.target.worlds import WorldTable
+from rvplat.hart.debugging.worlds import VMID_MASK
+from rvplat.machine.inspection.mappings import Mapping as Range
 from rvplat.machine.machine import Machine
-from rvplat.machine.mappings import Mapping as Range
 
 Say = Callable[[str], None]
 

@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from rvplat.errors import PluginError
-from rvplat.gdb.errors import GdbError
 from rvplat.gdb.monitor import breaks, familiar, looks, maps, settings
 from rvplat.gdb.monitor.command import BUILT_IN, Board, Command, Say, command
-from rvplat.gdb.target import Thread
+from rvplat.gdb.protocol.errors import GdbError
+from rvplat.gdb.target.interfaces import Thread
 from rvplat.machine.machine import Machine
 
 SUBJECTS = (breaks, familiar, looks, maps, settings)  # importing them enters their commands

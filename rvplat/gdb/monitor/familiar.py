@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from rvplat.gdb.errors import GdbError
-from rvplat.gdb.memory import PHYSICAL
 from rvplat.gdb.monitor import looks, maps
 from rvplat.gdb.monitor.command import Board, Say, address, command
 from rvplat.gdb.monitor.settings import reset
-from rvplat.gdb.target import Thread
-from rvplat.machine.dump import dump, where
+from rvplat.gdb.protocol.errors import GdbError
+from rvplat.gdb.target.interfaces import Thread
+from rvplat.gdb.target.world_memory import PHYSICAL
+from rvplat.machine.inspection.hart_report import dump, where
 
 _FORMAT = re.compile(r"/(\d*)([xduoc]?)([bhwg]?)([xduoc]?)")
 _SIZES = {"b": 1, "h": 2, "w": 4, "g": 8}

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import cast
 
 from rvplat.engine.agent import REG_CSR
-from rvplat.gdb.errors import GdbError
 from rvplat.gdb.monitor.command import Board, Say, address, command, on_off, vmid
-from rvplat.gdb.target import Thread
-from rvplat.hart.worlds import HOST
-from rvplat.machine.explain import Access, World, explain
-from rvplat.machine.stats import statistics
+from rvplat.gdb.protocol.errors import GdbError
+from rvplat.gdb.target.interfaces import Thread
+from rvplat.hart.debugging.worlds import HOST
+from rvplat.machine.inspection.explain import Access, World, explain
+from rvplat.machine.inspection.run_statistics import statistics
 
 _IRQS = {1: "SSI", 2: "VSSI", 3: "MSI", 5: "STI", 6: "VSTI", 7: "MTI", 9: "SEI", 10: "VSEI",
          11: "MEI", 12: "SGEI", 13: "LCOFI"}  # fmt: skip

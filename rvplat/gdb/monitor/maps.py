@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rvplat.gdb.errors import GdbError
 from rvplat.gdb.monitor.command import Board, Say, address, command
-from rvplat.gdb.target import Thread
-from rvplat.machine.mappings import Mapping, merged
+from rvplat.gdb.protocol.errors import GdbError
+from rvplat.gdb.target.interfaces import Thread
+from rvplat.machine.inspection.mappings import Mapping, merged
 
 NO_FLAGS = "no translation"
 

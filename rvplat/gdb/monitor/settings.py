@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rvplat.gdb.ebreaks import EVERYWHERE, GUESTS, THE_HOST, TRAP
-from rvplat.gdb.errors import GdbError
-from rvplat.gdb.memory import SPACES
 from rvplat.gdb.monitor.command import Board, Say, command, on_off, vmid
-from rvplat.gdb.target import Thread
+from rvplat.gdb.protocol.errors import GdbError
+from rvplat.gdb.target.ebreaks import EVERYWHERE, GUESTS, THE_HOST, TRAP
+from rvplat.gdb.target.interfaces import Thread
+from rvplat.gdb.target.world_memory import SPACES
 
 
 @command
@@ -38,7 +38,7 @@ def trace(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
     if words[:1] == ["on"] and len(words) > 1:
         if now is not None:
             raise GdbError(f"{now.path} is being written: monitor trace off ends it")
-        from rvplat.gdb.tracing import Trace  # only who traces waits for its imports
+        from rvplat.gdb.target.tracing import Trace  # only who traces waits for its imports
 
         path = Path(" ".join(words[1:])).expanduser().resolve()
         now = Trace(board.control, board.machine, path, board.say)

@@ -1,0 +1,1 @@
+"""Expressions of users and of gdb: compiled to agent bytecode, checked, evaluated."""

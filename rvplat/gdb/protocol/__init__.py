@@ -1,0 +1,1 @@
+"""The protocol: framing, packets, sessions, channels and the server."""

@@ -1,0 +1,1 @@
+"""What is debugged: harts as threads, worlds as processes, breakpoints and watchpoints."""

@@ -1,0 +1,39 @@
+"""Which worlds' own ebreak instructions stop in the debugger before they trap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rvplat.gdb.target.worlds import number_of
+from rvplat.hart.debugging.worlds import HOST
+from rvplat.machine.machine import Machine
+
+TRAP, EVERYWHERE, THE_HOST, GUESTS = "trap", "all", "host", "guests"
+
+
+class Ebreaks:
+    """`trap`: in no world, every ebreak is the guest's own business."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._harts = machine.harts
+        self.begin(TRAP)
+
+    def begin(self, what: str) -> None:
+        """One of trap, all, host and guests."""
+        self.choose([] if what == TRAP else [what])
+
+    def choose(self, worlds: Iterable[str | int]) -> None:
+        """`all`, `host`, `guests`, and guests by VMID."""
+        self.worlds = list(worlds)
+        for cell in self._harts:
+            cell.plain.ebreak_stops = int(bool(self.worlds))
+
+    def stops_in(self, world: int) -> bool:
+        """Whether an ebreak stops in a world, by its number."""
+        if EVERYWHERE in self.worlds or (THE_HOST if world == HOST else GUESTS) in self.worlds:
+            return True
+        return world in [number_of(one) for one in self.worlds if isinstance(one, int)]
+
+    def __str__(self) -> str:
+        named = [f"vmid={one}" if isinstance(one, int) else one for one in self.worlds]
+        return ", ".join(named) or TRAP

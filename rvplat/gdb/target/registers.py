@@ -1,0 +1,223 @@
+"""A hart's registers by gdb's numbers."""
+
+from __future__ import annotations
+
+import ctypes
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from rvplat.engine.agent import REG_ASID, REG_CSR, REG_F, REG_PC, REG_PRIV, REG_VIRT, REG_VMID
+from rvplat.engine.exports import Raised
+from rvplat.gdb.evaluation.expressions import Register
+from rvplat.gdb.protocol.errors import GdbError, Unavailable
+from rvplat.gdb.target.target_description import (
+    F_NAMES,
+    FIELDS_SUFFIX,
+    FP_CSRS,
+    MODES,
+    OURS,
+    REG_MODE,
+    X_NAMES,
+    Layout,
+    csr_itself,
+    layout_of,
+)
+from rvplat.hart.state import Hart
+from rvplat.isa.machinery.csr_rows import Csr
+from rvplat.isa.privileged import MACHINE
+from rvplat.machine.hart import Hart as BoardHart
+from rvplat.machine.machine import Machine
+
+_NUMBERS = {
+    **{f"x{n}": n for n in range(32)}, **{name: n for n, name in enumerate(X_NAMES)}, "s0": 8,
+    "pc": REG_PC, **{f"f{n}": REG_F + n for n in range(32)},
+    **{name: REG_F + n for n, name in enumerate(F_NAMES)},
+    **{name: number for number, name in OURS.items()}, "mode": REG_PRIV,
+}  # fmt: skip
+PRIVS = (REG_PRIV, REG_MODE)
+SUPERVISOR_BITS = 1  # the privilege in the numbers of supervisor CSRs
+FRAME = (1, 2, 8)  # ra, sp, s0
+TO_VS = 0x100  # from a supervisor CSR's number to its VS twin's
+
+
+class Registers:
+    """Reads and writes registers of harts that are stopped."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._rows: dict[int, Csr] = {
+            row.number: row for extension in machine.extensions for row in extension.csrs
+        }
+        names = {extension.name for extension in machine.extensions}
+        self.layout: Layout = layout_of(self._rows.values(), "F" in names, "D" in names)
+        self._read = machine.core.export("read_csr")
+        self._write = machine.core.export("write_csr")
+        self._changed = machine.core.export("context_changed")
+        self._x = [self._array(cell, "x") for cell in machine.harts]
+        self._f = [self._array(cell, "f") for cell in machine.harts]
+        self._cells = machine.harts
+
+    @staticmethod
+    def _array(cell: BoardHart, name: str) -> Any:
+        place = Hart.fields[name]
+        return (ctypes.c_uint64 * place.count).from_address(cell.address + place.offset)
+
+    def names(self) -> Iterable[Csr]:
+        """The CSRs that there are."""
+        return self._rows.values()
+
+    def named(self, name: str) -> Register:
+        """A register, or a field of a CSR (mstatus.MPP, or mstatus_fields.MPP as gdb has it), by
+        its name. GdbError if there is none."""
+        number = _NUMBERS.get(name)
+        if number in self.layout.sizes:
+            return Register(number, signed=number < REG_PC)
+        csr, dot, part = name.partition(".")
+        csr = csr.removesuffix(FIELDS_SUFFIX)
+        row = next((row for row in self._rows.values() if row.name == csr), None)
+        if row is None:
+            near = difflib.get_close_matches(csr, [row.name for row in self._rows.values()], n=1)
+            hint = f"; did you mean ${near[0]}?" if near else ""
+            raise GdbError(f"there is no register ${csr}{hint}")
+        field = next((field for field in row.fields if field.name == part), None)
+        if dot and field is None:
+            fields = ", ".join(field.name for field in row.fields) or "none"
+            raise GdbError(f"${csr} has no field {part!r}: {fields}")
+        if field is None:
+            return Register(REG_CSR + row.number)
+        return Register(REG_CSR + row.number, field.high, field.low)
+
+    def mode(self, hart: int) -> str:
+        """The mode that a hart is in."""
+        view = self._cells[hart].plain
+        return MODES[int(view.priv) | int(view.virt) << 2]
+
+    def size(self, number: int) -> int:
+        """Bytes."""
+        size = self.layout.sizes.get(number)
+        if size is None:
+            raise GdbError(f"there is no register {number}")
+        return size
+
+    def is_csr(self, number: int) -> bool:
+        """Whether a register is a CSR, or its fields."""
+        return csr_itself(number) - REG_CSR in self._rows
+
+    def csr_number(self, number: int, guest: bool) -> int:
+        """In a guest's world the supervisor's CSRs are the VS ones."""
+        twin = number + TO_VS
+        if guest and number >> 8 & 3 == SUPERVISOR_BITS and twin in self._rows:
+            return twin
+        return number
+
+    def read(self, hart: int, number: int, guest: bool = False) -> int:
+        """A register's value."""
+        self.size(number)
+        number = csr_itself(number)
+        view = self._cells[hart].plain
+        if number < REG_PC:
+            return int(self._x[hart][number])
+        if number == REG_PC:
+            return int(view.pc)
+        if number < REG_CSR:
+            return int(self._f[hart][number - REG_F])
+        if number < REG_PRIV:
+            try:
+                return int(self._read(view, self.csr_number(number - REG_CSR, guest)))
+            except Raised:
+                raise GdbError(f"{self._rows[number - REG_CSR].name} can't be read now") from None
+        return self._special(view, number)
+
+    def read_general(self, hart: int) -> list[int]:
+        """The values of the layout's general registers: x, pc, f."""
+        every = [*self._x[hart][:32], self._cells[hart].plain.pc, *self._f[hart]]
+        return every[: len(self.layout.general)]
+
+    def read_kept(self, kept: Any, state: dict[str, int], number: int) -> int:
+        """A register of a world that the hart isn't in; `kept` is what it was at leaving."""
+        self.size(number)
+        number = csr_itself(number)
+        virt = state.get("virt", 0)
+        roots = {0x680: "hgatp", 0x280: "vsatp", 0x180: "vsatp"} if virt else {}
+        name = roots.get(number - REG_CSR)
+        if name is not None:
+            return state[name]
+        if number == REG_VIRT:
+            return virt
+        if number == REG_VMID and state:
+            return state.get("hgatp", 0) >> 44 & 0x3FFF
+        if number == REG_ASID and virt:
+            return state["vsatp"] >> 44 & 0xFFFF
+        if kept is None or (number > REG_PC and number not in PRIVS):
+            raise Unavailable("no hart is in this world now")
+        if number in PRIVS:
+            return int(kept.priv) | virt << 2
+        return int(kept.pc) if number == REG_PC else int(kept.x[number])
+
+    def frame(self, hart: int) -> list[tuple[int, int, int]]:
+        """(number, bytes, value) of what says where a hart is: pc, ra, sp, s0."""
+        x = self._x[hart]
+        return [(REG_PC, 8, self._cells[hart].plain.pc), *((n, 8, x[n]) for n in FRAME)]
+
+    def read_general_kept(self, kept: Any, state: dict[str, int]) -> list[int | None]:
+        """The general registers of a world that the hart isn't in; None for what is unknown."""
+        found: list[int | None] = []
+        for number, _ in self.layout.general:
+            try:
+                found.append(self.read_kept(kept, state, number))
+            except Unavailable:
+                found.append(None)
+        return found
+
+    @staticmethod
+    def _special(view: Any, number: int) -> int:
+        virt = int(view.virt)
+        if number in PRIVS:
+            return int(view.priv) | virt << 2
+        if number == REG_VIRT:
+            return virt
+        context = view.fetch_ctx[int(view.fetch_context)]
+        if number == REG_VMID:
+            return int(context.guest) >> 44 & 0x3FFF if virt else 0
+        assert number == REG_ASID
+        return int(context.root) >> 44 & 0xFFFF
+
+    def write(self, hart: int, number: int, value: int, guest: bool = False) -> None:
+        """Change a register."""
+        self.size(number)
+        number = csr_itself(number)
+        view = self._cells[hart].plain
+        if number < REG_PC:
+            if number:
+                self._x[hart][number] = value
+        elif number == REG_PC:
+            view.pc = value & ~1
+        elif number < REG_CSR:
+            wide = self.layout.sizes[number] == 8
+            self._f[hart][number - REG_F] = value if wide else value | 0xFFFF_FFFF << 32
+        elif number < REG_PRIV:
+            self._write_csr(view, self.csr_number(number - REG_CSR, guest), value)
+        elif number in PRIVS:
+            self._set_mode(view, value)
+        else:
+            raise GdbError("virt, vmid and asid can't be written: write priv, hgatp or satp")
+
+    def _write_csr(self, view: Any, number: int, value: int) -> None:
+        row = self._rows[number]
+        if row.read_only:
+            raise GdbError(f"{row.name} is read-only")
+        if number in FP_CSRS and int(self._read(view, number)) == value:
+            return  # a write makes the state Dirty; gdb writes these back after each call
+        try:
+            self._write(view, value, number)
+        except Raised:
+            raise GdbError(f"{row.name} can't be written now") from None
+
+    def _set_mode(self, view: Any, value: int) -> None:
+        """priv: 0 U, 1 S, 3 M, and 4 more for V=1."""
+        modes = {0, 1, MACHINE} | ({4, 5} if 0x680 in self._rows else set())
+        if value not in modes:
+            named = ", ".join(f"{n} ({MODES[n]})" for n in sorted(modes))
+            raise GdbError(f"priv can be {named}, not {value}")
+        view.priv, view.virt = value & 3, value >> 2
+        self._changed(view)

@@ -1,0 +1,184 @@
+"""Target descriptions: a hart's registers, from the rows of its CSRs (GDB manual, "Target
+Description Format").
+
+Register numbers are gdb's own where it has some: x 0 to 31, pc 32, f 33 to 64, CSR n 65 + n, priv.
+
+A CSR is a 64-bit number. gdb can't calculate with a structure, nor cast a number to one, so the
+fields stand in a second register beside the CSR: `mstatus` and `mstatus_fields`. LLDB shows the
+fields of a register that is a number, so for LLDB the CSR has them itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from xml.sax.saxutils import quoteattr
+
+from rvplat.engine.agent import REG_ASID, REG_CSR, REG_F, REG_PC, REG_PRIV, REG_VIRT, REG_VMID
+from rvplat.isa.machinery.csr_rows import Csr
+
+_X = (
+    "zero ra sp gp tp t0 t1 t2 fp s1 a0 a1 a2 a3 a4 a5 a6 a7 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 t3 t4 "
+    "t5 t6"
+)
+_F = (
+    "ft0 ft1 ft2 ft3 ft4 ft5 ft6 ft7 fs0 fs1 fa0 fa1 fa2 fa3 fa4 fa5 fa6 fa7 fs2 fs3 fs4 fs5 fs6 "
+    "fs7 fs8 fs9 fs10 fs11 ft8 ft9 ft10 ft11"
+)
+X_NAMES, F_NAMES = _X.split(), _F.split()
+FP_CSRS = (1, 2, 3)  # fflags, frm, fcsr
+HYPERVISOR = 2  # the privilege in the numbers of hypervisor and VS CSRs
+AS_NUMBERS = (0x300, 0x301)  # mstatus, misa: gdb prints those of its own feature as numbers only
+_POINTERS = {"ra": "code_ptr", "sp": "data_ptr", "gp": "data_ptr", "tp": "data_ptr",
+             "fp": "data_ptr"}  # fmt: skip
+REG_MODE = 4165  # priv, with names for its values: in conditions gdb wants numbers
+OURS = {REG_MODE: "mode", REG_PRIV: "priv", REG_VIRT: "virt", REG_VMID: "vmid", REG_ASID: "asid"}
+OUR_BITS = 16  # of eight gdb makes characters
+FIELDS = 0x2000  # added to the number of a CSR's register: its fields
+FIELDS_SUFFIX = "_fields"
+FIELDS_GROUP = "fields"
+MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}  # by priv: the privilege, and 4 more where V=1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A hart's registers: sizes in bytes by number, those of `g` in order, the XML for gdb and for
+    LLDB."""
+
+    general: tuple[tuple[int, int], ...]
+    sizes: dict[int, int]
+    annexes: dict[str, str] = field(repr=False)
+    lldb: dict[str, str] = field(repr=False)
+
+
+def csr_itself(number: int) -> int:
+    """The register that a number stands for: the CSR, if it is that of a CSR's fields."""
+    return number - FIELDS if number >= FIELDS else number
+
+
+def _reg(name: str, number: int, bits: int, kind: str, group: str = "") -> str:
+    extra = f' group="{group}"' if group else ""
+    return (
+        f'<reg name={quoteattr(name)} bitsize="{bits}" type={quoteattr(kind)} '
+        f'regnum="{number}"{extra}/>'
+    )
+
+
+def _state(name: str, number: int, bits: int, kind: str, group: str) -> str:
+    """A register of the hart that no program keeps: a call that gdb makes leaves it as it is."""
+    return _reg(name, number, bits, kind, group).replace("/>", ' save-restore="no"/>')
+
+
+def _feature(name: str, rows: Iterable[str]) -> str:
+    """An annex: one feature."""
+    head = '<?xml version="1.0"?>\n<!DOCTYPE feature SYSTEM "gdb-target.dtd">\n'
+    body = "\n".join(rows)
+    return f'{head}<feature name="{name}">\n{body}\n</feature>\n'
+
+
+def _cpu() -> str:
+    rows = [_reg(n, i, 64, _POINTERS.get(n, "int")) for i, n in enumerate(X_NAMES)]
+    return _feature("org.gnu.gdb.riscv.cpu", [*rows, _reg("pc", REG_PC, 64, "code_ptr")])
+
+
+def _fpu(double: bool, csrs: Iterable[Csr]) -> str:
+    union = (
+        '<union id="riscv_double"><field name="float" type="ieee_single"/>'
+        '<field name="double" type="ieee_double"/></union>'
+    )
+    bits, kind = (64, "riscv_double") if double else (32, "ieee_single")
+    rows = [_reg(n, REG_F + i, bits, kind, "float") for i, n in enumerate(F_NAMES)]
+    rows += [_reg(c.name, REG_CSR + c.number, 32, "int", "float") for c in csrs]
+    return _feature("org.gnu.gdb.riscv.fpu", [union, *rows])
+
+
+def _has_fields(row: Csr) -> bool:
+    """Whether a CSR has fields that are more than its number."""
+    return len(row.fields) > 1 or any(f.low for f in row.fields)
+
+
+def _fields(row: Csr, kind: str) -> str:
+    """A type with a CSR's fields by name: "struct" for gdb, "flags" for LLDB."""
+    rows = "".join(
+        f'<field name={quoteattr(f.name)} start="{f.low}" end="{f.high}"/>'
+        for f in sorted(row.fields, key=lambda f: f.low)
+    )
+    return f'<{kind} id="{row.name}{FIELDS_SUFFIX}" size="8">{rows}</{kind}>'
+
+
+def _csrs(rows: Iterable[Csr], lldb: bool) -> list[str]:
+    """Types and registers. Groups count for those alone that are in no feature of gdb's."""
+    kinds, regs = [], []
+    for row in rows:
+        kind = "uint64"
+        if lldb and _has_fields(row):
+            kinds.append(_fields(row, "flags"))
+            kind = f"{row.name}{FIELDS_SUFFIX}"
+        group = "hypervisor" if row.privilege == HYPERVISOR else "csr"
+        regs.append(_state(row.name, REG_CSR + row.number, 64, kind, group))
+    return [*kinds, *regs]
+
+
+def _companions(rows: Iterable[Csr]) -> list[str]:
+    """The fields of CSRs, as registers of their own. In gdb's feature for CSRs, which knows none
+    of them, they stay out of `info registers`."""
+    kinds, regs = [], []
+    for row in rows:
+        if _has_fields(row):
+            name = f"{row.name}{FIELDS_SUFFIX}"
+            kinds.append(_fields(row, "struct"))
+            regs.append(_state(name, REG_CSR + row.number + FIELDS, 64, name, FIELDS_GROUP))
+    return [*kinds, *regs]
+
+
+def _worlds() -> list[str]:
+    """Rows of where a hart is. gdb has a feature of its own for priv, but calls 4 and 5 invalid."""
+    values = "".join(f'<evalue name="{name}" value="{n}"/>' for n, name in MODES.items())
+    rows = [f'<enum id="mode" size="{OUR_BITS // 8}">{values}</enum>']
+    for n, name in OURS.items():
+        kind = "mode" if n == REG_MODE else "uint16"
+        rows.append(_state(name, n, OUR_BITS, kind, "hypervisor"))
+    return rows
+
+
+def _annexes(files: dict[str, str]) -> dict[str, str]:
+    """The files, and the target.xml that includes them in this order."""
+    includes = "".join(f'<xi:include href="{name}"/>\n' for name in files)
+    target = (
+        '<?xml version="1.0"?>\n<!DOCTYPE target SYSTEM "gdb-target.dtd">\n<target version="1.0">\n'
+        f"<architecture>riscv:rv64</architecture>\n<osabi>none</osabi>\n{includes}</target>\n"
+    )
+    return {**files, "target.xml": target}
+
+
+def _csr_files(plain: list[Csr], lldb: bool) -> dict[str, str]:
+    """The files of CSRs that aren't the floating-point unit's, and of worlds."""
+    guests = [row for row in plain if row.privilege == HYPERVISOR]
+    own = [row for row in plain if row.number in AS_NUMBERS and row.fields]
+    known = [row for row in plain if row not in guests and row not in own]
+    companions = [] if lldb else _companions(plain)
+    return {
+        "rvplat-csr.xml": _feature("org.rvplat.csr", _csrs(own, lldb)),
+        "rvplat-worlds.xml": _feature("org.rvplat.worlds", [*_worlds(), *_csrs(guests, lldb)]),
+        "riscv-csr.xml": _feature("org.gnu.gdb.riscv.csr", [*_csrs(known, lldb), *companions]),
+    }
+
+
+def layout_of(csrs: Iterable[Csr], has_f: bool, has_d: bool) -> Layout:
+    """The registers of a hart that has these CSRs and floating-point registers."""
+    rows = sorted(csrs, key=lambda row: row.number)
+    fp_rows = [row for row in rows if row.number in FP_CSRS]
+    plain = [row for row in rows if row not in fp_rows]
+    files = {"riscv-cpu.xml": _cpu()}
+    general = [(n, 8) for n in range(REG_PC + 1)]
+    sizes = dict(general)
+    if has_f:
+        files["riscv-fpu.xml"] = _fpu(has_d, fp_rows)
+        general += [(REG_F + n, 8 if has_d else 4) for n in range(32)]
+        sizes.update(general)
+    sizes.update({REG_CSR + row.number: 8 for row in plain})
+    sizes.update({REG_CSR + row.number + FIELDS: 8 for row in plain if _has_fields(row)})
+    sizes.update({REG_CSR + row.number: 4 for row in fp_rows})
+    sizes.update(dict.fromkeys(OURS, OUR_BITS // 8))
+    annexes, lldb = (_annexes({**files, **_csr_files(plain, flags)}) for flags in (False, True))
+    return Layout(tuple(general), sizes, annexes, lldb)

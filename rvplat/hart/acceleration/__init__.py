@@ -1,0 +1,1 @@
+"""What makes harts fast: translation caches, decoded code, and what invalidates both."""

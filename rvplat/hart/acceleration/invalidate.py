@@ -1,0 +1,400 @@
+"""Code that has been decoded, and the stores that change it.
+
+What there is:
+
+- RamRegion.code, a u64 a page. Bit n: some hart may hold slots decoded from line n (64 bytes).
+- The write tags of the TLB. A store whose tag matches is *fast*: it looks at nothing else. A page
+  with bits has no write tags, so its stores are *slow*.
+- RamRegion.written, a u32 a page: which TLB entries may have a write tag for the page. Up to two
+  numbers of entries plus 1 in its halves, or MANY.
+- Machine.code_lock. Whoever sets or clears bits holds it until slots and tags agree with them.
+
+The protocol. An atomic operation of the language is a full fence too (lang/intrinsics.py).
+
+A slow store, a device's write, an update of a page table (`note_store`):
+ 1. write the bytes;
+ 2. fence;
+ 3. read the bits, then the lock. Done if no line that was hit has a bit, and the lock is free;
+ 4. else take the lock, clear the lines' bits, fence, drop the lines' slots on every hart, and
+    release the lock. (If the lock was taken, somebody may just be dropping these lines.)
+
+An AMO: the address is found first, the operation follows, and steps 2 to 4 come right after the
+instruction (`note_late_store`), if the page had any bits when the address was found.
+
+A hart that gives itself a write tag (`arm_writes`):
+ 1. put the tag in place;
+ 2. fence;
+ 3. note the entry in `written`, if it isn't noted;
+ 4. read the bits, then the lock. If there is a bit, or the lock is taken, remove the tag.
+
+A hart that decodes (engine/core.py, `decode_slot`):
+ 1. read the bits. If those of the instruction's lines are not all there: take the lock and set
+    them; if the page had none, take the notes out of `written`, remove the write tags that they
+    name, add the page to the list of young pages; release the lock (`mark_lines`);
+ 2. read the bytes and fill the slot;
+ 3. fence, wait until the lock is free, read the bits and the bytes again. If a bit is gone or a
+    byte is different, begin again (`lines_settled`).
+
+What is left is a fast store in flight: its tag matched before the tag was removed, and its bytes
+arrive after the page was decoded; the host can stop a thread between the two for any time. So a
+hart says now and then, between two instructions, how many young pages it has seen listed: its
+stores from before are visible, and those from then on find no tags of these pages (`pass_young`).
+fence.i drops what its hart decoded from young pages, again and again until every other hart has
+passed them. tests/hart/acceleration/test_protocols.py runs these texts against each other in
+every order.
+"""
+
+from rvplat.hart.acceleration.tlb import NO_TAG, PAGE_MASK
+from rvplat.hart.acceleration.young_pages import YOUNG, hart_at, list_young, passed_by_others
+from rvplat.hart.ram import NO_REGION, region_of
+from rvplat.hart.state import CONTEXTS, DATA_ENTRIES, Hart, Machine
+from rvplat.isa.machinery import vocabulary
+from rvplat.isa.machinery.vocabulary import relax
+from rvplat.lang import (
+    Record,
+    address_of,
+    atomic_and_u64,
+    atomic_load_u32,
+    atomic_load_u64,
+    atomic_or_u64,
+    atomic_store_u32,
+    atomic_swap_u32,
+    compare_exchange_u32,
+    ctz,
+    define,
+    fence,
+    implement,
+    intrinsic,
+    read_u64,
+    u8,
+    u32,
+    u64,
+    write_u64,
+)
+
+PAGE_BYTES = 4096
+SLOTS_A_LINE = 32  # a slot is for two bytes
+SLOT_BYTES = 16
+REACH = 3  # slots: a pair of four-byte instructions may begin six bytes before the line
+MANY = 0xFFFF_FFFF
+
+Lock = Record("Lock")
+Lock.add("taken", u32)
+
+Machine.add("code_lock", Lock)
+Hart.add("late_pa", u64)  # of the AMO that is being executed, if its page has code
+Hart.add("late_size", u8)  # bytes; 0: none
+
+
+@intrinsic("{result} = ptrtoint ptr {0} to i64")
+def lock_address(lock: Lock) -> u64:
+    """The host address of a lock's word."""
+    return u64(address_of(lock))
+
+
+# --- bits ---------------------------------------------------------------------------------------
+
+
+@define
+def page_in(hart, region: u64, pa: u64) -> u64:
+    """The number of an address's page in its region."""
+    return (pa - hart.machine.ram[region].base) >> 12
+
+
+@define
+def code_word(hart, region: u64, pa: u64) -> u64:
+    """The host address of the bits of an address's page."""
+    return hart.machine.ram[region].code + page_in(hart, region, pa) * 8
+
+
+@define
+def line_bits(pa: u64, size: u64) -> u64:
+    """The bits of the lines that `size` bytes touch, in one page."""
+    first = pa >> 6 & 63
+    last = (pa + size - 1) >> 6 & 63
+    return (u64(2) << last) - (u64(1) << first)
+
+
+# --- the lock -----------------------------------------------------------------------------------
+
+
+@define
+def take_code_lock(hart):
+    """Wait for the lock; what it guards is rare and short."""
+    lock = lock_address(hart.machine.code_lock)
+    while not compare_exchange_u32(lock, u32(0), u32(1)):
+        relax(hart)
+
+
+@define
+def release_code_lock(hart):
+    """Let another hart have it."""
+    atomic_store_u32(lock_address(hart.machine.code_lock), u32(0))
+
+
+@define
+def is_code_locked(hart) -> bool:
+    """Whether bits, slots and tags may not agree just now. To be asked after the bits were read."""
+    return atomic_load_u32(lock_address(hart.machine.code_lock)) != 0
+
+
+# --- dropping slots -----------------------------------------------------------------------------
+
+
+@define
+def drop_slots(owner: Hart, page: u64, first: u64, count: u64, handler: u64):
+    """Let a hart decode again: `count` slots of a page (numbered among all regions' pages)."""
+    slots = read_u64(owner.slot_pages + 8 * page)
+    if slots != 0:
+        for i in range(first, first + count):
+            write_u64(slots + SLOT_BYTES * i, handler)
+
+
+@define
+def drop_line(hart, page: u64, line: u64):
+    """Drop a line's slots on every hart, and those before whose handlers may reach in."""
+    machine = hart.machine
+    first = line * SLOTS_A_LINE
+    count = u64(SLOTS_A_LINE)
+    if first != 0:
+        first -= REACH
+        count += REACH
+    for i in range(machine.hart_count):
+        drop_slots(hart_at(machine.harts[i]), page, first, count, machine.decode_handler)
+
+
+@define(cold=True)
+def invalidate_lines(hart, region: u64, pa: u64, bits: u64):
+    """Drop the lines of a page whose bits are set here and in the page's word."""
+    word = code_word(hart, region, pa)
+    page = hart.machine.ram[region].first_page + page_in(hart, region, pa)
+    take_code_lock(hart)
+    hit = atomic_and_u64(word, ~bits) & bits
+    for line in range(64):
+        if hit >> line & 1 != 0:
+            drop_line(hart, page, line)
+    release_code_lock(hart)
+
+
+@define
+def order_harts(hart):
+    """Order a store before later loads, as far as other harts can see it."""
+    if hart.machine.hart_count != 1:
+        fence()
+
+
+@define
+def note_store_at(hart, region: u64, word: u64, pa: u64, size: u64):
+    """`note_store` for who knows the region and where the page's bits are."""
+    order_harts(hart)
+    bits = line_bits(pa, size)
+    if atomic_load_u64(word) & bits != 0 or is_code_locked(hart):
+        invalidate_lines(hart, region, pa, bits)
+
+
+@define
+def note_store(hart, pa: u64, size: u64):
+    """Bytes in one page of RAM have been written: drop what was decoded from their lines."""
+    region = region_of(hart, pa)
+    note_store_at(hart, region, code_word(hart, region, pa), pa, size)
+
+
+@define
+def expect_late_store(hart, pa: u64, size: u64):
+    """An AMO is going to write. If its page has code now, see to that after the instruction; if it
+    becomes code meanwhile, the AMO is a store in flight."""
+    if atomic_load_u64(code_word(hart, region_of(hart, pa), pa)) != 0:
+        hart.late_pa = pa
+        hart.late_size = u8(size)
+        hart.resync = 1
+
+
+@define
+def note_late_store(hart):
+    """The AMO that was expected has written. For the run loop, before the next instruction."""
+    if hart.late_size != 0:
+        note_store(hart, hart.late_pa, u64(hart.late_size))
+        hart.late_size = 0
+
+
+@define(cold=True)
+def invalidate_code(hart, pa: u64, size: u64):
+    """As `note_store` for any range; what isn't RAM is passed over."""
+    fence()
+    at = pa
+    left = size
+    while left != 0:
+        part = PAGE_BYTES - (at & (PAGE_BYTES - 1))
+        part = left if left < part else part
+        if region_of(hart, at) != NO_REGION:
+            note_store(hart, at, part)
+        at += part
+        left -= part
+
+
+@define(cold=True)
+def dma_written(hart, pa: u64, size: u64):
+    """A device has written RAM; any hart of the machine will do."""
+    invalidate_code(hart, pa, size)
+
+
+# --- write tags ---------------------------------------------------------------------------------
+
+
+@define
+def is_writer_noted(seen: u32, mark: u32) -> bool:
+    """Whether a page's word of `written` covers an entry already."""
+    return seen == MANY or seen & 0xFFFF == mark or seen >> 16 == mark
+
+
+@define
+def note_writer(hart, region: u64, pa: u64, index: u64):
+    """Remember that TLB entry `index` of some context may write the page."""
+    word = hart.machine.ram[region].written + page_in(hart, region, pa) * 4
+    mark = u32(index) + 1
+    seen = atomic_load_u32(word)
+    while not is_writer_noted(seen, mark):
+        new = u32(MANY)
+        if seen == 0:
+            new = mark
+        elif seen >> 16 == 0:
+            new = seen | mark << 16
+        compare_exchange_u32(word, seen, new)
+        seen = atomic_load_u32(word)
+
+
+@define
+def arm_writes(hart, va: u64, region: u64, pa: u64):
+    """Put the write tag of va's entry in place, unless the page has code."""
+    index = va >> 12 & (DATA_ENTRIES - 1)
+    entry = hart.tlb[index]
+    entry.write_tag = va & PAGE_MASK
+    order_harts(hart)
+    note_writer(hart, region, pa, index)
+    if atomic_load_u64(code_word(hart, region, pa)) != 0 or is_code_locked(hart):
+        entry.write_tag = NO_TAG
+
+
+@define
+def withdraw_index(owner: Hart, index: u64, page: u64):
+    """Take a hart's write tags for a physical page away, in one entry of every context."""
+    for n in range(CONTEXTS):
+        entry = owner.ctx[n].entries[index]
+        if entry.page & PAGE_MASK == page:
+            entry.write_tag = NO_TAG
+
+
+@define
+def withdraw_writes(hart, region: u64, pa: u64):
+    """Take every hart's write tags for a page away."""
+    machine = hart.machine
+    page = pa & PAGE_MASK
+    seen = atomic_swap_u32(machine.ram[region].written + page_in(hart, region, pa) * 4, u32(0))
+    for i in range(machine.hart_count):
+        owner = hart_at(machine.harts[i])
+        if seen == MANY:
+            for index in range(DATA_ENTRIES):
+                withdraw_index(owner, index, page)
+        else:
+            if seen & 0xFFFF != 0:
+                withdraw_index(owner, u64(seen & 0xFFFF) - 1, page)
+            if seen >> 16 != 0:
+                withdraw_index(owner, u64(seen >> 16) - 1, page)
+
+
+# --- decoding -----------------------------------------------------------------------------------
+
+
+@define(cold=True)
+def add_lines(hart, word: u64, pa: u64, lines: u64):
+    """Set the bits of lines; if the page had none, it becomes code."""
+    take_code_lock(hart)
+    if atomic_or_u64(word, lines) == 0:
+        region = region_of(hart, pa)
+        withdraw_writes(hart, region, pa)
+        list_young(hart, hart.machine.ram[region].first_page + page_in(hart, region, pa))
+    release_code_lock(hart)
+
+
+@define
+def mark_lines(hart, word: u64, pa: u64, lines: u64):
+    """Slots are about to be decoded from lines of a page; `word` is where the page's bits are.
+
+    To be called before the bytes are read, with the lines of all of the instruction's bytes.
+    """
+    if atomic_load_u64(word) & lines != lines:
+        add_lines(hart, word, pa, lines)
+
+
+@define
+def lines_settled(hart, word: u64, lines: u64) -> bool:
+    """To be asked after slots are in place: False if a store has dropped the lines meanwhile.
+
+    The caller compares the bytes as well; if they changed, or this is False, it decodes again.
+    """
+    fence()
+    while is_code_locked(hart):
+        relax(hart)
+    return atomic_load_u64(word) & lines == lines
+
+
+@define
+def drop_page(hart, region: u64, page: u64):
+    """Let this hart decode again what it may have decoded from a page (of all regions' pages)."""
+    ram = hart.machine.ram[region]
+    bits = read_u64(ram.code + (page - ram.first_page) * 8)
+    while bits != 0:
+        first = ctz(bits) * SLOTS_A_LINE
+        drop_slots(hart, page, first, u64(SLOTS_A_LINE), hart.machine.decode_handler)
+        bits &= bits - 1
+
+
+@define
+def region_of_page(hart, page: u64) -> u64:
+    """The region of a page that is numbered among all regions' pages."""
+    n = u64(0)
+    while n + 1 < hart.machine.ram_count and hart.machine.ram[n + 1].first_page <= page:
+        n += 1
+    return n
+
+
+# --- young pages --------------------------------------------------------------------------------
+
+
+@define
+def drop_young(hart, count: u64):
+    """Drop what this hart decoded from the young pages up to a number."""
+    machine = hart.machine
+    if count - hart.young_from < YOUNG:
+        for i in range(hart.young_from, count):
+            page = machine.young_pages[i & (YOUNG - 1)]
+            drop_page(hart, region_of_page(hart, page), page)
+        fence()
+    # A page that is listed just now overwrites the one that came YOUNG pages before.
+    if machine.young_count - hart.young_from >= YOUNG:
+        drop_all_slots(hart)
+
+
+@implement(vocabulary.synchronise_instructions, cold=True)
+def synchronise_instructions(hart):
+    """fence.i (Unprivileged, "Zifencei"). One hart: its stores have dropped slots at once.
+
+    Several: stores to young pages may have dropped nothing. A page is dropped for the last time
+    after all other harts have passed it: what they stored before is there to be decoded.
+    """
+    if hart.machine.hart_count != 1:
+        count = hart.machine.young_count
+        passed = passed_by_others(hart)
+        fence()
+        drop_young(hart, count)
+        hart.young_from = passed if passed < count else count
+
+
+@define(cold=True)
+def drop_all_slots(hart):
+    """Let this hart decode everything again."""
+    machine = hart.machine
+    for n in range(machine.ram_count):
+        first = machine.ram[n].first_page
+        for page in range(first, first + (machine.ram[n].size >> 12)):
+            drop_page(hart, u64(n), u64(page))

@@ -1,0 +1,205 @@
+"""Translation caches: a context is what one translation regime was found to map.
+
+A context's key is everything that a translation depends on besides the page tables: the effective
+privilege, V, SUM, MXR and the root of the tables, ASID and VMID included. So a change of mode, SUM
+or address space selects another context (contexts.py) and flushes nothing; fences flush what they
+name.
+"""
+
+from rvplat.hart.state import (
+    CONTEXTS,
+    DATA_ENTRIES,
+    FETCH_ENTRIES,
+    FetchEntry,
+    Hart,
+    TlbEntry,
+)
+from rvplat.lang import Record, address_of, define, fill_memory, intrinsic, u8, u16, u64
+
+FETCH_CONTEXTS = 16
+LOG = 140  # fills that are remembered, so that clearing a context is cheap after a few
+
+OFFSET_MASK = 0xFFF  # of an address in its page
+PAGE_MASK = 0xFFFF_FFFF_FFFF_F000
+NO_TAG = 0xFFFF_FFFF_FFFF_FFFF  # matches no access: an access's tag has zeros in bits 11 to 3
+
+# Low bits of TlbEntry.page, and of the pages that a walk returns.
+BLOCK_SHIFT = 0x3F  # log2 of the size of the mapping that the page is a piece of
+WRITABLE = 0x40  # stores are allowed; the write tag may be withheld all the same
+HELD = 0x80  # the write tag stays withheld: something in the page is watched
+HIDDEN = 0x800  # in a read tag: it matches no access, for the same reason
+
+# A regime: the part of the key that isn't an address. Bits 0 and 1 are the effective privilege.
+REGIME_PRIV = 0x03
+REGIME_SUM = 0x04
+REGIME_VIRT = 0x08
+REGIME_MXR = 0x10
+REGIME_VALID = 0x20  # so that no key is zero
+REGIME_DEBUG = 0x40  # a debugger looks: no permissions, no PMP, no side effects
+REGIME_GUEST_MXR = 0x80  # MXR for the second stage: HS mode's alone
+REGIME_EXECUTE = 0x100  # HLVX: execute permission takes the place of read permission
+
+Context = Record("Context")
+Context.add("regime", u64)
+Context.add("root", u64)  # satp, or vsatp; 0 where there is no translation
+Context.add("guest", u64)  # hgatp, where V=1
+Context.add("large", u64)  # a bit for each GiB (modulo 64) with pieces of superpages
+Context.add("fills", u64)  # since the context was cleared
+Context.add("log", u16, LOG)  # the entries that were filled
+Context.add("entries", TlbEntry, DATA_ENTRIES)
+Context.add("guest_pages", u64, DATA_ENTRIES)  # of each entry, where V=1: see hart.guest_page
+
+FetchContext = Record("FetchContext")
+FetchContext.add("regime", u64)
+FetchContext.add("root", u64)
+FetchContext.add("guest", u64)
+FetchContext.add("large", u64)
+FetchContext.add("unused", u64, 4)
+FetchContext.add("entries", FetchEntry, FETCH_ENTRIES)
+FetchContext.add("guest_pages", u64, FETCH_ENTRIES)
+
+Hart.add("data_regime", u64)  # of loads and stores: MPRV is honoured
+Hart.add("fetch_regime", u64)
+Hart.add("data_context", u64)  # index of the context in force
+Hart.add("fetch_context", u64)
+Hart.add("data_victim", u64)  # the context that is given up next
+Hart.add("fetch_victim", u64)
+Hart.add("data_hint", u8, 32)  # where the context of a key was found last, by a hash of the key
+Hart.add("fetch_hint", u8, 32)
+Hart.add("guest_page", u64)  # the last walk's guest page | log2 of its G-stage mapping's size
+Hart.add("pages_watched", u8)  # 1: some page is watched (debugging/watchpoints.py)
+
+
+def _pad_to_line() -> None:
+    """Let what is added next start a cache line: no entry straddles two."""
+    end = max(f.offset + f.stride * max(f.count, 1) for f in Hart.fields.values())
+    Hart.add("line_padding", u8, -end % 64 or 64)
+
+
+_pad_to_line()
+Hart.add("ctx", Context, CONTEXTS)
+Hart.add("fetch_ctx", FetchContext, FETCH_CONTEXTS)
+
+
+@intrinsic("{result} = ptrtoint ptr {0} to i64")
+def data_address(entry: TlbEntry) -> u64:
+    """The host address of an entry."""
+    return u64(address_of(entry))
+
+
+@intrinsic("{result} = ptrtoint ptr {0} to i64")
+def fetch_address(entry: FetchEntry) -> u64:
+    """The host address of an entry."""
+    return u64(address_of(entry))
+
+
+# --- filling ------------------------------------------------------------------------------------
+
+
+@define
+def region_bit(va: u64) -> u64:
+    """The bit of `large` for an address."""
+    return u64(1) << (va >> 30 & 63)
+
+
+@define
+def large_bits(va: u64, shift: u64) -> u64:
+    """The bits of `large` for a mapping of 2**shift bytes around an address."""
+    if shift == 12:
+        return u64(0)
+    return region_bit(va) if shift <= 30 else u64(NO_TAG)
+
+
+@define
+def note_fill(hart, va: u64, shift: u64):
+    """Remember that the entry for an address is about to be filled in the context in force."""
+    ctx = hart.ctx[hart.data_context]
+    ctx.large |= large_bits(va, shift)
+    index = va >> 12 & (DATA_ENTRIES - 1)
+    if ctx.fills < LOG:
+        ctx.log[ctx.fills] = u16(index)
+    ctx.fills += 1
+    if hart.data_regime & REGIME_VIRT != 0:
+        ctx.guest_pages[index] = hart.guest_page
+
+
+@define
+def fetch_fill(hart, pc: u64, host: u64, slots: u64):
+    """Let fetches from pc's page use the page's bytes and slots (host addresses), after
+    `translate_fetch` allowed it."""
+    entry = hart.fetch[pc >> 12 & (FETCH_ENTRIES - 1)]
+    page = pc & PAGE_MASK
+    entry.slots = slots
+    entry.bias = page - (slots >> 3)
+    entry.host = host
+    entry.tag = page
+    if hart.virt != 0:
+        ctx = hart.fetch_ctx[hart.fetch_context]
+        ctx.guest_pages[pc >> 12 & (FETCH_ENTRIES - 1)] = hart.guest_page
+
+
+# --- clearing -----------------------------------------------------------------------------------
+
+
+@define
+def clear_data(hart, n: u64):
+    """Forget every translation of a context."""
+    ctx = hart.ctx[n]
+    if ctx.regime == 0 or ctx.fills > LOG:
+        size = u64(DATA_ENTRIES * 32)
+        fill_memory(data_address(ctx.entries[0]), u8(0xFF), size)
+    else:
+        for i in range(ctx.fills):
+            entry = ctx.entries[ctx.log[i]]
+            entry.read_tag = NO_TAG
+            entry.write_tag = NO_TAG
+    ctx.fills = 0
+    ctx.large = 0
+
+
+@define
+def clear_fetch(hart, n: u64):
+    """Forget every translation of a context for fetches."""
+    ctx = hart.fetch_ctx[n]
+    fill_memory(fetch_address(ctx.entries[0]), u8(0xFF), u64(FETCH_ENTRIES * 32))
+    ctx.large = 0
+
+
+@define
+def drop_data(hart, n: u64, va: u64):
+    """Forget an address, and every piece of a superpage around it."""
+    ctx = hart.ctx[n]
+    if ctx.large & region_bit(va) != 0:
+        for i in range(DATA_ENTRIES):
+            piece = ctx.entries[i]
+            if (piece.read_tag ^ va) >> (piece.page & BLOCK_SHIFT) == 0:
+                piece.read_tag = NO_TAG
+                piece.write_tag = NO_TAG
+    entry = ctx.entries[va >> 12 & (DATA_ENTRIES - 1)]
+    if entry.read_tag & PAGE_MASK == va & PAGE_MASK:
+        entry.read_tag = NO_TAG
+        entry.write_tag = NO_TAG
+
+
+@define
+def drop_fetch(hart, n: u64, va: u64):
+    """Forget an address; everything, where superpages are around it."""
+    ctx = hart.fetch_ctx[n]
+    if ctx.large & region_bit(va) != 0:
+        clear_fetch(hart, n)
+    else:
+        entry = ctx.entries[va >> 12 & (FETCH_ENTRIES - 1)]
+        if entry.tag == va & PAGE_MASK:
+            entry.tag = NO_TAG
+
+
+@define(cold=True)
+def flush_everything(hart):
+    """Forget every context of the hart, those without translation included."""
+    for i in range(CONTEXTS):
+        if hart.ctx[i].regime != 0:
+            clear_data(hart, i)
+    for i in range(FETCH_CONTEXTS):
+        if hart.fetch_ctx[i].regime != 0:
+            clear_fetch(hart, i)
+    hart.resync = 1

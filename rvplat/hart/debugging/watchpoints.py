@@ -1,0 +1,106 @@
+"""Watchpoints: ranges of virtual addresses in a world whose loads or stores stop the hart.
+
+A page with a watched range has TLB entries whose tags are withheld, so that its accesses come the
+slow way, which asks here before it does anything; other pages are as fast as ever. The hart stops
+before the access, with hart.pc at the instruction.
+"""
+
+from rvplat.hart.acceleration.tlb import CONTEXTS, drop_data
+from rvplat.hart.debugging.worlds import ANYWHERE, current_world
+from rvplat.hart.state import STOP_BREAK, Hart, Machine
+from rvplat.hart.trap import Trap
+from rvplat.lang import Record, define, ptr, read_u32, u8, u32, u64
+
+READS = 1
+WRITES = 2
+HEADS = 1 << 12  # chains of rows, by a hash of the page
+MOST = 1 << 14  # rows, one for each page of a range; number 0 is none
+
+WatchRow = Record("WatchRow")
+WatchRow.add("start", u64)
+WatchRow.add("last", u64)  # the last byte, in the same page
+WatchRow.add("world", u64)
+WatchRow.add("next", u32)  # of the chain; 0 ends it
+WatchRow.add("kinds", u8)
+
+Machine.add("watch_rows", ptr(WatchRow))
+Machine.add("watch_heads", u64)  # host address: u32 HEADS
+Hart.add("break_row", u64)  # the breakpoint that was met (engine/breakpoints.py), or 0
+Hart.add("watch_row", u64)  # the row that was met
+Hart.add("watch_address", u64)  # the first byte of the access that is in it
+Hart.add("watch_kind", u64)  # what the access was
+Hart.add("watch_skip", u64)  # accesses of the instruction here don't stop; odd: none
+
+
+@define
+def watch_hash(va: u64) -> u64:
+    """The chain of an address's page."""
+    return (va >> 12 ^ va >> 24) & (HEADS - 1)
+
+
+@define
+def first_watch(hart, va: u64) -> u64:
+    """The first row of the chain."""
+    return u64(read_u32(hart.machine.watch_heads + watch_hash(va) * 4))
+
+
+@define(cold=True)
+def watched_kinds(hart, va: u64) -> u64:
+    """What is watched in an address's page, in any world."""
+    machine = hart.machine
+    kinds = u64(0)
+    n = first_watch(hart, va)
+    while n != 0:
+        if (machine.watch_rows[n].start ^ va) >> 12 == 0:
+            kinds |= u64(machine.watch_rows[n].kinds)
+        n = u64(machine.watch_rows[n].next)
+    return kinds
+
+
+@define
+def overlaps(watch: WatchRow, va: u64, last: u64, kinds: u64) -> bool:
+    """Whether an access of these kinds is watched."""
+    return u64(watch.kinds) & kinds != 0 and va <= watch.last and last >= watch.start
+
+
+@define
+def counts_here(hart, watch: WatchRow) -> bool:
+    """Whether the hart is in the row's world, and its instruction isn't to be passed over."""
+    if hart.watch_skip == hart.pc:
+        return False
+    return watch.world == ANYWHERE or watch.world == current_world(hart)
+
+
+@define(cold=True)
+def watch_bytes(hart, va: u64, last: u64, kinds: u64):
+    """Stop the hart if an access in one page is watched. Raises Trap, with hart.stop set."""
+    machine = hart.machine
+    n = first_watch(hart, va)
+    while n != 0:
+        watch = machine.watch_rows[n]
+        if overlaps(watch, va, last, kinds) and counts_here(hart, watch):
+            hart.watch_row = n
+            hart.watch_address = va if va > watch.start else watch.start
+            hart.watch_kind = kinds
+            hart.break_row = 0
+            hart.stop = STOP_BREAK
+            raise Trap
+        n = u64(watch.next)
+
+
+@define(cold=True)
+def watch_access(hart, va: u64, size: u64, kinds: u64):
+    """The same for an access that may reach into the next page."""
+    last = va + size - 1
+    if (va ^ last) >> 12 == 0:
+        watch_bytes(hart, va, last, kinds)
+    else:
+        watch_bytes(hart, va, va | 0xFFF, kinds)
+        watch_bytes(hart, last & ~0xFFF, last, kinds)
+
+
+@define(cold=True)
+def watch_changed(hart, va: u64):
+    """A row of this page has come or gone: forget the page's entries."""
+    for n in range(CONTEXTS):
+        drop_data(hart, u64(n), va)

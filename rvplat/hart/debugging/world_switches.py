@@ -1,0 +1,90 @@
+"""Worlds: the host's (V=0) and each guest's, told apart by the VMID in hgatp. What a hypervisor's
+author wants to know of the switches between them, counted where a switch is made, which is rare.
+"""
+
+from rvplat.hart.debugging.worlds import keep_world
+from rvplat.hart.state import Hart
+from rvplat.isa.machinery.vocabulary import retired
+from rvplat.isa.privileged import INTERRUPT, VMID, VMID_SHIFT
+from rvplat.lang import define, u8, u64
+
+GUESTS = 16  # whose tables are remembered
+CODES = 64
+
+Hart.add("exits", u64, CODES)  # out of guests, by exception code
+Hart.add("interrupt_exits", u64, CODES)  # by interrupt
+Hart.add("world_entries", u64)  # into guests
+Hart.add("virtual_fences", u64)  # of guests' first stages, from outside
+Hart.add("guest_fences", u64)  # of second stages
+Hart.add("walks", u64, 3)  # of the host's tables, of guests' first stage, of the second
+Hart.add("world_retired", u64, 2)  # instructions, by V, up to the last switch
+Hart.add("world_since", u64)  # what `retired` was then
+
+Hart.add("guest_hgatp", u64, GUESTS)  # of guests that ran, one entry for each VMID
+Hart.add("guest_vsatp", u64, GUESTS)
+Hart.add("guest_retired", u64, GUESTS)  # instructions up to the last switch
+Hart.add("guest_last", u64)  # the entry of the guest that ran last
+Hart.add("guest_count", u64)  # how many entries were made, whatever became of them
+
+STATISTICS = (
+    "exits", "interrupt_exits", "walks", "world_retired", "guest_hgatp", "guest_vsatp",
+    "guest_retired", "world_entries", "virtual_fences", "guest_fences", "world_since",
+    "guest_last", "guest_count",
+)  # fmt: skip
+
+
+@define
+def vmid_of(hgatp: u64) -> u64:
+    """The VMID field."""
+    return hgatp >> VMID_SHIFT & VMID
+
+
+@define
+def find_guest(hart, vmid: u64) -> u64:
+    """The entry of a VMID; a new one takes the place of the oldest."""
+    known = hart.guest_count if hart.guest_count < GUESTS else u64(GUESTS)
+    for i in range(known):
+        if vmid_of(hart.guest_hgatp[i]) == vmid:
+            return i
+    fresh = hart.guest_count % GUESTS
+    hart.guest_count += 1
+    hart.guest_retired[fresh] = 0
+    return fresh
+
+
+@define
+def remember_guest(hart):
+    """Keep the roots of the guest that is left."""
+    at = hart.guest_last
+    if hart.guest_count == 0 or (hart.guest_hgatp[at] ^ hart.hgatp) >> VMID_SHIFT & VMID != 0:
+        at = find_guest(hart, vmid_of(hart.hgatp))
+        hart.guest_last = at
+    hart.guest_hgatp[at] = hart.hgatp
+    hart.guest_vsatp[at] = hart.vsatp
+
+
+@define(cold=True)
+def switch_world(hart, virt: u64):
+    """V changes. Which FS counts changes with it (isa/fp_state.py)."""
+    now = retired(hart)
+    spent = now - hart.world_since
+    hart.world_retired[hart.virt] += spent
+    hart.world_since = now
+    if virt != 0:
+        hart.world_entries += 1
+    else:
+        remember_guest(hart)
+        hart.guest_retired[hart.guest_last] += spent
+    if hart.keep_worlds != 0:
+        keep_world(hart, hart.guest_last)
+    hart.virt = u8(virt)
+    hart.fp_ready = 0
+
+
+@define
+def count_exit(hart, cause: u64):
+    """A guest is about to trap out of its world."""
+    if cause & INTERRUPT != 0:
+        hart.interrupt_exits[cause & (CODES - 1)] += 1
+    else:
+        hart.exits[cause & (CODES - 1)] += 1

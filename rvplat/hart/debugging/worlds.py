@@ -1,0 +1,87 @@
+"""Worlds as a debugger tells them apart: the host (V=0), and guests by VMID; and what a world's
+registers were when a hart left it, for worlds that no hart is in."""
+
+from rvplat.hart.state import STOP_BREAK, Hart
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, HStatus, Status
+from rvplat.lang import Record, define, u8, u64
+
+HOST = 0
+ANYWHERE = 0xFFFF_FFFF_FFFF_FFFF  # in a breakpoint's row: every world
+VMID_SHIFT = 44  # of hgatp
+VMID_MASK = 0x3FFF
+
+
+@define
+def guest_world(hgatp: u64) -> u64:
+    """The number of the guest that hgatp names: 1 more than its VMID."""
+    return 1 + (hgatp >> VMID_SHIFT & VMID_MASK)
+
+
+@define
+def current_world(hart) -> u64:
+    """The world that the hart is in. A fetch context's key holds the hgatp that made it."""
+    if hart.virt == 0:
+        return u64(HOST)
+    return guest_world(hart.fetch_ctx[hart.fetch_context].guest)
+
+
+@define
+def current_asid(hart) -> u64:
+    """The address space of the hart's fetches; 0 where there is no translation."""
+    return hart.fetch_ctx[hart.fetch_context].root >> 44 & 0xFFFF
+
+
+@define
+def meet_guest(hart):
+    """The hart is about to be in the guest of hgatp: stop there if that is a new one."""
+    vmid = hart.hgatp >> VMID_SHIFT & VMID_MASK
+    if hart.known_vmids[vmid >> 6] >> (vmid & 63) & 1 == 0:
+        hart.switch_met = 2
+        hart.stop = STOP_BREAK
+
+
+# --- worlds that a hart has left ----------------------------------------------------------------
+
+KEPT_WORLDS = 17  # the host's, then as many as world_switches.py remembers guests
+
+KeptWorld = Record("KeptWorld")
+KeptWorld.add("x", u64, 32)
+KeptWorld.add("pc", u64)
+KeptWorld.add("priv", u8)
+KeptWorld.add("known", u8)
+
+Hart.add("keep_worlds", u8)  # 1: a debugger is here
+Hart.add("stop_switch", u8)  # 1: stop when V changes
+Hart.add("switch_met", u8)  # 1: that was it; 2: the hart is in a guest that is new
+Hart.add("stop_new", u8)  # 1: stop on the way into a guest whose VMID isn't marked
+Hart.add("known_vmids", u64, (VMID_MASK + 1) // 64)  # a bit for each VMID, marked by the debugger
+Hart.add("kept_worlds", KeptWorld, KEPT_WORLDS)
+
+
+@define
+def keep_registers(hart, kept: KeptWorld, pc: u64, priv: u64):
+    """What a world shows while no hart is in it."""
+    for i in range(32):
+        kept.x[i] = hart.x[i]
+    kept.pc = pc
+    kept.priv = u8(priv)
+    kept.known = 1
+
+
+@define(cold=True)
+def keep_world(hart, guest: u64):
+    """V is about to change, priv has changed already: keep the world that is left. A guest (the
+    number of its entry) is left by a trap, whose handler is where pc is."""
+    if hart.stop_switch != 0:
+        hart.switch_met = 1
+        hart.stop = STOP_BREAK
+    elif hart.virt == 0 and hart.stop_new != 0:
+        meet_guest(hart)
+    if hart.virt == 0:
+        keep_registers(hart, hart.kept_worlds[0], hart.pc, u64(SUPERVISOR))
+    elif hart.priv == MACHINE:
+        priv = (hart.mstatus & Status.MPP) >> Status.MPP_SHIFT
+        keep_registers(hart, hart.kept_worlds[1 + guest], hart.mepc, priv)
+    else:
+        priv = (hart.hstatus & HStatus.SPVP) >> HStatus.SPVP_SHIFT
+        keep_registers(hart, hart.kept_worlds[1 + guest], hart.sepc, priv)

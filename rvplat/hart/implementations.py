@@ -1,0 +1,20 @@
+"""Importing this gives every word of the vocabulary its meaning."""
+
+from rvplat.hart import (
+    atomics,
+    cacheblocks,
+    counters,
+    csr,
+    fences,
+    flow,
+    guest,
+    interrupts,
+    memory,
+    trap,
+)
+from rvplat.hart.acceleration import invalidate, tlb
+
+__all__ = [
+    "atomics", "cacheblocks", "counters", "csr", "fences", "flow", "guest", "interrupts",
+    "invalidate", "memory", "tlb", "trap",
+]  # fmt: skip

@@ -1,0 +1,54 @@
+"""The exceptions of memory accesses, with what htval, htinst and GVA say of guests' ones."""
+
+from rvplat.hart.acceleration.tlb import OFFSET_MASK, PAGE_MASK, REGIME_VIRT
+from rvplat.hart.mmu import ACCESS_FAULT, FETCH, GUEST_FAULT, LOAD
+from rvplat.isa.machinery.vocabulary import raise_access_trap
+from rvplat.isa.privileged import Cause
+from rvplat.lang import NoReturn, define, u64
+
+
+@define(cold=True)
+def raise_fault(hart, va: u64, access: u64, fault: u64) -> NoReturn:
+    """Raise the page fault, guest-page fault or access fault of the original access type.
+
+    htval is the guest physical address that corresponds to va, or that of an entry of the guest's
+    page tables: then htinst is a pseudoinstruction ("Guest-Page Faults"; Shtvala).
+    """
+    gpa = u64(0)
+    tinst = u64(0)
+    if fault == GUEST_FAULT:
+        tinst = hart.fault_tinst
+        gpa = hart.fault_gpa
+        if tinst == 0:
+            gpa = (gpa & PAGE_MASK) | (va & OFFSET_MASK)
+    raise_access_trap(hart, fault_cause(access, fault), va, gpa >> 2, tinst, is_guest(hart, access))
+
+
+@define
+def is_guest(hart, access: u64) -> bool:
+    """Whether an access is a guest's, so that its address is a guest virtual one."""
+    regime = hart.fetch_regime if access == FETCH else hart.data_regime
+    return regime & REGIME_VIRT != 0
+
+
+@define
+def fault_cause(access: u64, fault: u64) -> u64:
+    """The exception code; of stores for all that is neither a load nor a fetch."""
+    if fault == GUEST_FAULT:
+        if access == LOAD:
+            return u64(Cause.LOAD_GUEST_PAGE)
+        return u64(Cause.FETCH_GUEST_PAGE) if access == FETCH else u64(Cause.STORE_GUEST_PAGE)
+    if fault == ACCESS_FAULT:
+        if access == LOAD:
+            return u64(Cause.LOAD_ACCESS)
+        return u64(Cause.FETCH_ACCESS) if access == FETCH else u64(Cause.STORE_ACCESS)
+    if access == LOAD:
+        return u64(Cause.LOAD_PAGE)
+    return u64(Cause.FETCH_PAGE) if access == FETCH else u64(Cause.STORE_PAGE)
+
+
+@define(cold=True)
+def raise_misaligned(hart, va: u64, access: u64) -> NoReturn:
+    """Raise load or store/AMO address misaligned."""
+    cause = u64(Cause.LOAD_MISALIGNED) if access == LOAD else u64(Cause.STORE_MISALIGNED)
+    raise_access_trap(hart, cause, va, u64(0), u64(0), is_guest(hart, access))

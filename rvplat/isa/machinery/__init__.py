@@ -1,0 +1,1 @@
+"""What extensions are written with: encodings, CSR rows, the vocabulary, the disassembler."""

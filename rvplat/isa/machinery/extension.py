@@ -1,0 +1,188 @@
+"""An ISA extension: its instructions, compressed forms, CSRs and state, with version and standing.
+
+    M = Extension("M", "2.0", "ratified", "Integer multiplication and division", requires=("I",))
+
+    @M.instruction("0000001 rs2 rs1 000 rd 0110011", "mul rd, rs1, rs2")
+    def mul(hart, rd, rs1, rs2):
+        hart.x[rd] = hart.x[rs1] * hart.x[rs2]
+
+In the syntax, a floating-point register is written `frd`, `frs1`, `frs2`, `frs3`: an `rd` that is
+an integer register is redirected to a sink when it is x0, so definitions just write hart.x[rd].
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from rvplat.isa.machinery.csr_rows import ALL_ONES, Csr, parse_fields
+from rvplat.isa.machinery.encoding import Pattern, parse
+from rvplat.lang import Definition, DefinitionError, define, u64
+
+Standing = Literal["ratified", "frozen", "draft"]
+SINK = 32  # the index of hart.x that takes what is written to x0
+
+
+def place_of_caller() -> str:
+    """FILE:LINE of the innermost code that is not this file's or generated."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename in (__file__, "<string>") and frame.f_back is not None:
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+@define
+def rd_is_zero(rd: u64) -> bool:
+    """Whether the destination is x0."""
+    return rd == SINK
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """Pattern, syntax and meaning of one instruction. `xlen` 0: of every XLEN."""
+
+    name: str
+    pattern: Pattern
+    syntax: str
+    definition: Definition
+    extension: Extension
+    xlen: int = 0
+    requires: tuple[str, ...] = ()  # further extensions that must be enabled
+    excludes: tuple[str, ...] = ()  # extensions that take its encoding
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The operands that the definition takes, in its order."""
+        return self.definition.signature.names[1:]
+
+    @property
+    def place(self) -> str:
+        """The file and line that define it."""
+        return self.definition.place
+
+    @property
+    def redirects_rd(self) -> bool:
+        """Whether rd names an integer register (the syntax says frd otherwise)."""
+        return "rd" in self.pattern.operands and re.search(r"\bfrd\b", self.syntax) is None
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """A 16-bit form of another instruction; `mapping`: its operand -> ours, or a number."""
+
+    name: str
+    pattern: Pattern
+    syntax: str
+    expands: Instruction
+    extension: Extension
+    mapping: dict[str, str | int]
+    xlen: int = 0
+    requires: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    place: str = field(default_factory=place_of_caller, compare=False, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Extension:
+    """A named part of the architecture. `requires`: what a hart that has it has too.
+
+    `implied_by`: a hart that has all of these has it, without being told (C and D: Zcd).
+    `place`: the file and line that define it; `state_places` those of its states.
+    """
+
+    name: str
+    version: str
+    standing: Standing
+    title: str = ""
+    requires: tuple[str, ...] = ()
+    implied_by: tuple[str, ...] = ()
+    instructions: list[Instruction] = field(default_factory=list, repr=False)
+    compressed_forms: list[Compressed] = field(default_factory=list, repr=False)
+    csrs: list[Csr] = field(default_factory=list, repr=False)
+    states: list[tuple[str, Any, int]] = field(default_factory=list, repr=False)
+    state_places: list[str] = field(default_factory=list, repr=False)
+    place: str = field(default_factory=place_of_caller, repr=False)
+
+    def instruction(
+        self, pattern: str, syntax: str, *, where: str = "", xlen: int = 0, name: str = "",
+        requires: tuple[str, ...] = (), excludes: tuple[str, ...] = (),
+    ) -> Callable[[Callable[..., None]], Instruction]:  # fmt: skip
+        """Add an instruction. Its name is the function's, with "_" for "."."""
+
+        def add(function: Callable[..., None]) -> Instruction:
+            definition = function if isinstance(function, Definition) else Definition(function)
+            parsed = parse(pattern, where)
+            title = name or definition.name.rstrip("_").replace("_", ".")
+            for operand in definition.signature.names[1:]:
+                if operand not in parsed.operands:
+                    raise DefinitionError(f"{self.name} {title}", f"no operand {operand!r}")
+            row = Instruction(title, parsed, syntax, definition, self, xlen, requires, excludes)
+            self.instructions.append(row)
+            return row
+
+        return add
+
+    def compressed(
+        self, pattern: str, syntax: str, expands: Instruction, *, where: str = "", xlen: int = 0,
+        requires: tuple[str, ...] = (), excludes: tuple[str, ...] = (), **mapping: str | int,
+    ) -> Compressed:  # fmt: skip
+        """Add a 16-bit form. Operands of the same name map by themselves."""
+        parsed = parse(pattern, where)
+        title = syntax.split()[0]
+        full = {name: mapping.get(name, name) for name in expands.pattern.operands}
+        for name, source in full.items():
+            if isinstance(source, str) and source not in parsed.operands:
+                raise DefinitionError(f"{self.name} {title}", f"{name}: no operand {source!r}")
+        unknown = set(mapping) - set(expands.pattern.operands)
+        if unknown:
+            raise DefinitionError(f"{self.name} {title}", f"{expands.name} has no {unknown}")
+        row = Compressed(title, parsed, syntax, expands, self, full, xlen, requires, excludes)
+        self.compressed_forms.append(row)
+        return row
+
+    def csr(
+        self, number: int, name: str, *, fields: str = "", writable: int = ALL_ONES,
+        reset: int = 0, read: Any = None, write: Any = None, access: Any = None,
+        storage: bool = True,
+    ) -> Csr:  # fmt: skip
+        """Add a CSR row (see `Csr`)."""
+        row = Csr(
+            number, name, self.name, parse_fields(name, fields), writable, reset, read, write,
+            access, storage, place_of_caller(),
+        )  # fmt: skip
+        self.csrs.append(row)
+        return row
+
+    def state(self, name: str, kind: Any, count: int = 0) -> None:
+        """Add a field (or an array of `count`) to the hart's record."""
+        self.states.append((name, kind, count))
+        self.state_places.append(place_of_caller())
+
+
+Row = Instruction | Compressed
+
+
+def enabled_rows(extensions: Iterable[Extension], xlen: int = 64) -> list[Row]:
+    """The rows that a hart with exactly these extensions decodes, the most specific first."""
+    extensions = list(extensions)
+    names = {extension.name for extension in extensions}
+    rows: list[Row] = []
+    for extension in extensions:
+        rows += [*extension.instructions, *extension.compressed_forms]
+    enabled = [
+        row
+        for row in rows
+        if row.xlen in (0, xlen)
+        and names.issuperset(row.requires)
+        and names.isdisjoint(row.excludes)
+    ]
+    return sorted(enabled, key=lambda row: row.pattern.rank, reverse=True)
+
+
+__all__ = [
+    "SINK", "Compressed", "Extension", "Instruction", "Row", "Standing", "enabled_rows",
+    "rd_is_zero",
+]  # fmt: skip

@@ -1,0 +1,212 @@
+"""What a board is, once its TOML was read and checked. The fields are the keys of the file:
+
+    extends = "virt"                  # build on another board
+    remove = ["devices.rtc"]          # ... without this
+    plugins = ["lamp.py"]             # Python files beside the board
+
+    [harts]
+    count = 2
+
+    [devices.lamp]
+    model = "lamp"
+    base = 0x1000_9000
+    interrupts = [12]
+    colour = "red"
+
+What is not a key of `Connection` is a setting of the device's model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rvplat.bus.settings import setting
+from rvplat.isa.privileged import EnvCfg
+from rvplat.machine.boards.board_faults import Place
+from rvplat.machine.boards.schema import Size
+
+if TYPE_CHECKING:
+    from rvplat.bus.device import Device as DeviceModel
+    from rvplat.isa.machinery.extension import Extension
+
+MAX_HARTS = 8
+MAX_MEMORIES = 8
+#: Physical addresses have 56 bits (privileged specification, "Sv39: Page-Based ...").
+LAST_ADDRESS = (1 << 56) - 1
+PAGE_BYTES = 4096
+RESET_CODE_BYTES = 48
+
+Mmu = Literal["bare", "sv39", "sv48", "sv57"]
+PmpEntries = Literal[0, 16]
+MenvcfgField = Literal["ADUE", "PBMTE"]
+#: The extension that each of these fields comes with.
+MENVCFG_EXTENSIONS = {"ADUE": "Svadu", "PBMTE": "Svpbmt"}
+Tinst = Literal["transformed", "zero"]
+MAX_GEILEN = 63
+
+
+@dataclass(frozen=True)
+class Harts:
+    """What executes: all harts of a board are alike."""
+
+    isa: str = setting('the ISA string, such as "rv64imafdc_zicsr_zifencei"')
+    count: int = setting("how many harts", 1, minimum=1, maximum=MAX_HARTS)
+    mmu: Mmu = setting("the largest translation scheme; the smaller ones come with it", "sv57")
+    pmp_entries: PmpEntries = setting("entries of physical memory protection", 16)
+    geilen: int = setting("guest external interrupts (H)", 0, minimum=0, maximum=MAX_GEILEN)
+    tinst: Tinst = setting("what htinst and mtinst say of an explicit access (H)", "transformed")
+    menvcfg: tuple[MenvcfgField, ...] | None = setting(
+        "the fields of menvcfg that are set after a reset; without this key PBMTE if the ISA "
+        "string has svpbmt, and ADUE if it has svadu and not svade: with both, page tables "
+        "without A and D fault until software sets ADUE",
+        None,
+    )
+    allow_draft: bool = setting("whether the ISA string may name extensions that are drafts", False)
+
+    @property
+    def privileged(self) -> tuple[str, ...]:
+        """The extensions that the other keys stand for: modes, translation, protection."""
+        largest = "Svbare" if self.mmu == "bare" else self.mmu.capitalize()
+        return ("I", "Sm", "S", "U", largest, *(["Smpmp"] if self.pmp_entries else []))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A range of RAM, or of ROM."""
+
+    base: int = setting("physical address", minimum=0, maximum=LAST_ADDRESS)
+    size: Size = setting('bytes, or a size such as "2G"', minimum=PAGE_BYTES, maximum=1 << 44)
+    rom: bool = setting("whether harts may only read it", False)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where a device is and what it is connected to."""
+
+    model: str = setting("the device model")
+    base: int | None = setting(
+        "physical address; a device that is carved out of RAM (htif) needs none: its place is that "
+        "of the program's symbols which are named as its settings",
+        None, minimum=0, maximum=LAST_ADDRESS,
+    )  # fmt: skip
+    interrupts: tuple[int, ...] = setting("a number for each line of the device", (), minimum=0)
+    controller: str | None = setting(
+        "the device that takes the lines; not needed where there is only one interrupt controller",
+        None,
+    )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the device tree's `chosen` says, and so what software finds at its start."""
+
+    stdout: str | None = setting("the device that the console is on", None)
+    bootargs: str = setting("the command line of the kernel", "")
+
+
+@dataclass(frozen=True)
+class Debug:
+    """What debuggers find, until their monitor commands say otherwise."""
+
+    time: Literal["still", "runs"] = setting(
+        "whether the guest's time stands still or runs while a debugger has stopped every hart",
+        "still",
+    )
+    ebreak: Literal["trap", "all", "host", "guests"] = setting(
+        "in which worlds the guest's own ebreak stops in the debugger before it traps: in none "
+        "(trap), in all, in the host, in guests",
+        "trap",
+    )
+
+
+@dataclass(frozen=True)
+class Boot:
+    """Where harts start, and what they find in memory; the command line can name other files."""
+
+    reset_vector: int | None = setting(
+        "where every hart starts, in a ROM; without it they start in the program",
+        None, minimum=0, maximum=LAST_ADDRESS,
+    )  # fmt: skip
+    program: Path | None = setting("firmware or a bare program, started in M mode", None)
+    kernel: Path | None = setting("what the firmware starts", None)
+    initrd: Path | None = setting("the initial RAM disk for the kernel", None)
+    dtb: Path | None = setting("a device tree instead of the one made from the board", None)
+
+
+@dataclass(frozen=True)
+class General:
+    """The keys that stand before the first table."""
+
+    description: str = setting("what the board is, in a line", "")
+    model: str = setting("the device tree's `model`", "rvplat")
+    compatible: tuple[str, ...] = setting("the device tree's `compatible`", ("rvplat",))
+    clock: Literal["host", "virtual"] = setting(
+        "what time follows: the host, or the instructions that were executed (then a run can be "
+        "repeated exactly)",
+        "host",
+    )
+    timebase_hz: int = setting(
+        "ticks of `mtime` in a second", 10_000_000, minimum=1, maximum=1_000_000_000
+    )
+    strict: bool = setting(
+        "whether the first failure of a plugin (a device that raises) ends the run", False
+    )
+    instructions_per_tick: int = setting(
+        "how far the virtual clock lets a hart get in a tick", 10, minimum=1, maximum=1_000_000
+    )
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device of the board: what it is connected to and the settings of its model."""
+
+    name: str
+    model: type[DeviceModel]
+    base: int | None
+    size: int
+    interrupts: tuple[int, ...]
+    controller: str | None
+    settings: Any
+    place: Place = field(default=Place(""), compare=False)
+
+    @property
+    def carved(self) -> bool:
+        """Whether its window is a part of RAM that means more than RAM."""
+        return not self.model.node_has_reg
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board without faults: what a machine is made from."""
+
+    name: str
+    general: General
+    harts: Harts
+    extensions: tuple[Extension, ...]
+    memory: dict[str, Memory]
+    devices: dict[str, Device]
+    chosen: Chosen
+    boot: Boot
+    debug: Debug = Debug()
+    files: tuple[Path, ...] = ()
+
+    @property
+    def menvcfg(self) -> int:
+        """What menvcfg is after a reset. The default is what the device-tree binding says of
+        `svade` and `svadu` (Linux, Documentation/devicetree/bindings/riscv/extensions.yaml), and
+        what QEMU does."""
+        names = self.harts.menvcfg
+        if names is None:
+            owned = {extension.name for extension in self.extensions}
+            names = (
+                *(("PBMTE",) if "Svpbmt" in owned else ()),
+                *(("ADUE",) if "Svadu" in owned and "Svade" not in owned else ()),
+            )
+        return sum(int(getattr(EnvCfg, name)) for name in set(names))
+
+    @property
+    def main_memory(self) -> Memory:
+        """The RAM that programs are loaded to: the first that is not a ROM."""
+        return next(memory for memory in self.memory.values() if not memory.rom)

@@ -1,0 +1,59 @@
+"""What boards can be made of: the device models and ISA extensions that are there, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+from rvplat import isa
+from rvplat.isa.machinery.extension import Extension
+from rvplat.machine.loading.program import Loader
+
+if TYPE_CHECKING:
+    from rvplat.bus.device import Device
+    from rvplat.pluginmanager import Plugins
+
+
+def shipped_boards() -> Path:
+    """The folder of the boards that ship with rvplat, installed or in a checkout."""
+    spec = find_spec("rvplat_boards")
+    if spec is not None and spec.origin is not None:
+        return Path(spec.origin).parent
+    return Path(__file__).parents[2] / "boards"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything that plugins registered which a board or a program can need."""
+
+    models: Mapping[str, type[Device]]
+    extensions: Mapping[str, Extension]
+    loaders: Sequence[Loader] = ()
+    boards: Sequence[Path] = field(default_factory=lambda: (shipped_boards(),))
+
+    @classmethod
+    def of(cls, plugins: Plugins) -> Catalogue:
+        """What ships with rvplat and what these plugins registered."""
+        return cls(
+            models=plugins.devices,
+            extensions={**shipped_extensions(), **plugins.extensions},
+            loaders=tuple(plugins.loaders.values()),
+            boards=(*plugins.boards, shipped_boards()),
+        )
+
+
+@cache
+def shipped_extensions() -> dict[str, Extension]:
+    """The extensions that the modules of `rvplat.isa` define, by name."""
+    found: dict[str, Extension] = {}
+    for module in sorted(module.name for module in iter_modules(isa.__path__)):
+        for thing in vars(import_module(f"{isa.__name__}.{module}")).values():
+            if isinstance(thing, Extension):
+                found.setdefault(thing.name, thing)
+    return found

@@ -1,0 +1,131 @@
+"""ISA strings: "rv64imafdc_zicsr_zifencei" (Unprivileged, "ISA Extension Naming Conventions")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from rvplat.machine.boards.board_faults import shown
+
+#: What other keys of a board than its ISA string say; the device tree tells it otherwise too.
+PRIVILEGED = ("Sm", "S", "U", "Smpmp", "Svbare", "Sv39", "Sv48", "Sv57")
+#: What "g" stands for.
+GENERAL = ("I", "M", "A", "F", "D", "Zicsr", "Zifencei")
+_LETTERS_THEN_NAME = re.compile(r"([a-rt-wy]*)([zsx][a-z0-9]+)?")
+
+
+class Named(Protocol):
+    """As much of an extension as this needs."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def standing(self) -> str: ...
+    @property
+    def requires(self) -> tuple[str, ...]: ...
+    @property
+    def implied_by(self) -> tuple[str, ...]: ...
+
+
+E = TypeVar("E", bound=Named)
+
+
+@dataclass(frozen=True)
+class IsaFault:
+    """What is wrong with an ISA string; `unknown` is the name that no extension has."""
+
+    found: str
+    expected: str
+    unknown: str = ""
+
+
+def split_isa(isa: str) -> list[str] | IsaFault:
+    """The names in an ISA string as written there, in small letters."""
+    text = isa.lower()
+    example = 'an ISA string such as "rv64imafdc_zicsr"'
+    if text.startswith("rv32"):
+        return IsaFault(f"{shown(isa)}, which is RV32", "RV64: " + example)
+    if not re.match(r"rv64[ig]", text):
+        return IsaFault(shown(isa), example)
+    names: list[str] = []
+    for part in text[4:].split("_"):
+        found = _LETTERS_THEN_NAME.fullmatch(part)
+        if not found or not part:
+            return IsaFault(f'"{part}" in {shown(isa)}', "letters, or a name with z, s or x first")
+        names += [*found[1], *([found[2]] if found[2] else [])]
+    return names
+
+
+def resolve_isa(
+    isa: str, known: Mapping[str, E], allow_draft: bool, further: Iterable[str] = ()
+) -> tuple[list[E], list[IsaFault]]:
+    """The extensions that a string names, with all that they require, in canonical order.
+
+    `known` is by name, `further` are names that the string need not say; the second of the result
+    is everything that is wrong.
+    """
+    names = split_isa(isa)
+    if isinstance(names, IsaFault):
+        return [], [names]
+    by_lower = {name.lower(): extension for name, extension in known.items()}
+    faults = [IsaFault(f'"{name}" twice', "it once") for name in _twice(names)]
+    wanted = [known[name] for name in further if name in known]
+    for name in dict.fromkeys(_expanded(names)):
+        if name not in by_lower:
+            faults.append(IsaFault(f'the unknown extension "{name}"', "a known one", name))
+        else:
+            wanted.append(by_lower[name])
+    closed = _closure(wanted, known)
+    if not allow_draft:
+        faults += [_draft(extension) for extension in closed if extension.standing == "draft"]
+    return sorted(closed, key=lambda extension: order(extension.name)), faults
+
+
+def _draft(extension: Named) -> IsaFault:
+    found = f"{extension.name} {extension.version}, which is a draft"
+    return IsaFault(found, "allow_draft = true beside it, or no draft")
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
+
+
+def _expanded(names: Iterable[str]) -> Iterable[str]:
+    for name in names:
+        yield from (part.lower() for part in GENERAL) if name == "g" else (name,)
+
+
+def _closure(wanted: Sequence[E], known: Mapping[str, E]) -> list[E]:
+    """The extensions, what they require and what they imply together. Requirements that nobody
+    provides say nothing here."""
+    found: dict[str, E] = {}
+    queue = list(wanted)
+    while queue:
+        extension = queue.pop()
+        if extension.name in found:
+            continue
+        found[extension.name] = extension
+        queue += [known[name] for name in extension.requires if name in known]
+        queue += [e for e in known.values() if e.implied_by and found.keys() >= {*e.implied_by}]
+    return list(found.values())
+
+
+def order(name: str) -> tuple[int, int, str]:
+    """Sorts extension names as the manual does: letters, then Z by their second letter, S, X."""
+    letters = "iemafdqlcbkjtpvnhsu"
+    if len(name) == 1:
+        return 0, letters.find(name.lower()), name
+    first = name[0].lower()
+    category = letters.find(name[1].lower()) if first == "z" else 0
+    return "zsx".find(first) + 1, category, name.lower()
+
+
+def isa_string(extensions: Iterable[Named]) -> str:
+    """The string that names exactly these extensions."""
+    names = [extension.name.lower() for extension in extensions]
+    single = "".join(name for name in names if len(name) == 1)
+    return "_".join(["rv64" + single, *(name for name in names if len(name) > 1)])

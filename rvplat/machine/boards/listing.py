@@ -1,0 +1,65 @@
+"""What there is: boards, extensions. Data for `rvplat boards` and `rvplat isa`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tomli
+
+from rvplat.isa.machinery.extension import Extension
+from rvplat.machine.boards.board import Board
+from rvplat.machine.boards.catalogue import Catalogue
+from rvplat.machine.boards.isa_string import order
+from rvplat.machine.boards.toml_tree import board_names
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    """A board that can be named, and what it says of itself; `extends` is perhaps empty."""
+
+    name: str
+    path: Path
+    description: str
+    extends: str
+
+
+@dataclass(frozen=True)
+class ExtensionRow:
+    """An extension, and whether the board in question has it."""
+
+    name: str
+    version: str
+    standing: str
+    title: str
+    instructions: int
+    csrs: int
+    enabled: bool
+
+
+def list_boards(catalogue: Catalogue) -> list[BoardRow]:
+    """Every board that a name reaches, whether or not it has faults."""
+    names = board_names(catalogue.boards)
+    return [_board_row(name, path) for name, path in sorted(names.items())]
+
+
+def _board_row(name: str, path: Path) -> BoardRow:
+    try:
+        top = tomli.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):  # `rvplat check` says what is wrong with it
+        top = {"description": "(can't be read)"}
+    return BoardRow(name, path, str(top.get("description", "")), str(top.get("extends", "")))
+
+
+def list_extensions(catalogue: Catalogue, board: Board | None = None) -> list[ExtensionRow]:
+    """Every extension that a board may name, in canonical order."""
+    enabled = {extension.name for extension in board.extensions} if board else set()
+    known: Sequence[Extension] = list(catalogue.extensions.values())
+    return [
+        ExtensionRow(
+            one.name, one.version, one.standing, one.title,
+            len(one.instructions) + len(one.compressed_forms), len(one.csrs), one.name in enabled,
+        )
+        for one in sorted(known, key=lambda one: order(one.name))
+    ]  # fmt: skip

@@ -1,0 +1,201 @@
+"""What is wrong with the extensions that plugins bring: all of it at once, a line each, with the
+file and line of the plugin.
+
+`rvplat check` and a machine that is built ask the same. What ships with rvplat is taken as sound
+(tests hold it so).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+
+import rvplat.hart.implementations  # noqa: F401
+from rvplat.engine import architecture
+from rvplat.engine.decode import MAX_CONDITIONS, MAX_PIECES, find_overlaps
+from rvplat.engine.forms import Form
+from rvplat.errors import nearest
+from rvplat.isa.machinery.csr_rows import Csr
+from rvplat.isa.machinery.extension import Extension, Row
+from rvplat.lang import Definition, DefinitionError, Dispatch
+
+CSRS = 1 << 12
+Known = Mapping[str, Extension]
+
+
+def clashes(plugins: Sequence[Extension], shipped: Known, harts: Sequence[Extension]) -> list[str]:
+    """What is wrong with plugins' extensions, but for the texts of their definitions. `harts`: the
+    extensions that the board's harts have."""
+    architecture.install(shipped.values())
+    found = [*_of_names(plugins, shipped), *_of_csrs(plugins, shipped)]
+    found += [*_of_fields(plugins, shipped), *_of_instructions(plugins, shipped)]
+    return [*found, *_of_encodings(plugins, harts)]
+
+
+def bad_texts(plugins: Sequence[Extension]) -> list[str]:
+    """Definitions that native code can't be made of: it is made, and thrown away. There are no
+    clashes."""
+    architecture.install(plugins)
+    return list(dict.fromkeys(_of_texts(plugins)))
+
+
+# --- names and requirements -----------------------------------------------------------------------
+
+
+def _of_names(plugins: Sequence[Extension], shipped: Known) -> Iterator[str]:
+    taken = {name.lower(): extension for name, extension in shipped.items()}
+    known = {**shipped, **{one.name: one for one in plugins}}
+    for one in plugins:
+        other = taken.setdefault(one.name.lower(), one)
+        if other is not one:
+            yield f"{one.place}: the extension {one.name} is there already, from {other.place}"
+        earlier = architecture.installed(one.name)
+        if earlier is not None and one is not earlier is not other:
+            yield f"{one.place}: the process knows another {one.name} already, from {earlier.place}"
+        yield from _of_requirements(one, known)
+
+
+def _of_requirements(one: Extension, known: Known) -> Iterator[str]:
+    wants = [(one.place, one.name, name) for name in (*one.requires, *one.implied_by)]
+    rows: list[Row] = [*one.instructions, *one.compressed_forms]
+    for row in rows:
+        wants += [(row.place, row.name, name) for name in (*row.requires, *row.excludes)]
+    for place, who, name in dict.fromkeys(wants):
+        if name not in known:
+            hint = nearest(name, known)
+            more = f"; did you mean {hint}?" if hint else ""
+            yield f"{place}: {who} names the extension {name}, which nobody provides{more}"
+    circle = _circle(one, known)
+    if circle:
+        yield f"{one.place}: {' requires '.join(circle)}: a circle"
+
+
+def _circle(one: Extension, known: Known) -> list[str]:
+    """The names on a way by which an extension requires itself; none if it doesn't."""
+    ways = [[one.name, name] for name in one.requires]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop()
+        if way[-1] == one.name:
+            return way
+        if way[-1] in known and way[-1] not in seen:
+            seen.add(way[-1])
+            ways += [[*way, name] for name in known[way[-1]].requires]
+    return []
+
+
+# --- CSRs and other state -------------------------------------------------------------------------
+
+
+def _of_csrs(plugins: Sequence[Extension], shipped: Known) -> Iterator[str]:
+    numbers = {row.number: row for one in shipped.values() for row in one.csrs}
+    names = {row.name: row for row in numbers.values()}
+    for row in (row for one in plugins for row in one.csrs):
+        what = f"{row.place}: the CSR {row.name} ({row.number:#x})"
+        if not 0 <= row.number < CSRS:
+            yield f"{what}: expected a number below {CSRS:#x}"
+        other = numbers.setdefault(row.number, row)
+        if other is not row:
+            yield f"{what} has the number of {_csr(other)}"
+        other = names.setdefault(row.name, row)
+        if other is not row:
+            yield f"{what} has the name of {_csr(other)}"
+        if any(one.high > 63 for one in row.fields):
+            yield f"{what} has a field above bit 63"
+        if not row.storage and (row.read is None or (row.write is None and not row.read_only)):
+            yield f"{what} has no storage: it needs a read, and a write unless it is read-only"
+
+
+def _csr(row: Csr) -> str:
+    return f"{row.name} ({row.number:#x}) of {row.extension}, {row.place}"
+
+
+def _of_fields(plugins: Sequence[Extension], shipped: Known) -> Iterator[str]:
+    """Fields of the hart that an extension would share with somebody. CSRs of one name are told of
+    already."""
+    csrs = {row.name for one in shipped.values() for row in one.csrs}
+    taken: dict[str, str] = {}
+    for one in plugins:
+        places = zip(one.states, one.state_places, strict=True)
+        wanted = [(name, "state", place) for (name, _, _), place in places]
+        wanted += [(row.name, "CSR", row.place) for row in one.csrs if row.storage]
+        for name, what, place in wanted:
+            whose = architecture.field_of_another(one, name)
+            if not name.isidentifier():
+                yield f"{place}: the {what} {name!r} is no name"
+            elif whose and (what == "state" or name not in csrs):
+                yield f"{place}: the {what} {name} has the name of a field {whose}"
+            elif name in taken and what == "state":
+                yield f"{place}: the state {name} has the name of a field at {taken[name]}"
+            taken.setdefault(name, place)
+
+
+# --- instructions ---------------------------------------------------------------------------------
+
+
+def _of_instructions(plugins: Sequence[Extension], shipped: Known) -> Iterator[str]:
+    names = {row.name: row for one in shipped.values() for row in one.instructions}
+    for row in (row for one in plugins for row in one.instructions):
+        other = names.setdefault(row.name, row)
+        if other is not row:
+            whose = f"{other.extension.name}, {other.place}"
+            yield f"{row.place}: the instruction {row.name} has the name of one of {whose}"
+    for one in plugins:
+        rows: list[Row] = [*one.instructions, *one.compressed_forms]
+        for form in rows:
+            yield from _of_pattern(form)
+
+
+def _of_pattern(row: Row) -> Iterator[str]:
+    if len(row.pattern.conditions) > MAX_CONDITIONS:
+        yield f"{row.place}: {row.name} has more than {MAX_CONDITIONS} terms in `where`"
+    for operand in row.pattern.operands.values():
+        if len(operand.pieces) > MAX_PIECES:
+            yield f"{row.place}: {row.name}: {operand.name} has more than {MAX_PIECES} pieces"
+
+
+def _of_encodings(plugins: Sequence[Extension], harts: Sequence[Extension]) -> Iterator[str]:
+    """Instructions of the board's harts that have the same bits."""
+    mine = {one.name for one in plugins}
+    for a, b in find_overlaps(architecture.entries(harts)):
+        if {a.extension, b.extension} & mine:
+            one, other = (a, b) if a.extension in mine else (b, a)
+            yield (
+                f"{one.place}: {one.name} ({one.pattern.text}) has bits of {other.name} "
+                f"({other.pattern.text}) of {other.extension}, {other.place}"
+            )
+
+
+# --- texts ----------------------------------------------------------------------------------------
+
+
+def _of_texts(plugins: Iterable[Extension]) -> Iterator[str]:
+    from rvplat.engine.handlers import HandlerText, new_unit  # the compiler: late
+    from rvplat.lang.functions import emit_waiting
+
+    rows = [row for one in plugins for row in one.instructions]
+    forms = [Form(row, row.pattern.length) for row in rows]
+    unit = new_unit(forms)
+    handlers = HandlerText(unit, {})
+    for form in forms:
+        yield from _trial(form.instruction.definition, partial(handlers.form, form))
+    for row in (row for one in plugins for row in one.csrs):
+        for definition in (row.read, row.write, row.access):
+            if definition is not None:
+                yield from _trial(definition, partial(unit.function, definition))
+    while unit.waiting:
+        target = unit.waiting[0]
+        yield from _trial(target, partial(emit_waiting, unit))
+
+
+def _trial(target: Definition | Dispatch, make: Callable[[], object]) -> Iterator[str]:
+    """The fault of one definition; that of what it calls has its own place."""
+    place = target.place if isinstance(target, Definition) else target.name
+    try:
+        make()
+    except DefinitionError as error:
+        yield str(error) if error.where.rpartition(":")[2].isdigit() else f"{place}: {error}"
+    except RecursionError:
+        yield f"{place}: {target.name} calls itself, or is nested too deep"
+    except Exception as error:  # the compiler's fault, but it is this text that shows it
+        yield f"{place}: no native code can be made: {type(error).__name__}: {error}"

@@ -1,0 +1,1 @@
+"""What a machine is and did, for people: translations, statistics, traces."""

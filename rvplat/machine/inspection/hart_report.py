@@ -1,0 +1,119 @@
+"""Where the harts are: text for whoever wonders why the guest didn't end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rvplat.errors import BusError, LoaderError
+from rvplat.isa.machinery.disassemble import X_NAMES, Disassembler
+from rvplat.isa.privileged import MACHINE, SUPERVISOR
+from rvplat.machine.hart import Hart
+from rvplat.machine.inspection.trap_names import INTERRUPT, cause_name
+from rvplat.machine.loading.images import read_program
+from rvplat.machine.running.system import System
+
+MODES = {0: "U", SUPERVISOR: "S", MACHINE: "M"}
+FARTHEST_SYMBOL = 1 << 20
+A_ROW = 4
+_CSRS = (
+    ("mstatus", "mcause", "mepc", "mtval", "mtvec", "mie", "mip", "medeleg", "mideleg"),
+    ("satp", "scause", "sepc", "stval", "stvec", "hgatp", "vsatp"),
+)
+
+
+def dump(machine: System) -> str:
+    """Every hart's mode, pc, instruction, registers and trap CSRs. It stands still."""
+    disassembler = Disassembler(machine.extensions)
+    lines: list[str] = []
+    for hart in machine.harts:
+        lines += _hart(machine, hart, disassembler)
+    return "\n".join(lines) + "\n"
+
+
+def where(machine: System, hart: Hart, disassembler: Disassembler | None = None) -> str:
+    """A hart's mode, pc and instruction, a line."""
+    mode = ("V" if hart.virt else "") + MODES[hart.priv]
+    world = f" in the guest with VMID {hart.csr('hgatp.VMID')}" if hart.virt else ""
+    symbols = _symbols(machine, hart)
+    return (
+        f"hart {hart.number}: {mode} mode{world}, pc {hart.pc:#x}{near(symbols, hart.pc)}: "
+        + instruction_at(hart, disassembler or Disassembler(machine.extensions))
+        + ("; it waits for an interrupt" if hart.waiting else "")
+    )
+
+
+def whereabouts(machine: System) -> str:
+    """Where every hart is, a line for each."""
+    return "\n".join(where(machine, hart) for hart in machine.harts)
+
+
+def _symbols(machine: System, hart: Hart) -> Mapping[str, int]:
+    """Those of what runs in the hart's world, as far as they are known."""
+    software = machine.software
+    path = software.symbol_files.get(hart.csr("hgatp.VMID") if hart.virt else None)
+    try:
+        named = read_program(path, "the symbols").symbols if path is not None else {}
+    except LoaderError:  # it was there when the machine was built
+        named = {}
+    if hart.virt:
+        return named
+    kernel = software.kernel.symbols if software.kernel is not None else {}
+    return {**kernel, **machine.symbols, **named}
+
+
+def _hart(machine: System, hart: Hart, disassembler: Disassembler) -> list[str]:
+    lines = [where(machine, hart, disassembler)]
+    loop = trap_loop(hart)
+    if loop:
+        lines.append(f"  {loop}")
+    values = [f"{name:<4} {hart.x[n]:016x}" for n, name in enumerate(X_NAMES) if n]
+    lines += ["  " + "  ".join(row) for row in _rows(values)]
+    for names in _CSRS:
+        csrs = [f"{name} {hart.csr(name):x}" for name in names if name in hart.csrs]
+        lines += ["  " + "  ".join(csrs)] if csrs else []
+    return lines
+
+
+def _rows(values: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(values), A_ROW):
+        yield values[start : start + A_ROW]
+
+
+def near(symbols: Mapping[str, int], address: int) -> str:
+    """ " <main+0x10>", if a symbol stands before the address, not too far away."""
+    best = max(
+        ((at, name) for name, at in symbols.items() if at <= address and name[0] not in ".$"),
+        default=None,
+    )
+    if best is None or address - best[0] > FARTHEST_SYMBOL:
+        return ""
+    offset = address - best[0]
+    return f" <{best[1]}+{offset:#x}>" if offset else f" <{best[1]}>"
+
+
+def instruction_at(hart: Hart, disassembler: Disassembler) -> str:
+    """The instruction at the pc as text, or why there is none."""
+    if hart.translate(hart.pc) is None:
+        return "nothing is mapped there"
+    try:
+        low = int.from_bytes(hart.read(hart.pc, 2), "little")
+        high = int.from_bytes(hart.read(hart.pc + 2, 2), "little") if low & 3 == 3 else 0
+    except BusError:
+        return "no memory is there"
+    return disassembler.text(low | high << 16, hart.pc)
+
+
+def trap_loop(hart: Hart) -> str:
+    """What is to be said of a hart whose trap handler traps at its first instruction."""
+    for level in "msv":
+        prefix = "vs" if level == "v" else level
+        names = [f"{prefix}{part}" for part in ("tvec", "epc", "cause")]
+        if not all(name in hart.csrs for name in names):
+            continue
+        vector, epc, cause = (hart.csr(name) for name in names)
+        if epc == vector & ~3 == hart.pc and not cause & INTERRUPT:
+            return (
+                f"it loops in traps: its handler at {epc:#x} ({names[0]}) "
+                f"raises {cause_name(cause)} itself"
+            )
+    return ""

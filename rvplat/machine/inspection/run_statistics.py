@@ -1,0 +1,105 @@
+"""What a run took: instructions, seconds, where the time went, traps by cause."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import asdict, dataclass
+
+from rvplat.machine.hart import Hart
+from rvplat.machine.inspection.trap_names import trap_name
+from rvplat.machine.inspection.world_statistics import WorldStatistics, world_statistics
+from rvplat.machine.running.system import System
+
+NS = 1e9
+
+
+@dataclass(frozen=True)
+class HartStatistics:
+    """One hart's part: retired instructions, seconds in native code, in devices, asleep."""
+
+    instructions: int
+    native_s: float
+    devices_s: float
+    asleep_s: float
+    traps: dict[str, int]
+    worlds: WorldStatistics
+
+    @property
+    def million_per_second(self) -> float:
+        """While it was in native code."""
+        return _rate(self.instructions, self.native_s)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """`seconds` is how long harts ran, `starting_s` what went before."""
+
+    instructions: int
+    seconds: float
+    starting_s: float
+    harts: tuple[HartStatistics, ...]
+
+    @property
+    def million_per_second(self) -> float:
+        """All harts together."""
+        return _rate(self.instructions, self.seconds)
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values for json.dumps."""
+        harts = [
+            {**asdict(one), "million_per_second": one.million_per_second} for one in self.harts
+        ]
+        return {
+            "instructions": self.instructions,
+            "seconds": self.seconds,
+            "starting_s": self.starting_s,
+            "million_per_second": self.million_per_second,
+            "harts": harts,
+        }
+
+    def table(self) -> str:
+        """Text, a line for each hart, then its traps."""
+        lines = [
+            f"{self.instructions} instructions in {self.seconds:.3f} s: "
+            f"{self.million_per_second:.1f} million a second; {self.starting_s:.3f} s to start",
+            _line("hart", "instructions", "million/s", "native s", "devices s", "asleep s"),
+        ]
+        for number, one in enumerate(self.harts):
+            lines.append(
+                _line(
+                    str(number), str(one.instructions), f"{one.million_per_second:.1f}",
+                    f"{one.native_s:.3f}", f"{one.devices_s:.3f}", f"{one.asleep_s:.3f}",
+                )
+            )  # fmt: skip
+        for number, one in enumerate(self.harts):
+            named = ", ".join(f"{name} {count}" for name, count in one.traps.items())
+            lines.append(f"traps of hart {number}: {named or 'none'}")
+            if one.worlds.entries:
+                lines.append(f"guests of hart {number}: {one.worlds}")
+        return "\n".join(lines) + "\n"
+
+
+def _rate(instructions: int, seconds: float) -> float:
+    return instructions / seconds / 1e6 if seconds > 0 else 0.0
+
+
+def _line(name: str, *columns: str) -> str:
+    return f"{name:<5}" + "".join(f"{column:>14}" for column in columns)
+
+
+def statistics(machine: System) -> Statistics:
+    """What the machine has done since it was built. It stands still."""
+    harts = tuple(_hart(hart) for hart in machine.harts)
+    return Statistics(
+        sum(one.instructions for one in harts), machine.ran_s, machine.started_s, harts
+    )
+
+
+def _hart(hart: Hart) -> HartStatistics:
+    taken = hart.field("traps_taken", ctypes.c_uint64)
+    traps = {trap_name(index): int(count) for index, count in enumerate(taken) if count}
+    native_ns = hart.ran_ns - hart.device_ns
+    return HartStatistics(
+        hart.retired_before + hart.retired, native_ns / NS, hart.device_ns / NS,
+        hart.asleep_ns / NS, traps, world_statistics(hart),
+    )  # fmt: skip

@@ -1,0 +1,275 @@
+"""A trace of every instruction in the format of Spike's commit log (`spike --log-commits`).
+
+    core   0: 3 0x0000000080000000 (0x00a28293) x5  0x000000000000000a
+    core   0: 3 0x0000000080000004 (0x00533023) mem 0x0000000080001000 0x000000000000000a
+
+Hart, privilege, pc and instruction; registers and CSRs that it wrote; addresses that it loaded
+from; addresses, with values, that it stored to. What traps is not committed and has no line. It is
+a debugging aid: one instruction at a time, harts in turns in one thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import io
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from rvplat.engine.reference import decode
+from rvplat.errors import BusError, HostError
+from rvplat.hart.state import STOP_LIMIT
+from rvplat.isa.machinery.csr_rows import Csr
+from rvplat.isa.machinery.disassemble import Disassembler, instruction_length
+from rvplat.machine.hart import Hart
+from rvplat.machine.inspection.instruction_effects import (
+    AMO,
+    CONDITIONAL,
+    LOAD,
+    ZERO,
+    Access,
+    Touches,
+    fields_written,
+    touches_of,
+)
+from rvplat.machine.running.round_robin import Turns
+from rvplat.machine.running.system import System
+
+TURN = 500  # instructions of a hart before the next hart's
+SINK = 32
+X, F, CSR = 0, 1, 4  # in this order within a number, as Spike sorts them
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the line of one instruction is made; `rd` and `frd` are -1 where it writes none."""
+
+    bits: str
+    operands: Mapping[str, int]
+    rd: int
+    frd: int
+    accesses: tuple[Access, ...]
+    #: CSRs that it writes if `writes` says so (None: always); others are shown when they change.
+    csrs: tuple[Csr, ...]
+    writes: Callable[[list[int], list[int], Mapping[str, int]], int] | None
+
+
+class Tracer(Turns):
+    """Takes turns instruction by instruction, and writes a line for each."""
+
+    def __init__(self, machine: System, file: TextIO) -> None:
+        super().__init__(machine, TURN)
+        self.execute = self._traced
+        self._take_interrupts = machine.export("take_interrupts")
+        self._file = file
+        self._find = Disassembler(machine.extensions).find
+        self._rows = {row.name: row for one in machine.extensions for row in one.csrs}
+        self._numbers = {row.number: row for row in self._rows.values()}
+        self._plans: dict[int, Plan] = {}
+        self._touches: dict[str, Touches] = {}
+        self._watched = [self._rows[name] for name in ("fflags", "mstatus") if name in self._rows]
+        self._cells = {hart.number: Cells(hart, self._watched) for hart in machine.harts}
+
+    def close(self) -> None:
+        """Let time go on as before."""
+        if self.virtual is not None:
+            self.virtual.on_set.remove(self._clock_was_set)
+
+    # --- running ---
+
+    def _traced(self, hart: Hart) -> int:
+        """The turn of a hart."""
+        began = time.perf_counter_ns()
+        lines: list[str] = []
+        left = hart.left
+        reason = STOP_LIMIT
+        while left > 0 and reason == STOP_LIMIT:
+            reason = self._one(hart, lines)
+            left -= 1
+        self._file.write("".join(lines))
+        hart.allow(left)
+        hart.ran_ns += time.perf_counter_ns() - began
+        return reason
+
+    def _one(self, hart: Hart, lines: list[str]) -> int:
+        """One instruction, or the trap that it takes; hart.stop. No interrupt comes between the
+        look at its pc and its end: devices and other harts wait for the bus lock, and timers for
+        the time, which stands still."""
+        cells, on_host = self._cells[hart.number], self.virtual is None
+        paused = cells.clock_virtual.value
+        with self.machine.assembly.lock:
+            if on_host:
+                cells.time_now.value = self.machine.assembly.clock.now()
+                cells.clock_virtual.value = 1
+            self._take_interrupts(hart.address)
+            pc, priv = cells.pc.value, cells.priv.value
+            x, f = cells.x[:], cells.f[:]
+            before = [cell.value for cell in cells.watched]
+            retired = hart.retired
+            cells.held.value = 1
+            hart.allow(1)
+            self.machine.core.run(hart.address)
+            cells.held.value = 0
+            if on_host:
+                cells.clock_virtual.value = paused
+            if hart.retired != retired:
+                text = f"core {hart.number:3}: {priv} 0x{pc:016x} "
+                lines.append(text + self._written(hart, cells, x, f, before))
+        return int(hart.stop_code.value)
+
+    # --- what it says ---
+
+    def _written(
+        self, hart: Hart, cells: Cells, x: list[int], f: list[int], before: list[int]
+    ) -> str:
+        bits = cells.bits.value - 1
+        plan = self._plans.get(bits) or self._plan(bits)
+        found = []
+        if plan.rd >= 0:
+            found.append((plan.rd << 4, f" x{plan.rd:<2} 0x{cells.x[plan.rd]:016x}"))
+        if plan.frd >= 0:
+            found.append((plan.frd << 4 | F, f" f{plan.frd:<2} 0x{cells.f[plan.frd]:016x}"))
+        rows: list[Csr] = []
+        if plan.csrs and (plan.writes is None or plan.writes(x, f, plan.operands)):
+            rows += plan.csrs
+        for row, cell, old in zip(self._watched, cells.watched, before, strict=True):
+            if cell.value != old and row not in rows:
+                rows.append(row)
+        for row in rows:
+            value = self.machine.export("read_csr")(hart.address, row.number)
+            found.append((row.number << 4 | CSR, f" c{row.number}_{row.name} 0x{value:016x}"))
+        if len(found) > 1:
+            found.sort()
+        memory = [self._access(hart, one, plan, x, f) for one in plan.accesses]
+        return plan.bits + "".join(text for _, text in found) + "".join(memory) + "\n"
+
+    def _access(self, hart: Hart, access: Access, plan: Plan, x: list[int], f: list[int]) -> str:
+        address = access.address(x, f, plan.operands) & (1 << 64) - 1
+        load = f" mem 0x{address:016x}"
+        if access.kind == LOAD:
+            return load
+        if access.kind == ZERO:
+            block = address & -access.size
+            return "".join(f" mem 0x{block + n:016x} 0x00" for n in range(access.size))
+        if access.kind == CONDITIONAL and self._failed(hart, plan):
+            return ""
+        value = self._stored(hart, access, address, plan, x, f)
+        store = f"{load} 0x{value:0{2 * access.size}x}" if value is not None else load
+        return load + store if access.kind == AMO else store
+
+    def _failed(self, hart: Hart, plan: Plan) -> bool:
+        """Whether a store-conditional did: by its destination, or unknown where that is x0."""
+        return plan.rd >= 0 and self._cells[hart.number].x[plan.rd] != 0
+
+    def _stored(
+        self, hart: Hart, access: Access, address: int, plan: Plan, x: list[int], f: list[int]
+    ) -> int | None:
+        if access.value is not None:
+            return access.value(x, f, plan.operands) & (1 << 8 * access.size) - 1
+        pa = self.machine.export("debug_page")(hart.address, address)
+        try:
+            return self.machine.memory.read_int(pa, access.size)
+        except BusError:
+            return None
+
+    # --- plans ---
+
+    def _plan(self, bits: int) -> Plan:
+        text = f"(0x{bits:0{2 * instruction_length(bits)}x})"
+        row = self._find(bits)
+        if row is None:  # of an extension that the hart hasn't: it would have trapped
+            return Plan(text, {}, -1, -1, (), (), None)
+        instruction, operands = decode(row, bits)
+        if instruction.name not in self._touches:
+            self._touches[instruction.name] = touches_of(instruction)
+        touches = self._touches[instruction.name]
+        rd = operands.get("rd", SINK)
+        is_x = instruction.redirects_rd
+        plan = self._plans[bits] = Plan(
+            text, operands, rd if is_x and 0 < rd < SINK else -1,
+            rd if not is_x and "rd" in operands else -1, touches.accesses,
+            self._csrs(operands.get("csr"), touches.csrs), touches.writes_csr,
+        )  # fmt: skip
+        return plan
+
+    def _csrs(self, number: int | None, fields: frozenset[str]) -> tuple[Csr, ...]:
+        """The CSRs that it shows: the one that it names, or where that keeps what is written."""
+        row = self._numbers.get(number) if number is not None else None
+        if row is not None:
+            fields = frozenset({row.name} if row.storage else fields_written(row))
+        rows = [self._rows[name] for name in fields if name in self._rows]
+        if row is not None and fields and not rows:
+            return (row,)  # kept in an array: PMP
+        if len(rows) > 1:  # mstatus only if it changes: FS becomes Dirty
+            rows = [one for one in rows if one.name != "mstatus"]
+        return tuple(sorted(rows, key=lambda one: one.number))
+
+
+def open_trace(path: Path, new: bool = False) -> TextIO:
+    """A file for a trace, or a pipe that somebody reads; `new`: one that isn't there yet.
+
+    Raises:
+        HostError: it can't be written.
+    """
+    try:
+        raw = _TraceFile(path, "x" if new else "w", opener=_opened)
+    except OSError as error:
+        unread = error.errno == errno.ENXIO and path.is_fifo()
+        problem = "nobody reads the pipe" if unread else error.strerror
+        raise HostError(f"{path}: {problem}") from None
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="ascii")
+
+
+def _opened(path: str, flags: int) -> int:
+    """Without waiting for somebody who reads a pipe."""
+    fd = os.open(path, flags | os.O_NONBLOCK, 0o666)
+    os.set_blocking(fd, True)
+    return fd
+
+
+class _TraceFile(io.FileIO):
+    """Whatever can't be written says to which file."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.name)) from None
+
+
+@contextlib.contextmanager
+def tracing(machine: System, path: Path | None) -> Iterator[Tracer | None]:
+    """Turns that write a trace to a file; None where there is no file to write.
+
+    Raises:
+        HostError: the file can't be written.
+    """
+    if path is None:
+        yield None
+        return
+    with open_trace(path) as file:
+        tracer = Tracer(machine, file)
+        try:
+            yield tracer
+        finally:
+            tracer.close()
+
+
+class Cells:
+    """The fields of a hart that every line needs."""
+
+    def __init__(self, hart: Hart, watched: list[Csr]) -> None:
+        self.pc = hart.field("pc", ctypes.c_uint64)
+        self.priv = hart.field("priv", ctypes.c_uint8)
+        self.held = hart.field("interrupts_held", ctypes.c_uint8)
+        self.bits = hart.field("scratch_bits", ctypes.c_uint64)
+        self.x = hart.field("x", ctypes.c_uint64)
+        self.f = hart.field("f", ctypes.c_uint64)
+        self.watched = [hart.field(row.name, ctypes.c_uint64) for row in watched]
+        self.time_now = hart.machine_field("time_now", ctypes.c_uint64)
+        self.clock_virtual = hart.machine_field("clock_virtual", ctypes.c_uint8)

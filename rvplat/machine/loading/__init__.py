@@ -1,0 +1,1 @@
+"""Program files and where they go in memory; the device tree that software is told."""

@@ -1,0 +1,203 @@
+"""ELF64 files for RISC-V (System V ABI, "Object Files"; RISC-V ELF psABI, chapter 8).
+
+Read here and not by a library: the whole is small, a bare program starts half a second sooner
+without the import, and each thing that can be wrong gets its own sentence.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from rvplat.errors import LoaderError
+from rvplat.machine.loading.program import Program, Segment
+
+log = logging.getLogger("rvplat.loader")
+
+MAGIC: Final = b"\x7fELF"
+_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
+_PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
+_SECTION_HEADER = struct.Struct("<IIQQQQIIQQ")
+_SYMBOL = struct.Struct("<IBBHQQ")
+_CLASSES = {1: "32-bit", 2: "64-bit"}
+_BYTE_ORDERS = {1: "little-endian", 2: "big-endian"}
+_TYPES = {1: "a relocatable object: link it first", 4: "a core dump"}
+_MACHINES = {3: "x86", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 40: "Arm", 62: "x86-64",
+             183: "AArch64", 258: "LoongArch"}  # fmt: skip
+EXECUTABLE, SHARED = 2, 3
+RISCV: Final = 243
+PT_LOAD: Final = 1
+SHT_SYMTAB: Final = 2
+STT_SECTION, STT_FILE = 3, 4
+STB_LOCAL: Final = 0
+
+
+def is_elf(data: bytes) -> bool:
+    """Whether a file begins as an ELF file does."""
+    return data[:4] == MAGIC
+
+
+def read_elf(path: Path, data: bytes) -> Program:
+    """The segments to load, at their physical addresses.
+
+    Raises:
+        LoaderError: it is for another machine or class, truncated or not a program.
+    """
+    return _Elf(path, data).program()
+
+
+@dataclass
+class _Loadable:
+    offset: int
+    virtual: int
+    physical: int
+    file_size: int
+    size: int
+
+
+class _Elf:
+    def __init__(self, path: Path, data: bytes) -> None:
+        self.path = path
+        self.data = data
+        self._check_identity()
+        if len(data) < _HEADER.size:
+            raise self._truncated("its header", _HEADER.size)
+        header = _HEADER.unpack_from(data)
+        self.type, self.machine, self.entry = header[1], header[2], header[4]
+        self.headers_at, self.sections_at = header[5], header[6]
+        self.header_count, self.section_count = header[10], header[12]
+        self._check_target()
+        if self.header_count:
+            self._check_headers(header[9])
+
+    def error(self, what: str) -> LoaderError:
+        return LoaderError(f"{self.path}: {what}")
+
+    def _truncated(self, what: str, end: int) -> LoaderError:
+        return self.error(
+            f"a truncated ELF file: {what} ends at byte {end}, the file has {len(self.data)}"
+        )
+
+    def _check_identity(self) -> None:
+        identity = self.data[:16]
+        if len(identity) < 16:
+            raise self._truncated("its header", _HEADER.size)
+        if identity[4] != 2:
+            found = _CLASSES.get(identity[4], f"class {identity[4]}")
+            raise self.error(f"a {found} ELF file; expected one for 64-bit RISC-V")
+        if identity[5] != 1:
+            found = _BYTE_ORDERS.get(identity[5], f"data encoding {identity[5]}")
+            raise self.error(f"a {found} ELF file; expected a little-endian one")
+
+    def _check_headers(self, size: int) -> None:
+        if size != _PROGRAM_HEADER.size:
+            raise self.error(
+                f"an ELF file with program headers of {size} bytes; expected {_PROGRAM_HEADER.size}"
+            )
+
+    def _check_target(self) -> None:
+        if self.machine != RISCV:
+            found = _MACHINES.get(self.machine, f"machine {self.machine}")
+            raise self.error(f"an ELF file for {found}; expected one for 64-bit RISC-V")
+        if self.type not in (EXECUTABLE, SHARED):
+            found = _TYPES.get(self.type, f"of type {self.type}")
+            raise self.error(f"an ELF file that is {found}; expected a program")
+
+    def program(self) -> Program:
+        loadables = list(self._loadables())
+        if not loadables:
+            raise self.error("an ELF file without anything to load; expected a program")
+        segments = tuple(Segment(one.physical, self._bytes(one), one.size) for one in loadables)
+        # A position-independent program that was linked at 0 goes where the machine wants it.
+        low = min(segment.address for segment in segments)
+        fixed = self.type == EXECUTABLE or low != 0
+        self._check_sections()
+        symbols = Symbols(self.data, self.sections_at, self.section_count)
+        return Program(
+            self.path, "elf", segments, self._physical(self.entry, loadables), fixed,
+            symbols=symbols,
+        )  # fmt: skip
+
+    def _check_sections(self) -> None:
+        """Nothing that is loaded lies there, so a file that was cut off before gets a warning."""
+        end = self.sections_at + self.section_count * _SECTION_HEADER.size
+        if self.sections_at and end > len(self.data):
+            log.warning("%s", f"{self._truncated('its section header table', end)}; no symbols")
+
+    def _loadables(self) -> Iterator[_Loadable]:
+        end = self.headers_at + self.header_count * _PROGRAM_HEADER.size
+        if end > len(self.data):
+            raise self._truncated("its program header table", end)
+        for index in range(self.header_count):
+            at = self.headers_at + index * _PROGRAM_HEADER.size
+            kind, _, offset, virtual, physical, file_size, size, _ = _PROGRAM_HEADER.unpack_from(
+                self.data, at
+            )
+            if kind == PT_LOAD and size:
+                yield _Loadable(offset, virtual, physical, file_size, size)
+
+    def _bytes(self, one: _Loadable) -> memoryview:
+        end = one.offset + one.file_size
+        if end > len(self.data):
+            raise self._truncated(f"the segment for {one.physical:#x}", end)
+        if one.file_size > one.size:
+            raise self.error(f"the segment for {one.physical:#x} is larger in the file than loaded")
+        return memoryview(self.data)[one.offset : end]
+
+    def _physical(self, virtual: int, loadables: list[_Loadable]) -> int:
+        """The entry is a virtual address; harts start at physical ones."""
+        for one in loadables:
+            if one.virtual <= virtual < one.virtual + one.size:
+                return virtual - one.virtual + one.physical
+        return virtual
+
+
+class Symbols(Mapping[str, int]):
+    """The symbol table by name, read when it is first asked for; global symbols hide local ones."""
+
+    def __init__(self, data: bytes, sections_at: int, section_count: int) -> None:
+        self._data = data
+        self._sections_at = sections_at
+        self._count = section_count
+
+    def __getitem__(self, name: str) -> int:
+        return self._table[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @cached_property
+    def _table(self) -> dict[str, int]:
+        try:
+            return self._read()
+        except (struct.error, ValueError, OverflowError):
+            return {}  # a damaged symbol table keeps no program from running
+
+    def _section(self, index: int) -> tuple[int, ...]:
+        return _SECTION_HEADER.unpack_from(
+            self._data, self._sections_at + index * _SECTION_HEADER.size
+        )
+
+    def _read(self) -> dict[str, int]:
+        local: dict[str, int] = {}
+        found: dict[str, int] = {}
+        for index in range(self._count if self._sections_at else 0):
+            section = self._section(index)
+            if section[1] == SHT_SYMTAB:
+                table = memoryview(self._data)[section[4] : section[4] + section[5]]
+                strings = self._section(section[6])
+                names = self._data[strings[4] : strings[4] + strings[5]]
+                whole = len(table) - len(table) % _SYMBOL.size
+                for name, info, _, where, value, _ in _SYMBOL.iter_unpack(table[:whole]):
+                    if name and where and info & 15 not in (STT_SECTION, STT_FILE):
+                        text = names[name : names.index(b"\0", name)].decode(errors="replace")
+                        (local if info >> 4 == STB_LOCAL else found)[text] = value
+        return {**local, **found}

@@ -1,0 +1,40 @@
+"""A file that is loaded where the user says: `--load [ADDR=]FILE`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rvplat.errors import LoaderError
+from rvplat.machine.loading.images import read_program
+from rvplat.machine.loading.program import Program, Segment
+from rvplat.machine.loading.user_files import read_file
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file for `--load`: its bytes as they are at an address; or, without one, an ELF file, whose
+    segments say where they go."""
+
+    path: Path
+    address: int | None = None
+
+    def read(self) -> Program:
+        """The file.
+
+        Raises:
+            LoaderError: it can't be read, or has no address and is no ELF file that has.
+        """
+        what = "the file to load"
+        if self.address is not None:
+            data = read_file(self.path, what)
+            return Program(
+                self.path, "raw", (Segment(self.address, data, len(data)),), self.address
+            )
+        program = read_program(self.path, what)
+        if program.kind != "elf" or not program.fixed:
+            raise LoaderError(
+                f"{self.path}: {what}: found no ELF file that says where it goes, expected one, or "
+                "an address: --load ADDR=FILE"
+            )
+        return program

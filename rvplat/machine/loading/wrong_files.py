@@ -1,0 +1,71 @@
+"""Messages for files of the wrong kind: what the file is, and what to do instead."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from rvplat.errors import LoaderError
+from rvplat.formats import Kind, recognise
+from rvplat.machine.boards.board import LAST_ADDRESS, Board
+from rvplat.machine.loading.program import Program, Segment
+
+log = logging.getLogger("rvplat.loader")
+
+#: Where QEMU's `virt` has its flash chips.
+QEMU_FLASH: Final = range(0x2000_0000, 0x2400_0000)
+#: Illegal in every ISA ("Base Instruction-Length Encoding").
+NO_INSTRUCTIONS: Final = (b"\0\0", b"\xff\xff")
+
+
+def refuse_containers(path: Path, data: bytes) -> None:
+    """Refuse an initrd that no kernel can read, and warn of one that few can. Linux takes archives
+    and file systems, compressed or not; other kernels take other things.
+
+    Raises:
+        LoaderError: it is an image of a disk in a container, or of a flash chip.
+    """
+    found = recognise(data)
+    if found is None or found.kind is Kind.COMPRESSED:
+        return
+    if found.kind in (Kind.DISK, Kind.FLASH):
+        raise LoaderError(f"{path}: the initrd: {found}")
+    log.warning("%s: the initrd is %s", path, found.name)
+
+
+def no_tree(data: bytes, why: str) -> str:
+    """What a file is that is no device tree; `why` if it is one, or nothing that is known."""
+    found = recognise(data)
+    known = found is not None and found.kind is not Kind.TREE
+    return f"{found}; expected a device tree blob" if known else why
+
+
+def tell_of_no_firmware(program: Program) -> None:
+    """Warn of a program that probably doesn't work. A Linux Image would start in M mode, for which
+    few kernels are built; a raw file that begins with an illegal instruction may be a file system.
+    """
+    if program.kind == "raw" and bytes(program.segments[0].data[:2]) in NO_INSTRUCTIONS:
+        log.warning(
+            "%s: taken for a raw binary, but its first bytes are no instruction: is it a disk or "
+            "flash image, or linked for another place?", program.path,
+        )  # fmt: skip
+    if program.kind == "linux":
+        log.warning(
+            "%s: a Linux Image as the program starts without firmware, in M mode; --kernel starts "
+            "it in S mode, after the firmware", program.path,
+        )  # fmt: skip
+
+
+def outside(board: Board, program: Program, segment: Segment) -> str:
+    """Why a segment is outside the board's memory, if that can be told from its address."""
+    if segment.address > LAST_ADDRESS:
+        return (
+            "; it is linked at virtual addresses: of Linux give the Image, else an ELF file whose "
+            "segments have physical addresses"
+        )
+    if segment.address in QEMU_FLASH:
+        return "; QEMU's virt has flash there, the board has none: link it for RAM"
+    if program.start < board.main_memory.base:
+        return f"; link it for the RAM at {board.main_memory.base:#x}"
+    return ""

@@ -1,0 +1,249 @@
+"""A board's devices, memory and wires, built: the machine without its harts."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from rvplat.bus.clock import Clock, HostClock, VirtualClock
+from rvplat.bus.device import Device as DeviceModel
+from rvplat.bus.device import InterruptController, Power, Progress, Wiring
+from rvplat.bus.failures import Failures, watch_threads
+from rvplat.bus.interrupts import Line
+from rvplat.bus.lock import BusLock
+from rvplat.bus.map import AddressMap
+from rvplat.bus.ram import Memory, Ram
+from rvplat.errors import BusError, DeviceError, RvplatError
+from rvplat.machine.boards.board import Board, Device
+from rvplat.machine.loading.devicetree import Chosen, device_tree
+from rvplat.machine.loading.fdt import Node
+from rvplat.machine.running.console import HostConsole
+from rvplat.machine.running.plugin_errors import blamed
+
+log = logging.getLogger("rvplat.machine")
+
+WORD_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Ports:
+    """What the machine gives the devices: the harts' inputs and the power switch.
+
+    `set_line(hart, bit, level)` drives a bit of `mip`, `set_timer(hart, mtimecmp)` arms a hart's
+    timer, `power(what, code)` ends or restarts the run. All are called under the bus lock.
+    `progress()` says how far the harts are.
+    """
+
+    set_line: Callable[[int, int, bool], None]
+    set_timer: Callable[[int, int], None]
+    power: Callable[[Power, int], None]
+    progress: Callable[[], Progress]
+
+
+@dataclass
+class Assembly:
+    """What `assemble` built. `lock` is the bus lock, under which every device runs."""
+
+    board: Board
+    lock: BusLock
+    clock: Clock
+    memory: Memory
+    map: AddressMap
+    devices: dict[str, DeviceModel] = field(default_factory=dict)
+    #: What the devices' code raised while the machine ran.
+    failures: Failures = field(default_factory=Failures)
+    #: The console that the terminal is on, and each device's console by the device's name.
+    console: HostConsole = field(default_factory=HostConsole)
+    consoles: dict[str, HostConsole] = field(default_factory=dict)
+
+    def device_tree(self, chosen: Chosen | None = None) -> Node:
+        """The device tree, with what a loader adds to `chosen`."""
+        return device_tree(self.board, self.devices, chosen)
+
+    def reset(self) -> None:
+        """Every device as after power-on; memory stays as it is. Interrupt controllers are reset
+        first: what a device drives in its own reset counts."""
+        with self.lock:
+            controllers_first = sorted(
+                self.devices.items(), key=lambda item: not isinstance(item[1], InterruptController)
+            )
+            for name, device in controllers_first:
+                with blamed(type(device), name, "resetting"):
+                    device.reset()
+
+    def close(self) -> None:
+        """Give back what the devices and the clock took from the host: all of it, whatever raises.
+
+        Raises:
+            PluginError: a device's own code raised; the log names the others that did.
+            DeviceError: a device could not finish its work, for instance on a full disk.
+        """
+        failures: list[RvplatError] = []
+        with self.lock:
+            for name, device in self.devices.items():
+                try:
+                    with blamed(type(device), name, "closing"):
+                        device.close()
+                except RvplatError as error:
+                    failures.append(error)
+            self.devices.clear()
+        self.clock.close()
+        for other in failures[1:]:
+            log.error("%s", other)
+        if failures:
+            raise failures[0]
+
+    def abandon(self) -> None:
+        """`close` after another error, which matters more: what raises is logged."""
+        try:
+            self.close()
+        except RvplatError as error:
+            log.error("%s", error)
+
+
+def assemble(
+    board: Board,
+    ports: Ports,
+    console: HostConsole | None = None,
+    symbols: Mapping[str, int] | None = None,
+) -> Assembly:
+    """Build what a board says; `symbols` are those of the program, for devices carved out of RAM.
+
+    Raises:
+        HostError: the host does not have the memory.
+        DeviceError: a device cannot get what it needs of the host.
+        PluginError: a device's own code raised.
+    """
+    lock = console.lock if console is not None else BusLock()
+    hz = board.general.timebase_hz
+    clock = HostClock(hz, lock) if board.general.clock == "host" else VirtualClock(hz, lock)
+    memory = Memory()
+    for name, region in board.memory.items():
+        memory.add(Ram(region.base, region.size, name))
+    assembly = Assembly(board, lock, clock, memory, AddressMap(memory, lock))
+    assembly.console = console if console is not None else HostConsole(lock)
+    assembly.console.failures = clock.failures = assembly.failures
+    watch_threads()
+    try:
+        _build_devices(assembly, ports, symbols or {})
+    except BaseException:
+        assembly.abandon()
+        raise
+    return assembly
+
+
+def _build_devices(assembly: Assembly, ports: Ports, symbols: Mapping[str, int]) -> None:
+    board = assembly.board
+    lines: dict[str, dict[str, Line]] = {}
+    for name, declared in board.devices.items():
+        device = _at_symbols(declared, symbols) if declared.base is None else declared
+        lines[name] = {line: Line(f"{name}.{line}") for line in device.model.interrupts}
+        wiring = _wiring(assembly, device, ports, lines[name])
+        with blamed(device.model, name, "building"):
+            built = device.model(device.settings, wiring)
+        assembly.devices[name] = built
+        if device.base is not None:
+            assembly.map.attach(device.base, built, device.size)
+    for name, device in board.devices.items():
+        for line, number in zip(lines[name].values(), device.interrupts, strict=False):
+            line.connect(_input(controller_of(assembly, device), number))
+
+
+def _wiring(assembly: Assembly, device: Device, ports: Ports, lines: dict[str, Line]) -> Wiring:
+    return Wiring(
+        name=device.name,
+        lock=assembly.lock,
+        lines=lines,
+        memory=assembly.memory,
+        clock=assembly.clock,
+        console=_console(assembly, device),
+        power=ports.power,
+        harts=assembly.board.harts.count,
+        set_hart_line=ports.set_line,
+        set_timer=ports.set_timer,
+        progress=ports.progress,
+        failures=assembly.failures,
+        backing=_backing(assembly, device),
+    )
+
+
+def _backing(assembly: Assembly, device: Device) -> memoryview | None:
+    """The RAM that a device is carved out of.
+
+    Raises:
+        DeviceError: no RAM is there.
+    """
+    if device.base is None or not device.carved:
+        return None
+    try:
+        return assembly.memory.view(device.base, device.size)
+    except BusError:
+        raise DeviceError(_outside(assembly, device)) from None
+
+
+def _outside(assembly: Assembly, device: Device) -> str:
+    """Where a carved device is, who said so, and what to change."""
+    assert device.base is not None
+    regions = ", ".join(f"{one.base:#x} to {one.end - 1:#x}" for one in assembly.memory.regions)
+    declared = assembly.board.devices[device.name].base
+    who, change = f"devices.{device.name}.base", "change it"
+    if declared is None:
+        who = "what the program's symbols say"
+        change = "link the program for this board's memory"
+    return (
+        f"devices.{device.name}: {device.model.model} is a part of RAM, and {device.base:#x} to "
+        f"{device.base + device.size - 1:#x} ({who}) is not in RAM ({regions}): {change}"
+    )
+
+
+def _at_symbols(device: Device, symbols: Mapping[str, int]) -> Device:
+    """The device at those of the program's symbols that are named as its settings, offsets all.
+
+    The window is as small as can be: what the program has beside it stays plain RAM.
+    """
+    names = [one.name for one in dataclasses.fields(device.settings) if one.name in symbols]
+    if not names:
+        return device
+    base = min(symbols[name] for name in names)
+    offsets = {name: symbols[name] - base for name in names}
+    size = max(offsets.values()) + WORD_BYTES
+    fields = {one.name for one in dataclasses.fields(device.settings)}
+    rest = {"window": max(size, 2 * WORD_BYTES)} if "window" in fields else {}
+    settings = dataclasses.replace(device.settings, **offsets, **rest)
+    return dataclasses.replace(
+        device, base=base, size=device.model.window(settings), settings=settings
+    )
+
+
+def console_device(board: Board) -> str | None:
+    """The device that the terminal is on: what `chosen.stdout` names, else the first that can."""
+    if board.chosen.stdout is not None:
+        return board.chosen.stdout
+    names = (name for name, device in board.devices.items() if device.model.uses_console)
+    return next(names, None)
+
+
+def _console(assembly: Assembly, device: Device) -> HostConsole:
+    """The terminal's console for the device that it is on, for every other one of its own."""
+    main = device.name == console_device(assembly.board)
+    console = assembly.console if main else HostConsole(assembly.lock)
+    console.failures = assembly.failures
+    if device.model.uses_console:
+        assembly.consoles[device.name] = console
+    return console
+
+
+def controller_of(assembly: Assembly, device: Device) -> InterruptController:
+    """The interrupt controller that a device's lines go to; a board without faults has it."""
+    names = [device.controller] if device.controller else list(assembly.devices)
+    for name in names:
+        found = assembly.devices[name]
+        if isinstance(found, InterruptController):
+            return found
+    raise LookupError(f"devices.{device.name} has no interrupt controller")
+
+
+def _input(controller: InterruptController, number: int) -> Callable[[bool], None]:
+    return lambda level: controller.set_input(number, level)

@@ -1,0 +1,99 @@
+"""Device accesses: what native code calls when a hart's load or store meets no RAM."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from typing import Any
+
+from rvplat.bus.map import DeviceRaised
+from rvplat.errors import BusError
+from rvplat.machine.hart import Hart
+from rvplat.machine.running.system import System
+
+_CALL: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
+
+
+class Mmio:
+    """The host functions of a machine, (hart, pa, size, value) -> value."""
+
+    def __init__(self, machine: System) -> None:
+        self.machine = machine
+        self._harts = machine.harts
+        self._load, self._store = machine.bus.read, machine.bus.write
+        self._virtual = machine.turns.virtual is not None
+        self._functions = _CALL(self._read), _CALL(self._write), _CALL(self._touched)
+
+    @property
+    def addresses(self) -> tuple[int, int, int]:
+        """The host addresses of the functions that read, that write, and that tell a device of
+        other changes of the RAM that it is carved out of."""
+        addresses = [ctypes.cast(one, ctypes.c_void_p).value or 0 for one in self._functions]
+        return addresses[0], addresses[1], addresses[2]
+
+    def _read(self, number: int, pa: int, size: int, _: int) -> int:
+        began = time.perf_counter_ns()
+        hart = self._harts[number]
+        value = 0
+        try:
+            if self._virtual:
+                self.machine.turns.sync(hart)
+            answer = self._load(pa, size)
+            if not isinstance(answer, int):
+                raise self._no_number(pa, size, answer)
+            value = answer & (1 << 8 * size) - 1
+        except BaseException as error:
+            self._went_wrong(hart, error)
+        if hart.attention.value:
+            hart.after_device()
+        hart.device_ns += time.perf_counter_ns() - began
+        return value
+
+    def _write(self, number: int, pa: int, size: int, value: int) -> int:
+        began = time.perf_counter_ns()
+        hart = self._harts[number]
+        try:
+            if self._virtual:
+                self.machine.turns.sync(hart)
+            self._store(pa, size, value & (1 << 8 * size) - 1)
+        except BaseException as error:
+            self._went_wrong(hart, error)
+        if hart.attention.value:
+            hart.after_device()
+        hart.device_ns += time.perf_counter_ns() - began
+        return 0
+
+    def _touched(self, number: int, pa: int, size: int, _: int) -> int:
+        """The hart has changed RAM that a device may be carved out of: no fault comes of it."""
+        hart = self._harts[number]
+        try:
+            if self._virtual:
+                self.machine.turns.sync(hart)
+            self.machine.bus.touched(pa, size)
+        except BaseException as error:
+            self._went_wrong(hart, error)
+            hart.mmio_error.value = 0
+        if hart.attention.value:
+            hart.after_device()
+        return 0
+
+    def _went_wrong(self, hart: Hart, error: BaseException) -> None:
+        """Nothing answered an access, or a device raised: the guest takes an access fault. What the
+        machine itself raises ends the run."""
+        if not isinstance(error, BusError):
+            self.machine.fail(error)
+            return
+        hart.mmio_error.value = 1
+        if isinstance(error, DeviceRaised):
+            cause, pc = error.__cause__ or error, int(hart.view.pc)
+            failures = self.machine.assembly.failures
+            failures.note(error.operation, cause, error.device, hart.number, pc)
+
+    def _no_number(self, pa: int, size: int, answer: object) -> BusError:
+        """A device answered a load with something else than a number."""
+        window = self.machine.bus.window_at(pa)
+        if window is None:
+            return BusError(f"no number at {pa:#x}")
+        raised = DeviceRaised(f"a load of {size} at {pa:#x}", window[1])
+        raised.__cause__ = TypeError(f"it answered {answer!r}, expected a number")
+        return raised

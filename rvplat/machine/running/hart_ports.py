@@ -1,0 +1,77 @@
+"""What devices reach of the harts: interrupt lines, timers, the power switch; and the clock."""
+
+from __future__ import annotations
+
+from rvplat.bus.clock import HostClock
+from rvplat.bus.device import Power, Progress
+from rvplat.hart.counters import NEVER
+from rvplat.machine.running.assembly import Ports
+from rvplat.machine.running.stop import Stop
+from rvplat.machine.running.system import System
+
+_REASONS = {Power.OFF: "off", Power.FAIL: "fail", Power.RESET: "reset"}
+
+
+class Wires:
+    """All of it is called under the bus lock, from any thread."""
+
+    def __init__(self, machine: System) -> None:
+        self.machine = machine
+        self.ports = Ports(self._set_line, self._set_timer, self._power, self._progress)
+        # What devices drive before there are harts, by hart: (bit, level) and mtimecmp.
+        self._early_lines: dict[tuple[int, int], bool] = {}
+        self._early_timers: dict[int, int] = {}
+
+    def connect_clock(self) -> None:
+        """Tell native code what time it is, and follow the clock when it is set."""
+        view, clock = self.machine.cell.view, self.machine.assembly.clock
+        view.timebase_hz = clock.frequency
+        view.clock_virtual = int(not isinstance(clock, HostClock))
+        if isinstance(clock, HostClock):  # where it stands still, instructions take no time
+            view.instructions_per_tick = NEVER
+        else:
+            view.instructions_per_tick = self.machine.board.general.instructions_per_tick
+        self._clock_was_set()
+        clock.on_set.append(self._clock_was_set)
+
+    def _clock_was_set(self) -> None:
+        view, clock = self.machine.cell.view, self.machine.assembly.clock
+        if not isinstance(clock, HostClock):
+            view.time_now = clock.now()
+            return
+        view.time_offset = clock.ahead  # one store: harts read the clock meanwhile
+        if clock.paused:  # no hart runs
+            view.time_now, view.clock_virtual = clock.now(), 1
+        else:
+            view.clock_base_ns, view.clock_virtual = clock.origin_ns, 0
+        for hart in self.machine.harts:
+            hart.alert()
+
+    def connect_harts(self) -> None:
+        """The harts are there: they get what devices drove before. Call it under the bus lock."""
+        for (hart, bit), level in self._early_lines.items():
+            self._set_line(hart, bit, level)
+        for hart, mtimecmp in self._early_timers.items():
+            self._set_timer(hart, mtimecmp)
+
+    def _set_line(self, hart: int, bit: int, level: bool) -> None:
+        if self.machine.harts:
+            self.machine.harts[hart].set_line(bit, level)
+        else:
+            self._early_lines[hart, bit] = level
+
+    def _set_timer(self, hart: int, mtimecmp: int) -> None:
+        if self.machine.harts:
+            self.machine.harts[hart].view.mtimecmp = mtimecmp
+            self.machine.harts[hart].alert()
+        else:
+            self._early_timers[hart] = mtimecmp
+
+    def _progress(self) -> Progress:
+        return [
+            None if hart.waiting else hart.retired_before + hart.retired
+            for hart in self.machine.harts
+        ]
+
+    def _power(self, what: Power, code: int) -> None:
+        self.machine.request_stop(Stop(_REASONS[what], code))

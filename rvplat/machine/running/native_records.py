@@ -1,0 +1,250 @@
+"""The memory that native code works on: the machine's record, its harts', and the tables beside.
+
+Everything is anonymous memory of the host, taken as it is touched, and stays at its address.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any
+
+from rvplat.bus.ram import PRIVATE, Ram, barrier
+from rvplat.engine.decode import Table
+from rvplat.errors import DeviceError
+from rvplat.hart.acceleration.young_pages import AWAY
+from rvplat.hart.state import (
+    MAX_RAM_REGIONS,
+    PLAIN,
+    ROM,
+    SLOT_HEADER,
+    SLOTS_SIZE,
+    STOP_REQUEST,
+    WATCHED,
+    Hart,
+    Machine,
+)
+from rvplat.lang import Record
+
+SLOT_POOL = 256 << 20  # bytes for decoded instructions, a hart; when full, it begins anew
+PAGE = 4096
+MASK64 = (1 << 64) - 1
+
+
+# A system call that never waits: it keeps Python's lock.
+_WAKE: Any = ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
+
+
+def _nobody_sleeps(a: int, b: int, c: int, d: int) -> int:
+    """In place of the host's `wake` where there is no native code."""
+    return 0
+
+
+class Block:
+    """Zeroed host memory at a fixed address."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._map = mmap.mmap(-1, max(size, PAGE), flags=PRIVATE)
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+
+
+class Cell:
+    """A record in a block of its own: `view` is it."""
+
+    def __init__(self, record: Record) -> None:
+        self._block = Block(record.size)
+        self.address = self._block.address
+        self.view: Any = record.view(self.address)
+        self._record = record
+
+    @cached_property
+    def plain(self) -> Any:
+        """The record as plain ints (`Record.plain`), for code that looks often."""
+        return self._record.plain(self.address)
+
+
+class MachineCell(Cell):
+    """The machine's record, with its regions of RAM."""
+
+    def __init__(self) -> None:
+        super().__init__(Machine)
+        self.blocks: list[Block] = []
+        self.pages = 0
+
+    def add_ram(self, ram: Ram, writable: bool, windows: Iterable[tuple[int, int]] = ()) -> None:
+        """Make RAM known to native code. Pages that `windows` (address, bytes) touch are regions of
+        their own, whose stores come to the host: devices are carved out of them.
+        """
+        kind = PLAIN if writable else ROM
+        start = ram.base
+        for first, last in sorted((a & -PAGE, a + n - 1 | PAGE - 1) for a, n in windows):
+            if ram.base <= first < ram.end and last >= start:
+                self._add_region(ram, start, first, kind)
+                self._add_region(ram, max(start, first), min(last + 1, ram.end), WATCHED)
+                start = last + 1
+        self._add_region(ram, start, ram.end, kind)
+
+    def _add_region(self, ram: Ram, start: int, end: int, kind: int) -> None:
+        if start >= end:
+            return
+        count = int(self.view.ram_count)
+        if count == MAX_RAM_REGIONS:
+            raise DeviceError(
+                f"{ram.name}: memories, and the devices that are carved out of them, divide memory "
+                f"into more than {MAX_RAM_REGIONS} regions: put such devices on pages side by side"
+            )
+        region = self.view.ram[count]
+        pages = -(-(end - start) // PAGE)
+        code, written = Block(8 * pages), Block(4 * pages)
+        self.blocks += [code, written]
+        region.base, region.size = start, end - start
+        region.host = ram.address + start - ram.base
+        region.code, region.written = code.address, written.address
+        region.first_page, region.writable = self.pages, kind
+        self.pages += pages
+        self.view.ram_count = count + 1
+
+
+class HartCell(Cell):
+    """A hart's record, its slots and decoder, and what wakes its thread."""
+
+    def __init__(self, number: int, machine: MachineCell, table: Table) -> None:
+        super().__init__(Hart)
+        self.number = number
+        self.table = table
+        self.wake: threading.Event | None = None  # whoever gives it turns waits for this
+        self.retired_before = 0  # instructions, before the last reset
+        self.ran_ns = 0
+        self.device_ns = 0  # of it
+        self._slots = Block(SLOT_POOL)
+        self._pages = Block(8 * machine.pages)
+        self._scratch = Block(SLOTS_SIZE)
+        hart = self.view
+        hart.hart_id = number
+        hart.young_passed = AWAY
+        hart.machine = self.machine_address = machine.address
+        hart.slot_pool, hart.slot_pool_size = self._slots.address, SLOT_POOL
+        hart.slot_pages = self._pages.address
+        self._fill_scratch(int(machine.view.page_end_handler))
+        table.attach(hart)
+        machine.view.harts[number] = self.address
+        machine.view.hart_count = max(int(machine.view.hart_count), number + 1)
+        self._find_fields()
+        self._attention_address = self.address + Hart.fields["attention"].offset
+        wake = int(machine.view.wake_fn)
+        self._wake = _WAKE(wake) if wake else _nobody_sleeps
+
+    def _find_fields(self) -> None:
+        """Fields that other threads write, and those that are read often."""
+        self.attention = self.field("attention", ctypes.c_uint32)
+        self.stop_code = self.field("stop", ctypes.c_uint32)
+        self.stop_request = self.field("stop_request", ctypes.c_uint32)
+        self.abandon = self.field("abandon", ctypes.c_uint32)
+        self.mmio_error = self.field("mmio_error", ctypes.c_uint8)
+        self.budget = self.field("budget", ctypes.c_int64)
+        self.limit = self.field("limit", ctypes.c_int64)
+        self.instret_base = self.field("instret_base", ctypes.c_uint64)
+        self.deadline = self.field("deadline", ctypes.c_uint64)
+        self.sleeps = self.field("sleeps", ctypes.c_uint8)
+        self.idle_since = self.field("idle_since", ctypes.c_uint64)
+        self._waiting = self.field("waiting", ctypes.c_uint8)
+        self._asleep_ns = self.field("asleep_ns", ctypes.c_uint64)
+        self._resync = self.field("resync", ctypes.c_uint8)
+        self._lines = self.field("irq_lines", ctypes.c_uint64)
+
+    def field(self, name: str, kind: Any) -> Any:
+        """A field (or an array) of the record as one of ctypes' objects: quicker than `view`."""
+        place = Hart.fields[name]
+        return (kind * place.count if place.count else kind).from_address(
+            self.address + place.offset
+        )
+
+    def machine_field(self, name: str, kind: Any) -> Any:
+        """The same of the machine's record."""
+        return kind.from_address(self.machine_address + Machine.fields[name].offset)
+
+    def _fill_scratch(self, page_end: int) -> None:
+        first = self._scratch.address + SLOT_HEADER
+        (ctypes.c_uint64 * (2 * 2049)).from_address(first)[::2] = [page_end] * 2049
+        self.view.scratch_slots = first
+
+    # --- from other threads ---
+
+    def set_line(self, bit: int, level: bool) -> None:
+        """Drive a bit of mip, from any thread under the bus lock."""
+        lines = self._lines.value
+        self._lines.value = lines | 1 << bit if level else lines & ~(1 << bit)
+        self.alert()
+
+    def alert(self) -> None:
+        """Let the hart look at its lines, timers and requests soon (hart/sleep.py). Whoever calls
+        has changed them before: the fence lets the hart see that once it sees the call."""
+        barrier()
+        self.attention.value = 1
+        self._wake(self._attention_address, 0, 0, 0)
+        if self.wake is not None:
+            self.wake.set()
+
+    def request_stop(self) -> None:
+        """Let the hart leave native code soon; at once, if it is in a device access just now."""
+        self.stop_request.value = 1
+        self.alert()
+
+    # --- of its own thread ---
+
+    def enter(self, run: Callable[[int], None]) -> int:
+        """Native code, as far as `allow` allows; hart.stop."""
+        began, slept = time.perf_counter_ns(), self.asleep_ns
+        run(self.address)
+        self.ran_ns += time.perf_counter_ns() - began - (self.asleep_ns - slept)
+        return int(self.stop_code.value)
+
+    def after_device(self) -> None:
+        """A device access by this hart ended: what it changed counts from the next instruction."""
+        self._resync.value = 1
+        if self.stop_request.value:
+            self.stop_code.value = STOP_REQUEST
+
+    def allow(self, count: int) -> None:
+        """Let the next run execute `count` instructions: what is left of a budget counts."""
+        self.limit.value = count - self.budget.value
+
+    def set_guest_line(self, number: int, level: bool) -> None:
+        """Drive guest external interrupt `number`, a bit of hgeip, from any thread under the bus
+        lock. ValueError outside 1 to GEILEN."""
+        geilen = int(self.view.geilen)
+        if not 1 <= number <= geilen:
+            raise ValueError(f"guest external interrupt {number} of 1 to {geilen}")
+        lines = int(self.view.guest_lines)
+        self.view.guest_lines = lines | 1 << number if level else lines & ~(1 << number)
+        self.alert()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is in WFI: it has not gone on after one."""
+        return bool(self._waiting.value)
+
+    @waiting.setter
+    def waiting(self, value: bool) -> None:
+        self._waiting.value = int(value)
+        self.idle_since.value = 0
+
+    @property
+    def asleep_ns(self) -> int:
+        """How long its thread has slept in WFI, since it was built."""
+        return int(self._asleep_ns.value)
+
+    @property
+    def left(self) -> int:
+        """How many instructions `allow` allows still."""
+        return int(self.limit.value + self.budget.value)
+
+    @property
+    def retired(self) -> int:
+        """Retired instructions since the last reset."""
+        return int(self.instret_base.value - self.budget.value) & MASK64

@@ -1,0 +1,269 @@
+"""Running a machine: a thread for each hart on the host's clock, turns on a virtual clock.
+
+The caller's thread waits, so that Ctrl-C reaches it at once; a thread of the run's own starts the
+harts, watches the time, and restarts the machine when the guest asks for a reset.
+
+A hart with a thread sleeps in native code when it waits (WFI; hart/sleep.py). If no timer will wake
+it, it leaves native code once a second: the run may have to end because nothing can wake a hart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+from rvplat.hart.state import STOP_LIMIT, STOP_REQUEST, STOP_WFI
+from rvplat.machine.arguments import integer, seconds
+from rvplat.machine.hart import Hart
+from rvplat.machine.running.stop import Stop
+from rvplat.machine.running.system import System, TurnTaking
+
+FOREVER = 1 << 62
+LOOK = "look"  # not the end of a run: see `Runner.look`
+LONGEST_LOOK_S = 2.0  # a hart in a plugin's code may not stop at all
+LOOK_S = 0.25  # between two looks at signals
+IDLE_NS = 1_000_000_000  # a machine that nothing can wake is given up after this
+
+
+def _part_of(deadline: float | None) -> float:
+    """How long to wait in one go. Another thread may receive a signal; Python then runs its handler
+    in the main thread, and only when that wakes up."""
+    left = LOOK_S if deadline is None else deadline - time.monotonic()
+    return min(max(left, 0.0), LOOK_S)
+
+
+class Runner:
+    """One run of a machine: until something stops it.
+
+    `max_instructions`: for each hart, those that trap included.
+    `ends_idle`: stop when every hart waits and nothing in sight can wake one; else input may come.
+    `restarts`: a reset by the guest begins anew; else it ends the run.
+    `turns`: run the harts in turns in one thread, whatever the clock.
+    """
+
+    def __init__(
+        self, machine: System, timeout_s: float | None = None,
+        max_instructions: int | None = None, ends_idle: bool = False, restarts: bool = True,
+        turns: TurnTaking | None = None,
+    ) -> None:  # fmt: skip
+        self.machine = machine
+        self.restarts = restarts
+        self.ends_idle = ends_idle
+        self.timeout_s = seconds("timeout_s", timeout_s)
+        self.stop: Stop | None = None
+        limit = FOREVER
+        if max_instructions is not None:
+            limit = integer("max_instructions", max_instructions, 1, FOREVER)
+        self._left = {hart.number: limit for hart in machine.harts}
+        self._turns = turns or (machine.turns if machine.turns.virtual else None)
+        self._deadline: float | None = None
+        self._began = threading.Event()
+        self._done = threading.Event()
+        self._looks: list[tuple[Callable[[], None], threading.Event]] = []
+        self._thread = threading.Thread(target=self._coordinate, name="rvplat-run", daemon=True)
+
+    # --- the caller's side ---
+
+    def run(self) -> Stop:
+        """Start, and wait for the end. Ctrl-C passes through, with every hart stopped."""
+        self.start()
+        return self.wait()
+
+    def start(self) -> None:
+        """Run in the background."""
+        deadline = None if self.timeout_s is None else time.monotonic() + self.timeout_s
+        self.machine.began(self)
+        self._deadline = deadline
+        try:
+            self._thread.start()
+        except BaseException as error:
+            if isinstance(error, RuntimeError) or not self._began.wait(LONGEST_LOOK_S):
+                self.machine.ended()  # the host has no thread for it
+            else:  # Ctrl-C, while the thread began
+                self.cancel("interrupt")
+            raise
+
+    def wait(self, timeout_s: float | None = None) -> Stop:
+        """How the run ended.
+
+        Raises:
+            TimeoutError: it has not ended in this time, and goes on.
+            Whatever made it fail: an error of rvplat's own, or of a console's sink.
+        """
+        seconds("timeout_s", timeout_s)
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        try:
+            while not self._done.wait(_part_of(deadline)):
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise TimeoutError(f"the machine still runs after {timeout_s} s")
+        except TimeoutError:
+            raise
+        except BaseException:
+            self.cancel("interrupt")
+            raise
+        if self.machine.failure is not None:
+            raise self.machine.failure
+        assert self.stop is not None
+        return self.stop
+
+    def cancel(self, reason: str) -> None:
+        """Stop, and come back when every hart has."""
+        self.machine.request_stop(Stop(reason), self._turns is None)
+        self._done.wait()
+
+    def look(self, function: Callable[[], None]) -> bool:
+        """Call a function while every hart stands still; then the run goes on. False: the function
+        was not called, because the run has ended, or a hart does not stop in some seconds."""
+        done = threading.Event()
+        look = (function, done)
+        self._looks.append(look)
+        self.machine.request_stop(Stop(LOOK), self._turns is None)
+        end = time.monotonic() + LONGEST_LOOK_S
+        while not done.wait(LOOK_S):
+            if self._done.is_set() or time.monotonic() > end:
+                with contextlib.suppress(ValueError):  # it is being called just now
+                    self._looks.remove(look)
+                    return False
+        return True
+
+    def give_up(self, error: BaseException) -> None:
+        """Let `wait` raise this error now: a thread of the run can't be ended."""
+        self.machine.failure = error
+        self._done.set()
+
+    def input_ended(self) -> None:
+        """No more input will come: a machine that waits for nothing else may be given up."""
+        self.ends_idle = True
+        for hart in self.machine.harts:
+            hart.alert()
+
+    # --- the run's own thread ---
+
+    def _coordinate(self) -> None:
+        machine = self.machine
+        self._began.set()
+        try:
+            self.stop = self._live_on()
+        except BaseException as error:
+            machine.fail(error)
+        finally:
+            for hart in machine.harts:
+                hart.stop_request.value = 0
+            machine.ended()
+            self._done.set()
+
+    def _live_on(self) -> Stop:
+        """Run until something ends the run. After a reset by the guest run again; when harts left
+        native code though nobody asked for a stop, run on."""
+        while True:
+            if self._turns is None:
+                self._run_threads()
+            else:
+                self._take_turns(self._turns)
+            self._take_looks()
+            stop, is_reset = self.machine.take_requests(self.restarts)
+            if stop is not None and stop.reason != LOOK:
+                return stop
+            if is_reset:
+                self.machine.power_on()
+                self.machine.repeat_requests()
+
+    def _take_looks(self) -> None:
+        """Call the functions that `look` was given."""
+        self.machine.withdraw(LOOK)
+        while self._looks:
+            function, done = self._looks.pop()
+            try:
+                with self.machine.looked_at():
+                    function()
+            finally:
+                done.set()
+
+    def is_late(self) -> bool:
+        """Whether its time is up."""
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    # --- turns ---
+
+    def _take_turns(self, turns: TurnTaking) -> None:
+        machine = self.machine
+        for hart in machine.harts:
+            hart.wake = turns.wake
+        while not machine.requests:
+            if self.is_late():
+                machine.request_stop(Stop("timeout"))
+            elif turns.round(self._left) or turns.wait(not self.ends_idle):
+                continue
+            elif self.ends_idle and not self._is_busy():
+                machine.request_stop(Stop("idle"))
+
+    # --- threads ---
+
+    def _run_threads(self) -> None:
+        threads = [
+            threading.Thread(
+                target=self._guard, args=[hart], name=f"hart{hart.number}", daemon=True
+            )
+            for hart in self.machine.harts
+        ]
+        for hart, thread in zip(self.machine.harts, threads, strict=True):
+            hart.wake = None
+            hart.idle_since.value = 0
+            hart.allow(self._left[hart.number])
+            thread.start()
+        for hart, thread in zip(self.machine.harts, threads, strict=True):
+            self._join(thread)
+            self._left[hart.number] = hart.left
+
+    def _join(self, thread: threading.Thread) -> None:
+        if self._deadline is not None:
+            thread.join(max(0.0, self._deadline - time.monotonic()))
+            if thread.is_alive():
+                self.machine.request_stop(Stop("timeout"))
+        thread.join()
+
+    def _guard(self, hart: Hart) -> None:
+        """A hart's thread: no error of it is lost."""
+        try:
+            self._live(hart)
+        except BaseException as error:
+            self.machine.fail(error)
+
+    def _live(self, hart: Hart) -> None:
+        run = self.machine.core.run
+        hart.sleeps.value = 1
+        try:
+            while (reason := hart.enter(run)) != STOP_REQUEST:
+                stop = self._why(hart, reason)
+                if stop is not None:
+                    self.machine.request_stop(stop)
+                    return
+        finally:
+            hart.sleeps.value = 0
+
+    def _why(self, hart: Hart, reason: int) -> Stop | None:
+        """What ends the run, now that a hart has left native code with a reason; None: it goes
+        on."""
+        if reason not in (STOP_WFI, STOP_LIMIT):
+            return Stop("break", hart=hart.number)
+        if hart.left <= 0:
+            return Stop("limit", hart=hart.number)
+        return Stop("idle") if self.ends_idle and self._is_idle() else None
+
+    def sleep(self, hart: Hart) -> bool:
+        """Let a hart that is in WFI sleep. Whether an interrupt is pending that ends the wait; else
+        somebody wants it to stop, or some time has passed."""
+        self.machine.export("sleep")(hart.address)
+        return not hart.waiting
+
+    def _is_idle(self) -> bool:
+        """Whether every hart has waited for a while, and nothing can wake one."""
+        times = [int(hart.idle_since.value) for hart in self.machine.harts]
+        if 0 in times or time.monotonic_ns() - max(times) < IDLE_NS:
+            return False
+        return self.machine.assembly.clock.next_alarm() is None and not self._is_busy()
+
+    def _is_busy(self) -> bool:
+        return any(device.is_working for device in self.machine.devices.values())

@@ -1,0 +1,256 @@
+"""Names plugin code that does not come back, and ends it when the machine has to stop.
+
+Device code runs in Python, under the bus lock, in the thread of the hart that made an access, of
+the clock or of the console. Instructions of plugins run in native code. Neither sees a request to
+stop by itself. So the watchdog looks at all threads now and then:
+
+    after SLOW_S     it names the device that doesn't come back, in the log
+    GRACE_S after a request to stop, or after gdb began to step an instruction, it puts an exception
+                     into such Python code, and lets loops of plugins' instructions end
+                     (engine/poll.py)
+    twice GRACE_S later it gives the machine up: `Machine.wait` and its like raise RunFailed. The
+                     machine can't be used any more.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import CodeType, FrameType
+from typing import Any
+
+from rvplat.bus.clock import Clock
+from rvplat.bus.console import Console
+from rvplat.bus.failures import DidNotReturn, device_in, place_of
+from rvplat.errors import RunFailed
+from rvplat.hart.state import STOP_STUCK
+from rvplat.machine.running.assembly import Assembly
+from rvplat.machine.running.console import HostConsole
+from rvplat.machine.running.device_accesses import Mmio
+from rvplat.machine.running.native_records import HartCell
+from rvplat.machine.running.plugin_errors import instruction_at
+from rvplat.machine.running.stop import Stop
+from rvplat.machine.running.system import System
+
+log = logging.getLogger("rvplat.machine")
+
+LOOK_S = 0.5
+SHORT_S = 0.001
+SLOW_S = 5.0
+GRACE_S = 3.0
+
+_NATIVE = HartCell.enter.__code__
+#: They wait for whoever reads the console's output; no device is to blame.
+_WAITING = HostConsole.send.__code__
+#: Where our code calls a device's, and what that is for.
+_ENTRIES: dict[CodeType, Callable[[dict[str, Any]], str]] = {
+    Mmio._read.__code__: lambda at: f"a load of {at['size']} at {at['pa']:#x}",
+    Mmio._write.__code__: lambda at: f"a store of {at['size']} at {at['pa']:#x}",
+    Mmio._touched.__code__: lambda at: f"a store of {at['size']} at {at['pa']:#x}",
+    Clock.ring.__code__: lambda at: "an alarm",
+    Console._tell.__code__: lambda at: str(at["operation"]),
+    Assembly.reset.__code__: lambda at: "a reset",
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """Code that a thread is in since a look at it: a device's, or (`device` None) native code of
+    hart `hart`. Its `frame` tells it from later calls."""
+
+    thread: int
+    frame: FrameType
+    device: Any
+    operation: str
+    place: str
+    hart: int | None
+    since: float
+
+    def told(self, now: float) -> str:
+        name = f"{self.device.wiring.name}: " if self.device is not None else ""
+        for_s = f"{now - self.since:.0f} s"
+        return f"{name}{self.operation} has not come back for {for_s} ({self.place})"
+
+
+class Watchdog:
+    """One for each machine; it looks between `begin` and `end`, which may be nested."""
+
+    def __init__(self, machine: System) -> None:
+        self._machine = machine
+        self.stepping: tuple[int, ...] = ()
+        self._users = 0
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._calls: dict[int, Call] = {}
+        self._told: Call | None = None
+        self._interrupted: dict[FrameType, float] = {}
+        self._asked_at: float | None = None
+
+    def begin(self) -> None:
+        """Harts may run from here on."""
+        with self._lock:
+            self._users += 1
+            if self._users > 1:
+                return
+            self._ended = threading.Event()
+            self._asked_at = None
+            self._calls.clear()
+            self._interrupted.clear()
+        for hart in self._machine.harts:
+            hart.abandon.value = 0
+        thread = threading.Thread(
+            target=self._watch, args=[self._ended], name="rvplat-watchdog", daemon=True
+        )
+        thread.start()
+
+    def end(self) -> None:
+        """No hart runs any more. Comes back when no other thread is in a device's code either."""
+        while self._users == 1 and not self._ended.is_set() and self._is_busy():
+            time.sleep(SHORT_S)
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._ended.set()
+        self.note_stuck()
+
+    def note_stuck(self) -> None:
+        """Note the instructions whose loops were ended; their harts have stopped."""
+        for hart in self._machine.harts:
+            hart.abandon.value = 0
+            if hart.stop_code.value == STOP_STUCK:
+                hart.stop_code.value = 0
+                name, place = instruction_at(hart)
+                failures, pc = self._machine.assembly.failures, int(hart.view.pc)
+                failures.note(name, DidNotReturn(), None, hart.number, pc, place)
+
+    def _is_busy(self) -> bool:
+        """Whether a thread is in a device's code, or waits for one that is."""
+        mine = threading.get_ident()
+        calls = self._calls_now(time.monotonic())
+        return any(call.device is not None and call.thread != mine for call in calls)
+
+    def complaints(self) -> list[str]:
+        """What does not come back just now, a line each."""
+        now = time.monotonic()
+        return [call.told(now) for call in self._calls.values() if now - call.since > LOOK_S]
+
+    # --- looking ---
+
+    def _watch(self, ended: threading.Event) -> None:
+        while not ended.wait(LOOK_S):
+            self._look(time.monotonic())
+
+    def _look(self, now: float) -> None:
+        machine, before = self._machine, self._calls
+        found = {call.thread: call for call in self._calls_now(now)}
+        self._calls = {
+            thread: before[thread] if _is_same(before.get(thread), call) else call
+            for thread, call in found.items()
+        }
+        for call in self._calls.values():
+            if call.device is not None and now - call.since >= SLOW_S and call is not self._told:
+                self._told = call
+                log.warning("%s", call.told(now))
+        if machine.current is not None and machine.current.is_late() and not machine.requests:
+            machine.request_stop(Stop("timeout"), False)
+        asked = machine.requests or any(hart.stop_request.value for hart in machine.harts)
+        if not (asked or self.stepping):
+            self._asked_at = None
+            return
+        self._asked_at = now if self._asked_at is None else self._asked_at
+        if now - self._asked_at >= GRACE_S:
+            self._insist(now)
+
+    def _calls_now(self, now: float) -> Iterator[Call]:
+        for thread, innermost in sys._current_frames().items():
+            call = self._call(thread, innermost, now)
+            if call is not None:
+                yield call
+
+    def _call(self, thread: int, innermost: FrameType, now: float) -> Call | None:
+        """What a thread is in, if it is of this machine."""
+        inner: list[FrameType] = []
+        frame: FrameType | None = innermost
+        while frame is not None:
+            if frame.f_code is _WAITING:
+                return None
+            if frame.f_code in _ENTRIES and self._is_ours(frame.f_locals["self"]):
+                return self._device_call(thread, frame, inner, now)
+            if frame.f_code is _NATIVE and frame.f_locals["self"] in self._machine.harts:
+                if inner:
+                    return None
+                hart = frame.f_locals["self"].number
+                return Call(thread, frame, None, "native code", f"hart {hart}", hart, now)
+            inner.insert(0, frame)
+            frame = frame.f_back
+        return None
+
+    def _is_ours(self, owner: object) -> bool:
+        machine = self._machine
+        ours = (machine.assembly, machine.assembly.clock, machine.console)
+        if owner in ours or owner in machine.consoles.values():
+            return True
+        return isinstance(owner, Mmio) and owner.machine is machine
+
+    def _device_call(
+        self, thread: int, entry: FrameType, inner: list[FrameType], now: float
+    ) -> Call | None:
+        """None while the call only waits for the bus lock."""
+        device = device_in(inner)
+        if device is None:
+            return None
+        place = place_of(traceback.extract_stack(inner[-1]), device)
+        operation = _ENTRIES[entry.f_code](entry.f_locals)
+        hart = entry.f_locals.get("number")
+        return Call(thread, entry, device, operation, place, hart, now)
+
+    # --- ending ---
+
+    def _insist(self, now: float) -> None:
+        """The machine, or a hart, has to stop: end what keeps it."""
+        for call in self._calls.values():
+            if now - call.since < GRACE_S or not self._has_to_stop(call):
+                continue
+            if call.device is None and call.hart is not None:
+                self._machine.harts[call.hart].abandon.value = 1
+            if call.frame not in self._interrupted:
+                self._interrupted[call.frame] = now
+                if call.device is not None:
+                    _interrupt(call.thread)
+            elif now - self._interrupted[call.frame] >= 2 * GRACE_S:
+                self._lose(call)
+                return
+
+    def _has_to_stop(self, call: Call) -> bool:
+        """Not native code of a hart that runs on while gdb stops another one."""
+        machine = self._machine
+        if call.device is not None or call.hart is None or machine.requests:
+            return True
+        if call.hart in self.stepping:
+            return True
+        return bool(machine.harts[call.hart].stop_request.value)
+
+    def _lose(self, call: Call) -> None:
+        """Nothing ends it: let who waits for the run go on without the machine."""
+        machine = self._machine
+        self._ended.set()
+        pc = int(machine.harts[call.hart].view.pc) if call.hart is not None else None
+        failures = machine.assembly.failures
+        failures.note(call.operation, DidNotReturn(), call.device, call.hart, pc, call.place)
+        machine.lose(RunFailed(machine.failures))
+
+
+def _is_same(before: Call | None, now: Call) -> bool:
+    return before is not None and before.frame is now.frame
+
+
+def _interrupt(thread: int) -> None:
+    """Let a thread raise DidNotReturn before its next step of Python code."""
+    setter = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    setter(ctypes.c_ulong(thread), ctypes.py_object(DidNotReturn))

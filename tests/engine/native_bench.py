@@ -1,0 +1,147 @@
+"""One hart that runs an instruction twice: by the reference, and natively from the same state.
+
+Both runs use the same memory, one after the other, so that what holds host addresses is alike;
+what they leave is compared byte by byte. The instruction stands in a page of `wfi`, which ends a
+run; so do the trap handlers. The page is long enough for branches to stay in it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+
+from rvplat.bus.ram import Ram
+from rvplat.engine import architecture
+from rvplat.engine.native import Core
+from rvplat.engine.reference import Reference
+from rvplat.hart import reset
+from rvplat.hart.csr import csr_write
+from rvplat.hart.state import Hart
+from rvplat.isa.machinery.extension import Extension
+from rvplat.lang import u32, u64
+from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.running.native_records import HartCell, MachineCell
+
+BASE, SIZE = 0x8000_0000, 0x8000
+CODE = BASE + 0x1000  # pages of wfi with the instruction among them
+DATA = BASE + 0x4000  # two pages of operands
+HANDLER = BASE + 0x3000
+WFI = 0x1050_0073
+LIMIT = 1 << 20  # far enough for native code not to go step by step
+STEPS = 64  # an instruction that ends up in a loop runs this often, natively step by step
+FAULTS = 0x1000_0000  # no memory and no device
+OFF_BY_DESIGN = {
+    "budget", "limit", "instret_base",  # compared as retired instructions
+    "next_pc", "pc_bias", "stepping", "attention", "fp_host", "slot_pool_used", "scratch_bits",
+    "fetch_ctx", "pmp_from", "pmp_length", "pmp_grants",  # the reference fetches anew each time
+}  # fmt: skip
+CSR = {"mtvec": 0x305, "stvec": 0x105, "pmpcfg0": 0x3A0, "pmpaddr0": 0x3B0}
+_CALL = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
+
+
+class Twin:
+    """The hart, its memory, and both ways to run it."""
+
+    def __init__(self, extensions: list[Extension], compressed: bool) -> None:
+        everything = tuple(shipped_extensions().values())
+        self.core = Core(everything, compressed=compressed)
+        self.reference = Reference(extensions)
+        self.ram = Ram(BASE, SIZE)
+        self.machine = MachineCell()
+        self.core.attach(self.machine.view)
+        self.machine.add_ram(self.ram, True)
+        self.machine.view.clock_virtual = 1
+        self.machine.view.instructions_per_tick = 1
+        self.cell = HartCell(0, self.machine, self.core.decoder(extensions))
+        self.hart = self.cell.view
+        self._refuse = _CALL(self._no_device)
+        self.hart.mmio_read = ctypes.cast(self._refuse, ctypes.c_void_p).value
+        self.hart.mmio_write = self.hart.mmio_read
+        self.hart.ialign_mask = self.core.constants["ialign_mask"]
+        self.hart.mtimecmp = (1 << 64) - 1
+        architecture.enable(self.hart, extensions)
+        reset.reset(self.hart, extensions, CODE)
+        self._set_up()
+        for at in range(0, SIZE, 4):
+            ctypes.memmove(self.ram.address + at, WFI.to_bytes(4, "little"), 4)
+        self._blocks = [
+            (self.cell.address, Hart.size),
+            (self.ram.address, SIZE),
+            *((block.address, block.size) for block in self.machine.blocks),
+            (int(self.hart.slot_pages), 8 * self.machine.pages),
+        ]
+        self._pristine = self.save()
+        self.context_changed = self.core.export("context_changed")
+
+    def _no_device(self, hart: int, pa: int, size: int, value: int) -> int:
+        self.hart.mmio_error = 1
+        return 0
+
+    def _set_up(self) -> None:
+        self.csr("mtvec", HANDLER)
+        self.csr("stvec", HANDLER)
+        self.csr("pmpaddr0", (1 << 54) - 1)
+        self.csr("pmpcfg0", 0x1F)
+
+    def csr(self, name: str, value: int) -> None:
+        """Write a CSR of those above from outside."""
+        csr_write(self.hart, u32(CSR[name]), u64(value))
+
+    # --- state as bytes ---
+
+    def save(self) -> list[bytes]:
+        """All state that a run can change."""
+        return [ctypes.string_at(address, size) for address, size in self._blocks]
+
+    def restore(self, saved: list[bytes]) -> None:
+        for (address, _), data in zip(self._blocks, saved, strict=True):
+            ctypes.memmove(address, data, len(data))
+
+    def begin(self) -> None:
+        """A hart out of reset, memory full of wfi."""
+        self.restore(self._pristine)
+
+    def poke(self, address: int, data: bytes) -> None:
+        ctypes.memmove(self.ram.address + address - BASE, data, len(data))
+
+    # --- the two runs ---
+
+    def differences(self) -> list[str]:
+        """Run both ways from the state as it stands: what they leave different, field by field."""
+        start = self.save()
+        count = self.reference.run(self.hart, STEPS)
+        retired, expected = self._retired(), self.save()
+        self.restore(start)
+        self.hart.limit = STEPS if count == STEPS else LIMIT
+        self.core.run(self.cell.address)
+        found = self._compare(expected, self.save())
+        if self._retired() != retired:
+            found.append(f"retired: {retired} by the reference, {self._retired()} natively")
+        return found
+
+    def _retired(self) -> int:
+        return (int(self.hart.instret_base) - int(self.hart.budget)) & ((1 << 64) - 1)
+
+    def _compare(self, expected: list[bytes], found: list[bytes]) -> list[str]:
+        result = []
+        for field in Hart.fields.values():
+            if field.name in OFF_BY_DESIGN:
+                continue
+            end = field.offset + field.stride * max(field.count, 1)
+            old, new = expected[0][field.offset : end], found[0][field.offset : end]
+            for i in range(0, len(old) if old != new else 0, field.stride):
+                a, b = (v[i : i + field.stride][::-1].hex() for v in (old, new))
+                if a != b:
+                    where = f"{field.name}[{i // field.stride}]" if field.count else field.name
+                    result.append(f"{where}: {a[-64:]} by the reference, {b[-64:]} natively")
+        if expected[1] != found[1]:
+            at = next(i for i in range(SIZE) if expected[1][i] != found[1][i])
+            result.append(f"memory differs at {BASE + at:#x}")
+        return result
+
+
+@functools.cache
+def twin(compressed: bool = True) -> Twin:
+    """A hart with every extension that ships, or all but the compressed ones."""
+    wanted = shipped_extensions().values()
+    return Twin([e for e in wanted if compressed or not e.name.startswith(("C", "Zc"))], compressed)

@@ -1,0 +1,113 @@
+"""Definitions are what was imported, whatever becomes of their files; so is the key of what is kept
+of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rvplat.engine.sources import digest
+from rvplat.hart.state import Hart
+from rvplat.isa.machinery.extension import Extension
+from rvplat.lang import u8
+from rvplat.lang.record import Field
+from tests.lang.native import native
+
+TWO = """
+from rvplat.lang import define, u64
+
+@define
+def first(a: u64) -> u64:
+    return a + 1
+
+@define
+def second(a: u64) -> u64:
+    return a + 2
+"""
+
+
+def load(path: Path, text: str = "") -> Any:
+    """A module from a file, which is written first."""
+    if text:
+        path.write_text(text)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def extension(module: Any) -> Extension:
+    """An extension with the module's `second` in a CSR's row."""
+    made = Extension("Xtwo", "0.1", "draft")
+    made.csr(0x800, "two", read=module.second)
+    return made
+
+
+def test_a_file_that_changes_after_its_import_changes_no_definition(tmp_path: Path) -> None:
+    """Here `second`'s old place in the file is in a comment behind `first`."""
+    module = load(tmp_path / "two.py", TWO)
+    changed = TWO.replace("@define\ndef second", "# a\n# b\n# c\n@define\ndef second")
+    (tmp_path / "two.py").write_text(changed)
+    assert native(module.second)(5) == 7
+
+
+def test_a_file_that_is_loaded_anew_is_read_anew(tmp_path: Path) -> None:
+    old = load(tmp_path / "two.py", TWO)
+    new = load(tmp_path / "two.py", "\n\n" + TWO.replace("a + 2", "a + 20"))
+    assert native(new.second)(5) == 25
+    assert native(old.second)(5) == 7
+
+
+def test_the_key_is_of_what_was_imported(tmp_path: Path) -> None:
+    old = extension(load(tmp_path / "two.py", TWO))
+    before = digest([old])
+    (tmp_path / "two.py").write_text(TWO.replace("a + 2", "a + 20"))
+    assert digest([old]) == before
+    assert digest([extension(load(tmp_path / "two.py"))]) != before
+
+
+def test_the_key_tells_rows_without_definitions_apart() -> None:
+    keys = set()
+    for number, writable in ((0x800, 0xFF), (0x800, 0xFFFF), (0x801, 0xFF)):
+        made = Extension("Xkey", "0.1", "draft")
+        made.csr(number, "key", writable=writable)
+        keys.add(digest([made]))
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize(
+    ("helper", "changed"),
+    [
+        ("NUMBER = 5\n" + TWO, "NUMBER = 6\n" + TWO),
+        ("NUMBER = 5\n" + TWO, "NUMBER = 5\n" + TWO.replace("a + 1", "a + 10")),
+    ],
+    ids=["a constant", "a definition"],
+)
+def test_the_key_reaches_into_other_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, helper: str, changed: str
+) -> None:
+    """The plugin's own file stays as it is."""
+    (tmp_path / "apart").mkdir()
+    monkeypatch.syspath_prepend(tmp_path / "apart")
+    plugin = (
+        "import helping\nfrom helping import first\nfrom rvplat.lang import define, u32, u64\n"
+        "@define\ndef second(hart, number: u32) -> u64:\n    return first(u64(helping.NUMBER))\n"
+    )
+    keys = []
+    for text in (helper, changed):
+        module = load(tmp_path / "apart" / "helping.py", text)
+        monkeypatch.setitem(sys.modules, "helping", module)
+        keys.append(digest([extension(load(tmp_path / "two.py", plugin))]))
+    assert keys[0] != keys[1]
+
+
+def test_the_key_is_of_the_records_as_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Extensions that were installed in another order, or a field that a test added."""
+    before = digest([])
+    monkeypatch.setitem(Hart.fields, "late", Field("late", u8, 0, Hart.fields["pc"].offset + 1))
+    assert digest([]) != before

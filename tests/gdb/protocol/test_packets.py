@@ -1,0 +1,498 @@
+"""Every packet, good and bad, as a transcript without a socket."""
+
+from __future__ import annotations
+
+import pytest
+
+from rvplat.gdb.protocol.framing import escape, frame
+from rvplat.gdb.protocol.packets import GROUPS, table_for
+from rvplat.gdb.protocol.session import PACKET_SIZE
+from rvplat.gdb.target.interfaces import Action, Break, Exited, Said, Stopped, Thread
+from tests.gdb.fake import MODERN, SIZE, Client, FakeTarget
+
+T11, T12, T21, T22 = Thread(1, 1), Thread(1, 2), Thread(2, 1), Thread(2, 2)
+
+# (packets before, packet, reply): what doesn't change anything but the session.
+TRANSCRIPTS: list[tuple[str, bytes, bytes]] = [
+    ("an unknown packet", b"_nobody", b""),
+    ("an unknown v packet", b"vMustReplyEmpty", b""),
+    ("an unknown q packet", b"qNobody:1", b""),
+    ("an empty packet", b"", b""),
+    ("extended mode", b"!", b"OK"),
+    ("attached to what ran", b"qAttached:1", b"1"),
+    ("no symbols wanted", b"qSymbol::", b"OK"),
+    ("no offsets", b"qOffsets", b""),
+    ("why", b"?", b"T05thread:p1.1;core:0;"),
+    ("the current thread", b"qC", b"QCp1.1"),
+    ("threads", b"qfThreadInfo", b"mp1.1,p1.2,p2.1,p2.2"),
+    ("no more threads", b"qsThreadInfo", b"l"),
+    ("a thread's line", b"qThreadExtraInfo,p2.1", b"6861727420302" b"03c263e"),
+    ("a thread that lives", b"Tp2.2", b"OK"),
+    ("a thread that doesn't", b"Tp3.1", b"E.there is no thread 3.1"),
+    ("select", b"Hgp2.1", b"OK"),
+    ("select for c", b"Hc-1", b"OK"),
+    ("select nobody", b"Hgp9.1", b"E.there is no thread 9.1"),
+    ("select badly", b"Hx1", b"E.expected Hg or Hc"),
+    ("select no number", b"Hgpz", b"E.'z' is not a number"),
+    ("registers", b"g", b"0100000000000000" b"0200000000000000" b"2100000000000000"),
+    ("a register", b"p20", b"2100000000000000"),
+    ("a small register", b"p1041", b"42"),
+    ("no such register", b"pffff", b"E.there is no register 65535"),
+    ("a register number that is none", b"pxyz", b"E.'xyz' is not a number"),
+    ("a register's wrong size", b"P20=00", b"E.register 32 has 8 bytes, not 1"),
+    ("a register without a value", b"P20", b"E.expected P NUMBER=DIGITS"),
+    ("too few registers", b"G00", b"E.expected 24 bytes, not 1"),
+    ("half a digit", b"G0", b"E.expected pairs of hexadecimal digits"),
+    ("memory", b"m0,4", b"00000000"),
+    ("memory's end", b"mfffe,10", b"0000"),
+    ("memory beyond it", b"m10000,4", b"E.0x10000 is not mapped"),
+    ("memory beyond all", b"mffffffffffffffff,2",
+     b"E.0x2 bytes from 0xffffffffffffffff go beyond the address space"),
+    ("memory without length", b"m0", b"E.expected 2 numbers"),
+    ("binary memory", b"x0,4", b"b\0\0\0\0"),
+    ("binary memory, none", b"x0,0", b"b"),
+    ("is X known", b"X0,0:", b"OK"),
+    ("X of a wrong length", b"X0,5:abc", b"E.5 bytes were announced, 3 came"),
+    ("M of a wrong length", b"M0,5:00", b"E.5 bytes were announced, 1 came"),
+    ("search for nothing", b"qSearch:memory:0;100;",
+     b"E.expected qSearch:memory:ADDR;LENGTH;BYTES"),
+    ("search in vain", b"qSearch:memory:0;100;abc", b"0"),
+    ("CRC", b"qCRC:0,4", b"Cc704dd7b"),
+    ("CRC of nowhere", b"qCRC:20000,4", b"E.0x20000 is not mapped"),
+    ("actions", b"vCont?", b"vCont;c;C;s;S;t;r"),
+    ("an unknown action", b"vCont;x", b"E.unknown action 'x'"),
+    ("an action for nobody", b"vCont;c:p7.1", b"E.there is no thread 7.1"),
+    ("no action", b"vCont", b"E.expected vCont;ACTION"),
+    ("a range without an end", b"vCont;r100:p1.1", b"E.'' is not a number"),
+    ("Ctrl-C as a packet", b"vCtrlC", b""),
+    ("back a step", b"bs", b"T05replaylog:begin;thread:p1.1;"),
+    ("back", b"bc", b"T05replaylog:begin;thread:p1.1;"),
+    ("back somehow", b"bx", b""),
+    ("a breakpoint", b"Z0,80000000,4", b"OK"),
+    ("a breakpoint of hardware", b"Z1,80000000,2", b"OK"),
+    ("a watchpoint", b"Z2,1000,8", b"OK"),
+    ("a breakpoint that isn't there", b"z0,1234,4", b"OK"),
+    ("a kind that doesn't exist", b"Z9,1000,4", b""),
+    ("a breakpoint without a kind", b"Z0,1000", b"E.expected TYPE,ADDR,KIND"),
+    ("an odd breakpoint", b"Z0,1001,4",
+     b"E.a breakpoint at 0x1001: instructions begin at even addresses"),
+    ("an empty watchpoint", b"Z2,1000,0",
+     b"E.a watchpoint of 0 bytes: 1 to 1048576 can be watched"),
+    ("a condition that is cut off", b"Z0,1000,4;X5,2600",
+     b"E.an expression of 2 bytes, 5 announced"),
+    ("a condition that is none", b"Z0,1000,4;hello", b"E.expected X LENGTH,DIGITS"),
+    ("an object that isn't there", b"qXfer:auxv:read::0,100", b""),
+    ("writing an object", b"qXfer:features:write:target.xml:0:abc", b""),
+    ("an annex that isn't there", b"qXfer:features:read:other.xml:0,100",
+     b"E.there is no 'other.xml'"),
+    ("beyond an object's end", b"qXfer:features:read:target.xml:1000,100",
+     b"E.offset 0x1000 of 0x16 bytes"),
+    ("the program", b"qXfer:exec-file:read:1:0,100", b"l/programs/hypervisor"),
+    ("no program", b"qXfer:exec-file:read:2:0,100",
+     b"E.process 2 has no program that is known: use the file command"),
+    ("a file that isn't there", b"vFile:open:2f65746300,0,0", b"F-1,2"),
+    ("a file to write", b"vFile:open:2f65746300,1,0", b"F-1,1e"),
+    ("a handle that isn't there", b"vFile:pread:7,10,0", b"F-1,9"),
+    ("closing it", b"vFile:close:7", b"F-1,9"),
+    ("its facts", b"vFile:fstat:7", b"F-1,9"),
+    ("another file system", b"vFile:setfs:0", b"F0"),
+    ("an unknown operation", b"vFile:unlink:00", b""),
+    ("monitor", b"qRcmd,626164", b"E.unknown monitor command 'bad'"),
+    ("monitor without a comma", b"qRcmd", b"E.expected qRcmd,DIGITS"),
+    ("attach to nobody", b"vAttach;7", b"E.there is no world 7: info os processes lists them"),
+    ("attach to what", b"vAttach", b"E.expected vAttach;PID"),
+    ("attach", b"vAttach;2", b"T00thread:p2.2;core:1;"),
+    ("run", b"vRun;", b"T05thread:p1.1;core:0;"),
+    ("thread events", b"QThreadEvents:1", b"OK"),
+    ("thread events, somehow", b"QThreadEvents:2", b""),
+    ("non-stop", b"QNonStop:1", b"OK"),
+    ("all-stop", b"QNonStop:0", b"OK"),
+    ("non-stop, somehow", b"QNonStop:x", b""),
+    ("a region", b"qMemoryRegionInfo:10",
+     b"start:0;size:10000;permissions:rw;name:72616d;"),
+    ("where nothing is", b"qMemoryRegionInfo:10000", b"start:10000;size:ffffffffffff0000;"),
+    ("QEMU's steps", b"qqemu.sstepbits", b"ENABLE=1,NOIRQ=2,NOTIMER=4"),
+    ("a step of QEMU's", b"Qqemu.sstep=3", b"OK"),
+    ("no step of QEMU's", b"Qqemu.sstep=2",
+     b"E.sstep 0x2: expected 1, and 2 for NOIRQ and 4 for NOTIMER"),
+    ("something else of QEMU's", b"qqemu.other", b""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("packet", "reply"), [t[1:] for t in TRANSCRIPTS],
+                         ids=[t[0] for t in TRANSCRIPTS])  # fmt: skip
+def test_a_reply(packet: bytes, reply: bytes) -> None:
+    client = Client()
+    assert client.ask(packet) == reply
+    assert client.ask(b"qAttached:1") == b"1"  # the session goes on
+
+
+def test_every_packet_has_a_transcript() -> None:
+    sent = [packet for _, packet, _ in TRANSCRIPTS]
+    sent += b"qSupported QStartNoAckMode D k R vKill c s C S vStopped".split()
+    table = table_for(FakeTarget())
+    used = {id(table.find(packet)[0]) for packet in sent}
+    unused = [name for name, handler in table.packets.items() if id(handler) not in used]
+    assert unused == []
+
+
+# --- qSupported ---------------------------------------------------------------------------------
+
+
+def test_features_follow_from_what_the_target_can() -> None:
+    class Little(FakeTarget):
+        insert = None  # type: ignore[assignment]
+        annexes = None  # type: ignore[assignment]
+
+    del Little.insert, Little.annexes
+    everything = Client().hello.split(b";")
+    assert everything[0] == b"PacketSize=%x" % PACKET_SIZE
+    assert {b"swbreak+", b"ConditionalBreakpoints+", b"multiprocess+", b"binary-upload+"} <= set(
+        everything
+    )
+    assert {name for group in GROUPS for name in group.features} == {
+        part.decode() for part in everything[1:]
+    }
+
+
+def test_half_a_group_cant_be_had() -> None:
+    class Little:
+        """Has nothing."""
+
+    table = table_for(Little())
+    assert table.find(b"Z0,1000,4")[0] is None
+    assert "swbreak+" not in table.features
+    assert table.find(b"m0,4")[0] is not None
+
+
+def test_a_client_without_multiprocess_sees_harts() -> None:
+    client = Client(hello=b"qSupported:swbreak+")
+    assert client.ask(b"qfThreadInfo") == b"m1,2"
+    assert client.ask(b"Hg2") == b"OK"
+    assert client.session.selected == T22
+    assert client.ask(b"?") == b"T05thread:1;core:0;"
+
+
+def test_old_clients_get_numbers_for_errors() -> None:
+    client = Client(hello=b"qSupported:multiprocess+")
+    assert client.ask(b"m10000,4") == b"E01"
+    assert client.ask(b"vAttach;9").startswith(b"E.")
+
+
+# --- acknowledgements ---------------------------------------------------------------------------
+
+
+def test_acknowledged_until_agreed_otherwise() -> None:
+    target, out = FakeTarget(), bytearray()
+    from rvplat.gdb.commands import session_for
+
+    session = session_for(target, out.extend)
+    session.feed(b"$qAttached:1#fa")
+    assert out == b"+$1#31"
+    session.feed(b"-")
+    assert out == b"+$1#31$1#31"
+    session.feed(b"$qAttached:1#00")
+    assert out.endswith(b"-")
+
+
+# --- what changes the target --------------------------------------------------------------------
+
+
+def test_registers_are_written_to_the_selected_thread() -> None:
+    client = Client()
+    client.ask(b"Hgp2.2")
+    assert client.ask(b"P20=7800000000000000") == b"OK"
+    assert client.target.values == {(T22, 32): 0x78}
+    assert client.ask(b"G" + b"01" * 24) == b"OK"
+    assert client.ask(b"g") == b"01" * 24
+
+
+def test_memory_is_written() -> None:
+    client = Client()
+    assert client.ask(b"M10,2:abcd") == b"OK"
+    assert client.ask(b"X20,4:" + escape(b"}#$*")) == b"OK"
+    assert client.ask(b"m10,2") == b"abcd"
+    assert client.ask(b"x20,4") == b"b" + escape(b"}#$*")
+    assert client.ask(b"qSearch:memory:0;100;" + escape(b"#$")) == b"1,21"
+
+
+def test_long_reads_stay_within_a_packet() -> None:
+    client = Client()
+    client.target.memory[:] = b"#" * SIZE
+    assert len(client.ask(b"x0,ffff")) <= PACKET_SIZE
+    assert len(client.ask(b"m0,ffff")) == PACKET_SIZE - 8
+
+
+def test_objects_come_in_pieces() -> None:
+    client = Client()
+    text, at = b"", 0
+    while True:
+        piece = client.ask(b"qXfer:features:read:target.xml:%x,5" % at)
+        from rvplat.gdb.protocol.framing import unescape
+
+        text += unescape(piece[1:])
+        at = len(text)
+        if piece[:1] == b"l":
+            break
+    assert text == b"<target>1}#$*</target>"
+
+
+def test_a_file_is_read() -> None:
+    client = Client()
+    assert client.ask(b"vFile:open:" + b"/programs/hypervisor".hex().encode() + b",0,0") == b"F3"
+    assert client.ask(b"vFile:pread:3,4,10") == b"F4;\x10\x11\x12\x13"
+    stat = client.ask(b"vFile:fstat:3")
+    assert stat.startswith(b"F40;")
+    assert client.ask(b"vFile:close:3") == b"F0"
+
+
+def test_breakpoints_belong_to_the_selected_world() -> None:
+    client = Client()
+    client.ask(b"Hgp2.1")
+    assert client.ask(b"Z0,80000248,4;X9,260021164022051327") == b"OK"
+    (point,) = client.target.points
+    assert (point.pid, point.address, point.kind) == (2, 0x80000248, 0)
+    assert point.conditions == (bytes.fromhex("260021164022051327"),)
+    client.ask(b"z0,80000248,4")
+    assert client.target.points == set()
+
+
+def test_commands_of_breakpoints() -> None:
+    client = Client()
+    client.ask(b"Z0,1000,4;X3,220127;cmds:1,X2,2227")
+    (point,) = client.target.points
+    assert point.conditions == (b"\x22\x01\x27",)
+    assert (point.commands, point.persist) == ((b"\x22\x27",), True)
+
+
+def test_monitor_says_and_ends() -> None:
+    client = Client()
+    out = client.raw(frame(b"qRcmd," + b"worlds".hex().encode()))
+    assert out == frame(b"O" + b"1: worlds\n".hex().encode()) + frame(b"OK")
+
+
+# --- running, all-stop --------------------------------------------------------------------------
+
+
+def test_continue_until_a_breakpoint() -> None:
+    client = Client()
+    assert client.raw(frame(b"vCont;c:p1.-1")) == b""
+    assert client.target.log[-1] == ("resume", [(T11, Action("c")), (T12, Action("c"))])
+    assert client.tell(Stopped(T12, 5, "swbreak")) == frame(b"T05swbreak:;thread:p1.2;core:1;")
+    assert client.ask(b"?") == b"T05swbreak:;thread:p1.2;core:1;"
+    assert client.session.selected == T12
+
+
+def test_a_second_stop_at_once_is_to_happen_again() -> None:
+    client = Client()
+    client.raw(frame(b"vCont;c"))
+    client.target.events.append(Stopped(T11, 5, "swbreak"))
+    assert client.tell(Stopped(T12, 5)) == frame(b"T05swbreak:;thread:p1.1;core:0;")
+    assert client.target.log[-1] == ("untold", Stopped(T12, 5))
+
+
+def test_a_step_and_the_others_run() -> None:
+    client = Client()
+    client.raw(frame(b"vCont;s:p2.1;c"))
+    expected = [(T11, Action("c")), (T12, Action("c")), (T21, Action("s")), (T22, Action("c"))]
+    assert client.target.log[-1] == ("resume", expected)
+
+
+def test_a_range() -> None:
+    client = Client()
+    client.raw(frame(b"vCont;r1000,1010:p1.1"))
+    assert client.target.log[-1] == ("resume", [(T11, Action("r", 0x1000, 0x1010))])
+
+
+def test_reasons_only_for_clients_that_know_them() -> None:
+    client = Client(hello=b"qSupported:multiprocess+")
+    client.raw(frame(b"vCont;c"))
+    assert client.tell(Stopped(T11, 5, "swbreak")) == frame(b"T05thread:p1.1;core:0;")
+    client.raw(frame(b"vCont;c"))
+    told = client.tell(Stopped(T11, 5, "watch", "1000"))
+    assert told == frame(b"T05watch:1000;thread:p1.1;core:0;")
+
+
+def test_a_world_that_begins_is_a_fork_and_its_program_an_exec() -> None:
+    client = Client(hello=MODERN + b";fork-events+;exec-events+")
+    assert "fork-events" in client.target.features
+    client.raw(frame(b"vCont;c:p1.-1"))
+    told = client.tell(Stopped(T11, 5, "fork", "p3.1"))
+    assert told == frame(b"T05fork:p3.1;thread:p1.1;core:0;")
+    client.raw(frame(b"vCont;c"))
+    told = client.tell(Stopped(T21, 5, "exec", "2f78"))
+    assert told == frame(b"T05exec:2f78;thread:p2.1;core:0;")
+
+
+def test_control_c() -> None:
+    client = Client()
+    assert client.raw(b"\x03") == b""  # nothing runs
+    client.raw(frame(b"vCont;c"))
+    assert client.raw(b"\x03") == frame(b"T02thread:p1.1;core:0;")
+    assert client.target.running == set()
+
+
+def test_what_a_breakpoint_prints() -> None:
+    client = Client()
+    client.raw(frame(b"vCont;c"))
+    assert client.tell(Said("x\n")) == frame(b"O780a")
+
+
+def test_the_board_goes_off() -> None:
+    client = Client()
+    client.raw(frame(b"vCont;c"))
+    assert client.tell(Exited(1, 3)) == frame(b"W03;process:1")
+    client.target.off = True
+    assert client.ask(b"vCont;c").startswith(b"E.the board is off")
+    assert client.raw(b"\x03") == b"", "nothing runs that could be stopped"
+    assert client.ask(b"vRun;") == b"T05thread:p1.1;core:0;"
+
+
+def test_the_board_goes_on_after_its_end() -> None:
+    """It was reset by a monitor command."""
+    client = Client()
+    client.raw(frame(b"vCont;c"))
+    client.tell(Exited(1, 0))
+    client.raw(frame(b"qRcmd,7265736574"))
+    assert client.raw(frame(b"vCont;c")) == b""
+    assert client.target.log[-1][0] == "resume"
+
+
+def test_a_world_that_a_reset_ended() -> None:
+    """The client is told where it names it; the others run."""
+    client = Client()
+    client.target.gone = {3}
+    assert client.ask(b"Hgp3.1") == b"OK"
+    assert client.session.selected == Thread(3, 1)
+    assert client.ask(b"Hgp3.9") == b"E.there is no thread 3.9"
+    assert client.raw(frame(b"vCont;s:p3.1;c")) == frame(b"W00;process:3")
+    assert client.target.log == []
+    assert client.raw(frame(b"vCont;c")) == b""
+    assert client.target.log[-1][0] == "resume"
+
+
+def test_old_packets() -> None:
+    client = Client(hello=b"qSupported")
+    client.raw(frame(b"Hc1"))
+    client.raw(frame(b"s"))
+    assert client.target.log[-1] == (
+        "resume",
+        [(T11, Action("s")), (T12, Action("c")), (T21, Action("c")), (T22, Action("c"))],
+    )
+    client.raw(b"\x03")
+    client.raw(frame(b"C05;1234"))
+    assert client.target.values[T11, 32] == 0x1234
+
+
+# --- non-stop -----------------------------------------------------------------------------------
+
+
+def test_a_world_that_a_reset_ended_is_notified_of() -> None:
+    client = non_stop()
+    client.target.gone = {3}
+    out = client.raw(frame(b"vCont;c:p3.-1"))
+    assert out == frame(b"Stop:W00;process:3", b"%") + frame(b"OK")
+
+
+def non_stop() -> Client:
+    client = Client()
+    assert client.ask(b"QNonStop:1") == b"OK"
+    return client
+
+
+def test_stops_are_notified_one_by_one() -> None:
+    client = non_stop()
+    assert client.ask(b"vCont;c") == b"OK"
+    told = client.tell(Stopped(T11, 5, "swbreak"))
+    assert told == frame(b"Stop:T05swbreak:;thread:p1.1;core:0;", b"%")
+    assert client.tell(Stopped(T22, 5)) == b""
+    assert client.ask(b"vStopped") == b"T05thread:p2.2;core:1;"
+    assert client.ask(b"vStopped") == b"OK"
+
+
+def test_a_thread_is_stopped() -> None:
+    client = non_stop()
+    client.ask(b"vCont;c")
+    out = client.raw(frame(b"vCont;t:p1.2"))
+    assert out == frame(b"Stop:T00thread:p1.2;core:1;", b"%") + frame(b"OK")
+    assert client.target.running == {T11, T21, T22}
+
+
+def test_a_thread_is_stopped_whose_hart_stands_still_elsewhere() -> None:
+    """The client let both of a hart's threads run, and one of them stopped it."""
+    client = non_stop()
+    client.ask(b"vCont;c")
+    client.tell(Stopped(T11, 5))
+    client.ask(b"vStopped")
+    client.target.running = {T12, T22}
+    out = client.raw(frame(b"vCont;t:p2.1"))
+    assert out == frame(b"Stop:T00thread:p2.1;core:0;", b"%") + frame(b"OK")
+    client.ask(b"vStopped")
+    assert client.raw(frame(b"vCont;t:p1.1;t:p2.1")) == frame(b"OK")  # it knows
+
+
+def test_a_stop_on_the_way_is_told_once() -> None:
+    client = non_stop()
+    client.ask(b"vCont;c")
+    client.target.events.append(Stopped(T12, 5, "swbreak"))
+    out = client.raw(frame(b"vCont;t:p1.2"))
+    assert out == frame(b"Stop:T05swbreak:;thread:p1.2;core:1;", b"%") + frame(b"OK")
+
+
+def test_control_c_as_a_packet() -> None:
+    client = non_stop()
+    client.target.running = {T12}
+    out = client.raw(frame(b"vCtrlC"))
+    assert out == frame(b"Stop:T02thread:p1.2;core:1;", b"%") + frame(b"OK")
+
+
+def test_why_tells_one_and_the_others_are_notified() -> None:
+    client = non_stop()
+    client.target.running = {T22}
+    assert client.ask(b"?") == b"T00thread:p1.1;core:0;"
+    assert client.ask(b"vStopped") == b"OK"
+    client.target.running = {T12, T22}
+    told = client.raw(frame(b"qAttached:1"))
+    assert told == frame(b"1") + frame(b"Stop:T00thread:p2.1;core:0;", b"%")
+    assert client.ask(b"vStopped") == b"OK"
+    assert client.ask(b"qAttached:1") == b"1"
+
+
+def test_a_stop_tells_registers() -> None:
+    client = Client()
+    client.target.told = [(32, 8, 0x8000_0102), (1, 4, 5)]
+    assert client.ask(b"?") == b"T05thread:p1.1;core:0;20:0201008000000000;1:05000000;"
+
+
+# --- the end ------------------------------------------------------------------------------------
+
+
+def test_detach() -> None:
+    client = Client()
+    assert client.ask(b"D;2") == b"OK"
+    assert not client.session.closed
+    assert client.ask(b"D") == b"OK"
+    assert client.session.closed
+    assert client.target.log == [("detach", 2), ("detach", -1)]
+
+
+def test_kill_and_restart() -> None:
+    client = Client()
+    assert client.ask(b"vKill;1") == b"OK"
+    assert client.raw(frame(b"R00")) == b""
+    assert client.raw(frame(b"k")) == b""
+    assert client.target.log == [("kill", 1), "restart", ("kill", 0)]
+    assert client.session.closed
+
+
+def test_worlds_as_gdb_lists_them() -> None:
+    client = Client()
+    text = client.ask(b"qXfer:osdata:read:processes:0,1000")
+    assert b'<column name="pid">2</column><column name="user">guest</column>' in text
+    assert b"hart 0 &lt;&amp;&gt;" in client.ask(b"qXfer:threads:read::0,1000")
+    assert b'type="types"' in client.ask(b"qXfer:osdata:read::0,1000")
+    assert b'<memory type="ram" start="0x0"' in client.ask(b"qXfer:memory-map:read::0,1000")
+
+
+def test_a_point_is_the_same_whatever_its_condition() -> None:
+    assert Break(0, 1, 0x1000, 4, (b"a",)) == Break(0, 1, 0x1000, 4)

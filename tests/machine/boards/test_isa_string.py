@@ -1,0 +1,67 @@
+"""ISA strings: read, completed, refused, written."""
+
+from __future__ import annotations
+
+import pytest
+
+from rvplat.isa.machinery.extension import Extension
+from rvplat.machine.boards.catalogue import Catalogue
+from rvplat.machine.boards.isa_string import IsaFault, isa_string, order, resolve_isa, split_isa
+
+
+@pytest.mark.parametrize(
+    ("isa", "names"),
+    [
+        ("rv64i", ["i"]),
+        ("RV64IMAC", ["i", "m", "a", "c"]),
+        ("rv64imaczifencei", ["i", "m", "a", "c", "zifencei"]),
+        ("rv64gc_zba_svinval", ["g", "c", "zba", "svinval"]),
+        ("rv64i_m_xlamp", ["i", "m", "xlamp"]),
+    ],
+)
+def test_split(isa: str, names: list[str]) -> None:
+    assert split_isa(isa) == names
+
+
+@pytest.mark.parametrize(
+    ("isa", "found", "expected"),
+    [
+        ("", '""', 'an ISA string such as "rv64imafdc_zicsr"'),
+        ("rv64", '"rv64"', 'an ISA string such as "rv64imafdc_zicsr"'),
+        ("rv64mi", '"rv64mi"', 'an ISA string such as "rv64imafdc_zicsr"'),
+        ("rv128i", '"rv128i"', 'an ISA string such as "rv64imafdc_zicsr"'),
+        ("rv64i__zba", '"" in "rv64i__zba"', "letters, or a name with z, s or x first"),
+        ("rv64i_m2p0", '"m2p0" in "rv64i_m2p0"', "letters, or a name with z, s or x first"),
+        ("rv32i", '"rv32i", which is RV32', 'RV64: an ISA string such as "rv64imafdc_zicsr"'),
+    ],
+)
+def test_no_isa_string(isa: str, found: str, expected: str) -> None:
+    assert split_isa(isa) == IsaFault(found, expected)
+
+
+def test_what_is_required_and_implied_comes_with_it(catalogue: Catalogue) -> None:
+    zcd = Extension("Zcd", "1.0", "ratified", implied_by=("C", "D"))
+    known = {**catalogue.extensions, "Zcd": zcd}
+    names = [one.name for one in resolve_isa("rv64id", known, False, ("Sm", "S", "U"))[0]]
+    assert names == ["I", "F", "D", "S", "U", "Zicsr", "Sm"]
+    assert "Zcd" in [one.name for one in resolve_isa("rv64idc", known, False)[0]]
+
+
+def test_canonical_order() -> None:
+    names = ["svinval", "xlamp", "c", "zba", "m", "zicsr", "i", "zfa", "d", "sstc", "b", "zam", "a"]
+    assert sorted(names, key=order) == [
+        "i", "m", "a", "d", "c", "b", "zicsr", "zam", "zfa", "zba", "sstc", "svinval", "xlamp",
+    ]  # fmt: skip
+
+
+def test_written_as_it_is_read(catalogue: Catalogue) -> None:
+    extensions, faults = resolve_isa("rv64imac_zba_zicsr", catalogue.extensions, False)
+    assert not faults
+    assert isa_string(extensions) == "rv64imac_zicsr_zba"
+
+
+def test_drafts_are_asked_for(catalogue: Catalogue) -> None:
+    assert resolve_isa("rv64i_zdraft", catalogue.extensions, True)[1] == []
+    assert resolve_isa("rv64i_zdraft", catalogue.extensions, False)[1] == [
+        IsaFault("Zdraft 1.0, which is a draft", "allow_draft = true beside it, or no draft")
+    ]
