@@ -81,7 +81,7 @@ def _shown(wanted: str, board: Board, catalogue: Catalogue) -> str:
     """An extension, an instruction or a CSR."""
     from rvplat.errors import DefinitionError, RvplatError
     from rvplat.lang import DefinitionError as NotADefinition
-    from rvplat.machine.extension_text import find, nearest
+    from rvplat.machine.inspection.extension_text import find, nearest
 
     known = list(catalogue.extensions.values())
     found = find(wanted, known)
@@ -112,7 +112,7 @@ def _forms(catalogue: Catalogue) -> FastForms:
 
 def _extension(extension: Extension, board: Board, forms: FastForms) -> str:
     """All of an extension."""
-    from rvplat.machine.extension_text import rows_of
+    from rvplat.machine.inspection.extension_text import rows_of
 
     lines = [*_head(extension, board), ""]
     for row in rows_of(extension):
@@ -141,7 +141,7 @@ def _head(extension: Extension, board: Board) -> list[str]:
 def _brief(row: Row, forms: FastForms) -> list[str]:
     """Encoding and meaning of an instruction, as an extension's listing has them."""
     from rvplat.isa.machinery.extension import Compressed
-    from rvplat.machine.extension_text import body_of, conditions, doc_of, expansion
+    from rvplat.machine.inspection.extension_text import body_of, conditions, doc_of, expansion
 
     where = conditions(row.pattern)
     lines = [row.pattern.text + (f"    where {where}" if where else "")]
@@ -157,7 +157,7 @@ def _brief(row: Row, forms: FastForms) -> list[str]:
 
 def _instruction(row: Row, forms: FastForms) -> str:
     """One instruction: its bits as boxes, then what the listing has, and where it is defined."""
-    from rvplat.machine.extension_text import boxes
+    from rvplat.machine.inspection.extension_text import boxes
 
     extension = row.extension
     needs = f", needs {', '.join(row.requires)} too" if row.requires else ""
@@ -173,7 +173,7 @@ def _instruction(row: Row, forms: FastForms) -> str:
 
 def _csr_table(extension: Extension) -> list[str]:
     """The CSRs of an extension: what a write leaves in them, and their fields below."""
-    from rvplat.machine.extension_text import access, groups, legal_values
+    from rvplat.machine.inspection.extension_text import access, groups, legal_values
 
     rows = []
     for csr, count in groups(extension.csrs):
@@ -185,7 +185,7 @@ def _csr_table(extension: Extension) -> list[str]:
 
 def _csr(csr: Csr) -> str:
     """One CSR with its fields."""
-    from rvplat.machine.extension_text import access, body_of, doc_of, legal_values
+    from rvplat.machine.inspection.extension_text import access, body_of, doc_of, legal_values
 
     lines = [f"{csr.name}, CSR {csr.number:#x}, {access(csr)}, of {csr.extension}"]
     lines += textwrap.wrap(f"legal values: {legal_values(csr)}", 96)

@@ -8,7 +8,7 @@ from rvplat.cli.main import main
 from rvplat.engine.fast_reason import FastForms
 from rvplat.isa.machinery.extension import Extension
 from rvplat.machine.boards.catalogue import shipped_extensions
-from rvplat.machine.extension_text import boxes, find, groups, rows_of
+from rvplat.machine.inspection.extension_text import boxes, find, groups, rows_of
 
 XMIX = Path(__file__).parents[2] / "plugins" / "examples" / "xmix.py"
 MUL = """\
