@@ -12,11 +12,11 @@ from rvplat.gdb.target.interfaces import Stopped, Thread
 from rvplat.gdb.target.machine_target import BoardTarget
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.machine import Machine
+from tests.gdb.target.test_stepping import Wire
 
 from .conftest import Serve
 from .driver import Gdb
 from .test_guest_breakpoints import OFFSET, symbol
-from .test_stepping import Wire
 
 WORK = symbol(hypervisor_guest_elfs()["sort"], "guest_sort")  # and guest_fibonacci
 SORT = 2  # its VMID
