@@ -108,10 +108,10 @@ def _stage(read: Read, root: int, wide: int) -> Iterator[Mapping]:
     """The leaves below satp, vsatp or hgatp. `wide`: bits of the root's index beyond nine."""
     levels = (root >> 60) - 5
     table, bits = (root & mmu.SATP_PPN) << 12, 12 + 9 * levels
-    left = MOST
+    left, walk = MOST, _Walk(read)
     for part in range(1 << wide):
         above = part << bits
-        for one in _table(read, table + part * _PAGE, levels - 1, above):
+        for one in walk.leaves(table + part * _PAGE, levels - 1, above):
             high = not wide and one.va >> bits - 1 & 1
             yield replace(one, va=one.va | SPACE - (1 << bits)) if high else one
             left -= 1
@@ -119,20 +119,49 @@ def _stage(read: Read, root: int, wide: int) -> Iterator[Mapping]:
                 return
 
 
-def _table(read: Read, table: int, level: int, above: int) -> Iterator[Mapping]:
-    """The leaves of a table and of those that it points to."""
-    page, shift = read(table), 12 + 9 * level
-    for index, pte in enumerate(_ENTRIES.unpack(page) if page else ()):
-        if not pte & mmu.PTE_V or pte & (mmu.PTE_R | mmu.PTE_W) == mmu.PTE_W:
-            continue
-        va, pa = above | index << shift, (pte & mmu.PTE_PPN) << 2
-        if pte & (mmu.PTE_R | mmu.PTE_X):
-            if pte & mmu.PTE_N:  # 64 KiB, by 16 entries that are alike
-                pa = pa & ~0xFFFF | va & 0xFFFF
-            if not pa & (1 << shift) - 1:
-                yield Mapping(va, 1 << shift, pa, flags_of(pte))
-        elif level:
-            yield from _table(read, pa, level - 1, va)
+class _Walk:
+    """The leaves below one root. A table that is met again is not read again, and not entered again
+    if it has no leaves: tables that point to themselves would take for ever."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._known: dict[tuple[int, int], list[tuple[int, int]]] = {}
+
+    def leaves(self, table: int, level: int, above: int) -> Iterator[Mapping]:
+        """The leaves of a table and of those that it points to."""
+        shift, is_empty = 12 + 9 * level, True
+        for index, pte in self._entries(table, level):
+            va, pa = above | index << shift, (pte & mmu.PTE_PPN) << 2
+            if pte & (mmu.PTE_R | mmu.PTE_X):
+                if pte & mmu.PTE_N:  # 64 KiB, by 16 entries that are alike
+                    pa = pa & ~0xFFFF | va & 0xFFFF
+                found = iter((Mapping(va, 1 << shift, pa, flags_of(pte)),))
+            else:
+                found = self.leaves(pa, level - 1, va)
+            for one in found:
+                is_empty = False
+                yield one
+        if is_empty:
+            self._known[table, level] = []
+
+    def _entries(self, table: int, level: int) -> list[tuple[int, int]]:
+        """(index, PTE) of what a table of a level maps or points to."""
+        if (table, level) not in self._known:
+            page, low = self._read(table), (1 << 12 + 9 * level) - 1
+            rows = enumerate(_ENTRIES.unpack(page) if page else ())
+            self._known[table, level] = [(n, pte) for n, pte in rows if _counts(pte, level, low)]
+        return self._known[table, level]
+
+
+def _counts(pte: int, level: int, low: int) -> bool:
+    """Whether a PTE is valid. `low`: the address bits that are 0 in a leaf of the level."""
+    if not pte & mmu.PTE_V or pte & (mmu.PTE_R | mmu.PTE_W) == mmu.PTE_W:
+        return False
+    if not pte & (mmu.PTE_R | mmu.PTE_X):
+        return level > 0
+    if pte & mmu.PTE_N:
+        low &= ~0xFFFF
+    return not (pte & mmu.PTE_PPN) << 2 & low
 
 
 def flags_of(pte: int) -> str:
