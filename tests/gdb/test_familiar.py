@@ -238,7 +238,7 @@ def test_tables_that_point_to_themselves_end(
     assert mappings(machine.memory, root) == []
     leaf = table >> 2 | 0xF
     machine.memory.write(table, leaf.to_bytes(8, "little"))
-    monkeypatch.setattr("rvplat.machine.mappings.MOST", 1000)
+    monkeypatch.setattr("rvplat.machine.inspection.mappings.MOST", 1000)
     assert len(mappings(machine.memory, root)) == 1000
 
 
