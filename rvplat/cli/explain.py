@@ -191,10 +191,10 @@ def _spot(machine: Machine, text: str) -> Spot:
 def _symbol(machine: Machine, name: str, vmid: int | None, said: str, else_: str = "") -> int:
     """The address of a symbol of the program, or of what `--symbols` says that a world runs."""
     from rvplat.errors import RvplatError, nearest
-    from rvplat.machine.loading.images import read_program
+    from rvplat.machine.symbol_files import symbols_of
 
     path = machine.software.symbol_files.get(vmid)
-    symbols = machine.symbols if path is None else read_program(path, "the symbols").symbols
+    symbols = symbols_of(machine.software, vmid)
     if name not in symbols:
         near = nearest(name, symbols)
         hint = f'; did you mean "{near}"?' if near else ""

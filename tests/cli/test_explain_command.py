@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from rvplat.cli.main import main
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.loading.images import read_program
 from rvplat.machine.machine import Machine
+from tests.machine.programs import elf
 from tests.machine.small_guests import HELLO, LOOP, guest
 
 CODE = 0xFFFFFFC080000100  # guest_fibonacci in guest 1, guest_sort in guest 2
@@ -113,6 +115,15 @@ def test_an_address_may_be_a_symbol(explain: Explain) -> None:
     assert f"load of {symbols['run_guest'] + 16:#x} in HS mode, host" in lines
     lines, _ = explain("virt", "hypervisor", "guest_sort", "--world", "vmid:2")
     assert f"load of {CODE:#x} in VS mode, guest with VMID 2" in lines
+
+
+def test_symbols_of_a_file_with_nothing_to_load(explain: Explain, tmp_path: Path) -> None:
+    """Such is what `rvplat guest debian` reads out of the kernel's Image."""
+    path = tmp_path / "symbols.elf"
+    path.write_bytes(elf((), symbols={"here": 0x8000_0000}))
+    lines, _ = explain(guest(LOOP), "here", "--until", "here", "--symbols", path)
+    assert lines[1].startswith("hart 0: M mode, pc 0x80000000 <here>: ")
+    assert "load of 0x80000000 in M mode, host" in lines
 
 
 def test_limits_stop_it_too(explain: Explain) -> None:

@@ -151,7 +151,7 @@ def test_settings_are_a_clients(ask: Ask, target: BoardTarget) -> None:
             "unknown monitor command 'nobody' (monitor help lists them)",
         ),
         ("translate", "expected translate ADDRESS"),
-        ("translate x", "'x' is no number and no symbol of the board's program"),
+        ("translate x", "'x' is no number and no known symbol"),
         ("translate 0x", "'0x' is not a number: write 4096 or 0x1000"),
         ("walk 99999999999999999999", "0x56bc75e2d630fffff has more than 64 bits"),
         ("devices maybe", "'maybe': expected on or off"),

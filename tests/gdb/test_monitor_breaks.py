@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from rvplat.gdb.target.interfaces import Stopped, Thread
 from rvplat.gdb.target.machine_target import BoardTarget
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.machine import Machine
+from rvplat.machine.symbol_files import read_symbols
 from tests.gdb.target.test_stepping import Wire
 
 from .conftest import Serve
@@ -139,6 +141,19 @@ def test_a_physical_address_and_memory_as_it_was(bench: Bench) -> None:
         assert bench.machine.memory.read(pa, 64) == before
 
 
+def test_symbols_of_the_guest_that_is_named(bench: Bench) -> None:
+    """What `--symbols` names for a VMID, in the words after an address and in an expression."""
+    software = bench.machine.software
+    bench.machine.software = replace(software, symbol_files={2: hypervisor_guest_elfs()["sort"]})
+    said = bench.monitor("break guest_sort vmid=2 if $pc == guest_sort")
+    at = read_symbols(hypervisor_guest_elfs()["sort"])["guest_sort"]
+    assert said.startswith(f"monitor breakpoint 1: {at:#x} vmid=2 if")
+    bench.go()
+    assert bench.hart.pc == at
+    with pytest.raises(GdbError, match="'guest_sort' is no number and no known symbol"):
+        bench.monitor("break guest_sort vmid=1")
+
+
 def test_one_that_gdb_has_set_too(bench: Bench) -> None:
     """Both hold: the client hears of its own, and the line tells of the other."""
     bench.monitor(f"break {WORK - OFFSET:#x} space=guest-physical vmid=1")
@@ -198,7 +213,7 @@ def test_in_the_middle_of_a_range_that_is_stepped(bench: Bench) -> None:
     [
         ("break", "expected break ADDRESS"),
         ("break if $a0", "expected break ADDRESS"),
-        ("break run_gest", "'run_gest' is no number and no symbol of the board's program; did you"),
+        ("break run_gest", "'run_gest' is no number and no known symbol; did you"),
         ("break 0x1x", "'0x1x' is not a number: write 4096 or 0x1000"),
         ("break 0x1001", "a breakpoint at 0x1001: instructions begin at even addresses"),
         ("break 0x10000000000000000", "0x10000000000000000 has more than 64 bits"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rvplat.engine.breakpoints import ANY_ASID, GUEST_PHYSICAL, PHYSICAL, VIRTUAL
 from rvplat.gdb.evaluation.expressions import compile_expression
-from rvplat.gdb.monitor.command import Board, Say, address, command, number, vmid, within
+from rvplat.gdb.monitor.command import Board, Say, address, command, number, symbols_for, vmid, within
 from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.target import target_description
 from rvplat.gdb.target.breakpoint_table import ALL_MODES, Spot
@@ -36,7 +36,8 @@ class Wanted:
 def break_(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
     """break ADDRESS [space=SPACE] [vmid=N] [asid=N] [mode=MODE,...] [if EXPRESSION]: stop there.
 
-    ADDRESS     a number or a symbol of the board's program; nothing needs to be mapped there
+    ADDRESS     a number, or a symbol of the guest or of the board's program; nothing needs to be
+                mapped there
     SPACE       virtual (where it isn't said), guest-physical or physical
     vmid        in the guest with this VMID only
     asid        in this address space only: by satp, in a guest by vsatp
@@ -52,14 +53,14 @@ def break_(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None
     said = list(words)
     expression = " ".join(said[said.index("if") + 1 :]) if "if" in said else None
     options = said[1 : said.index("if")] if "if" in said else said[1:]
-    at = address(board, words[0], thread)
+    wanted = _wanted(options)
+    at = address(board, words[0], thread, wanted.vmid)
     if at & 1:
         raise GdbError(f"a breakpoint at {at:#x}: instructions begin at even addresses")
-    wanted = _wanted(options)
     _check(board, wanted)
     conditions: tuple[bytes, ...] = ()
     if expression is not None:
-        symbols = board.machine.symbols
+        symbols = symbols_for(board, thread, wanted.vmid)
         conditions = (compile_expression(expression, board.registers.named, symbols),)
         options.append(f"if {expression}")
     world = ANYWHERE if wanted.vmid is None else wanted.vmid + 1

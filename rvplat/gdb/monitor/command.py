@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from rvplat.errors import LoaderError
 from rvplat.gdb.evaluation.bytecode import Runner
 from rvplat.gdb.evaluation.expressions import compile_expression
 from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.target.hart_control import Control
-from rvplat.gdb.target.interfaces import Process, Thread
+from rvplat.gdb.target.interfaces import HOST_PID, Process, Thread
 from rvplat.gdb.target.registers import Registers
 from rvplat.gdb.target.stop_conditions import Stops
 from rvplat.gdb.target.world_memory import Sight
@@ -20,6 +21,7 @@ from rvplat.gdb.target.worlds import WorldTable
 from rvplat.hart.debugging.worlds import VMID_MASK
 from rvplat.machine.inspection.mappings import Mapping as Range
 from rvplat.machine.machine import Machine
+from rvplat.machine.symbol_files import symbols_of
 
 Say = Callable[[str], None]
 
@@ -127,10 +129,23 @@ def vmid(text: str) -> int:
     return within("vmid", text, VMID_MASK)
 
 
-def address(board: Board, text: str, thread: Thread | None = None) -> int:
-    """An address: a number, a symbol of the board's program, or, where registers are a thread's, an
-    expression without spaces: $pc, $sp+8. GdbError if it is none of these."""
-    symbols = board.machine.symbols
+def symbols_for(board: Board, thread: Thread | None, guest: int | None = None) -> Mapping[str, int]:
+    """Addresses by name: the symbols of the guest with a VMID, or of the world that a thread is in,
+    and the board's program's where those don't have the name."""
+    if guest is None and thread is not None and thread.pid != HOST_PID:
+        guest = board.worlds.get(thread.pid).vmid
+    try:
+        host = symbols_of(board.machine.software, None)
+        return host if guest is None else {**host, **symbols_of(board.machine.software, guest)}
+    except LoaderError as error:
+        raise GdbError(str(error)) from None
+
+
+def address(board: Board, text: str, thread: Thread | None = None, guest: int | None = None) -> int:
+    """An address: a number, a symbol of the guest with a VMID or of the thread's world, or, where
+    registers are a thread's, an expression without spaces: $pc, $sp+8. GdbError if it is none of
+    these."""
+    symbols = symbols_for(board, thread, guest)
     if text[:1].isdigit() and text.isalnum():
         value = number(text)
         if value >> 64:
@@ -144,7 +159,7 @@ def address(board: Board, text: str, thread: Thread | None = None) -> int:
     names = [name for name in symbols if not name.startswith("$")]  # no mapping symbols
     near = difflib.get_close_matches(text, names, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else ""
-    raise GdbError(f"{text!r} is no number and no symbol of the board's program{hint}")
+    raise GdbError(f"{text!r} is no number and no known symbol{hint}")
 
 
 @dataclass(frozen=True)

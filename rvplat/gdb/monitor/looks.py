@@ -93,7 +93,8 @@ def stats(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
 def translate(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
     """translate ADDRESS: the physical address of one of the selected world, and what is there.
 
-    ADDRESS may be a symbol of the board's program, or an expression of registers: $pc, $sp+8.
+    ADDRESS may be a symbol of the world or of the board's program, or an expression of registers:
+    $pc, $sp+8.
     """
     if len(words) != 1:
         raise GdbError("expected translate ADDRESS")
@@ -124,7 +125,8 @@ def _world(board: Board, thread: Thread, vmids: Sequence[str]) -> World:
 def walk(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
     """walk ADDRESS [load|store|fetch] [vmid=N]: how a world gets from an address to memory.
 
-    ADDRESS may be a symbol of the board's program, or an expression of registers: $pc, $sp+8.
+    ADDRESS may be a symbol of the world or of the board's program, or an expression of registers:
+    $pc, $sp+8.
     Both stages, entry by entry, and the fault that would come of the access, with its htval and
     htinst. The world is the selected one, or the guest with a VMID. After `info threads` gdb 13
     doesn't say which one is selected: the first line tells whose walk it is.
@@ -134,7 +136,7 @@ def walk(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
     access = rest[1] if len(rest) == 2 else "load"
     if not 1 <= len(rest) <= 2 or access not in ("load", "store", "fetch") or len(vmids) > 1:
         raise GdbError("expected walk ADDRESS [load|store|fetch] [vmid=N]")
-    va = address(board, words[0], thread)
+    va = address(board, words[0], thread, vmid(vmids[0].removeprefix("vmid=")) if vmids else None)
     with board.control.quiet():
         try:
             found = explain(

@@ -9,8 +9,8 @@ from rvplat.isa.machinery.disassemble import X_NAMES, Disassembler
 from rvplat.isa.privileged import MACHINE, SUPERVISOR
 from rvplat.machine.hart import Hart
 from rvplat.machine.inspection.trap_names import INTERRUPT, cause_name
-from rvplat.machine.loading.images import read_program
 from rvplat.machine.running.system import System
+from rvplat.machine.symbol_files import symbols_of
 
 MODES = {0: "U", SUPERVISOR: "S", MACHINE: "M"}
 FARTHEST_SYMBOL = 1 << 20
@@ -49,16 +49,10 @@ def whereabouts(machine: System) -> str:
 
 def _symbols(machine: System, hart: Hart) -> Mapping[str, int]:
     """Those of what runs in the hart's world, as far as they are known."""
-    software = machine.software
-    path = software.symbol_files.get(hart.csr("hgatp.VMID") if hart.virt else None)
     try:
-        named = read_program(path, "the symbols").symbols if path is not None else {}
-    except LoaderError:  # it was there when the machine was built
-        named = {}
-    if hart.virt:
-        return named
-    kernel = software.kernel.symbols if software.kernel is not None else {}
-    return {**kernel, **machine.symbols, **named}
+        return symbols_of(machine.software, hart.csr("hgatp.VMID") if hart.virt else None)
+    except LoaderError:  # the file was there when the machine was built
+        return {}
 
 
 def _hart(machine: System, hart: Hart, disassembler: Disassembler) -> list[str]:

@@ -138,7 +138,7 @@ def read_software(
         program = system_firmware()
     software = Software(append=append, pieces=tuple(piece.read() for piece in pieces))
     if program is not None:
-        firmware = read_program(program, "the program", loaders)
+        firmware = read_program(program, "the program", loaders).at(board.main_memory.base)
         wrong_files.tell_of_no_firmware(firmware)
         software = replace(software, program=firmware)
     if kernel is not None:

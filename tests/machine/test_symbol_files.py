@@ -1,0 +1,111 @@
+"""Symbols: of the files that `--symbols` names, and of programs, by lief and by our own reader."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import lief
+import pytest
+
+from rvplat import Machine, guests
+from rvplat.errors import LoaderError
+from rvplat.machine.images import read_program
+from rvplat.machine.symbol_files import parsed_elf, read_symbols, symbols_of
+from tests.guests.conftest import debian_guest  # noqa: F401
+from tests.machine.programs import elf
+
+SHIPPED = [
+    guests.demo_elf(), guests.hypervisor_elf(), *guests.hypervisor_guest_elfs().values(),
+    guests.vmm(), *(one.path for one in guests.bench_programs()),
+]  # fmt: skip
+
+
+def write(folder: Path, data: bytes, name: str = "file.elf") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def same_as_lief(path: Path) -> None:
+    """Our reader and lief see the same segments, entry and symbols."""
+    ours, theirs = read_program(path, "the program"), parsed_elf(path)
+    assert theirs is not None
+    loaded = [one for one in theirs.segments if one.type == lief.ELF.Segment.TYPE.LOAD]
+    loaded = [one for one in loaded if one.virtual_size]
+    assert [(one.address, one.size, bytes(one.data)) for one in ours.segments] == [
+        (one.physical_address, one.virtual_size, bytes(one.content)) for one in loaded
+    ]
+    (entry,) = {
+        theirs.entrypoint - one.virtual_address + one.physical_address
+        for one in loaded
+        if one.virtual_address <= theirs.entrypoint < one.virtual_address + one.virtual_size
+    } or {theirs.entrypoint}
+    assert ours.entry == entry
+    if list(theirs.symtab_symbols):  # ours knows no .dynsym
+        assert dict(ours.symbols) == dict(read_symbols(path))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_lief_agrees_on_what_ships(path: Path) -> None:
+    same_as_lief(path)
+
+
+@pytest.mark.parametrize("name", ["fw_jump", "fw_dynamic", "u-boot", "u-boot-smode"])
+def test_lief_agrees_on_firmware(debian_guest, name: str) -> None:  # noqa: F811
+    same_as_lief(debian_guest.kernel.parent / f"{name}.elf")
+
+
+def test_lief_agrees_on_a_program_with_virtual_addresses(tmp_path: Path) -> None:
+    segments = [(0x8000_0000, b"\x13\0\0\0", 8), (0x8000_2000, b"data", 4096)]
+    data = elf(segments, virtual_offset=0x4000_0000, symbols={"tohost": 0xC000_2000, "main": 1})
+    same_as_lief(write(tmp_path, data))
+
+
+def test_a_file_with_nothing_to_load(tmp_path: Path) -> None:
+    """Debug information that was split off has symbols and no segments; no program is that."""
+    path = write(tmp_path, elf((), symbols={"start_kernel": 0xFFFF_FFFF_8000_0000}))
+    assert read_symbols(path) == {"start_kernel": 0xFFFF_FFFF_8000_0000}
+    with pytest.raises(LoaderError, match="without anything to load"):
+        read_program(path, "the program")
+
+
+def test_what_has_no_symbols_to_give(tmp_path: Path) -> None:
+    path = write(tmp_path, b"no ELF file at all")
+    with pytest.raises(LoaderError, match="the symbols: not an ELF file, or a damaged one"):
+        read_symbols(path)
+    path = write(tmp_path, elf(kind=1, symbols={"main": 0}), "object.o")
+    with pytest.raises(LoaderError, match="a relocatable object has no addresses: link it"):
+        read_symbols(path)
+
+
+def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    path = write(tmp_path, elf(symbols={"one": 1}))
+    assert read_symbols(path) == {"one": 1}
+    assert read_symbols(write(tmp_path, elf(symbols={"two": 2}))) == {"two": 2}
+
+
+def test_a_world_s_symbols(tmp_path: Path) -> None:
+    kernel = write(tmp_path, elf((), symbols={"start_kernel": 5, "main": 6}))
+    program = write(tmp_path, elf(symbols={"main": 0x8000_0000}), "program.elf")
+
+    def of(named: Mapping[int | None, Path], vmid: int | None) -> Mapping[str, int]:
+        with Machine.open(program=program) as machine:
+            return symbols_of(replace(machine.software, symbol_files=named), vmid)
+
+    assert of({}, None) == {"main": 0x8000_0000}
+    assert of({None: kernel}, None) == {"start_kernel": 5, "main": 6}
+    assert of({1: kernel}, 1) == {"start_kernel": 5, "main": 6}
+    assert of({1: kernel}, 2) == {}
+
+
+def test_symbols_of_a_program_that_was_moved(tmp_path: Path) -> None:
+    """A program that is linked at 0 goes to the start of RAM, and its symbols with it."""
+    code = struct.pack("<I", 0x0000_006F)  # j .
+    data = elf([(0, code, 4)], entry=0, symbols={"start": 0, "tohost": 0x40}, kind=3)
+    with Machine.open(program=write(tmp_path, data)) as machine:
+        assert machine.symbols == {"start": 0x8000_0000, "tohost": 0x8000_0040}
+        machine.run(max_instructions=100)
+        assert machine.harts[0].pc == machine.symbols["start"]
