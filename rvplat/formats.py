@@ -29,6 +29,7 @@ class Kind(Enum):
     DISK = "a container of a disk: its bytes are not the disk's"
     RAW = "a disk as it is"
     COMPRESSED = "something compressed"
+    ARCHIVE = "files that a kernel unpacks into memory"
     FLASH = "contents of a flash chip"
     PROGRAM = "a program for something else"
     TREE = "a device tree"
@@ -59,6 +60,7 @@ _SOURCE = Format("a device tree's source", Kind.OTHER, "compile it with dtc")
 _FLASH = Format("a flash image with UEFI firmware (EDK2)", Kind.FLASH,
                 "it runs from a flash chip, and no board here has one")  # fmt: skip
 _MBR = Format("a raw disk image with a boot sector", Kind.RAW, "a disk is given with --disk")
+_CPIO = Format("a cpio archive", Kind.ARCHIVE, "an initial RAM disk is given with --initrd")
 _TEXT = Format("a text file", Kind.OTHER)
 #: (offset, magic, format). Where two fit, the first counts.
 MAGICS: Final = (
@@ -88,6 +90,8 @@ MAGICS: Final = (
     (0x0, b"\x27\x05\x19\x56", Format("a legacy U-Boot image (mkimage)", Kind.PROGRAM)),
     (0x0, b"\xd0\x0d\xfe\xed", Format("a device tree, or a FIT image", Kind.TREE)),
     (0x0, b"\x7fELF", Format("an ELF file", Kind.PROGRAM)),
+    (0x0, b"070701", _CPIO),
+    (0x0, b"070702", _CPIO),
     (0x0, b"!<arch>\n", Format("an archive (ar, deb)", Kind.OTHER)),
     (0x101, b"ustar", Format("a tar archive", Kind.OTHER)),
     (0x0, b"/dts-v1/", _SOURCE),
@@ -97,7 +101,7 @@ MAGICS: Final = (
 )  # fmt: skip
 #: How x86 boot sectors begin (jumps, cli, xor ax, ax): 0x55AA at their end alone proves little.
 _BOOT_SECTOR_STARTS: Final = (b"\xeb", b"\xe9", b"\xfa", b"\x33\xc0", b"\x31\xc0", b"\xfc")
-_PE_MACHINES: Final = {0x14C: "x86", 0x8664: "x86-64", 0xAA64: "AArch64", 0x5032: "RV32",
+PE_MACHINES: Final = {0x14C: "x86", 0x8664: "x86-64", 0xAA64: "AArch64", 0x5032: "RV32",
                        0x5064: "RV64"}  # fmt: skip
 
 
@@ -119,7 +123,7 @@ def _portable_executable(data: bytes) -> Format | None:
     if data[at : at + 4] != b"PE\0\0" or len(data) < at + 6:
         return None
     (machine,) = struct.unpack_from("<H", data, at + 4)
-    target = _PE_MACHINES.get(machine, f"machine {machine:#x}")
+    target = PE_MACHINES.get(machine, f"machine {machine:#x}")
     return Format(f"an EFI application for {target}", Kind.PROGRAM, "firmware with UEFI starts it")
 
 

@@ -1,4 +1,4 @@
-"""`rvplat check`, `rvplat dtb`, `rvplat schema`: board files."""
+"""`rvplat check`, `rvplat dtb`, `rvplat schema`: board files, and programs on a board."""
 
 from __future__ import annotations
 
@@ -9,37 +9,91 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.cli.options import add_board_options, add_plugin_option, overrides
+from rvplat.cli.tables import table
 
 if TYPE_CHECKING:
+    from rvplat.machine.board import Board
+    from rvplat.machine.program_facts import Facts, Part
     from rvplat.pluginmanager import Plugins
 
 FAULTY = 2
+CHECK_DETAILS = """\
+BOARD is a name, or the path of a TOML file; PROGRAM is a program file, or the word for a guest that
+ships. One word is a program if there is such a file, and the board is then virt. The exit status is
+2 where the board has faults or the program will not start on it.
+"""
 
 
 class Check:
-    """Says every fault of a board at once."""
+    """Says every fault of a board at once, and explains a program."""
 
     name = "check"
-    help = "check a board and its plugins: every fault at once, with its line and what was expected"
+    help = "check a board and its plugins, or explain a program and why it will not start on one"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("board", metavar="BOARD", help="a name, or the path of a TOML file")
+        parser.epilog = CHECK_DETAILS
+        parser.add_argument("words", nargs="+", metavar="BOARD PROGRAM", help="see below")
         add_board_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
-        from rvplat.cli.progress import progress
-        from rvplat.machine.boards.problems import problems_of
+        from rvplat.cli.build import board_and_program
+        from rvplat.cli.say import progress
+        from rvplat.machine.open import open_board
+        from rvplat.machine.problems import problems_of
         from rvplat.pluginmanager import load_plugins
 
+        name, program = board_and_program(arguments.words)
         plugins = load_plugins(arguments.plugins)
         with progress() as watched:
-            faults = problems_of(arguments.board, overrides(arguments), plugins, watched)
+            faults = problems_of(name, overrides(arguments), plugins, watched)
         faults += _hidden(plugins)
+        if not faults and program is not None:
+            board, _ = open_board(name, overrides(arguments), plugins=plugins)
+            faults = _explained(board, program, plugins)
         for fault in faults:
             print(fault, file=sys.stderr)
         if not faults:
-            print(f"{arguments.board}: no faults")
+            print(f"{name}: no faults" if program is None else f"{program}: it starts on {name}")
         return FAULTY if faults else 0
+
+
+def _explained(board: Board, program: Path, plugins: Plugins) -> list[str]:
+    """Say what a program is; why it will not start on the board."""
+    from rvplat.cli.say import progress
+    from rvplat.machine.files import read_file
+    from rvplat.machine.program_check import notes, obstacles
+    from rvplat.machine.program_facts import facts_of
+
+    data = read_file(program, "the program")
+    facts = facts_of(program, data)
+    sys.stdout.write(f"{program}: {facts.what}\n")
+    told = [*facts.rows, *(("note", text) for text in notes(board, program, facts))]
+    sys.stdout.writelines(f"  {label:<12}{text}\n" for label, text in told)
+    sys.stdout.write("".join(f"  {line}\n" for line in _parts(board, facts)))
+    sys.stdout.flush()
+    with progress() as watched:
+        return obstacles(board, plugins, program, facts, watched)
+
+
+def _parts(board: Board, facts: Facts) -> list[str]:
+    """A table of what is loaded, and the memory of the board that it goes to."""
+    cells = [
+        (f"{one.address:#x}", f"{one.address + max(one.size, 1) - 1:#x}", one.access,
+         str(one.file_size), str(one.size), _where(board, facts, one))
+        for one in facts.parts
+    ]  # fmt: skip
+    head = ("from", "to", "access", "bytes", "in memory", "where")
+    return table(head, cells).splitlines() if cells else []
+
+
+def _where(board: Board, facts: Facts, part: Part) -> str:
+    """The memory that a part goes to, if it says where it goes, and its name."""
+    memories = [
+        name
+        for name, memory in board.memory.items()
+        if facts.fixed and memory.base <= part.address < memory.base + memory.size
+    ]
+    return ", ".join([*memories, *filter(None, [part.name])])
 
 
 def _hidden(plugins: Plugins) -> list[str]:

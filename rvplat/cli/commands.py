@@ -62,7 +62,7 @@ BUILT_IN: Mapping[str, BuiltIn] = {
         BuiltIn("boards", "list the boards", "lists", "Boards"),
         BuiltIn("plugins", "list the plugins and what they bring", "lists", "PluginList"),
         BuiltIn("isa", "list the ISA extensions, or show one of them", "isa", "Isa"),
-        BuiltIn("check", "check a board: every fault at once", "boards", "Check"),
+        BuiltIn("check", "check a board, or a program on a board", "boards", "Check"),
         BuiltIn("dtb", "print the device tree of a board", "boards", "Dtb"),
         BuiltIn("schema", "print the JSON Schema of board files", "boards", "SchemaCommand"),
         BuiltIn("bench", "measure speed, beside QEMU where it is installed", "bench", "Bench"),

@@ -140,8 +140,8 @@ BAD = {
         "rvplat: ./: found a folder, expected the path of a board",
     ),
     "a board that is a pipe": (
-        ("check", "./fifo"),
-        "./fifo: found a pipe, expected the path of a board",
+        ("dtb", "./fifo"),
+        "rvplat: ./fifo: found a pipe, expected the path of a board",
     ),
     "a port that is no number": (
         ("run", "--gdb", "²"),

@@ -12,6 +12,7 @@ import pytest
 
 from rvplat import Machine, guests
 from rvplat.errors import LoaderError
+from rvplat.guests.debian import DebianGuest
 from rvplat.machine.images import read_program
 from rvplat.machine.symbol_files import parsed_elf, read_symbols, symbols_of
 from tests.guests.conftest import debian_guest  # noqa: F401
@@ -54,7 +55,7 @@ def test_lief_agrees_on_what_ships(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["fw_jump", "fw_dynamic", "u-boot", "u-boot-smode"])
-def test_lief_agrees_on_firmware(debian_guest, name: str) -> None:  # noqa: F811
+def test_lief_agrees_on_firmware(debian_guest: DebianGuest, name: str) -> None:  # noqa: F811
     same_as_lief(debian_guest.kernel.parent / f"{name}.elf")
 
 

@@ -27,7 +27,7 @@ _SYMBOL = struct.Struct("<IBBHQQ")
 _CLASSES = {1: "32-bit", 2: "64-bit"}
 _BYTE_ORDERS = {1: "little-endian", 2: "big-endian"}
 _TYPES = {1: "a relocatable object: link it first", 4: "a core dump"}
-_MACHINES = {3: "x86", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 40: "Arm", 62: "x86-64",
+MACHINES = {3: "x86", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 40: "Arm", 62: "x86-64",
              183: "AArch64", 258: "LoongArch"}  # fmt: skip
 EXECUTABLE, SHARED = 2, 3
 RISCV: Final = 243
@@ -102,7 +102,7 @@ class _Elf:
 
     def _check_target(self) -> None:
         if self.machine != RISCV:
-            found = _MACHINES.get(self.machine, f"machine {self.machine}")
+            found = MACHINES.get(self.machine, f"machine {self.machine}")
             raise self.error(f"an ELF file for {found}; expected one for 64-bit RISC-V")
         if self.type not in (EXECUTABLE, SHARED):
             found = _TYPES.get(self.type, f"of type {self.type}")

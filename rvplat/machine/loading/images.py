@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -34,18 +35,16 @@ def read_program(path: Path, what: str, loaders: Sequence[Loader] = ()) -> Progr
     for loader in loaders:
         if loader.matches(data[:FIRST_BYTES], path):
             return loader.load(path, data)
-    return _program(path, _unpacked(path, data))
+    return _program(path, unpacked(path, data))
 
 
 def _program(path: Path, data: bytes) -> Program:
     if is_elf(data):
         return read_elf(path, data)
-    header = _IMAGE_HEADER.unpack_from(data) if len(data) >= _IMAGE_HEADER.size else None
-    if header and (header[8][:5] == b"RISCV" or header[9] == b"RSC\x05"):
-        offset, size = header[2], header[3]
-        check_whole(path, data, size)
-        segment = Segment(0, data, len(data))
-        return Program(path, "linux", (segment,), 0, False, max(size, len(data)), offset)
+    if header := image_header(data):
+        check_whole(path, data, header.size)
+        segment, room = Segment(0, data, len(data)), max(header.size, len(data))
+        return Program(path, "linux", (segment,), 0, False, room, header.offset)
     if found := recognise(data):
         raise LoaderError(
             f"{path}: {found}; expected an ELF file, a Linux Image or a raw binary for RISC-V"
@@ -53,8 +52,31 @@ def _program(path: Path, data: bytes) -> Program:
     return Program(path, "raw", (Segment(0, data, len(data)),), 0, False)
 
 
-def _unpacked(path: Path, data: bytes) -> bytes:
-    """The file without the compression around it."""
+@dataclass(frozen=True)
+class ImageHeader:
+    """What Linux's Image says of itself: how far above the start of memory it wants to be, and the
+    bytes that it takes there, .bss included."""
+
+    offset: int
+    size: int
+
+
+def image_header(data: bytes) -> ImageHeader | None:
+    """The header of a Linux Image for RISC-V; None if it is none."""
+    if len(data) < _IMAGE_HEADER.size:
+        return None
+    header = _IMAGE_HEADER.unpack_from(data)
+    if header[8][:5] != b"RISCV" and header[9] != b"RSC\x05":
+        return None
+    return ImageHeader(header[2], header[3])
+
+
+def unpacked(path: Path, data: bytes) -> bytes:
+    """The file without the compression around it.
+
+    Raises:
+        LoaderError: it is damaged, or of a kind that is not read here.
+    """
     if data[:2] == _GZIP:
         return _gunzip(path, data)
     if data[:2] == b"MZ" and data[4:8] == b"zimg" and len(data) >= ZBOOT_HEADER_BYTES:

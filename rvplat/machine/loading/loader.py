@@ -213,22 +213,11 @@ class _Planner:
 
     def _add(self, name: str, program: Program) -> Program:
         for segment in program.segments:
-            self._check_inside(program, segment)
+            if problem := mistaken.misplaced(self.board, program, segment):
+                raise LoaderError(problem)
             self.segments.append(segment)
         self.places[name] = program.start
         return program
-
-    def _check_inside(self, program: Program, segment: Segment) -> None:
-        regions = self.board.memory.values()
-        if any(
-            one.base <= segment.address and segment.end <= one.base + one.size for one in regions
-        ):
-            return
-        memory = ", ".join(f"{one.base:#x} to {one.base + one.size - 1:#x}" for one in regions)
-        raise LoaderError(
-            f"{program.path}: {segment.size:#x} bytes for {segment.address:#x} are outside the "
-            f"board's memory ({memory}){wrong_files.outside(self.board, program, segment)}"
-        )
 
     def _end_of(self, *programs: Program | None) -> int:
         """The first address of the main RAM above all of these."""

@@ -27,7 +27,7 @@ def refuse_containers(path: Path, data: bytes) -> None:
         LoaderError: it is an image of a disk in a container, or of a flash chip.
     """
     found = recognise(data)
-    if found is None or found.kind is Kind.COMPRESSED:
+    if found is None or found.kind in (Kind.COMPRESSED, Kind.ARCHIVE):
         return
     if found.kind in (Kind.DISK, Kind.FLASH):
         raise LoaderError(f"{path}: the initrd: {found}")
@@ -55,6 +55,18 @@ def tell_of_no_firmware(program: Program) -> None:
             "%s: a Linux Image as the program starts without firmware, in M mode; --kernel starts "
             "it in S mode, after the firmware", program.path,
         )  # fmt: skip
+
+
+def misplaced(board: Board, program: Program, segment: Segment) -> str:
+    """The message for a segment that is outside the board's memory; "" if it is inside."""
+    regions = board.memory.values()
+    if any(one.base <= segment.address and segment.end <= one.base + one.size for one in regions):
+        return ""
+    memory = ", ".join(f"{one.base:#x} to {one.base + one.size - 1:#x}" for one in regions)
+    return (
+        f"{program.path}: {segment.size:#x} bytes for {segment.address:#x} are outside the "
+        f"board's memory ({memory}){outside(board, program, segment)}"
+    )
 
 
 def outside(board: Board, program: Program, segment: Segment) -> str:

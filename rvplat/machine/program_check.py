@@ -1,0 +1,104 @@
+"""Why a program will not start on a board: what `rvplat check PROGRAM` says beside the facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from rvplat.errors import LoaderError, RvplatError
+from rvplat.isa.disassemble import Disassembler, instruction_length
+from rvplat.machine import mistaken
+from rvplat.machine.board import Board
+from rvplat.machine.catalogue import shipped_extensions
+from rvplat.machine.extensions import hart_extensions
+from rvplat.machine.images import read_program
+from rvplat.machine.loader import Software
+from rvplat.machine.machine import Machine
+from rvplat.machine.program import Program
+from rvplat.machine.program_facts import Facts
+from rvplat.pluginmanager import Plugins
+
+#: What the base instruction set and the classes of extensions are called in attributes.
+_ALWAYS: Final = frozenset({"i", "g"})
+_STAND_INS: Final = {"c": "zca"}
+
+
+def obstacles(
+    board: Board, plugins: Plugins, path: Path, facts: Facts, say: Callable[[str], None]
+) -> list[str]:
+    """Why a program will not start on a board, a line each; none if it will. A Linux Image counts
+    as a kernel. The machine is built for it, of which `say` is told."""
+    try:
+        program = read_program(path, "the program", tuple(plugins.loaders.values()))
+    except LoaderError as error:
+        return [str(error)]
+    found = list(_lacking(board, plugins, path, facts))
+    if facts.interpreter:
+        found.append(
+            f"{path}: it asks for the dynamic linker {facts.interpreter}: it is a program for an "
+            "operating system, and runs under one"
+        )
+    if program.kind == "linux":
+        return found + _of_building(board, plugins, Software(kernel=program), say)
+    placed = program.at(board.main_memory.base)
+    outside = [mistaken.misplaced(board, placed, segment) for segment in placed.segments]
+    if any(outside):
+        return [*filter(None, outside), *found]
+    found += _first_instruction(board, placed)
+    return found + _of_building(board, plugins, Software(program=placed), say)
+
+
+def _lacking(board: Board, plugins: Plugins, path: Path, facts: Facts) -> Iterator[str]:
+    """Extensions that the program was built for and the harts lack."""
+    have = {extension.name.lower() for extension in hart_extensions(board)}
+    known = {name.lower() for name in (*shipped_extensions(), *plugins.extensions)}
+    for name in facts.needs:
+        if name in have | _ALWAYS or _STAND_INS.get(name) in have:
+            continue
+        why = (
+            f"which the harts of {board.name} lack: harts.isa enables it"
+            if name in known
+            else "which rvplat does not have"
+        )
+        yield f"{path}: it was built for {name}, {why}"
+
+
+def _first_instruction(board: Board, program: Program) -> Iterator[str]:
+    """What is wrong with the instruction at the entry."""
+    at = f"{program.path}: its entry {program.entry:#x}"
+    if program.entry & 1:
+        yield f"{at} is odd: instructions begin at even addresses"
+        return
+    for one in program.segments:
+        if one.address <= program.entry < one.end:
+            start = program.entry - one.address
+            bits = int.from_bytes(bytes(one.data[start : start + 4]), "little")
+            if Disassembler(hart_extensions(board)).find(bits) is None:
+                length = instruction_length(bits)
+                shown = f"{bits & (1 << 8 * length) - 1:#0{2 + 2 * length}x}"
+                yield f"{at} holds {shown}, no instruction that the harts of {board.name} have"
+            return
+    yield f"{at} is in none of its segments"
+
+
+def _of_building(
+    board: Board, plugins: Plugins, software: Software, say: Callable[[str], None]
+) -> list[str]:
+    """What goes wrong when the machine is built."""
+    try:
+        Machine(board, software, None, plugins, say).close()
+    except RvplatError as error:
+        return str(error).splitlines()
+    return []
+
+
+def notes(board: Board, path: Path, facts: Facts) -> Iterator[str]:
+    """What its user may want to know besides."""
+    if facts.kernel:
+        yield f"it is a kernel: rvplat run {board.name} FIRMWARE --kernel {path}"
+    has_htif = any(device.model.model == "htif" for device in board.devices.values())
+    if "tohost" in facts.symbols and not has_htif:
+        yield f"it ends through tohost, for which {board.name} has no htif device; spike has one"
+    if facts.symbols and not facts.parts:
+        yield "there is nothing to load in it; --symbols takes its symbols"

@@ -1,0 +1,202 @@
+"""What a program file is: for `rvplat check PROGRAM`, which explains it.
+
+ELF and PE files are read by lief, whose import takes half a second: nothing else of this package
+asks for these facts.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rvplat.formats import PE_MACHINES, recognise
+from rvplat.machine.attributes import Attributes, flags_need, flags_text, parse_attributes
+from rvplat.machine.elf import MACHINES, RISCV
+from rvplat.machine.images import image_header, unpacked
+from rvplat.machine.symbol_files import parsed_elf, symbols_in
+
+if TYPE_CHECKING:
+    import lief
+
+#: Symbols that rvplat or a test looks for.
+NOTABLE: Final = ("_start", "tohost", "fromhost", "begin_signature", "end_signature")
+ATTRIBUTES_SECTION: Final = ".riscv.attributes"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part that is loaded: a segment of an ELF file, a section of a PE file. Sizes in bytes;
+    `address` is physical in an ELF file, and counts from the start of the image in a PE file."""
+
+    address: int
+    file_size: int
+    size: int
+    access: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`what` it is, in a few words; `rows` are labels and texts; `needs` are the extensions that it
+    was built for, in small letters; `interpreter` is the dynamic linker that it asks for; `fixed`:
+    its parts say where they go; `kernel`: firmware starts it."""
+
+    what: str
+    rows: Sequence[tuple[str, str]] = ()
+    parts: Sequence[Part] = ()
+    needs: Sequence[str] = ()
+    interpreter: str = ""
+    symbols: Mapping[str, int] = field(default_factory=dict, repr=False)
+    fixed: bool = False
+    kernel: bool = False
+
+
+def facts_of(path: Path, data: bytes) -> Facts:
+    """What a file is, whether or not it can be loaded.
+
+    Raises:
+        LoaderError: the compression around it is damaged.
+    """
+    if data[:4] == b"\x7fELF":
+        return _elf(path)
+    inner = unpacked(path, data)
+    around = "" if inner is data else ", compressed"
+    if header := image_header(inner):
+        pe = _pe(inner)
+        rows = [
+            ("goes to", f"{header.offset:#x} above the start of memory, or a multiple of 2 MiB"),
+            ("needs", f"{header.size} bytes of memory"),
+            *(
+                [("EFI stub", f"{pe.what}; it starts from UEFI firmware too"), *pe.rows]
+                if pe
+                else []
+            ),
+        ]
+        return Facts(f"a Linux Image for RISC-V{around}", rows, pe.parts if pe else (), kernel=True)
+    if pe := _pe(inner):
+        return pe
+    found = recognise(inner)
+    return Facts(found.name if found else f"raw bytes{around}, {len(inner)} of them")
+
+
+# --- ELF ----------------------------------------------------------------------------------------
+
+
+def _elf(path: Path) -> Facts:
+    elf = parsed_elf(path)
+    if elf is None:
+        return Facts("a damaged ELF file")
+    attributes = _attributes(elf)
+    symbols = symbols_in(elf)
+    entry = elf.header.entrypoint
+    at_entry = [name for name, value in symbols.items() if value == entry and name[0] not in ".$"]
+    rows = [("entry", f"{entry:#x}" + (f" <{at_entry[0]}>" if at_entry else ""))]
+    if int(elf.header.machine_type) == RISCV:
+        rows.append(("flags", flags_text(elf.header.processor_flag)))
+    rows += _attribute_rows(attributes)
+    interpreter = str(elf.interpreter) if elf.has_interpreter else ""
+    rows += [("interpreter", interpreter)] if interpreter else []
+    rows.append(("symbols", _symbols_text(elf, symbols)))
+    parts = list(_segments(elf))
+    relative = elf.is_pie and min((part.address for part in parts), default=0) == 0
+    return Facts(
+        _elf_kind(elf), rows, parts, _needs(elf, attributes), interpreter, symbols, not relative
+    )
+
+
+def _elf_kind(elf: lief.ELF.Binary) -> str:
+    """ "an ELF file, 64 bits, little-endian, for RISCV: an executable"."""
+    import lief
+
+    header, kinds = elf.header, lief.ELF.Header.FILE_TYPE
+    bits = "64" if header.identity_class == lief.ELF.Header.CLASS.ELF64 else "32"
+    order = "little" if header.identity_data == lief.ELF.Header.ELF_DATA.LSB else "big"
+    kind = {
+        kinds.EXEC: "an executable",
+        kinds.DYN: "a position-independent executable or a library",
+        kinds.REL: "a relocatable object, which is not linked",
+        kinds.CORE: "a core dump",
+    }.get(header.file_type, "of an unknown type")
+    number = int(header.machine_type)
+    machine = "RISC-V" if number == RISCV else MACHINES.get(number, f"machine {number}")
+    return f"an ELF file for {machine}, {bits} bits, {order}-endian: {kind}"
+
+
+def _attributes(elf: lief.ELF.Binary) -> Attributes:
+    section = elf.get_section(ATTRIBUTES_SECTION)
+    return parse_attributes(bytes(section.content)) if section is not None else Attributes()
+
+
+def _attribute_rows(attributes: Attributes) -> list[tuple[str, str]]:
+    rows = [("built for", attributes.arch)] if attributes.arch else []
+    if attributes.stack_alignment:
+        rows.append(("stack", f"aligned to {attributes.stack_alignment} bytes"))
+    if attributes.unaligned_access:
+        rows.append(("accesses", "misaligned ones are made"))
+    return rows
+
+
+def _needs(elf: lief.ELF.Binary, attributes: Attributes) -> list[str]:
+    """The extensions of both sources, each once."""
+    if int(elf.header.machine_type) != RISCV:
+        return []
+    return list(dict.fromkeys([*attributes.extensions, *flags_need(elf.header.processor_flag)]))
+
+
+def _segments(elf: lief.ELF.Binary) -> Iterable[Part]:
+    import lief
+
+    bits = lief.ELF.Segment.FLAGS
+    for one in elf.segments:
+        if one.type == lief.ELF.Segment.TYPE.LOAD and one.virtual_size:
+            flags = (("r", bits.R), ("w", bits.W), ("x", bits.X))
+            access = "".join(letter if one.has(flag) else "-" for letter, flag in flags)
+            moved = one.virtual_address != one.physical_address
+            name = f"at the virtual address {one.virtual_address:#x}" if moved else ""
+            yield Part(one.physical_address, one.physical_size, one.virtual_size, access, name)
+
+
+def _symbols_text(elf: lief.ELF.Binary, symbols: dict[str, int]) -> str:
+    debug = "; with debug information" if elf.has_section(".debug_info") else ""
+    if not symbols:
+        return f"none, so no tohost either{debug}"
+    notable = [f"{name} {symbols[name]:#x}" for name in NOTABLE if name in symbols]
+    return f"{len(symbols)}{''.join(f', {text}' for text in notable)}{debug}"
+
+
+# --- PE -----------------------------------------------------------------------------------------
+
+
+def _pe(data: bytes) -> Facts | None:
+    """A PE file (Microsoft, "PE Format"); None if it is none."""
+    if data[:2] != b"MZ":
+        return None
+    import lief
+
+    lief.logging.disable()
+    pe = lief.PE.parse(data)
+    if pe is None:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lief has no name for some machines
+        machine = int(pe.header.machine)
+    subsystem = getattr(pe.optional_header.subsystem, "name", "").replace("_", " ")
+    subsystem = subsystem.lower().replace("efi", "EFI") or "unknown"
+    target = PE_MACHINES.get(machine, f"machine {machine:#x}")
+    entry = pe.optional_header.addressof_entrypoint
+    rows = [("PE entry", f"{entry:#x} above its start")]
+    return Facts(
+        f"a PE file for {target}, {subsystem}", rows, [_section(one) for one in pe.sections]
+    )
+
+
+def _section(one: lief.PE.Section) -> Part:
+    import lief
+
+    bits = lief.PE.Section.CHARACTERISTICS
+    flags = (("r", bits.MEM_READ), ("w", bits.MEM_WRITE), ("x", bits.MEM_EXECUTE))
+    access = "".join(letter if one.has_characteristic(flag) else "-" for letter, flag in flags)
+    return Part(one.virtual_address, one.size, one.virtual_size, access, str(one.name))
