@@ -12,8 +12,8 @@ from rvplat.cli.options import add_board_options, add_plugin_option, overrides
 from rvplat.cli.tables import table
 
 if TYPE_CHECKING:
-    from rvplat.machine.board import Board
-    from rvplat.machine.program_facts import Facts, Part
+    from rvplat.machine.boards.board import Board
+    from rvplat.machine.loading.program_facts import Facts, Part
     from rvplat.pluginmanager import Plugins
 
 FAULTY = 2
@@ -37,9 +37,9 @@ class Check:
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.cli.build import board_and_program
-        from rvplat.cli.say import progress
+        from rvplat.cli.progress import progress
+        from rvplat.machine.boards.problems import problems_of
         from rvplat.machine.open import open_board
-        from rvplat.machine.problems import problems_of
         from rvplat.pluginmanager import load_plugins
 
         name, program = board_and_program(arguments.words)
@@ -59,10 +59,10 @@ class Check:
 
 def _explained(board: Board, program: Path, plugins: Plugins) -> list[str]:
     """Say what a program is; why it will not start on the board."""
-    from rvplat.cli.say import progress
-    from rvplat.machine.files import read_file
-    from rvplat.machine.program_check import notes, obstacles
-    from rvplat.machine.program_facts import facts_of
+    from rvplat.cli.progress import progress
+    from rvplat.machine.boards.program_check import notes, obstacles
+    from rvplat.machine.loading.program_facts import facts_of
+    from rvplat.machine.loading.user_files import read_file
 
     data = read_file(program, "the program")
     facts = facts_of(program, data)

@@ -191,7 +191,7 @@ def _spot(machine: Machine, text: str) -> Spot:
 def _symbol(machine: Machine, name: str, vmid: int | None, said: str, else_: str = "") -> int:
     """The address of a symbol of the program, or of what `--symbols` says that a world runs."""
     from rvplat.errors import RvplatError, nearest
-    from rvplat.machine.symbol_files import symbols_of
+    from rvplat.machine.loading.symbol_files import symbols_of
 
     path = machine.software.symbol_files.get(vmid)
     symbols = symbols_of(machine.software, vmid)

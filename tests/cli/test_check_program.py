@@ -11,7 +11,7 @@ import pytest
 
 from rvplat.cli.main import main
 from rvplat.guests import bench_programs, demo_elf, hypervisor_elf, vmm
-from rvplat.machine.attributes import Attributes, parse_attributes
+from rvplat.machine.loading.built_for import Attributes, parse_attributes
 from tests.guests.conftest import debian_guest  # noqa: F401
 from tests.machine.programs import elf, linux_image
 

@@ -12,8 +12,8 @@ from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.target.interfaces import Stopped, Thread
 from rvplat.gdb.target.machine_target import BoardTarget
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
+from rvplat.machine.loading.symbol_files import read_symbols
 from rvplat.machine.machine import Machine
-from rvplat.machine.symbol_files import read_symbols
 from tests.gdb.target.test_stepping import Wire
 
 from .conftest import Serve

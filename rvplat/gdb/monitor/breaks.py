@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from rvplat.engine.breakpoints import ANY_ASID, GUEST_PHYSICAL, PHYSICAL, VIRTUAL
 from rvplat.gdb.evaluation.expressions import compile_expression
-from rvplat.gdb.monitor.command import Board, Say, address, command, number, symbols_for, vmid, within
+from rvplat.gdb.monitor.command import (
+    Board,
+    Say,
+    address,
+    command,
+    number,
+    symbols_for,
+    vmid,
+    within,
+)
 from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.target import target_description
 from rvplat.gdb.target.breakpoint_table import ALL_MODES, Spot

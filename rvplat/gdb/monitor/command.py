@@ -20,8 +20,8 @@ from rvplat.gdb.target.world_memory import Sight
 from rvplat.gdb.target.worlds import WorldTable
 from rvplat.hart.debugging.worlds import VMID_MASK
 from rvplat.machine.inspection.mappings import Mapping as Range
+from rvplat.machine.loading.symbol_files import symbols_of
 from rvplat.machine.machine import Machine
-from rvplat.machine.symbol_files import symbols_of
 
 Say = Callable[[str], None]
 

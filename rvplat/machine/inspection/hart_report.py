@@ -9,8 +9,8 @@ from rvplat.isa.machinery.disassemble import X_NAMES, Disassembler
 from rvplat.isa.privileged import MACHINE, SUPERVISOR
 from rvplat.machine.hart import Hart
 from rvplat.machine.inspection.trap_names import INTERRUPT, cause_name
+from rvplat.machine.loading.symbol_files import symbols_of
 from rvplat.machine.running.system import System
-from rvplat.machine.symbol_files import symbols_of
 
 MODES = {0: "U", SUPERVISOR: "S", MACHINE: "M"}
 FARTHEST_SYMBOL = 1 << 20

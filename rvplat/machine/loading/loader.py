@@ -213,7 +213,7 @@ class _Planner:
 
     def _add(self, name: str, program: Program) -> Program:
         for segment in program.segments:
-            if problem := mistaken.misplaced(self.board, program, segment):
+            if problem := wrong_files.misplaced(self.board, program, segment):
                 raise LoaderError(problem)
             self.segments.append(segment)
         self.places[name] = program.start

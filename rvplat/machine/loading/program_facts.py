@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rvplat.formats import PE_MACHINES, recognise
-from rvplat.machine.attributes import Attributes, flags_need, flags_text, parse_attributes
-from rvplat.machine.elf import MACHINES, RISCV
-from rvplat.machine.images import image_header, unpacked
-from rvplat.machine.symbol_files import parsed_elf, symbols_in
+from rvplat.machine.loading.built_for import Attributes, flags_need, flags_text, parse_attributes
+from rvplat.machine.loading.elf import MACHINES, RISCV
+from rvplat.machine.loading.images import image_header, unpacked
+from rvplat.machine.loading.symbol_files import parsed_elf, symbols_in
 
 if TYPE_CHECKING:
     import lief

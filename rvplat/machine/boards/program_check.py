@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Final
 
 from rvplat.errors import LoaderError, RvplatError
-from rvplat.isa.disassemble import Disassembler, instruction_length
-from rvplat.machine import mistaken
-from rvplat.machine.board import Board
-from rvplat.machine.catalogue import shipped_extensions
-from rvplat.machine.extensions import hart_extensions
-from rvplat.machine.images import read_program
-from rvplat.machine.loader import Software
+from rvplat.isa.machinery.disassemble import Disassembler, instruction_length
+from rvplat.machine.boards.board import Board
+from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.extensions import hart_extensions
+from rvplat.machine.loading import wrong_files
+from rvplat.machine.loading.images import read_program
+from rvplat.machine.loading.loader import Software
+from rvplat.machine.loading.program import Program
+from rvplat.machine.loading.program_facts import Facts
 from rvplat.machine.machine import Machine
-from rvplat.machine.program import Program
-from rvplat.machine.program_facts import Facts
 from rvplat.pluginmanager import Plugins
 
 #: What the base instruction set and the classes of extensions are called in attributes.
@@ -42,7 +42,7 @@ def obstacles(
     if program.kind == "linux":
         return found + _of_building(board, plugins, Software(kernel=program), say)
     placed = program.at(board.main_memory.base)
-    outside = [mistaken.misplaced(board, placed, segment) for segment in placed.segments]
+    outside = [wrong_files.misplaced(board, placed, segment) for segment in placed.segments]
     if any(outside):
         return [*filter(None, outside), *found]
     found += _first_instruction(board, placed)

@@ -13,8 +13,8 @@ import pytest
 from rvplat import Machine, guests
 from rvplat.errors import LoaderError
 from rvplat.guests.debian import DebianGuest
-from rvplat.machine.images import read_program
-from rvplat.machine.symbol_files import parsed_elf, read_symbols, symbols_of
+from rvplat.machine.loading.images import read_program
+from rvplat.machine.loading.symbol_files import parsed_elf, read_symbols, symbols_of
 from tests.guests.conftest import debian_guest  # noqa: F401
 from tests.machine.programs import elf
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.errors import LoaderError
-from rvplat.machine.files import read_file
+from rvplat.machine.loading.user_files import read_file
 
 if TYPE_CHECKING:
     import lief
 
-    from rvplat.machine.loader import Software
+    from rvplat.machine.loading.loader import Software
 
 KEPT_FILES = 8
 
