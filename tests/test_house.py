@@ -48,7 +48,7 @@ BELOW = {
     "gdb.protocol": {"gdb.commands", "gdb.target", "machine", "machine.running"},
     "gdb.commands": {"gdb.protocol", "gdb.target"},
     "gdb.monitor": {"engine", "gdb.evaluation", "gdb.protocol", "gdb.target",
-                    "hart.debugging", "machine", "machine.inspection"},
+                    "hart.debugging", "machine", "machine.inspection", "machine.loading"},
     "gdb": {"gdb.protocol", "machine"},
     "cli": {"cache", "engine", "entrypoints", "gdb.monitor", "gdb.protocol",
             "gdb.target", "guests", "isa", "isa.machinery", "lang", "machine", "machine.boards",
