@@ -8,16 +8,18 @@ first and may give up later has no fast form (NoFastForm), and its slow one serv
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from rvplat.engine.forms import Form
 from rvplat.engine.operands import IMM, places
 from rvplat.hart.state import FETCH_ENTRIES, FetchEntry, Hart, TlbEntry
+from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.extension import Instruction
-from rvplat.lang import Declaration, Definition, Dispatch, u64
+from rvplat.lang import Declaration, Dispatch, declare, ir, u64
+from rvplat.lang.definitions import Definitions
 from rvplat.lang.emitter import Emitter
+from rvplat.lang.specialise import Constants
 from rvplat.lang.text import RARE, Scope
 from rvplat.lang.unit import Unit
 from rvplat.lang.values import Pointer, Value
@@ -26,7 +28,20 @@ HANDLER = "ptr noalias %hart, ptr %slot, i64 %budget, ptr %tlb"
 ARGUMENTS = "ptr %hart, ptr {slot}, i64 {budget}, ptr %tlb"
 # A handler begins a cache line: how fast it is doesn't hang on the length of those before it.
 LINE = "align 64"
-FLOW = {"jump", "branch"}
+FLOW = {"jump", "branch", "branch_in_page"}
+
+
+@declare
+def branch_in_page(hart: Any, offset: u64) -> None:
+    """What `branch` is where the target is in the page of the instruction."""
+
+
+def _word(word: Any) -> Declaration:
+    return cast(Declaration, word)
+
+
+NEAR = Constants(words={_word(vocabulary.branch): _word(branch_in_page)})
+"""What near handlers are specialised on."""
 
 
 class NoFastForm(Exception):
@@ -49,18 +64,14 @@ class HandlerEmitter(Emitter):
 
 
 class FastEmitter(HandlerEmitter):
-    """Emits the fast handler of a form, or of several that follow each other; `near`: the last
-    one's branch stays in the page. `constants` are fields of the hart that are the same for all
-    harts of this code."""
+    """Emits the fast handler of a form, or of several that follow each other. `definitions` are
+    the unit's, or those specialised on more."""
 
-    def __init__(
-        self, unit: Unit, chain: Sequence[Form], near: bool, constants: dict[str, int]
-    ) -> None:
-        super().__init__(unit, chain[0].instruction.definition)
+    def __init__(self, unit: Unit, chain: Sequence[Form], definitions: Definitions) -> None:
+        super().__init__(unit, None)
+        self.definitions = definitions
         self.chain = chain
         self.form = chain[0]
-        self.near = near
-        self.constants = constants
         self.budget = "%budget"
         self.written = False
         self._written_at: dict[str, bool] = {}  # by label: whether state was written before it
@@ -97,45 +108,35 @@ class FastEmitter(HandlerEmitter):
     def leave_raised(self) -> None:
         self.give_up()
 
-    def inlines(self, target: Definition) -> bool:
-        effects = self.unit.effects.of(target)
+    def inlines(self, target: ir.Body) -> bool:
+        effects = self.definitions.effects(target.definition, target.fixed)
         return effects.raises or effects.cold or bool(effects.words & FLOW)
 
-    def in_place(self, target: Definition, arguments: list[Value]) -> list[Value]:
-        if target.cold or target.signature.never_returns:
+    def in_place(self, target: ir.Body, arguments: list[Value]) -> list[Value]:
+        if target.definition.cold or target.definition.signature.never_returns:
             self.give_up()
-            return self._never(target)
+            return [Value(kind, "poison") for kind in target.results]
         return super().in_place(target, arguments)
 
-    def _function_call(self, target: Definition | Dispatch, arguments: list[Value]) -> list[Value]:
+    def call_function(self, target: ir.Body | Dispatch, arguments: list[Value]) -> list[Value]:
         if isinstance(target, Dispatch):
             self.give_up()
-            return self._never(target)
-        self.written |= self.unit.effects.of(target).writes
-        return super()._function_call(target, arguments)
-
-    def _never(self, target: Definition | Dispatch) -> list[Value]:
-        """Values of a call that doesn't come back."""
-        parts: tuple[Any, ...]
-        if isinstance(target, Dispatch):
-            parts = () if target.returns is None else (target.returns,)
-        else:
-            parts = target.signature.parts
-        return [Value(kind, "poison") for kind in parts]
+            return [Value(kind, "poison") for kind in self.unit.results(target)]
+        self.written |= self.definitions.effects(target.definition, target.fixed).writes
+        return super().call_function(target, arguments)
 
     # --- the state that is in registers ---
 
-    def read_field(self, node: ast.AST, base: Value, name: str) -> Any:
-        if isinstance(base.type, Pointer) and base.type.record is Hart:
+    def read(self, node: ir.Read, place: ir.Place) -> Value:
+        if isinstance(place, ir.FieldPlace) and place.base.type == Pointer(Hart):
+            name = place.field.name
             if name == "tlb":
                 return Value(Pointer(TlbEntry), "%tlb")
             if name == "pc":
                 return self._pc()
             if name == "next_pc":
                 return self.result(u64, f"add i64 {self._pc().text}, {self.form.length}")
-            if name in self.constants:
-                return Value(Hart.fields[name].type, str(self.constants[name]))
-        return super().read_field(node, base, name)
+        return super().read(node, place)
 
     def _hart_place(self, name: str) -> str:
         offset = Hart.fields[name].offset
@@ -172,7 +173,7 @@ class FastEmitter(HandlerEmitter):
     def speak(self, word: Declaration, arguments: list[Value]) -> Value | None:
         if word.name == "jump":
             self.jump(arguments[1].text)
-        elif word.name == "branch" and self.near:
+        elif word.name == "branch_in_page":
             offset = self.result(None, f"shl i64 {arguments[1].text}, 3").text
             slot = self.result(None, f"getelementptr i8, ptr {self.slot}, i64 {offset}").text
             self.take_if_budget(slot, self.retire())
@@ -228,28 +229,28 @@ class FastEmitter(HandlerEmitter):
         """The handler's LLVM text. NoFastForm if it has none."""
         for form in self.chain[:-1]:
             self._first(form)
-        self._begin(Scope(self.chain[-1].instruction.definition), self.chain[-1])
-        self.body(self.scope.definition.tree.body)
+        self._begin(self.chain[-1])
         if not self.ended:
             self.leave([])
         lines = [f"define internal void {symbol}({HANDLER}) #0 {LINE} {{", "entry:"]
         return "\n".join([*lines, *self.allocas, *self.lines, "}"])
 
-    def _begin(self, scope: Scope, form: Form) -> None:
-        """Start a form's text: nothing of its own is written yet."""
+    def _begin(self, form: Form, exit: str = "") -> None:
+        """A form's text: nothing of its own is written yet."""
         self.form = form
         self.written = False
-        self.enter(scope)
+        body = self.definitions.body(form.instruction.definition)
+        self.enter(Scope(body, exit=exit))
         self.bind("hart", Value(Pointer(Hart), "%hart"))
         for name, value in read_operands(self, form.instruction):
             self.bind(name, value)
+        self.body(body.statements)
 
     def _first(self, form: Form) -> None:
         """A form that others follow: it retires, and the next one begins at the next slot."""
-        scope = Scope(form.instruction.definition, exit=self.label())
-        self._begin(scope, form)
-        self.body(scope.definition.tree.body)
-        self.start(scope.exit)
+        exit = self.label()
+        self._begin(form, exit)
+        self.start(exit)
         self.budget, self.slot = self.retire(), self.next_slot()
 
 

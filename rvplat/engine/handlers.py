@@ -15,6 +15,7 @@ from rvplat.engine.decode import IMPLIED
 from rvplat.engine.fast import (
     FLOW,
     HANDLER,
+    NEAR,
     FastEmitter,
     HandlerEmitter,
     NoFastForm,
@@ -29,24 +30,25 @@ from rvplat.isa import fp_state
 from rvplat.lang import Definition, u32, u64
 from rvplat.lang.functions import module_text
 from rvplat.lang.host import HOST_CALLS
+from rvplat.lang.specialise import Constants
 from rvplat.lang.unit import Unit
 from rvplat.lang.values import Value, ir_type
 
 
-def new_unit(forms: list[Form]) -> Unit:
-    """A unit with what parameters without an annotation are: the hart, and u64 operands."""
+def new_unit(forms: list[Form], constants: dict[str, int] | None = None) -> Unit:
+    """A unit with what parameters without an annotation are: the hart, and u64 operands.
+    `constants` are fields of the hart that are the same for all harts of this code."""
+    fields = {(Hart, name): value for name, value in (constants or {}).items()}
     operands = {name: u64 for form in forms for name in form.instruction.operands}
     kinds = {**operands, **IMPLIED, "hart": Hart, "machine": Machine, "header": SlotHeader}
-    return Unit(kinds, POLL)
+    return Unit(kinds, POLL, Constants(fields))
 
 
 def native_text(forms: list[Form], pairs: list[Pair], constants: dict[str, int]) -> str:
-    """The LLVM text of everything that harts execute and Python calls.
-
-    `constants` are fields of the hart that are the same for all harts of this code.
-    """
-    unit = new_unit(forms)
-    handlers = HandlerText(unit, constants)
+    """The LLVM text of everything that harts execute and Python calls, for `constants` as in
+    `new_unit`."""
+    unit = new_unit(forms, constants)
+    handlers = HandlerText(unit)
     handlers.specials()
     names = []
     for form in forms:
@@ -62,9 +64,9 @@ def native_text(forms: list[Form], pairs: list[Pair], constants: dict[str, int])
 class HandlerText:
     """Makes the text of all handlers in a unit."""
 
-    def __init__(self, unit: Unit, constants: dict[str, int]) -> None:
+    def __init__(self, unit: Unit) -> None:
         self.unit = unit
-        self.constants = constants
+        self.near = unit.definitions.specialised(NEAR)
 
     def _symbol(self, definition: Any) -> str:
         """Of a definition's native function."""
@@ -73,7 +75,7 @@ class HandlerText:
     def form(self, form: Form) -> list[str]:
         """Emit a form's handlers; the symbols of its fast and near ones."""
         self.unit.texts.append(self._slow(form, form.slow))
-        effects = self.unit.effects.of(form.instruction.definition)
+        effects = self.unit.definitions.effects(form.instruction.definition)
         fast = self.fast([form], near=False) or form.slow
         if "branch" not in effects.words:
             return [fast, fast]
@@ -83,7 +85,8 @@ class HandlerText:
         """The symbol of a fast handler of forms in a row; None where there is no fast form."""
         symbol = f'@"{"near" if near else "fast"}.{" ".join(form.key for form in chain)}"'
         try:
-            text = FastEmitter(self.unit, chain, near, self.constants).text(symbol)
+            definitions = self.near if near else self.unit.definitions
+            text = FastEmitter(self.unit, chain, definitions).text(symbol)
         except NoFastForm:
             return None
         self.unit.texts.append(text)
@@ -91,14 +94,14 @@ class HandlerText:
 
     def pair(self, first: Form, second: Form) -> str | None:
         """One handler of two forms in a row; None if there is none."""
-        if self.unit.effects.of(first.instruction.definition).words & FLOW:
+        if self.unit.definitions.effects(first.instruction.definition).words & FLOW:
             return None
-        words = self.unit.effects.of(second.instruction.definition).words
+        words = self.unit.definitions.effects(second.instruction.definition).words
         return self.fast([first, second], near="branch" in words)
 
     def _slow(self, form: Form, symbol: str) -> str:
         """Store what is in registers, call the definition, look at what it left."""
-        e = Bare(self.unit, form.instruction.definition)
+        e = self._bare()
         values = read_operands(e, form.instruction)
         e.line(f"store i64 %budget, ptr {e.field('budget')}")
         pc = e.pc()
@@ -106,7 +109,7 @@ class HandlerText:
         after = e.result(u64, f"add i64 {pc}, {form.length}").text
         e.line(f"store i64 {after}, ptr {e.field('next_pc')}")
         self._call(e, form.instruction.definition, values)
-        words = self.unit.effects.of(form.instruction.definition).words
+        words = self.unit.definitions.effects(form.instruction.definition).words
         self._end(e, form.length, jumps=bool(words & FLOW))
         return e.handler(symbol)
 
@@ -188,7 +191,7 @@ class HandlerText:
         return f'define void @"run"(ptr %hart) #0 {{\nentry:\n{body}\n}}'
 
     def _bare(self) -> Bare:
-        return Bare(self.unit, core.settle)  # type: ignore[arg-type]
+        return Bare(self.unit, None)
 
     def _leave_at_none(self, e: Bare, address: str) -> None:
         """Leave native code if an address is 0."""

@@ -16,18 +16,38 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
-from rvplat.lang.define import Callee, Definition, DefinitionError, Unwind
-from rvplat.lang.effects import EffectTable, resolve
+from rvplat.lang import ir
+from rvplat.lang.define import Callee, Definition, DefinitionError
+from rvplat.lang.effects import Effects, EffectsOf, Poll, effects_of_body
+from rvplat.lang.type_expressions import resolve
 
 Assigned = frozenset[str] | None
 """The locals that have a value on every path to a place; None: no path leads there."""
 
 
-def check(definition: Definition, effects: EffectTable) -> None:
-    """Raise DefinitionError for the first thing that is refused."""
+def check(definition: Definition) -> None:
+    """Raise DefinitionError for the first thing that is refused before types are known."""
     _check_parameters(definition)
     _check_names(definition)
-    _Check(definition, effects).run()
+    _Check(definition).run()
+
+
+def check_handlers(body: ir.Body, effects: EffectsOf, poll: Poll | None) -> None:
+    """Raise DefinitionError for an `except` that doesn't catch all that its `try` can raise, by
+    what the text says: polls say nothing there."""
+    polls = effects(poll.definition).raised if poll is not None else set()
+    for node in ir.walk(body.statements):
+        if not isinstance(node, ir.Try):
+            continue
+        found = Effects()
+        effects_of_body(node.body, effects, poll, found)
+        for raised in found.raised - polls:
+            if not issubclass(raised, node.caught):
+                raise DefinitionError(
+                    f"{body.definition.file}:{node.line}",
+                    f"the try can raise {raised.__name__}, which except {node.caught.__name__} "
+                    "doesn't catch: catch a class above both",
+                )
 
 
 def _check_names(definition: Definition) -> None:
@@ -61,9 +81,8 @@ def _meet(ways: Iterable[Assigned]) -> Assigned:
 class _Check:
     """Walks a definition's statements in the order of control."""
 
-    def __init__(self, definition: Definition, effects: EffectTable) -> None:
+    def __init__(self, definition: Definition) -> None:
         self.definition = definition
-        self.effects = effects
         self.names = definition.globals
         self.locals = frozenset(definition.function.__code__.co_varnames)
         self.breaks: list[list[Assigned]] = []
@@ -155,25 +174,9 @@ class _Check:
 
     def after_try(self, node: ast.Try, known: frozenset[str]) -> Assigned:
         """What is raised may come from anywhere in the body: what it assigns doesn't count."""
-        for handler in node.handlers:
-            self._check_handler(node, handler)
         ways = [self.block(node.body, known)]
         ways += [self.block(handler.body, known) for handler in node.handlers]
         return _meet(ways)
-
-    def _check_handler(self, node: ast.Try, handler: ast.ExceptHandler) -> None:
-        if handler.name is not None:
-            raise _fail(self.definition, handler, "an exception has no name: it holds nothing")
-        caught = resolve(handler.type, self.names) if handler.type is not None else None
-        if not (isinstance(caught, type) and issubclass(caught, Unwind)):
-            raise _fail(self.definition, handler, "except takes one Unwind class")
-        for raised in self.effects.raised_in(self.definition, node.body):
-            if not issubclass(raised, caught):
-                problem = (
-                    f"the try can raise {raised.__name__}, which except {caught.__name__} "
-                    "doesn't catch: catch a class above both"
-                )
-                raise _fail(self.definition, handler, problem)
 
 
 def _names_of(targets: Sequence[ast.expr]) -> frozenset[str]:

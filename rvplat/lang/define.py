@@ -7,12 +7,10 @@ code of the same text. This module holds no compiler.
 from __future__ import annotations
 
 import ast
-import inspect
 import linecache
-import textwrap
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any, NoReturn, TypeVar, get_args, get_origin, overload
+from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, overload
 
 from rvplat.lang.types import Integer, convert, s64, u64
 
@@ -38,13 +36,15 @@ class Unwind(Exception):
 
 
 class Signature:
-    """Parameter names and types (None: implied by the unit) and the type returned."""
+    """Parameter names and types (None: implied by the unit) and the type returned. `fixed`: the
+    parameters that native code is specialised on."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         hints = _annotations(function)
         code = function.__code__
         self.names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
-        self.types: tuple[Any, ...] = tuple(hints.get(name) for name in self.names)
+        self.types: tuple[Any, ...] = tuple(_bare(hints.get(name)) for name in self.names)
+        self.fixed = frozenset(name for name in self.names if _is_fixed(hints.get(name)))
         self.returns: Any = hints.get("return")
 
     @property
@@ -59,6 +59,19 @@ class Signature:
         if get_origin(self.returns) is tuple:
             return get_args(self.returns)
         return (self.returns,)
+
+
+FIXED = "fixed"
+"""`Annotated[u64, FIXED]` is the type of a parameter that is constant at each call: native code of
+the definition is made for each constant."""
+
+
+def _is_fixed(hint: Any) -> bool:
+    return get_origin(hint) is Annotated and FIXED in hint.__metadata__
+
+
+def _bare(hint: Any) -> Any:
+    return hint.__origin__ if get_origin(hint) is Annotated else hint
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
@@ -103,23 +116,37 @@ class Callee:
         return convert(result, self.signature.returns)
 
 
-_files: dict[str, tuple[dict[str, Any], list[str]]] = {}
+class _Source:
+    """The text of a file, read when its module makes its first definition: the file may change
+    while the process lives, and the functions' places in it with that."""
+
+    def __init__(self, file: str, names: dict[str, Any]) -> None:
+        linecache.checkcache(file)
+        self.file = file
+        self.names = names
+        self.text = "".join(linecache.getlines(file, names))
+
+    @cached_property
+    def functions(self) -> dict[int, ast.FunctionDef]:
+        """The syntax trees of its functions, by the line of the first decorator."""
+        nodes = [n for n in ast.walk(ast.parse(self.text)) if isinstance(n, ast.FunctionDef)]
+        return {min([n.lineno, *(d.lineno for d in n.decorator_list)]): n for n in nodes}
 
 
-def _lines(function: Callable[..., Any]) -> list[str]:
-    """The lines of a function's file, read when its module makes its first definition: the file may
-    change while the process lives, and the function's place in it with that."""
+_files: dict[str, _Source] = {}
+
+
+def _source(function: Callable[..., Any]) -> _Source:
     file, names = function.__code__.co_filename, function.__globals__
     known = _files.get(file)
-    if known is None or known[0] is not names:
-        linecache.checkcache(file)
-        known = _files[file] = names, linecache.getlines(file, names)
-    return known[1]
+    if known is None or known.names is not names:
+        known = _files[file] = _Source(file, names)
+    return known
 
 
 def text_of(file: str) -> str:
     """The text that the definitions of a file were made of; "" if it has none."""
-    return "".join(_files[file][1]) if file in _files else ""
+    return _files[file].text if file in _files else ""
 
 
 TYPED_RANGE = "range of the definition language"
@@ -146,7 +173,7 @@ class Definition(Callee):
         _with_typed_range(function)
         super().__init__(function)
         self.cold = cold
-        self._lines = _lines(function)
+        self._source = _source(function)
 
     @property
     def file(self) -> str:
@@ -167,15 +194,14 @@ class Definition(Callee):
             names[name] = cell.cell_contents
         return names
 
-    @cached_property
+    @property
     def tree(self) -> ast.FunctionDef:
         """The function's syntax tree, with the file's line numbers."""
         first = self.function.__code__.co_firstlineno
-        block = inspect.getblock(self._lines[first - 1 :])
-        tree = ast.parse(textwrap.dedent("".join(block))).body[0]
-        if not isinstance(tree, ast.FunctionDef):
+        found = self._source.functions.get(first)
+        if found is None:
             raise DefinitionError(f"{self.file}:{first}", "a definition is a def statement")
-        return ast.increment_lineno(tree, first - 1)
+        return found
 
 
 class Declaration(Callee):
@@ -232,6 +258,11 @@ class Dispatch:
         if key in self.targets:
             raise TypeError(f"{self.name}: {key:#x} is {self.targets[key].name} already")
         self.targets[key] = target
+
+    def rows(self) -> list[Definition]:
+        """Every definition of the table, once."""
+        targets = [*self.targets.values(), *filter(None, [self.default])]
+        return list({id(target): target for target in targets}.values())
 
     def __call__(self, *arguments: Any) -> Any:
         target = self.targets.get(int(arguments[-1]), self.default)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rvplat.lang import ir
 from rvplat.lang.define import Definition, DefinitionError, Dispatch
 from rvplat.lang.emitter import Emitter
 from rvplat.lang.unit import NativeFunction, Unit
@@ -11,8 +12,9 @@ from rvplat.lang.values import Value, ir_type
 class FunctionEmitter(Emitter):
     """Emits a definition as an LLVM function of its own."""
 
-    def __init__(self, unit: Unit, definition: Definition, native: NativeFunction) -> None:
-        super().__init__(unit, definition)
+    def __init__(self, unit: Unit, body: ir.Body, native: NativeFunction) -> None:
+        super().__init__(unit, body)
+        self.whole_body = body
         self.native = native
 
     def context(self) -> Value:
@@ -27,7 +29,7 @@ class FunctionEmitter(Emitter):
 
     def leave_raised(self) -> None:
         kinds = self.native.slots[:-1]
-        blank = [Value(k, "null" if ir_type(k) == "ptr" else "0") for k in kinds]
+        blank = [Value(k, "zeroinitializer") for k in kinds]
         self._return([*blank, Value(bool, "1")])
 
     def _return(self, values: list[Value]) -> None:
@@ -45,14 +47,14 @@ class FunctionEmitter(Emitter):
         self.finish(f"ret {self.native.returns_ir} {whole}")
 
     def text(self) -> str:
-        definition = self.scope.definition
-        for i, name in enumerate(definition.signature.names):
-            kind = self.native.parameters[i]
+        body, definition = self.whole_body, self.whole_body.definition
+        for i, (name, kind) in enumerate(body.parameters):
             self.bind(name, Value(kind, f"%a{i}"))
-        self.body(definition.tree.body)
+        self.body(body.statements)
         if not self.ended:
-            if definition.signature.parts:
-                raise self.fail(definition.tree, f"{definition.name} can end without a value")
+            if body.results:
+                where = f"{definition.file}:{definition.tree.lineno}"
+                raise DefinitionError(where, f"{definition.name} can end without a value")
             self.leave([])
         attributes = "cold noinline #0" if self.native.cold else "#0"
         return self.unit.frame(self.native, self.allocas + self.lines, attributes)
@@ -62,7 +64,7 @@ def emit_waiting(unit: Unit) -> None:
     """Emit everything that is waiting, and what it calls in turn."""
     while unit.waiting:
         target = unit.waiting.popleft()
-        native = unit.functions[id(target)]
+        native = unit.native(target)
         if isinstance(target, Dispatch):
             unit.texts.append(_dispatch_text(unit, target, native))
         else:

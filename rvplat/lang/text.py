@@ -3,53 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rvplat.lang.define import Declaration, Definition, DefinitionError
+from rvplat.lang import ir
+from rvplat.lang.define import Declaration, DefinitionError
 from rvplat.lang.unit import Unit
 from rvplat.lang.values import Value
-
-if TYPE_CHECKING:
-    import ast
 
 RARE = "!prof !0"  # branch weights: the first label is rare
 
 
 @dataclass
 class Scope:
-    """The text being emitted: a definition's own, or that of one put in place."""
+    """The text being emitted: a definition's own, or that of one put in place; None if it is
+    nobody's."""
 
-    definition: Definition
+    text: ir.Body | None
     locals: dict[str, tuple[Any, str]] = field(default_factory=dict)
     results: list[tuple[Any, str]] = field(default_factory=list)  # where return values go
     exit: str = ""  # label after the text; "" for the function itself
     loops: list[tuple[str, str]] = field(default_factory=list)  # continue and break labels
+    line: int = 0  # of the statement that is being emitted
 
 
 class Text:
     """An LLVM function being emitted. Subclasses say how control leaves it."""
 
-    def __init__(self, unit: Unit, definition: Definition) -> None:
+    def __init__(self, unit: Unit, text: ir.Body | None) -> None:
         self.unit = unit
+        self.definitions = unit.definitions
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.count = 0
         self.ended = False  # the current block has its last instruction
         self.reached: set[str] = set()  # labels that something jumps to
         self.catchers: list[str] = []  # labels of the try statements around, innermost last
-        self.enter(Scope(definition))
+        self.enter(Scope(text))
 
     def enter(self, scope: Scope) -> None:
         """Go on with the text of another definition."""
-        self.unit.check(scope.definition)
         self.scope = scope
-        self.file = scope.definition.file
-        self.names = scope.definition.globals
         self.locals = scope.locals
 
-    def fail(self, node: ast.AST, problem: str) -> DefinitionError:
-        """The error for a construct, with its place."""
-        return DefinitionError(f"{self.file}:{getattr(node, 'lineno', 0)}", problem)
+    def fail(self, problem: str) -> DefinitionError:
+        """The error for the statement that is being emitted, with its place."""
+        assert self.scope.text is not None
+        return DefinitionError(f"{self.scope.text.definition.file}:{self.scope.line}", problem)
 
     # --- text ---
 
@@ -118,7 +117,7 @@ class Text:
     def leave(self, values: list[Value]) -> None:
         raise NotImplementedError
 
-    def inlines(self, target: Definition) -> bool:
+    def inlines(self, target: ir.Body) -> bool:
         """Whether a call is replaced by the text."""
         return False
 

@@ -7,9 +7,12 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from rvplat.lang.check import check
+from rvplat.lang import ir
 from rvplat.lang.define import Callee, Definition, DefinitionError, Dispatch
-from rvplat.lang.effects import EffectTable, Poll
+from rvplat.lang.definitions import Definitions
+from rvplat.lang.effects import Poll
+from rvplat.lang.ir import Fixed
+from rvplat.lang.specialise import Constants
 from rvplat.lang.values import ir_type, value_type
 
 
@@ -37,52 +40,31 @@ class NativeFunction:
 
 
 class Unit:
-    """Collects definitions, what they need, and the module's texts.
+    """Collects definitions as functions, what they need, and the module's texts.
 
-    `implied` are the types of parameters without an annotation, by name; `words` lets a
-    subclass of Emitter treat declared words itself; `poll` is what loops do at each turn.
+    `implied` are the types of parameters without an annotation, by name; `poll` is what loops do
+    at each turn; `constants` hold for all of the unit.
     """
 
-    def __init__(self, implied: dict[str, Any], poll: Poll | None = None) -> None:
-        self.implied = {name: value_type(kind) for name, kind in implied.items()}
-        self.poll = poll
-        self.effects = EffectTable(poll)
+    def __init__(
+        self, implied: dict[str, Any], poll: Poll | None = None, constants: Constants | None = None
+    ) -> None:
+        self.definitions = Definitions(implied, poll).specialised(constants or Constants())
         self.declarations: dict[str, None] = {}
         self.texts: list[str] = []
-        self.functions: dict[int, NativeFunction] = {}
-        self._keep: list[Any] = []  # ids stay valid
-        self._checked: dict[int, Definition] = {}
-        self.waiting: deque[Definition | Dispatch] = deque()
+        self.functions: dict[tuple[Definition | Dispatch, Fixed], NativeFunction] = {}
+        self.waiting: deque[ir.Body | Dispatch] = deque()
         self._names: dict[str, int] = {}
-
-    def check(self, definition: Definition) -> None:
-        """Refuse what `check.py` refuses, once for each definition."""
-        if id(definition) not in self._checked:
-            self._checked[id(definition)] = definition
-            check(definition, self.effects)
 
     def declare(self, text: str) -> None:
         """Add a declaration (once)."""
         self.declarations[text] = None
 
-    def parameter_type(self, kind: Any, name: str) -> Any:
-        """An annotation, or what the unit implies for the name."""
-        if kind is None or isinstance(kind, str):
-            found = self.implied.get(name if kind is None else kind)
-            if found is None:
-                raise DefinitionError(name, "the parameter has no type")
-            return found
-        return value_type(kind)
-
-    def parameter_types(self, callee: Callee) -> list[Any]:
-        """The types of a callee's parameters."""
-        signature = callee.signature
-        try:
-            pairs = zip(signature.types, signature.names, strict=True)
-            return [self.parameter_type(k, n) for k, n in pairs]
-        except DefinitionError as error:
-            raise DefinitionError(f"{callee.function.__code__.co_filename}: {callee.name}",
-                                  f"{error.where}: {error.problem}") from None  # fmt: skip
+    def results(self, target: Callee | Dispatch) -> tuple[Any, ...]:
+        """The types of the values of a call."""
+        if isinstance(target, Dispatch):
+            return () if target.returns is None else (value_type(target.returns),)
+        return tuple(value_type(kind) for kind in target.signature.parts)
 
     def symbol(self, name: str) -> str:
         """A symbol that nothing else has."""
@@ -91,31 +73,41 @@ class Unit:
 
     def function(self, target: Definition | Dispatch) -> NativeFunction:
         """The LLVM function of a definition or a dispatch table; emitted by `module_text`."""
-        known = self.functions.get(id(target))
-        if known is not None:
-            return known
-        effects = self.effects.of(target)
+        return self.native(
+            target if isinstance(target, Dispatch) else self.definitions.body(target)
+        )
+
+    def native(self, target: ir.Body | Dispatch) -> NativeFunction:
+        """As `function`, for a definition that may be specialised."""
+        key = (target, ()) if isinstance(target, Dispatch) else (target.definition, target.fixed)
+        if key not in self.functions:
+            self.functions[key] = self._made(target)
+            self.waiting.append(target)
+        return self.functions[key]
+
+    def _made(self, target: ir.Body | Dispatch) -> NativeFunction:
+        definitions = self.definitions
         if isinstance(target, Dispatch):
-            parameters = tuple(self.parameter_type(t, "hart") for t in target.args)
-            parts = () if target.returns is None else (target.returns,)
-            never, cold = False, False
+            effects = definitions.effects(target)
+            parameters = tuple(definitions.parameter_type(t, "hart") for t in target.args)
+            name, parts, never, cold = target.name, self.results(target), False, False
         else:
-            parameters = tuple(self.parameter_types(target))
-            parts, never = target.signature.parts, target.signature.never_returns
-            cold = target.cold or never
-        slots = tuple(value_type(k) for k in parts) + ((bool,) if effects.raises else ())
+            definition = target.definition
+            if open_ := definition.signature.fixed - dict(target.fixed).keys():
+                raise DefinitionError(definition.place, f"{min(open_)} is fixed, and not given")
+            effects = definitions.effects(definition, target.fixed)
+            parameters = tuple(kind for _, kind in target.parameters)
+            parts, never = target.results, definition.signature.never_returns
+            cold = definition.cold or never
+            name = ".".join([definition.name, *(str(value) for _, value in target.fixed)])
+        slots = parts + ((bool,) if effects.raises else ())
         context = None
-        if effects.polls and self.poll is not None:
-            kind = value_type(self.poll.kind)
+        if effects.polls and definitions.poll is not None:
+            kind = value_type(definitions.poll.kind)
             parameters += () if kind in parameters else (kind,)
             context = parameters.index(kind)
-        native = NativeFunction(
-            self.symbol("d." + target.name), parameters, slots, effects.raises, never, cold, context
-        )
-        self.functions[id(target)] = native
-        self._keep.append(target)
-        self.waiting.append(target)
-        return native
+        symbol = self.symbol("d." + name)
+        return NativeFunction(symbol, parameters, slots, effects.raises, never, cold, context)
 
     def frame(self, native: NativeFunction, lines: list[str], attributes: str) -> str:
         """The text of an internal function around its lines."""

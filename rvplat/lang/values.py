@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rvplat.lang.record import Field, Record, ptr
-from rvplat.lang.types import Integer, s8, s16, s32, s64, s128, u8, u16, u32, u64, u128
+from rvplat.lang.record import Record, ptr
+from rvplat.lang.struct import is_struct
+from rvplat.lang.types import Integer
 
-SIGNED_OF: dict[type[Integer], type[Integer]] = {
-    u8: s8, u16: s16, u32: s32, u64: s64, u128: s128
-}  # fmt: skip
+if TYPE_CHECKING:
+    from rvplat.lang.ir import FieldPlace
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,7 @@ class Pointer:
 
 @dataclass(frozen=True)
 class Value:
-    """A typed value: an LLVM name or constant as text. `type` is an Integer class, bool, Pointer
-    or None for nothing."""
+    """A typed value: an LLVM name or constant as text. `type` is as in ir.py."""
 
     type: Any
     text: str
@@ -40,8 +39,7 @@ class Literal:
 class Elements:
     """An array field, not indexed yet."""
 
-    base: Value
-    field: Field
+    place: FieldPlace
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,14 @@ def ir_type(kind: Any) -> str:
         return "i1"
     if isinstance(kind, Pointer | ptr | Record):
         return "ptr"
+    if is_struct(kind):
+        return "{ " + ", ".join(ir_type(value_type(k)) for k in kind.fields.values()) + " }"
     return f"i{kind.bits}"
+
+
+def is_number(kind: Any) -> bool:
+    """Whether a type is an integer type or bool."""
+    return isinstance(kind, type) and issubclass(kind, Integer | bool)
 
 
 def type_name(kind: Any) -> str:
@@ -74,8 +79,3 @@ def value_type(kind: Any) -> Any:
     if isinstance(kind, ptr):
         return Pointer(kind.target)
     return kind
-
-
-def constant(kind: type[Integer], value: int) -> str:
-    """An LLVM constant of the type."""
-    return str(int(kind(value)))

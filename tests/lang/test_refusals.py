@@ -199,7 +199,7 @@ def either_of_two_types(a: u64, b: u32) -> u64:
 
 
 REFUSED = [
-    (either_literal, 1, "both values are literals: give one a type, as in u64(1)"),
+    (either_literal, 1, "the literal 1 needs a type, as in u64(1)"),
     (either_of_two_types, 1, "b is u32, not u64"),
     (unassigned, 3, "b may have no value here: assign it on every path"),
     (unassigned_after_loop, 3, "b may have no value here: assign it on every path"),
@@ -222,7 +222,7 @@ REFUSED = [
     (listed, 1, "List is not in the language"),
     (keyword, 1, "keyword arguments are not in the language"),
     (asserted, 1, "Assert statements are not in the language"),
-    (untyped, 1, "the literal 5 needs a type, as in u64(...)"),
+    (untyped, 1, "the literal 5 needs a type, as in u64(5)"),
     (unknown_field, 1, "Thing has no field missing"),
     (ends, 0, "ends can end without a value"),
     (chained, 1, "chained comparisons are not in the language"),
@@ -237,6 +237,6 @@ REFUSED = [
 def test_refused_with_its_place(definition, line, message):
     at = definition.tree.lineno + line
     unit = Unit({"thing": Thing})
-    unit.export(definition, "f")
     with pytest.raises(DefinitionError, match=f"^{re.escape(f'{HERE}:{at}: {message}')}$"):
+        unit.export(definition, "f")
         module_text(unit)

@@ -176,7 +176,7 @@ def _of_texts(plugins: Iterable[Extension]) -> Iterator[str]:
     rows = [row for one in plugins for row in one.instructions]
     forms = [Form(row, row.pattern.length) for row in rows]
     unit = new_unit(forms)
-    handlers = HandlerText(unit, {})
+    handlers = HandlerText(unit)
     for form in forms:
         yield from _trial(form.instruction.definition, partial(handlers.form, form))
     for row in (row for one in plugins for row in one.csrs):
@@ -185,7 +185,8 @@ def _of_texts(plugins: Iterable[Extension]) -> Iterator[str]:
                 yield from _trial(definition, partial(unit.function, definition))
     while unit.waiting:
         target = unit.waiting[0]
-        yield from _trial(target, partial(emit_waiting, unit))
+        named = target if isinstance(target, Dispatch) else target.definition
+        yield from _trial(named, partial(emit_waiting, unit))
 
 
 def _trial(target: Definition | Dispatch, make: Callable[[], object]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from typing import Any
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.machinery.extension import Instruction
 from rvplat.lang import Declaration, Definition
-from rvplat.lang.effects import resolve
+from rvplat.lang.type_expressions import resolve
 
 LOAD, STORE, AMO, CONDITIONAL, ZERO = "load", "store", "amo", "conditional", "zero"
 BLOCK_BYTES = 64

@@ -1,0 +1,77 @@
+"""The definitions of a compilation, each parsed, checked and typed once, and what they do.
+
+`Definitions` answers all that back ends and tools ask: a definition's typed body, specialised on
+what is constant, and its effects. It emits nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rvplat.lang import ir
+from rvplat.lang.check import check, check_handlers
+from rvplat.lang.define import Declaration, Definition, DefinitionError, Dispatch, Intrinsic
+from rvplat.lang.effects import Effects, Poll, effects_of_body
+from rvplat.lang.ir import Fixed
+from rvplat.lang.signatures import Signatures
+from rvplat.lang.specialise import Constants, specialise
+from rvplat.lang.type_statements import Typer
+
+
+class Definitions(Signatures):
+    """Typed definitions."""
+
+    def __init__(self, implied: dict[str, Any], poll: Poll | None = None) -> None:
+        super().__init__(implied, poll)
+        self.constants = Constants()
+        self.plain = self  # the same without constants
+        self._typed: dict[Definition, ir.Body] = {}
+        self._bodies: dict[tuple[Definition, Fixed], ir.Body] = {}
+        self._effects: dict[Any, Effects] = {}
+
+    def specialised(self, constants: Constants) -> Definitions:
+        """The same definitions where more is constant."""
+        made = Definitions(self.implied, self.poll)
+        made.plain = self.plain
+        made.constants = self.constants.and_also(constants)
+        return made
+
+    def typed(self, definition: Definition) -> ir.Body:
+        """A definition's body for whatever is constant. DefinitionError for what is refused."""
+        known = self.plain._typed.get(definition)
+        if known is None:
+            check(definition)
+            known = self.plain._typed[definition] = Typer(self.plain, definition).body()
+            try:
+                check_handlers(known, self.plain.effects, self.poll)  # asks for the callees' bodies
+            except DefinitionError:
+                del self.plain._typed[definition]
+                raise
+        return known
+
+    def body(self, definition: Definition, fixed: Fixed = ()) -> ir.Body:
+        """A definition's body, specialised on `fixed` parameters and what else is constant."""
+        key = definition, fixed
+        if key not in self._bodies:
+            self._bodies[key] = specialise(self.typed(definition), self.constants, fixed)
+        return self._bodies[key]
+
+    def effects(self, target: Any, fixed: Fixed = ()) -> Effects:
+        """What a call of a definition, word, table or intrinsic may do."""
+        if isinstance(target, Declaration):
+            found = Effects(words={target.name})
+            if target.implementation is not None:
+                found.absorb(self.effects(target.implementation), caught=False)
+            return found
+        if isinstance(target, Intrinsic):
+            return Effects(writes=target.writes)
+        key = target, fixed
+        if key not in self._effects:
+            found = self._effects[key] = Effects(cold=isinstance(target, Dispatch) or target.cold)
+            if isinstance(target, Dispatch):
+                for row in target.rows():
+                    found.absorb(self.effects(row), caught=False)
+            else:
+                block = self.body(target, fixed).statements
+                effects_of_body(block, self.effects, self.poll, found)
+        return self._effects[key]

@@ -1,0 +1,41 @@
+"""What parameters' types are: annotated, or implied by the parameter's name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rvplat.lang.define import Callee, Definition, DefinitionError
+from rvplat.lang.effects import Poll
+from rvplat.lang.values import value_type
+
+
+class Signatures:
+    """`implied` are the types of parameters without an annotation, by name; `poll` is what loops do
+    at each turn."""
+
+    def __init__(self, implied: dict[str, Any], poll: Poll | None) -> None:
+        self.implied = {name: value_type(kind) for name, kind in implied.items()}
+        self.poll = poll
+
+    def parameter_type(self, kind: Any, name: str) -> Any:
+        """An annotation, or what is implied for the name."""
+        if kind is None or isinstance(kind, str):
+            found = self.implied.get(name if kind is None else kind)
+            if found is None:
+                raise DefinitionError(name, "the parameter has no type")
+            return found
+        return value_type(kind)
+
+    def parameter_types(self, callee: Callee) -> list[Any]:
+        """The types of a callee's parameters."""
+        signature = callee.signature
+        try:
+            pairs = zip(signature.types, signature.names, strict=True)
+            return [self.parameter_type(k, n) for k, n in pairs]
+        except DefinitionError as error:
+            raise DefinitionError(f"{callee.function.__code__.co_filename}: {callee.name}",
+                                  f"{error.where}: {error.problem}") from None  # fmt: skip
+
+    def polls(self, definition: Definition) -> bool:
+        """Whether loops in a definition's text poll."""
+        return self.poll is not None and self.poll.applies(definition)

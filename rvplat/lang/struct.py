@@ -1,0 +1,52 @@
+"""Structs: several named values that a definition gives back as one.
+
+    class Walk(Struct):
+        page: u64
+        shift: u64
+
+`Walk(page, u64(12))` makes one, `walk.page` reads a part of it; it can't be changed. In native code
+it is in registers, not in memory.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, ClassVar
+
+from rvplat.lang.types import convert
+
+
+class Struct:
+    """Base of structs. A subclass says its fields as annotations: integers, bools, records."""
+
+    fields: ClassVar[dict[str, Any]] = {}
+
+    def __init_subclass__(cls) -> None:
+        names = vars(sys.modules[cls.__module__])
+        cls.fields = {
+            name: eval(kind, names) if isinstance(kind, str) else kind
+            for name, kind in cls.__annotations__.items()
+        }
+
+    def __init__(self, *values: Any) -> None:
+        """All fields in their order; integers are converted. ValueError for another number."""
+        for (name, kind), value in zip(self.fields.items(), values, strict=True):
+            object.__setattr__(self, name, convert(value, kind))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{type(self).__name__} can't be changed: make another")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __hash__(self) -> int:
+        return hash(tuple(vars(self).values()))
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({parts})"
+
+
+def is_struct(kind: Any) -> bool:
+    """Whether a type is a struct."""
+    return isinstance(kind, type) and issubclass(kind, Struct)
