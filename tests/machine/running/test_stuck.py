@@ -141,5 +141,5 @@ def test_what_ships_never_looks() -> None:
     rows = [row.definition for one in extensions for row in one.instructions]
     csrs = [row for one in extensions for row in one.csrs]
     rows += [d for row in csrs for d in (row.read, row.write, row.access) if d is not None]
-    assert unit.poll is POLL
+    assert unit.definitions.poll is POLL
     assert not [row.name for row in rows if POLL.applies(row)]
