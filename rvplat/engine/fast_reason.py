@@ -12,7 +12,7 @@ from rvplat.engine import architecture
 from rvplat.engine.fast import FastEmitter, NoFastForm
 from rvplat.engine.handlers import new_unit
 from rvplat.isa.machinery.extension import Extension, Instruction
-from rvplat.lang import Definition, Dispatch
+from rvplat.lang import Dispatch, ir
 from rvplat.lang.values import Value
 
 
@@ -28,7 +28,8 @@ class FastForms:
 
     def why_slow(self, instruction: Instruction) -> str:
         """Why an instruction always runs in its slow form; "" if it has a fast one."""
-        emitter = _Observer(self._unit, [self._forms[instruction.name]], near=False, constants={})
+        form = self._forms[instruction.name]
+        emitter = _Observer(self._unit, [form], self._unit.definitions)
         try:
             emitter.text("@observed")
         except NoFastForm:
@@ -57,16 +58,16 @@ class _Observer(FastEmitter):
         self.finishes |= not self.ended
         super().jump(target)
 
-    def in_place(self, target: Definition, arguments: list[Value]) -> list[Value]:
-        before = self.outer
-        self.outer = before or f"`{target.name}`"
-        if not self.ended and (target.cold or target.signature.never_returns):
+    def in_place(self, target: ir.Body, arguments: list[Value]) -> list[Value]:
+        before, definition = self.outer, target.definition
+        self.outer = before or f"`{definition.name}`"
+        if not self.ended and (definition.cold or definition.signature.never_returns):
             self.blamed = self.outer
         values = super().in_place(target, arguments)
         self.outer = before
         return values
 
-    def _function_call(self, target: Definition | Dispatch, arguments: list[Value]) -> list[Value]:
+    def call_function(self, target: ir.Body | Dispatch, arguments: list[Value]) -> list[Value]:
         if not self.ended and isinstance(target, Dispatch):
             self.blamed = self.outer or "a table of functions"
-        return super()._function_call(target, arguments)
+        return super().call_function(target, arguments)
