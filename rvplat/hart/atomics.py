@@ -1,7 +1,8 @@
 """Atomic accesses (Unprivileged, "A"): natural alignment and RAM are required.
 
-A reservation is a host address and the value that was loaded; store-conditional compares and
-exchanges. It is dropped by every store-conditional. Host atomics make both right between harts.
+A reservation is a host address and the value that the load-reserved read there. A store-conditional
+compares and exchanges on the host, and always ends the reservation. The host's atomics make both
+correct between harts.
 """
 
 from rvplat.hart.acceleration.invalidate import expect_late_store, note_late_store
@@ -35,8 +36,8 @@ Hart.add("reservation_host", u64)  # host address; 0: no reservation
 Hart.add("reservation_value", u64)  # what was there
 Hart.add("reservation_size", u8)  # bytes
 
-LOOKS = 64  # at the reservation, before the thread of a hart that waits gives way
-YIELDS = 16  # that it gives way at most
+LOOKS = 64  # how often WRS reads the reserved word before it yields the host CPU
+YIELDS = 16  # how often it yields at most
 
 
 @define(cold=True)
@@ -54,7 +55,7 @@ def amo_slow(hart, va: u64, size: u64) -> u64:
 
 @define
 def finish_amo(hart):
-    """For the run loop: what an AMO has written is told to whom it concerns."""
+    """For the run loop: report what an AMO has written, to decoded code and to devices."""
     note_late_store(hart)
     if hart.touched_size != 0:
         tell_touched(hart)
@@ -111,7 +112,7 @@ def load_reserved_u64(hart, va: u64) -> u64:
 
 @implement(vocabulary.store_conditional_u32)
 def store_conditional_u32(hart, va: u64, value: u32) -> bool:
-    """Permissions are checked even where it is going to fail ("Zalrsc")."""
+    """Permissions are checked even if the store-conditional fails ("Zalrsc")."""
     host = amo_address(hart, va, u64(4))
     held = hart.reservation_host == host
     hart.reservation_host = 0
@@ -138,10 +139,10 @@ def store_conditional_u64(hart, va: u64, value: u64) -> bool:
 
 @implement(vocabulary.relax, cold=True)
 def relax(hart):
-    """The host's scheduler decides who is next. It counts where there are fewer CPUs than harts.
+    """Yield the host CPU. This matters where the host has fewer CPUs than there are harts.
 
-    A loop of these takes a long time for few instructions, and the run loop looks up only after
-    many: so the hart looks at its timers and at other threads' calls each time.
+    The run loop checks timers and requests only after many instructions. A loop of yields takes
+    long for few of them, so the hart checks both each time.
     """
     if hart.machine.yield_fn != 0:
         call_host(hart.machine.yield_fn, u64(0), u64(0), u64(0), u64(0))
@@ -160,8 +161,8 @@ def reservation_changed(hart) -> bool:
 
 @define
 def is_called(hart) -> bool:
-    """Whether an interrupt, a timer or another thread wants the hart ("Wait for Interrupt"). If so,
-    the hart looks at them before the next instruction."""
+    """Whether an interrupt, a timer or another thread needs the hart ("Wait for Interrupt"). If so,
+    the hart handles it before the next instruction."""
     timer_check(hart)
     if enabled_interrupts(hart) != 0 or hart.attention != 0:
         hart.resync = 1
@@ -170,8 +171,8 @@ def is_called(hart) -> bool:
 
 @implement(vocabulary.wait_on_reservation, cold=True)
 def wait_on_reservation(hart) -> bool:
-    """Some microseconds, as the host's scheduler has it. Nobody is waited for where harts take
-    turns: time then stands still."""
+    """Wait some microseconds, by yielding the host CPU. Harts that take turns don't wait: no other
+    hart runs meanwhile, and time stands still."""
     if hart.reservation_host == 0 or hart.machine.yield_fn == 0:
         return False
     for i in range(LOOKS + YIELDS):

@@ -45,7 +45,7 @@ def zero_block(hart, va: u64):
 def cache_block_check(hart, va: u64):
     """A block can be managed where a load or a store is permitted; faults are those of stores.
 
-    Nothing is permitted where there is no memory. Devices have no blocks.
+    There must be RAM: elsewhere, on devices too, the access faults.
     """
     block = va & ~(BLOCK_BYTES - 1)
     pa = translate(hart, block, u64(BLOCK_BYTES), u64(MANAGE), va)

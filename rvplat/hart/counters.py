@@ -1,11 +1,11 @@
 """Time, retired instructions, and when the hart's timers fire.
 
-hart.timer_lines holds MTIP, STIP and VSTIP as the timers drove them when last looked at; they are
-looked at when software reads mip or writes what they depend on, and when hart.deadline has come,
-the earliest tick at which one of them that mie enables will rise. So MTIP and STIP "are guaranteed
-to be reflected eventually" (Privileged, "Machine Timer Registers"), and the run loop need only
-compare the time with one number. Whoever else writes mtimecmp, or sets the clock, must see to it
-that `update_deadline` runs in the hart's own thread afterwards.
+hart.timer_lines holds MTIP, STIP and VSTIP as of the last update. They are updated when software
+reads mip or writes something that they depend on, and at hart.deadline: the earliest tick at which
+a timer that mie enables will rise. So MTIP and STIP "are guaranteed to be reflected eventually"
+(Privileged, "Machine Timer Registers"), and the run loop compares the time with one number only.
+Other code that writes mtimecmp or sets the clock must make `update_deadline` run in the hart's own
+thread afterwards.
 """
 
 from rvplat.hart.state import Hart, Machine
@@ -16,27 +16,27 @@ from rvplat.lang import call_host, define, implement, u64
 NEVER = (1 << 64) - 1  # no timer will fire
 NS = 1_000_000_000
 
-Machine.add("time_offset", u64)  # ticks, when the clock is the host's: what mtime was set ahead
+Machine.add("time_offset", u64)  # ticks: how far mtime was set ahead of the host's clock
 Hart.add("slice_start", u64)  # retired instructions at which machine.time_now was the time
 
 
 @implement(vocabulary.retired)
 def retired(hart) -> u64:
-    """The budget falls by one an instruction, after it; a refill adds to both alike."""
+    """Retired instructions. The budget falls by one after each; a refill adds the same to both."""
     return hart.instret_base - u64(hart.budget)
 
 
 @define
 def ticks_of(ns: u64, hz: u64) -> u64:
-    """Nanoseconds in ticks, without the product that could overflow."""
+    """Nanoseconds in ticks, without a product that could overflow."""
     return ns // NS * hz + ns % NS * hz // NS
 
 
 @implement(vocabulary.read_time, cold=True)
 def read_time(hart) -> u64:
-    """The host's clock; or, on a board with a virtual clock, retired instructions.
+    """mtime: from the host's clock, or on a board with a virtual clock from retired instructions.
 
-    Then machine.time_now is the time at the start of the hart's turn, and its turn moves it on.
+    With a virtual clock machine.time_now is the time at the start of the hart's turn.
     """
     machine = hart.machine
     if machine.clock_virtual != 0:
@@ -61,13 +61,13 @@ def timers_at(hart, now: u64) -> u64:
 
 @define
 def refresh_timers(hart):
-    """Look at the timers."""
+    """Update the timers' lines."""
     hart.timer_lines = timers_at(hart, read_time(hart))
 
 
 @define
 def guest_deadline(hart) -> u64:
-    """When vstimecmp's interrupt will rise, which isn't pending."""
+    """The tick at which vstimecmp's interrupt, which isn't pending, will rise."""
     if hart.menvcfg & hart.henvcfg & EnvCfg.STCE == 0:
         return u64(NEVER)
     now = read_time(hart)
@@ -77,7 +77,7 @@ def guest_deadline(hart) -> u64:
 
 @implement(vocabulary.update_deadline)
 def update_deadline(hart):
-    """Look at the timers, and find out when the next one that mie enables rises."""
+    """Update the timers' lines, and the tick at which the next one that mie enables rises."""
     refresh_timers(hart)
     awaited = hart.mie & ~hart.timer_lines
     deadline = u64(NEVER)

@@ -16,8 +16,8 @@ from rvplat.isa.machinery.vocabulary import illegal, virtual_instruction
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Irq
 from rvplat.lang import Definition, Dispatch, define, implement, u32, u64
 
-# csr_present of a CSR that the hart has. Bit m, of the mode m = 4 V + priv: the number's own bits
-# allow the access, and the row asks nothing more.
+# csr_present of a CSR that the hart has. Bit m is set if the number's own bits allow the access in
+# mode m = 4 V + priv, and the row has no further condition.
 PRESENT = 0x40
 GUARDED = 0x80  # and its row has a condition of access
 IN_MODES = (0b11_1011, 0b10_1010, 0b00_1010, 0b00_1000)  # by the number's privilege bits
@@ -40,7 +40,7 @@ def csr_check(hart, number: u32, write: bool):
 
 @define(cold=True)
 def csr_examine(hart, number: u32, write: bool):
-    """What the mode alone doesn't answer.
+    """The checks that need more than the mode.
 
     Numbers with privilege bits 10 are the hypervisor's, for S mode with V=0 and M mode. What HS
     mode might access is a virtual instruction of a guest that isn't let in ("Trap Cause Codes").
@@ -82,8 +82,8 @@ def csr_write(hart, number: u32, value: u64):
 
 @implement(vocabulary.csr_stored)
 def csr_stored(hart, number: u32, value: u64) -> u64:
-    """csrrs and csrrc on mip: the PLIC's line is read in SEIP, and takes no part in what is written
-    back ("Machine Interrupt Registers")."""
+    """csrrs and csrrc on mip: a read of SEIP includes the PLIC's line; the value that is written
+    back doesn't ("Machine Interrupt Registers")."""
     if number == MIP:
         return (value & ~Irq.SEI) | (hart.mip & Irq.SEI)
     return value
@@ -91,7 +91,7 @@ def csr_stored(hart, number: u32, value: u64) -> u64:
 
 @define
 def nothing_written(hart, value: u64, number: u32):
-    """A read-only number: csr_check never lets a write come this far."""
+    """For read-only numbers, which csr_check never lets be written."""
 
 
 @define
@@ -100,7 +100,7 @@ def always_allowed(hart, write: bool, number: u32):
 
 
 def _definition(name: str, text: str) -> Definition:
-    """A definition from generated text, which its reader can find by the file name it shows."""
+    """A definition from generated text. Its file name shows what it was generated for."""
     file = f"<csr {name}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     scope: dict[str, Any] = {"u32": u32, "u64": u64}
@@ -128,7 +128,8 @@ installed: dict[int, Csr] = {}
 
 
 def install(rows: Iterable[Csr]) -> None:
-    """Put rows into the tables. TypeError for a number that another row has; twice is once."""
+    """Put rows into the tables; a row that is there already is left. TypeError for a number that
+    another row has."""
     for row in rows:
         known = installed.setdefault(row.number, row)
         if known is not row:
@@ -143,7 +144,7 @@ def install(rows: Iterable[Csr]) -> None:
 
 
 def enable(hart: Any, rows: Iterable[Csr]) -> None:
-    """Let a hart have the rows' CSRs, at their reset values."""
+    """Give a hart the rows' CSRs, at their reset values."""
     for row in rows:
         free = IN_MODES[row.number >> 8 & 3] if row.access is None else GUARDED
         hart.csr_present[row.number] = PRESENT | free

@@ -1,9 +1,8 @@
-"""RAM that a device is carved out of (htif): the device hears of every change of its pages.
+"""RAM that holds a device (htif): the device is called for every change of these pages.
 
-A plain aligned store goes to the host function that serves devices, which stores as well. Whatever
-changes such memory in another way, natively, tells the device afterwards: stores that are not
-aligned, or reach into another page, `cbo.zero`, and atomic instructions, which are atomic by the
-host's own and tell when they are done.
+A plain aligned store calls the host function that serves devices, and this stores too. Everything
+else stores natively and calls the device afterwards: misaligned stores, stores that cross a page,
+`cbo.zero`, and atomic instructions.
 """
 
 from rvplat.hart.state import WATCHED, Hart
@@ -12,7 +11,7 @@ from rvplat.lang import define, u64
 
 Hart.add("mmio_touched", u64)  # host function (hart, pa, size, 0): memory there has changed
 Hart.add("touched_pa", u64)  # what the current instruction changes
-Hart.add("touched_size", u64)  # bytes; 0: nothing that is watched
+Hart.add("touched_size", u64)  # bytes; 0: it changes no such memory
 
 
 @define
@@ -23,7 +22,7 @@ def is_watched(hart, region: u64) -> bool:
 
 @define(cold=True)
 def tell_device(hart, region: u64, pa: u64, size: u64):
-    """Memory was changed."""
+    """Call the device: its memory was changed."""
     if is_watched(hart, region):
         call_out(hart, hart.mmio_touched, pa, size, 0)
 

@@ -1,8 +1,8 @@
-"""Fences: what they name is forgotten, in the contexts of the address spaces that they name.
+"""Fences: forget the translations that they name, in the contexts of the named address spaces.
 
 A context holds combined translations where V=1, so each entry has its guest page beside it
-(`guest_pages`): hfence.gvma of an address forgets the entries of the G-stage mapping around it, and
-no others ("Hypervisor Memory-Management Fence Instructions").
+(`guest_pages`): hfence.gvma of an address forgets only the entries of the G-stage mapping around
+it ("Hypervisor Memory-Management Fence Instructions").
 """
 
 from rvplat.hart.acceleration.guest_tables import forget_tables
@@ -27,7 +27,7 @@ from rvplat.lang import define, implement, u64
 
 @define
 def is_named(root: u64, asid: u64, has_asid: bool) -> bool:
-    """Whether a fence concerns a context that translates: of this ASID."""
+    """Whether a context translates, for this ASID."""
     return root != 0 and (not has_asid or (root >> 44 ^ asid) & 0xFFFF == 0)
 
 
@@ -41,7 +41,7 @@ def is_world(regime: u64, guest: u64, virt: u64, hgatp: u64) -> bool:
 def forget(hart, virt: u64, va: u64, asid: u64, has_va: bool, has_asid: bool):
     """Forget translations of the host's page tables, or of the first stage of hgatp's guest.
 
-    Global mappings of a named address space are forgotten too: to over-fence is legal.
+    Global mappings of a named address space are forgotten too: a fence may forget more than named.
     """
     for i in range(CONTEXTS):
         ctx = hart.ctx[i]

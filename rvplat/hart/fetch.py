@@ -1,7 +1,7 @@
 """Instruction fetch: translation of pcs, and instructions from memory.
 
-Fetches are halfwords, so that an instruction may straddle two pages, and a fault of its second half
-names that half's address ("Machine Trap Value Register"). I/O regions can't be fetched from.
+An instruction is fetched in halfwords, since it may cross into another page. A fault of its second
+half reports that half's address ("Machine Trap Value Register"). I/O regions can't be fetched from.
 """
 
 from rvplat.hart.acceleration.tlb import BLOCK_SHIFT, OFFSET_MASK, PAGE_MASK, large_bits
@@ -38,8 +38,8 @@ def fetch_address(hart, va: u64) -> tuple[u64, u64]:
 def translate_fetch(hart, pc: u64) -> u64:
     """The physical address of pc, in RAM; raises what a fetch raises.
 
-    NO_PAGE where PMP divides the page: nothing of it may be kept, and every instruction comes
-    through `fetch_instruction`. Otherwise the caller may `fetch_fill` (tlb.py).
+    NO_PAGE where PMP divides the page: then nothing may be cached, and every instruction goes
+    through `fetch_instruction`. Otherwise the caller may call `fetch_fill` (acceleration/tlb.py).
     """
     pa, whole = fetch_address(hart, pc)
     return pa if whole != 0 else u64(NO_PAGE)
@@ -57,7 +57,7 @@ def fetch_halfword(hart, va: u64) -> u16:
 
 @define(cold=True)
 def peek_halfword(hart, va: u64) -> tuple[u64, bool]:
-    """Sixteen bits of an instruction that was fetched before, and whether they are there still."""
+    """Sixteen bits of an instruction that was fetched before, and whether they are still there."""
     entry = hart.fetch[va >> 12 & (FETCH_ENTRIES - 1)]
     if entry.tag == va & PAGE_MASK:
         return u64(relaxed_load_u16(entry.host + (va & OFFSET_MASK))), True

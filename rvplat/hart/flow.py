@@ -1,6 +1,6 @@
-"""Control flow as cold code and the reference see it: hart.next_pc is where the hart goes on.
+"""Control flow in cold code and in the reference: hart.next_pc is the next instruction's address.
 
-Fast handlers go on by themselves (engine/fast.py); they mean the same.
+Fast handlers continue without next_pc (engine/fast.py), with the same effect.
 """
 
 from rvplat.isa.machinery import vocabulary
@@ -11,13 +11,13 @@ from rvplat.lang import implement, u64
 
 @implement(vocabulary.jump)
 def jump(hart, target: u64):
-    """Bit 0 of a target is clear already, or cleared by the instruction."""
+    """Go to a target. Its bit 0 is clear."""
     hart.next_pc = target
 
 
 @implement(vocabulary.branch)
 def branch(hart, offset: u64):
-    """From this instruction's address."""
+    """Go to a target that is relative to this instruction."""
     hart.next_pc = hart.pc + offset
 
 

@@ -1,5 +1,5 @@
 """Loads and stores in a guest's memory from outside (Privileged, "Hypervisor Virtual-Machine Load
-and Store Instructions"): the guest's data context is in force for the one access.
+and Store Instructions"): the guest's data context is in force for this access only.
 """
 
 from rvplat.hart.acceleration.contexts import select_data, select_guest_data

@@ -1,4 +1,4 @@
-"""Importing this gives every word of the vocabulary its meaning."""
+"""Imports every implementation of a word of the vocabulary (isa/machinery/vocabulary.py)."""
 
 from rvplat.hart import (
     atomics,

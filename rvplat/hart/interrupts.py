@@ -11,10 +11,10 @@ from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, HStatus, Irq, Status
 from rvplat.lang import ctz, define, implement, u8, u64
 
-Hart.add("interrupts_held", u8)  # 1: a debugger or a trace wants one instruction and no interrupt
+Hart.add("interrupts_held", u8)  # 1: take no interrupts: a debugger or a trace steps
 
 PLATFORM = 16
-"""Interrupts from this one on are the platform's: they come first, the lowest number ahead."""
+"""Interrupts from this number on are the platform's. They go first, the lowest number ahead."""
 
 # MEI MSI MTI, SEI SSI STI, SGEI, VSEI VSSI VSTI, LCOFI as hexadecimal digits, first one lowest
 # ("Machine Interrupt Registers"; hypervisor's "Hypervisor Interrupt Registers").
@@ -23,7 +23,7 @@ PRIORITY = 0xD_62A_C_519_73B
 
 @implement(vocabulary.interrupt_lines)
 def interrupt_lines(hart) -> u64:
-    """What devices and timers drive; the timers are looked at anew."""
+    """The lines that devices and timers drive, after an update of the timers."""
     refresh_timers(hart)
     interrupts_changed(hart)
     return hart.irq_lines | hart.timer_lines | guest_externals(hart)
@@ -31,8 +31,8 @@ def interrupt_lines(hart) -> u64:
 
 @define
 def guest_externals(hart) -> u64:
-    """SGEIP, for those of hgeip that hgeie enables; VSEIP, for the one that hstatus.VGEIN selects
-    ("Hypervisor Interrupt Registers")."""
+    """SGEIP, from the bits of hgeip that hgeie enables; VSEIP, from the bit of hgeip that
+    hstatus.VGEIN selects ("Hypervisor Interrupt Registers")."""
     lines = u64(0)
     if hart.guest_lines & hart.hgeie != 0:
         lines = u64(Irq.SGEI)
@@ -52,7 +52,7 @@ def enabled_interrupts(hart) -> u64:
 
 @define
 def first_interrupt(pending: u64) -> u64:
-    """The number of the interrupt that goes first; at least one is pending."""
+    """The number of the pending interrupt with the highest priority; at least one is pending."""
     if pending >> PLATFORM != 0:
         return PLATFORM + ctz(pending >> PLATFORM)
     order = u64(PRIORITY)
@@ -65,13 +65,14 @@ def first_interrupt(pending: u64) -> u64:
 def pending_interrupt(hart) -> u64:
     """The cause (bit 63 set) of the interrupt to take before the next instruction, or 0.
 
-    M mode's interrupts are enabled below M mode, in M mode by MIE; delegated ones below S mode,
-    in S mode by SIE, in M mode never. M mode's go first ("Machine Interrupt Registers"), guests'
-    last: those that hideleg delegates to VS mode (hypervisor's "Interrupt Registers").
+    Interrupts for M mode are enabled below M mode, and in M mode by MIE. Delegated ones are
+    enabled below S mode, in S mode by SIE, and never in M mode. M mode's go first ("Machine
+    Interrupt Registers"); those that hideleg delegates to VS mode go last (hypervisor's
+    "Interrupt Registers").
     """
     pending = enabled_interrupts(hart)
     if pending & hart.timer_lines != 0:
-        update_deadline(hart)  # mtimecmp may have moved since: no timer interrupt is spurious
+        update_deadline(hart)  # mtimecmp may have changed: no timer interrupt is spurious
         pending = enabled_interrupts(hart)
     if pending == 0:
         return u64(0)
@@ -103,7 +104,7 @@ def supervisor_enabled(hart) -> bool:
 
 @define
 def choose_interrupt(hart) -> bool:
-    """Put the interrupt that is to be taken at hart.pc into the hart. False if there is none."""
+    """Set trap_cause to the interrupt that is taken at hart.pc. False if there is none."""
     cause = pending_interrupt(hart)
     if cause == 0 or hart.interrupts_held != 0:
         return False
@@ -126,8 +127,8 @@ def take_interrupt(hart) -> bool:
 
 @define(cold=True)
 def due_interrupts_first(hart):
-    """Timers are due that nobody has looked at. Raises Trap with an interrupt, which is taken
-    before the current instruction: it must not have written anything yet."""
+    """Update timers that are due. Raises Trap with an interrupt, which is taken before the current
+    instruction: this must not have written anything yet."""
     update_deadline(hart)
     if choose_interrupt(hart):
         raise Trap
@@ -135,8 +136,8 @@ def due_interrupts_first(hart):
 
 @implement(vocabulary.observed_time, cold=True)
 def observed_time(hart) -> u64:
-    """A hart looks at its timers now and then. A guest that reads the time itself must not see
-    that a timer is due whose interrupt has not come."""
+    """Before the time is read: a hart checks its timers only now and then, but a program must not
+    read a time at which its timer interrupt should have come already."""
     now = read_time(hart)
     if now >= hart.deadline:
         due_interrupts_first(hart)
@@ -154,8 +155,8 @@ def interrupts_changed(hart):
 def wait_for_interrupt(hart):
     """An interrupt that mie enables ends the wait ("Wait for Interrupt").
 
-    mstatus.MIE, SIE and mideleg have no say. The hart goes on after the instruction: the trap of
-    an interrupt that can be taken has the next instruction's address in xepc.
+    mstatus.MIE, SIE and mideleg don't matter. The hart goes on after the instruction: an
+    interrupt that is taken has the next instruction's address in xepc.
     """
     refresh_timers(hart)
     if enabled_interrupts(hart) == 0:

@@ -1,9 +1,10 @@
-"""Loads and stores: the fast path over the TLB, and everything behind it.
+"""Loads and stores: the fast path through the TLB, and the slow path.
 
-A tag of the TLB is a page's virtual address. One compare with the access's address, its offset in
-the page masked out but for the bits that alignment wants clear, finds page and alignment.
+A tag of the TLB is a page's virtual address. It is compared with the access's address without the
+page offset, except for the offset's low bits, which are zero in an aligned access. So one compare
+checks page and alignment.
 
-An aligned load or store is one relaxed access of the host: RVWMO asks for no more ("RVWMO Memory
+An aligned load or store is one relaxed access of the host: RVWMO needs no more ("RVWMO Memory
 Consistency Model": order comes from fences, annotations and dependencies, and a host keeps these).
 """
 
@@ -55,9 +56,10 @@ PAGE_BYTES = 4096
 
 @define(cold=True)
 def device_load(hart, va: u64, pa: u64, size: u64) -> u64:
-    """Read a device through the host function; where there is none, or it refuses: access fault.
-    Devices can't be executed, so hlvx can't read them. A device may show the time, and the access
-    may take long: timers that are due are looked at before and after."""
+    """Read a device through the host function. No device there, or it refuses: access fault.
+
+    Devices can't be executed, so hlvx can't read them. A device may return the time, and the
+    access may take long, so timers are updated before and after."""
     if pa & (size - 1) != 0 or hart.data_regime & REGIME_EXECUTE != 0:
         raise_fault(hart, va, u64(LOAD), u64(ACCESS_FAULT))
     observed_time(hart)
@@ -82,7 +84,7 @@ def device_store(hart, va: u64, pa: u64, size: u64, value: u64):
         raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
 
 
-# --- behind the fast path -----------------------------------------------------------------------
+# --- the slow path --------------------------------------------------------------------------------
 
 
 @define(cold=True)
@@ -107,8 +109,8 @@ def load_slow(hart, va: u64, size: u64) -> u64:
 
 @define
 def store_cached(hart, va: u64, size: u64, value: u64) -> bool:
-    """Store through an entry whose page is writable, though its write tag may be withheld because
-    the page has code; when it has no more, the tag comes back, unless the page is watched."""
+    """Store through an entry whose page is writable. Its write tag may be absent because the page
+    has code; when the page has none any more the tag is set again, unless the page is watched."""
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.read_tag & ~HIDDEN != va & PAGE_MASK or entry.page & WRITABLE == 0:
         return False
@@ -149,7 +151,7 @@ def store_slow(hart, va: u64, size: u64, value: u64):
             tell_device(hart, region, pa, size)
 
 
-# --- the words ----------------------------------------------------------------------------------
+# --- words of the vocabulary ----------------------------------------------------------------------
 
 
 @implement(vocabulary.load_u8)

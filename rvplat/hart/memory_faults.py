@@ -1,4 +1,4 @@
-"""The exceptions of memory accesses, with what htval, htinst and GVA say of guests' ones."""
+"""The exceptions of memory accesses, with htval, htinst and GVA for those of guests."""
 
 from rvplat.hart.acceleration.tlb import OFFSET_MASK, PAGE_MASK, REGIME_VIRT
 from rvplat.hart.mmu import ACCESS_FAULT, FETCH, GUEST_FAULT, LOAD
@@ -11,8 +11,8 @@ from rvplat.lang import NoReturn, define, u64
 def raise_fault(hart, va: u64, access: u64, fault: u64) -> NoReturn:
     """Raise the page fault, guest-page fault or access fault of the original access type.
 
-    htval is the guest physical address that corresponds to va, or that of an entry of the guest's
-    page tables: then htinst is a pseudoinstruction ("Guest-Page Faults"; Shtvala).
+    htval is the guest physical address of va, or of an entry of the guest's page tables: then
+    htinst is a pseudoinstruction ("Guest-Page Faults"; Shtvala).
     """
     gpa = u64(0)
     tinst = u64(0)
@@ -33,7 +33,7 @@ def is_guest(hart, access: u64) -> bool:
 
 @define
 def fault_cause(access: u64, fault: u64) -> u64:
-    """The exception code; of stores for all that is neither a load nor a fetch."""
+    """The exception code. What is neither a load nor a fetch counts as a store."""
     if fault == GUEST_FAULT:
         if access == LOAD:
             return u64(Cause.LOAD_GUEST_PAGE)

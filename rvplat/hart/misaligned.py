@@ -1,6 +1,6 @@
 """Accesses that cross a page (Unprivileged, "Zicclsm"). Both pages are checked before any byte is
-written, and both must be RAM: a device would see an access that nobody made, so that is an access
-fault. xtval is the address of the part that faults ("Machine Trap Value Register").
+written. Both must be RAM, else it is an access fault: a device would receive an access that the
+program didn't make. xtval is the address of the part that faults ("Machine Trap Value Register").
 """
 
 from rvplat.hart.acceleration.invalidate import note_store
@@ -16,8 +16,8 @@ PAGE_BYTES = 4096
 
 @define(cold=True)
 def second_part(hart, va: u64, here: u64, size: u64, access: u64) -> tuple[u64, u64]:
-    """(host, physical) address of what lies behind the page's end. A fault there has an offset from
-    the access's own address (see tinst.py)."""
+    """(host, physical) address of the part in the next page. A fault there has an offset from the
+    access's own address (see tinst.py)."""
     hart.access_offset = here
     host, pa = ram_span(hart, va + here, size - here, access, va + here)
     hart.access_offset = 0
@@ -26,7 +26,7 @@ def second_part(hart, va: u64, here: u64, size: u64, access: u64) -> tuple[u64, 
 
 @define(cold=True)
 def load_across(hart, va: u64, size: u64) -> u64:
-    """Load bytes on both sides of a page's end."""
+    """Load bytes from two pages."""
     here = PAGE_BYTES - (va & OFFSET_MASK)
     low, _low_pa = ram_span(hart, va, here, u64(LOAD), va)
     high, _high_pa = second_part(hart, va, here, size, u64(LOAD))
@@ -39,7 +39,7 @@ def load_across(hart, va: u64, size: u64) -> u64:
 
 @define(cold=True)
 def store_across(hart, va: u64, size: u64, value: u64):
-    """Store bytes on both sides of a page's end."""
+    """Store bytes to two pages."""
     here = PAGE_BYTES - (va & OFFSET_MASK)
     low, low_pa = ram_span(hart, va, here, u64(STORE), va)
     high, high_pa = second_part(hart, va, here, size, u64(STORE))

@@ -1,7 +1,7 @@
 """Physical memory protection: what the entries grant (Privileged, "Physical Memory Protection").
 
-The entries split the address space into intervals on which one entry, or none, decides. The
-interval that was asked for last is kept, for S and U mode and for M mode.
+The entries divide the address space into intervals; in each, one entry or none decides. The
+interval of the last check is cached, one for S and U mode and one for M mode.
 """
 
 from rvplat.hart.acceleration.guest_tables import forget_tables
@@ -27,7 +27,7 @@ EXECUTE = 4
 EVERYTHING = READ | WRITE | EXECUTE
 
 Hart.add("pmp_low", u64, PMP_ENTRIES)  # first address of an entry's range
-Hart.add("pmp_high", u64, PMP_ENTRIES)  # and the first after it: the same for none
+Hart.add("pmp_high", u64, PMP_ENTRIES)  # and the first after it; equal if the entry matches nothing
 # The intervals kept: [0] for S and U mode, [1] for M mode.
 Hart.add("pmp_from", u64, 2)
 Hart.add("pmp_length", u64, 2)
@@ -36,7 +36,7 @@ Hart.add("pmp_grants", u64, 2)
 
 @define
 def pmp_range(hart, i: u64):
-    """Work out which addresses an entry matches ("Address Matching")."""
+    """Compute the addresses that an entry matches ("Address Matching")."""
     mode = hart.pmp_cfg[i] & PMP_MODE
     address = hart.pmp_address[i]
     low = address << 2
@@ -56,7 +56,7 @@ def pmp_range(hart, i: u64):
 
 @implement(vocabulary.protection_changed, cold=True)
 def protection_changed(hart):
-    """pmpcfg or pmpaddr was written: every check that is cached is void.
+    """pmpcfg or pmpaddr was written: forget all cached checks.
 
     The manual asks software for an sfence.vma after it ("... Protection and Paging"); this
     takes effect at once.
@@ -71,7 +71,7 @@ def protection_changed(hart):
 
 @define
 def pmp_decide(hart, i: u64, machine: bool) -> u64:
-    """What the entry grants: M mode is bound by locked ones only ("Locking and Privilege Mode")."""
+    """What the entry grants. Only locked ones restrict M mode ("Locking and Privilege Mode")."""
     cfg = u64(hart.pmp_cfg[i])
     if machine and cfg & PMP_LOCKED == 0:
         return u64(EVERYTHING)
@@ -80,7 +80,7 @@ def pmp_decide(hart, i: u64, machine: bool) -> u64:
 
 @define
 def pmp_default(hart, machine: bool) -> u64:
-    """What no entry matches is M mode's, and everybody's if there is no PMP."""
+    """What is granted where no entry matches: all to M mode, and to every mode without PMP."""
     if machine or hart.has_smpmp == 0:
         return u64(EVERYTHING)
     return u64(0)
@@ -116,8 +116,8 @@ def pmp_lookup(hart, pa: u64, machine: bool):
 def pmp_grant(hart, pa: u64, size: u64, regime: u64) -> u64:
     """What may be done with all of `size` bytes: READ, WRITE, EXECUTE.
 
-    Nothing where the bytes don't all belong to one interval: then the first entry that matches
-    any byte doesn't match them all, and the access fails, in M mode too.
+    Nothing if the bytes belong to several intervals: then the first entry that matches any byte
+    doesn't match them all, and the access fails, in M mode too.
     """
     if regime & REGIME_DEBUG != 0:
         return u64(EVERYTHING)

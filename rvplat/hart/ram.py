@@ -56,7 +56,7 @@ def read_unaligned(address: u64, size: u64) -> u64:
 
 @define
 def read_host(address: u64, size: u64) -> u64:
-    """1, 2, 4 or 8 bytes of host memory, zero-extended; at once, if they are aligned."""
+    """1, 2, 4 or 8 bytes of host memory, zero-extended; in one access if they are aligned."""
     if address & (size - 1) != 0:
         return read_unaligned(address, size)
     if size == 8:
@@ -81,7 +81,7 @@ def write_unaligned(address: u64, size: u64, value: u64):
 
 @define
 def write_host(address: u64, size: u64, value: u64):
-    """The low 1, 2, 4 or 8 bytes of a value; at once, if the address is aligned."""
+    """The low 1, 2, 4 or 8 bytes of a value; in one access if the address is aligned."""
     if address & (size - 1) != 0:
         write_unaligned(address, size, value)
     elif size == 8:

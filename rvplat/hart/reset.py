@@ -1,7 +1,7 @@
 """A hart out of reset (Privileged, "Reset").
 
-What the manual leaves UNSPECIFIED is zero here, so that every run begins alike; the board says what
-menvcfg is.
+What the manual leaves UNSPECIFIED is zero here, so that every run begins alike. The board sets
+menvcfg.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def reset(hart: Any, extensions: Iterable[Extension], pc: int) -> None:
     """M mode at `pc`, CSRs at the values of their rows, registers and the extensions' state zero.
 
     The hart has these extensions' flags already (`engine/architecture.py`), and a machine.
-    Counted instructions begin anew, and so does the budget. Lines and mtimecmp are the devices'.
+    Instruction counts and the budget start at their initial values. Lines and mtimecmp stay:
+    devices drive them.
     """
     owned = tuple(extensions)
     for array in (hart.x, hart.f):

@@ -1,9 +1,17 @@
-"""WFI asleep: a hart with a thread of its own sleeps in native code, without Python and its lock.
+"""WFI: a hart with a thread of its own sleeps in native code, without Python and its lock.
 
-The word that the thread sleeps on is hart.attention. Whoever calls the hart writes what it has to
-say (a line, mtimecmp, stop_request), then sets `attention`, then wakes who sleeps on it. The hart
-takes `attention` away, then looks at all of that, and sleeps only while `attention` is still 0: the
-host compares it when it puts the thread to sleep. So no call is lost.
+The thread sleeps on the word hart.attention (a futex). The protocol:
+
+A thread that needs the hart:
+ 1. writes its request: a line, mtimecmp, or stop_request;
+ 2. sets `attention`;
+ 3. wakes the thread that sleeps on `attention`.
+
+The hart:
+ 1. clears `attention`;
+ 2. reads all requests;
+ 3. if there are none, sleeps while `attention` is 0. The host compares it as it puts the thread to
+    sleep, so a request that comes after step 2 is not lost.
 """
 
 from rvplat.hart.acceleration.young_pages import enter_young, leave_young
@@ -19,10 +27,10 @@ Machine.add("fence_fn", u64)  # host function: a full fence, for Python
 
 Hart.add("sleeps", u8)  # 1: WFI may put the thread to sleep; else native code leaves
 Hart.add("waiting", u8)  # 1: in WFI
-Hart.add("idle_since", u64)  # ns: since when it is asleep and no timer will wake it; 0: it isn't
-Hart.add("asleep_ns", u64)  # how long it was asleep, since it was built
+Hart.add("idle_since", u64)  # ns: when it fell asleep with no timer to wake it; 0: otherwise
+Hart.add("asleep_ns", u64)  # how long it was asleep in all
 
-LONGEST_NS = NS  # asleep at once: then Python looks whether anything can wake the machine
+LONGEST_NS = NS  # of one sleep: then Python checks whether anything can wake the machine
 ATTENTION = Hart.fields["attention"].offset
 
 
@@ -34,7 +42,7 @@ def address_of_hart(hart: Hart) -> u64:
 
 @define
 def steady_ns(hart) -> u64:
-    """The host's steady clock, as Python's time.monotonic_ns has it."""
+    """The host's steady clock, the same as Python's time.monotonic_ns."""
     return call_host(hart.machine.clock_fn, u64(0), u64(0), u64(0), u64(0))
 
 
@@ -60,8 +68,8 @@ def may_sleep(hart) -> bool:
 
 @define
 def is_called_awake(hart) -> bool:
-    """Look at what ends a sleep, with hart.stop as it then is: an interrupt that mie enables, or
-    another thread that wants native code to leave."""
+    """Set hart.stop by what ends a sleep: an interrupt that mie enables, or another thread that
+    wants native code to leave."""
     if hart.stop_request != 0:
         hart.stop = STOP_REQUEST
         return True
@@ -75,8 +83,8 @@ def is_called_awake(hart) -> bool:
 
 @define
 def look_idle(hart, began: u64) -> bool:
-    """Note since when no timer will wake the hart. Whether it has slept so for long enough that
-    Python should look."""
+    """Note when the hart fell asleep with no timer to wake it. True if that is so long ago that
+    Python should check."""
     now = steady_ns(hart)
     if hart.deadline != NEVER:
         hart.idle_since = 0
@@ -88,8 +96,8 @@ def look_idle(hart, began: u64) -> bool:
 
 @define(cold=True)
 def sleep(hart):
-    """Sleep in WFI. Afterwards hart.stop is STOP_NONE if an interrupt has ended the wait; else
-    native code leaves, and the hart waits on: STOP_REQUEST, or STOP_WFI after LONGEST_NS."""
+    """Sleep in WFI. Afterwards hart.stop is STOP_NONE if an interrupt ended the wait. Otherwise
+    native code leaves while the hart still waits: STOP_REQUEST, or STOP_WFI after LONGEST_NS."""
     word = address_of_hart(hart) + ATTENTION
     began = steady_ns(hart)
     hart.waiting = 1
@@ -103,13 +111,13 @@ def sleep(hart):
         enter_young(hart)
     if hart.stop == STOP_NONE:
         hart.idle_since = 0
-    hart.attention = 1  # the run loop looks at all of it again
+    hart.attention = 1  # the run loop reads all requests again
     hart.asleep_ns += steady_ns(hart) - began
 
 
 @define
 def is_firmware_waiting(hart) -> bool:
-    """Whether firmware seems to wait for another hart. M mode that delegates traps is there for
-    moments; if it is still there when a budget ends, it spins, as OpenSBI does without a `pause`
-    until another hart has done its fence."""
+    """Whether firmware seems to wait for another hart. M mode that delegates traps runs for a short
+    time only. If it is still running when a budget ends, it spins: OpenSBI does so, without a
+    `pause`, until another hart has executed its fence."""
     return hart.budget <= 0 and hart.priv == MACHINE and hart.medeleg != 0

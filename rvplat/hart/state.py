@@ -1,7 +1,7 @@
 """The state of a hart and of the machine around it, as native code and Python both see it.
 
 Extensions add the storage of their CSRs (`isa/machinery/extension.py`); other modules of this
-package add the fields that they own. What stands here is what everything shares.
+package add the fields that they own. This file holds the fields that all share.
 """
 
 from rvplat.lang import Record, ptr, s32, s64, u8, u32, u64
@@ -63,7 +63,7 @@ Machine.add("page_end_handler", u64)  # what the slot after a page's last holds
 Machine.add("illegal_handler", u64)  # for what is no instruction of the hart
 Machine.add("straddle_handler", u64)  # for an instruction that crosses into the next page
 Machine.add("clock_fn", u64)  # host function: nanoseconds of a steady clock
-Machine.add("yield_fn", u64)  # host function: other threads go first; 0: no hart has another one
+Machine.add("yield_fn", u64)  # host function: yield the CPU; 0: the harts share one thread
 Machine.add("clock_base_ns", u64)
 Machine.add("timebase_hz", u64)  # ticks a second
 Machine.add("clock_virtual", u8)  # 1: time follows retired instructions
@@ -75,9 +75,9 @@ Hart.add("x", u64, 33)  # x[32] takes what is written to x0
 Hart.add("pc_bias", u64)  # pc = pc_bias + (slot address >> 3)
 Hart.add("tlb", ptr(TlbEntry))  # data entries of the context in force
 Hart.add("fetch", ptr(FetchEntry))  # fetch entries of the context in force
-Hart.add("budget", s64)  # instructions until the hart looks up; held in a register while it runs
+Hart.add("budget", s64)  # instructions until the run loop is next; held in a register while it runs
 Hart.add("fp_ready", u32)  # which FP instructions may go straight on (isa/fp_state.py); 0: unknown
-Hart.add("resync", u8)  # privilege, translation or interrupts changed: look before going on
+Hart.add("resync", u8)  # privilege, translation or interrupts changed: the run loop is next
 Hart.add("priv", u8)  # 0 U, 1 S, 3 M
 Hart.add("virt", u8)  # V
 Hart.add("f", u64, 33)  # NaN-boxed; f[32] is never read
@@ -97,9 +97,9 @@ Hart.add("trap_tval2", u64)
 Hart.add("trap_tinst", u64)
 Hart.add("trap_gva", u8)
 
-Hart.add("attention", u32)  # another thread wants a look: interrupt lines, a request to stop
+Hart.add("attention", u32)  # another thread has a request: interrupt lines, or to stop
 Hart.add("stop_request", u32)  # another thread wants native code to leave
-Hart.add("abandon", u32)  # loops of plugins' texts shall end, whatever they are at (engine/poll.py)
+Hart.add("abandon", u32)  # loops in plugins' definitions must end at once (engine/poll.py)
 Hart.add("stepping", u32)  # one instruction at a time: the limit is near
 Hart.add("stop", u32)  # why native code leaves: STOP_*
 Hart.add("irq_lines", u64)  # bits of mip that devices drive; only Python writes it
@@ -113,7 +113,7 @@ Hart.add("menvcfg_reset", u64)  # menvcfg after a reset
 
 Hart.add("mmio_read", u64)  # host function (hart, pa, size, 0) -> value
 Hart.add("mmio_write", u64)  # host function (hart, pa, size, value)
-Hart.add("mmio_error", u8)  # that function met no device, or one that refused
+Hart.add("mmio_error", u8)  # that function found no device, or the device refused
 
 Hart.add("decode_rows", ptr(DecodeRow))  # what this hart decodes: see engine/decode.py
 Hart.add("decode_buckets", u64)  # host address: u16 first row number, by bucket

@@ -1,8 +1,8 @@
-"""What htinst and mtinst say of a trap (Privileged, "Transformed Instruction or Pseudoinstruction
-for mtinst or htinst").
+"""The values of htinst and mtinst at a trap (Privileged, "Transformed Instruction or
+Pseudoinstruction for mtinst or htinst").
 
-The transformation is a matter of an instruction's format: opcode, funct3 and rd or rs2 stay, rs1
-becomes the offset of the fault, immediates go. Compressed loads and stores are expanded.
+The transformation follows from the instruction's format: opcode, funct3 and rd or rs2 stay, rs1
+becomes the offset of the fault, immediates become zero. Compressed loads and stores are expanded.
 """
 
 from rvplat.hart.fetch import peek_halfword
@@ -113,14 +113,14 @@ def current_transformation(hart) -> u64:
 
 @define
 def is_explicit(cause: u64) -> bool:
-    """Whether a trap may be one of an explicit memory access."""
+    """Whether a trap may be caused by an explicit memory access."""
     return cause & INTERRUPT == 0 and u64(EXPLICIT) >> cause & 1 != 0
 
 
 @define
 def trap_instruction(hart, cause: u64) -> u64:
-    """What htinst or mtinst takes: a pseudoinstruction of an implicit access, the transformation of
-    an instruction whose explicit access failed, or 0."""
+    """The value for htinst or mtinst: a pseudoinstruction of an implicit access, the transformation
+    of an instruction whose explicit access failed, or 0."""
     tinst = hart.trap_tinst
     told = hart.has_h != 0 and hart.tinst_zero == 0
     if tinst == 0 and told and is_explicit(cause):

@@ -1,4 +1,4 @@
-"""Translation of explicit accesses: walk, protection, and the entry that remembers both."""
+"""Translation of explicit accesses: walk, protection, and the TLB entry that caches both."""
 
 from rvplat.hart.acceleration.invalidate import arm_writes
 from rvplat.hart.acceleration.tlb import (
@@ -25,9 +25,9 @@ PAGE_BYTES = 4096
 
 @define
 def fill(hart, va: u64, page: u64, grant: u64):
-    """Make an entry of what a walk found, for a page of RAM that PMP treats as one.
+    """Fill the entry of a page of RAM in which PMP grants the same to every byte.
 
-    Another hart may look at the entry meanwhile, for its page and write tag only.
+    Another hart may read the entry meanwhile, but only its page and its write tag.
     """
     pa = page & PAGE_MASK
     region = region_of(hart, pa)

@@ -1,8 +1,8 @@
 """Traps: raising them, entering the handler, and the change of privilege that comes with it.
 
-Definitions raise `Trap` after they have put what happened into the hart; the engine catches it,
-with hart.pc at the instruction concerned, and calls `take_trap`. A trap goes to M mode, to S mode
-(HS mode, with the H extension), or stays in the guest, in VS mode.
+Definitions write cause and values into the hart and raise `Trap`. The engine catches it, with
+hart.pc at the instruction, and calls `take_trap`. A trap goes to M mode, to S mode (HS mode, with
+the H extension), or to VS mode in a guest.
 """
 
 from rvplat.hart.debugging.world_switches import count_exit, switch_world
@@ -15,8 +15,8 @@ from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, H
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
 
 EBREAK_MET = 3  # of hart.switch_met
-Hart.add("ebreak_stops", u8)  # 1: an ebreak stops for a debugger, before it traps
-Hart.add("ebreak_skip", u64)  # but not at this address, once; odd: nowhere
+Hart.add("ebreak_stops", u8)  # 1: an ebreak stops for a debugger instead of trapping
+Hart.add("ebreak_skip", u64)  # the next ebreak at this address traps; odd: none
 Hart.add("traps_taken", u64, 128)  # by cause, interrupts from 64 on: for statistics
 # Exceptions whose xtval is a virtual address ("Hypervisor Status Register", GVA).
 ADDRESS_CAUSES = (
@@ -26,7 +26,7 @@ ADDRESS_CAUSES = (
     | 1 << Cause.FETCH_PAGE | 1 << Cause.LOAD_PAGE | 1 << Cause.STORE_PAGE
     | 1 << Cause.FETCH_GUEST_PAGE | 1 << Cause.LOAD_GUEST_PAGE | 1 << Cause.STORE_GUEST_PAGE
 )  # fmt: skip
-TO_GUEST = 2  # a trap into VS mode; the others are named by MACHINE and SUPERVISOR
+TO_GUEST = 2  # a trap into VS mode; MACHINE and SUPERVISOR name the others
 
 
 class Trap(Unwind):
@@ -47,7 +47,7 @@ def raise_trap(hart, cause: u64, tval: u64) -> NoReturn:
 
 @implement(vocabulary.raise_access_trap, cold=True)
 def raise_access_trap(hart, cause: u64, tval: u64, tval2: u64, tinst: u64, guest: bool) -> NoReturn:
-    """As `raise_trap`, of a memory access, which may be a guest's though V=0 (HLV, MPRV)."""
+    """As `raise_trap`, for a memory access, which may be a guest's even with V=0 (HLV, MPRV)."""
     hart.trap_cause = cause
     hart.trap_tval = tval
     hart.trap_tval2 = tval2
@@ -58,7 +58,7 @@ def raise_access_trap(hart, cause: u64, tval: u64, tval2: u64, tinst: u64, guest
 
 @implement(vocabulary.instruction_bits, cold=True)
 def current_bits(hart) -> u64:
-    """Read anew: what was decoded is what memory holds (`invalidate.py`)."""
+    """Read from memory again, which has what was decoded (`invalidate.py`)."""
     return u64(fetch_instruction(hart, hart.pc))
 
 
@@ -76,8 +76,8 @@ def raise_virtual(hart) -> NoReturn:
 
 @implement(vocabulary.require_privilege)
 def require_privilege(hart, lowest: u64):
-    """Below the mode, an instruction is illegal; a supervisor's in VU mode is a virtual one ("Trap
-    Cause Codes")."""
+    """Raise illegal instruction below the mode; in VU mode, virtual instruction for one of S mode
+    ("Trap Cause Codes")."""
     if hart.priv < u8(lowest):
         if hart.virt != 0 and lowest == SUPERVISOR:
             virtual_instruction(hart)
@@ -86,7 +86,8 @@ def require_privilege(hart, lowest: u64):
 
 @implement(vocabulary.require_hypervisor)
 def require_hypervisor(hart):
-    """Valid in M and HS mode; virtual with V=1 ("... Memory-Management Fence Instructions")."""
+    """Raise unless in M or HS mode; with V=1, virtual instruction ("... Memory-Management Fence
+    Instructions")."""
     if hart.virt != 0:
         virtual_instruction(hart)
     if hart.priv == USER:
@@ -95,7 +96,7 @@ def require_hypervisor(hart):
 
 @implement(vocabulary.enter_privilege, cold=True)
 def enter_privilege(hart, priv: u64, virt: u64):
-    """Change the mode; the translation context follows, and the run loop looks for interrupts."""
+    """Change the mode and the translation context; the run loop then checks for interrupts."""
     hart.priv = u8(priv)
     if hart.virt != u8(virt):
         switch_world(hart, virt)
@@ -172,7 +173,7 @@ def push_world(hart):
 
 @define
 def enter_supervisor(hart, cause: u64):
-    """Nothing of M mode's is written."""
+    """Enter HS mode. No CSR of M mode is written."""
     hart.mstatus = pushed(hart, hart.mstatus)
     push_world(hart)
     hart.sepc = hart.pc
@@ -186,8 +187,8 @@ def enter_supervisor(hart, cause: u64):
 
 @define
 def enter_guest(hart, cause: u64):
-    """Into VS mode: nothing of HS mode's is written. A guest's interrupt has the number that the
-    guest knows ("Hypervisor Trap Delegation Registers")."""
+    """Enter VS mode. No CSR of HS mode is written. An interrupt gets the number that it has in S
+    mode ("Hypervisor Trap Delegation Registers")."""
     known = cause - 1 if cause & INTERRUPT != 0 else cause
     hart.vsstatus = pushed(hart, hart.vsstatus)
     hart.vsepc = hart.pc
@@ -199,7 +200,7 @@ def enter_guest(hart, cause: u64):
 
 @define
 def enter_host(hart, cause: u64, handler: u64):
-    """Into M mode or HS mode."""
+    """Enter M mode or HS mode."""
     if handler == SUPERVISOR:
         enter_supervisor(hart, cause)
     else:
@@ -208,8 +209,8 @@ def enter_host(hart, cause: u64, handler: u64):
 
 @define(cold=True)
 def stops_at_ebreak(hart) -> bool:
-    """Whether a breakpoint exception, which is an ebreak's, is a debugger's to see first (as
-    dcsr.ebreakm and its siblings say to the debug mode of the Debug Specification)."""
+    """Whether an ebreak stops for a debugger instead of trapping, as with dcsr.ebreakm and the like
+    in the Debug Specification."""
     if hart.ebreak_stops == 0:
         return False
     if hart.ebreak_skip == hart.pc:
@@ -224,9 +225,9 @@ def stops_at_ebreak(hart) -> bool:
 def take_trap(hart):
     """Enter the handler of the trap in hart.trap_cause; hart.pc is epc, then the handler.
 
-    The trapping instruction isn't retired. An exception takes one from the budget all the same,
-    and from instret_base with it, so that `retired` stands still and a hart whose handler traps
-    for ever still comes back to the run loop.
+    The trapping instruction isn't retired. An exception still takes one from the budget and from
+    instret_base: `retired` doesn't change, and a hart whose handler traps for ever comes back to
+    the run loop.
     """
     if hart.stop == STOP_BREAK:  # no trap: a watchpoint has ended the instruction
         hart.access_offset = 0
@@ -246,7 +247,8 @@ def take_trap(hart):
 
 @define(cold=True)
 def take_other_trap(hart, cause: u64):
-    """A guest's, or one that may tell its instruction: apart, so that the others need no frame."""
+    """A trap of a guest, or one that fills htinst. A function of its own, so that the other traps
+    need no stack frame."""
     handler = handler_of(hart, cause)
     if handler == TO_GUEST:
         enter_guest(hart, cause)

@@ -1,8 +1,10 @@
-"""Pages of guests' page tables, by guest physical address: where the second stage lets them be
-read. So a walk of the first stage needs no walk of the second for each of its entries. And the last
-tables of the second stage, so that a walk of it needs no look at those above.
+"""Two caches for the page tables of guests.
 
-hfence.gvma and changes of PMP forget what is known here.
+The first maps pages of guests' page tables from guest physical to host addresses, where the second
+stage allows reads: a walk of the first stage then needs no walk of the second for each entry. The
+second holds the last-level tables of the second stage: a walk of it then skips the levels above.
+
+hfence.gvma and changes of PMP clear both.
 """
 
 from rvplat.hart.acceleration.tlb import OFFSET_MASK, PAGE_MASK
@@ -24,7 +26,7 @@ Hart.add("last_table", u64, TABLES)  # physical address
 
 @define
 def known_table(hart, gpa: u64) -> u64:
-    """The host address of what is at a guest physical address; 0 if it isn't known."""
+    """The host address of a guest physical address; 0 if it isn't in the cache."""
     n = gpa >> 12 & (TABLES - 1)
     if hart.table_page[n] != gpa & PAGE_MASK | VALID or hart.table_guest[n] != hart.hgatp:
         return u64(0)
@@ -33,7 +35,7 @@ def known_table(hart, gpa: u64) -> u64:
 
 @define
 def remember_table(hart, gpa: u64, host: u64):
-    """All of the page may be read through the second stage; host address of an entry in it."""
+    """The second stage allows reads of the whole page; `host` is gpa's host address."""
     n = gpa >> 12 & (TABLES - 1)
     hart.table_page[n] = gpa & PAGE_MASK | VALID
     hart.table_guest[n] = hart.hgatp
@@ -42,7 +44,7 @@ def remember_table(hart, gpa: u64, host: u64):
 
 @define
 def forget_tables(hart):
-    """The second stage, or PMP, may have changed."""
+    """Clear both: the second stage, or PMP, may have changed."""
     for n in range(TABLES):
         hart.table_page[n] = 0
         hart.last_gpa[n] = 0
@@ -50,7 +52,7 @@ def forget_tables(hart):
 
 @define
 def known_last(hart, gpa: u64) -> u64:
-    """The physical address of the second stage's last table for an address; 0 if it isn't known."""
+    """The physical address of the second stage's last-level table for an address; 0: not known."""
     n = gpa >> REACH & (TABLES - 1)
     if hart.last_gpa[n] != gpa >> REACH << REACH | VALID or hart.last_guest[n] != hart.hgatp:
         return u64(0)
@@ -59,7 +61,7 @@ def known_last(hart, gpa: u64) -> u64:
 
 @define
 def remember_last(hart, gpa: u64, table: u64):
-    """The second stage came to this table."""
+    """A walk of the second stage ended in this last-level table."""
     n = gpa >> REACH & (TABLES - 1)
     hart.last_gpa[n] = gpa >> REACH << REACH | VALID
     hart.last_guest[n] = hart.hgatp

@@ -1,13 +1,13 @@
-"""Code that has been decoded, and the stores that change it.
+"""The protocol between stores and decoded code, for any number of harts.
 
-What there is:
+The data:
 
 - RamRegion.code, a u64 a page. Bit n: some hart may hold slots decoded from line n (64 bytes).
-- The write tags of the TLB. A store whose tag matches is *fast*: it looks at nothing else. A page
+- The write tags of the TLB. A store whose tag matches is *fast*: it checks nothing else. A page
   with bits has no write tags, so its stores are *slow*.
-- RamRegion.written, a u32 a page: which TLB entries may have a write tag for the page. Up to two
-  numbers of entries plus 1 in its halves, or MANY.
-- Machine.code_lock. Whoever sets or clears bits holds it until slots and tags agree with them.
+- RamRegion.written, a u32 a page: which TLB entries may have a write tag for the page. Each half
+  holds the number of one entry plus 1, or 0; MANY stands for more than two.
+- Machine.code_lock. A hart that sets or clears bits holds it until slots and tags agree with them.
 
 The protocol. An atomic operation of the language is a full fence too (lang/intrinsics.py).
 
@@ -16,10 +16,10 @@ A slow store, a device's write, an update of a page table (`note_store`):
  2. fence;
  3. read the bits, then the lock. Done if no line that was hit has a bit, and the lock is free;
  4. else take the lock, clear the lines' bits, fence, drop the lines' slots on every hart, and
-    release the lock. (If the lock was taken, somebody may just be dropping these lines.)
+    release the lock. (If the lock was taken, another hart may be dropping these lines.)
 
-An AMO: the address is found first, the operation follows, and steps 2 to 4 come right after the
-instruction (`note_late_store`), if the page had any bits when the address was found.
+An AMO finds its address first, then writes. Steps 2 to 4 follow right after the instruction
+(`note_late_store`), if the page had any bits when the address was found.
 
 A hart that gives itself a write tag (`arm_writes`):
  1. put the tag in place;
@@ -35,13 +35,13 @@ A hart that decodes (engine/core.py, `decode_slot`):
  3. fence, wait until the lock is free, read the bits and the bytes again. If a bit is gone or a
     byte is different, begin again (`lines_settled`).
 
-What is left is a fast store in flight: its tag matched before the tag was removed, and its bytes
-arrive after the page was decoded; the host can stop a thread between the two for any time. So a
-hart says now and then, between two instructions, how many young pages it has seen listed: its
-stores from before are visible, and those from then on find no tags of these pages (`pass_young`).
-fence.i drops what its hart decoded from young pages, again and again until every other hart has
-passed them. tests/hart/acceleration/test_protocols.py runs these texts against each other in
-every order.
+One case remains, a fast store in flight: its tag matched before the tag was removed, and its bytes
+arrive after the page was decoded. The host can stop a thread between the two for any time. So:
+ 1. Between two instructions, a hart publishes now and then how many young pages it has seen in the
+    list. Its earlier stores are visible by then, and its later ones find no tags for these pages
+    (`pass_young`).
+ 2. Each fence.i drops what its hart decoded from young pages, until every other hart passed them.
+tests/hart/acceleration/test_protocols.py runs these texts against each other in every order.
 """
 
 from rvplat.hart.acceleration.tlb import NO_TAG, PAGE_MASK
@@ -120,7 +120,7 @@ def line_bits(pa: u64, size: u64) -> u64:
 
 @define
 def take_code_lock(hart):
-    """Wait for the lock; what it guards is rare and short."""
+    """Wait for the lock. It is rarely taken, and for a short time."""
     lock = lock_address(hart.machine.code_lock)
     while not compare_exchange_u32(lock, u32(0), u32(1)):
         relax(hart)
@@ -128,13 +128,13 @@ def take_code_lock(hart):
 
 @define
 def release_code_lock(hart):
-    """Let another hart have it."""
+    """Release the lock."""
     atomic_store_u32(lock_address(hart.machine.code_lock), u32(0))
 
 
 @define
 def is_code_locked(hart) -> bool:
-    """Whether bits, slots and tags may not agree just now. To be asked after the bits were read."""
+    """Whether bits, slots and tags may disagree now. Call it after the bits were read."""
     return atomic_load_u32(lock_address(hart.machine.code_lock)) != 0
 
 
@@ -143,7 +143,7 @@ def is_code_locked(hart) -> bool:
 
 @define
 def drop_slots(owner: Hart, page: u64, first: u64, count: u64, handler: u64):
-    """Let a hart decode again: `count` slots of a page (numbered among all regions' pages)."""
+    """Make a hart decode `count` slots of a page again (numbered among all regions' pages)."""
     slots = read_u64(owner.slot_pages + 8 * page)
     if slots != 0:
         for i in range(first, first + count):
@@ -152,7 +152,7 @@ def drop_slots(owner: Hart, page: u64, first: u64, count: u64, handler: u64):
 
 @define
 def drop_line(hart, page: u64, line: u64):
-    """Drop a line's slots on every hart, and those before whose handlers may reach in."""
+    """Drop a line's slots on every hart, and those before that may reach into the line."""
     machine = hart.machine
     first = line * SLOTS_A_LINE
     count = u64(SLOTS_A_LINE)
@@ -185,7 +185,7 @@ def order_harts(hart):
 
 @define
 def note_store_at(hart, region: u64, word: u64, pa: u64, size: u64):
-    """`note_store` for who knows the region and where the page's bits are."""
+    """`note_store`, where the region and the host address of the page's bits are known."""
     order_harts(hart)
     bits = line_bits(pa, size)
     if atomic_load_u64(word) & bits != 0 or is_code_locked(hart):
@@ -201,8 +201,8 @@ def note_store(hart, pa: u64, size: u64):
 
 @define
 def expect_late_store(hart, pa: u64, size: u64):
-    """An AMO is going to write. If its page has code now, see to that after the instruction; if it
-    becomes code meanwhile, the AMO is a store in flight."""
+    """An AMO is going to write. If its page has code now, its slots are dropped after the
+    instruction. If it becomes code meanwhile, the AMO is a store in flight."""
     if atomic_load_u64(code_word(hart, region_of(hart, pa), pa)) != 0:
         hart.late_pa = pa
         hart.late_size = u8(size)
@@ -219,7 +219,7 @@ def note_late_store(hart):
 
 @define(cold=True)
 def invalidate_code(hart, pa: u64, size: u64):
-    """As `note_store` for any range; what isn't RAM is passed over."""
+    """`note_store` for any range; addresses outside RAM are skipped."""
     fence()
     at = pa
     left = size
@@ -234,7 +234,7 @@ def invalidate_code(hart, pa: u64, size: u64):
 
 @define(cold=True)
 def dma_written(hart, pa: u64, size: u64):
-    """A device has written RAM; any hart of the machine will do."""
+    """A device has written RAM. `hart` is any hart of the machine."""
     invalidate_code(hart, pa, size)
 
 
@@ -243,7 +243,7 @@ def dma_written(hart, pa: u64, size: u64):
 
 @define
 def is_writer_noted(seen: u32, mark: u32) -> bool:
-    """Whether a page's word of `written` covers an entry already."""
+    """Whether a page's word of `written` includes an entry already."""
     return seen == MANY or seen & 0xFFFF == mark or seen >> 16 == mark
 
 
@@ -277,7 +277,7 @@ def arm_writes(hart, va: u64, region: u64, pa: u64):
 
 @define
 def withdraw_index(owner: Hart, index: u64, page: u64):
-    """Take a hart's write tags for a physical page away, in one entry of every context."""
+    """Remove a hart's write tags for a physical page, in one entry of every context."""
     for n in range(CONTEXTS):
         entry = owner.ctx[n].entries[index]
         if entry.page & PAGE_MASK == page:
@@ -286,7 +286,7 @@ def withdraw_index(owner: Hart, index: u64, page: u64):
 
 @define
 def withdraw_writes(hart, region: u64, pa: u64):
-    """Take every hart's write tags for a page away."""
+    """Remove every hart's write tags for a page."""
     machine = hart.machine
     page = pa & PAGE_MASK
     seen = atomic_swap_u32(machine.ram[region].written + page_in(hart, region, pa) * 4, u32(0))
@@ -320,7 +320,7 @@ def add_lines(hart, word: u64, pa: u64, lines: u64):
 def mark_lines(hart, word: u64, pa: u64, lines: u64):
     """Slots are about to be decoded from lines of a page; `word` is where the page's bits are.
 
-    To be called before the bytes are read, with the lines of all of the instruction's bytes.
+    Call it before the bytes are read, with the lines of all bytes of the instruction.
     """
     if atomic_load_u64(word) & lines != lines:
         add_lines(hart, word, pa, lines)
@@ -328,7 +328,7 @@ def mark_lines(hart, word: u64, pa: u64, lines: u64):
 
 @define
 def lines_settled(hart, word: u64, lines: u64) -> bool:
-    """To be asked after slots are in place: False if a store has dropped the lines meanwhile.
+    """Call it after the slots are filled: False if a store has dropped the lines meanwhile.
 
     The caller compares the bytes as well; if they changed, or this is False, it decodes again.
     """
@@ -340,7 +340,7 @@ def lines_settled(hart, word: u64, lines: u64) -> bool:
 
 @define
 def drop_page(hart, region: u64, page: u64):
-    """Let this hart decode again what it may have decoded from a page (of all regions' pages)."""
+    """Make this hart decode a page again (numbered among all regions' pages)."""
     ram = hart.machine.ram[region]
     bits = read_u64(ram.code + (page - ram.first_page) * 8)
     while bits != 0:
@@ -351,7 +351,7 @@ def drop_page(hart, region: u64, page: u64):
 
 @define
 def region_of_page(hart, page: u64) -> u64:
-    """The region of a page that is numbered among all regions' pages."""
+    """The region of a page (numbered among all regions' pages)."""
     n = u64(0)
     while n + 1 < hart.machine.ram_count and hart.machine.ram[n + 1].first_page <= page:
         n += 1
@@ -370,17 +370,17 @@ def drop_young(hart, count: u64):
             page = machine.young_pages[i & (YOUNG - 1)]
             drop_page(hart, region_of_page(hart, page), page)
         fence()
-    # A page that is listed just now overwrites the one that came YOUNG pages before.
+    # A page that is listed now overwrites the one that came YOUNG pages before.
     if machine.young_count - hart.young_from >= YOUNG:
         drop_all_slots(hart)
 
 
 @implement(vocabulary.synchronise_instructions, cold=True)
 def synchronise_instructions(hart):
-    """fence.i (Unprivileged, "Zifencei"). One hart: its stores have dropped slots at once.
+    """fence.i (Unprivileged, "Zifencei"). With one hart, its stores have dropped the slots already.
 
-    Several: stores to young pages may have dropped nothing. A page is dropped for the last time
-    after all other harts have passed it: what they stored before is there to be decoded.
+    With several, stores to young pages may have dropped nothing. A page is dropped for the last
+    time after all other harts have passed it: by then their earlier stores are visible.
     """
     if hart.machine.hart_count != 1:
         count = hart.machine.young_count
@@ -392,7 +392,7 @@ def synchronise_instructions(hart):
 
 @define(cold=True)
 def drop_all_slots(hart):
-    """Let this hart decode everything again."""
+    """Make this hart decode everything again."""
     machine = hart.machine
     for n in range(machine.ram_count):
         first = machine.ram[n].first_page

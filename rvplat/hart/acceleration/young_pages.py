@@ -1,7 +1,6 @@
-"""Young pages: those that have become code lately, for which a fast store may be in flight.
+"""Young pages: pages that became code recently, so that a fast store to them may be in flight.
 
-They are numbered as they come. What this is for, and how it goes together with stores and
-decoding, is told in invalidate.py.
+Each gets the next number. invalidate.py explains how they work together with stores and decoding.
 """
 
 from rvplat.hart.state import Hart, Machine
@@ -10,10 +9,10 @@ from rvplat.lang import define, fence, intrinsic, u64
 YOUNG = 256  # pages that the list holds
 AWAY = 0xFFFF_FFFF_FFFF_FFFF  # a hart's young_passed while it isn't in native code
 
-Machine.add("young_pages", u64, YOUNG)  # numbers of pages that became code, a ring
-Machine.add("young_count", u64)  # how many ever did
-Hart.add("young_passed", u64)  # how many of them none of this hart's stores can be late for
-Hart.add("young_from", u64)  # the first that this hart's fence.i must still drop
+Machine.add("young_pages", u64, YOUNG)  # a ring of page numbers: pages that became code
+Machine.add("young_count", u64)  # how many pages ever became code
+Hart.add("young_passed", u64)  # no store of this hart is in flight to pages listed before
+Hart.add("young_from", u64)  # the first page that this hart's fence.i must still drop
 
 
 @intrinsic("{result} = inttoptr i64 {0} to ptr")

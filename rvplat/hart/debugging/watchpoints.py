@@ -1,8 +1,8 @@
 """Watchpoints: ranges of virtual addresses in a world whose loads or stores stop the hart.
 
-A page with a watched range has TLB entries whose tags are withheld, so that its accesses come the
-slow way, which asks here before it does anything; other pages are as fast as ever. The hart stops
-before the access, with hart.pc at the instruction.
+The TLB entries of a page with a watched range have no tags. So its accesses take the slow path,
+which checks the watchpoints first. Other pages are as fast as ever. The hart stops before the
+access, with hart.pc at the instruction.
 """
 
 from rvplat.hart.acceleration.tlb import CONTEXTS, drop_data
@@ -29,12 +29,12 @@ Hart.add("break_row", u64)  # the breakpoint that was met (engine/breakpoints.py
 Hart.add("watch_row", u64)  # the row that was met
 Hart.add("watch_address", u64)  # the first byte of the access that is in it
 Hart.add("watch_kind", u64)  # what the access was
-Hart.add("watch_skip", u64)  # accesses of the instruction here don't stop; odd: none
+Hart.add("watch_skip", u64)  # address of an instruction that doesn't stop; odd: none
 
 
 @define
 def watch_hash(va: u64) -> u64:
-    """The chain of an address's page."""
+    """The host address of the head of the chain of an address's page."""
     return (va >> 12 ^ va >> 24) & (HEADS - 1)
 
 
@@ -46,7 +46,7 @@ def first_watch(hart, va: u64) -> u64:
 
 @define(cold=True)
 def watched_kinds(hart, va: u64) -> u64:
-    """What is watched in an address's page, in any world."""
+    """The kinds of access that are watched in an address's page, in any world."""
     machine = hart.machine
     kinds = u64(0)
     n = first_watch(hart, va)
@@ -65,7 +65,7 @@ def overlaps(watch: WatchRow, va: u64, last: u64, kinds: u64) -> bool:
 
 @define
 def counts_here(hart, watch: WatchRow) -> bool:
-    """Whether the hart is in the row's world, and its instruction isn't to be passed over."""
+    """Whether the hart is in the row's world, and its instruction may stop."""
     if hart.watch_skip == hart.pc:
         return False
     return watch.world == ANYWHERE or watch.world == current_world(hart)
@@ -101,6 +101,6 @@ def watch_access(hart, va: u64, size: u64, kinds: u64):
 
 @define(cold=True)
 def watch_changed(hart, va: u64):
-    """A row of this page has come or gone: forget the page's entries."""
+    """A row of this page was added or removed: forget the page's entries."""
     for n in range(CONTEXTS):
         drop_data(hart, u64(n), va)

@@ -1,5 +1,5 @@
-"""Worlds: the host's (V=0) and each guest's, told apart by the VMID in hgatp. What a hypervisor's
-author wants to know of the switches between them, counted where a switch is made, which is rare.
+"""Statistics of world switches, for authors of hypervisors. A world is the host (V=0) or a guest,
+identified by the VMID in hgatp. Switches are rare, so they are counted where they are made.
 """
 
 from rvplat.hart.debugging.worlds import keep_world
@@ -11,12 +11,12 @@ from rvplat.lang import define, u8, u64
 GUESTS = 16  # whose tables are remembered
 CODES = 64
 
-Hart.add("exits", u64, CODES)  # out of guests, by exception code
-Hart.add("interrupt_exits", u64, CODES)  # by interrupt
-Hart.add("world_entries", u64)  # into guests
-Hart.add("virtual_fences", u64)  # of guests' first stages, from outside
-Hart.add("guest_fences", u64)  # of second stages
-Hart.add("walks", u64, 3)  # of the host's tables, of guests' first stage, of the second
+Hart.add("exits", u64, CODES)  # exits from guests, by exception code
+Hart.add("interrupt_exits", u64, CODES)  # exits from guests, by interrupt
+Hart.add("world_entries", u64)  # entries into guests
+Hart.add("virtual_fences", u64)  # fences of guests' first stages by the hypervisor
+Hart.add("guest_fences", u64)  # fences of second stages
+Hart.add("walks", u64, 3)  # walks of the host's tables, of guests' first stage, of the second stage
 Hart.add("world_retired", u64, 2)  # instructions, by V, up to the last switch
 Hart.add("world_since", u64)  # what `retired` was then
 
@@ -24,7 +24,7 @@ Hart.add("guest_hgatp", u64, GUESTS)  # of guests that ran, one entry for each V
 Hart.add("guest_vsatp", u64, GUESTS)
 Hart.add("guest_retired", u64, GUESTS)  # instructions up to the last switch
 Hart.add("guest_last", u64)  # the entry of the guest that ran last
-Hart.add("guest_count", u64)  # how many entries were made, whatever became of them
+Hart.add("guest_count", u64)  # how many entries were ever made
 
 STATISTICS = (
     "exits", "interrupt_exits", "walks", "world_retired", "guest_hgatp", "guest_vsatp",

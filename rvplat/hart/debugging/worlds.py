@@ -1,5 +1,5 @@
-"""Worlds as a debugger tells them apart: the host (V=0), and guests by VMID; and what a world's
-registers were when a hart left it, for worlds that no hart is in."""
+"""Worlds as a debugger knows them: the host (V=0), and guests by VMID. The registers that a world
+had when a hart left it are kept, to be shown while no hart is in it."""
 
 from rvplat.hart.state import STOP_BREAK, Hart
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, HStatus, Status
@@ -50,9 +50,9 @@ KeptWorld.add("pc", u64)
 KeptWorld.add("priv", u8)
 KeptWorld.add("known", u8)
 
-Hart.add("keep_worlds", u8)  # 1: a debugger is here
+Hart.add("keep_worlds", u8)  # 1: a debugger is attached
 Hart.add("stop_switch", u8)  # 1: stop when V changes
-Hart.add("switch_met", u8)  # 1: that was it; 2: the hart is in a guest that is new
+Hart.add("switch_met", u8)  # why it stopped. 1: V changed; 2: the hart is in a new guest
 Hart.add("stop_new", u8)  # 1: stop on the way into a guest whose VMID isn't marked
 Hart.add("known_vmids", u64, (VMID_MASK + 1) // 64)  # a bit for each VMID, marked by the debugger
 Hart.add("kept_worlds", KeptWorld, KEPT_WORLDS)
@@ -60,7 +60,7 @@ Hart.add("kept_worlds", KeptWorld, KEPT_WORLDS)
 
 @define
 def keep_registers(hart, kept: KeptWorld, pc: u64, priv: u64):
-    """What a world shows while no hart is in it."""
+    """The registers of a world that no hart is in."""
     for i in range(32):
         kept.x[i] = hart.x[i]
     kept.pc = pc
@@ -70,8 +70,9 @@ def keep_registers(hart, kept: KeptWorld, pc: u64, priv: u64):
 
 @define(cold=True)
 def keep_world(hart, guest: u64):
-    """V is about to change, priv has changed already: keep the world that is left. A guest (the
-    number of its entry) is left by a trap, whose handler is where pc is."""
+    """Keep the registers of the world that the hart leaves: V is about to change, priv has changed.
+
+    A guest (the number of its entry) is left by a trap, and hart.pc is at the trap's handler."""
     if hart.stop_switch != 0:
         hart.switch_met = 1
         hart.stop = STOP_BREAK

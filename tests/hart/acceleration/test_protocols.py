@@ -1,7 +1,7 @@
 """What harts do to each other's slots and tags, every text against every other in every order.
 
 The texts are the definitions themselves (tests/hart/acceleration/interleaving.py). The protocol
-that they keep is told at the head of rvplat/hart/acceleration/invalidate.py.
+that they keep is at the head of rvplat/hart/acceleration/invalidate.py.
 """
 
 from __future__ import annotations
