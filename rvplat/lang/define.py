@@ -15,8 +15,8 @@ from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, over
 from rvplat.lang.types import Integer, convert, s64, u64
 
 __all__ = [
-    "Declaration", "Definition", "DefinitionError", "Dispatch", "Intrinsic", "NoReturn", "Unwind",
-    "declare", "define", "implement", "intrinsic",
+    "FIXED", "Declaration", "Definition", "DefinitionError", "Dispatch", "Intrinsic", "NoReturn",
+    "Unwind", "declare", "define", "implement", "intrinsic",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -303,7 +303,7 @@ def bind(word: Declaration, definition: Definition | Intrinsic) -> None:
     if word.implementation is not None:
         raise TypeError(f"{word.name} is implemented already")
     ours, theirs = word.signature, definition.signature
-    if (ours.types, ours.returns) != (theirs.types, theirs.returns):
+    if (ours.types, ours.returns, ours.fixed) != (theirs.types, theirs.returns, theirs.fixed):
         raise TypeError(f"{word.name}: declared and implemented with different types")
     word.implementation = definition
 

@@ -73,6 +73,8 @@ class _Specialise:
         for statement in statements:
             changed = self.change(statement)
             found += changed if isinstance(changed, tuple) else (changed,)
+            if found and isinstance(found[-1], ir.Return | ir.Raise | ir.Break | ir.Continue):
+                break  # nothing after it is reached
         return tuple(found)
 
     def change(self, node: Any) -> Any:

@@ -22,9 +22,8 @@ class Struct:
     fields: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
-        names = vars(sys.modules[cls.__module__])
         cls.fields = {
-            name: eval(kind, names) if isinstance(kind, str) else kind
+            name: eval(kind, vars(sys.modules[cls.__module__])) if isinstance(kind, str) else kind
             for name, kind in cls.__annotations__.items()
         }
 

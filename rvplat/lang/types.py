@@ -71,6 +71,12 @@ class Integer(int):
             raise TypeError("% is for unsigned types: use srem")
         return type(self)(int(self) % self.adapt(other))
 
+    def __rfloordiv__(self, other: int) -> Self:
+        return type(self)(self.adapt(other)) // self
+
+    def __rmod__(self, other: int) -> Self:
+        return type(self)(self.adapt(other)) % self
+
     if TYPE_CHECKING:  # the operators that are put in place below
 
         def __add__(self, other: int) -> Self: ...

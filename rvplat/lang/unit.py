@@ -13,6 +13,7 @@ from rvplat.lang.definitions import Definitions
 from rvplat.lang.effects import Poll
 from rvplat.lang.ir import Fixed
 from rvplat.lang.specialise import Constants
+from rvplat.lang.struct import is_struct
 from rvplat.lang.values import ir_type, value_type
 
 
@@ -118,6 +119,8 @@ class Unit:
     def export(self, target: Definition, name: str) -> None:
         """A symbol with the C calling convention: (arguments..., result*) -> raised as i1."""
         native = self.function(target)
+        if any(is_struct(kind) for kind in (*native.slots, *native.parameters)):
+            raise DefinitionError(target.place, f"{target.name}: structs stay in native code")
         given = ", ".join(f"{ir_type(k)} %a{i}" for i, k in enumerate(native.parameters))
         lines = [f'define i8 @"{name}"({given}, ptr %out) #0 {{', "entry:"]
         call = f"call {native.returns_ir} {native.symbol}({given})"

@@ -1,8 +1,10 @@
 """Random programs of the definition language, as text.
 
-A program is one definition of two parameters. It has typed locals, nested branches, loops whose
-number of rounds is bounded, a call of a helper that may raise, and a try around it. Every local is
-assigned before the first branch, so that the checker accepts it.
+A program is one definition of a record and two integers. It has typed locals, nested branches,
+loops whose number of rounds is bounded, a call of a helper that may raise, and a try around it. It
+reads and writes the record, also through a helper whose calls show the order of evaluation, takes
+structs apart, and calls a helper that is specialised on a constant. Every local is assigned before
+the first branch, so that the checker accepts it.
 """
 
 from __future__ import annotations
@@ -12,13 +14,49 @@ from random import Random
 TYPES = ("u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64")
 BITS = {name: int(name[1:]) for name in TYPES}
 HEAD = '''
+from typing import Annotated
+
 from rvplat.lang import (
-    Unwind, bswap, clz, ctz, define, popcount, rotl, rotr, sdiv, srem,
+    FIXED, Record, Struct, Unwind, bswap, clz, ctz, define, popcount, rotl, rotr, sdiv, srem,
     s8, s16, s32, s64, u8, u16, u32, u64,
 )
 
 class Odd(Unwind):
     """What the helper raises."""
+
+class Pair(Struct):
+    """What a helper gives back as one."""
+    low: u32
+    high: s64
+    even: bool
+
+Box = Record("Box")
+Box.add("count", u64)
+Box.add("byte", s8)
+Box.add("cells", u32, 8)
+
+@define
+def next_of(box: Box, a: u64) -> u64:
+    box.count = box.count * 5 + (a & 0xFF) + 1
+    return box.count
+
+@define
+def pair(a: u64, b: s64) -> Pair:
+    if a & 1 == 0:
+        return Pair(u32(a), b, True)
+    return Pair(u32(a >> 32), s64(a) - b, 0)
+
+@define
+def scaled(a: u64, by: Annotated[u64, FIXED]) -> u64:
+    if by == 1:
+        return a
+    if by > 3:
+        return scaled_twice(a, by - 3)
+    return a * by + (100 // (by + 1))
+
+@define
+def scaled_twice(a: u64, by: Annotated[u64, FIXED]) -> u64:
+    return (a << by) ^ (a >> (by << 1))
 
 @define
 def helper(a: u64, b: u64) -> u64:
@@ -44,13 +82,16 @@ class Writer:
 
     def text(self) -> str:
         self.line(0, "@define")
-        self.line(0, f"def {self.name}(a: u64, b: s64) -> u64:")
+        self.line(0, f"def {self.name}(box: Box, a: u64, b: s64) -> u64:")
         for number in range(self.random.randint(2, 5)):
             kind = self.random.choice(TYPES)
             self.line(1, f"v{number} = {kind}({self.expression('u64', 2)})")
             self.locals[f"v{number}"] = kind
         for _ in range(self.random.randint(3, 8)):
             self.statement(1, 3)
+        self.line(1, "for i in range(8):")
+        self.line(2, "a = a * 7 + u64(box.cells[i])")
+        self.line(1, "a = a * 7 + box.count + u64(box.byte)")
         total = " + ".join(f"u64({name}) * {3 + i}" for i, name in enumerate(self.locals))
         self.line(1, f"return {total}")
         return "\n".join(self.lines)
@@ -63,7 +104,8 @@ class Writer:
     def statement(self, indent: int, depth: int) -> None:
         kinds = ["assign", "assign", "augment"]
         if depth:
-            kinds += ["branch", "count", "repeat", "attempt", "unpack", "leave"]
+            kinds += ["branch", "count", "repeat", "attempt", "unpack", "leave", "store", "store",
+                      "struct", "scale"]  # fmt: skip
         getattr(self, "write_" + self.random.choice(kinds))(indent, depth)
 
     def block(self, indent: int, depth: int) -> None:
@@ -134,6 +176,28 @@ class Writer:
         place, _ = self.random.choice([x for x in self.locals.items() if x[1] == "u64"])
         self.line(indent, f"{place} = {name} ^ u64({name}_low)")
 
+    def write_store(self, indent: int, depth: int) -> None:
+        """To a field or element, whose place and value both may change the record."""
+        place, kind = self.random.choice([("box.byte", "s8"), (self.cell(), "u32")])
+        operator = self.random.choice(["", "", "+", "-", "*", "^", "<<", ">>"])
+        self.line(indent, f"{place} {operator}= {self.expression(kind, 2)}")
+
+    def cell(self) -> str:
+        return f"box.cells[{self.expression('u64', 1)} & 7]"
+
+    def write_struct(self, indent: int, depth: int) -> None:
+        name = f"s{self.loops}"
+        self.loops += 1
+        self.line(indent, f"{name} = pair({self.expression('u64', 1)}, {self.leaf('s64')})")
+        part = f"u64({name}.{self.random.choice(['low', 'high', 'even'])})"
+        place, _ = self.random.choice([x for x in self.locals.items() if x[1] == "u64"])
+        self.line(indent, f"{place} = {place} * 3 + {part}")
+
+    def write_scale(self, indent: int, depth: int) -> None:
+        place, _ = self.random.choice([x for x in self.locals.items() if x[1] == "u64"])
+        by = self.random.randint(1, 6)
+        self.line(indent, f"{place} = scaled({self.expression('u64', 1)}, {by})")
+
     def write_leave(self, indent: int, depth: int) -> None:
         self.line(indent, f"if {self.condition(2)}:")
         self.line(indent + 1, f"return {self.expression('u64', 2)}")
@@ -159,12 +223,24 @@ class Writer:
 
     def leaf(self, kind: str) -> str:
         names = [name for name, other in self.locals.items() if other == kind]
-        if names and self.random.random() < 0.7:
+        if names and self.random.random() < 0.6:
             return self.random.choice(names)
+        if self.random.random() < 0.3:
+            return self.from_record(kind)
         bits = BITS[kind]
         value = self.random.choice([0, 1, 2, 3, 7, (1 << bits) - 1, 1 << (bits - 1),
                                     self.random.getrandbits(bits)])  # fmt: skip
         return f"{kind}({value:#x})"
+
+    def from_record(self, kind: str) -> str:
+        if kind == "u64":
+            return self.random.choice(["box.count", f"next_of(box, u64({self.number('u64')}))"])
+        if kind == "u32":
+            return f"box.cells[{self.random.choice(['a', 'box.count', 'next_of(box, a)'])} & 7]"
+        return "box.byte" if kind == "s8" else f"{kind}({self.number(kind)})"
+
+    def number(self, kind: str) -> str:
+        return hex(self.random.getrandbits(BITS[kind]))
 
     def make_binary(self, kind: str, depth: int) -> str:
         operator = self.random.choice(["+", "-", "*", "&", "|", "^"])
@@ -195,6 +271,8 @@ class Writer:
         if kind.startswith("u"):
             operator = self.random.choice(["//", "%"])
             divisor = f"({self.expression(kind, depth)} | 1)"
+            if self.random.random() < 0.2:
+                return f"({self.random.choice([0, 5, 100])} {operator} {divisor})"
             return f"({self.expression(kind, depth)} {operator} {divisor})"
         if BITS[kind] < 32:
             return self.make_binary(kind, depth)

@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rvplat.lang import address_of
 from rvplat.lang.define import Definition
 from rvplat.lang.functions import module_text
 from rvplat.lang.objects import NativeCode, compile_text
@@ -44,18 +45,29 @@ def test_native_code_gives_what_cpython_gives(seed: int, arguments: list[tuple[i
         unit.export(definition, definition.name)
     code = NativeCode(compile_text(module_text(unit)))
     for definition in definitions:
-        kinds = [ctypes.c_uint8, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_void_p]
+        kinds = [ctypes.c_uint8, *[ctypes.c_uint64] * 3, ctypes.c_void_p]
         native = ctypes.CFUNCTYPE(*kinds)(code.address(definition.name))
         for a, b in arguments:
-            expected = expect(definition, names["Odd"], a, b)
+            expected = expect(definition, names, a, b)
             result = ctypes.c_uint64()
-            raised = native(a, b, ctypes.addressof(result))
+            memory, box = new_box(names)
+            raised = native(address_of(box), a, b, ctypes.addressof(result))
             found = "raised" if raised else result.value
-            assert found == expected, f"seed {seed}, {definition.name}({a:#x}, {b:#x})\n{text}"
+            left = found, bytes(memory)
+            assert left == expected, f"seed {seed}, {definition.name}({a:#x}, {b:#x})\n{text}"
 
 
-def expect(definition: Definition, odd: type[Exception], a: int, b: int) -> int | str:
+def new_box(names: dict[str, Any]) -> tuple[Any, Any]:
+    """Memory of a record, cleared, and the record in it."""
+    memory = ctypes.create_string_buffer(names["Box"].size)
+    return memory, names["Box"].view(ctypes.addressof(memory))
+
+
+def expect(definition: Definition, names: dict[str, Any], a: int, b: int) -> tuple[Any, bytes]:
+    """What CPython gives: the value or "raised", and the record's bytes."""
+    memory, box = new_box(names)
     try:
-        return int(definition(a, b))
-    except odd:
-        return "raised"
+        found: int | str = int(definition(box, a, b))
+    except names["Odd"]:
+        found = "raised"
+    return found, bytes(memory)

@@ -2,16 +2,19 @@
 
 import re
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 
-from rvplat.lang import DefinitionError, Record, Unwind, define, s64, u32, u64
+from rvplat.lang import FIXED, DefinitionError, Record, Struct, Unwind, define, s64, u32, u64
 from rvplat.lang.functions import module_text
 from rvplat.lang.unit import Unit
 
 HERE = str(Path(__file__))
 Thing = Record("Thing")
 Thing.add("field", u64)
+Thing.add("items", u64, 4)
+XLEN = 64
 
 
 @define
@@ -198,7 +201,111 @@ def either_of_two_types(a: u64, b: u32) -> u64:
     return a if a == 1 else b
 
 
+@define
+def literal_to_local(a: u64) -> u64:
+    b = a
+    b = 5
+    return b
+
+
+@define
+def literal_with_annotation(a: u64) -> u64:
+    b: u32 = 5
+    return u64(b)
+
+
+@define
+def divided_by_zero(a: u64) -> u64:
+    return a // 0
+
+
+@define
+def beyond_the_array(thing: Thing) -> u64:
+    return thing.items[4]
+
+
+@define
+def from_the_end(thing: Thing) -> u64:
+    return thing.items[-1]
+
+
+@define
+def whole_array(thing: Thing):
+    thing.items = u64(1)
+
+
+class Both(Struct):
+    """Two values."""
+
+    one: u64
+    two: u32
+
+
+@define
+def struct_changed(a: u64) -> u64:
+    both = Both(a, 1)
+    both.one = a
+    return both.one
+
+
+@define
+def struct_without(a: u64) -> u64:
+    both = Both(a, 1)
+    return both.three
+
+
+@define
+def struct_of_one(a: u64) -> u64:
+    both = Both(a)
+    return both.one
+
+
+@define
+def scaled(a: u64, by: Annotated[u64, FIXED]) -> u64:
+    return a * by
+
+
+@define
+def open_where_fixed(a: u64) -> u64:
+    return scaled(a, a)
+
+
+@define
+def fixed_changed(a: u64, by: Annotated[u64, FIXED]) -> u64:
+    by += 1
+    return a * by
+
+
+@define
+def named_exception(a: u64) -> u64:
+    try:
+        speaks(a)
+    except Unwind as reason:
+        return u64(1)
+    return u64(0)
+
+
+@define
+def in_an_untaken_branch(a: u64) -> u64:
+    if XLEN == 32:
+        return a + u32(1)
+    return a
+
+
 REFUSED = [
+    (literal_to_local, 2, "the literal 5 needs a type, as in u64(5)"),
+    (literal_with_annotation, 1, "the literal 5 needs a type, as in u32(5)"),
+    (divided_by_zero, 1, "a // 0 divides by zero"),
+    (beyond_the_array, 1, "thing.items[4]: items has 4"),
+    (from_the_end, 1, "thing.items[-1]: items has 4"),
+    (whole_array, 1, "items is an array: assign to its elements"),
+    (struct_changed, 2, "a Both can't be changed: make another"),
+    (struct_without, 2, "Both has no field three"),
+    (struct_of_one, 1, "Both takes 2 arguments"),
+    (open_where_fixed, 1, "by is fixed: give it a constant, or a fixed parameter"),
+    (fixed_changed, 1, "by is fixed: it can't be assigned to"),
+    (named_exception, 3, "an exception has no name: it holds nothing"),
+    (in_an_untaken_branch, 2, "u64 with u32: convert one of them first"),
     (either_literal, 1, "the literal 1 needs a type, as in u64(1)"),
     (either_of_two_types, 1, "b is u32, not u64"),
     (unassigned, 3, "b may have no value here: assign it on every path"),
