@@ -1,4 +1,4 @@
-"""The instruction set as text: a file for each extension; machinery/ is what they use.
+"""The instruction set: a module for each extension, and machinery/, the code that they share.
 
 Plugins import `Extension` from here.
 """

@@ -1,8 +1,8 @@
-"""Floating-point instructions in software: what the host's unit can't do, or not just now.
+"""Floating-point instructions in software, for when the host's unit can't execute them.
 
-Each checks that FS and rm allow the instruction, computes with softfloat, accrues the flags. What
-is returned goes to an f register (then FS becomes Dirty) or an integer (Dirty only if a flag was
-raised). `fmt` is the format's width; a single is in the low half of a u64.
+Each function checks that FS and rm allow the instruction, computes with softfloat and accrues the
+flags. A result for an f register makes FS Dirty; a result for an integer register does so only if a
+flag was raised. `fmt` is the format's width in bits; a single is in the low half of a u64.
 """
 
 from rvplat.isa.fp_state import (
@@ -28,14 +28,14 @@ from rvplat.lang.softfloat_format import default_nan, is_nan
 
 @define
 def begin(hart, rm: u64) -> u64:
-    """An instruction that rounds: the checks, and its mode."""
+    """Check an instruction that rounds, and return its rounding mode."""
     require_fp(hart)
     return rounding_mode(hart, rm)
 
 
 @define
 def end(hart, result: u64, flags: u64) -> u64:
-    """An instruction that writes an f register."""
+    """Accrue the flags of an instruction that writes an f register, and return its result."""
     hart.fflags |= flags
     make_dirty(hart)
     return result

@@ -1,15 +1,15 @@
-"""Floating-point state: fcsr, mstatus.FS, NaN boxing, and who may use the host's unit.
+"""Floating-point state: fcsr, mstatus.FS, NaN boxing, and the use of the host's FP unit.
 
-Arithmetic runs on the host's unit, whose rounding mode is frm's and whose sticky flags are part of
-fflags, while `hart.fp_entered`; `hart.fflags` holds the flags that were raised in software or
-folded in. `hart.fp_ready` is what an instruction tests before it starts:
+While `hart.fp_entered` is set, arithmetic runs on the host's unit: it rounds as frm says, and its
+sticky flags are a part of fflags. `hart.fflags` holds the other part, the flags that were raised in
+software or saved from the unit. An instruction tests `hart.fp_ready` before it starts:
 
-    0       unknown: whoever changes mstatus.FS, or V, clears it
+    0       unknown: each change of mstatus.FS or V stores this
     ON      FS is not Off, so that f registers can be read
     1 << m  FS is Dirty, and an instruction whose rm is m can run on the host's unit as it is
 
-Everything else is done by the cold functions here and in fp_soft.py: FS to be made Dirty, a static
-rounding mode that isn't the host's, RMM (the host has none), reserved modes, NaN results.
+The cold functions here and in fp_soft.py do the rest: they make FS Dirty, and they handle a static
+rounding mode that differs from the host's, RMM (the host has none), reserved modes and NaN results.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -33,8 +33,8 @@ F = Extension(
     requires=("Zicsr",),
 )
 
-F.state("fp_entered", u8)  # the host's unit is this hart's
-F.state("fp_host", u64)  # the host's own control word meanwhile
+F.state("fp_entered", u8)  # whether this hart has the host's unit
+F.state("fp_host", u64)  # the host's own control word, saved meanwhile
 
 DYN = 7  # rm: take frm ("Floating-Point Control and Status Register")
 ON = 1 << 8
@@ -65,14 +65,14 @@ def host_rounds(hart, rm: u64) -> bool:
 
 @define
 def host_mode(hart) -> u64:
-    """How the host's unit rounds while frm is what it is: RNE stands in for what it hasn't."""
+    """The host unit's rounding mode for frm: RNE for the modes that the unit lacks."""
     return hart.frm if hart.frm <= RUP else u64(RNE)
 
 
 @define
 def fs_in_force(hart) -> u64:
-    """The FS field that instructions obey, in its place. With V=1 both sstatus' and vsstatus' are
-    in effect ("Virtual Supervisor Status Register"), so it is the lesser."""
+    """The FS field that instructions obey, at its bits in mstatus. With V=1 the fields of sstatus
+    and vsstatus are both in effect ("Virtual Supervisor Status Register"): it is the lesser."""
     fs = hart.mstatus & Status.FS
     if hart.virt != 0 and hart.vsstatus & Status.FS < fs:
         return hart.vsstatus & Status.FS
@@ -102,7 +102,7 @@ def require_fp(hart):
 
 @define(cold=True)
 def make_dirty(hart):
-    """f registers or fcsr change. SD follows from FS where mstatus is read."""
+    """Set FS to Dirty, because f registers or fcsr change. Reads of mstatus derive SD from FS."""
     hart.mstatus |= Status.FS
     if hart.virt != 0:
         hart.vsstatus |= Status.FS
@@ -111,7 +111,7 @@ def make_dirty(hart):
 
 @define
 def rounding_mode(hart, rm: u64) -> u64:
-    """The mode that an rm field stands for; reserved ones are illegal, frm's only with DYN."""
+    """The mode that an rm field selects. Reserved modes are illegal, in frm only if rm is DYN."""
     mode = hart.frm if rm == DYN else rm
     if mode > RMM:
         illegal(hart)
@@ -131,7 +131,8 @@ def accrue(hart, flags: u64):
 
 @define
 def host_flags(hart) -> u64:
-    """Flags that the host's unit holds for the hart; rv_f.py sees to UF where it can't be had."""
+    """The flags that the host's unit holds for the hart. UF is left out on a host that detects
+    tininess before rounding; rv_f.py raises it there."""
     if hart.fp_entered == 0:
         return u64(0)
     flags = host_fp_flags()
@@ -140,7 +141,7 @@ def host_flags(hart) -> u64:
 
 @define
 def enter_unit(hart):
-    """Native code begins, or Python code that runs definitions: the unit becomes the hart's."""
+    """Give the host's unit to the hart, before native code or definitions under Python run."""
     hart.fp_host = host_fp_control()
     hart.fp_entered = 1
     host_fp_start(host_mode(hart))
@@ -148,7 +149,7 @@ def enter_unit(hart):
 
 @define
 def leave_unit(hart):
-    """The host takes its unit back; the flags stay with the hart."""
+    """Give the unit back to the host. The flags stay with the hart."""
     hart.fflags |= host_flags(hart)
     hart.fp_entered = 0
     host_fp_restore(hart.fp_host)
@@ -156,7 +157,8 @@ def leave_unit(hart):
 
 @define
 def call_out(hart, function: u64, a: u64, b: u64, c: u64) -> u64:
-    """Call a host function (hart id, a, b, c) that may be Python's: the host has its unit then."""
+    """Call a host function with (hart id, a, b, c). The host has its unit back meanwhile, because
+    the function may be Python code."""
     if hart.fp_entered == 0:
         return call_host(function, hart.hart_id, a, b, c)
     leave_unit(hart)
@@ -167,7 +169,7 @@ def call_out(hart, function: u64, a: u64, b: u64, c: u64) -> u64:
 
 @define
 def restart_unit(hart):
-    """frm or fflags were written: the host's unit rounds so, and holds no flags."""
+    """After a write of frm or fflags: set the unit's rounding mode and clear its flags."""
     if hart.fp_entered != 0:
         host_fp_start(host_mode(hart))
 
@@ -188,7 +190,7 @@ def fflags_read(hart, number: u32) -> u64:
 
 @define
 def set_fcsr(hart, frm: u64, fflags: u64):
-    """Take both parts. A write to either makes the state Dirty."""
+    """Write both parts. A write to either makes the state Dirty."""
     hart.frm = frm & 7
     hart.fflags = fflags & FLAGS
     restart_unit(hart)
@@ -202,7 +204,7 @@ def fflags_write(hart, value: u64, number: u32):
 
 @define
 def frm_write(hart, value: u64, number: u32):
-    """Reserved modes are kept; instructions that round with them are illegal."""
+    """Reserved modes can be written; instructions that round with them are illegal."""
     set_fcsr(hart, value, fflags_read(hart, number))
 
 

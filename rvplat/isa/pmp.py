@@ -1,6 +1,6 @@
 """The CSRs of physical memory protection (Privileged, "Physical Memory Protection").
 
-Sixteen entries with a grain of four bytes. What they mean for an access stands in `hart/pmp.py`.
+There are sixteen entries with a grain of four bytes. `hart/pmp.py` checks accesses by them.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -32,7 +32,7 @@ Smpmp.state("pmp_address", u64, PMP_ENTRIES)
 
 @define
 def legal_cfg(value: u8) -> u8:
-    """R, W and X are one WARL field: W without R is reserved, and becomes neither."""
+    """R, W and X are one WARL field. W without R is reserved: W is cleared then."""
     cfg = value & CFG_WRITABLE
     return cfg if cfg & 1 != 0 else cfg & ~u8(2)
 
@@ -49,7 +49,7 @@ def pmpcfg_read(hart, number: u32) -> u64:
 
 @define
 def pmpcfg_write(hart, value: u64, number: u32):
-    """Locked entries keep what they have."""
+    """Locked entries don't change."""
     first = u64(number - CFG_BASE) * 4
     for i in range(8):
         if hart.pmp_cfg[first + i] & PMP_LOCKED == 0:
@@ -64,7 +64,7 @@ def pmpaddr_read(hart, number: u32) -> u64:
 
 @define
 def address_locked(hart, i: u64) -> bool:
-    """A locked entry locks its address, and with TOR the one before it."""
+    """A locked entry locks its address, and with TOR also the address of the entry before it."""
     if hart.pmp_cfg[i] & PMP_LOCKED != 0:
         return True
     if i + 1 == PMP_ENTRIES:

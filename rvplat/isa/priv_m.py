@@ -1,6 +1,6 @@
-"""Machine mode, and what M mode keeps for U mode (Privileged 1.13, "Machine-Level ISA").
+"""Machine mode, and the CSRs that it has only with U mode (Privileged 1.13, "Machine-Level ISA").
 
-mret, ecall and the like stand in rv_system.py, the counters in zicntr.py, PMP in pmp.py.
+mret, ecall and the like are in rv_system.py, the counters in zicntr.py, PMP in pmp.py.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -35,7 +35,7 @@ OF_HYPERVISOR = Status.MPV | Status.GVA
 
 @define
 def with_dirty(status: u64) -> u64:
-    """SD, which sums up FS, VS and XS: derived whenever mstatus or sstatus is read."""
+    """The status with SD, which summarizes FS, VS and XS. SD is not stored but derived by reads."""
     fs = status & Status.FS == Status.FS
     vs = status & Status.VS == Status.VS
     if fs or vs or status & Status.XS == Status.XS:
@@ -45,7 +45,7 @@ def with_dirty(status: u64) -> u64:
 
 @define
 def set_mstatus(hart, status: u64):
-    """Take a legal value, and what follows from it: translation, interrupts."""
+    """Store a legal value, and apply it to floating point, translation and interrupts."""
     changed = hart.mstatus ^ status
     hart.mstatus = status
     if changed & Status.FS != 0:
@@ -58,7 +58,7 @@ def set_mstatus(hart, status: u64):
 
 @define
 def legal_mode(hart, mode: u64) -> u64:
-    """A mode for MPP that the hart has: the reserved 2, and S without S mode, become U."""
+    """A mode for MPP that the hart has: the reserved 2, and S on a hart without it, become U."""
     if hart.has_u == 0:
         return u64(MACHINE)
     if mode == 2 or (mode == SUPERVISOR and hart.has_s == 0):
@@ -73,7 +73,7 @@ def mstatus_read(hart, number: u32) -> u64:
 
 @define
 def mstatus_write(hart, value: u64, number: u32):
-    """MPP is WARL, UXL and SXL are read-only, VS and XS and the endianness bits zero."""
+    """MPP is WARL, UXL and SXL are read-only; VS, XS and the endianness bits are read-only zero."""
     mask = hart.mstatus_writable
     mpp = legal_mode(hart, (value & Status.MPP) >> Status.MPP_SHIFT) << Status.MPP_SHIFT
     set_mstatus(hart, (hart.mstatus & ~mask) | (value & mask & ~Status.MPP) | mpp)
@@ -81,7 +81,7 @@ def mstatus_write(hart, value: u64, number: u32):
 
 @define
 def reset_status(hart):
-    """mstatus as the hart's extensions make it ("Reset": MIE and MPRV are 0).
+    """Reset mstatus, and set which bits this hart's extensions give it ("Reset": MIE, MPRV are 0).
 
     SUM, MXR and TVM exist with translation, FS with F or S mode (so that M mode can emulate F).
     """
@@ -134,7 +134,7 @@ def misa_read(hart, number: u32) -> u64:
 
 @define
 def zero_read(hart, number: u32) -> u64:
-    """A register that is not implemented, or a non-commercial implementation's identity."""
+    """Zero: the register is not implemented, or identifies a non-commercial implementation."""
     return u64(0)
 
 
@@ -160,12 +160,12 @@ Sm.csr(0xF15, "mconfigptr", read=zero_read, storage=False)
 
 # --- interrupts ("Machine Interrupt Registers") -------------------------------------------------
 
-Sm.state("timer_lines", u64)  # MTIP and STIP as the timers drove them when last looked at
+Sm.state("timer_lines", u64)  # MTIP and STIP as the timers drove them at the last check
 
 
 @define
 def guest_interrupts(hart) -> u64:
-    """Those that H brings, which M mode never handles: SGEI where GEILEN isn't zero."""
+    """The interrupts of H, which M mode always delegates. SGEI exists if GEILEN isn't zero."""
     if hart.has_h == 0:
         return u64(0)
     return u64(Irq.HYPERVISOR) if hart.geilen != 0 else u64(Irq.GUEST)
@@ -180,14 +180,14 @@ def interrupts_of(hart) -> u64:
 
 @define
 def mip_read(hart, number: u32) -> u64:
-    """The software-writable bits and what devices and timers drive."""
+    """The software-written bits, and those that devices and timers drive."""
     return hart.mip | interrupt_lines(hart)
 
 
 @define
 def mip_write(hart, value: u64, number: u32):
-    """SEIP, SSIP and STIP can be written; STIP not while stimecmp drives it (menvcfg.STCE). VSSIP
-    is hvip's ("Machine Interrupt (mip and mie) Registers" of H)."""
+    """SEIP, SSIP and STIP are writable, except STIP while stimecmp drives it (menvcfg.STCE). VSSIP
+    is an alias of hvip's ("Machine Interrupt (mip and mie) Registers" of H)."""
     mask = u64(0)
     if hart.has_s != 0:
         mask = u64(Irq.SUPERVISOR)
@@ -243,7 +243,7 @@ Sm.csr(0x341, "mepc", write=mepc_write)
 Sm.csr(0x342, "mcause", fields="Interrupt[63] Code[62:0]")
 Sm.csr(0x343, "mtval")
 
-# --- delegation ("Machine Trap Delegation Registers"): with S mode only, so its rows are S's ----
+# --- delegation ("Machine Trap Delegation Registers"): exists with S mode, see priv_s.py --------
 
 DELEGABLE = (
     1 << Cause.FETCH_ACCESS | 1 << Cause.ILLEGAL | 1 << Cause.BREAKPOINT
@@ -253,7 +253,7 @@ DELEGABLE = (
 )  # fmt: skip
 PAGE_FAULTS = 1 << Cause.FETCH_PAGE | 1 << Cause.LOAD_PAGE | 1 << Cause.STORE_PAGE
 
-# --- menvcfg ("Machine Environment Configuration Register"): with U mode only -------------------
+# --- menvcfg ("Machine Environment Configuration Register"): exists with U mode -----------------
 
 
 @define
@@ -264,7 +264,7 @@ def legal_cbie(value: u64) -> u64:
 
 @define
 def cache_fields(hart) -> u64:
-    """The fields of menvcfg and senvcfg that Zicbom and Zicboz bring."""
+    """The fields of menvcfg and senvcfg that Zicbom and Zicboz add."""
     mask = u64(EnvCfg.CBIE | EnvCfg.CBCFE) if hart.has_zicbom != 0 else u64(0)
     return mask | EnvCfg.CBZE if hart.has_zicboz != 0 else mask
 
@@ -283,7 +283,7 @@ def menvcfg_write(hart, value: u64, number: u32):
     if changed & (EnvCfg.ADUE | EnvCfg.PBMTE) != 0:
         context_changed(hart)
     if changed & EnvCfg.STCE != 0:
-        hart.mip &= ~Irq.STI  # software's STIP: stimecmp alone drives it ("Sstc")
+        hart.mip &= ~Irq.STI  # with STCE, stimecmp alone drives STIP ("Sstc")
         update_deadline(hart)
         interrupts_changed(hart)
 

@@ -1,6 +1,6 @@
-"""Supervisor mode (Privileged 1.13, "Supervisor-Level ISA"), and what M mode has because of it.
+"""Supervisor mode (Privileged 1.13, "Supervisor-Level ISA"), and M mode's CSRs that exist with it.
 
-satp and sfence.vma stand in sv.py, stimecmp in sstc.py.
+satp and sfence.vma are in sv.py, stimecmp is in sstc.py.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -54,7 +54,7 @@ S.csr(
 
 @define
 def delegated_interrupts(hart) -> u64:
-    """What sip and sie show: delegated interrupts, the hypervisor's apart."""
+    """The interrupts that sip and sie show: the delegated ones, without those of H."""
     return hart.mideleg & ~Irq.HYPERVISOR
 
 
@@ -65,7 +65,7 @@ def sip_read(hart, number: u32) -> u64:
 
 @define
 def sip_write(hart, value: u64, number: u32):
-    """SSIP is writable here; SEIP and STIP are M mode's to write."""
+    """Only SSIP is writable here; M mode writes SEIP and STIP in mip."""
     mask = hart.mideleg & Irq.SSI
     hart.mip = (hart.mip & ~mask) | (value & mask)
     interrupts_changed(hart)
@@ -130,10 +130,10 @@ OF_GUESTS = (
 
 @define
 def medeleg_write(hart, value: u64, number: u32):
-    """Exceptions that can't occur below M mode are read-only zero.
+    """The bits of exceptions that can't occur below M mode are read-only zero.
 
-    So are 0 where C is, page faults where no translation is, and 18 and 19 everywhere. With H there
-    are the guest's faults, its virtual instructions and its calls.
+    These are 18 and 19, bit 0 (a misaligned target) with C, and page faults without translation. H
+    adds guest-page faults, virtual instructions and ecall from VS mode.
     """
     mask = u64(DELEGABLE)
     mask |= u64(0) if hart.has_c != 0 else u64(1 << Cause.FETCH_MISALIGNED)
@@ -144,8 +144,8 @@ def medeleg_write(hart, value: u64, number: u32):
 
 @define
 def mideleg_write(hart, value: u64, number: u32):
-    """The supervisor's interrupts can be delegated, the machine's can't, H's always are ("Machine
-    Interrupt Delegation (mideleg) Register")."""
+    """S mode's interrupts can be delegated, M mode's can't be, H's always are ("Machine Interrupt
+    Delegation (mideleg) Register")."""
     hart.mideleg = (value & Irq.SUPERVISOR) | guest_interrupts(hart)
     interrupts_changed(hart)
 

@@ -5,7 +5,7 @@ USER = 0
 SUPERVISOR = 1
 MACHINE = 3
 
-INTERRUPT = 1 << 63  # of mcause, scause and hart.trap_cause
+INTERRUPT = 1 << 63  # the Interrupt bit of mcause, scause and hart.trap_cause
 
 
 class Status:

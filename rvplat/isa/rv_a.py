@@ -1,17 +1,17 @@
 """A, atomic instructions (Unprivileged, "A", "Zalrsc" and "Zaamo").
 
-AMOs, and store-conditionals that succeed, are full fences of the host, and a load-reserved comes
-before what follows it: that is what aq and rl ask for, or more. One thing is left: with rl a
-load-reserved comes after what stands before it too, which takes a fence. So rl of load-reserved is
-the only one of these bits that is in a text.
+AMOs and successful store-conditionals are full fences of the host, and a load-reserved is ordered
+before later accesses. That is at least what aq and rl demand, with one exception: rl of a
+load-reserved orders it after earlier accesses, which takes a fence. So rl of the load-reserved
+instructions is the only one of these bits that a definition reads.
 
-A reservation is an address and the value that was loaded there: a store-conditional succeeds if the
-value is the same. So it fails after another hart's store of a different value; but a word that
-other harts have changed and changed back (A, B, A) counts as unchanged, here as in QEMU, where the
-manual lets it fail. Lock-free code that relies on that needs a tag beside the pointer. Reservations
-that see such stores were tried: with a counter for each 64 bytes that only store-conditionals
-move, a round of lr.d and sc.d takes 22 ns instead of 17.5 ns; AMOs would have to move it as well,
-and plain stores would have to leave their fast path.
+A reservation is an address and the value that was loaded from it. A store-conditional succeeds if
+the memory there still holds that value. So it fails after another hart stored a different value. It
+succeeds, as in QEMU, if other harts changed the word and changed it back (A, B, A), although the
+manual demands that it fail. Lock-free code that relies on the failure needs a tag beside the
+pointer. Reservations that notice such stores were tried: with a counter for each 64 bytes that
+only store-conditionals increment, a pair of lr.d and sc.d takes 22 ns instead of 17.5 ns; AMOs
+would have to increment it as well, and plain stores would have to leave their fast path.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -79,7 +79,7 @@ def lr_w(hart, rd, rs1, rl):
 
 @Zalrsc.instruction("00011 aq rl rs2 rs1 010 rd 0101111", "sc.w{aqrl} rd, rs2, (rs1)")
 def sc_w(hart, rd, rs1, rs2):
-    """Store if the reservation holds: rd is 0, or 1 (an unspecified failure)."""
+    """Store if the reservation holds: then rd is 0, otherwise 1 (an unspecified failure)."""
     hart.x[rd] = ux(not store_conditional_u32(hart, hart.x[rs1], u32(hart.x[rs2])))
 
 
@@ -95,7 +95,7 @@ def sc_d(hart, rd, rs1, rs2):
     hart.x[rd] = ux(not store_conditional_u64(hart, hart.x[rs1], hart.x[rs2]))
 
 
-# "Zaamo": the word forms ignore the upper half of rs2 and sign-extend what they put into rd.
+# "Zaamo": the word forms ignore the upper half of rs2 and sign-extend the word in rd.
 
 
 @Zaamo.instruction("00001 aq rl rs2 rs1 010 rd 0101111", "amoswap.w{aqrl} rd, rs2, (rs1)")

@@ -1,8 +1,8 @@
 # ruff: noqa: E501
-"""C, compressed instructions (Unprivileged, "C" and "Zca"): each stands for one of the base set.
+"""C, compressed instructions (Unprivileged, "C" and "Zca"): short forms of base instructions.
 
-What the manual calls reserved has no row, so it is illegal; HINTs run as what encodes them. The
-loads and stores of floating-point registers stand in rv_c_fp.py.
+Reserved encodings have no row, so they are illegal. A HINT runs as the instruction whose encoding it
+uses. The loads and stores of floating-point registers are in rv_c_fp.py.
 """
 
 from rvplat.isa import rv_i, rv_system

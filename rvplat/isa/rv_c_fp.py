@@ -1,7 +1,7 @@
 # ruff: noqa: E501
 """Zcd and Zcf, compressed floating-point loads and stores (Unprivileged, "Zcd" and "Zcf").
 
-Zcf is for XLEN=32 only: with 64 its bits are c.ldsp, c.sdsp, c.ld and c.sd.
+Zcf exists for XLEN=32 only: with XLEN=64 its encodings are c.ldsp, c.sdsp, c.ld and c.sd.
 """
 
 from rvplat.isa import rv_d, rv_f

@@ -1,7 +1,7 @@
 """H, the hypervisor extension: its registers for HS and M mode (Privileged, "Hypervisor").
 
-The VS bank stands in rv_h_guest.py, interrupts in rv_h_interrupts.py, loads, stores and fences in
-rv_h_memory.py; the second stage of translation in `hart/mmu.py`.
+The VS CSRs are in rv_h_guest.py, interrupts in rv_h_interrupts.py, loads, stores and fences in
+rv_h_memory.py. The second stage of translation is in `hart/mmu.py`.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -27,7 +27,7 @@ def _promise(name: str, title: str, *requires: str) -> Extension:
     return Extension(name, "1.0", "ratified", title, ("H", *requires))
 
 
-# What this hart's H does where the manual leaves a choice has names.
+# The manual names choices that an implementation of H may make. These are the ones made here.
 Shcounterenw = _promise("Shcounterenw", "hcounteren is writable for every counter")
 Shvstvala = _promise("Shvstvala", "vstval is written as stval is")
 Shtvala = _promise("Shtvala", "htval holds the faulting guest physical address")
@@ -49,7 +49,7 @@ HSTATUS_WRITABLE = (
 
 @define
 def legal_vgein(hart, value: u64) -> u64:
-    """VGEIN up to GEILEN is legal; with another number, it keeps what it has."""
+    """A VGEIN up to GEILEN is legal. A write of a greater one leaves the field unchanged."""
     if (value & HStatus.VGEIN) >> HStatus.VGEIN_SHIFT > u64(hart.geilen):
         return hart.hstatus & HStatus.VGEIN
     return value & HStatus.VGEIN
@@ -57,7 +57,7 @@ def legal_vgein(hart, value: u64) -> u64:
 
 @define
 def hstatus_write(hart, value: u64, number: u32):
-    """VSBE, HUPMM are read-only zero, VSXL says 64."""
+    """VSBE and HUPMM are read-only zero; VSXL is read-only 64 bits."""
     vgein = legal_vgein(hart, value)
     hart.hstatus = (value & HSTATUS_WRITABLE) | vgein | HStatus.VSXL_64
     interrupts_changed(hart)
@@ -82,7 +82,7 @@ HEDELEG_WRITABLE = (
 
 @define
 def hedeleg_write(hart, value: u64, number: u32):
-    """Table "Bits of hedeleg that must be writable": bit 0 where IALIGN is 32."""
+    """Table "Bits of hedeleg that must be writable". Bit 0 must be where IALIGN is 32."""
     mask = u64(HEDELEG_WRITABLE)
     hart.hedeleg = value & (mask if hart.has_c != 0 else mask | 1 << Cause.FETCH_MISALIGNED)
 
@@ -100,7 +100,7 @@ def hcounteren_write(hart, value: u64, number: u32):
 
 @define
 def htimedelta_write(hart, value: u64, number: u32):
-    """The guest's time moves, and with it vstimecmp's interrupt."""
+    """The guest's time changes, so it is compared with vstimecmp again."""
     hart.htimedelta = value
     update_deadline(hart)
     interrupts_changed(hart)
@@ -116,8 +116,8 @@ def henvcfg_read(hart, number: u32) -> u64:
 
 @define
 def henvcfg_write(hart, value: u64, number: u32):
-    """STCE, PBMTE and ADUE are read-only zero where they are zero in menvcfg; what they were
-    before, they are again when menvcfg says so."""
+    """STCE, PBMTE and ADUE are read-only zero while they are zero in menvcfg. They have their
+    former values again when menvcfg sets them."""
     mask = (hart.menvcfg & FROM_MENVCFG) | cache_fields(hart) | EnvCfg.FIOM
     new = (hart.henvcfg & ~mask) | (legal_cbie(value) & mask)
     changed = hart.henvcfg ^ new
@@ -134,7 +134,7 @@ H.csr(
     fields="STCE[63] PBMTE[62] ADUE[61] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
 )  # fmt: skip
 
-# --- what a trap reports ("Hypervisor Trap Value Register" and its like) ------------------------
+# --- what a trap reports ("Hypervisor Trap Value Register" and others) --------------------------
 
 H.csr(0x643, "htval")
 H.csr(0x64A, "htinst")
@@ -149,15 +149,15 @@ HGATP_FIELDS = HGATP_PPN | VMID << VMID_SHIFT
 
 @define
 def hgatp_access(hart, write: bool, number: u32):
-    """Illegal in HS mode while mstatus.TVM is set; it is not the guests' TVM."""
+    """Illegal in HS mode while mstatus.TVM is set. hstatus.VTVM has no effect on it."""
     if hart.priv == SUPERVISOR and hart.virt == 0 and hart.mstatus & Status.TVM != 0:
         illegal(hart)
 
 
 @define
 def hgatp_write(hart, value: u64, number: u32):
-    """Unlike satp's, its fields are WARL one by one: MODE keeps its value where it can't be what is
-    written (Shgatpa). VMIDLEN is 14."""
+    """Unlike in satp, each field is WARL by itself: an unsupported MODE (Shgatpa) leaves MODE
+    unchanged, and the other fields are written. VMIDLEN is 14."""
     mode = value >> 60
     if not is_supported(hart, mode):
         mode = hart.hgatp >> 60

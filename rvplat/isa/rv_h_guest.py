@@ -1,5 +1,5 @@
-"""H: the VS bank, which stands in for S mode's registers while V=1 (Privileged, "Hypervisor and
-Virtual Supervisor CSRs"). vsip and vsie stand in rv_h_interrupts.py, vstimecmp in sstc.py.
+"""H: the VS CSRs, which replace those of S mode while V=1 (Privileged, "Hypervisor and Virtual
+Supervisor CSRs"). vsip and vsie are in rv_h_interrupts.py, vstimecmp is in sstc.py.
 """
 
 from rvplat.isa.machinery.vocabulary import context_changed, interrupts_changed
@@ -13,13 +13,13 @@ from rvplat.lang import define, u32, u64
 
 @define
 def vsstatus_read(hart, number: u32) -> u64:
-    """SD sums up the guest's own fields ("Virtual Supervisor Status Register")."""
+    """SD summarizes the fields of vsstatus itself ("Virtual Supervisor Status Register")."""
     return with_dirty(hart.vsstatus) & SSTATUS_READABLE
 
 
 @define
 def vsstatus_write(hart, value: u64, number: u32):
-    """UBE is read-only zero, UXL says 64."""
+    """UBE is read-only zero; UXL is read-only 64 bits."""
     mask = hart.mstatus_writable & SSTATUS_WRITABLE
     new = (hart.vsstatus & ~mask) | (value & mask)
     changed = hart.vsstatus ^ new
@@ -34,7 +34,7 @@ def vsstatus_write(hart, value: u64, number: u32):
 
 @define
 def vstvec_write(hart, value: u64, number: u32):
-    """Direct mode has every aligned address (Shvstvecd)."""
+    """In direct mode every aligned address is legal (Shvstvecd)."""
     hart.vstvec = legal_vector(value)
 
 
@@ -45,7 +45,7 @@ def vsepc_write(hart, value: u64, number: u32):
 
 @define
 def vsatp_write(hart, value: u64, number: u32):
-    """Modes are satp's (Shvsatpa); a write of another is ignored, with V=0 too."""
+    """The modes are those of satp (Shvsatpa). A write of another is ignored, with V=0 too."""
     if is_supported(hart, value >> 60):
         hart.vsatp = value
         context_changed(hart)

@@ -1,8 +1,8 @@
 """H: interrupts of guests (Privileged, "Hypervisor Interrupt Registers", "Hypervisor Guest External
 Interrupt Registers", "Virtual Supervisor Interrupt Registers").
 
-hvip's bits are part of hart.mip, the software-written half of mip, and hie is part of mie; every
-register here is a view of those two, the lines and hideleg.
+hart.mip holds the bits of mip that software writes. hvip is a part of hart.mip, and hie is a part
+of hart.mie. Every register here is derived from these two, the interrupt lines and hideleg.
 """
 
 from rvplat.isa.machinery.vocabulary import interrupt_lines, interrupts_changed, update_deadline
@@ -14,7 +14,7 @@ from rvplat.lang import define, u32, u64
 GUEST_BITS = "VSEI[10] VSTI[6] VSSI[2]"
 HYPERVISOR_BITS = "SGEI[12] " + GUEST_BITS
 VIRTUAL_BITS = "SEI[9] STI[5] SSI[1]"
-DOWN = 1  # VSSI, VSTI and VSEI are SSI, STI and SEI to the guest
+GUEST_SHIFT = 1  # a guest sees VSSI, VSTI and VSEI one bit lower, as SSI, STI and SEI
 
 
 @define
@@ -26,7 +26,7 @@ def hideleg_write(hart, value: u64, number: u32):
 
 @define
 def put_pending(hart, mask: u64, value: u64):
-    """Write software's bits of mip."""
+    """Write bits of mip's software-written part."""
     hart.mip = (hart.mip & ~mask) | (value & mask)
     interrupts_changed(hart)
 
@@ -46,7 +46,7 @@ def hvip_read(hart, number: u32) -> u64:
 
 @define
 def hvip_write(hart, value: u64, number: u32):
-    """hideleg has no say in it."""
+    """The bits are writable whatever hideleg is."""
     put_pending(hart, u64(Irq.GUEST), value)
 
 
@@ -57,7 +57,7 @@ def hip_read(hart, number: u32) -> u64:
 
 @define
 def hip_write(hart, value: u64, number: u32):
-    """VSSIP is hvip's; the others are read-only."""
+    """VSSIP is an alias of hvip's; the other bits are read-only."""
     put_pending(hart, u64(Irq.VSSI), value)
 
 
@@ -104,24 +104,24 @@ H.csr(0x607, "hgeie", write=hgeie_write)
 
 @define
 def vsip_read(hart, number: u32) -> u64:
-    """Those that hideleg gives to the guest, by the numbers that it knows."""
-    return (hip_read(hart, number) & hart.hideleg) >> DOWN
+    """The interrupts that hideleg delegates, at the bit numbers of sip."""
+    return (hip_read(hart, number) & hart.hideleg) >> GUEST_SHIFT
 
 
 @define
 def vsip_write(hart, value: u64, number: u32):
-    """SSIP alone is writable."""
-    put_pending(hart, hart.hideleg & Irq.VSSI, value << DOWN)
+    """Only SSIP is writable."""
+    put_pending(hart, hart.hideleg & Irq.VSSI, value << GUEST_SHIFT)
 
 
 @define
 def vsie_read(hart, number: u32) -> u64:
-    return (hart.mie & hart.hideleg) >> DOWN
+    return (hart.mie & hart.hideleg) >> GUEST_SHIFT
 
 
 @define
 def vsie_write(hart, value: u64, number: u32):
-    put_enabled(hart, hart.hideleg, value << DOWN)
+    put_enabled(hart, hart.hideleg, value << GUEST_SHIFT)
 
 
 H.csr(0x244, "vsip", read=vsip_read, write=vsip_write, storage=False, fields=VIRTUAL_BITS)

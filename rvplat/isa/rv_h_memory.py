@@ -20,7 +20,7 @@ from rvplat.lang import define, fence, s8, s16, s32, u64
 
 @define
 def require_guest_access(hart):
-    """Valid in M and HS mode, and in U mode where hstatus.HU says so."""
+    """Legal in M and HS mode, and in U mode while hstatus.HU is set."""
     if hart.virt != 0:
         virtual_instruction(hart)
     if hart.priv == USER and hart.hstatus & HStatus.HU == 0:
@@ -36,7 +36,7 @@ def load(hart, va: u64, size: u64) -> u64:
 
 @define(cold=True)
 def load_code(hart, va: u64, size: u64) -> u64:
-    """The same of what may be executed, readable or not."""
+    """The same, but it needs execute permission instead of read permission."""
     require_guest_access(hart)
     return guest_load(hart, va, size, True)
 
@@ -126,8 +126,8 @@ def require_guest_tables(hart):
 
 @H.instruction("0010001 rs2 rs1 000 00000 1110011", "hfence.vvma rs1, rs2")
 def hfence_vvma(hart, rs1, rs2):
-    """As sfence.vma in VS mode: of a guest virtual address (rs1), of an ASID (rs2), always of the
-    VMID in hgatp."""
+    """Like sfence.vma in VS mode: for a guest virtual address (rs1) and an ASID (rs2), always for
+    the VMID in hgatp."""
     require_hypervisor(hart)
     fence()
     flush_guest_virtual(hart, hart.x[rs1], hart.x[rs2], rs1 != 0, rs2 != 0)
@@ -135,7 +135,8 @@ def hfence_vvma(hart, rs1, rs2):
 
 @H.instruction("0110001 rs2 rs1 000 00000 1110011", "hfence.gvma rs1, rs2")
 def hfence_gvma(hart, rs1, rs2):
-    """Of a guest physical address shifted right by two (rs1), of a VMID (rs2)."""
+    """Order stores to page tables before later G-stage translations of a guest physical address
+    (rs1 holds it shifted right by two) and of a VMID (rs2)."""
     require_guest_tables(hart)
     fence()
     flush_guest_physical(hart, hart.x[rs1] << 2, hart.x[rs2], rs1 != 0, rs2 != 0)
@@ -143,13 +144,13 @@ def hfence_gvma(hart, rs1, rs2):
 
 @Svinval.instruction("0010011 rs2 rs1 000 00000 1110011", "hinval.vvma rs1, rs2", requires=("H",))
 def hinval_vvma(hart, rs1, rs2):
-    """What hfence.vvma forgets, without its ordering."""
+    """Drop the translations that hfence.vvma drops, without ordering stores."""
     require_hypervisor(hart)
     flush_guest_virtual(hart, hart.x[rs1], hart.x[rs2], rs1 != 0, rs2 != 0)
 
 
 @Svinval.instruction("0110011 rs2 rs1 000 00000 1110011", "hinval.gvma rs1, rs2", requires=("H",))
 def hinval_gvma(hart, rs1, rs2):
-    """What hfence.gvma forgets, without its ordering."""
+    """Drop the translations that hfence.gvma drops, without ordering stores."""
     require_guest_tables(hart)
     flush_guest_physical(hart, hart.x[rs1] << 2, hart.x[rs2], rs1 != 0, rs2 != 0)

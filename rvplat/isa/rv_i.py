@@ -1,7 +1,7 @@
 """RV32I and RV64I, the base integer instruction sets (Unprivileged, "RV32I" and "RV64I").
 
-`ecall` and `ebreak` are not here, because what they do is privileged architecture. HINTs have no
-rows: they run as the instruction that encodes them, with x0 as the destination.
+`ecall` and `ebreak` are in rv_system.py, because what they do is privileged architecture. HINTs
+have no rows: each runs as the instruction whose encoding it uses, with x0 as the destination.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -78,7 +78,7 @@ def srai(hart, rd, rs1, shamt):
 
 @BASE.instruction("imm[31:12] rd 0110111", "lui rd, imm[31:12]")
 def lui(hart, rd, imm):
-    """The 20 bits at the top of 32, sign-extended (RV64I, "Integer Register-Immediate ...")."""
+    """The upper 20 of 32 bits, sign-extended (RV64I, "Integer Register-Immediate ...")."""
     hart.x[rd] = imm
 
 
@@ -167,7 +167,7 @@ def jalr(hart, rd, rs1, imm):
 
 @define
 def take(hart, offset: ux):
-    """Go to the target of a branch: only one that is taken checks it."""
+    """Take a branch. Only a branch that is taken checks its target."""
     check_target(hart, hart.pc + offset)
     branch(hart, offset)
 
@@ -271,13 +271,13 @@ def sb(hart, rs1, rs2, imm):
 
 @BASE.instruction("fm pred succ ----- 000 ----- 0001111", "fence pred, succ")
 def fence(hart):
-    """Order everything, which is stronger than any sets ask for; rs1, rd and fm are ignored."""
+    """Order all accesses, whatever the two sets are. rs1, rd and fm are ignored."""
     order_memory()
 
 
 @BASE.instruction("1000 0011 0011 ----- 000 ----- 0001111", "fence.tso")
 def fence_tso(hart):
-    """A fence rw, rw: it imposes a superset of the orderings, so the manual allows it."""
+    """Run as fence rw, rw, which the manual allows: its orderings include those of fence.tso."""
     order_memory()
 
 

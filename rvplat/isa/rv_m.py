@@ -48,14 +48,14 @@ def mulw(hart, rd, rs1, rs2):
     hart.x[rd] = ux(s32(hart.x[rs1] * hart.x[rs2]))
 
 
-# "Division Operations": nothing traps; a table there says what division by zero and the one signed
-# overflow give. The 32-bit forms divide in XLEN bits and cut: -2**31 / -1 is then exact, and its
-# low half is the table's -2**31.
+# "Division Operations": no division traps. The table of that section gives the results of division
+# by zero and of the signed overflow. The 32-bit forms divide in XLEN bits and truncate: -2**31 / -1
+# is then exact, and its low half is -2**31, as in the table.
 
 
 @define
 def quotient(a: sx, b: sx) -> sx:
-    """a / b towards zero; -1 if b is 0. By -1 it negates, which wraps in the overflow."""
+    """a / b towards zero; -1 if b is 0. If b is -1, a is negated, which wraps on overflow."""
     if b == 0:
         return sx(-1)
     if b == -1:
@@ -65,7 +65,7 @@ def quotient(a: sx, b: sx) -> sx:
 
 @define
 def remainder(a: sx, b: sx) -> sx:
-    """What quotient leaves, with the sign of a; a if b is 0."""
+    """The remainder of that division, with the sign of a; a if b is 0."""
     if b == 0:
         return a
     if b == -1:
@@ -83,7 +83,7 @@ def quotient_unsigned(a: ux, b: ux) -> ux:
 
 @define
 def remainder_unsigned(a: ux, b: ux) -> ux:
-    """What quotient_unsigned leaves; a if b is 0."""
+    """The remainder of that division; a if b is 0."""
     if b == 0:
         return a
     return a % b

@@ -1,4 +1,4 @@
-"""SYSTEM instructions but for those on CSRs (Privileged, "Machine-Mode Privileged Instructions").
+"""SYSTEM instructions except those on CSRs (Privileged, "Machine-Mode Privileged Instructions").
 
 A trapping instruction is not retired: ecall and ebreak do not count in instret ("Environment Call
 and Breakpoint").
@@ -22,7 +22,7 @@ from rvplat.lang import define, u64
 
 @BASE.instruction("0000000 00000 00000 000 00000 1110011", "ecall")
 def ecall(hart):
-    """Ask the execution environment: a cause for each mode (8 U, 9 S, 10 VS, 11 M)."""
+    """Call the execution environment. Each mode has its own cause (8 U, 9 S, 10 VS, 11 M)."""
     cause = u64(Cause.ECALL_U) + u64(hart.priv)
     if hart.priv == SUPERVISOR and hart.virt != 0:
         cause = u64(Cause.ECALL_VS)
@@ -31,13 +31,13 @@ def ecall(hart):
 
 @BASE.instruction("0000000 00001 00000 000 00000 1110011", "ebreak")
 def ebreak(hart):
-    """To the debugger; xtval may be zero or this instruction's address."""
+    """Raise a breakpoint exception. xtval may be zero or, as here, the instruction's address."""
     raise_trap(hart, u64(Cause.BREAKPOINT), hart.pc)
 
 
 @define
 def lowest_mode(hart) -> u64:
-    """What MPP and SPP become after a return: the least privileged mode there is."""
+    """The value that MPP has after mret: the least privileged mode that the hart has."""
     return u64(USER) if hart.has_u != 0 else u64(MACHINE)
 
 
@@ -45,7 +45,7 @@ def lowest_mode(hart) -> u64:
 def mret(hart):
     """Return from a trap to M mode ("Trap-Return Instructions", "Privilege ... Stack").
 
-    MIE takes MPIE, MPIE becomes 1, MPP the lowest mode; MPRV is cleared on the way below M.
+    MIE becomes MPIE, MPIE becomes 1, MPP the lowest mode. A return below M mode clears MPRV.
     """
     require_privilege(hart, u64(MACHINE))
     old = hart.mstatus
@@ -62,20 +62,20 @@ def mret(hart):
 
 @define
 def popped(status: u64) -> u64:
-    """sstatus or vsstatus after a return: SIE takes SPIE, SPIE becomes 1, SPP becomes U."""
+    """sstatus or vsstatus after a return: SIE becomes SPIE, SPIE becomes 1, SPP becomes U."""
     new = status & ~(Status.SIE | Status.SPP) | Status.SPIE
     return new | Status.SIE if status & Status.SPIE != 0 else new
 
 
 @define
 def previous_mode(status: u64) -> u64:
-    """What SPP says."""
+    """The mode that SPP holds."""
     return u64(SUPERVISOR) if status & Status.SPP != 0 else u64(USER)
 
 
 @define
 def return_from_supervisor(hart):
-    """To the mode of SPP and, with H, hstatus.SPV ("Trap Return")."""
+    """Return to the mode in SPP and, with H, to the V in hstatus.SPV ("Trap Return")."""
     old = hart.mstatus
     if hart.priv == SUPERVISOR and old & Status.TSR != 0:
         illegal(hart)
@@ -87,7 +87,7 @@ def return_from_supervisor(hart):
 
 @define
 def return_in_guest(hart):
-    """To the mode of vsstatus.SPP; V stays 1."""
+    """Return to the mode in vsstatus.SPP; V stays 1."""
     if hart.hstatus & HStatus.VTSR != 0:
         virtual_instruction(hart)
     old = hart.vsstatus
@@ -99,7 +99,7 @@ def return_in_guest(hart):
 def sret(hart):
     """Return from a trap to S mode; illegal in S mode while mstatus.TSR is set.
 
-    With V=1 it is a return from a trap to VS mode, which hstatus.VTSR can bar.
+    With V=1 it returns from a trap to VS mode; hstatus.VTSR makes that a virtual instruction.
     """
     require_privilege(hart, u64(SUPERVISOR))
     if hart.virt != 0:
@@ -114,9 +114,9 @@ def sret(hart):
 def wfi(hart):
     """Stall until an interrupt ("Wait for Interrupt").
 
-    Below M mode it is illegal while mstatus.TW is set, and in U mode wherever S mode exists: the
-    bounded time that the manual allows it is none ("Virtualization Support in mstatus"). In VU mode
-    it is a virtual instruction, and in VS mode while hstatus.VTW is set.
+    Below M mode it is illegal while mstatus.TW is set, and in U mode on a hart with S mode: the
+    time limit that the manual allows is zero here ("Virtualization Support in mstatus"). In VU
+    mode, and in VS mode while hstatus.VTW is set, it is a virtual instruction.
     """
     if hart.priv != MACHINE:
         if hart.mstatus & Status.TW != 0:

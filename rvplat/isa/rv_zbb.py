@@ -30,7 +30,7 @@ def xnor(hart, rd, rs1, rs2):
     hart.x[rd] = ~(hart.x[rs1] ^ hart.x[rs2])
 
 
-# "Count leading/trailing zero bits": of zero, the width
+# "Count leading/trailing zero bits": for zero, the result is the width
 
 
 @Zbb.instruction("0110000 00000 rs1 001 rd 0010011", "clz rd, rs1")

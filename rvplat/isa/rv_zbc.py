@@ -11,7 +11,7 @@ Zbc = Extension(
 
 @define
 def product_high(a: ux, b: ux) -> ux:
-    """Bits 2*XLEN-1 to XLEN of the product: bit 0 of b gives none."""
+    """Bits 2*XLEN-1 to XLEN of the product, to which bit 0 of b contributes nothing."""
     result = ux(0)
     for i in range(1, XLEN):
         result = result ^ ((a >> (XLEN - i)) & -((b >> i) & 1))

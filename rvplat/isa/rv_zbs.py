@@ -1,6 +1,6 @@
 """Zbs, single-bit manipulation (Unprivileged, "Zbs"). B is Zba, Zbb and Zbs together.
 
-The low log2(XLEN) bits of rs2 are the bit's index, as a shift takes them.
+The low log2(XLEN) bits of rs2 are the bit's index, as in shifts.
 """
 
 from rvplat.isa.machinery.extension import Extension

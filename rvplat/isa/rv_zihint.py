@@ -1,8 +1,8 @@
 """Zihintpause and Zihintntl, hints (Unprivileged, "Zihintpause" and "Zihintntl").
 
-`pause` lets the threads of other harts go first; the others do nothing here. On a hart without them
-the same bits are a fence and additions to x0, which do nothing either; and so the compressed forms
-of the second need no rows beside c.add's.
+`pause` lets the threads of other harts run first; the other hints do nothing. On a hart without
+these extensions the same encodings are a fence and additions to x0, which do nothing either. The
+compressed hints of Zihintntl need no rows: they run as c.add.
 """
 
 from rvplat.isa.machinery.extension import Extension

@@ -1,4 +1,4 @@
-"""Sstc, the supervisor's own timer (Privileged, "Sstc" and "Supervisor Timer Register")."""
+"""Sstc, a timer of S mode (Privileged, "Sstc" and "Supervisor Timer Register")."""
 
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.vocabulary import (
@@ -18,8 +18,9 @@ Sstc = Extension(
 
 @define
 def stimecmp_access(hart, write: bool, number: u32):
-    """Below M mode menvcfg.STCE and mcounteren.TM must both be set, with V=1 henvcfg.STCE and
-    hcounteren.TM too: then it is vstimecmp ("Hypervisor Counter-Enable Register")."""
+    """Below M mode menvcfg.STCE and mcounteren.TM must both be set. With V=1 the access reaches
+    vstimecmp, and henvcfg.STCE and hcounteren.TM must be set too ("Hypervisor Counter-Enable
+    Register")."""
     if hart.priv != MACHINE and (
         hart.menvcfg & EnvCfg.STCE == 0 or hart.mcounteren & Counter.TM == 0
     ):
@@ -30,7 +31,7 @@ def stimecmp_access(hart, write: bool, number: u32):
 
 @define
 def stimecmp_write(hart, value: u64, number: u32):
-    """STIP follows the comparison of time with it at once."""
+    """STIP is at once the result of comparing time with the new value."""
     hart.stimecmp = value
     update_deadline(hart)
     interrupts_changed(hart)
@@ -41,8 +42,8 @@ Sstc.csr(0x14D, "stimecmp", write=stimecmp_write, access=stimecmp_access, reset=
 
 @define
 def vstimecmp_access(hart, write: bool, number: u32):
-    """By its own number: with H, and as stimecmp otherwise. What V=1 adds is said for every VS CSR
-    alike."""
+    """An access by its own number needs H and what stimecmp needs. `csr_check` refuses it with V=1,
+    as it does for every VS CSR."""
     if hart.has_h == 0:
         illegal(hart)
     stimecmp_access(hart, write, number)
@@ -50,7 +51,7 @@ def vstimecmp_access(hart, write: bool, number: u32):
 
 @define
 def vstimecmp_write(hart, value: u64, number: u32):
-    """hip.VSTIP follows the comparison of time + htimedelta with it at once."""
+    """hip.VSTIP is at once the result of comparing time + htimedelta with the new value."""
     hart.vstimecmp = value
     update_deadline(hart)
     interrupts_changed(hart)

@@ -1,7 +1,8 @@
-"""Smstateen and Ssstateen, who may use state that extensions add (Privileged, "Smstateen").
+"""Smstateen and Ssstateen, which control access to state of extensions (Privileged, "Smstateen").
 
-The state that this hart guards is senvcfg and henvcfg; every other bit but SE is read-only zero, in
-sstateen all of them (with F, bit FCSR too).
+The only state that they control here is senvcfg and henvcfg, by bit ENVCFG of mstateen0 and
+hstateen0. Bit SE is writable too, and every other bit is read-only zero. So sstateen is zero: its
+bit FCSR is read-only zero on a hart with F.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -19,7 +20,7 @@ Smstateen = Extension(
 )  # fmt: skip
 
 REGISTERS = 4
-MSTATEEN, HSTATEEN, SSTATEEN = 0x30C, 0x60C, 0x10C  # the numbers of the first of each
+MSTATEEN, HSTATEEN, SSTATEEN = 0x30C, 0x60C, 0x10C  # mstateen0, hstateen0, sstateen0
 
 Smstateen.state("mstateen", u64, REGISTERS)
 Ssstateen.state("hstateen", u64, REGISTERS)
@@ -27,19 +28,19 @@ Ssstateen.state("hstateen", u64, REGISTERS)
 
 @define
 def machine_enables(hart, i: u64) -> u64:
-    """mstateen, or ones where M mode has no say."""
+    """mstateen, or all ones on a hart without Smstateen."""
     return hart.mstateen[i] if hart.has_smstateen != 0 else ~u64(0)
 
 
 @define
 def guest_enables(hart, i: u64) -> u64:
-    """hstateen: what is zero in mstateen is zero in it."""
+    """hstateen. A bit that is zero in mstateen reads as zero."""
     return hart.hstateen[i] & machine_enables(hart, i)
 
 
 @define
 def require_state(hart, i: u64, bit: u64):
-    """An access to what a bit of mstateen and, with V=1, of hstateen controls."""
+    """Raise an exception if the bit of mstateen, or with V=1 of hstateen, forbids the access."""
     if hart.priv != MACHINE and machine_enables(hart, i) & bit == 0:
         illegal(hart)
     if hart.virt != 0 and hart.has_ssstateen != 0 and guest_enables(hart, i) & bit == 0:
@@ -100,13 +101,13 @@ def sstateen_write(hart, value: u64, number: u32):
 
 @define
 def envcfg_access(hart, write: bool, number: u32):
-    """senvcfg and henvcfg: bit ENVCFG."""
+    """Bit ENVCFG of mstateen0 and hstateen0 controls access to senvcfg."""
     require_state(hart, u64(0), u64(StateEnable.ENVCFG))
 
 
 @define
 def henvcfg_access(hart, write: bool, number: u32):
-    """As senvcfg, but for hstateen: to a guest henvcfg is closed in any case."""
+    """Bit ENVCFG of mstateen0 controls access to henvcfg. A guest has no access in any case."""
     if hart.priv != MACHINE and machine_enables(hart, u64(0)) & StateEnable.ENVCFG == 0:
         illegal(hart)
 

@@ -1,7 +1,7 @@
 """Virtual memory: satp, sfence.vma and the extensions of page tables (Privileged,
 "Supervisor-Level ISA"; "Svinval", "Svnapot", "Svpbmt", "Svade", "Svadu", "Svvptc").
 
-Translation itself stands in `hart/mmu.py`.
+`hart/mmu.py` translates addresses.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -39,8 +39,8 @@ SV57 = 10
 
 @define
 def require_memory_management(hart):
-    """Illegal in U mode, and in S mode while TVM is set ("Virtualization Support in mstatus"); for
-    VS mode it is hstatus.VTVM that counts ("Hypervisor Status Register")."""
+    """Illegal in U mode, and in S mode while TVM is set ("Virtualization Support in mstatus"). In
+    VS mode hstatus.VTVM takes the place of TVM ("Hypervisor Status Register")."""
     require_privilege(hart, u64(SUPERVISOR))
     if hart.priv == SUPERVISOR:
         if hart.virt != 0 and hart.hstatus & HStatus.VTVM != 0:
@@ -82,7 +82,7 @@ Svbare.csr(
 
 @Svbare.instruction("0001001 rs2 rs1 000 00000 1110011", "sfence.vma rs1, rs2")
 def sfence_vma(hart, rs1, rs2):
-    """Order page-table stores before translations: of an address (rs1), of an ASID (rs2)."""
+    """Order stores to page tables before later translations of an address (rs1) and ASID (rs2)."""
     require_memory_management(hart)
     fence()
     flush_translations(hart, hart.x[rs1], hart.x[rs2], rs1 != 0, rs2 != 0)
@@ -90,19 +90,19 @@ def sfence_vma(hart, rs1, rs2):
 
 @Svinval.instruction("0001011 rs2 rs1 000 00000 1110011", "sinval.vma rs1, rs2")
 def sinval_vma(hart, rs1, rs2):
-    """What sfence.vma forgets, without its ordering."""
+    """Drop the translations that sfence.vma drops, without ordering stores."""
     require_memory_management(hart)
     flush_translations(hart, hart.x[rs1], hart.x[rs2], rs1 != 0, rs2 != 0)
 
 
 @Svinval.instruction("0001100 00000 00000 000 00000 1110011", "sfence.w.inval")
 def sfence_w_inval(hart):
-    """Order earlier stores before sinval.vma; TVM doesn't concern it."""
+    """Order earlier stores before sinval.vma. TVM doesn't apply."""
     require_privilege(hart, u64(SUPERVISOR))
     fence()
 
 
 @Svinval.instruction("0001100 00001 00000 000 00000 1110011", "sfence.inval.ir")
 def sfence_inval_ir(hart):
-    """Order sinval.vma before later translations; it has forgotten them already."""
+    """Order sinval.vma before later translations, which it always is here."""
     require_privilege(hart, u64(SUPERVISOR))

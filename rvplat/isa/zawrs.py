@@ -1,8 +1,8 @@
 """Zawrs, wait on a reservation set (Unprivileged, "Zawrs").
 
 "An implementation is permitted to occasionally terminate the stall and complete execution for any
-reason": both complete after a short time, and software loops. That time is also the bounded one
-after which mstatus.TW and hstatus.VTW make an exception of wrs.nto.
+reason": both complete after a short time, and software repeats them. The same time is the limit
+after which wrs.nto raises an exception if mstatus.TW or hstatus.VTW is set.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -17,8 +17,8 @@ Zawrs = Extension(
 
 @Zawrs.instruction("0000000 01101 00000 000 00000 1110011", "wrs.nto")
 def wrs_nto(hart):
-    """Without a timeout. Where it doesn't end in a bounded time, it is illegal below M mode while
-    mstatus.TW is set, and a virtual instruction with V=1 while hstatus.VTW is."""
+    """Wait without a timeout. At the time limit it is illegal below M mode while mstatus.TW is set,
+    and a virtual instruction with V=1 while hstatus.VTW is set."""
     if wait_on_reservation(hart):
         return
     if hart.priv != MACHINE and hart.mstatus & Status.TW != 0:
@@ -29,5 +29,5 @@ def wrs_nto(hart):
 
 @Zawrs.instruction("0000000 11101 00000 000 00000 1110011", "wrs.sto")
 def wrs_sto(hart):
-    """With a short timeout: never illegal."""
+    """Wait with a short timeout. It is never illegal."""
     wait_on_reservation(hart)

@@ -18,8 +18,8 @@ Zic64b = Extension("Zic64b", "1.0", "ratified", "Cache blocks of 64 bytes")
 
 @define
 def require_enabled(hart, field: u64):
-    """Below M mode menvcfg enables the operation, in U mode senvcfg as well, with V=1 henvcfg ("CSR
-    controls for CMO instructions")."""
+    """The field must be set below M mode in menvcfg, in U mode also in senvcfg, with V=1 also in
+    henvcfg ("CSR controls for CMO instructions")."""
     if hart.priv != MACHINE and hart.menvcfg & field == 0:
         illegal(hart)
     if hart.virt != 0 and hart.henvcfg & field == 0:
@@ -32,8 +32,8 @@ def require_enabled(hart, field: u64):
 
 @Zicbom.instruction("0000000 00000 rs1 010 00000 0001111", "cbo.inval (rs1)")
 def cbo_inval(hart, rs1):
-    """Invalidate a block. Where CBIE asks for a flush instead, that is the same here: memory is
-    never behind a cache."""
+    """Invalidate a block. CBIE may demand a flush instead, which is the same here: no cache holds
+    data that memory lacks."""
     require_enabled(hart, u64(EnvCfg.CBIE))
     cache_block_check(hart, hart.x[rs1])
 

@@ -1,7 +1,7 @@
-"""Names for what this machine's main memory always does (Unprivileged, "Zi" and "Za" chapters).
+"""Extensions that name properties of main memory (Unprivileged, "Zi" and "Za" chapters).
 
-No rows: an ISA string that names them promises it. Zicclsm alone can be left out: misaligned
-loads and stores then trap.
+They have no instructions or CSRs. Main memory has the properties of all but Zicclsm whether or not
+an ISA string names them. Without Zicclsm, misaligned loads and stores trap.
 """
 
 from rvplat.isa.machinery.extension import Extension

@@ -1,9 +1,9 @@
-"""Zicntr and Zihpm, the counters (Unprivileged, "Zicntr" and "Zihpm"), and M mode's side of them.
+"""Zicntr and Zihpm, the counters (Unprivileged, "Zicntr" and "Zihpm"), with M mode's CSRs for them.
 
-`retired(hart)` counts what the hart retired; minstret and mcycle are distances from it, or what
-they stood at while mcountinhibit stops them. One instruction takes one cycle. Of the 29 event
-counters, none counts anything: they and their selectors are read-only zero, which is legal
-(Privileged, "Hardware Performance Monitor").
+`retired(hart)` is the number of instructions that the hart has retired. hart.minstret and
+hart.mcycle hold what has to be added to it to give the counter; while mcountinhibit stops a
+counter, they hold its value. One instruction takes one cycle. The 29 event counters and their
+selectors are read-only zero, which is legal (Privileged, "Hardware Performance Monitor").
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -25,7 +25,7 @@ Zihpm = Extension(
 FIRST_EVENT = 3
 LAST_EVENT = 31
 
-# --- who may read ("Machine Counter-Enable Register", "Counter-Enable (scounteren) Register") ----
+# --- access ("Machine Counter-Enable Register", "Counter-Enable (scounteren) Register") ----------
 
 
 @define
@@ -65,20 +65,20 @@ COUNTER_BITS = "HPM[31:3] IR[2] TM[1] CY[0]"
 U.csr(0x306, "mcounteren", write=mcounteren_write, fields=COUNTER_BITS)
 S.csr(0x106, "scounteren", write=scounteren_write, fields=COUNTER_BITS)
 
-# --- what they count ----------------------------------------------------------------------------
+# --- values -------------------------------------------------------------------------------------
 
 
 @define
 def counted(hart, counter: u64, inhibit: u64) -> u64:
-    """A counter's value: what it stopped at, or its distance from the instructions retired."""
+    """A counter's value, from the field that holds its state."""
     return counter if hart.mcountinhibit & inhibit != 0 else counter + retired(hart)
 
 
 @define
 def counter_from(hart, value: u64, inhibit: u64) -> u64:
-    """The state of a counter that shall read as `value` by the next instruction.
+    """The state to store so that the next instruction reads `value`.
 
-    The writing instruction's own retirement does not count (Zicsr, "CSR Instructions").
+    The writing instruction's own retirement is not counted (Zicsr, "CSR Instructions").
     """
     return value if hart.mcountinhibit & inhibit != 0 else value - retired(hart) - 1
 
@@ -96,7 +96,7 @@ def instret_read(hart, number: u32) -> u64:
 
 @define
 def time_read(hart, number: u32) -> u64:
-    """A guest's time is ahead by htimedelta ("Hypervisor Time Delta Register")."""
+    """A guest reads time + htimedelta ("Hypervisor Time Delta Register")."""
     now = observed_time(hart)
     return now + hart.htimedelta if hart.virt != 0 else now
 
@@ -112,23 +112,23 @@ def minstret_write(hart, value: u64, number: u32):
 
 
 @define
-def turned(hart, counter: u64, stop: bool) -> u64:
-    """A counter's state as it stops (its value) or goes on (its distance)."""
+def toggled(hart, counter: u64, stop: bool) -> u64:
+    """The new state of a counter that stops, or that starts again."""
     return counter + retired(hart) if stop else counter - retired(hart)
 
 
 @define
 def mcountinhibit_write(hart, value: u64, number: u32):
-    """Counters keep their values when they stop or go on ("Machine Counter-Inhibit Register").
+    """Counters keep their values when they stop or start ("Machine Counter-Inhibit Register").
 
-    The writing instruction itself counts by the new setting. TM is read-only zero.
+    The new setting decides whether the writing instruction is counted. TM is read-only zero.
     """
     new = value & counters_of(hart) & ~Counter.TM
     changed = hart.mcountinhibit ^ new
     if changed & Counter.CY != 0:
-        hart.mcycle = turned(hart, hart.mcycle, new & Counter.CY != 0)
+        hart.mcycle = toggled(hart, hart.mcycle, new & Counter.CY != 0)
     if changed & Counter.IR != 0:
-        hart.minstret = turned(hart, hart.minstret, new & Counter.IR != 0)
+        hart.minstret = toggled(hart, hart.minstret, new & Counter.IR != 0)
     hart.mcountinhibit = new
 
 

@@ -1,8 +1,8 @@
 """Zicsr, instructions on control and status registers (Unprivileged, "Zicsr").
 
-The rows of the CSRs stand with the extensions that they belong to; `hart/csr.py` looks them up.
-Each instruction checks the access, reads, writes the CSR, and only then writes rd: a CSR that
-changes by the instruction itself is read as it was before (section "CSR Access Ordering").
+Each CSR's row is in the file of its extension; `hart/csr.py` looks it up. An instruction checks the
+access, reads the CSR, writes it, and writes rd last. So it reads the value from before the
+instruction, even if the instruction itself changes the CSR (section "CSR Access Ordering").
 """
 
 from rvplat.isa.machinery.extension import Extension, rd_is_zero
@@ -31,7 +31,7 @@ def swap(hart, rd: u64, number: u32, value: u64):
 
 @define(cold=True)
 def set_bits(hart, rd: u64, number: u32, mask: u64, write: bool):
-    """csrrs and csrrsi: with rs1 = x0 or uimm = 0 nothing is written; it may be read-only."""
+    """csrrs and csrrsi: with rs1 = x0 or uimm = 0 they don't write, so a read-only CSR is legal."""
     csr_check(hart, number, write)
     actual = csr_in_force(hart, number)
     old = csr_read(hart, actual)
@@ -53,35 +53,35 @@ def clear_bits(hart, rd: u64, number: u32, mask: u64, write: bool):
 
 @Zicsr.instruction("csr rs1 001 rd 1110011", "csrrw rd, csr, rs1")
 def csrrw(hart, rd, rs1, csr):
-    """Swap: the CSR takes rs1, rd the CSR."""
+    """Write rs1 to the CSR, and the CSR's old value to rd."""
     swap(hart, rd, u32(csr), hart.x[rs1])
 
 
 @Zicsr.instruction("csr rs1 010 rd 1110011", "csrrs rd, csr, rs1")
 def csrrs(hart, rd, rs1, csr):
-    """Read and set the bits that rs1 has."""
+    """Read, and set the bits that are set in rs1."""
     set_bits(hart, rd, u32(csr), hart.x[rs1], rs1 != 0)
 
 
 @Zicsr.instruction("csr rs1 011 rd 1110011", "csrrc rd, csr, rs1")
 def csrrc(hart, rd, rs1, csr):
-    """Read and clear the bits that rs1 has."""
+    """Read, and clear the bits that are set in rs1."""
     clear_bits(hart, rd, u32(csr), hart.x[rs1], rs1 != 0)
 
 
 @Zicsr.instruction("csr zimm 101 rd 1110011", "csrrwi rd, csr, zimm")
 def csrrwi(hart, rd, csr, zimm):
-    """Swap with five bits, zero-extended."""
+    """Write a five-bit immediate to the CSR, zero-extended, and the CSR's old value to rd."""
     swap(hart, rd, u32(csr), zimm)
 
 
 @Zicsr.instruction("csr zimm 110 rd 1110011", "csrrsi rd, csr, zimm")
 def csrrsi(hart, rd, csr, zimm):
-    """Read and set among the low five bits."""
+    """Read, and set the bits that are set in a five-bit immediate."""
     set_bits(hart, rd, u32(csr), zimm, zimm != 0)
 
 
 @Zicsr.instruction("csr zimm 111 rd 1110011", "csrrci rd, csr, zimm")
 def csrrci(hart, rd, csr, zimm):
-    """Read and clear among the low five bits."""
+    """Read, and clear the bits that are set in a five-bit immediate."""
     clear_bits(hart, rd, u32(csr), zimm, zimm != 0)

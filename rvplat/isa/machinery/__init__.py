@@ -1,1 +1,1 @@
-"""What extensions are written with: encodings, CSR rows, the vocabulary, the disassembler."""
+"""Code that all extensions share: encodings, CSR rows, the vocabulary, the disassembler."""

@@ -24,10 +24,14 @@ class CsrField:
 
 @dataclass(frozen=True)
 class Csr:
-    """One row. `read(hart, number: u32) -> u64`, `write(hart, value: u64, number: u32)` and
-    `access(hart, write: bool, number: u32)` are definitions; without them the hart's field of
-    the same name is read, and its `writable` bits written. `storage`: it has such a field.
-    `place`: the file and line that define it."""
+    """One CSR.
+
+    `read(hart, number: u32) -> u64`, `write(hart, value: u64, number: u32)` and
+    `access(hart, write: bool, number: u32)` are definitions. Without `read`, the value is that of
+    the hart's field of the same name. Without `write`, a write changes the `writable` bits of that
+    field. `access` raises an exception where the access isn't allowed. `storage` is False for a
+    CSR without a field. `place` is the file and line that define the row.
+    """
 
     number: int
     name: str
@@ -48,7 +52,7 @@ class Csr:
 
     @property
     def read_only(self) -> bool:
-        """Whether the number says that a write is illegal."""
+        """Whether a write is illegal: the number's two highest bits are ones."""
         return self.number >> 10 == 3
 
 
@@ -56,7 +60,7 @@ _FIELD = re.compile(r"(\w+)\[(\d+)(?::(\d+))?\]")
 
 
 def parse_fields(name: str, text: str) -> tuple[CsrField, ...]:
-    """ "MODE[63:60] ASID[59:44] V[0]" as fields. DefinitionError for overlap or bad text."""
+    """Parse "MODE[63:60] ASID[59:44] V[0]". DefinitionError for overlap or bad text."""
     fields = []
     taken = 0
     for token in text.split():
@@ -65,8 +69,10 @@ def parse_fields(name: str, text: str) -> tuple[CsrField, ...]:
             raise DefinitionError(f"CSR {name}", f"field {token!r} is not NAME[HIGH:LOW]")
         high, low = int(found[2]), int(found[3] or found[2])
         mask = ((1 << (high - low + 1)) - 1) << low
-        if high < low or taken & mask:
-            raise DefinitionError(f"CSR {name}", f"field {token!r} overlaps or is turned round")
+        if high < low:
+            raise DefinitionError(f"CSR {name}", f"field {token!r}: write NAME[HIGH:LOW]")
+        if taken & mask:
+            raise DefinitionError(f"CSR {name}", f"field {token!r} overlaps another field")
         taken |= mask
         fields.append(CsrField(found[1], high, low))
     return tuple(fields)

@@ -1,4 +1,4 @@
-"""Instruction bits to assembly text, from the rows' patterns and syntaxes alone.
+"""The disassembler. It works from the patterns and syntaxes of the extensions' rows alone.
 
 In a syntax these words stand for operands; all other text is printed as it is:
 
@@ -46,7 +46,7 @@ def instruction_length(low_half: int) -> int:
 
 
 class Disassembler:
-    """Text of instructions for a hart with the given extensions (all that it has, closed)."""
+    """Disassembles for a hart that has exactly the given extensions."""
 
     def __init__(self, extensions: Iterable[Extension], xlen: int = 64) -> None:
         extensions = list(extensions)
@@ -97,7 +97,7 @@ def render(
 def _word(
     word: str, operands: dict[str, Operand], bits: int, pc: int | None, csr_names: Mapping[int, str]
 ) -> str:
-    """What one word of a syntax stands for."""
+    """The text that replaces one word of a syntax."""
     if word == "pc+imm":
         offset = operands["imm"].extract(bits)
         return str(offset) if pc is None else hex((pc + offset) & ((1 << 64) - 1))

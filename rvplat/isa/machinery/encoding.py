@@ -1,8 +1,9 @@
-"""Instruction patterns: text like "imm[11:0] rs1 000 rd 0010011" to masks and operand bits.
+"""Parse instruction patterns such as "imm[11:0] rs1 000 rd 0010011" into masks and operand bits.
 
-A pattern is read from the most significant bit. Runs of 0 and 1 are fixed, `-` is ignored, a name
-is an operand: with its usual width, or with the operand's bits that these instruction bits carry
-in brackets (`imm[4:1|11]`). `rd'` is a three-bit register field (x8 to x15) of operand rd.
+A pattern begins with the most significant bit. 0 and 1 are fixed bits, and `-` is a bit that is
+ignored. A name is an operand. Brackets after it list which of the operand's bits are encoded there
+(`imm[4:1|11]`); without brackets, the operand's width is in WIDTHS. `rd'` is a three-bit register
+field (x8 to x15) of operand rd.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ SIGNED = ("imm", "nzimm", "simm")
 
 @dataclass(frozen=True)
 class Piece:
-    """`width` bits of the instruction from bit `low` are the operand's bits from `to`."""
+    """Instruction bits `low` to `low + width - 1` hold the operand's bits from bit `to` up."""
 
     low: int
     width: int
@@ -31,7 +32,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Operand:
-    """An operand's bits. `base` is added (8 for a three-bit register field)."""
+    """Where an instruction holds an operand. `base` (8 for a three-bit register field) is added."""
 
     name: str
     pieces: tuple[Piece, ...]
@@ -39,7 +40,7 @@ class Operand:
 
     @property
     def width(self) -> int:
-        """Bits up to the highest that the instruction carries."""
+        """The number of bits of the operand, up to the highest that the instruction holds."""
         return max(p.to + p.width for p in self.pieces)
 
     @property
@@ -56,7 +57,7 @@ class Operand:
         return value + self.base
 
     def insert(self, value: int) -> int:
-        """The instruction bits that carry the value."""
+        """The instruction bits that hold the value."""
         value -= self.base
         bits = 0
         for p in self.pieces:
@@ -65,13 +66,13 @@ class Operand:
 
     @property
     def mask(self) -> int:
-        """The instruction bits that it takes."""
+        """The instruction bits that hold the operand."""
         return sum(((1 << p.width) - 1) << p.low for p in self.pieces)
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A term of `where`: the instruction's bits under `mask` equal `value`, or don't."""
+    """A term of `where`: the bits under `mask` must equal `value` (`equal`), or must not."""
 
     mask: int
     value: int
@@ -93,7 +94,7 @@ class Pattern:
     conditions: tuple[Condition, ...]
 
     def matches(self, bits: int) -> bool:
-        """Whether an instruction is of this pattern."""
+        """Whether an instruction has the fixed bits of this pattern and meets its conditions."""
         return bits & self.mask == self.match and all(c.holds(bits) for c in self.conditions)
 
     def encode(self, **values: int) -> int:
@@ -113,7 +114,7 @@ _TOKEN = re.compile(r"([01-]+)|([a-z][a-z0-9]*'?)(?:\[([0-9:|]+)\])?")
 
 
 def _ranges(text: str) -> list[tuple[int, int]]:
-    """ "4:1|11" as (high, low) pairs."""
+    """Parse "4:1|11" into (high, low) pairs."""
     result = []
     for part in text.split("|"):
         high, _, low = part.partition(":")
@@ -122,7 +123,7 @@ def _ranges(text: str) -> list[tuple[int, int]]:
 
 
 def token_width(token: str) -> int:
-    """How many instruction bits a token of a pattern is."""
+    """The number of instruction bits that a token of a pattern stands for."""
     found = _TOKEN.fullmatch(token)
     assert found is not None
     fixed, name, bits = found.groups()
@@ -132,7 +133,7 @@ def token_width(token: str) -> int:
 
 
 def parse(text: str, where: str = "") -> Pattern:
-    """A pattern and its conditions. DefinitionError names the pattern and what is wrong."""
+    """Parse a pattern and its conditions. DefinitionError names the pattern and the error."""
     mask = match = position = 0
     pieces: dict[str, list[Piece]] = {}
     bases: dict[str, int] = {}
@@ -159,7 +160,7 @@ def _operand(
     text: str, name: str, bits: str | None, position: int,
     pieces: dict[str, list[Piece]], bases: dict[str, int],
 ) -> int:  # fmt: skip
-    """Place one operand token; returns the next free bit."""
+    """Add the pieces of one operand token; return the next free bit."""
     plain = name.rstrip("'")
     if bits is None:
         if name not in WIDTHS:

@@ -6,8 +6,9 @@
     def mul(hart, rd, rs1, rs2):
         hart.x[rd] = hart.x[rs1] * hart.x[rs2]
 
-In the syntax, a floating-point register is written `frd`, `frs1`, `frs2`, `frs3`: an `rd` that is
-an integer register is redirected to a sink when it is x0, so definitions just write hart.x[rd].
+A syntax names floating-point registers `frd`, `frs1`, `frs2` and `frs3`. An `rd` without the f is
+an integer register: if it is x0, the definition receives SINK as its index, so that it can write
+hart.x[rd] without a test.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SINK = 32  # the index of hart.x that takes what is written to x0
 
 
 def place_of_caller() -> str:
-    """FILE:LINE of the innermost code that is not this file's or generated."""
+    """FILE:LINE of the innermost frame outside this file and outside generated code."""
     frame = sys._getframe(1)
     while frame.f_code.co_filename in (__file__, "<string>") and frame.f_back is not None:
         frame = frame.f_back
@@ -42,7 +43,7 @@ def rd_is_zero(rd: u64) -> bool:
 
 @dataclass(frozen=True)
 class Instruction:
-    """Pattern, syntax and meaning of one instruction. `xlen` 0: of every XLEN."""
+    """Pattern, syntax and meaning of one instruction. `xlen` is 0 if every XLEN has it."""
 
     name: str
     pattern: Pattern
@@ -71,7 +72,8 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Compressed:
-    """A 16-bit form of another instruction; `mapping`: its operand -> ours, or a number."""
+    """A 16-bit form of another instruction. `mapping` gives each operand of that instruction: the
+    name of an operand of this form, or a number."""
 
     name: str
     pattern: Pattern
@@ -87,10 +89,11 @@ class Compressed:
 
 @dataclass(frozen=True, eq=False)
 class Extension:
-    """A named part of the architecture. `requires`: what a hart that has it has too.
+    """A named part of the architecture. A hart that has it also has the extensions in `requires`.
 
-    `implied_by`: a hart that has all of these has it, without being told (C and D: Zcd).
-    `place`: the file and line that define it; `state_places` those of its states.
+    A hart that has all of `implied_by` has this extension, even if its ISA string doesn't name it
+    (C and D imply Zcd). `place` is the file and line that define the extension, `state_places`
+    those that define its states.
     """
 
     name: str
@@ -110,7 +113,7 @@ class Extension:
         self, pattern: str, syntax: str, *, where: str = "", xlen: int = 0, name: str = "",
         requires: tuple[str, ...] = (), excludes: tuple[str, ...] = (),
     ) -> Callable[[Callable[..., None]], Instruction]:  # fmt: skip
-        """Add an instruction. Its name is the function's, with "_" for "."."""
+        """Add an instruction. Without `name`, the function's name gives it, with "." for "_"."""
 
         def add(function: Callable[..., None]) -> Instruction:
             definition = function if isinstance(function, Definition) else Definition(function)
@@ -129,16 +132,17 @@ class Extension:
         self, pattern: str, syntax: str, expands: Instruction, *, where: str = "", xlen: int = 0,
         requires: tuple[str, ...] = (), excludes: tuple[str, ...] = (), **mapping: str | int,
     ) -> Compressed:  # fmt: skip
-        """Add a 16-bit form. Operands of the same name map by themselves."""
+        """Add a 16-bit form. `mapping` may omit operands that have the same name in both forms."""
         parsed = parse(pattern, where)
         title = syntax.split()[0]
         full = {name: mapping.get(name, name) for name in expands.pattern.operands}
         for name, source in full.items():
             if isinstance(source, str) and source not in parsed.operands:
                 raise DefinitionError(f"{self.name} {title}", f"{name}: no operand {source!r}")
-        unknown = set(mapping) - set(expands.pattern.operands)
-        if unknown:
-            raise DefinitionError(f"{self.name} {title}", f"{expands.name} has no {unknown}")
+        for name in mapping:
+            if name not in expands.pattern.operands:
+                message = f"{expands.name} has no operand {name!r}"
+                raise DefinitionError(f"{self.name} {title}", message)
         row = Compressed(title, parsed, syntax, expands, self, full, xlen, requires, excludes)
         self.compressed_forms.append(row)
         return row

@@ -1,6 +1,6 @@
-"""The machine's vocabulary: every word that an instruction or a CSR may ask of a hart.
+"""The vocabulary: every operation of a hart that definitions of instructions and CSRs may call.
 
-The texts in this folder use these words; `rvplat/hart` and `rvplat/engine` give them meaning.
+These are declarations. `rvplat/hart` and `rvplat/engine` implement them.
 """
 
 from rvplat.lang import NoReturn, declare, u8, u16, u32, u64
@@ -10,17 +10,17 @@ from rvplat.lang import NoReturn, declare, u8, u16, u32, u64
 
 @declare
 def relax(hart):
-    """Other harts may go first."""
+    """Let the threads of other harts run first."""
 
 
 @declare
 def jump(hart, target: u64):
-    """Go on at an absolute address."""
+    """Continue at an absolute address."""
 
 
 @declare
 def branch(hart, offset: u64):
-    """Go on at this instruction's address plus an offset."""
+    """Continue at this instruction's address plus an offset."""
 
 
 @declare
@@ -48,8 +48,8 @@ def virtual_instruction(hart) -> NoReturn:
 
 @declare
 def raise_access_trap(hart, cause: u64, tval: u64, tval2: u64, tinst: u64, guest: bool) -> NoReturn:
-    """Raise a memory access's exception: values for xtval, htval and htinst, and whether xtval is a
-    guest virtual address."""
+    """Raise the exception of a memory access, with values for xtval, htval and htinst. `guest` is
+    whether xtval holds a guest virtual address."""
 
 
 @declare
@@ -59,22 +59,22 @@ def instruction_bits(hart) -> u64:
 
 @declare
 def require_privilege(hart, lowest: u64):
-    """Raise illegal-instruction below the mode (virtual-instruction where H says so)."""
+    """Raise illegal-instruction below the mode, or virtual-instruction where H demands it."""
 
 
 @declare
 def require_hypervisor(hart):
-    """Raise virtual-instruction if V=1, illegal-instruction in U mode: for instructions of H."""
+    """Raise virtual-instruction if V=1, illegal-instruction in U mode, as instructions of H do."""
 
 
 @declare
 def enter_privilege(hart, priv: u64, virt: u64):
-    """Go on in another privilege mode and virtualization mode, where interrupts are due anew."""
+    """Continue in another privilege and virtualization mode, and check there for interrupts."""
 
 
 @declare
 def context_changed(hart):
-    """What data accesses or fetches depend on changed: privilege, MPRV, SUM, MXR, satp, PMP."""
+    """What accesses or fetches depend on has changed: privilege, MPRV, SUM, MXR, satp, PMP."""
 
 
 @declare
@@ -84,8 +84,8 @@ def interrupts_changed(hart):
 
 @declare
 def interrupt_lines(hart) -> u64:
-    """The bits of mip that devices and timers drive just now. What becomes pending by this look is
-    taken before the next instruction."""
+    """The bits of mip that devices and timers drive now. If the call finds a new interrupt, the
+    hart takes it before the next instruction."""
 
 
 @declare
@@ -104,18 +104,18 @@ def read_time(hart) -> u64:
 
 @declare
 def observed_time(hart) -> u64:
-    """`mtime` for the guest to see: an interrupt of a timer that is due by then is taken before
-    the instruction that asks."""
+    """`mtime` as an instruction reads it. If a timer is due by that time, the hart takes its
+    interrupt before the instruction that reads."""
 
 
 @declare
 def retired(hart) -> u64:
-    """Instructions that the hart has retired since it was built, without the current one."""
+    """The number of instructions retired since the hart was built, without the current one."""
 
 
 @declare
 def update_deadline(hart):
-    """A timer's comparand or its enable changed: see which timers fire, and when the next does."""
+    """A timer's compare value or enable bit changed: find which timers fire now, and when next."""
 
 
 # --- CSRs ---------------------------------------------------------------------------------------
@@ -123,12 +123,12 @@ def update_deadline(hart):
 
 @declare
 def csr_check(hart, number: u32, write: bool):
-    """Raise what an access to the CSR raises in this mode: absent, privileged, read-only."""
+    """Raise the exception of an access that isn't allowed: no such CSR, privilege, read-only."""
 
 
 @declare
 def csr_in_force(hart, number: u32) -> u32:
-    """The number of the CSR that an instruction means: with V=1, a VS CSR in an S CSR's place."""
+    """The number of the CSR that an access reaches: with V=1, VS CSRs replace those of S mode."""
 
 
 @declare
@@ -138,12 +138,13 @@ def csr_read(hart, number: u32) -> u64:
 
 @declare
 def csr_write(hart, number: u32, value: u64):
-    """Write the CSR: WARL fields keep to legal values."""
+    """Write the CSR. WARL fields take only legal values."""
 
 
 @declare
 def csr_stored(hart, number: u32, value: u64) -> u64:
-    """What csrrs and csrrc modify, given the value read: mip without the PLIC's SEIP line."""
+    """The value that csrrs and csrrc modify. It is the value that they read, except for mip: there
+    the PLIC's line is left out of SEIP."""
 
 
 # --- memory -------------------------------------------------------------------------------------
@@ -191,8 +192,8 @@ def store_u64(hart, va: u64, value: u64):
 
 @declare
 def guest_load(hart, va: u64, size: u64, execute: bool) -> u64:
-    """Load as though V=1 with the privilege of hstatus.SPVP, zero-extended; `execute`: with
-    execute permission in the place of read permission (HLVX)."""
+    """Load as though V=1 with the privilege of hstatus.SPVP, zero-extended. With `execute` the load
+    needs execute permission instead of read permission (HLVX)."""
 
 
 @declare
@@ -202,7 +203,8 @@ def guest_store(hart, va: u64, size: u64, value: u64):
 
 @declare
 def amo_address(hart, va: u64, size: u64) -> u64:
-    """The host address of memory that an AMO may read and write: aligned, or it traps."""
+    """The host address of memory that an AMO may access. Raises the access's exceptions,
+    misalignment among them."""
 
 
 @declare
@@ -217,18 +219,18 @@ def load_reserved_u64(hart, va: u64) -> u64:
 
 @declare
 def wait_on_reservation(hart) -> bool:
-    """Stall while the reservation holds and nothing calls for the hart, for a short time at most.
-    Whether one of the two has ended it; without a reservation it ends at once, unasked."""
+    """Stall until the reservation is lost or an event wakes the hart, for a short time at most.
+    True if one of the two ended the stall. Without a reservation: False, at once."""
 
 
 @declare
 def store_conditional_u32(hart, va: u64, value: u32) -> bool:
-    """Store a word if the reservation still holds, and say so; either way it is gone after."""
+    """Store a word if the reservation still holds; return whether it did. It ends in any case."""
 
 
 @declare
 def store_conditional_u64(hart, va: u64, value: u64) -> bool:
-    """Store a doubleword if the reservation still holds, and say so."""
+    """Store a doubleword if the reservation still holds; return whether it did."""
 
 
 @declare
@@ -238,23 +240,23 @@ def zero_block(hart, va: u64):
 
 @declare
 def cache_block_check(hart, va: u64):
-    """Raise what a cache-block management instruction raises: store faults, where the block can
+    """Raise the exception of a cache-block management instruction: a store fault, if the block may
     be neither loaded nor stored."""
 
 
 @declare
 def flush_translations(hart, va: u64, asid: u64, has_va: bool, has_asid: bool):
-    """Forget cached translations: of an address, of an address space, of both, or all."""
+    """Drop cached translations: of an address, of an address space, of both, or all."""
 
 
 @declare
 def flush_guest_virtual(hart, va: u64, asid: u64, has_va: bool, has_asid: bool):
-    """Forget VS-stage translations of the VMID in hgatp: of an address, of an address space."""
+    """Drop VS-stage translations of the VMID in hgatp: of an address, of an address space."""
 
 
 @declare
 def flush_guest_physical(hart, gpa: u64, vmid: u64, has_gpa: bool, has_vmid: bool):
-    """Forget G-stage translations: of a guest physical address, of a VMID, of both, or all."""
+    """Drop G-stage translations: of a guest physical address, of a VMID, of both, or all."""
 
 
 @declare
@@ -264,4 +266,4 @@ def protection_changed(hart):
 
 @declare
 def synchronise_instructions(hart):
-    """Fetches from here on see the stores that are visible to this hart (fence.i)."""
+    """Make later fetches see the stores that are visible to this hart (fence.i)."""

@@ -1,8 +1,8 @@
 """The width of an integer register, in one place.
 
-Texts of instructions say `ux` and `sx` where the manual says XLEN bits, unsigned and signed, and
-`u64` or `s32` only where the manual says a number. So RV32 is another value of this module and
-further rows, not other texts.
+Definitions of instructions use `ux` and `sx` where the manual speaks of XLEN bits, unsigned and
+signed. They use `u64` or `s32` only where the manual gives the number of bits. So RV32 needs
+another value here and more rows, but no second definition of an instruction.
 """
 
 from rvplat.lang import s64, u64
