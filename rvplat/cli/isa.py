@@ -80,7 +80,7 @@ def _listed(board: Board, catalogue: Catalogue) -> str:
 def _shown(wanted: str, board: Board, catalogue: Catalogue) -> str:
     """An extension, an instruction or a CSR."""
     from rvplat.errors import DefinitionError, RvplatError
-    from rvplat.lang import DefinitionError as NotADefinition
+    from rvplat.lang import LanguageError
     from rvplat.machine.inspection.extension_text import find, nearest
 
     known = list(catalogue.extensions.values())
@@ -99,7 +99,7 @@ def _shown(wanted: str, board: Board, catalogue: Catalogue) -> str:
         if found.csr is not None:
             return _csr(found.csr)
         return _extension(found.extension, board, _forms(catalogue))
-    except (TypeError, NotADefinition) as error:  # a plugin's; `rvplat check` says more
+    except (TypeError, LanguageError) as error:  # a plugin's; `rvplat check` says more
         raise DefinitionError(str(error)) from error
 
 

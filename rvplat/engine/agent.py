@@ -12,7 +12,7 @@ from rvplat.hart.acceleration.tlb import PAGE_MASK
 from rvplat.hart.debugging.worlds import current_asid, current_world
 from rvplat.hart.mmu import debug_translate
 from rvplat.hart.ram import ram_host, read_host
-from rvplat.hart.state import DATA_ENTRIES, Hart
+from rvplat.hart.state import DATA_ENTRIES, HartState
 from rvplat.hart.trap import Trap
 from rvplat.isa.machinery.vocabulary import csr_read
 from rvplat.lang import define, read_u8, s64, sdiv, srem, u32, u64
@@ -30,9 +30,9 @@ REG_VIRT = 4162
 REG_VMID = 4163
 REG_ASID = 4164
 
-Hart.add("agent_stack", u64, STACK + 4)  # so that a push past the end is found afterwards
-Hart.add("agent_depth", u64)
-Hart.add("agent_error", u64)
+HartState.add("agent_stack", u64, STACK + 4)  # so that a push past the end is found afterwards
+HartState.add("agent_depth", u64)
+HartState.add("agent_error", u64)
 
 
 @define

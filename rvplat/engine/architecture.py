@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rvplat.engine.decode import Entry, entry_of
+from rvplat.engine.decode import DecodeEntry, entry_of
 from rvplat.engine.forms import Form
 from rvplat.hart import csr
-from rvplat.hart.state import Hart
+from rvplat.hart.state import HartState
 from rvplat.isa.machinery.extension import Extension, Instruction, enabled_rows
-from rvplat.lang import DefinitionError, u8, u64
+from rvplat.lang import LanguageError, u8, u64
 
 _installed: dict[str, Extension] = {}
 _owners: dict[str, Extension] = {}  # of the hart's fields that extensions added
@@ -50,15 +50,15 @@ def installed(name: str) -> Extension | None:
 
 def _add(extension: Extension, name: str, kind: Any, count: int = 0) -> None:
     """A field of the hart, unless it is there: those of rvplat's own extensions share some."""
-    if name not in Hart.fields:
-        Hart.add(name, kind, count)
+    if name not in HartState.fields:
+        HartState.add(name, kind, count)
         _owners[name] = extension
 
 
 def field_of_another(extension: Extension, name: str) -> str:
     """Whose field of the hart has the name that an extension wants for one of its own: "of every
     hart" or "of F, FILE:LINE"; "" if nobody's."""
-    if name not in Hart.fields or _owners.get(name) is extension:
+    if name not in HartState.fields or _owners.get(name) is extension:
         return ""
     owner = _owners.get(name)
     return f"of {owner.name}, {owner.place}" if owner is not None else "of every hart"
@@ -72,14 +72,14 @@ def enable(hart: Any, extensions: Sequence[Extension]) -> None:
 
 
 def forms(extensions: Iterable[Extension]) -> list[Form]:
-    """Every instruction in every length that it comes in. DefinitionError for a name twice."""
+    """Every instruction in every length that it comes in. LanguageError for a name twice."""
     lengths: dict[str, set[int]] = {}
     rows: dict[str, Instruction] = {}
     extensions = list(extensions)
     for extension in extensions:
         for row in extension.instructions:
             if rows.setdefault(row.name, row) is not row:
-                raise DefinitionError(f"{extension.name} {row.name}", "is defined twice")
+                raise LanguageError(f"{extension.name} {row.name}", "is defined twice")
             lengths.setdefault(row.name, set()).add(row.pattern.length)
     for extension in extensions:
         for short in extension.compressed_forms:
@@ -88,6 +88,6 @@ def forms(extensions: Iterable[Extension]) -> list[Form]:
     return [Form(rows[name], n) for name in sorted(lengths) for n in sorted(lengths[name])]
 
 
-def entries(extensions: Iterable[Extension], xlen: int = 64) -> list[Entry]:
+def entries(extensions: Iterable[Extension], xlen: int = 64) -> list[DecodeEntry]:
     """The patterns that a hart with exactly these extensions decodes."""
     return [entry_of(row) for row in enabled_rows(extensions, xlen)]

@@ -21,8 +21,8 @@ from rvplat.hart.state import (
     FETCH_ENTRIES,
     SLOT_HEADER,
     STOP_BREAK,
-    Hart,
-    Machine,
+    HartState,
+    MachineState,
     SlotHeader,
 )
 from rvplat.lang import (
@@ -62,15 +62,15 @@ KeptHandler = Record("KeptHandler")
 KeptHandler.add("slot", u64)
 KeptHandler.add("handler", u64)
 
-Machine.add("breakpoint_handler", u64)
-Machine.add("break_rows", ptr(BreakRow))
-Machine.add("break_heads", u64)  # host address: u32 HEADS
-Machine.add("break_pages", u64)  # host address: u32 PAGES
-Machine.add("break_offsets", u32, 2048)  # rows by their address's offset in its page, halved
-Machine.add("break_count", u64)
-Machine.add("break_physical", u64)  # of them in the physical space
-Machine.add("break_guest", u64)  # of them in guests' physical spaces
-Machine.add("break_stamp", u64)  # changes when a row comes
+MachineState.add("breakpoint_handler", u64)
+MachineState.add("break_rows", ptr(BreakRow))
+MachineState.add("break_heads", u64)  # host address: u32 HEADS
+MachineState.add("break_pages", u64)  # host address: u32 PAGES
+MachineState.add("break_offsets", u32, 2048)  # rows by their address's offset in its page, halved
+MachineState.add("break_count", u64)
+MachineState.add("break_physical", u64)  # of them in the physical space
+MachineState.add("break_guest", u64)  # of them in guests' physical spaces
+MachineState.add("break_stamp", u64)  # changes when a row comes
 
 SlotHeader.add("armed_stamp", u64)  # break_stamp when it was armed
 SlotHeader.add("alias_count", u64)  # ALIASES + 1: there were more
@@ -78,8 +78,8 @@ SlotHeader.add("aliases", u64, ALIASES)  # virtual pages that it was entered by
 SlotHeader.add("guest_count", u64)  # the same for guest-physical pages
 SlotHeader.add("guests", u64, ALIASES)
 
-Hart.add("break_skip", u64)  # don't stop at this address, once; odd: nowhere
-Hart.add("kept", KeptHandler, KEPT)
+HartState.add("break_skip", u64)  # don't stop at this address, once; odd: nowhere
+HartState.add("kept", KeptHandler, KEPT)
 
 
 @define

@@ -16,7 +16,7 @@ from rvplat.engine.operands import IMM, places
 from rvplat.hart.state import DecodeRow, Slot
 from rvplat.isa.machinery.encoding import Condition, Operand, Pattern
 from rvplat.isa.machinery.extension import SINK, Compressed, Instruction
-from rvplat.lang import DefinitionError, Record, define, read_u16, s32, u8, u32, u64
+from rvplat.lang import LanguageError, Record, define, read_u16, s32, u8, u32, u64
 
 MAX_CONDITIONS = 4
 MAX_OPERANDS = 5
@@ -125,7 +125,7 @@ class Table:
     rows: Any
     buckets: Any
     order: Any
-    entries: list[Entry]
+    entries: list[DecodeEntry]
 
     def attach(self, hart: Any) -> None:
         """Let a hart decode by these tables."""
@@ -135,7 +135,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Entry:
+class DecodeEntry:
     """One pattern: an instruction, or a compressed form of one."""
 
     pattern: Pattern
@@ -149,25 +149,25 @@ class Entry:
     place: str = ""
 
 
-def entry_of(row: Instruction | Compressed) -> Entry:
+def entry_of(row: Instruction | Compressed) -> DecodeEntry:
     """A row of an extension as the decoder sees it."""
     if isinstance(row, Compressed):
-        return Entry(row.pattern, row.expands, dict(row.mapping), row.name, row.requires,
+        return DecodeEntry(row.pattern, row.expands, dict(row.mapping), row.name, row.requires,
                      row.excludes, row.extension.name, row.xlen, row.place)  # fmt: skip
     same: dict[str, str | int] = {name: name for name in row.pattern.operands}
-    return Entry(row.pattern, row, same, row.name, row.requires, row.excludes,
+    return DecodeEntry(row.pattern, row, same, row.name, row.requires, row.excludes,
                  row.extension.name, row.xlen, row.place)  # fmt: skip
 
 
-def check_overlaps(entries: Iterable[Entry]) -> None:
-    """DefinitionError when two patterns of one rank can match the same bits."""
+def check_overlaps(entries: Iterable[DecodeEntry]) -> None:
+    """LanguageError when two patterns of one rank can match the same bits."""
     for a, b in find_overlaps(entries):
-        raise DefinitionError(f"{a.extension} {a.name}", f"overlaps {b.extension} {b.name}")
+        raise LanguageError(f"{a.extension} {a.name}", f"overlaps {b.extension} {b.name}")
 
 
-def find_overlaps(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:
+def find_overlaps(entries: Iterable[DecodeEntry]) -> Iterator[tuple[DecodeEntry, DecodeEntry]]:
     """Pairs of patterns of one rank that can match the same bits."""
-    groups: dict[tuple[int, tuple[int, int]], list[Entry]] = {}
+    groups: dict[tuple[int, tuple[int, int]], list[DecodeEntry]] = {}
     for entry in entries:
         groups.setdefault((entry.pattern.length, entry.pattern.rank), []).append(entry)
     for group in groups.values():
@@ -178,7 +178,7 @@ def find_overlaps(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:
                     yield a, b
 
 
-def _apart(a: Entry, b: Entry) -> bool:
+def _apart(a: DecodeEntry, b: DecodeEntry) -> bool:
     """Whether conditions keep two overlapping patterns apart."""
     pairs = ((a, b), (b, a))
     return any(_excludes(t, other.pattern) for one, other in pairs for t in one.pattern.conditions)
@@ -195,7 +195,9 @@ def _excludes(term: Condition, other: Pattern) -> bool:
     return opposite in other.conditions
 
 
-def build_table(entries: list[Entry], handlers: dict[tuple[str, int], tuple[int, int]]) -> Table:
+def build_table(
+    entries: list[DecodeEntry], handlers: dict[tuple[str, int], tuple[int, int]]
+) -> Table:
     """Tables for these patterns; `handlers` gives by instruction name and length the host
     addresses of its handler and its near handler (or 0)."""
     ranked = sorted(entries, key=lambda e: e.pattern.rank, reverse=True)
@@ -231,7 +233,7 @@ def _buckets(length: int, mask: int, match: int) -> list[int]:
     return [n for n, bits in _BITS_OF_BUCKETS[length].items() if bits & mask == match]
 
 
-def _fill_row(row: Any, entry: Entry, address: int, near: int) -> None:
+def _fill_row(row: Any, entry: DecodeEntry, address: int, near: int) -> None:
     pattern = entry.pattern
     row.mask, row.match, row.length = pattern.mask, pattern.match, pattern.length
     row.handler, row.near_handler = address, near

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from rvplat.engine.forms import Form
 from rvplat.engine.operands import IMM, places
-from rvplat.hart.state import FETCH_ENTRIES, FetchEntry, Hart, TlbEntry
+from rvplat.hart.state import FETCH_ENTRIES, FetchEntry, HartState, TlbEntry
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.extension import Instruction
 from rvplat.lang import Declaration, Dispatch, declare, ir, u64
@@ -54,7 +54,7 @@ class HandlerEmitter(Emitter):
     slot = "%slot"
 
     def context(self) -> Value:
-        return Value(Pointer(Hart), "%hart")
+        return Value(Pointer(HartState), "%hart")
 
     def tail(self, handler: str, slot: str, budget: str) -> None:
         """A tail call of a handler with the same tlb."""
@@ -128,7 +128,7 @@ class FastEmitter(HandlerEmitter):
     # --- the state that is in registers ---
 
     def read(self, node: ir.Read, place: ir.Place) -> Value:
-        if isinstance(place, ir.FieldPlace) and place.base.type == Pointer(Hart):
+        if isinstance(place, ir.FieldPlace) and place.base.type == Pointer(HartState):
             name = place.field.name
             if name == "tlb":
                 return Value(Pointer(TlbEntry), "%tlb")
@@ -139,7 +139,7 @@ class FastEmitter(HandlerEmitter):
         return super().read(node, place)
 
     def _hart_place(self, name: str) -> str:
-        offset = Hart.fields[name].offset
+        offset = HartState.fields[name].offset
         return self.result(None, f"getelementptr inbounds i8, ptr %hart, i64 {offset}").text
 
     def _pc(self) -> Value:
@@ -241,7 +241,7 @@ class FastEmitter(HandlerEmitter):
         self.written = False
         body = self.definitions.body(form.instruction.definition)
         self.enter(Scope(body, exit=exit))
-        self.bind("hart", Value(Pointer(Hart), "%hart"))
+        self.bind("hart", Value(Pointer(HartState), "%hart"))
         for name, value in read_operands(self, form.instruction):
             self.bind(name, value)
         self.body(body.statements)

@@ -25,7 +25,7 @@ from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL, Form, Pair
 from rvplat.engine.poll import POLL
 from rvplat.hart import trap
 from rvplat.hart.acceleration import young_pages
-from rvplat.hart.state import STOP_STUCK, Hart, Machine, SlotHeader
+from rvplat.hart.state import STOP_STUCK, HartState, MachineState, SlotHeader
 from rvplat.isa import fp_state
 from rvplat.lang import Definition, u32, u64
 from rvplat.lang.functions import module_text
@@ -38,9 +38,15 @@ from rvplat.lang.values import Value, ir_type
 def new_unit(forms: list[Form], constants: dict[str, int] | None = None) -> Unit:
     """A unit with what parameters without an annotation are: the hart, and u64 operands.
     `constants` are fields of the hart that are the same for all harts of this code."""
-    fields = {(Hart, name): value for name, value in (constants or {}).items()}
+    fields = {(HartState, name): value for name, value in (constants or {}).items()}
     operands = {name: u64 for form in forms for name in form.instruction.operands}
-    kinds = {**operands, **IMPLIED, "hart": Hart, "machine": Machine, "header": SlotHeader}
+    kinds = {
+        **operands,
+        **IMPLIED,
+        "hart": HartState,
+        "machine": MachineState,
+        "header": SlotHeader,
+    }
     return Unit(kinds, POLL, Constants(fields))
 
 
@@ -285,7 +291,7 @@ class Bare(HandlerEmitter):
 
     def field(self, name: str) -> str:
         """The address of a field of the hart."""
-        offset = Hart.fields[name].offset
+        offset = HartState.fields[name].offset
         return self.result(None, f"getelementptr inbounds i8, ptr %hart, i64 {offset}").text
 
     def pc(self) -> str:

@@ -119,7 +119,7 @@ class Core:
         return cast(Callable[[], Any], made)
 
     def attach(self, machine: Any) -> None:
-        """Give a Machine record the handlers that slots are filled with."""
+        """Give a machine's record the handlers that slots are filled with."""
         for name in SPECIAL:
             setattr(machine, f"{name}_handler", self.handlers[name])
         machine.pairs = ctypes.addressof(self._pairs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rvplat.isa.machinery.extension import Instruction
-from rvplat.lang import DefinitionError
+from rvplat.lang import LanguageError
 
 IMM = 4  # the place that is not one of the four bytes
 
@@ -23,7 +23,7 @@ class Place:
 
 
 def places(instruction: Instruction) -> tuple[Place, ...]:
-    """The places of the operands that the definition takes. DefinitionError if they don't fit."""
+    """The places of the operands that the definition takes. LanguageError if they don't fit."""
     wide: list[str] = []
     small: list[str] = []
     for name in instruction.operands:
@@ -34,6 +34,6 @@ def places(instruction: Instruction) -> tuple[Place, ...]:
         wide.append(small.pop())
     if len(wide) > 1 or len(small) > 4:
         where = f"{instruction.extension.name} {instruction.name}"
-        raise DefinitionError(where, f"{len(small) + len(wide)} operands don't fit a slot")
+        raise LanguageError(where, f"{len(small) + len(wide)} operands don't fit a slot")
     found = [Place(name, i) for i, name in enumerate(small)]
     return tuple(found + [Place(name, IMM) for name in wide])

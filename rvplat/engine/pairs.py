@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rvplat.engine.forms import Form, Pair
-from rvplat.hart.state import Machine
+from rvplat.hart.state import MachineState
 from rvplat.lang import Record, define, ptr, u64
 
 _FILE = Path(__file__).with_name("pairs.txt")
@@ -24,7 +24,7 @@ PairRow.add("second", u64)
 PairRow.add("both", u64)
 PairRow.add("length", u64)  # bytes of the first
 
-Machine.add("pairs", ptr(PairRow))
+MachineState.add("pairs", ptr(PairRow))
 
 
 @define

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import rvplat
-from rvplat.hart.state import STOP_STUCK, Hart
+from rvplat.hart.state import STOP_STUCK, HartState
 from rvplat.lang import Definition, Unwind, define, intrinsic, u32
 from rvplat.lang.effects import Poll
 
 _OURS = str(Path(rvplat.__file__).parent)
-_PLACE = Hart.fields["abandon"].offset
+_PLACE = HartState.fields["abandon"].offset
 
 
 class Abandoned(Unwind):
@@ -24,7 +24,7 @@ class Abandoned(Unwind):
     f"%p{{t}} = getelementptr i8, ptr {{0}}, i64 {_PLACE}\n"
     "{result} = load volatile i32, ptr %p{t}, align 4"
 )
-def is_abandoned(hart: Hart) -> u32:
+def is_abandoned(hart: HartState) -> u32:
     """Whether loops shall end: read from memory each time, for another thread says so."""
     return hart.abandon
 
@@ -49,4 +49,4 @@ def is_foreign(definition: Definition) -> bool:
 
 
 assert isinstance(look, Definition)
-POLL = Poll(look, Hart, is_foreign)
+POLL = Poll(look, HartState, is_foreign)

@@ -15,7 +15,7 @@ from typing import Any
 
 import rvplat
 from rvplat.hart.csr import installed
-from rvplat.hart.state import Hart, Machine
+from rvplat.hart.state import HartState, MachineState
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.machinery.extension import Extension, Instruction, Row
 from rvplat.lang import Definition
@@ -51,7 +51,7 @@ def _texts(extensions: Sequence[Extension]) -> Iterator[str]:
     for path, text in _AT_IMPORT.items():
         yield path.removeprefix(str(_ROOT))
         yield text_of(path) or text
-    for record in (Hart, Machine):
+    for record in (HartState, MachineState):
         yield repr([(f.name, f.offset, f.count) for f in record.fields.values()])
     rows: list[Row] = []
     for extension in extensions:

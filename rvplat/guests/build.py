@@ -57,13 +57,13 @@ _VMM = (
 
 
 @dataclass(frozen=True)
-class Program:
+class GuestSource:
     """One ELF file and the sources that it is built of, relative to `programs`."""
 
     output: str
     sources: tuple[str, ...]
     options: tuple[str, ...] = _PLAIN
-    embedded: tuple[Program, ...] = ()
+    embedded: tuple[GuestSource, ...] = ()
     """Programs that its sources include by name, stripped."""
 
     @property
@@ -72,29 +72,29 @@ class Program:
         return self.options is _LINUX
 
 
-def programs() -> list[Program]:
+def programs() -> list[GuestSource]:
     """Everything that can be built, in an order in which it can: the VMM holds its guest's ELF
     file."""
     bench = sorted(path.name for path in (PROGRAMS / "bench").glob("*.c"))
     guests = tuple(_hypervisor_guest(name) for name in HYPERVISOR_GUESTS)
     return [
-        *(Program(f"bench/{Path(n).stem}.elf", (_START, f"bench/{n}")) for n in bench),
-        Program("demo/demo.elf", (_START, "demo/main.c", "demo/traps.S")),
+        *(GuestSource(f"bench/{Path(n).stem}.elf", (_START, f"bench/{n}")) for n in bench),
+        GuestSource("demo/demo.elf", (_START, "demo/main.c", "demo/traps.S")),
         *guests,
-        Program(
+        GuestSource(
             "hypervisor/hypervisor.elf",
             (_START, "hypervisor/main.c", "hypervisor/world.S"),
             _HYPERVISOR,
             guests,
         ),
-        Program("vmm/payload.elf", ("vmm/payload_start.S", "vmm/payload.c"), _VMM_PAYLOAD),
-        Program("vmm/vmm", tuple(f"vmm/{name}.c" for name in _VMM), _LINUX),
+        GuestSource("vmm/payload.elf", ("vmm/payload_start.S", "vmm/payload.c"), _VMM_PAYLOAD),
+        GuestSource("vmm/vmm", tuple(f"vmm/{name}.c" for name in _VMM), _LINUX),
     ]
 
 
-def _hypervisor_guest(name: str) -> Program:
+def _hypervisor_guest(name: str) -> GuestSource:
     sources = ("hypervisor/guest_start.S", f"hypervisor/{name}.c")
-    return Program(f"hypervisor/{name}.elf", sources, _HYPERVISOR_GUEST)
+    return GuestSource(f"hypervisor/{name}.elf", sources, _HYPERVISOR_GUEST)
 
 
 def compiler_version() -> str | None:
@@ -105,7 +105,7 @@ def compiler_version() -> str | None:
         return None
 
 
-def build(program: Program, output: Path) -> None:
+def build(program: GuestSource, output: Path) -> None:
     """Compile and link a program into the file `output`."""
     if compiler_version() is None:
         raise GuestError("building guests needs the package ziglang: pip install ziglang")
@@ -127,7 +127,7 @@ def build(program: Program, output: Path) -> None:
 
 
 @contextmanager
-def _compiler_cache(program: Program) -> Iterator[str]:
+def _compiler_cache(program: GuestSource) -> Iterator[str]:
     """A folder for the compiler: the user's for what needs a C library, else an empty one, for
     the compiler doesn't notice that a file of an `.incbin` has changed."""
     if program.has_libc:

@@ -14,7 +14,7 @@ from rvplat.hart.interrupts import enabled_interrupts
 from rvplat.hart.memory_faults import raise_misaligned
 from rvplat.hart.mmu import LOAD, STORE
 from rvplat.hart.ram import region_of
-from rvplat.hart.state import DATA_ENTRIES, Hart
+from rvplat.hart.state import DATA_ENTRIES, HartState
 from rvplat.hart.translate import ram_span
 from rvplat.isa.machinery import vocabulary
 from rvplat.lang import (
@@ -32,9 +32,9 @@ from rvplat.lang import (
 
 INDEX_MASK = DATA_ENTRIES - 1
 
-Hart.add("reservation_host", u64)  # host address; 0: no reservation
-Hart.add("reservation_value", u64)  # what was there
-Hart.add("reservation_size", u8)  # bytes
+HartState.add("reservation_host", u64)  # host address; 0: no reservation
+HartState.add("reservation_value", u64)  # what was there
+HartState.add("reservation_size", u8)  # bytes
 
 LOOKS = 64  # how often WRS reads the reserved word before it yields the host CPU
 YIELDS = 16  # how often it yields at most

@@ -8,7 +8,7 @@ Other code that writes mtimecmp or sets the clock must make `update_deadline` ru
 thread afterwards.
 """
 
-from rvplat.hart.state import Hart, Machine
+from rvplat.hart.state import HartState, MachineState
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import EnvCfg, Irq
 from rvplat.lang import call_host, define, implement, u64
@@ -16,8 +16,8 @@ from rvplat.lang import call_host, define, implement, u64
 NEVER = (1 << 64) - 1  # no timer will fire
 NS = 1_000_000_000
 
-Machine.add("time_offset", u64)  # ticks: how far mtime was set ahead of the host's clock
-Hart.add("slice_start", u64)  # retired instructions at which machine.time_now was the time
+MachineState.add("time_offset", u64)  # ticks: how far mtime was set ahead of the host's clock
+HartState.add("slice_start", u64)  # retired instructions at which machine.time_now was the time
 
 
 @implement(vocabulary.retired)

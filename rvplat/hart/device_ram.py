@@ -5,13 +5,13 @@ else stores natively and calls the device afterwards: misaligned stores, stores 
 `cbo.zero`, and atomic instructions.
 """
 
-from rvplat.hart.state import WATCHED, Hart
+from rvplat.hart.state import WATCHED, HartState
 from rvplat.isa.fp_state import call_out
 from rvplat.lang import define, u64
 
-Hart.add("mmio_touched", u64)  # host function (hart, pa, size, 0): memory there has changed
-Hart.add("touched_pa", u64)  # what the current instruction changes
-Hart.add("touched_size", u64)  # bytes; 0: it changes no such memory
+HartState.add("mmio_touched", u64)  # host function (hart, pa, size, 0): memory there has changed
+HartState.add("touched_pa", u64)  # what the current instruction changes
+HartState.add("touched_size", u64)  # bytes; 0: it changes no such memory
 
 
 @define

@@ -5,13 +5,13 @@ mip has three sources: the bits that software writes (hart.mip), the lines of de
 """
 
 from rvplat.hart.counters import read_time, refresh_timers, update_deadline
-from rvplat.hart.state import STOP_WFI, Hart
+from rvplat.hart.state import STOP_WFI, HartState
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, HStatus, Irq, Status
 from rvplat.lang import ctz, define, implement, u8, u64
 
-Hart.add("interrupts_held", u8)  # 1: take no interrupts: a debugger or a trace steps
+HartState.add("interrupts_held", u8)  # 1: take no interrupts: a debugger or a trace steps
 
 PLATFORM = 16
 """Interrupts from this number on are the platform's. They go first, the lowest number ahead."""

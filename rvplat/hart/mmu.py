@@ -30,7 +30,7 @@ from rvplat.hart.acceleration.tlb import (
 )
 from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
-from rvplat.hart.state import ROM, Hart
+from rvplat.hart.state import ROM, HartState
 from rvplat.isa.privileged import SUPERVISOR, USER, EnvCfg
 from rvplat.lang import atomic_load_u64, compare_exchange_u64, define, u64
 
@@ -46,9 +46,9 @@ PAGE_FAULT = 1
 ACCESS_FAULT = 2
 GUEST_FAULT = 3  # of the second stage: hart.fault_gpa and hart.fault_tinst say where
 
-Hart.add("fault_gpa", u64)  # guest physical address that the second stage refused
-Hart.add("leaf_table", u64)  # the table in which the last walk ended, if it is a last one
-Hart.add("fault_tinst", u64)  # the pseudoinstruction if that was an implicit access
+HartState.add("fault_gpa", u64)  # guest physical address that the second stage refused
+HartState.add("leaf_table", u64)  # the table in which the last walk ended, if it is a last one
+HartState.add("fault_tinst", u64)  # the pseudoinstruction if that was an implicit access
 
 READ_ENTRY = 0x3000  # 64-bit read for VS-stage address translation ("Special pseudoinst...")
 WRITE_ENTRY = 0x3020

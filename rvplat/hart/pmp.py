@@ -6,7 +6,7 @@ interval of the last check is cached, one for S and U mode and one for M mode.
 
 from rvplat.hart.acceleration.guest_tables import forget_tables
 from rvplat.hart.acceleration.tlb import REGIME_DEBUG, REGIME_PRIV, flush_everything
-from rvplat.hart.state import Hart
+from rvplat.hart.state import HartState
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.pmp import (
     PMP_ENTRIES,
@@ -26,12 +26,14 @@ WRITE = 2
 EXECUTE = 4
 EVERYTHING = READ | WRITE | EXECUTE
 
-Hart.add("pmp_low", u64, PMP_ENTRIES)  # first address of an entry's range
-Hart.add("pmp_high", u64, PMP_ENTRIES)  # and the first after it; equal if the entry matches nothing
+HartState.add("pmp_low", u64, PMP_ENTRIES)  # first address of an entry's range
+HartState.add(
+    "pmp_high", u64, PMP_ENTRIES
+)  # the first after it; equal if the entry matches nothing
 # The intervals kept: [0] for S and U mode, [1] for M mode.
-Hart.add("pmp_from", u64, 2)
-Hart.add("pmp_length", u64, 2)
-Hart.add("pmp_grants", u64, 2)
+HartState.add("pmp_from", u64, 2)
+HartState.add("pmp_length", u64, 2)
+HartState.add("pmp_grants", u64, 2)
 
 
 @define

@@ -12,7 +12,7 @@ from typing import Any
 from rvplat.hart.counters import update_deadline
 from rvplat.hart.csr import enable
 from rvplat.hart.debugging.world_switches import STATISTICS
-from rvplat.hart.state import STOP_NONE, Hart
+from rvplat.hart.state import STOP_NONE, HartState
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.vocabulary import context_changed, protection_changed
 from rvplat.isa.priv_m import menvcfg_write, reset_status
@@ -45,7 +45,7 @@ def reset(hart: Any, extensions: Iterable[Extension], pc: int) -> None:
         enable(hart, extension.csrs)
     reset_status(hart)
     for name in STATISTICS:
-        getattr(hart, name).clear() if Hart.fields[name].count else setattr(hart, name, 0)
+        getattr(hart, name).clear() if HartState.fields[name].count else setattr(hart, name, 0)
     if hart.has_s != 0:
         mideleg_write(hart, u64(0), u32(MIDELEG))  # what H delegates is read-only one
     if hart.has_u != 0:

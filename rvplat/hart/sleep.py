@@ -17,25 +17,25 @@ The hart:
 from rvplat.hart.acceleration.young_pages import enter_young, leave_young
 from rvplat.hart.counters import NEVER, NS, read_time, update_deadline
 from rvplat.hart.interrupts import enabled_interrupts
-from rvplat.hart.state import STOP_NONE, STOP_REQUEST, STOP_WFI, Hart, Machine
+from rvplat.hart.state import STOP_NONE, STOP_REQUEST, STOP_WFI, HartState, MachineState
 from rvplat.isa.privileged import MACHINE
 from rvplat.lang import address_of, atomic_swap_u32, call_host, define, intrinsic, u8, u32, u64
 
-Machine.add("wait_fn", u64)  # host function (address, value, ns): sleep while the u32 has the value
-Machine.add("wake_fn", u64)  # host function (address): wake every thread that sleeps on the u32
-Machine.add("fence_fn", u64)  # host function: a full fence, for Python
+MachineState.add("wait_fn", u64)  # host function (address, value, ns): sleep while the u32 is that
+MachineState.add("wake_fn", u64)  # host function (address): wake all threads that sleep on the u32
+MachineState.add("fence_fn", u64)  # host function: a full fence, for Python
 
-Hart.add("sleeps", u8)  # 1: WFI may put the thread to sleep; else native code leaves
-Hart.add("waiting", u8)  # 1: in WFI
-Hart.add("idle_since", u64)  # ns: when it fell asleep with no timer to wake it; 0: otherwise
-Hart.add("asleep_ns", u64)  # how long it was asleep in all
+HartState.add("sleeps", u8)  # 1: WFI may put the thread to sleep; else native code leaves
+HartState.add("waiting", u8)  # 1: in WFI
+HartState.add("idle_since", u64)  # ns: when it fell asleep with no timer to wake it; 0: otherwise
+HartState.add("asleep_ns", u64)  # how long it was asleep in all
 
 LONGEST_NS = NS  # of one sleep: then Python checks whether anything can wake the machine
-ATTENTION = Hart.fields["attention"].offset
+ATTENTION = HartState.fields["attention"].offset
 
 
 @intrinsic("{result} = ptrtoint ptr {0} to i64")
-def address_of_hart(hart: Hart) -> u64:
+def address_of_hart(hart: HartState) -> u64:
     """The host address of a hart's record."""
     return u64(address_of(hart))
 

@@ -50,82 +50,82 @@ SlotHeader.add("host", u64)  # host address of the page's bytes
 SlotHeader.add("pa", u64)  # physical address of the page
 SlotHeader.add("code", u64)  # host address of the page's word in RamRegion.code
 
-Machine = Record("Machine")
+MachineState = Record("Machine")
 DecodeRow = Record("DecodeRow")  # fields are added by engine/decode.py
-Hart = Record("Hart", spare=8192)  # plugins' CSRs may come after the first machine
+HartState = Record("Hart", spare=8192)  # plugins' CSRs may come after the first machine
 
-Machine.add("ram", RamRegion, MAX_RAM_REGIONS)
-Machine.add("ram_count", u64)
-Machine.add("harts", u64, MAX_HARTS)  # host addresses of the Hart records
-Machine.add("hart_count", u64)
-Machine.add("decode_handler", u64)  # what an undecoded slot holds
-Machine.add("page_end_handler", u64)  # what the slot after a page's last holds
-Machine.add("illegal_handler", u64)  # for what is no instruction of the hart
-Machine.add("straddle_handler", u64)  # for an instruction that crosses into the next page
-Machine.add("clock_fn", u64)  # host function: nanoseconds of a steady clock
-Machine.add("yield_fn", u64)  # host function: yield the CPU; 0: the harts share one thread
-Machine.add("clock_base_ns", u64)
-Machine.add("timebase_hz", u64)  # ticks a second
-Machine.add("clock_virtual", u8)  # 1: time follows retired instructions
-Machine.add("time_now", u64)  # ticks, when the clock is virtual
-Machine.add("instructions_per_tick", u64)
+MachineState.add("ram", RamRegion, MAX_RAM_REGIONS)
+MachineState.add("ram_count", u64)
+MachineState.add("harts", u64, MAX_HARTS)  # host addresses of the HartState records
+MachineState.add("hart_count", u64)
+MachineState.add("decode_handler", u64)  # what an undecoded slot holds
+MachineState.add("page_end_handler", u64)  # what the slot after a page's last holds
+MachineState.add("illegal_handler", u64)  # for what is no instruction of the hart
+MachineState.add("straddle_handler", u64)  # for an instruction that crosses into the next page
+MachineState.add("clock_fn", u64)  # host function: nanoseconds of a steady clock
+MachineState.add("yield_fn", u64)  # host function: yield the CPU; 0: the harts share one thread
+MachineState.add("clock_base_ns", u64)
+MachineState.add("timebase_hz", u64)  # ticks a second
+MachineState.add("clock_virtual", u8)  # 1: time follows retired instructions
+MachineState.add("time_now", u64)  # ticks, when the clock is virtual
+MachineState.add("instructions_per_tick", u64)
 
 # Hot fields first.
-Hart.add("x", u64, 33)  # x[32] takes what is written to x0
-Hart.add("pc_bias", u64)  # pc = pc_bias + (slot address >> 3)
-Hart.add("tlb", ptr(TlbEntry))  # data entries of the context in force
-Hart.add("fetch", ptr(FetchEntry))  # fetch entries of the context in force
-Hart.add("budget", s64)  # instructions until the run loop is next; held in a register while it runs
-Hart.add("fp_ready", u32)  # which FP instructions may go straight on (isa/fp_state.py); 0: unknown
-Hart.add("resync", u8)  # privilege, translation or interrupts changed: the run loop is next
-Hart.add("priv", u8)  # 0 U, 1 S, 3 M
-Hart.add("virt", u8)  # V
-Hart.add("f", u64, 33)  # NaN-boxed; f[32] is never read
+HartState.add("x", u64, 33)  # x[32] takes what is written to x0
+HartState.add("pc_bias", u64)  # pc = pc_bias + (slot address >> 3)
+HartState.add("tlb", ptr(TlbEntry))  # data entries of the context in force
+HartState.add("fetch", ptr(FetchEntry))  # fetch entries of the context in force
+HartState.add("budget", s64)  # instructions until the run loop is next; in a register while it runs
+HartState.add("fp_ready", u32)  # which FP instructions may go on (isa/fp_state.py); 0: unknown
+HartState.add("resync", u8)  # privilege, translation or interrupts changed: the run loop is next
+HartState.add("priv", u8)  # 0 U, 1 S, 3 M
+HartState.add("virt", u8)  # V
+HartState.add("f", u64, 33)  # NaN-boxed; f[32] is never read
 
-Hart.add("pc", u64)  # of the current instruction, wherever cold code runs
-Hart.add("next_pc", u64)  # of the one after it; jump() and branch() set it
-Hart.add("hart_id", u64)
-Hart.add("machine", ptr(Machine))
-Hart.add("ialign_mask", u64)  # bits that a jump's target must have clear: 1 with C, else 3
-Hart.add("instret_base", u64)  # instret = instret_base - budget
-Hart.add("limit", s64)  # instructions left, beyond the budget, before native code must leave
-Hart.add("deadline", u64)  # ticks: the earliest timer of this hart
+HartState.add("pc", u64)  # of the current instruction, wherever cold code runs
+HartState.add("next_pc", u64)  # of the one after it; jump() and branch() set it
+HartState.add("hart_id", u64)
+HartState.add("machine", ptr(MachineState))
+HartState.add("ialign_mask", u64)  # bits that a jump's target must have clear: 1 with C, else 3
+HartState.add("instret_base", u64)  # instret = instret_base - budget
+HartState.add("limit", s64)  # instructions left, beyond the budget, before native code must leave
+HartState.add("deadline", u64)  # ticks: the earliest timer of this hart
 
-Hart.add("trap_cause", u64)  # of the trap being raised; bit 63: interrupt
-Hart.add("trap_tval", u64)
-Hart.add("trap_tval2", u64)
-Hart.add("trap_tinst", u64)
-Hart.add("trap_gva", u8)
+HartState.add("trap_cause", u64)  # of the trap being raised; bit 63: interrupt
+HartState.add("trap_tval", u64)
+HartState.add("trap_tval2", u64)
+HartState.add("trap_tinst", u64)
+HartState.add("trap_gva", u8)
 
-Hart.add("attention", u32)  # another thread has a request: interrupt lines, or to stop
-Hart.add("stop_request", u32)  # another thread wants native code to leave
-Hart.add("abandon", u32)  # loops in plugins' definitions must end at once (engine/poll.py)
-Hart.add("stepping", u32)  # one instruction at a time: the limit is near
-Hart.add("stop", u32)  # why native code leaves: STOP_*
-Hart.add("irq_lines", u64)  # bits of mip that devices drive; only Python writes it
-Hart.add("guest_lines", u64)  # hgeip: what devices drive for guests; only Python writes it
-Hart.add("mtimecmp", u64)  # ticks
+HartState.add("attention", u32)  # another thread has a request: interrupt lines, or to stop
+HartState.add("stop_request", u32)  # another thread wants native code to leave
+HartState.add("abandon", u32)  # loops in plugins' definitions must end at once (engine/poll.py)
+HartState.add("stepping", u32)  # one instruction at a time: the limit is near
+HartState.add("stop", u32)  # why native code leaves: STOP_*
+HartState.add("irq_lines", u64)  # bits of mip that devices drive; only Python writes it
+HartState.add("guest_lines", u64)  # hgeip: what devices drive for guests; only Python writes it
+HartState.add("mtimecmp", u64)  # ticks
 
 # What a board chooses where the manual leaves a choice.
-Hart.add("geilen", u8)  # guest external interrupts: bits geilen to 1 of hgeip
-Hart.add("tinst_zero", u8)  # 1: htinst and mtinst hold no transformed instructions
-Hart.add("menvcfg_reset", u64)  # menvcfg after a reset
+HartState.add("geilen", u8)  # guest external interrupts: bits geilen to 1 of hgeip
+HartState.add("tinst_zero", u8)  # 1: htinst and mtinst hold no transformed instructions
+HartState.add("menvcfg_reset", u64)  # menvcfg after a reset
 
-Hart.add("mmio_read", u64)  # host function (hart, pa, size, 0) -> value
-Hart.add("mmio_write", u64)  # host function (hart, pa, size, value)
-Hart.add("mmio_error", u8)  # that function found no device, or the device refused
+HartState.add("mmio_read", u64)  # host function (hart, pa, size, 0) -> value
+HartState.add("mmio_write", u64)  # host function (hart, pa, size, value)
+HartState.add("mmio_error", u8)  # that function found no device, or the device refused
 
-Hart.add("decode_rows", ptr(DecodeRow))  # what this hart decodes: see engine/decode.py
-Hart.add("decode_buckets", u64)  # host address: u16 first row number, by bucket
-Hart.add("decode_order", u64)  # host address: u16 row numbers, bucket by bucket
-Hart.add("scratch_slots", u64)  # host address of a slot page for one instruction at a time
-Hart.add("scratch_bits", u64)  # the instruction that its slot holds, + 1
+HartState.add("decode_rows", ptr(DecodeRow))  # what this hart decodes: see engine/decode.py
+HartState.add("decode_buckets", u64)  # host address: u16 first row number, by bucket
+HartState.add("decode_order", u64)  # host address: u16 row numbers, bucket by bucket
+HartState.add("scratch_slots", u64)  # host address of a slot page for one instruction at a time
+HartState.add("scratch_bits", u64)  # the instruction that its slot holds, + 1
 
-Hart.add("slot_pages", u64)  # host address: a u64 a RAM page, its slots' host address or 0
-Hart.add("slot_pool", u64)  # host address of the memory for slots
-Hart.add("slot_pool_used", u64)  # bytes
-Hart.add("slot_pool_size", u64)  # bytes
-Hart.add("csr_present", u8, 4096)
+HartState.add("slot_pages", u64)  # host address: a u64 a RAM page, its slots' host address or 0
+HartState.add("slot_pool", u64)  # host address of the memory for slots
+HartState.add("slot_pool_used", u64)  # bytes
+HartState.add("slot_pool_size", u64)  # bytes
+HartState.add("csr_present", u8, 4096)
 
 STOP_NONE = 0
 STOP_LIMIT = 1  # the limit of instructions is reached

@@ -6,11 +6,11 @@ becomes the offset of the fault, immediates become zero. Compressed loads and st
 """
 
 from rvplat.hart.fetch import peek_halfword
-from rvplat.hart.state import Hart
+from rvplat.hart.state import HartState
 from rvplat.isa.privileged import INTERRUPT, Cause
 from rvplat.lang import define, u64
 
-Hart.add("access_offset", u64)  # of the faulting part of an access that crosses a page
+HartState.add("access_offset", u64)  # of the faulting part of an access that crosses a page
 
 EXPLICIT = (
     1 << Cause.LOAD_MISALIGNED | 1 << Cause.LOAD_ACCESS | 1 << Cause.STORE_MISALIGNED

@@ -7,7 +7,7 @@ the H extension), or to VS mode in a guest.
 
 from rvplat.hart.debugging.world_switches import count_exit, switch_world
 from rvplat.hart.fetch import fetch_instruction
-from rvplat.hart.state import STOP_BREAK, Hart
+from rvplat.hart.state import STOP_BREAK, HartState
 from rvplat.hart.tinst import is_explicit, trap_instruction
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import context_changed, instruction_bits, virtual_instruction
@@ -15,9 +15,9 @@ from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, H
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
 
 EBREAK_MET = 3  # of hart.switch_met
-Hart.add("ebreak_stops", u8)  # 1: an ebreak stops for a debugger instead of trapping
-Hart.add("ebreak_skip", u64)  # the next ebreak at this address traps; odd: none
-Hart.add("traps_taken", u64, 128)  # by cause, interrupts from 64 on: for statistics
+HartState.add("ebreak_stops", u8)  # 1: an ebreak stops for a debugger instead of trapping
+HartState.add("ebreak_skip", u64)  # the next ebreak at this address traps; odd: none
+HartState.add("traps_taken", u64, 128)  # by cause, interrupts from 64 on: for statistics
 # Exceptions whose xtval is a virtual address ("Hypervisor Status Register", GVA).
 ADDRESS_CAUSES = (
     1 << Cause.FETCH_MISALIGNED | 1 << Cause.FETCH_ACCESS | 1 << Cause.BREAKPOINT

@@ -15,9 +15,9 @@ from rvplat.lang.define import (
     FIXED,
     Declaration,
     Definition,
-    DefinitionError,
     Dispatch,
     Intrinsic,
+    LanguageError,
     NoReturn,
     Unwind,
     bind,
@@ -32,7 +32,7 @@ from rvplat.lang.struct import Struct
 from rvplat.lang.types import Integer, s8, s16, s32, s64, s128, u8, u16, u32, u64, u128
 
 __all__ = [
-    "FIXED", "Declaration", "Definition", "DefinitionError", "Dispatch", "Integer", "Intrinsic",
+    "FIXED", "Declaration", "Definition", "Dispatch", "Integer", "Intrinsic", "LanguageError",
     "NoReturn", "Record", "Struct", "Unwind", "View", "address_of", "bind", "declare", "define",
     "implement", "intrinsic", "ptr", "s8", "s16", "s32", "s64", "s128", "u8", "u16", "u32", "u64",
     "u128",

@@ -17,7 +17,7 @@ import ast
 from collections.abc import Iterable, Sequence
 
 from rvplat.lang import ir
-from rvplat.lang.define import Callee, Definition, DefinitionError
+from rvplat.lang.define import Callee, Definition, LanguageError
 from rvplat.lang.effects import Effects, EffectsOf, Poll, effects_of_body
 from rvplat.lang.type_expressions import resolve
 
@@ -26,14 +26,14 @@ Assigned = frozenset[str] | None
 
 
 def check(definition: Definition) -> None:
-    """Raise DefinitionError for the first thing that is refused before types are known."""
+    """Raise LanguageError for the first thing that is refused before types are known."""
     _check_parameters(definition)
     _check_names(definition)
     _Check(definition).run()
 
 
 def check_handlers(body: ir.Body, effects: EffectsOf, poll: Poll | None) -> None:
-    """Raise DefinitionError for an `except` that doesn't catch all that its `try` can raise, by
+    """Raise LanguageError for an `except` that doesn't catch all that its `try` can raise, by
     what the text says: polls say nothing there."""
     polls = effects(poll.definition).raised if poll is not None else set()
     for node in ir.walk(body.statements):
@@ -43,7 +43,7 @@ def check_handlers(body: ir.Body, effects: EffectsOf, poll: Poll | None) -> None
         effects_of_body(node.body, effects, poll, found)
         for raised in found.raised - polls:
             if not issubclass(raised, node.caught):
-                raise DefinitionError(
+                raise LanguageError(
                     f"{body.definition.file}:{node.line}",
                     f"the try can raise {raised.__name__}, which except {node.caught.__name__} "
                     "doesn't catch: catch a class above both",
@@ -56,8 +56,8 @@ def _check_names(definition: Definition) -> None:
             raise _fail(definition, node, "no field is called range: it is a word of the language")
 
 
-def _fail(definition: Definition, node: ast.AST, problem: str) -> DefinitionError:
-    return DefinitionError(f"{definition.file}:{getattr(node, 'lineno', 0)}", problem)
+def _fail(definition: Definition, node: ast.AST, problem: str) -> LanguageError:
+    return LanguageError(f"{definition.file}:{getattr(node, 'lineno', 0)}", problem)
 
 
 def _check_parameters(definition: Definition) -> None:

@@ -15,14 +15,14 @@ from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, over
 from rvplat.lang.types import Integer, convert, s64, u64
 
 __all__ = [
-    "FIXED", "Declaration", "Definition", "DefinitionError", "Dispatch", "Intrinsic", "NoReturn",
+    "FIXED", "Declaration", "Definition", "Dispatch", "Intrinsic", "LanguageError", "NoReturn",
     "Unwind", "declare", "define", "implement", "intrinsic",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class DefinitionError(Exception):
+class LanguageError(Exception):
     """A definition uses what the language does not have: file, line and the construct's name."""
 
     def __init__(self, where: str, problem: str) -> None:
@@ -200,7 +200,7 @@ class Definition(Callee):
         first = self.function.__code__.co_firstlineno
         found = self._source.functions.get(first)
         if found is None:
-            raise DefinitionError(f"{self.file}:{first}", "a definition is a def statement")
+            raise LanguageError(f"{self.file}:{first}", "a definition is a def statement")
         return found
 
 
@@ -213,7 +213,7 @@ class Declaration(Callee):
 
     def __call__(self, *arguments: Any) -> Any:
         if self.implementation is None:
-            raise DefinitionError(self.name, "is declared, and nothing implements it")
+            raise LanguageError(self.name, "is declared, and nothing implements it")
         return self.implementation(*arguments)
 
 
@@ -267,7 +267,7 @@ class Dispatch:
     def __call__(self, *arguments: Any) -> Any:
         target = self.targets.get(int(arguments[-1]), self.default)
         if target is None:
-            raise DefinitionError(self.name, f"no row for {int(arguments[-1]):#x}")
+            raise LanguageError(self.name, f"no row for {int(arguments[-1]):#x}")
         return target(*arguments)
 
 

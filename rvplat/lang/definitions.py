@@ -10,7 +10,7 @@ from typing import Any
 
 from rvplat.lang import ir
 from rvplat.lang.check import check, check_handlers
-from rvplat.lang.define import Declaration, Definition, DefinitionError, Dispatch, Intrinsic
+from rvplat.lang.define import Declaration, Definition, Dispatch, Intrinsic, LanguageError
 from rvplat.lang.effects import Effects, Poll, effects_of_body
 from rvplat.lang.ir import Fixed
 from rvplat.lang.signatures import Signatures
@@ -37,14 +37,14 @@ class Definitions(Signatures):
         return made
 
     def typed(self, definition: Definition) -> ir.Body:
-        """A definition's body for whatever is constant. DefinitionError for what is refused."""
+        """A definition's body for whatever is constant. LanguageError for what is refused."""
         known = self.plain._typed.get(definition)
         if known is None:
             check(definition)
             known = self.plain._typed[definition] = Typer(self.plain, definition).body()
             try:
                 check_handlers(known, self.plain.effects, self.poll)  # asks for the callees' bodies
-            except DefinitionError:
+            except LanguageError:
                 del self.plain._typed[definition]
                 raise
         return known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rvplat.lang import ir
-from rvplat.lang.define import Definition, DefinitionError, Dispatch
+from rvplat.lang.define import Definition, Dispatch, LanguageError
 from rvplat.lang.emitter import Emitter
 from rvplat.lang.unit import NativeFunction, Unit
 from rvplat.lang.values import Value, ir_type
@@ -54,7 +54,7 @@ class FunctionEmitter(Emitter):
         if not self.ended:
             if body.results:
                 where = f"{definition.file}:{definition.tree.lineno}"
-                raise DefinitionError(where, f"{definition.name} can end without a value")
+                raise LanguageError(where, f"{definition.name} can end without a value")
             self.leave([])
         attributes = "cold noinline #0" if self.native.cold else "#0"
         return self.unit.frame(self.native, self.allocas + self.lines, attributes)
@@ -113,7 +113,7 @@ def _reshape(label: str, call: str, row: NativeFunction, native: NativeFunction)
     elif len(row.slots) == 1:
         values[0] = r
     elif row.slots:
-        raise DefinitionError(native.symbol, "a row returns another shape")
+        raise LanguageError(native.symbol, "a row returns another shape")
     if len(values) == 1:
         lines.append(f"  ret {native.returns_ir} {values[0]}")
         return lines

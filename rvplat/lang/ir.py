@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from rvplat.lang.define import Declaration, Definition, Dispatch, Intrinsic, Unwind
-from rvplat.lang.record import Field
+from rvplat.lang.record import RecordField
 
 # --- expressions ----------------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class FieldPlace:
     """Where a field of the record that `base` refers to stands."""
 
     base: Expr
-    field: Field
+    field: RecordField
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ _C_TYPES: dict[tuple[int, bool], Any] = {
 
 
 @dataclass(frozen=True)
-class Field:
+class RecordField:
     """One field: `count` is 0 for a scalar, else the length of the array. Sizes in bytes."""
 
     name: str
@@ -64,7 +64,7 @@ class Record:
     def __init__(self, name: str, spare: int = 0) -> None:
         self.name = name
         self.spare = spare
-        self.fields: dict[str, Field] = {}
+        self.fields: dict[str, RecordField] = {}
         self._end = 0
         self._size = 0  # once the layout is in use
         self._structure: Any = None
@@ -81,7 +81,7 @@ class Record:
         end = offset + size_of(kind) * max(count, 1)
         if self._size and end > self._size:
             raise TypeError(f"{self.name}.{name} comes too late: the layout is in use")
-        self.fields[name] = Field(name, kind, count, offset)
+        self.fields[name] = RecordField(name, kind, count, offset)
         self._end = end
         self._structure = None
 
@@ -116,7 +116,7 @@ class Record:
         return self.structure().from_address(address)
 
 
-def _c_type(field: Field) -> Any:
+def _c_type(field: RecordField) -> Any:
     if isinstance(field.type, Record):
         kind = field.type.structure()
     elif isinstance(field.type, ptr):
@@ -166,7 +166,7 @@ class ArrayView:
 
     __slots__ = ("_address", "_field")
 
-    def __init__(self, field: Field, address: int) -> None:
+    def __init__(self, field: RecordField, address: int) -> None:
         self._field = field
         self._address = address
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rvplat.lang.define import Callee, Definition, DefinitionError
+from rvplat.lang.define import Callee, Definition, LanguageError
 from rvplat.lang.effects import Poll
 from rvplat.lang.values import value_type
 
@@ -22,7 +22,7 @@ class Signatures:
         if kind is None or isinstance(kind, str):
             found = self.implied.get(name if kind is None else kind)
             if found is None:
-                raise DefinitionError(name, "the parameter has no type")
+                raise LanguageError(name, "the parameter has no type")
             return found
         return value_type(kind)
 
@@ -32,8 +32,8 @@ class Signatures:
         try:
             pairs = zip(signature.types, signature.names, strict=True)
             return [self.parameter_type(k, n) for k, n in pairs]
-        except DefinitionError as error:
-            raise DefinitionError(f"{callee.function.__code__.co_filename}: {callee.name}",
+        except LanguageError as error:
+            raise LanguageError(f"{callee.function.__code__.co_filename}: {callee.name}",
                                   f"{error.where}: {error.problem}") from None  # fmt: skip
 
     def polls(self, definition: Definition) -> bool:

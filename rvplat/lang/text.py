@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rvplat.lang import ir
-from rvplat.lang.define import Declaration, DefinitionError
+from rvplat.lang.define import Declaration, LanguageError
 from rvplat.lang.unit import Unit
 from rvplat.lang.values import Value
 
@@ -45,10 +45,10 @@ class Text:
         self.scope = scope
         self.locals = scope.locals
 
-    def fail(self, problem: str) -> DefinitionError:
+    def fail(self, problem: str) -> LanguageError:
         """The error for the statement that is being emitted, with its place."""
         assert self.scope.text is not None
-        return DefinitionError(f"{self.scope.text.definition.file}:{self.scope.line}", problem)
+        return LanguageError(f"{self.scope.text.definition.file}:{self.scope.line}", problem)
 
     # --- text ---
 

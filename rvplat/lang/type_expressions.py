@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from rvplat.lang import ir
-from rvplat.lang.define import Definition, DefinitionError
+from rvplat.lang.define import Definition, LanguageError
 from rvplat.lang.record import Record
 from rvplat.lang.signatures import Signatures
 from rvplat.lang.struct import is_struct
@@ -56,9 +56,9 @@ class ExpressionTyper:
         self.names = definition.globals
         self.locals: dict[str, Any] = {}
 
-    def fail(self, node: ast.AST, problem: str) -> DefinitionError:
+    def fail(self, node: ast.AST, problem: str) -> LanguageError:
         """The error for a construct, with its place."""
-        return DefinitionError(f"{self.file}:{getattr(node, 'lineno', 0)}", problem)
+        return LanguageError(f"{self.file}:{getattr(node, 'lineno', 0)}", problem)
 
     # --- entry points ---
 

@@ -25,7 +25,7 @@ class Typer(CallTyper):
     """Types one definition."""
 
     def body(self) -> ir.Body:
-        """The definition, typed. DefinitionError for what the language doesn't have."""
+        """The definition, typed. LanguageError for what the language doesn't have."""
         definition = self.definition
         signature = definition.signature
         kinds = self.signatures.parameter_types(definition)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rvplat.lang import ir
-from rvplat.lang.define import Callee, Definition, DefinitionError, Dispatch
+from rvplat.lang.define import Callee, Definition, Dispatch, LanguageError
 from rvplat.lang.definitions import Definitions
 from rvplat.lang.effects import Poll
 from rvplat.lang.ir import Fixed
@@ -95,7 +95,7 @@ class Unit:
         else:
             definition = target.definition
             if open_ := definition.signature.fixed - dict(target.fixed).keys():
-                raise DefinitionError(definition.place, f"{min(open_)} is fixed, and not given")
+                raise LanguageError(definition.place, f"{min(open_)} is fixed, and not given")
             effects = definitions.effects(definition, target.fixed)
             parameters = tuple(kind for _, kind in target.parameters)
             parts, never = target.results, definition.signature.never_returns
@@ -120,7 +120,7 @@ class Unit:
         """A symbol with the C calling convention: (arguments..., result*) -> raised as i1."""
         native = self.function(target)
         if any(is_struct(kind) for kind in (*native.slots, *native.parameters)):
-            raise DefinitionError(target.place, f"{target.name}: structs stay in native code")
+            raise LanguageError(target.place, f"{target.name}: structs stay in native code")
         given = ", ".join(f"{ir_type(k)} %a{i}" for i, k in enumerate(native.parameters))
         lines = [f'define i8 @"{name}"({given}, ptr %out) #0 {{', "entry:"]
         call = f"call {native.returns_ir} {native.symbol}({given})"

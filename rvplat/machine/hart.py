@@ -23,7 +23,7 @@ from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER
 from rvplat.machine.arguments import MASK64, integer, word
 from rvplat.machine.public_names import Shown
-from rvplat.machine.running.native_records import PAGE, HartCell, MachineCell
+from rvplat.machine.running.native_records import PAGE, NativeHart, NativeMachine
 
 
 class RegisterFile(Sequence[int]):
@@ -83,7 +83,7 @@ class Owner(Protocol):
     def export(self, name: str) -> Callable[..., Any]: ...
 
 
-class Hart(HartCell, metaclass=Shown):
+class Hart(NativeHart, metaclass=Shown):
     """One hart. All of it is for machines that stand still: RuntimeError while it runs.
 
     Numbers are 64 bits, unsigned when they are read; a negative one is written in two's complement.
@@ -99,7 +99,7 @@ class Hart(HartCell, metaclass=Shown):
     """Its number, mhartid."""
 
     def __init__(
-        self, number: int, machine: MachineCell, table: Table, owner: Owner,
+        self, number: int, machine: NativeMachine, table: Table, owner: Owner,
         extensions: Sequence[Extension],
     ) -> None:  # fmt: skip
         super().__init__(number, machine, table)

@@ -27,7 +27,7 @@ from rvplat.machine.running.assembly import assemble
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.device_accesses import Mmio
 from rvplat.machine.running.hart_ports import Wires
-from rvplat.machine.running.native_records import MachineCell
+from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.round_robin import Turns
 from rvplat.machine.running.run import FOREVER, Runner
 from rvplat.machine.running.stop import Stop
@@ -324,13 +324,13 @@ class Machine(System):
         added = tuple(plugins.extensions.values()) if plugins else ()
         refuse_clashes(added, self.extensions)
         self.core = core_for(tuple(everything.values()), compressed, say, added)
-        self.cell = MachineCell()
+        self.native = NativeMachine()
         self._awaited = self.export("awaited_interrupts")
         self._set_up_memory()
         self.wires.connect_clock()
         self.turns = Turns(self)
         if self.turns.virtual is not None or self.board.harts.count == 1:
-            self.cell.view.yield_fn = 0
+            self.native.view.yield_fn = 0
         self.mmio = Mmio(self)
         harts = [self._new_hart(n) for n in range(self.board.harts.count)]
         with self.assembly.lock:  # a device's thread may drive a line just now
@@ -345,17 +345,17 @@ class Machine(System):
         self.power_on()
 
     def _set_up_memory(self) -> None:
-        self.core.attach(self.cell.view)
+        self.core.attach(self.native.view)
         use_fence(self.core.fence)
         windows = [(w.base, w.end - w.base) for w, d in self.bus.windows if not d.node_has_reg]
         for name, ram in zip(self.board.memory, self.memory.regions, strict=True):
-            self.cell.add_ram(ram, not self.board.memory[name].rom, windows)
+            self.native.add_ram(ram, not self.board.memory[name].rom, windows)
         self._dma_written = self.export("dma_written")
         self.memory.written = self._written
 
     def _new_hart(self, number: int) -> Hart:
         table = self.core.decoder(self.extensions)
-        hart = Hart(number, self.cell, table, self, self.extensions)
+        hart = Hart(number, self.native, table, self, self.extensions)
         view = hart.view
         view.mmio_read, view.mmio_write, view.mmio_touched = self.mmio.addresses
         view.ialign_mask = self.core.constants["ialign_mask"]

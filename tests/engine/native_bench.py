@@ -16,11 +16,11 @@ from rvplat.engine.native import Core
 from rvplat.engine.reference import Reference
 from rvplat.hart import reset
 from rvplat.hart.csr import csr_write
-from rvplat.hart.state import Hart
+from rvplat.hart.state import HartState
 from rvplat.isa.machinery.extension import Extension
 from rvplat.lang import u32, u64
 from rvplat.machine.boards.catalogue import shipped_extensions
-from rvplat.machine.running.native_records import HartCell, MachineCell
+from rvplat.machine.running.native_records import NativeHart, NativeMachine
 
 BASE, SIZE = 0x8000_0000, 0x8000
 CODE = BASE + 0x1000  # pages of wfi with the instruction among them
@@ -47,13 +47,13 @@ class Twin:
         self.core = Core(everything, compressed=compressed)
         self.reference = Reference(extensions)
         self.ram = Ram(BASE, SIZE)
-        self.machine = MachineCell()
+        self.machine = NativeMachine()
         self.core.attach(self.machine.view)
         self.machine.add_ram(self.ram, True)
         self.machine.view.clock_virtual = 1
         self.machine.view.instructions_per_tick = 1
-        self.cell = HartCell(0, self.machine, self.core.decoder(extensions))
-        self.hart = self.cell.view
+        self.native = NativeHart(0, self.machine, self.core.decoder(extensions))
+        self.hart = self.native.view
         self._refuse = _CALL(self._no_device)
         self.hart.mmio_read = ctypes.cast(self._refuse, ctypes.c_void_p).value
         self.hart.mmio_write = self.hart.mmio_read
@@ -65,7 +65,7 @@ class Twin:
         for at in range(0, SIZE, 4):
             ctypes.memmove(self.ram.address + at, WFI.to_bytes(4, "little"), 4)
         self._blocks = [
-            (self.cell.address, Hart.size),
+            (self.native.address, HartState.size),
             (self.ram.address, SIZE),
             *((block.address, block.size) for block in self.machine.blocks),
             (int(self.hart.slot_pages), 8 * self.machine.pages),
@@ -113,7 +113,7 @@ class Twin:
         retired, expected = self._retired(), self.save()
         self.restore(start)
         self.hart.limit = STEPS if count == STEPS else LIMIT
-        self.core.run(self.cell.address)
+        self.core.run(self.native.address)
         found = self._compare(expected, self.save())
         if self._retired() != retired:
             found.append(f"retired: {retired} by the reference, {self._retired()} natively")
@@ -124,7 +124,7 @@ class Twin:
 
     def _compare(self, expected: list[bytes], found: list[bytes]) -> list[str]:
         result = []
-        for field in Hart.fields.values():
+        for field in HartState.fields.values():
             if field.name in OFF_BY_DESIGN:
                 continue
             end = field.offset + field.stride * max(field.count, 1)

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from rvplat.engine.sources import digest
-from rvplat.hart.state import Hart
+from rvplat.hart.state import HartState
 from rvplat.isa.machinery.extension import Extension
 from rvplat.lang import u8
-from rvplat.lang.record import Field
+from rvplat.lang.record import RecordField
 from tests.lang.native import native
 
 TWO = """
@@ -109,5 +109,7 @@ def test_the_key_reaches_into_other_folders(
 def test_the_key_is_of_the_records_as_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     """Extensions that were installed in another order, or a field that a test added."""
     before = digest([])
-    monkeypatch.setitem(Hart.fields, "late", Field("late", u8, 0, Hart.fields["pc"].offset + 1))
+    monkeypatch.setitem(
+        HartState.fields, "late", RecordField("late", u8, 0, HartState.fields["pc"].offset + 1)
+    )
     assert digest([]) != before

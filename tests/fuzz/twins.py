@@ -14,7 +14,7 @@ from rvplat.engine.core import SLACK
 from rvplat.engine.reference import Reference
 from rvplat.hart.acceleration.tlb import flush_everything
 from rvplat.hart.counters import update_deadline
-from rvplat.hart.state import Hart as HartRecord
+from rvplat.hart.state import HartState
 from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.hart import Hart
@@ -44,7 +44,7 @@ def fields() -> Iterator[tuple[str, int, int]]:
     for extension in shipped_extensions().values():
         known |= {row.name for row in extension.csrs if row.storage}
         known |= {name for name, _, _ in extension.states}
-    for one in HartRecord.fields.values():
+    for one in HartState.fields.values():
         if one.name in known and one.name not in OF_THE_HOST:
             yield one.name, one.offset, one.stride * max(one.count, 1)
         if one.name in ("x", "f"):
@@ -65,7 +65,7 @@ class Twins:
         for hart in self.harts:
             guest.open_memory(hart)
         for machine in self.machines:  # time stands still: nobody looks at it at the same moment
-            machine.cell.view.instructions_per_tick = FOREVER
+            machine.native.view.instructions_per_tick = FOREVER
             turns: Any = machine.turns
             turns._per_tick = FOREVER
             clock: Any = machine.assembly.clock

@@ -147,8 +147,8 @@ def test_thousands_that_arent_met(bench: Bench) -> None:
         bench.points.add(Spot(0xFFFF_FFC0_0000_0000 + 2 * n))
     assert bench.stops() == 0
     bench.points.close()
-    assert int(bench.machine.cell.view.break_count) == 0
-    assert not any(map(int, bench.machine.cell.view.break_offsets))
+    assert int(bench.machine.native.view.break_count) == 0
+    assert not any(map(int, bench.machine.native.view.break_offsets))
 
 
 def test_rows_of_one_chain(bench: Bench) -> None:

@@ -60,7 +60,7 @@ def test_a_guest_physical_address_of_each_guest(bench: Bench) -> None:
         assert bench.hart.pc == bench.work
         worlds.add(bench.world())
     bench.points.remove(row)
-    assert int(bench.machine.cell.view.break_guest) == 0
+    assert int(bench.machine.native.view.break_guest) == 0
     assert bench.stop() == "off"
 
 

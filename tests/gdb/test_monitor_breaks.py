@@ -169,9 +169,9 @@ def test_detaching_takes_them_away(bench: Bench) -> None:
     bench.monitor(f"break {WORK:#x}")
     bench.monitor(f"break {WORK - OFFSET:#x} space=guest-physical")
     bench.target.detach(2)
-    assert int(bench.machine.cell.view.break_count) == 2
+    assert int(bench.machine.native.view.break_count) == 2
     bench.target.detach()
-    assert int(bench.machine.cell.view.break_count) == 0
+    assert int(bench.machine.native.view.break_count) == 0
     bench.target.attach()
     assert bench.monitor("breaks") == "no monitor breakpoints\n"
     assert bench.monitor("break 0x100").startswith("monitor breakpoint 1:")
@@ -238,7 +238,7 @@ def test_in_the_middle_of_a_range_that_is_stepped(bench: Bench) -> None:
 def test_what_cant_be_done(bench: Bench, line: str, problem: str) -> None:
     with pytest.raises(GdbError, match="^" + re.escape(problem)):
         bench.monitor(line)
-    assert int(bench.machine.cell.view.break_count) == 0
+    assert int(bench.machine.native.view.break_count) == 0
 
 
 def test_a_board_without_guests() -> None:

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from rvplat.guests import bench_programs, demo_elf, hypervisor_elf, hypervisor_guest_elfs, vmm
-from rvplat.guests.build import PROGRAMS, ZIG_VERSION, Program, build, compiler_version, programs
+from rvplat.guests.build import (
+    PROGRAMS,
+    ZIG_VERSION,
+    GuestSource,
+    build,
+    compiler_version,
+    programs,
+)
 from rvplat.guests.errors import GuestError
 
 SAME_COMPILER = compiler_version() == ZIG_VERSION
@@ -15,7 +22,7 @@ SAME_COMPILER = compiler_version() == ZIG_VERSION
 
 @pytest.mark.skipif(not SAME_COMPILER, reason=f"needs ziglang {ZIG_VERSION}")
 @pytest.mark.parametrize("program", programs(), ids=lambda p: p.output)
-def test_rebuild_gives_the_same_bytes(program: Program, tmp_path: Path) -> None:
+def test_rebuild_gives_the_same_bytes(program: GuestSource, tmp_path: Path) -> None:
     build(program, tmp_path / "built.elf")
     assert (tmp_path / "built.elf").read_bytes() == (PROGRAMS / program.output).read_bytes(), (
         f"{program.output} is not what its sources give: run python -m rvplat.guests.build"
@@ -46,4 +53,4 @@ def test_no_path_of_the_host_is_in_them() -> None:
 @pytest.mark.skipif(compiler_version() is None, reason="needs ziglang")
 def test_compiler_errors_are_shown(tmp_path: Path) -> None:
     with pytest.raises(GuestError, match=r"x\.elf cannot be built:\n(.|\n)*absent\.c"):
-        build(Program("x.elf", ("absent.c",)), tmp_path / "x.elf")
+        build(GuestSource("x.elf", ("absent.c",)), tmp_path / "x.elf")

@@ -20,7 +20,7 @@ from rvplat.isa.machinery.vocabulary import context_changed, csr_read, csr_write
 from rvplat.isa.privileged import INTERRUPT, HStatus, Status
 from rvplat.lang import u32, u64
 from rvplat.machine.boards.catalogue import shipped_extensions
-from rvplat.machine.running.native_records import HartCell, MachineCell
+from rvplat.machine.running.native_records import NativeHart, NativeMachine
 
 RAM, SIZE = 0x8000_0000, 0x20_0000
 CODE = RAM + 0x1000  # physical address of the page that instructions run in
@@ -89,13 +89,13 @@ class Bench:
         self._run = core.run
         self._reference = Reference(self.extensions)
         self.ram = Ram(RAM, SIZE)
-        self.machine = MachineCell()
+        self.machine = NativeMachine()
         core.attach(self.machine.view)
         self.machine.add_ram(self.ram, True)
         self.machine.view.clock_virtual = 1
         self.machine.view.instructions_per_tick = 1 << 40
-        self.cell = HartCell(0, self.machine, core.decoder(self.extensions))
-        self.hart: Any = self.cell.view
+        self.native = NativeHart(0, self.machine, core.decoder(self.extensions))
+        self.hart: Any = self.native.view
         self.device: int | None = None  # what a device answers everywhere outside of RAM
         self._answer = _CALL(self._ask_device)
         self.hart.mmio_read = ctypes.cast(self._answer, ctypes.c_void_p).value
@@ -171,7 +171,7 @@ class Bench:
             self._reference.run(hart, count)
         else:
             hart.limit = count - int(hart.budget)
-            self._run(self.cell.address)
+            self._run(self.native.address)
         return self.trap()
 
     def trap(self) -> Trap | None:

@@ -89,12 +89,12 @@ def test_a_write_takes_effect_before_the_next_instruction(make: MakeBench, write
     for name, value in write.before:
         bench[name] = value
     if write.line:
-        bench.cell.set_guest_line(write.line, True)
+        bench.native.set_guest_line(write.line, True)
     bench.hart.x[6] = write.value
     found = run_on(bench, csr_word("csrrw", write.name), write.mode)
     bench.machine.view.time_now = 0
     if write.line:
-        bench.cell.set_guest_line(write.line, False)
+        bench.native.set_guest_line(write.line, False)
     assert found == write.taken
 
 
@@ -180,9 +180,9 @@ def run_into_deadline(
         bench.poke(at, word("jal", rd=0), 4)  # stays there
     bench.poke(TRIED, bits, 4)
     bench.poke(FURTHER, further, 4)
-    native_core(True).export("drop_slots")(bench.cell.address)  # poke tells nobody
+    native_core(True).export("drop_slots")(bench.native.address)  # poke tells nobody
     bench.enter(mode)
-    bench.hart.slice_start = bench.cell.retired
+    bench.hart.slice_start = bench.native.retired
     bench.machine.view.time_now, bench.machine.view.instructions_per_tick = DUE - EARLIER, 1
     found = bench.go(QUANTUM)
     bench.machine.view.time_now, bench.machine.view.instructions_per_tick = 0, 1 << 40
@@ -242,7 +242,7 @@ def test_a_debugger_reads_the_time_and_no_interrupt_comes(make: MakeBench) -> No
     bench.machine.view.time_now = DUE
     read = native_core(True).export("read_csr")
     before = bench.hart.pc
-    assert read(bench.cell.address, NUMBERS["time"]) == DUE
+    assert read(bench.native.address, NUMBERS["time"]) == DUE
     bench.machine.view.time_now = 0
     assert (bench.hart.pc, bench.hart.interrupts_held) == (before, 0)
     bench.hart.mtimecmp = ONES

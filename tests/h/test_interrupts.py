@@ -95,12 +95,12 @@ def test_sgei_is_the_same_in_hip_and_mip(make: MakeBench) -> None:
     bench = make(geilen=2)
     bench["hgeie"] = 1 << 2
     for line in (1, 2):
-        bench.cell.set_guest_line(line, True)
+        bench.native.set_guest_line(line, True)
         assert bench["hip"] == bench["mip"] == (SGEI if line == 2 else 0)
     bench["hip"] = bench["mip"] = 0
     assert bench["hip"] == bench["mip"] == SGEI
-    bench.cell.set_guest_line(1, False)
-    bench.cell.set_guest_line(2, False)
+    bench.native.set_guest_line(1, False)
+    bench.native.set_guest_line(2, False)
     bench["hip"] = bench["mip"] = ONES & ~GUEST & ~0x222
     assert bench["hip"] == bench["mip"] == 0
     bench["hie"] = SGEI
@@ -131,14 +131,14 @@ def test_a_guest_reaches_its_own_interrupts_by_sip_and_sie(bench: Bench, op: str
 def test_vgein_selects_the_line_that_is_vseip(make: MakeBench, vgein: int, line: int) -> None:
     bench = make(geilen=5)
     bench["hstatus"] = ONES & ~(63 << 12) | vgein << 12
-    bench.cell.set_guest_line(line, True)
+    bench.native.set_guest_line(line, True)
     assert bench["hgeip"] == 1 << line
     assert bench["hip"] == (VSEI if vgein == line else 0), "hgeie enables SGEIP alone"
     bench["hgeie"] = 1 << line
     assert bench["hip"] == SGEI | (VSEI if vgein == line else 0)
     bench["hgeie"] = ONES ^ 1 << line
     assert bench["hip"] & SGEI == 0
-    bench.cell.set_guest_line(line, False)
+    bench.native.set_guest_line(line, False)
     assert bench["hgeip"] == bench["hip"] == 0
 
 
@@ -148,11 +148,11 @@ def test_vseip_is_the_or_of_its_sources(make: MakeBench) -> None:
     bench["hstatus"] = 1 << 12
     bench["hvip"] = VSEI
     assert bench["hip"] == VSEI
-    bench.cell.set_guest_line(1, True)
+    bench.native.set_guest_line(1, True)
     bench["hvip"] = 0
     assert bench["hip"] == VSEI
     assert bench["hvip"] == 0
-    bench.cell.set_guest_line(1, False)
+    bench.native.set_guest_line(1, False)
 
 
 @pytest.mark.parametrize("op", ["csrrs", "csrrc", "csrrw"])
@@ -167,11 +167,11 @@ def test_lines_are_not_latched(make: MakeBench, name: str, mode: str, bits: int,
     bench = timed(make(geilen=1), 100)
     bench["hideleg"], bench["vstimecmp"], bench["hstatus"] = GUEST, 5, 1 << 12
     bench["hvip"] = VSSI if op == "csrrc" else 0
-    bench.cell.set_guest_line(1, True)
+    bench.native.set_guest_line(1, True)
     bench.hart.x[6] = bits
     assert bench.outcome(csr_word(op, name), mode) == "ok"
     assert bench["hip"] & (VSEI | VSTI) == VSEI | VSTI
-    bench.cell.set_guest_line(1, False)
+    bench.native.set_guest_line(1, False)
     bench["vstimecmp"] = ONES
     bench.machine.view.time_now = 0
     expected = 0 if op == "csrrc" else VSSI
@@ -183,7 +183,7 @@ def test_lines_beyond_geilen_are_refused(make: MakeBench) -> None:
     bench = make(geilen=2)
     for line in (0, 3, 64):
         with pytest.raises(ValueError, match=f"guest external interrupt {line} of 1 to 2"):
-            bench.cell.set_guest_line(line, True)
+            bench.native.set_guest_line(line, True)
 
 
 # --- which mode takes it --------------------------------------------------------------------------
@@ -218,11 +218,11 @@ def test_sgei_goes_to_hs_mode(make: MakeBench, mode: str) -> None:
     bench = make(geilen=3)
     bench["hgeie"] = bench["hie"] = ONES
     bench["mstatus"] = Status.MIE
-    bench.cell.set_guest_line(2, True)
+    bench.native.set_guest_line(2, True)
     bench.enter(mode)
     expected = ("HS", 12) if MODES[mode] < (1, 0) or mode == "VS" else None
     assert bench.interrupted() == expected
-    bench.cell.set_guest_line(2, False)
+    bench.native.set_guest_line(2, False)
 
 
 def pend(bench: Bench, *numbers: int) -> None:

@@ -141,19 +141,19 @@ def test_a_loop_of_pauses_sees_a_call_at_once(bench: Bench, others: Others, call
     bench.poke(CODE, word("pause"), 4)
     bench.poke(CODE + 4, word("jal", rd=0, imm=-4), 4)
     bench.poke(HANDLERS["M"], word("jal", rd=0), 4)
-    native_core(True).export("drop_slots")(bench.cell.address)  # poke tells nobody
+    native_core(True).export("drop_slots")(bench.native.address)  # poke tells nobody
 
     def act() -> None:
         if call == "timer":
             bench.machine.view.time_now = 50
         else:
-            bench.cell.set_line(11, True)
+            bench.native.set_line(11, True)
 
     others.act = act
     bench.enter("M")
     found = bench.go(QUANTUM if bench.kind == "native" else 20)
     bench.machine.view.time_now, bench.hart.mtimecmp = 0, ONES
-    bench.cell.set_line(11, False)
+    bench.native.set_line(11, False)
     assert found is not None
     assert found.cause & 0xFF == (7 if call == "timer" else 11)
     assert others.times == 3
@@ -172,7 +172,7 @@ def test_firmware_that_spins_gives_way(
     """OpenSBI waits without a `pause` until another hart has done its fence."""
     bench["medeleg"] = medeleg
     bench.poke(CODE, word("jal", rd=0), 4)
-    native_core(True).export("drop_slots")(bench.cell.address)  # poke tells nobody
+    native_core(True).export("drop_slots")(bench.native.address)  # poke tells nobody
     bench.enter(mode)
     bench.go(5 * QUANTUM)
     assert (others.times >= 5) is waits
@@ -190,4 +190,4 @@ def test_firmware_that_spins_gives_way(
 )
 def test_harts_with_threads_wait(settings: dict[str, object], waits: bool) -> None:
     with Machine.open("virt", program=guest(LOOP), settings=settings) as machine:
-        assert (int(machine.cell.view.yield_fn) != 0) == waits
+        assert (int(machine.native.view.yield_fn) != 0) == waits

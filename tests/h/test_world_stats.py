@@ -12,7 +12,7 @@ from tests.h.stages import GPA, PA, VA, stages
 
 @section("rvplat: statistics")
 def test_switches_instructions_walks_and_fences(bench: Bench) -> None:
-    cell: Any = bench.cell
+    native: Any = bench.native
     stages(bench)
     bench.delegate(hideleg=ONES)
     bench["hstatus"], bench["mstatus"] = 1 << 7, 1 << 8
@@ -26,7 +26,7 @@ def test_switches_instructions_walks_and_fences(bench: Bench) -> None:
     bench.access(LOAD, VA)
     bench.step(word("hfence.gvma"), "HS")
     bench.step(word("hfence.vvma"), "HS")
-    found = world_statistics(cell)
+    found = world_statistics(native)
     assert found.entries == 4
     assert found.exits == {
         "illegal": 1, "ecall from vs": 2, "load guest page": 1
@@ -43,7 +43,7 @@ def test_switches_instructions_walks_and_fences(bench: Bench) -> None:
 
 @section("rvplat: statistics")
 def test_instructions_in_each_world(bench: Bench) -> None:
-    cell: Any = bench.cell
+    native: Any = bench.native
     bench["sepc"] = 0x8000_1000
     bench["hstatus"], bench["mstatus"] = 1 << 7, 1 << 8
     for _ in range(3):
@@ -52,7 +52,7 @@ def test_instructions_in_each_world(bench: Bench) -> None:
     for _ in range(5):
         bench.step(NOP, pa=0x8000_1000)
         bench.hart.pc = 0x8000_1000
-    found = world_statistics(cell).instructions
+    found = world_statistics(native).instructions
     assert found["guests"] == 5 + 1, "sret retires in the world that it enters"
     assert found["host"] == 3
 
@@ -71,7 +71,7 @@ def test_instructions_of_each_guest(bench: Bench) -> None:
         if vmid == 3:
             bench.step(0xFFFF_FFFF)
             assert bench.mode == "M"
-    cell: Any = bench.cell
-    found = world_statistics(cell)
+    native: Any = bench.native
+    found = world_statistics(native)
     assert found.guests == {3: 5 + 1, 7: 2 + 1}
     assert "VMID 3 6, VMID 7 3" in str(found)

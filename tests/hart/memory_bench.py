@@ -16,7 +16,7 @@ import rvplat.hart.implementations  # noqa: F401
 from rvplat.engine import architecture
 from rvplat.hart import atomics, cacheblocks, fetch, memory, mmu, pmp, translate
 from rvplat.hart.acceleration import invalidate, tlb, young_pages
-from rvplat.hart.state import Hart, Machine
+from rvplat.hart.state import HartState, MachineState
 from rvplat.hart.trap import Trap
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.priv_m import reset_status
@@ -42,7 +42,7 @@ PBMT_NC, PBMT_IO = 1 << 61, 2 << 61
 LEAF = V | R | W | X | A | D
 
 architecture.install(shipped_extensions().values())
-Hart.add("bench_end", u8)
+HartState.add("bench_end", u8)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Fault:
 @functools.cache
 def native(names: tuple[str, ...]) -> NativeCode:
     """The native code of the definitions below."""
-    unit = Unit({"hart": Hart, "rs1": u64, "rs2": u64})
+    unit = Unit({"hart": HartState, "rs1": u64, "rs2": u64})
     for name in names:
         unit.export(DEFINITIONS[name], name)
     return NativeCode(compile_text(module_text(unit)))
@@ -100,7 +100,7 @@ class Bench:
     def __init__(self, kind: str, harts: int = 1, without: str = "") -> None:
         self.kind = kind
         self._kept: list[Any] = []
-        self.machine = Machine.view(self._memory(Machine.size))
+        self.machine = MachineState.view(self._memory(MachineState.size))
         self.device_reads: list[tuple[int, int]] = []
         self.device_writes: list[tuple[int, int, int]] = []
         self._first_page = 0
@@ -131,7 +131,7 @@ class Bench:
         return int(region.host)
 
     def _hart(self, number: int, without: frozenset[str]) -> Any:
-        hart = Hart.view(self._memory(Hart.size))
+        hart = HartState.view(self._memory(HartState.size))
         hart.machine = address_of(self.machine)
         self.machine.harts[number] = address_of(hart)
         hart.hart_id = number

@@ -14,7 +14,7 @@ import pytest
 from rvplat.hart.counters import update_deadline
 from rvplat.hart.csr import enable, install
 from rvplat.hart.interrupts import take_interrupt
-from rvplat.hart.state import Hart, Machine
+from rvplat.hart.state import HartState, MachineState
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa import rv_system, sstc, zawrs, zicntr, zicsr
 from rvplat.isa.machinery import vocabulary
@@ -64,7 +64,9 @@ BY_NAME = {row.name: row for e in EXTENSIONS for row in e.csrs}
 def _layout() -> Record:
     """The hart's record as it stands, with what these extensions need beside it."""
     record = Record("Hart")
-    wanted: list[tuple[str, Any, int]] = [(f.name, f.type, f.count) for f in Hart.fields.values()]
+    wanted: list[tuple[str, Any, int]] = [
+        (f.name, f.type, f.count) for f in HartState.fields.values()
+    ]
     wanted += [(f"has_{flag}", u8, 0) for flag in [*FLAGS, "ssstateen", "smstateen"]]
     for extension in (*EXTENSIONS, *shipped_extensions().values()):
         wanted += extension.states
@@ -92,8 +94,8 @@ class Bench:
 
     def __init__(self, enabled: frozenset[str] = ALL) -> None:
         self._bytes = ctypes.create_string_buffer(LAYOUT.size)
-        self._machine_bytes = ctypes.create_string_buffer(Machine.size)
-        self.machine = Machine.view(ctypes.addressof(self._machine_bytes))
+        self._machine_bytes = ctypes.create_string_buffer(MachineState.size)
+        self.machine = MachineState.view(ctypes.addressof(self._machine_bytes))
         self.machine.clock_virtual = 1
         self.machine.instructions_per_tick = 1_000_000
         self.hart = LAYOUT.view(ctypes.addressof(self._bytes))

@@ -6,7 +6,7 @@ import ctypes
 
 from rvplat.engine import architecture
 from rvplat.hart.reset import reset
-from rvplat.hart.state import STOP_BREAK, STOP_NONE, Hart, Machine
+from rvplat.hart.state import STOP_BREAK, STOP_NONE, HartState, MachineState
 from rvplat.isa.privileged import MACHINE, Irq, Status
 from rvplat.lang import address_of
 from rvplat.machine.boards.catalogue import shipped_extensions
@@ -16,10 +16,10 @@ architecture.install(EXTENSIONS)
 
 
 def test_a_hart_that_ran_begins_anew() -> None:
-    blocks = [ctypes.create_string_buffer(size) for size in (Hart.size, Machine.size)]
+    blocks = [ctypes.create_string_buffer(size) for size in (HartState.size, MachineState.size)]
     hart, machine = (
         record.view(ctypes.addressof(block))
-        for record, block in zip((Hart, Machine), blocks, strict=True)
+        for record, block in zip((HartState, MachineState), blocks, strict=True)
     )
     machine.clock_virtual = machine.instructions_per_tick = 1
     hart.machine = address_of(machine)

@@ -21,7 +21,7 @@ from rvplat.hart.reset import reset
 from rvplat.isa import rv_d, rv_i, zicsr
 from rvplat.isa.machinery.extension import Extension, Instruction
 from rvplat.machine.boards.catalogue import shipped_extensions
-from rvplat.machine.running.native_records import HartCell, MachineCell
+from rvplat.machine.running.native_records import NativeHart, NativeMachine
 from tests.isa.fp_oracle import WIDTHS
 
 RAM = 0x8000_0000
@@ -69,13 +69,13 @@ class FpGuest:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.cell = MachineCell()
-        core().attach(self.cell.view)
-        self.cell.view.timebase_hz = 10_000_000
+        self.native = NativeMachine()
+        core().attach(self.native.view)
+        self.native.view.timebase_hz = 10_000_000
         self.ram = Ram(RAM, 1 << 22)
-        self.cell.add_ram(self.ram, True)
-        self.hart_cell = HartCell(0, self.cell, core().decoder(extensions()))
-        self.hart: Any = self.hart_cell.view
+        self.native.add_ram(self.ram, True)
+        self.native_hart = NativeHart(0, self.native, core().decoder(extensions()))
+        self.hart: Any = self.native_hart.view
         self.hart.ialign_mask = 1
         self._no_device = _CALLBACK(self._refuse)
         refuse = ctypes.cast(self._no_device, ctypes.c_void_p).value
@@ -104,7 +104,7 @@ class FpGuest:
         """Run so many."""
         if self.kind == "native":
             self.hart.limit = instructions
-            core().run(self.hart_cell.address)
+            core().run(self.native_hart.address)
         else:
             self.reference.run(self.hart, instructions)
 

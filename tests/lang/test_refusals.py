@@ -6,7 +6,7 @@ from typing import Annotated
 
 import pytest
 
-from rvplat.lang import FIXED, DefinitionError, Record, Struct, Unwind, define, s64, u32, u64
+from rvplat.lang import FIXED, LanguageError, Record, Struct, Unwind, define, s64, u32, u64
 from rvplat.lang.functions import module_text
 from rvplat.lang.unit import Unit
 
@@ -344,6 +344,6 @@ REFUSED = [
 def test_refused_with_its_place(definition, line, message):
     at = definition.tree.lineno + line
     unit = Unit({"thing": Thing})
-    with pytest.raises(DefinitionError, match=f"^{re.escape(f'{HERE}:{at}: {message}')}$"):
+    with pytest.raises(LanguageError, match=f"^{re.escape(f'{HERE}:{at}: {message}')}$"):
         unit.export(definition, "f")
         module_text(unit)

@@ -8,7 +8,7 @@ import pytest
 from rvplat.lang import (
     FIXED,
     Definition,
-    DefinitionError,
+    LanguageError,
     Record,
     Struct,
     Unwind,
@@ -121,7 +121,7 @@ def test_effects_are_those_of_the_branches_that_are_left() -> None:
 
 
 def test_a_fixed_parameter_is_given_by_every_caller() -> None:
-    with pytest.raises(DefinitionError, match="width is fixed, and not given"):
+    with pytest.raises(LanguageError, match="width is fixed, and not given"):
         Unit({}).export(definition(by_width), "f")
 
 
@@ -205,7 +205,7 @@ def test_a_struct_converts_and_does_not_change() -> None:
 
 
 def test_structs_stay_in_native_code() -> None:
-    with pytest.raises(DefinitionError, match="split: structs stay in native code"):
+    with pytest.raises(LanguageError, match="split: structs stay in native code"):
         Unit({}).export(definition(split), "f")
 
 

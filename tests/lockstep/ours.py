@@ -10,9 +10,9 @@ from rvplat.bus.ram import Ram
 from rvplat.engine import architecture
 from rvplat.engine.native import Core
 from rvplat.hart import reset
-from rvplat.hart.state import STOP_LIMIT, STOP_WFI, Hart
+from rvplat.hart.state import STOP_LIMIT, STOP_WFI, HartState
 from rvplat.machine.boards.catalogue import shipped_extensions
-from rvplat.machine.running.native_records import HartCell, MachineCell
+from rvplat.machine.running.native_records import NativeHart, NativeMachine
 
 from . import layout
 from .program import Program, extensions
@@ -31,13 +31,13 @@ class Ours:
         owned = extensions(isa)
         self.core = Core(tuple(shipped_extensions().values()))
         self.ram = Ram(layout.BASE, layout.SIZE)
-        self.machine = MachineCell()
+        self.machine = NativeMachine()
         self.core.attach(self.machine.view)
         self.machine.add_ram(self.ram, True)
         self.machine.view.clock_virtual = 1
         self.machine.view.instructions_per_tick = 1 << 62  # it is always the time 0
-        self.cell = HartCell(0, self.machine, self.core.decoder(owned))
-        self.hart = self.cell.view
+        self.native = NativeHart(0, self.machine, self.core.decoder(owned))
+        self.hart = self.native.view
         self._device = _CALL(self._no_load), _CALL(self._store)
         self.hart.mmio_read, self.hart.mmio_write = (
             ctypes.cast(function, ctypes.c_void_p).value for function in self._device
@@ -46,7 +46,7 @@ class Ours:
         architecture.enable(self.hart, owned)
         reset.reset(self.hart, owned, layout.BASE)
         self._blocks = [
-            (self.cell.address, Hart.size),
+            (self.native.address, HartState.size),
             *((block.address, block.size) for block in self.machine.blocks),
             (int(self.hart.slot_pages), 8 * self.machine.pages),
         ]
@@ -58,7 +58,7 @@ class Ours:
         """What is looked at after every instruction, without the views' ways."""
 
         def at(name: str, kind: Any) -> Any:
-            return kind.from_address(self.cell.address + Hart.fields[name].offset)
+            return kind.from_address(self.native.address + HartState.fields[name].offset)
 
         self.pc, self.limit = at("pc", ctypes.c_uint64), at("limit", ctypes.c_int64)
         self.priv, self.virt = at("priv", ctypes.c_uint8), at("virt", ctypes.c_uint8)
@@ -68,18 +68,18 @@ class Ours:
     # --- the CLINT ---
 
     def _no_load(self, hart: int, pa: int, size: int, value: int) -> int:
-        self.cell.mmio_error.value = 1
+        self.native.mmio_error.value = 1
         return 0
 
     def _store(self, hart: int, pa: int, size: int, value: int) -> int:
         if (pa, size) == (CLINT_MSIP, 4):
-            self.cell.set_line(MSI, bool(value & 1))
+            self.native.set_line(MSI, bool(value & 1))
         elif (pa, size) == (CLINT_MTIMECMP, 8):
             self.hart.mtimecmp = value
-            self.cell.alert()
+            self.native.alert()
         else:
-            self.cell.mmio_error.value = 1
-        self.cell.after_device()
+            self.native.mmio_error.value = 1
+        self.native.after_device()
         return 0
 
     # --- runs ---
@@ -96,7 +96,7 @@ class Ours:
         self.step = self._stepper()
 
     def _stepper(self) -> Callable[[], None]:
-        run, limit, address = self.core.run, self.limit, self.cell.address
+        run, limit, address = self.core.run, self.limit, self.native.address
 
         def step() -> None:
             limit.value = 1
@@ -108,7 +108,7 @@ class Ours:
         """Run to the program's end. Whether it got there."""
         self.limit.value = FAR
         while True:
-            self.core.run(self.cell.address)
+            self.core.run(self.native.address)
             if self.stop.value != STOP_WFI:
                 return self.stop.value == STOP_LIMIT and False
             if self.tohost():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rvplat.errors import LoaderError
 from rvplat.machine.boards.catalogue import Catalogue
 from rvplat.machine.boards.check import check_board
-from rvplat.machine.boards.toml_tree import Entry, Override, Source, read_board
+from rvplat.machine.boards.toml_tree import Override, Source, TomlEntry, read_board
 from rvplat.machine.loading.images import read_program
 from tests.machine.programs import elf, linux_image
 
@@ -33,7 +33,7 @@ VALUES = st.recursive(
 )
 
 
-def every_path(entry: Entry, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+def every_path(entry: TomlEntry, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """The path of every table and value."""
     found = [path] if path else []
     for key, inner in entry.table.items():

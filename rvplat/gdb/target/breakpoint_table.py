@@ -55,7 +55,7 @@ class Points:
     """The table of rows."""
 
     def __init__(self, machine: Machine) -> None:
-        self._cell: Any = machine.cell.view
+        self._cell: Any = machine.native.view
         self._harts = [cell.view for cell in machine.harts]
         self._arm = {
             VIRTUAL: machine.core.export("arm_virtual"),

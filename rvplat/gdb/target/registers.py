@@ -23,10 +23,10 @@ from rvplat.gdb.target.target_description import (
     csr_itself,
     layout_of,
 )
-from rvplat.hart.state import Hart
+from rvplat.hart.state import HartState
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.privileged import MACHINE
-from rvplat.machine.hart import Hart as BoardHart
+from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
 
 _NUMBERS = {
@@ -58,8 +58,8 @@ class Registers:
         self._cells = machine.harts
 
     @staticmethod
-    def _array(cell: BoardHart, name: str) -> Any:
-        place = Hart.fields[name]
+    def _array(cell: Hart, name: str) -> Any:
+        place = HartState.fields[name]
         return (ctypes.c_uint64 * place.count).from_address(cell.address + place.offset)
 
     def names(self) -> Iterable[Csr]:

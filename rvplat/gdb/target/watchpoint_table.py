@@ -40,8 +40,8 @@ class Watches:
         self._heads = (ctypes.c_uint32 * HEADS)()
         self._rows = (ctypes.c_uint8 * (WatchRow.size * MOST))()
         self._free = list(range(MOST - 1, 0, -1))
-        machine.cell.view.watch_heads = ctypes.addressof(self._heads)
-        machine.cell.view.watch_rows = ctypes.addressof(self._rows)
+        machine.native.view.watch_heads = ctypes.addressof(self._heads)
+        machine.native.view.watch_rows = ctypes.addressof(self._rows)
 
     @property
     def count(self) -> int:

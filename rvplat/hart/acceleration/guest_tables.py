@@ -8,20 +8,20 @@ hfence.gvma and changes of PMP clear both.
 """
 
 from rvplat.hart.acceleration.tlb import OFFSET_MASK, PAGE_MASK
-from rvplat.hart.state import Hart
+from rvplat.hart.state import HartState
 from rvplat.lang import define, u64
 
 TABLES = 64
 VALID = 1  # in table_page and last_gpa
 REACH = 21  # log2 of what a last table maps
 
-Hart.add("table_page", u64, TABLES)  # guest physical address | VALID
-Hart.add("table_guest", u64, TABLES)  # hgatp
-Hart.add("table_host", u64, TABLES)  # host address
+HartState.add("table_page", u64, TABLES)  # guest physical address | VALID
+HartState.add("table_guest", u64, TABLES)  # hgatp
+HartState.add("table_host", u64, TABLES)  # host address
 
-Hart.add("last_gpa", u64, TABLES)  # the first guest physical address that the table maps | VALID
-Hart.add("last_guest", u64, TABLES)  # hgatp
-Hart.add("last_table", u64, TABLES)  # physical address
+HartState.add("last_gpa", u64, TABLES)  # first guest physical address that the table maps | VALID
+HartState.add("last_guest", u64, TABLES)  # hgatp
+HartState.add("last_table", u64, TABLES)  # physical address
 
 
 @define

@@ -7,7 +7,7 @@ The data:
   with bits has no write tags, so its stores are *slow*.
 - RamRegion.written, a u32 a page: which TLB entries may have a write tag for the page. Each half
   holds the number of one entry plus 1, or 0; MANY stands for more than two.
-- Machine.code_lock. A hart that sets or clears bits holds it until slots and tags agree with them.
+- MachineState.code_lock. A hart that sets or clears bits holds it until slots and tags agree.
 
 The protocol. An atomic operation of the language is a full fence too (lang/intrinsics.py).
 
@@ -47,7 +47,7 @@ tests/hart/acceleration/test_protocols.py runs these texts against each other in
 from rvplat.hart.acceleration.tlb import NO_TAG, PAGE_MASK
 from rvplat.hart.acceleration.young_pages import YOUNG, hart_at, list_young, passed_by_others
 from rvplat.hart.ram import NO_REGION, region_of
-from rvplat.hart.state import CONTEXTS, DATA_ENTRIES, Hart, Machine
+from rvplat.hart.state import CONTEXTS, DATA_ENTRIES, HartState, MachineState
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import relax
 from rvplat.lang import (
@@ -81,9 +81,9 @@ MANY = 0xFFFF_FFFF
 Lock = Record("Lock")
 Lock.add("taken", u32)
 
-Machine.add("code_lock", Lock)
-Hart.add("late_pa", u64)  # of the AMO that is being executed, if its page has code
-Hart.add("late_size", u8)  # bytes; 0: none
+MachineState.add("code_lock", Lock)
+HartState.add("late_pa", u64)  # of the AMO that is being executed, if its page has code
+HartState.add("late_size", u8)  # bytes; 0: none
 
 
 @intrinsic("{result} = ptrtoint ptr {0} to i64")
@@ -142,7 +142,7 @@ def is_code_locked(hart) -> bool:
 
 
 @define
-def drop_slots(owner: Hart, page: u64, first: u64, count: u64, handler: u64):
+def drop_slots(owner: HartState, page: u64, first: u64, count: u64, handler: u64):
     """Make a hart decode `count` slots of a page again (numbered among all regions' pages)."""
     slots = read_u64(owner.slot_pages + 8 * page)
     if slots != 0:
@@ -276,7 +276,7 @@ def arm_writes(hart, va: u64, region: u64, pa: u64):
 
 
 @define
-def withdraw_index(owner: Hart, index: u64, page: u64):
+def withdraw_index(owner: HartState, index: u64, page: u64):
     """Remove a hart's write tags for a physical page, in one entry of every context."""
     for n in range(CONTEXTS):
         entry = owner.ctx[n].entries[index]

@@ -11,7 +11,7 @@ from rvplat.hart.state import (
     DATA_ENTRIES,
     FETCH_ENTRIES,
     FetchEntry,
-    Hart,
+    HartState,
     TlbEntry,
 )
 from rvplat.lang import Record, address_of, define, fill_memory, intrinsic, u8, u16, u64
@@ -58,27 +58,27 @@ FetchContext.add("unused", u64, 4)
 FetchContext.add("entries", FetchEntry, FETCH_ENTRIES)
 FetchContext.add("guest_pages", u64, FETCH_ENTRIES)
 
-Hart.add("data_regime", u64)  # of loads and stores: MPRV is honoured
-Hart.add("fetch_regime", u64)
-Hart.add("data_context", u64)  # index of the context in force
-Hart.add("fetch_context", u64)
-Hart.add("data_victim", u64)  # the context that is given up next
-Hart.add("fetch_victim", u64)
-Hart.add("data_hint", u8, 32)  # where the context of a key was found last, by a hash of the key
-Hart.add("fetch_hint", u8, 32)
-Hart.add("guest_page", u64)  # the last walk's guest page | log2 of its G-stage mapping's size
-Hart.add("pages_watched", u8)  # 1: some page is watched (debugging/watchpoints.py)
+HartState.add("data_regime", u64)  # of loads and stores: MPRV is honoured
+HartState.add("fetch_regime", u64)
+HartState.add("data_context", u64)  # index of the context in force
+HartState.add("fetch_context", u64)
+HartState.add("data_victim", u64)  # the context that is given up next
+HartState.add("fetch_victim", u64)
+HartState.add("data_hint", u8, 32)  # where a key's context was found last, by a hash of the key
+HartState.add("fetch_hint", u8, 32)
+HartState.add("guest_page", u64)  # the last walk's guest page | log2 of its G-stage mapping's size
+HartState.add("pages_watched", u8)  # 1: some page is watched (debugging/watchpoints.py)
 
 
 def _pad_to_line() -> None:
     """Let what is added next start a cache line: no entry straddles two."""
-    end = max(f.offset + f.stride * max(f.count, 1) for f in Hart.fields.values())
-    Hart.add("line_padding", u8, -end % 64 or 64)
+    end = max(f.offset + f.stride * max(f.count, 1) for f in HartState.fields.values())
+    HartState.add("line_padding", u8, -end % 64 or 64)
 
 
 _pad_to_line()
-Hart.add("ctx", Context, CONTEXTS)
-Hart.add("fetch_ctx", FetchContext, FETCH_CONTEXTS)
+HartState.add("ctx", Context, CONTEXTS)
+HartState.add("fetch_ctx", FetchContext, FETCH_CONTEXTS)
 
 
 @intrinsic("{result} = ptrtoint ptr {0} to i64")

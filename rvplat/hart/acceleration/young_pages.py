@@ -3,22 +3,22 @@
 Each gets the next number. invalidate.py explains how they work together with stores and decoding.
 """
 
-from rvplat.hart.state import Hart, Machine
+from rvplat.hart.state import HartState, MachineState
 from rvplat.lang import define, fence, intrinsic, u64
 
 YOUNG = 256  # pages that the list holds
 AWAY = 0xFFFF_FFFF_FFFF_FFFF  # a hart's young_passed while it isn't in native code
 
-Machine.add("young_pages", u64, YOUNG)  # a ring of page numbers: pages that became code
-Machine.add("young_count", u64)  # how many pages ever became code
-Hart.add("young_passed", u64)  # no store of this hart is in flight to pages listed before
-Hart.add("young_from", u64)  # the first page that this hart's fence.i must still drop
+MachineState.add("young_pages", u64, YOUNG)  # a ring of page numbers: pages that became code
+MachineState.add("young_count", u64)  # how many pages ever became code
+HartState.add("young_passed", u64)  # no store of this hart is in flight to pages listed before
+HartState.add("young_from", u64)  # the first page that this hart's fence.i must still drop
 
 
 @intrinsic("{result} = inttoptr i64 {0} to ptr")
-def hart_at(address: u64) -> Hart:
+def hart_at(address: u64) -> HartState:
     """The hart whose record is at a host address."""
-    return Hart.view(address)
+    return HartState.view(address)
 
 
 @define

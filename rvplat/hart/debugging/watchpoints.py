@@ -7,7 +7,7 @@ access, with hart.pc at the instruction.
 
 from rvplat.hart.acceleration.tlb import CONTEXTS, drop_data
 from rvplat.hart.debugging.worlds import ANYWHERE, current_world
-from rvplat.hart.state import STOP_BREAK, Hart, Machine
+from rvplat.hart.state import STOP_BREAK, HartState, MachineState
 from rvplat.hart.trap import Trap
 from rvplat.lang import Record, define, ptr, read_u32, u8, u32, u64
 
@@ -23,13 +23,13 @@ WatchRow.add("world", u64)
 WatchRow.add("next", u32)  # of the chain; 0 ends it
 WatchRow.add("kinds", u8)
 
-Machine.add("watch_rows", ptr(WatchRow))
-Machine.add("watch_heads", u64)  # host address: u32 HEADS
-Hart.add("break_row", u64)  # the breakpoint that was met (engine/breakpoints.py), or 0
-Hart.add("watch_row", u64)  # the row that was met
-Hart.add("watch_address", u64)  # the first byte of the access that is in it
-Hart.add("watch_kind", u64)  # what the access was
-Hart.add("watch_skip", u64)  # address of an instruction that doesn't stop; odd: none
+MachineState.add("watch_rows", ptr(WatchRow))
+MachineState.add("watch_heads", u64)  # host address: u32 HEADS
+HartState.add("break_row", u64)  # the breakpoint that was met (engine/breakpoints.py), or 0
+HartState.add("watch_row", u64)  # the row that was met
+HartState.add("watch_address", u64)  # the first byte of the access that is in it
+HartState.add("watch_kind", u64)  # what the access was
+HartState.add("watch_skip", u64)  # address of an instruction that doesn't stop; odd: none
 
 
 @define

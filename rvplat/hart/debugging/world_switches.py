@@ -3,7 +3,7 @@ identified by the VMID in hgatp. Switches are rare, so they are counted where th
 """
 
 from rvplat.hart.debugging.worlds import keep_world
-from rvplat.hart.state import Hart
+from rvplat.hart.state import HartState
 from rvplat.isa.machinery.vocabulary import retired
 from rvplat.isa.privileged import INTERRUPT, VMID, VMID_SHIFT
 from rvplat.lang import define, u8, u64
@@ -11,20 +11,20 @@ from rvplat.lang import define, u8, u64
 GUESTS = 16  # whose tables are remembered
 CODES = 64
 
-Hart.add("exits", u64, CODES)  # exits from guests, by exception code
-Hart.add("interrupt_exits", u64, CODES)  # exits from guests, by interrupt
-Hart.add("world_entries", u64)  # entries into guests
-Hart.add("virtual_fences", u64)  # fences of guests' first stages by the hypervisor
-Hart.add("guest_fences", u64)  # fences of second stages
-Hart.add("walks", u64, 3)  # walks of the host's tables, of guests' first stage, of the second stage
-Hart.add("world_retired", u64, 2)  # instructions, by V, up to the last switch
-Hart.add("world_since", u64)  # what `retired` was then
+HartState.add("exits", u64, CODES)  # exits from guests, by exception code
+HartState.add("interrupt_exits", u64, CODES)  # exits from guests, by interrupt
+HartState.add("world_entries", u64)  # entries into guests
+HartState.add("virtual_fences", u64)  # fences of guests' first stages by the hypervisor
+HartState.add("guest_fences", u64)  # fences of second stages
+HartState.add("walks", u64, 3)  # walks: the host's tables, guests' first stage, the second stage
+HartState.add("world_retired", u64, 2)  # instructions, by V, up to the last switch
+HartState.add("world_since", u64)  # what `retired` was then
 
-Hart.add("guest_hgatp", u64, GUESTS)  # of guests that ran, one entry for each VMID
-Hart.add("guest_vsatp", u64, GUESTS)
-Hart.add("guest_retired", u64, GUESTS)  # instructions up to the last switch
-Hart.add("guest_last", u64)  # the entry of the guest that ran last
-Hart.add("guest_count", u64)  # how many entries were ever made
+HartState.add("guest_hgatp", u64, GUESTS)  # of guests that ran, one entry for each VMID
+HartState.add("guest_vsatp", u64, GUESTS)
+HartState.add("guest_retired", u64, GUESTS)  # instructions up to the last switch
+HartState.add("guest_last", u64)  # the entry of the guest that ran last
+HartState.add("guest_count", u64)  # how many entries were ever made
 
 STATISTICS = (
     "exits", "interrupt_exits", "walks", "world_retired", "guest_hgatp", "guest_vsatp",

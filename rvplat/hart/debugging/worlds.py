@@ -1,7 +1,7 @@
 """Worlds as a debugger knows them: the host (V=0), and guests by VMID. The registers that a world
 had when a hart left it are kept, to be shown while no hart is in it."""
 
-from rvplat.hart.state import STOP_BREAK, Hart
+from rvplat.hart.state import STOP_BREAK, HartState
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, HStatus, Status
 from rvplat.lang import Record, define, u8, u64
 
@@ -50,12 +50,12 @@ KeptWorld.add("pc", u64)
 KeptWorld.add("priv", u8)
 KeptWorld.add("known", u8)
 
-Hart.add("keep_worlds", u8)  # 1: a debugger is attached
-Hart.add("stop_switch", u8)  # 1: stop when V changes
-Hart.add("switch_met", u8)  # why it stopped. 1: V changed; 2: the hart is in a new guest
-Hart.add("stop_new", u8)  # 1: stop on the way into a guest whose VMID isn't marked
-Hart.add("known_vmids", u64, (VMID_MASK + 1) // 64)  # a bit for each VMID, marked by the debugger
-Hart.add("kept_worlds", KeptWorld, KEPT_WORLDS)
+HartState.add("keep_worlds", u8)  # 1: a debugger is attached
+HartState.add("stop_switch", u8)  # 1: stop when V changes
+HartState.add("switch_met", u8)  # why it stopped. 1: V changed; 2: the hart is in a new guest
+HartState.add("stop_new", u8)  # 1: stop on the way into a guest whose VMID isn't marked
+HartState.add("known_vmids", u64, (VMID_MASK + 1) // 64)  # a bit a VMID, set by the debugger
+HartState.add("kept_worlds", KeptWorld, KEPT_WORLDS)
 
 
 @define

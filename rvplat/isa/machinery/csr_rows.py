@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from rvplat.lang import Definition, DefinitionError
+from rvplat.lang import Definition, LanguageError
 
 ALL_ONES = (1 << 64) - 1
 
@@ -60,19 +60,19 @@ _FIELD = re.compile(r"(\w+)\[(\d+)(?::(\d+))?\]")
 
 
 def parse_fields(name: str, text: str) -> tuple[CsrField, ...]:
-    """Parse "MODE[63:60] ASID[59:44] V[0]". DefinitionError for overlap or bad text."""
+    """Parse "MODE[63:60] ASID[59:44] V[0]". LanguageError for overlap or bad text."""
     fields = []
     taken = 0
     for token in text.split():
         found = _FIELD.fullmatch(token)
         if found is None:
-            raise DefinitionError(f"CSR {name}", f"field {token!r} is not NAME[HIGH:LOW]")
+            raise LanguageError(f"CSR {name}", f"field {token!r} is not NAME[HIGH:LOW]")
         high, low = int(found[2]), int(found[3] or found[2])
         mask = ((1 << (high - low + 1)) - 1) << low
         if high < low:
-            raise DefinitionError(f"CSR {name}", f"field {token!r}: write NAME[HIGH:LOW]")
+            raise LanguageError(f"CSR {name}", f"field {token!r}: write NAME[HIGH:LOW]")
         if taken & mask:
-            raise DefinitionError(f"CSR {name}", f"field {token!r} overlaps another field")
+            raise LanguageError(f"CSR {name}", f"field {token!r} overlaps another field")
         taken |= mask
         fields.append(CsrField(found[1], high, low))
     return tuple(fields)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rvplat.lang import DefinitionError
+from rvplat.lang import LanguageError
 
 WIDTHS = {
     "rd": 5, "rs1": 5, "rs2": 5, "rs3": 5, "rd'": 3, "rs1'": 3, "rs2'": 3, "rm": 3, "aq": 1,
@@ -133,14 +133,14 @@ def token_width(token: str) -> int:
 
 
 def parse(text: str, where: str = "") -> Pattern:
-    """Parse a pattern and its conditions. DefinitionError names the pattern and the error."""
+    """Parse a pattern and its conditions. LanguageError names the pattern and the error."""
     mask = match = position = 0
     pieces: dict[str, list[Piece]] = {}
     bases: dict[str, int] = {}
     for token in reversed(text.split()):
         found = _TOKEN.fullmatch(token)
         if found is None:
-            raise DefinitionError(f"pattern {text!r}", f"{token!r} is not bits or an operand")
+            raise LanguageError(f"pattern {text!r}", f"{token!r} is not bits or an operand")
         fixed, name, bits = found.groups()
         if fixed:
             for i, c in enumerate(reversed(fixed)):
@@ -150,7 +150,7 @@ def parse(text: str, where: str = "") -> Pattern:
             continue
         position = _operand(text, name, bits, position, pieces, bases)
     if position not in (16, 32):
-        raise DefinitionError(f"pattern {text!r}", f"it has {position} bits, not 16 or 32")
+        raise LanguageError(f"pattern {text!r}", f"it has {position} bits, not 16 or 32")
     operands = {n: Operand(n, tuple(p), bases.get(n, 0)) for n, p in pieces.items()}
     conditions = tuple(_condition(text, term, operands) for term in where.split(",") if term)
     return Pattern(text, position // 8, mask, match, operands, conditions)
@@ -164,7 +164,7 @@ def _operand(
     plain = name.rstrip("'")
     if bits is None:
         if name not in WIDTHS:
-            raise DefinitionError(f"pattern {text!r}", f"{name!r} needs its bits, as in imm[11:0]")
+            raise LanguageError(f"pattern {text!r}", f"{name!r} needs its bits, as in imm[11:0]")
         ranges = [(WIDTHS[name] - 1, 0)]
     else:
         ranges = _ranges(bits)
@@ -179,6 +179,6 @@ def _operand(
 def _condition(text: str, term: str, operands: dict[str, Operand]) -> Condition:
     words = term.split()
     if len(words) != 3 or words[1] not in ("==", "!=") or words[0] not in operands:
-        raise DefinitionError(f"pattern {text!r}", f"where {term!r}: name == number or != number")
+        raise LanguageError(f"pattern {text!r}", f"where {term!r}: name == number or != number")
     operand = operands[words[0]]
     return Condition(operand.mask, operand.insert(int(words[2], 0)), words[1] == "==")

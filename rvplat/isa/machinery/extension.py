@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from rvplat.isa.machinery.csr_rows import ALL_ONES, Csr, parse_fields
 from rvplat.isa.machinery.encoding import Pattern, parse
-from rvplat.lang import Definition, DefinitionError, define, u64
+from rvplat.lang import Definition, LanguageError, define, u64
 
 Standing = Literal["ratified", "frozen", "draft"]
 SINK = 32  # the index of hart.x that takes what is written to x0
@@ -121,7 +121,7 @@ class Extension:
             title = name or definition.name.rstrip("_").replace("_", ".")
             for operand in definition.signature.names[1:]:
                 if operand not in parsed.operands:
-                    raise DefinitionError(f"{self.name} {title}", f"no operand {operand!r}")
+                    raise LanguageError(f"{self.name} {title}", f"no operand {operand!r}")
             row = Instruction(title, parsed, syntax, definition, self, xlen, requires, excludes)
             self.instructions.append(row)
             return row
@@ -138,11 +138,11 @@ class Extension:
         full = {name: mapping.get(name, name) for name in expands.pattern.operands}
         for name, source in full.items():
             if isinstance(source, str) and source not in parsed.operands:
-                raise DefinitionError(f"{self.name} {title}", f"{name}: no operand {source!r}")
+                raise LanguageError(f"{self.name} {title}", f"{name}: no operand {source!r}")
         for name in mapping:
             if name not in expands.pattern.operands:
                 message = f"{expands.name} has no operand {name!r}"
-                raise DefinitionError(f"{self.name} {title}", message)
+                raise LanguageError(f"{self.name} {title}", message)
         row = Compressed(title, parsed, syntax, expands, self, full, xlen, requires, excludes)
         self.compressed_forms.append(row)
         return row

@@ -28,7 +28,7 @@ from rvplat.machine.boards.board_faults import Place
 from rvplat.machine.boards.schema import Size
 
 if TYPE_CHECKING:
-    from rvplat.bus.device import Device as DeviceModel
+    from rvplat.bus.device import Device
     from rvplat.isa.machinery.extension import Extension
 
 MAX_HARTS = 8
@@ -73,7 +73,7 @@ class Harts:
 
 
 @dataclass(frozen=True)
-class Memory:
+class BoardMemory:
     """A range of RAM, or of ROM."""
 
     base: int = setting("physical address", minimum=0, maximum=LAST_ADDRESS)
@@ -159,11 +159,11 @@ class General:
 
 
 @dataclass(frozen=True)
-class Device:
+class BoardDevice:
     """A device of the board: what it is connected to and the settings of its model."""
 
     name: str
-    model: type[DeviceModel]
+    model: type[Device]
     base: int | None
     size: int
     interrupts: tuple[int, ...]
@@ -185,8 +185,8 @@ class Board:
     general: General
     harts: Harts
     extensions: tuple[Extension, ...]
-    memory: dict[str, Memory]
-    devices: dict[str, Device]
+    memory: dict[str, BoardMemory]
+    devices: dict[str, BoardDevice]
     chosen: Chosen
     boot: Boot
     debug: Debug = Debug()
@@ -207,6 +207,6 @@ class Board:
         return sum(int(getattr(EnvCfg, name)) for name in set(names))
 
     @property
-    def main_memory(self) -> Memory:
+    def main_memory(self) -> BoardMemory:
         """The RAM that programs are loaded to: the first that is not a ROM."""
         return next(memory for memory in self.memory.values() if not memory.rom)

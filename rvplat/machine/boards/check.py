@@ -15,20 +15,20 @@ from rvplat.machine.boards.board import (
     PAGE_BYTES,
     RESET_CODE_BYTES,
     Board,
+    BoardDevice,
+    BoardMemory,
     Boot,
     Chosen,
     Connection,
     Debug,
-    Device,
     General,
     Harts,
-    Memory,
 )
 from rvplat.machine.boards.board_faults import Fault, Place, fault, in_order, listed, quoted, shown
 from rvplat.machine.boards.catalogue import Catalogue
 from rvplat.machine.boards.isa_string import resolve_isa
 from rvplat.machine.boards.schema import WRONG, Wrong, convert_table, fields_of, joined
-from rvplat.machine.boards.toml_tree import Entry, Source
+from rvplat.machine.boards.toml_tree import Source, TomlEntry
 from rvplat.machine.running.plugin_errors import blamed
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ class _Checker:
             )  # fmt: skip
         return None
 
-    def _section(self, name: str) -> Entry:
-        return self.root.table.get(name, Entry({}, self.root.place))
+    def _section(self, name: str) -> TomlEntry:
+        return self.root.table.get(name, TomlEntry({}, self.root.place))
 
-    def _table(self, name: str) -> Entry:
+    def _table(self, name: str) -> TomlEntry:
         section = self._section(name)
         if not isinstance(section.value, dict):
             self.fault(section.place, name, shown(section.plain()), "a table")
@@ -146,13 +146,13 @@ class _Checker:
 
     # What answers at an address
 
-    def _memory(self) -> dict[str, Memory]:
+    def _memory(self) -> dict[str, BoardMemory]:
         found = {}
         section = self._table("memory")
         for name, entry in section.table.items():
             key = joined("memory", name)
-            memory = convert_table(Memory, entry, key, self.faults)
-            if isinstance(memory, Memory):
+            memory = convert_table(BoardMemory, entry, key, self.faults)
+            if isinstance(memory, BoardMemory):
                 found[name] = memory
                 self._check_memory(name, memory)
         if not any(not memory.rom for memory in found.values()) and not self._faulty("memory"):
@@ -165,7 +165,7 @@ class _Checker:
     def _faulty(self, prefix: str) -> bool:
         return any(one.key.startswith(prefix) for one in self.faults)
 
-    def _check_memory(self, name: str, memory: Memory) -> None:
+    def _check_memory(self, name: str, memory: BoardMemory) -> None:
         key = joined("memory", name)
         for part, value in (("base", memory.base), ("size", memory.size)):
             if value % PAGE_BYTES:
@@ -180,7 +180,7 @@ class _Checker:
             found = f"{size:#x} bytes at {base:#x}"
             self.fault(place, joined(*path) + ".base", found, f"an end below {LAST_ADDRESS + 1:#x}")
 
-    def _devices(self) -> dict[str, Device]:
+    def _devices(self) -> dict[str, BoardDevice]:
         found = {}
         section = self._table("devices")
         for name, entry in section.table.items():
@@ -189,7 +189,7 @@ class _Checker:
                 found[name] = device
         return found
 
-    def _device(self, name: str, entry: Entry) -> Device | None:
+    def _device(self, name: str, entry: TomlEntry) -> BoardDevice | None:
         key = joined("devices", name)
         own = [field.name for field in fields_of(Connection)]
         settings_names = [name for name in entry.table if name not in own]
@@ -207,7 +207,7 @@ class _Checker:
             return None
         with blamed(model, name, "checking"):
             size = model.window(settings)
-        device = Device(
+        device = BoardDevice(
             name, model, connection.base, size, connection.interrupts, connection.controller,
             settings, entry.place,
         )  # fmt: skip
@@ -225,7 +225,9 @@ class _Checker:
             self.fault(place, key, f"{base:#x}", expected)
         self._check_end(("devices", name), base, size)
 
-    def _check_overlaps(self, memory: Mapping[str, Memory], devices: Mapping[str, Device]) -> None:
+    def _check_overlaps(
+        self, memory: Mapping[str, BoardMemory], devices: Mapping[str, BoardDevice]
+    ) -> None:
         ranges = [Range(one.base, one.size, f"memory.{name}") for name, one in memory.items()]
         ranges += [
             Range(one.base, one.size, f"devices.{name}")
@@ -245,7 +247,7 @@ class _Checker:
 
     # Who interrupts whom
 
-    def _check_interrupts(self, devices: Mapping[str, Device]) -> None:
+    def _check_interrupts(self, devices: Mapping[str, BoardDevice]) -> None:
         controllers = {
             name: device
             for name, device in devices.items()
@@ -259,7 +261,7 @@ class _Checker:
                 if controller is not None:
                     self._check_numbers(name, device, controller, taken)
 
-    def _check_lines(self, name: str, device: Device) -> None:
+    def _check_lines(self, name: str, device: BoardDevice) -> None:
         lines = device.model.interrupts
         if len(device.interrupts) != len(lines):
             place = self._place("devices", name, "interrupts")
@@ -268,8 +270,8 @@ class _Checker:
             self.fault(place, joined("devices", name) + ".interrupts", found, expected)
 
     def _controller(
-        self, name: str, device: Device, controllers: Mapping[str, Device]
-    ) -> Device | None:
+        self, name: str, device: BoardDevice, controllers: Mapping[str, BoardDevice]
+    ) -> BoardDevice | None:
         key = joined("devices", name)
         if device.controller is None:
             if len(controllers) == 1:
@@ -288,7 +290,11 @@ class _Checker:
         return controllers[device.controller]
 
     def _check_numbers(
-        self, name: str, device: Device, controller: Device, taken: dict[tuple[str, int], str]
+        self,
+        name: str,
+        device: BoardDevice,
+        controller: BoardDevice,
+        taken: dict[tuple[str, int], str],
     ) -> None:
         place = self._place("devices", name, "interrupts")
         key = joined("devices", name) + ".interrupts"
@@ -309,7 +315,7 @@ class _Checker:
 
     # What software is told
 
-    def _chosen(self, devices: Mapping[str, Device]) -> Chosen:
+    def _chosen(self, devices: Mapping[str, BoardDevice]) -> Chosen:
         chosen = convert_table(Chosen, self._section("chosen"), "chosen", self.faults)
         assert isinstance(chosen, Chosen) or chosen is WRONG
         if not isinstance(chosen, Chosen):
@@ -325,7 +331,7 @@ class _Checker:
             self.fault(place, "chosen.stdout", found, listed(consoles), meant)
         return chosen
 
-    def _check_boot(self, boot: object, memory: Mapping[str, Memory]) -> None:
+    def _check_boot(self, boot: object, memory: Mapping[str, BoardMemory]) -> None:
         vector = boot.reset_vector if isinstance(boot, Boot) else None
         if vector is None:
             return

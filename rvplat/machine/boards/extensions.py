@@ -8,7 +8,7 @@ from rvplat.engine import architecture
 from rvplat.engine.native import Core
 from rvplat.errors import DefinitionError
 from rvplat.isa.machinery.extension import Extension
-from rvplat.lang import DefinitionError as NotADefinition
+from rvplat.lang import LanguageError
 from rvplat.machine.boards.board import Board
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.boards.plugin_clashes import bad_texts, clashes
@@ -31,7 +31,7 @@ def core_for(
         _install(extensions)
         try:
             _cores[key] = Core(extensions, say, compressed)
-        except (NotADefinition, RecursionError) as error:
+        except (LanguageError, RecursionError) as error:
             _refuse(bad_texts(added) if added else [])  # all, where the compiler ends at the first
             raise DefinitionError(str(error)) from error
     return _cores[key]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
-from rvplat.machine.boards.board import Boot, Chosen, Connection, Debug, General, Harts, Memory
+from rvplat.machine.boards.board import BoardMemory, Boot, Chosen, Connection, Debug, General, Harts
 from rvplat.machine.boards.catalogue import Catalogue
 from rvplat.machine.boards.schema import Limits, choices, fields_of, unwrap
 
@@ -30,7 +30,7 @@ def board_schema(catalogue: Catalogue) -> Schema:
         "plugins": {**_STRINGS, "description": "plugins to load: Python files beside the board"},
         **_properties(General),
         "harts": _table(Harts),
-        "memory": {"type": "object", "additionalProperties": _table(Memory)},
+        "memory": {"type": "object", "additionalProperties": _table(BoardMemory)},
         "devices": {"type": "object", "additionalProperties": _device(catalogue)},
         "chosen": _table(Chosen),
         "boot": _table(Boot),

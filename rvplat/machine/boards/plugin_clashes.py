@@ -17,7 +17,7 @@ from rvplat.engine.forms import Form
 from rvplat.errors import nearest
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.machinery.extension import Extension, Row
-from rvplat.lang import Definition, DefinitionError, Dispatch
+from rvplat.lang import Definition, Dispatch, LanguageError
 
 CSRS = 1 << 12
 Known = Mapping[str, Extension]
@@ -194,7 +194,7 @@ def _trial(target: Definition | Dispatch, make: Callable[[], object]) -> Iterato
     place = target.place if isinstance(target, Definition) else target.name
     try:
         make()
-    except DefinitionError as error:
+    except LanguageError as error:
         yield str(error) if error.where.rpartition(":")[2].isdigit() else f"{place}: {error}"
     except RecursionError:
         yield f"{place}: {target.name} calls itself, or is nested too deep"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from rvplat.machine.boards.board_faults import Fault, fault, listed, quoted, shown
-from rvplat.machine.boards.toml_tree import Entry
+from rvplat.machine.boards.toml_tree import TomlEntry
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"(\d+) ?([KMGT]?)(?:i?B)?")
@@ -63,7 +63,7 @@ WRONG = Wrong()
 
 
 @dataclass(frozen=True)
-class Field:
+class SchemaKey:
     """A field of a dataclass as the schema sees it."""
 
     name: str
@@ -74,13 +74,13 @@ class Field:
     default: object
 
 
-def fields_of(cls: type) -> list[Field]:
+def fields_of(cls: type) -> list[SchemaKey]:
     """The fields of a dataclass that a board may set, in order."""
     hints = get_type_hints(cls, include_extras=True)
     return [_field(field, hints[field.name]) for field in dataclasses.fields(cls) if field.init]
 
 
-def _field(field: dataclasses.Field[Any], hint: Any) -> Field:
+def _field(field: dataclasses.Field[Any], hint: Any) -> SchemaKey:
     default: object = field.default
     if field.default_factory is not dataclasses.MISSING:
         default = field.default_factory()
@@ -89,7 +89,7 @@ def _field(field: dataclasses.Field[Any], hint: Any) -> Field:
         meta.get("minimum"), meta.get("maximum"), may_be_new=meta.get("may_be_new", False)
     )
     required = default is dataclasses.MISSING
-    return Field(field.name, hint, limits, str(meta.get("doc", "")), required, default)
+    return SchemaKey(field.name, hint, limits, str(meta.get("doc", "")), required, default)
 
 
 def unwrap(hint: Any, limits: Limits = NO_LIMITS) -> tuple[Any, Limits]:
@@ -107,7 +107,7 @@ def parse_size(text: str) -> int | None:
 
 
 def convert_table(
-    cls: type, entry: Entry, key: str, faults: list[Fault], skip: Sequence[str] = ()
+    cls: type, entry: TomlEntry, key: str, faults: list[Fault], skip: Sequence[str] = ()
 ) -> object:
     """An instance of a dataclass from a table, or WRONG if a required key lacks or misfits.
 
@@ -130,7 +130,7 @@ def convert_table(
     return cls(**values) if complete else WRONG
 
 
-def _unknown_keys(known: Sequence[str], entry: Entry, key: str, faults: list[Fault]) -> None:
+def _unknown_keys(known: Sequence[str], entry: TomlEntry, key: str, faults: list[Fault]) -> None:
     for name, item in entry.table.items():
         if name not in known:
             found = f"an unknown key {quoted(name)}"
@@ -138,7 +138,7 @@ def _unknown_keys(known: Sequence[str], entry: Entry, key: str, faults: list[Fau
             faults.append(fault(item.place, path, found, listed(sorted(known)), (name, known)))
 
 
-def _field_value(field: Field, table: Entry, key: str, faults: list[Fault]) -> object:
+def _field_value(field: SchemaKey, table: TomlEntry, key: str, faults: list[Fault]) -> object:
     entry = table.table.get(field.name)
     path = joined(key, field.name)
     if entry is not None:
@@ -155,7 +155,7 @@ def joined(key: str, name: str) -> str:
     return f"{key}.{written}" if key else written
 
 
-def convert(kind: Any, limits: Limits, entry: Entry, key: str, faults: list[Fault]) -> object:
+def convert(kind: Any, limits: Limits, entry: TomlEntry, key: str, faults: list[Fault]) -> object:
     """The value of an entry as a type, or WRONG and a fault."""
     kind, limits = unwrap(kind, limits)
     origin = get_origin(kind)
@@ -175,7 +175,7 @@ def convert(kind: Any, limits: Limits, entry: Entry, key: str, faults: list[Faul
     return value
 
 
-def _missing(path: Path, limits: Limits, entry: Entry, key: str) -> list[Fault]:
+def _missing(path: Path, limits: Limits, entry: TomlEntry, key: str) -> list[Fault]:
     """A file that is not there: to be read, or to be made in a folder that is not there."""
     if path.is_dir():
         found = f"the folder {quoted(str(entry.value))}"
@@ -188,14 +188,14 @@ def _missing(path: Path, limits: Limits, entry: Entry, key: str) -> list[Fault]:
     return []
 
 
-def _misfit(kind: Any, limits: Limits, entry: Entry, key: str) -> Fault:
+def _misfit(kind: Any, limits: Limits, entry: TomlEntry, key: str) -> Fault:
     names = [name for name in choices(kind) if isinstance(name, str)]
     meant = (str(entry.value), names) if isinstance(entry.value, str) else None
     return fault(entry.place, key, shown(entry.plain()), expected(kind, limits), meant)
 
 
 def _convert_union(
-    kinds: Sequence[Any], limits: Limits, entry: Entry, key: str, faults: list[Fault]
+    kinds: Sequence[Any], limits: Limits, entry: TomlEntry, key: str, faults: list[Fault]
 ) -> object:
     """The first type that fits; if none does, one fault for all of them."""
     wanted = [kind for kind in kinds if kind is not type(None)]
@@ -211,7 +211,7 @@ def _convert_union(
 
 
 def _convert_array(
-    origin: Any, kind: Any, limits: Limits, entry: Entry, key: str, faults: list[Fault]
+    origin: Any, kind: Any, limits: Limits, entry: TomlEntry, key: str, faults: list[Fault]
 ) -> object:
     if not isinstance(entry.value, list):
         meant = expected(tuple[kind, ...], limits)
@@ -226,7 +226,7 @@ def _convert_array(
     return values if origin is list else tuple(values)
 
 
-def _convert_names(kind: Any, entry: Entry, key: str, faults: list[Fault]) -> object:
+def _convert_names(kind: Any, entry: TomlEntry, key: str, faults: list[Fault]) -> object:
     if not isinstance(entry.value, dict):
         faults.append(fault(entry.place, key, shown(entry.plain()), "a table"))
         return WRONG
@@ -246,7 +246,7 @@ def choices(kind: Any) -> tuple[object, ...]:
     return ()
 
 
-def _scalar(kind: Any, limits: Limits, entry: Entry) -> object:
+def _scalar(kind: Any, limits: Limits, entry: TomlEntry) -> object:
     value = entry.value
     known = choices(kind)
     if known:

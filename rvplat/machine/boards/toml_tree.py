@@ -24,19 +24,19 @@ TOO_DEEP = f"tables or arrays that are nested more than {DEEPEST} levels deep"
 
 
 @dataclass(frozen=True)
-class Entry:
+class TomlEntry:
     """A TOML value and where it was written; the values of tables and arrays are entries again."""
 
     value: object
     place: Place
 
     @property
-    def table(self) -> dict[str, Entry]:
+    def table(self) -> dict[str, TomlEntry]:
         """The entries of a table; empty for anything else."""
         return self.value if isinstance(self.value, dict) else {}
 
     @property
-    def items(self) -> list[Entry]:
+    def items(self) -> list[TomlEntry]:
         """The entries of an array; empty for anything else."""
         return self.value if isinstance(self.value, list) else []
 
@@ -82,9 +82,9 @@ class Source:
     """
 
     name: str
-    root: Entry
+    root: TomlEntry
     files: list[Path] = field(default_factory=list)
-    plugins: list[Entry] = field(default_factory=list)
+    plugins: list[TomlEntry] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     complete: bool = True
 
@@ -134,7 +134,7 @@ def find_board(name: str, places: Sequence[Path], beside: Path = Path()) -> Path
 def read_board(name: str, places: Sequence[Path], overrides: Sequence[Override] = ()) -> Source:
     """Read a board, those that it extends, and the overrides. Faults are collected, not raised."""
     place = Place(name)
-    source = Source(Path(name).stem, Entry({}, place))
+    source = Source(Path(name).stem, TomlEntry({}, place))
     path = find_board(name, places)
     if path is None:
         source.faults.append(_no_board(name, places, place, ""))
@@ -170,7 +170,7 @@ class _Reader:
     def fault(self, place: Place, key: str, found: str, expected: str) -> None:
         self.source.faults.append(fault(place, key, found, expected))
 
-    def read(self, path: Path, below: tuple[Path, ...]) -> Entry:
+    def read(self, path: Path, below: tuple[Path, ...]) -> TomlEntry:
         """The tree of a file over that of the board it extends."""
         self.source.files.append(path)
         own = self._parse(path)
@@ -182,10 +182,10 @@ class _Reader:
             self.source.plugins += self._strings(plugins, "plugins")
         for key in self._strings(remove, "remove") if remove is not None else []:
             parent = self._without(parent, key) if parent else None
-        above = Entry(table, own.place)
+        above = TomlEntry(table, own.place)
         return merge(parent, above) if parent else above
 
-    def _parse(self, path: Path) -> Entry:
+    def _parse(self, path: Path) -> TomlEntry:
         shown_path = str(path)
         place = Place(shown_path, 1, path.parent)
         try:
@@ -209,9 +209,11 @@ class _Reader:
         else:
             return _entry(values, (), lines, place)
         self.source.complete = False
-        return Entry({}, place)
+        return TomlEntry({}, place)
 
-    def _parent(self, extends: Entry | None, path: Path, below: tuple[Path, ...]) -> Entry | None:
+    def _parent(
+        self, extends: TomlEntry | None, path: Path, below: tuple[Path, ...]
+    ) -> TomlEntry | None:
         """The board that is extended; None, and perhaps a fault, if there is none."""
         if extends is None:
             return None
@@ -221,7 +223,7 @@ class _Reader:
             return None
         return self.read(found, below)
 
-    def _find_parent(self, extends: Entry, path: Path, below: tuple[Path, ...]) -> Path | None:
+    def _find_parent(self, extends: TomlEntry, path: Path, below: tuple[Path, ...]) -> Path | None:
         if not isinstance(extends.value, str):
             self.fault(extends.place, "extends", shown(extends.plain()), "the name of a board")
             return None
@@ -241,7 +243,7 @@ class _Reader:
             return None
         return found
 
-    def _strings(self, entry: Entry, key: str) -> list[Entry]:
+    def _strings(self, entry: TomlEntry, key: str) -> list[TomlEntry]:
         if not isinstance(entry.value, list):
             self.fault(entry.place, key, shown(entry.plain()), "an array of strings")
         for index, item in enumerate(entry.items):
@@ -249,7 +251,7 @@ class _Reader:
                 self.fault(item.place, f"{key}[{index}]", shown(item.plain()), "a string")
         return [item for item in entry.items if isinstance(item.value, str)]
 
-    def _without(self, tree: Entry, removed: Entry) -> Entry:
+    def _without(self, tree: TomlEntry, removed: TomlEntry) -> TomlEntry:
         path = tuple(str(removed.value).split("."))
         known = _paths(tree)
         if path not in known:
@@ -261,49 +263,49 @@ class _Reader:
         return _removed(tree, path)
 
 
-def _entry(value: object, path: KeyPath, lines: Mapping[KeyPath, int], top: Place) -> Entry:
+def _entry(value: object, path: KeyPath, lines: Mapping[KeyPath, int], top: Place) -> TomlEntry:
     place = Place(top.origin, lines.get(path, top.line), top.directory)
     if isinstance(value, dict):
-        return Entry({k: _entry(v, (*path, k), lines, top) for k, v in value.items()}, place)
+        return TomlEntry({k: _entry(v, (*path, k), lines, top) for k, v in value.items()}, place)
     if isinstance(value, list):
-        return Entry([_entry(v, (*path, i), lines, top) for i, v in enumerate(value)], place)
-    return Entry(value, place)
+        return TomlEntry([_entry(v, (*path, i), lines, top) for i, v in enumerate(value)], place)
+    return TomlEntry(value, place)
 
 
-def merge(below: Entry, above: Entry) -> Entry:
+def merge(below: TomlEntry, above: TomlEntry) -> TomlEntry:
     """Tables merge by key, anything else is replaced; the order is that of the first."""
     if not isinstance(below.value, dict) or not isinstance(above.value, dict):
         return above
     merged = dict(below.table)
     for key, entry in above.table.items():
         merged[key] = merge(merged[key], entry) if key in merged else entry
-    return Entry(merged, above.place)
+    return TomlEntry(merged, above.place)
 
 
-def _paths(tree: Entry, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+def _paths(tree: TomlEntry, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     found = [path] if path else []
     for key, entry in tree.table.items():
         found += _paths(entry, (*path, key))
     return found
 
 
-def _removed(tree: Entry, path: tuple[str, ...]) -> Entry:
+def _removed(tree: TomlEntry, path: tuple[str, ...]) -> TomlEntry:
     table = dict(tree.table)
     if len(path) == 1:
         del table[path[0]]
     else:
         table[path[0]] = _removed(table[path[0]], path[1:])
-    return Entry(table, tree.place)
+    return TomlEntry(table, tree.place)
 
 
-def main_memory(root: Entry) -> str:
+def main_memory(root: TomlEntry) -> str:
     """The name of the first memory that is no ROM."""
     memories = root.table["memory"].table if "memory" in root.table else {}
     rams = (name for name, one in memories.items() if not _is_true(one.table.get("rom")))
     return next(rams, "ram")
 
 
-def _is_true(entry: Entry | None) -> bool:
+def _is_true(entry: TomlEntry | None) -> bool:
     return entry is not None and entry.value is True
 
 
@@ -319,6 +321,6 @@ def apply(source: Source, override: Override) -> None:
     if path == ("memory",) and not isinstance(override.value, dict):
         path = ("memory", main_memory(source.root), "size")
     for key in reversed(path):
-        tree = Entry({key: tree}, place)
+        tree = TomlEntry({key: tree}, place)
     merged = merge(source.root, tree)
-    source.root = Entry(merged.value, source.root.place)
+    source.root = TomlEntry(merged.value, source.root.place)

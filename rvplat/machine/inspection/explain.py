@@ -39,7 +39,7 @@ PTE_BYTES = 8
 
 
 @dataclass(frozen=True)
-class Entry:
+class TableEntry:
     """A page-table entry that was looked at: `address` as the table names it, `pa` the physical one
     (None: not reached), `depth` how many walks it serves (1: of a guest's table's own address)."""
 
@@ -99,7 +99,7 @@ class Explanation:
     mode: str
     access: str
     va: int
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[TableEntry] = field(default_factory=list)
     gpa: int | None = None
     pa: int | None = None
     pmp: str = ""
@@ -119,7 +119,7 @@ class Explanation:
         return "\n".join(lines)
 
 
-class Refused(Exception):
+class WalkFault(Exception):
     """The walk ended: a fault of mmu.py, and the guest's physical address and pseudoinstruction."""
 
     def __init__(self, fault: int, gpa: int = 0, tinst: int | None = None) -> None:
@@ -200,7 +200,7 @@ class _Walker:
         try:
             self._translate()
             self._check_page()
-        except Refused as refused:
+        except WalkFault as refused:
             found.fault = self._fault(refused)
         return found
 
@@ -228,7 +228,7 @@ class _Walker:
             return va & int(PAGE_MASK)
         levels = (root >> 60) - 5
         if not mmu.is_canonical(u64(va), u64(levels)):
-            raise Refused(mmu.PAGE_FAULT)
+            raise WalkFault(mmu.PAGE_FAULT)
         label = f"{name} {_SCHEMES[root >> 60]}"
         return self._tables(label, va, root, regime, levels, 0, _WANTED[self.access], depth)
 
@@ -238,14 +238,14 @@ class _Walker:
             return gpa
         levels = (self.hgatp >> 60) - 5
         if gpa >> (12 + 9 * levels + mmu.WIDER):
-            raise Refused(mmu.GUEST_FAULT, gpa)
+            raise WalkFault(mmu.GUEST_FAULT, gpa)
         label = f"G {_SCHEMES[self.hgatp >> 60]}x4"
         second = int(mmu.second_regime(u64(regime)))
         try:
             page = self._tables(label, gpa, self.hgatp, second, levels, mmu.WIDER, wanted, depth)
-        except Refused as refused:
+        except WalkFault as refused:
             if refused.fault == mmu.PAGE_FAULT:
-                raise Refused(mmu.GUEST_FAULT, gpa) from None
+                raise WalkFault(mmu.GUEST_FAULT, gpa) from None
             raise
         return page | gpa & 0xFFF
 
@@ -261,9 +261,11 @@ class _Walker:
             pa = self._entry_address(address, regime, depth)
             pte, pmp = self._read_entry(label, level, address, pa, depth)
             verdict, fault = self._judge(pte, level, wanted, regime)
-            self.found.entries.append(Entry(label, level, address, pa, pte, verdict, pmp, depth))
+            self.found.entries.append(
+                TableEntry(label, level, address, pa, pte, verdict, pmp, depth)
+            )
             if fault:
-                raise Refused(fault)
+                raise WalkFault(fault)
             if mmu.is_leaf(u64(pte)):
                 if mmu.lacks_bits(u64(pte), u64(wanted)):
                     self._update(address, pa, regime, depth)
@@ -271,7 +273,7 @@ class _Walker:
                     self.memory_types[int(label.startswith("G"))] = pte >> 61 & 3
                 return int(mmu.leaf_page(u64(pte), u64(va), u64(level))) & int(PAGE_MASK)
             table = (pte & mmu.PTE_PPN) << 2
-        raise Refused(mmu.PAGE_FAULT)
+        raise WalkFault(mmu.PAGE_FAULT)
 
     def _entry_address(
         self, address: int, regime: int, depth: int, wanted: int = mmu.LOAD
@@ -281,10 +283,10 @@ class _Walker:
             return address
         try:
             return self._guest(address, wanted, REGIME_VALID | REGIME_VIRT, depth + 1)
-        except Refused as refused:
+        except WalkFault as refused:
             pseudo = mmu.READ_ENTRY if wanted == mmu.LOAD else mmu.WRITE_ENTRY
             tinst = pseudo if refused.fault == mmu.GUEST_FAULT else None
-            raise Refused(refused.fault, refused.gpa, tinst) from None
+            raise WalkFault(refused.fault, refused.gpa, tinst) from None
 
     def _update(self, address: int, pa: int, regime: int, depth: int) -> None:
         """A or D would be set: whether the entry can be written. Its walk is told if it can't."""
@@ -293,7 +295,7 @@ class _Walker:
         self.found.entries[:] = told
         granted = int(pmp_grant(self.view, u64(pa), u64(PTE_BYTES), u64(SUPERVISOR)))
         if not granted & mmu.STORE:
-            raise Refused(mmu.ACCESS_FAULT)
+            raise WalkFault(mmu.ACCESS_FAULT)
 
     def _read_entry(
         self, label: str, level: int, address: int, pa: int, depth: int
@@ -307,9 +309,9 @@ class _Walker:
         except BusError:
             verdict = "can't be read"
             self.found.entries.append(
-                Entry(label, level, address, pa, 0, verdict, _letters(granted), depth)
+                TableEntry(label, level, address, pa, 0, verdict, _letters(granted), depth)
             )
-            raise Refused(mmu.ACCESS_FAULT) from None
+            raise WalkFault(mmu.ACCESS_FAULT) from None
 
     def _judge(self, pte: int, level: int, wanted: int, regime: int) -> tuple[str, int]:
         """What an entry means, and the fault, or 0."""
@@ -339,7 +341,7 @@ class _Walker:
         granted = int(pmp_grant(self.view, u64(found.pa), u64(1), u64(self.priv)))
         found.pmp = _letters(granted)
         if not granted & _WANTED[self.access] or not self._answers(found.pa):
-            raise Refused(mmu.ACCESS_FAULT)
+            raise WalkFault(mmu.ACCESS_FAULT)
 
     def _answers(self, pa: int) -> bool:
         """Whether memory is there, or, for data, a device."""
@@ -347,7 +349,7 @@ class _Walker:
             return self.access != "fetch"
         return any(one.base <= pa < one.base + one.size for one in self.memory.regions)
 
-    def _fault(self, refused: Refused) -> Fault:
+    def _fault(self, refused: WalkFault) -> Fault:
         wanted = _WANTED[self.access]
         cause = int(memory_faults.fault_cause(u64(wanted), u64(refused.fault)))
         gpa = refused.gpa if refused.fault == mmu.GUEST_FAULT else 0
@@ -368,4 +370,4 @@ def _letters(grant: int) -> str:
     return "".join(c if grant >> i & 1 else "-" for i, c in enumerate("rwx"))
 
 
-__all__ = ["MODES", "Access", "Entry", "Explanation", "Fault", "Mode", "explain"]
+__all__ = ["MODES", "Access", "Explanation", "Fault", "Mode", "TableEntry", "explain"]

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rvplat.bus.device import Device as DeviceModel
-from rvplat.bus.device import InterruptController
+from rvplat.bus.device import Device, InterruptController
 from rvplat.errors import DeviceError
-from rvplat.machine.boards.board import Board, Device, Memory
+from rvplat.machine.boards.board import Board, BoardDevice, BoardMemory
 from rvplat.machine.boards.isa_string import PRIVILEGED, isa_string
 from rvplat.machine.loading.fdt import FdtError, Item, Node, Phandle, Phandles, cells64, check_item
 from rvplat.machine.running.plugin_errors import blamed
@@ -37,15 +36,13 @@ def fresh_seed() -> bytes:
     return os.urandom(RNG_SEED_BYTES)
 
 
-def device_tree(
-    board: Board, devices: Mapping[str, DeviceModel], chosen: Chosen | None = None
-) -> Node:
+def device_tree(board: Board, devices: Mapping[str, Device], chosen: Chosen | None = None) -> Node:
     """The tree of a board with these devices built."""
     return _Builder(board, devices).tree(chosen or Chosen())
 
 
 class _Builder:
-    def __init__(self, board: Board, devices: Mapping[str, DeviceModel]) -> None:
+    def __init__(self, board: Board, devices: Mapping[str, Device]) -> None:
         self.board = board
         self.devices = devices
         self.phandles = Phandles()
@@ -84,7 +81,7 @@ class _Builder:
         if chosen.rng_seed:
             node.set("rng-seed", chosen.rng_seed)
 
-    def _memory(self, memory: Memory) -> None:
+    def _memory(self, memory: BoardMemory) -> None:
         node = self.root.child(f"memory@{memory.base:x}")
         node.set("device_type", "memory")
         node.set("reg", *cells64(memory.base, memory.size))
@@ -139,7 +136,7 @@ class _Builder:
         for name, node in self.nodes.items():
             self._device(self.board.devices[name], node)
 
-    def _device(self, device: Device, node: Node) -> None:
+    def _device(self, device: BoardDevice, node: Node) -> None:
         node.set("compatible", *device.model.compatible)
         if device.base is not None and device.model.node_has_reg:
             node.set("reg", *cells64(device.base, device.size))
@@ -155,7 +152,7 @@ class _Builder:
         with blamed(device.model, device.name, "describing"), _told(device.name):
             self.devices[device.name].fdt(_DeviceNode(node, self))
 
-    def _controller(self, device: Device) -> str:
+    def _controller(self, device: BoardDevice) -> str:
         return device.controller or next(
             (
                 name
@@ -166,7 +163,7 @@ class _Builder:
         )
 
 
-def _interrupt_cells(model: type[DeviceModel], numbers: Sequence[int]) -> list[int]:
+def _interrupt_cells(model: type[Device], numbers: Sequence[int]) -> list[int]:
     """A cell for each line, and where the controller asks for two, the type: level, high."""
     assert issubclass(model, InterruptController)
     return [cell for number in numbers for cell in (number, 4)[: model.interrupt_cells]]

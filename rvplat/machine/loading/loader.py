@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from rvplat.bus.ram import Memory
 from rvplat.errors import LoaderError
-from rvplat.machine.boards.board import PAGE_BYTES, RESET_CODE_BYTES, Board
-from rvplat.machine.boards.board import Memory as Region
+from rvplat.machine.boards.board import PAGE_BYTES, RESET_CODE_BYTES, Board, BoardMemory
 from rvplat.machine.loading import wrong_files
 from rvplat.machine.loading.devicetree import Chosen, fresh_seed
 from rvplat.machine.loading.fdt import FdtError, Node, cells64, to_dtb
@@ -190,7 +189,7 @@ class _Planner:
         self.assembly = assembly
         self.board = assembly.board
         self.software = software
-        self.main: Region = self.board.main_memory
+        self.main: BoardMemory = self.board.main_memory
         self.segments: list[Segment] = []
         self.places: dict[str, int] = {}
 

@@ -8,15 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from rvplat.bus.clock import Clock, HostClock, VirtualClock
-from rvplat.bus.device import Device as DeviceModel
-from rvplat.bus.device import InterruptController, Power, Progress, Wiring
+from rvplat.bus.device import Device, InterruptController, Power, Progress, Wiring
 from rvplat.bus.failures import Failures, watch_threads
 from rvplat.bus.interrupts import Line
 from rvplat.bus.lock import BusLock
 from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory, Ram
 from rvplat.errors import BusError, DeviceError, RvplatError
-from rvplat.machine.boards.board import Board, Device
+from rvplat.machine.boards.board import Board, BoardDevice
 from rvplat.machine.loading.devicetree import Chosen, device_tree
 from rvplat.machine.loading.fdt import Node
 from rvplat.machine.running.console import HostConsole
@@ -51,7 +50,7 @@ class Assembly:
     clock: Clock
     memory: Memory
     map: AddressMap
-    devices: dict[str, DeviceModel] = field(default_factory=dict)
+    devices: dict[str, Device] = field(default_factory=dict)
     #: What the devices' code raised while the machine ran.
     failures: Failures = field(default_factory=Failures)
     #: The console that the terminal is on, and each device's console by the device's name.
@@ -151,7 +150,9 @@ def _build_devices(assembly: Assembly, ports: Ports, symbols: Mapping[str, int])
             line.connect(_input(controller_of(assembly, device), number))
 
 
-def _wiring(assembly: Assembly, device: Device, ports: Ports, lines: dict[str, Line]) -> Wiring:
+def _wiring(
+    assembly: Assembly, device: BoardDevice, ports: Ports, lines: dict[str, Line]
+) -> Wiring:
     return Wiring(
         name=device.name,
         lock=assembly.lock,
@@ -169,7 +170,7 @@ def _wiring(assembly: Assembly, device: Device, ports: Ports, lines: dict[str, L
     )
 
 
-def _backing(assembly: Assembly, device: Device) -> memoryview | None:
+def _backing(assembly: Assembly, device: BoardDevice) -> memoryview | None:
     """The RAM that a device is carved out of.
 
     Raises:
@@ -183,7 +184,7 @@ def _backing(assembly: Assembly, device: Device) -> memoryview | None:
         raise DeviceError(_outside(assembly, device)) from None
 
 
-def _outside(assembly: Assembly, device: Device) -> str:
+def _outside(assembly: Assembly, device: BoardDevice) -> str:
     """Where a carved device is, who said so, and what to change."""
     assert device.base is not None
     regions = ", ".join(f"{one.base:#x} to {one.end - 1:#x}" for one in assembly.memory.regions)
@@ -198,7 +199,7 @@ def _outside(assembly: Assembly, device: Device) -> str:
     )
 
 
-def _at_symbols(device: Device, symbols: Mapping[str, int]) -> Device:
+def _at_symbols(device: BoardDevice, symbols: Mapping[str, int]) -> BoardDevice:
     """The device at those of the program's symbols that are named as its settings, offsets all.
 
     The window is as small as can be: what the program has beside it stays plain RAM.
@@ -225,7 +226,7 @@ def console_device(board: Board) -> str | None:
     return next(names, None)
 
 
-def _console(assembly: Assembly, device: Device) -> HostConsole:
+def _console(assembly: Assembly, device: BoardDevice) -> HostConsole:
     """The terminal's console for the device that it is on, for every other one of its own."""
     main = device.name == console_device(assembly.board)
     console = assembly.console if main else HostConsole(assembly.lock)
@@ -235,7 +236,7 @@ def _console(assembly: Assembly, device: Device) -> HostConsole:
     return console
 
 
-def controller_of(assembly: Assembly, device: Device) -> InterruptController:
+def controller_of(assembly: Assembly, device: BoardDevice) -> InterruptController:
     """The interrupt controller that a device's lines go to; a board without faults has it."""
     names = [device.controller] if device.controller else list(assembly.devices)
     for name in names:

@@ -24,7 +24,7 @@ class Wires:
 
     def connect_clock(self) -> None:
         """Tell native code what time it is, and follow the clock when it is set."""
-        view, clock = self.machine.cell.view, self.machine.assembly.clock
+        view, clock = self.machine.native.view, self.machine.assembly.clock
         view.timebase_hz = clock.frequency
         view.clock_virtual = int(not isinstance(clock, HostClock))
         if isinstance(clock, HostClock):  # where it stands still, instructions take no time
@@ -35,7 +35,7 @@ class Wires:
         clock.on_set.append(self._clock_was_set)
 
     def _clock_was_set(self) -> None:
-        view, clock = self.machine.cell.view, self.machine.assembly.clock
+        view, clock = self.machine.native.view, self.machine.assembly.clock
         if not isinstance(clock, HostClock):
             view.time_now = clock.now()
             return

@@ -25,8 +25,8 @@ from rvplat.hart.state import (
     SLOTS_SIZE,
     STOP_REQUEST,
     WATCHED,
-    Hart,
-    Machine,
+    HartState,
+    MachineState,
 )
 from rvplat.lang import Record
 
@@ -53,7 +53,7 @@ class Block:
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
 
 
-class Cell:
+class NativeRecord:
     """A record in a block of its own: `view` is it."""
 
     def __init__(self, record: Record) -> None:
@@ -68,11 +68,11 @@ class Cell:
         return self._record.plain(self.address)
 
 
-class MachineCell(Cell):
+class NativeMachine(NativeRecord):
     """The machine's record, with its regions of RAM."""
 
     def __init__(self) -> None:
-        super().__init__(Machine)
+        super().__init__(MachineState)
         self.blocks: list[Block] = []
         self.pages = 0
 
@@ -110,11 +110,11 @@ class MachineCell(Cell):
         self.view.ram_count = count + 1
 
 
-class HartCell(Cell):
+class NativeHart(NativeRecord):
     """A hart's record, its slots and decoder, and what wakes its thread."""
 
-    def __init__(self, number: int, machine: MachineCell, table: Table) -> None:
-        super().__init__(Hart)
+    def __init__(self, number: int, machine: NativeMachine, table: Table) -> None:
+        super().__init__(HartState)
         self.number = number
         self.table = table
         self.wake: threading.Event | None = None  # whoever gives it turns waits for this
@@ -135,7 +135,7 @@ class HartCell(Cell):
         machine.view.harts[number] = self.address
         machine.view.hart_count = max(int(machine.view.hart_count), number + 1)
         self._find_fields()
-        self._attention_address = self.address + Hart.fields["attention"].offset
+        self._attention_address = self.address + HartState.fields["attention"].offset
         wake = int(machine.view.wake_fn)
         self._wake = _WAKE(wake) if wake else _nobody_sleeps
 
@@ -159,14 +159,14 @@ class HartCell(Cell):
 
     def field(self, name: str, kind: Any) -> Any:
         """A field (or an array) of the record as one of ctypes' objects: quicker than `view`."""
-        place = Hart.fields[name]
+        place = HartState.fields[name]
         return (kind * place.count if place.count else kind).from_address(
             self.address + place.offset
         )
 
     def machine_field(self, name: str, kind: Any) -> Any:
         """The same of the machine's record."""
-        return kind.from_address(self.machine_address + Machine.fields[name].offset)
+        return kind.from_address(self.machine_address + MachineState.fields[name].offset)
 
     def _fill_scratch(self, page_end: int) -> None:
         first = self._scratch.address + SLOT_HEADER

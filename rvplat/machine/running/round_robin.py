@@ -35,7 +35,7 @@ class Turns:
         clock = machine.assembly.clock
         self.virtual = clock if isinstance(clock, VirtualClock) else None
         self.wake = threading.Event()
-        self._record = machine.cell.view
+        self._record = machine.native.view
         self._per_tick = machine.board.general.instructions_per_tick
         self._rest = 0  # instructions that are no whole tick yet
         self._hart: Hart | None = None  # whose turn it is

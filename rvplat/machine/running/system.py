@@ -27,7 +27,7 @@ from rvplat.machine.loading.loader import LoadPlan, Software
 from rvplat.machine.public_names import Shown
 from rvplat.machine.running.assembly import Assembly
 from rvplat.machine.running.console import HostConsole
-from rvplat.machine.running.native_records import MachineCell
+from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.stop import Stop
 
 
@@ -86,7 +86,7 @@ class System(metaclass=Shown):
     assembly: Assembly
     extensions: list[Extension]
     core: Core
-    cell: MachineCell
+    native: NativeMachine
     turns: TurnTaking
     plan: LoadPlan
     watchdog: Watch

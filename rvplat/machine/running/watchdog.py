@@ -33,7 +33,7 @@ from rvplat.hart.state import STOP_STUCK
 from rvplat.machine.running.assembly import Assembly
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.device_accesses import Mmio
-from rvplat.machine.running.native_records import HartCell
+from rvplat.machine.running.native_records import NativeHart
 from rvplat.machine.running.plugin_errors import instruction_at
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
@@ -45,7 +45,7 @@ SHORT_S = 0.001
 SLOW_S = 5.0
 GRACE_S = 3.0
 
-_NATIVE = HartCell.enter.__code__
+_NATIVE = NativeHart.enter.__code__
 #: They wait for whoever reads the console's output; no device is to blame.
 _WAITING = HostConsole.send.__code__
 #: Where our code calls a device's, and what that is for.

@@ -133,7 +133,7 @@ def test_a_client_that_vanishes_in_mid_packet(served: Served, left: bytes, rudel
     first.send(left)
     first.leave(rudely)
     second = served.client()
-    assert int(served.machine.cell.view.break_count) == 0
+    assert int(served.machine.native.view.break_count) == 0
     assert second.ask(b"?").startswith(b"T05")
     assert second.ask(b"m80000000,200") == code
 
@@ -220,7 +220,7 @@ def test_what_is_refused(served: Served, packet: bytes, reply: bytes) -> None:
     before = served.picture(peer)
     assert peer.ask(packet) == reply
     assert served.picture(peer) == before
-    assert int(served.machine.cell.view.break_count) == 0
+    assert int(served.machine.native.view.break_count) == 0
 
 
 @pytest.mark.parametrize(

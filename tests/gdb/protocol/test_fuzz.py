@@ -118,7 +118,7 @@ class Board:
 
     def state(self) -> dict[str, object]:
         """What a guest could see, and breakpoints."""
-        hart, cell = self.machine.harts[0], self.machine.cell.view
+        hart, cell = self.machine.harts[0], self.machine.native.view
         registers = [hart.pc, hart.priv, hart.virt, *hart.x, *hart.f, *map(hart.csr, CSRS)]
         return {
             "memory": self.machine.memory.read(CODE, CODE_SIZE), "values": registers,

@@ -13,7 +13,7 @@ from rvplat.hart.state import STOP_NONE, STOP_REQUEST, STOP_WFI
 from rvplat.isa.privileged import Status
 from rvplat.lang import fence, intrinsics, relaxed_load_u32
 from rvplat.machine.running import native_records
-from rvplat.machine.running.native_records import HartCell
+from rvplat.machine.running.native_records import NativeHart
 from tests.hart.acceleration.interleaving import Text, everything
 from tests.hart.acceleration.test_protocols import World
 
@@ -22,7 +22,7 @@ FAR = 1 << 62
 
 
 class Field:
-    """A field as HartCell has it from ctypes, by the record's view: its accesses are steps."""
+    """A field as NativeHart has it from ctypes, by the record's view: its accesses are steps."""
 
     def __init__(self, view: Any, name: str) -> None:
         self._view, self._name = view, name
@@ -46,10 +46,10 @@ def host(function: Any, address: Any, value: Any, *_: Any) -> int:
 
 
 @pytest.fixture
-def cell(monkeypatch: pytest.MonkeyPatch) -> Iterator[HartCell]:
+def native(monkeypatch: pytest.MonkeyPatch) -> Iterator[NativeHart]:
     """A hart that takes external interrupts in M mode, and what other threads do to it."""
     world = World(2)
-    one = world.cells[0]
+    one = world.natives[0]
     for name in ("attention", "stop_request", "_lines"):
         monkeypatch.setattr(one, name, Field(one.view, name if name != "_lines" else "irq_lines"))
     monkeypatch.setattr(one, "_wake", lambda *_: 0)
@@ -78,12 +78,12 @@ def look(hart: Any) -> bool:
     return False
 
 
-def test_an_interrupt_is_taken_by_a_hart_that_runs(cell: HartCell) -> None:
+def test_an_interrupt_is_taken_by_a_hart_that_runs(native: NativeHart) -> None:
     """Not at once, but at the look after the one that was too early."""
-    hart = cell.view
+    hart = native.view
     hart.attention = 0
     texts: dict[str, Text] = {
-        "device": lambda: cell.set_line(MEI, True),
+        "device": lambda: native.set_line(MEI, True),
         "hart": [lambda: look(hart), lambda taken: taken or look(hart)],
     }
 
@@ -94,11 +94,11 @@ def test_an_interrupt_is_taken_by_a_hart_that_runs(cell: HartCell) -> None:
 
 
 @pytest.mark.parametrize("attention", [0, 1])
-def test_an_interrupt_wakes_a_hart(cell: HartCell, attention: int) -> None:
-    hart = cell.view
+def test_an_interrupt_wakes_a_hart(native: NativeHart, attention: int) -> None:
+    hart = native.view
     hart.attention = attention
     texts: dict[str, Text] = {
-        "device": lambda: cell.set_line(MEI, True),
+        "device": lambda: native.set_line(MEI, True),
         "hart": lambda: sleep.sleep(hart),
     }
 
@@ -108,10 +108,10 @@ def test_an_interrupt_wakes_a_hart(cell: HartCell, attention: int) -> None:
     everything(texts, check)
 
 
-def test_a_stop_wakes_a_hart(cell: HartCell) -> None:
-    hart = cell.view
+def test_a_stop_wakes_a_hart(native: NativeHart) -> None:
+    hart = native.view
     hart.attention = 0
-    texts: dict[str, Text] = {"other": cell.request_stop, "hart": lambda: sleep.sleep(hart)}
+    texts: dict[str, Text] = {"other": native.request_stop, "hart": lambda: sleep.sleep(hart)}
 
     def check(results: dict[str, Any]) -> None:
         assert hart.stop == STOP_REQUEST and hart.stop != STOP_WFI
@@ -119,13 +119,13 @@ def test_a_stop_wakes_a_hart(cell: HartCell) -> None:
     everything(texts, check)
 
 
-def test_two_calls_are_not_taken_for_one(cell: HartCell) -> None:
+def test_two_calls_are_not_taken_for_one(native: NativeHart) -> None:
     """A line falls and another rises while the hart looks."""
-    hart = cell.view
+    hart = native.view
     hart.attention = 0
     hart.mie |= 1 << 9
     texts: dict[str, Text] = {
-        "device": [lambda: cell.set_line(9, False), lambda _: cell.set_line(MEI, True)],
+        "device": [lambda: native.set_line(9, False), lambda _: native.set_line(MEI, True)],
         "hart": [lambda: look(hart), lambda taken: taken or look(hart)],
     }
 

@@ -29,7 +29,7 @@ from rvplat.lang import (
     write_u32,
 )
 from rvplat.machine.boards.catalogue import shipped_extensions
-from rvplat.machine.running.native_records import HartCell, MachineCell
+from rvplat.machine.running.native_records import NativeHart, NativeMachine
 from tests.h.bench import native_core
 from tests.hart.acceleration.interleaving import Text, everything
 
@@ -53,7 +53,7 @@ class World:
 
     def __init__(self, harts: int = 2) -> None:
         self.core = native_core(True)
-        self.machine = MachineCell()
+        self.machine = NativeMachine()
         self.core.attach(self.machine.view)
         self.machine.view.yield_fn = 0
         self.machine.view.clock_virtual = 1
@@ -62,8 +62,8 @@ class World:
         self.machine.add_ram(self.ram, True)
         extensions = list(shipped_extensions().values())
         table = self.core.decoder(extensions)
-        self.cells = [HartCell(n, self.machine, table) for n in range(harts)]
-        self.harts: list[Any] = [cell.view for cell in self.cells]
+        self.natives = [NativeHart(n, self.machine, table) for n in range(harts)]
+        self.harts: list[Any] = [one.view for one in self.natives]
         for hart in self.harts:
             architecture.enable(hart, extensions)
             reset.reset(hart, extensions, CODE)

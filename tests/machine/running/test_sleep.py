@@ -47,9 +47,9 @@ class Sleeping:
         self.machine = machine
         self.asleep = threading.Event()
         self._words: set[int] = set()
-        self._wait = _FUNCTION(int(machine.cell.view.wait_fn))
+        self._wait = _FUNCTION(int(machine.native.view.wait_fn))
         self._kept = _FUNCTION(self._sleep)
-        machine.cell.view.wait_fn = ctypes.cast(self._kept, ctypes.c_void_p).value
+        machine.native.view.wait_fn = ctypes.cast(self._kept, ctypes.c_void_p).value
 
     def _sleep(self, word: int, value: int, ns: int, d: int) -> int:
         self._words.add(word)
