@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from rvplat.engine import core, exports
-from rvplat.engine.decode import IMPLIED
 from rvplat.engine.fast import (
     FLOW,
     HANDLER,
@@ -22,10 +21,11 @@ from rvplat.engine.fast import (
     read_operands,
 )
 from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL, Form, Pair
+from rvplat.engine.implied import implied_types
 from rvplat.engine.poll import POLL
 from rvplat.hart import trap
 from rvplat.hart.acceleration import young_pages
-from rvplat.hart.state import STOP_STUCK, HartState, MachineState, SlotHeader
+from rvplat.hart.state import STOP_STUCK, HartState
 from rvplat.isa import fp_state
 from rvplat.lang import Definition, u32, u64
 from rvplat.lang.functions import module_text
@@ -36,18 +36,10 @@ from rvplat.lang.values import Value, ir_type
 
 
 def new_unit(forms: list[Form], constants: dict[str, int] | None = None) -> Unit:
-    """A unit with what parameters without an annotation are: the hart, and u64 operands.
+    """A unit for what harts execute.
     `constants` are fields of the hart that are the same for all harts of this code."""
     fields = {(HartState, name): value for name, value in (constants or {}).items()}
-    operands = {name: u64 for form in forms for name in form.instruction.operands}
-    kinds = {
-        **operands,
-        **IMPLIED,
-        "hart": HartState,
-        "machine": MachineState,
-        "header": SlotHeader,
-    }
-    return Unit(kinds, POLL, Constants(fields))
+    return Unit(implied_types(form.instruction for form in forms), POLL, Constants(fields))
 
 
 def native_text(forms: list[Form], pairs: list[Pair], constants: dict[str, int]) -> str:

@@ -313,6 +313,17 @@ def walk(nodes: Any) -> list[Node]:
     return found
 
 
+def inside_out(node: Node) -> list[Node]:
+    """A node and those in it, in the order in which they are evaluated."""
+    found: list[Node] = []
+    for name in _INNER[type(node)]:
+        held = getattr(node, name)
+        for one in held if isinstance(held, tuple) else (held,):
+            if type(one) in _INNER:
+                found += inside_out(one)
+    return [*found, node]
+
+
 def outside_try(nodes: Any) -> list[Node]:
     """As `walk`, but without what stands inside a try statement."""
     found: list[Node] = []

@@ -9,13 +9,13 @@ the text was checked before.
 from __future__ import annotations
 
 import dataclasses
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from rvplat.lang import ir
 from rvplat.lang.define import Declaration
+from rvplat.lang.evaluate import compare, operate, wrapped
 from rvplat.lang.ir import Fixed
 from rvplat.lang.record import Record
 from rvplat.lang.values import Pointer
@@ -32,17 +32,6 @@ class Constants:
     def and_also(self, other: Constants) -> Constants:
         """Both."""
         return Constants({**self.fields, **other.fields}, {**self.words, **other.words})
-
-
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "and": operator.and_,
-    "or": operator.or_, "xor": operator.xor, "udiv": operator.floordiv, "urem": operator.mod,
-    "shl": operator.lshift, "lshr": operator.rshift, "ashr": operator.rshift,
-}  # fmt: skip
-_RELATIONS: dict[str, Callable[[int, int], bool]] = {
-    "eq": operator.eq, "ne": operator.ne, "lt": operator.lt, "le": operator.le,
-    "gt": operator.gt, "ge": operator.ge,
-}  # fmt: skip
 
 
 def specialise(body: ir.Body, constants: Constants, fixed: Fixed) -> ir.Body:
@@ -120,19 +109,15 @@ class _Specialise:
         left, right = node.left, node.right
         if not isinstance(left, ir.Const) or not isinstance(right, ir.Const):
             return node
-        if node.type is bool:
-            return ir.Const(bool, left.value ^ right.value)
         if node.op in ("udiv", "urem") and right.value == 0:
             return node
-        answer = _ARITHMETIC[node.op](node.type(left.value), node.type(right.value))
-        return ir.Const(node.type, int(answer))
+        return ir.Const(node.type, operate(node.type, node.op, left.value, right.value))
 
     def on_compare(self, node: ir.Compare) -> ir.Expr:
         left, right = node.left, node.right
         if not isinstance(left, ir.Const) or not isinstance(right, ir.Const):
             return node
-        relation = _RELATIONS[node.op[-2:]]
-        return ir.Const(bool, int(relation(left.value, right.value)))
+        return ir.Const(bool, int(compare(node.op, left.value, right.value)))
 
     def on_logic(self, node: ir.Logic) -> ir.Expr:
         absorbing = int(node.op == "or")
@@ -154,5 +139,5 @@ class _Specialise:
 
     def on_convert(self, node: ir.Convert) -> ir.Expr:
         if isinstance(node.value, ir.Const):
-            return ir.Const(node.type, int(node.type(node.value.value)))
+            return ir.Const(node.type, wrapped(node.type, node.value.value))
         return node

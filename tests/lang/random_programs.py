@@ -186,7 +186,7 @@ class Writer:
         return f"box.cells[{self.expression('u64', 1)} & 7]"
 
     def write_struct(self, indent: int, depth: int) -> None:
-        name = f"s{self.loops}"
+        name = f"pair{self.loops}"
         self.loops += 1
         self.line(indent, f"{name} = pair({self.expression('u64', 1)}, {self.leaf('s64')})")
         part = f"u64({name}.{self.random.choice(['low', 'high', 'even'])})"

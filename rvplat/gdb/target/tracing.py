@@ -9,7 +9,6 @@ from typing import TextIO, cast
 from rvplat.errors import HostError
 from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.target.hart_control import Control
-from rvplat.machine.inspection.trace import Tracer, open_trace
 from rvplat.machine.machine import Machine
 
 
@@ -51,6 +50,8 @@ class Trace:
     def __init__(
         self, control: Control, machine: Machine, path: Path, say: Callable[[str], None]
     ) -> None:
+        from rvplat.machine.inspection.trace import Tracer, open_trace  # late: types definitions
+
         self.path = path
         try:
             self._sink = Sink(path, open_trace(path, new=True), say)

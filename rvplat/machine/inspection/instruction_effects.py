@@ -1,4 +1,4 @@
-"""What an instruction touches besides its destination, read off the text of its definition.
+"""What an instruction accesses and sets besides its destination, asked of its typed definition.
 
 `load_u32(hart, hart.x[rs1] + imm)` says that it loads four bytes, and from where: the expression is
 evaluated with the registers as they were. So a trace can show accesses that only native code made.
@@ -6,23 +6,32 @@ evaluated with the registers as they were. So a trace can show accesses that onl
 
 from __future__ import annotations
 
-import ast
-import copy
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import CodeType, SimpleNamespace
 from typing import Any
 
+from rvplat.engine.implied import implied_types
+from rvplat.hart.state import HartState
+from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.machinery.extension import Instruction
-from rvplat.lang import Declaration, Definition
-from rvplat.lang.type_expressions import resolve
+from rvplat.lang import Definition, ir
+from rvplat.lang.definitions import Definitions
+from rvplat.lang.evaluate import evaluate
+from rvplat.lang.queries import Assigned, Spoken, reached
 
 LOAD, STORE, AMO, CONDITIONAL, ZERO = "load", "store", "amo", "conditional", "zero"
 BLOCK_BYTES = 64
-_WORDS = re.compile(r"(load_reserved|load|store_conditional|store)_u(\d+)$")
-_KINDS = {"load": LOAD, "load_reserved": LOAD, "store": STORE, "store_conditional": CONDITIONAL}
+_WORDS: dict[Any, tuple[str, int]] = {
+    vocabulary.load_u8: (LOAD, 1), vocabulary.load_u16: (LOAD, 2),
+    vocabulary.load_u32: (LOAD, 4), vocabulary.load_u64: (LOAD, 8),
+    vocabulary.store_u8: (STORE, 1), vocabulary.store_u16: (STORE, 2),
+    vocabulary.store_u32: (STORE, 4), vocabulary.store_u64: (STORE, 8),
+    vocabulary.load_reserved_u32: (LOAD, 4), vocabulary.load_reserved_u64: (LOAD, 8),
+    vocabulary.store_conditional_u32: (CONDITIONAL, 4),
+    vocabulary.store_conditional_u64: (CONDITIONAL, 8),
+    vocabulary.zero_block: (ZERO, BLOCK_BYTES),
+}  # fmt: skip
 
 Operands = Mapping[str, int]
 Expression = Callable[[list[int], list[int], Operands], int]
@@ -48,131 +57,63 @@ class Touches:
     writes_csr: Expression | None
 
 
-def touches_of(instruction: Instruction) -> Touches:
-    """What one instruction touches. What its text doesn't say plainly is left out."""
-    accesses = []
-    writes_csr = None
-    fields: set[str] = set()
-    for word, arguments in _calls(instruction.definition, {}, fields, 0):
-        if word == "csr_check":
-            writes_csr = _expression(arguments[2])
-        elif (access := _access(word, arguments)) is not None:
-            accesses.append(access)
-    return Touches(tuple(accesses), frozenset(fields), writes_csr)
+class InstructionEffects:
+    """What instructions of some extensions touch."""
+
+    def __init__(self, instructions: Iterable[Instruction]) -> None:
+        self._definitions = Definitions(implied_types(instructions))
+
+    def touches_of(self, instruction: Instruction) -> Touches:
+        """What one instruction touches. What its text doesn't say plainly is left out."""
+        accesses = []
+        writes_csr = None
+        fields: set[str] = set()
+        for found in reached(self._definitions, instruction.definition):
+            if isinstance(found, Assigned):
+                if found.record is HartState and found.depth == 0:
+                    fields.add(found.field.name)
+            elif found.word is vocabulary.csr_check:
+                writes_csr = _expression(found.arguments[2])
+            elif (access := _access(found)) is not None:
+                accesses.append(access)
+        return Touches(tuple(accesses), frozenset(fields), writes_csr)
+
+    def fields_written(self, row: Csr) -> set[str]:
+        """The fields of the hart that a write to the CSR assigns to."""
+        if row.write is None:
+            return {row.name} if row.storage else set()
+        assert isinstance(row.write, Definition)
+        found = reached(self._definitions, row.write)
+        return {one.field.name for one in found if isinstance(one, Assigned)}
 
 
-def fields_written(row: Csr) -> set[str]:
-    """The fields of the hart that a write to the CSR assigns to."""
-    if row.write is None:
-        return {row.name} if row.storage else set()
-    fields: set[str] = set()
-    for _ in _calls(row.write, {}, fields, 0, depth_of_fields=8):
-        pass
-    return fields
-
-
-def _access(word: str, arguments: list[ast.expr]) -> Access | None:
-    address = _expression(arguments[1]) if len(arguments) > 1 else None
+def _access(spoken: Spoken) -> Access | None:
+    arguments = spoken.arguments
+    kind, size = _WORDS.get(spoken.word, ("", 0))
+    if spoken.word is vocabulary.amo_address and isinstance(arguments[2], ir.Const):
+        kind, size = AMO, arguments[2].value
+    address = _expression(arguments[1]) if kind else None
     if address is None:
         return None
-    if word == "zero_block":
-        return Access(ZERO, BLOCK_BYTES, address)
-    if word == "amo_address" and isinstance(arguments[2], ast.Constant):
-        return Access(AMO, int(arguments[2].value), address)  # type: ignore[arg-type]
-    found = _WORDS.match(word)
-    if found is None:
-        return None
-    value = _expression(arguments[2]) if len(arguments) > 2 else None
-    return Access(_KINDS[found[1]], int(found[2]) // 8, address, value)
+    stores = kind in (STORE, CONDITIONAL)
+    return Access(kind, size, address, _expression(arguments[2]) if stores else None)
 
 
-def _calls(
-    definition: Definition, bound: dict[str, ast.expr], fields: set[str], depth: int,
-    depth_of_fields: int = 0,
-) -> Iterator[tuple[str, list[ast.expr]]]:  # fmt: skip
-    """The words that a definition speaks, its callees' included, with their arguments in terms of
-    its own operands. Fields of the hart that it assigns to go to `fields`."""
-    names = definition.globals
-    bound = dict(bound)
-    for node in _in_order(definition.tree.body):
-        if isinstance(node, ast.Assign | ast.AugAssign):
-            _assign(node, bound, names, fields if depth <= depth_of_fields else set())
-        if not isinstance(node, ast.Call):
-            continue
-        target = resolve(node.func, names)
-        arguments = [_substituted(one, bound, names) for one in node.args]
-        if isinstance(target, Declaration):
-            yield target.name, arguments
-        elif isinstance(target, Definition) and depth < 8:
-            inner = dict(zip(target.signature.names, arguments, strict=False))
-            yield from _calls(target, inner, fields, depth + 1, depth_of_fields)
-
-
-def _assign(
-    node: ast.Assign | ast.AugAssign, bound: dict[str, ast.expr], names: dict[str, Any],
-    fields: set[str],
-) -> None:  # fmt: skip
-    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-    if isinstance(target, ast.Name):
-        if isinstance(node, ast.Assign):
-            bound[target.id] = _substituted(node.value, bound, names)
-        else:
-            bound.pop(target.id, None)
-        return
-    if isinstance(target, ast.Subscript):
-        target = target.value
-    if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
-        fields.add(target.attr)
-
-
-def _in_order(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Every node; calls in a statement come before what is assigned from them."""
-    for node in nodes:
-        yield from _in_order(ast.iter_child_nodes(node))
-        yield node
-
-
-class _Substitute(ast.NodeTransformer):
-    def __init__(self, bound: dict[str, ast.expr], names: dict[str, Any]) -> None:
-        self.bound = bound
-        self.names = names
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        if node.id in self.bound:
-            return copy.deepcopy(self.bound[node.id])
-        known = self.names.get(node.id)
-        return ast.Constant(int(known)) if isinstance(known, int) else node
-
-
-def _substituted(node: ast.expr, bound: dict[str, ast.expr], names: dict[str, Any]) -> ast.expr:
-    found: ast.expr = _Substitute(bound, names).visit(copy.deepcopy(node))
-    return found
-
-
-def _cast(bits: int) -> Callable[[int], int]:
-    mask = (1 << bits) - 1
-    return lambda value: int(value) & mask
-
-
-_TYPES = {f"u{bits}": _cast(bits) for bits in (8, 16, 32, 64)}
-
-
-def _expression(node: ast.expr) -> Expression | None:
+def _expression(node: ir.Expr) -> Expression | None:
     """The expression as a function; None if it depends on more than registers and operands."""
-    for part in ast.walk(node):
-        if isinstance(part, ast.Attribute) and part.attr not in ("x", "f"):
+    for part in ir.walk(node):
+        if isinstance(part, ir.Call | ir.Part | ir.Make) or part == ir.Local(None, ""):
             return None
-        if isinstance(part, ast.Call) and not (
-            isinstance(part.func, ast.Name) and part.func.id in (*_TYPES, "ux")
-        ):
+        if isinstance(part, ir.FieldPlace) and part.field.name not in ("x", "f"):
             return None
-    code = compile(ast.fix_missing_locations(ast.Expression(node)), "<operand>", "eval")
-    return _evaluator(code)
 
+    def expression(x: list[int], f: list[int], operands: Operands) -> int:
+        def held(place: ir.Place, index: int) -> int | None:
+            assert isinstance(place, ir.ElementPlace) and isinstance(place.base, ir.FieldPlace)
+            return (x if place.base.field.name == "x" else f)[index]
 
-def _evaluator(code: CodeType) -> Expression:
-    def evaluate(x: list[int], f: list[int], operands: Operands) -> int:
-        hart = SimpleNamespace(x=x, f=f)
-        return int(eval(code, {**_TYPES, "ux": _TYPES["u64"], "hart": hart}, dict(operands)))
+        found = evaluate(node, operands, held)
+        assert found is not None
+        return found
 
-    return evaluate
+    return expression

@@ -33,9 +33,8 @@ from rvplat.machine.inspection.instruction_effects import (
     LOAD,
     ZERO,
     Access,
+    InstructionEffects,
     Touches,
-    fields_written,
-    touches_of,
 )
 from rvplat.machine.running.round_robin import Turns
 from rvplat.machine.running.system import System
@@ -71,6 +70,8 @@ class Tracer(Turns):
         self._rows = {row.name: row for one in machine.extensions for row in one.csrs}
         self._numbers = {row.number: row for row in self._rows.values()}
         self._plans: dict[int, Plan] = {}
+        instructions = (one for extension in machine.extensions for one in extension.instructions)
+        self._effects = InstructionEffects(instructions)
         self._touches: dict[str, Touches] = {}
         self._watched = [self._rows[name] for name in ("fflags", "mstatus") if name in self._rows]
         self._cells = {hart.number: Cells(hart, self._watched) for hart in machine.harts}
@@ -186,7 +187,7 @@ class Tracer(Turns):
             return Plan(text, {}, -1, -1, (), (), None)
         instruction, operands = decode(row, bits)
         if instruction.name not in self._touches:
-            self._touches[instruction.name] = touches_of(instruction)
+            self._touches[instruction.name] = self._effects.touches_of(instruction)
         touches = self._touches[instruction.name]
         rd = operands.get("rd", SINK)
         is_x = instruction.redirects_rd
@@ -201,7 +202,7 @@ class Tracer(Turns):
         """The CSRs that it shows: the one that it names, or where that keeps what is written."""
         row = self._numbers.get(number) if number is not None else None
         if row is not None:
-            fields = frozenset({row.name} if row.storage else fields_written(row))
+            fields = frozenset({row.name} if row.storage else self._effects.fields_written(row))
         rows = [self._rows[name] for name in fields if name in self._rows]
         if row is not None and fields and not rows:
             return (row,)  # kept in an array: PMP

@@ -1,0 +1,134 @@
+"""What a definition says to its words, and what it assigns, in terms of its own parameters.
+
+Tools ask this of the typed IR: which addresses an instruction loads from, which fields it sets.
+What a loop or a branch leaves open is left out, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rvplat.lang import ir
+from rvplat.lang.define import Declaration, Definition
+from rvplat.lang.definitions import Definitions
+from rvplat.lang.effects import fixed_values
+from rvplat.lang.record import Field, Record
+from rvplat.lang.values import Pointer
+
+DEEPEST = 8  # calls inside calls that are followed
+
+Bound = Mapping[str, ir.Expr]
+_UNKNOWN = ir.Local(None, "")  # what nothing is known of: no parameter has this name
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A call of a declared word, with its arguments in terms of the definition's parameters."""
+
+    word: Declaration
+    arguments: tuple[ir.Expr, ...]
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """A store to a field of a record, or to an element of it, `depth` calls inside."""
+
+    record: Record
+    field: Field
+    depth: int
+
+
+def reached(definitions: Definitions, definition: Definition) -> Iterator[Spoken | Assigned]:
+    """All that a definition and what it calls says and assigns, in the order of the text."""
+    yield from _Query(definitions, 0).block(definitions.body(definition).statements, {})
+
+
+class _Query:
+    """Goes through one definition. `bound` has what is known of its locals."""
+
+    def __init__(self, definitions: Definitions, depth: int) -> None:
+        self.definitions = definitions
+        self.depth = depth
+
+    def block(self, block: ir.Block, bound: dict[str, ir.Expr]) -> Iterator[Spoken | Assigned]:
+        for statement in block:
+            yield from self.statement(statement, bound)
+
+    def statement(
+        self, node: ir.Statement, bound: dict[str, ir.Expr]
+    ) -> Iterator[Spoken | Assigned]:
+        inner = [getattr(node, name, ()) for name in ("then", "otherwise", "body", "handler")]
+        blocks = [block for block in inner if block]
+        if isinstance(node, ir.While | ir.For):
+            _forget(blocks, bound)
+        for part in _expressions(node):
+            yield from self.expression(part, bound)
+        for block in blocks:
+            yield from self.block(block, dict(bound))
+        _forget(blocks, bound)
+        if isinstance(node, ir.Store):
+            yield from self._assigned(node.place)
+        elif isinstance(node, ir.Assign):
+            several = len(node.names) > 1
+            value = _UNKNOWN if several else self.inlined(node.value, bound)
+            bound.update(dict.fromkeys(node.names, value))
+
+    def expression(self, node: ir.Expr, bound: Bound) -> Iterator[Spoken | Assigned]:
+        for one in ir.inside_out(node):
+            if not isinstance(one, ir.Call):
+                continue
+            arguments = tuple(self.inlined(a, bound) for a in one.arguments)
+            target: Any = one.target
+            if isinstance(target, Declaration):
+                yield Spoken(target, arguments)
+            elif isinstance(target, Definition) and self.depth < DEEPEST:
+                body = self.definitions.body(target, fixed_values(one))
+                names = [name for name, _ in body.parameters]
+                inner = dict(zip(names, arguments, strict=True))
+                yield from _Query(self.definitions, self.depth + 1).block(body.statements, inner)
+
+    def _assigned(self, place: ir.Place) -> Iterator[Assigned]:
+        if isinstance(place, ir.ElementPlace):
+            if not isinstance(place.base, ir.FieldPlace):
+                return
+            place = place.base
+        kind = place.base.type
+        assert isinstance(kind, Pointer)
+        yield Assigned(kind.record, place.field, self.depth)
+
+    def inlined(self, node: Any, bound: Bound) -> Any:
+        """An expression with what is known of the locals put in."""
+        if isinstance(node, ir.Local):
+            known = bound.get(node.name)
+            if known is not None:
+                return known
+            return node if self.depth == 0 else _UNKNOWN
+        return ir.rebuilt(node, lambda part: self.inlined(part, bound))
+
+
+def _expressions(node: ir.Statement) -> Iterator[ir.Expr]:
+    """The expressions of a statement itself."""
+    if isinstance(node, ir.Store):
+        yield node.value
+        if isinstance(node.place, ir.ElementPlace):
+            yield node.place.index
+    for name in ("test", "first", "last", "call"):
+        part = getattr(node, name, None)
+        if part is not None:
+            yield part
+    if isinstance(node, ir.Assign):
+        yield node.value
+    if isinstance(node, ir.Return):
+        yield from node.values
+
+
+def _forget(blocks: list[ir.Block], bound: dict[str, ir.Expr]) -> None:
+    """What is assigned in blocks that may run or not isn't known."""
+    for node in ir.walk(tuple(blocks)):
+        names = node.names if isinstance(node, ir.Assign) else ()
+        if isinstance(node, ir.For):
+            names = (node.name,)
+        for name in names:
+            bound[name] = _UNKNOWN
