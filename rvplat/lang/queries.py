@@ -14,7 +14,7 @@ from rvplat.lang import ir
 from rvplat.lang.define import Declaration, Definition
 from rvplat.lang.definitions import Definitions
 from rvplat.lang.effects import fixed_values
-from rvplat.lang.record import Field, Record
+from rvplat.lang.record import Record, RecordField
 from rvplat.lang.values import Pointer
 
 DEEPEST = 8  # calls inside calls that are followed
@@ -36,7 +36,7 @@ class Assigned:
     """A store to a field of a record, or to an element of it, `depth` calls inside."""
 
     record: Record
-    field: Field
+    field: RecordField
     depth: int
 
 
