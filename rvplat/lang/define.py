@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from functools import cached_property
 from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, overload
 
@@ -39,10 +39,11 @@ class Signature:
     """Parameter names and types (None: implied by the unit) and the type returned. `fixed`: the
     parameters that native code is specialised on."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], without: Container[str] = ()) -> None:
         hints = _annotations(function)
         code = function.__code__
-        self.names: tuple[str, ...] = code.co_varnames[: code.co_argcount]
+        names = code.co_varnames[: code.co_argcount]
+        self.names: tuple[str, ...] = tuple(name for name in names if name not in without)
         self.types: tuple[Any, ...] = tuple(_bare(hints.get(name)) for name in self.names)
         self.fixed = frozenset(name for name in self.names if _is_fixed(hints.get(name)))
         self.returns: Any = hints.get("return")
@@ -173,7 +174,24 @@ class Definition(Callee):
         _with_typed_range(function)
         super().__init__(function)
         self.cold = cold
+        self.general: Definition | None = None  # whose parameters `constants` are given here
+        self.constants: dict[str, int] = {}
         self._source = _source(function)
+
+    def given(self, name: str, **constants: int) -> Definition:
+        """The definition with constants for some of its parameters, under another name."""
+        if unknown := constants.keys() - self.signature.fixed:
+            raise TypeError(f"{self.name}: {min(unknown)} is not a fixed parameter")
+        made = Definition(self.function, self.cold)
+        made.name, made.general, made.constants = name, self, constants
+        made.signature = Signature(self.function, constants)
+        return made
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self.general is None:
+            return super().__call__(*arguments)
+        named = dict(zip(self.signature.names, arguments, strict=True)) | self.constants
+        return self.general(*(named[name] for name in self.general.signature.names))
 
     @property
     def file(self) -> str:

@@ -6,6 +6,7 @@ what is constant, and its effects. It emits nothing.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from rvplat.lang import ir
@@ -39,7 +40,14 @@ class Definitions(Signatures):
     def typed(self, definition: Definition) -> ir.Body:
         """A definition's body for whatever is constant. LanguageError for what is refused."""
         known = self.plain._typed.get(definition)
-        if known is None:
+        if known is None and definition.general is not None:
+            general = self.typed(definition.general)
+            fixed = tuple(sorted(definition.constants.items()))
+            made = specialise(general, Constants(), fixed)
+            left = tuple(pair for pair in made.fixed if pair not in fixed)
+            known = dataclasses.replace(made, definition=definition, fixed=left)
+            self.plain._typed[definition] = known
+        elif known is None:
             check(definition)
             known = self.plain._typed[definition] = Typer(self.plain, definition).body()
             try:

@@ -112,6 +112,18 @@ def test_a_function_is_made_for_each_constant() -> None:
     assert 'define internal i64 @"d.by_width.64"(i64 %a0)' in text
 
 
+def test_a_definition_is_given_its_constants() -> None:
+    general: Any = by_width
+    word, wide = general.given("word", width=32), general.given("wide", width=64)
+    assert word.name == "word" and word.signature.names == ("a",)
+    for made in (word, wide):
+        assert native(made)(2**40 + 5) == made(2**40 + 5)
+    assert word(2**40 + 5) == 5 and wide(1) == 65
+    assert Definitions({}).effects(word).raised == set()
+    with pytest.raises(TypeError, match="by_width: a is not a fixed parameter"):
+        general.given("none", a=1)
+
+
 def test_effects_are_those_of_the_branches_that_are_left() -> None:
     known = Definitions({})
     assert known.effects(by_width).raised == {Narrow}
