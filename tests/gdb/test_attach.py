@@ -10,8 +10,8 @@ import pytest
 
 from rvplat import Machine, serve_gdb
 from rvplat.errors import HostError
+from tests.docs.pages import ROOT, blocks
 from tests.machine import small_guests
-from tests.test_readme import block
 
 from .driver import Gdb
 
@@ -83,9 +83,11 @@ def test_a_place_that_cannot_be_had(place: object, kind: type[Exception], messag
         assert machine.run(max_instructions=10).reason == "limit"
 
 
-def test_the_readme_says_how(gdb: Gdb) -> None:
+def test_a_page_says_how(gdb: Gdb) -> None:
     """The block runs as it stands, at a port that is free."""
-    text = block("from rvplat import serve_gdb").replace("1234", "0")
+    page = (ROOT / "docs" / "howto" / "tests.md").read_text()
+    (text,) = [one for one in blocks(page) if one.startswith("from rvplat import serve_gdb")]
+    text = text.replace("1234", "0")
     with subprocess.Popen(
         [sys.executable, "-u", "-c", text], stdout=subprocess.PIPE, text=True
     ) as process:

@@ -1,4 +1,4 @@
-"""The README's sessions with gdb, word for word, with gdb's defaults."""
+"""The sessions with gdb of docs/, word for word, with gdb's defaults."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from rvplat.cli.build import symbol_files
 from rvplat.guests import hypervisor_elf
 from rvplat.guests.debian import DebianGuest
 from rvplat.machine.machine import Machine
+from tests.docs.pages import ROOT
 from tests.guests.conftest import debian_guest  # noqa: F401
 
-from . import readme
+from . import page_sessions
 from .conftest import Serve, gdbs
 
 SETTINGS = "set "  # lines at the end that are no part of it
@@ -32,19 +33,19 @@ def path(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def run(path: str, text: str, port: int, timeout_s: float) -> None:
-    """Type what a section of the README says, and see what it shows."""
-    steps = [step for step in readme.dialogue(text) if not step[0].startswith(SETTINGS)]
+    """Type what a page says, and see what it shows."""
+    steps = [step for step in page_sessions.dialogue(text) if not step[0].startswith(SETTINGS)]
     commands = [command.replace(":1234", f":{port}") for command, _ in steps]
-    said = readme.talk(path, commands, timeout_s)
+    said = page_sessions.talk(path, commands, timeout_s)
     assert len(steps) > 15
     for (command, shown), answer in zip(steps, said, strict=False):
-        assert readme.agrees(shown, answer), f"{command}: {answer}"
+        assert page_sessions.agrees(shown, answer), f"{command}: {answer}"
     assert len(said) >= len(steps)
 
 
 def test_the_hypervisor_and_its_guests(path: str, serve: Serve) -> None:
-    text = readme.section("A session: gdb in a host and its guests")
-    assert "    $ rvplat run hypervisor --gdb 1234 --halt --set 'clock=\"virtual\"'\n" in text
+    text = (ROOT / "docs/howto/gdb-guests.md").read_text()
+    assert "\n$ rvplat run hypervisor --gdb 1234 --halt --set 'clock=\"virtual\"'\n" in text
     machine = Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"})
     files = symbol_files([], hypervisor_elf())  # as the command has them
     machine.software = replace(machine.software, symbol_files=files)
@@ -56,9 +57,9 @@ def test_linux_kvm_and_its_guest(
     debian_guest: DebianGuest,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    text = readme.section("A session: gdb in Linux, KVM and its guest")
+    text = (ROOT / "docs/howto/gdb-kvm.md").read_text()
     (tmp_path / "guest").symlink_to(debian_guest.directory)
-    (line,) = [line for line in text.splitlines() if line.startswith("    $ rvplat run")]
+    (line,) = [line for line in text.splitlines() if line.startswith("$ rvplat run")]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     words = shlex.split(line.strip().removeprefix("$ rvplat "))
@@ -84,7 +85,7 @@ def test_debug_sets_gdb_up(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60
     )
-    said = readme.plain(done.stdout)
+    said = page_sessions.plain(done.stdout)
     assert "Breakpoint 1, guest_sort (first=" in said
     assert "17 while (first < last) {" in said, "the sources of what ships are found"
     assert "$1 = 2" in said

@@ -1,4 +1,4 @@
-"""The README's sessions with gdb: what is typed, and what must be seen."""
+"""The sessions with gdb of docs/: what is typed, and what must be seen."""
 
 from __future__ import annotations
 
@@ -7,26 +7,18 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.docs.pages import blocks
+
 ROOT = Path(__file__).parents[2]
 PROMPT = "(gdb) "
 LEFT_OUT = "..."
 
 
-def section(title: str) -> str:
-    """The text under a heading."""
-    text = (ROOT / "README.md").read_text()
-    return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
-
-
 def dialogue(text: str) -> Iterator[tuple[str, list[str]]]:
-    """(what is typed at gdb's prompt, the lines that are shown) from the indented lines of a text,
-    up to the first line that is no session's any more."""
+    """(what is typed at gdb's prompt, the lines that are shown) from the blocks of a page."""
     command = ""
     shown: list[str] = []
-    for line in text.splitlines():
-        if not line.startswith("    "):
-            continue
-        line = line[4:]
+    for line in "".join(blocks(text)).splitlines():
         if line.startswith((PROMPT, "$ ")):
             if command:
                 yield command, shown
@@ -52,7 +44,7 @@ def talk(gdb: str, commands: list[str], timeout_s: float) -> list[str]:
 
 
 def agrees(shown: list[str], said: str) -> bool:
-    """Whether gdb said what the README shows, where `...` stands for what is left out. What shows
+    """Whether gdb said what a page shows, where `...` stands for what is left out. What shows
     nothing agrees with all."""
     pieces = plain("\n".join(shown)).split(LEFT_OUT)
     pattern = ".*".join(re.escape(piece.strip()) for piece in pieces)
