@@ -1,6 +1,6 @@
 """The instruction set: a module for each extension, and machinery/, the code that they share.
 
-Plugins import `Extension` from here, and the words that their texts ask of a hart, such as `load_u64`.
+Plugins import `Extension` from here, and the words of the vocabulary: `load_u64`, `jump`.
 """
 
 from rvplat.isa.machinery.extension import Extension
