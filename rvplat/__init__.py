@@ -5,13 +5,13 @@
     with Machine.open("virt", program="demo") as machine:
         print(machine.run(timeout_s=60))
 
-`Machine` is a machine and all that can be done with it, `Stop` says why a run ended, `serve_gdb`
-lets gdb attach. A fault of a board, a plugin or a file raises an `RvplatError` (`rvplat.errors` has
-the kinds), a wrong argument a TypeError, ValueError or LookupError, and an access to an address
-where nothing answers a `BusError`.
+`Machine` is a machine and everything that can be done with it, `Stop` says why a run ended, and
+`serve_gdb` lets gdb attach. A fault of a board, a plugin or a file raises an `RvplatError`
+(`rvplat.errors` has its kinds), a wrong argument a TypeError, ValueError or LookupError, and an
+access to an address where no memory or device answers a `BusError`.
 """
 
-# Without `typing`, whose import every start of the command would wait for.
+# Not from `typing`, because its import would delay every start of the command.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rvplat.errors import BusError, RvplatError
@@ -26,7 +26,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """What is public, imported when it is first asked for: commands start quicker."""
+    """Import a public name when it is first used, so that commands start sooner."""
     if name not in _MODULES:
         raise AttributeError(f"module 'rvplat' has no attribute {name!r}")
     from importlib import import_module
@@ -35,5 +35,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """For `help` and completion: what is public."""
+    """The public names, for `help` and completion."""
     return [*__all__, "__doc__", "__file__", "__name__", "__path__"]

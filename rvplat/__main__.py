@@ -1,4 +1,4 @@
-"""`python -m rvplat` is the command `rvplat`."""
+"""`python -m rvplat` runs the command `rvplat`."""
 
 import sys
 

@@ -1,12 +1,13 @@
-"""The user's cache folder keeps what is slow to make from one start to the next.
+"""The user's cache folder: it keeps results that are slow to compute, from one start to the next.
 
-The caller's key holds everything that the bytes depend on. `save_cached` writes a file beside and
-renames it into place, so that two processes and a kill do no harm. A file holds a digest of the
-rest, so that a torn one is seen and made again, and a title that says what it is (`rvplat cache`).
+The caller's key contains everything that the bytes depend on. `save_cached` writes a temporary file
+and renames it, so that two processes, or a process that is killed, can't damage a file. Each file
+holds a digest, by which a damaged file is recognised and made again, and a title, which
+`rvplat cache` shows.
 
-A file's modification time is when it was last used. Whenever something is written, files that were
-not used for UNUSED_DAYS are removed, and then the longest unused ones until all of them together
-take no more than LIMIT_BYTES. Files that rvplat did not write are never touched.
+A file's modification time is the time of its last use. Each write to the folder also removes the
+files that were not used for UNUSED_DAYS days, and then the least recently used files until the rest
+takes at most LIMIT_BYTES. Files that rvplat did not write are never removed.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ LIMIT_BYTES = 256 << 20
 UNUSED_DAYS = 60
 
 _DAY_S = 86_400
-_NOTE_USE_S = 3600  # how old a file's time may be before a use is noted
-_ABANDONED_S = 3600  # a file that is still being written after so long never gets ready
+_NOTE_USE_S = 3600  # a use updates a file's time only if the time is older than this
+_ABANDONED_S = 3600  # a temporary file older than this was left by a process that was killed
 _MAGIC = b"rvplat 1"
 _DIGEST_BYTES = 32
 _HEAD_BYTES = 512
@@ -36,7 +37,7 @@ _PART = re.compile(r"[0-9a-f]{40}\..*\.part")
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """A file of the cache: what it is, its bytes, when it was last used (seconds, Unix time)."""
+    """A file of the cache: what it is, its size in bytes, its last use (Unix time in seconds)."""
 
     path: Path
     title: str
@@ -45,7 +46,7 @@ class CacheEntry:
 
 
 def cache_folder() -> Path:
-    """The folder that RVPLAT_CACHE names; without it, the user's cache folder."""
+    """The folder that RVPLAT_CACHE names, or else the user's cache folder."""
     chosen = os.environ.get("RVPLAT_CACHE")
     if chosen:
         return Path(chosen)
@@ -55,7 +56,7 @@ def cache_folder() -> Path:
 
 
 def load_cached(key: str) -> bytes | None:
-    """The bytes kept under the key; None if there are none, or the file is torn."""
+    """The bytes that are kept under the key; None if there are none, or the file is damaged."""
     path = _path(key)
     try:
         data = path.read_bytes()
@@ -69,7 +70,7 @@ def load_cached(key: str) -> bytes | None:
 
 
 def save_cached(key: str, data: bytes, title: str) -> OSError | None:
-    """Keep bytes under the key; `title` says in a line what they are. Old files are pruned.
+    """Keep bytes under the key, and prune the folder. `title` says in one line what they are.
     Returns the error if the folder can't be written."""
     path = _path(key)
     rest = title.encode().replace(b"\n", b" ") + b"\n" + data
@@ -87,14 +88,14 @@ def save_cached(key: str, data: bytes, title: str) -> OSError | None:
 
 
 def entries() -> list[CacheEntry]:
-    """What the cache holds, the last used first. None if there is no folder."""
+    """The files of the cache, the most recently used first; empty if there is no folder."""
     found = [entry for path in _files(_NAME) if (entry := _entry(path)) is not None]
     return sorted(found, key=lambda entry: entry.used, reverse=True)
 
 
 def prune(unused_days: float = UNUSED_DAYS, keep: Path | None = None) -> list[CacheEntry]:
-    """Remove files that were not used for so many days, then the longest unused ones beyond
-    LIMIT_BYTES; `keep` stays. Returns what was removed."""
+    """Remove the files that were not used for `unused_days`, then the least recently used files
+    beyond LIMIT_BYTES, but not `keep`. Returns the removed files."""
     now, total = time.time(), 0
     removed = []
     for entry in entries():
@@ -109,7 +110,7 @@ def prune(unused_days: float = UNUSED_DAYS, keep: Path | None = None) -> list[Ca
 
 
 def clear() -> list[CacheEntry]:
-    """Remove everything that rvplat keeps. Returns what was removed."""
+    """Remove everything that rvplat keeps. Returns the removed files."""
     removed = entries()
     _remove([*(entry.path for entry in removed), *_files(_PART)])
     return removed
@@ -127,7 +128,7 @@ def _files(name: re.Pattern[str]) -> list[Path]:
 
 
 def _entry(path: Path) -> CacheEntry | None:
-    """None if another process has removed it meanwhile."""
+    """Describe a file; None if another process has removed it meanwhile."""
     try:
         status = path.stat()
         with path.open("rb") as file:
@@ -141,7 +142,7 @@ def _entry(path: Path) -> CacheEntry | None:
 
 
 def _time(path: Path) -> float:
-    """When a file was written last; the future if it is gone."""
+    """A file's modification time; infinity if the file is gone."""
     try:
         return path.stat().st_mtime
     except OSError:
@@ -149,14 +150,14 @@ def _time(path: Path) -> float:
 
 
 def _note_use(path: Path) -> None:
-    """Let the file's time be now, unless it is recent; a folder that can't be written stays."""
+    """Set the file's time to now, unless it is recent or the folder can't be written."""
     if time.time() - path.stat().st_mtime > _NOTE_USE_S:
         with contextlib.suppress(OSError):
             os.utime(path)
 
 
 def _remove(paths: Iterable[Path]) -> None:
-    """Remove files; what another process has removed, or may not be removed, is left."""
+    """Remove files. Skip those that are gone already or that can't be removed."""
     for path in paths:
         with contextlib.suppress(OSError):
             path.unlink()

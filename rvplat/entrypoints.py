@@ -1,7 +1,7 @@
-"""The plugins that are installed, by the entry-point group `rvplat`.
+"""The entry points of installed plugins, in the group `rvplat`.
 
-importlib.metadata takes longer to import and to ask than a whole machine takes to build, so its
-answer is kept in the cache folder for as long as nothing is installed or removed.
+Importing importlib.metadata and asking it takes longer than building a machine. So the cache folder
+keeps its answer until a package is installed or removed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ GROUP = "rvplat"
 
 
 class EntryPoint(NamedTuple):
-    """A name, and the `module` or `module:attribute` that it stands for."""
+    """A name, and the `module` or `module:attribute` that it refers to."""
 
     name: str
     value: str
 
     def load(self) -> Any:
-        """Import what it stands for."""
+        """Import the object that it refers to."""
         module, _, attribute = self.value.partition(":")
         found: Any = import_module(module.strip())
         for part in filter(None, attribute.strip().split(".")):
@@ -32,7 +32,7 @@ class EntryPoint(NamedTuple):
 
 
 def entry_points() -> list[EntryPoint]:
-    """The entry points of the group, in the order of their names."""
+    """The entry points of the group, sorted by name."""
     key = "\n".join(["entry points", sys.version, *_metadata_files()])
     kept = load_cached(key)
     if kept is None:
@@ -52,12 +52,12 @@ def _ask() -> list[EntryPoint]:
 
 
 def _metadata_files() -> list[str]:
-    """Every file or folder on the path that can name entry points, with its time and size."""
+    """Each file and folder on sys.path that can define entry points, with its time and size."""
     found = []
     for name in sys.path:
         try:
             entries = sorted(os.scandir(name or "."), key=lambda entry: entry.name)
-        except OSError:  # an archive, or nothing at all
+        except OSError:  # an archive, or a folder that doesn't exist
             found += _stamp(name)
             continue
         for entry in entries:

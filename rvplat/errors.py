@@ -1,17 +1,17 @@
-"""Every error that rvplat raises for its user, and the one that a guest sees.
+"""The errors that rvplat raises for its user, and the error that becomes a trap of the guest.
 
-    RvplatError             each is one clear line (or one a fault) and ends the command: status 2
-    +-- BoardError          a board that can't be built: every fault at once, file, line and key
+    RvplatError             the base class: one line (or a line per fault); exit status 2
+    +-- BoardError          a board that can't be built: all its faults, with file, line and key
     +-- LoaderError         a program, kernel, initrd or device tree that can't be loaded
-    +-- PluginError         a plugin that raised, clashed or isn't there
+    +-- PluginError         a plugin that raised, clashed or doesn't exist
     +-- DefinitionError     an instruction, CSR or definition that is not well formed
     +-- DeviceError         a device that can't be built or used: a locked disk image, a bad table
     +-- HostError           something that this host lacks or refuses
-    +-- RunFailed           plugin code raised while a machine ran: a line for each failure
+    +-- RunFailed           plugin code raised while a machine ran: a line per failure
 
-    BusError                nothing answers at this address: the guest takes an access fault
+    BusError                no memory or device at this address: the guest takes an access fault
 
-What a guest does wrong is never an `RvplatError`; what a user does wrong is never a trap.
+An error of a guest is never an `RvplatError`, and an error of the user never a trap.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from typing import Any
 
 
 class RvplatError(Exception):
-    """The root: `str(error)` is what the user reads."""
+    """The base class. `str(error)` is the message for the user."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with a board: where, what was found and expected, the nearest name."""
+    """One fault of a board: the place, what was found, what was expected, the nearest name."""
 
     file: Path | str
     line: int | None
@@ -42,13 +42,13 @@ class Fault:
     def __str__(self) -> str:
         """`b.toml:9: harts.cout: found an unknown key, expected count; did you mean "count"?`."""
         place = f"{self.file}:{self.line}" if self.line is not None else f"{self.file}"
-        hint = f'; did you mean "{self.nearest}"?' if self.nearest is not None else ""
         key = f"{self.key}: " if self.key else ""
+        hint = did_you_mean(self.nearest)
         return f"{place}: {key}found {self.found}, expected {self.expected}{hint}"
 
 
 class BoardError(RvplatError):
-    """A board with faults; `faults` has them all, `str` prints one a line."""
+    """A board with faults. `faults` has all of them, and `str` gives each a line."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
@@ -56,7 +56,7 @@ class BoardError(RvplatError):
 
 
 class LoaderError(RvplatError):
-    """A file that can't be loaded: the file, what is wrong with it, what would do."""
+    """A file that can't be loaded: the file, what is wrong with it, what was expected."""
 
 
 class PluginError(RvplatError):
@@ -82,9 +82,9 @@ class HostError(RvplatError):
 
 
 class RunFailed(RvplatError):
-    """Plugin code raised, or did not come back, while a machine ran. `failures` has every failure
-    (`rvplat.bus.Failure`), `stop` (`rvplat.Stop`) says how the run ended (None if it did not); the
-    cause is what the first of them raised."""
+    """Plugin code raised, or did not return, while a machine ran. `failures` has every failure
+    (`rvplat.bus.Failure`), `stop` says how the run ended (a `rvplat.Stop`, or None if it did not
+    end), and `__cause__` is the exception of the first failure."""
 
     def __init__(self, failures: Sequence[object], stop: Any = None) -> None:
         super().__init__("\n".join(str(failure) for failure in failures))
@@ -93,7 +93,7 @@ class RunFailed(RvplatError):
 
 
 class BusError(Exception):
-    """Nothing answers this access: the guest takes an access fault."""
+    """No memory or device answers this access: the guest takes an access fault."""
 
 
 _FILE_KINDS = {
@@ -106,11 +106,16 @@ _FILE_KINDS = {
 
 
 def file_kind(mode: int) -> str:
-    """What a file is, by its `st_mode`, in words; empty for a regular file."""
+    """The kind of a file by its `st_mode`, such as "a folder"; empty for a regular file."""
     return _FILE_KINDS.get(stat.S_IFMT(mode), "")
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The name that `name` was perhaps meant to be, or None."""
+    """The one of `names` that is most like `name`, if one is like it."""
     found = difflib.get_close_matches(name, list(names), n=1)
     return found[0] if found else None
+
+
+def did_you_mean(name: str | None) -> str:
+    """The end of a message that suggests a name: `; did you mean "NAME"?`, or nothing for None."""
+    return "" if name is None else f'; did you mean "{name}"?'

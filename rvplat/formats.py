@@ -1,7 +1,7 @@
-"""Formats of files that are mistaken for something else, recognised by their magic numbers.
+"""Recognises file formats by their magic numbers, for messages about files of the wrong format.
 
-A file is given as a program, a kernel, an initrd, a device tree or a disk. What it is not, the
-message says by its name, and what to do. This is the one place that knows such formats:
+A user gives a file as a program, kernel, initrd, device tree or disk. If it has another format, the
+message names the format and says what to do. Only this module knows such formats:
 
     found = recognise(first_bytes)
     if found is not None and found.kind is Kind.DISK:
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-#: How many of a file's first bytes tell every format (an ISO image's magic is the last).
+#: The number of first bytes that are enough to recognise any format (ISO images need the most).
 ENOUGH_BYTES: Final = 0x8006
 PE_AT: Final = 0x3C
 TEXT_BYTES: Final = 512
@@ -24,10 +24,10 @@ _PRINTABLE: Final = frozenset(b"\t\n\r\f" + bytes(range(0x20, 0x7F)))
 
 
 class Kind(Enum):
-    """What a format is for, and so where a file of it makes sense."""
+    """The purpose of a format, which decides where a file of it makes sense."""
 
-    DISK = "a container of a disk: its bytes are not the disk's"
-    RAW = "a disk as it is"
+    DISK = "a container of a disk, whose bytes are not those of the disk"
+    RAW = "a raw disk"
     COMPRESSED = "something compressed"
     ARCHIVE = "files that a kernel unpacks into memory"
     FLASH = "contents of a flash chip"
@@ -38,7 +38,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Format:
-    """`name` with its article, for messages; what to do with such a file."""
+    """`name` has its article, for messages; `advice` is what to do with such a file."""
 
     name: str
     kind: Kind
@@ -62,7 +62,7 @@ _FLASH = Format("a flash image with UEFI firmware (EDK2)", Kind.FLASH,
 _MBR = Format("a raw disk image with a boot sector", Kind.RAW, "a disk is given with --disk")
 _CPIO = Format("a cpio archive", Kind.ARCHIVE, "an initial RAM disk is given with --initrd")
 _TEXT = Format("a text file", Kind.OTHER)
-#: (offset, magic, format). Where two fit, the first counts.
+#: (offset, magic, format). If several match, the first one wins.
 MAGICS: Final = (
     (0x0, b"QFI\xfb", _disk("a QCOW2 disk image")),
     (0x0, b"KDMV", _disk("a VMDK disk image")),
@@ -99,14 +99,14 @@ MAGICS: Final = (
     (0x200, b"EFI PART", Format("a raw disk image with a GPT partition table", Kind.RAW,
                                 "a disk is given with --disk")),
 )  # fmt: skip
-#: How x86 boot sectors begin (jumps, cli, xor ax, ax): 0x55AA at their end alone proves little.
+#: How x86 boot sectors begin (jumps, cli, xor ax, ax). 0x55AA at the end alone is too weak a sign.
 _BOOT_SECTOR_STARTS: Final = (b"\xeb", b"\xe9", b"\xfa", b"\x33\xc0", b"\x31\xc0", b"\xfc")
 PE_MACHINES: Final = {0x14C: "x86", 0x8664: "x86-64", 0xAA64: "AArch64", 0x5032: "RV32",
                        0x5064: "RV64"}  # fmt: skip
 
 
 def recognise(data: bytes) -> Format | None:
-    """The format of a file that begins with `data`; None where no magic number is known."""
+    """The format of a file that begins with `data`; None if no magic number matches."""
     for at, magic, found in MAGICS:
         if data[at : at + len(magic)] == magic:
             return found
@@ -128,5 +128,5 @@ def _portable_executable(data: bytes) -> Format | None:
 
 
 def _is_text(data: bytes) -> bool:
-    """Whether it begins with so much printable ASCII that it can't be code."""
+    """Whether it begins with so much printable ASCII that it is hardly code."""
     return len(data) >= SHORTEST_TEXT and _PRINTABLE.issuperset(data[:TEXT_BYTES])

@@ -1,5 +1,5 @@
-"""Every hook that a plugin may implement. They register; they are called when a machine is built,
-never while it runs.
+"""All hooks that a plugin may implement. They are called when a machine is built, never while it
+runs: a hook returns what the plugin provides.
 
     from rvplat.hookspecs import hookimpl
 
@@ -26,36 +26,38 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def rvplat_devices() -> Sequence[type[Device]]:  # type: ignore[empty-body]
-    """Device models: subclasses of `rvplat.bus.Device`. A board names one by its `model`."""
+    """Return device models: subclasses of `rvplat.bus.Device`. A board names one by its `model`."""
 
 
 @hookspec
 def rvplat_extensions() -> Sequence[Any]:  # type: ignore[empty-body]
-    """ISA extensions: `rvplat.isa.Extension`. A hart's ISA string enables one."""
+    """Return ISA extensions: `rvplat.isa.Extension` objects. A hart's ISA string enables them."""
 
 
 @hookspec
 def rvplat_loaders() -> Sequence[Any]:  # type: ignore[empty-body]
-    """Loaders of program files: `rvplat.machine.loading.program.Loader` objects. They are asked
-    before the formats that rvplat reads itself.
+    """Return loaders of program files: `rvplat.machine.loading.program.Loader` objects. They are
+    tried before the formats that rvplat reads itself.
     """
 
 
 @hookspec
 def rvplat_boards() -> Sequence[Path]:  # type: ignore[empty-body]
-    """Boards: TOML files, or folders of them. A board's name is its file's, without `.toml`."""
+    """Return boards: paths of TOML files or of folders of them. A board has its file's name,
+    without `.toml`.
+    """
 
 
 @hookspec
 def rvplat_commands() -> Sequence[Any]:  # type: ignore[empty-body]
-    """Subcommands of `rvplat`. Each has `name`, `help`, `configure(argparse_parser)` and
+    """Return subcommands of `rvplat`. Each has `name`, `help`, `configure(argparse_parser)` and
     `run(arguments) -> exit status`.
     """
 
 
 @hookspec
 def rvplat_monitors() -> Sequence[Any]:  # type: ignore[empty-body]
-    """gdb's monitor commands. Each has `name`, `help` (the first line is its summary) and
-    `run(board, thread, words, say)`: `board.machine` is the `Machine`, the rest of it is in
-    rvplat/gdb/monitor/command.py. What it raises is told to gdb's user.
+    """Return monitor commands for gdb. Each has `name`, `help` (its first line is the summary) and
+    `run(board, thread, words, say)`. `board.machine` is the `Machine`; for the rest see
+    rvplat/gdb/monitor/command.py. gdb shows the error that `run` raises.
     """

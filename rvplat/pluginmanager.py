@@ -1,8 +1,8 @@
-"""Plugins: found, loaded, and what they registered.
+"""Finds and loads plugins, and holds what they registered.
 
 A plugin comes from the entry-point group `rvplat`, from a path on the command line (`--plugin`: a
-file or a package's folder) or from a board's `plugins` key. What ships with rvplat comes through
-the entry points too.
+file or a package's folder) or from a board's `plugins` key. The plugins that ship with rvplat are
+entry points too.
 
     plugins = load_plugins(["lamp.py"])
     plugins.devices["lamp"]
@@ -32,11 +32,11 @@ import pluggy
 from rvplat import hookspecs
 from rvplat.bus.device import Device
 from rvplat.entrypoints import entry_points
-from rvplat.errors import PluginError, nearest
+from rvplat.errors import PluginError, did_you_mean, nearest
 
 T = TypeVar("T")
 STAMP = "__rvplat_stamp__"
-#: Begins the names of modules that were imported by a path.
+#: The names of modules that were imported by a path begin with this.
 PATH_PREFIX = "rvplat_plugin_"
 _importing = threading.RLock()  # machines may be opened in several threads
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("rvplat_"))
@@ -44,7 +44,7 @@ HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("rvplat_"))
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plugin that was loaded: its name, where it came from, what it registered (hook, name)."""
+    """A loaded plugin: its name, its source, and what it registered, as (hook, name)."""
 
     name: str
     source: str
@@ -78,7 +78,7 @@ class Plugins:
             self.register(entry.name, entry.value, module)
 
     def load_path(self, path: str | Path) -> None:
-        """Load a plugin from a file or a package's folder; a second time does nothing."""
+        """Load a plugin from a file or a package's folder, unless it is loaded already."""
         path = Path(path).expanduser().resolve()
         if path not in self._loaded:
             self._loaded.add(path)
@@ -88,7 +88,7 @@ class Plugins:
             self.register(name, str(path), module)
 
     def register(self, name: str, source: str, module: ModuleType) -> None:
-        """Take up what a module's hooks give."""
+        """Add everything that a module's hooks return."""
         try:
             self.manager.register(module, name)
             self.manager.check_pending()
@@ -102,7 +102,7 @@ class Plugins:
         self.plugins.append(Plugin(name, source, module, registered))
 
     def _call(self, name: str, module: ModuleType, hook: str) -> list[Any]:
-        """What one plugin's hook returns."""
+        """Call one hook of one plugin; return its result as a list."""
         for implementation in getattr(self.manager.hook, hook).get_hookimpls():
             if implementation.plugin is module:
                 return guarded(name, f"{hook} raised", partial(_listed, implementation.function))
@@ -111,7 +111,7 @@ class Plugins:
         return []
 
     def _take(self, name: str, source: str, hook: str, things: list[Any]) -> Iterator[str]:
-        """Enter what a hook returned, refusing what is there already; the names it got."""
+        """Add what a hook returned, and yield the names. PluginError for a name that is taken."""
         if hook == "rvplat_boards":
             self.boards += [Path(thing) for thing in things]
             yield from (str(thing) for thing in things)
@@ -128,7 +128,7 @@ class Plugins:
 
     @staticmethod
     def _label(name: str, kind: str, thing: Any) -> str:
-        """The name that a thing goes by."""
+        """The name of a registered thing."""
         if kind == "devices":
             if not (inspect.isclass(thing) and issubclass(thing, Device) and thing.model):
                 raise PluginError(
@@ -142,7 +142,7 @@ class Plugins:
 
     @staticmethod
     def _explain(module: ModuleType, error: Exception) -> str:
-        """A misspelt hook, or whatever pluggy said."""
+        """The message for a misspelt hook, or else pluggy's own message."""
         marked = [
             member
             for member, value in vars(module).items()
@@ -150,8 +150,7 @@ class Plugins:
         ]
         for member in marked:
             if member not in HOOKS:
-                hint = nearest(member, HOOKS)
-                return f"there is no hook {member}" + (f"; did you mean {hint}?" if hint else "")
+                return f"there is no hook {member}{did_you_mean(nearest(member, HOOKS))}"
         return str(error)
 
 
@@ -169,7 +168,7 @@ def _listed(call: Callable[[], Iterable[Any]]) -> list[Any]:
 
 
 def guarded(name: str, what: str, call: Callable[[], T]) -> T:
-    """Call a plugin's code; whatever it raises becomes a PluginError with the traceback."""
+    """Call a plugin's code. An exception becomes a PluginError with its traceback."""
     try:
         return call()
     except PluginError:
@@ -181,7 +180,7 @@ def guarded(name: str, what: str, call: Callable[[], T]) -> T:
 
 
 def _theirs(error: BaseException) -> str:
-    """The traceback without our frames and the import system's."""
+    """The traceback without the frames of this module and of the import system."""
     ours = (__file__, str(Path(importlib.__file__).parent), "<frozen importlib")
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in frames if not frame.filename.startswith(ours)]
@@ -190,12 +189,12 @@ def _theirs(error: BaseException) -> str:
 
 
 class _FreshLoader(SourceFileLoader):
-    """Loads a plugin's source as it is now.
+    """Loads the current source of a plugin.
 
-    Python's bytecode files tell a version of a source by its size and its time in whole seconds, so
-    a quick edit of the same size would not be seen; they are neither read nor written. The text is
-    kept for definitions and tracebacks, which must show what was loaded, not what the file says
-    later.
+    It neither reads nor writes bytecode files: they identify a version of the source by its size
+    and its time in whole seconds, and so would miss a quick edit of the same size. It keeps the
+    text for definitions and tracebacks, which must show what was loaded and not the file's later
+    contents.
     """
 
     def path_stats(self, path: str) -> Mapping[str, Any]:
@@ -210,7 +209,7 @@ class _FreshLoader(SourceFileLoader):
 
 
 class _PackageFinder:
-    """Finds the modules of plugins that are packages, for `_FreshLoader`."""
+    """Finds the modules of plugins that are packages, so that `_FreshLoader` loads them."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -220,15 +219,15 @@ class _PackageFinder:
 
 
 def _fresh(spec: ModuleSpec | None) -> ModuleSpec | None:
-    """A module's spec, with our loader if it is loaded from source."""
+    """A module's spec, with `_FreshLoader` as the loader if the module has source."""
     if spec is not None and isinstance(spec.loader, SourceFileLoader):
         spec.loader = _FreshLoader(spec.loader.name, spec.loader.path)
     return spec
 
 
 def import_path(path: Path) -> ModuleType:
-    """Import a file, or a folder with `__init__.py`. It is imported anew when its source, or that
-    of a module in its folder, has changed since; what was loaded before stays as it was."""
+    """Import a file, or a folder with `__init__.py`. It is imported again if its source, or that of
+    a module in its folder, has changed; modules that were loaded before don't change."""
     file = path / "__init__.py" if path.is_dir() else path
     if not file.is_file():
         expected = "a .py file or a folder with __init__.py"
@@ -249,7 +248,7 @@ def _import(path: Path, file: Path, name: str, stamp: str) -> ModuleType:
         places = [str(path)]
         if _PackageFinder not in sys.meta_path:
             sys.meta_path.insert(0, _PackageFinder)
-        importlib.invalidate_caches()  # which files are in the folder
+        importlib.invalidate_caches()  # the folder may have new files
     spec = _fresh(spec_from_file_location(name, file, submodule_search_locations=places))
     if spec is None or spec.loader is None:
         raise PluginError(path.stem, f"{path} is not Python, expected a .py file")
@@ -265,7 +264,7 @@ def _import(path: Path, file: Path, name: str, stamp: str) -> ModuleType:
 
 
 def _stamp(files: Iterable[Path]) -> str:
-    """A digest of what source files say."""
+    """A digest of the names and contents of source files."""
     found = hashlib.sha256()
     for file in files:
         found.update(f"{file}\0{file.stat().st_size}\0".encode() + file.read_bytes())
@@ -273,14 +272,14 @@ def _stamp(files: Iterable[Path]) -> str:
 
 
 def _forget(name: str) -> None:
-    """Let a module and the modules in it be imported anew. Whoever uses them keeps them."""
+    """Remove a module and its submodules from sys.modules. Code that uses them keeps them."""
     for known in [*sys.modules]:
         if known == name or known.startswith(f"{name}."):
             del sys.modules[known]
 
 
 def load_plugins(paths: Iterable[str | Path] = (), *, installed: bool = True) -> Plugins:
-    """The installed plugins, then those at `paths`."""
+    """Load the installed plugins, then those at `paths`."""
     plugins = Plugins()
     if installed:
         plugins.load_entry_points()

@@ -1,2 +1,2 @@
-"""The commands. Each is a class with `name`, `help`, `configure(parser)` and `run(arguments)`, as a
-plugin's are."""
+"""The commands. Each is a class with `name`, `help`, `configure(parser)` and `run(arguments)`, like
+a plugin's command."""

@@ -1,4 +1,4 @@
-"""`rvplat bench`: the benchmark programs here and on QEMU, or as guest and host, in turn."""
+"""`rvplat bench`: runs the benchmark programs on rvplat and QEMU in turn, or in VS and HS mode."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from rvplat.guests.bench import Runner, Sides
 
 TIMEOUT_S = 120.0
-AS_IT_SAYS, IN_HS, IN_VS = 0, 1, 2  # guests/programs/measure.h: what tp says at the start
+ITS_OWN, IN_HS, IN_VS = 0, 1, 2  # modes as guests/programs/measure.h reads them in tp
 
 
 class Bench:
-    """Measures."""
+    """Measures speed with the benchmark programs."""
 
     name = "bench"
     help = "measure speed with guest programs, beside QEMU where it is installed"
@@ -26,25 +26,26 @@ class Bench:
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("programs", nargs="*", metavar="PROGRAM", help="only these")
         parser.add_argument(
-            "--repeat", type=int, default=5, metavar="N", help="runs of each (5); medians count"
-        )
+            "--repeat", type=int, default=5, metavar="N",
+            help="runs of each program, of which the median is shown (default: 5)",
+        )  # fmt: skip
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
         beside = parser.add_mutually_exclusive_group()
-        beside.add_argument("--alone", action="store_true", help="without QEMU")
+        beside.add_argument("--alone", action="store_true", help="don't run QEMU")
         beside.add_argument(
-            "--worlds", action="store_true", help="in VS mode under two stages, beside HS mode"
-        )
+            "--worlds", action="store_true",
+            help="compare VS mode, with two stages of translation, with HS mode",
+        )  # fmt: skip
 
     def run(self, arguments: argparse.Namespace) -> int:
-        from rvplat.errors import RvplatError, nearest
+        from rvplat.errors import RvplatError, did_you_mean, nearest
         from rvplat.guests import bench, bench_programs
 
         known = {program.name: program for program in bench_programs()}
         for name in arguments.programs:
             if name not in known:
-                hint = nearest(name, known)
-                meant = f'; did you mean "{hint}"?' if hint else ""
-                raise RvplatError(f"no program {name}, expected {', '.join(known)}{meant}")
+                hint = did_you_mean(nearest(name, known))
+                raise RvplatError(f"no program {name}, expected {', '.join(known)}{hint}")
         if arguments.repeat < 1:
             raise RvplatError(f"--repeat {arguments.repeat}: expected 1 or more")
         wanted = [known[name] for name in arguments.programs or known]
@@ -58,17 +59,17 @@ class Bench:
 
 
 def _sides(arguments: argparse.Namespace, watched: Progress) -> tuple[Sides, Runner, Runner | None]:
-    """What is compared, and what runs each side."""
+    """The description of the comparison, and the runner of each side."""
     from rvplat.guests import bench
 
     if arguments.worlds:
         return bench.WORLDS, Here(watched, IN_VS), Here(watched, IN_HS)
     sides = bench.beside_qemu(not arguments.alone)
-    return sides, Here(watched, AS_IT_SAYS), bench.run_on_qemu if sides.about else None
+    return sides, Here(watched, ITS_OWN), bench.run_on_qemu if sides.about else None
 
 
 class Here:
-    """Runs a program on a `virt` board in one of its worlds; gives what it printed."""
+    """Runs a program in one mode of a `virt` board, and returns what it printed."""
 
     def __init__(self, watched: Progress, world: int) -> None:
         self._watched = watched

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 FAULTY = 2
 CHECK_DETAILS = """\
-BOARD is a name, or the path of a TOML file; PROGRAM is a program file, or the word for a guest that
-ships. One word is a program if there is such a file, and the board is then virt. The exit status is
-2 where the board has faults or the program will not start on it.
+BOARD is a name, or the path of a TOML file. PROGRAM is a program file, or "demo" or "hypervisor". A
+single word is the PROGRAM if it is one of these two or names a file that doesn't end with .toml;
+the board is then virt. The exit status is 2 if the board has faults or the program will not start
+on it.
 """
 
 
 class Check:
-    """Says every fault of a board at once, and explains a program."""
+    """Reports every fault of a board at once, and explains a program."""
 
     name = "check"
     help = "check a board and its plugins, or explain a program and why it will not start on one"
@@ -58,7 +59,7 @@ class Check:
 
 
 def _explained(board: Board, program: Path, plugins: Plugins) -> list[str]:
-    """Say what a program is; why it will not start on the board."""
+    """Print what a program is; return why it will not start on the board."""
     from rvplat.cli.progress import progress
     from rvplat.machine.boards.program_check import notes, obstacles
     from rvplat.machine.loading.program_facts import facts_of
@@ -67,8 +68,8 @@ def _explained(board: Board, program: Path, plugins: Plugins) -> list[str]:
     data = read_file(program, "the program")
     facts = facts_of(program, data)
     sys.stdout.write(f"{program}: {facts.what}\n")
-    told = [*facts.rows, *(("note", text) for text in notes(board, program, facts))]
-    sys.stdout.writelines(f"  {label:<12}{text}\n" for label, text in told)
+    rows = [*facts.rows, *(("note", text) for text in notes(board, program, facts))]
+    sys.stdout.writelines(f"  {label:<12}{text}\n" for label, text in rows)
     sys.stdout.write("".join(f"  {line}\n" for line in _parts(board, facts)))
     sys.stdout.flush()
     with progress() as watched:
@@ -76,7 +77,7 @@ def _explained(board: Board, program: Path, plugins: Plugins) -> list[str]:
 
 
 def _parts(board: Board, facts: Facts) -> list[str]:
-    """A table of what is loaded, and the memory of the board that it goes to."""
+    """A table of the parts of a program, and of the memory that each is loaded into."""
     cells = [
         (f"{one.address:#x}", f"{one.address + max(one.size, 1) - 1:#x}", one.access,
          str(one.file_size), str(one.size), _where(board, facts, one))
@@ -87,7 +88,7 @@ def _parts(board: Board, facts: Facts) -> list[str]:
 
 
 def _where(board: Board, facts: Facts, part: Part) -> str:
-    """The memory that a part goes to, if it says where it goes, and its name."""
+    """The memory that a part is loaded into, if its address is fixed, and the part's name."""
     memories = [
         name
         for name, memory in board.memory.items()
@@ -97,9 +98,9 @@ def _where(board: Board, facts: Facts, part: Part) -> str:
 
 
 def _hidden(plugins: Plugins) -> list[str]:
-    """Commands of plugins that nobody can call, for rvplat has its own of that name."""
+    """Commands of plugins that can't be called, because rvplat has a command of the same name."""
     from rvplat.cli.commands import BUILT_IN
-    from rvplat.gdb.monitor import dispatch  # noqa: F401 (enters the commands)
+    from rvplat.gdb.monitor import dispatch  # noqa: F401 (registers the commands)
     from rvplat.gdb.monitor.command import BUILT_IN as MONITORS
     from rvplat.pluginmanager import SINGULAR
 

@@ -1,4 +1,4 @@
-"""The machine that a command line asks for: the board, its software, what changes it."""
+"""Builds the machine that a command line describes: the board, its software, the options."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def seconds(text: str) -> float:
-    """A time for `--timeout`."""
+    """Parse the time of `--timeout`."""
     value = float(text)
     if not 0 < value < 1e9:
         raise ValueError
@@ -29,7 +29,7 @@ def seconds(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """A number for `--max-instructions`."""
+    """Parse the number of `--max-instructions`."""
     value = int(text.replace("_", ""), 0)
     if not 0 < value < 1 << 62:
         raise ValueError
@@ -37,14 +37,14 @@ def count(text: str) -> int:
 
 
 def piece(text: str) -> Piece:
-    """What `--load` names. What stands before a "=" is an address if it is a number."""
+    """Parse what `--load` names. The text before a "=" is an address if it is a number."""
     from rvplat.machine.boards.board import LAST_ADDRESS
     from rvplat.machine.loading.load_option import Piece
 
     address, equals, name = text.partition("=")
     try:
         at = int(address, 0) if equals else None
-    except ValueError:  # a "=" in the name of a file
+    except ValueError:  # the "=" belongs to the file's name
         return Piece(Path(text))
     if not (name if equals else text):
         raise argparse.ArgumentTypeError(f"{text!r}: expected [ADDR=]FILE, found no file name")
@@ -56,48 +56,49 @@ def piece(text: str) -> Piece:
 
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
-    """The board, its software, what changes it."""
+    """Add the arguments for the board, its software and its settings."""
     parser.add_argument("words", nargs="*", metavar="BOARD PROGRAM", help="see below")
     for option, what in (
-        ("--kernel", "what the firmware starts: an Image, ELF or raw binary file"),
+        ("--kernel", "the kernel that the firmware starts: an Image, ELF or raw binary file"),
         ("--initrd", "the kernel's initial RAM disk"),
         ("--dtb", "a device tree instead of the one made from the board"),
     ):
         parser.add_argument(option, type=Path, metavar="FILE", help=what)
     parser.add_argument(
         "--symbols", action="append", default=[], metavar="[VMID=]FILE",
-        help="an ELF file whose symbols gdb gets for the host, or for the guest with a VMID",
+        help="an ELF file with symbols of the host's software, or of that of the guest with a VMID",
     )  # fmt: skip
     parser.add_argument(
         "--load", dest="pieces", action="append", default=[], type=piece, metavar="[ADDR=]FILE",
-        help="put a file into memory too, after each reset: its bytes as they are at a physical "
-        "address, or without ADDR an ELF file where its segments say; may be repeated",
+        help="load one more file into memory at each reset: its bytes to the physical address "
+        "ADDR, or, without ADDR, the segments of an ELF file to their addresses; may be repeated",
     )  # fmt: skip
     parser.add_argument("--append", metavar="TEXT", help="the kernel's command line")
     parser.add_argument(
         "--disk", dest="disks", action="append", default=[], metavar="FILE",
-        help="a raw disk image in the next of the board's virtio slots, of which virt has 8 and "
-        "the other boards that ship none; may be repeated",
+        help="a raw disk image for the next free virtio slot of the board (virt has 8, the other "
+        "boards that ship have none); may be repeated",
     )  # fmt: skip
     add_board_options(parser)
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
-    """What ends a run from outside."""
-    parser.add_argument("--timeout", type=seconds, metavar="S", help="end after so many seconds")
+    """Add the options that limit a run."""
+    parser.add_argument("--timeout", type=seconds, metavar="S", help="end the run after S seconds")
     parser.add_argument(
-        "--max-instructions", type=count, metavar="N", help="end when a hart has executed N"
-    )
+        "--max-instructions", type=count, metavar="N",
+        help="end the run when a hart has executed N instructions",
+    )  # fmt: skip
 
 
 def board_and_program(words: list[str]) -> tuple[str, Path | None]:
-    """What the positional arguments are: `BOARD`, `PROGRAM`, both or neither."""
+    """Tell apart the positional arguments: `BOARD`, `PROGRAM`, both or neither."""
     from rvplat.errors import RvplatError
     from rvplat.guests import shipped
 
     if len(words) > 2:
         more = " ".join(words[2:])
-        raise RvplatError(f"run: {more}: expected a BOARD and a PROGRAM, nothing more")
+        raise RvplatError(f"found {more}, expected only a BOARD and a PROGRAM")
     if len(words) == 2:
         return words[0], shipped(words[1]) or Path(words[1])
     if not words:
@@ -110,7 +111,8 @@ def board_and_program(words: list[str]) -> tuple[str, Path | None]:
 
 
 def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Path]:
-    """What `--symbols` names, by VMID. The hypervisor that ships brings its guests'.
+    """The files that `--symbols` names, by VMID; None is the host. The demo hypervisor's guests are
+    there without the option.
 
     Raises:
         LoaderError: a file can't be read, or isn't an ELF file.
@@ -137,7 +139,7 @@ def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Pat
 
 
 def open_named(name: str, arguments: argparse.Namespace) -> tuple[Board, Plugins]:
-    """The board of this name, changed as the options say, and the plugins."""
+    """Open the board of this name with the changes of the options; return it and the plugins."""
     from rvplat.machine.boards.toml_tree import Override
     from rvplat.machine.open import Disk, open_board
 
@@ -150,7 +152,8 @@ def open_named(name: str, arguments: argparse.Namespace) -> tuple[Board, Plugins
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """What a start makes is needed until the end: a look at all of it for garbage is lost time."""
+    """Switch off garbage collection during the start: nearly every object of it is needed until the
+    end, so that searching them for garbage is lost time."""
     gc.disable()
     try:
         yield
@@ -160,7 +163,7 @@ def uncollected() -> Iterator[None]:
 
 
 def build(arguments: argparse.Namespace, watched: object) -> Machine:
-    """The machine that the arguments ask for. Ctrl-C meanwhile ends the process."""
+    """Build the machine that the arguments describe. Ctrl-C meanwhile ends the process."""
     with AtOnce():
         return _build(arguments, watched)
 

@@ -1,4 +1,4 @@
-"""`rvplat cache`: what is kept from one start to the next."""
+"""`rvplat cache`: shows or removes what is kept from one start to the next."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rvplat.cache import LIMIT_BYTES, UNUSED_DAYS, CacheEntry, cache_folder, cle
 from rvplat.cli.tables import table
 
 ABOUT = f"""\
-The first start compiles the instruction set, and each plugin's extension by itself; the code is
-kept in the user's cache folder (the environment variable RVPLAT_CACHE names another). It is made
-anew whenever rvplat, the plugin or the processor is another. Whenever something is written, what
-was not used for {UNUSED_DAYS} days is removed, and then the longest unused files until all of them
-take at most {LIMIT_BYTES >> 20} MiB.
+The first start compiles the instruction set, and each plugin's extension by itself. The code is
+kept in the user's cache folder (the environment variable RVPLAT_CACHE names another one). It is
+compiled again after a change of rvplat, of the plugin or of the processor. Each write to the folder
+also removes the files that were not used for {UNUSED_DAYS} days, and then the least recently used
+files until the rest takes at most {LIMIT_BYTES >> 20} MiB.
 """
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 
@@ -33,7 +33,7 @@ class Cache:
         chosen.add_argument("--clear", action="store_true", help="remove everything")
         chosen.add_argument(
             "--prune", nargs="?", type=_days, const=float(UNUSED_DAYS), metavar="DAYS",
-            help=f"remove what was not used for so many days (without a number: {UNUSED_DAYS})",
+            help=f"remove the files that were not used for DAYS days (default: {UNUSED_DAYS})",
         )  # fmt: skip
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -58,7 +58,7 @@ def _days(text: str) -> float:
 
 
 def _removed(gone: list[CacheEntry]) -> int:
-    """Say what was removed; 2 if something could not be."""
+    """Print what was removed. The exit status is 2 if a file could not be removed."""
     left = [one for one in gone if os.path.lexists(one.path)]
     count, freed = len(gone) - len(left), sum(one.size for one in gone if one not in left)
     sys.stdout.write(f"removed {count} file{'s' * (count != 1)}, {size(freed)}\n")
@@ -68,14 +68,14 @@ def _removed(gone: list[CacheEntry]) -> int:
 
 
 def size(count: int) -> str:
-    """Bytes for a reader: 379 B, 265 KiB, 1.4 MiB."""
+    """A number of bytes as text: 379 B, 265 KiB, 1.4 MiB."""
     if count < 1 << 10:
         return f"{count} B"
     return f"{count / 1024:.0f} KiB" if count < 1 << 20 else f"{count / (1 << 20):.1f} MiB"
 
 
 def age(seconds: float) -> str:
-    """How long ago, in the largest unit of which there is one."""
+    """How long ago, in the largest unit that gives at least one: 3 days ago, just now."""
     for length, name in _UNITS:
         count = int(seconds // length)
         if count > 0:

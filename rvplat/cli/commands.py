@@ -1,4 +1,4 @@
-"""What a command is, and which there are: the built-in ones, imported when they are needed."""
+"""The interface of a command, and the built-in commands, which are imported when needed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Protocol
 
 
 class Command(Protocol):
-    """A subcommand of `rvplat`; a plugin's `rvplat_commands` gives more."""
+    """A subcommand of `rvplat`. The hook `rvplat_commands` adds those of plugins."""
 
     @property
     def name(self) -> str:
-        """What it is called by."""
+        """The word that calls it."""
         ...
 
     @property
     def help(self) -> str:
-        """A line about it."""
+        """What it does, in one line."""
         ...
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -27,22 +27,23 @@ class Command(Protocol):
         ...
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Do it; the exit status. RvplatError for what the user did wrong."""
+        """Run the command and return the exit status. RvplatError for an error of the user's."""
         ...
 
 
 @dataclass(frozen=True)
 class BuiltIn:
-    """A command that ships with rvplat: `module` has its class, called as `title`."""
+    """A command that ships with rvplat: the class `class_name` of `module`. `help` is its line in
+    the list of commands; the class's own `help` may say more."""
 
     name: str
     help: str
     module: str
-    title: str
+    class_name: str
 
     def load(self) -> Command:
-        """The command itself."""
-        found: Command = getattr(import_module(f"rvplat.cli.{self.module}"), self.title)()
+        """Import the module and make the command."""
+        found: Command = getattr(import_module(f"rvplat.cli.{self.module}"), self.class_name)()
         return found
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
@@ -57,10 +58,10 @@ BUILT_IN: Mapping[str, BuiltIn] = {
     for one in (
         BuiltIn("run", "run a machine", "run", "Run"),
         BuiltIn("debug", "run a machine under gdb", "debug", "Debug"),
-        BuiltIn("gdb", "the server at standard input and output", "debug", "GdbPipe"),
-        BuiltIn("explain", "stop a machine, show where addresses lead", "explain", "Explain"),
+        BuiltIn("gdb", "serve gdb on standard input and output", "debug", "GdbPipe"),
+        BuiltIn("explain", "stop a machine and show address translations", "explain", "Explain"),
         BuiltIn("boards", "list the boards", "lists", "Boards"),
-        BuiltIn("plugins", "list the plugins and what they bring", "lists", "PluginList"),
+        BuiltIn("plugins", "list the plugins and what they provide", "lists", "PluginList"),
         BuiltIn("isa", "list the ISA extensions, or show one of them", "isa", "Isa"),
         BuiltIn("check", "check a board, or a program on a board", "boards", "Check"),
         BuiltIn("dtb", "print the device tree of a board", "boards", "Dtb"),

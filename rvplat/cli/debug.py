@@ -1,4 +1,4 @@
-"""A gdb of the user's: `rvplat debug`, and `target remote | rvplat gdb`."""
+"""Runs a machine under the user's gdb: `rvplat debug`, and `target remote | rvplat gdb`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ GDBS = (
 )  # fmt: skip
 VARIABLE = "RVPLAT_GDB"
 ARCHITECTURE = "riscv:rv64"
-#: Guests become inferiors by themselves, and run with the host; breakpoints wait for their symbols;
-#: files are this host's.
+#: gdb shows guests as inferiors without a command for it, and resumes all inferiors together;
+#: breakpoints may wait for symbols of guests that don't run yet; sources are files of this host.
 SETTINGS = ("set detach-on-fork off", "set schedule-multiple on", "set breakpoint pending on",
             "set sysroot /")  # fmt: skip
 
@@ -53,7 +53,7 @@ def knows_riscv(path: str) -> bool:
 
 
 def find_gdb() -> str:
-    """A gdb that knows RISC-V. HostError where there is none."""
+    """The path of a gdb that can debug RISC-V. HostError if there is none."""
     from rvplat.errors import HostError
 
     tried = list(_candidates())
@@ -62,12 +62,12 @@ def find_gdb() -> str:
             return path
     what = f"none of {', '.join(tried)} knows {ARCHITECTURE}" if tried else "there is no gdb"
     raise HostError(
-        f"{what}: install gdb-multiarch, or `pip install gdb-for-pwndbg`, or name one in {VARIABLE}"
+        f"{what}: install gdb-multiarch or `pip install gdb-for-pwndbg`, or set {VARIABLE} to a gdb"
     )
 
 
 class Debug:
-    """Starts a board and a gdb that is attached to it."""
+    """Starts a board, and a gdb that is attached to it."""
 
     name = "debug"
     help = "run a machine under gdb"
@@ -76,10 +76,10 @@ class Debug:
         parser.usage = "rvplat debug [BOARD] [PROGRAM] [options] [-x FILE] [--ex COMMAND]"
         add_machine_options(parser)
         parser.add_argument("-x", dest="scripts", action="append", default=[], metavar="FILE",
-                            help="commands for gdb, once it is attached")  # fmt: skip
+                            help="a file of commands that gdb runs after it attached")  # fmt: skip
         parser.add_argument("--ex", dest="commands", action="append", default=[],
-                            metavar="COMMAND", help="a command for gdb")  # fmt: skip
-        parser.add_argument("--batch", action="store_true", help="leave gdb after them")
+                            metavar="COMMAND", help="a command that gdb runs then")  # fmt: skip
+        parser.add_argument("--batch", action="store_true", help="leave gdb after these commands")
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.gdb.protocol.channels import listen
@@ -92,10 +92,10 @@ class Debug:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "gdb"
             with Server(machine, listen(f"unix:{path}"), halt=True) as server:
-                server.target.follows = True  # SETTINGS
+                server.target.follows = True  # as SETTINGS tell gdb
                 thread = threading.Thread(target=server.serve, daemon=True)
                 thread.start()
-                status = _converse([gdb, "-q", *_sources(machine.software)], path, arguments)
+                status = _run_gdb([gdb, "-q", *_sources(machine.software)], path, arguments)
                 server.stop()
                 thread.join()
         machine.close()
@@ -108,7 +108,7 @@ def _show(data: bytes) -> None:
 
 
 def _sources(software: Software) -> list[str]:
-    """What tells gdb where the sources of a guest are that ships."""
+    """The options that tell gdb where the sources of a shipped guest are."""
     from rvplat.guests import hypervisor_elf
 
     folder, program = hypervisor_elf().parents[1], software.program
@@ -116,8 +116,8 @@ def _sources(software: Software) -> list[str]:
     return ["-d", str(folder)] if ships else []
 
 
-def _converse(command: list[str], path: Path, arguments: argparse.Namespace) -> int:
-    """The user's session. Ctrl-C is gdb's."""
+def _run_gdb(command: list[str], path: Path, arguments: argparse.Namespace) -> int:
+    """Run the user's session; return gdb's exit status. gdb handles Ctrl-C."""
     for line in (*SETTINGS, f"target extended-remote {path}"):
         command += ["-ex", line]
     for script in arguments.scripts:
@@ -135,10 +135,10 @@ def _converse(command: list[str], path: Path, arguments: argparse.Namespace) -> 
 
 
 class GdbPipe:
-    """The server at standard input and output."""
+    """Serves one gdb on standard input and output."""
 
     name = "gdb"
-    help = "for gdb's `target remote | rvplat gdb BOARD PROGRAM`"
+    help = "serve gdb on standard input and output, for `target remote | rvplat gdb BOARD PROGRAM`"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.usage = "rvplat gdb [BOARD] [PROGRAM] [options]"
@@ -161,6 +161,6 @@ class GdbPipe:
 
 
 def show_beside(data: bytes) -> None:
-    """The guest's output, where standard output is the protocol's."""
+    """Write the guest's output to stderr, because stdout has another use."""
     sys.stderr.buffer.write(data)
     sys.stderr.flush()

@@ -1,4 +1,5 @@
-"""Where the command `rvplat` begins. From the first line on Ctrl-C is one line (interrupts.py)."""
+"""The entry point of the command `rvplat`. From its first line on, Ctrl-C prints one line and ends
+the process (interrupts.py)."""
 
 from rvplat.cli import interrupts
 
@@ -6,9 +7,9 @@ interrupts.end_at_once()
 
 
 def main() -> int:
-    """The command `rvplat`; its exit status."""
+    """Run the command `rvplat`; return its exit status."""
     from rvplat.cli.main import main as run
 
     status = run()
-    interrupts.end_at_once()  # what the interpreter does at its end is not interrupted either
+    interrupts.end_at_once()  # no traceback while the interpreter ends either
     return status

@@ -1,4 +1,4 @@
-"""`rvplat explain`: a machine runs until it stops; then it is told where addresses lead."""
+"""`rvplat explain`: runs a machine until it stops, then shows how it translates addresses."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ if TYPE_CHECKING:
     from rvplat.machine.running.stop import Stop
 
 EPILOG = """\
-BOARD and PROGRAM are those of `rvplat run`. ADDRESS is a number, such as 0x8000_1000, or a symbol,
-perhaps with an offset, such as main+0x10: of the program, or of what --symbols names for WORLD.
+BOARD and PROGRAM are those of `rvplat run`. ADDRESS is a number, such as 0x8000_1000, or a symbol
+with or without an offset, such as main+0x10. Symbols are those of the program, or of the file that
+--symbols names for WORLD.
 
-The machine runs until --until, --timeout or --max-instructions stops it, or Ctrl-C, or the guest
-itself, whose output goes to stderr. Then the walk from each address is shown, entry by entry, with
-what PMP grants and the memory types of Svpbmt, and the fault that would come, with what its handler
-would find in htval and htinst. Nothing of it changes the machine.
+The machine runs until --until, --timeout, --max-instructions, Ctrl-C or the guest itself stops it.
+The guest's output goes to stderr. Then the page-table walk of each address is shown, entry by
+entry, with the permissions of PMP and the memory types of Svpbmt. If the access would fault, the
+fault is shown with the values that its handler would read in htval and htinst. The machine is not
+changed.
 
-WORLD is "host" (V=0), "vmid:N" for the guest with that VMID, or, without it, where the hart is. A
-guest that no hart is in has the page tables that it had when it was left last.
+WORLD is "host" (V=0) or "vmid:N", the guest with that VMID; without --world it is where the hart
+is. If no hart runs that guest now, its page tables are those with which a hart ran it last.
 """
 HOST, VMID = "host", "vmid:"
-FILES = (".toml", ".elf", ".bin")  # a word that ends so is no symbol
+FILES = (".toml", ".elf", ".bin")  # a word with such an ending is not a symbol
 
 
 def number(text: str) -> int:
-    """An address: 0x8000_1000, 4096."""
+    """Parse an address: 0x8000_1000, 4096."""
     value = int(text, 0)
     if not 0 <= value < 1 << 64:
         raise ValueError
@@ -50,7 +52,7 @@ def is_number(text: str) -> bool:
 
 
 def world(text: str) -> World:
-    """A name of a world."""
+    """Parse the name of a world."""
     from rvplat.isa.privileged import VMID as LAST_VMID
 
     if text == HOST:
@@ -64,7 +66,7 @@ def world(text: str) -> World:
 
 
 def words_and_addresses(words: list[str], plugins: list[str]) -> tuple[list[str], list[str]]:
-    """BOARD and PROGRAM, and the ADDRESSes: numbers, and what names no board and no file."""
+    """Split the words: BOARD and PROGRAM; and the ADDRESSes, which are all other words."""
     from rvplat.guests import shipped
     from rvplat.machine.boards.catalogue import Catalogue
     from rvplat.machine.boards.toml_tree import board_names
@@ -82,10 +84,10 @@ def words_and_addresses(words: list[str], plugins: list[str]) -> tuple[list[str]
 
 
 class Explain:
-    """Runs a machine until it stops, and shows where addresses lead."""
+    """Runs a machine until it stops, and shows how it translates addresses."""
 
     name = "explain"
-    help = "run a machine until it stops, and show where addresses lead"
+    help = "run a machine until it stops, and show how it translates addresses"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.usage = "rvplat explain [BOARD] [PROGRAM] ADDRESS... [options]"
@@ -94,23 +96,26 @@ class Explain:
         add_machine_options(parser)
         parser.add_argument(
             "--until", metavar="PLACE[@WORLD]",
-            help="stop before the instruction at an address or a symbol, in any world or one",
+            help="stop before the instruction at an address or symbol, in any world or in WORLD",
         )  # fmt: skip
         add_limits(parser)
         parser.add_argument(
             "--world", type=world, metavar="WORLD",
-            help="whose addresses they are: host or vmid:N, instead of where the hart is",
+            help="the world of the addresses, host or vmid:N, instead of the one where the hart is",
         )  # fmt: skip
         parser.add_argument(
             "--mode", choices=["M", "HS", "U", "VS", "VU"],
-            help="of the access, instead of the hart's (in a world where it isn't: HS or VS)",
+            help="the mode of the access, instead of the hart's mode (or instead of HS or VS, if "
+            "the hart is in another world)",
         )  # fmt: skip
         parser.add_argument(
-            "--access", choices=["load", "store", "fetch"], default="load", help="load if not given"
-        )
+            "--access", choices=["load", "store", "fetch"], default="load",
+            help="the kind of access (default: load)",
+        )  # fmt: skip
         parser.add_argument(
-            "--hart", type=int, metavar="N", help="the hart, instead of the one that stopped"
-        )
+            "--hart", type=int, metavar="N",
+            help="the hart, instead of the one that stopped the run",
+        )  # fmt: skip
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.errors import RvplatError
@@ -124,7 +129,7 @@ class Explain:
             _check_hart(machine, arguments.hart)
             found = [_address(machine, text, arguments.world) for text in addresses]
             stop = _stopped(machine, arguments)
-            print(_told(machine, stop, found, arguments))
+            print(_report(machine, stop, found, arguments))
         finally:
             machine.close()
         return 0
@@ -138,7 +143,7 @@ def _check_hart(machine: Machine, hart: int | None) -> None:
 
 
 def _stopped(machine: Machine, arguments: argparse.Namespace) -> Stop:
-    """Run the machine to where it shall stop."""
+    """Run the machine until it stops."""
     from rvplat.errors import RvplatError
     from rvplat.gdb.target.breakpoint_table import Points
     from rvplat.machine.running.run import Runner
@@ -153,12 +158,12 @@ def _stopped(machine: Machine, arguments: argparse.Namespace) -> Stop:
     except KeyboardInterrupt:
         stop = Stop("interrupt")
     if arguments.until is not None and stop.reason not in ("break", "interrupt"):
-        raise RvplatError(f"--until {arguments.until}: it didn't come there: {stop}")
+        raise RvplatError(f"--until {arguments.until}: the machine did not get there: {stop}")
     return stop
 
 
 def _address(machine: Machine, text: str, whose: World | None) -> int:
-    """An ADDRESS: a number, or a symbol of a world with or without an offset."""
+    """The value of an ADDRESS: a number, or a symbol of a world with or without an offset."""
     from rvplat.errors import RvplatError
 
     if is_number(text):
@@ -167,7 +172,7 @@ def _address(machine: Machine, text: str, whose: World | None) -> int:
     vmid = whose if isinstance(whose, int) else None
     if plus and not is_number(offset):
         raise RvplatError(f"explain {text}: found {offset!r}, expected an offset such as 0x10")
-    base = _symbol(machine, name, vmid, f"explain {text}", ", nor a board or file of this name")
+    base = _symbol(machine, name, vmid, f"explain {text}", ", and no board or file of this name")
     return base + (number(offset) if plus else 0)
 
 
@@ -183,36 +188,38 @@ def _spot(machine: Machine, text: str) -> Spot:
     except ValueError:
         raise RvplatError(f"--until {text}: found {name!r}, expected host or vmid:N") from None
     vmid = chosen if isinstance(chosen, int) else None
-    said = f"--until {text}"
-    address = number(place) if is_number(place) else _symbol(machine, place, vmid, said)
+    option = f"--until {text}"
+    address = number(place) if is_number(place) else _symbol(machine, place, vmid, option)
     return Spot(address, number_of(vmid)) if at else Spot(address)
 
 
-def _symbol(machine: Machine, name: str, vmid: int | None, said: str, else_: str = "") -> int:
-    """The address of a symbol of the program, or of what `--symbols` says that a world runs."""
-    from rvplat.errors import RvplatError, nearest
+def _symbol(machine: Machine, name: str, vmid: int | None, option: str, also: str = "") -> int:
+    """The address of a symbol of the program, or of the file that `--symbols` names for a world.
+    An error begins with `option`, and `also` says what else was not found."""
+    from rvplat.errors import RvplatError, did_you_mean, nearest
     from rvplat.machine.loading.symbol_files import symbols_of
 
     path = machine.software.symbol_files.get(vmid)
     symbols = symbols_of(machine.software, vmid)
     if name not in symbols:
-        near = nearest(name, symbols)
-        hint = f'; did you mean "{near}"?' if near else ""
+        hint = did_you_mean(nearest(name, symbols))
         where = "the program" if path is None else path
-        raise RvplatError(f"{said}: found no symbol {name!r} in {where}{else_}{hint}")
+        raise RvplatError(f"{option}: found no symbol {name!r} in {where}{also}{hint}")
     return symbols[name]
 
 
 def _hart_in(machine: Machine, whose: World, stopped: int) -> int:
-    """The hart that stopped the run, or, for a guest that it doesn't know, one that does."""
+    """The hart that stopped the run. If it never ran the guest `whose`, a hart that did."""
     from rvplat.machine.inspection.explain import known_guests
 
     knowing = [hart.number for hart in machine.harts if whose in known_guests(hart.view)]
     return stopped if stopped in knowing or not knowing else knowing[0]
 
 
-def _told(machine: Machine, stop: Stop, addresses: list[int], arguments: argparse.Namespace) -> str:
-    """What there is to say: where the hart is, and about each address."""
+def _report(
+    machine: Machine, stop: Stop, addresses: list[int], arguments: argparse.Namespace
+) -> str:
+    """Where the hart is, and the walk of each address."""
     from rvplat.errors import RvplatError
     from rvplat.machine.inspection.hart_report import where
 

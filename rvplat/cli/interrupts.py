@@ -1,7 +1,7 @@
-"""Ctrl-C while nothing runs yet: one line, and the process ends.
+"""Ctrl-C before a machine runs prints one line and ends the process.
 
-A KeyboardInterrupt amid imports and callbacks of libraries is printed as a traceback or lost. Until
-a machine runs there is nothing to put in order. This module is imported before all others, so it
+A KeyboardInterrupt during imports and in callbacks of libraries is printed as a traceback, or lost.
+Until a machine runs there is nothing to clean up. This module is imported before all others, so it
 imports little itself.
 """
 
@@ -13,7 +13,7 @@ CLEAR_LINE = b"\r\x1b[K"
 
 
 def leave(number: int = 0, frame: object = None) -> None:
-    """Say that it was interrupted, and end the process."""
+    """Print that the command was interrupted, and end the process."""
     line = b"rvplat: interrupted\n"
     try:
         os.write(2, CLEAR_LINE + line if os.isatty(2) else line)
@@ -22,29 +22,30 @@ def leave(number: int = 0, frame: object = None) -> None:
 
 
 def _handle(wanted: object, instead_of: object) -> bool:
-    """Change what SIGINT does, if it does `instead_of` now. If it is ignored, it stays ignored."""
+    """Set the handler of SIGINT, if it is `instead_of` now. Return whether it was. So an ignored
+    SIGINT stays ignored."""
     if signal.getsignal(signal.SIGINT) is not instead_of:
         return False
     try:
         signal.signal(signal.SIGINT, wanted)  # type: ignore[arg-type]
-    except ValueError:  # not the main thread, which alone gets signals
+    except ValueError:  # Python allows it only in the main thread
         return False
     return True
 
 
 def end_at_once() -> bool:
-    """From here on Ctrl-C ends the process; whether it did not before."""
+    """Make Ctrl-C end the process. Return False if it did so before, or is ignored."""
     return _handle(leave, signal.default_int_handler)
 
 
 def raise_interrupts() -> None:
-    """From here on Ctrl-C is a KeyboardInterrupt: the caller handles it."""
+    """Make Ctrl-C raise KeyboardInterrupt, which the caller handles."""
     _handle(signal.default_int_handler, leave)
 
 
 class TwiceAtOnce:
-    """`with TwiceAtOnce():` Ctrl-C raises KeyboardInterrupt once; the next one ends the process,
-    also where something does not come back that is waited for."""
+    """`with TwiceAtOnce():` the first Ctrl-C raises KeyboardInterrupt, and the next one ends the
+    process. So the process also ends if the program waits for something that never happens."""
 
     def __enter__(self) -> None:
         raise_interrupts()
@@ -60,7 +61,7 @@ class TwiceAtOnce:
 
 
 class AtOnce:
-    """`with AtOnce():` Ctrl-C ends the process meanwhile."""
+    """`with AtOnce():` Ctrl-C ends the process."""
 
     def __enter__(self) -> None:
         self._changed = end_at_once()

@@ -1,4 +1,4 @@
-"""`rvplat isa`: the ISA extensions, and what one of them holds."""
+"""`rvplat isa`: lists the ISA extensions, or shows an extension, an instruction or a CSR."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from rvplat.machine.boards.catalogue import Catalogue
 
 DETAILS = """\
-NAME is an extension (M), an instruction (mul, c.addi) or a CSR (mstatus); M.mul names one of an
-extension. BOARD says which board's harts the answer is about, and which plugins are loaded.
+NAME is an extension (M), an instruction (mul, c.addi) or a CSR (mstatus). M.mul names an
+instruction or a CSR of one extension. BOARD is the board whose harts are meant and whose plugins
+are loaded.
 """
 ALWAYS_SLOW = "runs in its slow form: "
 
@@ -28,7 +29,7 @@ class Isa:
     """Lists the ISA extensions, or shows one of them."""
 
     name = "isa"
-    help = "list the ISA extensions, or show one, one of its instructions, or one of its CSRs"
+    help = "list the ISA extensions, or show an extension, an instruction or a CSR"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.epilog = DETAILS
@@ -47,14 +48,14 @@ class Isa:
 
 
 def _board_and_name(words: list[str], plugin_paths: list[str]) -> tuple[str, str]:
-    """What the positional arguments are: a board, a name, both or neither."""
+    """Tell apart the positional arguments: a board, a name, both or neither."""
     from rvplat.errors import RvplatError
     from rvplat.machine.boards.catalogue import Catalogue
     from rvplat.machine.boards.toml_tree import board_names
     from rvplat.pluginmanager import load_plugins
 
     if len(words) > 2:
-        raise RvplatError(f"isa: {' '.join(words[2:])}: expected a BOARD and a NAME, nothing more")
+        raise RvplatError(f"isa: {' '.join(words[2:])}: expected only a BOARD and a NAME")
     if len(words) == 2:
         return words[0], words[1]
     if not words:
@@ -78,16 +79,15 @@ def _listed(board: Board, catalogue: Catalogue) -> str:
 
 
 def _shown(wanted: str, board: Board, catalogue: Catalogue) -> str:
-    """An extension, an instruction or a CSR."""
-    from rvplat.errors import DefinitionError, RvplatError
+    """Show an extension, an instruction or a CSR."""
+    from rvplat.errors import DefinitionError, RvplatError, did_you_mean
     from rvplat.lang import LanguageError
     from rvplat.machine.inspection.extension_text import find, nearest
 
     known = list(catalogue.extensions.values())
     found = find(wanted, known)
     if found is None:
-        near = nearest(wanted, known)
-        hint = f'; did you mean "{near}"?' if near else ""
+        hint = did_you_mean(nearest(wanted, known))
         raise RvplatError(
             f'isa: "{wanted}" is no board, extension, instruction or CSR{hint} '
             "(`rvplat isa` lists the extensions)"
@@ -104,14 +104,14 @@ def _shown(wanted: str, board: Board, catalogue: Catalogue) -> str:
 
 
 def _forms(catalogue: Catalogue) -> FastForms:
-    """What says which instructions have a fast form."""
+    """An object that knows which instructions have a fast form."""
     from rvplat.engine.fast_reason import FastForms
 
     return FastForms(catalogue.extensions.values())
 
 
 def _extension(extension: Extension, board: Board, forms: FastForms) -> str:
-    """All of an extension."""
+    """Show an extension: its instructions and its CSRs."""
     from rvplat.machine.inspection.extension_text import rows_of
 
     lines = [*_head(extension, board), ""]
@@ -122,7 +122,7 @@ def _extension(extension: Extension, board: Board, forms: FastForms) -> str:
 
 
 def _head(extension: Extension, board: Board) -> list[str]:
-    """Name, version, standing, and how it stands to others."""
+    """Name, version, standing, relation to other extensions, state."""
     title = f": {extension.title}" if extension.title else ""
     lines = [f"{extension.name} {extension.version}, {extension.standing}{title}"]
     if extension.requires:
@@ -139,7 +139,7 @@ def _head(extension: Extension, board: Board) -> list[str]:
 
 
 def _brief(row: Row, forms: FastForms) -> list[str]:
-    """Encoding and meaning of an instruction, as an extension's listing has them."""
+    """Encoding and meaning of an instruction, as in the listing of its extension."""
     from rvplat.isa.machinery.extension import Compressed
     from rvplat.machine.inspection.extension_text import body_of, conditions, doc_of, expansion
 
@@ -156,14 +156,14 @@ def _brief(row: Row, forms: FastForms) -> list[str]:
 
 
 def _instruction(row: Row, forms: FastForms) -> str:
-    """One instruction: its bits as boxes, then what the listing has, and where it is defined."""
+    """Show one instruction: its bits as boxes, its meaning, and where it is defined."""
     from rvplat.machine.inspection.extension_text import boxes
 
     extension = row.extension
-    needs = f", needs {', '.join(row.requires)} too" if row.requires else ""
+    needs = f", also needs {', '.join(row.requires)}" if row.requires else ""
     lines = [row.syntax, f"{extension.name} {extension.version}, {extension.standing}{needs}", ""]
     parts = boxes(row.pattern)
-    bits = [str(box.high) if box.high == box.low else f"{box.high}:{box.low}" for box in parts]
+    bits = [_bits(box.high, box.low) for box in parts]
     widths = [max(len(box.text), len(n)) for box, n in zip(parts, bits, strict=True)]
     for cells in (bits, [box.text for box in parts]):
         lines.append("  ".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True)))
@@ -172,7 +172,7 @@ def _instruction(row: Row, forms: FastForms) -> str:
 
 
 def _csr_table(extension: Extension) -> list[str]:
-    """The CSRs of an extension: what a write leaves in them, and their fields below."""
+    """A table of the CSRs of an extension, with the values that a write can leave in them."""
     from rvplat.machine.inspection.extension_text import access, groups, legal_values
 
     rows = []
@@ -184,7 +184,7 @@ def _csr_table(extension: Extension) -> list[str]:
 
 
 def _csr(csr: Csr) -> str:
-    """One CSR with its fields."""
+    """Show one CSR with its fields and definitions."""
     from rvplat.machine.inspection.extension_text import access, body_of, doc_of, legal_values
 
     lines = [f"{csr.name}, CSR {csr.number:#x}, {access(csr)}, of {csr.extension}"]
@@ -204,11 +204,12 @@ def _csr(csr: Csr) -> str:
 
 
 def _bits(high: int, low: int) -> str:
+    """A range of bits as the manual writes it: 7 or 11:7."""
     return str(high) if high == low else f"{high}:{low}"
 
 
 def _writable(csr: Csr, field: CsrField) -> str:
-    """Whether a write changes a field, where no definition decides."""
+    """Whether a write changes a field; empty if a definition decides that."""
     if csr.read_only or (csr.write is None and not field.extract(csr.writable)):
         return "read-only"
     return "" if csr.write is not None else "writable"

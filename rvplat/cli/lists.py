@@ -1,4 +1,4 @@
-"""`rvplat boards`, `rvplat plugins`: what there is."""
+"""`rvplat boards` and `rvplat plugins`: lists of the boards and of the plugins."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PluginList:
     """Lists the plugins, and what each registered."""
 
     name = "plugins"
-    help = "list the plugins and what they bring"
+    help = "list the plugins and what they provide"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         add_plugin_option(parser)
@@ -45,12 +45,12 @@ class PluginList:
             (one.name, one.source, _registered(one.registered))
             for one in load_plugins(arguments.plugins).plugins
         ]
-        sys.stdout.write(table(("plugin", "from", "brings"), cells))
+        sys.stdout.write(table(("plugin", "from", "provides"), cells))
         return 0
 
 
 def _registered(things: tuple[tuple[str, str], ...]) -> str:
-    """`devices clint, uart; commands hello`."""
+    """What a plugin registered as text: `devices clint, uart; commands hello`."""
     kinds: dict[str, list[str]] = {}
     for hook, label in things:
         kinds.setdefault(hook.removeprefix("rvplat_"), []).append(label)

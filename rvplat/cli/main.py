@@ -1,4 +1,4 @@
-"""`rvplat`: finds the command, runs it, and says in one line what is wrong."""
+"""`rvplat`: finds the command, runs it, and reports errors in one line."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ DESCRIPTION = "RISC-V machines, defined in Python and executed by LLVM."
 
 
 class Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong with the arguments."""
+    """Reports wrong arguments in one line."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}; `{self.prog} --help` says more", file=sys.stderr)
+        print(f"{self.prog}: {message}; see `{self.prog} --help`", file=sys.stderr)
         sys.exit(OUR_ERROR)
 
 
 class Version(argparse.Action):
-    """Prints the version. Asking for it takes 20 ms, so only who wants it asks."""
+    """Prints the version. Reading it takes 20 ms, so it is read only for `--version`."""
 
     def __call__(self, *_: object) -> NoReturn:
         print(_version())
@@ -43,7 +43,7 @@ class Version(argparse.Action):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status."""
+    """Run the command that the arguments (default: the process's) name; return the exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     standard_streams()
     logging.basicConfig(format="rvplat: %(message)s", stream=sys.stderr, level=logging.WARNING)
@@ -56,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _broken_pipe()
-    except OSError as error:  # the disk is full, the terminal has gone
-        complain(_told(error))
+    except OSError as error:  # such as a full disk, or a terminal that was closed
+        complain(_message(error))
         return OUR_ERROR
     except Exception as error:
         from rvplat.errors import RunFailed, RvplatError
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def standard_streams() -> None:
-    """Standard streams that were closed lead nowhere; what their encoding lacks is escaped."""
+    """Open closed standard streams on /dev/null, and escape characters that can't be encoded."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
@@ -80,25 +80,29 @@ def standard_streams() -> None:
 
 
 def complain(line: str) -> None:
-    """A line on stderr, if that can be written."""
+    """Print a line on stderr, if that can be written."""
     with contextlib.suppress(OSError):
         print(line if line.startswith(" ") else f"rvplat: {line}", file=sys.stderr, flush=True)
 
 
-def _told(error: OSError) -> str:
-    """What the host refused, and where. Only what is written to standard output has no name."""
+def _message(error: OSError) -> str:
+    """The file and the error. Only errors of writing to standard output have no file name."""
     if error.filename is None and error.errno in (errno.ENOSPC, errno.EIO, errno.EFBIG):
-        with contextlib.suppress(OSError):  # what is left must not fail once more at the end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return f"standard output: {error.strerror}"
     return f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
 
 
 def _broken_pipe() -> int:
-    """Nobody reads what we write: the interpreter shall not complain of it at its end."""
+    """The exit status when the reader of our output has closed the pipe."""
+    _drop_output()
+    return BROKEN_PIPE
+
+
+def _drop_output() -> None:
+    """Discard the rest of stdout, so that the interpreter's flush at its end doesn't fail again."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BROKEN_PIPE
 
 
 def _run(given: Sequence[str]) -> int:
@@ -119,7 +123,8 @@ def _run(given: Sequence[str]) -> int:
 
 
 def _parsed(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.Namespace:
-    """The arguments; words may stand among options, which argparse doesn't do for subcommands."""
+    """Parse the arguments. Positional words may come between options, which argparse itself doesn't
+    allow for subcommands."""
     parsed, rest = parser.parse_known_args(given)
     if rest and (not hasattr(parsed, "words") or any(word.startswith("-") for word in rest)):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -129,16 +134,18 @@ def _parsed(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.N
 
 
 def _parser(commands: Mapping[str, Command], wanted: str | None) -> argparse.ArgumentParser:
-    """Only the wanted command is configured: the others need not be imported."""
+    """The parser. Only the wanted command is configured, so that the others need no import."""
     parser = Parser(prog="rvplat", description=DESCRIPTION)
-    parser.add_argument("--version", action=Version, nargs=0, help="the version, and leave")
+    parser.add_argument("--version", action=Version, nargs=0, help="print the version and exit")
     found = parser.add_subparsers(
         dest="command", metavar="COMMAND", title="commands", parser_class=Parser
     )
     for name, command in commands.items():
-        one = found.add_parser(name, help=command.help, description=command.help)
+        one = found.add_parser(name, help=command.help)
         if name == wanted:
-            command.configure(one)
+            loaded = command.load() if isinstance(command, BuiltIn) else command
+            one.description = loaded.help
+            loaded.configure(one)
     return parser
 
 

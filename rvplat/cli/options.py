@@ -1,4 +1,4 @@
-"""Options that several commands share: what changes a board, and which plugins are there."""
+"""Options that several commands share: those that change a board, and `--plugin`."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ DEFAULT_BOARD = "virt"
 
 
 def add_board_options(parser: argparse.ArgumentParser) -> None:
-    """`--set`, `--harts`, `--memory`, `--plugin`."""
+    """Add `--set`, `--harts`, `--memory` and `--plugin`."""
     parser.add_argument(
         "--set", dest="settings", action="append", default=[], metavar="KEY=VALUE",
         help="change a key of the board, such as devices.uart0.base=0x1000; may be repeated",
     )  # fmt: skip
-    parser.add_argument("--harts", type=int, metavar="N", help="how many harts")
+    parser.add_argument("--harts", type=int, metavar="N", help="the number of harts")
     parser.add_argument("--memory", metavar="SIZE", help="size of the main memory, such as 2G")
     add_plugin_option(parser)
 
 
 def add_plugin_option(parser: argparse.ArgumentParser) -> None:
-    """`--plugin`."""
+    """Add `--plugin`."""
     parser.add_argument(
         "--plugin", dest="plugins", action="append", default=[], metavar="PATH",
         help="load a plugin: a Python file, or a package's folder; may be repeated",
@@ -31,7 +31,7 @@ def add_plugin_option(parser: argparse.ArgumentParser) -> None:
 
 
 def overrides(arguments: argparse.Namespace) -> list[Override]:
-    """What the options change. RvplatError for one that makes no sense."""
+    """The changes to the board that the options describe. RvplatError for one that is malformed."""
     from rvplat.errors import RvplatError
     from rvplat.machine.boards.toml_tree import Override, parse_override
 

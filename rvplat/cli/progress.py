@@ -1,4 +1,4 @@
-"""What is said on stderr beside the guest's output: progress of what takes long."""
+"""Messages on stderr, and the progress of long work."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ CLEAR = "\r\x1b[K"
 
 
 def say(text: str) -> None:
-    """A line for the user."""
+    """Print a line for the user."""
     print(f"rvplat: {text}", file=sys.stderr, flush=True)
 
 
 class Progress:
-    """Says what is being done; on a terminal with the seconds it has taken, in one line that goes
-    away. `done` (0 to 1) is how much of it is, where that is known.
+    """Shows what is being done. `done` (0 to 1) is the share that is done, if it is known.
 
-    Elsewhere, in a log for instance, each thing gets one line, however often it is reported: a text
-    with a share is not said if the last line had the same words before its first colon.
+    On a terminal it is one line with the seconds that the step has taken, which is erased at the
+    end. Elsewhere, such as in a log, each topic (the words before the first colon) gets one line: a
+    text with a share is not printed if the last text had the same topic.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Progress:
                 self._show()
 
     def end(self) -> None:
-        """Nothing is being done any more."""
+        """The work is done: erase the line."""
         if self._thread is not None:
             self._stopped.set()
             self._thread.join()
@@ -70,7 +70,7 @@ class Progress:
 
 @contextlib.contextmanager
 def progress() -> Iterator[Progress]:
-    """A Progress that ends."""
+    """A Progress for a `with` block, at whose end it ends."""
     found = Progress()
     try:
         yield found

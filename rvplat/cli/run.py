@@ -1,4 +1,4 @@
-"""`rvplat run`: a board, a program, and the user's terminal for a console."""
+"""`rvplat run`: runs a program on a board, with the user's terminal as the console."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ if TYPE_CHECKING:
     from rvplat.machine.running.stop import Stop
 
 EPILOG = """\
-BOARD is a name (`rvplat boards`) or the path of a TOML file; virt without it. PROGRAM is firmware,
-or a bare ELF or binary file, started in M mode, or the word "demo" or "hypervisor" for a guest that
-ships with rvplat; without it, and without a kernel, the demo. A single word that is a file, or one
-of these two, is the PROGRAM.
+BOARD is a name (see `rvplat boards`) or the path of a TOML file; the default is virt. PROGRAM is
+firmware or another bare ELF or binary file, which starts in M mode, or the word "demo" or
+"hypervisor" for a guest that ships with rvplat; the default is the demo, if there is no kernel. A
+single word that names a file, or is one of these two, is the PROGRAM.
 
-On a terminal, Ctrl-A X leaves and Ctrl-A H helps. The exit status is the guest's: 0 when it powers
-off, the code that it gave to sifive_test or HTIF; 124 when --timeout or --max-instructions ended
-the run, or when every hart waits and nothing can wake one; 125 when a plugin's code raised or did
-not come back, whatever the guest says; 130 after Ctrl-C; 2 for an error of ours.
+On a terminal, Ctrl-A X leaves and Ctrl-A H shows help. The exit status is the guest's: 0 when it
+powers off, or the code that it wrote to sifive_test or HTIF. It is 124 when --timeout or
+--max-instructions ended the run, or when every hart waits and nothing can wake one; 125 when a
+plugin's code raised or did not return, whatever the guest's status; 130 after Ctrl-C; and 2 when
+rvplat reports an error.
 
-A plugin that does not come back is named after some seconds. A second request to end the run
-(Ctrl-C, Ctrl-A X, a signal) ends the process at once.
+If a plugin's code does not return, rvplat names the plugin after some seconds. A second request to
+end the run (Ctrl-C, Ctrl-A X, a signal) ends the process at once.
 """
 STATS_TABLE, STATS_JSON = "table", "json"
-#: Ends that ask for a look at where the guest was.
+#: Reasons of a stop after which a dump shows where the guest was.
 DUMPED = ("timeout", "limit", "idle", "interrupt", "failure")
 
 
@@ -70,27 +71,30 @@ class Run:
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--stats", action="store_const", const=STATS_TABLE, help="what the run took, on stderr"
-    )
+        "--stats", action="store_const", const=STATS_TABLE,
+        help="print statistics of the run on stderr",
+    )  # fmt: skip
     parser.add_argument(
         "--stats=json", dest="stats", action="store_const", const=STATS_JSON,
-        help="the same as JSON, the last line on stderr",
+        help="print them as JSON, as the last line on stderr",
     )  # fmt: skip
     parser.add_argument(
         "--strict", action="store_true", help="end the run when a plugin's code raises"
     )
     parser.add_argument(
         "--each", nargs="+", action="extend", default=[], type=Path, metavar="PATH",
-        help="run many programs, each on a new machine, with a line for each: files, or folders "
-        "of ELF files; the status is 0 if all end with 0, else 1; --timeout is for each",
+        help="run many programs, each on a new machine, and print a line for each: files, or "
+        "folders of ELF files; the exit status is 0 if each ends with 0, otherwise 1; --timeout "
+        "limits each of them",
     )  # fmt: skip
     parser.add_argument(
-        "--trace", type=Path, metavar="FILE", help="every instruction, as Spike's commit log"
-    )
+        "--trace", type=Path, metavar="FILE",
+        help="write every instruction to FILE, in the format of Spike's commit log",
+    )  # fmt: skip
     parser.add_argument(
         "--signature", type=Path, metavar="FILE",
-        help="begin_signature to end_signature in 4-byte words of hex, when the run ends; "
-        "with --each a folder for PROGRAM.signature",
+        help="when the run ends, write the memory from begin_signature to end_signature to FILE, "
+        "as 4-byte words in hex; with --each, FILE is a folder for PROGRAM.signature",
     )  # fmt: skip
 
 
@@ -133,8 +137,8 @@ def _turns(machine: Machine, trace: Path | None) -> AbstractContextManager[Trace
 
 
 def _status(machine: Machine, stop: Stop, signal: int) -> int:
-    """The exit status. After an interrupt it is the interrupt's; else, if a plugin failed, it says
-    so, because then nothing that the guest says can be trusted."""
+    """The exit status: that of an interrupt, if one ended the run; otherwise FAILURE_STATUS if a
+    plugin failed, because the guest's status can't be trusted then; otherwise the guest's."""
     from rvplat.machine.running.stop import FAILURE_STATUS
 
     if signal:
@@ -144,7 +148,7 @@ def _status(machine: Machine, stop: Stop, signal: int) -> int:
 
 
 def _report(machine: Machine, stop: Stop, arguments: argparse.Namespace, signal: int) -> int:
-    """What there is to say after a run; the exit status."""
+    """Print the reports after a run; return the exit status."""
     status = _status(machine, stop, signal)
     if arguments.signature is not None:
         _write(arguments.signature, machine.signature())

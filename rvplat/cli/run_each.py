@@ -1,7 +1,7 @@
-"""`rvplat run --each`: many programs one after the other in one process, with a line for each.
+"""`rvplat run --each`: runs many programs one after the other, and prints a line for each.
 
-A process takes longer to start than a short program takes to run; a second machine in the same
-process takes some 25 ms.
+They run in one process, because a process takes longer to start than a short program takes to run;
+a second machine in the same process takes some 25 ms.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Result:
     output: bytes = b""
 
     def lines(self) -> Iterator[str]:
-        """What the user reads: the guest's output only if the program failed."""
+        """The lines for the user. The guest's output is shown only if the program failed."""
         word = "FAIL" if self.problem else "pass"
         rest = f": {self.problem}" if self.problem else ""
         yield f"{word} {self.seconds:8.3f} s  {self.path}{rest}"
@@ -51,10 +51,10 @@ class Result:
 
 
 def programs(paths: Sequence[Path]) -> list[Path]:
-    """The files named, and the ELF files in the folders named, by name.
+    """The files, and the ELF files in the folders, sorted by name in each folder.
 
     Raises:
-        RvplatError: nothing is there, or a folder has no ELF file.
+        RvplatError: a path doesn't exist, or a folder has no ELF file.
     """
     found: list[Path] = []
     for path in paths:
@@ -76,10 +76,10 @@ def _is_elf(path: Path) -> bool:
 
 
 def run_each(arguments: argparse.Namespace) -> int:
-    """Run every program on a machine of its own: 0 if all passed, else 1.
+    """Run every program on a machine of its own. The exit status is 0 if all passed, otherwise 1.
 
     Raises:
-        RvplatError: the board is at fault, an option isn't for many programs, nothing is there.
+        RvplatError: a fault of the board, an option for one program only, a path without programs.
     """
     from rvplat.cli.build import open_named, uncollected
     from rvplat.cli.options import DEFAULT_BOARD
@@ -89,7 +89,7 @@ def run_each(arguments: argparse.Namespace) -> int:
     name = arguments.words[0] if arguments.words else DEFAULT_BOARD
     with uncollected():
         board, plugins = open_named(name, arguments)
-        import rvplat.machine.machine  # noqa: F401 (so that it isn't looked through for garbage)
+        import rvplat.machine.machine  # noqa: F401 (so that its objects are frozen too)
     failed = 0
     with TwiceAtOnce():
         for path in paths:
@@ -97,7 +97,7 @@ def run_each(arguments: argparse.Namespace) -> int:
             failed += bool(result.problem)
             for line in result.lines():
                 print(line, flush=True)
-            gc.collect()  # a machine is a circle of references, and holds much memory
+            gc.collect()  # a machine is a reference cycle that holds much memory
     count = "1 program" if len(paths) == 1 else f"{len(paths)} programs"
     print(f"{count}: {len(paths) - failed} passed, {failed} failed", flush=True)
     return SOME_FAILED if failed else 0
@@ -107,9 +107,9 @@ def _refuse_options(arguments: argparse.Namespace) -> None:
     given = {**vars(arguments), "disk": arguments.disks}
     for name in FOR_ONE:
         if given[name]:
-            raise RvplatError(f"--each: --{name} is for one program only")
+            raise RvplatError(f"--each: --{name} works with one program only")
     if len(arguments.words) > 1:
-        raise RvplatError("--each: expected a BOARD at most; the programs come after --each")
+        raise RvplatError("--each: expected at most a BOARD before it; programs come after --each")
 
 
 def _run(path: Path, board: Board, plugins: Plugins, arguments: argparse.Namespace) -> Result:

@@ -1,4 +1,4 @@
-"""`rvplat run --gdb`: a board that clients of the gdb protocol attach to."""
+"""`rvplat run --gdb`: runs a board, and lets clients of the gdb protocol attach to it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from rvplat.machine.machine import Machine
     from rvplat.machine.running.stop import Stop
 
-EXCLUDED = ("max_instructions", "trace")  # options of a run that a debugged board doesn't take
+EXCLUDED = ("max_instructions", "trace")  # options of a run that --gdb excludes
 
 
 def add_gdb_options(parser: argparse.ArgumentParser) -> None:
-    """`--gdb` and `--halt`."""
+    """Add `--gdb` and `--halt`."""
     parser.add_argument(
         "--gdb", metavar="[HOST:]PORT",
-        help="let gdb attach at this port of this host, or at unix:PATH",
+        help="let gdb attach at a TCP port of this host, or at unix:PATH",
     )  # fmt: skip
     parser.add_argument(
         "--halt", action="store_true", help="with --gdb: wait for gdb before the first instruction"
@@ -29,12 +29,12 @@ def add_gdb_options(parser: argparse.ArgumentParser) -> None:
 
 
 def check_gdb_options(arguments: argparse.Namespace) -> None:
-    """RvplatError for options that make no sense together."""
+    """Raise RvplatError for options that exclude each other."""
     from rvplat.errors import RvplatError
 
     if arguments.gdb is None:
         if arguments.halt:
-            raise RvplatError("--halt waits for gdb: it needs --gdb [HOST:]PORT")
+            raise RvplatError("--halt waits for gdb, so it needs --gdb [HOST:]PORT")
         return
     for name in EXCLUDED:
         if getattr(arguments, name) is not None:
@@ -42,14 +42,14 @@ def check_gdb_options(arguments: argparse.Namespace) -> None:
 
 
 class _Served:
-    """Is told that there is no more input."""
+    """Ignores the end of the input."""
 
     def input_ended(self) -> None:
-        """gdb decides when the board ends."""
+        """Do nothing: gdb decides when the board ends."""
 
 
 def lobby_for(arguments: argparse.Namespace) -> Lobby | None:
-    """Where `--gdb` lets a client wait until the board is built; None without it."""
+    """With `--gdb`, the Lobby where clients wait until the board is built; otherwise None."""
     if arguments.gdb is None:
         return None
     from rvplat.gdb.protocol.channels import listen
@@ -61,7 +61,7 @@ def lobby_for(arguments: argparse.Namespace) -> Lobby | None:
 def serve(
     machine: Machine, arguments: argparse.Namespace, terminal: Terminal, lobby: Lobby
 ) -> Stop:
-    """Let clients attach until the board is off."""
+    """Let clients attach until the board is off; return how the run ended."""
     from rvplat.gdb.protocol.server import Server
     from rvplat.machine.running.stop import Stop
 

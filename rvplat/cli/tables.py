@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell, the last as it is."""
+    """A table with a header line. Each column but the last is as wide as its widest cell."""
     lines = [head, *rows]
     widths = [max(len(line[n]) for line in lines) for n in range(len(head) - 1)]
     return "".join(_line(line, widths) for line in lines)

@@ -1,7 +1,8 @@
-"""The user's terminal as the machine's console: raw while the guest runs, always restored.
+"""The user's terminal as the machine's console.
 
-On a terminal every key goes to the guest, Ctrl-C too; Ctrl-A begins a command of ours, as in QEMU.
-From a pipe or a file the guest gets what is there, up to its end.
+A terminal is in raw mode while the guest runs, and is always restored. Every key goes to the guest,
+Ctrl-C too, except Ctrl-A, which begins a command to rvplat, as in QEMU. If standard input is a pipe
+or a file, the guest receives its bytes up to its end.
 """
 
 from __future__ import annotations
@@ -26,25 +27,25 @@ from rvplat.machine.running.stop import INTERRUPT_STATUS, Stop
 
 ESCAPE = 0x01  # Ctrl-A
 HELP = b"""\n\
-Ctrl-A X       leave: the machine is switched off; once more: at once
-Ctrl-A H       this help
+Ctrl-A X       switch the machine off and leave; a second time: leave at once
+Ctrl-A H       show this help
 Ctrl-A Ctrl-A  send Ctrl-A to the guest
 """
 CHUNK = 4096
-CROWDED = 1 << 16  # bytes that the guest hasn't taken yet: read on when it has
+CROWDED = 1 << 16  # while more bytes than this wait for the guest, input is not read
 WRITE_WAIT_MS = 200
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CTRL_C = 0x03
 
 
 class Reader(Protocol):
-    """Who is told when there is no more input: a run, or a server."""
+    """Learns that there is no more input: a run, or a server."""
 
     def input_ended(self) -> None: ...
 
 
 class Keys:
-    """Takes what was typed: what is for the guest, and what is for us."""
+    """Splits typed bytes into those for the guest and the commands to rvplat."""
 
     def __init__(self, leave: Callable[[], None], show: Callable[[bytes], None]) -> None:
         self._leave = leave
@@ -52,7 +53,7 @@ class Keys:
         self._escaped = False
 
     def __call__(self, typed: bytes) -> bytes:
-        """The bytes for the guest."""
+        """Carry out the commands; return the bytes for the guest."""
         kept = bytearray()
         for byte in typed:
             if self._escaped:
@@ -83,7 +84,7 @@ def descriptor(stream: Any) -> int | None:
 
 
 def is_ours(fd: int) -> bool:
-    """Whether a descriptor is a terminal that we are in the foreground of."""
+    """Whether a descriptor is a terminal, with this process in its foreground process group."""
     try:
         return os.isatty(fd) and os.tcgetpgrp(fd) == os.getpgrp()
     except OSError:
@@ -91,7 +92,7 @@ def is_ours(fd: int) -> bool:
 
 
 def raw(settings: list[Any]) -> list[Any]:
-    """Terminal settings as QEMU's: no echo, no lines, no signals; output still ends lines."""
+    """QEMU's terminal settings: no echo, no line editing, no signals; OPOST stays set."""
     iflag, oflag, cflag, lflag, *speeds, characters = settings
     iflag &= ~(
         termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP | termios.INLCR
@@ -109,23 +110,23 @@ class Terminal:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.signal = 0  # that asked us to end
-        self._asked = False  # to end; a second request ends the process at once
+        self.signal = 0  # the signal that ended the run
+        self._asked = False  # whether the user asked to end; a second request ends the process
         self._typed: SimpleQueue[bytes] = SimpleQueue()
         self._in = descriptor(sys.stdin)
         self._out = descriptor(sys.stdout)
         self._is_tty = self._in is not None and is_ours(self._in)
         if self._in is not None and os.isatty(self._in) and not self._is_tty:
-            self._in = None  # a terminal that we are in the background of isn't ours to read
+            self._in = None  # a background process may not read the terminal
         self._saved: list[Any] | None = None
         self._wake_read, self._wake_write = os.pipe()
         self._handlers: dict[int, Any] = {}
-        self._stops: SimpleQueue[Stop | None] = SimpleQueue()  # that signals ask for
+        self._stops: SimpleQueue[Stop | None] = SimpleQueue()  # requests by signals
         self._keys = Keys(self._leave, self._write)
 
     @property
     def has_input(self) -> bool:
-        """Whether there may be something for the guest."""
+        """Whether there may be input for the guest."""
         return self._in is not None
 
     # --- the terminal's settings ---
@@ -138,7 +139,7 @@ class Terminal:
             self.machine.console.sinks.append(self._write)
         atexit.register(self.restore)
         for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
                 self._handlers[number] = signal.signal(number, self._signalled)
         self._handlers[signal.SIGCONT] = signal.signal(signal.SIGCONT, self._continued)
         self._make_raw()
@@ -162,15 +163,15 @@ class Terminal:
                 termios.tcsetattr(self._in, termios.TCSANOW, raw(self._saved))
 
     def restore(self, when: int = termios.TCSADRAIN) -> None:
-        """The terminal as it was."""
+        """Restore the terminal's settings."""
         if self._saved is not None and self._in is not None:
-            with contextlib.suppress(termios.error):  # it has gone
+            with contextlib.suppress(termios.error):  # the terminal was closed
                 termios.tcsetattr(self._in, when, self._saved)
             self._saved = None
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
-        """Python runs this in the main thread, between any two steps of it, which may hold any
-        lock: so another thread does what takes locks. `SimpleQueue.put` takes none."""
+        """Handle a signal. Python runs this between any two bytecodes of the main thread, which may
+        hold any lock. So another thread does what needs a lock; `SimpleQueue.put` needs none."""
         if self._asked:
             self._end_at_once(128 + number)
         self._asked = True
@@ -180,28 +181,28 @@ class Terminal:
         self._stops.put(Stop("interrupt"))
 
     def _obey(self) -> None:
-        """Stop the machine when a signal asks for it."""
+        """Stop the machine for each request by a signal."""
         while (stop := self._stops.get()) is not None:
             self.machine.request_stop(stop)
 
     def _end_at_once(self, status: int) -> None:
-        """End the process: the user asks for the end a second time."""
+        """End the process, after a second request."""
         try:
             self.restore(termios.TCSANOW)
             for line in self.machine.watchdog.complaints():
                 say(line)
             say("ended at once: the machine did not stop")
-        finally:  # stderr can't be written where the signal came in the middle of a write
+        finally:  # writing to stderr fails if the signal interrupted a write to it
             os._exit(status)
 
     def _continued(self, number: int, frame: FrameType | None) -> None:
         self._make_raw()
 
-    # --- what goes through ---
+    # --- input and output ---
 
     def read_for(self, reader: Reader) -> None:
-        """The run has begun: obey signals, also those that came before, and read input; each in a
-        thread. Tells the run when there is no more input."""
+        """Start the threads that obey signals (earlier ones too) and that read input for a run.
+        `reader` learns when there is no more input."""
         threading.Thread(target=self._obey, daemon=True).start()
         if self._in is not None:
             threading.Thread(target=self._read, args=[reader], daemon=True).start()
@@ -229,7 +230,8 @@ class Terminal:
         reader.input_ended()
 
     def _take_keys(self, data: bytes) -> None:
-        """What was typed; on its way to the guest it doesn't hold up what is typed after it."""
+        """Take typed bytes. A queue leads to the guest, so that a guest that doesn't read can't
+        delay a command that is typed later."""
         for byte in data:
             if self._asked and byte == CTRL_C:
                 self._end_at_once(INTERRUPT_STATUS)
@@ -247,8 +249,8 @@ class Terminal:
         self.machine.request_stop(Stop("leave"))
 
     def _write(self, data: bytes) -> None:
-        """Everything at once and in order; a reader who doesn't read holds the guest up, but not
-        the end of the run."""
+        """Write all of the guest's output. If nothing reads it, the guest waits, but a request to
+        end the run ends the wait."""
         assert self._out is not None
         view = memoryview(data)
         while view:

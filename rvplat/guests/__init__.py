@@ -1,6 +1,6 @@
-"""What runs on the machine: the demo guest, benchmark programs, Debian.
+"""Software that runs on the machine: the demo guest, the demo hypervisor, benchmarks, Debian.
 
-The programs are our own; their sources lie beside the ELF files in `programs`, and build.py
+The programs are part of rvplat. Their sources are beside the ELF files in `programs`, and build.py
 builds them.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 _ABOUT = {
     "integer":    "hashing, shifts, multiplication, division",
     "memcpy":     "memory copy in words and bytes",
-    "sieve":      "sieve of Eratosthenes, a byte a number",
+    "sieve":      "sieve of Eratosthenes, a byte per number",
     "crc32":      "CRC-32 by table and by bit",
     "matrix":     "product of integer matrices",
     "sort":       "quicksort of 100,000 numbers",
@@ -28,7 +28,7 @@ _ABOUT = {
 }  # fmt: skip
 
 HYPERVISOR_GUESTS = ("fibonacci", "sort")
-"""The guests that the demo hypervisor holds, in the order of their VMIDs."""
+"""The guests that the demo hypervisor contains, in the order of their VMIDs."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,19 @@ def _program(name: str) -> Path:
 
 
 def demo_elf() -> Path:
-    """The demo guest: prints what machine it found, takes interrupts, pages, powers off."""
+    """The demo guest: it prints facts of the machine, takes interrupts, uses paging, powers off."""
     return _program("demo/demo.elf")
 
 
 def hypervisor_elf() -> Path:
-    """The demo hypervisor, with symbols: two VS guests, time slices, an emulated UART, SBI; shows
-    what they do that they mustn't, and a count of exits by cause. Needs H, Sstc and Sv39."""
+    """The demo hypervisor, with symbols: two VS guests, time slices, an emulated UART, SBI. It
+    prints the accesses that it refuses its guests, and the number of exits by cause. It needs H,
+    Sstc and Sv39."""
     return _program("hypervisor/hypervisor.elf")
 
 
 def shipped(word: str) -> Path | None:
-    """The guest that ships under a word, "demo" or "hypervisor"; None for any other word."""
+    """The program that a word stands for: "demo" or "hypervisor"; None for any other word."""
     found = {"demo": demo_elf, "hypervisor": hypervisor_elf}.get(word)
     return found() if found else None
 
@@ -68,7 +69,8 @@ def hypervisor_guest_elfs() -> dict[str, Path]:
 
 
 def vmm() -> Path:
-    """Our virtual machine monitor over KVM, for riscv64 Linux, static; in the Debian guest."""
+    """Our virtual machine monitor for KVM: a static program for riscv64 Linux, which the Debian
+    guest contains."""
     return _program("vmm/vmm")
 
 

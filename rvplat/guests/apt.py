@@ -1,8 +1,8 @@
-"""Runs apt with a configuration of its own: nothing of the host's is changed, nothing is installed.
+"""Runs apt with a configuration of its own. It changes nothing on the host and installs nothing.
 
-Taken over from the host are the mirrors and their keys (aptsources.py) and how it reaches them
-(proxies and the like). Signatures are always verified. Documentation: apt.conf(5), apt-get(8),
-apt's README.progress-reporting.
+It uses the host's mirrors and their keys (aptsources.py), and the host's settings for reaching them
+(such as proxies). It always verifies signatures. Documentation: apt.conf(5), apt-get(8), apt's
+README.progress-reporting.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pathlib import Path
 from rvplat.guests.aptsources import AptSource, read_sources
 from rvplat.guests.errors import GuestError, Progress
 
-# how the host reaches its mirrors: nothing else of its configuration is taken over
-_REACHING = (
+# The settings of the host that are used: those for reaching its mirrors.
+_HOST_SETTINGS = (
     "Acquire::http", "Acquire::ftp", "Acquire::Proxy", "Acquire::Check-", "Acquire::Force",
     "Acquire::Max-ValidTime", "Acquire::AllowTLS", "Dir::Bin::", "Dir::Etc::trusted",
 )  # fmt: skip
 
 
 class AptError(GuestError):
-    """apt failed; `log` is all that it said."""
+    """apt failed; `log` is its output."""
 
     def __init__(self, text: str, log: str) -> None:
         super().__init__(text)
@@ -33,7 +33,7 @@ class AptError(GuestError):
 
 
 def host_sources() -> list[AptSource]:
-    """Debian's mirrors as the host's apt has them."""
+    """The mirrors of Debian that the host's apt is configured for."""
     query = ["apt-config", "shell", "L", "Dir::Etc::sourcelist/f", "P", "Dir::Etc::sourceparts/d"]
     answer = subprocess.run(query, capture_output=True, text=True, check=True).stdout
     places = dict(line.partition("=")[::2] for line in answer.splitlines())
@@ -41,14 +41,14 @@ def host_sources() -> list[AptSource]:
 
 
 def _host_settings() -> str:
-    """The host's settings about reaching mirrors, in apt.conf's form."""
+    """The host's settings for reaching mirrors, in the format of apt.conf."""
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
-    return "".join(f"{line}\n" for line in dump.splitlines() if line.startswith(_REACHING))
+    return "".join(f"{line}\n" for line in dump.splitlines() if line.startswith(_HOST_SETTINGS))
 
 
 @dataclass(frozen=True)
 class PrivateApt:
-    """An apt of our own in `folder`, which must exist, for one mirror, suite and architecture."""
+    """A private apt for one mirror, suite and architecture. Its `folder` must exist."""
 
     folder: Path
     source: AptSource
@@ -61,7 +61,7 @@ class PrivateApt:
         self._run(["apt-get", "update"], self.folder, f"package list of {self.suite}", progress)
 
     def dependencies(self, package: str) -> list[str]:
-        """What a package depends on, directly."""
+        """The packages that a package depends on directly."""
         answer = self._query(["apt-cache", "depends", "--no-recommends", package])
         lines = (line.split() for line in answer.splitlines())
         return [words[1] for words in lines if len(words) == 2 and words[0] == "Depends:"]
@@ -91,7 +91,7 @@ class PrivateApt:
             f'APT::Architecture "{self.architecture}";',
             f'APT::Architectures {{ "{self.architecture}"; }};',
             'APT::Update::Error-Mode "any";',
-            'APT::Sandbox::User "";',  # as ourselves: root's helper user cannot read our folder
+            'APT::Sandbox::User "";',  # stay this user: root's helper user can't read our folder
             'Acquire::Languages "none";',
             'Acquire::Retries "3";',
         ]
@@ -106,7 +106,7 @@ class PrivateApt:
         return result.stdout if result.returncode == 0 else ""
 
     def _run(self, command: list[str], folder: Path, what: str, progress: Progress) -> None:
-        """Run apt-get, follow its progress, raise AptError with its complaints if it fails."""
+        """Run apt-get and report its progress. AptError with its messages if it fails."""
         log_path = self.folder / "log"
         reading, writing = os.pipe()
         with log_path.open("w") as log:
@@ -120,14 +120,14 @@ class PrivateApt:
             for line in status:
                 _report(line, what, progress)
         if process.wait() != 0:
-            said = log_path.read_text(errors="replace")
-            complaints = [line for line in said.splitlines() if line[:2] in ("E:", "W:")]
-            text = "\n  ".join([f"{' '.join(command[:2])} failed ({what}):", *complaints])
-            raise AptError(text, said)
+            output = log_path.read_text(errors="replace")
+            messages = [line for line in output.splitlines() if line[:2] in ("E:", "W:")]
+            text = "\n  ".join([f"{' '.join(command[:2])} failed ({what}):", *messages])
+            raise AptError(text, output)
 
 
 def _report(line: str, what: str, progress: Progress) -> None:
-    """A line of APT::Status-Fd: `dlstatus:ITEM:PERCENT:TEXT`."""
+    """Report the progress in a line of APT::Status-Fd: `dlstatus:ITEM:PERCENT:TEXT`."""
     words = line.split(":")
     if len(words) >= 3 and words[0] == "dlstatus":
         with suppress(ValueError):

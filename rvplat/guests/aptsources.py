@@ -1,7 +1,7 @@
-"""Reads the host's apt sources, one-line and deb822 format: sources.list(5).
+"""Reads the host's apt sources in one-line and deb822 format: sources.list(5).
 
-Only what says where Debian's packages are and which key signs them is kept. An option that
-switches verification off (`trusted`, `allow-insecure`) is never taken over.
+It keeps only where Debian's packages are and which keys sign them. It ignores options that switch
+verification off (`trusted`, `allow-insecure`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# the names that suites of Debian have had in every release that could still run this
+# The suites of Debian's releases on which this may run.
 _DEBIAN_SUITES = frozenset(
     (
         "bullseye", "bookworm", "trixie", "forky", "duke", "sid",
@@ -25,11 +25,10 @@ _ONE_LINE = re.compile(
 
 @dataclass(frozen=True)
 class AptSource:
-    """One mirror of Debian as the host uses it.
+    """One mirror of Debian that the host uses.
 
-    `signed_by` is what Signed-By says (files, fingerprints or a whole key, continuation lines
-    included), "" if the host's common keyrings are to be used; `check_valid_until` is "" or as
-    written.
+    `signed_by` is the value of Signed-By (files, fingerprints or a whole key, with continuation
+    lines), or "" for the host's common keyrings. `check_valid_until` is the option's value, or "".
     """
 
     uri: str
@@ -38,8 +37,7 @@ class AptSource:
     check_valid_until: str = ""
 
     def deb822(self, suite: str, architecture: str) -> str:
-        """A stanza that asks the same mirror, by the same key, for another suite and
-        architecture."""
+        """A stanza for another suite and architecture of the same mirror, with the same key."""
         lines = ["Types: deb", f"URIs: {self.uri}", f"Suites: {suite}", "Components: main"]
         lines.append(f"Architectures: {architecture}")
         if self.signed_by:
@@ -50,7 +48,7 @@ class AptSource:
 
 
 def read_sources(source_list: Path, source_parts: Path) -> list[AptSource]:
-    """Every source of Debian's main packages in apt's two places, in apt's order, none twice."""
+    """Each source of Debian's main packages in apt's file and folder, once, in apt's order."""
     files = [source_list] if source_list.is_file() else []
     if source_parts.is_dir():
         files += sorted(f for f in source_parts.iterdir() if f.suffix in (".list", ".sources"))
@@ -91,7 +89,7 @@ def parse_deb822(text: str) -> Iterator[AptSource]:
 
 
 def _fields(stanza: str) -> dict[str, str]:
-    """The fields of a stanza, names in lower case, continuation lines kept as they are."""
+    """The fields of a stanza. Names are in lower case; values keep their continuation lines."""
     fields: dict[str, str] = {}
     name = ""
     for line in stanza.splitlines():

@@ -1,8 +1,9 @@
-"""Runs the benchmark programs here and on QEMU, or in VS and in HS mode, in turn, and compares.
+"""Runs the benchmark programs on two sides in turn, and compares: rvplat and QEMU, or VS and HS
+mode.
 
-A program measures itself by the board's clock (mtime, 10 MHz) and prints `bench NAME checksum HEX
-ticks N instret N`; so a simulator's start doesn't count. QEMU's `instret` is the host's time, not
-instructions: the number of instructions is taken from the other side.
+A program measures itself with the board's clock (mtime, 10 MHz) and prints `bench NAME checksum HEX
+ticks N instret N`, so the start of the simulator is not measured. On QEMU `instret` is the host's
+time and not a number of instructions: the first side gives that number for both.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ REPEATS = 5
 TIMEOUT_S = 120
 
 Runner = Callable[[Path], str]
-"""Runs an ELF file in M mode on a `virt` board until it powers off; gives what the UART printed."""
+"""Runs an ELF file in M mode on a `virt` board until it powers off; returns the UART's output."""
 
 _LINE = re.compile(
     r"bench (?P<name>\w+) checksum (?P<checksum>[0-9a-f]+) ticks (?P<ticks>\d+)"
@@ -34,19 +35,20 @@ _LINE = re.compile(
 
 @dataclass(frozen=True)
 class Sides:
-    """What is compared: the columns' names, what the ratio says, what the other side is."""
+    """The two sides of a comparison: the names of their columns, and texts for the table."""
 
     here: str
     there: str
     ratio: str
+    """What the ratio is."""
     about: str | None
-    """What the other side is; None where there is none."""
+    """What the other side is; None if there is no other side."""
     alone: str = ""
-    """Why there is no other side, in words."""
+    """Why there is no other side."""
 
 
 WORLDS = Sides("vs", "hs", "of its speed in HS mode", "Sv39 in pages of 4 KiB at each stage")
-"""A guest beside the same program in HS mode."""
+"""The comparison of VS mode (here) with HS mode (there)."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Row:
-    """A program's medians; `there_seconds` is None where there is no other side."""
+    """A program's medians. `there_seconds` is None if there is no other side."""
 
     program: BenchProgram
     seconds: float
@@ -69,17 +71,17 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """How many times faster than the other side."""
+        """How many times as fast as the other side."""
         return None if self.there_seconds is None else self.there_seconds / self.seconds
 
     @property
     def million_per_second(self) -> float:
-        """Million instructions a second here."""
+        """Million instructions per second here."""
         return self.instructions / self.seconds / 1e6
 
     @property
     def there_million_per_second(self) -> float | None:
-        """Million instructions a second on the other side."""
+        """Million instructions per second on the other side."""
         return None if self.there_seconds is None else self.instructions / self.there_seconds / 1e6
 
 
@@ -93,12 +95,12 @@ class Report:
 
     @property
     def geometric_mean(self) -> float | None:
-        """The mean of the ratios, None without another side."""
+        """The geometric mean of the ratios; None if there is no other side."""
         ratios = [row.ratio for row in self.rows if row.ratio is not None]
         return statistics.geometric_mean(ratios) if ratios else None
 
     def as_json(self) -> dict[str, object]:
-        """The report as plain values for json.dumps; times in seconds, rates in million a
+        """The report as values for json.dumps. Times are in seconds, rates in million per
         second."""
         return {
             "repeats": self.repeats,
@@ -123,7 +125,7 @@ class Report:
         return "\n".join(line.rstrip() for line in lines) + "\n"
 
     def _table_alone(self) -> str:
-        """The table of one side: no empty columns, no ratio."""
+        """The table if there is no other side: without its columns and the ratio."""
         lines = [_line("program", "seconds", "million/s", "")]
         lines += [
             _line(row.program.name, _number(row.seconds, 3), _number(row.million_per_second, 0),
@@ -162,7 +164,7 @@ def _row_json(row: Row, sides: Sides) -> dict[str, object]:
 
 
 def parse(program: BenchProgram, output: str) -> Measurement:
-    """The line that a program prints about itself, among whatever else was printed."""
+    """Find and parse the line with a program's result in its output."""
     found = _LINE.search(output)
     if found is None or found["name"] != program.name:
         shown = output.strip()[-200:] or "nothing"
@@ -173,7 +175,7 @@ def parse(program: BenchProgram, output: str) -> Measurement:
 
 
 def qemu_version() -> str | None:
-    """The version of the QEMU on this machine in one line, None if there is none."""
+    """The version of this machine's QEMU, in one line; None if there is no QEMU."""
     if shutil.which(QEMU) is None:
         return None
     answer = subprocess.run([QEMU, "--version"], capture_output=True, text=True).stdout
@@ -181,7 +183,7 @@ def qemu_version() -> str | None:
 
 
 def run_on_qemu(path: Path) -> str:
-    """The Runner that is QEMU."""
+    """Run an ELF file on QEMU (a `Runner`)."""
     command = [QEMU, "-M", "virt", "-display", "none", "-monitor", "none", "-serial", "stdio"]
     try:
         result = subprocess.run(
@@ -206,8 +208,8 @@ def compare(
     progress: Progress = silent,
     sides: Sides | None = None,
 ) -> Report:
-    """Run every program `repeats` times on both sides in turn; `there` is None without QEMU, which
-    is the other side if nothing else is said."""
+    """Run every program `repeats` times on both sides in turn. `there` is None if there is no other
+    side. Without `sides`, the other side is QEMU."""
     wanted = list(programs)
     rows = []
     for number, program in enumerate(wanted):
@@ -218,7 +220,7 @@ def compare(
 
 
 def beside_qemu(there: bool = True) -> Sides:
-    """A program here beside the same program on this machine's QEMU, unless it shall run alone."""
+    """The comparison of rvplat with this machine's QEMU; without `there`, rvplat runs alone."""
     version = qemu_version() if there else None
     alone = f"no {QEMU} on this machine" if there else "rvplat alone, without QEMU"
     return Sides("rvplat", "qemu", "times QEMU's speed", version, alone)
@@ -243,4 +245,4 @@ def _compare_one(program: BenchProgram, here: Runner, there: Runner | None, repe
 
 def _median_seconds(runs: list[Measurement]) -> float:
     seconds = statistics.median(run.seconds for run in runs)
-    return max(seconds, 1 / TICKS_PER_SECOND)  # a clock that stands is no division
+    return max(seconds, 1 / TICKS_PER_SECOND)  # so that a clock that stands doesn't divide by zero

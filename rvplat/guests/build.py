@@ -1,9 +1,8 @@
 """Builds the guest programs of this package: `python -m rvplat.guests.build`.
 
-The compiler is the one in the PyPI package `ziglang`, a development dependency. The built ELF
-files lie beside their sources and are part of rvplat, so that nobody who only runs them needs a
-compiler; a test builds them anew and compares. The same version of the compiler gives the same
-bytes on every host.
+The compiler is that of the PyPI package `ziglang`, a development dependency. The built ELF files
+are beside their sources and ship with rvplat, so running them needs no compiler. A test builds them
+again and compares: the same version of the compiler gives the same bytes on every host.
 """
 
 from __future__ import annotations
@@ -42,8 +41,9 @@ _LINUX = (
     "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fno-stack-protector",
     "-fno-sanitize=undefined", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none", *_STRIPPED,
 )  # fmt: skip
-# What people debug has symbols, types and lines, of sources whose paths are relative to `programs`.
-# Frames are told in .debug_frame, which isn't loaded: gdb has no need to guess at prologues.
+# Programs that users debug have symbols, types and lines. Paths of sources are relative to
+# `programs`. .debug_frame, which isn't loaded, describes frames, so that gdb need not analyse
+# prologues.
 FRAMES = ("-g", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables")
 _FOR_DEBUGGERS = (*FRAMES, "-fdebug-compilation-dir=.", "-Wl,--compress-debug-sections=zlib")
 _PLAIN = (*_BARE_METAL, "-Wl,-T,link.ld", *_STRIPPED)
@@ -58,23 +58,22 @@ _VMM = (
 
 @dataclass(frozen=True)
 class GuestSource:
-    """One ELF file and the sources that it is built of, relative to `programs`."""
+    """One ELF file and the sources that it is built from, relative to `programs`."""
 
     output: str
     sources: tuple[str, ...]
     options: tuple[str, ...] = _PLAIN
     embedded: tuple[GuestSource, ...] = ()
-    """Programs that its sources include by name, stripped."""
+    """Programs that its sources include (`.incbin`), stripped."""
 
     @property
     def has_libc(self) -> bool:
-        """Whether the compiler has to build its C library first, which takes a minute."""
+        """Whether it needs the C library, which the compiler builds first in about a minute."""
         return self.options is _LINUX
 
 
 def programs() -> list[GuestSource]:
-    """Everything that can be built, in an order in which it can: the VMM holds its guest's ELF
-    file."""
+    """All programs, in an order in which they can be built: the VMM includes its guest's file."""
     bench = sorted(path.name for path in (PROGRAMS / "bench").glob("*.c"))
     guests = tuple(_hypervisor_guest(name) for name in HYPERVISOR_GUESTS)
     return [
@@ -98,7 +97,7 @@ def _hypervisor_guest(name: str) -> GuestSource:
 
 
 def compiler_version() -> str | None:
-    """The version of the installed ziglang, None if it is not installed."""
+    """The version of the installed ziglang; None if it is not installed."""
     try:
         return version("ziglang")
     except PackageNotFoundError:
@@ -128,8 +127,9 @@ def build(program: GuestSource, output: Path) -> None:
 
 @contextmanager
 def _compiler_cache(program: GuestSource) -> Iterator[str]:
-    """A folder for the compiler: the user's for what needs a C library, else an empty one, for
-    the compiler doesn't notice that a file of an `.incbin` has changed."""
+    """The folder of the compiler's cache. It is in the user's cache folder for a program that needs
+    the C library. Otherwise it is empty, because the compiler doesn't notice a change of a file
+    that `.incbin` includes."""
     if program.has_libc:
         yield str(Path(platformdirs.user_cache_dir("rvplat")) / f"ziglang-{ZIG_VERSION}")
         return
@@ -138,7 +138,7 @@ def _compiler_cache(program: GuestSource) -> Iterator[str]:
 
 
 def main() -> int:
-    """Build every program, or those whose names are given, into the source tree."""
+    """Build all programs, or those with the given names, in the source tree."""
     parser = argparse.ArgumentParser(prog="python -m rvplat.guests.build", description=main.__doc__)
     parser.add_argument("name", nargs="*", help="a program's name, such as sieve or demo")
     wanted = parser.parse_args().name

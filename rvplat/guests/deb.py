@@ -1,7 +1,7 @@
 """Reads Debian packages without dpkg: deb(5).
 
-A .deb is an ar archive of `debian-binary`, `control.tar.*` and `data.tar.*`. Only the members
-that are asked for are kept; nothing is installed and no script of the package runs.
+A .deb is an ar archive of `debian-binary`, `control.tar.*` and `data.tar.*`. Only the wanted files
+are read. Nothing is installed, and no script of the package runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _AR_HEADER_BYTES = 60
 
 
 def ar_members(archive: bytes, origin: str) -> dict[str, bytes]:
-    """The members of an ar archive by name; `origin` is what an error calls it."""
+    """The members of an ar archive by name. Errors name the archive by `origin`."""
     if not archive.startswith(_AR_MAGIC):
         raise GuestError(f"{origin}: not a Debian package (no ar archive)")
     members = {}
@@ -56,6 +56,6 @@ def _regular_files(tar: tarfile.TarFile, wanted: Callable[[str], bool]) -> dict[
         name = member.name.removeprefix("./")
         if member.isfile() and wanted(name):
             stream = tar.extractfile(member)
-            assert stream is not None  # isfile() said so
+            assert stream is not None  # because isfile() is true
             files[name] = stream.read()
     return files

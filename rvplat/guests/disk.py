@@ -12,25 +12,25 @@ from pathlib import Path
 from rvplat.guests.errors import GuestError
 
 FORMAT_SCRIPT = "mke2fs -F /dev/vda > /dev/null && mount -t ext4 /dev/vda /mnt"
-"""What the Debian guest does, as `rvplat.script`, to format a blank disk and mount it on /mnt."""
+"""An `rvplat.script` for the Debian guest that formats a blank disk and mounts it on /mnt."""
 
 _SYSTEM_PATHS = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def blank_disk(path: Path, size_bytes: int) -> None:
-    """A sparse image full of zeros."""
+    """Make a sparse image full of zeros."""
     with path.open("wb") as image:
         image.truncate(size_bytes)
 
 
 def mkfs_ext4() -> str | None:
-    """The host's mkfs.ext4, which often lies where only root looks; None if there is none."""
+    """The host's mkfs.ext4, which is often only in root's PATH; None if there is none."""
     places = os.pathsep.join([os.environ.get("PATH", ""), *_SYSTEM_PATHS.split(":")])
     return shutil.which("mkfs.ext4", path=places)
 
 
 def ext4_disk(path: Path, size_bytes: int, contents: Mapping[str, bytes]) -> None:
-    """An ext4 image with files, by their paths in it; needs mkfs.ext4, but not root."""
+    """Make an ext4 image with these files, by path. It needs mkfs.ext4, but not root."""
     program = mkfs_ext4()
     if program is None:
         raise GuestError(

@@ -1,4 +1,4 @@
-"""What goes wrong while guests are fetched, built or measured."""
+"""The errors of fetching, building and measuring guests, and the type of progress callbacks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 from rvplat.errors import RvplatError
 
 Progress = Callable[[str, float | None], None]
-"""Is told what is being done, and how much of it (0 to 1) is done where that is known."""
+"""Receives a text about the current step, and the share of it that is done (0 to 1), if known."""
 
 
 class GuestError(RvplatError):
-    """A guest cannot be had; the text says what is missing and what to do about it."""
+    """A guest can't be fetched, built or measured. The text says why, and what to do about it."""
 
 
 def silent(text: str, fraction: float | None) -> None:
-    """The progress that nobody watches."""
+    """A Progress that ignores its calls."""

@@ -1,7 +1,7 @@
-"""Brings a kernel package's kernel to the plain Image that firmware starts.
+"""Unpacks the kernel of a kernel package: the result is the plain Image that firmware starts.
 
 Image header: Linux, Documentation/arch/riscv/boot-image-header.rst ("RSC\\x05" at 0x38).
-Distributions ship it plain, gzipped, or inside an EFI program that unpacks it
+Distributions ship the Image plain, compressed with gzip, or inside an EFI program that unpacks it
 (drivers/firmware/efi/libstub/zboot-header.S: "zimg" at 4, then the payload's offset, size and, at
 24, the name of its compression).
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import lzma
 import struct
+import zlib
 from collections.abc import Callable
 
 from rvplat.guests.errors import GuestError
@@ -32,11 +33,14 @@ def is_image(data: bytes) -> bool:
 
 
 def plain_image(data: bytes, origin: str) -> bytes:
-    """The plain Image in a kernel file; `origin` is what an error calls the file."""
-    if data[4:8] == b"zimg":
-        data = _zboot_payload(data, origin)
-    elif data.startswith(_GZIP_MAGIC):
-        data = gzip.decompress(data)
+    """The plain Image in a kernel file. Errors name the file by `origin`."""
+    try:
+        if data[4:8] == b"zimg":
+            data = _zboot_payload(data, origin)
+        elif data.startswith(_GZIP_MAGIC):
+            data = gzip.decompress(data)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error, struct.error) as error:
+        raise GuestError(f"{origin}: the kernel is damaged: {error}") from error
     if not is_image(data):
         raise GuestError(f"{origin}: no RISC-V kernel image (no RSC\\x05 at 0x38)")
     return data

@@ -1,4 +1,4 @@
-"""Gets the Debian packages of the guest, through the host's apt or out of the user's hands."""
+"""Gets the Debian packages of the guest, by the host's apt or from the user's own files."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ CONTENTS = {
     "u-boot-qemu": "U-Boot",
     "busybox-static": "the user space",
 }
-"""The packages, by the name that their files begin with, and what each is for."""
+"""The packages by the first part of their file names, and what each contains."""
 
 
 def find_packages(folder: Path) -> dict[str, Path]:
-    """The packages that are in a folder already; of several kernels the newest."""
+    """The packages that are in a folder already; the newest one, if there are several versions."""
     found: dict[str, Path] = {}
     for file in sorted(folder.glob("*.deb"), key=_version_key):
         if _KERNEL_FILE.match(file.name):
@@ -42,12 +42,12 @@ def find_packages(folder: Path) -> dict[str, Path]:
 
 
 def _version_key(file: Path) -> list[tuple[int, str]]:
-    """Numbers in a name compare as numbers."""
+    """A sort key for which numbers in a name compare as numbers."""
     return [(int(n or 0), text) for n, text in re.findall(r"(\d*)(\D*)", file.name)]
 
 
 def download_packages(folder: Path, progress: Progress) -> None:
-    """Put the newest of every package into `folder`, by apt."""
+    """Download the newest version of every package into `folder` with apt."""
     if shutil.which("apt-get") is None:
         raise GuestError(_by_hand(folder, "There is no apt-get on this machine."))
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,14 +57,15 @@ def download_packages(folder: Path, progress: Progress) -> None:
         mirror = _working_mirror(Path(private), folder, progress)
         kernel = [p for p in mirror.dependencies(_KERNEL_METAPACKAGE) if _KERNEL_PACKAGE.match(p)]
         if not kernel:
-            raise GuestError(f"{_KERNEL_METAPACKAGE} of {SUITE} names no kernel package")
+            raise GuestError(f"{_KERNEL_METAPACKAGE} of {SUITE} depends on no kernel package")
         names = [kernel[0], *(name for name in CONTENTS if name != KERNEL)]
         progress("apt: " + ", ".join(names), 0.0)
         mirror.download(names, folder, progress)
 
 
 def _working_mirror(private: Path, folder: Path, progress: Progress) -> apt.PrivateApt:
-    """The first of the host's mirrors that has the packages, its list fetched and verified."""
+    """The first of the host's mirrors that has the packages. Its package list has been fetched and
+    verified."""
     failures = []
     for number, source in enumerate(apt.host_sources()):
         try:
@@ -80,10 +81,10 @@ def _working_mirror(private: Path, folder: Path, progress: Progress) -> apt.Priv
 
 
 def _updated(private: Path, source: AptSource, progress: Progress) -> apt.PrivateApt:
-    """An apt for the mirror, verified by the keys that the host has, or else by a newer keyring.
+    """An apt for the mirror, whose package list is verified with the host's keys or newer ones.
 
-    An older release doesn't know the keys of a newer one. Its own mirror has a newer package of
-    keys, which is verified by the keys that the host trusts.
+    A host with an older release lacks the keys of a newer release. Its own release offers a newer
+    package of keys, which is verified with the keys that the host has.
     """
     mirror = _private_apt(private / "host-keys", source)
     try:
@@ -91,7 +92,7 @@ def _updated(private: Path, source: AptSource, progress: Progress) -> apt.Privat
     except apt.AptError as error:
         if "NO_PUBKEY" not in error.log and "Missing key" not in error.log:
             raise
-        progress(f"apt: the host's keys don't know {SUITE}: fetching {_KEYRING_PACKAGE}", None)
+        progress(f"apt: the host lacks the keys of {SUITE}: fetching {_KEYRING_PACKAGE}", None)
         keyring = _newer_keyring(private, source, progress)
         mirror = _private_apt(private / "newer-keys", replace(source, signed_by=str(keyring)))
         mirror.update(progress)
@@ -106,7 +107,7 @@ def _private_apt(
 
 
 def _newer_keyring(private: Path, source: AptSource, progress: Progress) -> Path:
-    """Debian's keyring out of the package that the host's own release offers today."""
+    """Debian's keyring from the package that the host's own release offers now."""
     own = _private_apt(private / "own-release", source, source.suite, apt.host_architecture())
     own.update(progress)
     own.download([_KEYRING_PACKAGE], own.folder, progress)
@@ -120,7 +121,7 @@ def _newer_keyring(private: Path, source: AptSource, progress: Progress) -> Path
 
 
 def _by_hand(folder: Path, why: str) -> str:
-    """What is needed, and from where, where apt cannot get it."""
+    """A message: why apt can't get the packages, which they are, and where to put them."""
     lines = [why, f"The guest needs these packages of Debian {SUITE}, architecture {ARCHITECTURE}:"]
     for name, what in CONTENTS.items():
         shown = "linux-image-VERSION-riscv64" if name == KERNEL else name
@@ -130,6 +131,6 @@ def _by_hand(folder: Path, why: str) -> str:
 
 
 def missing_packages(folder: Path) -> list[str]:
-    """The names of the packages that are not in a folder."""
+    """The names of the packages that a folder lacks."""
     found = find_packages(folder)
     return [name for name in CONTENTS if name not in found]

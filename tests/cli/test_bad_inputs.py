@@ -1,4 +1,5 @@
-"""What a user gets wrong is one line: the value, the place, what to do. Status 2, and no hang."""
+"""An error of the user's is reported in one line (value, place, what to do), with status 2 and
+without a hang."""
 
 import os
 import socket
@@ -18,7 +19,7 @@ GIB = 1 << 30
 
 
 def cpio(*files: tuple[str, bytes], trailer: bool = True) -> bytes:
-    """A cpio archive, "newc"."""
+    """A cpio archive in the format "newc"."""
     data = b""
     for name, content in [*files, *([("TRAILER!!!", b"")] if trailer else [])]:
         fields = [1, 0o100644, 0, 0, 1, 0, len(content), 0, 0, 0, 0, len(name) + 1, 0]
@@ -40,7 +41,7 @@ def efi_image(size: int = 0x3000) -> bytes:
 
 
 def in_folder(tmp_path: Path, words: Iterable[object]) -> str:
-    """Run in a folder with files of every kind; the message without the folder."""
+    """Run in a folder with files of every kind; return the message without the folder's path."""
     os.mkfifo(tmp_path / "fifo")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "socket"))
@@ -61,8 +62,8 @@ def in_folder(tmp_path: Path, words: Iterable[object]) -> str:
         file.truncate(3 * GIB)
     for board in range(40):
         (tmp_path / f"b{board}.toml").write_text(f'extends = "./b{board + 1}.toml"\n')
-    said: str = one_line(rvplat(*words, cwd=tmp_path, timeout=60))
-    return said.replace(f"{tmp_path}/", "")
+    message: str = one_line(rvplat(*words, cwd=tmp_path, timeout=60))
+    return message.replace(f"{tmp_path}/", "")
 
 
 DEEP = "found tables or arrays that are nested more than 32 levels deep, expected a board"
@@ -153,8 +154,8 @@ BAD = {
     ),
     "a VMID that no guest has": (
         ("explain", "demo", "0x80000000", "--world", "vmid:16384"),
-        "rvplat explain: argument --world: invalid world value: 'vmid:16384'; `rvplat explain "
-        "--help` says more",
+        "rvplat explain: argument --world: invalid world value: 'vmid:16384'; see `rvplat "
+        "explain --help`",
     ),
     "a trace that nobody reads": (
         ("run", "demo", "--trace", "fifo"),
@@ -210,7 +211,7 @@ def test_one_line_says_what_is_wrong(tmp_path: Path, name: str) -> None:
 
 
 def test_a_pipe_with_a_writer_is_a_file(tmp_path: Path) -> None:
-    """A shell's `<(command)`: the writer may come to its bytes late."""
+    """As with a shell's `<(command)`."""
     reading, writing = os.pipe()
     os.write(writing, guest(HELLO).read_bytes())
     os.close(writing)
@@ -228,8 +229,8 @@ def test_whole_files_are_not_refused(tmp_path: Path, name: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_files_that_are_probably_cut_off_are_said(tmp_path: Path) -> None:
-    """What is loaded may be whole: the run goes on."""
+def test_files_that_are_probably_cut_off_get_a_warning(tmp_path: Path) -> None:
+    """The run goes on, because the loaded part may be whole."""
     image, program = tmp_path / "half.img", tmp_path / "cut.elf"
     image.write_bytes(linux_image(0x1000, 0x8000))
     done = rvplat("run", "virt", "demo", "--kernel", image)
@@ -292,7 +293,7 @@ def test_a_device_that_gives_no_device_tree(
 
 
 def test_a_device_that_cannot_be_closed(tmp_path: Path) -> None:
-    """The run is over, and the other devices are closed; the status says that something failed."""
+    """The run has ended, and the other devices are closed. The exit status is that of an error."""
     plugin = tmp_path / "bad.py"
     plugin.write_text(DEVICE.format(method="def close(self): 1 / 0"))
     setting = 'devices.{}={{model="bad",base={:#x}}}'
@@ -319,7 +320,7 @@ STREAMS = {
     "dtb virt --set chosen.bootargs=é >/dev/null": (0, ""),
     "explain demo nosuch@é": (
         2,
-        "rvplat: explain nosuch@\\xe9: found no symbol 'nosuch@\\xe9' in the program, nor a board "
+        "rvplat: explain nosuch@\\xe9: found no symbol 'nosuch@\\xe9' in the program, and no board "
         "or file of this name\n",
     ),
 }

@@ -21,8 +21,8 @@ NOP = struct.pack("<I", 0x13)
 
 @pytest.fixture
 def check(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Check:
-    """The status of `rvplat check`, what it printed, and what it found wrong. Bytes stand for a
-    file of that contents, which is called FILE in what was said."""
+    """Run `rvplat check`; return its status, stdout and stderr. An argument of bytes becomes a file
+    with these contents, whose path is FILE in the two texts."""
 
     def run(*words: object) -> tuple[int, str, str]:
         path = tmp_path / "file"
@@ -47,7 +47,7 @@ def attributes(arch: str, alignment: int = 16) -> bytes:
 
 
 def with_attributes(arch: str, flags: int = 0) -> bytes:
-    """A program that says what it was built for."""
+    """A program with a .riscv.attributes section."""
     data = bytearray(elf([(0x8000_0000, NOP, 4)]))
     names, contents = b"\0.riscv.attributes\0.shstrtab\0", attributes(arch)
     at = len(data)
@@ -66,7 +66,7 @@ def with_attributes(arch: str, flags: int = 0) -> bytes:
 @pytest.mark.parametrize(
     "path", [demo_elf(), *(one.path for one in bench_programs())], ids=lambda path: path.stem
 )
-def test_what_ships_starts(check: Check, path: Path) -> None:
+def test_shipped_programs_start(check: Check, path: Path) -> None:
     status, out, err = check(path)
     assert (status, err) == (0, "")
     assert out.endswith(f"{path}: it starts on virt\n")
@@ -98,7 +98,7 @@ def test_what_it_was_built_for(check: Check) -> None:
     assert check(with_attributes("rv64i2p1_m2p0_zicond1p0"))[0] == 0
 
 
-def test_damaged_attributes_say_nothing() -> None:
+def test_damaged_attributes_are_ignored() -> None:
     whole = attributes("rv64i2p1")
     assert parse_attributes(whole) == Attributes("rv64i2p1", 16, True)
     for cut in range(len(whole)):
@@ -157,7 +157,9 @@ def test_every_segment_that_misfits(check: Check) -> None:
         ),
     ],
 )
-def test_what_will_not_start(check: Check, program: bytes, what: str, problem: str) -> None:
+def test_programs_that_will_not_start(
+    check: Check, program: bytes, what: str, problem: str
+) -> None:
     status, out, err = check(program)
     assert (status, err) == (2, f"{problem}\n")
     assert out.splitlines()[0] == f"FILE: {what}"

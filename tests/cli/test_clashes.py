@@ -1,4 +1,5 @@
-"""Plugins' extensions that clash or can't be made: `rvplat check` and `rvplat run` say the same."""
+"""Extensions of plugins that clash or are malformed: `rvplat check` and `rvplat run` report the
+same faults."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ ISA_KEY = 'harts.isa="rv64imac_zicsr_xa"'
 
 
 def line(file: Path, text: str) -> str:
-    """FILE:LINE of the first line that has a text."""
+    """FILE:LINE of the first line that contains the text."""
     lines = Path(file).read_text().splitlines()
     return f"{file}:{next(n for n, one in enumerate(lines, 1) if text in one)}"
 
@@ -109,7 +110,7 @@ CASES = {
 
 
 def both(file: Path, *more: object) -> Any:
-    """What check and run say, a line each; they say the same."""
+    """The lines that check and run both report."""
     found = []
     for words in (["check", "spike"], ["run", "spike", "demo"]):
         done = command(*words, "--plugin", file, *more)
@@ -122,7 +123,7 @@ def both(file: Path, *more: object) -> Any:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_check_says_what_run_says(tmp_path: Path, case: str) -> None:
+def test_check_reports_what_run_reports(tmp_path: Path, case: str) -> None:
     text, expected = CASES[case]
     file = tmp_path / "mine.py"
     file.write_text(HEAD + GOOD.replace("0000000", "1111111") + "\n" + text + "\n")
@@ -137,7 +138,7 @@ def test_check_says_what_run_says(tmp_path: Path, case: str) -> None:
         assert found[0] == wanted
 
 
-def test_all_faults_come_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(HEAD + "".join(CASES[case][0] + "\n" for case in (
         "csr-name", "csr-of-no-number", "state", "encoding"
@@ -147,7 +148,7 @@ def test_all_faults_come_at_once(tmp_path: Path) -> None:
     assert all(one.startswith(f"{file}:") for one in found)
 
 
-def test_all_texts_come_at_once(tmp_path: Path) -> None:
+def test_all_bad_definitions_are_reported_at_once(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     second = CASES["no-such-field"][0].replace("mine", "other").replace("0000000", "0000001")
     file.write_text(HEAD + GOOD.replace("0000000", "1111111") + CASES["body"][0] + "\n" + second)
@@ -175,7 +176,7 @@ def test_a_plugin_without_faults_has_none(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, b"spike: no faults\n"), done.stderr
 
 
-def test_what_only_building_finds_is_a_fault(tmp_path: Path) -> None:
+def test_an_error_of_a_device_s_setup_is_a_fault(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("""\
 from rvplat.bus import Device

@@ -1,4 +1,4 @@
-"""`rvplat explain`: stops where it shall, and tells the walk and the fault that would come."""
+"""`rvplat explain`: stops at the right place, and shows the walk and the fault of an access."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Explain = Callable[..., Said]
 
 @pytest.fixture
 def explain(capsys: pytest.CaptureFixture[str]) -> Explain:
-    """What is said of a command that ends well: the lines, and what went to stderr."""
+    """Run `rvplat explain`, which must succeed; return the lines of stdout, and stderr."""
 
     def run(*words: object) -> Said:
         status = main(["explain", *map(str, words)])
@@ -65,8 +65,8 @@ def test_it_stops_in_the_guest_that_is_named(
     assert "rvplat hypervisor: in HS mode" in console
 
 
-def test_a_guest_is_explained_from_outside_with_the_fault_that_came(explain: Explain) -> None:
-    """The hypervisor reports the same access: the two agree."""
+def test_a_guest_is_explained_from_the_host_with_its_fault(explain: Explain) -> None:
+    """The hypervisor reports the fault of the same access."""
     lines, console = explain("hypervisor", OUTSIDE, hex(CODE), "--world", "vmid:2")
     assert lines[0] == "the guest powered the machine off"
     assert lines[1].startswith("hart 0: S mode, pc ")
@@ -79,7 +79,7 @@ def test_a_guest_is_explained_from_outside_with_the_fault_that_came(explain: Exp
     assert f"load of {CODE:#x} in VS mode, guest with VMID 2" in lines
 
 
-def test_settings_of_the_board_count(explain: Explain) -> None:
+def test_settings_of_the_board_apply(explain: Explain) -> None:
     lines, _ = explain(
         "hypervisor", OUTSIDE, "--world", "vmid:2", "--access", "store",
         "--set", 'harts.tinst="zero"',
@@ -100,7 +100,7 @@ def test_the_host_is_explained_while_a_guest_runs(explain: Explain) -> None:
     assert lines[-1].startswith("fault: load access (5), taken in ")
 
 
-def test_symbols_of_the_program_are_places(explain: Explain) -> None:
+def test_until_takes_a_symbol_of_the_program(explain: Explain) -> None:
     address = read_program(hypervisor_elf(), "the program").symbols["run_guest"]
     lines, _ = explain("hypervisor", "0x80000000", "--until", "run_guest@host", "--mode", "M")
     assert lines[1].startswith(f"hart 0: S mode, pc {address:#x} <run_guest>: ")
@@ -108,7 +108,7 @@ def test_symbols_of_the_program_are_places(explain: Explain) -> None:
 
 
 def test_an_address_may_be_a_symbol(explain: Explain) -> None:
-    """Of the program, or of what the world that is named runs."""
+    """A symbol of the program, or of the software of the world that `--world` names."""
     symbols = read_program(hypervisor_elf(), "the program").symbols
     lines, _ = explain("hypervisor", "run_guest", "run_guest+0x10", "--until", "run_guest@host")
     assert f"load of {symbols['run_guest']:#x} in HS mode, host" in lines
@@ -118,7 +118,7 @@ def test_an_address_may_be_a_symbol(explain: Explain) -> None:
 
 
 def test_symbols_of_a_file_with_nothing_to_load(explain: Explain, tmp_path: Path) -> None:
-    """Such is what `rvplat guest debian` reads out of the kernel's Image."""
+    """`rvplat guest debian` makes such a file from the kernel's Image."""
     path = tmp_path / "symbols.elf"
     path.write_bytes(elf((), symbols={"here": 0x8000_0000}))
     lines, _ = explain(guest(LOOP), "here", "--until", "here", "--symbols", path)
@@ -126,7 +126,7 @@ def test_symbols_of_a_file_with_nothing_to_load(explain: Explain, tmp_path: Path
     assert "load of 0x80000000 in M mode, host" in lines
 
 
-def test_limits_stop_it_too(explain: Explain) -> None:
+def test_limits_stop_the_machine(explain: Explain) -> None:
     lines, _ = explain(guest(LOOP), "0x80000000", "--max-instructions", 1000, "--hart", 0)
     assert lines[0] == "the number of instructions is reached"
     lines, _ = explain(guest(LOOP), "0x80000000", "--timeout", 0.2)
@@ -139,11 +139,12 @@ def test_limits_stop_it_too(explain: Explain) -> None:
         (["demo"], "explain: expected an ADDRESS, such as 0x8000_1000 or main"),
         (
             ["demo", "mian"],
-            "explain mian: found no symbol 'mian' in the program, nor a board or file of this name",
+            "explain mian: found no symbol 'mian' in the program, and no board or file of "
+            "this name",
         ),
         (
             ["hypervisor", "run_gest"],
-            "explain run_gest: found no symbol 'run_gest' in the program, nor a board or file of "
+            "explain run_gest: found no symbol 'run_gest' in the program, and no board or file of "
             'this name; did you mean "run_guest"?',
         ),
         (
@@ -159,7 +160,7 @@ def test_limits_stop_it_too(explain: Explain) -> None:
         (["0x1", "--until", "1@guest"], "--until 1@guest: found 'guest', expected host or vmid:N"),
         (
             ["0x1", "--until", "0x40"],
-            "--until 0x40: it didn't come there: the guest powered the machine off",
+            "--until 0x40: the machine did not get there: the guest powered the machine off",
         ),
         (["0x1", "--hart", "1"], "--hart 1: expected 0 to 0"),
         (["0x1", "--world", "vmid:3"], "explain: no guest with VMID 3 has run"),
@@ -178,19 +179,19 @@ def test_what_cant_be_explained_is_one_line(
 
 
 @pytest.mark.parametrize("world", ["guest", "vmid:", "vmid:x", "vmid:-1"])
-def test_worlds_that_are_none(capsys: pytest.CaptureFixture[str], world: str) -> None:
+def test_names_that_are_no_world(capsys: pytest.CaptureFixture[str], world: str) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["explain", "0x1", "--world", world])
     assert ended.value.code == 2
     assert re.fullmatch(r".*argument --world: .*\n", capsys.readouterr().err)
 
 
-def test_a_guest_is_explained_by_a_hart_that_had_it(explain: Explain) -> None:
+def test_a_guest_is_explained_by_a_hart_that_ran_it(explain: Explain) -> None:
     lines, _ = explain("hypervisor", OUTSIDE, "--harts", 2, "--world", "vmid:2")
     assert "fault: load guest page (21), taken in HS mode" in lines[-1]
 
 
-def test_a_hart_knows_guests_of_others_by_its_own_protection() -> None:
+def test_a_hart_explains_guests_of_other_harts_by_its_own_pmp() -> None:
     with Machine.open("virt", program=hypervisor_elf(), settings={"harts.count": 2}) as machine:
         assert machine.run(timeout_s=60).reason == "off"
         ran, other = sorted((0, 1), key=lambda n: not int(machine.harts[n].view.guest_count))
@@ -200,7 +201,7 @@ def test_a_hart_knows_guests_of_others_by_its_own_protection() -> None:
         found = machine.explain(OUTSIDE, hart=other, world=2)
         assert found.world == "guest with VMID 2"
         assert found.fault is not None
-        assert (found.fault.cause, found.fault.handler) == (5, "M")  # its PMP grants nothing yet
+        assert (found.fault.cause, found.fault.handler) == (5, "M")  # it has not set its PMP yet
         with pytest.raises(LookupError, match="those that have: 1, 2$"):
             machine.explain(OUTSIDE, world=3)
         machine.start()

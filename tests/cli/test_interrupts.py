@@ -1,4 +1,4 @@
-"""Ctrl-C before a machine runs: one line, status 130, no traceback."""
+"""Ctrl-C before a machine runs ends the command with one line, status 130 and no traceback."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import pytest
 from tests.cli.test_run_command import COMMAND, heed_interrupts
 from tests.machine.small_guests import HELLO, guest
 
-#: Sends Ctrl-C when a module is about to be imported.
+#: Sends Ctrl-C when the import of a module begins.
 AT_IMPORT = """
 import os, signal, sys
 
@@ -58,11 +58,11 @@ def test_while_it_compiles(tmp_path: Path) -> None:
         [*COMMAND, "run", guest(HELLO)], capture_output=True, timeout=240, check=False,
         env={**os.environ, "RVPLAT_CACHE": str(tmp_path)},
     )  # fmt: skip
-    assert (done.returncode, done.stdout) == (0, b"hello\r\n"), "the cache is whole"
+    assert (done.returncode, done.stdout) == (0, b"hello\r\n"), "the cache is not damaged"
 
 
-def test_who_ignores_interrupts_goes_on_ignoring_them() -> None:
-    """As with `nohup rvplat run ... &` in a script: SIGINT is ignored, and that is inherited."""
+def test_ignored_interrupts_stay_ignored() -> None:
+    """A script's `rvplat run ... &` inherits an ignored SIGINT."""
     script = AT_IMPORT.format(module="rvplat.machine.loading.loader", program=str(guest(HELLO)))
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, timeout=120, check=False,

@@ -59,7 +59,7 @@ def test_a_csr(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_why_there_is_no_fast_form(capsys: pytest.CaptureFixture[str]) -> None:
-    """The compiler is asked: not every instruction that writes state is slow, nor every CSR's."""
+    """The answer is the compiler's: not every instruction that writes state or a CSR is slow."""
     assert "slow form" not in shown(capsys, "add")
     assert (
         "runs in its slow form: every path through it calls `swap`, which only slow forms may call"
@@ -77,23 +77,23 @@ def test_a_plugin_s_extension(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["mull"], 'isa: "mull" is no board, extension, instruction or CSR; did you mean "mul"?'),
-        (["virt", "mul", "add"], "isa: add: expected a BOARD and a NAME, nothing more"),
+        (["virt", "mul", "add"], "isa: add: expected only a BOARD and a NAME"),
     ],
 )
 def test_a_wrong_name_is_one_line(
-    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+    capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     assert main(["isa", *words]) == 2
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith(f"rvplat: {said}")
-    assert len(told.err.splitlines()) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"rvplat: {message}")
+    assert len(printed.err.splitlines()) == 1
 
 
-def test_a_bad_definition_of_a_plugin_is_told(
+def test_a_bad_definition_of_a_plugin_is_reported(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad.py"
@@ -103,7 +103,7 @@ def test_a_bad_definition_of_a_plugin_is_told(
 
 
 @pytest.mark.parametrize("extension", shipped_extensions().values(), ids=lambda one: one.name)
-def test_all_of_what_ships_can_be_shown(extension: Extension) -> None:
+def test_every_shipped_extension_can_be_shown(extension: Extension) -> None:
     for row in rows_of(extension):
         parts = boxes(row.pattern)
         assert [part.low for part in parts] == [part.high + 1 for part in parts[1:]] + [0]

@@ -1,4 +1,4 @@
-"""Commands that say what there is, and what is wrong."""
+"""Commands that list and check: boards, plugins, isa, check, dtb, schema, bench, help."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_plugins(capsys: pytest.CaptureFixture[str]) -> None:
     assert "devices ns16550a" in out
 
 
-def test_isa_says_version_standing_and_what_the_board_has(
+def test_isa_lists_version_and_standing_and_what_the_board_has(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["isa", "minimal"]) == 0
@@ -53,7 +53,9 @@ def test_isa_says_version_standing_and_what_the_board_has(
     assert rows["Zba"][3] == "-"
 
 
-def test_check_says_all_faults_at_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_check_reports_all_faults_at_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert main(["check", "virt"]) == 0
     assert capsys.readouterr().out == "virt: no faults\n"
     board = tmp_path / "b.toml"
@@ -80,7 +82,7 @@ def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["title"] == "rvplat board"
 
 
-def test_bench_runs_what_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bench_runs_the_named_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "crc32", "--alone", "--repeat", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [one["name"] for one in found["programs"]] == ["crc32"]
@@ -102,8 +104,10 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str], name: str) -
     with pytest.raises(SystemExit) as ended:
         main([name, "--help"])
     assert ended.value.code == 0
-    assert f"rvplat {name}" in capsys.readouterr().out
-    assert BUILT_IN[name].load().name == name
+    out, command = capsys.readouterr().out, BUILT_IN[name].load()
+    assert f"rvplat {name}" in out
+    assert " ".join(command.help.split()) in " ".join(out.split())
+    assert command.name == name
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""`rvplat run` as a process: statuses, outputs, errors in one line."""
+"""`rvplat run` as a process: exit statuses, outputs, errors in one line."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ def rvplat(
 
 
 def one_line(done: subprocess.CompletedProcess[bytes]) -> Any:
-    """The one line of an error of ours."""
+    """The line of an error that rvplat reports. There must be exactly one."""
     text = done.stderr.decode()
     assert (done.returncode, done.stdout) == (2, b""), text
     assert "Traceback" not in text
@@ -52,13 +51,13 @@ def test_a_word_that_is_a_file_is_the_program() -> None:
     assert (done.returncode, done.stdout) == (0, b"hello\r\n")
 
 
-def test_the_demo_is_what_runs_without_a_word() -> None:
+def test_the_demo_runs_without_a_word() -> None:
     done = rvplat("run")
     assert done.returncode == 0, done.stderr
     assert b"Powering off." in done.stdout
 
 
-def test_words_may_stand_among_options() -> None:
+def test_words_may_come_between_options() -> None:
     done = rvplat("run", "virt", "--harts", "1", guest(HELLO), "--memory", "64M")
     assert (done.returncode, done.stdout) == (0, b"hello\r\n"), done.stderr
 
@@ -75,7 +74,7 @@ def test_the_status_is_the_guests(code: int) -> None:
     assert rvplat("run", guest(FAIL)).returncode == 7
 
 
-def test_the_timeout_is_124_and_says_where() -> None:
+def test_the_timeout_is_124_and_shows_where_the_hart_is() -> None:
     done = rvplat("run", guest(TRAP_LOOP), "--timeout", "0.5")
     lines = done.stderr.decode().splitlines()
     assert done.returncode == 124
@@ -103,7 +102,7 @@ def test_statistics_as_json_are_the_last_line() -> None:
     assert found["harts"][0].keys() >= {"native_s", "devices_s", "asleep_s", "traps"}
 
 
-def test_statistics_of_a_board_that_gdb_may_attach_to(tmp_path: Path) -> None:
+def test_statistics_with_gdb_allowed(tmp_path: Path) -> None:
     options = ["--gdb", f"unix:{tmp_path}/gdb", "--timeout", "0.2", "--stats=json"]
     found = json.loads(rvplat("run", guest(LOOP), *options).stderr.decode().splitlines()[-1])
     assert list(tmp_path.iterdir()) == [], "no socket is left"
@@ -144,7 +143,7 @@ READ_LOADED = (
 )
 
 
-def test_files_are_loaded_where_they_shall_go(tmp_path: Path) -> None:
+def test_files_are_loaded_to_their_addresses(tmp_path: Path) -> None:
     text, more, second = tmp_path / "te=xt", tmp_path / "more", tmp_path / "second.elf"
     text.write_bytes(b"raw ")
     second.write_bytes(elf([(0x8040_0004, b"ELF\0", 4)], 0x8040_0004))
@@ -186,7 +185,7 @@ BAD = {
     "instructions": (("--max-instructions", "0"), "argument --max-instructions"),
     "an option": (("--nosuch",), "unrecognized arguments: --nosuch"),
     "an option after a word": (("virt", "--harts", "2", "x", "-y"), "unrecognized arguments: x -y"),
-    "words": (("virt", "a", "b"), "run: b: expected a BOARD and a PROGRAM, nothing more"),
+    "words": (("virt", "a", "b"), "rvplat: found b, expected only a BOARD and a PROGRAM"),
     "a disk": (("--disk", "no.img"), "no.img"),
     "a trace": (("--trace", "no/such/trace"), "no/such/trace: No such file or directory"),
     "a signature": (("--signature", "s"), "no symbol begin_signature and no end_signature"),
@@ -194,7 +193,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_the_user_does_wrong_is_one_line(name: str) -> None:
+def test_an_error_of_the_user_s_is_one_line(name: str) -> None:
     words, message = BAD[name]
     assert message in one_line(rvplat("run", *words))
 
@@ -232,7 +231,7 @@ def test_a_full_disk_is_one_line() -> None:
     assert done.stderr == b"rvplat: standard output: No space left on device\n"
 
 
-def test_a_cache_that_cannot_be_written_is_said_and_no_more(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_only_a_warning(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     done = rvplat("run", guest(HELLO), env={"RVPLAT_CACHE": str(blocked / "cache")})
@@ -241,7 +240,7 @@ def test_a_cache_that_cannot_be_written_is_said_and_no_more(tmp_path: Path) -> N
 
 
 def heed_interrupts() -> None:
-    """Whoever runs the tests in the background may have had SIGINT ignored, which is inherited."""
+    """Undo an ignored SIGINT, which tests that run in the background may inherit."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -253,7 +252,7 @@ def started(*words: object, **options: Any) -> Any:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it(number: signal.Signals, status: int) -> None:
+def test_a_signal_ends_the_run(number: signal.Signals, status: int) -> None:
     with started("run", guest(ECHO)) as process:
         assert process.stdout.read(1) == b">"
         process.send_signal(number)
@@ -263,7 +262,7 @@ def test_a_signal_ends_it(number: signal.Signals, status: int) -> None:
     assert b"Traceback" not in errors
 
 
-def test_a_reader_who_goes_away_ends_it() -> None:
+def test_a_reader_that_closes_the_pipe_ends_the_run() -> None:
     with started("run", guest(ECHO)) as process:
         assert process.stdout.read(1) == b">"
         process.stdout.close()
@@ -273,13 +272,11 @@ def test_a_reader_who_goes_away_ends_it() -> None:
         assert b"Traceback" not in process.stderr.read()
 
 
-def test_a_reader_who_does_not_read_does_not_hold_up_the_end() -> None:
+def test_a_full_pipe_does_not_delay_the_end() -> None:
     flood = guest("  li t0, UART\n  li t1, 'x'\n1: sb t1, 0(t0)\n  j 1b\n")
-    began = time.monotonic()
     with started("run", flood, "--timeout", "1") as process:
         process.wait(timeout=60)
     assert process.returncode == 124
-    assert time.monotonic() - began < 40
 
 
 def test_without_standard_streams() -> None:
@@ -289,8 +286,8 @@ def test_without_standard_streams() -> None:
 
 
 @pytest.mark.parametrize("address", ["0", "[::1]:0", "unix:gdb"])
-def test_it_says_where_gdb_attaches(tmp_path: Path, address: str) -> None:
-    """Port 0 is one that is free: nobody knows which unless it is said."""
+def test_it_prints_where_gdb_attaches(tmp_path: Path, address: str) -> None:
+    """Port 0 asks the host for any free port, so only the printed line gives its number."""
     words = ["run", str(guest(LOOP)), "--gdb", address, "--halt"]
     board = subprocess.Popen(
         [*COMMAND, *words],

@@ -19,7 +19,7 @@ def suite(folder: Path, **sources: str) -> Path:
 
 
 def lines(done: subprocess.CompletedProcess[bytes]) -> list[str]:
-    """What is printed, without the times."""
+    """The lines on stdout, without the times."""
     return re.sub(r" +\d+\.\d{3} s ", "", done.stdout.decode()).splitlines()
 
 
@@ -50,7 +50,7 @@ def test_programs_may_be_named_and_the_board_too(tmp_path: Path) -> None:
     assert (out / "good.signature").read_text() == (tmp_path / "one").read_text()
 
 
-def test_output_is_shown_of_what_fails_and_only_that(tmp_path: Path) -> None:
+def test_only_failing_programs_show_their_output(tmp_path: Path) -> None:
     talks = HELLO.replace("0x5555", "0x13333")
     folder = suite(tmp_path / "suite", says_hello=talks, says_it_too=HELLO)
     done = rvplat("run", "--each", folder)
@@ -67,7 +67,7 @@ def test_a_file_that_is_no_program_is_one_failure(tmp_path: Path) -> None:
     assert lines(done)[-1] == "2 programs: 1 passed, 1 failed"
 
 
-def test_what_is_not_for_many_programs_is_refused(tmp_path: Path) -> None:
+def test_options_for_one_program_are_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     assert one_line(rvplat("run", "--each", empty)) == (
@@ -77,24 +77,24 @@ def test_what_is_not_for_many_programs_is_refused(tmp_path: Path) -> None:
         f"rvplat: --each {tmp_path / 'none'}: no such file or folder"
     )
     assert one_line(rvplat("run", "--each", guest(HELLO), "--trace", tmp_path / "t")) == (
-        "rvplat: --each: --trace is for one program only"
+        "rvplat: --each: --trace works with one program only"
     )
     assert one_line(rvplat("run", "--each", guest(HELLO), "--stats")) == (
-        "rvplat: --each: --stats is for one program only"
+        "rvplat: --each: --stats works with one program only"
     )
     assert one_line(rvplat("run", "--each", guest(HELLO), "--disk", tmp_path / "d")) == (
-        "rvplat: --each: --disk is for one program only"
+        "rvplat: --each: --disk works with one program only"
     )
     assert one_line(rvplat("run", "--each", guest(HELLO), "--halt")) == (
-        "rvplat: --each: --halt is for one program only"
+        "rvplat: --each: --halt works with one program only"
     )
     assert one_line(rvplat("run", "virt", "demo", "--each", guest(HELLO))) == (
-        "rvplat: --each: expected a BOARD at most; the programs come after --each"
+        "rvplat: --each: expected at most a BOARD before it; programs come after --each"
     )
 
 
 def test_a_plugin_that_raises_is_a_failure(tmp_path: Path) -> None:
-    """And the next program runs on a new machine."""
+    """The next program still runs, on a new machine."""
     reads = guest("  li t0, 0x10010000\n  lw t1, 0(t0)\n" + POWER_OFF)
     done = rvplat("run", failing.board(tmp_path), "--each", reads, guest(HELLO), "--timeout", "5")
     first, *rest = lines(done)
@@ -117,7 +117,7 @@ def test_one_program_is_counted_as_one(tmp_path: Path) -> None:
 
 
 def test_pieces_are_loaded_beside_each_program(tmp_path: Path) -> None:
-    """`--load` counts for each; each program here powers off with the loaded word as its code."""
+    """`--load` applies to each. Each program here powers off with the loaded word as its code."""
     piece = tmp_path / "piece"
     piece.write_bytes((0x5555).to_bytes(4, "little"))
     reads = guest(

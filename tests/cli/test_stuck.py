@@ -1,5 +1,5 @@
-"""`rvplat run` with a plugin that does not come back: every way to end it ends it, with the
-terminal as it was."""
+"""`rvplat run` with a plugin whose code does not return: every way to end the run works, and
+restores the terminal."""
 
 import signal
 import subprocess
@@ -20,7 +20,7 @@ def words(folder: Path, way: str) -> Any:
 
 
 @pytest.mark.parametrize("way", ["load", "instruction", "stubborn"])
-def test_the_time_is_up(tmp_path: Path, way: str) -> None:
+def test_the_timeout_ends_it(tmp_path: Path, way: str) -> None:
     _, what, function = {**WAYS, **HOPELESS}[way]
     done = rvplat("run", *words(tmp_path, way), "--timeout", "1")
     text = done.stderr.decode()
@@ -31,7 +31,7 @@ def test_the_time_is_up(tmp_path: Path, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["load", "instruction"])
-def test_the_time_is_up_with_gdb_allowed(tmp_path: Path, way: str) -> None:
+def test_the_timeout_ends_it_with_gdb_allowed(tmp_path: Path, way: str) -> None:
     _, what, function = WAYS[way]
     options = ("--gdb", f"unix:{tmp_path}/gdb", "--timeout", "1")
     done = rvplat("run", *words(tmp_path, way), *options)
@@ -89,7 +89,7 @@ def test_a_signal_restores_the_terminal(
 
 @pytest.mark.parametrize("way", ["load", "stubborn"])
 def test_ctrl_c_ends_many_programs(tmp_path: Path, way: str) -> None:
-    """Not only the program that does not come back; a second one ends all at once."""
+    """The first Ctrl-C ends the stuck program and all that follow, a second one the process."""
     board, program, *options = map(str, words(tmp_path, way))
     command = [*COMMAND, "run", board, *options, "--each", program, program, program]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -107,4 +107,4 @@ def test_ctrl_c_ends_many_programs(tmp_path: Path, way: str) -> None:
     text = err.decode()
     assert (process.returncode, text.splitlines()[-1]) == (130, "rvplat: interrupted"), text
     assert (out, text.count("in the loop")) == (b"", 0), "no other program began"
-    assert ("did not come back" in text) == (way == "load"), "who asks twice doesn't wait for it"
+    assert ("did not come back" in text) == (way == "load"), "a second Ctrl-C doesn't wait for it"

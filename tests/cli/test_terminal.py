@@ -1,4 +1,4 @@
-"""The terminal, over a real pty: raw while the guest runs, as it was afterwards."""
+"""The terminal, with a real pty: it is raw while the guest runs, and restored afterwards."""
 
 import os
 import pty
@@ -45,7 +45,7 @@ class Session:
 
     def end(self) -> Any:
         status = self.process.wait(timeout=60)
-        assert termios.tcgetattr(self.slave) == self.before, "the terminal is as it was"
+        assert termios.tcgetattr(self.slave) == self.before, "the terminal is restored"
         return status
 
     def close(self) -> None:
@@ -56,7 +56,7 @@ class Session:
         os.close(self.slave)
 
 
-#: Makes the terminal the new session's own, then becomes the command.
+#: Makes the terminal the controlling terminal of the new session, then executes the command.
 FOREGROUND = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)

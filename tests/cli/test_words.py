@@ -1,4 +1,4 @@
-"""The words for guests that ship with rvplat."""
+"""Positional words: boards, programs and the guests that ship. Files of `--symbols`."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def test_words_are_boards_programs_or_guests(
     assert board_and_program(words) == found
 
 
-def test_symbols_are_the_hosts_or_a_guests() -> None:
+def test_symbol_files_belong_to_the_host_or_a_guest() -> None:
     fibonacci, sort = hypervisor_guest_elfs().values()
     assert symbol_files([str(sort), f"3={fibonacci}"], None) == {None: sort, 3: fibonacci}
     assert symbol_files([f"2={demo_elf()}"], hypervisor_elf()) == {1: fibonacci, 2: demo_elf()}
@@ -39,7 +39,7 @@ def test_symbols_are_the_hosts_or_a_guests() -> None:
         ("{name}", "--symbols {name}: {name} is not an ELF file"),
     ],
 )
-def test_symbols_that_cant_be_had(tmp_path: Path, text: str, message: str) -> None:
+def test_symbol_files_that_cant_be_read(tmp_path: Path, text: str, message: str) -> None:
     name = tmp_path / "text"
     name.write_text("hello")
     with pytest.raises(LoaderError) as raised:

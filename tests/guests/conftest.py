@@ -1,4 +1,4 @@
-"""The real Debian guest with KVM, fetched once and kept in the user's cache for the next run."""
+"""The Debian guest with KVM. It is fetched once, and kept in the user's cache for later runs."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from rvplat.guests.debian import DebianGuest, fetch
 
 @pytest.fixture(scope="session")
 def debian_guest() -> DebianGuest:
-    """Needs apt and its network the first time; a host without them fails with what it lacks."""
+    """The first time it needs apt and its network. Without them the tests fail, naming the lack."""
     return fetch(Path(platformdirs.user_cache_dir("rvplat")) / "test-guests" / "debian", kvm=True)

@@ -1,5 +1,4 @@
-"""A small Debian archive for tests: packages made here, an index, a signature by a key made
-here."""
+"""A small Debian archive for tests. It makes the packages, the index, and a key that signs it."""
 
 from __future__ import annotations
 
@@ -42,12 +41,12 @@ def deb(control: str, contents: dict[str, bytes]) -> bytes:
 
 
 def kernel_image(payload: bytes) -> bytes:
-    """Bytes that have the header of a RISC-V Image."""
+    """Bytes with the header of a RISC-V Image."""
     return (b"MZ" + bytes(0x36) + b"RSC\x05" + payload).ljust(256, b"\0")
 
 
 def module(depends: str, signed: bool = True) -> bytes:
-    """Bytes that have a module's .modinfo and, as the kernel's build leaves it, a signature."""
+    """Bytes with a module's .modinfo and, like a module of Debian's, a signature."""
     body = b"\x7fELF\0license=GPL\0depends=" + depends.encode() + b"\0name=x\0code"
     if not signed:
         return body
@@ -57,7 +56,7 @@ def module(depends: str, signed: bool = True) -> bytes:
 
 
 def guest_packages(version: str = "6.1.2") -> dict[str, bytes]:
-    """The .deb files of a guest, by name; their contents are small and mean nothing."""
+    """The .deb files of a guest, by name. Their contents are small dummies."""
     modules = f"usr/lib/modules/{version}-riscv64/kernel"
     opensbi = "usr/lib/riscv64-linux-gnu/opensbi/generic"
     trees: dict[str, dict[str, bytes]] = {
@@ -94,7 +93,7 @@ def _control(name: str, version: str, depends: str = "") -> str:
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A key made for one test; `public` is a file that apt takes as a keyring."""
+    """A key for one test. The file `public` is a keyring for apt."""
 
     home: Path
     public: Path
@@ -108,7 +107,7 @@ class SigningKey:
         return key
 
     def sign(self, text: str) -> bytes:
-        """The text with a signature around it, as InRelease has it."""
+        """The text with an inline signature, as in an InRelease file."""
         return self._gpg("--clearsign", text=text)
 
     def _gpg(self, *arguments: str, text: str = "") -> bytes:
@@ -125,7 +124,7 @@ def write_archive(
     suite: str = "trixie",
     architecture: str = "riscv64",
 ) -> None:
-    """An archive with these .deb files and, for `depends`, empty packages that depend on others."""
+    """Write an archive with these .deb files, and empty packages with these dependencies."""
     pool = folder / "pool"
     pool.mkdir(parents=True, exist_ok=True)
     everything = dict(packages)

@@ -23,7 +23,7 @@ needs_qemu = pytest.mark.skipif(qemu_version() is None, reason="no QEMU on this 
 
 @dataclass(frozen=True)
 class Software:
-    """What is run: a firmware, and perhaps a kernel."""
+    """The software of a run: a firmware, and perhaps a kernel."""
 
     firmware: Path
     kernel: Path | None = None
@@ -32,12 +32,12 @@ class Software:
 
 
 def isa(*without: str) -> str:
-    """The ISA string of a hart that has H and much more, but not these."""
+    """The ISA string of a hart with H and the extensions of FURTHER, except these."""
     return "_".join([LETTERS, *(name for name in FURTHER if name not in without)])
 
 
 def on_qemu(software: Software, harts: int = 1, cpu: str = "rv64,h=true") -> tuple[int, str]:
-    """The status with which the guest powered the machine off, and what it printed."""
+    """Run on QEMU; return the status with which the guest powered off, and its output."""
     command = [QEMU, "-M", "virt", "-cpu", cpu, "-m", "1G", "-smp", str(harts), "-nographic"]
     command += ["-bios", str(software.firmware)]
     if software.kernel:
@@ -48,14 +48,14 @@ def on_qemu(software: Software, harts: int = 1, cpu: str = "rv64,h=true") -> tup
 
 
 def _text(output: bytes) -> str:
-    """What was printed, without the returns that each terminal on the way puts in."""
+    """The output without carriage returns, which drivers of terminals insert."""
     return output.decode(errors="replace").replace("\r", "")
 
 
 def on_rvplat(
     software: Software, clock: str = "host", **settings: object
 ) -> tuple[int, str]:  # fmt: skip
-    """The same on the board `virt`, with keys of its `harts` set to these."""
+    """The same on the board `virt`; `settings` are keys of its `harts`."""
     harts = {f"harts.{key}": value for key, value in {"isa": isa(), **settings}.items()}
     changes = {"clock": clock, **harts}
     output = bytearray()

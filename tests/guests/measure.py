@@ -1,8 +1,8 @@
-"""What KVM costs on several harts: `python -m tests.guests.measure`. Figures, not assertions.
+"""Measures KVM on several harts: `python -m tests.guests.measure`. It prints figures only.
 
-Nested boots (four virtual CPUs on two harts), how late a guest's timer is on one and on two harts,
-both in turn with QEMU where it is installed, and the host's processor time for a shell that waits.
-The Debian guest comes from the cache that the tests keep, or from `--guest FOLDER`, which
+It measures nested boots (four virtual CPUs on two harts) and the delay of a guest's timer on one
+and on two harts, both in turn with QEMU if that is installed, and the processor time of an idle
+shell. The Debian guest is the one in the tests' cache, or that of `--guest FOLDER`, which
 `rvplat guest debian FOLDER --kvm` has made.
 """
 
@@ -31,7 +31,7 @@ Run = Callable[[Software, int], str]
 
 
 def on_a_process_of_rvplat(software: Software, harts: int) -> str:
-    """What the guest prints, run by the command line: start and compiled code's loading count."""
+    """Run a guest with the command `rvplat`, whose start is measured too; return its output."""
     command = [sys.executable, "-m", "rvplat", "run", "virt", str(software.firmware)]
     command += ["--kernel", str(software.kernel), "--initrd", str(software.initrd)]
     command += ["--append", software.append, "--harts", str(harts)]
@@ -42,7 +42,7 @@ def on_a_process_of_rvplat(software: Software, harts: int) -> str:
 
 
 def sides() -> dict[str, Run]:
-    """Who runs the guests, in turn."""
+    """The simulators that run the guests, in turn."""
     found: dict[str, Run] = {"rvplat": on_a_process_of_rvplat}
     if qemu_version() is not None:
         found["QEMU"] = lambda software, harts: on_qemu(software, harts)[1]
@@ -50,7 +50,7 @@ def sides() -> dict[str, Run]:
 
 
 def measure_boots(guest: DebianGuest, rounds: int) -> None:
-    """Seconds of wall time and of the host's processors for a nested boot."""
+    """Measure the wall time and the processor time of a nested boot, in seconds."""
     append = f"quiet rvplat.run=nested rvplat.vcpus={VCPUS}"
     software = Software(guest.fw_jump, guest.kernel, guest.kvm_initrd, append)
     print(f"nested boots, {VCPUS} virtual CPUs on {HARTS} harts, seconds (of processors):")
@@ -69,18 +69,18 @@ def measure_boots(guest: DebianGuest, rounds: int) -> None:
 
 
 def children_s() -> float:
-    """Processor time of the processes that have ended."""
+    """The processor time of all child processes that have ended, in seconds."""
     times = os.times()
     return times.children_user + times.children_system
 
 
 def lines_of_lateness(output: str) -> Iterator[str]:
-    """What the guest's monitor measured."""
+    """The lines with which the VMM reports the delay of timers."""
     return (line for line in output.splitlines() if line.startswith("lateness: "))
 
 
 def measure_lateness(guest: DebianGuest, rounds: int) -> None:
-    """How late a guest's timer is: vmm/check_late.c."""
+    """Measure how late a guest's timer is: vmm/check_late.c."""
     script = '"/kvm/vmm check lateness"'
     append = f"{FAST} rvplat.modules=kvm rvplat.run=script rvplat.script={script}"
     software = Software(guest.fw_jump, guest.kernel, guest.kvm_initrd, append)
@@ -93,7 +93,7 @@ def measure_lateness(guest: DebianGuest, rounds: int) -> None:
 
 
 def measure_idle(guest: DebianGuest) -> None:
-    """Processor time of the host for a shell that nobody types to."""
+    """Measure the processor time of the host while a guest's shell waits for input."""
     for harts in (1, HARTS):
         with Machine.open(
             "virt", guest.fw_jump, guest.kernel, guest.initrd, "quiet",
@@ -111,9 +111,9 @@ def measure_idle(guest: DebianGuest) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.guests.measure", description=__doc__)
-    parser.add_argument("what", nargs="*", help="of boots, lateness, idle; all if none is named")
+    parser.add_argument("what", nargs="*", help="boots, lateness or idle (default: all)")
     parser.add_argument("--guest", type=Path, help="a folder with the Debian guest")
-    parser.add_argument("--rounds", type=int, default=5, help="nested boots of each")
+    parser.add_argument("--rounds", type=int, default=5, help="nested boots on each simulator")
     given = parser.parse_args()
     kept = Path(platformdirs.user_cache_dir("rvplat")) / "test-guests" / "debian"
     guest = fetch(given.guest or kept, kvm=True)

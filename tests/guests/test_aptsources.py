@@ -1,4 +1,4 @@
-"""The host's apt sources, in both formats, and what is taken over from them."""
+"""Reading the host's apt sources in both formats."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_deb822_format() -> None:
     ]
 
 
-def test_both_places_are_read_in_order_and_nothing_twice(tmp_path: Path) -> None:
+def test_file_and_folder_are_read_in_order_and_each_source_once(tmp_path: Path) -> None:
     (tmp_path / "sources.list").write_text("deb http://b.test/debian bookworm main\n")
     parts = tmp_path / "sources.list.d"
     parts.mkdir()

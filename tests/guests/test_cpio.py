@@ -1,4 +1,4 @@
-"""The newc format, byte by byte, and as the host's own cpio reads it."""
+"""The newc format: byte by byte, and read back with the host's cpio."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def test_only_wanted_files_are_read(tmp_path: Path) -> None:
         (debian_archive.ar({"data.tar": bytes(900)})[:500], TRUNCATED),
     ],
 )
-def test_what_is_no_package_is_refused_with_its_name(
+def test_a_file_that_is_no_package_is_refused_with_its_name(
     tmp_path: Path, data: bytes, text: str
 ) -> None:
     path = tmp_path / "x.deb"
@@ -88,6 +88,16 @@ def test_kernel_errors_name_the_file() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [gzip.compress(IMAGE)[:-20], b"\x1f\x8b" + bytes(60), _zboot(b"xz", lzma.compress(IMAGE)[:-9]),
+     _zboot(b"gzip", bytes(50)), _zboot(b"xz", gzip.compress(IMAGE)), b"MZ\0\0zimg"],
+)  # fmt: skip
+def test_a_damaged_kernel_is_named(damaged: bytes) -> None:
+    with pytest.raises(GuestError, match=r"^vmlinuz: the kernel is damaged: "):
+        plain_image(damaged, "vmlinuz")
+
+
 def test_module_loses_its_signature_and_keeps_the_rest() -> None:
     packed = lzma.compress(debian_archive.module("a,b-c"))
     module = unpack_module("kernel/fs/some-fs.ko.xz", packed)
@@ -109,7 +119,7 @@ def test_module_in_unknown_compression_is_refused() -> None:
     )
 
 
-def test_load_order_puts_dependencies_first_and_leaves_out_what_is_built_in() -> None:
+def test_load_order_puts_dependencies_first_and_omits_built_in_modules() -> None:
     modules = {
         "ext4": debian_archive.module("jbd2,mbcache"),
         "jbd2": debian_archive.module("crc32c"),

@@ -1,4 +1,4 @@
-"""The fetched Debian guest boots on QEMU: what fails on rvplat afterwards is rvplat's fault."""
+"""The fetched Debian guest boots on QEMU, so a failure on rvplat afterwards is rvplat's fault."""
 
 from __future__ import annotations
 

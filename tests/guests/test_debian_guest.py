@@ -1,4 +1,4 @@
-"""Fetching the Debian guest from an archive that the test makes, signed by a key that it makes."""
+"""Fetching the Debian guest, from an archive that the test makes and signs with its own key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Any Debian mirror has them: put the .deb files into {folder}, and try again."""
 
 @dataclass
 class Mirror:
-    """An archive in a folder, and the host whose apt has it as its only source."""
+    """An archive in a folder, which can be made the only source of the host's apt."""
 
     folder: Path
     monkeypatch: pytest.MonkeyPatch
@@ -122,11 +122,11 @@ def test_unknown_key_is_fetched_from_the_hosts_own_release(
     mirror.is_host_source(key)
     said: list[str] = []
     fetch(tmp_path / "guest", lambda text, fraction: said.append(text))
-    assert "apt: the host's keys don't know trixie: fetching debian-archive-keyring" in said
+    assert "apt: the host lacks the keys of trixie: fetching debian-archive-keyring" in said
 
 
 @needs_apt
-def test_key_that_nobody_vouches_for_is_refused(
+def test_key_without_a_trusted_signature_is_refused(
     tmp_path: Path,
     mirror: Mirror,
     key: debian_archive.SigningKey,
@@ -138,7 +138,7 @@ def test_key_that_nobody_vouches_for_is_refused(
         fetch(tmp_path / "guest")
 
 
-def test_host_without_apt_is_told_what_is_needed(
+def test_error_without_apt_lists_the_needed_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -148,7 +148,7 @@ def test_host_without_apt_is_told_what_is_needed(
     assert str(caught.value) == f"There is no apt-get on this machine.\n{needed}"
 
 
-def test_packages_put_there_by_hand_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_may_be_put_there_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     _put_packages(tmp_path / "guest" / "packages", "6.9.1")
     _put_packages(tmp_path / "guest" / "packages", "6.12.1")
@@ -197,7 +197,7 @@ def test_guest_for_kvm_is_kept_up_to_date(tmp_path: Path) -> None:
     assert guest.kvm_initrd.read_bytes() == whole
 
 
-def test_command_line_says_how_to_run_what_it_made(
+def test_the_command_prints_how_to_run_the_guest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _put_packages(tmp_path / "packages")

@@ -1,4 +1,4 @@
-"""KVM in the Debian guest: its fifteen aspects, a line each, and the same kernel as a guest."""
+"""KVM in the Debian guest: the checks of the VMM, one line each, and the same kernel as a guest."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HARTS: list[dict[str, Any]] = [
     {"isa": isa("svadu")},
     {"count": 2, "tinst": "zero", "mmu": "sv39", "isa": isa("sstc", "svadu")},
 ]
-"""What of the harts of rvplat is tried: everything that it has, one thing else, the least."""
+"""The settings of `harts` that are tested: the default, one change each, and all changes."""
 
 
 def _name(harts: dict[str, Any]) -> str:
@@ -45,7 +45,7 @@ def _software(guest: DebianGuest, run: str) -> Software:
 
 
 def _check_aspects(status: int, output: str) -> dict[str, str]:
-    """Every aspect passed; gives what was said of each."""
+    """Check that every aspect passed; return the text of each."""
     found = dict(re.findall(r"^kvm (\S+): (.*)$", output, re.MULTILINE))
     assert list(found) == ASPECTS, output
     assert all(text.startswith("pass") for text in found.values()), output
@@ -55,7 +55,7 @@ def _check_aspects(status: int, output: str) -> dict[str, str]:
 
 
 def _check_nested(status: int, output: str, vcpus: int) -> None:
-    """The outer kernel said its line, then the inner one, and both powered off."""
+    """Check that the outer kernel and then the inner one printed their lines and powered off."""
     inner = output.partition(f"vmm: a guest with {vcpus} virtual CPUs and 256 MiB\n")[2]
     assert f"rvplat: nproc {vcpus}\nrvplat: uname Linux " in inner, output
     assert re.search(r"vmm: the guest has powered off after \d+ ms", inner), output
@@ -83,7 +83,7 @@ def test_kvm_aspects_in_virtual_time(debian_guest: DebianGuest) -> None:
 
 
 def _writes_of_vstimecmp(machine: Machine) -> dict[int, int]:
-    """Where in RAM `csrw vstimecmp, rs1` stands, or what looks like it: rs1."""
+    """Addresses in RAM of `csrw vstimecmp, rs1`, or of bytes that look like it, and their rs1."""
     ram = machine.memory.view(RAM, machine.board.main_memory.size)
     found = re.finditer(rb"(?s)\x73[\x10\x90][\xd0-\xdf]\x24", ram)
     words = {RAM + one.start(): int.from_bytes(one[0], "little") for one in found}
@@ -91,8 +91,8 @@ def _writes_of_vstimecmp(machine: Machine) -> dict[int, int]:
 
 
 def _jump_after_alarms(machine: Machine, most: int) -> int:
-    """Run to the end. The first times that KVM sets a guest's timer, let 50 ms pass at once. How
-    often it did."""
+    """Run to the end. At the first `most` times that KVM sets a guest's timer, advance the clock by
+    50 ms. Return how often that happened."""
     points, hart, jumps = Points(machine), machine.harts[0], 0
     registers = _writes_of_vstimecmp(machine)
     for address in registers:
@@ -109,7 +109,7 @@ def _jump_after_alarms(machine: Machine, most: int) -> int:
 
 
 def test_no_alarm_is_lost_where_the_thread_could_be_preempted(debian_guest: DebianGuest) -> None:
-    """A time slice of the host's is over as soon as KVM has set a timer, and others wait for it."""
+    """The thread's time slice ends as soon as KVM has set a timer, while other threads wait."""
     busy = '"(while :; do :; done)& /kvm/vmm check timer-and-ipi"'
     append = f"{FAST} rvplat.modules=kvm rvplat.run=script rvplat.script={busy}"
     with Machine.open(
@@ -146,7 +146,7 @@ def test_nested_kernel_has_its_own_command_line(debian_guest: DebianGuest) -> No
     assert re.search(r"vmm: the guest has powered off after .* [1-9]\d* SBI exits", output)
 
 
-def test_kernel_module_says_what_it_found(debian_guest: DebianGuest) -> None:
+def test_kernel_module_reports_what_it_found(debian_guest: DebianGuest) -> None:
     append = FAST.removeprefix("quiet ") + " rvplat.run=poweroff rvplat.modules=kvm"
     software = Software(debian_guest.fw_jump, debian_guest.kernel, debian_guest.initrd, append)
     status, output = on_rvplat(software)

@@ -29,12 +29,14 @@ def test_ext4_disk_has_the_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(disk.mkfs_ext4() is None, reason="no mkfs.ext4 on this machine")
-def test_disk_too_small_says_what_mkfs_said(tmp_path: Path) -> None:
+def test_disk_too_small_reports_the_error_of_mkfs(tmp_path: Path) -> None:
     with pytest.raises(GuestError, match=r"mkfs\.ext4 .* failed: "):
         disk.ext4_disk(tmp_path / "d", 4096, {"x": bytes(100_000)})
 
 
-def test_host_without_mkfs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_without_mkfs_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(disk, "mkfs_ext4", lambda: None)
     monkeypatch.setattr(subprocess, "run", None)
     with pytest.raises(GuestError) as caught:

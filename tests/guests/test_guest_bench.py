@@ -1,4 +1,4 @@
-"""Parsing, pairing and presenting benchmark results."""
+"""Parsing, comparing and showing benchmark results."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_missing_line_is_an_error(text: str, shown: str) -> None:
         parse(SIEVE, text)
 
 
-def test_sides_run_in_turn_and_medians_count() -> None:
+def test_sides_run_in_turn_and_medians_are_compared() -> None:
     order: list[str] = []
     here = _side(order, "here", {"sieve": [10_000_000, 90_000_000, 20_000_000]})
     there = _side(order, "there", {"sieve": [10_000_000, 10_000_000, 1]})
@@ -81,8 +81,8 @@ def test_without_qemu_there_is_no_ratio() -> None:
     assert lines[-1] == "median of 1; rvplat alone, without QEMU"
 
 
-def test_it_says_why_it_ran_alone() -> None:
-    """A QEMU that was not wanted may be there all the same."""
+def test_the_table_says_why_there_is_no_other_side() -> None:
+    """Either QEMU is not wanted, or it is not installed."""
     here = _side([], "", {"sieve": [10_000_000]})
     report = compare([SIEVE], here, None, repeats=1, sides=logic.beside_qemu(True))
     last = report.table().splitlines()[-1]

@@ -1,4 +1,4 @@
-"""The shipped programs are what their sources give."""
+"""The shipped programs equal what their sources give."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_rebuild_gives_the_same_bytes(program: GuestSource, tmp_path: Path) -> N
 def test_every_program_is_listed_and_shipped() -> None:
     listed = {program.path for program in bench_programs()}
     listed |= {demo_elf(), hypervisor_elf(), *hypervisor_guest_elfs().values(), vmm()}
-    listed.add(vmm().with_name("payload.elf"))  # the VMM has it inside
+    listed.add(vmm().with_name("payload.elf"))  # the VMM includes it
     assert listed == {PROGRAMS / program.output for program in programs()}
     assert all(path.is_file() for path in listed)
     assert len(bench_programs()) >= 12

@@ -1,4 +1,4 @@
-"""The demo hypervisor on QEMU and on rvplat: two guests, what they print, what they are refused."""
+"""The demo hypervisor on QEMU and on rvplat: the output of its guests, and accesses it refuses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.guests.h_machines import Software, needs_qemu, on_qemu, on_rvplat
     ids=["qemu", "rvplat", "htinst-zero", "sv39"],
 )
 def output(request: pytest.FixtureRequest) -> str:
-    """What is printed on the machine that `param` says: QEMU, or the settings of rvplat's harts."""
+    """The output on QEMU, or on rvplat with the settings of harts in `param`."""
     settings: Any = request.param
     software = Software(hypervisor_elf())
     status, text = on_qemu(software) if settings == "qemu" else on_rvplat(software, **settings)
@@ -26,13 +26,13 @@ def output(request: pytest.FixtureRequest) -> str:
     return text
 
 
-def test_both_guests_work_by_turns(output: str) -> None:
+def test_both_guests_run_in_turn(output: str) -> None:
     assert "[fibonacci] fibonacci(90) is 2880067194370816120; tick 8\n" in output
     assert "[sort] 3000 numbers are sorted; tick 3\n" in output
     assert output.index("numbers are sorted") < output.index("fibonacci has shut itself down")
 
 
-def test_the_same_address_is_other_code(output: str) -> None:
+def test_the_same_address_holds_different_code(output: str) -> None:
     found = re.findall(r"guest_(\w+) is at (0x\w+)", output)
     assert sorted(name for name, _ in found) == ["fibonacci", "sort"]
     assert len({address for _, address in found}) == 1
@@ -42,7 +42,7 @@ def test_guests_reach_each_other_through_the_hypervisor(output: str) -> None:
     assert "[sort] message from the other guest: 2880067194370816120\n" in output
 
 
-def test_what_is_outside_is_reported_with_its_guest_physical_address(output: str) -> None:
+def test_accesses_outside_are_reported_with_the_guest_physical_address(output: str) -> None:
     reported = re.findall(r"hypervisor: sort: (.*), which isn't its memory\n(.*)\n", output)
     assert [what for what, _ in reported] == [
         "a load from 0xc0000128",
@@ -60,7 +60,7 @@ def test_what_is_outside_is_reported_with_its_guest_physical_address(output: str
     assert dict(shown[2])["stval"] == "0xffffffc100003008"
 
 
-def test_refused_guest_goes_on_until_it_is_ended(output: str) -> None:
+def test_refused_guest_continues_until_it_is_ended(output: str) -> None:
     assert "[sort] reading hgatp: cause 2\n" in output
     assert "[sort] a load from outside: cause 5, stval 0xffffffc0c0000128\n" in output
     assert "[sort] a store to outside: cause 7, stval 0xffffffc0c0002004\n" in output
@@ -79,7 +79,7 @@ def test_summary_counts_exits(output: str) -> None:
     assert summary.endswith("5 breaches were refused. Powering off.\n")
 
 
-def test_hypervisor_holds_the_code_that_the_guests_symbols_are_of() -> None:
+def test_hypervisor_contains_the_code_that_the_guests_symbols_describe() -> None:
     for path in hypervisor_guest_elfs().values():
         elf = lief.parse(str(path))
         assert isinstance(elf, lief.ELF.Binary)
@@ -114,7 +114,7 @@ def test_hart_without_stimecmp_is_refused() -> None:
     assert (status, text) == (3, "this hart has no stimecmp (extension Sstc)\n")
 
 
-def test_htinst_tells_what_hlvx_would_have_read() -> None:
+def test_htinst_saves_reading_the_instruction_with_hlvx() -> None:
     told = {
         tinst: re.findall(r"(\d+) told by htinst, (\d+) read", _run(tinst))[0]
         for tinst in ("transformed", "zero")

@@ -1,4 +1,4 @@
-"""The symbols that a kernel carries."""
+"""The symbols in a kernel's own tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rvplat.guests.kallsyms import LINKED_AT, KernelSymbol, kernel_symbols, symb
 from rvplat.machine.loading.elf import is_elf
 from tests.guests.h_machines import Software, on_rvplat
 
-TOKENS = [bytes([code]) if code else b"init_" for code in range(256)]  # token 0 is a long one
+TOKENS = [bytes([code]) if code else b"init_" for code in range(256)]  # token 0 has five letters
 NAMES = [b"T_start", b"t\0a", b"D\0data"] + [b"t%d" % i for i in range(600)]
 
 
@@ -23,7 +23,7 @@ def aligned(data: bytes) -> bytes:
 
 
 def tables(names: list[bytes]) -> bytes:
-    """An Image with what scripts/kallsyms.c writes, between other data."""
+    """An Image with the tables of scripts/kallsyms.c between other data."""
     packed, markers = b"", []
     for number, name in enumerate(names):
         if number % 256 == 0:
@@ -63,7 +63,7 @@ def test_any_number_of_names(count: int) -> None:
 @pytest.mark.parametrize(
     "image", [b"", bytes(5000), b"0\x001\x002\x003\x004\x005\x006\x007\x008\x009\0"]
 )
-def test_a_kernel_without(image: bytes) -> None:
+def test_a_kernel_without_symbols(image: bytes) -> None:
     with pytest.raises(GuestError) as raised:
         kernel_symbols(image)
     what = "the kernel carries no table of its symbols that is understood (kallsyms)"
@@ -71,7 +71,7 @@ def test_a_kernel_without(image: bytes) -> None:
 
 
 def test_debians_kernel_agrees(debian_guest: DebianGuest) -> None:
-    """With what it says of itself when it runs."""
+    """The tables hold the symbols that /proc/kallsyms shows in the running kernel."""
     script = "grep -E ' (start_kernel|schedule|linux_banner|handle_exception)$' /proc/kallsyms"
     append = f'{FAST} rvplat.run=script rvplat.script="{script}"'
     software = Software(debian_guest.fw_jump, debian_guest.kernel, debian_guest.initrd, append)

@@ -243,7 +243,7 @@ def test_a_plugin_that_raises_is_named_with_its_traceback(tmp_path: Path) -> Non
         ),
         (
             "@hookimpl\ndef rvplat_device():\n    return []\n",
-            "plugin bad: there is no hook rvplat_device; did you mean rvplat_devices?",
+            'plugin bad: there is no hook rvplat_device; did you mean "rvplat_devices"?',
         ),
         (
             "def rvplat_devices():\n    return []\n",
