@@ -132,7 +132,7 @@ def accrue(hart, flags: u64):
 @define
 def host_flags(hart) -> u64:
     """The flags that the host's unit holds for the hart. UF is left out on a host that detects
-    tininess before rounding; rv_f.py raises it there."""
+    tininess before rounding; rv_fd.py raises it there."""
     if hart.fp_entered == 0:
         return u64(0)
     flags = host_fp_flags()

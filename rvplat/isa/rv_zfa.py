@@ -3,36 +3,29 @@
 fmvh.x.d and fmvp.d.x are of RV32 only.
 """
 
-from rvplat.isa.fp_double import LARGEST_S32, MAGNITUDE, max_d, min_d
-from rvplat.isa.fp_single import max_s, min_s
-from rvplat.isa.fp_soft import begin, soft_le, soft_lt
-from rvplat.isa.fp_state import (
-    accrue,
-    box,
-    is_boxed,
-    make_dirty,
-    require_fp,
-    rounding_mode,
-    unbox,
-    writes_f,
+from rvplat.isa.fp_arithmetic import (
+    LARGEST_S32,
+    fmax,
+    fmin,
+    le,
+    lt,
+    number,
+    register,
+    unsigned,
 )
+from rvplat.isa.fp_soft import begin
+from rvplat.isa.fp_state import accrue, make_dirty, require_fp, rounding_mode, writes_f
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.xlen import ux
-from rvplat.isa.rv_d import put_d
-from rvplat.isa.rv_f import put_s
-from rvplat.lang import define, s32, u32, u64
-from rvplat.lang.fp import (
-    f32_le_quiet,
-    f32_lt_quiet,
-    f64_le_quiet,
-    f64_lt_quiet,
-    f64_to_s64_towards_zero,
-)
+from rvplat.isa.rv_fd import put, scalar
+from rvplat.lang import define, s32, u64
+from rvplat.lang.fp import fp_to_s64_towards_zero
 from rvplat.lang.softfloat_convert import round_to_integral, to_integer
 from rvplat.lang.softfloat_format import (
     NV,
     NX,
     RTZ,
+    Format,
     bias,
     default_nan,
     infinity,
@@ -49,6 +42,7 @@ Zfa = Extension(
     title="Additional floating-point instructions",
     requires=("F",),
 )
+BOTH = (Zfa, Zfa)
 
 
 # "Load-Immediate Instructions"
@@ -84,59 +78,36 @@ def immediate(index: u64, fmt: u64) -> u64:
     return result | sign_bit(fmt) if index == FLI_MINUS_ONE else result
 
 
-@Zfa.instruction("1111000 00001 rs1 000 rd 1010011", "fli.s frd, fli")
-def fli_s(hart, rd, rs1):
-    put_s(hart, rd, immediate(rs1, 32))
-
-
-@Zfa.instruction("1111001 00001 rs1 000 rd 1010011", "fli.d frd, fli", requires=("D",))
-def fli_d(hart, rd, rs1):
-    put_d(hart, rd, immediate(rs1, 64))
+@scalar("11110ff 00001 rs1 000 rd 1010011", "fli.ff frd, fli", BOTH)
+def fli(hart, rd, rs1, fmt: Format):
+    put(hart, rd, immediate(rs1, fmt), fmt)
 
 
 # "Minimum and Maximum Instructions"
 
 
 @define
-def no_number_s(hart, a: u64, b: u64) -> bool:
-    """Whether a or b is a NaN, or not a single at all."""
-    return is_nan(unbox(a), 32) or is_nan(unbox(b), 32)
+def nan_or(hart, a: u64, b: u64, result: u64, fmt: Format) -> u64:
+    """The result, or a NaN if a or b is one, or no number of the format."""
+    if is_nan(number(a, fmt), fmt) or is_nan(number(b, fmt), fmt):
+        return register(default_nan(fmt), fmt)
+    return result
 
 
-@Zfa.instruction("0010100 rs2 rs1 010 rd 1010011", "fminm.s frd, frs1, frs2")
-def fminm_s(hart, rd, rs1, rs2):
+@scalar("00101ff rs2 rs1 010 rd 1010011", "fminm.ff frd, frs1, frs2", BOTH)
+def fminm(hart, rd, rs1, rs2, fmt: Format):
     """IEEE 754-2019 minimum: of a number and a NaN, the NaN."""
     a = hart.f[rs1]
     b = hart.f[rs2]
-    result = min_s(hart, a, b)
-    hart.f[rd] = box(u32(default_nan(32))) if no_number_s(hart, a, b) else result
+    hart.f[rd] = nan_or(hart, a, b, fmin(hart, a, b, fmt), fmt)
 
 
-@Zfa.instruction("0010100 rs2 rs1 011 rd 1010011", "fmaxm.s frd, frs1, frs2")
-def fmaxm_s(hart, rd, rs1, rs2):
+@scalar("00101ff rs2 rs1 011 rd 1010011", "fmaxm.ff frd, frs1, frs2", BOTH)
+def fmaxm(hart, rd, rs1, rs2, fmt: Format):
     """IEEE 754-2019 maximum."""
     a = hart.f[rs1]
     b = hart.f[rs2]
-    result = max_s(hart, a, b)
-    hart.f[rd] = box(u32(default_nan(32))) if no_number_s(hart, a, b) else result
-
-
-@Zfa.instruction("0010101 rs2 rs1 010 rd 1010011", "fminm.d frd, frs1, frs2", requires=("D",))
-def fminm_d(hart, rd, rs1, rs2):
-    """IEEE 754-2019 minimum: of a number and a NaN, the NaN."""
-    a = hart.f[rs1]
-    b = hart.f[rs2]
-    result = min_d(hart, a, b)
-    hart.f[rd] = default_nan(64) if is_nan(a, 64) or is_nan(b, 64) else result
-
-
-@Zfa.instruction("0010101 rs2 rs1 011 rd 1010011", "fmaxm.d frd, frs1, frs2", requires=("D",))
-def fmaxm_d(hart, rd, rs1, rs2):
-    """IEEE 754-2019 maximum."""
-    a = hart.f[rs1]
-    b = hart.f[rs2]
-    result = max_d(hart, a, b)
-    hart.f[rd] = default_nan(64) if is_nan(a, 64) or is_nan(b, 64) else result
+    hart.f[rd] = nan_or(hart, a, b, fmax(hart, a, b, fmt), fmt)
 
 
 # "Round-to-Integer Instructions"
@@ -154,26 +125,15 @@ def round_fp(hart, a: u64, fmt: u64, rm: u64, kept: u64) -> u64:
     return result
 
 
-@Zfa.instruction("0100000 00100 rs1 rm rd 1010011", "fround.s frd, frs1, rm")
-def fround_s(hart, rd, rs1, rm):
-    hart.f[rd] = box(u32(round_fp(hart, unbox(hart.f[rs1]), 32, rm, u64(NV))))
+@scalar("01000ff 00100 rs1 rm rd 1010011", "fround.ff frd, frs1, rm", BOTH)
+def fround(hart, rd, rs1, rm, fmt: Format):
+    hart.f[rd] = register(round_fp(hart, number(hart.f[rs1], fmt), fmt, rm, u64(NV)), fmt)
 
 
-@Zfa.instruction("0100000 00101 rs1 rm rd 1010011", "froundnx.s frd, frs1, rm")
-def froundnx_s(hart, rd, rs1, rm):
+@scalar("01000ff 00101 rs1 rm rd 1010011", "froundnx.ff frd, frs1, rm", BOTH)
+def froundnx(hart, rd, rs1, rm, fmt: Format):
     """Raises NX when the result differs."""
-    hart.f[rd] = box(u32(round_fp(hart, unbox(hart.f[rs1]), 32, rm, u64(NV | NX))))
-
-
-@Zfa.instruction("0100001 00100 rs1 rm rd 1010011", "fround.d frd, frs1, rm", requires=("D",))
-def fround_d(hart, rd, rs1, rm):
-    hart.f[rd] = round_fp(hart, hart.f[rs1], 64, rm, u64(NV))
-
-
-@Zfa.instruction("0100001 00101 rs1 rm rd 1010011", "froundnx.d frd, frs1, rm", requires=("D",))
-def froundnx_d(hart, rd, rs1, rm):
-    """Raises NX when the result differs."""
-    hart.f[rd] = round_fp(hart, hart.f[rs1], 64, rm, u64(NV | NX))
+    hart.f[rd] = register(round_fp(hart, number(hart.f[rs1], fmt), fmt, rm, u64(NV | NX)), fmt)
 
 
 # "Modular Convert-to-Integer Instruction"
@@ -206,8 +166,8 @@ def soft_modular(hart, a: u64) -> u64:
 def fcvtmod_w_d(hart, rd, rs1):
     """Towards zero, then the low 32 bits."""
     a = hart.f[rs1]
-    if writes_f(hart) and (a & MAGNITUDE) <= LARGEST_S32:
-        hart.x[rd] = ux(s32(f64_to_s64_towards_zero(a)))
+    if writes_f(hart) and unsigned(a, 64) <= LARGEST_S32:
+        hart.x[rd] = ux(s32(fp_to_s64_towards_zero(a, 64)))
     else:
         hart.x[rd] = ux(s32(soft_modular(hart, a)))
 
@@ -215,45 +175,11 @@ def fcvtmod_w_d(hart, rd, rs1):
 # "Comparison Instructions"
 
 
-@define
-def lt_quiet_s(hart, a: u64, b: u64) -> bool:
-    if writes_f(hart) and is_boxed(a & b):
-        return f32_lt_quiet(u32(a), u32(b))
-    return soft_lt(hart, unbox(a), unbox(b), 32, False)
+@scalar("10100ff rs2 rs1 101 rd 1010011", "fltq.ff rd, frs1, frs2", BOTH)
+def fltq(hart, rd, rs1, rs2, fmt: Format):
+    hart.x[rd] = ux(lt(hart, hart.f[rs1], hart.f[rs2], False, fmt))
 
 
-@define
-def le_quiet_s(hart, a: u64, b: u64) -> bool:
-    if writes_f(hart) and is_boxed(a & b):
-        return f32_le_quiet(u32(a), u32(b))
-    return soft_le(hart, unbox(a), unbox(b), 32, False)
-
-
-@define
-def lt_quiet_d(hart, a: u64, b: u64) -> bool:
-    return f64_lt_quiet(a, b) if writes_f(hart) else soft_lt(hart, a, b, 64, False)
-
-
-@define
-def le_quiet_d(hart, a: u64, b: u64) -> bool:
-    return f64_le_quiet(a, b) if writes_f(hart) else soft_le(hart, a, b, 64, False)
-
-
-@Zfa.instruction("1010000 rs2 rs1 101 rd 1010011", "fltq.s rd, frs1, frs2")
-def fltq_s(hart, rd, rs1, rs2):
-    hart.x[rd] = ux(lt_quiet_s(hart, hart.f[rs1], hart.f[rs2]))
-
-
-@Zfa.instruction("1010000 rs2 rs1 100 rd 1010011", "fleq.s rd, frs1, frs2")
-def fleq_s(hart, rd, rs1, rs2):
-    hart.x[rd] = ux(le_quiet_s(hart, hart.f[rs1], hart.f[rs2]))
-
-
-@Zfa.instruction("1010001 rs2 rs1 101 rd 1010011", "fltq.d rd, frs1, frs2", requires=("D",))
-def fltq_d(hart, rd, rs1, rs2):
-    hart.x[rd] = ux(lt_quiet_d(hart, hart.f[rs1], hart.f[rs2]))
-
-
-@Zfa.instruction("1010001 rs2 rs1 100 rd 1010011", "fleq.d rd, frs1, frs2", requires=("D",))
-def fleq_d(hart, rd, rs1, rs2):
-    hart.x[rd] = ux(le_quiet_d(hart, hart.f[rs1], hart.f[rs2]))
+@scalar("10100ff rs2 rs1 100 rd 1010011", "fleq.ff rd, frs1, frs2", BOTH)
+def fleq(hart, rd, rs1, rs2, fmt: Format):
+    hart.x[rd] = ux(le(hart, hart.f[rs1], hart.f[rs2], False, fmt))

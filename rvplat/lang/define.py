@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import linecache
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, overload
 
@@ -235,22 +235,32 @@ class Declaration(Callee):
         return self.implementation(*arguments)
 
 
+IrText = tuple[str, tuple[str, ...]]
+"""LLVM text of an intrinsic, and what it declares."""
+
+
 class Intrinsic(Callee):
     """A leaf: its body is the meaning under CPython, `ir` how native code is made.
 
     `ir` is text of LLVM instructions with `{0}`, `{1}` for the operands, `{result}` for the name
     of the result, `{t}` for a name unique to this use. `writes`: it changes state, so that an
-    instruction can't begin anew after it; None: it does if it returns nothing.
+    instruction can't begin anew after it; None: it does if it returns nothing. `variants` are
+    texts and declarations by the constant of the one fixed parameter, where there is one.
     """
 
     def __init__(
         self, function: Callable[..., Any], ir: str, declares: tuple[str, ...],
-        writes: bool | None = None,
+        writes: bool | None = None, variants: Mapping[int, IrText] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(function)
         self.ir = ir
         self.declares = declares
         self._writes = writes
+        self.variants = variants
+
+    def text(self, fixed: tuple[tuple[str, int], ...]) -> IrText:
+        """Text and declarations for the constants of a call. KeyError if there is none."""
+        return (self.ir, self.declares) if self.variants is None else self.variants[fixed[0][1]]
 
     @property
     def writes(self) -> bool:
@@ -331,6 +341,11 @@ def intrinsic(
 ) -> Callable[[F], F]:
     """Make a leaf of the language from its CPython meaning and its LLVM text."""
     return lambda function: Intrinsic(function, ir, declares, writes)  # type: ignore[return-value]
+
+
+def intrinsic_for(variants: Mapping[int, IrText]) -> Callable[[F], F]:
+    """As `intrinsic`, with a text for each constant of its fixed parameter."""
+    return lambda function: Intrinsic(function, "", (), None, variants)  # type: ignore[return-value]
 
 
 def is_integer(kind: object) -> bool:

@@ -166,7 +166,7 @@ class Expressions(Text):
                 raise self.fail(f"{target.name} is declared, and nothing implements it")
             target = target.implementation
         if isinstance(target, Intrinsic):
-            return self._intrinsic(target, arguments)
+            return self._intrinsic(target, fixed_values(node), arguments)
         if isinstance(target, Dispatch):
             return self.call_function(target, arguments)
         return self.definition(self.definitions.body(target, fixed_values(node)), arguments)
@@ -187,15 +187,16 @@ class Expressions(Text):
         body = self.definitions.body(self.definitions.poll.definition)
         self.definition(body, [self.context()])
 
-    def _intrinsic(self, target: Intrinsic, arguments: list[Value]) -> list[Value]:
-        for text in target.declares:
-            self.unit.declare(text)
+    def _intrinsic(self, target: Intrinsic, fixed: ir.Fixed, arguments: list[Value]) -> list[Value]:
+        text, declares = target.text(fixed)
+        for declaration in declares:
+            self.unit.declare(declaration)
         if target.writes:
             self.wrote()
         name = self.temp()
         texts = [a.text for a in arguments]
-        for text in target.ir.format(*texts, result=name, t=name[2:]).splitlines():
-            self.line(text)
+        for line in text.format(*texts, result=name, t=name[2:]).splitlines():
+            self.line(line)
         return [Value(kind, name) for kind in self.unit.results(target)]
 
     def call_function(self, target: ir.Body | Dispatch, arguments: list[Value]) -> list[Value]:

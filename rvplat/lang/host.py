@@ -19,6 +19,13 @@ IrText = tuple[str, tuple[str, ...]]
 _FLOAT = {32: "float", 64: "double"}
 
 
+def float_operand(index: int, bits: int) -> str:
+    """An operand, a bit pattern in 64 bits, as the float `%f{index}`."""
+    cut = f"%n{index}{{t}} = trunc i64 {{{index}}} to i{bits}\n" if bits < 64 else ""
+    pattern = f"%n{index}{{t}}" if cut else f"{{{index}}}"
+    return cut + f"%f{index}{{t}} = bitcast i{bits} {pattern} to {_FLOAT[bits]}\n"
+
+
 def _constant(answer: bool) -> IrText:
     return f"{{result}} = xor i1 {int(answer)}, 0", ()
 
@@ -29,9 +36,8 @@ def _x86_to_s64(bits: int) -> IrText:
     lanes = 128 // bits
     name = "@llvm.x86.sse.cvtss2si64" if bits == 32 else "@llvm.x86.sse2.cvtsd2si64"
     vector = f"<{lanes} x {kind}>"
-    text = (
-        f"%f{{t}} = bitcast i{bits} {{0}} to {kind}\n"
-        f"%v{{t}} = insertelement {vector} poison, {kind} %f{{t}}, i32 0\n"
+    text = float_operand(0, bits) + (
+        f"%v{{t}} = insertelement {vector} poison, {kind} %f0{{t}}, i32 0\n"
         f"{{result}} = call i64 {name}({vector} %v{{t}}) strictfp"
     )
     return text, (f"declare i64 {name}({vector})",)
@@ -43,9 +49,8 @@ def _other_to_s64(bits: int) -> IrText:
     rint = f"@llvm.experimental.constrained.rint.f{bits}"
     convert = f"@llvm.experimental.constrained.fptosi.i64.f{bits}"
     modes = 'metadata !"round.dynamic", metadata !"fpexcept.strict"'
-    text = (
-        f"%f{{t}} = bitcast i{bits} {{0}} to {kind}\n"
-        f"%g{{t}} = call {kind} {rint}({kind} %f{{t}}, {modes}) strictfp\n"
+    text = float_operand(0, bits) + (
+        f"%g{{t}} = call {kind} {rint}({kind} %f0{{t}}, {modes}) strictfp\n"
         f"{{result}} = call i64 {convert}({kind} %g{{t}}, "
         'metadata !"fpexcept.strict") strictfp'
     )

@@ -10,9 +10,14 @@ significand set; bits that fell off it are ORed into its bit 0.
 
 from __future__ import annotations
 
-from rvplat.lang.define import define
+from typing import Annotated
+
+from rvplat.lang.define import FIXED, define
 from rvplat.lang.intrinsics import clz
 from rvplat.lang.types import s64, u64, u128
+
+Format = Annotated[u64, FIXED]
+"""The width of a format in texts of which native code is made for each format."""
 
 # Rounding: to nearest even, towards zero, down, up, to nearest with ties away from zero.
 RNE, RTZ, RDN, RUP, RMM = 0, 1, 2, 3, 4

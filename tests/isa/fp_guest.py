@@ -1,6 +1,6 @@
 """A guest that runs a floating-point instruction over many operands, natively or on the reference.
 
-    guest.run(rv_d.fadd_d, [(a, b), ...], rm=7, frm=1)  ->  [(result, fflags), ...]
+    guest.run(rv_fd.fadd.d, [(a, b), ...], rm=7, frm=1)  ->  [(result, fflags), ...]
 
 Operands and results are what f registers hold, or x registers where the instruction has those.
 """
@@ -18,7 +18,7 @@ from rvplat.bus.ram import Ram
 from rvplat.engine.native import Core
 from rvplat.engine.reference import Reference
 from rvplat.hart.reset import reset
-from rvplat.isa import rv_d, rv_i, zicsr
+from rvplat.isa import rv_fd, rv_i, zicsr
 from rvplat.isa.machinery.extension import Extension, Instruction
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
@@ -128,7 +128,7 @@ class FpGuest:
         encode = {
             name: getattr(module, name).pattern.encode
             for module, names in (
-                (rv_d, "fld fsd"),
+                (rv_fd, "fld fsd"),
                 (rv_i, "ld sd addi bne"),
                 (zicsr, "csrrw csrrs"),
             )

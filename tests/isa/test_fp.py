@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rvplat.isa import rv_d, rv_f, rv_zfa
+from rvplat.isa import rv_fd, rv_zfa
 from rvplat.isa.fp_state import F
 from rvplat.isa.machinery.extension import Instruction
 from tests.isa.fp_guest import FpGuest, guest_of, width_of
@@ -17,7 +17,7 @@ from tests.isa.patterns import corners, some_numbers
 LOADS = ("flw", "fsw", "fld", "fsd", "fli.s", "fli.d")
 ROWS = [
     row
-    for extension in (F, rv_d.D, rv_zfa.Zfa)
+    for extension in (F, rv_fd.D, rv_zfa.Zfa)
     for row in extension.instructions
     if row.name not in LOADS
 ]
@@ -94,7 +94,9 @@ def test_the_reference(reference: FpGuest, row: Instruction) -> None:
         check(reference, row, operands(row, 5, (rm, frm)), rm, frm)
 
 
-@pytest.mark.parametrize("row", [rv_d.fmadd_d, rv_f.fadd_s, rv_d.fcvt_s_d, rv_f.fmin_s], **NAMES)
+@pytest.mark.parametrize(
+    "row", [rv_fd.fmadd.d, rv_fd.fadd.s, rv_fd.fcvt_s_d, rv_fd.fmin.s], **NAMES
+)
 def test_every_pair_of_corners_natively(native: FpGuest, row: Instruction) -> None:
     """With a third operand drawn from the corners; single out of box now and then."""
     width = width_of(row)

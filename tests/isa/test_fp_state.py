@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rvplat.isa import rv_d, rv_f, rv_zfa, zicsr
+from rvplat.isa import rv_fd, rv_zfa, zicsr
 from rvplat.isa.fp_state import F
 from rvplat.isa.machinery.extension import Instruction
 from tests.isa.fp_guest import (
@@ -26,7 +26,7 @@ from tests.isa.ieee import FORMATS
 
 ILLEGAL = 2
 FS = 3 << 13
-EVERY = [*F.instructions, *rv_d.D.instructions, *rv_zfa.Zfa.instructions]
+EVERY = [*F.instructions, *rv_fd.D.instructions, *rv_zfa.Zfa.instructions]
 ROUNDING = [row for row in EVERY if "rm" in row.pattern.operands]
 NAMES: dict[str, Any] = {"ids": lambda row: row.name}
 WRITES_F = [row for row in EVERY if " frd" in row.syntax]
@@ -82,7 +82,7 @@ def test_what_writes_nothing_leaves_the_state_clean(guest: FpGuest, row: Instruc
     assert int(guest.hart.mstatus) & FS == FS_CLEAN
 
 
-@pytest.mark.parametrize("row", [rv_d.fcvt_w_d, rv_d.fcvt_lu_d, rv_zfa.fcvtmod_w_d], **NAMES)
+@pytest.mark.parametrize("row", [rv_fd.fcvt_w.d, rv_fd.fcvt_lu.d, rv_zfa.fcvtmod_w_d], **NAMES)
 def test_a_flag_makes_the_state_dirty(guest: FpGuest, row: Instruction) -> None:
     assert one(guest, text_of(row, 1)[0], fs=FS_CLEAN, f1=INEXACT[0])
     assert int(guest.hart.mstatus) & FS == FS_DIRTY
@@ -90,7 +90,7 @@ def test_a_flag_makes_the_state_dirty(guest: FpGuest, row: Instruction) -> None:
 
 
 def test_a_comparison_with_a_nan_makes_the_state_dirty(guest: FpGuest) -> None:
-    for row, dirty in ((rv_d.flt_d, True), (rv_d.feq_d, False), (rv_zfa.fltq_d, False)):
+    for row, dirty in ((rv_fd.flt.d, True), (rv_fd.feq.d, False), (rv_zfa.fltq.d, False)):
         assert one(guest, text_of(row, 0)[0], fs=FS_CLEAN, f1=FORMATS[64].nan)
         assert (int(guest.hart.mstatus) & FS == FS_DIRTY) == dirty
 
@@ -135,9 +135,9 @@ def test_fcsr_is_its_parts(guest: FpGuest) -> None:
 
 def test_flags_accrue_until_they_are_cleared_and_rounding_follows_frm(guest: FpGuest) -> None:
     """1/3 in four modes, then overflow; then only what came after fflags was cleared."""
-    third = rv_d.fdiv_d.pattern.encode(rd=3, rs1=1, rs2=2, rm=7)
-    square = rv_d.fmul_d.pattern.encode(rd=5, rs1=4, rs2=4, rm=7)
-    keep = rv_d.fmv_x_d.pattern.encode
+    third = rv_fd.fdiv.d.pattern.encode(rd=3, rs1=1, rs2=2, rm=7)
+    square = rv_fd.fmul.d.pattern.encode(rd=5, rs1=4, rs2=4, rm=7)
+    keep = rv_fd.fmv_x_d.pattern.encode
     code: list[int] = []
     for mode in range(5):
         code += [csrrw(rd=0, rs1=10 + mode, csr=2), third, keep(rd=20 + mode, rs1=3)]
@@ -155,7 +155,7 @@ def test_flags_accrue_until_they_are_cleared_and_rounding_follows_frm(guest: FpG
 
 
 def test_flags_stay_with_the_hart_when_native_code_is_left(guest: FpGuest) -> None:
-    bits = rv_d.fdiv_d.pattern.encode(rd=3, rs1=1, rs2=2, rm=7)
+    bits = rv_fd.fdiv.d.pattern.encode(rd=3, rs1=1, rs2=2, rm=7)
     guest.start([bits, csrrs(rd=6, rs1=0, csr=1)], FS_DIRTY, 0)
     guest.hart.f[1], guest.hart.f[2] = 0x3FF0 << 48, 0x4008 << 48
     guest.go(1)
@@ -176,7 +176,7 @@ def test_the_host_keeps_its_rounding(native: FpGuest) -> None:
 
 @pytest.mark.parametrize("index", range(32))
 def test_load_immediate(guest: FpGuest, index: int) -> None:
-    for row, width in ((rv_zfa.fli_s, 32), (rv_zfa.fli_d, 64)):
+    for row, width in ((rv_zfa.fli.s, 32), (rv_zfa.fli.d, 64)):
         assert one(guest, row.pattern.encode(rd=4, rs1=index))
         wanted = immediate(index, width) | (BOX if width == 32 else 0)
         assert int(guest.hart.f[4]) == wanted
@@ -186,8 +186,9 @@ def test_loads_and_stores_keep_every_bit(guest: FpGuest) -> None:
     """A signaling single NaN and an arbitrary doubleword, through memory and back."""
     at = RAM + 0x8000
     code = [
-        rv_f.flw.pattern.encode(rd=4, rs1=1, imm=4), rv_d.fld.pattern.encode(rd=5, rs1=1, imm=0),
-        rv_f.fsw.pattern.encode(rs2=4, rs1=1, imm=-8), rv_d.fsd.pattern.encode(rs2=5, rs1=1, imm=8),
+        rv_fd.flw.pattern.encode(rd=4, rs1=1, imm=4), rv_fd.fld.pattern.encode(rd=5, rs1=1, imm=0),
+        rv_fd.fsw.pattern.encode(rs2=4, rs1=1, imm=-8),
+        rv_fd.fsd.pattern.encode(rs2=5, rs1=1, imm=8),
     ]  # fmt: skip
     guest.start(code, FS_INITIAL, 0)
     guest.hart.x[1] = at
@@ -204,7 +205,7 @@ def test_loads_and_stores_keep_every_bit(guest: FpGuest) -> None:
 
 def test_a_device_in_python_rounds_as_python_does(guest: FpGuest) -> None:
     """And its floats raise no flags of the guest's."""
-    code = [csrrw(rd=0, rs1=1, csr=2), rv_d.fld.pattern.encode(rd=4, rs1=2, imm=0)]
+    code = [csrrw(rd=0, rs1=1, csr=2), rv_fd.fld.pattern.encode(rd=4, rs1=2, imm=0)]
     guest.start(code, FS_DIRTY, 0)
     guest.hart.x[1], guest.hart.x[2] = 3, 0x1000
     guest.go(2)
@@ -214,7 +215,7 @@ def test_a_device_in_python_rounds_as_python_does(guest: FpGuest) -> None:
 
 
 def test_a_load_that_faults_leaves_the_state_clean(guest: FpGuest) -> None:
-    guest.start([rv_d.fld.pattern.encode(rd=4, rs1=2, imm=0)], FS_CLEAN, 0)
+    guest.start([rv_fd.fld.pattern.encode(rd=4, rs1=2, imm=0)], FS_CLEAN, 0)
     guest.hart.x[2] = 0x1000
     guest.go(1)
     assert int(guest.hart.mcause) == 5
