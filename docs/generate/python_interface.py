@@ -13,8 +13,8 @@ from generate.markdown import block, code, docstring, table
 from rvplat import errors
 from rvplat.bus import Memory
 from rvplat.gdb.attach import GdbServer
-from rvplat.machine.hart import Hart
 from rvplat.machine.running.console import HostConsole
+from rvplat.machine.running.hart import Hart
 
 LONG = 90
 _ATTRIBUTE = re.compile(r"    (\w+): ([^=\n]+?)(?: = (.*))?")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.cli.options import add_board_options, add_plugin_option, overrides
-from rvplat.cli.tables import table
+from rvplat.tables import table
 
 if TYPE_CHECKING:
     from rvplat.machine.boards.board import Board
@@ -39,7 +39,7 @@ class Check:
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.cli.build import board_and_program
         from rvplat.cli.progress import progress
-        from rvplat.machine.boards.problems import problems_of
+        from rvplat.machine.board_problems import problems_of
         from rvplat.machine.open import open_board
         from rvplat.pluginmanager import load_plugins
 
@@ -61,9 +61,9 @@ class Check:
 def _explained(board: Board, program: Path, plugins: Plugins) -> list[str]:
     """Print what a program is; return why it will not start on the board."""
     from rvplat.cli.progress import progress
-    from rvplat.machine.boards.program_check import notes, obstacles
     from rvplat.machine.loading.program_facts import facts_of
     from rvplat.machine.loading.user_files import read_file
+    from rvplat.machine.program_check import notes, obstacles
 
     data = read_file(program, "the program")
     facts = facts_of(program, data)

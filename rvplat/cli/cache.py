@@ -8,7 +8,7 @@ import sys
 import time
 
 from rvplat.cache import LIMIT_BYTES, UNUSED_DAYS, CacheEntry, cache_folder, clear, entries, prune
-from rvplat.cli.tables import table
+from rvplat.tables import table
 
 ABOUT = f"""\
 The first start compiles the instruction set, and each plugin's extension by itself. The code is

@@ -8,7 +8,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from rvplat.cli.options import DEFAULT_BOARD, add_board_options, overrides
-from rvplat.cli.tables import table
+from rvplat.tables import table
 
 if TYPE_CHECKING:
     from rvplat.engine.fast_reason import FastForms
@@ -164,9 +164,7 @@ def _instruction(row: Row, forms: FastForms) -> str:
     lines = [row.syntax, f"{extension.name} {extension.version}, {extension.standing}{needs}", ""]
     parts = boxes(row.pattern)
     bits = [_bits(box.high, box.low) for box in parts]
-    widths = [max(len(box.text), len(n)) for box, n in zip(parts, bits, strict=True)]
-    for cells in (bits, [box.text for box in parts]):
-        lines.append("  ".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True)))
+    lines += table(bits, [[box.text for box in parts]], ">" * len(parts)).splitlines()
     lines += ["", *_brief(row, forms)[1:], "", f"defined in {row.place}"]
     return "\n".join(lines) + "\n"
 

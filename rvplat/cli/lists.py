@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from rvplat.cli.options import add_plugin_option
-from rvplat.cli.tables import table
+from rvplat.tables import table
 
 
 class Boards:

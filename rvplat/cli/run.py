@@ -104,7 +104,7 @@ def _run(machine: Machine, arguments: argparse.Namespace, lobby: Lobby | None) -
     from rvplat.machine.running.stop import Stop
 
     if arguments.signature is not None:
-        from rvplat.machine.loading.signature import signature_range
+        from rvplat.machine.inspection.signature import signature_range
 
         signature_range(machine.symbols, str(arguments.words[-1] if arguments.words else "demo"))
         _write(arguments.signature, "")

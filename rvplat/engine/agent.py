@@ -8,13 +8,13 @@ Registers have gdb's numbers: 0 to 31 x, 32 pc, 33 to 64 f, 65 + n CSR n, then p
 asid.
 """
 
-from rvplat.hart.acceleration.tlb import PAGE_MASK
 from rvplat.hart.debugging.worlds import current_asid, current_world
 from rvplat.hart.mmu import debug_translate
 from rvplat.hart.ram import ram_host, read_host
 from rvplat.hart.state import DATA_ENTRIES, HartState
 from rvplat.hart.trap import Trap
 from rvplat.isa.machinery.vocabulary import csr_read
+from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import define, read_u8, s64, sdiv, srem, u32, u64
 
 STACK = 64

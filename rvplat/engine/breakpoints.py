@@ -14,7 +14,7 @@ any row with its offset in the page will do: then the handler is asked in vain a
 """
 
 from rvplat.engine.agent import FALSE, evaluate
-from rvplat.hart.acceleration.tlb import FETCH_CONTEXTS, NO_TAG, OFFSET_MASK, PAGE_MASK, REGIME_VIRT
+from rvplat.hart.acceleration.tlb import FETCH_CONTEXTS, NO_TAG, REGIME_VIRT
 from rvplat.hart.debugging.worlds import ANYWHERE, current_asid, current_world
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import (
@@ -25,6 +25,7 @@ from rvplat.hart.state import (
     MachineState,
     SlotHeader,
 )
+from rvplat.isa.privileged import OFFSET_MASK, PAGE_MASK
 from rvplat.lang import (
     Record,
     define,

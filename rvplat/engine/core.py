@@ -38,6 +38,7 @@ from rvplat.hart.state import (
 )
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa.machinery.vocabulary import illegal, relax, update_deadline
+from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import (
     compare_exchange_u64,
     define,
@@ -125,7 +126,7 @@ def find_slots(hart, pc: u64) -> bool:
     number = pa - ram.base >> 12
     slots = read_u64(hart.slot_pages + (ram.first_page + number) * 8)
     if slots == 0:
-        slots = new_slots(hart, pa & ~0xFFF, region, number)
+        slots = new_slots(hart, pa & PAGE_MASK, region, number)
     fetch_fill(hart, pc, ram.host + (number << 12), slots)
     page_entered(hart, header_at(slots - SLOT_HEADER), pc, slots)
     return True

@@ -11,10 +11,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from rvplat.arguments import flag, integer, seconds
 from rvplat.errors import HostError
 from rvplat.gdb.protocol.channels import listen
 from rvplat.gdb.protocol.server import Server
-from rvplat.machine.arguments import flag, integer, seconds
 
 if TYPE_CHECKING:
     from rvplat.machine.machine import Machine

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from rvplat.guests import BenchProgram
 from rvplat.guests.errors import GuestError, Progress, silent
+from rvplat.tables import table
 
 QEMU = "qemu-system-riscv64"
 TICKS_PER_SECOND = 10_000_000
@@ -114,39 +115,30 @@ class Report:
         here, there = self.sides.here, self.sides.there
         if self.geometric_mean is None:
             return self._table_alone()
-        lines = [_line("", "seconds", "", "million/s", "", "", "")]
-        lines.append(_line("program", here, there, here, there, "ratio", ""))
-        lines += [_row_line(row) for row in self.rows]
-        mean = self.geometric_mean
-        if mean is not None:
-            lines.append(_line("geometric mean", "", "", "", "", f"{mean:.2f}", ""))
+        rows: list[tuple[str, ...]] = [("program", here, there, here, there, "ratio", "")]
+        rows += [_cells(row) for row in self.rows]
+        rows.append(("geometric mean", "", "", "", "", f"{self.geometric_mean:.2f}", ""))
         about = self.sides.about or self.sides.there
-        lines.append(f"median of {self.repeats}; ratio: {self.sides.ratio}; {about}")
-        return "\n".join(line.rstrip() for line in lines) + "\n"
+        last = f"median of {self.repeats}; ratio: {self.sides.ratio}; {about}\n"
+        return table(("", "seconds", "", "million/s", "", "", ""), rows, "<>>>>>") + last
 
     def _table_alone(self) -> str:
         """The table if there is no other side: without its columns and the ratio."""
-        lines = [_line("program", "seconds", "million/s", "")]
-        lines += [
-            _line(row.program.name, _number(row.seconds, 3), _number(row.million_per_second, 0),
-                  row.program.about)
+        rows = [
+            (row.program.name, _number(row.seconds, 3), _number(row.million_per_second, 0),
+             row.program.about)
             for row in self.rows
         ]  # fmt: skip
-        lines.append(f"median of {self.repeats}; {self.sides.alone}")
-        return "\n".join(line.rstrip() for line in lines) + "\n"
-
-
-def _line(name: str, *columns: str) -> str:
-    *numbers, about = columns
-    return f"{name:<15}" + "".join(f"{number:>10}" for number in numbers) + "  " + about
+        last = f"median of {self.repeats}; {self.sides.alone}\n"
+        return table(("program", "seconds", "million/s", ""), rows, "<>>") + last
 
 
 def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _row_line(row: Row) -> str:
-    return _line(
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
         row.program.name, _number(row.seconds, 3), _number(row.there_seconds, 3),
         _number(row.million_per_second, 0), _number(row.there_million_per_second, 0),
         _number(row.ratio, 2), row.program.about,

@@ -6,7 +6,6 @@ correct between harts.
 """
 
 from rvplat.hart.acceleration.invalidate import expect_late_store, note_late_store
-from rvplat.hart.acceleration.tlb import PAGE_MASK
 from rvplat.hart.counters import timer_check
 from rvplat.hart.debugging.watchpoints import READS, WRITES, watch_access
 from rvplat.hart.device_ram import tell_device_afterwards, tell_touched
@@ -17,6 +16,7 @@ from rvplat.hart.ram import region_of
 from rvplat.hart.state import DATA_ENTRIES, HartState
 from rvplat.hart.translate import ram_span
 from rvplat.isa.machinery import vocabulary
+from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import (
     atomic_load_u32,
     atomic_load_u64,

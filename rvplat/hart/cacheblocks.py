@@ -5,7 +5,6 @@ Exceptions").
 """
 
 from rvplat.hart.acceleration.invalidate import note_store
-from rvplat.hart.acceleration.tlb import PAGE_MASK
 from rvplat.hart.debugging.watchpoints import WRITES, watch_access
 from rvplat.hart.device_ram import tell_device
 from rvplat.hart.memory_faults import raise_fault
@@ -14,6 +13,7 @@ from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES
 from rvplat.hart.translate import ram_span, translate
 from rvplat.isa.machinery import vocabulary
+from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import define, fill_memory, implement, u8, u64
 
 BLOCK_BYTES = 64  # "Zic64b"

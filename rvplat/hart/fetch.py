@@ -4,15 +4,15 @@ An instruction is fetched in halfwords, since it may cross into another page. A 
 half reports that half's address ("Machine Trap Value Register"). I/O regions can't be fetched from.
 """
 
-from rvplat.hart.acceleration.tlb import BLOCK_SHIFT, OFFSET_MASK, PAGE_MASK, large_bits
+from rvplat.hart.acceleration.tlb import BLOCK_SHIFT, large_bits
 from rvplat.hart.memory_faults import raise_fault
 from rvplat.hart.mmu import ACCESS_FAULT, FETCH, NO_FAULT, walk
 from rvplat.hart.pmp import pmp_grant
 from rvplat.hart.ram import NO_REGION, ram_host, region_of
 from rvplat.hart.state import FETCH_ENTRIES
+from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
 from rvplat.lang import define, relaxed_load_u16, u16, u32, u64
 
-PAGE_BYTES = 4096
 NO_PAGE = 0xFFFF_FFFF_FFFF_FFFF
 
 

@@ -9,15 +9,7 @@ Consistency Model": order comes from fences, annotations and dependencies, and a
 """
 
 from rvplat.hart.acceleration.invalidate import arm_writes, code_word, note_store, note_store_at
-from rvplat.hart.acceleration.tlb import (
-    HELD,
-    HIDDEN,
-    NO_TAG,
-    OFFSET_MASK,
-    PAGE_MASK,
-    REGIME_EXECUTE,
-    WRITABLE,
-)
+from rvplat.hart.acceleration.tlb import HELD, HIDDEN, NO_TAG, REGIME_EXECUTE, WRITABLE
 from rvplat.hart.counters import timer_check
 from rvplat.hart.debugging.watchpoints import READS, WRITES, watch_access
 from rvplat.hart.device_ram import tell_device
@@ -30,6 +22,7 @@ from rvplat.hart.translate import translate
 from rvplat.isa.fp_state import call_out
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import observed_time
+from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
 from rvplat.lang import (
     define,
     implement,
@@ -48,7 +41,6 @@ from rvplat.lang import (
 )
 
 INDEX_MASK = DATA_ENTRIES - 1
-PAGE_BYTES = 4096
 
 
 # --- devices ------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 """The exceptions of memory accesses, with htval, htinst and GVA for those of guests."""
 
-from rvplat.hart.acceleration.tlb import OFFSET_MASK, PAGE_MASK, REGIME_VIRT
+from rvplat.hart.acceleration.tlb import REGIME_VIRT
 from rvplat.hart.mmu import ACCESS_FAULT, FETCH, GUEST_FAULT, LOAD
 from rvplat.isa.machinery.vocabulary import raise_access_trap
-from rvplat.isa.privileged import Cause
+from rvplat.isa.privileged import OFFSET_MASK, PAGE_MASK, Cause
 from rvplat.lang import NoReturn, define, u64
 
 

@@ -4,14 +4,12 @@ program didn't make. xtval is the address of the part that faults ("Machine Trap
 """
 
 from rvplat.hart.acceleration.invalidate import note_store
-from rvplat.hart.acceleration.tlb import OFFSET_MASK
 from rvplat.hart.device_ram import tell_device
 from rvplat.hart.mmu import LOAD, STORE
 from rvplat.hart.ram import region_of
 from rvplat.hart.translate import ram_span
+from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES
 from rvplat.lang import define, relaxed_load_u8, relaxed_store_u8, u8, u64
-
-PAGE_BYTES = 4096
 
 
 @define(cold=True)

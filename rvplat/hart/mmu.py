@@ -17,8 +17,6 @@ from rvplat.hart.acceleration.guest_tables import (
 from rvplat.hart.acceleration.invalidate import note_store
 from rvplat.hart.acceleration.tlb import (
     BLOCK_SHIFT,
-    OFFSET_MASK,
-    PAGE_MASK,
     REGIME_DEBUG,
     REGIME_EXECUTE,
     REGIME_GUEST_MXR,
@@ -31,7 +29,7 @@ from rvplat.hart.acceleration.tlb import (
 from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import ROM, HartState
-from rvplat.isa.privileged import SUPERVISOR, USER, EnvCfg
+from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK, SUPERVISOR, USER, EnvCfg
 from rvplat.lang import atomic_load_u64, compare_exchange_u64, define, u64
 
 # What an access wants; it is given if any of these bits is granted.
@@ -68,7 +66,6 @@ PTE_N = 1 << 63
 PTE_NOT_IN_POINTER = PTE_U | PTE_A | PTE_D | PTE_PBMT | PTE_N
 SATP_PPN = (1 << 44) - 1
 NAPOT_SHIFT = 16  # Svnapot has one size: 64 KiB
-PAGE_BYTES = 4096
 WIDER = 2  # bits that a guest physical address has more than a virtual one of the same mode
 
 

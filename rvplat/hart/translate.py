@@ -6,8 +6,6 @@ from rvplat.hart.acceleration.tlb import (
     HELD,
     HIDDEN,
     NO_TAG,
-    OFFSET_MASK,
-    PAGE_MASK,
     REGIME_EXECUTE,
     WRITABLE,
     note_fill,
@@ -18,9 +16,8 @@ from rvplat.hart.mmu import ACCESS_FAULT, LOAD, NO_FAULT, STORE, walk
 from rvplat.hart.pmp import EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM
+from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
 from rvplat.lang import define, u64
-
-PAGE_BYTES = 4096
 
 
 @define

@@ -5,6 +5,12 @@ USER = 0
 SUPERVISOR = 1
 MACHINE = 3
 
+# Pages ("Sv39: Page-Based 39-bit Virtual-Memory System").
+PAGE_SHIFT = 12
+PAGE_BYTES = 1 << PAGE_SHIFT
+OFFSET_MASK = PAGE_BYTES - 1  # of an address in its page
+PAGE_MASK = (1 << 64) - PAGE_BYTES
+
 INTERRUPT = 1 << 63  # the Interrupt bit of mcause, scause and hart.trap_cause
 
 

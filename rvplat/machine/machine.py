@@ -10,22 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rvplat.arguments import choice, flag, hart_number, integer, path, paths, word
 from rvplat.bus.ram import use_fence
 from rvplat.errors import RvplatError
 from rvplat.hart.state import STOP_BREAK
 from rvplat.isa.privileged import VMID
-from rvplat.machine.arguments import choice, flag, hart_number, integer, path, paths, word
 from rvplat.machine.boards.board import Board
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.boards.extensions import core_for, hart_extensions, refuse_clashes
 from rvplat.machine.boards.toml_tree import Override
-from rvplat.machine.hart import Hart
 from rvplat.machine.loading.loader import Software, plan_load, read_software
 from rvplat.machine.open import open_board
 from rvplat.machine.open_arguments import Given, PathLike
 from rvplat.machine.running.assembly import assemble
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.device_accesses import Mmio
+from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.hart_ports import Wires
 from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.round_robin import Turns
@@ -295,7 +295,7 @@ class Machine(System):
 
     def signature(self) -> str:
         """Memory from `begin_signature` to `end_signature` in words of hex, a line each."""
-        from rvplat.machine.loading.signature import signature
+        from rvplat.machine.inspection.signature import signature
 
         self.must_stand_still()
         return signature(self)
@@ -341,7 +341,7 @@ class Machine(System):
             console.where = self._whereabouts
         self.assembly.failures.on_failure = self.plugin_failed
         self.watchdog = Watchdog(self)
-        self.plan = plan_load(self.assembly, self.software)
+        self.plan = plan_load(self.board, self.software, self.assembly.device_tree)
         self.power_on()
 
     def _set_up_memory(self) -> None:

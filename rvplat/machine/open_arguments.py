@@ -7,7 +7,7 @@ from os import PathLike as OsPath
 from os import fspath
 from pathlib import Path
 
-from rvplat.machine.arguments import integer, optional_path, path, paths, text
+from rvplat.arguments import integer, optional_path, path, paths, text
 from rvplat.machine.boards.board import LAST_ADDRESS
 from rvplat.machine.boards.toml_tree import Override
 from rvplat.machine.loading.load_option import Piece

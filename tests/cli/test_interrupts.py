@@ -30,7 +30,7 @@ sys.exit(main())
 @pytest.mark.parametrize(
     "module",
     ["rvplat.cli.main", "argparse", "rvplat.cli.run", "rvplat.machine.loading.loader",
-     "rvplat.machine.machine", "rvplat.machine.hart", "rvplat_plugins.virtqueue"],
+     "rvplat.machine.machine", "rvplat.machine.running.hart", "rvplat_plugins.virtqueue"],
 )  # fmt: skip
 def test_while_it_imports(module: str) -> None:
     script = AT_IMPORT.format(module=module, program=str(guest(HELLO)))

@@ -18,8 +18,8 @@ from rvplat.gdb.monitor.command import BUILT_IN as MONITORS
 from rvplat.machine.boards.catalogue import Catalogue
 from rvplat.machine.boards.json_schema import board_schema
 from rvplat.machine.boards.schema import fields_of
-from rvplat.machine.hart import Hart
 from rvplat.machine.inspection.extension_text import groups, rows_of
+from rvplat.machine.running.hart import Hart
 from rvplat.pluginmanager import load_plugins
 from tests.docs.pages import ROOT
 

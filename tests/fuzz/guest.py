@@ -13,11 +13,11 @@ from rvplat.errors import BusError
 from rvplat.hart.state import SLOTS_SIZE
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.machine.boards.toml_tree import Override
-from rvplat.machine.hart import Hart
 from rvplat.machine.loading.loader import Software
 from rvplat.machine.loading.program import Program, Segment
 from rvplat.machine.machine import Machine
 from rvplat.machine.open import open_board
+from rvplat.machine.running.hart import Hart
 from rvplat.pluginmanager import Plugins, load_plugins
 from tests.fuzz.devices import Store
 from tests.fuzz.image import BASE, HTIF, ONES, Image

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
+from rvplat.machine.running.hart import Hart
 from tests.fuzz import guest
 from tests.fuzz.image import BASE, LEAF, ONES, PAGE, Image, U, V, pte
 from tests.fuzz.words import word

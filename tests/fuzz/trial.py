@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from rvplat.engine.core import SLACK
-from rvplat.machine.hart import Hart
 from rvplat.machine.inspection.trap_names import trap_name
 from rvplat.machine.machine import Machine
+from rvplat.machine.running.hart import Hart
 from tests.fuzz import devices, guest, twins
 from tests.fuzz.image import Image, Maker
 from tests.fuzz.state import WORLDS, kick, lines, spoil

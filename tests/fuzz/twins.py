@@ -17,8 +17,8 @@ from rvplat.hart.counters import update_deadline
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.machine.boards.catalogue import shipped_extensions
-from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
+from rvplat.machine.running.hart import Hart
 from tests.fuzz import devices, guest, trial
 from tests.fuzz.image import BASE, BYTES, PAGE, TABLES, A, D, Image
 from tests.fuzz.state import kick, lines, spoil

@@ -137,7 +137,6 @@ def catalogue() -> Catalogue:
     return Catalogue(
         {model.model: model for model in models},
         {extension.name: extension for extension in EXTENSIONS},
-        (),
         (BOARDS,),
     )
 

@@ -11,7 +11,7 @@ import pytest
 import rvplat
 from rvplat import Machine
 from rvplat.errors import BoardError, LoaderError
-from rvplat.machine.hart import Hart
+from rvplat.machine.running.hart import Hart
 from tests.machine.programs import elf
 from tests.machine.small_guests import HELLO, LOOP, POWER_OFF, WAIT, guest
 from tests.machine.test_machine import START, open_at_start

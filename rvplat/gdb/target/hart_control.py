@@ -16,8 +16,8 @@ from typing import Any, Protocol
 from rvplat.gdb.target.timekeeper import Timekeeper
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_STUCK, STOP_WFI
 from rvplat.hart.trap import EBREAK_MET
-from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
+from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.round_robin import Turns
 from rvplat.machine.running.run import FOREVER, Runner
 

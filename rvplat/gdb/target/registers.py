@@ -26,8 +26,8 @@ from rvplat.gdb.target.target_description import (
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.privileged import MACHINE
-from rvplat.machine.hart import Hart
 from rvplat.machine.machine import Machine
+from rvplat.machine.running.hart import Hart
 
 _NUMBERS = {
     **{f"x{n}": n for n in range(32)}, **{name: n for n, name in enumerate(X_NAMES)}, "s0": 8,

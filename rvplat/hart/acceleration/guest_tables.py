@@ -7,8 +7,8 @@ second holds the last-level tables of the second stage: a walk of it then skips 
 hfence.gvma and changes of PMP clear both.
 """
 
-from rvplat.hart.acceleration.tlb import OFFSET_MASK, PAGE_MASK
 from rvplat.hart.state import HartState
+from rvplat.isa.privileged import OFFSET_MASK, PAGE_MASK
 from rvplat.lang import define, u64
 
 TABLES = 64

@@ -44,12 +44,13 @@ arrive after the page was decoded. The host can stop a thread between the two fo
 tests/hart/acceleration/test_protocols.py runs these texts against each other in every order.
 """
 
-from rvplat.hart.acceleration.tlb import NO_TAG, PAGE_MASK
+from rvplat.hart.acceleration.tlb import NO_TAG
 from rvplat.hart.acceleration.young_pages import YOUNG, hart_at, list_young, passed_by_others
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import CONTEXTS, DATA_ENTRIES, HartState, MachineState
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import relax
+from rvplat.isa.privileged import PAGE_BYTES, PAGE_MASK
 from rvplat.lang import (
     Record,
     address_of,
@@ -72,7 +73,6 @@ from rvplat.lang import (
     write_u64,
 )
 
-PAGE_BYTES = 4096
 SLOTS_A_LINE = 32  # a slot is for two bytes
 SLOT_BYTES = 16
 REACH = 3  # slots: a pair of four-byte instructions may begin six bytes before the line

@@ -14,13 +14,12 @@ from rvplat.hart.state import (
     HartState,
     TlbEntry,
 )
+from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import Record, address_of, define, fill_memory, intrinsic, u8, u16, u64
 
 FETCH_CONTEXTS = 16
 LOG = 140  # fills that are remembered, so that clearing a context is cheap after a few
 
-OFFSET_MASK = 0xFFF  # of an address in its page
-PAGE_MASK = 0xFFFF_FFFF_FFFF_F000
 NO_TAG = 0xFFFF_FFFF_FFFF_FFFF  # matches no access: an access's tag has zeros in bits 11 to 3
 
 # Low bits of TlbEntry.page, and of the pages that a walk returns.

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rvplat.bus.settings import setting
-from rvplat.isa.privileged import EnvCfg
+from rvplat.isa.privileged import PAGE_BYTES, EnvCfg
 from rvplat.machine.boards.board_faults import Place
+from rvplat.machine.boards.isa_string import MODES, PMP, TRANSLATION
 from rvplat.machine.boards.schema import Size
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ MAX_HARTS = 8
 MAX_MEMORIES = 8
 #: Physical addresses have 56 bits (privileged specification, "Sv39: Page-Based ...").
 LAST_ADDRESS = (1 << 56) - 1
-PAGE_BYTES = 4096
 RESET_CODE_BYTES = 48
 
 Mmu = Literal["bare", "sv39", "sv48", "sv57"]
@@ -68,8 +68,7 @@ class Harts:
     @property
     def privileged(self) -> tuple[str, ...]:
         """The extensions that the other keys stand for: modes, translation, protection."""
-        largest = "Svbare" if self.mmu == "bare" else self.mmu.capitalize()
-        return ("I", "Sm", "S", "U", largest, *(["Smpmp"] if self.pmp_entries else []))
+        return ("I", *MODES, TRANSLATION[self.mmu], *([PMP] if self.pmp_entries else []))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from rvplat import isa
 from rvplat.isa.machinery.extension import Extension
-from rvplat.machine.loading.program import Loader
 
 if TYPE_CHECKING:
     from rvplat.bus.device import Device
@@ -34,7 +33,6 @@ class Catalogue:
 
     models: Mapping[str, type[Device]]
     extensions: Mapping[str, Extension]
-    loaders: Sequence[Loader] = ()
     boards: Sequence[Path] = field(default_factory=lambda: (shipped_boards(),))
 
     @classmethod
@@ -43,7 +41,6 @@ class Catalogue:
         return cls(
             models=plugins.devices,
             extensions={**shipped_extensions(), **plugins.extensions},
-            loaders=tuple(plugins.loaders.values()),
             boards=(*plugins.boards, shipped_boards()),
         )
 

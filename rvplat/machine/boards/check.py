@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from rvplat.bus.device import InterruptController
 from rvplat.bus.map import Range, overlaps
 from rvplat.errors import BoardError
+from rvplat.isa.privileged import PAGE_BYTES
 from rvplat.machine.boards.board import (
     LAST_ADDRESS,
     MAX_MEMORIES,
     MENVCFG_EXTENSIONS,
-    PAGE_BYTES,
     RESET_CODE_BYTES,
     Board,
     BoardDevice,
@@ -27,9 +27,9 @@ from rvplat.machine.boards.board import (
 from rvplat.machine.boards.board_faults import Fault, Place, fault, in_order, listed, quoted, shown
 from rvplat.machine.boards.catalogue import Catalogue
 from rvplat.machine.boards.isa_string import resolve_isa
+from rvplat.machine.boards.model_errors import model_errors
 from rvplat.machine.boards.schema import WRONG, Wrong, convert_table, fields_of, joined
 from rvplat.machine.boards.toml_tree import Source, TomlEntry
-from rvplat.machine.running.plugin_errors import blamed
 
 if TYPE_CHECKING:
     from rvplat.isa.machinery.extension import Extension
@@ -205,7 +205,7 @@ class _Checker:
         settings = convert_table(model.settings_type, entry, key, self.faults, skip=own)
         if isinstance(settings, Wrong):
             return None
-        with blamed(model, name, "checking"):
+        with model_errors(model, name, "checking"):
             size = model.window(settings)
         device = BoardDevice(
             name, model, connection.base, size, connection.interrupts, connection.controller,
@@ -300,7 +300,7 @@ class _Checker:
         key = joined("devices", name) + ".interrupts"
         model = controller.model
         assert issubclass(model, InterruptController)
-        with blamed(model, controller.name, "checking"):
+        with model_errors(model, controller.name, "checking"):
             sources = model.sources(controller.settings)
         for number in device.interrupts:
             if number not in sources:

@@ -13,7 +13,6 @@ from rvplat.machine.boards.board import Board
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.boards.plugin_clashes import bad_texts, clashes
 
-_MMU = {"bare": ("Svbare",), "sv39": ("Sv39",), "sv48": ("Sv48",), "sv57": ("Sv57",)}
 _cores: dict[tuple[tuple[Extension, ...], bool], Core] = {}
 
 
@@ -58,9 +57,6 @@ def _install(extensions: tuple[Extension, ...]) -> None:
 def hart_extensions(board: Board) -> list[Extension]:
     """What every hart of the board has: its ISA string's, and what its other keys say."""
     known = shipped_extensions()
-    names = ["I", "Sm", "U", "S", *_MMU[board.harts.mmu]]
-    if board.harts.pmp_entries:
-        names.append("Smpmp")
     found: dict[str, Extension] = {}
 
     def take(extension: Extension) -> None:
@@ -70,6 +66,6 @@ def hart_extensions(board: Board) -> list[Extension]:
                     take(known[name])
             found[extension.name] = extension
 
-    for extension in [*(known[name] for name in names), *board.extensions]:
+    for extension in [*(known[name] for name in board.harts.privileged), *board.extensions]:
         take(extension)
     return list(found.values())

@@ -9,8 +9,13 @@ from typing import Protocol, TypeVar
 
 from rvplat.machine.boards.board_faults import shown
 
-#: What other keys of a board than its ISA string say; the device tree tells it otherwise too.
-PRIVILEGED = ("Sm", "S", "U", "Smpmp", "Svbare", "Sv39", "Sv48", "Sv57")
+# The extensions that other keys of a board stand for: an ISA string must not name them, and the
+# device tree has properties of their own for them.
+MODES = ("Sm", "S", "U")
+PMP = "Smpmp"
+#: The largest translation scheme by the value of `harts.mmu`; it requires the smaller ones.
+TRANSLATION = {"bare": "Svbare", "sv39": "Sv39", "sv48": "Sv48", "sv57": "Sv57"}
+PRIVILEGED = (*MODES, PMP, *TRANSLATION.values())
 #: What "g" stands for.
 GENERAL = ("I", "M", "A", "F", "D", "Zicsr", "Zifencei")
 _LETTERS_THEN_NAME = re.compile(r"([a-rt-wy]*)([zsx][a-z0-9]+)?")

@@ -15,10 +15,10 @@ from typing import Any, Literal
 from rvplat.errors import BusError
 from rvplat.hart import memory_faults, mmu
 from rvplat.hart.acceleration.contexts import guest_regime, regime_of
-from rvplat.hart.acceleration.tlb import PAGE_MASK, REGIME_VALID, REGIME_VIRT
+from rvplat.hart.acceleration.tlb import REGIME_VALID, REGIME_VIRT
 from rvplat.hart.debugging.world_switches import GUESTS, vmid_of
 from rvplat.hart.pmp import pmp_grant
-from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, EnvCfg
+from rvplat.isa.privileged import MACHINE, OFFSET_MASK, PAGE_MASK, SUPERVISOR, USER, EnvCfg
 from rvplat.lang import u64
 from rvplat.machine.inspection.trap_names import cause_name
 from rvplat.machine.running.system import System
@@ -209,14 +209,14 @@ class _Walker:
         if self.virt:
             root = self.vsatp if self.vsatp >> 60 else 0
             regime = int(guest_regime(self.view, u64(self.priv), u64(root)))
-            found.gpa = self._stage("VS", self.va, root, regime, 0) | self.va & 0xFFF
+            found.gpa = self._stage("VS", self.va, root, regime, 0) | self.va & OFFSET_MASK
             found.pa = self._guest(found.gpa, _WANTED[self.access], regime, 0)
             kind = self.memory_types[0] or self.memory_types[1]
         else:
             active = self.priv != MACHINE and int(self.view.satp) >> 60
             root = int(self.view.satp) if active else 0
             regime = int(regime_of(self.view, u64(self.priv), u64(root)))
-            found.pa = self._stage("S", self.va, root, regime, 0) | self.va & 0xFFF
+            found.pa = self._stage("S", self.va, root, regime, 0) | self.va & OFFSET_MASK
             kind = self.memory_types[0]
         found.memory_type = _MEMORY_TYPES[kind]
 
@@ -247,7 +247,7 @@ class _Walker:
             if refused.fault == mmu.PAGE_FAULT:
                 raise WalkFault(mmu.GUEST_FAULT, gpa) from None
             raise
-        return page | gpa & 0xFFF
+        return page | gpa & OFFSET_MASK
 
     def _tables(
         self, label: str, va: int, root: int, regime: int, levels: int, wide: int, wanted: int,

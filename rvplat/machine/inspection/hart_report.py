@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from rvplat.errors import BusError, LoaderError
 from rvplat.isa.machinery.disassemble import X_NAMES, Disassembler
 from rvplat.isa.privileged import MACHINE, SUPERVISOR
-from rvplat.machine.hart import Hart
 from rvplat.machine.inspection.trap_names import INTERRUPT, cause_name
 from rvplat.machine.loading.symbol_files import symbols_of
+from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.system import System
 
 MODES = {0: "U", SUPERVISOR: "S", MACHINE: "M"}

@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from rvplat.bus.ram import Memory
 from rvplat.errors import BusError
 from rvplat.hart import mmu
+from rvplat.isa.privileged import PAGE_BYTES
 
 MOST = 1 << 17  # leaves: tables that point to themselves would have more than anyone reads
 SPACE = 1 << 64
 _LETTERS = "rwxugad"
 _TYPES = ("", " NC", " IO", " PBMT=3")
 _ENTRIES = struct.Struct("<512Q")
-_PAGE = mmu.PAGE_BYTES
 Read = Callable[[int], bytes | None]
 
 
@@ -79,7 +79,7 @@ def _reader(memory: Memory) -> Read:
 
     def read(pa: int) -> bytes | None:
         try:
-            return memory.read(pa, _PAGE)
+            return memory.read(pa, PAGE_BYTES)
         except BusError:
             return None
 
@@ -91,7 +91,7 @@ def _through(memory: Memory, second: list[Mapping]) -> Read:
     read = _reader(memory)
 
     def read_guest(gpa: int) -> bytes | None:
-        found = next(_over(second, gpa, gpa + _PAGE), None)
+        found = next(_over(second, gpa, gpa + PAGE_BYTES), None)
         return None if found is None or found.pa is None else read(found.pa)
 
     return read_guest
@@ -111,7 +111,7 @@ def _stage(read: Read, root: int, wide: int) -> Iterator[Mapping]:
     left, walk = MOST, _Walk(read)
     for part in range(1 << wide):
         above = part << bits
-        for one in walk.leaves(table + part * _PAGE, levels - 1, above):
+        for one in walk.leaves(table + part * PAGE_BYTES, levels - 1, above):
             high = not wide and one.va >> bits - 1 & 1
             yield replace(one, va=one.va | SPACE - (1 << bits)) if high else one
             left -= 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ctypes
 from dataclasses import asdict, dataclass
 
-from rvplat.machine.hart import Hart
 from rvplat.machine.inspection.trap_names import trap_name
 from rvplat.machine.inspection.world_statistics import WorldStatistics, world_statistics
+from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.system import System
+from rvplat.tables import table
 
 NS = 1e9
 
@@ -62,15 +63,16 @@ class Statistics:
         lines = [
             f"{self.instructions} instructions in {self.seconds:.3f} s: "
             f"{self.million_per_second:.1f} million a second; {self.starting_s:.3f} s to start",
-            _line("hart", "instructions", "million/s", "native s", "devices s", "asleep s"),
         ]
-        for number, one in enumerate(self.harts):
-            lines.append(
-                _line(
-                    str(number), str(one.instructions), f"{one.million_per_second:.1f}",
-                    f"{one.native_s:.3f}", f"{one.devices_s:.3f}", f"{one.asleep_s:.3f}",
-                )
-            )  # fmt: skip
+        head = ("hart", "instructions", "million/s", "native s", "devices s", "asleep s")
+        rows = [
+            (
+                str(number), str(one.instructions), f"{one.million_per_second:.1f}",
+                f"{one.native_s:.3f}", f"{one.devices_s:.3f}", f"{one.asleep_s:.3f}",
+            )
+            for number, one in enumerate(self.harts)
+        ]  # fmt: skip
+        lines += table(head, rows, "<>>>>>").splitlines()
         for number, one in enumerate(self.harts):
             named = ", ".join(f"{name} {count}" for name, count in one.traps.items())
             lines.append(f"traps of hart {number}: {named or 'none'}")
@@ -81,10 +83,6 @@ class Statistics:
 
 def _rate(instructions: int, seconds: float) -> float:
     return instructions / seconds / 1e6 if seconds > 0 else 0.0
-
-
-def _line(name: str, *columns: str) -> str:
-    return f"{name:<5}" + "".join(f"{column:>14}" for column in columns)
 
 
 def statistics(machine: System) -> Statistics:

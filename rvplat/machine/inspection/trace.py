@@ -26,7 +26,6 @@ from rvplat.errors import BusError, HostError
 from rvplat.hart.state import STOP_LIMIT
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.machinery.disassemble import Disassembler, instruction_length
-from rvplat.machine.hart import Hart
 from rvplat.machine.inspection.instruction_effects import (
     AMO,
     CONDITIONAL,
@@ -36,6 +35,7 @@ from rvplat.machine.inspection.instruction_effects import (
     InstructionEffects,
     Touches,
 )
+from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.round_robin import Turns
 from rvplat.machine.running.system import System
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from rvplat.hart.debugging.world_switches import GUESTS
 from rvplat.isa.privileged import VMID, VMID_SHIFT
-from rvplat.machine.hart import Hart
 from rvplat.machine.inspection.trap_names import FIRST_INTERRUPT, trap_name
+from rvplat.machine.running.hart import Hart
 
 _KINDS = {
     "hypercall": (10,),

@@ -15,8 +15,8 @@ from rvplat.bus.device import Device, InterruptController
 from rvplat.errors import DeviceError
 from rvplat.machine.boards.board import Board, BoardDevice, BoardMemory
 from rvplat.machine.boards.isa_string import PRIVILEGED, isa_string
+from rvplat.machine.boards.model_errors import model_errors
 from rvplat.machine.loading.fdt import FdtError, Item, Node, Phandle, Phandles, cells64, check_item
-from rvplat.machine.running.plugin_errors import blamed
 
 CACHE_BLOCK_BYTES = 64
 RNG_SEED_BYTES = 32
@@ -149,7 +149,7 @@ class _Builder:
             node.set("interrupt-controller")
             node.set("#interrupt-cells", device.model.interrupt_cells)
             node.set("#address-cells", 0)
-        with blamed(device.model, device.name, "describing"), _told(device.name):
+        with model_errors(device.model, device.name, "describing"), _told(device.name):
             self.devices[device.name].fdt(_DeviceNode(node, self))
 
     def _controller(self, device: BoardDevice) -> str:

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rvplat.bus.ram import Memory
 from rvplat.errors import LoaderError
-from rvplat.machine.boards.board import PAGE_BYTES, RESET_CODE_BYTES, Board, BoardMemory
+from rvplat.isa.privileged import PAGE_BYTES
+from rvplat.machine.boards.board import RESET_CODE_BYTES, Board, BoardMemory
 from rvplat.machine.loading import wrong_files
 from rvplat.machine.loading.devicetree import Chosen, fresh_seed
 from rvplat.machine.loading.fdt import FdtError, Node, cells64, to_dtb
@@ -27,9 +28,6 @@ from rvplat.machine.loading.linux_images import check_cpio
 from rvplat.machine.loading.load_option import Piece
 from rvplat.machine.loading.program import Loader, Program, Segment
 from rvplat.machine.loading.user_files import LARGEST_FILE, read_file
-
-if TYPE_CHECKING:
-    from rvplat.machine.running.assembly import Assembly
 
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
@@ -175,20 +173,24 @@ def _read_dtb(path: Path) -> Node:
         raise LoaderError(f"{path}: the device tree: {what}") from error
 
 
-def plan_load(assembly: Assembly, software: Software) -> LoadPlan:
+TreeMaker = Callable[[Chosen], Node]
+"""Makes the board's device tree, with what the loader chose in `chosen`."""
+
+
+def plan_load(board: Board, software: Software, device_tree: TreeMaker) -> LoadPlan:
     """Find a place for everything.
 
     Raises:
         LoaderError: something does not fit into the board's memory.
     """
-    return _Planner(assembly, software).plan()
+    return _Planner(board, software, device_tree).plan()
 
 
 class _Planner:
-    def __init__(self, assembly: Assembly, software: Software) -> None:
-        self.assembly = assembly
-        self.board = assembly.board
+    def __init__(self, board: Board, software: Software, device_tree: TreeMaker) -> None:
+        self.board = board
         self.software = software
+        self.device_tree = device_tree
         self.main: BoardMemory = self.board.main_memory
         self.segments: list[Segment] = []
         self.places: dict[str, int] = {}
@@ -299,7 +301,7 @@ class _Planner:
         seed = hashlib.sha256(self.board.name.encode()).digest() if repeatable else fresh_seed()
         chosen = Chosen(self.software.append, initrd, seed)
         if self.software.dtb is None:
-            return to_dtb(self.assembly.device_tree(chosen))
+            return to_dtb(self.device_tree(chosen))
         root = self.software.dtb
         node = root.get("chosen") or root.child("chosen")
         if chosen.bootargs is not None:

@@ -16,10 +16,10 @@ from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory, Ram
 from rvplat.errors import BusError, DeviceError, RvplatError
 from rvplat.machine.boards.board import Board, BoardDevice
+from rvplat.machine.boards.model_errors import model_errors
 from rvplat.machine.loading.devicetree import Chosen, device_tree
 from rvplat.machine.loading.fdt import Node
 from rvplat.machine.running.console import HostConsole
-from rvplat.machine.running.plugin_errors import blamed
 
 log = logging.getLogger("rvplat.machine")
 
@@ -69,7 +69,7 @@ class Assembly:
                 self.devices.items(), key=lambda item: not isinstance(item[1], InterruptController)
             )
             for name, device in controllers_first:
-                with blamed(type(device), name, "resetting"):
+                with model_errors(type(device), name, "resetting"):
                     device.reset()
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class Assembly:
         with self.lock:
             for name, device in self.devices.items():
                 try:
-                    with blamed(type(device), name, "closing"):
+                    with model_errors(type(device), name, "closing"):
                         device.close()
                 except RvplatError as error:
                     failures.append(error)
@@ -140,7 +140,7 @@ def _build_devices(assembly: Assembly, ports: Ports, symbols: Mapping[str, int])
         device = _at_symbols(declared, symbols) if declared.base is None else declared
         lines[name] = {line: Line(f"{name}.{line}") for line in device.model.interrupts}
         wiring = _wiring(assembly, device, ports, lines[name])
-        with blamed(device.model, name, "building"):
+        with model_errors(device.model, name, "building"):
             built = device.model(device.settings, wiring)
         assembly.devices[name] = built
         if device.base is not None:

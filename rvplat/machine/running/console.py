@@ -10,9 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from rvplat.arguments import seconds
 from rvplat.bus.console import Console
 from rvplat.bus.lock import BusLock
-from rvplat.machine.arguments import seconds
 
 KEPT_BYTES = 1 << 20
 SHOWN_BYTES = 200

@@ -8,7 +8,7 @@ from typing import Any
 
 from rvplat.bus.map import DeviceRaised
 from rvplat.errors import BusError
-from rvplat.machine.hart import Hart
+from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.system import System
 
 _CALL: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)

@@ -28,10 +28,10 @@ from rvplat.hart.state import (
     HartState,
     MachineState,
 )
+from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
 from rvplat.lang import Record
 
 SLOT_POOL = 256 << 20  # bytes for decoded instructions, a hart; when full, it begins anew
-PAGE = 4096
 MASK64 = (1 << 64) - 1
 
 
@@ -49,7 +49,7 @@ class Block:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._map = mmap.mmap(-1, max(size, PAGE), flags=PRIVATE)
+        self._map = mmap.mmap(-1, max(size, PAGE_BYTES), flags=PRIVATE)
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
 
 
@@ -82,7 +82,7 @@ class NativeMachine(NativeRecord):
         """
         kind = PLAIN if writable else ROM
         start = ram.base
-        for first, last in sorted((a & -PAGE, a + n - 1 | PAGE - 1) for a, n in windows):
+        for first, last in sorted((a & PAGE_MASK, a + n - 1 | OFFSET_MASK) for a, n in windows):
             if ram.base <= first < ram.end and last >= start:
                 self._add_region(ram, start, first, kind)
                 self._add_region(ram, max(start, first), min(last + 1, ram.end), WATCHED)
@@ -99,7 +99,7 @@ class NativeMachine(NativeRecord):
                 f"into more than {MAX_RAM_REGIONS} regions: put such devices on pages side by side"
             )
         region = self.view.ram[count]
-        pages = -(-(end - start) // PAGE)
+        pages = -(-(end - start) // PAGE_BYTES)
         code, written = Block(8 * pages), Block(4 * pages)
         self.blocks += [code, written]
         region.base, region.size = start, end - start

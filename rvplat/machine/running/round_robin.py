@@ -14,7 +14,7 @@ from collections.abc import Callable
 from rvplat.bus.clock import VirtualClock
 from rvplat.hart.counters import NEVER
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_WFI
-from rvplat.machine.hart import Hart
+from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
 

@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from rvplat.arguments import integer, seconds
 from rvplat.hart.state import STOP_LIMIT, STOP_REQUEST, STOP_WFI
-from rvplat.machine.arguments import integer, seconds
-from rvplat.machine.hart import Hart
+from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System, TurnTaking
 

@@ -22,12 +22,12 @@ from rvplat.errors import RunFailed
 from rvplat.hart import reset as hart_reset
 from rvplat.isa.machinery.extension import Extension
 from rvplat.machine.boards.board import Board
-from rvplat.machine.hart import Hart
 from rvplat.machine.loading.loader import LoadPlan, Software
-from rvplat.machine.public_names import Shown
 from rvplat.machine.running.assembly import Assembly
 from rvplat.machine.running.console import HostConsole
+from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.native_records import NativeMachine
+from rvplat.machine.running.public_names import Shown
 from rvplat.machine.running.stop import Stop
 
 

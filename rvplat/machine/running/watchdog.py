@@ -34,8 +34,8 @@ from rvplat.machine.running.assembly import Assembly
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.device_accesses import Mmio
 from rvplat.machine.running.native_records import NativeHart
-from rvplat.machine.running.plugin_errors import instruction_at
 from rvplat.machine.running.stop import Stop
+from rvplat.machine.running.stuck_instruction import stuck_instruction
 from rvplat.machine.running.system import System
 
 log = logging.getLogger("rvplat.machine")
@@ -125,7 +125,7 @@ class Watchdog:
             hart.abandon.value = 0
             if hart.stop_code.value == STOP_STUCK:
                 hart.stop_code.value = 0
-                name, place = instruction_at(hart)
+                name, place = stuck_instruction(hart)
                 failures, pc = self._machine.assembly.failures, int(hart.view.pc)
                 failures.note(name, DidNotReturn(), None, hart.number, pc, place)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from rvplat.hart.acceleration.tlb import NO_TAG, PAGE_MASK
+from rvplat.hart.acceleration.tlb import NO_TAG
 from rvplat.hart.acceleration.young_pages import YOUNG
+from rvplat.isa.privileged import PAGE_MASK
 from tests.hart.memory_bench import DECODE, LEAF, RAM, Bench
 
 PA = RAM + 0x3000

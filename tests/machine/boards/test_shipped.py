@@ -118,7 +118,7 @@ def test_boards_are_listed(catalogue: Catalogue) -> None:
 
 def test_a_board_that_cannot_be_read_is_listed(tmp_path: Path) -> None:
     (tmp_path / "torn.toml").write_text("a = ")
-    [row] = list_boards(Catalogue({}, {}, (), (tmp_path,)))
+    [row] = list_boards(Catalogue({}, {}, (tmp_path,)))
     assert (row.name, row.description) == ("torn", "(can't be read)")
 
 

@@ -56,6 +56,10 @@ def software(assembly: Assembly, tmp_path: Path, **files: bytes) -> Software:
     return read_software(assembly.board, **paths)
 
 
+def plan_for(assembly: Assembly, read: Software) -> LoadPlan:
+    return plan_load(assembly.board, read, assembly.device_tree)
+
+
 def tree_of(plan: LoadPlan, assembly: Assembly) -> Node:
     return from_dtb(assembly.memory.read(plan.places["dtb"], 0x8000))
 
@@ -70,7 +74,9 @@ def chosen(plan: LoadPlan, assembly: Assembly) -> dict[str, bytes]:
 def test_a_bare_program(assembly: Assembly, tmp_path: Path) -> None:
     program = elf([(RAM, b"code", 4), (RAM + 0x1000, b"data", 0x2000)], RAM + 2, {"tohost": 9})
     assembly.memory.write(RAM + 0x1800, b"left over")
-    plan = plan_load(assembly, software(assembly, tmp_path, program=program))
+    plan = plan_load(
+        assembly.board, software(assembly, tmp_path, program=program), assembly.device_tree
+    )
     plan.apply(assembly.memory)
     assert plan.entry == RAM + 2
     assert plan.symbols["tohost"] == 9
@@ -89,7 +95,7 @@ def test_a_bare_program(assembly: Assembly, tmp_path: Path) -> None:
 
 def test_firmware_kernel_initrd(assembly: Assembly, tmp_path: Path) -> None:
     files = {"program": b"firmware", "kernel": linux_image(0x1000, 0x30_0000), "initrd": b"cpio"}
-    plan = plan_load(assembly, software(assembly, tmp_path, **files))
+    plan = plan_for(assembly, software(assembly, tmp_path, **files))
     plan.apply(assembly.memory)
     assert plan.places == {
         "program": RAM,
@@ -110,7 +116,7 @@ def test_firmware_kernel_initrd(assembly: Assembly, tmp_path: Path) -> None:
 
 def test_a_large_initrd_goes_below_the_device_tree(assembly: Assembly, tmp_path: Path) -> None:
     files = {"program": b"firmware", "kernel": linux_image(), "initrd": bytes(40 * MIB)}
-    plan = plan_load(assembly, software(assembly, tmp_path, **files))
+    plan = plan_for(assembly, software(assembly, tmp_path, **files))
     start = plan.places["initrd"]
     assert start % 4096 == 0
     assert start >= RAM + 2 * MIB + 0x2000
@@ -120,14 +126,16 @@ def test_a_large_initrd_goes_below_the_device_tree(assembly: Assembly, tmp_path:
 def test_append_replaces_the_boards_bootargs(assembly: Assembly, tmp_path: Path) -> None:
     (tmp_path / "fw").write_bytes(b"firmware")
     read = read_software(assembly.board, tmp_path / "fw", append="quiet")
-    plan = plan_load(assembly, read)
+    plan = plan_for(assembly, read)
     plan.apply(assembly.memory)
     assert chosen(plan, assembly)["bootargs"] == b"quiet\0"
 
 
 def test_the_device_tree_of_a_full_ram(assembly: Assembly, tmp_path: Path) -> None:
     program = elf([(RAM, b"code", 63 * MIB)])
-    plan = plan_load(assembly, software(assembly, tmp_path, program=program))
+    plan = plan_load(
+        assembly.board, software(assembly, tmp_path, program=program), assembly.device_tree
+    )
     assert plan.places["dtb"] == RAM + 64 * MIB - 0x5000
 
 
@@ -135,14 +143,16 @@ def test_a_device_tree_of_the_users_own(assembly: Assembly, tmp_path: Path) -> N
     root = Node("")
     root.set("compatible", "mine")
     files = {"program": b"firmware", "initrd": b"cpio", "dtb": to_dtb(root)}
-    plan = plan_load(assembly, software(assembly, tmp_path, **files))
+    plan = plan_for(assembly, software(assembly, tmp_path, **files))
     plan.apply(assembly.memory)
     assert tree_of(plan, assembly).properties["compatible"] == (b"mine\0",)
     assert [*chosen(plan, assembly)] == ["linux,initrd-start", "linux,initrd-end"]
 
 
 def test_code_at_the_reset_vector(with_rom: Assembly, tmp_path: Path) -> None:
-    plan = plan_load(with_rom, software(with_rom, tmp_path, program=b"firmware"))
+    plan = plan_load(
+        with_rom.board, software(with_rom, tmp_path, program=b"firmware"), with_rom.device_tree
+    )
     plan.apply(with_rom.memory)
     assert plan.entry == 0x1000
     words = struct.unpack("<6I3Q", with_rom.memory.read(0x1000, 48))
@@ -153,11 +163,15 @@ def test_code_at_the_reset_vector(with_rom: Assembly, tmp_path: Path) -> None:
 
 def test_a_virtual_clock_has_the_same_seed_every_time(with_rom: Assembly, tmp_path: Path) -> None:
     read = software(with_rom, tmp_path, program=b"firmware")
-    assert plan_load(with_rom, read).segments == plan_load(with_rom, read).segments
+    assert plan_for(with_rom, read).segments == plan_for(with_rom, read).segments
 
 
 def test_a_plan_is_applied_again(assembly: Assembly, tmp_path: Path) -> None:
-    plan = plan_load(assembly, software(assembly, tmp_path, program=elf([(RAM, b"x", 0x1000)])))
+    plan = plan_load(
+        assembly.board,
+        software(assembly, tmp_path, program=elf([(RAM, b"x", 0x1000)])),
+        assembly.device_tree,
+    )
     changes: list[tuple[int, int]] = []
     assembly.memory.written = lambda pa, size: changes.append((pa, size))
     for _ in range(2):
@@ -186,7 +200,7 @@ def test_a_kernel_finds_the_distributions_firmware(
 
 
 def test_a_machine_without_software(assembly: Assembly) -> None:
-    plan = plan_load(assembly, Software())
+    plan = plan_for(assembly, Software())
     assert plan.entry == RAM
     assert [*plan.places] == ["dtb"]
 
@@ -251,7 +265,7 @@ def test_what_does_not_fit(
     assembly: Assembly, tmp_path: Path, files: dict[str, bytes], message: str
 ) -> None:
     with pytest.raises(LoaderError) as error:
-        plan_load(assembly, software(assembly, tmp_path, **files))
+        plan_for(assembly, software(assembly, tmp_path, **files))
     names = {name: tmp_path / name for name in ("program", "kernel", "initrd")}
     size = len(to_dtb(assembly.device_tree(Chosen(rng_seed=bytes(32)))))
     wanted = message.format(**names, dtb=f"{size:#x}", dtb_path=tmp_path / "dtb")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
+from rvplat.arguments import MASK64, integer, word
 from rvplat.bus.ram import Memory
 from rvplat.engine.decode import Table
 from rvplat.engine.exports import Raised
@@ -20,10 +21,9 @@ from rvplat.errors import BusError, nearest
 from rvplat.isa.machinery.csr_rows import Csr, CsrField
 from rvplat.isa.machinery.disassemble import F_NAMES, X_NAMES
 from rvplat.isa.machinery.extension import Extension
-from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER
-from rvplat.machine.arguments import MASK64, integer, word
-from rvplat.machine.public_names import Shown
-from rvplat.machine.running.native_records import PAGE, NativeHart, NativeMachine
+from rvplat.isa.privileged import MACHINE, PAGE_BYTES, SUPERVISOR, USER
+from rvplat.machine.running.native_records import NativeHart, NativeMachine
+from rvplat.machine.running.public_names import Shown
 
 
 class RegisterFile(Sequence[int]):
@@ -272,7 +272,7 @@ class Hart(NativeHart, metaclass=Shown):
         """(physical address, bytes) of each page."""
         va, size = word("va", va), integer("size", size, 0, MASK64)
         while size > 0:
-            n = min(size, PAGE - va % PAGE)
+            n = min(size, PAGE_BYTES - va % PAGE_BYTES)
             pa = self.translate(va)
             if pa is None:
                 raise BusError(f"hart {self.number}: virtual address {va:#x} is not mapped")

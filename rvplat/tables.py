@@ -1,0 +1,19 @@
+"""Tables of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str = "") -> str:
+    """Lines of columns that are as wide as their widest cell. `align` has a letter for each column:
+    "<" for left, the default, and ">" for right."""
+    lines = [head, *rows]
+    sides = align.ljust(len(head), "<")
+    widths = [max(len(line[n]) for line in lines) for n in range(len(head))]
+    return "".join(_line(line, widths, sides) for line in lines)
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], sides: str) -> str:
+    padded = [f"{c:{side}{w}}" for c, w, side in zip(cells, widths, sides, strict=True)]
+    return "  ".join(padded).rstrip() + "\n"
