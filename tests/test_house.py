@@ -31,7 +31,7 @@ BELOW = {
     "guests": set(),
     "pluginmanager": {"bus", "entrypoints"},
     "machine.boards": {"bus", "engine", "hart", "isa", "isa.machinery", "lang", "pluginmanager"},
-    "machine.loading": {"bus", "machine.boards"},
+    "machine.loading": {"bus", "isa", "machine.boards"},
     "machine.running": {"bus", "engine", "hart", "hart.acceleration", "isa", "isa.machinery",
                         "lang", "machine.boards", "machine.loading"},
     "machine.inspection": {"bus", "engine", "hart", "hart.acceleration", "hart.debugging",
