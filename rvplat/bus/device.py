@@ -117,7 +117,9 @@ class Wiring:
 class Device:
     """The base of every device model."""
 
+    #: The name by which a board asks for it.
     model: ClassVar[str] = ""
+    #: What its device-tree node is compatible with.
     compatible: ClassVar[tuple[str, ...]] = ()
     #: The name of its device-tree node, before the "@".
     node_name: ClassVar[str] = ""
@@ -127,7 +129,9 @@ class Device:
     size: ClassVar[int] = 0
     #: The names of the lines that it drives.
     interrupts: ClassVar[tuple[str, ...]] = ()
+    #: A frozen dataclass of the keys that a board may set (`setting`).
     settings_type: ClassVar[type[Any]] = NoSettings
+    #: The table of registers, unless `rows` says otherwise.
     registers: ClassVar[tuple[Register | Hole, ...]] = ()
     #: Attributes that belong to the saved state, besides the plain registers.
     state: ClassVar[tuple[str, ...]] = ()

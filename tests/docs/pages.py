@@ -1,18 +1,20 @@
 """Pages that are walked: their files are written and their commands run, as a reader would do it.
 
-A block whose first line is a comment with a file's name is that file. A block that begins with `$ `
-is a session: its commands run in the page's folder, and the lines that are shown come in this order
-among those that are printed; `...` stands for what is different or left out. Other blocks are read.
+A block whose first line is a comment with a file's name is that file, or what is added to that file
+(`# FILE, at the end`). A block that begins with `$ ` is a session: its commands run in the page's
+folder, and the lines that are shown come in this order among those that are printed; `...` stands
+for what is different or left out. Other blocks are read.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 LEFT_OUT = "..."
 TIMEOUT_S = 300
 _FENCE = re.compile(r"( *)```(\S*)")
-_FILE = re.compile(r"(?:#|//|/\*) ([\w./-]+\.\w+)(?: \*/)?")
+_FILE = re.compile(r"(?:#|//|/\*) ([\w./-]+\.\w+)(, at the end)?(?: \*/)?")
 PYTHON = [sys.executable]
 PROGRAMS = {"rvplat": [*PYTHON, "-m", "rvplat"], "python": PYTHON}
 STATUS = "echo $?"
@@ -79,20 +81,25 @@ def session(block: str) -> Iterator[Command]:
         yield command
 
 
-def walk(text: str, folder: Path) -> int:
+def walk(text: str, folder: Path, environment: Mapping[str, str] | None = None) -> int:
     """Do what a page says, in a folder; how many commands it ran."""
     ran = 0
     for block in blocks(text):
         if name := file_in(block):
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block)
+            write(folder / name, block)
         elif block.startswith("$ "):
-            ran += run_session(block, folder)
+            ran += run_session(block, folder, environment)
     return ran
 
 
-def run_session(block: str, folder: Path) -> int:
+def write(path: Path, block: str) -> None:
+    """Write the file that a block is, or add the block to it."""
+    first, _, rest = block.partition("\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(path.read_text() + rest if ", at the end" in first else block)
+
+
+def run_session(block: str, folder: Path, environment: Mapping[str, str] | None = None) -> int:
     """Run the commands of a block, each of which succeeds unless its status is asked for after it;
     how many there were."""
     commands = list(session(block))
@@ -107,7 +114,7 @@ def run_session(block: str, folder: Path) -> int:
         done = subprocess.run(
             [*PROGRAMS.get(words[0], [words[0]]), *words[1:]], cwd=folder, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=TIMEOUT_S, check=False,
+            timeout=TIMEOUT_S, check=False, env={**os.environ, **(environment or {})},
         )  # fmt: skip
         status = done.returncode
         following = commands[number + 1].line if number + 1 < len(commands) else ""

@@ -10,10 +10,15 @@ from pathlib import Path
 
 import lief
 
-ARCH = (
-    "rv64imafdch_zicsr_zifencei_zba_zbb_zbc_zbs_zicond_zfa_zicbom_zicbop_zicboz_zawrs"
-    "_zihintpause_zihintntl_svinval"
-)
+from rvplat.machine.boards.catalogue import shipped_extensions
+
+#: Extensions of RV64 that bring instructions, in small letters; Zcf is for RV32.
+NAMES = [
+    name.lower()
+    for name, extension in shipped_extensions().items()
+    if name[0] == "Z" and name != "Zcf" and (extension.instructions or extension.compressed_forms)
+]
+ARCH = "_".join(["rv64imafdch", *NAMES, "svinval"])
 HEADER = f".option arch, {ARCH}\n.option norelax\n.option exact\n"
 
 
