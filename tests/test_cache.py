@@ -232,6 +232,7 @@ def test_an_entry_point_can_name_an_attribute() -> None:
     assert EntryPoint("path", "os.path").load() is __import__("os").path
 
 
+@pytest.mark.slow
 def test_a_warm_start_imports_no_compiler() -> None:
     """What a start with code from the cache doesn't need is not imported: it takes its time."""
     program = """

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.quick  # every file, not only a sample
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "rvplat"
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -169,6 +169,7 @@ def test_a_circle_of_two_plugins(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_plugin_without_faults_has_none(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(HEAD + GOOD)

@@ -41,6 +41,7 @@ def test_while_it_imports(module: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"rvplat: interrupted\n")
 
 
+@pytest.mark.slow
 def test_while_it_compiles(tmp_path: Path) -> None:
     with subprocess.Popen(
         [*COMMAND, "run", guest(HELLO)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,

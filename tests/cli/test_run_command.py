@@ -231,6 +231,7 @@ def test_a_full_disk_is_one_line() -> None:
     assert done.stderr == b"rvplat: standard output: No space left on device\n"
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_is_only_a_warning(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.cli.test_run_command import one_line, rvplat
 from tests.machine import failing
 from tests.machine.small_guests import FAIL, HELLO, LOOP, POWER_OFF, TOHOST, guest
@@ -93,6 +95,7 @@ def test_options_for_one_program_are_refused(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_plugin_that_raises_is_a_failure(tmp_path: Path) -> None:
     """The next program still runs, on a new machine."""
     reads = guest("  li t0, 0x10010000\n  lw t1, 0(t0)\n" + POWER_OFF)

@@ -12,6 +12,8 @@ from tests.cli.test_run_command import COMMAND, rvplat
 from tests.cli.test_terminal import Begin, session  # noqa: F401
 from tests.machine.stuck import HOPELESS, SETTINGS, WAYS, stuck_board, stuck_guest
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = [word for key, value in SETTINGS.items() for word in ("--set", f'{key}="{value}"')]
 
 

@@ -148,6 +148,7 @@ JUMPS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", JUMPS, ids=[ROWS[number].name for number in JUMPS])
 @settings(max_examples=25, deadline=None, database=None, phases=[Phase.generate])
 @given(data=st.data())

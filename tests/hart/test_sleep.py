@@ -92,6 +92,7 @@ def calls(bench: Bench) -> Iterator[tuple[Callable[[], None], int]]:
     yield lambda: setattr(hart, "stop_request", 1), STOP_REQUEST
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", range(3), ids=["line", "mtimecmp", "stop"])
 def test_no_call_is_lost(bench: Bench, what: int) -> None:
     """Every interleaving of the two texts, line by line."""

@@ -15,6 +15,8 @@ from rvplat.lang import softfloat, softfloat_convert, softfloat_format, u64
 from tests.isa import ieee
 from tests.isa.patterns import MODES, WIDTHS, numbers, pairs
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = settings(max_examples=120, deadline=None)
 
 

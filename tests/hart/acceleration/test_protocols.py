@@ -33,6 +33,8 @@ from rvplat.machine.running.native_records import NativeHart, NativeMachine
 from tests.h.bench import native_core
 from tests.hart.acceleration.interleaving import Text, everything
 
+pytestmark = pytest.mark.slow
+
 RAM = 0x8000_0000
 PAGE = RAM + 0x1000
 CODE = PAGE + 0x40

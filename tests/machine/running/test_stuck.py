@@ -50,6 +50,7 @@ def place(folder: Path, function: str) -> Any:
     return re.compile(re.escape(f"{folder}/faulty.py:") + r"\d+, in " + function)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", ["host", "virtual"])
 @pytest.mark.parametrize("way", WAYS)
 def test_the_time_is_up_and_the_plugin_is_named(folder: Path, way: str, clock: str) -> None:
