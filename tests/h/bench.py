@@ -1,7 +1,7 @@
-"""One hart with H in 2 MiB of RAM, which runs single instructions in any of the five modes.
+"""A hart with H and 2 MiB of RAM, which runs single instructions in any of the five modes.
 
-`bench.step(word)` says what became of an instruction: None, or the `Trap` that was taken. Guests'
-page tables are made by `map_guest` (first stage) and `map_host` (second stage).
+`bench.step(word)` runs an instruction and returns None, or the `Trap` that was taken. `map_guest`
+and `map_host` make the guest's page tables of the first and of the second stage.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ N, NC, IO = 1 << 63, 1 << 61, 2 << 61
 LEAF = V | R | W | X | A | D
 ILLEGAL, VIRTUAL = 2, 22
 LOAD, STORE, FETCH = "load", "store", "fetch"
-LEVELS = {0: 0, 8: 3, 9: 4, 10: 5}  # of MODE
+LEVELS = {0: 0, 8: 3, 9: 4, 10: 5}  # by MODE
 
 _CALL = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 ROWS = {row.name: row for e in shipped_extensions().values() for row in e.instructions}
@@ -46,19 +46,20 @@ NOP = 0x13
 
 
 def word(name: str, **operands: int) -> int:
-    """The instruction of a name with these operands."""
+    """Encode an instruction by its name, with these operands."""
     return int(ROWS[name].pattern.encode(**operands))
 
 
 def csr_word(op: str, name: str, rd: int = 5, rs1: int = 6) -> int:
-    """`csrrw`, `csrrs` or `csrrc` of a CSR by its name."""
+    """Encode `csrrw`, `csrrs` or `csrrc` on a CSR, by its name."""
     return word(op, csr=NUMBERS[name], rd=rd, rs1=rs1)
 
 
 @dataclass(frozen=True)
 class Trap:
-    """What a trap left: the mode that handles it and its registers; of VS mode tval2 and on are 0.
-    `virt` and `priv` are the mode that it came from, as MPV and MPP (or the like) say it."""
+    """A trap that was taken: the mode that handles it, and the values in that mode's CSRs. For VS
+    mode, tval2 and the fields after it are 0. `virt` and `priv` are the mode that the trap came
+    from, as MPV and MPP (or the corresponding fields) give it."""
 
     mode: str
     cause: int
@@ -72,7 +73,7 @@ class Trap:
 
 @functools.cache
 def native_core(compressed: bool) -> Core:
-    """Of every extension that ships, or all but the compressed ones."""
+    """Native code of every shipped extension, with or without the compressed ones."""
     wanted = shipped_extensions().values()
     kept = [e for e in wanted if compressed or not e.name.startswith(("C", "Zc"))]
     return Core(tuple(kept), compressed=compressed)
@@ -96,7 +97,7 @@ class Bench:
         self.machine.view.instructions_per_tick = 1 << 40
         self.native = NativeHart(0, self.machine, core.decoder(self.extensions))
         self.hart: Any = self.native.view
-        self.device: int | None = None  # what a device answers everywhere outside of RAM
+        self.device: int | None = None  # what a device answers at all addresses outside RAM
         self._answer = _CALL(self._ask_device)
         self.hart.mmio_read = ctypes.cast(self._answer, ctypes.c_void_p).value
         self.hart.mmio_write = self.hart.mmio_read
@@ -115,7 +116,7 @@ class Bench:
         return self.device
 
     def begin(self) -> None:
-        """Out of reset, M mode; handlers in place, all traps to M mode, PMP open."""
+        """Reset: M mode, handlers in place, all traps to M mode, PMP permits everything."""
         ctypes.memset(self.ram.address, 0, SIZE)
         reset.reset(self.hart, self.extensions, CODE)
         self._free = PAGES
@@ -127,7 +128,7 @@ class Bench:
         self["pmpaddr0"], self["pmpcfg0"] = (1 << 54) - 1, 0x1F
         protection_changed(self.hart)
 
-    # --- CSRs, from outside: by their own names, whatever the mode ---
+    # --- access to CSRs from outside, by their own names, in any mode ---
 
     def __getitem__(self, name: str) -> int:
         return int(csr_read(self.hart, u32(NUMBERS[name])))
@@ -138,14 +139,14 @@ class Bench:
     def delegate(
         self, medeleg: int = ONES, mideleg: int = ONES, hedeleg: int = 0, hideleg: int = 0
     ) -> None:
-        """Send traps down."""
+        """Delegate traps and interrupts to lower modes."""
         self["medeleg"], self["mideleg"] = medeleg, mideleg
         self["hedeleg"], self["hideleg"] = hedeleg, hideleg
 
     # --- running ---
 
     def enter(self, mode: str, pc: int = CODE) -> None:
-        """Be in a mode, as if returned to."""
+        """Put the hart into a mode, as a trap return would."""
         self.hart.priv, self.hart.virt = MODES[mode]
         self.hart.pc = pc
         self.hart.fp_ready = 0
@@ -157,14 +158,14 @@ class Bench:
         return next(name for name, value in MODES.items() if value == at)
 
     def step(self, bits: int, mode: str = "", pa: int = 0) -> Trap | None:
-        """Run one instruction, put at the physical address (of the CODE page by default)."""
+        """Put an instruction at a physical address (by default in the page CODE), and run it."""
         if mode:
             self.enter(mode)
         self.poke(pa or CODE, bits, 4 if bits & 3 == 3 else 2)
         return self.go()
 
     def go(self, count: int = 1) -> Trap | None:
-        """Run the instruction at hart.pc, and take the interrupt that is due before or after."""
+        """Run the instruction at hart.pc; take an interrupt that is due before or after it."""
         hart = self.hart
         hart.resync = 1
         if self.kind == "reference":
@@ -175,7 +176,7 @@ class Bench:
         return self.trap()
 
     def trap(self) -> Trap | None:
-        """The trap whose handler the hart is at."""
+        """The trap whose handler the hart has entered; None if it is at no handler."""
         pc = int(self.hart.pc)
         found = [n for n, at in HANDLERS.items() if at <= pc < at + 0x1000 and self.mode == n]
         return self._read_trap(found[0]) if found else None
@@ -198,7 +199,7 @@ class Bench:
         )  # fmt: skip
 
     def outcome(self, bits: int, mode: str) -> str:
-        """ "ok", "illegal", "virtual" or the cause's number."""
+        """Run an instruction; return "ok", "illegal", "virtual" or the cause's number."""
         found = self.step(bits, mode)
         if found is None:
             return "ok"
@@ -208,7 +209,7 @@ class Bench:
         return {ILLEGAL: "illegal", VIRTUAL: "virtual"}.get(found.cause, str(found.cause))
 
     def interrupted(self) -> tuple[str, int] | None:
-        """The mode and number of the interrupt that is taken before anything runs."""
+        """The mode and number of the interrupt that is taken before the next instruction."""
         found = self.go(0)
         if found is None or not found.cause & INTERRUPT:
             return None
@@ -224,7 +225,7 @@ class Bench:
         return int.from_bytes(ctypes.string_at(self.ram.address + pa - RAM, size), "little")
 
     def page(self, count: int = 1) -> int:
-        """Fresh zeroed pages, aligned to 16 KiB if there are four."""
+        """New pages filled with zeros. Four pages are aligned to 16 KiB."""
         if count == 4:
             self._free = (self._free + 0x3FFF) & ~0x3FFF
         found = self._free
@@ -236,7 +237,7 @@ class Bench:
     def two_stages(
         self, guest_mode: int = 8, host_mode: int = 8, vmid: int = 1, asid: int = 1
     ) -> None:
-        """Make tables for both stages, in which the code's page is where it is."""
+        """Make tables for both stages that map the page CODE to itself."""
         self.guest_mode, self.host_mode = guest_mode, host_mode
         if host_mode:
             self.host_root = self.page(4)
@@ -249,12 +250,12 @@ class Bench:
             self.map_guest(CODE, CODE)
 
     def _share(self, page: int) -> None:
-        """A table of the guest's is where the host's address says it is."""
+        """Map the page of a guest's table to itself in the second stage."""
         if self.host_mode:
             self.map_host(page, page)
 
     def map_guest(self, va: int, gpa: int, flags: int = LEAF, level: int = 0) -> int:
-        """First stage: map a virtual address to a guest physical one. The address of the entry."""
+        """First stage: map a virtual address to a guest physical one. The entry's address."""
         return self._map(self.guest_root, self.guest_mode, va, gpa, flags, level, guest=True)
 
     def map_host(self, gpa: int, pa: int, flags: int = LEAF | U, level: int = 0) -> int:
@@ -283,7 +284,7 @@ class Bench:
     # --- accesses by instructions ---
 
     def access(self, kind: str, va: int, mode: str = "VS") -> Trap | None:
-        """A load of eight bytes to x5, a store of x7, or a fetch (a nop must be there)."""
+        """Load eight bytes to x5, store x7, or fetch (there must be a nop)."""
         self.hart.x[6] = va
         if kind == FETCH:
             self.enter(mode, va)

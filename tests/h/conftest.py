@@ -1,4 +1,4 @@
-"""Every test of H runs on the reference and natively."""
+"""Every test of H runs twice: on the reference and natively."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _made(kind: str, without: str, geilen: int, tinst: str) -> Bench:
 
 @pytest.fixture(params=["reference", "native"])
 def make(request: pytest.FixtureRequest) -> MakeBench:
-    """Makes benches: `make(geilen=5)`, out of reset each time."""
+    """A function that makes a bench after reset, such as `make(geilen=5)`."""
 
     def bench(without: str = "", geilen: int = 0, tinst: str = "transformed") -> Bench:
         found = _made(request.param, without, geilen, tinst)
@@ -31,13 +31,13 @@ def make(request: pytest.FixtureRequest) -> MakeBench:
 
 @pytest.fixture
 def bench(make: MakeBench) -> Bench:
-    """A hart with everything that ships, in M mode, no guest external interrupts."""
+    """A hart with all shipped extensions, in M mode, without guest external interrupts."""
     return make()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The section is a part of each test's name; a test without one is an error."""
+    """Make the section a part of each test's name. A test without a section is an error."""
     said = metafunc.definition.get_closest_marker("section")
     if said is not None:
         metafunc.parametrize("section", [said.args[0]], indirect=True)
@@ -47,7 +47,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _names(parametrize: pytest.Mark) -> list[str]:
-    """The names that a mark `parametrize` gives values to."""
+    """The names of the parameters of a mark `parametrize`."""
     names = parametrize.args[0]
     return [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
 

@@ -1,8 +1,9 @@
-"""Which section of the manual a test checks: a part of its name.
+"""The section of the manual that a test checks, which becomes a part of the test's name.
 
-A title is the manual's own heading without its markup (riscv-isa-manual, src/priv/hypervisor.adoc
-where nothing else is said). What checks rvplat's own things says "rvplat: ..." instead. Where it is
-another one for each case, `section` is a column of the test's parameters, with no decorator.
+A title is the manual's heading without its markup (riscv-isa-manual, src/priv/hypervisor.adoc
+unless a comment names another file). A test of rvplat's own features has the title "rvplat: ...".
+If each case has its own section, `section` is a parameter of the test, and the decorator is left
+out.
 """
 
 from __future__ import annotations
@@ -78,10 +79,10 @@ OF_CSR = {
 
 
 def section(title: str) -> pytest.MarkDecorator:
-    """Say which section a test checks; `conftest.py` makes it a part of the test's name."""
+    """Mark a test with the section that it checks; conftest.py puts it into the test's name."""
     return pytest.mark.section(title)
 
 
 def by_csr(rows: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Rows that begin with a CSR's name, with that CSR's section put before it."""
+    """Prefix each row, which begins with a CSR's name, with the section of that CSR."""
     return [(OF_CSR[row[0]], *row) for row in rows]

@@ -25,7 +25,7 @@ PBMTE, ADUE = 1 << 62, 1 << 61
 
 
 def stages(bench: Bench, guest_mode: int = 8, host_mode: int = 8) -> None:
-    """VA -> GPA -> PA, as far as there are stages; nops in the page."""
+    """Map VA to GPA and GPA to PA, by the stages that are on, and fill the page with nops."""
     bench.two_stages(guest_mode, host_mode)
     for page in (PA, OTHER):
         for at in range(0, 0x1000, 8):
@@ -37,7 +37,7 @@ def stages(bench: Bench, guest_mode: int = 8, host_mode: int = 8) -> None:
 
 
 def start(guest_mode: int, host_mode: int) -> int:
-    """The address that leads to PA."""
+    """The address that is translated to PA."""
     return VA if guest_mode else GPA if host_mode else PA
 
 
@@ -55,5 +55,5 @@ ALL_PAGE, ALL_GUEST, ALL_ACCESS = (13, 15, 12), (21, 23, 20), (5, 7, 1)
 
 
 def marked(bad: tuple[int, ...], codes: tuple[int, ...]) -> tuple[int | str, ...]:
-    """The causes of the accesses that are bad."""
+    """The causes of the accesses in `bad`; "ok" for the others."""
     return tuple(code if flag else "ok" for flag, code in zip(bad, codes, strict=True))

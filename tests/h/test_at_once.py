@@ -1,4 +1,4 @@
-"""Interrupts are looked for right after an instruction that changes what they depend on."""
+"""Interrupts are checked right after an instruction that changes what they depend on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ STCE = 1 << 63
 
 @dataclass(frozen=True)
 class Write:
-    """Registers before, the CSR that is written with a value in a mode, and who takes what."""
+    """The registers before; the CSR, value and mode of a write; the mode that takes the interrupt,
+    and the interrupt's number."""
 
     mode: str
     name: str
@@ -64,11 +65,11 @@ WRITES = [
 
 
 def run_on(bench: Bench, bits: int, mode: str) -> tuple[str, int] | None:
-    """Run the instruction and some that follow: who took what after the first of them."""
+    """Run the instruction and some more; return which mode took which interrupt after the first."""
     for i in range(1, 5):
         bench.poke(CODE + 4 * i, NOP, 4)
     for handler in HANDLERS.values():
-        bench.poke(handler, word("jal", rd=0), 4)  # stays there
+        bench.poke(handler, word("jal", rd=0), 4)  # loop at the handler
     bench.poke(CODE, bits, 4)
     bench.enter(mode)
     found = bench.go(4)
@@ -105,7 +106,7 @@ def test_a_write_takes_effect_before_the_next_instruction(make: MakeBench, write
 def test_a_return_to_a_guest_takes_its_interrupt_first(
     bench: Bench, to: str, name: str, delegated: bool
 ) -> None:
-    """ "... of an xRET": a guest's where V becomes 1, HS mode's below HS mode."""
+    """ "... of an xRET": a guest's interrupt if V becomes 1, and HS mode's below HS mode."""
     bench.delegate(hideleg=VSSI if delegated else 0)
     bench["hie"] = bench["hvip"] = VSSI
     priv, virt = MODES[to]
@@ -126,7 +127,7 @@ def test_a_return_to_a_guest_takes_its_interrupt_first(
 # --- what becomes due by itself -------------------------------------------------------------------
 
 MTI, OWN = 1 << 7, (("mstatus", Status.MIE), ("mie", 1 << 7))
-EARLIER = 3  # instructions from the hart's look at its timers to the one that is tried
+EARLIER = 3  # instructions between the hart's check of its timers and the tested instruction
 TRIED, BEHIND = CODE + 4 * EARLIER, CODE + 4 * EARLIER + 4
 FURTHER = BEHIND + 8
 DUE, UNTOUCHED = 100, 0xBAD
@@ -134,8 +135,8 @@ DUE, UNTOUCHED = 100, 0xBAD
 
 @dataclass(frozen=True)
 class Look:
-    """Registers before, an instruction in a mode, and who takes what at which address. A timer has
-    become due since the hart looked at its timers."""
+    """The registers before, an instruction in a mode, and which mode takes which interrupt at which
+    address. A timer has become due since the hart last checked its timers."""
 
     mode: str
     bits: int
@@ -172,15 +173,15 @@ LOOKS = {
 def run_into_deadline(
     bench: Bench, bits: int, mode: str, further: int = NOP
 ) -> tuple[str, int, int] | None:
-    """Run the instruction at the tick DUE, and a further one, without a look at the timers in
-    between: who took what where."""
+    """Run the instruction at the tick DUE and one more, without a check of the timers in between.
+    Return which mode took which interrupt, and where."""
     for at in range(CODE, CODE + 64, 4):
         bench.poke(at, NOP, 4)
     for at in (CODE + 64, *HANDLERS.values()):
-        bench.poke(at, word("jal", rd=0), 4)  # stays there
+        bench.poke(at, word("jal", rd=0), 4)  # loop at the handler
     bench.poke(TRIED, bits, 4)
     bench.poke(FURTHER, further, 4)
-    native_core(True).export("drop_slots")(bench.native.address)  # poke tells nobody
+    native_core(True).export("drop_slots")(bench.native.address)  # poke leaves decoded code
     bench.enter(mode)
     bench.hart.slice_start = bench.native.retired
     bench.machine.view.time_now, bench.machine.view.instructions_per_tick = DUE - EARLIER, 1
@@ -194,7 +195,7 @@ def run_into_deadline(
 
 
 def prepare(bench: Bench, look: Look) -> None:
-    """Registers and the reservation that the instruction needs."""
+    """Set the registers and the reservation that the instruction needs."""
     bench.delegate(hideleg=look.hideleg)
     bench.device = 1
     bench.hart.mtimecmp = DUE if look.before == OWN else ONES
@@ -211,8 +212,9 @@ def prepare(bench: Bench, look: Look) -> None:
 def test_a_timer_that_an_instruction_finds_due_interrupts_at_once(
     make: MakeBench, look: Look
 ) -> None:
-    """The trap belongs on the instruction after `wfi`, and nobody sees a time at which an interrupt
-    should have come. (The reference looks at the timers before each instruction.)"""
+    """The trap after a `wfi` is on the next instruction. No instruction reads a time at which the
+    interrupt should have been taken already. (The reference checks the timers before each
+    instruction.)"""
     bench = make()
     prepare(bench, look)
     assert run_into_deadline(bench, look.bits, look.mode) == (*look.taken, look.at)
@@ -223,7 +225,7 @@ def test_a_timer_that_an_instruction_finds_due_interrupts_at_once(
 
 @section(MIP)
 @pytest.mark.parametrize("make", ["native"], indirect=True)
-def test_what_was_seen_to_be_due_comes_as_soon_as_it_is_enabled(make: MakeBench) -> None:
+def test_a_timer_found_due_interrupts_as_soon_as_it_is_enabled(make: MakeBench) -> None:
     bench = make()
     prepare(bench, Look("M", READ_TIME, ("M", 7), OWN))
     bench["mstatus"] = 0
@@ -236,7 +238,7 @@ def test_what_was_seen_to_be_due_comes_as_soon_as_it_is_enabled(make: MakeBench)
 
 @section("rvplat: what a debugger reads")
 @pytest.mark.parametrize("make", ["native"], indirect=True)
-def test_a_debugger_reads_the_time_and_no_interrupt_comes(make: MakeBench) -> None:
+def test_a_debugger_s_read_of_the_time_raises_no_interrupt(make: MakeBench) -> None:
     bench = make()
     prepare(bench, Look("M", READ_TIME, ("M", 7), OWN))
     bench.machine.view.time_now = DUE

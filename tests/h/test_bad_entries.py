@@ -1,5 +1,5 @@
-"""Bad entries at every level of every scheme, at both stages: what is malformed, what loops, what
-leads out of memory."""
+"""Bad entries at every level of every scheme, in both stages: malformed entries, loops, and entries
+that point outside memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOWHERE = 1 << 50  # neither mapped nor memory; aligned for every superpage
 RESERVED = (54, 57, 60)  # test_page_tables.py has all
 EACH_LEVEL = [(mode, level) for mode in (8, 9, 10) for level in range(LEVELS[mode])]
 
-Entry = Callable[[int, int], int]  # of (address of the entry, level)
+Entry = Callable[[int, int], int]  # the value, by (address of the entry, level)
 
 
 def pointer(to: int) -> int:
@@ -23,7 +23,7 @@ def pointer(to: int) -> int:
 
 
 def either(level: int) -> int:
-    """What is right at a level, but for what a test adds: it leads to zeros."""
+    """An entry that is valid at a level and leads to zeros; a test makes it bad."""
     return pointer(PAGES + 0x8_0000) if level else PA >> 12 << 10 | LEAF | U
 
 
@@ -45,13 +45,13 @@ MALFORMED: dict[str, Entry] = {
 
 
 def high(mode: int) -> int:
-    """Address bits that lead to a root's entry that no other address uses."""
+    """Address bits that select an entry of the root that no other address uses."""
     return {8: 0, 9: 1 << 45, 10: 1 << 54 | 1 << 45}[mode]
 
 
 def spoil(bench: Bench, stage: str, mode: int, level: int, bad: Entry) -> int:
-    """The stage's entry of a level for VA is bad; the other stage is as it should be. The address
-    of the entry."""
+    """Make the stage's entry for VA at a level bad, and everything else good. Return the address of
+    the entry."""
     stages(bench, mode if stage == "guest" else 8, mode if stage == "host" else 8)
     if stage == "guest":
         at = bench.map_guest(VA + high(mode), 0, LEAF, level)
@@ -90,8 +90,8 @@ def test_malformed_in_the_second_stage(bench: Bench, what: str, mode: int, level
 @section(WALK)
 @pytest.mark.parametrize(("mode", "level"), [pair for pair in EACH_LEVEL if pair[1]])
 def test_tables_outside_memory(bench: Bench, mode: int, level: int) -> None:
-    """A guest's are guest physical addresses that aren't mapped: htinst says that it was a read of
-    an entry. The host's are physical addresses: an access fault of the access itself."""
+    """A guest's table is at an unmapped guest physical address: htinst shows a read of an entry. A
+    host's table is at a physical address: that is an access fault of the original access."""
     spoil(bench, "guest", mode, level, lambda at, level: pointer(NOWHERE))
     va = VA + high(mode) + AT
     index = va >> (12 + 9 * (level - 1)) & 0x1FF
@@ -106,7 +106,7 @@ def test_tables_outside_memory(bench: Bench, mode: int, level: int) -> None:
 @section(WALK)
 @pytest.mark.parametrize(("mode", "level"), EACH_LEVEL)
 def test_pages_outside_memory(bench: Bench, mode: int, level: int) -> None:
-    """Superpages too: the address in the page is in htval."""
+    """htval holds the address within the page, for superpages too."""
     spoil(bench, "guest", mode, level, lambda at, level: NOWHERE >> 12 << 10 | LEAF)
     va = VA + high(mode) + AT
     gpa = NOWHERE + (va & (1 << 12 + 9 * level) - 1)

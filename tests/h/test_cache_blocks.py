@@ -12,7 +12,7 @@ from tests.h.stages import ADUE, GPA, PA, VA, stages
 FAULTS = "Page-Fault, Guest-Page-Fault, and Access-Fault Exceptions"
 MANAGING = ["cbo.clean", "cbo.flush", "cbo.inval"]
 BLOCKS = [*MANAGING, "cbo.zero"]
-INSIDE = 0x1A7  # rs1 is any address of the block
+INSIDE = 0x1A7  # rs1 may be any address in the block
 
 
 def allowed(bench: Bench, first: int = LEAF, second: int = LEAF | U) -> Bench:
@@ -33,7 +33,7 @@ def run(bench: Bench, name: str, mode: str = "VS") -> Trap | None:
 @pytest.mark.parametrize("stage", ["first", "second"])
 @pytest.mark.parametrize("to", ["M", "HS"])
 def test_a_fault_names_the_address_in_rs1(bench: Bench, name: str, stage: str, to: str) -> None:
-    """A store's, whatever the operation; htval corresponds to the very address in stval."""
+    """Every operation raises store faults. htval corresponds to exactly the address in stval."""
     allowed(bench, LEAF if stage == "second" else 0, LEAF | U if stage == "first" else 0)
     bench["medeleg"] = ONES if to == "HS" else 0
     found = run(bench, name)
@@ -48,7 +48,7 @@ def test_a_fault_names_the_address_in_rs1(bench: Bench, name: str, stage: str, t
 @pytest.mark.parametrize("flags", [R | A | D, R | W | A, R | W | D, R | W | A | D])
 @pytest.mark.parametrize("stage", ["first", "second"])
 def test_permissions_of_both_stages(bench: Bench, name: str, flags: int, stage: str) -> None:
-    """What may be loaded may be managed, D or not; zeroing is a store."""
+    """Management is legal for a page that may be loaded, with or without D. Zeroing is a store."""
     if stage == "first":
         allowed(bench, V | flags)
     else:
@@ -64,7 +64,7 @@ def test_permissions_of_both_stages(bench: Bench, name: str, flags: int, stage: 
 @pytest.mark.parametrize("name", BLOCKS)
 @pytest.mark.parametrize("stage", ["first", "second"])
 def test_svadu_sets_what_is_checked(bench: Bench, name: str, stage: str) -> None:
-    """A for management, D too for cbo.zero."""
+    """Management sets A; cbo.zero sets D too."""
     allowed(bench)
     bench["menvcfg"] = bench["henvcfg"] = ONES
     if stage == "first":
@@ -79,7 +79,7 @@ def test_svadu_sets_what_is_checked(bench: Bench, name: str, stage: str) -> None
 @pytest.mark.parametrize("name", BLOCKS)
 @pytest.mark.parametrize("cfg", [0x18, 0x19, 0x1B])
 def test_pmp_beneath_blocks(bench: Bench, name: str, cfg: int) -> None:
-    """A store access fault, where translation permits and PMP doesn't."""
+    """A store access fault, if translation permits the access but PMP doesn't."""
     allowed(bench)
     bench["pmpaddr1"], bench["pmpcfg0"] = ONES >> 10, 0x1F << 8
     bench["pmpaddr0"], bench["pmpcfg0"] = PA >> 2 | 0x1FF, 0x1F << 8 | cfg
@@ -106,7 +106,7 @@ def test_prefetches_raise_nothing_and_set_nothing(bench: Bench, name: str) -> No
 @section("cbo.zero")
 @pytest.mark.parametrize("mode", ["VS", "M"])
 def test_cbo_zero_zeroes_the_block_of_the_guest(bench: Bench, mode: str) -> None:
-    """In M mode by MPRV, as any explicit access."""
+    """In M mode MPRV applies to it, as to every explicit access."""
     allowed(bench)
     for at in range(0, 0x1000, 8):
         bench.poke(PA + at, ONES)

@@ -1,4 +1,4 @@
-"""Fences and what is remembered of fetches; mappings of 64 KiB under fences of one address."""
+"""Fences and cached translations of fetches; mappings of 64 KiB and fences of one address."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ SECOND = [(GUEST_FENCES, "hfence.gvma", "HS"), (SVINVAL, "hinval.gvma", "M")]
 
 
 def run(bench: Bench, va: int) -> Trap | None:
-    """Run the instruction at an address in VS mode, and natively the loop that follows it: near a
-    limit of instructions a hart fetches one by one and remembers nothing."""
+    """Run the instruction at an address in VS mode. Natively, also run the loop that follows it:
+    near a limit of instructions, a hart fetches them one by one and caches nothing."""
     bench.enter("VS", va)
     return bench.go(SLACK + 10 if bench.kind == "native" else 2)
 
 
 def runs(bench: Bench, va: int) -> int:
-    """What it gives."""
+    """The number that the code at an address returns."""
     assert run(bench, va) is None
     return int(bench.hart.x[5])
 
 
 def number(bench: Bench, page: int, value: int) -> None:
-    """Code at the start of a page for `runs`."""
+    """Put code that returns a number at the start of a page, for `runs`."""
     bench.poke(page, word("addi", rd=5, rs1=0, imm=value), 4)
     bench.poke(page + 4, word("jal", rd=0), 4)
 
 
 def expected(bench: Bench, page: int, forgotten: tuple[bool, bool]) -> int:
-    """What a page's code gives once the two pages have changed places. The reference remembers no
-    fetch, which it may."""
+    """The number that a page's code returns after the two pages have changed places. The reference
+    caches no fetch translation, which the manual allows."""
     return 2 - page if forgotten[page] or bench.kind == "reference" else page + 1
 
 
 def primed(bench: Bench) -> None:
-    """VA gives 1 and VA + 4096 gives 2, remembered."""
+    """Code at VA returns 1, code at VA + 4096 returns 2, and both translations are cached."""
     bench.two_stages(vmid=5, asid=7)
     for i in range(2):
         bench.map_guest(VA + 0x1000 * i, GPA + 0x1000 * i)
@@ -57,7 +57,7 @@ def primed(bench: Bench) -> None:
 def test_fetches_of_the_first_stage(
     bench: Bench, name: str, mode: str, rs1: int, rs2: int, forgotten: tuple[bool, bool]
 ) -> None:
-    """No more and no less is forgotten than what is named."""
+    """A fence drops the translations that it names, and no others."""
     primed(bench)
     for i in range(2):
         bench.map_guest(VA + 0x1000 * i, GPA + 0x1000 * (1 - i))
@@ -86,7 +86,7 @@ def test_fetches_of_the_second_stage(
 def test_a_fence_of_an_address_takes_the_64_kib_around_it(
     bench: Bench, stage: str, at: int, kind: str
 ) -> None:
-    """An address in a NAPOT mapping names the mapping (Svnapot)."""
+    """A fence of an address in a NAPOT mapping applies to the whole mapping (Svnapot)."""
     bench.two_stages()
     pa = RAM + 0x10_0000
     place = bench.map_guest if stage == "guest" else bench.map_host
@@ -109,6 +109,6 @@ def test_a_fence_of_an_address_takes_the_64_kib_around_it(
         fence(bench, "hfence.gvma", (GPA + at) >> 2, 0, "HS")
     for page in (0x2000, 0x9000):
         if kind == LOAD:
-            assert bench.access(kind, VA + page) is not None, "the old mapping is forgotten"
+            assert bench.access(kind, VA + page) is not None, "the old mapping is dropped"
         else:
-            assert run(bench, VA + page) is not None, "the old mapping is forgotten"
+            assert run(bench, VA + page) is not None, "the old mapping is dropped"

@@ -27,7 +27,7 @@ HGATP_FIELDS = (1 << 44) - 4 | 0x3FFF << 44
 SUM_MXR = Status.SUM | Status.MXR
 SSTATUS = 1 << 1 | 1 << 5 | 1 << 8 | 3 << 13 | SUM_MXR
 
-# name, what it holds after all ones were written, what it holds after zeros.
+# name, value after a write of all ones, value after a write of zeros
 HELD = [
     ("hstatus", 0x2_0070_03C0, 0x2_0000_0000),
     ("hedeleg", 1 << 18 | 1 << 19 | 0xB1FE, 0),
@@ -65,7 +65,7 @@ MACHINE = ["mtval2", "mtinst", "mstateen0", "mstateen1", "mstateen2", "mstateen3
 
 
 def opened(bench: Bench) -> Bench:
-    """Let HS mode access everything."""
+    """Give HS mode access to everything."""
     bench["menvcfg"] = ONES
     bench["mcounteren"] = ONES
     for i in range(4):
@@ -74,7 +74,7 @@ def opened(bench: Bench) -> Bench:
 
 
 @pytest.mark.parametrize(("section", "name", "ones", "zeros"), by_csr(HELD))
-def test_csrs_hold_what_is_writable(bench: Bench, name: str, ones: int, zeros: int) -> None:
+def test_csrs_hold_their_writable_bits(bench: Bench, name: str, ones: int, zeros: int) -> None:
     bench[name] = ONES
     assert bench[name] == ones
     bench[name] = 0
@@ -104,7 +104,7 @@ def test_machine_csrs_are_for_m_mode(bench: Bench, name: str, mode: str) -> None
 @section(EXTERNALS)
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_hgeip_is_read_only(bench: Bench, mode: str) -> None:
-    """A write that HS mode couldn't do is illegal in a guest too ("Trap Cause Codes")."""
+    """A write that is illegal in HS mode is illegal in a guest too ("Trap Cause Codes")."""
     reads = {"M": "ok", "HS": "ok", "U": "illegal"}.get(mode, "virtual")
     assert bench.outcome(csr_word("csrrs", "hgeip", rs1=0), mode) == reads
     assert bench.outcome(csr_word("csrrw", "hgeip"), mode) == "illegal"
@@ -113,8 +113,8 @@ def test_hgeip_is_read_only(bench: Bench, mode: str) -> None:
 @section(CAUSES)
 @pytest.mark.parametrize("mode", ALL_MODES)
 def test_high_halves_are_illegal_where_xlen_is_64(bench: Bench, mode: str) -> None:
-    """Never virtual: of the counters, hedeleg, henvcfg, htimedelta, hstateen0 to 3, vstimecmp and
-    stimecmp, and of M mode's."""
+    """They are never virtual instructions: high halves of the counters, hedeleg, henvcfg,
+    htimedelta, hstateen0 to 3, vstimecmp and stimecmp, and those of M mode."""
     opened(bench)
     bench["hcounteren"] = bench["scounteren"] = bench["henvcfg"] = ONES
     guests = (0x612, 0x61A, 0x615, 0x61C, 0x61D, 0x61E, 0x61F, 0x25D, 0x15D)
@@ -125,14 +125,14 @@ def test_high_halves_are_illegal_where_xlen_is_64(bench: Bench, mode: str) -> No
 
 @section(CAUSES)
 @pytest.mark.parametrize("mode", ALL_MODES)
-def test_numbers_that_nothing_has_are_illegal_everywhere(bench: Bench, mode: str) -> None:
+def test_numbers_without_a_csr_are_illegal_everywhere(bench: Bench, mode: str) -> None:
     for number in (0x601, 0x613, 0x206, 0x2FF, 0x6FF, 0xE13):
         bits = csr_word("csrrs", "hstatus", rs1=0) & 0xFFFFF | number << 20
         assert bench.outcome(bits, mode) == "illegal", hex(number)
 
 
 @section("H Extension for Hypervisor Support")
-def test_without_h_none_of_it_is_there(make: MakeBench) -> None:
+def test_without_h_its_csrs_and_instructions_are_illegal(make: MakeBench) -> None:
     bench = opened(make(without="h sha shcounterenw shvstvala shtvala shvstvecd shvsatpa shgatpa"))
     for name in [*HYPERVISOR, *VIRTUAL, "mtval2", "mtinst", "hgeip"]:
         assert bench.outcome(csr_word("csrrs", name, rs1=0), "M") == "illegal", name
@@ -178,14 +178,14 @@ def test_vs_csrs_substitute_while_v_is_1(
     bench.hart.x[6] = value
     assert bench.outcome(csr_word("csrrw", name, rd=0), "VS") == "ok"
     assert bench[virtual] == value
-    assert bench[name] == kept, "HS mode's keeps its value"
+    assert bench[name] == kept, "the CSR of HS mode keeps its value"
     assert bench.outcome(csr_word("csrrs", name, rs1=0), "VS") == "ok"
     assert bench.hart.x[5] == value
 
 
 @section("Hypervisor and Virtual Supervisor CSRs")
 @pytest.mark.parametrize("name", ["senvcfg", "scounteren"])
-def test_supervisor_csrs_without_a_vs_csr_are_shared(bench: Bench, name: str) -> None:
+def test_supervisor_csrs_without_a_vs_counterpart_are_shared(bench: Bench, name: str) -> None:
     opened(bench)
     bench["hstateen0"] = ONES
     bench.hart.x[6] = 1
@@ -244,7 +244,7 @@ def test_guests_interrupts_are_always_delegated(make: MakeBench, geilen: int) ->
     assert bench["hie"] == GUEST_IRQS | sgei
     assert bench["mideleg"] == 0x666 | sgei
     bench["mideleg"] = 0
-    assert bench["mideleg"] == GUEST_IRQS | sgei, "read-only one"
+    assert bench["mideleg"] == GUEST_IRQS | sgei, "these bits are read-only one"
 
 
 @section(DELEGATION)
@@ -257,7 +257,7 @@ def test_hedeleg_bit_0_without_c(make: MakeBench) -> None:
 @section(HGATP)
 @pytest.mark.parametrize("mode", range(16))
 def test_hgatp_modes_are_warl(bench: Bench, mode: int) -> None:
-    """Unlike satp, other fields are written though MODE isn't supported."""
+    """Unlike in satp, a write of an unsupported MODE still writes the other fields."""
     bench["hgatp"] = 8 << 60
     bench["hgatp"] = mode << 60 | 0x12 << 44 | 0x3457
     legal = mode if mode in (0, 8, 9, 10) else 8
@@ -308,7 +308,7 @@ def test_mstatus_has_mpv_and_gva(bench: Bench) -> None:
 
 
 @section(VSSTATUS)
-def test_vsstatus_sums_up_its_own_fields_in_sd(bench: Bench) -> None:
+def test_vsstatus_sd_summarizes_its_own_fields(bench: Bench) -> None:
     bench["mstatus"] = Status.FS
     bench["vsstatus"] = 0
     assert bench["vsstatus"] >> 63 == 0

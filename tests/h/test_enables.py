@@ -1,4 +1,4 @@
-"""What a guest may use: henvcfg, and Smstateen's registers."""
+"""henvcfg and the registers of Smstateen, which control what a guest may use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENVCFG_LOW = FIOM | CBIE | CBCFE | CBZE
 
 @section("Machine Environment Configuration (menvcfg) Register")
 def test_henvcfg_fields_need_menvcfgs(bench: Bench) -> None:
-    """STCE, PBMTE and ADUE are read-only zero where they are zero in menvcfg."""
+    """STCE, PBMTE and ADUE are read-only zero while they are zero in menvcfg."""
     bench["henvcfg"] = ONES
     assert bench["henvcfg"] == ENVCFG_LOW
     for bit in (61, 62, 63):
@@ -30,7 +30,7 @@ def test_henvcfg_fields_need_menvcfgs(bench: Bench) -> None:
 @section("Machine Environment Configuration (menvcfg) Register")
 @pytest.mark.parametrize("field", [STCE, PBMTE, ADUE])
 def test_a_write_of_henvcfg_leaves_what_is_read_only_zero(bench: Bench, field: int) -> None:
-    """It is there again when menvcfg says so, as it was."""
+    """The field has its former value again when menvcfg enables it."""
     for value in (ONES, 0):
         bench["menvcfg"] = ONES
         bench["henvcfg"] = value
@@ -71,7 +71,7 @@ OPEN = {"menvcfg": STCE, "mcounteren": TM, "henvcfg": STCE, "hcounteren": TM}
 @pytest.mark.parametrize("closed", ["", *OPEN])
 @pytest.mark.parametrize("op", ["csrrw", "csrrs"])
 def test_who_may_access_stimecmp(bench: Bench, mode: str, closed: str, op: str) -> None:
-    """STCE and TM of M mode bar everyone below, those of HS mode its guests."""
+    """Clear STCE and TM bits of M mode deny all lower modes access, those of HS mode its guests."""
     for name, value in OPEN.items():
         bench[name] = value if name != closed else ONES & ~value
     expected = {"U": "illegal", "VU": "virtual"}.get(mode, "ok")
@@ -91,7 +91,7 @@ def test_hstateen_shows_zero_where_mstateen_does(bench: Bench) -> None:
     bench["hstateen0"] = ONES
     assert bench["hstateen0"] == 1 << 63
     bench["mstateen0"] = 3 << 62
-    assert bench["hstateen0"] == 1 << 63, "what was read-only zero was not written"
+    assert bench["hstateen0"] == 1 << 63, "bits that were read-only zero were not written"
     bench["hstateen0"] = ONES
     assert bench["hstateen0"] == 3 << 62
     bench["mstateen0"] = 0
@@ -137,7 +137,7 @@ def test_envcfg_of_mstateen_and_hstateen(bench: Bench) -> None:
 def test_each_bit_guards_its_own_registers(
     bench: Bench, register: str, bit: int, name: str
 ) -> None:
-    """All other bits do not open them."""
+    """No other bit gives access to them."""
     bench["mstateen0"] = bench["hstateen0"] = ONES
     bench[register] = ONES & ~(1 << bit)
     bits = csr_word("csrrs", name, rs1=0)
@@ -157,7 +157,7 @@ def test_without_ssstateen_nothing_is_guarded(make: MakeBench) -> None:
 
 
 @section(STATEEN)
-def test_without_smstateen_m_mode_has_no_say(make: MakeBench) -> None:
+def test_without_smstateen_m_mode_restricts_nothing(make: MakeBench) -> None:
     bench = make(without="smstateen")
     senvcfg = csr_word("csrrs", "senvcfg", rs1=0)
     assert bench.outcome(senvcfg, "HS") == "ok"
@@ -171,7 +171,7 @@ def test_without_smstateen_m_mode_has_no_say(make: MakeBench) -> None:
 @section(STATEEN)
 @pytest.mark.parametrize("i", range(4))
 def test_bit_63_of_hstateen_is_writable(bench: Bench, i: int) -> None:
-    """And all of them are zero out of reset, in mstateen."""
+    """After reset every mstateen is zero."""
     assert bench[f"mstateen{i}"] == 0
     bench[f"mstateen{i}"] = ONES
     for value in (ONES, 0):

@@ -1,4 +1,4 @@
-"""`explain` says what the hart then does: the same fault, or the same physical address."""
+"""`explain` predicts what the hart does: the same fault, or the same physical address."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def no_table(bench: Bench) -> None:
 
 
 def read_only_table(bench: Bench) -> None:
-    """The host sets A and D (Svadu) in a table that the second stage doesn't let it write."""
+    """The hart must set A or D (Svadu) in a table that the second stage maps read-only."""
     bench["menvcfg"] = bench["henvcfg"] = 1 << 61
     table = bench.map_guest(VA, GPA, LEAF & ~0xC0) & ~0xFFF
     bench.map_host(table, table, LEAF & ~4 | U)
 
 
 def hidden(bench: Bench) -> None:
-    """PMP lets nobody read the page."""
+    """PMP forbids every mode to read the page."""
     bench["pmpaddr1"], bench["pmpcfg0"] = ONES >> 10, 0x1F << 8
     bench["pmpaddr0"], bench["pmpcfg0"] = PA >> 2 | 0x1FF, 0x1F << 8 | 0x18
 
@@ -70,7 +70,7 @@ SPOILS: dict[str, Spoil] = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("delegated", [False, True])
 @pytest.mark.parametrize("tinst", ["transformed", "zero"])
-def test_faults_are_those_that_come(
+def test_explained_faults_are_those_of_the_access(
     make: MakeBench, spoil: str, kind: str, delegated: bool, tinst: str
 ) -> None:
     bench = make(tinst=tinst)
@@ -95,7 +95,7 @@ def test_faults_are_those_that_come(
 @section("rvplat: explain")
 @pytest.mark.parametrize("guest_mode", SCHEMES)
 @pytest.mark.parametrize("host_mode", SCHEMES)
-def test_every_entry_is_told(bench: Bench, guest_mode: int, host_mode: int) -> None:
+def test_every_entry_is_shown(bench: Bench, guest_mode: int, host_mode: int) -> None:
     """With n levels of the first stage and m of the second, (n + 1) * (m + 1) - 1 entries."""
     stages(bench, guest_mode, host_mode)
     found = told(bench, start(guest_mode, host_mode), "load", mode="VS")
@@ -123,7 +123,7 @@ def test_the_host_and_other_guests(bench: Bench) -> None:
 
 
 @section("rvplat: explain")
-def test_nothing_changes(bench: Bench) -> None:
+def test_explain_changes_nothing(bench: Bench) -> None:
     stages(bench)
     bench["menvcfg"] = bench["henvcfg"] = 1 << 61
     entry = bench.map_guest(VA, GPA, V | R)

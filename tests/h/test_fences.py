@@ -1,4 +1,4 @@
-"""Fences: what they name is forgotten, and no more."""
+"""Fences drop the cached translations that they name, and no others."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def reads(bench: Bench, expected: int, va: int = VA, mode: str = "VS") -> bool:
 
 
 def primed(bench: Bench) -> Bench:
-    """VA reads 1 and VA + 4096 reads 2, remembered; then both stages' tables say otherwise."""
+    """VA reads 1 and VA + 4096 reads 2, both cached. Then the tables of both stages change."""
     bench.two_stages(vmid=5, asid=7)
     for i in range(2):
         bench.map_guest(VA + 0x1000 * i, GPA + 0x1000 * i)
@@ -48,7 +48,7 @@ def primed(bench: Bench) -> Bench:
 
 
 FORGOTTEN = [
-    # instruction, rs1 (0: x0), rs2 (0: x0), which of the two pages are forgotten
+    # instruction, rs1 (0: x0), rs2 (0: x0), which of the two pages are dropped
     (0, 0, (True, True)), (VA + 0x123, 0, (True, False)), (VA + 0x1008, 0, (False, True)),
     (VA + 0x9000, 0, (False, False)), (0, 7, (True, True)), (0, 8, (False, False)),
     (VA, 7, (True, False)), (VA, 8, (False, False)), (0, 7 | 1 << 16, (True, True)),
@@ -67,7 +67,7 @@ def fence(bench: Bench, name: str, rs1: int, rs2: int, mode: str) -> None:
     [(GUEST_FENCES, "hfence.vvma", "HS"), (GUEST_FENCES, "hfence.vvma", "M"),
      (SVINVAL, "hinval.vvma", "HS"), (FENCES, "sfence.vma", "VS"), (SVINVAL, "sinval.vma", "VS")],
 )  # fmt: skip
-def test_fences_of_the_first_stage_forget_what_they_name(
+def test_fences_of_the_first_stage_drop_what_they_name(
     bench: Bench, name: str, mode: str, rs1: int, rs2: int, forgotten: tuple[bool, bool]
 ) -> None:
     primed(bench)
@@ -76,7 +76,7 @@ def test_fences_of_the_first_stage_forget_what_they_name(
     fence(bench, name, rs1, rs2, mode)
     for i in range(2):
         expected = 2 - i if forgotten[i] else i + 1
-        assert reads(bench, expected, VA + 0x1000 * i), "no more, no less"
+        assert reads(bench, expected, VA + 0x1000 * i), "exactly the named page is dropped"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_fences_of_the_first_stage_forget_what_they_name(
      (FENCES, "sfence.vma", "VS"), (SVINVAL, "sinval.vma", "VS")],
 )  # fmt: skip
 def test_another_vmid_is_left_alone(bench: Bench, name: str, mode: str) -> None:
-    """Each applies to one virtual machine only, that of hgatp.VMID."""
+    """Each applies to one virtual machine only: that of hgatp.VMID."""
     primed(bench)
     mine = bench["hgatp"]
     bench.map_guest(VA, GPA + 0x1000)
@@ -98,7 +98,7 @@ def test_another_vmid_is_left_alone(bench: Bench, name: str, mode: str) -> None:
 @section(GUEST_FENCES)
 @pytest.mark.parametrize(("name", "mode"), [("hfence.vvma", "HS"), ("hinval.vvma", "M")])
 def test_a_virtual_machine_is_its_vmid(bench: Bench, name: str, mode: str) -> None:
-    """Whatever else hgatp holds when the fence is executed."""
+    """The other fields of hgatp don't matter when the fence is executed."""
     primed(bench)
     mine = bench["hgatp"]
     bench.map_guest(VA, GPA + 0x1000)
@@ -125,7 +125,7 @@ def test_sfence_vma_with_v_0_leaves_guests_alone(bench: Bench, mode: str) -> Non
 def test_sfence_vma_with_v_0_is_the_hosts_whatever_hgatp_says(
     bench: Bench, mode: str, rs1: int, hgatp: int
 ) -> None:
-    """ "When V=0 ... HS-level address-translation structures": no VMID is in it."""
+    """ "When V=0 ... HS-level address-translation structures": VMIDs have no part in them."""
     root = bench.page()
     for at in (2, 3):
         bench.poke(root + at * 8, 2 << 18 << 10 | LEAF)
@@ -143,7 +143,7 @@ def test_sfence_vma_with_v_0_is_the_hosts_whatever_hgatp_says(
 @pytest.mark.parametrize("fills", [0, LOG])
 @pytest.mark.parametrize("name", ["hfence.gvma", "hinval.gvma"])
 def test_stores_and_loads_after_a_fence_of_an_address(bench: Bench, name: str, fills: int) -> None:
-    """A store that was remembered as well as a load, and where too much was to keep count of."""
+    """Cached translations of stores and loads, also after more fills than a hart keeps track of."""
     primed(bench)
     for i in range(2):
         assert bench.access(STORE, VA + 0x1000 * i) is None
@@ -156,7 +156,7 @@ def test_stores_and_loads_after_a_fence_of_an_address(bench: Bench, name: str, f
     assert bench.access(STORE, VA) is None
     assert (bench.peek(PA), bench.peek(PA + 0x2000)) == (0, 0x55)
     assert reads(bench, 0x55)
-    assert reads(bench, 0, VA + 0x1000), "no more"
+    assert reads(bench, 0, VA + 0x1000), "the other page is not dropped"
 
 
 @section(FENCES)
@@ -189,7 +189,7 @@ PHYSICAL = [
     [(GUEST_FENCES, "hfence.gvma", "HS"), (GUEST_FENCES, "hfence.gvma", "M"),
      (SVINVAL, "hinval.gvma", "HS")],
 )  # fmt: skip
-def test_fences_of_the_second_stage_forget_what_they_name(
+def test_fences_of_the_second_stage_drop_what_they_name(
     bench: Bench, name: str, mode: str, gpa: int, vmid: int, forgotten: tuple[bool, bool]
 ) -> None:
     """rs1 is a guest physical address shifted right by two."""
@@ -199,7 +199,7 @@ def test_fences_of_the_second_stage_forget_what_they_name(
     fence(bench, name, gpa >> 2, vmid, mode)
     for i in range(2):
         expected = 2 - i if forgotten[i] else i + 1
-        assert reads(bench, expected, VA + 0x1000 * i), "no more, no less"
+        assert reads(bench, expected, VA + 0x1000 * i), "exactly the named page is dropped"
 
 
 @section(GUEST_FENCES)
@@ -229,12 +229,12 @@ def test_a_fence_of_an_address_takes_the_superpage_around_it(bench: Bench, stage
         bench.map_host(gpa, RAM + size, level=1)
         fence(bench, "hfence.gvma", gpa + 0x10_0000 >> 2, 0, "HS")
     found = bench.access(LOAD, big + 0x1000)
-    assert found is not None, "the old page is forgotten"
+    assert found is not None, "the old page is dropped"
 
 
 @section("rvplat: TLB")
 @pytest.mark.parametrize("kind", [LOAD, STORE])
-def test_a_world_switch_forgets_nothing(bench: Bench, kind: str) -> None:
+def test_a_world_switch_drops_nothing(bench: Bench, kind: str) -> None:
     """Entries are tagged by V, VMID and ASID."""
     primed(bench)
     mine = bench["hgatp"], bench["vsatp"]
@@ -251,7 +251,7 @@ def test_a_world_switch_forgets_nothing(bench: Bench, kind: str) -> None:
 
 
 @section(FENCES)
-def test_asids_and_vmids_are_told_apart(bench: Bench) -> None:
+def test_asids_and_vmids_are_distinguished(bench: Bench) -> None:
     bench.two_stages(vmid=1, asid=1)
     bench.map_guest(VA, GPA)
     entry = bench.map_host(GPA, PA)
@@ -269,7 +269,7 @@ def test_asids_and_vmids_are_told_apart(bench: Bench) -> None:
 
 
 @section(STAGES)
-def test_a_change_of_pmp_counts_for_guests(bench: Bench) -> None:
+def test_a_change_of_pmp_applies_to_guests(bench: Bench) -> None:
     primed(bench)
     bench["pmpcfg0"] = 0x1C
     assert bench.access(LOAD, VA) is not None
@@ -283,7 +283,7 @@ def test_without_svinval_there_is_no_hinval(make: MakeBench) -> None:
         assert bench.outcome(word(name), "VS") == "illegal"
 
 
-# --- what else they make visible ------------------------------------------------------------------
+# --- other changes that they make visible ---------------------------------------------------------
 
 
 @section(GUEST_FENCES)
@@ -308,7 +308,7 @@ def test_hfence_gvma_orders_a_change_of_mode(bench: Bench, first: int, second: i
 @pytest.mark.parametrize("stage", ["first", "second"])
 @section(FENCES)
 def test_a_fence_synchronizes_pbmte(bench: Bench, stage: str) -> None:
-    """HFENCE.GVMA after a change in menvcfg, HFENCE.VVMA after one in henvcfg."""
+    """HFENCE.GVMA after a change of menvcfg, HFENCE.VVMA after a change of henvcfg."""
     bench["menvcfg"] = bench["henvcfg"] = PBMTE
     primed(bench)
     if stage == "first":
@@ -328,7 +328,8 @@ def test_a_fence_synchronizes_pbmte(bench: Bench, stage: str) -> None:
 @pytest.mark.parametrize("stage", ["first", "second"])
 @section(FENCES)
 def test_a_fence_synchronizes_adue(bench: Bench, stage: str, kind: str) -> None:
-    """As with PBMTE: what the hart did for itself faults then, and the entry stays."""
+    """The same for ADUE: the access whose A and D bits the hart used to set faults afterwards, and
+    the entry doesn't change."""
     bench["menvcfg"] = bench["henvcfg"] = ADUE
     primed(bench)
     if stage == "first":
@@ -362,4 +363,4 @@ def test_hfence_gvma_synchronizes_pmp(bench: Bench, where: str) -> None:
     fence(bench, "hfence.gvma", 0, 0, "M")
     found = bench.access(LOAD, VA)
     assert found is not None
-    assert found.cause in (1, 5), "the fetch needs the tables too"
+    assert found.cause in (1, 5), "5, or 1 because the fetch needs the tables too"

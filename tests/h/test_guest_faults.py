@@ -1,4 +1,4 @@
-"""Accesses that cross a page, and which exception goes first."""
+"""Accesses that cross a page, and priorities of exceptions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ HANDLERS = [(OF_CSR["mtval2"], "M"), (OF_CSR["htval"], "HS")]
 def test_misaligned_accesses_name_the_part_that_faults(
     bench: Bench, kind: str, part: int, to: str
 ) -> None:
-    """stval, htval and the Addr. Offset field of htinst are those of the faulting part."""
+    """stval, htval and the Addr. Offset field of htinst describe the part that faults."""
     bench["medeleg"] = ONES if to == "HS" else 0
     stages(bench)
     bench.map_guest(VA + 0x1000, GPA + 0x1000)
@@ -94,7 +94,7 @@ def test_a_fetch_that_straddles_pages_names_the_half_that_faults(
 def test_misaligned_hlv_and_hsv_name_the_part_that_faults(
     bench: Bench, name: str, part: int
 ) -> None:
-    """The same from HS mode: SPV 0, GVA 1."""
+    """As above, but from HS mode: SPV is 0 and GVA is 1."""
     stages(bench)
     bench["hstatus"] = HStatus.SPVP
     bench.delegate()
@@ -115,8 +115,8 @@ def test_misaligned_hlv_and_hsv_name_the_part_that_faults(
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("pages", ["none", "only read", "only write"])
 def test_an_implicit_access_is_checked_as_a_load(bench: Bench, kind: str, pages: str) -> None:
-    """A page table needs R in the second stage, whatever the access, and nothing else; the
-    exception is the original access's."""
+    """For every kind of access, a page table needs only R in the second stage. The exception is
+    that of the original access."""
     stages(bench)
     entry = bench.map_guest(VA, GPA)
     flags = {"none": 0, "only read": V | R | A | U, "only write": V | W | A | D | U}[pages]
@@ -136,7 +136,8 @@ STORES = ["sd", "fsd", "sc.d", "amoadd.w", "amoswap.d", "amomaxu.d"]
 @pytest.mark.parametrize("flags", [R, X, R | X, R | W | X])
 @pytest.mark.parametrize("stage", ["first", "second"])
 def test_atomics_are_stores(bench: Bench, name: str, flags: int, stage: str) -> None:
-    """An AMO reads too, but a missing W or R is a store's fault; a load-reserved is a load."""
+    """An AMO also reads, but a missing R is a store fault, like a missing W. A load-reserved is a
+    load."""
     bench["mstatus"] = bench["vsstatus"] = Status.FS
     stages(bench)
     bench.hart.x[6] = VA
@@ -158,7 +159,7 @@ def test_atomics_are_stores(bench: Bench, name: str, flags: int, stage: str) -> 
 @pytest.mark.parametrize("kind", [LOAD, STORE])
 @pytest.mark.parametrize("part", [0, 1])
 def test_page_faults_of_parts(bench: Bench, kind: str, part: int) -> None:
-    """ "The same as would be required for a regular page fault": here is one."""
+    """ "The same as would be required for a regular page fault": this is a regular one."""
     stages(bench)
     bench.map_guest(VA + 0x1000, GPA + 0x1000)
     bench.map_host(GPA + 0x1000, OTHER)
@@ -171,7 +172,7 @@ def test_page_faults_of_parts(bench: Bench, kind: str, part: int) -> None:
 
 # --- priorities of synchronous exceptions ---------------------------------------------------------
 
-# From the highest priority down: how to break it, and the cause.
+# Highest priority first: how to make the access fault, and the cause.
 FAULTS = ["implicit host", "guest leaf", "host leaf", "memory"]
 CODES = {"implicit host": GUEST, "guest leaf": PAGE, "host leaf": GUEST, "memory": ACCESS}
 
@@ -192,7 +193,7 @@ def spoil(bench: Bench, fault: str) -> None:
 @pytest.mark.parametrize(("first", "second"), [*itertools.combinations(FAULTS, 2)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_priorities_during_translation(bench: Bench, first: str, second: str, kind: str) -> None:
-    """ "First encountered page fault, guest-page fault, or access fault", then memory's."""
+    """ "First encountered page fault, guest-page fault, or access fault", then faults of memory."""
     stages(bench)
     if (first, second) == ("host leaf", "memory"):
         spoil(bench, "host leaf")
@@ -208,8 +209,8 @@ def test_priorities_during_translation(bench: Bench, first: str, second: str, ki
 
 @section(CAUSES)
 @pytest.mark.parametrize("kind", [LOAD, STORE])
-def test_a_misaligned_atomic_goes_before_translation(bench: Bench, kind: str) -> None:
-    """Misaligned before the faults of translation, where it is checked first."""
+def test_a_misaligned_atomic_takes_priority_over_translation(bench: Bench, kind: str) -> None:
+    """A hart that checks alignment first raises misaligned before the faults of translation."""
     stages(bench)
     bench.map_host(GPA, PA, 0)
     bench.hart.x[6] = VA + 2
@@ -218,7 +219,7 @@ def test_a_misaligned_atomic_goes_before_translation(bench: Bench, kind: str) ->
 
 
 @section(CAUSES)
-def test_a_fetch_fault_goes_before_everything_of_the_instruction(bench: Bench) -> None:
+def test_a_fetch_fault_takes_priority_over_faults_of_the_instruction(bench: Bench) -> None:
     stages(bench)
     bench.map_host(GPA, PA, 0)
     bench.poke(PA, 0xFFFF_FFFF, 4)
@@ -226,7 +227,7 @@ def test_a_fetch_fault_goes_before_everything_of_the_instruction(bench: Bench) -
 
 
 @section(CAUSES)
-def test_a_virtual_instruction_goes_before_its_access(bench: Bench) -> None:
+def test_a_virtual_instruction_takes_priority_over_its_access(bench: Bench) -> None:
     stages(bench, guest_mode=0)
     bench.map_host(GPA, PA, 0)
     bench.hart.x[6] = GPA

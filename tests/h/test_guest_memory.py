@@ -1,4 +1,4 @@
-"""HLV, HLVX, HSV."""
+"""HLV, HLVX and HSV."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SPVP = HStatus.SPVP
 
 
 def mapped(bench: Bench, first: int = LEAF, second: int = LEAF | U, spvp: int = SPVP) -> Bench:
-    """VA -> GPA -> PA with these flags."""
+    """Map VA to GPA and GPA to PA with these flags."""
     bench.two_stages()
     bench.map_guest(VA, GPA, first)
     bench.map_host(GPA, PA, second)
@@ -48,7 +48,7 @@ def mapped(bench: Bench, first: int = LEAF, second: int = LEAF | U, spvp: int = 
 
 
 def result(bench: Bench, name: str, mode: str = "HS") -> int | str:
-    """The cause, or "ok"."""
+    """Run an instruction; return the cause of its trap, or "ok"."""
     bits = word(name, rs1=6, **({"rs2": 7} if "hsv" in name else {"rd": 5}))
     found = bench.step(bits, mode)
     return "ok" if found is None else found.cause
@@ -80,7 +80,8 @@ def test_stores(bench: Bench, name: str, size: int, mode: str) -> None:
 @pytest.mark.parametrize("spvp", [0, SPVP])
 @pytest.mark.parametrize("sum_", [0, Status.SUM])
 def test_spvp_is_the_privilege(bench: Bench, name: str, page: int, spvp: int, sum_: int) -> None:
-    """VU or VS; vsstatus.SUM counts, HS mode's is ignored. hlvx is a load here too."""
+    """The access has the privilege of VU or VS mode. vsstatus.SUM applies, HS mode's SUM doesn't.
+    hlvx is a load here too."""
     mapped(bench, first=LEAF | page, spvp=spvp)
     bench["mstatus"] = Status.SUM
     bench["vsstatus"] = sum_
@@ -97,7 +98,7 @@ def test_spvp_is_the_privilege(bench: Bench, name: str, page: int, spvp: int, su
 def test_hlvx_needs_execute_permission_in_both_stages(
     bench: Bench, first: int, second: int, mxr: int, outer: int
 ) -> None:
-    """ "Execute permission takes the place of read permission"; MXR changes nothing."""
+    """ "Execute permission takes the place of read permission"; MXR has no effect."""
     mapped(bench, V | A | D | first, V | A | D | U | second)
     bench["vsstatus"], bench["mstatus"] = mxr, outer
     expected = 13 if not first & X else 21 if not second & X else "ok"
@@ -115,7 +116,7 @@ def test_hlvx_needs_read_and_execute_of_pmp(bench: Bench, cfg: int, expected: in
     bench["pmpaddr1"], bench["pmpcfg0"] = (1 << 54) - 1, 0x1F << 8
     bench["pmpaddr0"], bench["pmpcfg0"] = PA >> 2 | 0x1FF, 0x1F << 8 | cfg
     assert result(bench, "hlvx.wu") == expected
-    assert result(bench, "hlvx.wu") == expected, "once more, with what was remembered"
+    assert result(bench, "hlvx.wu") == expected, "once more, with a cached translation"
 
 
 @section(GUEST_ACCESS)
@@ -133,10 +134,8 @@ def test_hlvx_raises_the_exceptions_of_loads(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"), [("hlv.hu", "ok"), ("hlv.wu", "ok"), ("hlvx.hu", 5), ("hlvx.wu", 5)]
 )
-def test_hlvx_does_not_read_what_only_can_be_read(
-    bench: Bench, name: str, expected: int | str
-) -> None:
-    """A device: "the supervisor physical memory attributes must grant both execute and read"."""
+def test_hlvx_does_not_read_a_device(bench: Bench, name: str, expected: int | str) -> None:
+    """ "The supervisor physical memory attributes must grant both execute and read"."""
     mapped(bench)
     bench.device = 0x77
     bench.map_host(GPA, NO_DEVICE)
@@ -155,7 +154,7 @@ def test_mprv_is_overridden(bench: Bench, mode: str) -> None:
 
 @section(GUEST_ACCESS)
 @pytest.mark.parametrize("name", ["hlv.d", "hsv.d", "hlvx.wu"])
-def test_the_next_access_is_the_hosts_again(bench: Bench, name: str) -> None:
+def test_the_next_access_is_an_access_of_the_host(bench: Bench, name: str) -> None:
     mapped(bench)
     bench.poke(OTHER, 0x1111)
     result(bench, name)
@@ -184,8 +183,8 @@ def test_misaligned_guest_accesses(bench: Bench) -> None:
 @section(GUEST_ACCESS)
 @pytest.mark.parametrize("name", ["hlv.w", "hlvx.wu", "hsv.w"])
 @pytest.mark.parametrize("adue", [0, ADUE])
-def test_a_and_d_are_set_as_for_the_guests_own_accesses(bench: Bench, name: str, adue: int) -> None:
-    """At both stages, with Svadu; with Svade it is a page fault of the first."""
+def test_a_and_d_are_set_as_by_accesses_of_the_guest(bench: Bench, name: str, adue: int) -> None:
+    """With Svadu they are set in both stages; with Svade it is a page fault of the first stage."""
     mapped(bench, V | R | W | X, V | R | W | X | U)
     bench["menvcfg"] = bench["henvcfg"] = adue
     first = bench.map_guest(VA, GPA, V | R | W | X)

@@ -1,4 +1,4 @@
-"""Interrupts of guests, and their timer."""
+"""Interrupts of guests, and the guests' timer."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from tests.h.section import DELEGATION, EXTERNALS, INTERRUPTS, MIP, VSINTERRUPTS
 VSSI, VSTI, VSEI, SGEI = 1 << 2, 1 << 6, 1 << 10, 1 << 12
 GUEST = VSSI | VSTI | VSEI
 NAMES = {2: "VSSI", 6: "VSTI", 10: "VSEI", 12: "SGEI", 1: "SSI", 5: "STI", 9: "SEI"}
-# From the highest priority down, for HS mode.
+# The priorities of HS mode, the highest first.
 ORDER = [9, 1, 5, 12, 10, 2, 6]
 MACHINE_ORDER = [11, 3, 7, 9, 1, 5]
 
 
-# --- the registers as views -----------------------------------------------------------------------
+# --- registers that are views of others -----------------------------------------------------------
 
 
 @section(INTERRUPTS)
 @pytest.mark.parametrize("irq", [VSSI, VSTI, VSEI])
 @pytest.mark.parametrize("hideleg", [0, GUEST])
-def test_hvip_asserts_what_hip_and_mip_show(bench: Bench, irq: int, hideleg: int) -> None:
-    """hideleg has no say in hvip, hip and mip; vsip shows what it delegates, one bit lower."""
+def test_interrupts_in_hvip_are_pending_in_hip_and_mip(
+    bench: Bench, irq: int, hideleg: int
+) -> None:
+    """hideleg has no effect on these three; vsip shows what hideleg delegates, one bit lower."""
     bench["hideleg"] = hideleg
     bench["hvip"] = irq
     assert bench["hvip"] == bench["hip"] == bench["mip"] & GUEST == irq
@@ -38,7 +40,7 @@ def test_hvip_asserts_what_hip_and_mip_show(bench: Bench, irq: int, hideleg: int
 
 
 @pytest.mark.parametrize(("section", "name"), [(INTERRUPTS, "hip"), (MIP, "mip")])
-def test_vssip_is_writable_in_hip_and_mip_the_others_are_not(bench: Bench, name: str) -> None:
+def test_only_vssip_is_writable_in_hip_and_mip(bench: Bench, name: str) -> None:
     bench[name] = ONES
     assert bench["hvip"] == VSSI
     bench["hvip"] = GUEST
@@ -48,10 +50,10 @@ def test_vssip_is_writable_in_hip_and_mip_the_others_are_not(bench: Bench, name:
 
 @section(VSINTERRUPTS)
 @pytest.mark.parametrize("hideleg", [0, VSSI, VSTI, VSEI, GUEST])
-def test_vsip_and_vsie_are_aliases_where_hideleg_says_so(bench: Bench, hideleg: int) -> None:
+def test_vsip_and_vsie_are_aliases_of_delegated_bits(bench: Bench, hideleg: int) -> None:
     bench["hideleg"] = hideleg
     bench["vsip"] = bench["vsie"] = ONES
-    assert bench["hvip"] == hideleg & VSSI, "SSIP alone is writable"
+    assert bench["hvip"] == hideleg & VSSI, "only SSIP is writable"
     assert bench["hie"] == hideleg
     assert bench["vsie"] == hideleg >> 1
     bench["hie"] = bench["hvip"] = GUEST
@@ -75,8 +77,8 @@ def test_hie_is_part_of_mie_and_not_of_sie(bench: Bench) -> None:
 
 @section(INTERRUPTS)
 @pytest.mark.parametrize("geilen", [0, 1])
-def test_hip_and_hie_have_nothing_of_sip_and_sie(make: MakeBench, geilen: int) -> None:
-    """ "The corresponding bit shall be read-only zero in both hip and hie"; and M mode's too."""
+def test_bits_of_sip_and_sie_are_zero_in_hip_and_hie(make: MakeBench, geilen: int) -> None:
+    """ "The corresponding bit shall be read-only zero in both hip and hie"; M mode's too."""
     bench = make(geilen=geilen)
     bench.delegate()
     ours = GUEST | (SGEI if geilen else 0)
@@ -91,7 +93,7 @@ def test_hip_and_hie_have_nothing_of_sip_and_sie(make: MakeBench, geilen: int) -
 
 @section(MIP)
 def test_sgei_is_the_same_in_hip_and_mip(make: MakeBench) -> None:
-    """SGEIP is read-only; SGEIE of mie is hie's."""
+    """SGEIP is read-only. SGEIE is the same bit in mie and hie."""
     bench = make(geilen=2)
     bench["hgeie"] = 1 << 2
     for line in (1, 2):
@@ -128,7 +130,7 @@ def test_a_guest_reaches_its_own_interrupts_by_sip_and_sie(bench: Bench, op: str
 @section(EXTERNALS)
 @pytest.mark.parametrize("vgein", range(6))
 @pytest.mark.parametrize("line", range(1, 6))
-def test_vgein_selects_the_line_that_is_vseip(make: MakeBench, vgein: int, line: int) -> None:
+def test_vgein_selects_the_line_for_vseip(make: MakeBench, vgein: int, line: int) -> None:
     bench = make(geilen=5)
     bench["hstatus"] = ONES & ~(63 << 12) | vgein << 12
     bench.native.set_guest_line(line, True)
@@ -162,8 +164,8 @@ def test_vseip_is_the_or_of_its_sources(make: MakeBench) -> None:
      (VSINTERRUPTS, "sip", "VS", VSSI >> 1)],
 )  # fmt: skip
 def test_lines_are_not_latched(make: MakeBench, name: str, mode: str, bits: int, op: str) -> None:
-    """What is pending by a guest external interrupt and by vstimecmp isn't written to hvip, when
-    VSSIP of what was read is changed and written back."""
+    """Software reads the register, changes VSSIP and writes it back. That doesn't write the pending
+    bits of guest external interrupts and of vstimecmp to hvip."""
     bench = timed(make(geilen=1), 100)
     bench["hideleg"], bench["vstimecmp"], bench["hstatus"] = GUEST, 5, 1 << 12
     bench["hvip"] = VSSI if op == "csrrc" else 0
@@ -186,7 +188,7 @@ def test_lines_beyond_geilen_are_refused(make: MakeBench) -> None:
             bench.native.set_guest_line(line, True)
 
 
-# --- which mode takes it --------------------------------------------------------------------------
+# --- the mode that takes an interrupt -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", [2, 6, 10])
@@ -196,7 +198,8 @@ def test_lines_beyond_geilen_are_refused(make: MakeBench) -> None:
 def test_who_takes_a_guests_interrupt(
     bench: Bench, number: int, delegated: bool, enabled: bool, mode: str
 ) -> None:
-    """Delegated: VS mode, with V=1, by vsstatus.SIE in VS mode; else HS mode, by SIE there."""
+    """VS mode takes a delegated one with V=1 (in VS mode only with vsstatus.SIE); HS mode takes the
+    others (in HS mode only with SIE)."""
     bench.delegate(hideleg=ONES if delegated else 0)
     bench["mstatus"] = Status.MIE | (Status.SIE if enabled else 0)
     bench["vsstatus"] = Status.SIE if enabled else 0
@@ -267,7 +270,9 @@ def test_priorities_of_vs_mode(bench: Bench, first: int, second: int) -> None:
 @pytest.mark.parametrize("machine", [3, 7, 11])
 @pytest.mark.parametrize("other", [10, 2, 6])
 @pytest.mark.parametrize("hideleg", [0, ONES])
-def test_m_mode_goes_first(bench: Bench, machine: int, other: int, hideleg: int) -> None:
+def test_m_mode_s_interrupts_have_priority(
+    bench: Bench, machine: int, other: int, hideleg: int
+) -> None:
     bench.delegate(hideleg=hideleg)
     pend(bench, machine, other)
     bench.enter("VU")
@@ -279,7 +284,9 @@ def test_m_mode_goes_first(bench: Bench, machine: int, other: int, hideleg: int)
 @section(MIP)
 @pytest.mark.parametrize("host", [9, 1, 5])
 @pytest.mark.parametrize("guest", [10, 2, 6])
-def test_hs_mode_goes_before_vs_mode(bench: Bench, host: int, guest: int) -> None:
+def test_hs_mode_s_interrupts_have_priority_over_vs_mode_s(
+    bench: Bench, host: int, guest: int
+) -> None:
     bench.delegate(hideleg=ONES)
     pend(bench, guest, host)
     bench.enter("VU")
@@ -299,7 +306,7 @@ def test_an_interrupt_that_is_not_enabled_waits(bench: Bench) -> None:
 @section("Wait for Interrupt")
 @pytest.mark.parametrize("mode", ["HS", "VS"])
 def test_wfi_ends_for_what_mie_enables(bench: Bench, mode: str) -> None:
-    """ "Regardless of delegation and the global enables": a guest's interrupts too."""
+    """ "Regardless of delegation and the global enables": for a guest's interrupts too."""
     bench.delegate(hideleg=ONES)
     for pending, stop in ((0, STOP_WFI), (VSSI, STOP_LIMIT)):
         bench["hie"], bench["hvip"] = VSSI, pending
@@ -311,7 +318,7 @@ def test_wfi_ends_for_what_mie_enables(bench: Bench, mode: str) -> None:
 
 
 def timed(bench: Bench, now: int, delta: int = 0) -> Bench:
-    """Sstc for guests, at a time."""
+    """Enable Sstc for guests, and set the time and htimedelta."""
     bench["menvcfg"] = bench["henvcfg"] = 1 << 63
     bench["mcounteren"] = bench["hcounteren"] = 2
     bench.machine.view.time_now = now
@@ -338,7 +345,7 @@ def test_vstip_compares_time_and_htimedelta(
     bench["hvip"] = 0
     for name in ("henvcfg", "menvcfg"):
         bench[name] = ONES & ~(1 << 63)
-        assert bench["hip"] == 0, "as though there were no vstimecmp"
+        assert bench["hip"] == 0, "vstimecmp has no effect"
         bench[name] = ONES
         assert bench["hip"] == (VSTI if pending else 0)
     bench.machine.view.time_now = 0
@@ -346,7 +353,7 @@ def test_vstip_compares_time_and_htimedelta(
 
 @section("Hypervisor Time Delta (htimedelta) Register")
 @pytest.mark.parametrize("mode", ALL_MODES)
-def test_time_is_ahead_by_htimedelta_in_guests(bench: Bench, mode: str) -> None:
+def test_guests_read_time_plus_htimedelta(bench: Bench, mode: str) -> None:
     timed(bench, 1000, 234)["scounteren"] = 2
     bench.step(csr_word("csrrs", "time", rs1=0), mode)
     bench.machine.view.time_now = 0
@@ -354,7 +361,7 @@ def test_time_is_ahead_by_htimedelta_in_guests(bench: Bench, mode: str) -> None:
 
 
 @section("rvplat: deadline of the next timer")
-def test_the_deadline_is_the_guests_too(bench: Bench) -> None:
+def test_the_deadline_includes_the_guest_s_timer(bench: Bench) -> None:
     timed(bench, 100, 1000)["hie"] = VSTI
     bench["vstimecmp"] = 1500
     assert bench.hart.deadline == 500

@@ -1,4 +1,4 @@
-"""Entries of both stages' page tables, what lies beneath, and the extensions of page tables."""
+"""Entries of the page tables of both stages, PMP beneath them, and extensions of page tables."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_pointers_of_the_second_stage_have_no_leaf_bits(bench: Bench, bit: int) 
 @section(WALK)
 @pytest.mark.parametrize("stage", ["guest", "host"])
 def test_tables_that_loop(bench: Bench, stage: str) -> None:
-    """A root whose entry points to itself ends at the last level, with a page fault."""
+    """A walk of a root table that points to itself ends at the last level with a page fault."""
     stages(bench)
     va = 3 << 30
     if stage == "guest":
@@ -107,7 +107,7 @@ def test_tables_that_loop(bench: Bench, stage: str) -> None:
 @section(WALK)
 @pytest.mark.parametrize("where", ["guest table", "host table", "page"])
 def test_outside_memory(bench: Bench, where: str) -> None:
-    """An access fault of the original access, with the guest's virtual address; htval is zero."""
+    """It is an access fault of the original access, with the guest virtual address; htval is 0."""
     stages(bench)
     if where == "page":
         bench.map_host(GPA, NO_DEVICE)
@@ -134,7 +134,7 @@ def test_pmp_beneath(bench: Bench, what: str, cfg: int, expected: tuple[int | st
     if what == "page":
         assert causes(bench, VA) == expected
     elif cfg == 0x19:
-        assert causes(bench, VA) == OK, "tables are only read"
+        assert causes(bench, VA) == OK, "walks only read the tables"
     else:
         found = bench.access(FETCH, VA)
         assert found is not None
@@ -165,7 +165,7 @@ def test_svade_at_both_stages(bench: Bench, bits: int, stage: str) -> None:
 @pytest.mark.parametrize("henvcfg", [0, ADUE])
 @pytest.mark.parametrize("kind", KINDS)
 def test_svadu_at_both_stages(bench: Bench, menvcfg: int, henvcfg: int, kind: str) -> None:
-    """henvcfg.ADUE is the first stage's, menvcfg.ADUE the second's and henvcfg's condition."""
+    """henvcfg.ADUE is for the first stage; menvcfg.ADUE is for the second and enables the other."""
     stages(bench)
     bench["menvcfg"] = ADUE
     bench["henvcfg"] = henvcfg
@@ -186,7 +186,7 @@ def test_svadu_at_both_stages(bench: Bench, menvcfg: int, henvcfg: int, kind: st
 @section(SECOND_STAGE)
 @pytest.mark.parametrize("kind", KINDS)
 def test_svadu_needs_the_page_table_writable_in_the_second_stage(bench: Bench, kind: str) -> None:
-    """The fault is the original access's, with the pseudoinstruction of a write."""
+    """The fault is that of the original access, with the pseudoinstruction of a write."""
     stages(bench)
     bench["menvcfg"] = bench["henvcfg"] = ADUE
     entry = bench.map_guest(VA, GPA, V | R | W | X)
@@ -198,7 +198,7 @@ def test_svadu_needs_the_page_table_writable_in_the_second_stage(bench: Bench, k
 
 @section(SECOND_STAGE)
 def test_svadu_sets_a_and_d_of_the_page_tables_page(bench: Bench) -> None:
-    """Reading an entry sets A at the second stage, updating it D as well."""
+    """Reading an entry sets A in the second stage; updating it sets D too."""
     stages(bench)
     bench["menvcfg"] = bench["henvcfg"] = ADUE
     entry = bench.map_guest(VA, GPA, V | R | W | X | A | D)
@@ -217,8 +217,8 @@ def test_svadu_sets_a_and_d_of_the_page_tables_page(bench: Bench) -> None:
 def test_svadu_where_the_second_stage_moves_the_page_table_without_a_fence(
     bench: Bench, kind: str
 ) -> None:
-    """What was cached may be used still, or not any more; the walk ends, and the update is of an
-    entry that allows the access."""
+    """The walk may or may not use the cached translation. It must end, and it must update an entry
+    that allows the access."""
     stages(bench)
     bench["menvcfg"] = bench["henvcfg"] = ADUE
     bench.map_guest(VA + 0x1000, GPA)
@@ -281,8 +281,8 @@ def test_svpbmt_at_both_stages(
 
 @section(HENVCFG)
 @pytest.mark.parametrize(("field", "flags"), [(PBMTE, LEAF | NC), (ADUE, V | R | W | X)])
-def test_each_field_of_henvcfg_is_for_itself(bench: Bench, field: int, flags: int) -> None:
-    """All others don't stand in for it: in henvcfg for the first stage, in menvcfg for both."""
+def test_each_field_of_henvcfg_is_independent(bench: Bench, field: int, flags: int) -> None:
+    """No other field replaces it: in henvcfg for the first stage, in menvcfg for both stages."""
     stages(bench)
     bench["menvcfg"], bench["henvcfg"] = ONES, ONES & ~field
     bench.map_guest(VA, GPA, flags)

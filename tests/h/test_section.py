@@ -1,4 +1,4 @@
-"""A test of tests/h that names no section is refused when it is collected."""
+"""Collecting a test in tests/h that names no section is an error."""
 
 from __future__ import annotations
 

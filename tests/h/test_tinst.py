@@ -10,7 +10,7 @@ from tests.h.section import OF_CSR, TINST, section
 
 GPA, PA = 0x4000_0000, RAM + 0x1_0000
 
-# The instruction, and its transformation; x6 (or sp) is the address.
+# The instruction and its transformation; x6 (or sp) is the address.
 LOADS = [
     *((word(n, rd=5, rs1=6, imm=-4), word(n, rd=5))
       for n in ("lb", "lbu", "lh", "lhu", "lw", "lwu", "ld")),
@@ -26,7 +26,8 @@ STORES = [
     *((word(n, rd=5, rs2=7, rs1=6, rl=1), word(n, rd=5, rs2=7, rl=1))
       for n in ("sc.w", "sc.d", "amoadd.w", "amoswap.d", "amomaxu.d")),
 ]  # fmt: skip
-# Compressed: c.lw x9, 4(x8) and its like; bit 1 of the expanded instruction's is cleared.
+# Compressed: c.lw x9, 4(x8) and others; bit 1 of the expanded instruction's transformation is
+# clear.
 SHORT = [
     (0x4044, word("lw", rd=9) & ~2, 21), (0x6044, word("ld", rd=9) & ~2, 21),
     (0x2044, word("fld", rd=9) & ~2, 21), (0xC044, word("sw", rs2=9) & ~2, 23),
@@ -39,7 +40,7 @@ SHORT = [
 
 
 def faulting(bench: Bench) -> Bench:
-    """A guest page that isn't mapped at GPA, and registers that point into it."""
+    """A guest page at GPA that isn't mapped, and registers that point into it."""
     bench["mstatus"] = bench["vsstatus"] = 3 << 13
     bench.two_stages(guest_mode=0)
     bench.hart.x[6] = bench.hart.x[8] = bench.hart.x[2] = GPA + 0x100
@@ -92,7 +93,7 @@ def test_virtual_machine_loads_and_stores(bench: Bench, name: str) -> None:
 @pytest.mark.parametrize("name", ["cbo.zero", "cbo.clean", "cbo.flush", "cbo.inval"])
 @pytest.mark.parametrize("tinst", ["transformed", "zero"])
 def test_cache_block_operations(make: MakeBench, name: str, tinst: str) -> None:
-    """All but rs1, which is zero: the address in xtval is the very one in rs1."""
+    """The whole instruction except rs1, which is zero: xtval holds exactly the address in rs1."""
     bench = make(tinst=tinst)
     bench["menvcfg"] = bench["henvcfg"] = ONES
     found = faulting(bench).step(word(name, rs1=6), "VS")
@@ -100,7 +101,7 @@ def test_cache_block_operations(make: MakeBench, name: str, tinst: str) -> None:
     assert found == Trap("M", 23, GPA + 0x100, GPA + 0x100 >> 2, expected, 1, 1, 1)
 
 
-# "Values that may be automatically written": causes that give zero, whatever the instruction.
+# "Values that may be automatically written": causes that give zero for every instruction.
 ZERO = [(word("ecall"), 10), (word("ebreak"), 3), (0xFFFF_FFFF, 2), (word("hlv.d"), 22)]
 
 
@@ -155,7 +156,7 @@ def test_a_fetch_gives_zero(bench: Bench) -> None:
 
 @section(TINST)
 def test_the_guests_own_faults_have_no_tinst(bench: Bench) -> None:
-    """A trap into VS mode writes neither register."""
+    """A trap into VS mode writes neither htinst nor mtinst."""
     bench.delegate(hedeleg=ONES)
     bench["htinst"] = bench["mtinst"] = 0x55
     bench.hart.x[6] = NO_DEVICE
@@ -179,7 +180,7 @@ def test_an_interrupt_gives_zero(bench: Bench) -> None:
 def test_pseudoinstructions_are_there_in_either_setting(
     make: MakeBench, tinst: str, flags: int, to: str
 ) -> None:
-    """ "Zero is not allowed" where htval isn't zero: a read, and a write of A and D."""
+    """ "Zero is not allowed" if htval isn't zero: a read of an entry, and a write of A and D."""
     bench = make(tinst=tinst)
     bench.two_stages()
     bench["medeleg"] = ONES if to == "HS" else 0
@@ -193,8 +194,8 @@ def test_pseudoinstructions_are_there_in_either_setting(
 
 
 def across(bench: Bench, own: bool) -> Bench:
-    """Two guest pages, of which the second is missing: in the guest's own tables, or in the second
-    stage. x6 is two bytes before the first one's end."""
+    """Two guest pages. The second isn't mapped in the guest's own tables (`own`), or in the second
+    stage. x6 points two bytes before the end of the first page."""
     bench.two_stages()
     for page in (0, 0x1000):
         bench.map_guest(0x5000_0000 + page, GPA + page, 0 if own and page else LEAF)
@@ -206,7 +207,7 @@ def across(bench: Bench, own: bool) -> Bench:
 @section(TINST)
 @pytest.mark.parametrize("name", ["lw", "sw"])
 def test_a_fault_in_the_second_page_has_its_offset_in_rs1(bench: Bench, name: str) -> None:
-    """ "The Addr. Offset field": xtval less the original virtual address."""
+    """ "The Addr. Offset field" is xtval minus the original virtual address."""
     register = {"rd": 5} if name == "lw" else {"rs2": 7}
     found = across(bench, own=False).step(word(name, rs1=6, **register), "VS")
     expected = word(name, rs1=2, **register)
@@ -216,7 +217,7 @@ def test_a_fault_in_the_second_page_has_its_offset_in_rs1(bench: Bench, name: st
 
 @section(TINST)
 @pytest.mark.parametrize("name", ["lw", "sw"])
-def test_the_offset_of_a_guests_own_fault_is_not_the_next_ones(bench: Bench, name: str) -> None:
+def test_the_offset_of_a_guests_own_fault_is_not_kept_for_the_next(bench: Bench, name: str) -> None:
     register = {"rd": 5} if name == "lw" else {"rs2": 7}
     across(bench, own=True).delegate(hedeleg=ONES)
     first = bench.step(word(name, rs1=6, **register), "VS")

@@ -76,7 +76,7 @@ def test_every_pair_of_modes(bench: Bench, guest_mode: int, host_mode: int, mode
 def test_a_guest_page_fault_names_the_guest_physical_address(
     make: MakeBench, guest_mode: int, host_mode: int, kind: str
 ) -> None:
-    """htval is the GPA of the very address in stval, shifted right by two (Shtvala)."""
+    """htval is the GPA of exactly the address in stval, shifted right by two (Shtvala)."""
     bench = make(tinst="zero")
     stages(bench, guest_mode, host_mode)
     bench.map_host(GPA, PA, 0)
@@ -89,7 +89,7 @@ def test_a_guest_page_fault_names_the_guest_physical_address(
     bench["hedeleg"] = ONES
     found = bench.access(kind, va)
     assert found is not None
-    assert found.mode == "HS", "it can't be delegated further"
+    assert found.mode == "HS", "it can't be delegated to VS mode"
 
 
 @section(STAGES)
@@ -114,8 +114,8 @@ def test_a_page_fault_is_the_first_stages(
 def test_an_implicit_access_that_faults(
     bench: Bench, guest_mode: int, host_mode: int, kind: str
 ) -> None:
-    """Reported as the original access; htval is the entry's address, htinst a pseudoinstruction, at
-    every level of the first stage."""
+    """At every level of the first stage, the fault is reported as that of the original access.
+    htval is the entry's address, and htinst is a pseudoinstruction."""
     stages(bench, guest_mode, host_mode)
     of_code = entries(bench, guest_mode, CODE)
     for (table, entry), (code_table, code_entry) in zip(
@@ -124,7 +124,7 @@ def test_an_implicit_access_that_faults(
         bench.map_host(table, table, 0)
         bench.step(word("hfence.gvma"), "M")
         expected = Trap("M", GUEST[kind], VA, entry >> 2, READ_ENTRY, 1, 1, 1)
-        if table == code_table and kind != FETCH:  # it is the instruction's fetch that faults
+        if table == code_table and kind != FETCH:  # then the instruction's own fetch faults
             expected = Trap("M", 20, CODE, code_entry >> 2, READ_ENTRY, 1, 1, 1)
         assert bench.access(kind, VA) == expected
         bench.map_host(table, table)
@@ -132,7 +132,7 @@ def test_an_implicit_access_that_faults(
 
 
 def entries(bench: Bench, mode: int, va: int) -> list[tuple[int, int]]:
-    """(table, entry) of the first stage for an address, from the root down."""
+    """(table, entry) of the first stage at each level for an address, from the root down."""
     found, table = [], bench.guest_root
     for level in range(LEVELS[mode] - 1, -1, -1):
         entry = table + (va >> (12 + 9 * level) & 511) * 8
@@ -149,7 +149,7 @@ def entries(bench: Bench, mode: int, va: int) -> list[tuple[int, int]]:
 def test_guest_physical_addresses_have_two_more_bits(
     make: MakeBench, host_mode: int, bits: int
 ) -> None:
-    """Sv39x4: 41 bits, and the bits above must all be zeros."""
+    """Sv39x4 has 41 bits; the bits above must all be zero."""
     bench = make(tinst="zero")
     stages(bench, 0, host_mode)
     for gpa in (1 << (bits - 1), 1 << (bits - 2), (1 << bits) - 0x1000):
@@ -256,8 +256,8 @@ def test_the_second_stage_needs_u_whatever_the_mode(bench: Bench, mode: str, sum
 @pytest.mark.parametrize("page", [0, U])
 @pytest.mark.parametrize("sum_", [0, Status.SUM])
 @pytest.mark.parametrize("outer", [0, Status.SUM])
-def test_vsstatus_sum_is_the_guests(bench: Bench, page: int, sum_: int, outer: int) -> None:
-    """HS mode's SUM doesn't count."""
+def test_vsstatus_sum_applies_to_guests(bench: Bench, page: int, sum_: int, outer: int) -> None:
+    """HS mode's SUM doesn't apply."""
     stages(bench)
     bench["vsstatus"], bench["mstatus"] = sum_, outer
     bench.map_guest(VA, GPA, LEAF | page)
@@ -271,7 +271,7 @@ def test_vsstatus_sum_is_the_guests(bench: Bench, page: int, sum_: int, outer: i
 @pytest.mark.parametrize("first", [X, R | X])
 @pytest.mark.parametrize("second", [X, R | X])
 def test_mxr(bench: Bench, mxr: int, outer: int, first: int, second: int) -> None:
-    """vsstatus.MXR overrides the first stage, HS mode's both stages."""
+    """vsstatus.MXR applies to the first stage, HS mode's MXR to both stages."""
     stages(bench)
     bench["vsstatus"], bench["mstatus"] = mxr, outer
     bench.map_guest(VA, GPA, V | A | D | first)
@@ -286,7 +286,7 @@ def test_mxr(bench: Bench, mxr: int, outer: int, first: int, second: int) -> Non
 
 @section(STAGES)
 @pytest.mark.parametrize("mxr", [0, Status.MXR])
-def test_mxr_is_not_for_implicit_accesses(bench: Bench, mxr: int) -> None:
+def test_mxr_does_not_apply_to_implicit_accesses(bench: Bench, mxr: int) -> None:
     """A page table must be readable in the second stage."""
     stages(bench)
     bench["mstatus"] = bench["vsstatus"] = mxr
@@ -306,7 +306,7 @@ def test_mxr_is_not_for_implicit_accesses(bench: Bench, mxr: int) -> None:
 @pytest.mark.parametrize("mpv", [0, 1])
 @pytest.mark.parametrize("mpp", [0, 1, 3])
 def test_mprv(bench: Bench, mpv: int, mpp: int) -> None:
-    """Table "Effect of MPRV": the first stage's U bit tells VU from VS, V says which tables."""
+    """Table "Effect of MPRV": the U bit of the first stage shows VU or VS; V selects the tables."""
     stages(bench)
     bench.map_guest(VA, GPA, LEAF | (U if mpp == 0 else 0))
     bench.poke(PA, 0x1234)
@@ -324,7 +324,7 @@ def test_mprv(bench: Bench, mpv: int, mpp: int) -> None:
 
 
 @section(VSATP)
-def test_vs_tables_do_nothing_while_v_is_0(bench: Bench) -> None:
+def test_vs_tables_have_no_effect_while_v_is_0(bench: Bench) -> None:
     """ "When V=0, vsatp does not directly affect the behavior of the machine"."""
     stages(bench)
     for mode in ("HS", "U"):

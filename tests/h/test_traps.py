@@ -45,7 +45,7 @@ def test_into_machine_mode(bench: Bench, mode: str) -> None:
     assert bench.hart.virt == 0
     assert bench["mepc"] == CODE
     assert bench["mstatus"] & (Status.MIE | Status.MPIE | kept) == Status.MPIE | kept
-    assert bench["hstatus"] & HStatus.SPV, "hstatus is HS mode's"
+    assert bench["hstatus"] & HStatus.SPV, "hstatus is only for traps into HS mode"
 
 
 @section("Trap Entry")
@@ -64,7 +64,7 @@ def test_into_hs_mode(bench: Bench, mode: str, spvp: int) -> None:
     assert bench["hstatus"] & ~(HStatus.SPV | HStatus.GVA) == OF_HSTATUS | kept << 8
     assert bench["sepc"] == CODE
     assert bench["sstatus"] & (Status.SIE | Status.SPIE) == Status.SPIE
-    assert bench["vsstatus"] & Status.SIE, "vsstatus is VS mode's"
+    assert bench["vsstatus"] & Status.SIE, "vsstatus is only for traps into VS mode"
     others = OF_MSTATUS | Status.MPP
     assert bench["mstatus"] & others == others
 
@@ -73,7 +73,7 @@ def test_into_hs_mode(bench: Bench, mode: str, spvp: int) -> None:
 @pytest.mark.parametrize("mode", ["VS", "VU"])
 @pytest.mark.parametrize("sie", [0, Status.SIE])
 def test_into_vs_mode(bench: Bench, mode: str, sie: int) -> None:
-    """hstatus and HS mode's sstatus aren't modified, V stays 1; of vsstatus SPP, SPIE and SIE."""
+    """hstatus and HS mode's sstatus don't change, V stays 1; vsstatus.SPP, SPIE and SIE change."""
     bench.delegate(hedeleg=ONES)
     bench["hstatus"], bench["mstatus"] = HStatus.SPVP, Status.SIE
     bench["htval"], bench["scause"], bench["mcause"] = 5, 6, 7
@@ -111,7 +111,7 @@ FURTHER = {2, 3, 4, 5, 6, 7, 8}
 def test_delegation_cause_by_cause(
     make: MakeBench, cause: int, bits: int, x6: int, mode: str, tval: int, to: str
 ) -> None:
-    """medeleg gives to HS mode, hedeleg further to VS mode what it may; GVA with an address."""
+    """medeleg delegates to HS mode, and hedeleg further to VS mode. GVA is set with an address."""
     bench = make(tinst="zero")
     bench.delegate(
         medeleg=1 << cause if to != "M" else ONES ^ 1 << cause,
@@ -138,7 +138,7 @@ def test_hedeleg_is_for_traps_with_v_1(bench: Bench, mode: str) -> None:
 
 @section("Trap Return")
 def test_a_guests_illegal_instruction_that_m_mode_redirects_arrives_with_v_0(bench: Bench) -> None:
-    """What firmware does: MPP = S, MPV = 0, mepc = stvec, mret."""
+    """Firmware redirects it with MPP = S, MPV = 0, mepc = stvec and mret."""
     assert bench.step(ILLEGAL_BITS, "VS") == Trap("M", 2, ILLEGAL_BITS, virt=1, priv=1)
     bench["mstatus"] = bench["mstatus"] & ~(Status.MPV | Status.MPP) | 1 << Status.MPP_SHIFT
     bench["mepc"] = HANDLERS["HS"]
@@ -149,20 +149,20 @@ def test_a_guests_illegal_instruction_that_m_mode_redirects_arrives_with_v_0(ben
 
 # --- htval, htinst ------------------------------------------------------------------------------
 
-# What is neither a guest-page fault nor an access: the instruction, its cause, and GVA.
+# Traps that are neither guest-page faults nor faults of accesses: the instruction, cause and GVA.
 OTHERS = [(word("ecall"), 10, 0), (word("ebreak"), 3, 1), (ILLEGAL_BITS, 2, 0),
           (word("hlv.d"), 22, 0), (0, 1 << 63 | 10, 0)]  # fmt: skip
 
 
 @pytest.mark.parametrize(("section", "to"), [(OF_CSR["mtval2"], "M"), (OF_CSR["htval"], "HS")])
 @pytest.mark.parametrize(("bits", "cause", "gva"), OTHERS)
-def test_what_a_guest_page_fault_left_is_not_the_next_traps(
+def test_values_of_a_guest_page_fault_are_not_kept_for_the_next_trap(
     bench: Bench, bits: int, cause: int, gva: int, to: str
 ) -> None:
-    """ "For other traps, htval is set to zero": after a fault of an implicit access, whose handler
-    is of the other mode."""
+    """ "For other traps, htval is set to zero": also after a fault of an implicit access that the
+    other mode handled."""
     bench.two_stages()
-    bench["vsatp"] += 0x100  # no page of the second stage is there
+    bench["vsatp"] += 0x100  # where the second stage maps no page
     for medeleg in (0, ONES):
         bench["medeleg"] = medeleg
         found = bench.access(LOAD, 0x5000_0000)
@@ -236,7 +236,7 @@ def test_gva_of_hlv_in_hstatus(bench: Bench, name: str, spvp: int, mode: str) ->
 @pytest.mark.parametrize("mode", ["VS", "VU"])
 @pytest.mark.parametrize("to", ["M", "HS"])
 def test_an_interrupt_writes_what_an_exception_writes(bench: Bench, mode: str, to: str) -> None:
-    """MPV or SPV, GVA 0, and zeros in the registers that say more."""
+    """It writes MPV or SPV, GVA = 0, and zeros to xtval, htval and htinst."""
     if to == "HS":
         bench.delegate()
     for name in ("htval", "htinst", "stval", "mtval2", "mtinst", "mtval"):
@@ -253,7 +253,7 @@ def test_an_interrupt_writes_what_an_exception_writes(bench: Bench, mode: str, t
 @pytest.mark.parametrize("to", ["M", "HS", "VS"])
 @pytest.mark.parametrize("cause", [0, 1])
 def test_delegation_of_faults_of_fetches(make: MakeBench, to: str, cause: int) -> None:
-    """Bit 0 is there with IALIGN=32; neither writes an instruction to htinst."""
+    """Bit 0 exists with IALIGN=32. Neither fault writes an instruction to htinst."""
     bench = make(without="c zca zcd zcf")
     bench.delegate(
         medeleg=1 << cause if to != "M" else ONES ^ 1 << cause,
@@ -273,7 +273,7 @@ def test_delegation_of_faults_of_fetches(make: MakeBench, to: str, cause: int) -
 
 
 @section(OF_CSR["vstvec"])
-def test_vstvec_is_vectored_by_the_guests_numbers(bench: Bench) -> None:
+def test_vectors_of_vstvec_use_the_guest_s_interrupt_numbers(bench: Bench) -> None:
     bench.delegate(hideleg=ONES, hedeleg=ONES)
     bench["vstvec"] = HANDLERS["VS"] | 1
     bench["hie"] = bench["hvip"] = 1 << 10
@@ -292,7 +292,7 @@ def test_vstvec_is_vectored_by_the_guests_numbers(bench: Bench) -> None:
 @pytest.mark.parametrize("mpp", [0, 1, 3])
 @pytest.mark.parametrize("mpv", [0, 1])
 def test_mret(bench: Bench, mpp: int, mpv: int) -> None:
-    """V takes MPV, unless MPP is 3; MPV and MPP become 0, MIE takes MPIE, MPIE becomes 1."""
+    """V becomes MPV, unless MPP is 3; MPV and MPP become 0, MIE becomes MPIE, MPIE becomes 1."""
     kept = OF_MSTATUS | Status.SPP | Status.SPIE | Status.GVA
     bench["mstatus"] = (
         kept | mpp << Status.MPP_SHIFT | (Status.MPV if mpv else 0) | Status.MPIE | Status.MPRV
@@ -314,7 +314,7 @@ def test_mret(bench: Bench, mpp: int, mpv: int) -> None:
 @pytest.mark.parametrize("spp", [0, 1])
 @pytest.mark.parametrize("spv", [0, 1])
 def test_sret_with_v_0(bench: Bench, mode: str, spp: int, spv: int) -> None:
-    """To SPV and SPP; then SPV=0, SPP=0, SIE=SPIE, SPIE=1."""
+    """It returns to SPV and SPP; then SPV=0, SPP=0, SIE=SPIE, SPIE=1."""
     others = OF_HSTATUS | HStatus.SPVP | HStatus.GVA
     bench["hstatus"] = (HStatus.SPV if spv else 0) | others
     bench["mstatus"] = (Status.SPP if spp else 0) | Status.SPIE | OF_MSTATUS
@@ -333,7 +333,7 @@ def test_sret_with_v_0(bench: Bench, mode: str, spp: int, spv: int) -> None:
 @pytest.mark.parametrize("spp", [0, 1])
 @pytest.mark.parametrize("spie", [0, 1])
 def test_sret_in_vs_mode(bench: Bench, spp: int, spie: int) -> None:
-    """By vsstatus and vsepc; V stays 1, HS mode's registers and vsstatus' other fields stay."""
+    """It uses vsstatus and vsepc. V stays 1; HS mode's registers and other fields don't change."""
     others = Status.FS | Status.SUM | Status.MXR
     bench["vsstatus"] = others | (Status.SPP if spp else 0) | (Status.SPIE if spie else Status.SIE)
     bench["mstatus"], bench["hstatus"] = Status.SPP, HStatus.SPV | HStatus.SPVP

@@ -32,7 +32,7 @@ OK, ILL, VIR = "ok", "illegal", "virtual"
 
 
 def outcomes(bench: Bench, bits: int) -> Outcomes:
-    """What becomes of an instruction in each mode. x6 is an address in RAM."""
+    """The outcome of an instruction in each mode. x6 is an address in RAM."""
     found = []
     for mode in ALL_MODES:
         bench.hart.x[6] = RAM + 0xF000
@@ -60,7 +60,7 @@ def test_loads_and_stores_of_guests(bench: Bench, name: str, hu: int) -> None:
     ("section", "name"), [(GUEST_FENCES if n[1] == "f" else SVINVAL, n) for n in FENCES]
 )
 def test_fences_of_guests(bench: Bench, name: str, tvm: int, vtvm: int) -> None:
-    """mstatus.TVM bars HS mode from GVMA's only; hu and hstatus.VTVM have no say."""
+    """mstatus.TVM denies HS mode only the fences for GVMA. HU and hstatus.VTVM have no effect."""
     bench["mstatus"], bench["hstatus"] = tvm, HStatus.HU | vtvm
     hs = ILL if tvm and "gvma" in name else OK
     assert outcomes(bench, word(name, rs1=6)) == (OK, hs, ILL, VIR, VIR)
@@ -145,7 +145,7 @@ def test_satp(bench: Bench, op: str, mstatus: int, hstatus: int, expected: Outco
     ("name", "expected"), [("hgatp", (OK, ILL, ILL, VIR, VIR)), ("vsatp", (OK, OK, ILL, VIR, VIR))]
 )
 def test_tvm_bars_hgatp_but_not_vsatp(bench: Bench, name: str, expected: Outcomes) -> None:
-    """And a guest's access is virtual all the same: "assuming mstatus.TVM=0"."""
+    """A guest's access is a virtual instruction in any case: "assuming mstatus.TVM=0"."""
     found = []
     for mode in ALL_MODES:
         bench["mstatus"] = Status.TVM
@@ -253,7 +253,7 @@ def test_prefetches_never_trap(bench: Bench, name: str) -> None:
     assert outcomes(bench, word(name)) == (OK,) * 5
 
 
-# --- FS and VS deviate from the rule --------------------------------------------------------------
+# --- FS and VS are exceptions to the rule ---------------------------------------------------------
 
 
 @section(CAUSES)
@@ -266,7 +266,7 @@ def test_fs_off_is_illegal_never_virtual(bench: Bench, host: int, guest: int) ->
         assert outcomes(bench, bits) == (outside, outside, outside, inside, inside)
 
 
-# What changes floating-point state: a register, fcsr, and flags alone (f2 is a signalling NaN).
+# Changes of floating-point state: a register, fcsr, and flags alone (f2 is a signalling NaN).
 CHANGES_F = {
     "fmv.d.x": word("fmv.d.x", rd=1, rs1=6),
     "fcsr": csr_word("csrrw", "fcsr"),

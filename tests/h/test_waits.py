@@ -1,5 +1,5 @@
-"""Zawrs and Zihintpause where harts have threads: what ends a wait, and what a wait without an end
-leads to (TW, VTW)."""
+"""Zawrs and Zihintpause on harts with threads: what ends a wait, and the exception of a wait that
+doesn't end (TW, VTW)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BITS = pytest.mark.parametrize("load", ["lr.w", "lr.d"])
 
 
 class Others:
-    """What other threads do while the hart gives way: `act()` the third time."""
+    """Stands for other threads: when the hart yields for the third time, it calls `act()`."""
 
     def __init__(self, bench: Bench) -> None:
         self.times = 0
@@ -71,7 +71,7 @@ def test_a_store_ends_it(bench: Bench, others: Others, mode: str, load: str) -> 
 @section(WAITS)
 @EVERY
 def test_an_interrupt_ends_it_even_if_disabled(bench: Bench, others: Others, mode: str) -> None:
-    """Whatever mideleg, sie and hideleg say: the rules are WFI's."""
+    """mideleg, sie and hideleg don't matter: the rules are those of WFI."""
     bench["mie"] = Irq.SSI
     reserve(bench, mode)
     bench["mstatus"] = bench["mstatus"] & ~Status.MIE
@@ -83,7 +83,7 @@ def test_an_interrupt_ends_it_even_if_disabled(bench: Bench, others: Others, mod
     others.act = pend
     bench.step(word("wrs.nto"), mode)
     assert others.times == 3
-    assert not bench["mcause"] or bench["mcause"] >> 63, "it may be taken, the wait is no fault"
+    assert not bench["mcause"] or bench["mcause"] >> 63, "an interrupt, not an exception"
 
 
 @section(WAITS)
@@ -117,7 +117,7 @@ def test_a_wait_without_an_end_is_bounded(
 
 
 @section(WAITS)
-def test_nobody_is_waited_for_without_a_reservation(bench: Bench, others: Others) -> None:
+def test_there_is_no_wait_without_a_reservation(bench: Bench, others: Others) -> None:
     reserve(bench, "M")
     bench.hart.x[7] = 1
     bench.step(word("sc.d", rd=5, rs1=6, rs2=7), "M")
@@ -127,7 +127,7 @@ def test_nobody_is_waited_for_without_a_reservation(bench: Bench, others: Others
 
 @section("Zihintpause Extension for Pause Hint")
 @EVERY
-def test_a_pause_gives_way_once(bench: Bench, others: Others, mode: str) -> None:
+def test_a_pause_yields_once(bench: Bench, others: Others, mode: str) -> None:
     assert bench.outcome(word("pause"), mode) == "ok"
     assert others.times == 1
 
@@ -135,13 +135,14 @@ def test_a_pause_gives_way_once(bench: Bench, others: Others, mode: str) -> None
 @section("Zihintpause Extension for Pause Hint")
 @pytest.mark.parametrize("call", ["timer", "line"])
 def test_a_loop_of_pauses_sees_a_call_at_once(bench: Bench, others: Others, call: str) -> None:
-    """Other threads may have run long: not only when many instructions have been executed."""
+    """It checks for calls at once and not only after many instructions, because other threads may
+    have run for long."""
     bench.hart.mtimecmp = 50
     bench["mie"], bench["mstatus"] = Irq.MTI | Irq.MEI, Status.MIE
     bench.poke(CODE, word("pause"), 4)
     bench.poke(CODE + 4, word("jal", rd=0, imm=-4), 4)
     bench.poke(HANDLERS["M"], word("jal", rd=0), 4)
-    native_core(True).export("drop_slots")(bench.native.address)  # poke tells nobody
+    native_core(True).export("drop_slots")(bench.native.address)  # poke leaves decoded code
 
     def act() -> None:
         if call == "timer":
@@ -166,13 +167,13 @@ def test_a_loop_of_pauses_sees_a_call_at_once(bench: Bench, others: Others, call
     ("mode", "medeleg", "waits"),
     [("M", ONES, True), ("M", 0, False), ("HS", ONES, False), ("VS", ONES, False)],
 )
-def test_firmware_that_spins_gives_way(
+def test_firmware_that_spins_yields(
     bench: Bench, others: Others, mode: str, medeleg: int, waits: bool
 ) -> None:
-    """OpenSBI waits without a `pause` until another hart has done its fence."""
+    """OpenSBI waits without `pause` for another hart to execute its fence."""
     bench["medeleg"] = medeleg
     bench.poke(CODE, word("jal", rd=0), 4)
-    native_core(True).export("drop_slots")(bench.native.address)  # poke tells nobody
+    native_core(True).export("drop_slots")(bench.native.address)  # poke leaves decoded code
     bench.enter(mode)
     bench.go(5 * QUANTUM)
     assert (others.times >= 5) is waits

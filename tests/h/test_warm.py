@@ -1,5 +1,5 @@
-"""What is remembered of translations doesn't outlive the fields that they depend on: no fence is
-due after a change of SUM, MXR, SPVP, MPRV, MODE and the like."""
+"""A cached translation isn't used after a change of a field that it depends on: no fence is needed
+after a change of SUM, MXR, SPVP, MPRV, MODE and others."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ MPRV = Status.MPRV | Status.MPV | MPP
 
 @dataclass(frozen=True)
 class Change:
-    """A CSR that a mode writes with two values in turn, and what becomes of another mode's access
-    to VA after each; the entries' flags of both stages."""
+    """A CSR that a mode writes with two values in turn, the outcome of another mode's access to VA
+    after each, and the flags of the entries of both stages."""
 
     writer: str
     name: str
@@ -68,7 +68,7 @@ def access(bench: Bench, name: str, mode: str) -> int | str:
     CHANGES,
     ids=lambda c: c if isinstance(c, str) else f"{c.writer}-{c.name}",
 )  # fmt: skip
-def test_a_field_counts_at_once(bench: Bench, change: Change) -> None:
+def test_a_field_takes_effect_at_once(bench: Bench, change: Change) -> None:
     stages(bench)
     bench.map_guest(VA, GPA, change.first)
     bench.map_host(GPA, PA, change.second)
@@ -80,9 +80,9 @@ def test_a_field_counts_at_once(bench: Bench, change: Change) -> None:
         assert found == change.outcomes[i]
 
 
-# A mode, a CSR that it writes, a value that allows an instruction and one that doesn't, the
-# instruction, its exception, the flags of the first stage; registers before. -1 is the root that
-# `stages` made.
+# A mode; a CSR that it writes; a value that allows an instruction, and one that doesn't; the
+# instruction; its exception; the flags of the first stage; the registers before. -1 is the root
+# that `stages` made.
 FP, GUEST_LOAD = word("fmv.d.x", rd=1, rs1=6), word("ld", rd=5, rs1=6)
 NEXT = [
     *((section, c.writer, c.name, c.values, word(c.access, rs1=6), c.outcomes[1], c.first, ())
@@ -99,11 +99,11 @@ NEXT = [
 @pytest.mark.parametrize(
     ("section", "mode", "name", "values", "bits", "expected", "flags", "before"), NEXT
 )
-def test_a_field_counts_for_the_next_instruction(
+def test_a_field_takes_effect_on_the_next_instruction(
     bench: Bench, mode: str, name: str, values: tuple[int, int], bits: int,
     expected: int, flags: int, before: tuple[tuple[str, int], ...],
 ) -> None:  # fmt: skip
-    """Of the same mode: neither a trap nor a return lies between."""
+    """The instruction is in the same mode: there is no trap or return in between."""
     stages(bench)
     bench.map_guest(VA, GPA, flags)
     for register, value in before:
@@ -122,8 +122,8 @@ def test_a_field_counts_for_the_next_instruction(
 
 @section(FENCE)
 @pytest.mark.parametrize("writer", ["VS", "HS"])
-def test_mode_of_vsatp_counts_at_once(bench: Bench, writer: str) -> None:
-    """From Bare to another, and back."""
+def test_mode_of_vsatp_takes_effect_at_once(bench: Bench, writer: str) -> None:
+    """From Bare to another mode, and back."""
     stages(bench)
     on, name = bench["vsatp"], "satp" if writer == "VS" else "vsatp"
     for value, expected in ((on, "ok"), (0, 21), (on, "ok"), (0, 21)):
@@ -132,8 +132,8 @@ def test_mode_of_vsatp_counts_at_once(bench: Bench, writer: str) -> None:
 
 
 @section(FENCE)
-def test_asid_counts_at_once(bench: Bench) -> None:
-    """With its own tables; what the other ASID knew is still right afterwards."""
+def test_asid_takes_effect_at_once(bench: Bench) -> None:
+    """Each ASID has its own tables. The translations of the other ASID stay right."""
     stages(bench)
     bench.poke(PA, 1)
     first = bench["vsatp"]
@@ -155,8 +155,8 @@ def test_asid_counts_at_once(bench: Bench) -> None:
 @section(GUEST_ACCESS)
 @pytest.mark.parametrize("page", [0, U])
 def test_modes_in_turn(bench: Bench, page: int) -> None:
-    """A page of VU mode's or of VS mode's is only that mode's, whoever looked before; HLV as VU or
-    VS is the same as they."""
+    """A page for VU mode or VS mode is accessible to that mode only, whichever mode accessed it
+    before. HLV as VU or VS has the same access."""
     stages(bench)
     bench.map_guest(VA, GPA, LEAF | page)
     for _ in range(2):

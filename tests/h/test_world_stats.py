@@ -1,4 +1,4 @@
-"""What is counted of world switches."""
+"""Statistics of world switches."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def test_instructions_in_each_world(bench: Bench) -> None:
         bench.step(NOP, pa=0x8000_1000)
         bench.hart.pc = 0x8000_1000
     found = world_statistics(native).instructions
-    assert found["guests"] == 5 + 1, "sret retires in the world that it enters"
+    assert found["guests"] == 5 + 1, "sret is counted in the world that it enters"
     assert found["host"] == 3
 
 
 @section("rvplat: statistics")
 def test_instructions_of_each_guest(bench: Bench) -> None:
-    """Those of the guest that the hart is in are counted up to now."""
+    """The count of the guest in which the hart is includes the instructions up to now."""
     for vmid, steps in ((3, 5), (7, 2)):
         bench["hgatp"] = vmid << 44
         bench["sepc"] = 0x8000_1000

@@ -1,5 +1,5 @@
-"""Which world's registers count: nothing of HS mode's while V=1, nothing of the guest's while V=0,
-and as though V=1 under MPRV."""
+"""Which registers are in effect: none of HS mode's with V=1, none of the guest's with V=0, and with
+MPRV those of V=1 for the access."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.h.stages import GPA, KINDS, OK, PA, VA, cause, causes, stages
 PRIVILEGE_MODES = "Privilege Modes"
 VS_CSRS = "Hypervisor and Virtual Supervisor CSRs"
 VSSI = 1 << 2
-RAM_GIGAPAGE = RAM >> 12 << 10  # as PPN of an entry
+RAM_GIGAPAGE = RAM >> 12 << 10  # the PPN of an entry
 
 
 # --- with V=1 and with V=0 ------------------------------------------------------------------------
@@ -72,7 +72,7 @@ def test_vs_mode_interrupts_are_disabled_with_v_0(bench: Bench, mode: str) -> No
 @section(VS_CSRS)
 @pytest.mark.parametrize("mode", ["VS", "VU"])
 def test_hs_modes_csrs_do_not_affect_guests(bench: Bench, mode: str) -> None:
-    """satp, stvec, sepc and the like keep their values and count for nothing."""
+    """satp, stvec, sepc and others keep their values and have no effect."""
     stages(bench)
     for page in (VA, CODE):
         bench.map_guest(page, GPA if page == VA else page, LEAF | (U if mode == "VU" else 0))
@@ -88,8 +88,9 @@ def test_hs_modes_csrs_do_not_affect_guests(bench: Bench, mode: str) -> None:
 
 @section(VSSTATUS)
 @pytest.mark.parametrize("field", [Status.SUM, Status.MXR])
-def test_vsstatus_does_nothing_while_v_is_0(bench: Bench, field: int) -> None:
-    """A user page (SUM) or an execute-only one (MXR), which HS mode's own field lets it read."""
+def test_vsstatus_has_no_effect_while_v_is_0(bench: Bench, field: int) -> None:
+    """HS mode's own field decides whether it can read a user page (SUM) or an execute-only page
+    (MXR)."""
     root = bench.page()
     bench.poke(root + 2 * 8, RAM_GIGAPAGE | LEAF)
     flags = LEAF | U if field == Status.SUM else V | A | D | X
@@ -165,7 +166,7 @@ def test_mprv_takes_sum_from_vsstatus(
 @pytest.mark.parametrize("mxr", [0, Status.MXR])
 @pytest.mark.parametrize("outer", [0, Status.MXR])
 def test_mprv_and_mxr(bench: Bench, first: int, second: int, mxr: int, outer: int) -> None:
-    """HS mode's makes any executable page readable, vsstatus.MXR the first stage's."""
+    """HS mode's MXR makes every executable page readable, vsstatus.MXR those of the first stage."""
     stages(bench)
     bench.map_guest(VA, GPA, V | A | D | first)
     bench.map_host(GPA, PA, V | A | D | U | second)
@@ -193,7 +194,7 @@ def test_mprv_is_for_explicit_accesses(bench: Bench) -> None:
 @section(MSTATUS)
 @pytest.mark.parametrize("kind", [LOAD, STORE])
 def test_a_guest_page_fault_under_mprv(bench: Bench, kind: str) -> None:
-    """It comes from M mode: MPV 0, but GVA 1."""
+    """The trap comes from M mode, so MPV is 0, but GVA is 1."""
     stages(bench)
     bench.map_host(GPA, PA, 0)
     as_though(bench, 1)
@@ -204,9 +205,9 @@ def test_a_guest_page_fault_under_mprv(bench: Bench, kind: str) -> None:
 
 @section(VSATP)
 @pytest.mark.parametrize("name", ["hlv.d", "hsv.d"])
-def test_vsatp_counts_for_virtual_machine_accesses(bench: Bench, name: str) -> None:
+def test_vsatp_applies_to_virtual_machine_accesses(bench: Bench, name: str) -> None:
     """ "Unless a virtual-machine load/store ... is used to execute a load or store as though V=1":
-    then with every MODE of it, Bare included."""
+    every MODE of vsatp applies to these, Bare included."""
     bench["hstatus"] = HStatus.SPVP
     for mode in (0, 8, 9, 10):
         stages(bench, mode)
