@@ -32,6 +32,7 @@ class Check:
     help = "check a board and its plugins, or explain a program and why it will not start on one"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.usage = "rvplat check [BOARD] [PROGRAM] [options]"
         parser.epilog = CHECK_DETAILS
         parser.add_argument("words", nargs="+", metavar="BOARD PROGRAM", help="see below")
         add_board_options(parser)
@@ -66,7 +67,7 @@ def _explained(board: Board, program: Path, plugins: Plugins) -> list[str]:
     from rvplat.machine.program_check import notes, obstacles
 
     data = read_file(program, "the program")
-    facts = facts_of(program, data)
+    facts = facts_of(program, data, tuple(plugins.loaders.values()))
     sys.stdout.write(f"{program}: {facts.what}\n")
     rows = [*facts.rows, *(("note", text) for text in notes(board, program, facts))]
     sys.stdout.writelines(f"  {label:<12}{text}\n" for label, text in rows)

@@ -32,6 +32,7 @@ class Isa:
     help = "list the ISA extensions, or show an extension, an instruction or a CSR"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
+        parser.usage = "rvplat isa [BOARD] [NAME] [options]"
         parser.epilog = DETAILS
         parser.add_argument("words", nargs="*", metavar="BOARD NAME", help="see below")
         add_board_options(parser)

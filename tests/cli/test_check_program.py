@@ -241,6 +241,35 @@ def test_an_efi_application(check: Check) -> None:
     )
 
 
+LOADER = """
+from rvplat.hookspecs import hookimpl
+from rvplat.machine.loading.program import Program, Segment
+
+class Backwards:
+    name = "backwards"
+
+    def matches(self, first_bytes, path):
+        return first_bytes.startswith(b"BACK")
+
+    def load(self, path, data):
+        segment = Segment(0x8000_0000, data[:3:-1], len(data) - 4)
+        return Program(path, "backwards", (segment,), 0x8000_0000, symbols={"main": 0x8000_0000})
+
+@hookimpl
+def rvplat_loaders():
+    return [Backwards()]
+"""
+
+
+def test_a_plugin_s_format(check: Check, tmp_path: Path) -> None:
+    plugin = tmp_path / "backwards.py"
+    plugin.write_text(LOADER)
+    status, out, err = check(b"BACK" + NOP[::-1], "--plugin", plugin)
+    assert (status, err) == (0, "")
+    assert out.startswith("FILE: a file that the plugin's loader backwards reads\n")
+    assert "  0x80000000  0x80000003          4      4          ram\n" in out
+
+
 def test_a_board_with_faults_comes_first(check: Check, tmp_path: Path) -> None:
     board = tmp_path / "b.toml"
     board.write_text('extends = "virt"\n[harts]\ncout = 2\n')

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from rvplat.formats import PE_MACHINES, recognise
 from rvplat.machine.loading.built_for import Attributes, flags_need, flags_text, parse_attributes
 from rvplat.machine.loading.elf import MACHINES, RISCV
-from rvplat.machine.loading.images import image_header, unpacked
+from rvplat.machine.loading.images import FIRST_BYTES, image_header, unpacked
+from rvplat.machine.loading.program import Loader
 from rvplat.machine.loading.symbol_files import parsed_elf, symbols_in
 
 if TYPE_CHECKING:
@@ -54,12 +55,15 @@ class Facts:
     kernel: bool = False
 
 
-def facts_of(path: Path, data: bytes) -> Facts:
-    """What a file is, whether or not it can be loaded.
+def facts_of(path: Path, data: bytes, loaders: Sequence[Loader] = ()) -> Facts:
+    """What a file is, whether or not it can be loaded. `loaders` are those of plugins.
 
     Raises:
-        LoaderError: the compression around it is damaged.
+        LoaderError: the compression around it is damaged, or a plugin's loader refuses it.
     """
+    for loader in loaders:
+        if loader.matches(data[:FIRST_BYTES], path):
+            return _of_plugin(loader, path, data)
     if data[:4] == b"\x7fELF":
         return _elf(path)
     inner = unpacked(path, data)
@@ -80,6 +84,15 @@ def facts_of(path: Path, data: bytes) -> Facts:
         return pe
     found = recognise(inner)
     return Facts(found.name if found else f"raw bytes{around}, {len(inner)} of them")
+
+
+def _of_plugin(loader: Loader, path: Path, data: bytes) -> Facts:
+    """What a plugin's loader makes of a file."""
+    program = loader.load(path, data)
+    parts = [Part(one.address, len(one.data), one.size, "") for one in program.segments]
+    rows = [("entry", f"{program.entry:#x}"), ("symbols", str(len(program.symbols)))]
+    what = f"a file that the plugin's loader {loader.name} reads"
+    return Facts(what, rows, parts, symbols=program.symbols, fixed=program.fixed)
 
 
 # --- ELF ----------------------------------------------------------------------------------------

@@ -15,8 +15,10 @@ from rvplat.errors import LoaderError
 from rvplat.guests.debian import DebianGuest
 from rvplat.machine.loading.images import read_program
 from rvplat.machine.loading.symbol_files import parsed_elf, read_symbols, symbols_of
+from tests.gdb.guest_build import build_guest
 from tests.guests.conftest import debian_guest  # noqa: F401
 from tests.machine.programs import elf
+from tests.machine.small_guests import HELLO, LOOP, guest
 
 SHIPPED = [
     guests.demo_elf(), guests.hypervisor_elf(), *guests.hypervisor_guest_elfs().values(),
@@ -57,6 +59,16 @@ def test_lief_agrees_on_what_ships(path: Path) -> None:
 @pytest.mark.parametrize("name", ["fw_jump", "fw_dynamic", "u-boot", "u-boot-smode"])
 def test_lief_agrees_on_firmware(debian_guest: DebianGuest, name: str) -> None:  # noqa: F811
     same_as_lief(debian_guest.kernel.parent / f"{name}.elf")
+
+
+@pytest.mark.parametrize("name", ["guest", "three_worlds", "calls"])
+def test_lief_agrees_on_what_the_tests_build(tmp_path: Path, name: str) -> None:
+    same_as_lief(build_guest(tmp_path, name))
+
+
+@pytest.mark.parametrize("data", [HELLO, LOOP], ids=["hello", "loop"])
+def test_lief_agrees_on_what_the_tests_write(data: str) -> None:
+    same_as_lief(guest(data))
 
 
 def test_lief_agrees_on_a_program_with_virtual_addresses(tmp_path: Path) -> None:
