@@ -1,4 +1,4 @@
-"""What holds for every test, and which tests are quick.
+"""Settings for all tests, and the choice of the quick tests.
 
 `pytest -m quick` is for every change: it takes two minutes. A test is quick unless
 
@@ -26,8 +26,8 @@ SAMPLE = 8
 
 
 def pytest_configure() -> None:
-    """Signals reach the programs that tests start. Who runs the tests in the background may have
-    had SIGINT or SIGHUP (nohup) ignored, which programs inherit."""
+    """Make signals reach the programs that tests start: tests in the background may inherit an
+    ignored SIGINT or SIGHUP (nohup), which these programs would inherit in turn."""
     for number, default in (
         (signal.SIGINT, signal.default_int_handler),
         (signal.SIGHUP, signal.SIG_DFL),
@@ -38,8 +38,8 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the quick tests. Where several processes run the tests, the long files come first: none
-    of them is still running when the others have ended."""
+    """Mark the quick tests. If several processes run the tests, the long files come first, so that
+    none of them is still running when the others have ended."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: _folder(item) not in SLOW_FOLDERS)
     families: dict[tuple[Path, str], list[pytest.Item]] = {}

@@ -1,4 +1,4 @@
-"""What is kept: a torn, missing or unwritable cache does no harm."""
+"""The cache: damaged, missing or unwritable files do no harm; pruning; installed plugins."""
 
 import importlib.metadata
 import multiprocessing
@@ -29,7 +29,7 @@ def test_what_is_saved_is_loaded(cache: Path) -> None:
     assert load_cached("another key") is None
 
 
-def test_a_torn_file_is_not_loaded(cache: Path) -> None:
+def test_a_damaged_file_is_not_loaded(cache: Path) -> None:
     save_cached("key", b"object code" * 100, "code")
     (file,) = cache.iterdir()
     file.write_bytes(file.read_bytes()[:-1])
@@ -64,13 +64,13 @@ def test_two_processes_write_at_once(cache: Path) -> None:
     assert [f.suffix for f in cache.iterdir()] == [".bin"]
 
 
-# --- what is removed, and what is shown -----------------------------------------------------------
+# --- pruning, and the command ---------------------------------------------------------------------
 
 DAY_S = 86_400
 
 
 def _keep(key: str, days_ago: float, size: int = 100) -> Path:
-    """A file of the cache that was last used so long ago."""
+    """Make a file of the cache that was last used `days_ago`."""
     before = {entry.path for entry in entries()}
     assert save_cached(key, b"x" * size, f"what {key} is") is None
     (new,) = {entry.path for entry in entries()} - before
@@ -82,7 +82,7 @@ def _titles() -> list[str]:
     return [entry.title for entry in entries()]
 
 
-def test_old_files_go_when_something_is_written(cache: Path) -> None:
+def test_a_write_removes_old_files(cache: Path) -> None:
     _keep("recent", kept.UNUSED_DAYS - 1)
     old = _keep("old", kept.UNUSED_DAYS + 1)
     assert old.exists()
@@ -90,7 +90,7 @@ def test_old_files_go_when_something_is_written(cache: Path) -> None:
     assert _titles() == ["what new is", "what recent is"]
 
 
-def test_the_longest_unused_files_go_when_all_are_too_large(
+def test_a_write_removes_the_least_recently_used_files_beyond_the_limit(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept, "LIMIT_BYTES", 2500)
@@ -98,7 +98,7 @@ def test_the_longest_unused_files_go_when_all_are_too_large(
         _keep(f"{days}", days, 1000)
     assert _titles() == ["what 1 is", "what 2 is"]
     save_cached("large", b"x" * 5000, "what large is")
-    assert _titles() == ["what large is"], "what was written stays, however large it is"
+    assert _titles() == ["what large is"], "the written file stays, however large it is"
     assert load_cached("large") == b"x" * 5000
 
 
@@ -109,7 +109,7 @@ def test_a_file_that_is_used_is_kept(cache: Path) -> None:
     assert load_cached("used") is not None
 
 
-def test_files_of_others_stay(cache: Path) -> None:
+def test_files_of_other_programs_stay(cache: Path) -> None:
     cache.mkdir()
     theirs = [cache / "mine.bin", cache / f"{'a' * 40}.txt", cache / "folder"]
     for path in theirs[:2]:
@@ -123,7 +123,7 @@ def test_files_of_others_stay(cache: Path) -> None:
     assert sorted(cache.iterdir()) == sorted(theirs)
 
 
-def test_a_file_that_was_never_finished_goes(cache: Path) -> None:
+def test_an_abandoned_temporary_file_is_removed(cache: Path) -> None:
     _keep("key", 0)
     parts = [cache / f"{'0' * 40}.{name}.part" for name in ("left", "growing")]
     for path in parts:
@@ -135,7 +135,7 @@ def test_a_file_that_was_never_finished_goes(cache: Path) -> None:
     assert not parts[1].exists()
 
 
-def test_a_file_of_an_older_version_is_seen_and_not_loaded(cache: Path) -> None:
+def test_a_file_of_an_older_version_is_listed_but_not_loaded(cache: Path) -> None:
     path = _keep("key", 1)
     path.write_bytes(b"an older version's")
     assert load_cached("key") is None
@@ -168,7 +168,7 @@ def test_the_command_shows_and_removes(cache: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("days", ["-1", "nan", "soon"])
-def test_a_number_of_days_that_is_none(
+def test_days_that_are_no_valid_number(
     cache: Path, capsys: pytest.CaptureFixture[str], days: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -177,7 +177,7 @@ def test_a_number_of_days_that_is_none(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_help_says_where_it_is_and_how_long_files_stay(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_explains_the_folder_and_the_pruning(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["cache", "--help"])
     out = capsys.readouterr().out
@@ -185,7 +185,7 @@ def test_help_says_where_it_is_and_how_long_files_stay(capsys: pytest.CaptureFix
 
 
 def _install(folder: Path, name: str, text: str) -> None:
-    """As pip does: a folder of metadata."""
+    """Install a plugin like pip: make its folder of metadata."""
     info = folder / f"{name}-1.0.dist-info"
     info.mkdir(parents=True, exist_ok=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
@@ -193,7 +193,7 @@ def _install(folder: Path, name: str, text: str) -> None:
 
 
 def _asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The groups that importlib.metadata is asked for from now on."""
+    """A list that records the groups that importlib.metadata is asked for from now on."""
     asked: list[str] = []
     ask = importlib.metadata.entry_points
 
@@ -205,14 +205,14 @@ def _asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return asked
 
 
-def test_installed_plugins_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_plugins_are_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = _asked(monkeypatch)
     first = entry_points()
     assert EntryPoint("clint", "rvplat_plugins.clint") in first
     assert (entry_points(), asked) == (first, ["rvplat"])
 
 
-def test_a_plugin_installed_changed_and_removed_is_seen(
+def test_installing_changing_and_removing_a_plugin_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = tmp_path / "site"
@@ -234,7 +234,7 @@ def test_an_entry_point_can_name_an_attribute() -> None:
 
 @pytest.mark.slow
 def test_a_warm_start_imports_no_compiler() -> None:
-    """What a start with code from the cache doesn't need is not imported: it takes its time."""
+    """A start with code from the cache doesn't import the compiler, which would take time."""
     program = """
 import sys
 from rvplat.cli.main import main
@@ -243,7 +243,7 @@ modules = ["rvplat.lang.unit", "rvplat.lang.emitter", "rvplat.engine.handlers",
            "rvplat.engine.fast", "importlib.metadata", "lief"]
 print([name for name in modules if name in sys.modules])
 """
-    for _ in range(2):  # the first run compiles, if nothing is kept yet
+    for _ in range(2):  # the first run compiles, if the cache is empty
         done = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, check=True
         )

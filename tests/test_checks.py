@@ -1,4 +1,4 @@
-"""The linters are part of the one command that runs every check."""
+"""The linters, so that one command runs every check."""
 
 import re
 import subprocess
@@ -12,12 +12,12 @@ ROOT = Path(__file__).parents[1]
 
 
 COMMANDS = ("ruff check .", "ruff format --check .", "mypy")
-#: What makes a function a text of the definition language.
+#: Matches code that makes a function a definition.
 DEFINES = re.compile(r"^@(define|implement|declare|intrinsic|\w+\.instruction)\b", re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", [tuple(line.split()) for line in COMMANDS], ids=COMMANDS)
-def test_finds_nothing(command: tuple[str, ...]) -> None:
+def test_the_linter_finds_nothing(command: tuple[str, ...]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -25,7 +25,7 @@ def test_finds_nothing(command: tuple[str, ...]) -> None:
 
 
 def test_mypy_is_less_strict_only_about_definitions() -> None:
-    """In a module that stops holding any, the error codes come back on."""
+    """Error codes may be off only in modules that contain definitions."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
     (loose,) = [one for one in settings["overrides"] if "disable_error_code" in one]
     for module in loose["module"]:

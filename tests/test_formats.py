@@ -1,4 +1,4 @@
-"""Files that are mistaken for something else are named, wherever a file is given."""
+"""A file of the wrong format is named, wherever a user gives a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rvplat.errors import DeviceError, RvplatError
 from rvplat.formats import ENOUGH_BYTES, Kind, recognise
 from tests.machine.small_guests import HELLO, guest
 
-SIZE = 64 << 10  # whole sectors: an image of this size would pass for a raw disk
+SIZE = 64 << 10  # whole sectors, so that only the format tells the file from a raw disk
 
 
 def at(offset: int, magic: bytes) -> bytes:
@@ -117,7 +117,7 @@ def test_as_a_device_tree(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", [*CONTAINERS, *COMPRESSED])
 @pytest.mark.parametrize("settings", [{}, {"snapshot": True}, {"readonly": True}])
 def test_as_a_disk(tmp_path: Path, name: str, settings: dict[str, object]) -> None:
-    """Also where its size is whole sectors; `raw` takes it all the same."""
+    """It is named even if its size is whole sectors. With `raw` it is used in any case."""
     data, what = {**CONTAINERS, **COMPRESSED}[name]
     path = given(tmp_path, data.ljust(SIZE, b"\0"))
     disk = {"devices.virtio0": {"model": "virtio-blk", "image": str(path), **settings}}
@@ -141,7 +141,7 @@ def test_a_disk_may_hold_anything_that_a_guest_can_read(tmp_path: Path, name: st
 @pytest.mark.parametrize(
     "kind", ["qcow2", "qcow", "vmdk", "vdi", "vhdx", "vpc", "qed", "parallels"]
 )
-def test_what_qemu_img_makes(tmp_path: Path, kind: str) -> None:
+def test_images_made_by_qemu_img(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"disk.{kind}"
     command = ["qemu-img", "create", "-q", "-f", kind, str(path), "4M"]
     subprocess.run(command, check=True, timeout=60)
@@ -154,7 +154,7 @@ def test_what_qemu_img_makes(tmp_path: Path, kind: str) -> None:
     "data",
     [b"", b"\x13\0\0\0", b"MZ", b"MZ".ljust(0x40, b"\xff"), b"short text", bytes(SIZE)],
 )
-def test_what_is_nothing_known(data: bytes) -> None:
+def test_unknown_formats(data: bytes) -> None:
     assert recognise(data) is None
 
 

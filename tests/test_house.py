@@ -1,4 +1,4 @@
-"""The house: imports point down, files and functions stay small, nothing names this machine."""
+"""Rules of the source tree: imports point down, files and functions are small, no local paths."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ PACKAGE = ROOT / "rvplat"
 FILES = sorted(PACKAGE.rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").glob("*.py"))
 
-# What each room may import of rvplat besides itself. A room is a package, or a module of the top.
+# The rooms that each room may import besides itself. A room is a package, or a top-level module.
 BELOW = {
     "cache": set(),
     "entrypoints": {"cache"},
@@ -55,13 +55,8 @@ BELOW = {
             "machine.inspection", "machine.loading", "machine.running", "pluginmanager"},
     "__main__": {"cli"},
 }  # fmt: skip
-LEAVES = {
-    "arguments",
-    "errors",
-    "formats",
-    "hookspecs",
-    "tables",
-}  # they import no room
+#: Every room may import these. They import no room.
+LEAVES = {"arguments", "errors", "formats", "hookspecs", "tables"}
 PUBLIC = {"bus", "isa", "isa.machinery", "lang", "hookspecs", "errors", "formats"}
 ACYCLIC = sorted({room.split(".")[0] for room in BELOW if (PACKAGE / room.split(".")[0]).is_dir()})
 LONGEST_FILE = 400
@@ -81,7 +76,7 @@ def name_of(path: Path) -> str:
 
 
 def imports(path: Path) -> set[str]:
-    """The rooms that a file imports when it runs (not what only its types need)."""
+    """The rooms that a file imports when it runs, without imports for types only."""
     found = set()
     for node in _running(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -108,7 +103,7 @@ def test_imports_point_down(path: Path) -> None:
     assert not above, f"{room} must not import {sorted(above)}"
 
 
-def test_the_map_has_no_arrow_that_nobody_uses() -> None:
+def test_every_arrow_of_the_map_is_used() -> None:
     used: dict[str, set[str]] = {room: set() for room in BELOW}
     for path in FILES:
         if (room := room_of(name_of(path))) in used:
@@ -117,7 +112,7 @@ def test_the_map_has_no_arrow_that_nobody_uses() -> None:
 
 
 def modules_named(path: Path) -> set[str]:
-    """The modules that a file imports anywhere: in functions, and for its types alone, too."""
+    """The modules that a file imports anywhere, in functions and for types too."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -128,7 +123,7 @@ def modules_named(path: Path) -> set[str]:
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
-    """Modules that import each other in a circle, or none."""
+    """Modules that import each other in a circle; empty if there is no circle."""
     left = dict(graph)
     while free := [name for name, below in left.items() if not below & set(left)]:
         for name in free:
@@ -143,7 +138,7 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
 
 @pytest.mark.parametrize("part", ACYCLIC)
 def test_no_module_imports_itself_by_a_circle(part: str) -> None:
-    """Not even where it is only for types, which a Protocol below both would do better, or late."""
+    """Imports for types and in functions count too: a Protocol below both modules avoids them."""
     files = [path for path in FILES if room_of(name_of(path)).split(".")[0] == part]
     graph = {name_of(path): modules_named(path) - {name_of(path)} for path in files}
     assert circle(graph) == []
@@ -172,7 +167,7 @@ def test_units_are_small(path: Path) -> None:
 
 
 def test_no_instruction_is_named_outside_its_extension() -> None:
-    """Meaning once: no file outside isa names an instruction's definition."""
+    """Each instruction is defined once: no file outside isa names an instruction's definition."""
     names = {"addi", "lw", "sd", "beq", "jalr", "csrrw", "mret", "sret", "amoadd"}
     for path in FILES:
         if room_of(name_of(path)).split(".")[0] in ("isa", "guests"):
@@ -189,7 +184,7 @@ def _tracked() -> list[Path]:
 
 
 def test_no_path_of_a_machine_or_registry_host() -> None:
-    """Hosts of package registries and homes of somebody's machine have no place here."""
+    """No file names the host of a package registry or a home folder."""
     bad = re.compile(r"/home/\w|/root/|deb\.debian\.org|pypi\.org|pythonhosted|registry\.npm")
     for path in _tracked():
         if path.suffix in (".py", ".md", ".toml", ".c", ".S", ".h", ".sh") and path.exists():
@@ -200,13 +195,13 @@ def test_no_path_of_a_machine_or_registry_host() -> None:
 
 
 def test_no_large_file_is_tracked() -> None:
-    """A core dump of 45 MB was committed once."""
+    """Such as a core dump."""
     sizes = {path: path.stat().st_size for path in _tracked() if path.exists()}
     assert [str(path) for path, size in sizes.items() if size > LARGEST_FILE_BYTES] == []
 
 
 def test_every_package_is_in_the_wheel() -> None:
-    """pyproject.toml lists them, because `plugins` and `boards` go under other names."""
+    """pyproject.toml lists them, because `plugins` and `boards` are installed under other names."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     folders = {path.parent.relative_to(ROOT) for path in PACKAGE.rglob("__init__.py")}
     found = {".".join(folder.parts) for folder in folders}

@@ -25,7 +25,7 @@ def test_virtual_clock_rings_each_alarm_at_its_tick() -> None:
 
 
 @pytest.mark.parametrize("ticks", [0, 25, 10_000, (1 << 64) - 5])
-def test_an_alarm_comes_after_so_many_ticks_whatever_is_set(ticks: int) -> None:
+def test_an_alarm_rings_after_its_ticks_whatever_the_clock_is_set_to(ticks: int) -> None:
     clock = VirtualClock(1000)
     rang = []
     clock.advance(20)
@@ -38,8 +38,8 @@ def test_an_alarm_comes_after_so_many_ticks_whatever_is_set(ticks: int) -> None:
     assert (rang, clock.now()) == ([30], (ticks + 39) & (1 << 64) - 1)
 
 
-def test_an_alarm_behind_the_last_tick() -> None:
-    """After the last tick of 64 bits comes 0."""
+def test_an_alarm_after_the_last_tick() -> None:
+    """After the last tick of 64 bits, the clock continues with 0."""
     clock = VirtualClock(1000)
     rang = []
     clock.set((1 << 64) - 5)
@@ -50,7 +50,7 @@ def test_an_alarm_behind_the_last_tick() -> None:
     assert (rang, clock.now()) == ([5], 9)
 
 
-def test_a_host_clocks_alarm_does_not_wait_for_what_was_set() -> None:
+def test_setting_a_host_clock_does_not_delay_its_alarms() -> None:
     clock = HostClock(1_000_000)
     rang = threading.Event()
     clock.call_at(clock.now() + 50_000, rang.set)
@@ -98,14 +98,14 @@ def test_host_clock_rings() -> None:
     clock = HostClock(10_000_000)
     try:
         rang = threading.Event()
-        clock.call_at(clock.now() + 10_000_000_000, rang.set)  # later than the next
+        clock.call_at(clock.now() + 10_000_000_000, rang.set)  # due after the next alarm
         clock.call_at(clock.now() + 10_000, rang.set)
         assert rang.wait(5)
     finally:
         clock.close()
 
 
-def test_host_clock_set_tells_and_counts_on() -> None:
+def test_setting_a_host_clock_notifies_and_it_continues() -> None:
     clock = HostClock(10_000_000)
     told = []
     clock.on_set.append(lambda: told.append(True))
@@ -116,7 +116,7 @@ def test_host_clock_set_tells_and_counts_on() -> None:
 
 @pytest.mark.parametrize("frequency", [32_768, 3_000_000, 24_000_000, 333_333_333, 1_000_000_000])
 def test_host_clock_is_what_it_was_set_to(monkeypatch: pytest.MonkeyPatch, frequency: int) -> None:
-    """At frequencies, too, whose ticks are no whole nanoseconds."""
+    """This also holds at frequencies whose ticks aren't a whole number of nanoseconds."""
     clock = HostClock(frequency)
     monkeypatch.setattr("time.monotonic_ns", lambda: 123_456_789_012)
     for ticks in (0, 1, 2, 7, frequency - 1, frequency + 1, (1 << 40) + 1, (1 << 64) - 1):
@@ -124,8 +124,9 @@ def test_host_clock_is_what_it_was_set_to(monkeypatch: pytest.MonkeyPatch, frequ
         assert clock.now() == ticks
 
 
-def test_a_line_tells_changes_and_repeated_signals() -> None:
-    """High again while high is a signal for an edge-triggered input; low again is nothing."""
+def test_a_line_reports_changes_and_repeated_signals() -> None:
+    """Raising a line that is high is a signal for an edge-triggered input. Lowering a low line is
+    not reported."""
     line = Line("irq")
     line.set(True)
     heard: list[bool] = []
@@ -135,13 +136,13 @@ def test_a_line_tells_changes_and_repeated_signals() -> None:
     assert heard == [True, True, False, True]
 
 
-def test_console_keeps_what_was_not_read() -> None:
+def test_console_keeps_unread_input() -> None:
     console = Console()
     console.feed(b"hello")
     assert (console.read(2), console.waiting, console.read(9)) == (b"he", 3, b"llo")
 
 
-def test_console_tells_both_ends() -> None:
+def test_console_notifies_both_ends() -> None:
     console = Console()
     shown: list[bytes] = []
     console.sinks.append(shown.append)
@@ -155,8 +156,8 @@ def test_console_tells_both_ends() -> None:
     assert [one.operation for one in console.failures.all()] == ["taking console input"]
 
 
-def test_alarms_that_are_cancelled_take_no_room() -> None:
-    """A guest sets an alarm for the end of time, again and again."""
+def test_cancelled_alarms_take_no_memory() -> None:
+    """A guest may repeatedly set an alarm for the last tick."""
     clock = VirtualClock(1000)
     rung: list[int] = []
     clock.call_at(5, lambda: rung.append(5))

@@ -1,4 +1,4 @@
-"""The bus lock, and what waits for the host when it is free."""
+"""The bus lock, and calls that are deferred until it is released."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from rvplat.bus import BusLock, Console, HostClock
 
 
-def test_what_is_put_off_is_done_when_the_outermost_lets_go() -> None:
+def test_deferred_calls_run_when_the_outermost_release_happens() -> None:
     lock, done = BusLock(), []
 
     def note() -> None:
@@ -24,10 +24,10 @@ def test_what_is_put_off_is_done_when_the_outermost_lets_go() -> None:
         assert done == []
     assert done == [False], "once, without the lock"
     lock.after(note)
-    assert done == [False, False], "at once, where it is not held"
+    assert done == [False, False], "at once, because it is not held"
 
 
-def test_it_is_done_before_a_wait() -> None:
+def test_deferred_calls_run_before_a_wait() -> None:
     lock, done = BusLock(), threading.Event()
     condition = threading.Condition(lock)
     with condition:
@@ -36,7 +36,7 @@ def test_it_is_done_before_a_wait() -> None:
         assert done.is_set()
 
 
-def test_each_thread_does_its_own() -> None:
+def test_each_thread_runs_its_own_deferred_calls() -> None:
     lock, done = BusLock(), []
     held = threading.Event()
 
@@ -54,7 +54,7 @@ def test_each_thread_does_its_own() -> None:
 
 
 class Stuck:
-    """A sink that takes nothing until `go_on` is set."""
+    """A sink that accepts nothing until `go_on` is set."""
 
     def __init__(self) -> None:
         self.go_on = threading.Event()
@@ -78,7 +78,7 @@ def in_thread(call: Callable[[], object]) -> threading.Thread:
     return thread
 
 
-def test_an_alarm_that_prints_holds_up_no_other_alarm(stuck: Stuck) -> None:
+def test_an_alarm_that_prints_delays_no_other_alarm(stuck: Stuck) -> None:
     lock, rang = BusLock(), threading.Event()
     clock, console = HostClock(1_000_000, lock), Console(lock)
     console.sinks.append(stuck)
@@ -93,7 +93,7 @@ def test_an_alarm_that_prints_holds_up_no_other_alarm(stuck: Stuck) -> None:
     clock.close()
 
 
-def test_an_alarm_that_feeds_a_console_stays_in_haste(stuck: Stuck) -> None:
+def test_an_alarm_that_feeds_a_console_does_not_wait(stuck: Stuck) -> None:
     lock, rang = BusLock(), threading.Event()
     clock, console, other = HostClock(1_000_000, lock), Console(lock), Console(lock)
     console.sinks.append(stuck)
@@ -109,7 +109,7 @@ def test_an_alarm_that_feeds_a_console_stays_in_haste(stuck: Stuck) -> None:
     clock.close()
 
 
-def test_input_is_taken_while_output_is_stuck(stuck: Stuck) -> None:
+def test_input_is_accepted_while_output_is_blocked(stuck: Stuck) -> None:
     console = Console()
     console.sinks.append(stuck)
     console.on_input = lambda: console.write(console.read(10))
@@ -126,7 +126,7 @@ def test_input_is_taken_while_output_is_stuck(stuck: Stuck) -> None:
     assert stuck.got == [b"a", b"b"]
 
 
-def test_output_stays_in_order_and_who_prints_waits(stuck: Stuck) -> None:
+def test_output_stays_in_order_and_blocks_the_printing_thread(stuck: Stuck) -> None:
     console = Console()
     console.sinks.append(stuck)
     threads = [in_thread(partial(console.write, bytes([n]))) for n in range(4)]

@@ -1,4 +1,4 @@
-"""The address map, RAM and what a device's failure looks like to the guest."""
+"""The address map, RAM, and how the guest sees the failure of a device."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rvplat.errors import BusError, DeviceError, HostError
 
 
 class Cell(Device):
-    """One register that can be told to raise."""
+    """A device with one register whose accesses can be made to raise."""
 
     model = "cell"
     size = 0x10
@@ -53,7 +53,7 @@ def test_accesses_go_to_the_device_at_the_address(bus: AddressMap) -> None:
 
 
 @pytest.mark.parametrize("pa", [0x0, 0xFFF, 0x1010, 0x100E, 0x7FFF_FFFE, 0x8000_FFFE, 1 << 63])
-def test_nothing_there(bus: AddressMap, pa: int) -> None:
+def test_an_access_without_a_device(bus: AddressMap, pa: int) -> None:
     with pytest.raises(BusError):
         bus.read(pa, 4)
     with pytest.raises(BusError):
@@ -90,7 +90,7 @@ def test_overlaps_finds_every_pair() -> None:
     assert overlaps([three, one, two]) == [(one, two), (one, three)]
 
 
-def test_ram_is_zero_host_memory_that_its_address_leads_to() -> None:
+def test_ram_is_zeroed_host_memory_at_its_address() -> None:
     ram = Ram(0x8000_0000, 0x4000)
     assert not any(ram.view)
     ctypes.memset(ram.address + 5, 0xAB, 1)
@@ -105,7 +105,7 @@ def test_too_much_ram_is_one_line() -> None:
     assert str(caught.value).startswith("dram: this host can't give 0x4000000000000000 bytes: ")
 
 
-def test_memory_tells_what_was_written() -> None:
+def test_memory_reports_writes() -> None:
     told = []
     memory = Memory(written=lambda pa, size: told.append((pa, size)))
     memory.add(Ram(0x1000, 0x1000))
@@ -114,5 +114,5 @@ def test_memory_tells_what_was_written() -> None:
     memory.write_int(0x2000, 8, 5)
     assert told == [(0x1FF0, 3), (0x2000, 8)]
     assert memory.read(0x1FF0, 3) == b"abc"
-    with pytest.raises(BusError):  # regions that touch are still two
+    with pytest.raises(BusError):  # no access spans two regions, even if they touch
         memory.read(0x1FFF, 2)

@@ -1,4 +1,4 @@
-"""Register tables: what is refused, and how accesses find their row."""
+"""Register tables: invalid tables are refused, and accesses find their row."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_narrow_register_in_a_wide_access() -> None:
     ("offset", "size"),
     [(0x00, 1), (0x00, 8), (0x01, 4), (0x24, 4), (0x60, 8), (0x62, 4), (0x70, 4), (0x1000, 4)],
 )
-def test_nothing_answers(offset: int, size: int) -> None:
+def test_accesses_that_no_register_answers(offset: int, size: int) -> None:
     device = Sample()
     with pytest.raises(BusError):
         device.read(offset, size)

@@ -23,9 +23,9 @@ HEADER = f".option arch, {ARCH}\n.option norelax\n.option exact\n"
 
 
 def assemble(lines: Sequence[str]) -> bytes:
-    """The code of the lines, none of them compressed or relaxed by the assembler's own choice.
+    """Assemble the lines. The assembler compresses and relaxes nothing by itself.
 
-    Raises AssertionError with the assembler's complaints and the lines that they are about.
+    Raises AssertionError with the assembler's messages and the lines that they refer to.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder, "code.s"), Path(folder, "code.o")
@@ -43,7 +43,7 @@ def assemble(lines: Sequence[str]) -> bytes:
 
 
 def differences(expected: Sequence[tuple[str, int, int]]) -> list[str]:
-    """Assemble (text, bits, bytes) triples; the texts whose code is not `bits`."""
+    """Assemble (text, bits, bytes) triples; return the texts whose code differs from `bits`."""
     code = assemble([text for text, _, _ in expected])
     found, position = [], 0
     for text, bits, length in expected:
@@ -51,5 +51,5 @@ def differences(expected: Sequence[tuple[str, int, int]]) -> list[str]:
         position += length
         if made != bits:
             found.append(f"{text}: {bits:#x} here, {made:#x} by the assembler")
-    assert position == len(code) or found, "the assembler made more code"
+    assert position == len(code) or found, "the assembler made more code than expected"
     return found

@@ -1,4 +1,4 @@
-"""A hart made of plain Python, so that the texts of instructions are tested alone."""
+"""A hart in plain Python, with which definitions of instructions are tested alone."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PC = 0x8000_1000
 
 
 class MisalignedTarget(Exception):
-    """What `check_target` raises here."""
+    """Raised by the `check_target` of this hart."""
 
 
 class ScratchHart:
-    """Registers, a pc, bytes by address, and the words that a text says, as methods."""
+    """Registers, a pc, bytes by address, and the words of the vocabulary as methods."""
 
     def __init__(self) -> None:
         self.x = [u64(0)] * (SINK + 1)
@@ -30,13 +30,13 @@ class ScratchHart:
         self.reserved: tuple[int, int] | None = None
 
     def run(self, row: Instruction, **operands: int) -> None:
-        """Run one instruction; `rd=0` goes where the engine sends it."""
+        """Run one instruction. `rd=0` becomes SINK, as in the engine."""
         if operands.get("rd") == 0 and row.redirects_rd:
             operands["rd"] = SINK
         row.definition(self, *(u64(operands[name]) for name in row.operands))
 
     def result(self, row: Instruction, a: int = 0, b: int = 0, **operands: int) -> int:
-        """x3 after the instruction, with a in x1 and b in x2."""
+        """Run the instruction with a in x1 and b in x2; return x3."""
         self.x[1], self.x[2] = u64(a), u64(b)
         self.run(row, **{"rd": 3, "rs1": 1, "rs2": 2, **operands})
         return int(self.x[3])
@@ -74,7 +74,7 @@ def _of_size(word: Callable[..., Any], size: int) -> Callable[..., Any]:
 
 @pytest.fixture
 def hart(monkeypatch: pytest.MonkeyPatch) -> ScratchHart:
-    """A scratch hart that the words of rv_i and rv_a mean while the test runs."""
+    """A scratch hart, on which the words that rv_i and rv_a call act during the test."""
     for word in ("jump", "branch", "check_target"):
         monkeypatch.setattr(rv_i, word, getattr(ScratchHart, word))
     for size in (1, 2, 4, 8):

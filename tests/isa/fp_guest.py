@@ -1,8 +1,8 @@
-"""A guest that runs a floating-point instruction over many operands, natively or on the reference.
+"""A guest that runs a floating-point instruction on many operands, natively or on the reference.
 
     guest.run(rv_fd.fadd.d, [(a, b), ...], rm=7, frm=1)  ->  [(result, fflags), ...]
 
-Operands and results are what f registers hold, or x registers where the instruction has those.
+Operands and results are contents of f registers, or of x registers if the instruction has those.
 """
 
 from __future__ import annotations
@@ -28,23 +28,24 @@ RAM = 0x8000_0000
 DATA = RAM + 0x10000
 ENTRY = 48  # bytes: four operands, result, flags
 FS_INITIAL, FS_CLEAN, FS_DIRTY = 1 << 13, 2 << 13, 3 << 13
-DONE = RAM + 0x1000  # mtvec: a trap ends up there
+DONE = RAM + 0x1000  # mtvec
 POINTER, END, INTEGER, RESULT = 10, 11, 5, 6  # x registers of the loop
 
 
 @functools.cache
 def core() -> Core:
-    """Native code for everything that ships."""
+    """Native code of all shipped extensions."""
     return Core(tuple(shipped_extensions().values()))
 
 
 def extensions() -> list[Extension]:
-    """All but the hypervisor's."""
+    """All shipped extensions except H and those that require it."""
     return [e for e in shipped_extensions().values() if e.name not in ("H", "Sha")]
 
 
 def text_of(instruction: Instruction, rm: int) -> tuple[int, bool, bool]:
-    """The instruction on f1, f2, f3 or x5, to f4 or x6; whether it takes, whether it gives an f."""
+    """Encode the instruction with operands f1, f2, f3 or x5 and result f4 or x6. Also return
+    whether it takes an f register, and whether its result is one."""
     takes_f = "frs1" in instruction.syntax or "fli" in instruction.syntax
     gives_f = re.search(r"\bfrd\b", instruction.syntax) is not None
     values = {"rs1": 1 if takes_f else INTEGER, "rs2": 2, "rs3": 3, "rm": rm}
@@ -55,7 +56,7 @@ def text_of(instruction: Instruction, rm: int) -> tuple[int, bool, bool]:
 
 
 def width_of(row: Instruction) -> int:
-    """The width of the numbers that the instruction takes; 0 if it takes an integer."""
+    """The width of the instruction's floating-point operands; 0 if its operand is an integer."""
     if not text_of(row, 0)[1]:
         return 0
     return WIDTHS.get(row.name.split(".")[-1], 32)
@@ -86,13 +87,13 @@ class FpGuest:
         self.reference = Reference(extensions())
 
     def _refuse(self, hart: int, pa: int, size: int, value: int) -> int:
-        """There is no device; Python computes with floats as ever while it says so."""
+        """Answer that there is no device. Meanwhile Python's own floats must work as usual."""
         self.hart.mmio_error = 1
         self.host_rounds = (1.0 + 2.0**-53, 1.0 + 2.0**-52)
         return 0
 
     def start(self, code: Sequence[int], fs: int, frm: int) -> None:
-        """Out of reset with this code at the start of RAM."""
+        """Reset the hart, with this code at the start of RAM."""
         reset(self.hart, extensions(), RAM)
         core().export("drop_slots")(self.hart)
         self.ram.view[: 4 * len(code)] = struct.pack(f"<{len(code)}I", *code)
@@ -101,7 +102,7 @@ class FpGuest:
         self.hart.mtvec = DONE
 
     def go(self, instructions: int) -> None:
-        """Run so many."""
+        """Run this number of instructions."""
         if self.kind == "native":
             self.hart.limit = instructions
             core().run(self.native_hart.address)
@@ -111,7 +112,7 @@ class FpGuest:
     def run(
         self, instruction: Instruction, rows: Sequence[tuple[int, ...]], rm: int = 7, frm: int = 0
     ) -> list[tuple[int, int]]:
-        """Each row's result and flags."""
+        """Run the instruction on each row of operands; return the results and flags."""
         code = self._loop(instruction, rm)
         self.start(code, FS_DIRTY, frm)
         data = b"".join(struct.pack("<6Q", *row, *[0] * (6 - len(row))) for row in rows)
@@ -149,5 +150,5 @@ class FpGuest:
 
 @functools.cache
 def guest_of(kind: str) -> FpGuest:
-    """One guest of each kind for all tests."""
+    """The guest of a kind; all tests share it."""
     return FpGuest(kind)

@@ -1,8 +1,8 @@
-"""What every instruction of F, D and Zfa gives, by the manual and exact fractions (ieee.py).
+"""The result of every instruction of F, D and Zfa, by the manual and exact fractions (ieee.py).
 
     expected("fadd.s", (a, b, c), mode)  ->  (register, flags)
 
-a, b, c are f registers, or a is an x register for conversions from it and moves.
+a, b and c are f registers; for conversions from integers and moves, a is an x register.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def boxed(pattern: int, width: int) -> int:
 
 
 def sign_extended(value: int) -> int:
-    """The low 32 bits as RV64 keeps them."""
+    """The low 32 bits, sign-extended as in an x register of RV64."""
     value &= 0xFFFF_FFFF
     return value | BOX if value >> 31 else value
 
@@ -49,7 +49,7 @@ def negated(pattern: int, width: int) -> int:
 
 
 def expected(name: str, row: Row, mode: int) -> Result:
-    """The register written and the flags raised."""
+    """The value of the register that is written, and the flags that are raised."""
     parts = name.split(".")
     if parts[0] == "fcvt":
         return _fcvt(parts[1], parts[2], row[0], mode)
@@ -195,7 +195,7 @@ _TO_FLOAT: dict[str, Callable[[Row, int, int], Result]] = {
 
 
 def immediate(index: int, width: int) -> int:
-    """What fli loads (Zfa, "Immediate values loaded by the FLI.S instruction")."""
+    """The value that fli loads (Zfa, "Immediate values loaded by the FLI.S instruction")."""
     f = FORMATS[width]
     special = {1: 1 << (f.digits - 1), 30: f.infinity, 31: f.nan}
     if index in special:

@@ -1,7 +1,7 @@
-"""IEEE 754 arithmetic by exact fractions: an oracle that shares no idea with softfloat.
+"""IEEE 754 arithmetic with exact fractions: an oracle that is independent of softfloat.
 
-A number is its bit pattern and the width of its format. Results come with the flags that RISC-V
-raises (NX 1, UF 2, OF 4, DZ 8, NV 16); rounding modes are 0 to 4 (RNE RTZ RDN RUP RMM).
+A number is given as a bit pattern and the width of its format. Results include the flags that
+RISC-V raises (NX 1, UF 2, OF 4, DZ 8, NV 16). Rounding modes are 0 to 4 (RNE RTZ RDN RUP RMM).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Result = tuple[int, int]
 
 @dataclass(frozen=True)
 class Format:
-    """`digits` of the significand, the implicit one included; exponents up to `top`."""
+    """The significand has `digits` bits, with the implicit one; exponents go up to `top`."""
 
     width: int
     digits: int
@@ -45,7 +45,7 @@ FORMATS = {16: Format(16, 11, 15), 32: Format(32, 24, 127), 64: Format(64, 53, 1
 
 @dataclass(frozen=True)
 class Number:
-    """What a pattern means."""
+    """The value of a pattern."""
 
     negative: bool
     nan: bool = False
@@ -59,7 +59,7 @@ class Number:
 
 
 def read(bits: int, width: int) -> Number:
-    """The meaning of a pattern (3.4)."""
+    """The value of a pattern (3.4)."""
     f = FORMATS[width]
     negative, rest = bits >= f.sign, bits % f.sign
     if rest > f.infinity:
@@ -75,7 +75,7 @@ def read(bits: int, width: int) -> Number:
 
 
 def to_integral(value: Fraction, mode: int) -> int:
-    """An integer beside the value (4.3)."""
+    """The value rounded to an integer (4.3)."""
     below = floor(value)
     rest = value - below
     if rest == 0:
@@ -92,14 +92,14 @@ def to_integral(value: Fraction, mode: int) -> int:
 
 
 def power_of(value: Fraction) -> int:
-    """e with 2**e <= |value| < 2**(e + 1)."""
+    """The e for which 2**e <= |value| < 2**(e + 1)."""
     size = abs(value)
     e = size.numerator.bit_length() - size.denominator.bit_length()
     return e if Fraction(2) ** e <= size else e - 1
 
 
 def rounded(value: Fraction, lowest: int | None, digits: int, mode: int) -> Fraction:
-    """The value with so many digits; `lowest`: no exponent below, None: no bound."""
+    """The value rounded to `digits` bits. `lowest` is the least exponent; None means no bound."""
     e = power_of(value)
     if lowest is not None:
         e = max(e, lowest)
@@ -125,7 +125,7 @@ def pack(value: Fraction, width: int, mode: int, negative_zero: bool = False) ->
 
 
 def _pattern(value: Fraction, f: Format) -> int:
-    """The pattern of a magnitude that the format has."""
+    """The pattern of a magnitude that the format can represent."""
     scale = 1 << (f.digits - 1)
     e = max(power_of(value), f.bottom) if value else f.bottom
     units = value / Fraction(2) ** e * scale
@@ -147,7 +147,7 @@ def _invalid(width: int) -> Result:
 
 
 def _sum(a: Number, b: Number, width: int, mode: int) -> Result:
-    """a + b of exact numbers or infinities."""
+    """a + b, for exact numbers and infinities."""
     if a.infinite or b.infinite:
         if a.infinite and b.infinite and a.negative != b.negative:
             return _invalid(width)
@@ -224,7 +224,7 @@ def sqrt(a: int, width: int, mode: int) -> Result:
 
 
 def _root(value: Fraction) -> Fraction:
-    """The square root, or something that rounds as it does."""
+    """The square root, or a fraction that rounds to the same number."""
     bits = 2200  # so that value * 4**bits is an integer
     scaled = value * 4**bits
     assert scaled.denominator == 1
@@ -235,7 +235,7 @@ def _root(value: Fraction) -> Fraction:
 
 
 def to_integer(a: int, width: int, bits: int, signed: bool, mode: int) -> Result:
-    """What RISC-V's conversions give ("Domains of float-to-integer conversions")."""
+    """The result of RISC-V's conversions ("Domains of float-to-integer conversions")."""
     x = read(a, width)
     low = -(1 << (bits - 1)) if signed else 0
     high = (1 << (bits - 1)) - 1 if signed else (1 << bits) - 1

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for floating-point patterns: corners, neighbours, anything."""
+"""Hypothesis strategies for floating-point patterns: corner cases, neighbours, any bits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WIDTHS = st.sampled_from((32, 64))
 
 
 def _corners(width: int) -> list[int]:
-    """Magnitudes at which something changes."""
+    """Magnitudes of corner cases."""
     f = FORMATS[width]
     one = f.top << (f.digits - 1)
     unit = 1 << (f.digits - 1)
@@ -55,13 +55,13 @@ def pairs(width: int) -> st.SearchStrategy[tuple[int, int]]:
 
 
 def corners(width: int) -> list[int]:
-    """Magnitudes at which something changes, with both signs."""
+    """Magnitudes of corner cases, with both signs."""
     sign = FORMATS[width].sign
     return [m + s for m in _corners(width) for s in (0, sign)]
 
 
 def some_number(chance: random.Random, width: int) -> int:
-    """A pattern, drawn as `numbers` does but fast."""
+    """A pattern, drawn like those of `numbers`, but faster."""
     f = FORMATS[width]
     unit = 1 << (f.digits - 1)
     kind = chance.randrange(4)

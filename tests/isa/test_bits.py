@@ -9,7 +9,7 @@ from rvplat.isa.machinery.extension import Instruction
 from tests.isa.conftest import ScratchHart
 
 MIN, MAX, ONES = 1 << 63, (1 << 63) - 1, (1 << 64) - 1
-W1 = 0xFFFF_FFFF_0000_0001  # 1 as an unsigned word, negative as a register
+W1 = 0xFFFF_FFFF_0000_0001  # the word is 1, the register is negative
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every pattern and every syntax, against LLVM's assembler: text made from bits gives the bits."""
+"""Every pattern and syntax: LLVM's assembler makes the same bits of the disassembled text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rvplat.isa.machinery.extension import Extension, Row, enabled_rows
 from rvplat.isa.rv_i import BASE
 from tests.isa.assembler import differences
 
-SAMPLES = 24  # of each row
+SAMPLES = 24  # instructions of each row
 
 
 def all_extensions() -> list[Extension]:
@@ -33,13 +33,13 @@ DISASSEMBLER = Disassembler(EXTENSIONS)
 
 
 def has_text(row: Row, bits: int) -> bool:
-    """Reserved rounding and fence modes have no text that the assembler knows."""
+    """Whether the assembler has a text for it: not for reserved rounding and fence modes."""
     values = {name: operand.extract(bits) for name, operand in row.pattern.operands.items()}
     return values.get("rm") not in (5, 6) and values.get("fm", 0) == 0
 
 
 def samples(row: Row) -> list[int]:
-    """Instructions of the row: operands all zeros, all ones, random; no other row takes them."""
+    """Instructions that decode as the row, with operands of all zeros, all ones and random bits."""
     chance = random.Random(row.name)
     operands = sum(operand.mask for operand in row.pattern.operands.values())
     if "fm" in row.pattern.operands:
@@ -53,7 +53,7 @@ def test_every_row_has_samples() -> None:
     assert [row.name for row in ROWS if not samples(row)] == []
 
 
-def test_the_assembler_makes_the_same_bits_of_the_text() -> None:
+def test_disassembled_text_assembles_to_the_same_bits() -> None:
     wanted = [
         (render(row, bits, csr_names=DISASSEMBLER.csr_names), bits, row.pattern.length)
         for row in ROWS
@@ -75,7 +75,7 @@ def compressed_samples() -> list[int]:
     return [bits for bits in range(0x10000) if bits & 3 != 3]
 
 
-def test_every_compressed_code_point_that_decodes_is_the_assemblers() -> None:
+def test_every_compressed_code_point_that_decodes_agrees_with_the_assembler() -> None:
     wanted = [
         (DISASSEMBLER.text(bits), bits, 2)
         for bits in compressed_samples()
@@ -85,7 +85,7 @@ def test_every_compressed_code_point_that_decodes_is_the_assemblers() -> None:
 
 
 def reserved(bits: int) -> bool:
-    """What the opcode maps of Zca and Zcd (XLEN=64) leave reserved."""
+    """Whether the opcode maps of Zca and Zcd (XLEN=64) have it as reserved."""
     quadrant, funct3, rd = bits & 3, bits >> 13, bits >> 7 & 31
     imm = bits >> 12 & 1 or bits >> 2 & 31
     if quadrant == 0:

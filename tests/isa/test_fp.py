@@ -41,7 +41,7 @@ def some_integer(chance: random.Random) -> int:
 
 
 def operands(row: Instruction, count: int, seed: object) -> list[tuple[int, ...]]:
-    """Operands for an instruction; now and then a single that isn't boxed."""
+    """Operands for an instruction, with a few singles that aren't NaN-boxed."""
     chance = random.Random(f"{row.name} {seed}")
     width = width_of(row)
     if width == 0:
@@ -57,7 +57,7 @@ def operands(row: Instruction, count: int, seed: object) -> list[tuple[int, ...]
 
 
 def check(guest: FpGuest, row: Instruction, rows: list[tuple[int, ...]], rm: int, frm: int) -> None:
-    """The guest's results are the oracle's."""
+    """Check that the guest's results equal the oracle's."""
     mode = frm if rm == 7 else rm
     made = guest.run(row, rows, rm, frm)
     for values, (result, flags) in zip(rows, made, strict=True):
@@ -80,7 +80,7 @@ def test_static_rounding_natively(native: FpGuest, row: Instruction, rm: int) ->
 
 
 @pytest.mark.parametrize("row", FIXED, **NAMES)
-def test_what_does_not_round_natively(native: FpGuest, row: Instruction) -> None:
+def test_instructions_that_do_not_round_natively(native: FpGuest, row: Instruction) -> None:
     for frm in (0, 1, 4, 7):
         check(native, row, operands(row, 150, frm), 0, frm)
 
@@ -98,7 +98,7 @@ def test_the_reference(reference: FpGuest, row: Instruction) -> None:
     "row", [rv_fd.fmadd.d, rv_fd.fadd.s, rv_fd.fcvt_s_d, rv_fd.fmin.s], **NAMES
 )
 def test_every_pair_of_corners_natively(native: FpGuest, row: Instruction) -> None:
-    """With a third operand drawn from the corners; single out of box now and then."""
+    """A third operand is drawn from the corners. A few singles aren't NaN-boxed."""
     width = width_of(row)
     chance = random.Random(row.name)
     some = chance.sample(corners(width), 60)

@@ -47,7 +47,7 @@ def native() -> FpGuest:
 def one(
     guest: FpGuest, bits: int, fs: int = FS_DIRTY, frm: int = 0, f1: int = 0, f2: int = 0
 ) -> bool:
-    """Run one instruction; False if it trapped as illegal, with its bits in mtval."""
+    """Run one instruction; return False if it is illegal (mtval must hold its bits)."""
     guest.start([bits], fs, frm)
     guest.hart.f[1], guest.hart.f[2], guest.hart.x[INTEGER] = f1, f2, RAM + 0x8000
     guest.go(1)
@@ -59,7 +59,7 @@ def one(
 
 
 @pytest.mark.parametrize("row", EVERY, **NAMES)
-def test_with_fs_off_all_is_illegal(guest: FpGuest, row: Instruction) -> None:
+def test_with_fs_off_every_instruction_is_illegal(guest: FpGuest, row: Instruction) -> None:
     assert not one(guest, text_of(row, 0)[0], fs=0)
 
 
@@ -76,7 +76,9 @@ def test_writing_an_f_register_makes_the_state_dirty(guest: FpGuest, row: Instru
 
 
 @pytest.mark.parametrize("row", [row for row in EVERY if row not in WRITES_F], **NAMES)
-def test_what_writes_nothing_leaves_the_state_clean(guest: FpGuest, row: Instruction) -> None:
+def test_an_instruction_that_writes_nothing_leaves_the_state_clean(
+    guest: FpGuest, row: Instruction
+) -> None:
     numbers = (BOX | 0x3F80_0000, BOX | 0x4000_0000) if width_of(row) == 32 else EXACT
     assert one(guest, text_of(row, 0)[0], fs=FS_CLEAN, f1=numbers[0], f2=numbers[1])
     assert int(guest.hart.mstatus) & FS == FS_CLEAN
@@ -117,7 +119,7 @@ def test_reserved_rounding_modes_are_illegal(guest: FpGuest, row: Instruction) -
 
 
 @pytest.mark.parametrize("row", [row for row in EVERY if row not in ROUNDING], **NAMES)
-def test_a_reserved_frm_does_not_matter_to_what_does_not_round(
+def test_a_reserved_frm_is_legal_for_instructions_that_do_not_round(
     guest: FpGuest, row: Instruction
 ) -> None:
     assert one(guest, text_of(row, 0)[0], frm=6)
@@ -134,7 +136,7 @@ def test_fcsr_is_its_parts(guest: FpGuest) -> None:
 
 
 def test_flags_accrue_until_they_are_cleared_and_rounding_follows_frm(guest: FpGuest) -> None:
-    """1/3 in four modes, then overflow; then only what came after fflags was cleared."""
+    """1/3 in four modes, then an overflow; after fflags is cleared, only later flags are set."""
     third = rv_fd.fdiv.d.pattern.encode(rd=3, rs1=1, rs2=2, rm=7)
     square = rv_fd.fmul.d.pattern.encode(rd=5, rs1=4, rs2=4, rm=7)
     keep = rv_fd.fmv_x_d.pattern.encode
@@ -160,7 +162,7 @@ def test_flags_stay_with_the_hart_when_native_code_is_left(guest: FpGuest) -> No
     guest.hart.f[1], guest.hart.f[2] = 0x3FF0 << 48, 0x4008 << 48
     guest.go(1)
     assert int(guest.hart.fflags) == 1
-    assert 1.0 / 3.0 == 0.333333333333333314829616256247  # the host's unit is the host's again
+    assert 1.0 / 3.0 == 0.333333333333333314829616256247  # the host has its unit back
     guest.go(1)
     assert int(guest.hart.x[6]) == 1
 
@@ -183,7 +185,7 @@ def test_load_immediate(guest: FpGuest, index: int) -> None:
 
 
 def test_loads_and_stores_keep_every_bit(guest: FpGuest) -> None:
-    """A signaling single NaN and an arbitrary doubleword, through memory and back."""
+    """A signaling NaN (single) and any doubleword survive a store and a load."""
     at = RAM + 0x8000
     code = [
         rv_fd.flw.pattern.encode(rd=4, rs1=1, imm=4), rv_fd.fld.pattern.encode(rd=5, rs1=1, imm=0),
@@ -204,7 +206,7 @@ def test_loads_and_stores_keep_every_bit(guest: FpGuest) -> None:
 
 
 def test_a_device_in_python_rounds_as_python_does(guest: FpGuest) -> None:
-    """And its floats raise no flags of the guest's."""
+    """Floating-point arithmetic of the device raises none of the guest's flags."""
     code = [csrrw(rd=0, rs1=1, csr=2), rv_fd.fld.pattern.encode(rd=4, rs1=2, imm=0)]
     guest.start(code, FS_DIRTY, 0)
     guest.hart.x[1], guest.hart.x[2] = 3, 0x1000

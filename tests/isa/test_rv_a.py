@@ -1,4 +1,4 @@
-"""A: what each AMO leaves in memory and in rd; LR and SC."""
+"""A: the results of each AMO in memory and in rd; LR and SC."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OPERATIONS = {  # old value, operand, new value: as words
 
 @pytest.fixture
 def cell(monkeypatch: pytest.MonkeyPatch) -> Iterator[ctypes.c_uint64]:
-    """Eight bytes of the host, which every address means."""
+    """Eight bytes of the host's memory, to which every address refers."""
     cell = ctypes.c_uint64()
     address = u64(ctypes.addressof(cell))
     monkeypatch.setattr(rv_a, "amo_address", lambda hart, va, size: address)

@@ -1,4 +1,4 @@
-"""M: the table of division's corner cases, and the high halves of products."""
+"""M: the table of corner cases of division, and the high halves of products."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Softfloat against exact fractions, under CPython: every operation, mode and flag."""
+"""Softfloat under CPython against exact fractions: every operation, mode and flag."""
 
-# Under CPython the texts take plain integers.
+# Under CPython the definitions accept plain integers.
 # mypy: disable-error-code="arg-type"
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def plain(result: tuple[Any, Any]) -> tuple[int, int]:
 
 
 def shown(result: tuple[int, int]) -> str:
-    """Both in hex, for a failure that can be read."""
+    """Both in hexadecimal, for a readable failure."""
     return f"{result[0]:#x} flags {result[1]:#x}"
 
 
@@ -58,7 +58,7 @@ def test_fma(data: st.DataObject, width: int, mode: int) -> None:
 @EXAMPLES
 @given(data=st.data(), width=WIDTHS, mode=MODES, step=st.integers(-3, 3))
 def test_fma_that_nearly_cancels(data: st.DataObject, width: int, mode: int, step: int) -> None:
-    """c is about -(a * b), or half a unit beside a representable number."""
+    """c is close to -(a * b), or half a unit from a representable number."""
     f = ieee.FORMATS[width]
     a, b = data.draw(pairs(width))
     c = (ieee.mul(a, b, width, mode)[0] ^ f.sign) + step
@@ -152,15 +152,16 @@ def test_classify(width: int) -> None:
 
 
 def test_half_precision_exhaustively_converted() -> None:
-    """All 65,536 halves to singles and back, towards zero."""
+    """All 65,536 numbers of half precision are converted to single and back, towards zero."""
     for a in range(0, 1 << 16, 7):
         wide, flags = softfloat_convert.convert_format(a, 16, 32, 0)
         assert (int(wide), int(flags)) == ieee.convert(a, 16, 32, 0)
         check(softfloat_convert.convert_format(wide, 32, 16, 1), ieee.convert(int(wide), 32, 16, 1))
 
 
-def test_underflow_is_told_after_rounding() -> None:
-    """What rounds to the least normal number with the exponent unbounded is not tiny (7.5)."""
+def test_tininess_is_detected_after_rounding() -> None:
+    """A result isn't tiny if it rounds to the least normal number with the exponent unbounded
+    (7.5)."""
     least, power = 0x0080_0000, -126 + 1023 << 52
     not_tiny = softfloat_convert.convert_format(power - 1, 64, 32, 0)  # 2**-126 * (1 - 2**-53)
     check(not_tiny, (least, softfloat_format.NX))

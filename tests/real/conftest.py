@@ -1,4 +1,4 @@
-"""Real software on rvplat: Debian's firmware, kernel and user space, fetched once."""
+"""Debian's firmware, kernel and user space on rvplat. They are fetched once."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ BOOT_TIMEOUT_S = 240
 
 @pytest.fixture(scope="session")
 def debian_guest() -> DebianGuest:
-    """Needs apt and its network the first time; a host without them fails with what it lacks."""
+    """The first time it needs apt and its network. Without them the tests fail, naming the lack."""
     return fetch(Path(platformdirs.user_cache_dir("rvplat")) / "test-guests" / "debian")
 
 
 class Terminal:
-    """What the guest wrote, and answers typed when a text appears."""
+    """Records the guest's output, and types an answer when a text appears in it."""
 
     def __init__(self, machine: Machine, answers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         self.output = bytearray()
@@ -49,7 +49,7 @@ def boot(
     guest: DebianGuest, append: str, firmware: str = "fw_jump", harts: int = 1,
     settings: Sequence[str] = (), answers: Sequence[tuple[bytes, bytes]] = (),
 ) -> tuple[Stop, str]:  # fmt: skip
-    """Boot Debian on the `virt` board; how it stopped and what it printed."""
+    """Boot Debian on the `virt` board; return how the run ended, and the output."""
     overrides = [parse_override(s) for s in (f"harts.count={harts}", *settings)]
     with Machine.open(
         "virt", getattr(guest, firmware), guest.kernel, guest.initrd,

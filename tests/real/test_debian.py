@@ -1,4 +1,4 @@
-"""Debian's unmodified kernel reaches user space, powers off, and keeps what it wrote to a disk."""
+"""Debian's unmodified kernel reaches user space, powers off, and writes to a disk permanently."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def test_reaches_user_space_and_powers_off(
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mmu", ["sv39", "sv48"])
-def test_smaller_page_tables_do(debian_guest: DebianGuest, mmu: str) -> None:
+def test_it_boots_with_smaller_page_tables(debian_guest: DebianGuest, mmu: str) -> None:
     stop, text = boot(
         debian_guest, 'rvplat.run=script rvplat.script="grep mmu /proc/cpuinfo"',
         settings=[f'harts.mmu="{mmu}"'],
@@ -43,7 +43,7 @@ def test_smaller_page_tables_do(debian_guest: DebianGuest, mmu: str) -> None:
 def test_a_disk_keeps_what_was_written(
     debian_guest: DebianGuest, tmp_path: Path, legacy: str
 ) -> None:
-    """By both versions of the transport; `virt` has the legacy one, as QEMU's."""
+    """With both versions of the transport. Like QEMU's, `virt` has the legacy one by default."""
     image = tmp_path / "disk.img"
     blank_disk(image, 32 << 20)
     settings = [
@@ -62,7 +62,7 @@ def test_a_disk_keeps_what_was_written(
 
 
 @pytest.mark.timeout(300)
-def test_a_shell_takes_what_is_typed(debian_guest: DebianGuest) -> None:
+def test_a_shell_runs_typed_commands(debian_guest: DebianGuest) -> None:
     answers = [(b"~ # ", b"echo $((6 * 7)) apples\n"), (b"~ # ", b"poweroff -f\n")]
     stop, text = boot(debian_guest, "rvplat.run=shell", answers=answers)
     assert "\n42 apples\n" in text
@@ -73,7 +73,7 @@ def test_a_shell_takes_what_is_typed(debian_guest: DebianGuest) -> None:
 @pytest.mark.parametrize(
     ("program", "kernel"), [("u_boot", None), ("fw_jump", "u_boot_smode")], ids=["m", "s"]
 )
-def test_u_boot_takes_a_command(
+def test_u_boot_runs_a_typed_command(
     debian_guest: DebianGuest, program: str, kernel: str | None
 ) -> None:
     payload = getattr(debian_guest, kernel) if kernel else None
