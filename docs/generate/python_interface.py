@@ -13,8 +13,11 @@ from generate.markdown import block, code, docstring, table
 from rvplat import errors
 from rvplat.bus import Memory
 from rvplat.gdb.attach import GdbServer
+from rvplat.machine.debugging.breakpoints import Breakpoints
+from rvplat.machine.debugging.watchpoints import Watchpoints
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.hart import Hart
+from rvplat.machine.running.stop import Breakpoint, Watchpoint
 
 LONG = 90
 _ATTRIBUTE = re.compile(r"    (\w+): ([^=\n]+?)(?: = (.*))?")
@@ -24,7 +27,8 @@ _COMMENT = "    #: "
 def page() -> str:
     """What `rvplat` exports, then what its machines are made of."""
     parts = [class_text(rvplat.Machine), class_text(rvplat.Stop), function_text(rvplat.serve_gdb)]
-    parts += [class_text(one) for one in (GdbServer, Hart, Memory, HostConsole)]
+    points = (Breakpoints, Breakpoint, Watchpoints, Watchpoint)
+    parts += [class_text(one) for one in (*points, GdbServer, Hart, Memory, HostConsole)]
     parts += ["## Errors", block(inspect.getdoc(errors) or "")]
     return "\n\n".join(parts)
 

@@ -83,7 +83,7 @@ class Debug:
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.gdb.protocol.channels import listen
-        from rvplat.gdb.protocol.server import Server
+        from rvplat.gdb.server import Server
 
         gdb = find_gdb()
         with progress() as watched:
@@ -92,7 +92,7 @@ class Debug:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "gdb"
             with Server(machine, listen(f"unix:{path}"), halt=True) as server:
-                server.target.follows = True  # as SETTINGS tell gdb
+                server.target.keeps_forks = True  # as SETTINGS tell gdb
                 thread = threading.Thread(target=server.serve, daemon=True)
                 thread.start()
                 status = _run_gdb([gdb, "-q", *_sources(machine.software)], path, arguments)
@@ -146,12 +146,12 @@ class GdbPipe:
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.gdb.protocol.channels import PipeChannel
-        from rvplat.gdb.protocol.early_session import Lobby
+        from rvplat.gdb.protocol.early_session import EarlySession
 
         client = PipeChannel(sys.stdin.fileno(), sys.stdout.fileno())
-        with Lobby(client=client), progress() as watched:
+        with EarlySession(client=client), progress() as watched:
             machine = build(arguments, watched)
-        from rvplat.gdb.protocol.server import Server
+        from rvplat.gdb.server import Server
 
         machine.console.sinks.append(show_beside)
         with Server(machine, None, halt=True) as server:

@@ -11,7 +11,6 @@ from rvplat.cli.debug import show_beside
 from rvplat.cli.progress import progress
 
 if TYPE_CHECKING:
-    from rvplat.gdb.target.breakpoint_table import Spot
     from rvplat.machine.inspection.explain import World
     from rvplat.machine.machine import Machine
     from rvplat.machine.running.stop import Stop
@@ -145,13 +144,11 @@ def _check_hart(machine: Machine, hart: int | None) -> None:
 def _stopped(machine: Machine, arguments: argparse.Namespace) -> Stop:
     """Run the machine until it stops."""
     from rvplat.errors import RvplatError
-    from rvplat.gdb.target.breakpoint_table import Points
     from rvplat.machine.running.run import Runner
     from rvplat.machine.running.stop import Stop
 
-    points = Points(machine)
     if arguments.until is not None:
-        points.add(_spot(machine, arguments.until))
+        _break_at(machine, arguments.until)
     machine.console.sinks.append(show_beside)
     try:
         stop = Runner(machine, arguments.timeout, arguments.max_instructions, ends_idle=True).run()
@@ -176,21 +173,22 @@ def _address(machine: Machine, text: str, whose: World | None) -> int:
     return base + (number(offset) if plus else 0)
 
 
-def _spot(machine: Machine, text: str) -> Spot:
-    """The place that `--until` names."""
+def _break_at(machine: Machine, text: str) -> None:
+    """Set a breakpoint at the place that `--until` names."""
     from rvplat.errors import RvplatError
-    from rvplat.gdb.target.breakpoint_table import Spot
-    from rvplat.gdb.target.worlds import number_of
 
     place, at, name = text.partition("@")
     try:
-        chosen = world(name) if at else HOST
+        chosen = world(name) if at else None
     except ValueError:
         raise RvplatError(f"--until {text}: found {name!r}, expected host or vmid:N") from None
     vmid = chosen if isinstance(chosen, int) else None
-    option = f"--until {text}"
-    address = number(place) if is_number(place) else _symbol(machine, place, vmid, option)
-    return Spot(address, number_of(vmid)) if at else Spot(address)
+    said = f"--until {text}"
+    address = number(place) if is_number(place) else _symbol(machine, place, vmid, said)
+    try:
+        machine.breakpoints.add(address, "host" if chosen == HOST else vmid)
+    except ValueError as error:
+        raise RvplatError(f"{said}: {error}") from None
 
 
 def _symbol(machine: Machine, name: str, vmid: int | None, option: str, also: str = "") -> int:

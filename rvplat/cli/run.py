@@ -14,7 +14,7 @@ from rvplat.cli.progress import progress, say
 from rvplat.cli.serve import add_gdb_options, check_gdb_options, lobby_for, serve
 
 if TYPE_CHECKING:
-    from rvplat.gdb.protocol.early_session import Lobby
+    from rvplat.gdb.protocol.early_session import EarlySession
     from rvplat.machine.inspection.trace import Tracer
     from rvplat.machine.machine import Machine
     from rvplat.machine.running.stop import Stop
@@ -98,7 +98,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def _run(machine: Machine, arguments: argparse.Namespace, lobby: Lobby | None) -> int:
+def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | None) -> int:
     from rvplat.cli.terminal import Terminal
     from rvplat.machine.running.run import Runner
     from rvplat.machine.running.stop import Stop

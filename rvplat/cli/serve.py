@@ -10,7 +10,7 @@ from rvplat.cli.progress import say
 
 if TYPE_CHECKING:
     from rvplat.cli.terminal import Terminal
-    from rvplat.gdb.protocol.early_session import Lobby
+    from rvplat.gdb.protocol.early_session import EarlySession
     from rvplat.machine.machine import Machine
     from rvplat.machine.running.stop import Stop
 
@@ -48,21 +48,21 @@ class _Served:
         """Do nothing: gdb decides when the board ends."""
 
 
-def lobby_for(arguments: argparse.Namespace) -> Lobby | None:
-    """With `--gdb`, the Lobby where clients wait until the board is built; otherwise None."""
+def lobby_for(arguments: argparse.Namespace) -> EarlySession | None:
+    """With `--gdb`, an EarlySession where a client waits until the board is built; else None."""
     if arguments.gdb is None:
         return None
     from rvplat.gdb.protocol.channels import listen
-    from rvplat.gdb.protocol.early_session import Lobby
+    from rvplat.gdb.protocol.early_session import EarlySession
 
-    return Lobby(listen(arguments.gdb, say))
+    return EarlySession(listen(arguments.gdb, say))
 
 
 def serve(
-    machine: Machine, arguments: argparse.Namespace, terminal: Terminal, lobby: Lobby
+    machine: Machine, arguments: argparse.Namespace, terminal: Terminal, lobby: EarlySession
 ) -> Stop:
     """Let clients attach until the board is off; return how the run ended."""
-    from rvplat.gdb.protocol.server import Server
+    from rvplat.gdb.server import Server
     from rvplat.machine.running.stop import Stop
 
     timer = threading.Timer(arguments.timeout or 0, machine.request_stop, [Stop("timeout")])

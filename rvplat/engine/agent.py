@@ -1,13 +1,48 @@
 """gdb's agent expressions, evaluated natively (GDB manual, "The GDB Agent Expression Mechanism").
 
-A condition of a breakpoint is bytecode for a stack machine. Here it runs on a hart's state without
-changing it. What can't be evaluated (memory that isn't there, division by zero, a loop that goes on
-for ever, an empty stack) is an error, and a breakpoint stops at one, as gdb's own server does.
+The condition of a breakpoint is bytecode for a stack machine. This module evaluates it on a hart's
+state and changes nothing. Missing memory, a division by zero, an empty stack and an endless loop
+are errors. A breakpoint whose condition has an error stops the hart, as in gdb's own server.
 
-Registers have gdb's numbers: 0 to 31 x, 32 pc, 33 to 64 f, 65 + n CSR n, then priv, virt, vmid,
-asid.
+Registers have gdb's numbers: x 0 to 31, pc 32, f 33 to 64, CSR n 65 + n, then priv, virt, vmid and
+asid. agent_opcodes.py describes the opcodes.
 """
 
+from rvplat.engine.agent_opcodes import (
+    ADD,
+    BIT_AND,
+    BIT_NOT,
+    BIT_OR,
+    BIT_XOR,
+    CONST8,
+    CONST64,
+    DIV_SIGNED,
+    DIV_UNSIGNED,
+    DUP,
+    END,
+    EQUAL,
+    EXT,
+    GOTO,
+    IF_GOTO,
+    LESS_SIGNED,
+    LOG_NOT,
+    LSH,
+    MUL,
+    PICK,
+    POP,
+    REF8,
+    REF64,
+    REG,
+    REM_UNSIGNED,
+    ROT,
+    RSH_SIGNED,
+    RSH_UNSIGNED,
+    SUB,
+    SWAP,
+    ZERO_EXT,
+    binary_codes,
+    codes_with,
+)
 from rvplat.hart.debugging.worlds import current_asid, current_world
 from rvplat.hart.mmu import debug_translate
 from rvplat.hart.ram import ram_host, read_host
@@ -29,8 +64,10 @@ REG_PRIV = 4161
 REG_VIRT = 4162
 REG_VMID = 4163
 REG_ASID = 4164
+BINARY = binary_codes()
+ONE_BYTE, TWO_BYTES, FOUR_BYTES, EIGHT_BYTES = (codes_with(size) for size in (1, 2, 4, 8))
 
-HartState.add("agent_stack", u64, STACK + 4)  # so that a push past the end is found afterwards
+HartState.add("agent_stack", u64, STACK + 4)  # a push past the end is found afterwards
 HartState.add("agent_depth", u64)
 HartState.add("agent_error", u64)
 
@@ -46,7 +83,7 @@ def operand(code: u64, size: u64) -> u64:
 
 @define(cold=True)
 def agent_csr(hart, number: u64) -> u64:
-    """A CSR; in a guest the supervisor's are the VS ones."""
+    """A CSR. In a guest a supervisor CSR means its VS twin."""
     n = u32(number)
     if hart.virt != 0 and n >> 8 & 3 == 1 and hart.csr_present[n + 0x100] != 0:
         n += 0x100
@@ -92,7 +129,7 @@ def agent_register(hart, number: u64) -> u64:
 
 @define(cold=True)
 def agent_load_slow(hart, va: u64, size: u64) -> u64:
-    """Memory that no TLB entry has, as a debugger looks at it. Devices aren't touched."""
+    """Memory that no TLB entry has, by a walk without side effects. Devices aren't accessed."""
     value = u64(0)
     for i in range(size):
         pa, mapped = debug_translate(hart, va + i)
@@ -106,7 +143,7 @@ def agent_load_slow(hart, va: u64, size: u64) -> u64:
 
 @define
 def agent_load(hart, va: u64, size: u64) -> u64:
-    """Memory in the world that the hart is in."""
+    """Memory at a virtual address of the hart's world."""
     entry = hart.tlb[va >> 12 & (DATA_ENTRIES - 1)]
     if entry.read_tag == va & (PAGE_MASK | (size - 1)):
         return read_host(va + entry.addend, size)
@@ -130,59 +167,59 @@ def zero_extend(value: u64, bits: u64) -> u64:
 
 @define(cold=True)
 def divide(hart, op: u64, a: u64, b: u64) -> u64:
-    """div_signed 5, div_unsigned 6, rem_signed 7, rem_unsigned 8."""
+    """The two quotients and the two remainders. A divisor of 0 is an error."""
     if b == 0:
         hart.agent_error = 1
         return u64(0)
-    if op == 6:
+    if op == DIV_UNSIGNED:
         return a // b
-    if op == 8:
+    if op == REM_UNSIGNED:
         return a % b
     if b == 0xFFFF_FFFF_FFFF_FFFF:
-        return 0 - a if op == 5 else u64(0)
-    return u64(sdiv(s64(a), s64(b))) if op == 5 else u64(srem(s64(a), s64(b)))
+        return 0 - a if op == DIV_SIGNED else u64(0)
+    return u64(sdiv(s64(a), s64(b))) if op == DIV_SIGNED else u64(srem(s64(a), s64(b)))
 
 
 @define
 def shift(op: u64, a: u64, b: u64) -> u64:
-    """lsh 9, rsh_signed 10, rsh_unsigned 11; a count of 64 or more shifts everything out."""
+    """The three shifts. A count of 64 or more shifts every bit out."""
     if b >= 64:
-        return u64(s64(a) >> 63) if op == 10 else u64(0)
-    if op == 9:
+        return u64(s64(a) >> 63) if op == RSH_SIGNED else u64(0)
+    if op == LSH:
         return a << b
-    return u64(s64(a) >> b) if op == 10 else a >> b
+    return u64(s64(a) >> b) if op == RSH_SIGNED else a >> b
 
 
 @define
 def binary(hart, op: u64, a: u64, b: u64) -> u64:
-    """What takes two values: add 2 ... rsh_unsigned 11, bit_and 15 ... less_unsigned 21."""
-    if op == 2:
+    """The value that a binary opcode makes of two values."""
+    if op == ADD:
         return a + b
-    if op == 3:
+    if op == SUB:
         return a - b
-    if op == 4:
+    if op == MUL:
         return a * b
-    if op <= 8:
+    if op <= REM_UNSIGNED:
         return divide(hart, op, a, b)
-    if op <= 11:
+    if op <= RSH_UNSIGNED:
         return shift(op, a, b)
-    if op == 15:
+    if op == BIT_AND:
         return a & b
-    if op == 16:
+    if op == BIT_OR:
         return a | b
-    if op == 17:
+    if op == BIT_XOR:
         return a ^ b
-    if op == 19:
+    if op == EQUAL:
         return u64(a == b)
-    if op == 20:
+    if op == LESS_SIGNED:
         return u64(s64(a) < s64(b))
     return u64(a < b)
 
 
 @define
-def is_binary(op: u64) -> bool:
-    """Opcodes of `binary`."""
-    return op < 22 and u64(0x3B_8FFC) >> op & 1 != 0
+def is_one_of(op: u64, codes: u64) -> bool:
+    """Whether an opcode is in a mask of opcodes."""
+    return op < 64 and codes >> op & 1 != 0
 
 
 # --- the stack machine --------------------------------------------------------------------------
@@ -190,14 +227,14 @@ def is_binary(op: u64) -> bool:
 
 @define
 def push(hart, value: u64):
-    """One more value."""
+    """Push a value."""
     hart.agent_stack[hart.agent_depth] = value
     hart.agent_depth += 1
 
 
 @define
 def top(hart, down: u64) -> u64:
-    """A value by its depth; what isn't there is an error."""
+    """The value at a depth, 0 for the top. A depth that the stack doesn't have is an error."""
     if down >= hart.agent_depth:
         hart.agent_error = 1
         return u64(0)
@@ -206,7 +243,7 @@ def top(hart, down: u64) -> u64:
 
 @define
 def pop(hart) -> u64:
-    """The uppermost value, taken away."""
+    """Pop the top value."""
     value = top(hart, u64(0))
     if hart.agent_error == 0:
         hart.agent_depth -= 1
@@ -215,7 +252,7 @@ def pop(hart) -> u64:
 
 @define
 def rotate(hart):
-    """rot: the uppermost value goes below the two under it."""
+    """rot: move the top value below the two under it."""
     c = pop(hart)
     b = pop(hart)
     a = pop(hart)
@@ -226,7 +263,7 @@ def rotate(hart):
 
 @define
 def exchange(hart):
-    """swap: the two uppermost values."""
+    """swap: exchange the two top values."""
     b = pop(hart)
     a = pop(hart)
     push(hart, b)
@@ -235,23 +272,23 @@ def exchange(hart):
 
 @define
 def plain(hart, op: u64):
-    """An opcode without operands that neither jumps nor ends."""
-    if is_binary(op):
+    """An opcode that has no immediate, neither jumps nor ends."""
+    if is_one_of(op, u64(BINARY)):
         b = pop(hart)
         push(hart, binary(hart, op, pop(hart), b))
-    elif op == 0x0E:
+    elif op == LOG_NOT:
         push(hart, u64(pop(hart) == 0))
-    elif op == 0x12:
+    elif op == BIT_NOT:
         push(hart, ~pop(hart))
-    elif op >= 0x17 and op <= 0x1A:
-        push(hart, agent_load(hart, pop(hart), u64(1) << (op - 0x17)))
-    elif op == 0x28:
+    elif op >= REF8 and op <= REF64:
+        push(hart, agent_load(hart, pop(hart), u64(1) << (op - REF8)))
+    elif op == DUP:
         push(hart, top(hart, u64(0)))
-    elif op == 0x29:
+    elif op == POP:
         pop(hart)
-    elif op == 0x2B:
+    elif op == SWAP:
         exchange(hart)
-    elif op == 0x33:
+    elif op == ROT:
         rotate(hart)
     else:
         hart.agent_error = 1
@@ -259,16 +296,16 @@ def plain(hart, op: u64):
 
 @define
 def with_operand(hart, op: u64, value: u64):
-    """An opcode with an operand that doesn't jump."""
-    if op >= 0x22 and op <= 0x25:
+    """An opcode that has an immediate and doesn't jump."""
+    if op >= CONST8 and op <= CONST64:
         push(hart, value)
-    elif op == 0x26:
+    elif op == REG:
         push(hart, agent_register(hart, value))
-    elif op == 0x16:
+    elif op == EXT:
         push(hart, extend(pop(hart), value))
-    elif op == 0x2A:
+    elif op == ZERO_EXT:
         push(hart, zero_extend(pop(hart), value))
-    elif op == 0x32:
+    elif op == PICK:
         push(hart, top(hart, value))
     else:
         hart.agent_error = 1
@@ -276,14 +313,14 @@ def with_operand(hart, op: u64, value: u64):
 
 @define
 def operand_size(op: u64) -> u64:
-    """Bytes of an opcode's operand."""
-    if op == 0x20 or op == 0x21 or op == 0x23 or op == 0x26:
+    """Bytes of an opcode's immediate."""
+    if is_one_of(op, u64(TWO_BYTES)):
         return u64(2)
-    if op == 0x16 or op == 0x22 or op == 0x2A or op == 0x32:
+    if is_one_of(op, u64(ONE_BYTE)):
         return u64(1)
-    if op == 0x24:
+    if is_one_of(op, u64(FOUR_BYTES)):
         return u64(4)
-    return u64(8) if op == 0x25 else u64(0)
+    return u64(8) if is_one_of(op, u64(EIGHT_BYTES)) else u64(0)
 
 
 @define
@@ -301,20 +338,20 @@ def evaluate(hart, code: u64, length: u64) -> u64:
             return u64(ERROR)
         value = operand(code + at + 1, size)
         at += 1 + size
-        if op == 0x27:
+        if op == END:
             return finish(hart)
-        if op == 0x21 or (op == 0x20 and pop(hart) != 0):
+        if op == GOTO or (op == IF_GOTO and pop(hart) != 0):
             at = value
-        elif size != 0 and op != 0x20:
+        elif size != 0 and op != IF_GOTO:
             with_operand(hart, op, value)
-        elif op != 0x20:
+        elif op != IF_GOTO:
             plain(hart, op)
     return u64(ERROR)
 
 
 @define
 def finish(hart) -> u64:
-    """end: the uppermost value is the result."""
+    """end: the top value is the result."""
     value = top(hart, u64(0))
     if hart.agent_error != 0:
         return u64(ERROR)

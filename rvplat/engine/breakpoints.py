@@ -1,20 +1,22 @@
 """Breakpoints as handlers of slots.
 
-A breakpoint is a row: an address in a space (virtual, physical, or guest-physical), the world, ASID
-and modes that it is for, a condition. Where code at such an address is decoded its slot gets the
-handler `special.breakpoint`, which looks for a row that is met, and leaves native code with
-STOP_BREAK; or else goes on with the instruction's own handler. Nothing is written to the guest's
-memory, addresses needn't be mapped, and where no row is nothing is different.
+A breakpoint is a row: an address in a space (virtual, physical or guest-physical), the world, ASID
+and modes that it is for, and a condition. When code at the address is decoded, its slot gets the
+handler `special.breakpoint`. This handler looks for a row that is met. If there is one, it leaves
+native code with STOP_BREAK; else it goes on with the instruction's own handler. Nothing is written
+to the guest's memory, addresses need not be mapped, and code without rows runs as before.
 
-One page of slots serves every address of its physical page: its header lists the first few virtual
-and guest-physical pages that it was entered by. When a page comes among the fetch entries and rows
-have come since, its slots at the rows' addresses are dropped; a slot decoded later is a
-breakpoint's if a row has its address by any of those pages. Where there were more of them than fit,
-any row with its offset in the page will do: then the handler is asked in vain at times.
+One page of slots serves every address of its physical page. Its header lists the first few virtual
+and guest-physical pages by which it was entered. When a page becomes a fetch entry and rows were
+added since, the slots at the rows' addresses are dropped. A slot that is decoded later gets the
+breakpoints' handler if a row has its address by any of the listed pages. If there were more pages
+than the header can list, any row with the slot's offset counts: then the handler is sometimes
+entered and finds no row.
 """
 
 from rvplat.engine.agent import FALSE, evaluate
 from rvplat.hart.acceleration.tlb import FETCH_CONTEXTS, NO_TAG, REGIME_VIRT
+from rvplat.hart.debugging.watchpoints import note_met
 from rvplat.hart.debugging.worlds import ANYWHERE, current_asid, current_world
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import (
@@ -331,6 +333,7 @@ def met_in_chain(hart, space: u64, address: u64) -> u64:
         row = machine.break_rows[n]
         if row.address == address and u64(row.space) == space and row_holds(hart, row):
             row.hits += 1
+            note_met(hart, n)
             met = n if met == 0 else met
         n = u64(row.next)
     return met
@@ -353,6 +356,7 @@ def is_met(hart, pa: u64) -> bool:
     if hart.break_skip == hart.pc:
         hart.break_skip = 1
         return False
+    hart.met_count = 0
     n = met_in_chain(hart, u64(VIRTUAL), hart.pc)
     if hart.machine.break_physical != 0:
         m = met_in_chain(hart, u64(PHYSICAL), pa)
@@ -375,6 +379,7 @@ def stops_before_fetch(hart) -> bool:
     if hart.break_skip == hart.pc:
         hart.break_skip = 1
         return False
+    hart.met_count = 0
     hart.break_row = met_in_chain(hart, u64(VIRTUAL), hart.pc)
     if hart.break_row != 0:
         hart.stop = STOP_BREAK

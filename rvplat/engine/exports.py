@@ -75,6 +75,7 @@ _exported: dict[str, Any] = {
     "arm_virtual": breakpoints.arm_virtual,
     "arm_physical": breakpoints.arm_physical,
     "arm_guest": breakpoints.arm_guest,
+    "condition_holds": breakpoints.condition_holds,
     "update_deadline": counters.update_deadline,
     "awaited_interrupts": awaited_interrupts,
     "take_interrupts": take_interrupts,

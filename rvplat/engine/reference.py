@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from rvplat.engine.core import met_in_scratch
 from rvplat.hart.atomics import finish_amo
 from rvplat.hart.counters import timer_check, update_deadline
 from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.interrupts import take_interrupt
-from rvplat.hart.state import STOP_LIMIT, STOP_NONE
+from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_NONE
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa.fp_state import enter_unit, leave_unit
 from rvplat.isa.machinery.disassemble import Disassembler
@@ -55,7 +56,7 @@ class Reference:
                 hart.stop = STOP_LIMIT
                 break
             self._step(hart)
-            count += 1
+            count += int(hart.stop != STOP_BREAK)
         leave_unit(hart)
         return count
 
@@ -73,8 +74,11 @@ class Reference:
         return bool(hart.stop == STOP_NONE)
 
     def _step(self, hart: Any) -> None:
-        """One instruction, or the trap that it raises."""
+        """One instruction, or the trap that it raises; none at a breakpoint."""
         try:
+            if hart.machine.break_count != 0 and met_in_scratch(hart):
+                hart.stop = STOP_BREAK
+                return
             self._execute(hart)
         except Trap:
             take_trap(hart)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rvplat.arguments import flag, integer, seconds
 from rvplat.errors import HostError
 from rvplat.gdb.protocol.channels import listen
-from rvplat.gdb.protocol.server import Server
+from rvplat.gdb.server import Server
 
 if TYPE_CHECKING:
     from rvplat.machine.machine import Machine
@@ -25,8 +25,8 @@ HIGHEST_PORT = 0xFFFF
 
 
 class GdbServer:
-    """A machine that gdb may attach to. A thread serves it; `close`, or the end of `with`, stops
-    the machine and lets the clients go."""
+    """A machine that gdb may attach to, served by a thread. `close`, or the end of `with`, stops
+    the machine and disconnects the clients."""
 
     def __init__(self, machine: Machine, place: int | str, halt: bool) -> None:
         self._machine = machine
@@ -56,11 +56,11 @@ class GdbServer:
             self._done.set()
 
     def wait(self, timeout_s: float | None = None) -> Stop:
-        """Wait until the guest powers the machine off or a client kills it, and say which. A
-        client that is still there may look at what is left.
+        """Wait until the guest powers the machine off or a client kills it; returns which. A client
+        that is still attached can look at the machine then.
 
         Raises:
-            TimeoutError: neither happened in this time, and it goes on.
+            TimeoutError: neither has happened in this time. The machine goes on.
         """
         left = seconds("timeout_s", timeout_s)
         end = None if left is None else time.monotonic() + left
@@ -74,10 +74,10 @@ class GdbServer:
         return stop
 
     def close(self) -> None:
-        """Stop the machine, which then is the caller's again. A second call does nothing.
+        """Stop the machine and give it back to the caller. A second call does nothing.
 
         Raises:
-            RunFailed: the machine was given up, because a plugin's code does not come back.
+            RunFailed: the machine was given up, because a plugin's code does not return.
         """
         if self._closed:
             return
@@ -93,8 +93,9 @@ class GdbServer:
 def serve_gdb(machine: Machine, place: int | str = 0, halt: bool = False) -> GdbServer:
     """Let gdb attach to a machine that stands still, and let gdb run it.
 
-    Meanwhile the machine is gdb's: its consoles may be fed and waited for, everything else raises
-    RuntimeError or must not be touched.
+    Until `close` the machine belongs to gdb: its consoles may be fed and waited for; everything
+    else raises RuntimeError or must not be used. The breakpoints and watchpoints that the program
+    has set before stop the machine under gdb too. Without a client it then waits for one.
 
     Args:
         machine: the machine.
@@ -104,7 +105,7 @@ def serve_gdb(machine: Machine, place: int | str = 0, halt: bool = False) -> Gdb
 
     Raises:
         RuntimeError: the machine runs, is closed, or has a server already.
-        HostError: the place can't be had.
+        HostError: the place can't be listened on.
     """
     flag("halt", halt)
     machine.must_be_free()

@@ -8,6 +8,7 @@ with Machine.open("virt", program="fw_jump.bin", kernel="Image") as machine:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rvplat.arguments import choice, flag, hart_number, integer, path, paths, word
@@ -36,6 +37,9 @@ from rvplat.machine.running.watchdog import Watchdog
 from rvplat.pluginmanager import Plugins
 
 if TYPE_CHECKING:
+    from rvplat.machine.debugging.breakpoints import Breakpoints
+    from rvplat.machine.debugging.stop_points import StopPoints
+    from rvplat.machine.debugging.watchpoints import Watchpoints
     from rvplat.machine.inspection.explain import Access, Explanation, Mode, World
     from rvplat.machine.inspection.run_statistics import Statistics
 
@@ -64,7 +68,7 @@ class Machine(System):
     public = (
         "open", "close", "run", "start", "wait", "pause", "step", "reset", "running", "closed",
         "harts", "memory", "bus", "devices", "console", "consoles", "symbols", "failures", "board",
-        "statistics", "dump", "explain", "signature",
+        "breakpoints", "watchpoints", "statistics", "dump", "explain", "signature",
     )  # fmt: skip
 
     def __init__(
@@ -224,7 +228,7 @@ class Machine(System):
     def step(self, count: int = 1, hart: int = 0) -> Stop:
         """Execute `count` instructions, from 1 on, on one hart; the others stand still.
 
-        One that traps counts; a WFI ends at once. The `Stop` says "step", or what ended it before.
+        One that traps counts; a WFI ends at once. The `Stop` says "step", or what came before.
         Ctrl-C (KeyboardInterrupt) ends it between two instructions.
         """
         integer("count", count, 1, FOREVER)
@@ -232,6 +236,7 @@ class Machine(System):
         self.must_be_free()
         self.forget_requests()
         try:
+            stepped.skip_nothing_else()
             reason = self.turns.step(stepped, count)
         finally:
             for other in self.harts:
@@ -241,7 +246,9 @@ class Machine(System):
         self.raise_failures()
         if self.requests:
             return self.requests[0]
-        return Stop("break" if reason == STOP_BREAK else "step", hart=hart)
+        stop = self.break_stop(stepped) if reason == STOP_BREAK else Stop("step", hart=hart)
+        self.told(stop)
+        return stop
 
     def reset(self) -> None:
         """Power-on: devices and harts reset, software loaded again. What was written to RAM
@@ -314,6 +321,26 @@ class Machine(System):
             if self.running:
                 return "the harts don't stop, so where they are is not known: a plugin's code?"
         return whereabouts(self)
+
+    # --- debugging ---
+
+    @property
+    def breakpoints(self) -> Breakpoints:
+        """The breakpoints: `add`, `remove`, `clear`; iterating gives them by number."""
+        return self.debugged.breakpoints
+
+    @property
+    def watchpoints(self) -> Watchpoints:
+        """The watchpoints: `add`, `remove`, `clear`; iterating gives them by number."""
+        return self.debugged.watchpoints
+
+    @cached_property
+    def debugged(self) -> StopPoints:
+        """What stops the harts; made when it is first asked for."""
+        from rvplat.machine.debugging.stop_points import StopPoints
+
+        self.stop_points = found = StopPoints(self)
+        return found
 
     # --- building ---
 

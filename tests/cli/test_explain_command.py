@@ -50,7 +50,7 @@ def test_it_stops_in_the_guest_that_is_named(
         "hypervisor", f"{CODE:#x}", "--until", f"{place}@vmid:{vmid}", "--access", "fetch",
         "--set", f"clock={clock}",
     )  # fmt: skip
-    assert lines[0] == "a breakpoint"
+    assert lines[0] == f"breakpoint 1 at {CODE:#x}: hart 0, guest with VMID {vmid}"
     assert lines[1].startswith(
         f"hart 0: VS mode in the guest with VMID {vmid}, pc {CODE:#x} <work_start>: "
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rvplat.gdb.protocol.channels import listen
-from rvplat.gdb.protocol.server import Server
+from rvplat.gdb.server import Server
 from rvplat.machine.machine import Machine
 
 from .driver import Gdb

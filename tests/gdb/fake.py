@@ -8,7 +8,16 @@ from typing import Any
 from rvplat.gdb.commands import session_for
 from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.protocol.framing import frame
-from rvplat.gdb.target.interfaces import ALL, ANY, Action, Break, Event, Process, Region, Thread
+from rvplat.gdb.protocol.interfaces import (
+    ALL,
+    ANY,
+    Action,
+    ClientPoint,
+    Event,
+    Process,
+    Region,
+    Thread,
+)
 
 SIZE = 0x10000
 
@@ -18,13 +27,13 @@ class FakeTarget:
 
     def __init__(self) -> None:
         self.wake: Callable[[], None] = lambda: None
-        self.merged = False
+        self.single_process = False
         self.features: frozenset[str] = frozenset()
         self.memory = bytearray(SIZE)
         self.values: dict[tuple[Thread, int], int] = {}
         self.log: list[Any] = []
         self.events: list[Event] = []
-        self.points: set[Break] = set()
+        self.client_points: set[ClientPoint] = set()
         self.running: set[Thread] = set()
         self.off = False
         self.physical, self.sstep = False, 1
@@ -41,13 +50,13 @@ class FakeTarget:
         every = [Thread(p, t) for p in (1, 2) for t in (1, 2)]
         return [t for t in every if pid in (ALL, ANY, t.pid)]
 
-    def listed(self) -> Sequence[Thread]:
+    def listed_threads(self) -> Sequence[Thread]:
         return self.threads()
 
     def current(self, pid: int = ANY) -> Thread:
         return Thread(2, 2) if pid == 2 else Thread(1, 1)
 
-    def where(self, tid: int) -> Thread:
+    def thread_of_hart(self, tid: int) -> Thread:
         return Thread(tid, tid)
 
     def describe(self, thread: Thread) -> str:
@@ -102,15 +111,15 @@ class FakeTarget:
         events, self.events = self.events, []
         return events
 
-    def untold(self, event: Event) -> None:
+    def report_again(self, event: Event) -> None:
         self.log.append(("untold", event))
 
-    def insert(self, point: Break) -> None:
-        self.points.discard(point)
-        self.points.add(point)
+    def insert(self, point: ClientPoint) -> None:
+        self.client_points.discard(point)
+        self.client_points.add(point)
 
-    def remove(self, point: Break) -> None:
-        self.points.discard(point)
+    def remove(self, point: ClientPoint) -> None:
+        self.client_points.discard(point)
 
     def annexes(self, pid: int) -> dict[str, str]:
         return {"target.xml": f"<target>{pid}}}#$*</target>"}
@@ -129,11 +138,11 @@ class FakeTarget:
     def is_gone(self, pid: int) -> bool:
         return pid in self.gone
 
-    def adopt(self, pid: int) -> None:
+    def attach_world(self, pid: int) -> None:
         if pid not in (1, 2):
             raise GdbError(f"there is no world {pid}: info os processes lists them")
 
-    def greet(self, features: frozenset[str]) -> None:
+    def set_features(self, features: frozenset[str]) -> None:
         self.features = features
 
     def monitor(self, thread: Thread, line: str, say: Callable[[str], None]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rvplat.gdb.protocol.channels import listen
 from rvplat.gdb.protocol.framing import Framer, Kind, frame
-from rvplat.gdb.protocol.server import Server
+from rvplat.gdb.server import Server
 from rvplat.guests import BenchProgram, bench_programs
 from rvplat.guests.bench import parse
 from rvplat.machine.machine import Machine

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from rvplat.gdb.commands import session_for
+from rvplat.gdb.monitor.monitored_target import MonitoredTarget
 from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.protocol.framing import frame
-from rvplat.gdb.target.interfaces import HOST_PID, Thread
-from rvplat.gdb.target.machine_target import BoardTarget
+from rvplat.gdb.protocol.interfaces import HOST_PID, Thread
 from rvplat.guests import hypervisor_elf
 from rvplat.machine.inspection.mappings import Mapping, mappings, merged
 from rvplat.machine.machine import Machine
@@ -33,17 +33,17 @@ def machine() -> Iterator[Machine]:
 
 
 @pytest.fixture
-def target(machine: Machine) -> Iterator[BoardTarget]:
-    found = BoardTarget(machine)
+def target(machine: Machine) -> Iterator[MonitoredTarget]:
+    found = MonitoredTarget(machine)
     found.attach()
-    found.adopt(2)
-    found.adopt(3)
+    found.attach_world(2)
+    found.attach_world(3)
     yield found
     found.close()
 
 
 @pytest.fixture
-def ask(target: BoardTarget) -> Ask:
+def ask(target: MonitoredTarget) -> Ask:
     def run(line: str, thread: Thread = HOST) -> str:
         said: list[str] = []
         target.monitor(thread, line, said.append)
@@ -52,14 +52,14 @@ def ask(target: BoardTarget) -> Ask:
     return run
 
 
-def here(target: BoardTarget) -> Thread:
+def here(target: MonitoredTarget) -> Thread:
     return target.current()
 
 
 # --- monitor ------------------------------------------------------------------------------------
 
 
-def test_registers_in_addresses(ask: Ask, target: BoardTarget) -> None:
+def test_registers_in_addresses(ask: Ask, target: MonitoredTarget) -> None:
     thread = here(target)
     pc, sp = (target.read_register(thread, n) for n in (32, 2))
     assert ask("walk $pc fetch", thread).startswith(f"fetch of {pc:#x} in VS mode")
@@ -71,7 +71,7 @@ def test_registers_in_addresses(ask: Ask, target: BoardTarget) -> None:
         ask("walk $pcc")
 
 
-def test_memory_as_qemu_shows_it(ask: Ask, target: BoardTarget) -> None:
+def test_memory_as_qemu_shows_it(ask: Ask, target: MonitoredTarget) -> None:
     data = target.machine.memory.read(0x8000_0000, 16)
     words = [int.from_bytes(data[n : n + 4], "little") for n in range(0, 16, 4)]
     row = f"0000000080000000: {' '.join(f'{word:#010x}' for word in words)}\n"
@@ -111,7 +111,7 @@ def test_gdb_says_how_device_memory_is_accessed(gdb: Gdb, serve: Serve) -> None:
 def test_resets(line: str) -> None:
     with Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"}) as machine:
         machine.run(max_instructions=1000)
-        target = BoardTarget(machine)
+        target = MonitoredTarget(machine)
         target.monitor(HOST, line, lambda text: None)
         assert machine.harts[0].pc == 0x1000
         assert target.stands_still
@@ -121,9 +121,9 @@ def test_resets(line: str) -> None:
 def test_physical_memory_is_there_when_the_selected_guest_has_ended() -> None:
     with Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"}) as machine:
         machine.run(max_instructions=6_500_000)
-        target = BoardTarget(machine)
+        target = MonitoredTarget(machine)
         target.attach()
-        target.adopt(GUEST.pid)
+        target.attach_world(GUEST.pid)
         target.monitor(GUEST, "reset halt", lambda text: None)
         said: list[str] = []
         target.monitor(GUEST, "xp/1xw 0x80000000", said.append)
@@ -134,7 +134,7 @@ def test_physical_memory_is_there_when_the_selected_guest_has_ended() -> None:
         target.close()
 
 
-def test_halt_and_what_gdb_must_do_itself(ask: Ask, target: BoardTarget) -> None:
+def test_halt_and_what_gdb_must_do_itself(ask: Ask, target: MonitoredTarget) -> None:
     assert ask("halt") == ask("stop") == "every hart is stopped\n"
     assert ask("info status") == "VM status: paused\n"
     for line in ("resume", "cont"):
@@ -142,7 +142,7 @@ def test_halt_and_what_gdb_must_do_itself(ask: Ask, target: BoardTarget) -> None
             ask(line)
 
 
-def test_targets(ask: Ask, target: BoardTarget) -> None:
+def test_targets(ask: Ask, target: MonitoredTarget) -> None:
     assert ask("targets").startswith("hart 0: VS mode in the guest with VMID ")
     assert ask("info cpus") == ask("targets")
     assert "mstatus" in ask("info registers")
@@ -178,7 +178,7 @@ def test_what_cant_be_done(ask: Ask, line: str, problem: str) -> None:
 
 
 @pytest.mark.parametrize("pid", [1, 2, 3])
-def test_mappings_are_what_walks_find(target: BoardTarget, pid: int) -> None:
+def test_mappings_are_what_walks_find(target: MonitoredTarget, pid: int) -> None:
     """At each range's ends, and beyond them."""
     thread = Thread(pid, 1)
     found = target.mappings(thread)
@@ -189,9 +189,9 @@ def test_mappings_are_what_walks_find(target: BoardTarget, pid: int) -> None:
         assert after is None or one.end <= after.va
         for at in (one.va, one.end - 1):
             pa = None if one.pa is None else one.pa + at - one.va
-            assert target.look_up(thread, at) == pa
+            assert target.translate_address(thread, at) == pa
         if one.end < 1 << 64 and (after is None or one.end < after.va):
-            assert target.look_up(thread, one.end) is None
+            assert target.translate_address(thread, one.end) is None
 
 
 def test_a_guests_mappings_show_both_stages(ask: Ask) -> None:
@@ -246,7 +246,7 @@ def test_tables_that_point_to_themselves_end(
 
 
 @pytest.fixture
-def packet(target: BoardTarget) -> Callable[[str], str]:
+def packet(target: MonitoredTarget) -> Callable[[str], str]:
     out = bytearray()
     session = session_for(target, out.extend)
 
@@ -260,19 +260,19 @@ def packet(target: BoardTarget) -> Callable[[str], str]:
     return ask
 
 
-def test_qemus_packets(packet: Callable[[str], str], target: BoardTarget) -> None:
+def test_qemus_packets(packet: Callable[[str], str], target: MonitoredTarget) -> None:
     assert packet("qqemu.sstepbits") == packet("Qqemu.sstepbits") == "ENABLE=1,NOIRQ=2,NOTIMER=4"
     assert packet("qqemu.sstep") == "0x1"
     assert packet("Qqemu.sstep=7") == "OK"
     assert packet("qqemu.sstep") == "0x7"
-    assert target.masked
+    assert target.masks_interrupts
     assert packet("Qqemu.sstep=8").startswith("E.sstep 0x8")
     assert packet("Qqemu.sstep=1") == "OK"
     assert packet("qqemu.Supported") == "sstepbits;sstep;PhyMemMode"
     assert packet("qqemu.what") == ""
 
 
-def test_physical_memory_mode(packet: Callable[[str], str], target: BoardTarget) -> None:
+def test_physical_memory_mode(packet: Callable[[str], str], target: MonitoredTarget) -> None:
     assert packet("qqemu.PhyMemMode") == "0"
     assert packet("Qqemu.PhyMemMode:1") == "OK"
     assert packet("qqemu.PhyMemMode") == "1"
@@ -283,7 +283,7 @@ def test_physical_memory_mode(packet: Callable[[str], str], target: BoardTarget)
     assert packet("qqemu.PhyMemMode") == "0"
 
 
-def test_regions_for_lldb(packet: Callable[[str], str], target: BoardTarget) -> None:
+def test_regions_for_lldb(packet: Callable[[str], str], target: MonitoredTarget) -> None:
     assert packet("Hgp2.1") == "OK"
     code = packet("qMemoryRegionInfo:ffffffc080000010")
     assert re.fullmatch(r"start:ffffffc080000000;size:\w+;permissions:rw?x;", code)
@@ -297,7 +297,7 @@ def test_regions_for_lldb(packet: Callable[[str], str], target: BoardTarget) -> 
 def test_a_step_without_time(packet: Callable[[str], str]) -> None:
     """NOTIMER, on the host's clock."""
     with Machine.open("virt", program=hypervisor_elf()) as machine:
-        target = BoardTarget(machine)
+        target = MonitoredTarget(machine)
         target.attach()
         target.sstep = 7
         before = machine.assembly.clock.now()

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from rvplat.gdb.protocol.errors import GdbError
-from rvplat.gdb.protocol.resume_state import Going
-from rvplat.gdb.target.hart_control import Outcome
-from rvplat.gdb.target.interfaces import Action, Break, Event, Exited, Stopped, Thread
-from rvplat.gdb.target.machine_target import BoardTarget
+from rvplat.gdb.protocol.interfaces import Action, ClientPoint, Event, Exited, Stopped, Thread
+from rvplat.gdb.target.machine_target import MachineTarget
+from rvplat.gdb.target.resume_state import ResumeState
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.stop import Stop
@@ -226,7 +225,7 @@ class Watched:
     """A target that is run until it has events."""
 
     def __init__(self, machine: Machine) -> None:
-        self.target = BoardTarget(machine)
+        self.target = MachineTarget(machine)
         self._awake = threading.Event()
         self.target.wake = self._awake.set
         self.target.attach()
@@ -251,9 +250,9 @@ def watched(machine: Machine) -> Iterator[Watched]:
     machine.close()
 
 
-def begun(watched: Watched, features: frozenset[str] = MODERN) -> BoardTarget:
+def begun(watched: Watched, features: frozenset[str] = MODERN) -> MachineTarget:
     """Both guests have begun, and the client keeps them."""
-    watched.target.greet(features)
+    watched.target.set_features(features)
     assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p2.1")]
     assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p3.1")]
     return watched.target
@@ -263,7 +262,7 @@ def test_a_client_that_keeps_a_guest_sees_it(watched: Watched) -> None:
     target = begun(watched)
     target.detach(2)
     assert list(target.threads()) == [HOST, SECOND]
-    target.adopt(2)
+    target.attach_world(2)
     assert list(target.threads()) == [HOST, FIRST, SECOND]
 
 
@@ -275,14 +274,14 @@ def test_the_program_is_told_when_the_guest_may_run(watched: Watched) -> None:
 
 
 def test_a_client_that_knows_no_forks_isnt_told(watched: Watched) -> None:
-    watched.target.greet(frozenset({"multiprocess"}))
+    watched.target.set_features(frozenset({"multiprocess"}))
     assert watched.go(HOST) == [Exited(1, 0)]
 
 
 def test_an_event_that_the_client_missed_comes_again(watched: Watched) -> None:
-    watched.target.greet(MODERN)
+    watched.target.set_features(MODERN)
     (event,) = watched.go(HOST)
-    watched.target.untold(event)
+    watched.target.report_again(event)
     assert list(watched.target.threads()) == [HOST]
     assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p2.1")]
 
@@ -308,11 +307,11 @@ def test_a_reset_that_nobody_is_to_hear_of(watched: Watched) -> None:
 def test_attaching_at_a_beginning_outlives_the_copy(watched: Watched) -> None:
     """gdb lets go of what it takes for a copy when the host next runs; the client has attached."""
     target = watched.target
-    target.greet(MODERN)
+    target.set_features(MODERN)
     watched.go(HOST)
     target.detach(2)
     watched.go(HOST)
-    target.adopt(3)
+    target.attach_world(3)
     target.detach(3)
     assert SECOND in target.threads()
     target.detach(3)
@@ -322,22 +321,22 @@ def test_attaching_at_a_beginning_outlives_the_copy(watched: Watched) -> None:
 @pytest.mark.parametrize("follows", [True, False])
 def test_attaching_at_a_beginning_that_gdb_follows(watched: Watched, follows: bool) -> None:
     """`rvplat debug` has set detach-on-fork off; a second inferior of a process ends gdb."""
-    watched.target.follows = follows
-    watched.target.greet(MODERN)
+    watched.target.keeps_forks = follows
+    watched.target.set_features(MODERN)
     watched.go(HOST)
     if follows:
         with pytest.raises(GdbError, match="process 2 becomes an inferior by itself"):
-            watched.target.adopt(2)
+            watched.target.attach_world(2)
     else:
-        watched.target.adopt(2)
+        watched.target.attach_world(2)
     with pytest.raises(GdbError, match="is an inferior already"):
-        watched.target.adopt(HOST.pid)
+        watched.target.attach_world(HOST.pid)
 
 
 def test_a_client_without_processes(watched: Watched) -> None:
     """Its threads are harts, wherever they are, and it hears of no worlds."""
-    watched.target.merged = True
-    watched.target.greet(MODERN)
+    watched.target.single_process = True
+    watched.target.set_features(MODERN)
     assert watched.go(HOST) == [Exited(1, 0)]
 
 
@@ -350,7 +349,7 @@ def test_running_again(watched: Watched) -> None:
 
 def test_each_hart_tells_of_what_it_was_let_do() -> None:
     """Non-stop: one hart runs for the host, another for a guest; a third one steps in it."""
-    going = Going()
+    going = ResumeState()
     going.resume([(Thread(1, 1), Action("c"))], lambda hart: False)
     plan = [(Thread(2, 2), Action("c")), (Thread(2, 1), Action("c"))]
     chosen = going.resume(plan, lambda hart: hart == 0)
@@ -365,10 +364,10 @@ def test_each_hart_tells_of_what_it_was_let_do() -> None:
 
 def test_a_program_is_told_of_a_thread_that_may_run() -> None:
     """Whichever hart stopped last."""
-    target = BoardTarget(hypervisor(harts=2))
+    target = MachineTarget(hypervisor(harts=2))
     target.attach()
-    target.greet(MODERN)
-    target.seen.fork(2, HOST)
+    target.set_features(MODERN)
+    target.client_view.fork(2, HOST)
     target.worlds._add(2)  # VMID 1
     other = Thread(2, 2)
     target.resume([(other, Action("c"))])
@@ -380,13 +379,13 @@ def test_a_program_is_told_of_a_thread_that_may_run() -> None:
 
 def test_two_harts_come_into_a_guest_at_once() -> None:
     """It is told of once; the hart that was slower goes on."""
-    target = BoardTarget(hypervisor(harts=2))
+    target = MachineTarget(hypervisor(harts=2))
     target.attach()
-    target.greet(MODERN)
+    target.set_features(MODERN)
     for cell in target.machine.harts:
         cell.view.virt, cell.view.hgatp = 1, 7 << 44
-    assert not target._report(Outcome(1, "new"))
-    assert target._report(Outcome(0, "new"))
+    assert not target.reports.report(Stop("guest", hart=1), target.breakpoints)
+    assert target.reports.report(Stop("guest", hart=0), target.breakpoints)
     assert target.take_events() == [Stopped(Thread(1, 2), 5, "fork", "p2.2")]
     target.close()
     target.machine.close()
@@ -395,12 +394,12 @@ def test_two_harts_come_into_a_guest_at_once() -> None:
 def test_a_step_into_a_new_guest(watched: Watched) -> None:
     """It lasts until the host is back, as in any world that the client doesn't see."""
     target, at = watched.target, watched.target.machine.symbols["run_guest"]
-    target.greet(MODERN)
+    target.set_features(MODERN)
     while target.read_memory(HOST, at, 4) != SRET:
         at += 2
-    target.insert(Break(0, 1, at, 4))
+    target.insert(ClientPoint(0, 1, at, 4))
     assert watched.go(HOST) == [Stopped(HOST, 5, "swbreak")]
     assert watched.go(HOST, kind="s") == [Stopped(HOST, 5)]
     assert target.read_register(HOST, 32) == target.machine.symbols["trap_from_guest"]
-    target.remove(Break(0, 1, at, 4))
+    target.remove(ClientPoint(0, 1, at, 4))
     assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p2.1")]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rvplat.gdb.protocol.framing import frame
-from rvplat.gdb.target.interfaces import Stopped, Thread
+from rvplat.gdb.protocol.interfaces import Stopped, Thread
 from rvplat.machine.machine import Machine
 
 from .conftest import Serve, gdbs

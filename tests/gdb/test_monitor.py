@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from rvplat.errors import PluginError
 from rvplat.gdb.monitor.dispatch import commands
+from rvplat.gdb.monitor.monitored_target import MonitoredTarget
 from rvplat.gdb.protocol.errors import GdbError
-from rvplat.gdb.target.interfaces import Thread
-from rvplat.gdb.target.machine_target import BoardTarget
+from rvplat.gdb.protocol.interfaces import Thread
 from rvplat.guests import hypervisor_elf
 from rvplat.machine.machine import Machine
 
@@ -20,16 +21,16 @@ Ask = Callable[[str], str]
 
 
 @pytest.fixture
-def target(guest: Path) -> Iterator[BoardTarget]:
+def target(guest: Path) -> Iterator[MonitoredTarget]:
     machine = Machine.open("virt", program=guest)
-    found = BoardTarget(machine)
+    found = MonitoredTarget(machine)
     yield found
     found.close()
     machine.close()
 
 
 @pytest.fixture
-def ask(target: BoardTarget) -> Ask:
+def ask(target: MonitoredTarget) -> Ask:
     def run(line: str) -> str:
         said: list[str] = []
         target.monitor(Thread(1, 1), line, said.append)
@@ -38,7 +39,7 @@ def ask(target: BoardTarget) -> Ask:
     return run
 
 
-def test_help_lists_all_and_explains_each(ask: Ask, target: BoardTarget) -> None:
+def test_help_lists_all_and_explains_each(ask: Ask, target: MonitoredTarget) -> None:
     listed = ask("help").splitlines()
     assert [line.split()[0].rstrip(":") for line in listed] == sorted(commands(target))
     assert all(line.endswith(".") for line in listed), "a line is a whole sentence"
@@ -60,7 +61,7 @@ def test_help_lists_all_and_explains_each(ask: Ask, target: BoardTarget) -> None
         ("stepmask on", "interrupts while stepping: masked\n"),
         (
             "reset",
-            "the board is out of reset; gdb sees it after: maintenance flush register-cache\n",
+            "the board is reset; to see its registers: maintenance flush register-cache\n",
         ),
         ("devices on", ""),
     ],
@@ -77,7 +78,7 @@ def test_a_walk(ask: Ask) -> None:
     assert "0x80000000" in ask("walk 0x80000000 fetch")
 
 
-def test_interrupts(ask: Ask, target: BoardTarget) -> None:
+def test_interrupts(ask: Ask, target: MonitoredTarget) -> None:
     hart = target.machine.harts[0]
     for name, value in (("mie", 0x666), ("mip", 0x22), ("mideleg", 0x222), ("hideleg", 0x444)):
         hart.set_csr(name, value)
@@ -95,7 +96,7 @@ def test_interrupts(ask: Ask, target: BoardTarget) -> None:
 def test_statistics_of_guests(tmp_path: Path) -> None:
     machine = Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"})
     machine.run(max_instructions=5_000_000)
-    target = BoardTarget(machine)
+    target = MonitoredTarget(machine)
     said: list[str] = []
     target.monitor(Thread(1, 1), "stats", said.append)
     target.close()
@@ -109,7 +110,7 @@ def test_whose_walk_it_is() -> None:
     """gdb 13 doesn't say, before a monitor command, which inferior is selected."""
     machine = Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"})
     machine.run(max_instructions=6_500_000)
-    target = BoardTarget(machine)
+    target = MonitoredTarget(machine)
     said: list[str] = []
     for line in ("", " vmid=1", " store vmid=2", " vmid=2 fetch"):
         target.monitor(Thread(1, 1), f"walk 0xffffffc080000100{line}", said.append)
@@ -123,13 +124,13 @@ def test_whose_walk_it_is() -> None:
     assert [text.split()[0] for text in said] == ["load", "load", "store", "fetch"]
 
 
-def test_symbols_are_addresses(ask: Ask, target: BoardTarget) -> None:
+def test_symbols_are_addresses(ask: Ask, target: MonitoredTarget) -> None:
     at = target.machine.symbols["work"]
     assert ask("translate work") == f"{at:#x}: {at:#x}, ram\n"
     assert f"{at:#x}" in ask("walk work fetch")
 
 
-def test_settings_are_a_clients(ask: Ask, target: BoardTarget) -> None:
+def test_settings_are_a_clients(ask: Ask, target: MonitoredTarget) -> None:
     for line in ("space physical", "devices on", "stepmask on"):
         ask(line)
     target.detach()
@@ -170,15 +171,17 @@ def test_what_cant_be_done(ask: Ask, line: str, problem: str) -> None:
     assert str(error.value) == problem
 
 
-def test_a_plugins_command(ask: Ask, target: BoardTarget) -> None:
+def test_a_plugins_command(ask: Ask, target: MonitoredTarget) -> None:
     def run(
-        target: BoardTarget, thread: Thread, words: list[str], say: Callable[[str], None]
+        target: MonitoredTarget, thread: Thread, words: list[str], say: Callable[[str], None]
     ) -> None:
         if words:
             raise KeyError(words[0])
         say(f"lamp of hart {thread.tid - 1}\n")
 
-    target.commands = {"lamp": SimpleNamespace(name="lamp", help="lamp: the lamp", run=run)}
+    lamp = SimpleNamespace(name="lamp", help="lamp: the lamp", run=run)
+    plugins: Any = SimpleNamespace(monitors={"lamp": lamp})
+    target.machine.plugins = plugins
     assert ask("lamp") == "lamp of hart 0\n"
     assert "lamp: the lamp" in ask("help")
     with pytest.raises(GdbError, match="monitor lamp raised KeyError: 'x'"):
@@ -194,7 +197,7 @@ def test_the_hook_of_plugins(guest: Path) -> None:
     settings = {"devices.egg.model": "egg-timer", "devices.egg.base": 0x3000_0000,
                 "devices.egg.interrupts": [40]}  # fmt: skip
     with Machine.open("virt", guest, plugin_paths=[EGGS], settings=settings) as machine:
-        target = BoardTarget(machine)
+        target = MonitoredTarget(machine)
         said: list[str] = []
         for line in ("eggs", "help eggs", "help"):
             target.monitor(Thread(1, 1), line, said.append)
@@ -208,5 +211,5 @@ def test_a_plugin_may_not_take_our_names(guest: Path, tmp_path: Path) -> None:
     plugin.write_text(EGGS.read_text().replace('name = "eggs"', 'name = "walk"'))
     machine = Machine.open("virt", guest, plugin_paths=[plugin])
     with machine, pytest.raises(PluginError) as error:
-        BoardTarget(machine)
+        MonitoredTarget(machine)
     assert str(error.value) == "plugin walker: monitor command 'walk' is rvplat's own"

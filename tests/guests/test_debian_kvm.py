@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from rvplat.engine.breakpoints import PHYSICAL
-from rvplat.gdb.target.breakpoint_table import Points, Spot
 from rvplat.guests.debian import FAST, DebianGuest
 from rvplat.hart.counters import NEVER
 from rvplat.machine.machine import Machine
@@ -93,12 +91,11 @@ def _writes_of_vstimecmp(machine: Machine) -> dict[int, int]:
 def _jump_after_alarms(machine: Machine, most: int) -> int:
     """Run to the end. At the first `most` times that KVM sets a guest's timer, advance the clock by
     50 ms. Return how often that happened."""
-    points, hart, jumps = Points(machine), machine.harts[0], 0
+    hart, jumps = machine.harts[0], 0
     registers = _writes_of_vstimecmp(machine)
     for address in registers:
-        points.add(Spot(address, space=PHYSICAL))
+        machine.breakpoints.add(address, space="physical")
     while machine.run(timeout_s=180).reason == "break":
-        hart.view.break_skip = hart.pc
         place = hart.translate(hart.pc)
         assert place is not None
         if jumps < most and hart.x[registers[place]] != NEVER:

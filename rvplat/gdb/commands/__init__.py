@@ -1,4 +1,4 @@
-"""The packets, by subject: each module enters its handlers into the groups.
+"""The packets, by subject. Each module adds its handlers to the groups.
 
 session = session_for(target, send)     # with every packet that the target can answer
 """
@@ -19,9 +19,9 @@ from rvplat.gdb.commands import (
     running,
     threads,
 )
+from rvplat.gdb.protocol.interfaces import Target
 from rvplat.gdb.protocol.packets import table_for
 from rvplat.gdb.protocol.session import Session
-from rvplat.gdb.target.interfaces import Target
 
 SUBJECTS = (
     general,
@@ -38,5 +38,5 @@ SUBJECTS = (
 
 
 def session_for(target: Target, send: Callable[[bytes], None]) -> Session:
-    """A client's conversation with a target; `send` takes the bytes that it is to get."""
+    """A client's conversation with a target. `send` sends bytes to the client."""
     return Session(target, send, table_for(target))

@@ -6,9 +6,9 @@ import re
 
 from rvplat.gdb.commands.memory import ADDRESSES
 from rvplat.gdb.protocol.errors import GdbError, Malformed, Unsupported
+from rvplat.gdb.protocol.interfaces import Breaking, ClientPoint
 from rvplat.gdb.protocol.packets import BREAK, number, unhex
 from rvplat.gdb.protocol.session import Session
-from rvplat.gdb.target.interfaces import Break, Breaking
 
 MOST = 4096  # bytes of an expression
 _EXPRESSION = re.compile(rb"X([0-9a-fA-F]{1,4}),((?:[0-9a-fA-F]{2})*)")
@@ -38,7 +38,7 @@ def _target(session: Session) -> Breaking:
 def _point(
     session: Session, head: bytes, conditions: tuple[bytes, ...] = (),
     commands: tuple[bytes, ...] = (), persist: bool = False,
-) -> Break:  # fmt: skip
+) -> ClientPoint:  # fmt: skip
     parts = head.split(b",")
     if len(parts) != 3:
         raise Malformed("expected TYPE,ADDR,KIND")
@@ -51,7 +51,7 @@ def _point(
         raise GdbError(f"{size} bytes from {address:#x} go beyond the address space")
     if kind < 2 and address & 1:
         raise GdbError(f"a breakpoint at {address:#x}: instructions begin at even addresses")
-    return Break(kind, session.selected.pid, address, size, conditions, commands, persist)
+    return ClientPoint(kind, session.selected.pid, address, size, conditions, commands, persist)
 
 
 def _expressions(text: bytes) -> tuple[tuple[bytes, ...], bool, tuple[bytes, ...]]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from rvplat.gdb.protocol.errors import GdbError, Malformed
+from rvplat.gdb.protocol.interfaces import Monitored, Restarting, Stopped, Worlds
 from rvplat.gdb.protocol.packets import MONITOR, RESTART, WORLDS, number, unhex
 from rvplat.gdb.protocol.session import Session
-from rvplat.gdb.target.interfaces import Monitored, Restarting, Stopped, Worlds
 
 PIECE = 4096  # characters of text in a packet
 
 
 @MONITOR.packet("qRcmd")
 def monitor(session: Session, text: bytes) -> bytes:
-    """qRcmd,COMMAND as digits: O packets with what it says, then OK."""
+    """qRcmd,COMMAND in hexadecimal digits: O packets with the command's output, then OK."""
     assert isinstance(session.target, Monitored)
     if text[:1] != b",":
         raise Malformed("expected qRcmd,DIGITS")
@@ -23,14 +23,14 @@ def monitor(session: Session, text: bytes) -> bytes:
     except GdbError as error:
         if session.error_message:
             raise
-        _say(session, f"{error}\n")  # old clients take E.text for output
+        _say(session, f"{error}\n")  # old clients don't show E.text
         return b"E01"
     _say(session, "".join(said))
     return b"OK"
 
 
 def _say(session: Session, text: str) -> None:
-    """Text for the client's user."""
+    """Send text for the client's user."""
     for at in range(0, len(text), PIECE):
         session.reply(b"O" + text[at : at + PIECE].encode().hex().encode())
 
@@ -42,15 +42,15 @@ def attach(session: Session, text: bytes) -> bytes:
         raise Malformed("expected vAttach;PID")
     pid = number(text[1:])
     assert isinstance(session.target, Worlds)
-    session.target.adopt(pid)
+    session.target.attach_world(pid)
     if not session.non_stop:
-        session.target.halt()  # it runs where the client let go of every world before
+        session.target.halt()  # it runs if the client has detached from every world before
     session.selected = session.target.current(pid)
-    session.last = Stopped(session.selected, 0)
+    session.last_event = Stopped(session.selected, 0)
     if session.non_stop:
-        session.notify_of(session.last)
+        session.notify_of(session.last_event)
         return b"OK"
-    return session.stop_reply(session.last)
+    return session.stop_reply(session.last_event)
 
 
 def _restart(session: Session, new: bool = False) -> None:
@@ -58,15 +58,15 @@ def _restart(session: Session, new: bool = False) -> None:
     session.target.restart(new)
     session.interrupted = False
     session.selected = session.target.current()
-    session.last = Stopped(session.selected)
+    session.last_event = Stopped(session.selected)
 
 
 @RESTART.packet("vRun")
 def run(session: Session, text: bytes) -> bytes:
     """vRun;[PROGRAM][;ARGUMENT]...: power on again with the board's own software. gdb kills the
-    board first; where it has not, a second process 1 would end gdb by an assertion."""
+    board first. If it hasn't, a second process 1 would end gdb by an assertion."""
     _restart(session, new=True)
-    return session.stop_reply(session.last)
+    return session.stop_reply(session.last_event)
 
 
 @RESTART.packet("R")
@@ -77,7 +77,7 @@ def restart(session: Session, text: bytes) -> None:
 
 @RESTART.packet("k")
 def kill_all(session: Session, text: bytes) -> None:
-    """k: the board's end, or as the server has it; no reply."""
+    """k: power the board off; no reply."""
     assert isinstance(session.target, Restarting)
     session.closed = True
     session.target.kill(0)

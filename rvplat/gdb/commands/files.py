@@ -1,12 +1,12 @@
-"""vFile: the programs that the board was started with, and nothing else, to read ("Host I/O")."""
+"""vFile: reading the programs that the board was started with, and no other files ("Host I/O")."""
 
 from __future__ import annotations
 
 from rvplat.gdb.protocol.errors import Malformed
 from rvplat.gdb.protocol.framing import escape
+from rvplat.gdb.protocol.interfaces import Programmed
 from rvplat.gdb.protocol.packets import PROGRAM, number, unhex
 from rvplat.gdb.protocol.session import PACKET_SIZE, Session
-from rvplat.gdb.target.interfaces import Programmed
 
 NOT_THERE, BAD_FILE, NOT_ALLOWED = 2, 9, 30  # ENOENT, EBADF, EROFS as the protocol numbers them
 FIRST = 3

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from rvplat.gdb.protocol.errors import Unsupported
+from rvplat.gdb.protocol.interfaces import ANY, Stopped, Worlds
 from rvplat.gdb.protocol.packets import BASE, number
 from rvplat.gdb.protocol.session import PACKET_SIZE, Session
-from rvplat.gdb.target.interfaces import ANY, Stopped, Worlds
 
 
 @BASE.packet("qSupported")
 def supported(session: Session, text: bytes) -> bytes:
-    """qSupported[:FEATURE[;FEATURE]...]: what the client can; the reply is what we can."""
+    """qSupported[:FEATURE[;FEATURE]...]: the client's features; the reply has ours."""
     names = {part.removesuffix("+") for part in text[1:].decode("ascii", "replace").split(";")}
     session.client = frozenset(names)
     session.interrupted = False
     session.multiprocess = "multiprocess" in names and "multiprocess+" in session.table.features
-    session.target.merged = not session.multiprocess
+    session.target.single_process = not session.multiprocess
     if isinstance(session.target, Worlds):
-        session.target.greet(session.client)
+        session.target.set_features(session.client)
         session.selected = session.target.current()
-        session.last = Stopped(session.selected)
+        session.last_event = Stopped(session.selected)
     session.error_message = "error-message" in names
     ours = [f"PacketSize={PACKET_SIZE:x}", *session.table.features]
     return ";".join(ours).encode()
@@ -27,14 +27,14 @@ def supported(session: Session, text: bytes) -> bytes:
 
 @BASE.packet("QStartNoAckMode")
 def start_no_ack(session: Session, text: bytes) -> bytes:
-    """QStartNoAckMode: acknowledgements end with this reply."""
+    """QStartNoAckMode: after the reply nothing is acknowledged."""
     session.use_no_ack()
     return b"OK"
 
 
 @BASE.packet("vMustReplyEmpty")
 def must_reply_empty(session: Session, text: bytes) -> bytes:
-    """vMustReplyEmpty: what an unknown v packet gets."""
+    """vMustReplyEmpty: the reply to an unknown v packet."""
     return b""
 
 
@@ -46,19 +46,19 @@ def extended(session: Session, text: bytes) -> bytes:
 
 @BASE.packet("qAttached")
 def attached(session: Session, text: bytes) -> bytes:
-    """qAttached[:PID]: 1, the board was running before the client came: quitting detaches."""
+    """qAttached[:PID]: 1, the board existed before the client came, so quitting detaches."""
     return b"1"
 
 
 @BASE.packet("qSymbol")
 def symbols(session: Session, text: bytes) -> bytes:
-    """qSymbol:...: no symbol is wanted."""
+    """qSymbol:...: we ask for no symbols."""
     return b"OK"
 
 
 @BASE.packet("QThreadEvents")
 def thread_events(session: Session, text: bytes) -> bytes:
-    """QThreadEvents:(0|1): whether new threads stop for the client; harts don't come and go."""
+    """QThreadEvents:(0|1): whether the client wants stops for new threads; harts are never new."""
     if text not in (b":0", b":1"):
         raise Unsupported
     session.thread_events = text == b":1"
@@ -67,7 +67,7 @@ def thread_events(session: Session, text: bytes) -> bytes:
 
 @BASE.packet("QNonStop")
 def non_stop(session: Session, text: bytes) -> bytes:
-    """QNonStop:(0|1): all-stop or non-stop from here on."""
+    """QNonStop:(0|1): all-stop or non-stop from now on."""
     if text not in (b":0", b":1"):
         raise Unsupported
     session.non_stop = text == b":1"
@@ -78,7 +78,7 @@ def non_stop(session: Session, text: bytes) -> bytes:
 
 @BASE.packet("D")
 def detach(session: Session, text: bytes) -> bytes:
-    """D[;PID]: let go of a world, or of all; the board goes on."""
+    """D[;PID]: detach from a world, or from all; the board goes on."""
     if text[:1] == b";":
         session.target.detach(number(text[1:]))
         return b"OK"
@@ -89,7 +89,7 @@ def detach(session: Session, text: bytes) -> bytes:
 
 @BASE.packet("b")
 def backwards(session: Session, text: bytes) -> bytes:
-    """bs, bc: there is no history yet, so it begins here."""
+    """bs, bc: there is no history, so its beginning is here."""
     if text not in (b"s", b"c"):
         raise Unsupported
     thread = session.target.current(ANY)

@@ -6,17 +6,17 @@ import re
 
 from rvplat.gdb.protocol.errors import GdbError, Malformed
 from rvplat.gdb.protocol.framing import escape, shorten_zeros
+from rvplat.gdb.protocol.interfaces import Mapped
 from rvplat.gdb.protocol.packets import BASE, MAP, number, numbers, unhex
 from rvplat.gdb.protocol.session import PACKET_SIZE, Session
-from rvplat.gdb.target.interfaces import Mapped
 
-CHUNK = 1 << 16  # bytes that a search or a checksum looks at at a time
+CHUNK = 1 << 16  # bytes that a search or a checksum reads at a time
 ADDRESSES = 1 << 64
 
 
 @MAP.packet("qMemoryRegionInfo")
 def region(session: Session, text: bytes) -> bytes:
-    """qMemoryRegionInfo:ADDR, of LLDB: the range that it is in; without permissions: nothing is."""
+    """qMemoryRegionInfo:ADDR, of LLDB: the range that contains it, with its permissions if any."""
     assert isinstance(session.target, Mapped)
     found = session.target.region_at(session.selected, number(text[1:]))
     reply = b"start:%x;size:%x;" % (found.start, min(found.length, ADDRESSES - 1))
@@ -38,7 +38,7 @@ def _range(text: bytes, separator: bytes = b",") -> tuple[int, int]:
 
 @BASE.packet("m")
 def read_hex(session: Session, text: bytes) -> bytes:
-    """m ADDR,LENGTH: read; digits, fewer where not all can be read."""
+    """m ADDR,LENGTH: read; hexadecimal digits, fewer if not all can be read."""
     start, length = _range(text)
     length = min(length, (PACKET_SIZE - 8) // 2)
     data = session.target.read_memory(session.selected, start, length)
@@ -47,7 +47,7 @@ def read_hex(session: Session, text: bytes) -> bytes:
 
 @BASE.packet("x")
 def read_binary(session: Session, text: bytes) -> bytes:
-    """x ADDR,LENGTH: read; b and the bytes."""
+    """x ADDR,LENGTH: read; the reply is b and the bytes."""
     start, length = _range(text)
     if length == 0:
         return b"b"
@@ -56,7 +56,7 @@ def read_binary(session: Session, text: bytes) -> bytes:
 
 
 def _fitting(data: bytes) -> bytes:
-    """Escaped, and cut so that a packet holds it; zeros are shortened."""
+    """Data escaped, cut to fit in a packet, its zeros shortened."""
     text = escape(data)
     while len(text) > PACKET_SIZE - 8:
         data = data[: len(data) * 3 // 4]
@@ -73,7 +73,7 @@ def write_hex(session: Session, text: bytes) -> bytes:
 
 @BASE.packet("X")
 def write_binary(session: Session, text: bytes) -> bytes:
-    """X ADDR,LENGTH:BYTES: write. With none it asks whether X is known."""
+    """X ADDR,LENGTH:BYTES: write. With no bytes the client asks whether X is known."""
     place, _, data = text.partition(b":")
     return _write(session, place, data)
 
@@ -89,7 +89,7 @@ def _write(session: Session, place: bytes, data: bytes) -> bytes:
 
 @BASE.packet("qSearch")
 def search(session: Session, text: bytes) -> bytes:
-    """qSearch:memory:ADDR;LENGTH;BYTES: 1,ADDR where they are first, or 0."""
+    """qSearch:memory:ADDR;LENGTH;BYTES: 1,ADDR of the first match, or 0."""
     found = re.fullmatch(rb":memory:([0-9a-fA-F]+);([0-9a-fA-F]+);(.+)", text, re.DOTALL)
     if found is None:
         raise Malformed("expected qSearch:memory:ADDR;LENGTH;BYTES")

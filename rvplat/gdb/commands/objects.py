@@ -1,17 +1,17 @@
-"""qXfer: objects that are read in pieces ("qXfer object read")."""
+"""qXfer: objects that clients read in pieces ("qXfer object read")."""
 
 from __future__ import annotations
 
 from rvplat.gdb.protocol.errors import GdbError, Malformed, Unsupported
 from rvplat.gdb.protocol.framing import escape
+from rvplat.gdb.protocol.interfaces import ANY, Described, Mapped, Programmed
 from rvplat.gdb.protocol.packets import BASE, DESCRIBE, MAP, PROGRAM, number, numbers
 from rvplat.gdb.protocol.session import PACKET_SIZE, Session
-from rvplat.gdb.target.interfaces import ANY, Described, Mapped, Programmed
 
 
 @BASE.packet("qXfer")
 def transfer(session: Session, text: bytes) -> bytes:
-    """qXfer:OBJECT:read:ANNEX:OFFSET,LENGTH: m and a piece, l and the last one."""
+    """qXfer:OBJECT:read:ANNEX:OFFSET,LENGTH: m and a piece, or l and the last piece."""
     parts = text.split(b":")
     if len(parts) != 5 or parts[2] != b"read":
         raise Unsupported
@@ -39,7 +39,7 @@ def features(session: Session, annex: str) -> bytes:
 
 @MAP.object("memory-map")
 def memory_map(session: Session, annex: str) -> bytes:
-    """Where memory is, and what may be read without a device noticing."""
+    """The memory map: what gdb may read without effects on devices."""
     assert isinstance(session.target, Mapped)
     rows = "".join(
         f'<memory type="{r.kind}" start="{r.start:#x}" length="{r.length:#x}"/>\n'
@@ -61,5 +61,5 @@ def exec_file(session: Session, annex: str) -> bytes:
         raise GdbError(f"there is no process {pid}")
     path = session.target.program(pid)
     if not path:
-        raise GdbError(f"process {pid} has no program that is known: use the file command")
+        raise GdbError(f"process {pid} has no known program: use the file command")
     return path.encode()

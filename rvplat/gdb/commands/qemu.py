@@ -1,12 +1,12 @@
-"""QEMU's own packets (QEMU manual, "GDB usage"), which pwndbg, GEF and scripts send. QEMU takes
-questions with q and with Q."""
+"""QEMU's own packets (QEMU manual, "GDB usage"), which pwndbg, GEF and scripts send. QEMU accepts
+queries with q and with Q."""
 
 from __future__ import annotations
 
 from rvplat.gdb.protocol.errors import GdbError, Unsupported
+from rvplat.gdb.protocol.interfaces import STEP_BITS, QemuLike
 from rvplat.gdb.protocol.packets import QEMU, number
 from rvplat.gdb.protocol.session import Session
-from rvplat.gdb.target.interfaces import STEP_BITS, QemuLike
 
 
 @QEMU.packet("qqemu", "Qqemu")

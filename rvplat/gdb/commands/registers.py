@@ -6,9 +6,9 @@ import struct
 from collections.abc import Sequence
 
 from rvplat.gdb.protocol.errors import GdbError, Malformed, Unavailable
+from rvplat.gdb.protocol.interfaces import Thread
 from rvplat.gdb.protocol.packets import BASE, digits, number, unhex
 from rvplat.gdb.protocol.session import Session
-from rvplat.gdb.target.interfaces import Thread
 
 
 @BASE.packet("g")
@@ -19,7 +19,7 @@ def read_all(session: Session, text: bytes) -> bytes:
     values: Sequence[int | None]
     try:
         values = session.target.read_general(thread)
-    except Unavailable:  # non-stop: its hart runs, in another world
+    except Unavailable:  # non-stop: the thread's hart runs in another world
         values = [None] * len(sizes)
     if set(sizes) == {8} and None not in values:
         return struct.pack(f"<{len(sizes)}Q", *values).hex().encode()
@@ -28,7 +28,7 @@ def read_all(session: Session, text: bytes) -> bytes:
 
 
 def _read(session: Session, thread: Thread, number: int, size: int) -> bytes:
-    """A register's digits; x for each one that is unknown."""
+    """A register's digits; x for each digit if it is unknown."""
     try:
         return digits(session.target.read_register(thread, number), size)
     except Unavailable:
@@ -37,7 +37,7 @@ def _read(session: Session, thread: Thread, number: int, size: int) -> bytes:
 
 @BASE.packet("G")
 def write_all(session: Session, text: bytes) -> bytes:
-    """G DIGITS: write them."""
+    """G DIGITS: write the general registers."""
     data, thread, at = unhex(text), session.selected, 0
     layout = session.target.general(thread.pid)
     if len(data) != sum(size for _, size in layout):

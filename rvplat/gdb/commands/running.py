@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rvplat.gdb.protocol.errors import GdbError, Malformed, Unsupported
+from rvplat.gdb.protocol.interfaces import ALL, Action, Exited, Stopped, Thread
 from rvplat.gdb.protocol.packets import BASE, number, quoted, thread_id
 from rvplat.gdb.protocol.session import Session
-from rvplat.gdb.target.interfaces import ALL, Action, Exited, Stopped, Thread
 
 EVERY = Thread(ALL, ALL)
 
 
 @BASE.packet("vCont?")
 def actions(session: Session, text: bytes) -> bytes:
-    """vCont?: the actions that there are."""
+    """vCont?: the actions that vCont may have."""
     return b"vCont;c;C;s;S;t;r"
 
 
@@ -22,8 +22,8 @@ def actions(session: Session, text: bytes) -> bytes:
 def resume(session: Session, text: bytes) -> bytes | None:
     """vCont[;ACTION[:THREAD]]...: each thread does the first action that names it.
 
-    c, C SIGNAL: run; s, S SIGNAL: one instruction; r START,END: steps while in the range;
-    t: stop (non-stop). Signals mean nothing to a hart.
+    c, C SIGNAL: run; s, S SIGNAL: one instruction; r START,END: step while in the range;
+    t: stop (non-stop). Harts ignore signals.
     """
     if text[:1] != b";":
         raise Malformed("expected vCont;ACTION")
@@ -48,7 +48,7 @@ def resume(session: Session, text: bytes) -> bytes | None:
 
 
 def _ended(session: Session, event: Exited) -> bytes | None:
-    """What the client lets run has ended, and nothing runs."""
+    """The world that the client resumes has ended: tell it so; nothing runs."""
     if session.non_stop:
         session.notify_of(event)
         return b"OK"
@@ -74,20 +74,20 @@ def _action(text: bytes) -> tuple[Action, Thread]:
 
 def _start(session: Session, plan: list[tuple[Thread, Action]], stop: list[Thread]) -> bytes | None:
     if session.non_stop:
-        session.halt(thread for thread in stop if thread in session.target.listed())
+        session.halt(thread for thread in stop if thread in session.target.listed_threads())
         if plan:
-            session.latest = {thread for thread, _ in plan}
-            session.still -= session.latest
+            session.resumed_last = {thread for thread, _ in plan}
+            session.stopped_threads -= session.resumed_last
             session.target.resume(plan)
         return b"OK"
     session.target.resume(plan)
-    session.runs()
+    session.await_stop()
     return None
 
 
 @BASE.packet("c")
 def go(session: Session, text: bytes) -> bytes | None:
-    """c [ADDR]: run; of old clients."""
+    """c [ADDR]: run; old clients send it."""
     return _old(session, text, "c")
 
 
@@ -99,7 +99,7 @@ def go_with_signal(session: Session, text: bytes) -> bytes | None:
 
 @BASE.packet("s")
 def step(session: Session, text: bytes) -> bytes | None:
-    """s [ADDR]: one instruction; of old clients."""
+    """s [ADDR]: one instruction; old clients send it."""
     return _old(session, text, "s")
 
 
@@ -119,7 +119,7 @@ def _after_signal(text: bytes) -> bytes:
 
 
 def _old(session: Session, place: bytes, kind: str) -> bytes | None:
-    one = session.resolve(session.continued if kind == "s" else session.selected)
+    one = session.resolve(session.continue_thread if kind == "s" else session.selected)
     if place:
         session.target.write_register(one, 32, number(place))
     others = [(t, Action("c")) for t in session.target.threads() if t != one]
@@ -128,21 +128,21 @@ def _old(session: Session, place: bytes, kind: str) -> bytes | None:
 
 @BASE.packet("?")
 def why(session: Session, text: bytes) -> bytes:
-    """?: why the threads are stopped; in non-stop one that is, and the others are notified once
-    the client goes on (Session.deferred)."""
+    """?: why the threads are stopped. In non-stop mode the reply has one stopped thread; the client
+    is notified of the others later (Session.deferred)."""
     if not session.non_stop:
-        return session.stop_reply(session.last)
-    stopped = [t for t in session.target.listed() if not session.target.is_running(t)]
+        return session.stop_reply(session.last_event)
+    stopped = [t for t in session.target.listed_threads() if not session.target.is_running(t)]
     session.pending.clear()
     session.pending.extend(Stopped(t, 0) for t in stopped[:1])
-    session.still = set(stopped[:1])
+    session.stopped_threads = set(stopped[:1])
     session.deferred = [Stopped(t, 0) for t in stopped[1:]]
     return session.stop_reply(session.pending[0]) if session.pending else b"OK"
 
 
 @BASE.packet("vStopped")
 def next_stop(session: Session, text: bytes) -> bytes:
-    """vStopped: the notification has been seen; the next one, or OK."""
+    """vStopped: acknowledges a notification; the reply is the next one, or OK."""
     if session.pending:
         session.pending.popleft()
     return session.stop_reply(session.pending[0]) if session.pending else b"OK"
@@ -150,7 +150,7 @@ def next_stop(session: Session, text: bytes) -> bytes:
 
 @BASE.packet("vCtrlC")
 def control_c(session: Session, text: bytes) -> bytes:
-    """vCtrlC: as the byte 3, in non-stop."""
+    """vCtrlC: in non-stop mode, what the byte 3 is in all-stop mode."""
     if not session.non_stop:
         raise Unsupported
     session.interrupt()

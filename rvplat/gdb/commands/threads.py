@@ -5,19 +5,19 @@ from __future__ import annotations
 from xml.sax.saxutils import escape, quoteattr
 
 from rvplat.gdb.protocol.errors import Malformed
+from rvplat.gdb.protocol.interfaces import Thread
 from rvplat.gdb.protocol.packets import BASE, WORLDS, thread_id
 from rvplat.gdb.protocol.session import Session
-from rvplat.gdb.target.interfaces import Thread
 
 AT_ONCE = 200  # threads in a reply
 
 
 @BASE.packet("H")
 def select(session: Session, text: bytes) -> bytes:
-    """H OP THREAD: the thread of later commands; OP g: all but running, c: running."""
+    """H OP THREAD: the thread for later packets; OP c: for those that run it, g: for the others."""
     wanted = thread_id(text[1:])
     if text[:1] == b"c":
-        session.continued = wanted
+        session.continue_thread = wanted
     elif text[:1] == b"g":
         session.selected = _gone(session, wanted) or session.resolve(wanted)
     else:
@@ -26,8 +26,8 @@ def select(session: Session, text: bytes) -> bytes:
 
 
 def _gone(session: Session, thread: Thread) -> Thread | None:
-    """A thread of a world that has ended: gdb doesn't look whether it could be selected, and would
-    show another's registers as its."""
+    """A thread of a world that has ended. gdb doesn't check whether it was selected, and would show
+    the registers of another thread."""
     known = any(thread.tid == t.tid for t in session.target.threads())
     return thread if known and session.is_gone(thread) else None
 
@@ -46,11 +46,11 @@ def current(session: Session, text: bytes) -> bytes:
 
 
 def shown(session: Session) -> list[Thread]:
-    """The threads of this client: without multiprocess each hart is one, wherever it is."""
-    threads = list(session.target.listed())
+    """The threads of this client. Without multiprocess each hart is one thread, in any world."""
+    threads = list(session.target.listed_threads())
     if session.multiprocess:
         return threads
-    return [session.target.where(tid) for tid in sorted({t.tid for t in threads})]
+    return [session.target.thread_of_hart(tid) for tid in sorted({t.tid for t in threads})]
 
 
 @BASE.packet("qfThreadInfo")
@@ -75,14 +75,14 @@ def _some_threads(session: Session) -> bytes:
 
 @BASE.packet("qThreadExtraInfo")
 def extra(session: Session, text: bytes) -> bytes:
-    """qThreadExtraInfo,THREAD: a line about it, as hexadecimal digits."""
+    """qThreadExtraInfo,THREAD: a line about a thread, in hexadecimal digits."""
     thread = session.resolve(thread_id(text[1:]))
     return session.target.describe(thread).encode().hex().encode()
 
 
 @BASE.object("threads")
 def thread_list(session: Session, annex: str) -> bytes:
-    """qXfer:threads:read: the same as XML."""
+    """qXfer:threads:read: the list of threads as XML."""
     rows = "".join(
         f"<thread id={quoteattr(session.thread_text(t).decode())} core={quoteattr(str(t.tid - 1))} "
         f'name="hart{t.tid - 1}">{escape(session.target.describe(t))}</thread>\n'

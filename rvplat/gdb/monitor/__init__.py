@@ -1,10 +1,11 @@
 """monitor commands, by subject.
 
-command.py      what a command is, and what it may use of the board
-looks.py        worlds, devices, interrupts, statistics, translations
-maps.py         what page tables map
-familiar.py     what people type who come from QEMU or OpenOCD
-settings.py     what later steps and accesses do; reset
-breaks.py       breakpoints that gdb can't ask for
-dispatch.py     a line to its command; help
+command.py            what a command is, and the arguments that several commands have
+board_state.py        worlds, devices, interrupts, statistics, translations
+maps.py               what page tables map
+qemu_and_openocd.py   the names that users of QEMU and OpenOCD know
+settings.py           what later steps and accesses do; reset
+breakpoints.py        breakpoints with limits that gdb's own can't have
+dispatch.py           from a line to its command; help
+monitored_target.py   the target that has these commands
 """

@@ -1,5 +1,9 @@
 """What a monitor command is. A plugin adds one by the hook `rvplat_monitors`: an object with
-`name`, `help` (its first line is the summary) and `run(board, thread, words, say)`."""
+`name`, `help` (its first line is the summary) and `run(target, thread, words, say)`.
+
+A command finds the machine at `target.machine`. Harts may be running: a command that reads or
+changes registers or memory does it inside `target.control.quiet()`, where every hart is stopped.
+"""
 
 from __future__ import annotations
 
@@ -9,70 +13,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rvplat.errors import LoaderError
-from rvplat.gdb.evaluation.bytecode import Runner
-from rvplat.gdb.evaluation.expressions import compile_expression
+from rvplat.gdb.evaluation.bytecode import Evaluator
 from rvplat.gdb.protocol.errors import GdbError
-from rvplat.gdb.target.hart_control import Control
-from rvplat.gdb.target.interfaces import HOST_PID, Process, Thread
-from rvplat.gdb.target.registers import Registers
-from rvplat.gdb.target.stop_conditions import Stops
-from rvplat.gdb.target.world_memory import Sight
-from rvplat.gdb.target.worlds import WorldTable
+from rvplat.gdb.protocol.interfaces import HOST_PID, Thread
+from rvplat.gdb.target.machine_target import MachineTarget
 from rvplat.hart.debugging.worlds import VMID_MASK
-from rvplat.machine.inspection.mappings import Mapping as Range
-from rvplat.machine.loading.symbol_files import symbols_of
-from rvplat.machine.machine import Machine
+from rvplat.machine.debugging.errors import DebuggingError
 
 Say = Callable[[str], None]
 
 
-class Board(Protocol):
-    """What commands may use of the board that is debugged. Its harts are still while registers or
-    memory are looked at: inside `control.quiet()`, where they may be running."""
-
-    machine: Machine
-    control: Control
-    registers: Registers
-    sight: Sight
-    worlds: WorldTable
-    stops: Stops
-    masked: bool  # interrupts, while stepping
-    commands: Mapping[str, Command]  # the plugins'
-
-    def processes(self) -> Sequence[Process]:
-        """The worlds, and which harts are in them."""
-        ...
-
-    def look_up(self, thread: Thread, va: int) -> int | None:
-        """The physical address of a virtual one in a thread's world; None: not mapped."""
-        ...
-
-    def say(self, text: str) -> None:
-        """Text for the client's user when something runs; from any thread."""
-        ...
-
-    def read_register(self, thread: Thread, number: int) -> int:
-        """A register of a thread's, by gdb's number."""
-        ...
-
-    def read_memory(self, thread: Thread, address: int, length: int) -> bytes:
-        """Memory as a thread's world has it, as much as can be read."""
-        ...
-
-    def mappings(self, thread: Thread) -> Sequence[Range]:
-        """What the page tables of a thread's world map."""
-        ...
-
-    def power_off(self) -> None:
-        """Power the board off; the client is told when it next lets it run."""
-        ...
-
-    def restart(self) -> None:
-        """Power-on reset; every hart is stopped."""
-        ...
-
-
-Run = Callable[[Board, Thread, Sequence[str], Say], None]
+Run = Callable[[MachineTarget, Thread, Sequence[str], Say], None]
 
 
 class Command(Protocol):
@@ -101,7 +52,7 @@ BUILT_IN: dict[str, BuiltIn] = {}
 
 
 def command(function: Run) -> BuiltIn:
-    """Enter a function of this name."""
+    """Make a function of this name a command."""
     name = function.__name__.rstrip("_")
     lines = [line.removeprefix("    ") for line in (function.__doc__ or "").strip().splitlines()]
     BUILT_IN[name] = BuiltIn(name, "\n".join(lines), function)
@@ -109,7 +60,7 @@ def command(function: Run) -> BuiltIn:
 
 
 def number(text: str) -> int:
-    """A number as Python writes them: 16, 0x10. GdbError if it is none."""
+    """A number such as 16 or 0x10. GdbError for another text."""
     try:
         return int(text, 0)
     except ValueError:
@@ -129,23 +80,25 @@ def vmid(text: str) -> int:
     return within("vmid", text, VMID_MASK)
 
 
-def symbols_for(board: Board, thread: Thread | None, guest: int | None = None) -> Mapping[str, int]:
+def symbols_for(
+    target: MachineTarget, thread: Thread | None, guest: int | None = None
+) -> Mapping[str, int]:
     """Addresses by name: the symbols of the guest with a VMID, or of the world that a thread is in,
     and the board's program's where those don't have the name."""
     if guest is None and thread is not None and thread.pid != HOST_PID:
-        guest = board.worlds.get(thread.pid).vmid
+        guest = target.worlds.get(thread.pid).vmid
     try:
-        host = symbols_of(board.machine.software, None)
-        return host if guest is None else {**host, **symbols_of(board.machine.software, guest)}
+        return target.machine.debugged.arguments.symbols(guest)
     except LoaderError as error:
         raise GdbError(str(error)) from None
 
 
-def address(board: Board, text: str, thread: Thread | None = None, guest: int | None = None) -> int:
-    """An address: a number, a symbol of the guest with a VMID or of the thread's world, or, where
-    registers are a thread's, an expression without spaces: $pc, $sp+8. GdbError if it is none of
-    these."""
-    symbols = symbols_for(board, thread, guest)
+def address(
+    target: MachineTarget, text: str, thread: Thread | None = None, guest: int | None = None
+) -> int:
+    """An address: a number, a symbol of the guest with a VMID or of the thread's world, or, with a
+    thread, an expression without spaces: $pc, $sp+8. GdbError if it is none of these."""
+    symbols = symbols_for(target, thread, guest)
     if text[:1].isdigit() and text.isalnum():
         value = number(text)
         if value >> 64:
@@ -154,8 +107,11 @@ def address(board: Board, text: str, thread: Thread | None = None, guest: int | 
     if text in symbols:
         return int(symbols[text])
     if thread is not None and not text.isidentifier():
-        code = compile_expression(text, board.registers.named, symbols)
-        return Runner(_Eyes(board, thread), lambda said: None).run(code)
+        try:
+            code = target.machine.debugged.arguments.compile(text, symbols)
+        except DebuggingError as error:
+            raise GdbError(str(error)) from None
+        return Evaluator(_ThreadState(target, thread), lambda said: None).run(code)
     names = [name for name in symbols if not name.startswith("$")]  # no mapping symbols
     near = difflib.get_close_matches(text, names, n=1)
     hint = f'; did you mean "{near[0]}"?' if near else ""
@@ -163,24 +119,24 @@ def address(board: Board, text: str, thread: Thread | None = None, guest: int | 
 
 
 @dataclass(frozen=True)
-class _Eyes:
-    """What an expression sees: the selected thread."""
+class _ThreadState:
+    """What expressions read: the registers and the memory of the selected thread."""
 
-    board: Board
+    target: MachineTarget
     thread: Thread
 
     def register(self, number: int) -> int:
-        return self.board.read_register(self.thread, number)
+        return self.target.read_register(self.thread, number)
 
     def memory(self, address: int, size: int) -> bytes:
-        data = self.board.read_memory(self.thread, address, size)
+        data = self.target.read_memory(self.thread, address, size)
         if len(data) < size:
             raise GdbError(f"{address + len(data):#x} is not mapped")
         return data
 
 
 def on_off(words: Sequence[str], now: bool) -> bool:
-    """`on` or `off`; nothing asks for what it is now."""
+    """The value of the word on or off; without a word the value now."""
     if not words:
         return now
     if list(words) not in (["on"], ["off"]):

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rvplat.gdb.monitor.command import Board, Say, address, command
+from rvplat.gdb.monitor.command import Say, address, command
 from rvplat.gdb.protocol.errors import GdbError
-from rvplat.gdb.target.interfaces import Thread
+from rvplat.gdb.protocol.interfaces import Thread
+from rvplat.gdb.target.machine_target import MachineTarget
 from rvplat.machine.inspection.mappings import Mapping, merged
 
 NO_FLAGS = "no translation"
 
 
 @command
-def maps(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
-    """maps [ADDRESS]: what the selected world's page tables map, in ranges, or the range of one.
+def maps(target: MachineTarget, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """maps [ADDRESS]: the ranges that the selected world's page tables map, or that of ADDRESS.
 
-    A range is addresses, size, the flags rwxugad of its entries, and where it leads to: a physical
-    address, for a guest first a guest physical one, then the flags and the physical address of the
-    second stage. The host's tables are those of satp, in M mode too.
+    A line has the addresses, the size, the flags rwxugad of the entries, and the physical address.
+    For a guest the guest physical address comes first, then the flags and the physical address of
+    the second stage. The host's tables are those of satp, also in M mode.
     """
     if len(words) > 1:
         raise GdbError("expected maps [ADDRESS]")
-    wanted = address(board, words[0], thread) if words else None
-    found = board.mappings(thread)
+    wanted = address(target, words[0], thread) if words else None
+    found = target.mappings(thread)
     shown = [one for one in found if wanted is None or one.va <= wanted < one.end]
     for one in shown:
         say(f"{one.va:#018x}-{one.end:#018x} {one.size:#x} {one.flags or NO_FLAGS}{_to(one)}\n")
@@ -32,7 +33,7 @@ def maps(board: Board, thread: Thread, words: Sequence[str], say: Say) -> None:
 
 
 def _to(one: Mapping) -> str:
-    """Where a range leads to."""
+    """The physical address of a range, with the second stage."""
     pa = "nowhere" if one.pa is None else f"{one.pa:#x}"
     if one.gpa is None:
         return f" -> {pa}"
@@ -40,10 +41,10 @@ def _to(one: Mapping) -> str:
     return f" -> guest physical {one.gpa:#x} {host}{pa}"
 
 
-def brief(board: Board, thread: Thread, say: Say) -> None:
-    """As QEMU shows an x86's, which is what pwndbg and GEF read: addresses, size, urwx; no line is
-    anything else."""
-    found = board.mappings(thread)
+def brief(target: MachineTarget, thread: Thread, say: Say) -> None:
+    """The mappings as QEMU shows those of an x86, which pwndbg and GEF parse: addresses, size and
+    urwx, and no other lines."""
+    found = target.mappings(thread)
     if not any(one.flags for one in found):
         say("PG disabled\n")
         return

@@ -1,1 +1,1 @@
-"""The protocol: framing, packets, sessions, channels and the server."""
+"""The protocol: framing, packets, sessions, channels, and what a target must offer."""

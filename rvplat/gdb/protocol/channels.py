@@ -1,4 +1,4 @@
-"""Clients' bytes, without what answers them: TCP, Unix sockets, standard input and output."""
+"""How clients' bytes come and go: TCP, Unix sockets, standard input and output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("rvplat.gdb")
 LOOPBACK = "127.0.0.1"
 CHUNK = 1 << 18
 UNIX = "unix:"
-PATIENCE_S = 5.0  # for a client that is turned away
+PATIENCE_S = 5.0  # how long a client that is turned away may take
 BUSY = b"E.another debugger is attached to this board: it serves one at a time"
 
 
@@ -27,7 +27,7 @@ class Channel(Protocol):
     def fileno(self) -> int: ...
 
     def receive(self) -> bytes:
-        """What is there; b"" when the client has gone."""
+        """The bytes that have come; b"" when the client has gone."""
         ...
 
     def send(self, data: bytes) -> None: ...
@@ -57,9 +57,9 @@ class SocketChannel:
 
 
 def turn_away(connection: socket.socket) -> None:
-    """Tell a client that another one is served, in reply to its first packet: gdb shows it. LLDB,
-    which begins with QStartNoAckMode, would wait for ever after an error; it reports a connection
-    that ends."""
+    """Tell a client that another one is served, in the reply to its first packet, which gdb shows.
+    LLDB, whose first packet is QStartNoAckMode, would wait for ever after an error reply. So its
+    connection is closed, which it reports."""
     with contextlib.suppress(OSError), connection:
         connection.settimeout(PATIENCE_S)
         data = b""
@@ -71,7 +71,7 @@ def turn_away(connection: socket.socket) -> None:
             return
         connection.sendall(b"+" + frame(BUSY))
         connection.shutdown(socket.SHUT_WR)
-        while connection.recv(CHUNK):  # to close with bytes unread would take the reply back
+        while connection.recv(CHUNK):  # closing with unread bytes would discard the reply
             pass
 
 
@@ -92,11 +92,11 @@ class PipeChannel:
             data = data[os.write(self._write, data) :]
 
     def close(self) -> None:
-        """The caller's files stay open."""
+        """Do nothing: the files are the caller's."""
 
 
 def parse_address(text: str) -> tuple[str, int]:
-    """[HOST:]PORT; without a host the loopback interface."""
+    """The host and port of [HOST:]PORT. Without a host it is the loopback interface."""
     host, colon, port = text.rpartition(":")
     if not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:
         raise HostError(f"--gdb {text}: expected [HOST:]PORT with a port below 65536, or unix:PATH")
@@ -104,26 +104,26 @@ def parse_address(text: str) -> tuple[str, int]:
 
 
 def listen(text: str, say: Callable[[str], None] = log.warning) -> socket.socket:
-    """A listening socket for [HOST:]PORT or unix:PATH. HostError if it can't be had."""
+    """A listening socket for [HOST:]PORT or unix:PATH. HostError if it can't be opened."""
     if text.startswith(UNIX):
         return _listen_unix(Path(text.removeprefix(UNIX)))
     host, port = parse_address(text)
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         server = socket.create_server((host, port), family=family, backlog=1)
-    except (TypeError, UnicodeError) as error:  # no name of a host
+    except (TypeError, UnicodeError) as error:  # not the name of a host
         raise HostError(f"--gdb {text}: there is no host {host}") from error
     except OSError as error:
-        code = error.errno or 0  # below 0: of getaddrinfo
+        code = error.errno or 0  # getaddrinfo's codes are negative
         problem = os.strerror(code) if code > 0 else f"there is no host {host}"
         raise HostError(f"--gdb {text}: {problem}") from error
     if host not in (LOOPBACK, "localhost", "::1"):
-        say(f"--gdb {text}: whoever reaches {host} on the network controls this machine")
+        say(f"--gdb {text}: everyone who can connect to {host} can control this machine")
     return server
 
 
 def hang_up(listener: socket.socket) -> None:
-    """Close a listening socket; one that has a path leaves no file behind."""
+    """Close a listening socket, and remove the file of a Unix socket."""
     name = listener.getsockname() if listener.fileno() >= 0 else ""
     listener.close()
     if isinstance(name, str) and name:

@@ -1,10 +1,10 @@
-"""Where a debugger waits while its board is built, which takes long where native code is compiled.
+"""Keeps a debugger waiting while its board is built, which takes long if native code is compiled.
 
-gdb gives up when nothing comes for some seconds. A notification that it doesn't know makes it wait
-on (GDB manual, "Notification Packets": unknown ones are ignored), so one is sent now and then; the
-packets that it has sent stay where they are until the board is there.
+gdb gives up if nothing comes for some seconds. It ignores notifications that it doesn't know, and
+waits on (GDB manual, "Notification Packets"). So one is sent twice a second. The packets that gdb
+has sent are left unread until the board is built.
 
-    with Lobby(listener) as lobby:
+    with EarlySession(listener) as lobby:
         machine = ...
     Server(machine, listener).serve(lobby.client)
 """
@@ -23,9 +23,10 @@ EVERY_S = 0.5  # gdb waits for 2 s
 PLEASE_WAIT = frame(b"Building", b"%")
 
 
-class Lobby:
-    """`client`: who is there from the start, or came to the listener; who comes later is turned
-    away. Inside `with` it is kept waiting, in a thread. An exception there hangs up."""
+class EarlySession:
+    """Inside `with` a thread keeps the client waiting. `client` is the one that is given, or the
+    first one that connects to the listener; later ones are turned away. An exception inside `with`
+    closes the connection."""
 
     def __init__(
         self, listener: socket.socket | None = None, client: Channel | None = None
@@ -35,7 +36,7 @@ class Lobby:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._wait, name="gdb-lobby", daemon=True)
 
-    def __enter__(self) -> Lobby:
+    def __enter__(self) -> EarlySession:
         self._thread.start()
         return self
 
@@ -53,7 +54,7 @@ class Lobby:
         while not self._done.wait(EVERY_S):
             self._let_in()
             if self.client is not None:
-                with contextlib.suppress(OSError):  # it has gone: the server will see
+                with contextlib.suppress(OSError):  # it has gone: the server will notice
                     self.client.send(PLEASE_WAIT)
 
     def _let_in(self) -> None:

@@ -1,23 +1,23 @@
-"""What a command may raise. One place (session.py) makes a reply of it."""
+"""What a command may raise. session.py makes the replies of these errors."""
 
 from __future__ import annotations
 
 
 class GdbError(Exception):
-    """The request can't be met: `E.text`, which gdb shows to its user."""
+    """The request can't be done. The reply is `E.text`, which gdb shows to its user."""
 
 
 class Unavailable(GdbError):
-    """A register whose value nobody knows now: gdb shows <unavailable>."""
+    """The value of a register is not known now: gdb shows <unavailable>."""
 
 
 class Malformed(GdbError):
-    """The packet doesn't follow its grammar: E01."""
+    """The packet doesn't follow its grammar. The reply is E01."""
 
 
 class Unsupported(Exception):
-    """The packet isn't known, or not in this form: the empty reply."""
+    """The packet, or this form of it, isn't known. The reply is empty."""
 
 
 class DeviceRefused(GdbError):
-    """An access of a device's registers, which the client has not allowed."""
+    """An access of a device register, which the client's user has not allowed."""

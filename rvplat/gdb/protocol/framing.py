@@ -15,7 +15,7 @@ import zlib
 from dataclasses import dataclass
 from enum import Enum
 
-LIMIT = 1 << 20  # bytes of a packet that are kept; what is longer is dropped and said to be
+LIMIT = 1 << 20  # bytes of a packet; a longer one is dropped, and arrives as BAD
 _WHOLE = re.compile(rb"\$([^#$]*)#(..)", re.DOTALL)
 _ESCAPED = re.compile(rb"\}(.)", re.DOTALL)
 _RUN = re.compile(rb"(.)\1{3,}", re.DOTALL)
@@ -49,8 +49,8 @@ def checksum(data: bytes) -> int:
 
 
 def shorten_zeros(data: bytes, zero: bytes = b"\0") -> bytes:
-    """Long runs of zeros (or of the digit) as run-length encoding: most of a memory is empty, and
-    clients take long to read."""
+    """Encode long runs of zeros (or of the digit) by their length. Most of a memory is empty, and
+    clients read slowly."""
     return data.replace(zero * (_LONGEST + 1), zero + b"*~")
 
 
@@ -68,7 +68,7 @@ def unescape(data: bytes) -> bytes:
 
 
 def _run(found: re.Match[bytes]) -> bytes:
-    """A run of a byte, shortened. "#" and "$" can't be counts; "+" and "-" confuse old readers."""
+    """A shortened run of a byte. "#" and "$" can't be counts; "+" and "-" confuse old clients."""
     byte, left, text = found[1], len(found[0]), b""
     while left >= 4:
         extra = min(left - 1, _LONGEST)
@@ -85,12 +85,12 @@ def shorten(data: bytes) -> bytes:
 
 
 def frame(data: bytes, start: bytes = b"$") -> bytes:
-    """A packet with its checksum; the data is escaped where need be."""
+    """A packet with its checksum. The data must be escaped already."""
     return b"%b%b#%02x" % (start, data, checksum(data))
 
 
 class Framer:
-    """Makes arrivals of bytes, whatever pieces they come in. Never raises."""
+    """Finds packets in a stream of bytes, in whatever pieces it comes. Never raises."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
@@ -99,9 +99,9 @@ class Framer:
         self._in_packet = False
 
     def feed(self, data: bytes) -> list[Arrival]:
-        """What these bytes complete, in order."""
+        """The arrivals that these bytes complete, in order."""
         if not self._pending and not self._in_packet and (whole := _WHOLE.fullmatch(data)):
-            return [self._checked(whole[1], whole[2])]  # as nearly always
+            return [self._checked(whole[1], whole[2])]  # nearly always a whole packet
         self._pending += data
         found: list[Arrival] = []
         while self._pending:
@@ -112,7 +112,8 @@ class Framer:
         return found
 
     def _between(self, found: list[Arrival]) -> bool:
-        """Outside packets: acknowledgements, interrupts, a packet's start; the rest is noise."""
+        """A byte outside packets: an acknowledgement, an interrupt, a packet's start. Others are
+        ignored."""
         byte = self._pending[0]
         del self._pending[:1]
         if byte in b"$%":
@@ -124,11 +125,11 @@ class Framer:
         return True
 
     def _packet(self, found: list[Arrival]) -> bool:
-        """Inside one: whether it ended, or began anew. "$" can't stand in a packet's data."""
+        """Inside a packet: whether it ended, or another one began, because data has no "$"."""
         end = self._pending.find(b"#")
         body = self._pending if end < 0 else self._pending[:end]
         again = body.rfind(b"$")
-        if again >= 0:  # the one before was cut off
+        if again >= 0:  # the packet before was cut off
             del self._pending[: again + 1]
             found.append(Arrival(Kind.BAD))
             return True
@@ -145,7 +146,7 @@ class Framer:
         return True
 
     def _checked(self, body: bytes, given: bytes) -> Arrival:
-        """A packet's arrival; without acknowledgements the checksum has no say."""
+        """A packet's arrival. Without acknowledgements the checksum is not checked."""
         if len(body) > self.limit:
             return Arrival(Kind.BAD)
         if not self.no_ack and given.lower() != b"%02x" % checksum(body):

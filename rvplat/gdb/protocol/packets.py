@@ -1,14 +1,14 @@
 """The table of packets: name -> handler, in groups.
 
-A group belongs to a protocol of target.py. A session has the groups whose protocol its target
-implements, whole, and qSupported says what follows from them: half a group can't be had.
+A group belongs to a protocol of interfaces.py. A session has every group whose protocol its
+target implements, always with all its packets, and qSupported lists the groups' features.
 
     @MEMORY.packet("m")
     def read(session, text):
         '''m ADDR,LENGTH: read memory; hexadecimal digits.'''
 
-A handler gets what follows the name, and returns the reply, or None if that comes later. It
-raises GdbError, Malformed or Unsupported.
+A handler gets the text after the name and returns the reply, or None if the reply comes later. It
+may raise GdbError, Malformed or Unsupported.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from rvplat.gdb.protocol import interfaces as protocols
 from rvplat.gdb.protocol.errors import Malformed
-from rvplat.gdb.target import interfaces as protocols
 
 Handler = Callable[[Any, bytes], bytes | None]  # of a session (session.py) and the packet's rest
 Reader = Callable[[Any, str], bytes]
@@ -31,7 +31,7 @@ _HEX = re.compile(rb"[0-9a-fA-F]{1,16}")
 
 @dataclass
 class Group:
-    """Packets that come together."""
+    """Packets that belong together, and what they need of a target."""
 
     name: str
     features: tuple[str, ...] = ()  # what qSupported says
@@ -40,7 +40,7 @@ class Group:
     objects: dict[str, Reader] = field(default_factory=dict)
 
     def packet(self, *names: str) -> Callable[[H], H]:
-        """Enter a handler for packets of these names."""
+        """Add a handler for packets of these names."""
 
         def enter(handler: H) -> H:
             for name in names:
@@ -50,7 +50,7 @@ class Group:
         return enter
 
     def object(self, name: str) -> Callable[[R], R]:
-        """Enter the reader of a qXfer object: (session, annex) -> all of it."""
+        """Add the reader of a qXfer object: (session, annex) -> the whole object."""
 
         def enter(reader: R) -> R:
             self.objects[name] = reader
@@ -83,8 +83,8 @@ class Table:
     features: tuple[str, ...]
 
     def find(self, data: bytes) -> tuple[Handler | None, bytes]:
-        """The handler of a packet, and what follows its name. Names that begin with q, Q or v are
-        words; others are one character."""
+        """The handler of a packet, and the text after its name. A name that begins with q, Q or v
+        is a word; others are one character."""
         name = data[:1]
         if name in (b"q", b"Q", b"v"):
             word = _WORD.match(data)
@@ -93,7 +93,7 @@ class Table:
 
 
 def table_for(target: object, groups: Iterable[Group] = GROUPS) -> Table:
-    """The table of what a target can do."""
+    """The packets that a target can answer."""
     chosen = [g for g in groups if g.needs is None or isinstance(target, g.needs)]
     packets = {name: handler for group in chosen for name, handler in group.packets.items()}
     objects = {name: reader for group in chosen for name, reader in group.objects.items()}
@@ -111,7 +111,7 @@ def number(text: bytes) -> int:
 
 
 def quoted(text: bytes) -> str:
-    """The beginning of what came, as a message shows it."""
+    """The beginning of a text, as a message shows it."""
     return repr(text[:20].decode("ascii", "backslashreplace"))
 
 

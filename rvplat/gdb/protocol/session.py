@@ -14,8 +14,17 @@ from dataclasses import replace
 
 from rvplat.gdb.protocol.errors import GdbError, Malformed, Unsupported
 from rvplat.gdb.protocol.framing import Arrival, Framer, Kind, escape, frame
+from rvplat.gdb.protocol.interfaces import (
+    ANY,
+    ConsoleText,
+    Event,
+    Exited,
+    Stopped,
+    Target,
+    Thread,
+    Worlds,
+)
 from rvplat.gdb.protocol.packets import Table, digits
-from rvplat.gdb.target.interfaces import ANY, Event, Exited, Said, Stopped, Target, Thread, Worlds
 
 log = logging.getLogger("rvplat.gdb")
 PACKET_SIZE = 0x20000
@@ -25,7 +34,7 @@ _NUMBERED = b"gpmMXxT"  # old clients take E.text as data in replies to these
 
 
 class Session:
-    """A client's state. `closed` is true when it has said goodbye."""
+    """A client's state. `closed`: the client has ended the conversation."""
 
     def __init__(self, target: Target, send: Callable[[bytes], None], table: Table) -> None:
         self.target = target
@@ -37,14 +46,14 @@ class Session:
         self.thread_events = False
         self.client: frozenset[str] = frozenset()  # the features that it announced
         self.selected: Thread = target.current()  # Hg
-        self.continued = Thread(ANY, ANY)  # Hc
+        self.continue_thread = Thread(ANY, ANY)  # Hc
         self.running = False  # all-stop: a stop reply is due
-        self.interrupted = False  # Ctrl-C came while nothing ran: it belongs to the next resume
-        self.latest: set[Thread] = set()  # non-stop: what the client let run last
-        self.last: Event = Stopped(self.selected)
-        self.pending: deque[Event] = deque()  # non-stop: still to be told; the first one was
-        self.still: set[Thread] = set()  # non-stop: those that the client takes for stopped
-        self.unsaid: list[Said] = []  # all-stop: to be told when something runs
+        self.interrupted = False  # Ctrl-C came while nothing ran: the next resume is interrupted
+        self.resumed_last: set[Thread] = set()  # non-stop: by the last vCont
+        self.last_event: Event = Stopped(self.selected)
+        self.pending: deque[Event] = deque()  # non-stop: not acknowledged; the first one was sent
+        self.stopped_threads: set[Thread] = set()  # non-stop: stopped, as the client knows it
+        self.held_text: list[ConsoleText] = []  # all-stop: to be sent when something runs
         self.deferred: list[Stopped] = []  # non-stop: to be notified when the client goes on
         self.threads_left: list[Thread] = []  # qsThreadInfo
         self.files: dict[int, bytes] = {}  # vFile's open files
@@ -55,7 +64,7 @@ class Session:
     # --- in ---
 
     def feed(self, data: bytes) -> None:
-        """Take bytes from the client. Never raises for what they are."""
+        """Take bytes from the client. No bytes make it raise."""
         for arrival in self._framer.feed(data):
             if not self.closed:
                 self._take(arrival)
@@ -79,7 +88,7 @@ class Session:
                 self._tell_deferred()
 
     def answer(self, data: bytes) -> bytes | None:
-        """A packet's reply; None if it comes later."""
+        """The reply to a packet; None if it comes later."""
         handler, rest = self.table.find(data)
         if handler is None:
             return b""
@@ -91,10 +100,10 @@ class Session:
             return self.error(error, data)
         except Exception:
             log.exception("packet %r", data[:60])
-            return b"E.internal error; the server's log says more"
+            return b"E.internal error; the server's log has the traceback"
 
     def error(self, error: GdbError, data: bytes) -> bytes:
-        """E.text where the client understands it."""
+        """An error reply: E.text if the client understands it."""
         if not self.error_message and (isinstance(error, Malformed) or data[:1] in _NUMBERED):
             return b"E01"
         text = str(error).replace("\n", " ").encode("ascii", "replace")
@@ -112,57 +121,57 @@ class Session:
         self._send(frame(data, b"%"))
 
     def use_no_ack(self) -> None:
-        """From the next packet on nothing is acknowledged."""
+        """Acknowledge nothing from the next packet on."""
         self._framer.no_ack = True
 
-    # --- what happens meanwhile ---
+    # --- events ---
 
     def poll(self) -> None:
-        """Tell the client what happened; first stop what a Ctrl-C is due for."""
+        """Tell the client what happened. A Ctrl-C that is due stops the threads first."""
         if self.interrupted and self.running:
             self._interrupt_all()
-        elif self.interrupted and not self.latest <= self.still:
-            self._interrupt_some(self.latest)
+        elif self.interrupted and not self.resumed_last <= self.stopped_threads:
+            self._interrupt_some(self.resumed_last)
         self._tell()
 
     def _tell(self) -> None:
         for event in self.target.take_events():
-            if isinstance(event, Said):
+            if isinstance(event, ConsoleText):
                 self._say(event)
             elif self.non_stop:
                 self.notify_of(event)
             elif self.running:
                 self.stopped(event)
             else:
-                self.target.untold(event)
+                self.target.report_again(event)
 
-    def _say(self, event: Said) -> None:
+    def _say(self, event: ConsoleText) -> None:
         if not self.running and not self.non_stop:
-            self.unsaid.append(event)  # gdb takes text while something runs
+            self.held_text.append(event)  # gdb accepts text only while something runs
         elif not self.non_stop:
             self.reply(b"O" + event.text.encode().hex().encode())
 
-    def runs(self) -> None:
-        """All-stop: a stop reply is due, and until then text may come."""
+    def await_stop(self) -> None:
+        """All-stop: threads run. Until the stop reply is sent, text may be sent."""
         self.running = True
-        unsaid, self.unsaid = self.unsaid, []
+        unsaid, self.held_text = self.held_text, []
         for event in unsaid:
             self._say(event)
 
     def notify_of(self, event: Event) -> None:
-        """Non-stop: tell of an event, now or after those that wait."""
+        """Non-stop: notify of an event, or queue it behind those that are not acknowledged."""
         event = self._as_interrupt(event)
         if isinstance(event, Stopped):
-            self.still.add(event.thread)
+            self.stopped_threads.add(event.thread)
         self.pending.append(event)
         if len(self.pending) == 1:
             self.notify(b"Stop:" + self.stop_reply(event))
 
     def _tell_deferred(self) -> None:
-        """Notify of the stops that `?` left out, where the threads are still stopped.
+        """Notify of the stops that the reply to `?` left out, if the threads are still stopped.
 
-        gdb (13 to 18) ends by an assertion where it learns of a second stop before it has dealt
-        with the first one; it has when it sends something else than `?` and `vStopped`.
+        gdb (13 to 18) ends by an assertion if it learns of a second stop before it has handled the
+        first one. It has handled it when it sends another packet than `?` and `vStopped`.
         """
         deferred, self.deferred = self.deferred, []
         for event in deferred:
@@ -170,45 +179,46 @@ class Session:
                 self.notify_of(event)
 
     def stopped(self, event: Event) -> None:
-        """All-stop: everything stops with the first event."""
+        """All-stop: the first event stops everything."""
         self.running = False
         self.target.halt()
         event = self._as_interrupt(event)
-        self.last = event
+        self.last_event = event
         if isinstance(event, Stopped):
             self.selected = event.thread
         self.reply(self.stop_reply(event))
 
     def interrupt(self) -> None:
-        """Ctrl-C or vCtrlC: stop what runs. gdb steps a line in many steps, and seldom is anything
-        running when the byte comes: then it is for the next resume, as a signal would be."""
+        """Ctrl-C or vCtrlC: stop what runs. gdb steps a line by many steps, so often nothing runs
+        when the byte comes. Then the next resume is interrupted, as by a pending signal."""
         if self.non_stop:
             told = self._interrupt_some(None)
-            self.interrupted = self.latest.isdisjoint(told)
+            self.interrupted = self.resumed_last.isdisjoint(told)
         else:
             self.interrupted = True
             if self.running:
                 self._interrupt_all()
 
     def _interrupt_all(self) -> None:
-        """All-stop. Where a breakpoint was met the client hears of that, and of Ctrl-C later."""
+        """All-stop: stop everything. If a breakpoint was met at the same time, the client is told
+        of that first, and of Ctrl-C at its next resume."""
         self.target.halt()
         self._tell()
         if self.running:
             self.stopped(Stopped(self.target.current(), TRAPPED))
 
     def _interrupt_some(self, threads: Iterable[Thread] | None) -> list[Thread]:
-        """Non-stop: stop threads (or all) with SIGINT; those that it stopped."""
+        """Non-stop: stop threads (or all) with SIGINT; returns those that it stopped."""
         ran = self.target.halt(threads)
         self._tell()  # some may have stopped by themselves
-        told = [thread for thread in ran if thread not in self.still]
+        told = [thread for thread in ran if thread not in self.stopped_threads]
         for thread in told:
             self.notify_of(Stopped(thread, INTERRUPTED))
         self.interrupted = self.interrupted and not told
         return told
 
     def _as_interrupt(self, event: Event) -> Event:
-        """The end of a step is told as the Ctrl-C that is due."""
+        """The event as the client is told: the end of a step becomes the Ctrl-C that is due."""
         if isinstance(event, Exited):
             self.interrupted = False
         if not self.interrupted or not isinstance(event, Stopped):
@@ -219,14 +229,14 @@ class Session:
         return replace(event, signal=INTERRUPTED)
 
     def halt(self, threads: Iterable[Thread]) -> None:
-        """Non-stop: stop threads; the client hears of each that it takes for running, though the
-        hart may have stopped already, in another world."""
-        asked = [thread for thread in threads if thread not in self.still]
+        """Non-stop: stop threads. The client is told of each thread that it believes to run, also
+        if its hart has stopped already, in another world."""
+        asked = [thread for thread in threads if thread not in self.stopped_threads]
         if asked:
             self.target.halt(asked)
             self.poll()  # some may have stopped by themselves
         for thread in asked:
-            if thread not in self.still:
+            if thread not in self.stopped_threads:
                 self.notify_of(Stopped(thread, 0))
 
     # --- texts ---
@@ -270,10 +280,10 @@ class Session:
         return isinstance(self.target, Worlds) and self.target.is_gone(thread.pid)
 
     def _by_hart(self, tid: int) -> Thread:
-        """Without multiprocess a thread is a hart, in whichever world it is now."""
+        """Without multiprocess a thread is a hart, in any world."""
         if not any(t.tid == tid for t in self.target.threads()):
             raise GdbError(f"there is no thread {tid}")
-        return self.target.where(tid)
+        return self.target.thread_of_hart(tid)
 
 
 __all__ = ["PACKET_SIZE", "Session", "escape"]

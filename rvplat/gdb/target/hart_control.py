@@ -1,7 +1,7 @@
-"""Harts that run and stop one by one: a thread for each, or turns on a virtual clock.
+"""Harts that run and stop one by one: each in a thread, or in turns on a virtual clock.
 
-A hart that has stopped is still; whoever changes registers, memory or breakpoints does so then, or
-inside `quiet()`, which lets nothing run meanwhile.
+A hart that has stopped stands still. Registers, memory and breakpoints may be changed then, or
+inside `quiet()`, which pauses every hart.
 """
 
 from __future__ import annotations
@@ -14,35 +14,34 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rvplat.gdb.target.timekeeper import Timekeeper
+from rvplat.hart.debugging.watchpoints import NOWHERE
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_STUCK, STOP_WFI
-from rvplat.hart.trap import EBREAK_MET
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.round_robin import Turns
 from rvplat.machine.running.run import FOREVER, Runner
+from rvplat.machine.running.stop import Stop
+from rvplat.machine.running.system import TurnTaking
 
 LOOK_S = 0.25  # between two looks whether the machine was given up
-NOWHERE = 1  # of hart.break_skip: no instruction is at an odd address
-BURST = 200  # instructions that other harts get while one does a step
-_STILL = nullcontext()  # nothing runs anyway
+BURST = 200  # instructions that other harts execute while one does a step
+STOPS_OF_HARTS = ("break", "watch", "ebreak", "switch", "guest")
+MET = ("break", "watch", "ebreak")  # reasons of stops before an instruction
+_STILL = nullcontext()  # nothing runs
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """Why a hart left native code by itself: "break", "watch", "ebreak", "step", "switch" (it is in
-    another world than it was), "new" (in one that nobody was in before), or "power"."""
-
-    hart: int
-    reason: str
+#: Called in a hart's thread with the stop of a hart; whether the hart is to go on. The reasons are
+#: those of `StopPoints.stop_of`, "step" (a step is done) and "power" (the machine is to go off, or
+#: to be reset).
+Report = Callable[[Stop], bool]
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a hart shall do: run, or step while its pc is in start..end."""
+    """What a hart is to do: run, or step while its pc is in start..end."""
 
     start: int = 0
     end: int = 0
-    until_back: bool = False  # run until the hart is in the world that steps
+    until_back: bool = False  # run until V changes: the hart may be back in the stepping world
 
     @property
     def is_range(self) -> bool:
@@ -53,21 +52,10 @@ class Job:
         return self.start <= pc < self.end
 
 
-def why(cell: Hart) -> str:
-    """Why a hart stopped with STOP_BREAK."""
-    met, cell.plain.switch_met = int(cell.plain.switch_met), 0
-    if met != 0:
-        return {1: "switch", EBREAK_MET: "ebreak"}.get(met, "new")
-    return "break" if cell.plain.break_row != 0 else "watch"
+class HartDriver:
+    """The thread of one hart. It hands each stop of the hart to `report`."""
 
-
-class Driver:
-    """One hart's thread. `report` is called in it with what happened, and says whether the hart
-    shall go on; "switch", it is in another world."""
-
-    def __init__(
-        self, machine: Machine, cell: Hart, report: Callable[[Outcome], bool], time: Timekeeper
-    ) -> None:
+    def __init__(self, machine: Machine, cell: Hart, report: Report, time: Timekeeper) -> None:
         self.cell = cell
         self._time = time
         self.machine = machine
@@ -89,7 +77,7 @@ class Driver:
         return not self._idle.is_set()
 
     def use(self, tracer: Turns | None) -> None:
-        """Let a tracer run the stopped hart, or native code again."""
+        """Let a tracer run the stopped hart; None: native code."""
         self._tracer = tracer
         if self._turns is not None:
             self._turns = tracer or self.machine.turns
@@ -114,7 +102,7 @@ class Driver:
         self.cell.alert()
 
     def wait(self) -> None:
-        """Wait until it has stopped. RunFailed if the machine was given up, because it doesn't."""
+        """Wait until it has stopped. RunFailed if it doesn't stop and the machine was given up."""
         while not self._idle.wait(LOOK_S):
             if self.machine.lost is not None:
                 raise self.machine.lost
@@ -127,7 +115,7 @@ class Driver:
                 return
             try:
                 self._work(job)
-            except BaseException as error:  # the thread lives on: others wait for it
+            except BaseException as error:  # the thread must go on: others wait for it
                 self.job = None
                 self.machine.fail(error)
             finally:
@@ -135,7 +123,7 @@ class Driver:
                 self._idle.set()
 
     def close(self) -> None:
-        """End the thread; the hart has stopped."""
+        """End the thread. The hart must have stopped."""
         if self._thread is not None:
             self.job = None
             self._posted.release()
@@ -144,7 +132,7 @@ class Driver:
 
     def _work(self, job: Job) -> None:
         """Run until something stops the hart."""
-        here = int(self.cell.plain.pc)  # what is met here was told before
+        here = int(self.cell.plain.pc)  # a stop here was told before
         while True:
             self.cell.stop_request.value = 0
             if self._halting or self.machine.requests:
@@ -152,52 +140,61 @@ class Driver:
             sleeps = self.cell.waiting and not job.is_range and self._turns is None
             if sleeps and not self._runner.sleep(self.cell):
                 continue
-            self.cell.plain.stop_switch = int(job.until_back)
-            reason = self.step_once(here) if job.is_range else self._go_on()
+            stop = self._do(job, here)
             here = NOWHERE
-            self.cell.plain.stop_switch = 0
-            if reason == STOP_WFI or job.is_range:
-                self.cell.waiting = not job.is_range
-            what = self._met(job, reason)
-            if what and not self._report(Outcome(self.cell.number, what)):
+            if stop is not None and not self._report(stop):
                 self.job = None
                 return
-            if what in ("break", "watch", "ebreak"):  # its commands have run: on, past it
+            if stop is not None and stop.reason in MET:  # its commands have run: go past it
                 self.cell.stop_request.value = 0  # the end of a turn has set it too
                 self.step_once(int(self.cell.plain.pc), masked=True)  # else it is met once more
             elif job.is_range and not job.holds(int(self.cell.plain.pc)):
                 job = Job(until_back=True)
         if self.machine.requests:
-            self._report(Outcome(self.cell.number, "power"))
+            self._report(Stop("power", hart=self.cell.number))
 
-    def _met(self, job: Job, reason: int) -> str:
-        """Why the hart is to be looked at (Outcome.reason), or ""."""
+    def _do(self, job: Job, here: int) -> Stop | None:
+        """Do a part of the job; the stop, if the hart stopped by itself."""
+        self.cell.plain.stop_switch = int(job.until_back)
+        if not job.is_range:
+            stop = self._run_on()
+            self.cell.plain.stop_switch = 0
+            return stop
+        reason = self.step_once(here)
+        self.cell.plain.stop_switch = 0
+        self.cell.waiting = False
         if reason == STOP_BREAK:
-            return why(self.cell)
-        return "step" if job.is_range and not job.holds(int(self.cell.plain.pc)) else ""
+            return self.machine.break_stop(self.cell)
+        done = not job.holds(int(self.cell.plain.pc))
+        return Stop("step", hart=self.cell.number) if done else None
 
-    def _go_on(self) -> int:
+    def _run_on(self) -> Stop | None:
         """Native code until something happens; on a virtual clock for a round of all harts. Only
         here a WFI may put the thread to sleep."""
-        if self._turns is None:
-            self.cell.sleeps.value = int(self._tracer is None)
-            reason = self._enter(FOREVER)
-            self.cell.sleeps.value = 0
-            return reason
+        if self._turns is not None:
+            return self._run_round(self._turns)
+        self.cell.sleeps.value = int(self._tracer is None)
+        reason = self._enter(FOREVER)
+        self.cell.sleeps.value = 0
+        if reason == STOP_WFI:
+            self.cell.waiting = True
+        return self.machine.break_stop(self.cell) if reason == STOP_BREAK else None
+
+    def _run_round(self, turns: TurnTaking) -> Stop | None:
+        """A turn for every hart; the stop, if this thread's hart stopped."""
         machine = self.machine
         for cell in machine.harts:
-            cell.wake = self._turns.wake
+            cell.wake = turns.wake
             cell.stop_request.value = 0
-        if not self._turns.round({cell.number: FOREVER for cell in machine.harts}):
-            self._turns.wait(True)
-        met = [stop for stop in machine.requests if stop.reason == "break"]
-        for stop in met:
+        if not turns.round({cell.number: FOREVER for cell in machine.harts}):
+            turns.wait(True)
+        for stop in [one for one in machine.requests if one.reason in STOPS_OF_HARTS]:
             machine.requests.remove(stop)
             if stop.hart == self.cell.number:
-                return STOP_BREAK
-            if not self._report(Outcome(stop.hart, why(machine.harts[stop.hart]))):
+                return stop
+            if not self._report(stop):
                 self._halting, self.job = True, None
-        return STOP_LIMIT
+        return None
 
     def _enter(self, limit: int) -> int:
         """Native code for at most `limit` instructions; hart.stop."""
@@ -209,9 +206,9 @@ class Driver:
         return self.cell.enter(self.machine.core.run)
 
     def step_once(self, past: int, masked: bool = False) -> int:
-        """One instruction, or the trap that it takes, or the interrupt that comes first;
-        breakpoints at `past` aren't met. Watchpoints are: who steps over one takes it away.
-        `masked`: no interrupt comes first."""
+        """One instruction, or the trap that it takes, or the interrupt that comes first.
+        Breakpoints at `past` are not met. Watchpoints are: a client removes them while it steps
+        over one. `masked`: no interrupt comes first."""
         hart: Any = self.cell.plain
         self.cell.waiting = False
         if not masked and self._interrupted():
@@ -224,7 +221,7 @@ class Driver:
         return reason
 
     def _interrupted(self) -> bool:
-        """Enter the handler of an interrupt, if one is due; whether it was."""
+        """Take an interrupt, if one is due; whether one was."""
         self.machine.turns.begin(self.cell)
         return bool(self._take_interrupts(self.cell.address))
 
@@ -253,21 +250,20 @@ class Trace(Protocol):
         ...
 
 
-class Control:
-    """All harts of a machine. `trace`: what a client began to trace ends with it."""
+class HartControl:
+    """All harts of a machine. `trace`: the trace that a client has begun."""
 
-    def __init__(self, machine: Machine, report: Callable[[Outcome], bool]) -> None:
+    def __init__(self, machine: Machine, report: Report) -> None:
         self.machine = machine
         self.time = Timekeeper(machine)
-        self.drivers = [Driver(machine, cell, report, self.time) for cell in machine.harts]
+        self.drivers = [HartDriver(machine, cell, report, self.time) for cell in machine.harts]
         self._report = report
         self.trace: Trace | None = None
         machine.forget_requests()
         machine.watchdog.begin()
         machine.tell_consoles(True)
         for cell in machine.harts:
-            cell.plain.break_skip = cell.plain.ebreak_skip = NOWHERE
-            cell.plain.watch_skip = NOWHERE
+            cell.skip_nothing_else()
 
     def start(self, harts: Sequence[tuple[int, Job]]) -> None:
         """Let stopped harts run."""
@@ -279,7 +275,7 @@ class Control:
                 self.drivers[number].go(job)
 
     def step(self, number: int, others: Sequence[int], masked: bool = False) -> None:
-        """One instruction of a hart, here and now; other harts run a little too."""
+        """One instruction of a hart, in this thread. Other harts execute some instructions too."""
         driver = self.drivers[number]
         driver.cell.stop_request.value = 0
         self.machine.watchdog.stepping = (number, *others)
@@ -291,12 +287,12 @@ class Control:
             self.machine.watchdog.stepping = ()
         if reason == STOP_STUCK:
             self.machine.watchdog.note_stuck()
-        met = why(driver.cell) if reason == STOP_BREAK else ""
+        stop = self.machine.break_stop(driver.cell) if reason == STOP_BREAK else None
         if self.machine.requests:
-            self._report(Outcome(number, "power"))
-        elif met not in ("", "new"):  # of the handler of an interrupt that came first
-            self._report(Outcome(number, met))
-        elif reason != STOP_REQUEST and self._report(Outcome(number, "step")):
+            self._report(Stop("power", hart=number))
+        elif stop is not None and stop.reason != "guest":  # of an interrupt's handler
+            self._report(stop)
+        elif reason != STOP_REQUEST and self._report(Stop("step", hart=number)):
             self.start([(number, Job(until_back=True))])
 
     def _burst(self, harts: Sequence[int]) -> None:
@@ -305,10 +301,10 @@ class Control:
             driver = self.drivers[number]
             driver.cell.stop_request.value = 0
             if driver.burst(BURST) == STOP_BREAK:
-                self._report(Outcome(number, why(driver.cell)))
+                self._report(self.machine.break_stop(driver.cell))
 
     def halt(self, harts: Sequence[int] | None = None) -> list[int]:
-        """Stop harts, or all; those that were running."""
+        """Stop harts, or all; returns those that were running."""
         chosen = range(len(self.drivers)) if harts is None else harts
         ran = [n for n in chosen if self.drivers[n].running]
         for n in ran:
@@ -320,19 +316,20 @@ class Control:
         return ran
 
     def settle(self, number: int) -> None:
-        """Wait until a hart that reported a stop is still; it does so before it is."""
+        """Wait until a hart that has reported a stop stands still, which comes a little later."""
         turns = self.machine.turns.virtual is not None
         for driver in self.drivers if turns else [self.drivers[number]]:
             driver.wait()
 
     def is_running(self, number: int) -> bool:
-        """Whether a hart runs; on a virtual clock all do, or none."""
+        """Whether a hart runs. On a virtual clock either all harts run or none."""
         if self.machine.turns.virtual is not None:
             return any(driver.running for driver in self.drivers)
         return self.drivers[number].running
 
     def quiet(self) -> AbstractContextManager[None]:
-        """Nothing runs inside; what ran goes on afterwards, unless it stopped by itself."""
+        """Inside, no hart runs. Harts that ran go on afterwards, unless they stopped by themselves.
+        """
         return self._paused() if any(d.running for d in self.drivers) else _STILL
 
     @contextmanager
@@ -347,7 +344,7 @@ class Control:
                     self.drivers[n].go(job)
 
     def use(self, tracer: Turns | None) -> None:
-        """Let a tracer run the harts, which are still; without one native code does."""
+        """Let a tracer run the stopped harts; None: native code."""
         for driver in self.drivers:
             driver.use(tracer)
 

@@ -8,34 +8,43 @@ from typing import Any
 
 from rvplat.engine.agent import REG_PC
 from rvplat.gdb.protocol.errors import DeviceRefused, GdbError, Unavailable
-from rvplat.gdb.target.hart_control import Control
-from rvplat.gdb.target.interfaces import HOST_PID, STEP_BITS, Region, Thread
+from rvplat.gdb.protocol.interfaces import HOST_PID, STEP_BITS, Region, Thread
+from rvplat.gdb.target.hart_control import HartControl
 from rvplat.gdb.target.registers import PRIVS, Registers
-from rvplat.gdb.target.world_memory import PHYSICAL, VIRTUAL, Sight, region_around
+from rvplat.gdb.target.world_memory import PHYSICAL, VIRTUAL, WorldMemory, region_around
 from rvplat.gdb.target.worlds import WorldTable
 from rvplat.isa.privileged import MACHINE
 from rvplat.machine.inspection.mappings import Mapping, mappings
 
 
-class Looking:
-    """The part of a board's target that looks at it and changes it (target.py says what each
-    method does). A thread whose hart is in another world shows what it was when it left."""
+class Inspector:
+    """The part of a target that reads and writes registers and memory (protocol/interfaces.py says
+    what each method does). A thread whose hart is in another world shows the registers that the
+    hart had when it left the thread's world.
+
+    `masks_interrupts`: no interrupt is taken while the client steps. `lldb`: the client is LLDB.
+    """
+
+    single_process: bool
 
     def __init__(
-        self, control: Control, registers: Registers, sight: Sight, worlds: WorldTable
+        self,
+        control: HartControl,
+        registers: Registers,
+        world_memory: WorldMemory,
+        worlds: WorldTable,
     ) -> None:
         self.machine = control.machine
         self.control = control
         self.registers = registers
-        self.sight = sight
+        self.world_memory = world_memory
         self.worlds = worlds
-        self.masked = False  # interrupts, while stepping
-        self.hinted = False  # the client's user knows how devices' registers are accessed
-        self.merged = False  # the client knows one process
-        self.lldb = False  # the client is LLDB, not gdb
+        self.masks_interrupts = False
+        self.device_hint_given = False  # the user was told how to access device registers
+        self.lldb = False
 
     def _still(self, thread: Thread) -> int:
-        """The hart of a thread that is stopped."""
+        """The hart of a thread. Unavailable if it runs."""
         hart = thread.tid - 1
         if self.control.is_running(hart):
             raise Unavailable(f"hart {hart} is running")
@@ -68,9 +77,9 @@ class Looking:
         return self.registers.read_general_kept(*self._left(thread))
 
     def _has_no_pc(self, thread: Thread) -> bool:
-        """Whether a thread's pc is unknown, and 0 must do: gdb resumes nothing while a thread that
-        was at a breakpoint has none, and can't attach where the host's has none, which the hart
-        left before anyone debugged it."""
+        """Whether a thread's pc is unknown, so that 0 is shown. Without a pc gdb can't attach to
+        the host, which a hart may have left before it was debugged, and it resumes nothing while
+        a thread that was at a breakpoint has no pc."""
         unknown = thread.pid == HOST_PID and self.worlds.kept(thread) is None
         return unknown or self._is_over(thread)
 
@@ -78,7 +87,7 @@ class Looking:
         return self.worlds.get(thread.pid).ended
 
     def _left(self, thread: Thread) -> tuple[Any, dict[str, int]]:
-        """What is known of a world that the thread's hart isn't in: (registers at leaving, state
+        """What is known of a world that the thread's hart has left: (its registers then, the state
         for walks)."""
         if self._is_over(thread):
             return None, {}
@@ -93,7 +102,7 @@ class Looking:
         hart, guest = self._still(thread), thread.pid != HOST_PID
         if not self.worlds.is_there(thread):
             raise GdbError(f"hart {hart} isn't in this world now: its registers can't be written")
-        if number in PRIVS and not self.merged and value >> 2 != int(guest):
+        if number in PRIVS and not self.single_process and value >> 2 != int(guest):
             raise GdbError(
                 f"priv {value} would put the hart into another process, "
                 f"{'the host' if guest else 'a guest'}: that takes an xRET or a trap"
@@ -102,35 +111,36 @@ class Looking:
 
     def read_memory(self, thread: Thread, address: int, length: int) -> bytes:
         with self.control.quiet(), self._hinting():
-            return self.sight.read(thread.tid - 1, self._walking(thread), address, length)
+            return self.world_memory.read(thread.tid - 1, self._walking(thread), address, length)
 
     def write_memory(self, thread: Thread, address: int, data: bytes) -> None:
         with self.control.quiet(), self._hinting():
-            self.sight.write(thread.tid - 1, self._walking(thread), address, data)
+            self.world_memory.write(thread.tid - 1, self._walking(thread), address, data)
 
     def _walking(self, thread: Thread) -> dict[str, int]:
-        """What counts for walks in the thread's world, which may have ended where none is made."""
-        return {} if self.sight.space == PHYSICAL else self.worlds.state(thread)
+        """The state for walks in the thread's world. Physical addresses need none, so the world may
+        have ended."""
+        return {} if self.world_memory.space == PHYSICAL else self.worlds.state(thread)
 
     @contextmanager
     def _hinting(self) -> Iterator[None]:
-        """gdb shows no reason why memory can't be accessed: the user is told once how devices'
-        registers can be, with what gdb shows when the board next runs."""
+        """gdb doesn't show why memory can't be accessed. So the user is told once how to access
+        device registers, by text that gdb shows when the board next runs."""
         try:
             yield
         except DeviceRefused as error:
-            if not self.hinted:
-                self.hinted = True
+            if not self.device_hint_given:
+                self.device_hint_given = True
                 self.say(f"{error}\n")
             raise
 
     def say(self, text: str) -> None:
-        """Text for the client's user."""
+        """Tell the client's user something."""
         raise NotImplementedError
 
-    def look_up(self, thread: Thread, va: int) -> int | None:
+    def translate_address(self, thread: Thread, va: int) -> int | None:
         with self.control.quiet():
-            return self.sight.translate(thread.tid - 1, self.worlds.state(thread), va)
+            return self.world_memory.translate(thread.tid - 1, self.worlds.state(thread), va)
 
     def mappings(self, thread: Thread) -> list[Mapping]:
         state, view = self.worlds.state(thread), self.machine.harts[thread.tid - 1].plain
@@ -140,35 +150,35 @@ class Looking:
             return mappings(self.machine.memory, state.get(root, int(getattr(view, root))), around)
 
     def region_at(self, thread: Thread, address: int) -> Region:
-        if self.sight.space == VIRTUAL and not self._in_machine_mode(thread):
+        if self.world_memory.space == VIRTUAL and not self._in_machine_mode(thread):
             found = self.mappings(thread)
             if any(one.flags or one.gpa is not None for one in found):
                 regions = [Region(one.flags, one.va, one.size) for one in found]
                 return region_around(regions, address)
-        return region_around(self.sight.layout(), address)
+        return region_around(self.world_memory.layout(), address)
 
     def _in_machine_mode(self, thread: Thread) -> bool:
         view = self.machine.harts[thread.tid - 1].plain
         return self.worlds.is_there(thread) and int(view.priv) == MACHINE
 
     def regions(self) -> Sequence[Region]:
-        return self.sight.regions()
+        return self.world_memory.regions()
 
-    # --- what QEMU's packets set ---
+    # --- for QEMU's packets ---
 
     @property
     def physical(self) -> bool:
         """Whether clients give physical addresses."""
-        return self.sight.space == PHYSICAL
+        return self.world_memory.space == PHYSICAL
 
     @physical.setter
     def physical(self, on: bool) -> None:
-        self.sight.space = PHYSICAL if on else VIRTUAL
+        self.world_memory.space = PHYSICAL if on else VIRTUAL
 
     @property
     def sstep(self) -> int:
-        """How a step goes, in STEP_BITS."""
-        noirq = STEP_BITS["NOIRQ"] if self.masked else 0
+        """What a step does, in STEP_BITS."""
+        noirq = STEP_BITS["NOIRQ"] if self.masks_interrupts else 0
         return (
             STEP_BITS["ENABLE"]
             | noirq
@@ -177,5 +187,5 @@ class Looking:
 
     @sstep.setter
     def sstep(self, bits: int) -> None:
-        self.masked = bool(bits & STEP_BITS["NOIRQ"])
+        self.masks_interrupts = bool(bits & STEP_BITS["NOIRQ"])
         self.control.time.in_steps = not bits & STEP_BITS["NOTIMER"]

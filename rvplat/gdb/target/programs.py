@@ -1,10 +1,10 @@
-"""The files of the programs that run: what the board was started with, or the user named."""
+"""The files of the programs that run: those that the board was started with or the user named."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from rvplat.gdb.target.interfaces import HOST_PID
+from rvplat.gdb.protocol.interfaces import HOST_PID
 from rvplat.gdb.target.worlds import World
 from rvplat.machine.loading.loader import Software
 
@@ -22,7 +22,7 @@ def program(software: Software, world: World) -> str:
 
 
 def contents(software: Software, path: str) -> bytes | None:
-    """What one of these files holds; None for any other file."""
+    """The contents of one of these files; None for other files."""
     named = [p.path for p in (software.program, software.kernel) if p is not None]
     named += software.symbol_files.values()
     asked = Path(path)

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
 from rvplat.engine.agent import REG_ASID, REG_CSR, REG_F, REG_PC, REG_PRIV, REG_VIRT, REG_VMID
 from rvplat.engine.exports import Raised
-from rvplat.gdb.evaluation.expressions import Register
 from rvplat.gdb.protocol.errors import GdbError, Unavailable
 from rvplat.gdb.target.target_description import (
-    F_NAMES,
-    FIELDS_SUFFIX,
     FP_CSRS,
     MODES,
-    OURS,
     REG_MODE,
-    X_NAMES,
     Layout,
     csr_itself,
     layout_of,
@@ -29,12 +23,6 @@ from rvplat.isa.privileged import MACHINE
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.hart import Hart
 
-_NUMBERS = {
-    **{f"x{n}": n for n in range(32)}, **{name: n for n, name in enumerate(X_NAMES)}, "s0": 8,
-    "pc": REG_PC, **{f"f{n}": REG_F + n for n in range(32)},
-    **{name: REG_F + n for n, name in enumerate(F_NAMES)},
-    **{name: number for number, name in OURS.items()}, "mode": REG_PRIV,
-}  # fmt: skip
 PRIVS = (REG_PRIV, REG_MODE)
 SUPERVISOR_BITS = 1  # the privilege in the numbers of supervisor CSRs
 FRAME = (1, 2, 8)  # ra, sp, s0
@@ -63,29 +51,8 @@ class Registers:
         return (ctypes.c_uint64 * place.count).from_address(cell.address + place.offset)
 
     def names(self) -> Iterable[Csr]:
-        """The CSRs that there are."""
+        """The rows of the CSRs."""
         return self._rows.values()
-
-    def named(self, name: str) -> Register:
-        """A register, or a field of a CSR (mstatus.MPP, or mstatus_fields.MPP as gdb has it), by
-        its name. GdbError if there is none."""
-        number = _NUMBERS.get(name)
-        if number in self.layout.sizes:
-            return Register(number, signed=number < REG_PC)
-        csr, dot, part = name.partition(".")
-        csr = csr.removesuffix(FIELDS_SUFFIX)
-        row = next((row for row in self._rows.values() if row.name == csr), None)
-        if row is None:
-            near = difflib.get_close_matches(csr, [row.name for row in self._rows.values()], n=1)
-            hint = f"; did you mean ${near[0]}?" if near else ""
-            raise GdbError(f"there is no register ${csr}{hint}")
-        field = next((field for field in row.fields if field.name == part), None)
-        if dot and field is None:
-            fields = ", ".join(field.name for field in row.fields) or "none"
-            raise GdbError(f"${csr} has no field {part!r}: {fields}")
-        if field is None:
-            return Register(REG_CSR + row.number)
-        return Register(REG_CSR + row.number, field.high, field.low)
 
     def mode(self, hart: int) -> str:
         """The mode that a hart is in."""
@@ -104,7 +71,7 @@ class Registers:
         return csr_itself(number) - REG_CSR in self._rows
 
     def csr_number(self, number: int, guest: bool) -> int:
-        """In a guest's world the supervisor's CSRs are the VS ones."""
+        """The number of a CSR in a world: a guest's supervisor CSRs are the VS CSRs."""
         twin = number + TO_VS
         if guest and number >> 8 & 3 == SUPERVISOR_BITS and twin in self._rows:
             return twin
@@ -134,7 +101,7 @@ class Registers:
         return every[: len(self.layout.general)]
 
     def read_kept(self, kept: Any, state: dict[str, int], number: int) -> int:
-        """A register of a world that the hart isn't in; `kept` is what it was at leaving."""
+        """A register of a world that the hart has left; `kept` are the registers at that time."""
         self.size(number)
         number = csr_itself(number)
         virt = state.get("virt", 0)
@@ -155,12 +122,12 @@ class Registers:
         return int(kept.pc) if number == REG_PC else int(kept.x[number])
 
     def frame(self, hart: int) -> list[tuple[int, int, int]]:
-        """(number, bytes, value) of what says where a hart is: pc, ra, sp, s0."""
+        """(number, bytes, value) of the registers that show where a hart is: pc, ra, sp, s0."""
         x = self._x[hart]
         return [(REG_PC, 8, self._cells[hart].plain.pc), *((n, 8, x[n]) for n in FRAME)]
 
     def read_general_kept(self, kept: Any, state: dict[str, int]) -> list[int | None]:
-        """The general registers of a world that the hart isn't in; None for what is unknown."""
+        """The general registers of a world that the hart has left; None for unknown ones."""
         found: list[int | None] = []
         for number, _ in self.layout.general:
             try:
@@ -207,14 +174,14 @@ class Registers:
         if row.read_only:
             raise GdbError(f"{row.name} is read-only")
         if number in FP_CSRS and int(self._read(view, number)) == value:
-            return  # a write makes the state Dirty; gdb writes these back after each call
+            return  # a write would make FS Dirty, and gdb writes these back after each call
         try:
             self._write(view, value, number)
         except Raised:
             raise GdbError(f"{row.name} can't be written now") from None
 
     def _set_mode(self, view: Any, value: int) -> None:
-        """priv: 0 U, 1 S, 3 M, and 4 more for V=1."""
+        """Write priv: 0 U, 1 S, 3 M; 4 is added for V=1."""
         modes = {0, 1, MACHINE} | ({4, 5} if 0x680 in self._rows else set())
         if value not in modes:
             named = ", ".join(f"{n} ({MODES[n]})" for n in sorted(modes))

@@ -1,11 +1,11 @@
 """Target descriptions: a hart's registers, from the rows of its CSRs (GDB manual, "Target
 Description Format").
 
-Register numbers are gdb's own where it has some: x 0 to 31, pc 32, f 33 to 64, CSR n 65 + n, priv.
+Register numbers are gdb's, where gdb has some: x 0 to 31, pc 32, f 33 to 64, CSR n 65 + n, priv.
 
-A CSR is a 64-bit number. gdb can't calculate with a structure, nor cast a number to one, so the
-fields stand in a second register beside the CSR: `mstatus` and `mstatus_fields`. LLDB shows the
-fields of a register that is a number, so for LLDB the CSR has them itself.
+A CSR is a 64-bit number. gdb can't calculate with a structure, nor cast a number to one. So the
+fields are a second register beside the CSR: `mstatus` and `mstatus_fields`. LLDB can show the
+fields of a register that is a number, so for LLDB the CSR itself has them.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ HYPERVISOR = 2  # the privilege in the numbers of hypervisor and VS CSRs
 AS_NUMBERS = (0x300, 0x301)  # mstatus, misa: gdb prints those of its own feature as numbers only
 _POINTERS = {"ra": "code_ptr", "sp": "data_ptr", "gp": "data_ptr", "tp": "data_ptr",
              "fp": "data_ptr"}  # fmt: skip
-REG_MODE = 4165  # priv, with names for its values: in conditions gdb wants numbers
+REG_MODE = 4165  # priv with names for its values; gdb's conditions need the number
 OURS = {REG_MODE: "mode", REG_PRIV: "priv", REG_VIRT: "virt", REG_VMID: "vmid", REG_ASID: "asid"}
-OUR_BITS = 16  # of eight gdb makes characters
+OUR_BITS = 16  # gdb would show eight bits as a character
 FIELDS = 0x2000  # added to the number of a CSR's register: its fields
 FIELDS_SUFFIX = "_fields"
 FIELDS_GROUP = "fields"
@@ -42,8 +42,8 @@ MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}  # by priv: the privilege, an
 
 @dataclass(frozen=True)
 class Layout:
-    """A hart's registers: sizes in bytes by number, those of `g` in order, the XML for gdb and for
-    LLDB."""
+    """A hart's registers. `general`: (number, bytes) of those of `g`, in order. `sizes`: bytes by
+    number. `annexes` and `lldb`: the XML files for gdb and for LLDB."""
 
     general: tuple[tuple[int, int], ...]
     sizes: dict[int, int]
@@ -65,12 +65,12 @@ def _reg(name: str, number: int, bits: int, kind: str, group: str = "") -> str:
 
 
 def _state(name: str, number: int, bits: int, kind: str, group: str) -> str:
-    """A register of the hart that no program keeps: a call that gdb makes leaves it as it is."""
+    """A register that gdb must not save and restore when it calls a function of the program."""
     return _reg(name, number, bits, kind, group).replace("/>", ' save-restore="no"/>')
 
 
 def _feature(name: str, rows: Iterable[str]) -> str:
-    """An annex: one feature."""
+    """An XML file with one feature."""
     head = '<?xml version="1.0"?>\n<!DOCTYPE feature SYSTEM "gdb-target.dtd">\n'
     body = "\n".join(rows)
     return f'{head}<feature name="{name}">\n{body}\n</feature>\n'
@@ -93,7 +93,7 @@ def _fpu(double: bool, csrs: Iterable[Csr]) -> str:
 
 
 def _has_fields(row: Csr) -> bool:
-    """Whether a CSR has fields that are more than its number."""
+    """Whether a CSR has fields that tell more than its number."""
     return len(row.fields) > 1 or any(f.low for f in row.fields)
 
 
@@ -107,7 +107,7 @@ def _fields(row: Csr, kind: str) -> str:
 
 
 def _csrs(rows: Iterable[Csr], lldb: bool) -> list[str]:
-    """Types and registers. Groups count for those alone that are in no feature of gdb's."""
+    """Types and registers. gdb ignores the groups in the features that it knows itself."""
     kinds, regs = [], []
     for row in rows:
         kind = "uint64"
@@ -120,8 +120,8 @@ def _csrs(rows: Iterable[Csr], lldb: bool) -> list[str]:
 
 
 def _companions(rows: Iterable[Csr]) -> list[str]:
-    """The fields of CSRs, as registers of their own. In gdb's feature for CSRs, which knows none
-    of them, they stay out of `info registers`."""
+    """The fields of CSRs, as registers of their own. In gdb's feature for CSRs, which doesn't know
+    them, they are not shown by `info registers`."""
     kinds, regs = [], []
     for row in rows:
         if _has_fields(row):
@@ -132,7 +132,7 @@ def _companions(rows: Iterable[Csr]) -> list[str]:
 
 
 def _worlds() -> list[str]:
-    """Rows of where a hart is. gdb has a feature of its own for priv, but calls 4 and 5 invalid."""
+    """Registers that tell where a hart is. gdb's own feature for priv calls 4 and 5 invalid."""
     values = "".join(f'<evalue name="{name}" value="{n}"/>' for n, name in MODES.items())
     rows = [f'<enum id="mode" size="{OUR_BITS // 8}">{values}</enum>']
     for n, name in OURS.items():

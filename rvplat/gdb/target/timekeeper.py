@@ -1,4 +1,4 @@
-"""The guest's time while its board is debugged: it passes while any hart runs."""
+"""The guest's time while its board is debugged: it passes while a hart runs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from rvplat.machine.machine import Machine
 
 
 class Timekeeper:
-    """Pauses the clock while every hart is stopped, so that a stop of minutes takes the guest no
-    time. `runs_on`: the clock goes on meanwhile. `in_steps`: an instruction that is stepped takes
-    time."""
+    """Pauses the clock while every hart is stopped, so that no time passes for the guest during a
+    stop. `runs_on`: don't pause it. `in_steps`: time passes during a step."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine  # counts for its statistics how long harts run
@@ -23,13 +22,13 @@ class Timekeeper:
         self.begin()
 
     def begin(self) -> None:
-        """As the board has it: another client is here."""
+        """A client has come: use the board's settings."""
         self.in_steps = True
         self.runs_on = self._board.time == "runs"
 
     @property
     def runs_on(self) -> bool:
-        """Whether time passes though every hart is stopped."""
+        """Whether time passes while every hart is stopped."""
         return self._runs_on
 
     @runs_on.setter
@@ -62,7 +61,7 @@ class Timekeeper:
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """A hart runs inside, for a step."""
+        """Inside, a hart does a step."""
         if self.in_steps:
             self.began()
         try:
@@ -72,5 +71,5 @@ class Timekeeper:
                 self.ended()
 
     def close(self) -> None:
-        """Nobody debugs the board any more."""
+        """The board is no longer debugged."""
         self._clock.resume()

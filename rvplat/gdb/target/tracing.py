@@ -1,4 +1,4 @@
-"""A trace that a client starts and ends: every instruction of every hart, into a file."""
+"""A trace that a client starts and ends. It writes every instruction of every hart to a file."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import TextIO, cast
 
 from rvplat.errors import HostError
 from rvplat.gdb.protocol.errors import GdbError
-from rvplat.gdb.target.hart_control import Control
+from rvplat.gdb.target.hart_control import HartControl
 from rvplat.machine.machine import Machine
 
 
-class Sink:
-    """A file whose first error ends what is written to it; `problem` is then set, and told."""
+class TraceFile:
+    """A file to which nothing more is written after its first error. `problem` then says why, and
+    the user is told."""
 
     def __init__(self, path: Path, file: TextIO, say: Callable[[str], None]) -> None:
         self._path = path
@@ -22,7 +23,7 @@ class Sink:
         self.problem = ""
 
     def write(self, text: str) -> int:
-        """As a file's; never raises."""
+        """As a file's `write`, but never raises."""
         if not self.problem:
             try:
                 self._file.write(text)
@@ -31,7 +32,7 @@ class Sink:
         return len(text)
 
     def close(self) -> None:
-        """What is buffered is written now."""
+        """Write what is buffered, and close the file."""
         try:
             self._file.close()
         except OSError as error:
@@ -39,22 +40,22 @@ class Sink:
 
     def _failed(self, error: OSError) -> None:
         if not self.problem:
-            self.problem = f"{self._path}: {error.strerror}: the trace ends before its end"
+            self.problem = f"{self._path}: {error.strerror}: the trace is not complete"
             self._say(self.problem + "\n")
 
 
 class Trace:
-    """A trace, from its beginning to `end`. GdbError if the file can't be opened, or is there: no
-    client may overwrite a file. `say` may be called in a hart's thread."""
+    """A trace that is being written, until `end`. GdbError if the file can't be opened, or exists:
+    a client may not overwrite files. `say` may be called in a hart's thread."""
 
     def __init__(
-        self, control: Control, machine: Machine, path: Path, say: Callable[[str], None]
+        self, control: HartControl, machine: Machine, path: Path, say: Callable[[str], None]
     ) -> None:
         from rvplat.machine.inspection.trace import Tracer, open_trace  # late: types definitions
 
         self.path = path
         try:
-            self._sink = Sink(path, open_trace(path, new=True), say)
+            self._sink = TraceFile(path, open_trace(path, new=True), say)
         except HostError as error:
             raise GdbError(str(error)) from None
         self._control = control
@@ -64,11 +65,11 @@ class Trace:
 
     @property
     def problem(self) -> str:
-        """Why it ended before its end; "" if it hasn't."""
+        """Why nothing more is written; "" if the trace goes on."""
         return self._sink.problem
 
     def end(self) -> None:
-        """Harts run on without it."""
+        """End the trace. The harts go on in native code."""
         with self._control.quiet():
             self._control.use(None)
             self._tracer.close()

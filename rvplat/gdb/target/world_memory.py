@@ -1,4 +1,4 @@
-"""Memory as a world sees it: through the definitions' own page walk, without side effects."""
+"""Memory as a world sees it, by the definitions' own page walk, without side effects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from rvplat.errors import BusError
 from rvplat.gdb.protocol.errors import DeviceRefused, GdbError
-from rvplat.gdb.target.interfaces import Region
+from rvplat.gdb.protocol.interfaces import Region
 from rvplat.isa.privileged import MACHINE, SUPERVISOR
 from rvplat.machine.machine import Machine
 
@@ -20,9 +20,9 @@ _UNCHANGED = nullcontext()
 SPACES = VIRTUAL, GUEST, PHYSICAL = "virtual", "guest-physical", "physical"
 
 
-class Sight:
+class WorldMemory:
     """Reads and writes memory for harts that are stopped. `devices`: device registers may be
-    accessed; `space`: what kind of addresses clients give."""
+    accessed. `space`: the kind of the addresses that clients give, one of SPACES."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -38,7 +38,7 @@ class Sight:
     # --- translation ---
 
     def _as(self, hart: Any, state: dict[str, int]) -> AbstractContextManager[None]:
-        """The hart in another state, for as long as a look takes."""
+        """Inside, the hart is in another state."""
         return self._changed(hart, state) if state else _UNCHANGED
 
     @contextmanager
@@ -53,19 +53,19 @@ class Sight:
                 setattr(hart, name, value)
 
     def translate(self, number: int, state: dict[str, int], va: int) -> int | None:
-        """The physical address of what clients call `va`, for a hart in a state; None if there is
-        none."""
+        """The physical address of an address of `space`, for a hart in a state; None: not mapped.
+        """
         hart = self._machine.harts[number].plain
         with self._as(hart, self._in_space(state)):
             return self._find(hart, va)
 
     def _in_space(self, state: dict[str, int]) -> dict[str, int]:
-        """The state in which a walk takes addresses for what clients mean by them."""
+        """The state for walks of addresses of `space`."""
         return {**state, "vsatp": 0} if self.space == GUEST else state
 
     def _find(self, hart: Any, va: int) -> int | None:
-        """M mode has no page tables: an address that no memory or device has is then looked up in
-        the supervisor's."""
+        """The physical address; None: not mapped. M mode has no translation. An address where M
+        mode has no memory and no device is looked up in the supervisor's page tables."""
         if self._untranslated(hart):
             return va
         if hart.priv != MACHINE:
@@ -87,7 +87,7 @@ class Sight:
         return self._ram_end(pa) is not None
 
     def _ram_end(self, pa: int) -> int | None:
-        """Where the region of RAM ends that an address is in."""
+        """The end of the region of RAM that contains an address."""
         for ram in self._memory.regions:
             if ram.base <= pa < ram.end:
                 return ram.end
@@ -98,8 +98,8 @@ class Sight:
     def _pieces(
         self, number: int, state: dict[str, int], start: int, length: int
     ) -> list[tuple[int, int]]:
-        """(physical address, bytes) in order, as far as there is a translation; each lies in one
-        page, or in one region of RAM."""
+        """(physical address, bytes) in order, up to the first address that is not mapped. Each lies
+        in one page, or in one region of RAM."""
         hart = self._machine.harts[number].plain
         found = []
         with self._as(hart, self._in_space(state)):
@@ -116,7 +116,7 @@ class Sight:
         return found
 
     def read(self, number: int, state: dict[str, int], start: int, length: int) -> bytes:
-        """As much as can be read. GdbError if nothing can."""
+        """As many bytes as can be read. GdbError if none can."""
         parts: list[bytes] = []
         problem = GdbError(f"{start:#x} is not mapped")
         for pa, size in self._pieces(number, state, start, length):
@@ -138,7 +138,7 @@ class Sight:
         )
 
     def write(self, number: int, state: dict[str, int], start: int, data: bytes) -> None:
-        """All of it, or nothing."""
+        """Write all the data. GdbError if some of it can't be written; then nothing is."""
         pieces = self._pieces(number, state, start, len(data))
         done = sum(size for _, size in pieces)
         if done < len(data):
@@ -165,7 +165,7 @@ class Sight:
                 raise GdbError(str(error)) from None
 
     def _words(self, pa: int, size: int) -> list[tuple[int, int]]:
-        """The accesses that a device sees. GdbError where they aren't allowed."""
+        """(physical address, bytes) of the accesses of a device. GdbError if not allowed."""
         window = self._machine.assembly.map.window_at(pa)
         if window is None:
             raise GdbError(f"{pa:#x}: no memory and no device is there")
@@ -193,21 +193,21 @@ class Sight:
         return sorted(found, key=lambda region: region.start)
 
     def regions(self) -> list[Region]:
-        """ROM as the board has it; all else may be memory, under some translation."""
+        """The memory map: the board's ROM. Every other address may be RAM by some translation."""
         found, at = [], 0
         for base, size in sorted((rom.base, rom.size) for rom in self._roms):
             if base > at:
                 found.append(Region("ram", at, base - at))
             found.append(Region("rom", base, size))
             at = base + size
-        if at == 0:  # 64 bits can't say how long all addresses are
+        if at == 0:  # the length of all addresses doesn't fit in 64 bits
             found.append(Region("ram", 0, SPACE // 2))
             at = SPACE // 2
         return [*found, Region("ram", at, SPACE - at)]
 
 
 def region_around(found: list[Region], address: int) -> Region:
-    """The region that an address is in, or the gap between regions, which has no kind."""
+    """The region that contains an address, or the gap between regions, whose kind is ""."""
     start, end = 0, SPACE
     for region in found:
         if region.start <= address < region.start + region.length:

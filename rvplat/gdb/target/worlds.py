@@ -1,4 +1,4 @@
-"""Worlds: process 1 is the host (V=0), 1 + n the n-th guest, by the VMIDs seen in hgatp."""
+"""Worlds as processes: 1 is the host (V=0), the others are guests, one for each VMID in hgatp."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rvplat.gdb.protocol.errors import GdbError
-from rvplat.gdb.target.interfaces import HOST_PID, Process, Thread
+from rvplat.gdb.protocol.interfaces import HOST_PID, Process, Thread
 from rvplat.hart.debugging.world_switches import GUESTS
 from rvplat.hart.debugging.worlds import HOST, VMID_MASK, VMID_SHIFT
 from rvplat.isa.privileged import SUPERVISOR
@@ -17,7 +17,7 @@ from rvplat.machine.machine import Machine
 
 @dataclass
 class World:
-    """`number` is its number in native code (hart/debugging/worlds.py). The user may name it."""
+    """A world. `number` is its number in native code (hart/debugging/worlds.py)."""
 
     pid: int
     number: int
@@ -51,7 +51,7 @@ class WorldTable:
         self.forget()
 
     def forget(self) -> list[int]:
-        """After a reset there is the host alone; the guests that ended. A pid isn't used again."""
+        """A reset ends every guest: returns their pids, which are not used again."""
         guests = self.guests()
         for pid in guests:
             self._by_pid[pid].ended = True
@@ -66,8 +66,7 @@ class WorldTable:
                 marks[word] = 0
 
     def mark(self, pid: int, on: bool) -> bool:
-        """Whether harts take a guest for one that is known; what it was before. The host always
-        is."""
+        """Mark a guest as known to the harts, or not; whether it was marked. The host always is."""
         if pid == HOST_PID:
             return True
         word, bit = divmod(self.get(pid).vmid, 64)
@@ -79,13 +78,13 @@ class WorldTable:
         return bool(was)
 
     def announce(self, on: bool) -> None:
-        """Whether a hart stops on its way into a guest that isn't marked; none is."""
+        """Remove all marks. `on`: a hart that enters a guest without a mark stops."""
         self._forget_marks()
         for cell in self._harts:
             cell.plain.stop_new = int(on)
 
     def keep(self, on: bool) -> None:
-        """Whether harts keep the registers of the worlds that they leave."""
+        """Let harts keep the registers of the worlds that they leave, or not."""
         for cell in self._harts:
             cell.plain.keep_worlds = int(on)
 
@@ -98,7 +97,7 @@ class WorldTable:
                 yield entry, world_number(int(hart.guest_hgatp[entry]))
 
     def look(self) -> list[World]:
-        """See which worlds there are; those that are new."""
+        """Look for new worlds, and return them."""
         if not self._hypervisor:
             return []
         numbers: set[int] = set()
@@ -108,7 +107,7 @@ class WorldTable:
         return [self._add(number) for number in sorted(numbers - set(self._pids))]
 
     def _add(self, number: int) -> World:
-        """A world, new unless another hart came there meanwhile."""
+        """The world of a number; a new one, unless another hart has added it meanwhile."""
         with self._lock:
             if number in self._pids:
                 return self._by_pid[self._pids[number]]
@@ -133,11 +132,11 @@ class WorldTable:
     # --- worlds and threads ---
 
     def all(self) -> list[World]:
-        """Every world that was seen."""
+        """Every world that has not ended."""
         return [world for world in self._by_pid.values() if not world.ended]
 
     def guests(self) -> list[int]:
-        """The processes that guests are."""
+        """The pids of the guests."""
         return [world.pid for world in self.all() if world.pid != HOST_PID]
 
     def get(self, pid: int) -> World:
@@ -152,7 +151,7 @@ class WorldTable:
         return [Thread(pid, tid) for pid in sorted(pids) for tid in harts]
 
     def processes(self) -> list[Process]:
-        """The worlds as processes, and which harts are in them."""
+        """The worlds as processes, with the harts that are in them."""
         found = []
         for world in self.all():
             cores = (t.tid - 1 for t in self.threads([world.pid]) if self.is_there(t))
@@ -168,7 +167,8 @@ class WorldTable:
     # --- a world that its hart isn't in ---
 
     def state(self, thread: Thread) -> dict[str, int]:
-        """What of the hart's state is different when it is in the thread's world: for walks."""
+        """The fields of the hart's state that walks in the thread's world need, if the hart isn't
+        in that world."""
         if self.is_there(thread):
             return {}
         number = self._living(thread.pid).number
@@ -193,7 +193,7 @@ class WorldTable:
         return [self._harts[first], *(c for c in self._harts if c.number != first)]
 
     def kept(self, thread: Thread) -> Any:
-        """What the thread's registers were when its hart left the world, or None."""
+        """The thread's registers at the time when its hart left the world; None if unknown."""
         hart = self._harts[thread.tid - 1].plain
         number = self.get(thread.pid).number
         found = None

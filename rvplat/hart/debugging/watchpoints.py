@@ -1,8 +1,10 @@
 """Watchpoints: ranges of virtual addresses in a world whose loads or stores stop the hart.
 
-The TLB entries of a page with a watched range have no tags. So its accesses take the slow path,
-which checks the watchpoints first. Other pages are as fast as ever. The hart stops before the
-access, with hart.pc at the instruction.
+The TLB entries of a page with a watched range have hidden tags. So each access of the page takes
+the slow path, which looks at the rows first. Other pages are as fast as without watchpoints. The
+hart stops before the access, with hart.pc at the instruction.
+
+A row has no condition: machine/debugging/watchpoints.py evaluates it after the hart has stopped.
 """
 
 from rvplat.hart.acceleration.tlb import CONTEXTS, drop_data
@@ -15,6 +17,8 @@ READS = 1
 WRITES = 2
 HEADS = 1 << 12  # chains of rows, by a hash of the page
 MOST = 1 << 14  # rows, one for each page of a range; number 0 is none
+NOWHERE = 1  # of watch_skip, break_skip and ebreak_skip: no instruction is at an odd address
+MOST_MET = 16  # rows that a stop can name
 
 WatchRow = Record("WatchRow")
 WatchRow.add("start", u64)
@@ -25,16 +29,26 @@ WatchRow.add("kinds", u8)
 
 MachineState.add("watch_rows", ptr(WatchRow))
 MachineState.add("watch_heads", u64)  # host address: u32 HEADS
-HartState.add("break_row", u64)  # the breakpoint that was met (engine/breakpoints.py), or 0
-HartState.add("watch_row", u64)  # the row that was met
-HartState.add("watch_address", u64)  # the first byte of the access that is in it
-HartState.add("watch_kind", u64)  # what the access was
-HartState.add("watch_skip", u64)  # address of an instruction that doesn't stop; odd: none
+HartState.add("break_row", u64)  # the first breakpoint that was met (engine/breakpoints.py), or 0
+HartState.add("watch_row", u64)  # the first row that was met
+HartState.add("watch_address", u64)  # the first byte of the access that is in that row's range
+HartState.add("watch_kind", u64)  # READS, WRITES, or both (AMOs)
+HartState.add("watch_skip", u64)  # accesses of the instruction here don't stop; odd: none
+HartState.add("met_count", u64)  # rows of breakpoints or watchpoints met at the last stop
+HartState.add("met_rows", u32, MOST_MET)  # their numbers
+
+
+@define
+def note_met(hart, row: u64):
+    """A row is met: list it for the stop."""
+    if hart.met_count < MOST_MET:
+        hart.met_rows[hart.met_count] = u32(row)
+        hart.met_count += 1
 
 
 @define
 def watch_hash(va: u64) -> u64:
-    """The host address of the head of the chain of an address's page."""
+    """The chain of an address's page."""
     return (va >> 12 ^ va >> 24) & (HEADS - 1)
 
 
@@ -46,7 +60,7 @@ def first_watch(hart, va: u64) -> u64:
 
 @define(cold=True)
 def watched_kinds(hart, va: u64) -> u64:
-    """The kinds of access that are watched in an address's page, in any world."""
+    """What is watched in an address's page, in any world."""
     machine = hart.machine
     kinds = u64(0)
     n = first_watch(hart, va)
@@ -65,10 +79,20 @@ def overlaps(watch: WatchRow, va: u64, last: u64, kinds: u64) -> bool:
 
 @define
 def counts_here(hart, watch: WatchRow) -> bool:
-    """Whether the hart is in the row's world, and its instruction may stop."""
+    """Whether the hart is in the row's world, and its instruction is not skipped."""
     if hart.watch_skip == hart.pc:
         return False
     return watch.world == ANYWHERE or watch.world == current_world(hart)
+
+
+@define
+def meet_watch(hart, n: u64, va: u64):
+    """An access meets a row. The first one gives the address of the stop."""
+    watch = hart.machine.watch_rows[n]
+    if hart.met_count == 0:
+        hart.watch_row = n
+        hart.watch_address = va if va > watch.start else watch.start
+    note_met(hart, n)
 
 
 @define(cold=True)
@@ -76,21 +100,22 @@ def watch_bytes(hart, va: u64, last: u64, kinds: u64):
     """Stop the hart if an access in one page is watched. Raises Trap, with hart.stop set."""
     machine = hart.machine
     n = first_watch(hart, va)
+    hart.met_count = 0
     while n != 0:
         watch = machine.watch_rows[n]
         if overlaps(watch, va, last, kinds) and counts_here(hart, watch):
-            hart.watch_row = n
-            hart.watch_address = va if va > watch.start else watch.start
-            hart.watch_kind = kinds
-            hart.break_row = 0
-            hart.stop = STOP_BREAK
-            raise Trap
+            meet_watch(hart, n, va)
         n = u64(watch.next)
+    if hart.met_count != 0:
+        hart.watch_kind = kinds
+        hart.break_row = 0
+        hart.stop = STOP_BREAK
+        raise Trap
 
 
 @define(cold=True)
 def watch_access(hart, va: u64, size: u64, kinds: u64):
-    """The same for an access that may reach into the next page."""
+    """As `watch_bytes`, for an access that may reach into the next page."""
     last = va + size - 1
     if (va ^ last) >> 12 == 0:
         watch_bytes(hart, va, last, kinds)
@@ -101,6 +126,6 @@ def watch_access(hart, va: u64, size: u64, kinds: u64):
 
 @define(cold=True)
 def watch_changed(hart, va: u64):
-    """A row of this page was added or removed: forget the page's entries."""
+    """A row of a page was added or removed: drop the page's TLB entries."""
     for n in range(CONTEXTS):
         drop_data(hart, u64(n), va)

@@ -114,7 +114,7 @@ class Tracer(Turns):
             retired = hart.retired
             cells.held.value = 1
             hart.allow(1)
-            self.machine.core.run(hart.address)
+            hart.go(self.machine.core.run)
             cells.held.value = 0
             if on_host:
                 cells.clock_virtual.value = paused

@@ -17,12 +17,15 @@ from rvplat.bus.ram import PRIVATE, Ram, barrier
 from rvplat.engine.decode import Table
 from rvplat.errors import DeviceError
 from rvplat.hart.acceleration.young_pages import AWAY
+from rvplat.hart.debugging.watchpoints import NOWHERE
 from rvplat.hart.state import (
     MAX_RAM_REGIONS,
     PLAIN,
     ROM,
     SLOT_HEADER,
     SLOTS_SIZE,
+    STOP_BREAK,
+    STOP_LIMIT,
     STOP_REQUEST,
     WATCHED,
     HartState,
@@ -121,12 +124,15 @@ class NativeHart(NativeRecord):
         self.retired_before = 0  # instructions, before the last reset
         self.ran_ns = 0
         self.device_ns = 0  # of it
+        self.goes_past: Callable[[Any], bool] | None = None  # set where there are watchpoints
+        self._told_at = NOWHERE  # where a stop at a watchpoint was told
         self._slots = Block(SLOT_POOL)
         self._pages = Block(8 * machine.pages)
         self._scratch = Block(SLOTS_SIZE)
         hart = self.view
         hart.hart_id = number
         hart.young_passed = AWAY
+        hart.break_skip = hart.watch_skip = hart.ebreak_skip = NOWHERE
         hart.machine = self.machine_address = machine.address
         hart.slot_pool, hart.slot_pool_size = self._slots.address, SLOT_POOL
         hart.slot_pages = self._pages.address
@@ -200,9 +206,46 @@ class NativeHart(NativeRecord):
     def enter(self, run: Callable[[int], None]) -> int:
         """Native code, as far as `allow` allows; hart.stop."""
         began, slept = time.perf_counter_ns(), self.asleep_ns
-        run(self.address)
+        self.go(run)
         self.ran_ns += time.perf_counter_ns() - began - (self.asleep_ns - slept)
         return int(self.stop_code.value)
+
+    def go(self, run: Callable[[int], None]) -> None:
+        """As `enter`, without a count of the time. Watchpoints whose conditions don't hold, and
+        those that were told, are passed."""
+        told_at, self._told_at = self._told_at, NOWHERE
+        if told_at != NOWHERE and told_at == int(self.plain.pc) and not self._pass_over(run):
+            return
+        run(self.address)
+        while self.stop_code.value == STOP_BREAK and self.goes_past and self.goes_past(self):
+            if not self._pass_over(run):
+                return
+            run(self.address)
+
+    def _pass_over(self, run: Callable[[int], None]) -> bool:
+        """Execute one instruction, whose accesses meet no watchpoint; whether the hart can go on.
+        No interrupt is taken first."""
+        plain, left = self.plain, self.left
+        plain.break_skip = plain.watch_skip = int(plain.pc)
+        plain.interrupts_held = 1
+        self.allow(1)
+        run(self.address)
+        plain.interrupts_held = 0
+        plain.watch_skip = NOWHERE
+        self.allow(left - (1 - self.left))
+        return self.stop_code.value == STOP_LIMIT and self.left > 0
+
+    def skip_here(self, watchpoints: bool) -> None:
+        """A stop at hart.pc was told: the breakpoints there, and after a stop at a watchpoint the
+        `watchpoints` too, are not met again before the instruction has run."""
+        self.plain.break_skip = pc = int(self.plain.pc)
+        if watchpoints:
+            self._told_at = pc
+
+    def skip_nothing_else(self) -> None:
+        """Before a run: what was to be skipped counts only where the hart still is."""
+        if int(self.plain.break_skip) != int(self.plain.pc):
+            self.plain.break_skip = NOWHERE
 
     def after_device(self) -> None:
         """A device access by this hart ended: what it changed counts from the next instruction."""

@@ -110,9 +110,10 @@ class Turns:
             start = self._begun(start)
             left[hart.number] -= done
             longest = max(longest, done)
-            if reason == STOP_BREAK or left[hart.number] <= 0:
-                name = "break" if reason == STOP_BREAK else "limit"
-                self.machine.request_stop(Stop(name, hart=hart.number))
+            if reason == STOP_BREAK:
+                self.machine.request_stop(self.machine.break_stop(hart))
+            elif left[hart.number] <= 0:
+                self.machine.request_stop(Stop("limit", hart=hart.number))
             if reason not in (STOP_WFI, STOP_LIMIT) or self.machine.requests:
                 break
         if awake:

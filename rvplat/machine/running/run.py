@@ -165,6 +165,7 @@ class Runner:
             self._take_looks()
             stop, is_reset = self.machine.take_requests(self.restarts)
             if stop is not None and stop.reason != LOOK:
+                self.machine.told(stop)
                 return stop
             if is_reset:
                 self.machine.power_on()
@@ -247,7 +248,7 @@ class Runner:
         """What ends the run, now that a hart has left native code with a reason; None: it goes
         on."""
         if reason not in (STOP_WFI, STOP_LIMIT):
-            return Stop("break", hart=hart.number)
+            return self.machine.break_stop(hart)
         if hart.left <= 0:
             return Stop("limit", hart=hart.number)
         return Stop("idle") if self.ends_idle and self._is_idle() else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
 
 TIMEOUT_STATUS = 124  # as timeout(1) has it
 INTERRUPT_STATUS = 130
@@ -19,10 +21,72 @@ _TEXTS = {
     "leave": "the user left",
     "interrupt": "it was interrupted",
     "break": "a breakpoint",
+    "watch": "a watchpoint",
     "step": "a step was done",
     "failure": "a plugin failed",
     "error": "rvplat failed",
 }
+_DONE = {"read": "a read of", "write": "a write to", "access": "a read and write of"}
+
+GuestOrHost = int | Literal["host"]  # a guest by its VMID, or the host (V=0)
+Space = Literal["virtual", "physical", "guest-physical"]
+Access = Literal["read", "write", "access"]
+
+
+@dataclass(frozen=True, eq=False)
+class StopPoint:
+    """What breakpoints and watchpoints have in common. `number`: both are numbered together, from
+    1. `address`: the first one. `vmid`: the guest in whose world it counts, or "host"; None: in
+    every world. `condition`: it counts where this holds. `temporary`: its first hit removes it."""
+
+    number: int
+    address: int
+    vmid: GuestOrHost | None = None
+    condition: str | None = None
+    temporary: bool = False
+    _hits: Callable[[], int] = field(default=lambda: 0, repr=False, kw_only=True)
+
+    @property
+    def hits(self) -> int:
+        """How often it has stopped a hart."""
+        return self._hits()
+
+    def _words(self) -> list[str]:
+        """What limits it, as the monitor command `break` takes it."""
+        words = [] if self.vmid is None else [f"vmid={self.vmid}"]
+        return words if self.condition is None else [*words, f"if {self.condition}"]
+
+
+@dataclass(frozen=True, eq=False)
+class Breakpoint(StopPoint):
+    """It stops a hart before the instruction at an address. `space`: what kind of address it is.
+    `asid`: only in this address space. `privilege`: only in these modes ("M", "S", "U", "VS",
+    "VU"); empty: in every mode."""
+
+    space: Space = "virtual"
+    asid: int | None = None
+    privilege: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        words = [f"{self.address:#x}"]
+        words += [f"space={self.space}"] if self.space != "virtual" else []
+        limits = self._words()
+        at = 1 if self.vmid is not None else 0
+        more = [f"asid={self.asid}"] if self.asid is not None else []
+        more += [f"mode={','.join(self.privilege)}"] if self.privilege else []
+        return " ".join([*words, *limits[:at], *more, *limits[at:]])
+
+
+@dataclass(frozen=True, eq=False)
+class Watchpoint(StopPoint):
+    """It stops a hart before an access of `length` bytes from a virtual address. `access`: "read",
+    "write", or "access", which means both."""
+
+    length: int = 8
+    access: Access = "write"
+
+    def __str__(self) -> str:
+        return " ".join([f"{self.access} {self.address:#x}+{self.length:#x}", *self._words()])
 
 
 @dataclass(frozen=True)
@@ -35,12 +99,31 @@ class Stop:
     limit       `hart` has come to the limit of instructions
     idle        every hart waits and nothing can wake one
     failure     of a plugin, where the first one ends the run (`strict`)
-    pause, leave, interrupt, step, break
+    break       `hart`, in `world`, is before an instruction with a breakpoint, at `address`
+    watch       `hart`, in `world`, is before an instruction whose `access` of `address` is watched
+    pause, leave, interrupt, step
+
+    `world` is "host" (V=0) or the VMID of a guest. `hits` are the breakpoints or watchpoints that
+    were met, by number.
     """
 
     reason: str
     code: int = 0
     hart: int = 0
+    world: GuestOrHost = "host"
+    address: int = 0
+    access: Access | None = None
+    hits: tuple[StopPoint, ...] = ()
+
+    @property
+    def breakpoint(self) -> Breakpoint | None:
+        """The first breakpoint that was met."""
+        return next((one for one in self.hits if isinstance(one, Breakpoint)), None)
+
+    @property
+    def watchpoint(self) -> Watchpoint | None:
+        """The first watchpoint that was met."""
+        return next((one for one in self.hits if isinstance(one, Watchpoint)), None)
 
     @property
     def status(self) -> int:
@@ -56,5 +139,16 @@ class Stop:
         return INTERRUPT_STATUS if self.reason in ("interrupt", "pause") else TIMEOUT_STATUS
 
     def __str__(self) -> str:
+        if self.hits:
+            return self._met()
         text = _TEXTS.get(self.reason, self.reason)
         return f"{text}, code {self.code}" if self.code else text
+
+    def _met(self) -> str:
+        """breakpoint 1 at 0x80000000: hart 0, host"""
+        numbers = ", ".join(str(one.number) for one in self.hits)
+        kind = "breakpoint" if self.breakpoint is not None else "watchpoint"
+        what = "at" if self.access is None else f"before {_DONE[self.access]}"
+        world = "host" if self.world == "host" else f"guest with VMID {self.world}"
+        many = "s" if len(self.hits) > 1 else ""
+        return f"{kind}{many} {numbers} {what} {self.address:#x}: hart {self.hart}, {world}"

@@ -58,6 +58,14 @@ class Watch(Protocol):
     def complaints(self) -> list[str]: ...
 
 
+class StopPointsLike(Protocol):
+    """Breakpoints and watchpoints (debugging/stop_points.py)."""
+
+    def stop_of(self, hart: Hart) -> Stop: ...
+
+    def told(self, stop: Stop, others: list[Stop]) -> None: ...
+
+
 class TurnTaking(Protocol):
     """Harts in turns in one thread (round_robin.py)."""
 
@@ -91,6 +99,7 @@ class System(metaclass=Shown):
     plan: LoadPlan
     watchdog: Watch
     _awaited: Callable[[int], Any]
+    stop_points: StopPointsLike | None  # None until a breakpoint or watchpoint was set
 
     def __init__(self, board: Board, software: Software) -> None:
         self.built_at = time.perf_counter()
@@ -111,6 +120,7 @@ class System(metaclass=Shown):
         self._looker = 0  # the thread that looks at the harts in the middle of a run
         self.lost: BaseException | None = None  # why the machine can't be used any more
         self._exports: dict[str, Callable[..., Any]] = {}
+        self.stop_points = None
 
     def __dir__(self) -> list[str]:
         return [*type(self).public]
@@ -217,6 +227,8 @@ class System(metaclass=Shown):
             self.must_be_free()
             self.current = self.last = run
             self.forget_requests()
+            for hart in self.harts:
+                hart.skip_nothing_else()
         self.watchdog.begin()
         self.tell_consoles(True)
         self.time_begins()
@@ -260,6 +272,17 @@ class System(metaclass=Shown):
                 for hart in self.harts:
                     hart.request_stop()
         self.turns.wake.set()
+
+    def break_stop(self, hart: Hart) -> Stop:
+        """The stop of a hart that left native code by STOP_BREAK."""
+        if self.stop_points is None:
+            return Stop("break", hart=hart.number)
+        return self.stop_points.stop_of(hart)
+
+    def told(self, stop: Stop) -> None:
+        """A run ends with this stop, and every hart stands still."""
+        if self.stop_points is not None:
+            self.stop_points.told(stop, [one for one in self.requests if one is not stop])
 
     @contextmanager
     def looked_at(self) -> Iterator[None]:

@@ -45,7 +45,7 @@ SHORT_S = 0.001
 SLOW_S = 5.0
 GRACE_S = 3.0
 
-_NATIVE = NativeHart.enter.__code__
+_NATIVE = (NativeHart.go.__code__, NativeHart._pass_over.__code__)
 #: They wait for whoever reads the console's output; no device is to blame.
 _WAITING = HostConsole.send.__code__
 #: Where our code calls a device's, and what that is for.
@@ -182,7 +182,7 @@ class Watchdog:
                 return None
             if frame.f_code in _ENTRIES and self._is_ours(frame.f_locals["self"]):
                 return self._device_call(thread, frame, inner, now)
-            if frame.f_code is _NATIVE and frame.f_locals["self"] in self._machine.harts:
+            if frame.f_code in _NATIVE and frame.f_locals["self"] in self._machine.harts:
                 if inner:
                     return None
                 hart = frame.f_locals["self"].number

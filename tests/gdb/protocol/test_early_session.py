@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rvplat.gdb.protocol.channels import SocketChannel, listen
-from rvplat.gdb.protocol.early_session import EVERY_S, Lobby
-from rvplat.gdb.protocol.server import Server
+from rvplat.gdb.protocol.early_session import EVERY_S, EarlySession
+from rvplat.gdb.server import Server
 from rvplat.machine.machine import Machine
 from tests.gdb.conftest import gdbs
 from tests.gdb.driver import Gdb
@@ -40,7 +40,7 @@ def test_gdb_waits_until_the_board_is_built(gdb: Gdb, guest: Path) -> None:
     attached.start()
     client = Counted(listener.accept()[0])
     client.enough.clear()
-    with Lobby(listener, client):
+    with EarlySession(listener, client):
         assert client.enough.wait(30)
         machine = Machine.open("virt", program=guest)
     server = Server(machine, listener, halt=True)
@@ -62,7 +62,7 @@ def test_the_first_who_comes_waits_and_others_are_turned_away(guest: Path) -> No
     first, second = Gdb(path), Gdb(path)
     port = listener.getsockname()[1]
     threads = []
-    with Lobby(listener) as lobby:
+    with EarlySession(listener) as lobby:
         threads.append(threading.Thread(target=first.attach, args=[port]))
         threads[0].start()
         while lobby.client is None:
@@ -86,7 +86,7 @@ def test_the_first_who_comes_waits_and_others_are_turned_away(guest: Path) -> No
 
 def test_a_board_that_cant_be_built_hangs_up() -> None:
     listener = listen("127.0.0.1:0")
-    lobby = Lobby(listener)
+    lobby = EarlySession(listener)
     with pytest.raises(RuntimeError, match="no such board"), lobby:
         client = socket.create_connection(listener.getsockname(), timeout=30)
         while lobby.client is None:

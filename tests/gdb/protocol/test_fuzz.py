@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from rvplat.gdb.commands import session_for
 from rvplat.gdb.monitor.dispatch import commands
+from rvplat.gdb.monitor.monitored_target import MonitoredTarget
 from rvplat.gdb.protocol.framing import Framer, Kind, frame
-from rvplat.gdb.target.machine_target import BoardTarget
 from rvplat.machine.machine import Machine
 from tests.gdb.fake import MODERN, Client, FakeTarget
 from tests.gdb.protocol.test_packets import TRANSCRIPTS
@@ -73,7 +73,7 @@ def watching() -> Framer:
 def state(target: FakeTarget) -> dict[str, object]:
     return {
         "memory": bytes(target.memory), "values": dict(target.values),
-        "points": set(target.points), "log": len(target.log), "running": set(target.running),
+        "points": set(target.client_points), "log": len(target.log), "running": set(target.running),
     }  # fmt: skip
 
 
@@ -111,7 +111,7 @@ class Board:
     def __init__(self, guest: Path) -> None:
         self.machine = Machine.open("virt", program=guest)
         self.machine.step(5000)
-        self.target = BoardTarget(self.machine)
+        self.target = MonitoredTarget(self.machine)
         self.out = bytearray()
         self.session = session_for(self.target, self.out.extend)
         self.session.feed(frame(b"QStartNoAckMode") + frame(MODERN))

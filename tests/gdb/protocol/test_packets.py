@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rvplat.gdb.protocol.framing import escape, frame
+from rvplat.gdb.protocol.interfaces import Action, ClientPoint, ConsoleText, Exited, Stopped, Thread
 from rvplat.gdb.protocol.packets import GROUPS, table_for
 from rvplat.gdb.protocol.session import PACKET_SIZE
-from rvplat.gdb.target.interfaces import Action, Break, Exited, Said, Stopped, Thread
 from tests.gdb.fake import MODERN, SIZE, Client, FakeTarget
 
 T11, T12, T21, T22 = Thread(1, 1), Thread(1, 2), Thread(2, 1), Thread(2, 2)
@@ -89,7 +89,7 @@ TRANSCRIPTS: list[tuple[str, bytes, bytes]] = [
      b"E.offset 0x1000 of 0x16 bytes"),
     ("the program", b"qXfer:exec-file:read:1:0,100", b"l/programs/hypervisor"),
     ("no program", b"qXfer:exec-file:read:2:0,100",
-     b"E.process 2 has no program that is known: use the file command"),
+     b"E.process 2 has no known program: use the file command"),
     ("a file that isn't there", b"vFile:open:2f65746300,0,0", b"F-1,2"),
     ("a file to write", b"vFile:open:2f65746300,1,0", b"F-1,1e"),
     ("a handle that isn't there", b"vFile:pread:7,10,0", b"F-1,9"),
@@ -250,17 +250,17 @@ def test_breakpoints_belong_to_the_selected_world() -> None:
     client = Client()
     client.ask(b"Hgp2.1")
     assert client.ask(b"Z0,80000248,4;X9,260021164022051327") == b"OK"
-    (point,) = client.target.points
+    (point,) = client.target.client_points
     assert (point.pid, point.address, point.kind) == (2, 0x80000248, 0)
     assert point.conditions == (bytes.fromhex("260021164022051327"),)
     client.ask(b"z0,80000248,4")
-    assert client.target.points == set()
+    assert client.target.client_points == set()
 
 
 def test_commands_of_breakpoints() -> None:
     client = Client()
     client.ask(b"Z0,1000,4;X3,220127;cmds:1,X2,2227")
-    (point,) = client.target.points
+    (point,) = client.target.client_points
     assert point.conditions == (b"\x22\x01\x27",)
     assert (point.commands, point.persist) == ((b"\x22\x27",), True)
 
@@ -335,7 +335,7 @@ def test_control_c() -> None:
 def test_what_a_breakpoint_prints() -> None:
     client = Client()
     client.raw(frame(b"vCont;c"))
-    assert client.tell(Said("x\n")) == frame(b"O780a")
+    assert client.tell(ConsoleText("x\n")) == frame(b"O780a")
 
 
 def test_the_board_goes_off() -> None:
@@ -495,4 +495,4 @@ def test_worlds_as_gdb_lists_them() -> None:
 
 
 def test_a_point_is_the_same_whatever_its_condition() -> None:
-    assert Break(0, 1, 0x1000, 4, (b"a",)) == Break(0, 1, 0x1000, 4)
+    assert ClientPoint(0, 1, 0x1000, 4, (b"a",)) == ClientPoint(0, 1, 0x1000, 4)

@@ -8,14 +8,14 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from rvplat.engine.agent import REG_CSR
-from rvplat.gdb.target.machine_target import BoardTarget
+from rvplat.gdb.target.machine_target import MachineTarget
 from rvplat.gdb.target.registers import Registers
 from rvplat.gdb.target.target_description import F_NAMES, FIELDS, X_NAMES
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.machine import Machine
 from tests.gdb.conftest import Serve
 from tests.gdb.driver import Gdb
-from tests.gdb.test_guest_breakpoints import symbol
+from tests.machine.debugging.test_guest_breakpoints import symbol
 
 WORK = symbol(hypervisor_guest_elfs()["sort"], "guest_sort")
 
@@ -65,13 +65,13 @@ def test_lldb_sees_fields_in_the_csr_itself() -> None:
     with Machine.open("virt") as machine:
         layout = Registers(machine).layout
         text = "".join(layout.lldb.values())
-        target = BoardTarget(machine)
+        target = MachineTarget(machine)
         assert "_fields" not in "".join(re.findall(r"<reg name=\S+", text))
         assert '<flags id="mstatus_fields" size="8">' in text
         assert 'name="mstatus" bitsize="64" type="mstatus_fields"' in text
-        target.greet(frozenset({"xmlRegisters=i386,arm,mips,arc", "multiprocess"}))
+        target.set_features(frozenset({"xmlRegisters=i386,arm,mips,arc", "multiprocess"}))
         assert target.annexes(1) == layout.lldb
-        target.greet(frozenset({"xmlRegisters=i386", "multiprocess"}))
+        target.set_features(frozenset({"xmlRegisters=i386", "multiprocess"}))
         assert target.annexes(1) == layout.annexes
         target.close()
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from rvplat.gdb.monitor.monitored_target import MonitoredTarget
 from rvplat.gdb.protocol.errors import GdbError
-from rvplat.gdb.target.ebreaks import Ebreaks
-from rvplat.gdb.target.interfaces import HOST_PID, Action, Said, Stopped, Thread
-from rvplat.gdb.target.machine_target import BoardTarget
+from rvplat.gdb.protocol.interfaces import HOST_PID, Action, ConsoleText, Stopped, Thread
+from rvplat.gdb.target.ebreak_stops import EbreakStops
 from rvplat.machine.machine import Machine
 from tests.gdb.conftest import Serve
 from tests.gdb.driver import Gdb
@@ -30,29 +30,29 @@ def with_ebreak(guest: Path, **settings: object) -> tuple[Machine, int]:
 
 
 @pytest.fixture(params=["host", "virtual"])
-def stopping(guest: Path, request: pytest.FixtureRequest) -> Iterator[tuple[BoardTarget, int]]:
+def stopping(guest: Path, request: pytest.FixtureRequest) -> Iterator[tuple[MonitoredTarget, int]]:
     machine, at = with_ebreak(guest, clock=request.param)
-    target = BoardTarget(machine)
+    target = MonitoredTarget(machine)
     target.attach()
     yield target, at
     target.close()
     machine.close()
 
 
-def run_to_stop(target: BoardTarget) -> str:
+def run_to_stop(target: MonitoredTarget) -> str:
     """What was said before the stop."""
     target.resume([(HART0, Action("c"))])
     said = ""
     while True:
         for event in target.take_events():
-            if isinstance(event, Said):
+            if isinstance(event, ConsoleText):
                 said += event.text
             elif isinstance(event, Stopped):
                 assert (event.signal, event.reason) == (5, "")
                 return said
 
 
-def test_an_ebreak_stops_and_then_traps(stopping: tuple[BoardTarget, int]) -> None:
+def test_an_ebreak_stops_and_then_traps(stopping: tuple[MonitoredTarget, int]) -> None:
     target, at = stopping
     hart = target.machine.harts[0]
     target.monitor(HART0, "ebreak all", lambda text: None)
@@ -68,7 +68,7 @@ def test_an_ebreak_stops_and_then_traps(stopping: tuple[BoardTarget, int]) -> No
     assert hart.pc == target.machine.symbols["handler"], "a step takes the trap"
 
 
-def test_ebreaks_of_other_worlds_trap(stopping: tuple[BoardTarget, int]) -> None:
+def test_ebreaks_of_other_worlds_trap(stopping: tuple[MonitoredTarget, int]) -> None:
     target, _ = stopping
     target.monitor(HART0, "ebreak guests", lambda text: None)
     target.go()
@@ -80,7 +80,7 @@ def test_ebreaks_of_other_worlds_trap(stopping: tuple[BoardTarget, int]) -> None
     assert target.machine.harts[0].csr("mcause") == BREAKPOINT
 
 
-def test_without_a_client_every_ebreak_traps(stopping: tuple[BoardTarget, int]) -> None:
+def test_without_a_client_every_ebreak_traps(stopping: tuple[MonitoredTarget, int]) -> None:
     target, _ = stopping
     target.monitor(HART0, "ebreak all", lambda text: None)
     target.detach()
@@ -91,7 +91,7 @@ def test_without_a_client_every_ebreak_traps(stopping: tuple[BoardTarget, int]) 
 
 def test_the_boards_setting(guest: Path) -> None:
     machine, at = with_ebreak(guest, **{"debug.ebreak": "host"})
-    target = BoardTarget(machine)
+    target = MonitoredTarget(machine)
     target.attach()
     run_to_stop(target)
     assert machine.harts[0].pc == at
@@ -101,7 +101,7 @@ def test_the_boards_setting(guest: Path) -> None:
 
 def test_which_worlds(guest: Path) -> None:
     with Machine.open("virt", program=guest) as machine:
-        chosen = Ebreaks(machine)
+        chosen = EbreakStops(machine)
         for worlds, expected in (
             (["all"], [0, 1, 8]), (["host"], [0]), (["guests"], [1, 8]), ([7], [8]), ([], []),
             (["host", 7], [0, 8]),
@@ -110,7 +110,7 @@ def test_which_worlds(guest: Path) -> None:
             assert [world for world in (0, 1, 8) if chosen.stops_in(world)] == expected
 
 
-def test_what_monitor_says(stopping: tuple[BoardTarget, int]) -> None:
+def test_what_monitor_says(stopping: tuple[MonitoredTarget, int]) -> None:
     target, _ = stopping
     said: list[str] = []
     for line in ("ebreak", "ebreak host vmid=7", "ebreak trap"):
@@ -134,10 +134,10 @@ def test_gdb_shows_it(gdb: Gdb, serve: Serve, guest: Path) -> None:
     assert "ebreak at 0x" in gdb.output
 
 
-def test_priv_stays_in_its_world(stopping: tuple[BoardTarget, int]) -> None:
+def test_priv_stays_in_its_world(stopping: tuple[MonitoredTarget, int]) -> None:
     """Else gdb's thread would lose its registers, and the next gdb could not attach."""
     target, _ = stopping
-    priv = target.registers.named("priv").number
+    priv = target.machine.debugged.arguments.names.find("priv").number
     for mode in (1, 0, 3):
         target.write_register(HART0, priv, mode)
         assert target.read_register(HART0, priv) == mode

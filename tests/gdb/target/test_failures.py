@@ -6,8 +6,8 @@ import threading
 from pathlib import Path
 
 from rvplat.gdb.protocol.channels import listen
-from rvplat.gdb.protocol.server import Server
-from rvplat.gdb.target.hart_control import Control, Job, Outcome
+from rvplat.gdb.server import Server
+from rvplat.gdb.target.hart_control import HartControl, Job
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.stop import Stop
 from tests.gdb.driver import Gdb
@@ -16,16 +16,16 @@ from tests.machine import small_guests
 
 def test_a_harts_thread_outlives_an_error(guest: Path) -> None:
     """An exception ended the thread, and who let the hart run again waited for ever."""
-    told: list[Outcome] = []
+    told: list[Stop] = []
 
-    def report(outcome: Outcome) -> bool:
-        told.append(outcome)
+    def report(stop: Stop) -> bool:
+        told.append(stop)
         if len(told) == 1:
             raise KeyError("a row that nobody has")
         return False
 
     with Machine.open("virt", program=guest) as machine:
-        control = Control(machine, report)
+        control = HartControl(machine, report)
         for times in (1, 2):
             machine.request_stop(Stop("off"))
             control.start([(0, Job())])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.gdb.target.interfaces import Action, Break, Stopped, Thread
-from rvplat.gdb.target.machine_target import BoardTarget
+from rvplat.gdb.protocol.interfaces import Action, ClientPoint, Stopped, Thread
+from rvplat.gdb.target.machine_target import MachineTarget
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.machine import Machine
 from tests.gdb.conftest import Serve
@@ -103,10 +103,10 @@ def test_every_world_of_a_hart_is_stopped(gdb: Gdb, serve: Serve) -> None:
 
 
 @pytest.fixture
-def reporting(guest: Path) -> Iterator[tuple[BoardTarget, Thread]]:
+def reporting(guest: Path) -> Iterator[tuple[MachineTarget, Thread]]:
     """A board whose hart has reported a breakpoint and lingers in its report."""
     machine = Machine.open("virt", program=guest)
-    target, thread = BoardTarget(machine), Thread(1, 1)
+    target, thread = MachineTarget(machine), Thread(1, 1)
     reported = threading.Event()
 
     def linger() -> None:
@@ -114,7 +114,7 @@ def reporting(guest: Path) -> Iterator[tuple[BoardTarget, Thread]]:
         time.sleep(0.3)
 
     target.wake = linger
-    target.insert(Break(0, 1, machine.symbols["work"], 4))
+    target.insert(ClientPoint(0, 1, machine.symbols["work"], 4))
     target.resume([(thread, Action("c"))])
     assert reported.wait(20)
     yield target, thread
@@ -122,15 +122,15 @@ def reporting(guest: Path) -> Iterator[tuple[BoardTarget, Thread]]:
     machine.close()
 
 
-def test_a_stop_is_told_when_the_hart_is_still(reporting: tuple[BoardTarget, Thread]) -> None:
+def test_a_stop_is_told_when_the_hart_is_still(reporting: tuple[MachineTarget, Thread]) -> None:
     target, thread = reporting
     assert target.take_events() == [Stopped(thread, 5, "swbreak")]
     assert not target.is_running(thread)
     assert target.read_register(thread, PC) == target.machine.symbols["work"]
 
 
-def test_a_pause_does_not_set_it_going(reporting: tuple[BoardTarget, Thread]) -> None:
+def test_a_pause_does_not_set_it_going(reporting: tuple[MachineTarget, Thread]) -> None:
     target, thread = reporting
-    target.insert(Break(0, 1, target.machine.symbols["touch"], 4))
+    target.insert(ClientPoint(0, 1, target.machine.symbols["touch"], 4))
     assert not target.is_running(thread)
     assert target.read_register(thread, PC) == target.machine.symbols["work"]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from rvplat.gdb.commands import session_for
+from rvplat.gdb.monitor.monitored_target import MonitoredTarget
 from rvplat.gdb.protocol.framing import Framer, Kind, frame
-from rvplat.gdb.target.machine_target import BoardTarget
 from rvplat.guests import hypervisor_elf
 from rvplat.machine.machine import Machine
 
@@ -35,7 +35,7 @@ def reference() -> list[tuple[int, int]]:
 class Wire:
     """A session without a socket, in which steps end before they are asked about."""
 
-    def __init__(self, target: BoardTarget) -> None:
+    def __init__(self, target: MonitoredTarget) -> None:
         self.got: list[bytes] = []
         self.framer = Framer()
         self.session = session_for(target, self.take)
@@ -57,7 +57,7 @@ class Wire:
 def wire() -> Iterator[Wire]:
     machine = opened()
     machine.step(BEFORE)
-    target = BoardTarget(machine)
+    target = MonitoredTarget(machine)
     yield Wire(target)
     target.close()
     machine.close()

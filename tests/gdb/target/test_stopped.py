@@ -10,11 +10,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from rvplat.engine.agent import REG_PC
 from rvplat.gdb.commands import session_for
+from rvplat.gdb.monitor.monitored_target import MonitoredTarget
 from rvplat.gdb.protocol.channels import BUSY
 from rvplat.gdb.protocol.framing import frame
-from rvplat.gdb.target.interfaces import HOST_PID, Action, Thread
-from rvplat.gdb.target.machine_target import BoardTarget
+from rvplat.gdb.protocol.interfaces import HOST_PID, Action, Thread
 from rvplat.guests import hypervisor_elf
 from rvplat.machine.machine import Machine
 from tests.gdb.conftest import Serve
@@ -24,21 +25,21 @@ HART0 = Thread(HOST_PID, 1)
 
 
 @pytest.fixture
-def target(guest: Path, request: pytest.FixtureRequest) -> Iterator[BoardTarget]:
+def target(guest: Path, request: pytest.FixtureRequest) -> Iterator[MonitoredTarget]:
     settings = {"clock": getattr(request, "param", "host")}
     machine = Machine.open("virt", program=guest, settings=settings)
-    found = BoardTarget(machine)
+    found = MonitoredTarget(machine)
     found.attach()
     yield found
     found.close()
     machine.close()
 
 
-def read(target: BoardTarget, csr: str) -> int:
-    return target.read_register(HART0, target.registers.named(csr).number)
+def read(target: MonitoredTarget, csr: str) -> int:
+    return target.read_register(HART0, target.machine.debugged.arguments.names.find(csr).number)
 
 
-def step(target: BoardTarget) -> None:
+def step(target: MonitoredTarget) -> None:
     target.resume([(HART0, Action("s"))])
     assert target.take_events()
 
@@ -46,7 +47,7 @@ def step(target: BoardTarget) -> None:
 # --- time ---------------------------------------------------------------------------------------
 
 
-def test_time_stands_still(target: BoardTarget) -> None:
+def test_time_stands_still(target: MonitoredTarget) -> None:
     before = read(target, "time")
     assert read(target, "time") == before == target.machine.assembly.clock.now()
     step(target)
@@ -55,7 +56,7 @@ def test_time_stands_still(target: BoardTarget) -> None:
     assert read(target, "time") == after
 
 
-def test_time_goes_on_with_the_harts(target: BoardTarget) -> None:
+def test_time_goes_on_with_the_harts(target: MonitoredTarget) -> None:
     before = read(target, "time")
     target.go()
     while target.machine.assembly.clock.now() == before:
@@ -66,7 +67,7 @@ def test_time_goes_on_with_the_harts(target: BoardTarget) -> None:
 
 def test_one_hart_that_runs_is_enough(guest: Path) -> None:
     machine = Machine.open("virt", program=guest, settings={"harts.count": 2})
-    target, clock = BoardTarget(machine), machine.assembly.clock
+    target, clock = MonitoredTarget(machine), machine.assembly.clock
     target.attach()
     for hart in (0, 1):
         target.resume([(Thread(HOST_PID, hart + 1), Action("c"))])
@@ -83,7 +84,7 @@ def test_one_hart_that_runs_is_enough(guest: Path) -> None:
     machine.close()
 
 
-def test_an_alarm_waits_for_time(target: BoardTarget) -> None:
+def test_an_alarm_waits_for_time(target: MonitoredTarget) -> None:
     """Devices' timers stand still too, and ring when time has come."""
     clock, rang = target.machine.assembly.clock, []
     clock.call_at(clock.now() + 1, lambda: rang.append(clock.now()))
@@ -94,7 +95,7 @@ def test_an_alarm_waits_for_time(target: BoardTarget) -> None:
         pass
 
 
-def test_mtime_can_be_set_while_it_stands_still(target: BoardTarget) -> None:
+def test_mtime_can_be_set_while_it_stands_still(target: MonitoredTarget) -> None:
     target.machine.assembly.clock.set(1 << 63)
     assert read(target, "time") == 1 << 63
     target.go()
@@ -104,7 +105,7 @@ def test_mtime_can_be_set_while_it_stands_still(target: BoardTarget) -> None:
     assert read(target, "time") > 1 << 63
 
 
-def test_a_setting_lets_time_run(target: BoardTarget) -> None:
+def test_a_setting_lets_time_run(target: MonitoredTarget) -> None:
     said: list[str] = []
     for line in ("time", "time runs"):
         target.monitor(HART0, line, said.append)
@@ -121,7 +122,7 @@ def test_a_setting_lets_time_run(target: BoardTarget) -> None:
 
 def test_the_boards_setting(guest: Path) -> None:
     with Machine.open("virt", program=guest, settings={"debug.time": "runs"}) as machine:
-        target = BoardTarget(machine)
+        target = MonitoredTarget(machine)
         target.attach()
         now = read(target, "time")
         while read(target, "time") == now:
@@ -133,9 +134,9 @@ def test_the_boards_setting(guest: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["host", "virtual"], indirect=True)
-def test_a_step_ends_before_the_first_instruction_of_a_handler(target: BoardTarget) -> None:
+def test_a_step_ends_before_the_first_instruction_of_a_handler(target: MonitoredTarget) -> None:
     hart: Any = target.machine.harts[0]
-    target.write_register(HART0, target.registers.named("pc").number, 0x8000_0000)
+    target.write_register(HART0, REG_PC, 0x8000_0000)
     hart.set_csr("mtvec", target.machine.symbols["handler"])
     hart.set_csr("mie", 0x80)
     hart.set_csr("mstatus.MIE", 1)
@@ -155,7 +156,7 @@ def test_a_step_ends_before_the_first_instruction_of_a_handler(target: BoardTarg
 def test_the_map_of_a_board_without_rom(guest: Path) -> None:
     """2**64, the length of all addresses, is no number of 64 bits."""
     with Machine.open("spike", program=guest) as machine:
-        target = BoardTarget(machine)
+        target = MonitoredTarget(machine)
         out = bytearray()
         session = session_for(target, out.extend)
         session.feed(frame(b"qXfer:memory-map:read::0,1000"))

@@ -9,7 +9,7 @@ import pytest
 
 from rvplat import Machine, serve_gdb
 from rvplat.errors import RunFailed
-from rvplat.gdb.target.hart_control import Control, Job
+from rvplat.gdb.target.hart_control import HartControl, Job
 from rvplat.machine.running import watchdog
 from tests.machine.small_guests import LOOP, guest
 from tests.machine.stuck import SETTINGS, WAYS, shared_folder, stuck_board, stuck_guest
@@ -31,7 +31,7 @@ def test_it_does_not_keep_other_harts_from_being_started(board: str, hasty: None
     """The clock was told each time, for which it took the lock that the device holds."""
     settings = {**SETTINGS, "harts.count": 2}
     machine = Machine.open(board, stuck_guest("load"), settings=settings)
-    control = Control(machine, lambda outcome: False)
+    control = HartControl(machine, lambda outcome: False)
     control.start([(0, Job())])
     machine.consoles["bad"].wait_for(b"in the loop", timeout_s=60)
     starts = threading.Thread(target=control.start, args=[[(1, Job())]], daemon=True)
@@ -46,7 +46,7 @@ def test_it_does_not_keep_other_harts_from_being_started(board: str, hasty: None
 def test_a_hart_that_runs_on_is_not_ended_for_one_that_stopped() -> None:
     """A hart can stop by itself while it is asked to; the mark may then stay."""
     with Machine.open(program=guest(LOOP), harts=2) as machine:
-        control = Control(machine, lambda outcome: False)
+        control = HartControl(machine, lambda outcome: False)
         control.start([(0, Job()), (1, Job())])
         control.halt([0])
         stopped, running = machine.harts
@@ -65,7 +65,7 @@ def test_a_step_ends(board: str, hasty: None, way: str) -> None:
     """It is done in the server's thread, which then can't take Ctrl-C from gdb."""
     _, what, _ = WAYS[way]
     machine = Machine.open(board, stuck_guest(way), settings=SETTINGS)
-    control = Control(machine, lambda outcome: False)
+    control = HartControl(machine, lambda outcome: False)
 
     def step() -> None:
         while not machine.assembly.failures:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from rvplat.gdb.monitor.monitored_target import MonitoredTarget
 from rvplat.gdb.protocol.errors import GdbError
-from rvplat.gdb.target.interfaces import Thread
-from rvplat.gdb.target.machine_target import BoardTarget
-from rvplat.gdb.target.tracing import Sink
+from rvplat.gdb.protocol.interfaces import Thread
+from rvplat.gdb.target.tracing import TraceFile
 from rvplat.guests import hypervisor_elf
 from rvplat.hart.state import STOP_BREAK
 from rvplat.machine.machine import Machine
@@ -26,7 +26,7 @@ class Bench:
 
     def __init__(self, program: Path, **settings: object) -> None:
         self.machine = Machine.open("virt", program=program, settings=settings)
-        self.target = BoardTarget(self.machine)
+        self.target = MonitoredTarget(self.machine)
         self.wire = Wire(self.target)
 
     def monitor(self, line: str) -> str:
@@ -154,10 +154,10 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
         close = write
 
     said: list[str] = []
-    sink = Sink(tmp_path / "x", Full(), said.append)  # type: ignore[arg-type]
+    sink = TraceFile(tmp_path / "x", Full(), said.append)  # type: ignore[arg-type]
     for _ in range(3):
         assert sink.write("core") == 4
-    assert said == [f"{tmp_path}/x: No space left on device: the trace ends before its end\n"]
+    assert said == [f"{tmp_path}/x: No space left on device: the trace is not complete\n"]
     assert sink.problem == said[0].rstrip()
 
 

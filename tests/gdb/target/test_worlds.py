@@ -122,13 +122,13 @@ def test_into_the_host_and_back(sort: Gdb) -> None:
 
 
 def test_registers_that_gdb_kept_are_said_to_be_old(sort: Gdb) -> None:
-    """The hart stops in the guest, which gdb did not resume and so shows as it was."""
+    """The hart stops in the guest, which gdb did not resume: so gdb shows old registers."""
     sort.do("break guest_sort")
     sort.go()
     before = sort.value("$minstret")
     sort.do("inferior 1")
     sort.go()
-    assert f"gdb did not resume process {GUEST}, and shows its registers" in sort.output
+    assert f"gdb did not resume process {GUEST}, so it still shows the old registers" in sort.output
     sort.do("maintenance flush register-cache")
     sort.do("inferior 2")
     assert sort.value("$minstret") != before

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rvplat.bus import MipBit
-from rvplat.gdb.target.hart_control import Control, Job
+from rvplat.gdb.target.hart_control import HartControl, Job
 from rvplat.machine.machine import Machine
 from tests.machine.small_guests import POWER_OFF, guest
 
@@ -131,7 +131,7 @@ def test_gdb_stops_harts_that_sleep_and_they_sleep_on() -> None:
         return False
 
     with sleeping(**{"harts.count": 2}) as guests:
-        control = Control(guests.machine, report)
+        control = HartControl(guests.machine, report)
         for _ in range(3):
             guests.begin(lambda: control.start([(0, Job()), (1, Job())]))
             assert sorted(control.halt()) == [0, 1]

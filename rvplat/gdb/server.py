@@ -16,26 +16,26 @@ import time
 from collections.abc import Callable
 
 from rvplat.gdb.commands import session_for
+from rvplat.gdb.monitor.monitored_target import MonitoredTarget
 from rvplat.gdb.protocol.channels import Channel, PipeChannel, SocketChannel, hang_up, turn_away
 from rvplat.gdb.protocol.session import Session
-from rvplat.gdb.target.machine_target import BoardTarget
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.stop import Stop
 
 log = logging.getLogger("rvplat.gdb")
-LOOK_S = 0.2  # how soon a request to stop is seen that nobody told us of
-AWAKE_S = 0.0002  # for the next packet: a virtual CPU takes longer to wake than gdb to ask
+LOOK_S = 0.2  # how soon a request to stop is noticed if nobody wakes the server
+AWAKE_S = 0.0002  # of polling for the next packet: a virtual CPU takes longer to wake up
 
 
 class Server:
-    """A board and whoever debugs it. `halt`: it waits for a client before its first instruction.
-    `say` tells the user of the board."""
+    """A board and its clients. `halt`: the board waits for a client before its first instruction.
+    `say` tells the board's user something."""
 
     def __init__(
         self, machine: Machine, listener: socket.socket | None, halt: bool = False,
         say: Callable[[str], None] = log.info,
     ) -> None:  # fmt: skip
-        self.target = BoardTarget(machine)
+        self.target = MonitoredTarget(machine)
         self._say = say
         self.listener = listener
         self._halt = halt
@@ -44,7 +44,7 @@ class Server:
         os.set_blocking(self._wake_read, False)
         self.target.wake = self.wake
         self._stopping = False
-        self._thread = 0  # which serves a client just now
+        self._thread = 0  # the thread that serves a client now
 
     def __enter__(self) -> Server:
         return self
@@ -53,7 +53,8 @@ class Server:
         self.close()
 
     def wake(self) -> None:
-        """Let the server look at events; from any thread. Its own looks after each packet."""
+        """Let the server look for events; from any thread. The server's own thread looks after each
+        packet anyway."""
         if threading.get_ident() == self._thread:
             return
         with contextlib.suppress(BlockingIOError, OSError):
@@ -80,11 +81,11 @@ class Server:
         return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
     def serve(self, client: Channel | None = None) -> Stop:
-        """Serve clients, the given one first, until the board is off, or a client kills it; how it
-        ended.
+        """Serve clients, the given one first, until the board is off or a client kills it; returns
+        how it ended.
 
         Raises:
-            Whatever made the board fail: an error of rvplat's own, or of a console's sink.
+            The error that made the board fail: one of rvplat's own, or of a console's sink.
         """
         assert self.listener is not None
         if not self._halt:
@@ -106,7 +107,7 @@ class Server:
         return self.target.stop or Stop("interrupt")
 
     def _ready(self, files: list[int], awake_s: float = 0) -> list[int]:
-        """Wait for bytes at files, or for an event; at first without sleeping."""
+        """Wait for bytes at files, or for an event. For `awake_s` it polls, then it sleeps."""
         end = time.perf_counter() + awake_s
         while not (found := select.select([*files, self._wake_read], [], [], 0)[0]):
             if time.perf_counter() >= end:
@@ -114,7 +115,7 @@ class Server:
         return found
 
     def _turn_away(self) -> None:
-        """Another client has come; a thread takes the time that it takes to tell it."""
+        """Another client has come: a thread tells it that the board is busy."""
         assert self.listener is not None
         connection, _ = self.listener.accept()
         threading.Thread(target=turn_away, args=[connection], daemon=True).start()
@@ -124,12 +125,12 @@ class Server:
             os.read(self._wake_read, 4096)
 
     def serve_pipe(self, client: PipeChannel) -> Stop:
-        """Serve the one client at two files, until it goes."""
+        """Serve one client, over a pair of files, until it goes."""
         self.converse(client)
         return self.target.stop or Stop("leave")
 
     def converse(self, channel: Channel) -> None:
-        """One client, until it goes. What it leaves behind is cleared up."""
+        """Serve one client until it goes, and remove its breakpoints and settings then."""
         session: Session | None = None
         files = [channel.fileno()]
         if self.listener is not None:
@@ -153,22 +154,22 @@ class Server:
                     session.feed(data)
                     session.poll()
                     awake_s = AWAKE_S
-                elif files[-1] in ready:  # and this client has not gone before
+                elif files[-1] in ready:  # another client, and this one is still there
                     self._turn_away()
         except OSError as error:
             log.info("the client has gone: %s", error)
         except Exception:
-            log.exception("this client is given up")
+            log.exception("an internal error: the client is disconnected")
         finally:
             channel.close()
             self.target.leave()
             self._thread = 0
             if self.target.stands_still:
-                self._say("the debugger has gone, and the board stays stopped: the next one may "
+                self._say("the debugger has gone, and the board stays stopped. The next one can "
                           "let it run, by continue or detach")  # fmt: skip
 
     def close(self) -> None:
-        """Stop the board, close what is open."""
+        """Stop the board and close the listener."""
         self._stopping = True
         try:
             self.target.close()

@@ -8,17 +8,17 @@ from dataclasses import replace
 
 import pytest
 
+from rvplat.gdb.monitor.monitored_target import MonitoredTarget
 from rvplat.gdb.protocol.errors import GdbError
-from rvplat.gdb.target.interfaces import Stopped, Thread
-from rvplat.gdb.target.machine_target import BoardTarget
+from rvplat.gdb.protocol.interfaces import Stopped, Thread
 from rvplat.guests import hypervisor_elf, hypervisor_guest_elfs
 from rvplat.machine.loading.symbol_files import read_symbols
 from rvplat.machine.machine import Machine
 from tests.gdb.target.test_stepping import Wire
+from tests.machine.debugging.test_guest_breakpoints import OFFSET, symbol
 
 from .conftest import Serve
 from .driver import Gdb
-from .test_guest_breakpoints import OFFSET, symbol
 
 WORK = symbol(hypervisor_guest_elfs()["sort"], "guest_sort")  # and guest_fibonacci
 SORT = 2  # its VMID
@@ -30,7 +30,7 @@ class Bench:
     def __init__(self) -> None:
         self.machine = Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"})
         self.hart = self.machine.harts[0]
-        self.target = BoardTarget(self.machine)
+        self.target = MonitoredTarget(self.machine)
         self.wire = Wire(self.target)
 
     def monitor(self, line: str) -> str:
@@ -77,7 +77,7 @@ def test_a_hit_is_told_in_a_line_and_a_plain_stop(bench: Bench) -> None:
     assert re.fullmatch(rf"monitor breakpoint 1, {re.escape(where)} \(process \d\)\n", text(line))
     assert stop.startswith(b"T05thread:1;core:0;")
     assert bench.place() == (WORK, SORT)
-    assert bench.target.describe(bench.target.where(1)) == (
+    assert bench.target.describe(bench.target.thread_of_hart(1)) == (
         "hart 0: VS mode, at monitor breakpoint 1"
     )
 
@@ -97,10 +97,10 @@ def test_what_was_not_told_is_met_again(bench: Bench) -> None:
     bench.monitor(f"break {WORK:#x}")
     bench.go()
     before = bench.hart.instret
-    bench.target.untold(Stopped(Thread(1, 1)))
+    bench.target.report_again(Stopped(Thread(1, 1)))
     bench.go()
     assert bench.hart.instret == before
-    assert "2 hits" in bench.monitor("breaks")
+    assert "1 hit\n" in bench.monitor("breaks")
 
 
 def test_by_address_space(bench: Bench) -> None:
@@ -174,7 +174,7 @@ def test_detaching_takes_them_away(bench: Bench) -> None:
     assert int(bench.machine.native.view.break_count) == 0
     bench.target.attach()
     assert bench.monitor("breaks") == "no monitor breakpoints\n"
-    assert bench.monitor("break 0x100").startswith("monitor breakpoint 1:")
+    assert bench.monitor("break 0x100").startswith("monitor breakpoint 3:")
 
 
 def test_deleting(bench: Bench) -> None:
@@ -243,7 +243,7 @@ def test_what_cant_be_done(bench: Bench, line: str, problem: str) -> None:
 
 def test_a_board_without_guests() -> None:
     machine = Machine.open("virt", settings={"harts.isa": "rv64gc"})
-    target = BoardTarget(machine)
+    target = MonitoredTarget(machine)
     for line in ("break 0x1000 vmid=1", "break 0x1000 mode=VS", "break 0 space=guest-physical"):
         with pytest.raises(GdbError, match="no H extension, and so no guests"):
             target.monitor(Thread(1, 1), line, print)

@@ -1,4 +1,4 @@
-"""What commands need of a machine. `Target` is the least; each further protocol that a target
+"""What a target must offer. Each target implements `Target`. Each further protocol that it
 implements adds the packets of a group (packets.py)."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 ALL = -1  # of a pid or tid: every one
-ANY = 0  # whichever the target likes
+ANY = 0  # one that the target chooses
 HOST_PID = 1  # the process that is the host
 
 
@@ -20,7 +20,7 @@ class Thread:
     tid: int
 
     def covers(self, other: Thread) -> bool:
-        """Whether this id, with its wildcards, means that thread."""
+        """Whether this id, which may have wildcards, stands for a thread."""
         return self.pid in (ALL, ANY, other.pid) and self.tid in (ALL, ANY, other.tid)
 
 
@@ -36,13 +36,13 @@ class Process:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a client is told of."""
+    """Something that a client is told."""
 
 
 @dataclass(frozen=True)
 class Stopped(Event):
-    """A thread stopped. `reason` is a stop reply's key: swbreak, hwbreak, watch, ...; `value` its
-    value (an address in hexadecimal for watchpoints)."""
+    """A thread stopped. `reason` is a key of stop replies: swbreak, hwbreak, watch, ... `value` is
+    its value: for watchpoints an address in hexadecimal."""
 
     thread: Thread
     signal: int = 5
@@ -52,24 +52,24 @@ class Stopped(Event):
 
 @dataclass(frozen=True)
 class Exited(Event):
-    """A world ended: the board was powered off, or a guest is gone."""
+    """A world ended: the board was powered off, or a reset ended a guest."""
 
     pid: int
     code: int = 0
 
 
 @dataclass(frozen=True)
-class Said(Event):
-    """Text for the client's user, from a command of a breakpoint."""
+class ConsoleText(Event):
+    """Text for the client's user."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Action:
-    """What a thread shall do: "c" run, "s" one instruction, "r" step while in start..end.
+    """What a thread is to do: "c" run, "s" one instruction, "r" step while the pc is in start..end.
 
-    `alone`: nobody else may report: gdb steps over a breakpoint.
+    `alone`: no other thread is resumed, because gdb steps over a breakpoint.
     """
 
     kind: str
@@ -79,7 +79,7 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Break:
+class ClientPoint:
     """A breakpoint or watchpoint. kind: 0 software, 1 hardware, 2 write, 3 read, 4 access."""
 
     kind: int
@@ -93,8 +93,8 @@ class Break:
 
 @dataclass(frozen=True)
 class Region:
-    """A range of addresses: "ram" or "rom" in the memory map; else what may be done there, of r, w
-    and x, or "": nothing is there."""
+    """A range of addresses. `kind` is "ram" or "rom" in the memory map. Elsewhere it is what may be
+    done there, some of r, w and x; "" where nothing is."""
 
     kind: str
     start: int
@@ -109,32 +109,32 @@ class Target(Protocol):
     """
 
     wake: Callable[[], None]
-    merged: bool  # the client knows one process: a thread is a hart, wherever it is
+    single_process: bool  # the client knows one process: a thread is a hart, wherever it is
 
     def attach(self) -> None:
-        """A client is here: stop."""
+        """A client has come: stop every thread."""
         ...
 
     def detach(self, pid: int = ALL) -> None:
-        """A client let go of a world, or of all: forget its breakpoints, and run."""
+        """A client leaves a world, or all: forget its breakpoints, and run."""
         ...
 
     def threads(self, pid: int = ALL) -> Sequence[Thread]: ...
 
-    def listed(self) -> Sequence[Thread]:
-        """The threads that a client that asks for a list is to see now."""
+    def listed_threads(self) -> Sequence[Thread]:
+        """The threads for a client that asks for a list."""
         ...
 
     def current(self, pid: int = ANY) -> Thread:
         """The thread to show first."""
         ...
 
-    def where(self, tid: int) -> Thread:
-        """A hart's thread in the world that it is in, or as whose it is shown."""
+    def thread_of_hart(self, tid: int) -> Thread:
+        """The thread of a hart in its world; the host's for a world that the client doesn't see."""
         ...
 
     def describe(self, thread: Thread) -> str:
-        """A line about what the thread is and does."""
+        """A line about a thread: what it is and where it is."""
         ...
 
     def is_running(self, thread: Thread) -> bool: ...
@@ -144,11 +144,11 @@ class Target(Protocol):
         ...
 
     def read_general(self, thread: Thread) -> Sequence[int | None]:
-        """The values of those registers; None for what is unknown."""
+        """The values of those registers; None for unknown ones."""
         ...
 
     def expedited(self, thread: Thread) -> Sequence[tuple[int, int, int]]:
-        """(number, bytes, value) of registers that a client asks for after every stop."""
+        """(number, bytes, value) of the registers that clients ask for after every stop."""
         ...
 
     def register_size(self, pid: int, number: int) -> int:
@@ -160,7 +160,7 @@ class Target(Protocol):
     def write_register(self, thread: Thread, number: int, value: int) -> None: ...
 
     def read_memory(self, thread: Thread, address: int, length: int) -> bytes:
-        """As many bytes as can be read, GdbError if it is none."""
+        """As many bytes as can be read. GdbError if none can."""
         ...
 
     def write_memory(self, thread: Thread, address: int, data: bytes) -> None: ...
@@ -170,16 +170,16 @@ class Target(Protocol):
         ...
 
     def halt(self, threads: Iterable[Thread] | None = None) -> Sequence[Thread]:
-        """Stop threads (or all); returns those that ran. They give no events."""
+        """Stop threads (or all); returns those that ran. This gives no events."""
         ...
 
     def take_events(self) -> list[Event]:
         """What happened since the last call."""
         ...
 
-    def untold(self, event: Event) -> None:
-        """A client that hears of one stop at a time was not told of this one, which came with
-        another: it is to happen again."""
+    def report_again(self, event: Event) -> None:
+        """A client that hears of one stop at a time was not told of this event, because another one
+        came first. It is to happen again."""
         ...
 
 
@@ -187,9 +187,9 @@ class Target(Protocol):
 class Breaking(Protocol):
     """Breakpoints and watchpoints."""
 
-    def insert(self, point: Break) -> None: ...
+    def insert(self, point: ClientPoint) -> None: ...
 
-    def remove(self, point: Break) -> None: ...
+    def remove(self, point: ClientPoint) -> None: ...
 
 
 @runtime_checkable
@@ -206,7 +206,7 @@ class Mapped(Protocol):
     def regions(self) -> Sequence[Region]: ...
 
     def region_at(self, thread: Thread, address: int) -> Region:
-        """The range that an address of a thread's world is in."""
+        """The range that contains an address of a thread's world."""
         ...
 
 
@@ -216,18 +216,18 @@ class Worlds(Protocol):
 
     def processes(self) -> Sequence[Process]: ...
 
-    def greet(self, features: frozenset[str]) -> None:
-        """What the client said that it knows. With fork-events it is told of a world that begins:
-        Stopped, with the reason fork and the new thread's id. It then sees the world, or lets it
-        go; and with exec-events it is told of the program."""
+    def set_features(self, features: frozenset[str]) -> None:
+        """The features that the client has announced. With fork-events it is told of a world that
+        begins: Stopped, with the reason fork and the new thread's id. It then sees the world or
+        detaches from it. With exec-events it is told of the program."""
         ...
 
     def is_gone(self, pid: int) -> bool:
         """Whether a world has ended that the client still sees."""
         ...
 
-    def adopt(self, pid: int) -> None:
-        """A client attaches to one more world. GdbError if there is none, or the client has it."""
+    def attach_world(self, pid: int) -> None:
+        """A client attaches to another world. GdbError if there is none, or the client has it."""
         ...
 
 
@@ -243,7 +243,7 @@ class Restarting(Protocol):
     """Power-on reset, and the end of the board."""
 
     def restart(self, new: bool = False) -> None:
-        """Power on again. `new`: as a process that the client doesn't have. GdbError if it has."""
+        """Power on again. `new`: GdbError if the client has the host's process already."""
         ...
 
     def kill(self, pid: int) -> None: ...
@@ -258,10 +258,11 @@ class Programmed(Protocol):
         ...
 
     def file(self, path: str) -> bytes | None:
-        """What a file holds that the board was started with; None for any other."""
+        """The contents of a file that the board was started with; None for other files."""
         ...
 
 
+#: NOIRQ: a step takes no interrupt; NOTIMER: it takes no time.
 STEP_BITS = {"ENABLE": 1, "NOIRQ": 2, "NOTIMER": 4}
 
 
@@ -270,4 +271,4 @@ class QemuLike(Protocol):
     """What QEMU's own packets set."""
 
     physical: bool  # clients give physical addresses
-    sstep: int  # STEP_BITS: no interrupt is taken in a step, and it takes no time
+    sstep: int  # STEP_BITS

@@ -1,4 +1,4 @@
-"""Expressions of monitor breakpoints: compiled, and run as bytecode."""
+"""Conditions: compiled, and run as bytecode."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 
 from rvplat.engine.agent import STACK
 from rvplat.gdb.evaluation import bytecode
-from rvplat.gdb.evaluation.expressions import Register, compile_expression
 from rvplat.gdb.protocol.errors import GdbError
+from rvplat.machine.debugging.errors import DebuggingError
+from rvplat.machine.debugging.expressions import Register, compile_expression
 
 MASK = (1 << 64) - 1
 REGISTERS = {
@@ -21,7 +22,7 @@ VALUES = {10: 3, 11: MASK - 1, 32: 0x8000_0000, 65 + 0x300: 0b11 << 11 | 1, 65 +
 SYMBOLS = {"counter": 0x8000_1000, "high": 0xFFFF_FFFF_8000_0000}
 
 
-class Eyes:
+class State:
     """Memory whose bytes are their addresses' lowest."""
 
     def register(self, number: int) -> int:
@@ -35,7 +36,7 @@ class Eyes:
 
 def register(name: str) -> Register:
     if name not in REGISTERS:
-        raise GdbError(f"there is no register ${name}")
+        raise DebuggingError(f"there is no register ${name}")
     return REGISTERS[name]
 
 
@@ -43,7 +44,7 @@ def value(text: str) -> int:
     """What an expression gives."""
     code = compile_expression(text, register, SYMBOLS)
     bytecode.check(code)
-    return bytecode.Runner(Eyes(), print).run(code)
+    return bytecode.Evaluator(State(), print).run(code)
 
 
 @pytest.mark.parametrize(
@@ -79,20 +80,20 @@ def test_a_value(text: str, expected: int) -> None:
         ("1)", "'1)': expected an operator, found ')' at 1"),
         ("1 2", "'1 2': expected an operator, found '2' at 2"),
         ("* 1", "'* 1': expected a value, found '*' at 0"),
-        ("$a0 = 3", "what is '= 3' in '$a0 = 3'?"),
-        ("1x", "what is '1x' in '1x'?"),
+        ("$a0 = 3", "'$a0 = 3': found '= 3', which is no part of an expression"),
+        ("1x", "'1x': found '1x', which is no part of an expression"),
         ("0x1ffffffffffffffff", "0x1ffffffffffffffff has more than 64 bits"),
         ("$a77", "there is no register $a77"),
         ("a0", "'a0' is no symbol of the program; registers begin with $"),
-        ("{u128} 0", "what is '{u128} 0' in '{u128} 0'?"),
+        ("{u128} 0", "'{u128} 0': found '{u128} 0', which is no part of an expression"),
         ("(" * 41 + "1" + ")" * 41, f"{'(' * 40!r}...: nested more than 40 deep"),
         ("!" * 50 + "1", f"{'!' * 40!r}...: nested more than 40 deep"),
-        ("1|" * 600 + "1", "an expression of 1201 characters: 1000 are enough"),
-        ("1 \x00", "what is '\\x00' in '1 \\x00'?"),
+        ("1|" * 600 + "1", "the expression has 1201 characters: 1000 are allowed"),
+        ("1 \x00", "'1 \\x00': found '\\x00', which is no part of an expression"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, problem: str) -> None:
-    with pytest.raises(GdbError) as error:
+    with pytest.raises(DebuggingError) as error:
         value(text)
     assert str(error.value) == problem
 
@@ -100,7 +101,7 @@ def test_what_is_wrong_is_said(text: str, problem: str) -> None:
 def test_more_values_than_the_stack_has() -> None:
     """Each parenthesis leaves what is before it on the stack."""
     one = "1|1^1&1==1<1<<1+1*("
-    with pytest.raises(GdbError, match="too many values at once"):
+    with pytest.raises(DebuggingError, match="too many values at once"):
         value(one * 30 + "1" + ")" * 30)
     assert value(one * 5 + "1" + ")" * 5) == 1
     assert STACK >= 64
@@ -124,6 +125,6 @@ def test_all_that_is_read_is_text_or_an_error() -> None:
         text = " ".join(source.choice(words.split()) for _ in range(source.randrange(12)))
         try:
             code = compile_expression(text, register, SYMBOLS)
-        except GdbError:
+        except DebuggingError:
             continue
         bytecode.check(code)

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from rvplat.engine.breakpoints import PHYSICAL, VIRTUAL
-from rvplat.gdb.target.breakpoint_table import Points, Spot
-from rvplat.gdb.target.hart_control import NOWHERE
+from rvplat.machine.debugging.breakpoint_table import Place
 from rvplat.machine.machine import Machine
 
 ROUNDS = 300
@@ -22,10 +21,9 @@ class Bench:
     def __init__(self, guest: Path) -> None:
         self.machine = Machine.open("virt", program=guest)
         self.hart = self.machine.harts[0]
-        self.hart.view.break_skip = NOWHERE
-        self.points = Points(self.machine)
+        self.points = self.machine.debugged.breakpoint_rows
         self.at = self.machine.symbols
-        main = self.points.add(Spot(self.at["main"]))
+        main = self.points.add(Place(self.at["main"]))
         assert self.stop() == "break"
         self.points.remove(main)
         self.put("limit", ROUNDS)
@@ -38,7 +36,6 @@ class Bench:
 
     def stop(self) -> str:
         """Go on, past a breakpoint here; why it stopped."""
-        self.hart.view.break_skip = self.hart.pc
         return self.machine.run(timeout_s=20).reason
 
     def stops(self) -> int:
@@ -57,33 +54,33 @@ def bench(guest: Path) -> Iterator[Bench]:
 
 
 def test_each_call_stops_once(bench: Bench) -> None:
-    number = bench.points.add(Spot(bench.at["work"]))
+    number = bench.points.add(Place(bench.at["work"]))
     assert bench.stops() == ROUNDS
     assert int(bench.points.row(number).hits) == ROUNDS
     assert bench.get("calls") == ROUNDS
 
 
 def test_a_physical_address(bench: Bench) -> None:
-    bench.points.add(Spot(bench.at["work"], space=PHYSICAL))
+    bench.points.add(Place(bench.at["work"], space=PHYSICAL))
     assert bench.stops() == ROUNDS
 
 
 def test_another_world_asid_or_mode_passes_by(bench: Bench) -> None:
-    bench.points.add(Spot(bench.at["work"], world=3))
-    bench.points.add(Spot(bench.at["work"], asid=7))
-    bench.points.add(Spot(bench.at["work"], modes=0b0111))
+    bench.points.add(Place(bench.at["work"], world=3))
+    bench.points.add(Place(bench.at["work"], asid=7))
+    bench.points.add(Place(bench.at["work"], modes=0b0111))
     assert bench.stops() == 0
     assert bench.get("calls") == ROUNDS
 
 
 def test_the_mode_that_it_is_in(bench: Bench) -> None:
-    bench.points.add(Spot(bench.at["work"], modes=0b1000))
+    bench.points.add(Place(bench.at["work"], modes=0b1000))
     assert bench.stops() == ROUNDS
 
 
 def test_a_condition(bench: Bench) -> None:
     fifty = bytes.fromhex("26000a22321327")  # $a0 == 50
-    bench.points.add(Spot(bench.at["work"]), (fifty,))
+    bench.points.add(Place(bench.at["work"]), (fifty,))
     assert bench.stop() == "break"
     assert bench.hart.x["a0"] == 50
     assert bench.stops() == 0
@@ -93,21 +90,21 @@ def test_a_condition(bench: Bench) -> None:
     "code", ["27", "29", "220022000527", "210000", "26ffff27", "24dead00001a27"]
 )
 def test_what_cant_be_evaluated_stops(bench: Bench, code: str) -> None:
-    bench.points.add(Spot(bench.at["work"]), (bytes.fromhex(code),))
+    bench.points.add(Place(bench.at["work"]), (bytes.fromhex(code),))
     assert bench.stop() == "break"
 
 
 def test_any_of_several_conditions(bench: Bench) -> None:
     codes = tuple(bytes.fromhex(f"26000a22{n:02x}1327") for n in (10, 20, 30))
-    bench.points.add(Spot(bench.at["work"]), codes)
+    bench.points.add(Place(bench.at["work"]), codes)
     assert bench.stops() == 3
 
 
 def test_set_while_the_code_is_decoded(bench: Bench) -> None:
-    touch = bench.points.add(Spot(bench.at["touch"]))
+    touch = bench.points.add(Place(bench.at["touch"]))
     for _ in range(5):
         bench.stop()
-    work = bench.points.add(Spot(bench.at["work"]))
+    work = bench.points.add(Place(bench.at["work"]))
     bench.points.remove(touch)
     assert bench.stops() == ROUNDS - 5
     bench.points.remove(work)
@@ -116,7 +113,7 @@ def test_set_while_the_code_is_decoded(bench: Bench) -> None:
 def test_every_instruction_of_a_function(bench: Bench) -> None:
     """Also those that a pair's handler would do with the one before."""
     for at in range(bench.at["work"], bench.at["work"] + 64, 2):
-        bench.points.add(Spot(at))
+        bench.points.add(Place(at))
     seen = set()
     for _ in range(40):
         bench.stop()
@@ -127,7 +124,7 @@ def test_every_instruction_of_a_function(bench: Bench) -> None:
 
 
 def test_survives_a_store_to_its_line(bench: Bench) -> None:
-    bench.points.add(Spot(bench.at["work"]))
+    bench.points.add(Place(bench.at["work"]))
     for _ in range(3):
         bench.stop()
     code = bench.machine.memory.read(bench.at["work"], 4)
@@ -137,23 +134,24 @@ def test_survives_a_store_to_its_line(bench: Bench) -> None:
 
 def test_memory_is_never_written(bench: Bench) -> None:
     before = bench.machine.memory.read(bench.at["work"], 64)
-    bench.points.add(Spot(bench.at["work"]))
+    bench.points.add(Place(bench.at["work"]))
     bench.stop()
     assert bench.machine.memory.read(bench.at["work"], 64) == before
 
 
 def test_thousands_that_arent_met(bench: Bench) -> None:
     for n in range(10_000):
-        bench.points.add(Spot(0xFFFF_FFC0_0000_0000 + 2 * n))
+        bench.points.add(Place(0xFFFF_FFC0_0000_0000 + 2 * n))
     assert bench.stops() == 0
-    bench.points.close()
+    for row in list(bench.points.places):
+        bench.points.remove(row)
     assert int(bench.machine.native.view.break_count) == 0
     assert not any(map(int, bench.machine.native.view.break_offsets))
 
 
 def test_rows_of_one_chain(bench: Bench) -> None:
-    same = [bench.points.add(Spot(bench.at["work"], world=w, space=VIRTUAL)) for w in range(1, 40)]
-    here = bench.points.add(Spot(bench.at["work"], world=0))
+    same = [bench.points.add(Place(bench.at["work"], world=w, space=VIRTUAL)) for w in range(1, 40)]
+    here = bench.points.add(Place(bench.at["work"], world=0))
     for number in same[::2]:
         bench.points.remove(number)
     assert bench.stop() == "break"
@@ -162,13 +160,13 @@ def test_rows_of_one_chain(bench: Bench) -> None:
 
 
 def test_a_limit_of_instructions_sees_them_too(bench: Bench) -> None:
-    bench.points.add(Spot(bench.at["work"]))
+    bench.points.add(Place(bench.at["work"]))
     assert bench.machine.run(max_instructions=1000).reason == "break"
 
 
 def test_page_zero_before_anything_ran(guest: Path) -> None:
     with Machine.open("virt", program=guest) as machine:
-        points = Points(machine)
-        points.remove(points.add(Spot(0x40)))
-        points.add(Spot(machine.symbols["main"]))
+        points = machine.debugged.breakpoint_rows
+        points.remove(points.add(Place(0x40)))
+        points.add(Place(machine.symbols["main"]))
         assert machine.run(timeout_s=20).reason == "break"

@@ -1,4 +1,4 @@
-"""Which worlds' own ebreak instructions stop in the debugger before they trap."""
+"""In which worlds an ebreak instruction of the guest stops in the debugger before it traps."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rvplat.machine.machine import Machine
 TRAP, EVERYWHERE, THE_HOST, GUESTS = "trap", "all", "host", "guests"
 
 
-class Ebreaks:
-    """`trap`: in no world, every ebreak is the guest's own business."""
+class EbreakStops:
+    """The worlds. With `trap` there are none: every ebreak traps at once."""
 
     def __init__(self, machine: Machine) -> None:
         self._harts = machine.harts

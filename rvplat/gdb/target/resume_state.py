@@ -1,34 +1,34 @@
-"""What a client let run, and so whose stop it can be told of."""
+"""Which threads a client has resumed: it can be told of stops of these only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rvplat.gdb.target.interfaces import Action, Thread
+from rvplat.gdb.protocol.interfaces import Action, Thread
 
 
-class Going:
-    """By hart the processes whose threads the client let run, and the thread that steps."""
+class ResumeState:
+    """By hart: the processes whose threads the client has resumed, and the thread that steps."""
 
     def __init__(self) -> None:
         self._pids: dict[int, set[int]] = {}
         self.stepping: dict[int, Thread] = {}
 
     def clear(self) -> None:
-        """Nothing was let run yet."""
+        """Nothing was resumed yet."""
         self._pids.clear()
         self.stepping.clear()
 
     @property
     def pids(self) -> set[int]:
-        """The processes that the client let run, on any hart."""
+        """The processes that the client has resumed, on any hart."""
         return {pid for pids in self._pids.values() for pid in pids}
 
     def resume(
         self, plan: Sequence[tuple[Thread, Action]], running: Callable[[int], bool]
     ) -> dict[int, tuple[Thread, Action]]:
-        """The client lets threads run: what each hart that stands still has to do. Of a hart's
-        threads, which are in several worlds, the one that steps goes first."""
+        """The client resumes threads: what each hart that stands still has to do. A hart has a
+        thread in each world; the one that steps takes precedence."""
         chosen: dict[int, tuple[Thread, Action]] = {}
         for thread, action in plan:
             hart = thread.tid - 1
@@ -47,19 +47,22 @@ class Going:
         return chosen
 
     def thread(self, hart: int, here: Thread) -> Thread:
-        """The thread that a hart's stop is told of; `here` is the one of the world that it is in.
-        It must be one that the client let run: others end gdb itself by an assertion. Where the
-        hart is in another world, its thread there shows what it was when it left."""
+        """The thread whose stop the client is told of; `here` is the hart's thread in its world.
+
+        It must be a thread that the client has resumed: gdb ends by an assertion if another one
+        stops. If the hart is in another world, that thread shows the registers at its leaving.
+        """
         pids = self._pids.get(hart)
         if not pids or here.pid in pids:
             return here
         return self.stepping.get(hart, Thread(min(pids), hart + 1))
 
 
-def older(pid: int) -> str:
-    """What the user must know where a hart stopped in a world that the client did not let run: gdb
-    forgets the registers of what it resumes, and a stop can tell it of no other thread."""
+def outdated(pid: int) -> str:
+    """The text for a hart that stopped in a world that the client has not resumed. gdb drops the
+    registers only of what it resumes, and a stop can name no other thread."""
     return (
-        f"gdb did not resume process {pid}, and shows its registers as they were; as they are: "
-        "maintenance flush register-cache; set schedule-multiple on resumes every process\n"
+        f"gdb did not resume process {pid}, so it still shows the old registers of it. To see the "
+        "present ones: maintenance flush register-cache. To resume every process: "
+        "set schedule-multiple on\n"
     )
