@@ -102,10 +102,17 @@ def call(name: str, function: Callable[..., Any]) -> str:
 
 
 def _parameter(one: inspect.Parameter) -> str:
-    text = one.name if one.annotation is one.empty else f"{one.name}: {_type(one.annotation)}"
+    stars = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
+    text = (
+        stars + one.name
+        if one.annotation is one.empty
+        else f"{stars}{one.name}: {_type(one.annotation)}"
+    )
     if one.default is one.empty or "_MISSING_TYPE" in repr(one.default):
         return text
     default = getattr(one.default, "__name__", None) or repr(one.default)
+    if isinstance(one.default, int) and one.default > 1 << 32:
+        default = hex(one.default)
     return f"{text} = {default}"
 
 

@@ -34,7 +34,7 @@ class Check:
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.usage = "rvplat check [BOARD] [PROGRAM] [options]"
         parser.epilog = CHECK_DETAILS
-        parser.add_argument("words", nargs="+", metavar="BOARD PROGRAM", help="see below")
+        parser.add_argument("words", nargs="*", metavar="BOARD PROGRAM", help="see below")
         add_board_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:

@@ -3,7 +3,8 @@
 Plugins import `Extension` from here, and the words of the vocabulary: `load_u64`, `jump`.
 """
 
+from rvplat.isa.machinery.destinations import destination
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.vocabulary import *  # noqa: F403
 
-__all__ = ["Extension"]
+__all__ = ["Extension", "destination"]

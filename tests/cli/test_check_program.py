@@ -270,6 +270,12 @@ def test_a_plugin_s_format(check: Check, tmp_path: Path) -> None:
     assert "  0x80000000  0x80000003          4      4          ram\n" in out
 
 
+def test_plugins_alone_are_checked_on_virt(check: Check, tmp_path: Path) -> None:
+    plugin = tmp_path / "backwards.py"
+    plugin.write_text(LOADER)
+    assert check("--plugin", plugin) == (0, "virt: no faults\n", "")
+
+
 def test_a_board_with_faults_comes_first(check: Check, tmp_path: Path) -> None:
     board = tmp_path / "b.toml"
     board.write_text('extends = "virt"\n[harts]\ncout = 2\n')

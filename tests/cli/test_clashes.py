@@ -50,6 +50,12 @@ CASES = {
     "csr-of-no-number": (
         'X.csr(0x1000, "mine")', '{at}: the CSR mine (0x1000): expected a number below 0x1000',
     ),
+    "written-source": (
+        '@X.instruction("000000000000 rs1 000 00000 0001011", "bump rs1")\n'
+        "def bump(hart, rs1):\n    hart.x[rs1] += 1  # here",
+        '{here}: hart.x[rs1] is written, and rs1 may be 0: write hart.x[destination(rs1)], or say '
+        'where="rs1 != 0"',
+    ),
     "csr-of-a-field": (
         'X.csr(0x800, "budget")', '{at}: the CSR budget has the name of a field of every hart',
     ),

@@ -152,7 +152,8 @@ class Extension:
         reset: int = 0, read: Any = None, write: Any = None, access: Any = None,
         storage: bool = True,
     ) -> Csr:  # fmt: skip
-        """Add a CSR row (see `Csr`)."""
+        """Add a CSR row (see `Csr`): number, name, fields such as "MODE[63:60] V[0]", the bits that
+        a write changes, the value after a reset."""
         row = Csr(
             number, name, self.name, parse_fields(name, fields), writable, reset, read, write,
             access, storage, place_of_caller(),

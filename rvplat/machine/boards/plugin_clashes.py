@@ -16,6 +16,7 @@ from rvplat.engine.decode import MAX_CONDITIONS, MAX_PIECES, find_overlaps
 from rvplat.engine.forms import Form
 from rvplat.errors import nearest
 from rvplat.isa.machinery.csr_rows import Csr
+from rvplat.isa.machinery.destinations import unguarded
 from rvplat.isa.machinery.extension import Extension, Row
 from rvplat.lang import Definition, Dispatch, LanguageError
 
@@ -29,6 +30,7 @@ def clashes(plugins: Sequence[Extension], shipped: Known, harts: Sequence[Extens
     architecture.install(shipped.values())
     found = [*_of_names(plugins, shipped), *_of_csrs(plugins, shipped)]
     found += [*_of_fields(plugins, shipped), *_of_instructions(plugins, shipped)]
+    found += [text for one in plugins for row in one.instructions for text in unguarded(row)]
     return [*found, *_of_encodings(plugins, harts)]
 
 
