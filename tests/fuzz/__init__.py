@@ -1,1 +1,1 @@
-"""Random guests that try to end, hang or confuse rvplat: python -m tests.fuzz"""
+"""Random guests that try to crash, hang or confuse rvplat: python -m tests.fuzz"""

@@ -1,4 +1,4 @@
-"""Run random guests until the time is up: python -m tests.fuzz --minutes 10 --seed S"""
+"""Runs random guests: python -m tests.fuzz --minutes 10 --seed S"""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from tests.fuzz.watch import Watch
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--minutes", type=float, help="how long, if not so many trials")
-    parser.add_argument("--trials", type=int, help="how many")
-    parser.add_argument("--seed", default="1", help="any text: the trials follow from it")
-    parser.add_argument("--first", type=int, default=0, help="the number of the first")
-    parser.add_argument("--stop-after", type=int, default=1, metavar="N", help="findings")
+    parser.add_argument("--minutes", type=float, help="stop after this time")
+    parser.add_argument("--trials", type=int, help="stop after this number of trials")
+    parser.add_argument("--seed", default="1", help="any text, which determines the trials")
+    parser.add_argument("--first", type=int, default=0, help="number of the first trial")
+    parser.add_argument(
+        "--stop-after", type=int, default=1, metavar="N", help="stop after N findings"
+    )
     given = parser.parse_args()
     if given.minutes is None and given.trials is None:
         given.minutes = 10.0
@@ -31,7 +33,7 @@ def listed(counts: Counter[str]) -> str:
 
 
 def main() -> int:
-    """Status 1 if there is a finding."""
+    """Run the trials. The exit status is 1 if there is a finding."""
     given = arguments()
     began = time.monotonic()
     total, findings, number = Result(), 0, given.first

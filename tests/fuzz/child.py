@@ -1,4 +1,5 @@
-"""The process that trials run in: a number a line comes in, what became of the trial goes out."""
+"""The process that runs trials. It reads the number of a trial from each line of its input, and
+writes the trial's outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from tests.fuzz.trial import Finding, Trials
 
 
 def outcome(trials: Trials, number: int) -> dict[str, object]:
-    """Of a trial: its statistics, or what it found."""
+    """Run a trial; return its statistics or its finding."""
     try:
         return vars(trials.run(number))
     except Finding as finding:
@@ -22,7 +23,7 @@ def outcome(trials: Trials, number: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Until the input ends."""
+    """Run trials until the input ends."""
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1)
     trials = Trials(sys.argv[1])

@@ -1,4 +1,4 @@
-"""What drivers do to devices, well-meant and not: as (address, bytes, value) of stores."""
+"""Stores to devices, as by good and by bad drivers: (address, bytes, value)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Store = tuple[int, int, int]
 
 
 def stores(rng: Random) -> list[Store]:
-    """For a few devices."""
+    """Stores to a few devices."""
     found = [(UART + rng.randrange(8), 1, rng.getrandbits(8)) for _ in range(rng.choice([0, 4]))]
     found += [(PLIC + 4 * n, 4, rng.getrandbits(3)) for n in (1, 10, 11)]
     found += [(PLIC + 0x2000 + 0x80 * n, 4, rng.getrandbits(32)) for n in range(4)]
@@ -30,7 +30,7 @@ def stores(rng: Random) -> list[Store]:
 
 
 def ring(rng: Random) -> tuple[list[Store], list[tuple[int, bytes]]]:
-    """A virtqueue that is made ready and notified of; and what is in memory for it."""
+    """Stores that make a virtqueue ready and notify the device; and the queue's memory."""
     table, driver, device = (address(rng) for _ in range(3))
     if rng.random() < 0.2:
         driver = device = table
@@ -48,7 +48,7 @@ def ring(rng: Random) -> tuple[list[Store], list[tuple[int, bytes]]]:
 
 
 def address(rng: Random) -> int:
-    """Of a part of a queue, or of a buffer."""
+    """An address for a part of a queue or for a buffer."""
     if rng.random() < 0.05:
         return rng.getrandbits(64)
     return BASE + rng.choice(DATA) * PAGE + rng.randrange(PAGE // 16) * 16

@@ -1,4 +1,4 @@
-"""Machines for trials: a board with random settings, an image in its memory, kicks for harts."""
+"""Machines for trials: a board with random settings, an image in memory, changes of the state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.fuzz.state import NAPOT_ALL, Change
 
 H = "zicsr_zifencei_zicntr_zihpm_sha_smstateen_sstc_svadu_svinval_svnapot_svpbmt"
 MORE = "zicbom_zicbop_zicboz_zicond_zihintntl_zihintpause_zicclsm_zawrs_zfa_zba_zbb_zbc_zbs"
-# What harts have, and how often; their code has instructions of all extensions.
+# ISA strings of harts, and their weights. Their code has instructions of all extensions.
 ISAS = {
     f"rv64imafdch_{H}_{MORE}": 8,
     f"rv64imafdch_{H}_zawrs_zicboz_zicbom_zfa_zbb": 3,
@@ -38,7 +38,7 @@ Settings = dict[str, object]
 
 
 def settings(rng: Random, harts: int = 1, clock: str = "virtual") -> Settings:
-    """Of a board that extends `virt`."""
+    """Random settings of a board that extends `virt`."""
     found: Settings = {
         "memory": "4M", "harts.count": harts, "clock": clock,
         "harts.isa": rng.choices(list(ISAS), list(ISAS.values()))[0],
@@ -68,13 +68,13 @@ def machine(chosen: Settings, image: Image) -> Machine:
 
 
 def small_pool(made: Machine, pages: int) -> None:
-    """Let decoded code have room for so few pages that it often begins anew."""
+    """Limit decoded code to a few pages, so that the pool is often cleared."""
     for hart in made.harts:
         hart.view.slot_pool_size = SLOTS_SIZE * pages
 
 
 def csrs_of(hart: Hart) -> list[Csr]:
-    """Its CSRs."""
+    """The CSRs of a hart."""
     return list(hart.csrs.values())
 
 
@@ -95,21 +95,21 @@ def apply(hart: Hart, changes: Iterable[Change]) -> None:
 
 
 def open_memory(hart: Hart) -> None:
-    """Let every mode use all of it, as far as there is protection."""
+    """If the hart has PMP, let every mode access all memory."""
     if "pmpcfg2" in hart.csrs:
         hart.set_csr("pmpaddr15", ONES)
         hart.set_csr("pmpcfg2", NAPOT_ALL << 56)
 
 
 def touch(machine: Machine, stores: Iterable[Store]) -> None:
-    """Store to devices; what they refuse is refused."""
+    """Store to devices, and ignore stores that they refuse."""
     for address, size, value in stores:
         with contextlib.suppress(BusError):
             machine.bus.write(address, size, value)
 
 
 def enter_machine_mode(hart: Hart) -> None:
-    """M mode, with V=0, as a trap would be there."""
+    """Put the hart into M mode with V=0, as a trap would."""
     hart.view.virt = 0
     hart.view.fp_ready = 0
     hart.priv = 3

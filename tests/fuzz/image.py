@@ -1,8 +1,8 @@
-"""What is in a trial's memory: code, trap handlers, page tables of both stages, data.
+"""The contents of a trial's memory: code, trap handlers, page tables of both stages, data.
 
-Everything is in the first 2 MiB of RAM, so that one last table maps all of it. Tables map most of
-it to itself; the rest of their entries is rubbish: loops, pointers out of memory or to devices,
-reserved bits.
+Everything is in the first 2 MiB of RAM, so that one table of the last level maps all of it. Tables
+map most of it to itself. Their other entries are rubbish: loops, pointers to devices or outside
+memory, reserved bits.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BYTES = 0x20_0000
 PAGE = 4096
 ENTER = BASE  # an mret
 HANDLERS = {"m": BASE + 0x2000, "s": BASE + 0x4000, "v": BASE + 0x6000}
-RELOAD = BASE + 0x8000  # what handlers load pointers from
+RELOAD = BASE + 0x8000  # pointers that handlers load
 CODE = [BASE + PAGE * n for n in range(16, 32)]
 USER_CODE = [BASE + PAGE * n for n in range(32, 48)]
 TABLES = range(64, 192)  # numbers of pages
@@ -29,8 +29,9 @@ V, R, W, X, U, G, A, D = (1 << n for n in range(8))
 LEAF = V | R | W | X | A | D
 ONES = (1 << 64) - 1
 
-HTIF = BASE + 300 * PAGE  # a device in RAM, where there is one
-# Devices of the `virt` board: test, RTC, CLINT, PLIC, UART, virtio; then nothing, ROM, the end.
+HTIF = BASE + 300 * PAGE  # the device in RAM, on boards that have it
+# Devices of the `virt` board: test, RTC, CLINT, PLIC, UART, virtio; an address without memory, ROM,
+# the end of RAM.
 PLACES = [
     0x10_0000, 0x10_1000, 0x200_0000, 0x200_4000, 0x200_BFF8, 0xC00_0000, 0xC00_2000, 0xC20_0000,
     0xC20_1004, 0x1000_0000, 0x1000_1000, 0x1000_2000, 0x1000_8000, 0x3000_0000, 0x1000, 0xFFF8,
@@ -46,13 +47,13 @@ def pte(address: int, flags: int) -> int:
 
 @dataclass(frozen=True)
 class Tables:
-    """One set of tables: by MODE, where satp, vsatp or hgatp points; and the last table."""
+    """A set of tables: the root by MODE of satp, vsatp or hgatp, and the last table."""
 
     roots: dict[int, int]
     last: int
 
     def value(self, mode: int, number: int) -> int:
-        """For the register, with an ASID or a VMID."""
+        """The value of the register, with an ASID or a VMID."""
         return mode << 60 | number << 44 | self.roots.get(mode, BASE) >> 12
 
 
@@ -63,10 +64,10 @@ class Image:
     data: bytearray
     first: list[Tables]
     second: list[Tables]
-    modes: list[int] = field(default_factory=list)  # that are in use, so that states come back
+    modes: list[int] = field(default_factory=list)  # used MODEs; few, so that states recur
 
     def entries(self, page: int) -> memoryview:
-        """The entries of a page, to be changed."""
+        """The entries of a page, which can be written."""
         at = page - BASE
         return memoryview(self.data)[at : at + PAGE].cast("Q")
 
@@ -122,7 +123,8 @@ class Maker:
         return Tables(roots, last)
 
     def _upper(self, level: int, index: int, below: int, pages: int) -> int:
-        """A table that isn't a last one: `index` leads on, the rest mostly nowhere."""
+        """A table above the last level. The entry at `index` points to the table below; the others
+        are mostly invalid."""
         page = self._page(pages)
         for n in range(pages):
             entries = self.image.entries(page + n * PAGE)
@@ -139,7 +141,7 @@ class Maker:
         return page
 
     def _fill_last(self, page: int, wide: bool) -> None:
-        """Everything is mapped to itself, or somewhere else, or as it shouldn't be."""
+        """Fill a table of the last level: pages are mapped to themselves, elsewhere, or wrongly."""
         rng = self.rng
         spoilt = rng.choice([0.02, 0.1, 0.3])
         flags = [LEAF, LEAF, LEAF & ~D, LEAF & ~A, LEAF & ~W, V | R]
@@ -156,12 +158,12 @@ class Maker:
                 entries[n] = self._rubbish(page)
 
     def _rubbish(self, page: int) -> int:
-        """An entry that a walk shall choke on, or not."""
+        """A random entry, which may be bad."""
         return rubbish(self.rng, page)
 
 
 def rubbish(rng: Random, page: int) -> int:
-    """A page-table entry for no good: `page` is where it stands."""
+    """A bad page-table entry. `page` is the page that contains it."""
     known: list[Callable[[], int]] = [
         lambda: rng.getrandbits(64),
         lambda: 0,
@@ -181,7 +183,7 @@ def rubbish(rng: Random, page: int) -> int:
 
 
 def pointer(rng: Random) -> int:
-    """An address that an access through a register may like, or not."""
+    """An address for an access through a register, which may be bad."""
     page = BASE + rng.choice([rng.choice(DATA), rng.choice(TABLES), rng.randrange(512)]) * PAGE
     inside = rng.choice(
         [0, 0, 8, rng.randrange(PAGE), rng.randrange(PAGE) & ~7, PAGE - 4, PAGE - 1]
@@ -194,19 +196,19 @@ def pointer(rng: Random) -> int:
 
 
 def load_number(register: int, value: int) -> bytes:
-    """A 32-bit number into a register, extended by sign."""
+    """Code that loads a 32-bit number into a register, sign-extended."""
     low = (value & 0xFFF ^ 0x800) - 0x800
     high = word("lui", rd=register, imm=(value - low) & 0xFFFF_F000)
     return high + word("addi", rd=register, rs1=register, imm=low)
 
 
 def load_address(register: int, value: int) -> bytes:
-    """The same, extended by zeros."""
+    """Code that loads a 32-bit number into a register, zero-extended."""
     shifts = [word(op, rd=register, rs1=register, shamt=32) for op in ("slli", "srli")]
     return load_number(register, value) + b"".join(shifts)
 
 
-# What handlers do besides.
+# Instructions that handlers may also contain.
 QUIET = {
     "m": ("sfence.vma", "hfence.gvma", "hfence.vvma", "fence.i", "add", "c.mv", "fence", "sltu"),
     "s": ("sfence.vma", "fence.i", "hfence.vvma", "hfence.gvma", "add", "c.mv", "fence", "xor"),
@@ -220,8 +222,9 @@ CSR_OF = {
 
 
 def handler(rng: Random, words: Words, kind: str) -> bytes:
-    """A page of a trap handler: a table of jumps for vectored interrupts, then what it does: go on
-    behind the instruction, or elsewhere, in another mode perhaps. Clobbers x28 to x31."""
+    """A page with a trap handler: a table of jumps for vectored interrupts, then code that
+    continues after the instruction, or elsewhere, perhaps in another mode. It clobbers x28 to
+    x31."""
     body = 0x400
     table = b"".join(word("jal", rd=0, imm=body - 4 * n) for n in range(64))
     names = CSR_OF[kind]

@@ -1,4 +1,4 @@
-"""Random states: what a kick writes into a hart before it goes on, through mret, in some mode."""
+"""Random states. A kick writes one into a hart, which then continues in some mode through mret."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ Change = tuple[str, str, int]  # ("csr" or "x" or "f" or "pc", name or number, v
 
 
 def number(rng: Random) -> int:
-    """Any 64 bits, the edges more often."""
+    """Any 64 bits, with corner cases more often."""
     return rng.choice([0, ONES, rng.getrandbits(64), 1 << rng.randrange(64), rng.getrandbits(12)])
 
 
 def csr_value(rng: Random, row: Csr, image: Image, wild: float) -> int:
-    """Something for a CSR: what makes sense, or, so often, what doesn't."""
+    """A value for a CSR: a sensible one, or with probability `wild` any value."""
     name = row.name
     if name.startswith("pmp"):
         return pmp_value(rng, name)
@@ -51,7 +51,7 @@ def csr_value(rng: Random, row: Csr, image: Image, wild: float) -> int:
         return int(tables.value(rng.choice(image.modes), rng.randrange(2)))
     if name in VECTORS:
         return HANDLERS[VECTORS[name]] | rng.choice([0, 0, 0, 1])
-    if name == "medeleg" and rng.random() < 0.5:  # what handlers in HS mode can't get out of
+    if name == "medeleg" and rng.random() < 0.5:  # causes in which a handler in HS mode would loop
         return ONES & ~(1 << 12 | 1 << 1 | 1 << 2 | 1 << 20)
     if name in OPEN:
         return ONES if rng.random() > 3 * wild else ONES & ~(1 << rng.randrange(64))
@@ -65,7 +65,7 @@ def csr_value(rng: Random, row: Csr, image: Image, wild: float) -> int:
 
 
 def pmp_value(rng: Random, name: str) -> int:
-    """Mostly everything is open by the last entry; the others split pages now and then."""
+    """Mostly the last entry permits everything; the others sometimes split pages."""
     if name == "pmpcfg2":
         value = NAPOT_ALL << 56
     elif name == "pmpaddr15":
@@ -82,7 +82,8 @@ def pmp_value(rng: Random, name: str) -> int:
 
 
 def code_address(rng: Random, user: bool | None = None) -> int:
-    """Where to run: code (of U mode, if `user`), in the end of a page at times, or anywhere."""
+    """An address to run at: in code (of U mode, if `user`), sometimes at the end of a page, or
+    anywhere."""
     pages = CODE + USER_CODE if user is None else USER_CODE if user else CODE
     if rng.random() < 0.05:
         return pointer(rng) & ~1
@@ -91,11 +92,11 @@ def code_address(rng: Random, user: bool | None = None) -> int:
 
 
 def kick(rng: Random, csrs: list[Csr], image: Image) -> list[Change]:
-    """What to change in a hart, in order. It goes on with an mret into any mode, or just where a pc
-    is put in the mode that it is in."""
+    """The changes of a hart, in order. The hart continues with an mret to any mode, or at a new pc
+    in its current mode."""
     changes: list[Change] = []
     wild = rng.choice([0.01, 0.01, 0.1, 0.3])
-    if rng.random() < 0.7:  # what is written to them flushes everything
+    if rng.random() < 0.7:  # writes to these CSRs flush everything
         csrs = [row for row in csrs if not row.name.startswith("pmp")]
     some = csrs if rng.random() < 0.7 else rng.sample(csrs, rng.randrange(len(csrs)))
     order = rng.sample(some, len(some))
@@ -115,7 +116,7 @@ def kick(rng: Random, csrs: list[Csr], image: Image) -> list[Change]:
 
 
 def spoil(rng: Random, image: Image) -> list[tuple[int, bytes]]:
-    """What a kick writes to memory, from outside: (address, bytes)."""
+    """The writes of a kick to memory, from outside: (address, bytes)."""
     writes = []
     for _ in range(rng.choice([0, 1, 8])):
         at = rng.randrange(len(image.data) // 8) * 8
@@ -124,11 +125,11 @@ def spoil(rng: Random, image: Image) -> list[tuple[int, bytes]]:
         at = BASE + rng.choice(TABLES) * PAGE
         entry = rubbish(rng, at).to_bytes(8, "little")
         writes.append((at + rng.randrange(512) * 8, entry))
-    for _ in range(rng.choice([0, 0, 2])):  # tables are elsewhere, and no fence says so
+    for _ in range(rng.choice([0, 0, 2])):  # change tables without a fence
         moved = (rng.choice(image.first).last - BASE) // PAGE
         entry = pte(BASE + rng.choice(TABLES) * PAGE, LEAF | U).to_bytes(8, "little")
         writes.append((rng.choice(image.second).last + moved * 8, entry))
-    if rng.random() < 0.3:  # everything as it was
+    if rng.random() < 0.3:  # restore everything
         writes.append((BASE, bytes(image.data)))
     return writes
 

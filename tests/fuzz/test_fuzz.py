@@ -1,4 +1,4 @@
-"""A few hundred random guests, the same ones each time; and the watchdog that looks after them."""
+"""A few hundred random guests, the same in each run; and tests of the watchdog for trials."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from tests.fuzz.trial import Result
 from tests.fuzz.watch import Watch
 
 BATCHES = 4
-TRIALS = 50  # in each
+TRIALS = 50  # in each batch
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_nothing_that_a_guest_does_ends_or_hangs_rvplat(batch: int) -> None:
+def test_no_random_guest_crashes_or_hangs_rvplat(batch: int) -> None:
     total = Result()
     with Watch("tests") as watch:
         for number in range(batch * TRIALS, (batch + 1) * TRIALS):
@@ -25,7 +25,7 @@ def test_nothing_that_a_guest_does_ends_or_hangs_rvplat(batch: int) -> None:
     assert total.compared > 10_000
 
 
-def test_a_crash_is_told_with_the_command_that_repeats_it() -> None:
+def test_a_crash_is_reported_with_the_command_that_repeats_it() -> None:
     crash = "import os, signal; input(); os.kill(os.getpid(), signal.SIGSEGV)"
     with Watch("s", command=("-c", crash)) as watch:
         for number in (3, 4):
@@ -35,7 +35,7 @@ def test_a_crash_is_told_with_the_command_that_repeats_it() -> None:
             )
 
 
-def test_a_hang_is_told_with_what_the_process_was_doing() -> None:
+def test_a_hang_is_reported_with_the_stacks_of_the_threads() -> None:
     hang = (
         "import faulthandler, signal, time; faulthandler.register(signal.SIGUSR1); input()\n"
         "def endless(): time.sleep(600)\n"
@@ -48,7 +48,7 @@ def test_a_hang_is_told_with_what_the_process_was_doing() -> None:
     assert "in endless" in told
 
 
-def test_an_error_of_our_own_is_a_finding() -> None:
+def test_an_exception_of_the_trial_is_a_finding() -> None:
     wrong = "import json; input(); print(json.dumps({'finding': 'IndexError: 5'}), flush=True)"
     with Watch("s", command=("-c", wrong)) as watch:
         assert str(watch.trial(1)).startswith("trial 1 of seed s: IndexError: 5\nagain: ")

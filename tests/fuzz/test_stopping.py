@@ -1,5 +1,5 @@
-"""Whatever a guest does for ever, another thread stops the machine, and a limit of instructions
-ends the run."""
+"""Whatever endless loop a guest is in, another thread can stop the machine, and a limit of
+instructions ends the run."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Prepare = Callable[[Hart], None]
 
 
 def nothing(hart: Hart) -> None:
-    """M mode as it is."""
+    """Leave the hart in M mode."""
 
 
 def world(priv: int, virt: int) -> Prepare:
-    """A mode that handles its own traps, at a handler that isn't mapped."""
+    """Put the hart into a mode that handles its own traps, with a handler that isn't mapped."""
 
     def prepare(hart: Hart) -> None:
         for name in ("medeleg", "mideleg", "hedeleg", "hideleg"):
@@ -45,7 +45,7 @@ def world(priv: int, virt: int) -> Prepare:
 
 
 def loops(entry: int, register: str) -> Prepare:
-    """VS mode with a root table whose every entry is `entry`."""
+    """Put the hart into VS mode, with a root table full of `entry`."""
 
     def prepare(hart: Hart) -> None:
         data = entry.to_bytes(8, "little") * (4 * PAGE // 8)
@@ -59,7 +59,7 @@ def loops(entry: int, register: str) -> Prepare:
 
 
 def interrupted(hart: Hart) -> None:
-    """A software interrupt that nobody takes away, whose handler just returns."""
+    """Make a software interrupt pending that is never cleared, and whose handler just returns."""
     hart.set_csr("mtvec", CODE)
     hart.set_csr("mie", MSIE)
     hart.set_csr("mstatus", MSTATUS_MIE | 3 << 11)

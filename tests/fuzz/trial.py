@@ -1,5 +1,5 @@
-"""A trial: a random machine is kicked and run, again and again. Statistics are all that comes of
-it, or a Finding."""
+"""A trial changes the state of a random machine and runs it, again and again. Its result is
+statistics, or a Finding."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ MODES = (0, 8, 9, 10)
 
 
 class Finding(Exception):
-    """What a trial shows to be wrong."""
+    """An error of rvplat that a trial has found."""
 
 
 @dataclass
 class Result:
-    """What trials did, all in all."""
+    """Statistics of trials."""
 
     trials: int = 0
-    steps: int = 0  # instructions, those that trapped included
-    compared: int = 0  # of them, with the reference
+    steps: int = 0  # instructions, including those that trapped
+    compared: int = 0  # those of them that were compared with the reference
     worlds: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
 
@@ -47,7 +47,7 @@ class Result:
 
 
 class Listener(logging.Handler):
-    """Hears what the bus says of devices that raised."""
+    """Collects what the bus logs about devices that raised."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -61,12 +61,12 @@ class Listener(logging.Handler):
 
 
 def random_of(seed: str, number: int) -> Random:
-    """What a trial follows from."""
+    """The random numbers that determine a trial."""
     return Random(f"{seed}/{number}")
 
 
 def words_of(seed: str, number: int) -> Words:
-    """The words of a trial, which some trials in a row share."""
+    """The instruction words of a trial, which several consecutive trials share."""
     return Words(Random(f"{seed}/words/{number // POOL_LIFE}"))
 
 
@@ -78,7 +78,7 @@ class Trials:
         self._words: tuple[int, Words] | None = None
 
     def run(self, number: int) -> Result:
-        """One trial. Raises whatever is wrong."""
+        """Run one trial. Raises an exception for an error."""
         rng = random_of(self.seed, number)
         group = number // POOL_LIFE
         if self._words is None or self._words[0] != group:
@@ -146,7 +146,7 @@ class Long:
         guest.touch(self.machine, stores)
 
     def _go(self) -> None:
-        """Run for a while, in one of the ways there are."""
+        """Run for a while, in one of several ways."""
         many = self.rng.choice([300, SLACK + 100, SLACK + 500, 8000])
         way = self.rng.random()
         if way < 0.8:
@@ -162,7 +162,7 @@ class Long:
 
 
 def check(hart: Hart) -> None:
-    """WARL fields hold legal values, whatever was written."""
+    """Check that WARL fields hold legal values."""
     view = hart.view
     wrong = []
     if (int(view.priv), int(view.virt)) not in WORLDS.values():
@@ -187,7 +187,7 @@ def count(hart: Hart, result: Result) -> None:
     taken = list(hart.field("traps_taken", ctypes.c_uint64))
     for n, times in enumerate(taken):
         result.causes[trap_name(n)] += times
-    result.causes += Counter()  # without those that never came
+    result.causes += Counter()  # removes the causes with a count of zero
     result.steps += hart.retired_before + hart.retired + sum(taken[:64])
 
 

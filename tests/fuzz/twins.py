@@ -1,5 +1,5 @@
-"""Two machines that are alike: one native, one run by the reference, compared after every
-instruction; or both native, one in steps, which are decoded one by one, the other at full speed.
+"""Compares two equal machines. Either one runs natively and the other on the reference, compared
+after every instruction; or both run natively, one in single steps and the other at full speed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tests.fuzz.image import BASE, BYTES, PAGE, TABLES, A, D, Image
 from tests.fuzz.state import kick, lines, spoil
 
 KICKS = 8
-STEPS = 30  # that are compared one by one
-FREE = 6000  # that are compared when they are done
+STEPS = 30  # instructions, with a comparison after each
+FREE = 6000  # instructions, with a comparison after the last
 FOREVER = 1 << 40
 COMPARED = {
     "pc", "priv", "virt", "traps_taken", "pmp_cfg", "pmp_address", "reservation_value", "mtimecmp",
@@ -33,13 +33,13 @@ COMPARED = {
 }  # fmt: skip
 OF_THE_HOST = {"fp_host"}
 A_AND_D = int.from_bytes((A | D).to_bytes(8, "little") * (len(TABLES) * PAGE // 8), "little")
-# Memory is where the two machines' addresses differ; x[32] and f[32] are never read.
+# The host addresses of memory differ between the machines; x[32] and f[32] are never read.
 _memcmp = ctypes.CDLL(None).memcmp
 _memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
 
 
 def fields() -> Iterator[tuple[str, int, int]]:
-    """(name, offset, bytes) of what both machines must agree on."""
+    """(name, offset, bytes) of the fields that must be equal in both machines."""
     known = set(COMPARED)
     for extension in shipped_extensions().values():
         known |= {row.name for row in extension.csrs if row.storage}
@@ -64,19 +64,19 @@ class Twins:
         self._places = list(fields())
         for hart in self.harts:
             guest.open_memory(hart)
-        for machine in self.machines:  # time stands still: nobody looks at it at the same moment
+        for machine in self.machines:  # time stands still: they read it at different moments
             machine.native.view.instructions_per_tick = FOREVER
             turns: Any = machine.turns
             turns._per_tick = FOREVER
             clock: Any = machine.assembly.clock
-            clock.next_alarm = lambda: None  # they ring between turns, which are not the same
+            clock.next_alarm = lambda: None  # alarms ring between turns, which differ
 
     def close(self) -> None:
         for machine in self.machines:
             machine.close()
 
     def kick(self) -> None:
-        """The same change of both."""
+        """Change the state of both machines in the same way."""
         changes = kick(self.rng, guest.csrs_of(self.harts[0]), self.image)
         writes = spoil(self.rng, self.image)
         driven = lines(self.rng, int(self.harts[0].view.geilen))
@@ -88,11 +88,11 @@ class Twins:
             guest.touch(machine, stores)
             for address, data in writes:
                 machine.memory.write(address, data)
-            # As fences would: page tables may have changed.
+            # Flush as fences do, because page tables may have changed.
             flush_everything(machine.harts[0].view)
 
     def compare(self, what: str) -> None:
-        """Raises Finding with all that differs."""
+        """Raise Finding with all differences."""
         one, two = self.harts
         found = []
         for name, offset, size in self._places:
@@ -109,7 +109,7 @@ class Twins:
 
 
 def tables_of(machine: Machine) -> int:
-    """What the page tables hold, without A and D, which harts set."""
+    """The contents of the page tables, as one number, without A and D, which harts set."""
     data = machine.memory.read(BASE + TABLES.start * PAGE, len(TABLES) * PAGE)
     return int.from_bytes(data, "little") & ~A_AND_D
 
@@ -124,7 +124,7 @@ def differing(name: str, one: Any, two: Any) -> list[str]:
 
 
 def by_reference(machine: Machine) -> None:
-    """Let the reference run a machine's harts."""
+    """Make the reference run a machine's harts."""
     reference = Reference(machine.extensions)
 
     def execute(hart: Hart) -> int:
@@ -159,7 +159,7 @@ def where(hart: Hart) -> str:
 
 
 def run(rng: Random, image: Image) -> trial.Result:
-    """A trial: against the reference, or steps against full speed."""
+    """Run a trial: native code against the reference, or steps against full speed."""
     twins = Twins(rng, image)
     try:
         if rng.random() < 0.3:
@@ -173,7 +173,7 @@ def run(rng: Random, image: Image) -> trial.Result:
 
 
 def against_reference(twins: Twins) -> None:
-    """The second machine is the reference's."""
+    """The second machine runs on the reference."""
     by_reference(twins.machines[1])
     for _ in range(KICKS):
         twins.kick()
@@ -187,8 +187,8 @@ def against_reference(twins: Twins) -> None:
 
 
 def against_steps(twins: Twins) -> None:
-    """The second machine goes in steps. It fetches anew what full speed remembers: where the guest
-    has changed its page tables, and no fence says so, each may be right."""
+    """The second machine runs in single steps. It walks the page tables where full speed uses
+    cached translations: if the guest changed its page tables without a fence, both may be right."""
     for _ in range(KICKS):
         twins.kick()
         tables = tables_of(twins.machines[0])

@@ -1,4 +1,4 @@
-"""Runs trials in a child process, so that a crash is caught and a hang is seen."""
+"""Runs trials in a child process, so that crashes and hangs are detected."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from typing import Any
 from tests.fuzz.trial import Result
 
 ROOT = Path(__file__).parents[2]
-HANGS_S = 120.0  # a trial takes less than a second where nothing else runs
+HANGS_S = 120.0  # a trial takes less than a second on an idle machine
 DUMP_S = 2.0
 
 
 class Watch:
-    """Trials of a seed. `trial` gives what a trial did, or a text that says what it found."""
+    """Runs trials of a seed. `trial` returns a trial's statistics, or the text of a finding."""
 
     def __init__(self, seed: str, hangs_s: float = HANGS_S, command: Sequence[str] = ()):
         self.seed = seed
@@ -82,7 +82,7 @@ class Watch:
         return f"the process ended with {what}\n{self._last_words()}"
 
     def _hangs(self, child: subprocess.Popen[str]) -> str:
-        child.send_signal(signal.SIGUSR1)  # it tells where its threads are
+        child.send_signal(signal.SIGUSR1)  # it prints the stacks of its threads
         time.sleep(DUMP_S)
         return f"hangs: no end after {self.hangs_s:.0f} s\n{self._last_words()}"
 

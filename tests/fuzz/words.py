@@ -1,7 +1,7 @@
-"""Random instruction words: encodings of every extension's rows, with operands that lead somewhere.
+"""Random instruction words: encodings of every extension's rows, with operands that make sense.
 
-Registers x8 to x15 hold addresses (state.py), so accesses go through them most of the time, and few
-instructions write them.
+Registers x8 to x15 hold addresses (state.py). So most accesses use them, and few instructions write
+them.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ def _rows() -> Iterator[Row]:
 ROWS = {row.name: row for row in _rows()}
 CSRS = [row.number for extension in shipped_extensions().values() for row in extension.csrs]
 
-# How often an extension's rows come; those that aren't here count 1.
+# The weights of the extensions' rows. An extension that isn't here has the weight 1.
 WEIGHTS = {
     "I": 14, "Zaamo": 4, "Zalrsc": 3, "Zca": 8, "Zcd": 1, "Zicsr": 9, "H": 6, "Svbare": 2, "Sm": 2,
     "S": 3, "Zicboz": 2, "Zicbom": 2, "F": 3, "D": 3, "Zifencei": 2, "Svinval": 2, "Zcb": 2,
 }  # fmt: skip
 MEMORY = ("lb", "lh", "lw", "ld", "lbu", "lhu", "lwu", "sb", "sh", "sw", "sd", "flw", "fld", "fsd")
-GARBAGE = 0.02  # words that are no row's on purpose
+GARBAGE = 0.02  # the share of words that are no instruction
 
 
 def word(name: str, **operands: int) -> bytes:
-    """The instruction of a name with these operands."""
+    """Encode an instruction by its name, with these operands."""
     pattern = ROWS[name].pattern
     return pattern.encode(**operands).to_bytes(pattern.length, "little")
 
@@ -53,14 +53,14 @@ class Words:
         self.pool = [self._one(rng, rng.choice(rows)) for rows in chosen]
 
     def code(self, rng: Random, size: int) -> bytes:
-        """So many bytes of code."""
+        """`size` bytes of code."""
         parts = rng.choices(self.pool, k=size * 2 // 5)
         for at in rng.sample(range(len(parts)), rng.choice([0, 2, 8])):
             parts[at] = self.loop(rng)
         return b"".join(parts)[:size]
 
     def loop(self, rng: Random) -> bytes:
-        """A loop that copies halfwords of the code around it, and runs them."""
+        """A loop that copies halfwords of the code around it and runs them."""
         body = word("auipc", rd=7, imm=0)
         for _ in range(rng.randint(1, 3)):
             source, target = (rng.randrange(-40, 60) * 2 for _ in range(2))
@@ -76,7 +76,7 @@ class Words:
         )
 
     def few(self, rng: Random, names: Sequence[str]) -> bytes:
-        """Up to two of these instructions, which are handlers': they should seldom trap."""
+        """At most two of these instructions. They are for handlers, so they should seldom trap."""
         chosen = [ROWS[rng.choice(names)] for _ in range(rng.choice([0, 0, 0, 1, 2]))]
         return b"".join(self._one(rng, row) for row in chosen)
 
@@ -109,7 +109,7 @@ def operand(rng: Random, row: Row, name: str) -> int:
 
 
 def immediate(rng: Random, row: Row, width: int) -> int:
-    """Near for jumps and most accesses, anything now and then."""
+    """A small number for jumps and most accesses, and sometimes any number."""
     if rng.random() < 0.1:
         return rng.getrandbits(width)
     if row.name.startswith(("b", "j", "c.b", "c.j")):

@@ -1,1 +1,1 @@
-"""Random programs in lock step with Spike. Begin with program.py and compare.py."""
+"""Random programs in lock step with Spike. Start reading with program.py and compare.py."""

@@ -1,4 +1,4 @@
-"""Run random programs here and in Spike: python -m tests.lockstep --programs 2000 --seed S"""
+"""Runs random programs here and in Spike: python -m tests.lockstep --programs 2000 --seed S"""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from .tally import Tally
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.lockstep", description=__doc__)
-    parser.add_argument("--programs", type=int, default=200, help="how many")
-    parser.add_argument("--seed", default="1", help="any text: the programs follow from it")
-    parser.add_argument("--first", type=int, default=0, help="the number of the first")
-    parser.add_argument("--instructions", type=int, default=500, help="in each program")
-    parser.add_argument("--stop-after", type=int, default=1, metavar="N", help="differences")
+    parser.add_argument("--programs", type=int, default=200, help="number of programs")
+    parser.add_argument("--seed", default="1", help="any text, which determines the programs")
+    parser.add_argument("--first", type=int, default=0, help="number of the first program")
+    parser.add_argument("--instructions", type=int, default=500, help="instructions per program")
+    parser.add_argument(
+        "--stop-after", type=int, default=1, metavar="N", help="stop after N differences"
+    )
     parser.add_argument("--keep", type=Path, help="a folder for the last program's files")
     return parser.parse_args()
 
 
 def main() -> int:
-    """Status 1 if there is a difference."""
+    """Run the programs. The exit status is 1 if there is a difference."""
     given = arguments()
     started = time.monotonic()
     ended = differences = count = 0

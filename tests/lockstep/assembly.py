@@ -1,4 +1,4 @@
-"""Machine code written straight from the encoding table: `Code` at an address, with labels."""
+"""Machine code made directly from the encoding table: `Code` at an address, with labels."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.isa.machinery.extension import Extension, Row, enabled_rows
 
-HYPERVISOR = 2  # the lowest privilege of a CSR that there is with H only
+HYPERVISOR = 2  # the lowest privilege of CSRs that exist only with H
 MASK64 = (1 << 64) - 1
 NOP = 0x0000_0013
 SHORT_NOP = 0x0001
 
 
 class Isa:
-    """The rows of some extensions: all of them, by name, and by the bits that they decode."""
+    """The rows of some extensions: as a list, by name, and by the bits that they decode."""
 
     def __init__(self, extensions: Iterable[Extension]) -> None:
         extensions = list(extensions)
@@ -29,7 +29,7 @@ class Isa:
 
 
 class Label:
-    """A place that isn't known yet, and the branches to it."""
+    """A place in the code that may not be known yet, and the branches to it."""
 
     def __init__(self) -> None:
         self.address: int | None = None
@@ -37,7 +37,7 @@ class Label:
 
 
 def encode(row: Row, **operands: int) -> int:
-    """The bits of an instruction. ValueError where an operand doesn't fit."""
+    """The bits of an instruction. ValueError if an operand doesn't fit."""
     bits = row.pattern.encode(**operands)
     for name, value in operands.items():
         if row.pattern.operands[name].extract(bits) != value:
@@ -54,7 +54,7 @@ def signed(value: int, bits: int) -> int:
 
 
 class Code:
-    """Instructions from an address on."""
+    """Instructions, beginning at an address."""
 
     def __init__(self, isa: Isa, start: int) -> None:
         self.isa = isa
@@ -64,7 +64,7 @@ class Code:
 
     @property
     def pc(self) -> int:
-        """Where the next instruction goes."""
+        """The address of the next instruction."""
         return self.start + len(self.data)
 
     def bits(self, bits: int, length: int) -> None:
@@ -95,7 +95,7 @@ class Code:
         self.branch(self.isa.named["jal"], label, rd=0)
 
     def bind(self, label: Label) -> None:
-        """The label is here. A branch that doesn't reach it stays a nop."""
+        """Bind the label to this place. A branch that can't reach it stays a nop."""
         label.address = self.pc
         for at, row, operands in label.users:
             offset = label.address - (self.start + at)
@@ -132,7 +132,8 @@ class Code:
                 self("addi", rd=rd, rs1=rd, imm=low)
 
     def place(self, rd: int, target: int) -> None:
-        """Load an address by its distance: in another window it is the place in that window."""
+        """Load an address relative to the pc. In code that runs in another window, it is the
+        address in that window."""
         distance = target - self.pc
         low = signed(distance, 12)
         self("auipc", rd=rd, imm=distance - low)

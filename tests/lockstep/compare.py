@@ -1,4 +1,5 @@
-"""Both run a program; the first difference between them, with both states and the code around."""
+"""Runs a program here and in Spike, and reports the first difference, with both states and the code
+around it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from .worlds import MODES, OTHERWISE, TINST
 
 MTINST, HTINST, MIP, HVIP = 0x34A, 0x64A, 0x344, 0x645
 AROUND = 16  # events shown before the difference
-NOT_COMPARED = {0xB00, 0xB02}  # counters: read back a moment later; they are dumped
+NOT_COMPARED = {0xB00, 0xB02}  # counters: they have advanced when they are read; they are dumped
 TRAP_CSRS = (
     ("mstatus", 0x300),
     ("mcause", 0x342),
@@ -41,7 +42,7 @@ GUEST_CSRS = (("hstatus", 0x600), ("hgatp", 0x680), ("vsatp", 0x280), ("vsstatus
 
 @dataclass(frozen=True)
 class Difference:
-    """Where a program's run differs, and how."""
+    """The first difference in a program's run."""
 
     program: Program
     text: str
@@ -52,7 +53,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Result:
-    """What a program's comparison came to."""
+    """The result of a program's comparison."""
 
     tally: Tally
     ended: bool
@@ -60,7 +61,7 @@ class Result:
 
 
 class Mismatch(Exception):
-    """The text says what differs."""
+    """A difference; the text describes it."""
 
 
 class Lockstep:
@@ -71,8 +72,9 @@ class Lockstep:
         self.harts: dict[str, Ours] = {}
 
     def compare(self, program: Program) -> Result:
-        """Run a program in Spike and here: step by step against Spike's log, memory at the end
-        against Spike's; then at full speed, memory against what stepping left."""
+        """Run a program in Spike and here. Compare each step with Spike's log, and memory at the
+        end with Spike's. Then run it at full speed, and compare memory with that after the
+        steps."""
         course = spike.run(program, self.folder)
         ours = self.harts.get(program.isa) or Ours(program.isa)
         self.harts[program.isa] = ours
@@ -111,10 +113,10 @@ class Walk:
         self.otherwise = OTHERWISE | TINST if program.transforms else OTHERWISE
 
     def run(self) -> None:
-        """Mismatch for the first difference."""
+        """Run the program. Mismatch for the first difference."""
         ours = self.ours
         ours.begin(self.program)
-        for i, value in ((5, layout.BASE), (11, 0x1020)):  # what Spike's own ROM left
+        for i, value in ((5, layout.BASE), (11, 0x1020)):  # set by Spike's own ROM
             ours.x_array[i] = value
             self.x[8 * i : 8 * i + 8] = struct.pack("<Q", value)
         interrupted = False
@@ -133,8 +135,8 @@ class Walk:
             raise Mismatch("memory:\n" + self.memory_differences(self.memory, ours.compared()))
 
     def _trap(self, event: Trapped) -> None:
-        """An exception. Where htinst and mtinst take transformed instructions, which Spike has not,
-        these are told from the instruction."""
+        """Compare an exception. If htinst and mtinst hold transformed instructions, which Spike
+        doesn't have, their values are derived from the instruction."""
         ours = self.ours
         if ours.pc.value != event.pc:
             raise self._mismatch("pc", event.pc, ours.pc.value)
@@ -169,10 +171,10 @@ class Walk:
         numbers = [number for number, _ in event.csrs]
         for number, value in event.csrs:
             if number == MIP and HVIP in numbers:
-                continue  # Spike shows it before hvip's other bits are in
+                continue  # Spike logs it before it includes hvip's other bits
             name = isa().disassembler.csr_names.get(number)
             if name is None or number in NOT_COMPARED:
-                continue  # some are Spike's own affair
+                continue  # some of these values may differ
             if (found := ours.csr(number)) != value:
                 raise self._mismatch(name, value, found)
 
@@ -180,7 +182,7 @@ class Walk:
         after = self.events[self.at + 1 : self.at + 2]
         return bool(after) and isinstance(after[0], Trapped) and after[0].is_interrupt
 
-    # --- what the text shows ---
+    # --- the text of a difference ---
 
     def _registers(
         self, name: str, expected: bytes | bytearray, found: bytes | bytearray
@@ -225,7 +227,7 @@ class Walk:
         return f"  {event.priv} {event.pc:#x}: {text:40} {' '.join(written)}"
 
     def memory_differences(self, expected: bytes, found: bytes) -> str:
-        """The words that differ, with the last stores to their low address bits."""
+        """The words that differ, each with the last stores to it in any window."""
         base = layout.address(layout.COMPARED[0])
         lines: list[str] = []
         for at in range(0, len(expected), 8):

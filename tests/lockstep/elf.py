@@ -1,4 +1,4 @@
-"""As much of an ELF file as Spike wants: one segment and a few symbols."""
+"""Writes the ELF files that Spike needs: one segment and a few symbols."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GLOBAL_IN_NO_SECTION = 0x10, 0xFFF1  # info; absolute
 
 
 def write_elf(address: int, image: bytes, symbols: Mapping[str, int]) -> bytes:
-    """A file that is loaded to an address, and entered there."""
+    """An ELF file that is loaded to an address and starts there."""
     strings, entries = b"\0.symtab\0.strtab\0", bytes(SYMBOL)
     for name, value in symbols.items():
         info, section = GLOBAL_IN_NO_SECTION

@@ -1,7 +1,8 @@
-"""The state of a program being made: where code goes, which registers are free, what may follow.
+"""The state while a program is generated: the code, the free registers, what may follow.
 
-Snippets (snippets.py, privileged.py, translation.py) are functions of a Generator. They end where
-they began, so that branches may skip over them; loops repeat blocks of them.
+Snippets (snippets.py, privileged.py, translation.py) are functions of a Generator. A snippet leaves
+the mode and the control flow as they were, so branches may skip it, and loops may repeat blocks of
+snippets.
 """
 
 from __future__ import annotations
@@ -29,19 +30,19 @@ WILD = (
 
 @dataclass
 class Generator:
-    """What snippets draw from and write to."""
+    """The random choices and the code of the snippets."""
 
     rng: random.Random
     isa: Isa
     temporaries: frozenset[int]  # registers that only the handlers write
-    request: int  # the one of them that holds what the program asks for
-    exit_cause: int  # of the instruction by which lower modes leave a section: 2 or 9
-    timer: str  # who may write stimecmp with effect: "none", "machine" or "supervisor"
+    request: int  # the one of them that holds the program's request
+    exit_cause: int  # cause of the instruction with which lower modes leave a section: 2 or 9
+    timer: str  # in which mode a write of stimecmp has an effect: "none", "machine", "supervisor"
     guest_timer: bool  # whether vstimecmp has an effect
     has: str  # the hart's ISA string
     hypervisor: bool  # whether that has H
     transforms: bool  # whether htinst and mtinst hold transformed instructions
-    protect: bool  # PMP is written
+    protect: bool  # whether the program writes PMP
     spaces: Spaces
     plans: dict[str, Mapping[Snippet, int]]
     locked: set[int] = field(default_factory=set)
@@ -57,8 +58,8 @@ class Generator:
     # --- operands ---
 
     def register(self, write: bool = False, low: bool = False) -> int:
-        """A register that a snippet may use: any for reading, for writing none that a loop
-        counts in; from x8 to x15 if `low`."""
+        """A register that a snippet may use: any for reading; for writing, none that is a loop's
+        counter. With `low` it is one of x8 to x15."""
         while True:
             number = self.rng.randrange(8, 16) if low else self.rng.randrange(32)
             if number in self.temporaries or (write and number in self.locked):
@@ -66,17 +67,14 @@ class Generator:
             return number
 
     def pointer(self, *taken: int) -> int:
-        """A register to put a value into: not x0, not one of these."""
+        """A register for a value: not x0, and not one of these."""
         while True:
             number = self.register(write=True)
             if number and number not in taken:
                 return number
 
     def operands(self, row: Row, **fixed: int) -> dict[str, int]:
-        """Operands that make an instruction of the row, with some given.
-
-        ValueError if they are hard to find.
-        """
+        """Random operands for the row; `fixed` are given. ValueError if none are found."""
         for _ in range(60):
             values = {name: self._operand(row, name) for name in row.pattern.operands}
             values.update(fixed)
@@ -108,8 +106,8 @@ class Generator:
         self.code.constant(rd, value)
 
     def address(self, rd: int, target: int) -> None:
-        """Load the address of a place in the program's memory: by its distance mostly, or by its
-        place in a window. An address outside is loaded as it is."""
+        """Load the address of a place in the program's memory: mostly relative to the pc, sometimes
+        in a window. An address outside the program's memory is loaded unchanged."""
         inside = layout.BASE <= target < layout.BASE + layout.SIZE
         if not inside:
             self.constant(rd, target)
@@ -120,10 +118,10 @@ class Generator:
             self.constant(rd, self.rng.choice(self.windows[self.world.virtual]) + low)
 
     def target(self, size: int, crosses: str = "none", pages: Sequence[int] = layout.DATA) -> int:
-        """An address in data for an access of some bytes.
+        """An address in data for an access of `size` bytes.
 
         Args:
-            crosses: "none", "any" page or only the "twins".
+            crosses: which page boundaries it may cross: "none", "any", or only that of the "twins".
         """
         kind = self.rng.randrange(16)
         if kind == 0:
@@ -141,7 +139,7 @@ class Generator:
     # --- blocks ---
 
     def block(self, length: int) -> None:
-        """Snippets until this many instructions are there, with branches over some of them."""
+        """Append snippets up to this number of instructions, with branches over some of them."""
         end = self.code.count + length
         waiting: list[tuple[int, Label]] = []
         step = 0
@@ -158,24 +156,24 @@ class Generator:
             self.code.bind(label)
 
     def snippet(self) -> None:
-        """One snippet of the world's."""
+        """Append one of the world's snippets."""
         plans = self.plans[self.world.name]
         [chosen] = self.rng.choices(list(plans), list(plans.values()))
         chosen(self)
 
     def forward(self) -> Label:
-        """A branch or jump to a label that is bound later."""
+        """Append a branch or jump to a label, which is bound later."""
         label = Label()
         row = self.rng.choice(self.kinds["branch"])
         given = {n: self._operand(row, n) for n in row.pattern.operands if n != "imm"}
         self.code.branch(row, label, **given)
         return label
 
-    # --- what snippets have in common ---
+    # --- parts of snippets ---
 
     def only_in_machine_mode(self) -> Label:
-        """Go on with interrupts off in M mode; in other modes jump to the label returned, which
-        the caller binds."""
+        """Code that continues with interrupts disabled in M mode, and in other modes jumps to the
+        returned label, which the caller binds."""
         skip, flag = Label(), self.pointer()
         csrrci, beq = self.isa.named["csrrci"], self.isa.named["beq"]
         self.constant(flag, 0)
@@ -184,8 +182,8 @@ class Generator:
         return skip
 
     def settle(self) -> None:
-        """Let a trap pass, after which timers count in Spike; drop all translations and a timer
-        interrupt of software's."""
+        """Take a trap, after which Spike checks its timers. Drop all translations, and clear a
+        timer interrupt that software made pending."""
         bit = self.pointer()
         self.code("ecall")
         self.constant(bit, 1 << 5)
@@ -197,8 +195,8 @@ class Generator:
             self.code("hfence.gvma", rs1=0, rs2=0)
 
     def each_guest(self, source: int) -> Iterator[int]:
-        """Values of hgatp, each in force where it is given, one for each VMID: hfence.vvma is for
-        that of hgatp."""
+        """For each VMID, put a value with it into hgatp and yield it, because hfence.vvma applies
+        to the VMID in hgatp."""
         values = self.spaces.hgatps()
         for value in values:
             if len(values) > 1:
@@ -216,5 +214,5 @@ class Generator:
 
     @property
     def believes_machine(self) -> bool:
-        """Whether the section runs in M mode, unless something went otherwise."""
+        """Whether the section is meant to run in M mode."""
         return self.world.name == MACHINE

@@ -1,7 +1,7 @@
-"""Where things are in a random program's memory: pages of one MiB of RAM.
+"""The layout of a random program's memory: the pages of one MiB of RAM.
 
-Everything is found from the low 20 bits of an address, so that the windows of virtual memory that
-map the MiB elsewhere (tables.py) need no other table.
+The low 20 bits of an address identify the place, so the same layout holds in the windows of virtual
+memory that map the MiB elsewhere (tables.py).
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ MACHINE_DESK = 6
 SUPERVISOR_DESK = 7
 GUEST_DESK = 8
 DUMP = 9
-VALUES = 10  # what CSRs begin with
+VALUES = 10  # the initial values of CSRs
 CODE = range(16, 32)  # the program's sections
 DATA = range(32, 48)  # 64 KiB, on a boundary of 64 KiB for Svnapot
 TABLES = range(48, 160)  # page tables
-SHADOW = range(160, 192)  # the pages of code as they were built: handlers look up lengths there
+SHADOW = range(160, 192)  # an unchanged copy of the code, where handlers look up lengths
 END = 192
 
 COMPARED = range(MACHINE_DESK, SHADOW[0])  # pages that are compared when a program has ended
 
-POOL = DATA[8]  # a page of data with operands worth loading
+POOL = DATA[8]  # a page of data with interesting operands
 SPLIT = DATA[0]  # the page that PMP divides
-TWINS = (DATA[14], DATA[15])  # mapped and protected alike: stores may cross from one to the other
+TWINS = (DATA[14], DATA[15])  # mapped and protected alike, so that stores may cross between them
 
 # Desks, by offset: alike for all handlers.
 SAVED = 0  # mstatus as the handler found it
@@ -43,9 +43,9 @@ SECTIONS = 0x100  # (address, mstatus bits) of every section
 LOG = 0x780  # a ring of records: cause, pc, value, status; with H three more
 LOG_MASK = 0x7C0
 RECORD = 64
-REGISTERS = 0xE00  # on the page DUMP: what x and then f registers begin with
+REGISTERS = 0xE00  # on the page DUMP: the initial values of the x and then the f registers
 
-NOWHERE = 0x3000_0000  # neither memory nor a device, here as in Spike
+NOWHERE = 0x3000_0000  # neither memory nor a device, here and in Spike
 
 
 def address(page: int, offset: int = 0) -> int:
@@ -54,6 +54,6 @@ def address(page: int, offset: int = 0) -> int:
 
 
 def page_of(pa: int) -> int:
-    """The number of the page that holds a physical address, or a guest physical one in any
+    """The number of the page with a physical address, or with a guest physical address in any
     window."""
     return (pa & (1 << LOW_BITS) - 1) // PAGE

@@ -1,4 +1,5 @@
-"""What random instructions are given: integers and floating-point numbers with corners, kinds."""
+"""Operands of random instructions: integers and floating-point numbers with many corner cases.
+Kinds of instructions."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ BOX = 0xFFFF_FFFF_0000_0000
 
 
 def integer(rng: random.Random) -> int:
-    """64 bits: a corner, few bits, a small number, anything."""
+    """64 bits: a corner case, few bits, a small number, or any bits."""
     kind = rng.randrange(6)
     if kind < 2:
         return rng.choice(CORNERS)
@@ -47,7 +48,7 @@ def integer(rng: random.Random) -> int:
 
 
 def single(rng: random.Random) -> int:
-    """32 bits of a single: a corner or its negative, a number near one, anything."""
+    """32 bits of a single: a corner case or its negative, a number close to one, or any bits."""
     kind = rng.randrange(4)
     if kind < 2:
         return rng.choice(SINGLES) | rng.getrandbits(1) << 31
@@ -68,7 +69,7 @@ def double(rng: random.Random) -> int:
 
 
 def floating(rng: random.Random) -> int:
-    """What an f register may hold: a double, a boxed single, a single that isn't boxed."""
+    """A value for an f register: a double, a boxed single, or a single that isn't boxed."""
     kind = rng.randrange(8)
     if kind < 4:
         return double(rng)
@@ -84,21 +85,21 @@ def pool(rng: random.Random) -> bytes:
 
 
 def immediate(rng: random.Random, width: int, signed: bool) -> int:
-    """An operand's bits that aren't a register: its corners or anything."""
+    """The bits of an operand that isn't a register: a corner case or any bits."""
     low, high = (-(1 << width - 1), (1 << width - 1) - 1) if signed else (0, (1 << width) - 1)
     if rng.randrange(4) == 0:
         return rng.choice([low, high, 0, 1, -1 if signed else high])
     return rng.randint(low, high)
 
 
-# --- kinds of rows, told by what the table says of them ------------------------------------------
+# --- kinds of rows, as the encoding table shows them ---------------------------------------------
 
 SYSTEM_EXTENSIONS = {"Sm", "S", "Svbare", "Svinval", "Zawrs", "Zifencei", "H"}
 TRAPPING = ("ecall", "ebreak", "c.ebreak")
 
 
 def kind_of(row: Row) -> str:
-    """What a generator must know of an instruction: the name of one of the groups."""
+    """The kind of an instruction that a generator must distinguish: the name of its group."""
     if "csr" in row.pattern.operands:
         return "csr"
     if row.name.startswith(("hlv", "hsv")):

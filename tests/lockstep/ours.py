@@ -1,4 +1,4 @@
-"""One of rvplat's harts on the programs' memory: run natively, step by step or at full speed."""
+"""A hart of rvplat that runs the programs natively, step by step or at full speed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .program import Program, extensions
 _CALL = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 CLINT_MSIP, CLINT_MTIMECMP = 0x200_0000, 0x200_4000
 MSI = 3
-FAR = 1 << 40  # so many instructions that native code does not go step by step
-LONGEST = 1 << 20  # instructions of a program at full speed
+FAR = 1 << 40  # a limit of instructions so far away that native code doesn't go step by step
+LONGEST = 1 << 20  # the most instructions of a program at full speed
 
 
 class Ours:
-    """The hart, its memory, and as much of a CLINT as programs use."""
+    """The hart, its memory, and the registers of a CLINT that programs use."""
 
     def __init__(self, isa: str) -> None:
         owned = extensions(isa)
@@ -35,7 +35,7 @@ class Ours:
         self.core.attach(self.machine.view)
         self.machine.add_ram(self.ram, True)
         self.machine.view.clock_virtual = 1
-        self.machine.view.instructions_per_tick = 1 << 62  # it is always the time 0
+        self.machine.view.instructions_per_tick = 1 << 62  # so that the time stays 0
         self.native = NativeHart(0, self.machine, self.core.decoder(owned))
         self.hart = self.native.view
         self._device = _CALL(self._no_load), _CALL(self._store)
@@ -55,7 +55,7 @@ class Ours:
         self._read_csr: Callable[..., int] = self.core.export("read_csr")
 
     def _fields(self) -> None:
-        """What is looked at after every instruction, without the views' ways."""
+        """The fields that are read after every instruction, for faster access than by views."""
 
         def at(name: str, kind: Any) -> Any:
             return kind.from_address(self.native.address + HartState.fields[name].offset)
@@ -85,13 +85,13 @@ class Ours:
     # --- runs ---
 
     def begin(self, program: Program) -> None:
-        """A hart out of reset with the program in memory. Spike's mtimecmp is 0 then."""
+        """Reset the hart, and load the program. mtimecmp is 0, as in Spike."""
         for (address, _), data in zip(self._blocks, self._pristine, strict=True):
             ctypes.memmove(address, data, len(data))
         ctypes.memset(self.ram.address, 0, layout.SIZE)
         ctypes.memmove(self.ram.address, program.image, len(program.image))
         self.hart.mtimecmp = 0
-        self.hart.geilen = 1  # so that SGEI is where Spike has it; no guest has an interrupt line
+        self.hart.geilen = 1  # so that SGEI exists, as in Spike; no interrupt line is driven
         self.hart.tinst_zero = int(not program.transforms)
         self.step = self._stepper()
 
@@ -105,7 +105,7 @@ class Ours:
         return step
 
     def finish(self) -> bool:
-        """Run to the program's end. Whether it got there."""
+        """Run the program; return whether it ended."""
         self.limit.value = FAR
         while True:
             self.core.run(self.native.address)
@@ -118,7 +118,7 @@ class Ours:
         """The program's word for the host."""
         return int.from_bytes(self.memory(layout.address(layout.TOHOST), 8), "little")
 
-    # --- what to look at ---
+    # --- state ---
 
     def x(self) -> bytes:
         return bytes(self.x_array)

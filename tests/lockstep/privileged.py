@@ -1,4 +1,4 @@
-"""Snippets on CSRs, modes and interrupts."""
+"""Snippets about CSRs, modes and interrupts."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _absent(g: Generator) -> None:
 
 
 def read(g: Generator, number: int) -> None:
-    """A read that doesn't write, in any of its forms."""
+    """A read without a write, in any of its forms."""
     name = g.rng.choice(["csrrs", "csrrc", "csrrsi", "csrrci"])
     source = "zimm" if name.endswith("i") else "rs1"
     rd = g.pointer()
@@ -85,8 +85,8 @@ def write(g: Generator, csr: Csr, plan: Plan) -> None:
 
 
 def _write_and_settle(g: Generator, csr: Csr, plan: Plan) -> None:
-    """What Spike or a TLB notices late: in M mode with interrupts off, and in a lower mode only
-    the supervisor's timer."""
+    """A write that Spike or a TLB notices late. It is done in M mode with interrupts disabled; in a
+    lower mode only for the supervisor's timer."""
     if g.believes_machine:
         skip = g.only_in_machine_mode()
         write(g, csr, plan)
@@ -113,7 +113,7 @@ def status(g: Generator) -> None:
 
 
 def guest_status(g: Generator) -> None:
-    """Bits of hstatus: what guests and U mode may, and whose memory HLV and HSV access."""
+    """Bits of hstatus: the rights of guests and U mode, and the privilege of HLV and HSV."""
     bits = g.rng.choice([SPVP, SPVP | HU, HU, SPVP, VTSR | VTW | VTVM])
     source = g.pointer()
     g.constant(source, bits & integer(g.rng) if g.rng.getrandbits(1) else bits)
@@ -125,7 +125,7 @@ def guest_status(g: Generator) -> None:
 
 
 def drops(g: Generator) -> None:
-    """mret or sret to what comes next, to any mode that it can reach."""
+    """mret or sret to the next instruction, in any mode that it can reach."""
     machine = g.believes_machine and g.rng.randrange(4) != 0
     place, bits = g.pointer(), g.pointer()
     if machine:
@@ -140,7 +140,7 @@ def drops(g: Generator) -> None:
 
 
 def _choose(g: Generator, source: int, number: int, mask: int, values: list[int]) -> None:
-    """A field of a CSR takes one of these values."""
+    """Write one of these values to a field of a CSR."""
     g.constant(source, mask)
     g.code("csrrc", rd=0, csr=number, rs1=source)
     g.constant(source, g.rng.choice(values))
@@ -148,8 +148,8 @@ def _choose(g: Generator, source: int, number: int, mask: int, values: list[int]
 
 
 def system(g: Generator) -> None:
-    """Fences of translations and of instructions, waits on reservations; returns and wfi where
-    they trap."""
+    """Fences of translations and of instructions, and waits on reservations; also returns and wfi,
+    if they trap."""
     kept = {"M": ("mret", "sret", "wfi"), "HS": ("sret", "wfi"), "VS": ("sret", "wfi")}
     rows = [row for row in g.kinds["system"] if row.name not in kept.get(g.world.name, ())]
     g.emit(g.rng.choice(rows))
@@ -159,7 +159,7 @@ def system(g: Generator) -> None:
 
 
 def interrupts(g: Generator) -> None:
-    """Software's pending bits, enables, delegation."""
+    """Pending bits that software writes, enable bits, delegation."""
     source = g.pointer()
     pending, enables, status = (MIP, MIE, MSTATUS) if g.believes_machine else (SIP, SIE, SSTATUS)
     g.constant(source, g.rng.choice([SSI, 0x222, integer(g.rng)]))
@@ -170,7 +170,7 @@ def interrupts(g: Generator) -> None:
 
 
 def clint(g: Generator) -> None:
-    """The machine's software interrupt and timer."""
+    """M mode's software interrupt and timer."""
     skip, place = g.only_in_machine_mode(), g.pointer()
     if g.rng.getrandbits(1):
         g.constant(place, CLINT_MSIP)
@@ -186,7 +186,7 @@ def clint(g: Generator) -> None:
 
 
 def waits(g: Generator) -> None:
-    """wfi, if an interrupt that is enabled is pending: it goes on at once, or is illegal."""
+    """wfi while an enabled interrupt is pending, so that it ends at once or is illegal."""
     pending, enables, status = (MIP, MIE, MSTATUS) if g.believes_machine else (SIP, SIE, SSTATUS)
     seen = g.pointer()
     enabled = g.pointer(seen)
@@ -204,7 +204,7 @@ def waits(g: Generator) -> None:
 
 
 def injections(g: Generator) -> None:
-    """Interrupts for a guest: pending bits, who takes them, enables, and then sometimes SIE."""
+    """Interrupts of a guest: pending bits, delegation, enable bits, and then sometimes SIE."""
     source = g.pointer()
     for number, form in ((HIDELEG, "w"), (HVIP, "w"), (HIE, "s")):
         if g.rng.randrange(4):

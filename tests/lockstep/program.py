@@ -1,4 +1,4 @@
-"""A random program: an image of memory, made from a seed and a number alone."""
+"""A random program: an image of memory that depends only on a seed and a number."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ SNIPPETS: dict[str, Mapping[Snippet, int]] = {
     "VU": GUEST | {privileged.csrs: 3, privileged.status: 1},
 }
 SECTION, GUEST_SECTION = (8, 40), (16, 56)  # instructions
-ROOM = 2048  # bytes that a section may take
+ROOM = 2048  # the most bytes of a section
 
 MSTATUS, VSSTATUS, STIMECMP, VSTIMECMP = 0x300, 0x200, 0x14D, 0x24D
 MTVEC, HGATP, MSTATEEN0, HSTATEEN0 = 0x305, 0x680, 0x30C, 0x60C
@@ -78,7 +78,7 @@ PLANNED = (
     "stvec", "medeleg", "mideleg", "satp", "menvcfg", "senvcfg", "mie", "vstvec", "hedeleg",
     "hideleg", "hstatus", "vsatp", "henvcfg", "htimedelta",
 )  # fmt: skip
-ALWAYS = {"stvec", "vstvec", "hgatp"}  # planned, and never zero
+ALWAYS = {"stvec", "vstvec", "hgatp"}  # CSRs whose initial value is always a planned one
 PMPADDR0, PMPCFG0, PMPCFG2 = 0x3B0, 0x3A0, 0x3A2
 CLEARED = (0x344, 0x320, 0xB00, 0xB02, 0x003, PMPCFG0, 0x645)
 SCRATCHED = (0x340, 0x341, 0x342, 0x343, 0x140, 0x141, 0x142, 0x143,
@@ -90,7 +90,7 @@ ALIKE = {*range(0xB04, 0xB20), *range(0x324, 0x340), *range(0xC04, 0xC20)}  # co
 
 @dataclass(frozen=True)
 class Program:
-    """What Spike and the hart run alike."""
+    """A program that both Spike and the hart run."""
 
     name: str
     image: bytes
@@ -107,7 +107,7 @@ def isa() -> Isa:
 
 
 def extensions(text: str) -> list[Extension]:
-    """What a hart with an ISA string has."""
+    """The extensions of a hart with an ISA string."""
     found, faults = resolve_isa(text, shipped_extensions(), False, PRIVILEGED)
     if faults:
         raise ValueError(f"{text}: {faults}")
@@ -129,7 +129,7 @@ PMP_READ = {PMPCFG0, PMPCFG2, *range(PMPADDR0, PMPADDR0 + 16)}
 
 
 class Maker:
-    """One program in the making."""
+    """Makes one program."""
 
     def __init__(self, seed: str, number: int, instructions: int) -> None:
         self.name = f"{seed}/{number}"
@@ -164,7 +164,7 @@ class Maker:
     # --- sections ---
 
     def fill(self) -> None:
-        """Sections until there are enough instructions, or no room is left."""
+        """Make sections until there are enough instructions, or no room is left."""
         count = 0
         while count < self.instructions:
             roomy = [world for world in WORLDS.values() if self._room(world)]
@@ -177,7 +177,7 @@ class Maker:
         return self.used[world.name] + ROOM <= layout.address(world.code[-1] + 1)
 
     def _section(self, world: World) -> int:
-        """One section; some begin just before the end of a page."""
+        """Make one section. Some begin just before the end of a page."""
         g, rng = self.generator, self.rng
         start = self.used[world.name] + 2 * rng.randrange(8)
         near = (start | layout.PAGE - 1) + 1 - 2 * rng.randrange(1, 40)
@@ -194,7 +194,7 @@ class Maker:
     # --- the rest of memory ---
 
     def initial_csrs(self) -> dict[int, int]:
-        """Every CSR that the program depends on."""
+        """The initial value of every CSR that the program depends on."""
         g, rng = self.generator, self.rng
         timer = 0 if g.timer == "machine" else TIMER_BIT
         states = ~(STATE_CONTEXT | STATE_INDIRECT) & (1 << 64) - 1
@@ -222,7 +222,7 @@ class Maker:
         return 0 if plain else PLANS.get(name, ANY).value(self.generator)
 
     def surroundings(self) -> None:
-        """The start, the handlers, the end, and data."""
+        """Make the start, the handlers, the end, and data."""
         g, rng, style = self.generator, self.rng, self.style
         g.world = WORLDS["M"]
         csrs = self.initial_csrs()
@@ -247,7 +247,7 @@ class Maker:
         self.put(layout.address(layout.SHADOW[0]), bytes(code))
 
     def _section_table(self, end: int) -> bytes:
-        """Where each section is entered, and the mstatus bits of its mode; the end is the last."""
+        """The entry address and the mstatus bits of each section; the last entry is the end."""
         rows = []
         for address, world in self.sections:
             window = layout.BASE
@@ -259,7 +259,7 @@ class Maker:
 
 
 def make(seed: str, number: int, instructions: int = 500) -> Program:
-    """The program with this number of a seed's."""
+    """Make the program with this seed and number."""
     maker = Maker(seed, number, instructions)
     maker.fill()
     maker.surroundings()

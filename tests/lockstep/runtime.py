@@ -1,10 +1,10 @@
-"""What runs around a program's sections: the start, the trap handlers, the end.
+"""The code around a program's sections: the start, the trap handlers, the end.
 
-A trap handler notes the trap and goes on after the instruction. It drops reservations, as Spike
-does. Where an instruction couldn't be fetched, or the program asks for it, the machine's goes on
-with the next section of a table; the others pass that on. Handlers use registers that programs
-don't touch: two of its own each, and the one that holds a request, which all share. A handler that
-an interrupt interrupts finds its registers as they were.
+A trap handler logs the trap and continues after the instruction. It drops reservations, as Spike
+does. If an instruction couldn't be fetched, or if the program requests it, the handler in M mode
+continues with the next section of a table; the other handlers pass the request on to it. Handlers
+use registers that programs don't use: each has two of its own, and they share the register with the
+request. An interrupt during a handler leaves the handler's registers unchanged.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ HIE, HSTATUS = 0x604, 0x600
 
 @dataclass(frozen=True)
 class Registers:
-    """Those of the handlers."""
+    """The registers of the handlers."""
 
     request: int
     machine: tuple[int, int]
@@ -42,7 +42,7 @@ class Registers:
 
 
 def draw(rng: random.Random) -> Registers:
-    """Any, but few of those that compressed instructions use."""
+    """Choose registers, with few of those that compressed instructions use."""
     a, b, c = rng.sample(range(3, 32), 3)
     d, e, f, g = rng.sample(sorted({*range(16, 32)} - {a, b, c}), 4)
     return Registers(b, (a, c), (d, e), (f, g))
@@ -50,7 +50,7 @@ def draw(rng: random.Random) -> Registers:
 
 @dataclass(frozen=True)
 class Side:
-    """What the machine's, the supervisor's and the guest's handler name differently."""
+    """The CSRs and fields in which the handlers of M, HS and VS mode differ."""
 
     page: int
     desk: int
@@ -76,7 +76,7 @@ GUEST = Side(layout.GUEST_HANDLER, layout.GUEST_DESK, 0x100, 0x104, 0x141, 0x142
 
 @dataclass(frozen=True)
 class Style:
-    """What a program's handlers depend on."""
+    """The choices of a program on which its handlers depend."""
 
     isa: Isa
     registers: Registers
@@ -102,14 +102,14 @@ class Handler:
         self.code.bind(common)
 
     def begin(self) -> None:
-        """Where the desk is, what is asked for, no reservation."""
+        """Load the desk's address and the request, and drop the reservation."""
         code, t, q, d = self.code, self.t, self.q, self.d
         code.place(d, layout.address(self.side.desk))
         code("sd", rs1=d, rs2=q, imm=layout.REQUEST)
         code("sc.w", rd=t, rs1=d, rs2=0)
 
     def note(self) -> None:
-        """Into the log: cause, epc, tval and status, and with H what a guest's trap has besides."""
+        """Log cause, epc, tval and status, and with H the CSRs that only it has."""
         code, t, q, d, side = self.code, self.t, self.q, self.d, self.side
         code("ld", rd=q, rs1=d, imm=layout.LOG_AT)
         code("addi", rd=t, rs1=q, imm=layout.RECORD)
@@ -123,7 +123,7 @@ class Handler:
             code("sd", rs1=q, rs2=t, imm=layout.LOG + 8 * i)
 
     def sort_out(self, interrupt: Label, request: Label) -> None:
-        """Branch to where interrupts and requests are dealt with, and note the trap if it isn't a
+        """Branch to the code for interrupts and for requests, and log the trap if it isn't a
         request. t holds the cause."""
         code, t, q = self.code, self.t, self.q
         named, noted = code.isa.named, Label()
@@ -140,7 +140,7 @@ class Handler:
         code.branch(named["bne"], request, rs1=q, rs2=0)
 
     def skip(self) -> None:
-        """Let epc pass the instruction, whose length the copy of the code tells."""
+        """Advance epc past the instruction. The copy of the code has its length."""
         code, t, q = self.code, self.t, self.q
         above = 64 - layout.LOW_BITS
         self.read(rd=t, csr=self.side.epc)
@@ -159,9 +159,9 @@ class Handler:
         code("addi", rd=q, rs1=0, imm=0)
 
     def mask(self) -> None:
-        """Disable the interrupt whose cause t holds. HS mode disables guests' interrupts, which
-        have even numbers, in hie. The request is as it was: a handler may have been about to make
-        one."""
+        """Disable the interrupt whose cause t holds. HS mode disables interrupts of guests, which
+        have even numbers, in hie. The request is kept, because the interrupt may come while a
+        handler is making one."""
         code, t, q = self.code, self.t, self.q
         code("addi", rd=q, rs1=0, imm=1)
         code("sll", rd=q, rs1=q, rs2=t)
@@ -176,7 +176,7 @@ class Handler:
 
 
 def machine_handler(style: Style) -> Code:
-    """The handler in M mode. MPRV must be off while it works, and comes back afterwards."""
+    """The handler in M mode. It clears MPRV and restores it at its end."""
     handler = Handler(style, MACHINE, style.registers.machine)
     code, t, d = handler.code, handler.t, handler.d
     interrupt, advance, leave = Label(), Label(), Label()
@@ -205,7 +205,7 @@ def machine_handler(style: Style) -> Code:
 
 
 def _advance(handler: Handler) -> None:
-    """Enter the section that the table names next."""
+    """Enter the next section of the table."""
     code, t, q, d = handler.code, handler.t, handler.q, handler.d
     code("ld", rd=q, rs1=d, imm=layout.NEXT)
     code("addi", rd=t, rs1=q, imm=16)
@@ -253,7 +253,7 @@ def _redirect(handler: Handler) -> None:
 
 
 def _copy_bit(handler: Handler, source: int | None, target: int, csr: int) -> None:
-    """A bit of mstatus, which t holds, becomes a bit of a CSR; or that is cleared."""
+    """Copy a bit of mstatus, which t holds, to a bit of a CSR; without `source`, clear that bit."""
     code, t, q = handler.code, handler.t, handler.q
     code("addi", rd=q, rs1=0, imm=1 << target)
     code("csrrc", rd=0, csr=csr, rs1=q)
@@ -274,7 +274,7 @@ def supervisor_handler(style: Style, side: Side, registers: tuple[int, int]) -> 
     handler.sort_out(interrupt, forward)
     handler.skip()
     code("sret")
-    code.bind(barred)  # sret trapped (TSR, VTSR), and went on here
+    code.bind(barred)  # sret trapped (TSR, VTSR), so its handler continues here
     code.constant(handler.q, 1)
     code.bind(forward)
     leave_section(code, style.exit_cause)
@@ -286,7 +286,7 @@ def supervisor_handler(style: Style, side: Side, registers: tuple[int, int]) -> 
 
 
 def leave_section(code: Code, exit_cause: int) -> None:
-    """The instruction that traps to M mode, whatever is delegated in this program."""
+    """An instruction that traps to M mode with every delegation that this program uses."""
     if exit_cause == ILLEGAL:
         code.bits(0, 2)  # the defined illegal instruction
     else:
@@ -297,8 +297,8 @@ def leave_section(code: Code, exit_cause: int) -> None:
 
 
 def start(style: Style, csrs: Iterable[int]) -> Code:
-    """CSRs at their values on the page VALUES, every register from the table on DUMP, and the
-    first section."""
+    """Load CSRs from the page VALUES and registers from the page DUMP, and enter the first
+    section."""
     code, q, (t, d) = (
         Code(style.isa, layout.address(layout.BOOT)),
         style.registers.request,
@@ -324,9 +324,9 @@ def start(style: Style, csrs: Iterable[int]) -> Code:
 
 
 def end(style: Style, csrs: Iterable[int]) -> Code:
-    """Everything into memory, and the word to the host."""
+    """Store all registers to memory, and write to tohost."""
     code, q = Code(style.isa, layout.address(layout.ENDING)), style.registers.request
-    t, d = style.registers.supervisor  # not the handler's: CSRs that are missing trap
+    t, d = style.registers.supervisor  # not M mode's, which the traps of missing CSRs change
     code("csrrci", rd=0, csr=MACHINE.status, zimm=8)
     code.place(d, layout.address(layout.DUMP))
     for i in range(1, 32):

@@ -9,13 +9,13 @@ from .assembly import Label, encode
 from .generator import WILD, Generator
 from .operands import access_size, floating, integer, is_store
 
-ADDRESS_BYTES = 8  # of what Code.place appends
+ADDRESS_BYTES = 8  # the length of the code that Code.place appends
 PLAIN_EXTENSIONS = ("I", "Zmmul", "M", "Zca")
 RA, SP = 1, 2  # some compressed instructions write them
 
 
 def integers(g: Generator) -> None:
-    """An integer instruction, half of the time on an operand fresh from the corners."""
+    """An integer instruction, half of the time with a new operand that is a corner case."""
     row = g.rng.choice(g.kinds["integer"])
     values = g.operands(row)
     source = values.get("rs1") or values.get("rs2")
@@ -25,12 +25,12 @@ def integers(g: Generator) -> None:
 
 
 def floats(g: Generator) -> None:
-    """A floating-point instruction on registers as they are."""
+    """A floating-point instruction on the current values of registers."""
     g.emit(g.rng.choice(g.kinds["float"]))
 
 
 def float_operand(g: Generator) -> None:
-    """A corner into an f register, by way of an integer register."""
+    """Load a corner case into an f register, through an integer register."""
     source = g.pointer()
     g.constant(source, floating(g.rng))
     mover = g.rng.choice(["fmv.d.x", "fmv.d.x", "fmv.w.x"])
@@ -43,7 +43,7 @@ def hints(g: Generator) -> None:
 
 
 def refresh(g: Generator) -> None:
-    """Operands from the pool into several registers."""
+    """Load operands from the pool into several registers."""
     base = g.pointer()
     g.address(base, layout.address(layout.POOL))
     for _ in range(g.rng.randrange(2, 6)):
@@ -72,7 +72,7 @@ def memory(g: Generator) -> None:
 
 
 def _low_pointer(g: Generator) -> int:
-    """A pointer from x8 to x15; a loop's counter where nothing else is left."""
+    """A register from x8 to x15 for a pointer; it is a loop's counter if no other is left."""
     free = {*range(8, 16)} - {*g.temporaries} - g.locked
     chosen: int = g.rng.choice(sorted(free))
     return chosen
@@ -113,13 +113,13 @@ def blocks(g: Generator) -> None:
 
 
 def loops(g: Generator) -> None:
-    """A block that is run a few times."""
+    """A loop that runs a block a few times."""
     if not g.depth:
         _repeat(g, g.rng.randrange(2, 5), lambda: g.block(g.rng.randrange(3, 12)))
 
 
 def busy(g: Generator) -> None:
-    """Instructions that don't trap, run many times: interrupts come in between."""
+    """A loop of instructions that don't trap, which interrupts may interrupt."""
     rows = [row for row in g.kinds["integer"] if row.extension.name in PLAIN_EXTENSIONS]
 
     def body() -> None:
@@ -131,7 +131,7 @@ def busy(g: Generator) -> None:
 
 
 def sweeps(g: Generator) -> None:
-    """Loads and stores through several pages of data, or through the lines of one."""
+    """Loads and stores in several pages of data, or in the lines of one page."""
     if g.depth:
         return
     rows = [r for r in g.kinds["memory"] if "rs1" in r.pattern.operands and r.pattern.length == 4]
@@ -170,19 +170,19 @@ def _repeat(g: Generator, turns: int, body: Callable[[], None]) -> None:
 
 
 def jumps(g: Generator) -> None:
-    """A jump through a register to what comes next, past some data."""
+    """A jump through a register over some data."""
     row, target = g.rng.choice(g.kinds["jump"]), g.pointer()
     values = g.operands(row, rs1=target)
     data = g.rng.randbytes(2 * g.rng.randrange(8))
     end = g.code.pc + ADDRESS_BYTES + row.pattern.length + len(data)
-    odd = g.rng.getrandbits(1)  # bit 0 of a target is dropped
+    odd = g.rng.getrandbits(1)  # bit 0 of a target is ignored
     g.code.place(target, end - (values.get("imm", 0) & ~1) + odd * (values.get("imm", 0) & 1 ^ 1))
     g.code.row(row, **values)
     g.code.data += data
 
 
 def beside(g: Generator) -> None:
-    """Loads and stores of data in the midst of code; nothing of it is run."""
+    """Loads and stores of data between instructions, which isn't executed."""
     base = g.pointer()
     rows = [r for r in g.kinds["memory"] if "rs1" in r.pattern.operands and r.pattern.length == 4]
     size = 16 * g.rng.randrange(1, 5)
@@ -203,7 +203,7 @@ def beside(g: Generator) -> None:
 
 
 def wild_jump(g: Generator) -> None:
-    """A jump to where no instruction can be: the handlers go on with the next section."""
+    """A jump to a place without instructions. The handlers continue with the next section."""
     target = g.pointer()
     g.constant(target, g.rng.choice(WILD) & ~1)
     g.code("jalr", rd=g.register(write=True), rs1=target, imm=0)
@@ -235,7 +235,7 @@ def calls(g: Generator) -> None:
 
 
 def patches(g: Generator) -> None:
-    """A store over an instruction that is run afterwards, with fence.i between."""
+    """A store to an instruction that is executed afterwards, with a fence.i in between."""
     place = g.pointer()
     value = g.pointer(place)
     rows = [row for row in g.kinds["integer"] if row.pattern.length == 4]

@@ -1,4 +1,4 @@
-"""Spike, run once for a program, and its log as events."""
+"""Runs Spike on a program, and parses its log into events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .elf import write_elf
 from .program import Program
 
 LIMIT = 10_000_000  # for --instructions, which counts 5000 for each trap
-LONGEST = 32 << 20  # bytes of a log: a program in an endless loop is compared so far
+LONGEST = 32 << 20  # the most bytes of a log that are read: a program may loop for ever
 GRAIN = 8  # bytes a line of the signature
 _CSR = re.compile(r"c(\d+)_")
 
@@ -52,7 +52,7 @@ Event = Step | Trapped
 
 @dataclass(frozen=True)
 class Course:
-    """What Spike did: the events from the program's first instruction, and memory at the end."""
+    """Spike's run: the events from the program's first instruction, and memory at the end."""
 
     events: list[Event]
     memory: bytes | None  # None if the program did not end
@@ -60,7 +60,7 @@ class Course:
 
 @cache
 def executable() -> str:
-    """Spike's program: the package's own rather than its wrapper, which takes Python's start."""
+    """The path of the Spike binary. The package's wrapper would add the start of Python."""
     try:
         from riscv._utils import find_spike_executable
     except ImportError:
@@ -93,7 +93,7 @@ def run(program: Program, folder: Path) -> Course:
 
 
 def _log(command: list[str]) -> bytes:
-    """What the command prints, so far as it isn't endless."""
+    """The command's output, up to LONGEST bytes."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdout is not None
         text = process.stdout.read(LONGEST)
@@ -111,8 +111,8 @@ def read_signature(text: str) -> bytes:
 
 
 def parse(text: str) -> tuple[list[Event], bool]:
-    """The events from the first instruction in the program's memory to the word for the host;
-    and whether there was one."""
+    """The events from the first instruction in the program's memory to the write to tohost, and
+    whether there was such a write."""
     events: list[Event] = []
     tohost = layout.address(layout.TOHOST)
     pending: Trapped | None = None
@@ -142,8 +142,8 @@ def parse(text: str) -> tuple[list[Event], bool]:
 
 
 def _step(words: list[str]) -> Step:
-    """A line such as "core 0: 3 0x80000000 (0x4515) x10 0x5 c768_mstatus 0x.. mem 0x.. 0x..":
-    a register comes with its value; `mem` with an address, and the value if it is a store."""
+    """Parse a line such as "core 0: 3 0x80000000 (0x4515) x10 0x5 c768_mstatus 0x.. mem 0x.. 0x..".
+    A register is followed by its value, `mem` by an address and for a store by the value."""
     x, f, csrs, stores = [], [], [], []
     at, end = 5, len(words)
     while at < end:

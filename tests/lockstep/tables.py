@@ -1,9 +1,8 @@
-"""Page tables: spaces that map the program's MiB at its place and in windows elsewhere. A space is
-the host's or a guest's first stage (satp, vsatp), or a guest's second stage (hgatp).
+"""Page tables: address spaces that map the program's MiB to itself and to windows elsewhere. A
+space is the host's or a guest's first stage (satp, vsatp), or a guest's second stage (hgatp).
 
-In every space the handlers, their desks, the lengths and whatever of the first stage's own tables
-leads to them are mapped as they need it; everything else is mapped well mostly, and spoilt
-sometimes.
+Every space maps the handlers, their desks, the copy of the code, and the tables of the first stage
+that lead to them correctly. Everything else is mostly mapped correctly, and sometimes spoilt.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ HANDLER, DESK, LENGTHS = V | R | X | A | D, V | R | W | A | D, V | R | A | D
 HANDLERS = (layout.SUPERVISOR_HANDLER, layout.GUEST_HANDLER)
 DESKS = (layout.SUPERVISOR_DESK, layout.GUEST_DESK)
 VMID_SHIFT, VMID_BITS = 44, 14
-WIDER = 2  # index bits that a root of the second stage has more
+WIDER = 2  # additional index bits of a root of the second stage
 ROOT_PAGES = 1 << WIDER
 
-ONLY, FIRST, SECOND = "only", "first", "second"  # stages: of the host, of guests
+ONLY, FIRST, SECOND = "only", "first", "second"  # the stage of the host, and those of guests
 
 
 def pte(page: int, flags: int, base: int = layout.BASE) -> int:
@@ -40,7 +39,7 @@ def pte(page: int, flags: int, base: int = layout.BASE) -> int:
 
 
 def spoilt(rng: random.Random, good: int) -> int:
-    """An entry made wrong, or otherwise right."""
+    """Another value for an entry, which may be invalid."""
     if good & (R | W | X) == 0:
         return good ^ rng.choice([V, U, A, D, W, 1 << 54, 1 << 61, 2 << 61, 3 << 61, NAPOT])
     kind = rng.randrange(13)
@@ -66,19 +65,19 @@ def spoilt(rng: random.Random, good: int) -> int:
 
 @dataclass
 class Memory:
-    """The pages for tables, and what is written into them."""
+    """The pages for tables, and their contents."""
 
     data: bytearray
     free: list[int] = field(default_factory=lambda: list(layout.TABLES))
 
     def page(self) -> int:
-        """A page for a table, by its number. ValueError when there is none left."""
+        """The number of a free page for a table. ValueError if none is left."""
         if not self.free:
             raise ValueError("no page left for a table")
         return self.free.pop(0)
 
     def root(self) -> int:
-        """Four pages, aligned, for a root of the second stage. The same ValueError."""
+        """The first of four aligned pages for a root of the second stage. ValueError as in `page`."""
         while len(self.free) > ROOT_PAGES and self.free[0] % ROOT_PAGES:
             self.free.append(self.free.pop(0))
         first, *_ = (self.page() for _ in range(ROOT_PAGES))
@@ -95,17 +94,17 @@ class Memory:
 
 @dataclass(frozen=True)
 class Entry:
-    """One that may be spoilt: where it is, its value when all is well, what it maps."""
+    """An entry that may be spoilt: its address, its correct value, and what it maps."""
 
     slot: int
     good: int
-    va: int  # of the second stage a guest physical address
+    va: int  # in the second stage, a guest physical address
     space: Space
     level: int = 0
 
     @property
     def is_pointer(self) -> bool:
-        """Fences of an address don't order its changes."""
+        """Whether it points to a table, so that fences of an address don't order its changes."""
         return self.good & (R | W | X) == 0
 
     @property
@@ -115,12 +114,12 @@ class Entry:
 
     @property
     def maps_tables(self) -> bool:
-        """Whether guests' own page tables are behind it."""
+        """Whether it maps page tables of guests."""
         return self.space.stage == SECOND and (self.level > 0 or self.page in layout.TABLES)
 
     def spoilt(self, rng: random.Random) -> int:
-        """Another value. Of guests' tables as often as not one that keeps A and D from being set
-        in them."""
+        """Another value. For an entry that maps tables of guests, it is often one that prevents the
+        hart from setting A and D in them."""
         if self.maps_tables and not self.level and rng.getrandbits(1):
             return self.good & ~rng.choice([W, D, W | D, A | D])
         return spoilt(rng, self.good)
@@ -132,7 +131,7 @@ class Space:
     def __init__(
         self, rng: random.Random, memory: Memory, stage: str, identity: int, below: list[int]
     ) -> None:
-        """`identity`: the ASID or VMID; `below`: where the MiB is for what this stage gives."""
+        """`identity` is the ASID or VMID, `below` the addresses of the MiB in the stage below."""
         self.rng = rng
         self.memory = memory
         self.stage = stage
@@ -142,8 +141,8 @@ class Space:
         self.wider = WIDER if stage == SECOND else 0
         self.root = memory.root() if stage == SECOND else memory.page()
         self.value = self.mode << 60 | identity << 44 | layout.address(self.root) >> 12
-        self.windows: dict[int, int] = {}  # where the MiB is: where it is for the stage below
-        self.entries: list[Entry] = []  # that may be spoilt
+        self.windows: dict[int, int] = {}  # addresses of the MiB here, and in the stage below
+        self.entries: list[Entry] = []  # entries that may be spoilt
         self.loose: list[int] = []  # pages of tables that only windows need
         self.user_data = rng.randrange(3) != 0
         self._map_whole()
@@ -159,13 +158,13 @@ class Space:
         return self.value >> 44 & 0xFFFF
 
     def missing(self) -> int:
-        """The space in a mode that no hart has."""
+        """The value for satp or hgatp with a MODE that no hart has."""
         return self.rng.choice(MISSING_MODES) << 60 | self.value & (1 << 60) - 1
 
     def slot(self, va: int, level: int) -> int:
-        """The address of the entry for an address at a level; tables are made on the way.
+        """The address of the entry for an address at a level. Missing tables are made.
 
-        ValueError where a superpage is in the way already.
+        ValueError if a superpage maps the address already.
         """
         table, bits = self.root, 9 + self.wider
         for at in range(self.levels - 1, level, -1):
@@ -191,7 +190,7 @@ class Space:
             self._map(layout.BASE, page, V | R | W | A | D)
 
     def _map_pages(self, base: int, target: int, safe: bool) -> None:
-        """Pages of 4 KiB: the handlers', code and data."""
+        """Map the handlers, code and data by pages of 4 KiB."""
         pages: Iterable[int] = [*layout.CODE, *layout.DATA]
         if safe:
             for flags, needed in ((HANDLER, HANDLERS), (DESK, DESKS), (LENGTHS, layout.SHADOW)):
@@ -214,15 +213,15 @@ class Space:
         self.memory.write(self.slot(base + page * layout.PAGE, 0), pte(page, flags))
 
     def _map_contiguous(self, base: int, target: int) -> None:
-        """All of data as one page of 64 KiB (Svnapot)."""
+        """Map all of data by one page of 64 KiB (Svnapot)."""
         flags, first = self._flags(layout.DATA[1]), layout.DATA[0]
         for page in layout.DATA:
             slot = self.slot(base + page * layout.PAGE, 0)
             self.memory.write(slot, NAPOT | pte(first + NAPOT_PAGES // 2, flags, target))
 
     def expose(self, page: int) -> None:
-        """Let the second stage's entry for a page of a guest's tables be spoilt, and spoil it
-        sometimes."""
+        """Allow the second stage's entry for a page of a guest's tables to be spoilt, and sometimes
+        spoil it now."""
         gpa = layout.address(page)
         try:
             slot = self.slot(gpa, 0)
@@ -234,7 +233,7 @@ class Space:
             self.memory.write(slot, entry.spoilt(self.rng))
 
     def _flags(self, page: int) -> int:
-        """Flags that suit the page mostly."""
+        """Flags that are mostly right for the page."""
         if self.stage == SECOND:
             user = U if self.rng.randrange(16) else 0
             executable = X if page in layout.CODE else 0
@@ -259,7 +258,7 @@ class Space:
     # --- windows ---
 
     def _base(self) -> int:
-        """Somewhere else, aligned to 2 MiB."""
+        """An address for a window, aligned to 2 MiB."""
         bits = min(12 + 9 * self.levels + self.wider, 56)
         base = self.rng.getrandbits(bits - 34) << 33 | 1 << 34 | self.rng.getrandbits(10) << 21
         if self.stage == SECOND or not base >> bits - 1 & 1:
@@ -267,7 +266,7 @@ class Space:
         return base | -(1 << bits - 1) & (1 << 64) - 1
 
     def _window(self, level: int) -> None:
-        """The MiB once more: in pages, in a large page, in one that is askew."""
+        """Map the MiB again: by pages, by a superpage, or by a misaligned superpage."""
         base, target = self._base(), self.rng.choice(self.below)
         try:
             if level == 0:
@@ -289,7 +288,7 @@ class Space:
 
 
 class Spaces:
-    """Those of one program: the host's, and with H guests' two stages."""
+    """The spaces of one program: the host's, and with H those of guests in both stages."""
 
     def __init__(self, rng: random.Random, data: bytearray, hypervisor: bool) -> None:
         self.rng = rng
@@ -323,13 +322,13 @@ class Spaces:
             spaces.append(self._space(stage, identity, below))
 
     def entry(self) -> Entry:
-        """One that may be spoilt: as often of a page as of more, of every stage alike, and as often
-        of a guest's tables."""
+        """An entry that may be spoilt. All stages are equally likely, and so are entries for pages,
+        for superpages or tables, and for tables of guests."""
         return self.rng.choice(self.rng.choice(self.groups))
 
     @cached_property
     def groups(self) -> list[list[Entry]]:
-        """What `entry` chooses from."""
+        """The groups that `entry` chooses from."""
         stages = [[e for s in of for e in s.entries] for of in (self.only, self.first, self.second)]
         groups = [[e for e in every if (e.level > 0) == larger]
                   for every in stages for larger in (False, True)]  # fmt: skip
@@ -337,13 +336,13 @@ class Spaces:
         return [group for group in groups if group]
 
     def satp(self) -> int:
-        """A value for satp: a space, mostly; none; a space in a mode that no hart has."""
+        """A value for satp: mostly a space, or Bare, or a space with a MODE that no hart has."""
         space = self.rng.choice(self.only)
         return self.rng.choice([space.value] * 6 + [0, 0, 0, space.missing()])
 
     def vsatp(self) -> int:
-        """The same for a guest's satp, without missing modes; sometimes with the root's address in
-        another window of the second stage."""
+        """A value for vsatp: a space or Bare. The root's address is sometimes in another window of
+        the second stage."""
         space = self.rng.choice(self.first or self.only)
         windows = [base for second in self.second for base in second.windows]
         if windows and self.rng.randrange(12) == 0:
@@ -364,7 +363,7 @@ class Spaces:
         return list(by_vmid.values())
 
     def pair(self) -> tuple[Entry, Entry] | None:
-        """One of a guest's first stage, and the second stage's for the table that holds it."""
+        """An entry of a guest's first stage, and the second stage's entry for the table with it."""
         found = [
             (entry, behind)
             for space in self.second
@@ -377,13 +376,13 @@ class Spaces:
         return self.rng.choice(found) if found else None
 
     def own_entry(self) -> Entry | None:
-        """One of a guest's first stage that the guest itself may spoil: for a page of data, not for
-        what it runs; if all guests have one VMID, so that its own fence is enough."""
+        """An entry of a guest's first stage that the guest itself may spoil: one for a page of
+        data. None if guests have several VMIDs, because its own fence isn't enough then."""
         every = (e for space in self.first for e in space.entries)
         entries = [e for e in every if e.level == 0 and e.page in layout.DATA]
         return self.rng.choice(entries) if entries and len(self.hgatps()) == 1 else None
 
     def windows(self, virtual: bool) -> list[int]:
-        """Where programs find the MiB."""
+        """The addresses at which programs can access the MiB."""
         spaces = (*self.first, *self.second) if virtual and self.second else self.only
         return [layout.BASE, *(base for space in spaces for base in space.windows)]

@@ -1,4 +1,4 @@
-"""What programs did: steps in each world, changes of world, causes of traps, fences."""
+"""Statistics of programs: steps in each world, changes of world, causes of traps, fences."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Tally:
         return self.causes.total()
 
     def trap(self, name: str) -> None:
-        """An exception or an interrupt, by its name in Spike's log."""
+        """Count an exception or an interrupt, by its name in Spike's log."""
         self.causes[name.removeprefix("trap_")] += 1
 
     def step(self, world: str, bits: int) -> None:
-        """An instruction that retires."""
+        """Count an instruction that retires."""
         self.worlds[world] += 1
         self.switches += world != self._last
         self._last = world
@@ -51,14 +51,14 @@ class Tally:
             self.fences[FENCES[bits >> 25]] += 1
 
     def add(self, other: Tally) -> None:
-        """Count another program's too."""
+        """Add the counts of another program."""
         self.worlds += other.worlds
         self.causes += other.causes
         self.fences += other.fences
         self.switches += other.switches
 
     def missing(self) -> list[str]:
-        """What many programs should have done, and these have not."""
+        """Events that many programs should have had, but these had not."""
         poor = [
             f"only {self.worlds[name]} of {self.steps} steps in {name}"
             for name, share in SHARES.items()
@@ -68,7 +68,7 @@ class Tally:
         return poor + fences + [f"no {name}" for name in EXPECTED if not self.causes[name]]
 
     def lines(self) -> list[str]:
-        """For people to read."""
+        """The statistics as text."""
         shares = (
             f"{name} {self.worlds[name]} ({100 * self.worlds[name] / max(self.steps, 1):.0f} %)"
             for name in WORLDS

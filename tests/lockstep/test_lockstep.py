@@ -1,6 +1,6 @@
-"""Random programs here and in Spike, as many as fit into a minute; and the harness itself.
+"""Random programs here and in Spike, for about a minute; and tests of the harness itself.
 
-python -m tests.lockstep --programs 2000 --seed S runs more.
+python -m tests.lockstep --programs 2000 --seed S runs more programs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def lockstep(tmp_path_factory: pytest.TempPathFactory) -> Lockstep:
 
 
 class Chunks:
-    """Programs in chunks, each run once, and what they did."""
+    """Programs in chunks, each of which is run once, and their statistics."""
 
     def __init__(self, lockstep: Lockstep) -> None:
         self.lockstep = lockstep
@@ -59,16 +59,16 @@ def test_programs_run_as_in_spike(chunks: Chunks, chunk: int) -> None:
 
 
 def test_programs_go_through_every_world(chunks: Chunks) -> None:
-    """VS and VU mode have their share, and what guests alone can do happens."""
+    """VS and VU mode have their share of the steps, and events that only guests have do happen."""
     for chunk in range(CHUNKS):
         chunks.run(chunk)
     assert chunks.tally.missing() == []
 
 
-def test_a_difference_is_told_with_both_states(
+def test_a_difference_is_reported_with_both_states(
     lockstep: Lockstep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hart whose x31 begins otherwise than its memory says."""
+    """The initial x31 of the hart differs from that in memory."""
     made = program.make(SEED, 0)
     course = spike.run(made, lockstep.folder)
     at = layout.address(layout.DUMP, layout.REGISTERS) + 8 * 31 - layout.BASE
@@ -85,7 +85,7 @@ def test_a_difference_is_told_with_both_states(
 # --- the generator -------------------------------------------------------------------------------
 
 
-def test_programs_follow_from_their_seeds() -> None:
+def test_programs_depend_only_on_their_seeds() -> None:
     assert program.make("a", 7).image == program.make("a", 7).image
     assert program.make("a", 7).image != program.make("b", 7).image
 
@@ -105,7 +105,7 @@ def test_every_isa_is_known_here() -> None:
         assert program.extensions(text)
 
 
-def test_plans_are_of_csrs_that_there_are() -> None:
+def test_every_plan_is_for_an_existing_csr() -> None:
     names = {csr.name for csr in program.isa().csrs}
     assert set(PLANS) <= names
 
@@ -120,7 +120,7 @@ def test_constants_of_every_kind() -> None:
 
 
 def evaluate(code: Code) -> int:
-    """What the code leaves in x5: lui, addi, addiw and slli of x5."""
+    """Run code of lui, addi, addiw and slli on x5; return x5."""
     value, mask = 0, (1 << 64) - 1
     for at in range(0, len(code.data), 4):
         bits = int.from_bytes(code.data[at : at + 4], "little")
@@ -161,7 +161,7 @@ core   0: 3 0x000000008000000e (0x4515) x10 0x0000000000000005
 """
 
 
-def test_spike_s_log_is_understood() -> None:
+def test_spike_s_log_is_parsed() -> None:
     events, ended = spike.parse(LOG)
     assert ended
     assert events == [

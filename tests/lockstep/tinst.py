@@ -1,6 +1,7 @@
-"""What htinst and mtinst hold where they hold transformed instructions, told from the rows of the
-encoding table (Privileged, "Transformed Instruction or Pseudoinstruction for mtinst or htinst").
-Spike gives zero, as the manual allows, so this is the other opinion on `rvplat/hart/tinst.py`.
+"""The transformed instructions in htinst and mtinst, derived from the rows of the encoding table
+(Privileged, "Transformed Instruction or Pseudoinstruction for mtinst or htinst"). Spike writes
+zero, as the manual allows, so this is the second implementation with which `rvplat/hart/tinst.py`
+is compared.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from .operands import by_kind
 from .program import isa
 from .spike import Trapped
 
-PSEUDO = (0x3000, 0x3020)  # implicit accesses of guests' page tables, which the log doesn't show
+PSEUDO = (0x3000, 0x3020)  # for implicit accesses to page tables, which the log doesn't show
 DATA_FAULTS = {
     f"trap_{kind}_{fault}"
     for kind in ("load", "store")
@@ -32,7 +33,7 @@ def transformable() -> frozenset[str]:
 
 
 def expected(event: Trapped, x: bytearray) -> int:
-    """The value after an exception, if it isn't that of an implicit access; x: the registers."""
+    """The value after an exception of an explicit access. x are the x registers."""
     row = isa().find(event.bits) if event.name in DATA_FAULTS else None
     if row is None or row.name not in transformable():
         return 0

@@ -1,4 +1,4 @@
-"""Snippets on page tables, address spaces, guests' memory and protection."""
+"""Snippets about page tables, address spaces, memory of guests, and protection."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PMPCFG0, PMPADDR0 = 0x3A0, 0x3B0
 
 
 def tables(g: Generator) -> None:
-    """Another value for a page-table entry of data or code, and a fence."""
+    """Write another value to a page-table entry for data or code, and fence."""
     entry = g.spaces.entry()
     new = entry.good if g.rng.randrange(3) == 0 else entry.spoilt(g.rng)
     skip, base = g.only_in_machine_mode(), g.pointer()
@@ -34,8 +34,8 @@ def tables(g: Generator) -> None:
 
 
 def _fence(g: Generator, entry: Entry, first: int, second: int) -> None:
-    """Of everything, or of the address, the space's ASID or VMID or both. A guest's own tables may
-    have been used with every VMID; and what was read of them depends on the second stage."""
+    """Fence everything, or the address, the ASID or VMID of the space, or both. Tables of a guest
+    may have been used with every VMID, and reads of them depend on the second stage."""
     page, address = _place(g, entry, first)
     space = g.rng.choice([0, 0, second])
     if entry.space.stage == FIRST:
@@ -51,14 +51,14 @@ def _fence(g: Generator, entry: Entry, first: int, second: int) -> None:
 
 
 def _place(g: Generator, entry: Entry, source: int) -> tuple[int, int]:
-    """A register for an address that the entry maps, or x0 for all, and such an address."""
+    """A register that holds an address that the entry maps, or x0 for all; and the address."""
     inside = g.rng.choice(layout.DATA) * layout.PAGE if entry.level else 0
     address = entry.va + inside + g.rng.randrange(layout.PAGE)
     return (0 if entry.is_pointer or g.rng.getrandbits(1) else source), address
 
 
 def _fence_once(g: Generator, what: str, entry: Entry, place: tuple[int, int], space: int) -> None:
-    """One fence, or one made of Svinval's parts; `place`: a register or x0, and what it holds."""
+    """One fence, or its parts of Svinval. `place` is a register (or x0) and its value."""
     page, address = place
     if page:
         g.constant(page, address)
@@ -75,15 +75,15 @@ def _fence_once(g: Generator, what: str, entry: Entry, place: tuple[int, int], s
 
 @dataclass(frozen=True)
 class Route:
-    """How an entry comes to be used: the values of CSRs, and how far the virtual address is from
-    what the entry maps."""
+    """A way to use an entry: the values of CSRs, and the distance of the virtual address from the
+    address that the entry maps."""
 
     csrs: tuple[tuple[int, int], ...]
     distance: int = 0
 
 
 def _route(g: Generator, entry: Entry) -> Route:
-    """One of the ways to use an entry."""
+    """Choose one of the ways to use an entry."""
     stage, value = entry.space.stage, entry.space.value
     if stage == ONLY:
         return Route(((SATP, value),))
@@ -106,8 +106,8 @@ def _route(g: Generator, entry: Entry) -> Route:
 
 
 def remaps(g: Generator) -> None:
-    """An access of a mapping by way of MPRV or of HLV and HSV, another value for its entry, a
-    fence, and accesses of the same page and of another one of its superpage."""
+    """Access a mapping by MPRV or by HLV and HSV, write another value to its entry, fence, and
+    access the same page and another page of its superpage."""
     entry = g.spaces.entry()
     skip, bits = g.only_in_machine_mode(), g.pointer()
     first, second = g.pointer(bits), g.pointer(bits)
@@ -140,7 +140,7 @@ def remaps(g: Generator) -> None:
 
 
 def _go(g: Generator, route: Route, source: int) -> None:
-    """Make a space the one in force."""
+    """Switch to the address space of a route."""
     for number, value in route.csrs:
         g.constant(source, value)
         g.code("csrrw", rd=0, csr=number, rs1=source)
@@ -149,7 +149,7 @@ def _go(g: Generator, route: Route, source: int) -> None:
 def _access(
     g: Generator, base: int, entry: Entry, page: int, distance: int = 0, by_hlv: bool = False
 ) -> None:
-    """A load or a store of a doubleword of a page that an entry maps; of code only loads."""
+    """Load or store a doubleword in a page that an entry maps; code is only loaded."""
     start = layout.address(page) - layout.BASE if entry.level else 0
     place = entry.va + distance + start + 8 * g.rng.randrange(512)
     g.constant(base, place & (1 << 64) - 1)
@@ -167,8 +167,8 @@ def _access(
 
 
 def own_tables(g: Generator) -> None:
-    """What `remaps` does, by a guest in VS mode: only while it has page tables, and VTVM doesn't
-    keep it from its fences."""
+    """Like `remaps`, but by a guest in VS mode, while it has page tables and VTVM allows its
+    fences."""
     entry = g.spaces.own_entry()
     if entry is None:
         return
@@ -191,8 +191,8 @@ def own_tables(g: Generator) -> None:
 
 
 def marks(g: Generator) -> None:
-    """An access that sets A or D in a guest's own entry, while the second stage lets the table be
-    written, or not; and what became of both entries."""
+    """An access that sets A or D in an entry of a guest, while the second stage maps the table
+    writable or not; then load both entries."""
     pair = g.spaces.pair()
     if pair is None:
         return
@@ -223,7 +223,7 @@ def marks(g: Generator) -> None:
 
 
 def spaces(g: Generator) -> None:
-    """Another address space, or none."""
+    """Switch to another address space, or to none."""
     source = g.pointer()
     g.constant(source, g.spaces.vsatp() if g.world.virtual else g.spaces.satp())
     g.code("csrrw", rd=g.register(write=True), csr=SATP, rs1=source)
@@ -232,7 +232,7 @@ def spaces(g: Generator) -> None:
 
 
 def guests(g: Generator) -> None:
-    """Another guest: one of its stages, or both."""
+    """Switch one or both stages to those of another guest."""
     source = g.pointer()
     if g.rng.randrange(3):
         g.constant(source, g.spaces.hgatp())
@@ -245,7 +245,7 @@ def guests(g: Generator) -> None:
 
 
 def guest_memory(g: Generator) -> None:
-    """HLV, HLVX or HSV at an address of a guest's, sometimes several with the same base."""
+    """HLV, HLVX or HSV at an address of a guest, sometimes several with the same base."""
     base = g.pointer()
     for _ in range(g.rng.choice([1, 1, 2, 3])):
         row = g.rng.choice(g.kinds["guest"])
@@ -262,7 +262,7 @@ def guest_memory(g: Generator) -> None:
 
 
 def protection(g: Generator) -> None:
-    """One PMP entry, or two for a range: over data or code pages, locked ones always readable."""
+    """Write one PMP entry, or two for a range, over data or code. Locked entries permit reads."""
     if not g.protect:
         return
     entry = g.rng.randrange(1, 15)
@@ -291,8 +291,8 @@ def protection(g: Generator) -> None:
 
 
 def _bounds(g: Generator) -> tuple[int, int]:
-    """A range that is legal for NAPOT too: finely in the page that may be split, else in pairs of
-    pages, so that twins stay alike: of code and data, or of page tables."""
+    """A range that is also legal for NAPOT. It is fine-grained in the page SPLIT, and otherwise
+    consists of pairs of pages, so that TWINS stay alike: of code and data, or of page tables."""
     if g.rng.randrange(3) == 0:
         size = 8 << g.rng.randrange(9)
         offset = g.rng.randrange(0, layout.PAGE, size)

@@ -1,6 +1,6 @@
-"""The modes that programs run in, and what they may write into which CSR.
+"""The modes that programs run in, and the values that they may write to CSRs.
 
-A world more (of a hypervisor) is a row of WORLDS, its CSRs are rows of PLANS.
+A new world is a row of WORLDS, and its CSRs are rows of PLANS.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNPRIVILEGED = (
 )
 STRICT = UNPRIVILEGED + "_svnapot_svpbmt_svadu_sstc"
 EVERYTHING = f"{LETTERS}h{STRICT}_zicclsm_smstateen"
-# What harts have, and how often. Programs use instructions of all: those that are missing trap.
+# ISA strings of harts, and their weights. Programs use all instructions: missing ones trap.
 ISAS = {
     EVERYTHING: 7, f"{LETTERS}h{STRICT}_smstateen": 7, f"{LETTERS}h{STRICT}": 3,
     f"{LETTERS}h{UNPRIVILEGED}": 1, f"{LETTERS}h{MORE}": 1,
@@ -31,7 +31,7 @@ ISAS = {
 
 @dataclass(frozen=True)
 class World:
-    """A mode: its name, the mstatus bits with which mret enters it, whether its pages have U."""
+    """A mode: its name, the mstatus bits with which mret enters it, and the U bit of its pages."""
 
     name: str
     status: int
@@ -56,7 +56,7 @@ WORLDS = {
 MODES = {(3, 0): MACHINE, (1, 0): SUPERVISOR, (0, 0): USER, (1, 1): GUEST, (0, 1): GUEST_USER}
 """Worlds by privilege and V."""
 
-# --- what may be written into a CSR --------------------------------------------------------------
+# --- the values that may be written to a CSR -----------------------------------------------------
 
 Value = Callable[["Generator"], int]
 ALL_FORMS = "wsc"  # csrrw, csrrs, csrrc
@@ -64,8 +64,8 @@ ALL_FORMS = "wsc"  # csrrw, csrrs, csrrc
 
 @dataclass(frozen=True)
 class Plan:
-    """How a CSR may be written: by which forms, with what. `refresh`: only with what follows in
-    Generator.settle, because Spike or a TLB is late to notice."""
+    """How a CSR may be written: the forms and the values. With `refresh` the code of
+    Generator.settle must follow, because Spike or a TLB notices the write late."""
 
     forms: str = ALL_FORMS
     value: Value = lambda g: integer(g.rng)
@@ -74,7 +74,7 @@ class Plan:
 
 
 def _handler(page: int, guests: int) -> Value:
-    """The handlers' address, with any mode; another one where V=1."""
+    """The address of a handler, with any mode; with V=1 it is the guest's handler."""
 
     def value(g: Generator) -> int:
         mode = g.rng.choice([0, 0, 1, 2, 3])
@@ -92,12 +92,12 @@ STCE, PBMTE, ADUE = 1 << 63, 1 << 62, 1 << 61
 STIP, VSTIP = 1 << 5, 1 << 6
 TVM, TW, TSR, FS = 1 << 20, 1 << 21, 1 << 22, 3 << 13
 VTSR, VTW, VTVM = 1 << 22, 1 << 21, 1 << 20
-ONLY_VGEIN = 1 << 12  # with GEILEN 1, other numbers are illegal
+ONLY_VGEIN = 1 << 12  # with GEILEN 1, greater numbers are illegal
 DELEGABLE = 0xF0_B7FF
 FETCH_MISALIGNED, SOFTWARE_CHECK = 0, 18
 FETCH_ACCESS, ILLEGAL, LOAD_ACCESS, STORE_ACCESS, SUPERVISOR_CALL = 1, 2, 5, 7, 9
-OTHERWISE = {0xC01, 0xF11, 0xF12, 0xF13}  # time and identity: values that differ
-TINST = {0x34A, 0x64A}  # mtinst and htinst: those of transformed instructions differ too
+OTHERWISE = {0xC01, 0xF11, 0xF12, 0xF13}  # time and identity: their values differ from Spike's
+TINST = {0x34A, 0x64A}  # mtinst and htinst: with transformed instructions they differ too
 TIMER_COUNTER = 1 << 1  # of mcounteren
 GUEST_LINE = 1 << 1  # of hgeie
 CACHE_FIELDS = 0xF0  # of henvcfg
@@ -106,7 +106,8 @@ STATE_ENVCFG, STATE_ENABLE = 1 << 62, 1 << 63
 
 
 def _delegated(g: Generator) -> int:
-    """Not what leaves a lower mode for M mode, nor access faults, in which handlers might loop."""
+    """Without the exit from a lower mode to M mode, and without access faults, because handlers
+    might loop in them."""
     never = 1 << FETCH_ACCESS | 1 << LOAD_ACCESS | 1 << STORE_ACCESS | 1 << g.exit_cause
     return g.rng.choice([DELEGABLE, g.rng.getrandbits(24)]) & DELEGABLE & ~never
 
@@ -117,13 +118,13 @@ def _delegated_further(g: Generator) -> int:
 
 
 def _environment(g: Generator) -> int:
-    """Of menvcfg and henvcfg: A and D set by hardware, and Svpbmt, as often as not."""
+    """For menvcfg and henvcfg: ADUE and PBMTE are set half of the time."""
     both = g.rng.choice([0, ADUE, PBMTE, ADUE | PBMTE])
     return integer(g.rng) & ~(FIOM | STCE | ADUE | PBMTE) | both
 
 
 def _menvcfg(g: Generator) -> int:
-    """With H, STCE stays: Spike keeps VSTIP when it is cleared."""
+    """With H, STCE isn't cleared, because Spike keeps VSTIP then."""
     value = _environment(g)
     if g.timer == "none":
         return value
@@ -135,12 +136,13 @@ def _henvcfg(g: Generator) -> int:
 
 
 def _mcounteren(g: Generator) -> int:
-    """While a write of stimecmp could raise an interrupt, only M mode makes one."""
+    """Only M mode may write stimecmp while a write could raise an interrupt."""
     return integer(g.rng) & ~(TIMER_COUNTER if g.timer == "machine" else 0)
 
 
 def bars(g: Generator) -> int:
-    """TVM, TW and TSR; but the supervisor's handler of illegal instructions ends with sret."""
+    """TVM, TW and TSR. TSR is left out if S mode handles illegal instructions, because its handler
+    ends with sret."""
     return TVM | TW | (TSR if g.exit_cause == ILLEGAL else 0)
 
 
@@ -153,19 +155,19 @@ def _guest_status(g: Generator) -> int:
 
 
 def _hstatus(g: Generator) -> int:
-    """Seldom what keeps a guest from its own tables."""
+    """Seldom with a bit that denies a guest access to its own tables."""
     guarded = VTSR | VTW | VTVM
     allowed = guarded & integer(g.rng) if g.rng.randrange(4) == 0 else 0
     return integer(g.rng) & ~(guarded | ONLY_VGEIN) | allowed
 
 
 def _enabled(g: Generator) -> int:
-    """By the guest's number VSTIP is STIP."""
+    """In the guest's numbering VSTIP is STIP."""
     return integer(g.rng) & ~(STIP | VSTIP if g.timer == "supervisor" else 0)
 
 
 def _compared(g: Generator) -> int:
-    """Of stimecmp: far from any time that either side comes to, whatever htimedelta is."""
+    """For stimecmp: far from any time that either side reaches, with any htimedelta."""
     return g.rng.choice([0, 1 << 61, 1 << 63, 7 << 61, (1 << 64) - 1])
 
 
@@ -220,16 +222,16 @@ PLANS: dict[str, Plan] = {
 }
 ANY = Plan()
 
-# CSRs that Spike has and rvplat's harts haven't, or not yet: never accessed.
+# CSRs that Spike has and rvplat's harts lack: programs never access them.
 SPIKE_ONLY = {
     *range(0x7A0, 0x7B0), 0x5A8, 0x6A8, *range(0x3A0, 0x3B0), *range(0x3B0, 0x3F0),
 }  # fmt: skip
 
 
-# --- what differs and may ------------------------------------------------------------------------
+# --- differences that the manual allows ----------------------------------------------------------
 
 DIFFERENCES = (
-    # (what, here, in Spike, where the manual leaves it open, how programs keep clear of it)
+    # (what, here, in Spike, where the manual leaves it open, how programs avoid it)
     ("FIOM in menvcfg, senvcfg and henvcfg", "writable", "read-only zero",
      "Privileged, Machine Environment Configuration Register", "never set"),
     ("medeleg bits 18 and 19", "read-only zero", "19 is writable",
