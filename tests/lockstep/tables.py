@@ -77,7 +77,7 @@ class Memory:
         return self.free.pop(0)
 
     def root(self) -> int:
-        """The first of four aligned pages for a root of the second stage. ValueError as in `page`."""
+        """The first of four aligned pages for a root of the second stage. ValueError if none."""
         while len(self.free) > ROOT_PAGES and self.free[0] % ROOT_PAGES:
             self.free.append(self.free.pop(0))
         first, *_ = (self.page() for _ in range(ROOT_PAGES))
