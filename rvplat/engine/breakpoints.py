@@ -343,7 +343,7 @@ def met_in_chain(hart, space: u64, address: u64) -> u64:
 def guest_address(hart) -> u64:
     """The guest-physical address of hart.pc, where V=1."""
     index = hart.pc >> 12 & (FETCH_ENTRIES - 1)
-    ctx = hart.fetch_ctx[hart.fetch_context]
+    ctx = hart.fetch_ctx[hart.fetches.context]
     page = ctx.guest_pages[index]
     if ctx.entries[index].tag != hart.pc & PAGE_MASK:  # the walk was just made
         page = hart.guest_page

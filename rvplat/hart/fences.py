@@ -8,15 +8,14 @@ it ("Hypervisor Memory-Management Fence Instructions").
 from rvplat.hart.acceleration.guest_tables import forget_tables
 from rvplat.hart.acceleration.tlb import (
     BLOCK_SHIFT,
-    CONTEXTS,
-    FETCH_CONTEXTS,
     LOG,
     NO_TAG,
     REGIME_VIRT,
-    clear_data,
-    clear_fetch,
-    drop_data,
-    drop_fetch,
+    FixedBool,
+    clear,
+    context,
+    context_count,
+    drop,
 )
 from rvplat.hart.debugging.world_switches import vmid_of
 from rvplat.hart.state import DATA_ENTRIES, FETCH_ENTRIES
@@ -38,27 +37,25 @@ def is_world(regime: u64, guest: u64, virt: u64, hgatp: u64) -> bool:
 
 
 @define
+def forget_in(hart, virt: u64, va: u64, asid: u64, has_va: bool, has_asid: bool, fetch: FixedBool):
+    """`forget` in the contexts for fetches, or for data."""
+    for i in range(context_count(fetch)):
+        ctx = context(hart, i, fetch)
+        if is_named(ctx.root, asid, has_asid) and is_world(ctx.regime, ctx.guest, virt, hart.hgatp):
+            if has_va:
+                drop(hart, i, va, fetch)
+            else:
+                clear(hart, i, fetch)
+
+
+@define
 def forget(hart, virt: u64, va: u64, asid: u64, has_va: bool, has_asid: bool):
     """Forget translations of the host's page tables, or of the first stage of hgatp's guest.
 
     Global mappings of a named address space are forgotten too: a fence may forget more than named.
     """
-    for i in range(CONTEXTS):
-        ctx = hart.ctx[i]
-        if is_named(ctx.root, asid, has_asid) and is_world(ctx.regime, ctx.guest, virt, hart.hgatp):
-            if has_va:
-                drop_data(hart, i, va)
-            else:
-                clear_data(hart, i)
-    for i in range(FETCH_CONTEXTS):
-        code = hart.fetch_ctx[i]
-        if is_named(code.root, asid, has_asid) and is_world(
-            code.regime, code.guest, virt, hart.hgatp
-        ):
-            if has_va:
-                drop_fetch(hart, i, va)
-            else:
-                clear_fetch(hart, i)
+    forget_in(hart, virt, va, asid, has_va, has_asid, False)
+    forget_in(hart, virt, va, asid, has_va, has_asid, True)
     hart.resync = 1
 
 
@@ -114,21 +111,25 @@ def drop_guest_fetch(hart, n: u64, gpa: u64):
             ctx.entries[i].tag = NO_TAG
 
 
+@define
+def forget_guest(hart, gpa: u64, vmid: u64, has_gpa: bool, has_vmid: bool, fetch: FixedBool):
+    """`flush_guest_physical` in the contexts for fetches, or for data."""
+    for i in range(context_count(fetch)):
+        ctx = context(hart, i, fetch)
+        if is_of_guest(ctx.regime, ctx.guest, vmid, has_vmid):
+            if not has_gpa:
+                clear(hart, i, fetch)
+            elif fetch:
+                drop_guest_fetch(hart, i, gpa)
+            else:
+                drop_guest_data(hart, i, gpa)
+
+
 @implement(vocabulary.flush_guest_physical, cold=True)
 def flush_guest_physical(hart, gpa: u64, vmid: u64, has_gpa: bool, has_vmid: bool):
     """What hfence.gvma forgets."""
     hart.guest_fences += 1
     forget_tables(hart)
-    for i in range(CONTEXTS):
-        if is_of_guest(hart.ctx[i].regime, hart.ctx[i].guest, vmid, has_vmid):
-            if has_gpa:
-                drop_guest_data(hart, i, gpa)
-            else:
-                clear_data(hart, i)
-    for i in range(FETCH_CONTEXTS):
-        if is_of_guest(hart.fetch_ctx[i].regime, hart.fetch_ctx[i].guest, vmid, has_vmid):
-            if has_gpa:
-                drop_guest_fetch(hart, i, gpa)
-            else:
-                clear_fetch(hart, i)
+    forget_guest(hart, gpa, vmid, has_gpa, has_vmid, False)
+    forget_guest(hart, gpa, vmid, has_gpa, has_vmid, True)
     hart.resync = 1

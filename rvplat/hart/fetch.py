@@ -19,17 +19,17 @@ NO_PAGE = 0xFFFF_FFFF_FFFF_FFFF
 @define(cold=True)
 def fetch_address(hart, va: u64) -> tuple[u64, u64]:
     """(physical address, what PMP grants for the whole page), or an instruction fault."""
-    page, _grant, fault = walk(hart, va, u64(FETCH), hart.fetch_regime)
+    page, _grant, fault = walk(hart, va, u64(FETCH), hart.fetches.regime)
     if fault != NO_FAULT:
         raise_fault(hart, va, u64(FETCH), fault)
     pa = (page & PAGE_MASK) | (va & OFFSET_MASK)
-    whole = pmp_grant(hart, page & PAGE_MASK, u64(PAGE_BYTES), hart.fetch_regime)
+    whole = pmp_grant(hart, page & PAGE_MASK, u64(PAGE_BYTES), hart.fetches.regime)
     allowed = whole
     if whole == 0:
-        allowed = pmp_grant(hart, pa, u64(2), hart.fetch_regime)
+        allowed = pmp_grant(hart, pa, u64(2), hart.fetches.regime)
     if allowed & FETCH == 0 or region_of(hart, pa) == NO_REGION:
         raise_fault(hart, va, u64(FETCH), u64(ACCESS_FAULT))
-    ctx = hart.fetch_ctx[hart.fetch_context]
+    ctx = hart.fetch_ctx[hart.fetches.context]
     ctx.large |= large_bits(va, page & BLOCK_SHIFT)
     return pa, whole
 
@@ -61,7 +61,7 @@ def peek_halfword(hart, va: u64) -> tuple[u64, bool]:
     entry = hart.fetch[va >> 12 & (FETCH_ENTRIES - 1)]
     if entry.tag == va & PAGE_MASK:
         return u64(relaxed_load_u16(entry.host + (va & OFFSET_MASK))), True
-    page, _grant, fault = walk(hart, va, u64(FETCH), hart.fetch_regime)
+    page, _grant, fault = walk(hart, va, u64(FETCH), hart.fetches.regime)
     host = ram_host(hart, (page & PAGE_MASK) | (va & OFFSET_MASK))
     if fault != NO_FAULT or host == 0:
         return u64(0), False

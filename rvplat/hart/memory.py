@@ -52,7 +52,7 @@ def device_load(hart, va: u64, pa: u64, size: u64) -> u64:
 
     Devices can't be executed, so hlvx can't read them. A device may return the time, and the
     access may take long, so timers are updated before and after."""
-    if pa & (size - 1) != 0 or hart.data_regime & REGIME_EXECUTE != 0:
+    if pa & (size - 1) != 0 or hart.data.regime & REGIME_EXECUTE != 0:
         raise_fault(hart, va, u64(LOAD), u64(ACCESS_FAULT))
     observed_time(hart)
     value = call_out(hart, hart.mmio_read, pa, size, 0)

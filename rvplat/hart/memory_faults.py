@@ -27,7 +27,7 @@ def raise_fault(hart, va: u64, access: u64, fault: u64) -> NoReturn:
 @define
 def is_guest(hart, access: u64) -> bool:
     """Whether an access is a guest's, so that its address is a guest virtual one."""
-    regime = hart.fetch_regime if access == FETCH else hart.data_regime
+    regime = hart.fetches.regime if access == FETCH else hart.data.regime
     return regime & REGIME_VIRT != 0
 
 

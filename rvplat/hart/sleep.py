@@ -19,7 +19,7 @@ from rvplat.hart.counters import NEVER, NS, read_time, update_deadline
 from rvplat.hart.interrupts import enabled_interrupts
 from rvplat.hart.state import STOP_NONE, STOP_REQUEST, STOP_WFI, HartState, MachineState
 from rvplat.isa.privileged import MACHINE
-from rvplat.lang import address_of, atomic_swap_u32, call_host, define, intrinsic, u8, u32, u64
+from rvplat.lang import atomic_swap_u32, call_host, define, host_address, u8, u32, u64
 
 MachineState.add("wait_fn", u64)  # host function (address, value, ns): sleep while the u32 is that
 MachineState.add("wake_fn", u64)  # host function (address): wake all threads that sleep on the u32
@@ -32,12 +32,6 @@ HartState.add("asleep_ns", u64)  # how long it was asleep in all
 
 LONGEST_NS = NS  # of one sleep: then Python checks whether anything can wake the machine
 ATTENTION = HartState.fields["attention"].offset
-
-
-@intrinsic("{result} = ptrtoint ptr {0} to i64")
-def address_of_hart(hart: HartState) -> u64:
-    """The host address of a hart's record."""
-    return u64(address_of(hart))
 
 
 @define
@@ -98,7 +92,7 @@ def look_idle(hart, began: u64) -> bool:
 def sleep(hart):
     """Sleep in WFI. Afterwards hart.stop is STOP_NONE if an interrupt ended the wait. Otherwise
     native code leaves while the hart still waits: STOP_REQUEST, or STOP_WFI after LONGEST_NS."""
-    word = address_of_hart(hart) + ATTENTION
+    word = host_address(hart) + ATTENTION
     began = steady_ns(hart)
     hart.waiting = 1
     hart.stop = STOP_WFI

@@ -50,15 +50,15 @@ def translate(hart, va: u64, size: u64, access: u64, tval: u64) -> u64:
 
     Raises the access's faults with `tval`.
     """
-    page, grant, fault = walk(hart, va, access, hart.data_regime)
+    page, grant, fault = walk(hart, va, access, hart.data.regime)
     if fault != NO_FAULT:
         raise_fault(hart, tval, access, fault)
     pa = (page & PAGE_MASK) | (va & OFFSET_MASK)
-    whole = pmp_grant(hart, page & PAGE_MASK, u64(PAGE_BYTES), hart.data_regime)
+    whole = pmp_grant(hart, page & PAGE_MASK, u64(PAGE_BYTES), hart.data.regime)
     allowed = whole
     if whole == 0:  # nothing, or PMP divides the page
-        allowed = pmp_grant(hart, pa, size, hart.data_regime)
-    if allowed & access == 0 or (hart.data_regime & REGIME_EXECUTE != 0 and allowed & EXECUTE == 0):
+        allowed = pmp_grant(hart, pa, size, hart.data.regime)
+    if allowed & access == 0 or (hart.data.regime & REGIME_EXECUTE != 0 and allowed & EXECUTE == 0):
         raise_fault(hart, tval, access, u64(ACCESS_FAULT))
     fill(hart, va, page, grant & whole)
     return pa

@@ -20,6 +20,7 @@ from typing import Any
 from rvplat.lang.define import Intrinsic
 from rvplat.lang.define import intrinsic as _intrinsic
 from rvplat.lang.ordering import FENCE, MACHINE, after_atomic
+from rvplat.lang.record import Record, address_of
 from rvplat.lang.types import Integer, s32, s64, u8, u16, u32, u64
 
 
@@ -104,6 +105,13 @@ srem = Generic("srem", {
     for t in (s32, s64)
 })  # fmt: skip
 
+
+@_intrinsic("{result} = ptrtoint ptr {0} to i64")
+def host_address(record: Record) -> u64:
+    """The host address of any record."""
+    return u64(address_of(record))
+
+
 _CELL: dict[int, Any] = {
     8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: ctypes.c_uint32, 64: ctypes.c_uint64
 }  # fmt: skip
@@ -119,47 +127,41 @@ def _save(address: int, bits: int, value: int) -> None:
     _CELL[bits].from_address(int(address)).value = int(value)
 
 
-def _reader(t: type[Integer]) -> Any:
+def _load_as(name: str, t: type[Integer], how: str = "", order: str = "") -> Any:
+    """A load: `how` it is one access, and its order."""
+    align = t.bits // 8 if how else 1
     return _make(
-        f"read_{t.__name__}", (u64,), t, lambda a: _load(a, t.bits),
-        _TO_PTR + f"{{result}} = load i{t.bits}, ptr %p{{t}}, align 1",
+        f"{name}_{t.__name__}", (u64,), t, lambda a: _load(a, t.bits),
+        _TO_PTR + f"{{result}} = load{how} i{t.bits}, ptr %p{{t}}{order}, align {align}",
     )  # fmt: skip
 
 
-def _writer(t: type[Integer]) -> Any:
+def _store_as(name: str, t: type[Integer], how: str = "", order: str = "") -> Any:
+    """A store, as `_load_as`."""
+    align = t.bits // 8 if how else 1
     return _make(
-        f"write_{t.__name__}", (u64, t), None, lambda a, v: _save(a, t.bits, v),
-        _TO_PTR + f"store i{t.bits} {{1}}, ptr %p{{t}}, align 1",
+        f"{name}_{t.__name__}", (u64, t), None, lambda a, v: _save(a, t.bits, v),
+        _TO_PTR + f"store{how} i{t.bits} {{1}}, ptr %p{{t}}{order}, align {align}",
     )  # fmt: skip
 
 
 def _relaxed_load(t: type[Integer]) -> Any:
     """On x86-64 a narrow one is volatile: one access as well, which LLVM makes one instruction of
     with the extension that follows. It makes two of an atomic one."""
-    load = f"load atomic i{t.bits}, ptr %p{{t}} monotonic"
     if MACHINE == "x86_64" and t.bits < 64:
-        load = f"load volatile i{t.bits}, ptr %p{{t}}"
-    return _make(
-        f"relaxed_load_{t.__name__}", (u64,), t, lambda a: _load(a, t.bits),
-        _TO_PTR + f"{{result}} = {load}, align {t.bits // 8}",
-    )  # fmt: skip
+        return _load_as("relaxed_load", t, " volatile")
+    return _load_as("relaxed_load", t, " atomic", " monotonic")
 
 
-def _relaxed_store(t: type[Integer]) -> Any:
-    return _make(
-        f"relaxed_store_{t.__name__}", (u64, t), None, lambda a, v: _save(a, t.bits, v),
-        _TO_PTR + f"store atomic i{t.bits} {{1}}, ptr %p{{t}} monotonic, align {t.bits // 8}",
-    )  # fmt: skip
-
-
-read_u8, read_u16, read_u32, read_u64 = (_reader(t) for t in (u8, u16, u32, u64))
-write_u8, write_u16, write_u32, write_u64 = (_writer(t) for t in (u8, u16, u32, u64))
+_NARROW_TO_WIDE = (u8, u16, u32, u64)
+read_u8, read_u16, read_u32, read_u64 = (_load_as("read", t) for t in _NARROW_TO_WIDE)
+write_u8, write_u16, write_u32, write_u64 = (_store_as("write", t) for t in _NARROW_TO_WIDE)
 
 relaxed_load_u8, relaxed_load_u16, relaxed_load_u32, relaxed_load_u64 = (
-    _relaxed_load(t) for t in (u8, u16, u32, u64)
+    _relaxed_load(t) for t in _NARROW_TO_WIDE
 )
 relaxed_store_u8, relaxed_store_u16, relaxed_store_u32, relaxed_store_u64 = (
-    _relaxed_store(t) for t in (u8, u16, u32, u64)
+    _store_as("relaxed_store", t, " atomic", " monotonic") for t in _NARROW_TO_WIDE
 )
 
 
@@ -203,22 +205,12 @@ atomic_maxu_u32, atomic_maxu_u64 = (_atomic("maxu", t, _MEANING["maxu"]) for t i
 atomic_minu_u32, atomic_minu_u64 = (_atomic("minu", t, _MEANING["minu"]) for t in (u32, u64))
 
 
-def _atomic_load(t: type[Integer]) -> Any:
-    return _make(
-        f"atomic_load_{t.__name__}", (u64,), t, lambda a: _load(a, t.bits),
-        _TO_PTR + f"{{result}} = load atomic i{t.bits}, ptr %p{{t}} seq_cst, align {t.bits // 8}",
-    )  # fmt: skip
-
-
-def _atomic_store(t: type[Integer]) -> Any:
-    return _make(
-        f"atomic_store_{t.__name__}", (u64, t), None, lambda a, v: _save(a, t.bits, v),
-        _TO_PTR + f"store atomic i{t.bits} {{1}}, ptr %p{{t}} release, align {t.bits // 8}",
-    )  # fmt: skip
-
-
-atomic_load_u32, atomic_load_u64 = (_atomic_load(t) for t in (u32, u64))
-atomic_store_u32, atomic_store_u64 = (_atomic_store(t) for t in (u32, u64))
+atomic_load_u32, atomic_load_u64 = (
+    _load_as("atomic_load", t, " atomic", " seq_cst") for t in (u32, u64)
+)
+atomic_store_u32, atomic_store_u64 = (
+    _store_as("atomic_store", t, " atomic", " release") for t in (u32, u64)
+)
 
 
 def _exchange(t: type[Integer]) -> Any:

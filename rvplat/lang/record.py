@@ -58,14 +58,16 @@ def _alignment(kind: FieldType) -> int:
 
 
 class Record:
-    """A named list of fields. It grows until `size` or a view is first asked for; from then on
+    """A named list of fields, which may begin with those of a `base`: then a reference to it is one
+    to the base, too. It grows until `size` or a view is first asked for; from then on
     only into the bytes that `spare` keeps for fields that come late."""
 
-    def __init__(self, name: str, spare: int = 0) -> None:
+    def __init__(self, name: str, spare: int = 0, base: Record | None = None) -> None:
         self.name = name
         self.spare = spare
-        self.fields: dict[str, RecordField] = {}
-        self._end = 0
+        self.base = base
+        self.fields: dict[str, RecordField] = {} if base is None else dict(base.fields)
+        self._end: int = 0 if base is None else base._end
         self._size = 0  # once the layout is in use
         self._structure: Any = None
 

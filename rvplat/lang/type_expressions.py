@@ -11,7 +11,7 @@ from rvplat.lang.record import Record
 from rvplat.lang.signatures import Signatures
 from rvplat.lang.struct import is_struct
 from rvplat.lang.types import Integer, u64
-from rvplat.lang.values import Elements, Literal, Pointer, Static, type_name, value_type
+from rvplat.lang.values import Elements, Literal, Pointer, Static, fits, type_name, value_type
 
 ARITHMETIC: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and", ast.BitOr: "or",
@@ -72,7 +72,7 @@ class ExpressionTyper:
                 raise self.fail(node, f"the literal {operand.value} needs a type, as in u64(...)")
             return self.adapt(node, operand, want)
         found = self.value(node, operand)
-        if want is not None and found.type != want:
+        if want is not None and not fits(found.type, want):
             raise self.fail(
                 node, f"{ast.unparse(node)} is {type_name(found.type)}, not {type_name(want)}"
             )

@@ -53,11 +53,22 @@ def ir_type(kind: Any) -> str:
     """The LLVM type that a value of this type has."""
     if kind is bool:
         return "i1"
-    if isinstance(kind, Pointer | ptr | Record):
+    if isinstance(kind, Pointer | ptr | Record) or kind is Record:
         return "ptr"
     if is_struct(kind):
         return "{ " + ", ".join(ir_type(value_type(k)) for k in kind.fields.values()) + " }"
     return f"i{kind.bits}"
+
+
+def fits(kind: Any, want: Any) -> bool:
+    """Whether a value of a type may stand where another is wanted: a record for one that it begins
+    with, and any for `Record` itself, which intrinsics take."""
+    if not isinstance(kind, Pointer):
+        return bool(kind == want)
+    record: Record | None = kind.record
+    while record is not None and Pointer(record) != want:
+        record = record.base
+    return want is Record or record is not None
 
 
 def is_number(kind: Any) -> bool:

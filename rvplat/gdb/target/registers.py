@@ -143,7 +143,7 @@ class Registers:
             return int(view.priv) | virt << 2
         if number == REG_VIRT:
             return virt
-        context = view.fetch_ctx[int(view.fetch_context)]
+        context = view.fetch_ctx[int(view.fetches.context)]
         if number == REG_VMID:
             return int(context.guest) >> 44 & 0x3FFF if virt else 0
         assert number == REG_ASID

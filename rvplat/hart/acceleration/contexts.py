@@ -5,17 +5,18 @@ the same key's was the last time, which a hint remembers.
 """
 
 from rvplat.hart.acceleration.tlb import (
-    FETCH_CONTEXTS,
     REGIME_EXECUTE,
     REGIME_VALID,
     REGIME_VIRT,
-    clear_data,
-    clear_fetch,
+    FixedBool,
+    choice,
+    clear,
+    context,
+    context_count,
 )
-from rvplat.hart.state import CONTEXTS
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, HStatus, Status
-from rvplat.lang import define, implement, u8, u64
+from rvplat.lang import Struct, define, implement, u8, u64
 
 # --- keys ---------------------------------------------------------------------------------------
 
@@ -77,112 +78,94 @@ def regime_of(hart, priv: u64, root: u64) -> u64:
     return regime
 
 
+class Key(Struct):
+    """What a context is found by."""
+
+    regime: u64
+    root: u64
+    guest: u64
+
+
 @define
-def key_hash(regime: u64, root: u64, guest: u64) -> u64:
+def data_key(hart) -> Key:
+    """Of loads and stores."""
+    priv = data_privilege(hart)
+    if is_guest_data(hart):
+        virtual = guest_root(hart)
+        return Key(guest_regime(hart, priv, virtual), virtual, hart.hgatp)
+    root = translation_root(hart, priv)
+    return Key(regime_of(hart, priv, root), root, 0)
+
+
+@define
+def fetch_key(hart) -> Key:
+    """Of fetches: neither MPRV nor SUM nor MXR counts."""
+    priv = u64(hart.priv)
+    if hart.virt != 0:
+        return Key(REGIME_VALID | REGIME_VIRT | priv, guest_root(hart), hart.hgatp)
+    return Key(REGIME_VALID | priv, translation_root(hart, priv), 0)
+
+
+@define
+def key_hash(key: Key) -> u64:
     """An index of the hints: root's low bits, ASID, VMID and the privilege take part."""
-    return (root + (root >> 44) * 4 + (guest >> 44) * 8 + regime) & 31
+    return (key.root + (key.root >> 44) * 4 + (key.guest >> 44) * 8 + key.regime) & 31
 
 
 # --- choosing a context -------------------------------------------------------------------------
 
 
 @define
-def data_key(hart) -> tuple[u64, u64, u64]:
-    """(regime, root, guest) of loads and stores."""
-    priv = data_privilege(hart)
-    if is_guest_data(hart):
-        virtual = guest_root(hart)
-        return guest_regime(hart, priv, virtual), virtual, hart.hgatp
-    root = translation_root(hart, priv)
-    return regime_of(hart, priv, root), root, u64(0)
+def hinted(hart, key: Key, fetch: FixedBool) -> u64:
+    """The context that had the key the last time."""
+    return u64(choice(hart, fetch).hint[key_hash(key)])
 
 
 @define
-def fetch_key(hart) -> tuple[u64, u64, u64]:
-    """(regime, root, guest) of fetches: neither MPRV nor SUM nor MXR counts."""
-    priv = u64(hart.priv)
-    if hart.virt != 0:
-        return REGIME_VALID | REGIME_VIRT | priv, guest_root(hart), hart.hgatp
-    return REGIME_VALID | priv, translation_root(hart, priv), u64(0)
-
-
-@define
-def has_data(hart, n: u64, regime: u64, root: u64, guest: u64) -> bool:
+def has_key(hart, n: u64, key: Key, fetch: FixedBool) -> bool:
     """Whether a context is a key's."""
-    ctx = hart.ctx[n]
-    return ctx.regime == regime and ctx.root == root and ctx.guest == guest
+    ctx = context(hart, n, fetch)
+    return ctx.regime == key.regime and ctx.root == key.root and ctx.guest == key.guest
 
 
 @define
-def has_fetch(hart, n: u64, regime: u64, root: u64, guest: u64) -> bool:
-    """As `has_data`, for fetches."""
-    ctx = hart.fetch_ctx[n]
-    return ctx.regime == regime and ctx.root == root and ctx.guest == guest
+def put(hart, n: u64, regime: u64, fetch: FixedBool):
+    """Put a context in force."""
+    chosen = choice(hart, fetch)
+    chosen.regime = regime
+    chosen.context = n
+    if fetch:
+        hart.fetch = hart.fetch_ctx[n].entries[0]
+    else:
+        hart.tlb = hart.ctx[n].entries[0]
 
 
 @define
-def put_data(hart, n: u64, regime: u64):
-    """Put a context in force for loads and stores."""
-    hart.data_regime = regime
-    hart.data_context = n
-    hart.tlb = hart.ctx[n].entries[0]
-
-
-@define
-def put_fetch(hart, n: u64, regime: u64):
-    """As `put_data`, for fetches."""
-    hart.fetch_regime = regime
-    hart.fetch_context = n
-    hart.fetch = hart.fetch_ctx[n].entries[0]
-
-
-@define
-def find_data(hart, regime: u64, root: u64, guest: u64):
+def find(hart, key: Key, fetch: FixedBool):
     """Put the context of a key in force; a new one takes the place of the oldest."""
-    hint = key_hash(regime, root, guest)
-    n = u64(hart.data_hint[hint])
-    if not has_data(hart, n, regime, root, guest):
+    n = hinted(hart, key, fetch)
+    if not has_key(hart, n, key, fetch):
+        chosen = choice(hart, fetch)
+        count = context_count(fetch)
         n = u64(0)
-        while n < CONTEXTS and not has_data(hart, n, regime, root, guest):
+        while n < count and not has_key(hart, n, key, fetch):
             n += 1
-        if n == CONTEXTS:
-            n = hart.data_victim
-            hart.data_victim = (n + 1) & (CONTEXTS - 1)
-            clear_data(hart, n)
-            new = hart.ctx[n]
-            new.regime = regime
-            new.root = root
-            new.guest = guest
-        hart.data_hint[hint] = u8(n)
-    put_data(hart, n, regime)
-
-
-@define
-def find_fetch(hart, regime: u64, root: u64, guest: u64):
-    """As `find_data`, for fetches."""
-    hint = key_hash(regime, root, guest)
-    n = u64(hart.fetch_hint[hint])
-    if not has_fetch(hart, n, regime, root, guest):
-        n = u64(0)
-        while n < FETCH_CONTEXTS and not has_fetch(hart, n, regime, root, guest):
-            n += 1
-        if n == FETCH_CONTEXTS:
-            n = hart.fetch_victim
-            hart.fetch_victim = (n + 1) & (FETCH_CONTEXTS - 1)
-            clear_fetch(hart, n)
-            new = hart.fetch_ctx[n]
-            new.regime = regime
-            new.root = root
-            new.guest = guest
-        hart.fetch_hint[hint] = u8(n)
-    put_fetch(hart, n, regime)
+        if n == count:
+            n = chosen.victim
+            chosen.victim = (n + 1) & (count - 1)
+            clear(hart, n, fetch)
+            new = context(hart, n, fetch)
+            new.regime = key.regime
+            new.root = key.root
+            new.guest = key.guest
+        chosen.hint[key_hash(key)] = u8(n)
+    put(hart, n, key.regime, fetch)
 
 
 @define
 def select_data(hart):
     """Put the context in force that the hart's state asks for, for loads and stores."""
-    regime, root, guest = data_key(hart)
-    find_data(hart, regime, root, guest)
+    find(hart, data_key(hart), False)
 
 
 @define
@@ -194,15 +177,14 @@ def select_guest_data(hart, execute: bool):
     regime = guest_regime(hart, priv, root)
     if execute:
         regime |= REGIME_EXECUTE
-    find_data(hart, regime, root, hart.hgatp)
+    find(hart, Key(regime, root, hart.hgatp), False)
 
 
 @define(cold=True)
 def select_both(hart):
     """Put the contexts in force that the hart's state asks for."""
     select_data(hart)
-    regime, root, guest = fetch_key(hart)
-    find_fetch(hart, regime, root, guest)
+    find(hart, fetch_key(hart), True)
 
 
 @implement(vocabulary.context_changed)
@@ -210,12 +192,12 @@ def context_changed(hart):
     """Select the contexts that the hart's state asks for. Nearly always both are where they were
     the last time: so much is done without a frame."""
     hart.resync = 1
-    regime, root, guest = data_key(hart)
-    code, code_root, code_guest = fetch_key(hart)
-    n = u64(hart.data_hint[key_hash(regime, root, guest)])
-    k = u64(hart.fetch_hint[key_hash(code, code_root, code_guest)])
-    if has_data(hart, n, regime, root, guest) and has_fetch(hart, k, code, code_root, code_guest):
-        put_data(hart, n, regime)
-        put_fetch(hart, k, code)
+    data = data_key(hart)
+    code = fetch_key(hart)
+    n = hinted(hart, data, False)
+    k = hinted(hart, code, True)
+    if has_key(hart, n, data, False) and has_key(hart, k, code, True):
+        put(hart, n, data.regime, False)
+        put(hart, k, code.regime, True)
     else:
         select_both(hart)

@@ -53,7 +53,6 @@ from rvplat.isa.machinery.vocabulary import relax
 from rvplat.isa.privileged import PAGE_BYTES, PAGE_MASK
 from rvplat.lang import (
     Record,
-    address_of,
     atomic_and_u64,
     atomic_load_u32,
     atomic_load_u64,
@@ -64,8 +63,8 @@ from rvplat.lang import (
     ctz,
     define,
     fence,
+    host_address,
     implement,
-    intrinsic,
     read_u64,
     u8,
     u32,
@@ -84,12 +83,6 @@ Lock.add("taken", u32)
 MachineState.add("code_lock", Lock)
 HartState.add("late_pa", u64)  # of the AMO that is being executed, if its page has code
 HartState.add("late_size", u8)  # bytes; 0: none
-
-
-@intrinsic("{result} = ptrtoint ptr {0} to i64")
-def lock_address(lock: Lock) -> u64:
-    """The host address of a lock's word."""
-    return u64(address_of(lock))
 
 
 # --- bits ---------------------------------------------------------------------------------------
@@ -121,7 +114,7 @@ def line_bits(pa: u64, size: u64) -> u64:
 @define
 def take_code_lock(hart):
     """Wait for the lock. It is rarely taken, and for a short time."""
-    lock = lock_address(hart.machine.code_lock)
+    lock = host_address(hart.machine.code_lock)
     while not compare_exchange_u32(lock, u32(0), u32(1)):
         relax(hart)
 
@@ -129,13 +122,13 @@ def take_code_lock(hart):
 @define
 def release_code_lock(hart):
     """Release the lock."""
-    atomic_store_u32(lock_address(hart.machine.code_lock), u32(0))
+    atomic_store_u32(host_address(hart.machine.code_lock), u32(0))
 
 
 @define
 def is_code_locked(hart) -> bool:
     """Whether bits, slots and tags may disagree now. Call it after the bits were read."""
-    return atomic_load_u32(lock_address(hart.machine.code_lock)) != 0
+    return atomic_load_u32(host_address(hart.machine.code_lock)) != 0
 
 
 # --- dropping slots -----------------------------------------------------------------------------

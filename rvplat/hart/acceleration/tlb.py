@@ -6,6 +6,8 @@ or address space selects another context (contexts.py) and flushes nothing; fenc
 name.
 """
 
+from typing import Annotated
+
 from rvplat.hart.state import (
     CONTEXTS,
     DATA_ENTRIES,
@@ -15,7 +17,7 @@ from rvplat.hart.state import (
     TlbEntry,
 )
 from rvplat.isa.privileged import PAGE_MASK
-from rvplat.lang import Record, address_of, define, fill_memory, intrinsic, u8, u16, u64
+from rvplat.lang import FIXED, Record, define, fill_memory, host_address, u8, u16, u64
 
 FETCH_CONTEXTS = 16
 LOG = 140  # fills that are remembered, so that clearing a context is cheap after a few
@@ -38,33 +40,31 @@ REGIME_DEBUG = 0x40  # a debugger looks: no permissions, no PMP, no side effects
 REGIME_GUEST_MXR = 0x80  # MXR for the second stage: HS mode's alone
 REGIME_EXECUTE = 0x100  # HLVX: execute permission takes the place of read permission
 
-Context = Record("Context")
-Context.add("regime", u64)
-Context.add("root", u64)  # satp, or vsatp; 0 where there is no translation
-Context.add("guest", u64)  # hgatp, where V=1
-Context.add("large", u64)  # a bit for each GiB (modulo 64) with pieces of superpages
+AnyContext = Record("AnyContext")  # what contexts for data and for fetches begin with
+AnyContext.add("regime", u64)
+AnyContext.add("root", u64)  # satp, or vsatp; 0 where there is no translation
+AnyContext.add("guest", u64)  # hgatp, where V=1
+AnyContext.add("large", u64)  # a bit for each GiB (modulo 64) with pieces of superpages
+
+Context = Record("Context", base=AnyContext)
 Context.add("fills", u64)  # since the context was cleared
 Context.add("log", u16, LOG)  # the entries that were filled
 Context.add("entries", TlbEntry, DATA_ENTRIES)
 Context.add("guest_pages", u64, DATA_ENTRIES)  # of each entry, where V=1: see hart.guest_page
 
-FetchContext = Record("FetchContext")
-FetchContext.add("regime", u64)
-FetchContext.add("root", u64)
-FetchContext.add("guest", u64)
-FetchContext.add("large", u64)
+FetchContext = Record("FetchContext", base=AnyContext)
 FetchContext.add("unused", u64, 4)
 FetchContext.add("entries", FetchEntry, FETCH_ENTRIES)
 FetchContext.add("guest_pages", u64, FETCH_ENTRIES)
 
-HartState.add("data_regime", u64)  # of loads and stores: MPRV is honoured
-HartState.add("fetch_regime", u64)
-HartState.add("data_context", u64)  # index of the context in force
-HartState.add("fetch_context", u64)
-HartState.add("data_victim", u64)  # the context that is given up next
-HartState.add("fetch_victim", u64)
-HartState.add("data_hint", u8, 32)  # where a key's context was found last, by a hash of the key
-HartState.add("fetch_hint", u8, 32)
+Choice = Record("Choice")  # among the contexts for data, or for fetches
+Choice.add("regime", u64)  # of the context in force
+Choice.add("context", u64)  # its index
+Choice.add("victim", u64)  # the context that is given up next
+Choice.add("hint", u8, 32)  # where a key's context was found last, by a hash of the key
+
+HartState.add("data", Choice)  # of loads and stores: MPRV is honoured
+HartState.add("fetches", Choice)
 HartState.add("guest_page", u64)  # the last walk's guest page | log2 of its G-stage mapping's size
 HartState.add("pages_watched", u8)  # 1: some page is watched (debugging/watchpoints.py)
 
@@ -80,16 +80,29 @@ HartState.add("ctx", Context, CONTEXTS)
 HartState.add("fetch_ctx", FetchContext, FETCH_CONTEXTS)
 
 
-@intrinsic("{result} = ptrtoint ptr {0} to i64")
-def data_address(entry: TlbEntry) -> u64:
-    """The host address of an entry."""
-    return u64(address_of(entry))
+FixedBool = Annotated[bool, FIXED]
 
 
-@intrinsic("{result} = ptrtoint ptr {0} to i64")
-def fetch_address(entry: FetchEntry) -> u64:
-    """The host address of an entry."""
-    return u64(address_of(entry))
+@define
+def choice(hart, fetch: FixedBool) -> Choice:
+    """The choice among the contexts for fetches, or for data."""
+    if fetch:
+        return hart.fetches
+    return hart.data
+
+
+@define
+def context(hart, n: u64, fetch: FixedBool) -> AnyContext:
+    """What a context for fetches, or for data, begins with."""
+    if fetch:
+        return hart.fetch_ctx[n]
+    return hart.ctx[n]
+
+
+@define
+def context_count(fetch: FixedBool) -> u64:
+    """How many there are."""
+    return u64(FETCH_CONTEXTS) if fetch else u64(CONTEXTS)
 
 
 # --- filling ------------------------------------------------------------------------------------
@@ -112,13 +125,13 @@ def large_bits(va: u64, shift: u64) -> u64:
 @define
 def note_fill(hart, va: u64, shift: u64):
     """Remember that the entry for an address is about to be filled in the context in force."""
-    ctx = hart.ctx[hart.data_context]
+    ctx = hart.ctx[hart.data.context]
     ctx.large |= large_bits(va, shift)
     index = va >> 12 & (DATA_ENTRIES - 1)
     if ctx.fills < LOG:
         ctx.log[ctx.fills] = u16(index)
     ctx.fills += 1
-    if hart.data_regime & REGIME_VIRT != 0:
+    if hart.data.regime & REGIME_VIRT != 0:
         ctx.guest_pages[index] = hart.guest_page
 
 
@@ -133,7 +146,7 @@ def fetch_fill(hart, pc: u64, host: u64, slots: u64):
     entry.host = host
     entry.tag = page
     if hart.virt != 0:
-        ctx = hart.fetch_ctx[hart.fetch_context]
+        ctx = hart.fetch_ctx[hart.fetches.context]
         ctx.guest_pages[pc >> 12 & (FETCH_ENTRIES - 1)] = hart.guest_page
 
 
@@ -146,7 +159,7 @@ def clear_data(hart, n: u64):
     ctx = hart.ctx[n]
     if ctx.regime == 0 or ctx.fills > LOG:
         size = u64(DATA_ENTRIES * 32)
-        fill_memory(data_address(ctx.entries[0]), u8(0xFF), size)
+        fill_memory(host_address(ctx.entries[0]), u8(0xFF), size)
     else:
         for i in range(ctx.fills):
             entry = ctx.entries[ctx.log[i]]
@@ -160,7 +173,7 @@ def clear_data(hart, n: u64):
 def clear_fetch(hart, n: u64):
     """Forget every translation of a context for fetches."""
     ctx = hart.fetch_ctx[n]
-    fill_memory(fetch_address(ctx.entries[0]), u8(0xFF), u64(FETCH_ENTRIES * 32))
+    fill_memory(host_address(ctx.entries[0]), u8(0xFF), u64(FETCH_ENTRIES * 32))
     ctx.large = 0
 
 
@@ -192,13 +205,35 @@ def drop_fetch(hart, n: u64, va: u64):
             entry.tag = NO_TAG
 
 
+@define
+def clear(hart, n: u64, fetch: FixedBool):
+    """Forget every translation of a context."""
+    if fetch:
+        clear_fetch(hart, n)
+    else:
+        clear_data(hart, n)
+
+
+@define
+def drop(hart, n: u64, va: u64, fetch: FixedBool):
+    """Forget an address in a context, and what a superpage around it needs."""
+    if fetch:
+        drop_fetch(hart, n, va)
+    else:
+        drop_data(hart, n, va)
+
+
+@define
+def flush(hart, fetch: FixedBool):
+    """Forget every context for fetches, or for data."""
+    for i in range(context_count(fetch)):
+        if context(hart, i, fetch).regime != 0:
+            clear(hart, i, fetch)
+
+
 @define(cold=True)
 def flush_everything(hart):
     """Forget every context of the hart, those without translation included."""
-    for i in range(CONTEXTS):
-        if hart.ctx[i].regime != 0:
-            clear_data(hart, i)
-    for i in range(FETCH_CONTEXTS):
-        if hart.fetch_ctx[i].regime != 0:
-            clear_fetch(hart, i)
+    flush(hart, False)
+    flush(hart, True)
     hart.resync = 1

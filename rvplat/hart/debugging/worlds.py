@@ -22,13 +22,13 @@ def current_world(hart) -> u64:
     """The world that the hart is in. A fetch context's key holds the hgatp that made it."""
     if hart.virt == 0:
         return u64(HOST)
-    return guest_world(hart.fetch_ctx[hart.fetch_context].guest)
+    return guest_world(hart.fetch_ctx[hart.fetches.context].guest)
 
 
 @define
 def current_asid(hart) -> u64:
     """The address space of the hart's fetches; 0 where there is no translation."""
-    return hart.fetch_ctx[hart.fetch_context].root >> 44 & 0xFFFF
+    return hart.fetch_ctx[hart.fetches.context].root >> 44 & 0xFFFF
 
 
 @define
