@@ -21,7 +21,7 @@ from rvplat.hart.acceleration.young_pages import enter_young, pass_young
 from rvplat.hart.atomics import finish_amo
 from rvplat.hart.counters import timer_check
 from rvplat.hart.fetch import NO_PAGE, fetch_address, fetch_instruction, translate_fetch
-from rvplat.hart.interrupts import take_interrupt
+from rvplat.hart.interrupts import answer_call, take_interrupt
 from rvplat.hart.ram import region_of
 from rvplat.hart.sleep import is_firmware_waiting, may_sleep, sleep
 from rvplat.hart.state import (
@@ -37,12 +37,11 @@ from rvplat.hart.state import (
     SlotHeader,
 )
 from rvplat.hart.trap import Trap, take_trap
-from rvplat.isa.machinery.vocabulary import illegal, relax, update_deadline
+from rvplat.isa.machinery.vocabulary import illegal, relax
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import (
     compare_exchange_u64,
     define,
-    fence,
     fill_memory,
     intrinsic,
     read_u64,
@@ -303,11 +302,7 @@ def refill(hart):
     another budget."""
     if is_firmware_waiting(hart):
         relax(hart)
-    if hart.attention != 0:
-        hart.attention = 0
-        fence()
-        update_deadline(hart)
-        hart.resync = 1
+    answer_call(hart)
     pass_young(hart)
     if hart.stop_request != 0:
         hart.stop = STOP_REQUEST

@@ -11,9 +11,9 @@ from typing import Any
 
 from rvplat.engine.core import met_in_scratch
 from rvplat.hart.atomics import finish_amo
-from rvplat.hart.counters import timer_check, update_deadline
+from rvplat.hart.counters import timer_check
 from rvplat.hart.fetch import fetch_instruction
-from rvplat.hart.interrupts import take_interrupt
+from rvplat.hart.interrupts import answer_call, take_interrupt
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_NONE
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa.fp_state import enter_unit, leave_unit
@@ -62,10 +62,7 @@ class Reference:
 
     def _settle(self, hart: Any) -> bool:
         """Take what interrupts there are. Whether the hart goes on."""
-        if hart.attention != 0:  # a device has called: native code looks at once, too
-            hart.attention = 0
-            update_deadline(hart)
-            hart.resync = 1
+        answer_call(hart)
         timer_check(hart)
         while hart.resync != 0:
             hart.resync = 0

@@ -9,7 +9,7 @@ from rvplat.hart.state import STOP_WFI, HartState
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, HStatus, Irq, Status
-from rvplat.lang import ctz, define, implement, u8, u64
+from rvplat.lang import ctz, define, fence, implement, u8, u64
 
 HartState.add("interrupts_held", u8)  # 1: take no interrupts: a debugger or a trace steps
 
@@ -123,6 +123,17 @@ def take_interrupt(hart) -> bool:
         return False
     take_trap(hart)
     return True
+
+
+@define
+def answer_call(hart):
+    """If a device or another thread has called: all that they may have changed is looked at before
+    the next instruction."""
+    if hart.attention != 0:
+        hart.attention = 0
+        fence()
+        update_deadline(hart)
+        hart.resync = 1
 
 
 @define(cold=True)
