@@ -9,9 +9,12 @@ import random
 import pytest
 
 import rvplat.isa
+from rvplat.isa.machinery.csr_rows import parse_fields
 from rvplat.isa.machinery.disassemble import Disassembler, render
+from rvplat.isa.machinery.encoding import parse
 from rvplat.isa.machinery.extension import Extension, Row, enabled_rows
 from rvplat.isa.rv_i import BASE
+from rvplat.lang import LanguageError
 from tests.isa.assembler import differences
 
 SAMPLES = 24  # instructions of each row
@@ -118,6 +121,47 @@ def test_exactly_the_reserved_compressed_code_points_do_not_decode() -> None:
 )  # fmt: skip
 def test_a_reserved_encoding_does_not_decode(bits: int, what: str) -> None:
     assert DISASSEMBLER.find(bits) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "where", "problem"),
+    [
+        ("imm[11:] rs1 000 rd 0010011", "", "'imm[11:]' is not bits or an operand"),
+        ("imm[:] rs1 000 rd 0010011", "", "'imm[:]' is not bits or an operand"),
+        ("imm[11|] rs1 000 rd 0010011", "", "'imm[11|]' is not bits or an operand"),
+        ("imm[0:11] rs1 000 rd 0010011", "", "imm[0:11]: write HIGH:LOW"),
+        ("imm[6:0] imm[4:0] rs1 000 rd 0010011", "", "it has a bit of imm[6:0] twice"),
+        ("imm[4:0|4] 000000 rs1 000 rd 0010011", "", "it has a bit of imm[4:0] twice"),
+        ("rd rd 00000 rs1 00 0010011", "", "it has a bit of rd[4:0] twice"),
+        ("imm rs1 000 rd 0010011", "", "'imm' needs its bits, as in imm[11:0]"),
+        ("imm[10:0] rs1 000 rd 0010011", "", "it has 31 bits, not 16 or 32"),
+        ("imm[11:0] rs1 000 rd 0010011", "rd != x2", "where 'rd != x2': rd is never x2"),
+        ("imm[11:0] rs1 000 rd 0010011", "rd != 32", "where 'rd != 32': rd is never 32"),
+        ("100011 rd' 00 rs2' 01", "rd' == 3",
+         "where \"rd' == 3\": expected OPERAND == NUMBER or OPERAND != NUMBER"),
+        ("100011 rd' 00 rs2' 01", "rd == 3", "where 'rd == 3': rd is never 3"),
+        ("imm[11:0] rs1 000 rd 0010011", "rd", "where 'rd': expected OPERAND == NUMBER or OPERAND "
+         "!= NUMBER"),
+    ],
+)  # fmt: skip
+def test_a_malformed_pattern_is_refused(pattern: str, where: str, problem: str) -> None:
+    with pytest.raises(LanguageError) as raised:
+        parse(pattern, where)
+    assert str(raised.value) == f"pattern {pattern!r}: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ("MODE", "field 'MODE' is not NAME[HIGH:LOW]"),
+        ("MODE[1:2]", "field 'MODE[1:2]': write NAME[HIGH:LOW]"),
+        ("MODE[3:0] ASID[4:3]", "field 'ASID[4:3]' overlaps another field"),
+    ],
+)
+def test_a_malformed_csr_field_is_refused(fields: str, problem: str) -> None:
+    with pytest.raises(LanguageError) as raised:
+        parse_fields("mine", fields)
+    assert str(raised.value) == f"CSR mine: {problem}"
 
 
 def test_a_hint_of_an_absent_extension_is_its_base_instruction() -> None:

@@ -110,7 +110,7 @@ class Pattern:
         return (self.mask.bit_count(), len(self.conditions))
 
 
-_TOKEN = re.compile(r"([01-]+)|([a-z][a-z0-9]*'?)(?:\[([0-9:|]+)\])?")
+_TOKEN = re.compile(r"([01-]+)|([a-z][a-z0-9]*'?)(?:\[(\d+(?::\d+)?(?:\|\d+(?::\d+)?)*)\])?")
 
 
 def _ranges(text: str) -> list[tuple[int, int]]:
@@ -171,14 +171,29 @@ def _operand(
     if name.endswith("'"):
         bases[plain] = 8
     for high, low in reversed(ranges):
-        pieces.setdefault(plain, []).append(Piece(position, high - low + 1, low))
+        earlier = pieces.setdefault(plain, [])
+        if high < low:
+            raise LanguageError(f"pattern {text!r}", f"{name}[{high}:{low}]: write HIGH:LOW")
+        if any(p.to <= high and low < p.to + p.width for p in earlier):
+            raise LanguageError(f"pattern {text!r}", f"it has a bit of {name}[{high}:{low}] twice")
+        earlier.append(Piece(position, high - low + 1, low))
         position += high - low + 1
     return position
 
 
 def _condition(text: str, term: str, operands: dict[str, Operand]) -> Condition:
-    words = term.split()
-    if len(words) != 3 or words[1] not in ("==", "!=") or words[0] not in operands:
-        raise LanguageError(f"pattern {text!r}", f"where {term!r}: name == number or != number")
-    operand = operands[words[0]]
-    return Condition(operand.mask, operand.insert(int(words[2], 0)), words[1] == "==")
+    """Parse one term of `where`: an operand, == or !=, and a number that the operand can have."""
+    name, sign, number = (*term.split(), "", "", "")[:3]
+    if len(term.split()) != 3 or sign not in ("==", "!=") or name not in operands:
+        expected = "expected OPERAND == NUMBER or OPERAND != NUMBER"
+        raise LanguageError(f"pattern {text!r}", f"where {term.strip()!r}: {expected}")
+    operand = operands[name]
+    try:
+        bits = operand.insert(int(number, 0))
+        fits = operand.extract(bits) == int(number, 0)
+    except ValueError:
+        fits = False
+    if not fits:
+        problem = f"where {term.strip()!r}: {name} is never {number}"
+        raise LanguageError(f"pattern {text!r}", problem)
+    return Condition(operand.mask, bits, sign == "==")
