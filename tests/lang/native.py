@@ -1,4 +1,4 @@
-"""Compile a definition and call it natively, beside CPython."""
+"""Compiles a definition, so that tests can call its native code."""
 
 import ctypes
 from typing import Any
@@ -13,7 +13,7 @@ _keep: list[NativeCode] = []
 
 
 def native(definition: Definition, implied: dict[str, Record] | None = None) -> Any:
-    """A Python function that runs the definition's native code: (raised, values)."""
+    """A Python function that runs the definition's native code and returns (raised, values)."""
     unit = Unit(implied or {})
     unit.export(definition, "f")
     code = NativeCode(compile_text(module_text(unit)))

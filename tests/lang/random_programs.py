@@ -1,10 +1,10 @@
 """Random programs of the definition language, as text.
 
-A program is one definition of a record and two integers. It has typed locals, nested branches,
-loops whose number of rounds is bounded, a call of a helper that may raise, and a try around it. It
-reads and writes the record, also through a helper whose calls show the order of evaluation, takes
-structs apart, and calls a helper that is specialised on a constant. Every local is assigned before
-the first branch, so that the checker accepts it.
+A program is one definition with a record and two integers as parameters. It has typed locals,
+nested branches, loops with a bounded number of rounds, and a call of a helper that may raise, in a
+try. It reads and writes the record, also through a helper whose calls show the order of evaluation.
+It reads the fields of structs, and it calls a helper that is specialised on a constant. It assigns
+every local before the first branch, so that the checker accepts it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def both(a: u64, b: u64) -> tuple[u64, u32]:
 
 
 class Writer:
-    """Writes one definition. `depth` bounds how far expressions and statements nest."""
+    """Writes one definition. `depth` limits the nesting of expressions and statements."""
 
     def __init__(self, random: Random, name: str) -> None:
         self.random = random
@@ -161,7 +161,7 @@ class Writer:
         name = self.random.choice([n for n, kind in self.locals.items() if kind == "u64"])
         call = f"helper({self.expression('u64', 1)}, {self.expression('u64', 1)})"
         if self.random.random() < 0.1:
-            self.line(indent, f"{name} = {call}")  # what it raises leaves the program
+            self.line(indent, f"{name} = {call}")  # without a try: an exception leaves the program
             return
         self.line(indent, "try:")
         self.line(indent + 1, f"{name} = {call}")
@@ -177,7 +177,7 @@ class Writer:
         self.line(indent, f"{place} = {name} ^ u64({name}_low)")
 
     def write_store(self, indent: int, depth: int) -> None:
-        """To a field or element, whose place and value both may change the record."""
+        """A store to a field or element. Its index and its value may both change the record."""
         place, kind = self.random.choice([("box.byte", "s8"), (self.cell(), "u32")])
         operator = self.random.choice(["", "", "+", "-", "*", "^", "<<", ">>"])
         self.line(indent, f"{place} {operator}= {self.expression(kind, 2)}")

@@ -1,4 +1,4 @@
-"""Native code of a definition does what CPython does with the same text."""
+"""Native code of a definition does what CPython does with the same source."""
 
 import ctypes
 from typing import Any
@@ -45,7 +45,7 @@ LIMIT = 40
 
 
 class Fault(Unwind):
-    """What the definitions here raise."""
+    """Raised by the definitions here."""
 
 
 State = Record("State")

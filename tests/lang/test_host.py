@@ -1,4 +1,4 @@
-"""What native code asks of the host's system: to sleep on a word, and to wake who does."""
+"""System calls of native code: to sleep on a word, and to wake threads that sleep on it."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def waiting(request: pytest.FixtureRequest) -> Waiting:
 
 @pytest.mark.parametrize("name", WAITING, ids=lambda name: name or "any POSIX system")
 def test_the_text_is_llvm_s(name: str) -> None:
-    """Of hosts that the tests don't run on too."""
+    """LLVM accepts the text for every host, also for those on which the tests don't run."""
     llvm.parse_assembly(text_of(WAITING[name])).verify()
 
 
-def test_nobody_sleeps_on_a_word_that_has_changed(waiting: Waiting) -> None:
+def test_a_thread_does_not_sleep_on_a_word_that_has_changed(waiting: Waiting) -> None:
     waiting.word.value = 1
     waiting.wait(waiting.address, 0, FOR_EVER, 0)
 
@@ -66,7 +66,7 @@ def test_a_sleep_has_an_end(waiting: Waiting, ns: int) -> None:
     waiting.wait(waiting.address, 0, ns, 0)
 
 
-def test_a_wake_up_that_nobody_waits_for_is_none(waiting: Waiting) -> None:
+def test_a_wake_up_without_a_waiting_thread_has_no_effect(waiting: Waiting) -> None:
     waiting.wake(waiting.address, 0, 0, 0)
 
 

@@ -1,4 +1,5 @@
-"""What the leaves of the language promise about the order of accesses, in the hosts' own code."""
+"""The order of memory accesses that intrinsics guarantee, checked in the machine code of each
+host."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ FENCES = {"x86_64": r"\b(mfence|lock\s+or)", "aarch64": r"\bdmb\s+ish\b"}
 
 
 def assembly(host: str, text: str) -> str:
-    """What LLVM makes of a module for a host."""
+    """The assembly that LLVM makes of a module for a host."""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     try:
@@ -30,7 +31,7 @@ def assembly(host: str, text: str) -> str:
 
 
 def leaf(name: str, host: str) -> str:
-    """A function `f(address, value, value)` of one leaf, as it is on a host."""
+    """A function `f(address, value, value)` that calls one intrinsic, as text for a host."""
     one = getattr(intrinsics, name)
     body = one.ir.removesuffix(after_atomic(MACHINE))
     if "atomicrmw" in body or "cmpxchg" in body:
@@ -52,7 +53,7 @@ def test_the_fence_that_python_calls_is_one(host: str) -> None:
 
 @pytest.mark.parametrize("name", ["atomic_swap_u32", "atomic_or_u64", "compare_exchange_u64"])
 def test_an_atomic_operation_is_a_fence_on_aarch64(name: str) -> None:
-    """Without the large-system extensions the loop of ldaxr and stlxr alone is none."""
+    """Without the LSE instructions, the loop of ldaxr and stlxr alone would not be a fence."""
     made = assembly("aarch64", leaf(name, "aarch64"))
     _, _, after = made.rpartition("stlxr")
     assert re.search(FENCES["aarch64"], after)

@@ -1,7 +1,7 @@
-"""Random programs of the language give the same under CPython and as native code.
+"""Random programs of the language have the same results under CPython and as native code.
 
-RVPLAT_PROGRAMS says how many programs there are (200 otherwise); hypothesis chooses the seeds and
-the arguments, so that a difference is found again and made small.
+RVPLAT_PROGRAMS is the number of programs (default: 200). Hypothesis chooses the seeds and the
+arguments, so that it can reproduce and simplify a difference.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ ARGUMENTS = st.lists(
 
 
 def module(text: str, name: str) -> dict[str, Any]:
-    """What the text defines; the compiler finds it as a file's."""
+    """Execute the text; return its names. The compiler finds the text as that of a file."""
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
     names: dict[str, Any] = {"__name__": name}
     exec(compile(text, name, "exec"), names)
@@ -36,7 +36,7 @@ def module(text: str, name: str) -> dict[str, Any]:
 
 @settings(max_examples=MODULES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 1 << 32), ARGUMENTS)
-def test_native_code_gives_what_cpython_gives(seed: int, arguments: list[tuple[int, int]]) -> None:
+def test_native_code_agrees_with_cpython(seed: int, arguments: list[tuple[int, int]]) -> None:
     text = programs(seed, A_MODULE)
     names = module(text, f"<programs {seed}>")
     definitions = [names[f"p{number}"] for number in range(A_MODULE)]
@@ -64,7 +64,7 @@ def new_box(names: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def expect(definition: Definition, names: dict[str, Any], a: int, b: int) -> tuple[Any, bytes]:
-    """What CPython gives: the value or "raised", and the record's bytes."""
+    """The results under CPython: the value or "raised", and the record's bytes."""
     memory, box = new_box(names)
     try:
         found: int | str = int(definition(box, a, b))

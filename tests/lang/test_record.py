@@ -1,4 +1,4 @@
-"""Records have the layout that C would give them, and views read and write it."""
+"""Records have the layout of C structures, and views read and write them."""
 
 import ctypes
 from typing import Any
@@ -69,7 +69,7 @@ def test_a_late_field_needs_spare_room() -> None:
         outer.add("more", u64, 8)
 
 
-def test_an_array_is_cleared_and_nothing_beside_it() -> None:
+def test_clearing_an_array_clears_nothing_else() -> None:
     _, outer = pair()
     memory = ctypes.create_string_buffer(b"\xff" * outer.size, outer.size)
     view = outer.view(ctypes.addressof(memory))

@@ -1,4 +1,4 @@
-"""What the language does not have is refused with file, line and the construct's name."""
+"""Constructs that the language lacks are refused with file, line and the construct's name."""
 
 import re
 from pathlib import Path
@@ -92,11 +92,11 @@ def retyped(a: u64) -> u64:
 
 
 class Loud(Unwind):
-    """One reason to unwind."""
+    """An exception."""
 
 
 class Quiet(Unwind):
-    """Another."""
+    """Another exception."""
 
 
 @define

@@ -1,4 +1,5 @@
-"""Definitions specialised on constants: parameters, fields of a record, and what a word means."""
+"""Definitions specialised on constants: on parameters, on fields of a record, and on the definition
+that implements a word."""
 
 import ctypes
 from typing import Annotated, Any
@@ -32,7 +33,7 @@ Box.add("cells", u64, 4)
 
 
 class Narrow(Unwind):
-    """What `by_width` raises for a narrow format."""
+    """Raised by `by_width` for a narrow format."""
 
 
 @define
@@ -124,7 +125,7 @@ def test_a_definition_is_given_its_constants() -> None:
         general.given("none", a=1)
 
 
-def test_effects_are_those_of_the_branches_that_are_left() -> None:
+def test_effects_are_those_of_the_remaining_branches() -> None:
     known = Definitions({})
     assert known.effects(by_width).raised == {Narrow}
     assert known.effects(by_width, (("width", 64),)).raised == set()
@@ -234,8 +235,8 @@ def in_order(box: Box):  # type: ignore[no-untyped-def,valid-type]
     box.cells[box.count & 3] = count(box)  # type: ignore[attr-defined]
 
 
-def test_what_is_assigned_comes_before_where_it_goes() -> None:
-    """As in Python; the place of an augmented assignment is found once, and before."""
+def test_the_value_of_an_assignment_is_evaluated_before_its_target() -> None:
+    """As in Python. The target of an augmented assignment is evaluated once, before the value."""
     found = []
     for run in (in_order, native(definition(in_order))):
         memory = ctypes.create_string_buffer(Box.size)
@@ -255,6 +256,6 @@ def remainder(a: u64) -> u64:
 
 @pytest.mark.parametrize("a", [1, 3, 7, 1000])
 def test_a_literal_divided_wraps_as_its_divisor(a: int) -> None:
-    """CPython had an int there, which doesn't wrap."""
+    """Under CPython the result was once an int, which doesn't wrap."""
     assert type(100 // u64(7)) is u64 and type(100 % u64(7)) is u64
     assert native(definition(remainder))(a) == remainder(u64(a))

@@ -1,4 +1,4 @@
-"""The integers under CPython wrap and mix as the language says."""
+"""Under CPython, the language's integers wrap and combine by the rules of the language."""
 
 import pytest
 from hypothesis import given
@@ -17,12 +17,12 @@ def test_arithmetic_wraps_at_the_width(a: int, b: int) -> None:
 
 
 @given(WORDS, st.integers(0, 300))
-def test_shift_amounts_count_modulo_the_width(a: int, n: int) -> None:
+def test_shift_amounts_are_taken_modulo_the_width(a: int, n: int) -> None:
     assert int(u64(a) << n) == (a << n % 64) % 2**64
     assert int(s32(a) >> n) == int(s32(a)) >> n % 32
 
 
-def test_conversions_extend_by_the_source() -> None:
+def test_conversions_extend_by_the_signedness_of_the_source() -> None:
     assert u64(s32(-1)) == 0xFFFF_FFFF_FFFF_FFFF
     assert u64(u32(0xFFFF_FFFF)) == 0xFFFF_FFFF
     assert s8(u8(0x80)) == -128
