@@ -32,17 +32,52 @@ class Spoken:
 
 
 @dataclass(frozen=True)
-class Assigned:
-    """A store to a field of a record, or to an element of it, `depth` calls inside."""
+class Access:
+    """An access to a field of a record, or to an element of it, `depth` calls inside. `index` is in
+    terms of the definition's parameters; None for a field that is no array."""
 
     record: Record
     field: RecordField
+    index: ir.Expr | None
     depth: int
 
 
-def reached(definitions: Definitions, definition: Definition) -> Iterator[Spoken | Assigned]:
-    """All that a definition and what it calls says and assigns, in the order of the text."""
+class Taken(Access):
+    """What is there is read."""
+
+
+class Assigned(Access):
+    """Something else is put there."""
+
+
+Event = Spoken | Taken | Assigned
+
+
+def reached(definitions: Definitions, definition: Definition) -> Iterator[Event]:
+    """All that a definition and what it calls says, reads and assigns, in the order of the text."""
     yield from _Query(definitions, 0).block(definitions.body(definition).statements, {})
+
+
+@dataclass(frozen=True)
+class Elements:
+    """Parameters that index an array which is read or assigned; `others`: it is also accessed where
+    no parameter says."""
+
+    read: frozenset[str]
+    assigned: frozenset[str]
+    others: bool
+
+
+def elements(
+    definitions: Definitions, definition: Definition, record: Record, name: str
+) -> Elements:
+    """Which elements of a record's array a definition accesses: the registers of an instruction."""
+    found: dict[type, set[str]] = {Taken: set(), Assigned: set()}
+    for one in reached(definitions, definition):
+        if isinstance(one, Access) and one.record is record and one.field.name == name:
+            found[type(one)].add(one.index.name if isinstance(one.index, ir.Local) else "")
+    names = frozenset(found[Taken]), frozenset(found[Assigned])
+    return Elements(names[0] - {""}, names[1] - {""}, "" in names[0] | names[1])
 
 
 class _Query:
@@ -52,31 +87,35 @@ class _Query:
         self.definitions = definitions
         self.depth = depth
 
-    def block(self, block: ir.Block, bound: dict[str, ir.Expr]) -> Iterator[Spoken | Assigned]:
+    def block(self, block: ir.Block, bound: dict[str, ir.Expr]) -> Iterator[Event]:
         for statement in block:
             yield from self.statement(statement, bound)
 
-    def statement(
-        self, node: ir.Statement, bound: dict[str, ir.Expr]
-    ) -> Iterator[Spoken | Assigned]:
+    def statement(self, node: ir.Statement, bound: dict[str, ir.Expr]) -> Iterator[Event]:
         inner = [getattr(node, name, ()) for name in ("then", "otherwise", "body", "handler")]
         blocks = [block for block in inner if block]
         if isinstance(node, ir.While | ir.For):
             _forget(blocks, bound)
+        if isinstance(node, ir.For):
+            bound[node.name] = _UNKNOWN
         for part in _expressions(node):
             yield from self.expression(part, bound)
         for block in blocks:
             yield from self.block(block, dict(bound))
         _forget(blocks, bound)
         if isinstance(node, ir.Store):
-            yield from self._assigned(node.place)
+            if node.op:
+                yield from self._access(Taken, node.place, bound)
+            yield from self._access(Assigned, node.place, bound)
         elif isinstance(node, ir.Assign):
             several = len(node.names) > 1
             value = _UNKNOWN if several else self.inlined(node.value, bound)
             bound.update(dict.fromkeys(node.names, value))
 
-    def expression(self, node: ir.Expr, bound: Bound) -> Iterator[Spoken | Assigned]:
+    def expression(self, node: ir.Expr, bound: Bound) -> Iterator[Event]:
         for one in ir.inside_out(node):
+            if isinstance(one, ir.Read):
+                yield from self._access(Taken, one.place, bound)
             if not isinstance(one, ir.Call):
                 continue
             arguments = tuple(self.inlined(a, bound) for a in one.arguments)
@@ -89,14 +128,17 @@ class _Query:
                 inner = dict(zip(names, arguments, strict=True))
                 yield from _Query(self.definitions, self.depth + 1).block(body.statements, inner)
 
-    def _assigned(self, place: ir.Place) -> Iterator[Assigned]:
+    def _access(
+        self, how: type[Taken | Assigned], place: ir.Place, bound: Bound
+    ) -> Iterator[Taken | Assigned]:
+        index = None
         if isinstance(place, ir.ElementPlace):
             if not isinstance(place.base, ir.FieldPlace):
                 return
-            place = place.base
+            index, place = self.inlined(place.index, bound), place.base
         kind = place.base.type
         assert isinstance(kind, Pointer)
-        yield Assigned(kind.record, place.field, self.depth)
+        yield how(kind.record, place.field, index, self.depth)
 
     def inlined(self, node: Any, bound: Bound) -> Any:
         """An expression with what is known of the locals put in."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from rvplat.lang import FIXED, Definition, Record, declare, define, ir, s64, u8, u32, u64
 from rvplat.lang.definitions import Definitions
 from rvplat.lang.evaluate import evaluate
-from rvplat.lang.queries import Assigned, Spoken, reached
+from rvplat.lang.queries import Assigned, Elements, Spoken, Taken, elements, reached
 
 Box = Record("Box")
 Box.add("count", u64)
@@ -35,7 +35,38 @@ def asks(box: Box, a: u64, b: u64) -> u64:  # type: ignore[valid-type]
     return second + through(box, b, 4) + through(box, a, 8)  # type: ignore[arg-type]
 
 
-def found() -> list[Spoken | Assigned]:
+@define
+def moves(box: Box, to: u64, a: u64, b: u64):  # type: ignore[no-untyped-def,valid-type]
+    box.cells[to] = box.cells[a] + 1  # type: ignore[attr-defined]
+    if a == 1:
+        box.cells[b] += adds(box, a)  # type: ignore[attr-defined]
+
+
+@define
+def adds(box: Box, at: u64) -> u64:  # type: ignore[valid-type]
+    return box.cells[at] + box.count  # type: ignore[attr-defined,no-any-return]
+
+
+@define
+def wanders(box: Box, a: u64) -> u64:  # type: ignore[valid-type]
+    for i in range(4):
+        if box.cells[i] == a:  # type: ignore[attr-defined]
+            return u64(i)
+    return box.cells[a & 3]  # type: ignore[attr-defined,no-any-return]
+
+
+def test_which_elements_are_read_and_assigned() -> None:
+    known = Definitions({})
+    assert isinstance(moves, Definition) and isinstance(wanders, Definition)
+    assert elements(known, moves, Box, "cells") == Elements(
+        frozenset({"a", "b"}), frozenset({"to", "b"}), False
+    )
+    assert elements(known, wanders, Box, "cells") == Elements(frozenset(), frozenset(), True)
+    taken = [(one.field.name, one.depth) for one in reached(known, moves) if isinstance(one, Taken)]
+    assert taken == [("cells", 0), ("cells", 1), ("count", 1), ("cells", 0)]
+
+
+def found() -> list[Spoken | Taken | Assigned]:
     assert isinstance(asks, Definition)
     return list(reached(Definitions({}), asks))
 

@@ -222,6 +222,45 @@ def test_structs_stay_in_native_code() -> None:
         Unit({}).export(definition(split), "f")
 
 
+Head = Record("Head")
+Head.add("first", u64)
+Head.add("second", u64)
+Longer = Record("Longer", base=Head)
+Longer.add("third", u64)
+Other = Record("Other")
+Other.add("first", u64)
+
+
+@define
+def head_of(longer: Longer) -> Head:  # type: ignore[valid-type]
+    return longer
+
+
+@define
+def summed(head: Head) -> u64:  # type: ignore[valid-type]
+    return head.first + head.second  # type: ignore[attr-defined,no-any-return]
+
+
+@define
+def of_longer(longer: Longer) -> u64:  # type: ignore[valid-type]
+    longer.second = longer.third  # type: ignore[attr-defined]
+    return summed(longer) + summed(head_of(longer))
+
+
+@define
+def of_other(other: Other) -> u64:  # type: ignore[valid-type]
+    return summed(other)
+
+
+def test_a_record_may_stand_for_what_it_begins_with() -> None:
+    memory = ctypes.create_string_buffer(Longer.size)
+    longer = Longer.view(ctypes.addressof(memory))
+    longer.first, longer.third = 3, 40
+    assert native(definition(of_longer))(longer) == of_longer(longer) == 86
+    with pytest.raises(LanguageError, match="other is Other, not Head"):
+        Definitions({}).body(definition(of_other))
+
+
 @define
 def count(box: Box) -> u64:  # type: ignore[valid-type]
     box.count += 1  # type: ignore[attr-defined]

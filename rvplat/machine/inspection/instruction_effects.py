@@ -72,6 +72,8 @@ class InstructionEffects:
             if isinstance(found, Assigned):
                 if found.record is HartState and found.depth == 0:
                     fields.add(found.field.name)
+            elif not isinstance(found, Spoken):
+                continue
             elif found.word is vocabulary.csr_check:
                 writes_csr = _expression(found.arguments[2])
             elif (access := _access(found)) is not None:
