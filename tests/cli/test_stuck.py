@@ -17,6 +17,12 @@ pytestmark = pytest.mark.slow
 OPTIONS = [word for key, value in SETTINGS.items() for word in ("--set", f'{key}="{value}"')]
 
 
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Users wait for seconds; the tests need not."""
+    monkeypatch.setenv("IN_A_HURRY", "1")
+
+
 def words(folder: Path, way: str) -> Any:
     return [stuck_board(folder), stuck_guest(way), *OPTIONS]
 

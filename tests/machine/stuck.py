@@ -21,6 +21,10 @@ from rvplat.isa.machinery.vocabulary import load_u64
 from rvplat.hart.trap import Trap
 from rvplat.lang import define, u32, u64
 
+if "IN_A_HURRY" in os.environ:  # set by tests of the command, whose process is another
+    from rvplat.machine.running import watchdog
+    watchdog.LOOK_S, watchdog.GRACE_S, watchdog.SLOW_S = 0.1, 0.5, 0.5
+
 class Bad(Device):
     """Does not come back."""
 
