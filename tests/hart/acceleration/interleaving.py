@@ -315,9 +315,15 @@ def _moved(state: State, place: int, n: int, by: int) -> State:
 
     def moved(sight: Sight) -> Sight:
         at = sight[place]
-        return _at(sight, place, max(0, at + by)) if at >= n else sight
+        new = max(0, at + by)
+        return sight if at < n or at == new else _at(sight, place, new)
 
-    stores = tuple(tuple(m._replace(sight=moved(m.sight)) for m in row) for row in state.stores)
+    def renumbered(message: Message) -> Message:
+        value, sight, is_atomic = message
+        now = moved(sight)
+        return message if now is sight else Message(value, now, is_atomic)
+
+    stores = tuple(tuple(map(renumbered, row)) for row in state.stores)
     known = tuple(Known(*map(moved, one)) for one in state.known)
     return State(state.at, stores, known, moved(state.fences))
 
