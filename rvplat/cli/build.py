@@ -117,23 +117,15 @@ def symbol_files(texts: list[str], program: Path | None) -> dict[int | None, Pat
     Raises:
         LoaderError: a file can't be read, or isn't an ELF file.
     """
-    from rvplat import guests
-    from rvplat.errors import LoaderError
-    from rvplat.formats import recognise
-    from rvplat.machine.loading.elf import is_elf
-    from rvplat.machine.loading.user_files import read_file
+    from rvplat.machine.loading.symbol_files import check_symbol_file
+    from rvplat.machine.open_arguments import shipped_symbols
 
-    found: dict[int | None, Path] = {}
-    if program == guests.hypervisor_elf():
-        found.update(enumerate(guests.hypervisor_guest_elfs().values(), 1))
+    found = shipped_symbols(program)
     for text in texts:
         vmid, equals, name = text.partition("=")
         numbered = bool(equals) and vmid.isascii() and vmid.isdigit()
         path = Path(name if numbered else text)
-        data = read_file(path, "the symbols")
-        if not is_elf(data):
-            what = f": it is {kind}" if (kind := recognise(data)) else ""
-            raise LoaderError(f"--symbols {text}: {path} is not an ELF file{what}")
+        check_symbol_file(path, f"--symbols {text}")
         found[int(vmid) if numbered else None] = path
     return found
 

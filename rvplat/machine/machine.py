@@ -20,7 +20,7 @@ from rvplat.machine.boards.board import Board
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.boards.extensions import core_for, hart_extensions, refuse_clashes
 from rvplat.machine.boards.toml_tree import Override
-from rvplat.machine.loading.loader import Software, plan_load, read_software
+from rvplat.machine.loading.loader import Software, plan_load
 from rvplat.machine.open import open_board
 from rvplat.machine.open_arguments import Given, PathLike
 from rvplat.machine.running.assembly import assemble
@@ -95,6 +95,7 @@ class Machine(System):
         strict: bool | None = None, *, disk: PathLike | Iterable[PathLike] = (),
         harts: int | None = None, memory: int | str | None = None,
         load: Mapping[int, PathLike] | None = None,
+        symbols: Mapping[int | None, PathLike] | None = None,
     ) -> Machine:  # fmt: skip
         """Build a board, with the software that these files hold, as `rvplat run` does.
 
@@ -110,20 +111,19 @@ class Machine(System):
             strict: the first failure of a plugin ends the run, whatever the board says.
             disk: a raw image, or several, for virtio0, virtio1, ...
             harts, memory: how many harts; the main memory's bytes, or a size such as "2G".
-            load: files whose bytes go to these physical addresses.
+            load, symbols: files by the physical address that their bytes go to; ELF files whose
+                symbols debuggers use, by the guest's VMID, the host's at None.
 
         Raises:
             RvplatError: the board, a plugin or a file is at fault.
         """
-        given = Given(board, program, kernel, initrd, append, dtb, disk, harts, memory, load)
+        given = Given(
+            board, program, kernel, initrd, append, dtb, disk, harts, memory, load, symbols
+        )
         changes = [*overrides, *given.overrides(settings, strict)]
         plugin_files = paths("plugin_paths", plugin_paths)
         found, plugins = open_board(given.board, changes, plugin_files, disks=given.disks)
-        software = read_software(
-            found, given.program, given.kernel, given.initrd, given.append, given.dtb,
-            tuple(plugins.loaders.values()), given.pieces,
-        )  # fmt: skip
-        return cls(found, software, console, plugins, say)
+        return cls(found, given.software(found, plugins), console, plugins, say)
 
     def __enter__(self) -> Machine:
         if self.closed:

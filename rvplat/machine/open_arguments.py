@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike as OsPath
 from os import fspath
 from pathlib import Path
 
 from rvplat.arguments import integer, optional_path, path, paths, text
-from rvplat.machine.boards.board import LAST_ADDRESS
+from rvplat.isa.privileged import VMID
+from rvplat.machine.boards.board import LAST_ADDRESS, Board
 from rvplat.machine.boards.toml_tree import Override
 from rvplat.machine.loading.load_option import Piece
+from rvplat.machine.loading.loader import Software, read_software
+from rvplat.machine.loading.symbol_files import check_symbol_file
 from rvplat.machine.open import Disk
+from rvplat.pluginmanager import Plugins
 
 PathLike = str | OsPath[str]
 
@@ -27,7 +32,7 @@ class Given:
         self, board: PathLike, program: PathLike | None, kernel: PathLike | None,
         initrd: PathLike | None, append: str | None, dtb: PathLike | None,
         disk: PathLike | Iterable[PathLike], harts: int | None, memory: int | str | None,
-        load: Mapping[int, PathLike] | None,
+        load: Mapping[int, PathLike] | None, symbols: Mapping[int | None, PathLike] | None,
     ) -> None:  # fmt: skip
         self.board = _board(board)
         self.program = _program(program)
@@ -37,8 +42,17 @@ class Given:
         self.dtb = optional_path("dtb", dtb)
         self.disks = [Disk(str(one), f"disk={str(one)!r}") for one in paths("disk", disk)]
         self.pieces = _pieces(load)
+        self.symbol_files = {**shipped_symbols(self.program), **_symbol_files(symbols)}
         self._harts = harts
         self._memory = memory
+
+    def software(self, board: Board, plugins: Plugins) -> Software:
+        """What the machine is to run. LoaderError for a file that is at fault."""
+        found = read_software(
+            board, self.program, self.kernel, self.initrd, self.append, self.dtb,
+            tuple(plugins.loaders.values()), self.pieces,
+        )  # fmt: skip
+        return replace(found, symbol_files=self.symbol_files)
 
     def overrides(
         self, settings: Mapping[str, object] | None, strict: bool | None
@@ -77,6 +91,27 @@ def _program(program: PathLike | None) -> Path | None:
     if isinstance(program, str) and (found := shipped(program)) is not None:
         return found
     return optional_path("program", program)
+
+
+def shipped_symbols(program: Path | None) -> dict[int | None, Path]:
+    """The symbols that the demo hypervisor brings, by VMID: those of its guests."""
+    if program is None or program.name != "hypervisor.elf":
+        return {}
+    from rvplat import guests  # late: who runs a file need not wait for it
+
+    found = enumerate(guests.hypervisor_guest_elfs().values(), 1)
+    return dict(found) if program == guests.hypervisor_elf() else {}
+
+
+def _symbol_files(named: Mapping[int | None, PathLike] | None) -> dict[int | None, Path]:
+    if named is not None and not isinstance(named, Mapping):
+        raise TypeError(f"symbols={named!r}: expected VMIDs (None: the host) and files, a dict")
+    found: dict[int | None, Path] = {}
+    for vmid, file in (named or {}).items():
+        key = None if vmid is None else integer("symbols", vmid, 0, VMID)
+        found[key] = path("symbols", fspath(file))
+        check_symbol_file(found[key], f"symbols={{{vmid!r}: {str(file)!r}}}")
+    return found
 
 
 def _pieces(load: Mapping[int, PathLike] | None) -> list[Piece]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.errors import LoaderError
+from rvplat.formats import recognise
+from rvplat.machine.loading.elf import is_elf
 from rvplat.machine.loading.user_files import read_file
 
 if TYPE_CHECKING:
@@ -35,6 +37,18 @@ def symbols_of(software: Software, vmid: int | None) -> Mapping[str, int]:
         return named
     kernel = software.kernel.symbols if software.kernel is not None else {}
     return {**kernel, **software.symbols, **named}
+
+
+def check_symbol_file(path: Path, origin: str) -> None:
+    """Refuse a file that no symbols can be read from; `origin` is how the user named it.
+
+    Raises:
+        LoaderError: it can't be read, or isn't an ELF file.
+    """
+    data = read_file(path, "the symbols")
+    if not is_elf(data):
+        what = f": it is {kind}" if (kind := recognise(data)) else ""
+        raise LoaderError(f"{origin}: {path} is not an ELF file{what}")
 
 
 def read_symbols(path: Path) -> Mapping[str, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import lief
@@ -105,13 +104,29 @@ def test_a_world_s_symbols(tmp_path: Path) -> None:
     program = write(tmp_path, elf(symbols={"main": 0x8000_0000}), "program.elf")
 
     def of(named: Mapping[int | None, Path], vmid: int | None) -> Mapping[str, int]:
-        with Machine.open(program=program) as machine:
-            return symbols_of(replace(machine.software, symbol_files=named), vmid)
+        with Machine.open(program=program, symbols=named) as machine:
+            return symbols_of(machine.software, vmid)
 
     assert of({}, None) == {"main": 0x8000_0000}
     assert of({None: kernel}, None) == {"start_kernel": 5, "main": 6}
     assert of({1: kernel}, 1) == {"start_kernel": 5, "main": 6}
     assert of({1: kernel}, 2) == {}
+
+
+def test_the_hypervisor_brings_its_guests_symbols() -> None:
+    with Machine.open(program="hypervisor") as machine:
+        assert "guest_sort" in symbols_of(machine.software, 2)
+        assert "guest_sort" not in symbols_of(machine.software, 1)
+
+
+def test_symbols_that_cannot_be_used(tmp_path: Path) -> None:
+    text = write(tmp_path, b"a text that is no ELF file")
+    with pytest.raises(LoaderError, match=r"^symbols=\{1: '.*'\}: .*file.elf is not an ELF file"):
+        Machine.open(program="demo", symbols={1: text})
+    with pytest.raises(ValueError, match="^symbols=-1: expected 0 to "):
+        Machine.open(program="demo", symbols={-1: text})
+    with pytest.raises(TypeError, match="^symbols=.*: expected VMIDs"):
+        Machine.open(program="demo", symbols=[text])  # type: ignore[arg-type]
 
 
 def test_symbols_of_a_program_that_was_moved(tmp_path: Path) -> None:
