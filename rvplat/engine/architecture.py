@@ -1,78 +1,119 @@
-"""The architecture that a process knows: extensions, installed into the hart's record and tables.
+"""`Architecture`: extensions and XLEN in; the hart's record, the CSRs, decoder rows out.
 
-An extension is installed once; what a hart *has* is chosen later, hart by hart (`enable`).
+It is a value: two machines of one process can have different extensions, or two versions of one.
+What a hart *has* is chosen hart by hart (`enable`), from what the architecture knows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+import rvplat.hart.implementations  # noqa: F401
+from rvplat.engine import exports  # noqa: F401 (all that adds to the records is imported by it)
 from rvplat.engine.decode import DecodeEntry, entry_of
 from rvplat.engine.forms import Form
 from rvplat.hart import csr
 from rvplat.hart.state import HartState
+from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.machinery.extension import Extension, Instruction, enabled_rows
-from rvplat.lang import LanguageError, u8, u64
+from rvplat.lang import LanguageError, Record, u8, u64
 
-_installed: dict[str, Extension] = {}
-_owners: dict[str, Extension] = {}  # of the hart's fields that extensions added
+FieldRow = tuple[str, Any, int]
 
 
-def flag(extension: Extension) -> str:
+@dataclass(frozen=True)
+class Architecture:
+    """What harts of a machine can have.
+
+    `shipped` are the extensions whose native code is made together; each of `added`, which plugins
+    bring, has code of its own. Names, CSR numbers and fields of the hart are no two extensions'
+    (`plugin_clashes`). `compressed`: every hart has C, so that IALIGN is 16. `xlen` is in bits.
+    """
+
+    shipped: tuple[Extension, ...]
+    added: tuple[Extension, ...] = ()
+    compressed: bool = True
+    xlen: int = 64
+
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """All of them, those that ship first."""
+        return (*self.shipped, *self.added)
+
+    @cached_property
+    def base(self) -> Architecture:
+        """The same without plugins."""
+        return replace(self, added=()) if self.added else self
+
+    @property
+    def constants(self) -> dict[str, int]:
+        """Fields of the hart that are the same for all harts of this architecture."""
+        return {"ialign_mask": 1 if self.compressed else 3}
+
+    @cached_property
+    def layout(self) -> Record:
+        """The hart's record. It begins as that of `base` does, which is part of what native code of
+        `base` follows from."""
+        layout = self.base.layout.extended() if self.added else HartState.extended()
+        for extension in self.added or self.shipped:
+            for name, kind, count in fields_of(extension):
+                if name not in layout.fields:  # those that ship share some
+                    layout.add(name, kind, count)
+        layout.tables = dict(csr.tables(self.csrs))
+        return layout
+
+    @cached_property
+    def csrs(self) -> dict[int, Csr]:
+        """The CSRs by number. TypeError for a number that two of them have."""
+        found: dict[int, Csr] = {}
+        for row in (row for one in self.extensions for row in one.csrs):
+            known = found.setdefault(row.number, row)
+            if known is not row:
+                raise TypeError(f"CSR {row.number:#x} is {known.name}, and {row.name} too")
+        return found
+
+    @cached_property
+    def forms(self) -> list[Form]:
+        """Every instruction in every length that it comes in. LanguageError for a name twice."""
+        return forms(self.extensions, self.xlen)
+
+    def forms_of(self, extension: Extension) -> list[Form]:
+        """The forms that an added extension brings: its instructions, and those that only it
+        compresses."""
+        before = [*self.shipped, *self.added[: self.added.index(extension)]]
+        known = {form.key for form in forms(before, self.xlen)}
+        return [form for form in forms([*before, extension], self.xlen) if form.key not in known]
+
+    def enabled_entries(self, extensions: Iterable[Extension]) -> list[DecodeEntry]:
+        """The patterns that a hart with exactly these extensions decodes."""
+        return entries(extensions, self.xlen)
+
+
+def flag_field(extension: Extension) -> str:
     """The name of the hart's field that says whether it has the extension."""
     return "has_" + extension.name.lower()
 
 
-def install(extensions: Iterable[Extension]) -> None:
-    """Give the hart's record the extensions' state and the tables their CSRs. TypeError when two
-    extensions of one name differ, or a name is taken."""
-    for extension in extensions:
-        known = _installed.setdefault(extension.name, extension)
-        if known is not extension:
-            raise TypeError(
-                f"{extension.place}: the extension {extension.name} is there already in this "
-                f"process, from {known.place}"
-            )
-        _add(extension, flag(extension), u8)
-        for name, kind, count in extension.states:
-            _add(extension, name, kind, count)
-        for row in extension.csrs:
-            if row.storage:
-                _add(extension, row.name, u64)
-        csr.install(extension.csrs)
-
-
-def installed(name: str) -> Extension | None:
-    """The extension of that name that the process knows."""
-    return _installed.get(name)
-
-
-def _add(extension: Extension, name: str, kind: Any, count: int = 0) -> None:
-    """A field of the hart, unless it is there: those of rvplat's own extensions share some."""
-    if name not in HartState.fields:
-        HartState.add(name, kind, count)
-        _owners[name] = extension
-
-
-def field_of_another(extension: Extension, name: str) -> str:
-    """Whose field of the hart has the name that an extension wants for one of its own: "of every
-    hart" or "of F, FILE:LINE"; "" if nobody's."""
-    if name not in HartState.fields or _owners.get(name) is extension:
-        return ""
-    owner = _owners.get(name)
-    return f"of {owner.name}, {owner.place}" if owner is not None else "of every hart"
+def fields_of(extension: Extension) -> Iterator[FieldRow]:
+    """The fields that an extension adds to the hart's record: name, type, count (0: no array)."""
+    yield flag_field(extension), u8, 0
+    yield from extension.states
+    yield from ((row.name, u64, 0) for row in extension.csrs if row.storage)
 
 
 def enable(hart: Any, extensions: Sequence[Extension]) -> None:
     """Let a hart have these extensions, with their CSRs at their reset values."""
     for extension in extensions:
-        setattr(hart, flag(extension), 1)
+        setattr(hart, flag_field(extension), 1)
         csr.enable(hart, extension.csrs)
 
 
-def forms(extensions: Iterable[Extension]) -> list[Form]:
+def forms(extensions: Iterable[Extension], xlen: int = 64) -> list[Form]:
     """Every instruction in every length that it comes in. LanguageError for a name twice."""
+    widths = (0, xlen)
     lengths: dict[str, set[int]] = {}
     rows: dict[str, Instruction] = {}
     extensions = list(extensions)
@@ -80,9 +121,10 @@ def forms(extensions: Iterable[Extension]) -> list[Form]:
         for row in extension.instructions:
             if rows.setdefault(row.name, row) is not row:
                 raise LanguageError(f"{extension.name} {row.name}", "is defined twice")
-            lengths.setdefault(row.name, set()).add(row.pattern.length)
+            if row.xlen in widths:
+                lengths.setdefault(row.name, set()).add(row.pattern.length)
     for extension in extensions:
-        for short in extension.compressed_forms:
+        for short in (one for one in extension.compressed_forms if one.xlen in widths):
             lengths.setdefault(short.expands.name, set()).add(2)
             rows.setdefault(short.expands.name, short.expands)
     return [Form(rows[name], n) for name in sorted(lengths) for n in sorted(lengths[name])]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import rvplat.hart.implementations  # noqa: F401 (gives the vocabulary its meaning)
-from rvplat.engine import architecture
+from rvplat.engine.architecture import Architecture
 from rvplat.engine.fast import FastEmitter, NoFastForm
-from rvplat.engine.handlers import new_unit
+from rvplat.engine.units import new_unit
 from rvplat.isa.machinery.extension import Extension, Instruction
 from rvplat.lang import Dispatch, ir
 from rvplat.lang.values import Value
@@ -20,11 +20,9 @@ class FastForms:
     """Which instructions of some extensions have a fast form."""
 
     def __init__(self, extensions: Iterable[Extension]) -> None:
-        extensions = list(extensions)
-        architecture.install(extensions)
-        forms = architecture.forms(extensions)
-        self._unit = new_unit(forms)
-        self._forms = {form.instruction.name: form for form in forms}
+        architecture = Architecture(tuple(extensions))
+        self._unit = new_unit(architecture)
+        self._forms = {form.instruction.name: form for form in architecture.forms}
 
     def why_slow(self, instruction: Instruction) -> str:
         """Why an instruction always runs in its slow form; "" if it has a fast one."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rvplat.engine import core, exports
+from rvplat.engine import core
 from rvplat.engine.fast import (
     FLOW,
     HANDLER,
@@ -20,43 +20,19 @@ from rvplat.engine.fast import (
     NoFastForm,
     read_operands,
 )
-from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL, Form, Pair
-from rvplat.engine.implied import implied_types
-from rvplat.engine.poll import POLL
+from rvplat.engine.forms import HOST_FUNCTIONS, Form
+from rvplat.engine.linking import SHARED_HANDLERS
 from rvplat.hart import trap
 from rvplat.hart.acceleration import young_pages
 from rvplat.hart.state import STOP_STUCK, HartState
+from rvplat.hart.trap import Abandoned
 from rvplat.isa import fp_state
 from rvplat.lang import Definition, u32, u64
-from rvplat.lang.functions import module_text
 from rvplat.lang.host import HOST_CALLS
-from rvplat.lang.specialise import Constants
 from rvplat.lang.unit import Unit
 from rvplat.lang.values import Value, ir_type
 
-
-def new_unit(forms: list[Form], constants: dict[str, int] | None = None) -> Unit:
-    """A unit for what harts execute.
-    `constants` are fields of the hart that are the same for all harts of this code."""
-    fields = {(HartState, name): value for name, value in (constants or {}).items()}
-    return Unit(implied_types(form.instruction for form in forms), POLL, Constants(fields))
-
-
-def native_text(forms: list[Form], pairs: list[Pair], constants: dict[str, int]) -> str:
-    """The LLVM text of everything that harts execute and Python calls, for `constants` as in
-    `new_unit`."""
-    unit = new_unit(forms, constants)
-    handlers = HandlerText(unit)
-    handlers.specials()
-    names = []
-    for form in forms:
-        names += handlers.form(form)
-    names += [f'@"special.{name}"' for name in SPECIAL]
-    names += [handlers.pair(a, b) or "null" for a, b in pairs]
-    handlers.table(names)
-    for name, definition in exports.EXPORTS.items():
-        unit.export(definition, f"export.{name}")
-    return module_text(unit)
+_SHARED = {f'@"{name}"' for name in SHARED_HANDLERS}
 
 
 class HandlerText:
@@ -73,6 +49,7 @@ class HandlerText:
     def form(self, form: Form) -> list[str]:
         """Emit a form's handlers; the symbols of its fast and near ones."""
         self.unit.texts.append(self._slow(form, form.slow))
+        self.unit.emitted.append(form.slow.strip('@"'))
         effects = self.unit.definitions.effects(form.instruction.definition)
         fast = self.fast([form], near=False) or form.slow
         if "branch" not in effects.words:
@@ -88,6 +65,7 @@ class HandlerText:
         except NoFastForm:
             return None
         self.unit.texts.append(text)
+        self.unit.emitted.append(symbol.strip('@"'))
         return symbol
 
     def pair(self, first: Form, second: Form) -> str | None:
@@ -122,7 +100,8 @@ class HandlerText:
         trap, on = e.label(), e.label()
         e.branch_on(raised, trap, on)
         e.start(trap)
-        if native.context is not None:
+        raised_classes = self.unit.definitions.effects(definition).raised
+        if native.context is not None or Abandoned in raised_classes:
             self._leave_if_stuck(e)
         e.tail('@"trap"', "%slot", "%budget")
         e.start(on)
@@ -308,5 +287,6 @@ class Bare(HandlerEmitter):
     def handler(self, symbol: str) -> str:
         """The text of the handler."""
         parameters = HANDLER.replace(" noalias", "")
-        head = f"define internal void {symbol}({parameters}) noinline #0 {{"
+        linkage = "dso_local" if symbol in _SHARED else "internal"
+        head = f"define {linkage} void {symbol}({parameters}) noinline #0 {{"
         return "\n".join([head, "entry:", *self.allocas, *self.lines, "}"])

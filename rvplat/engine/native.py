@@ -1,19 +1,22 @@
-"""Native code for a set of extensions: made once, kept in the cache, shared by every machine."""
+"""Native code of an architecture: made once, kept in the cache, shared by every machine."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from typing import Any, cast
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakValueDictionary
 
-import rvplat.hart.implementations  # noqa: F401
 from rvplat.cache import load_cached, save_cached
-from rvplat.engine import architecture, exports
+from rvplat.engine import exports
+from rvplat.engine.architecture import Architecture
 from rvplat.engine.decode import Table, build_table
 from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL, Form
+from rvplat.engine.linking import Part, csr_symbol
 from rvplat.engine.pairs import pair_table, wanted_pairs
-from rvplat.engine.sources import digest, unchanged
+from rvplat.engine.sources import digest, digest_of, unchanged
+from rvplat.hart.added_csrs import CSRS, AddedCsr
 from rvplat.isa.machinery.extension import Extension
 from rvplat.lang.objects import (
     Dumps,
@@ -23,64 +26,122 @@ from rvplat.lang.objects import (
     wanted_dumps,
 )
 
+if TYPE_CHECKING:
+    from rvplat.engine.units import PartText
+
 Say = Callable[[str], None]
+_base_codes: WeakValueDictionary[str, NativeCode] = WeakValueDictionary()  # by their keys
 
 
 class Core:
-    """Handlers and helper functions of the extensions as native code.
+    """Handlers and helper functions of an architecture as native code, in parts (`linking.py`).
 
-    `say` is told what takes long. `compressed`: every hart has C, so that IALIGN is 16.
+    `say` is told what takes long. `compiled` has the functions that were compiled for it by the
+    name of their part: "" the base part, else the extension's. Parts that the cache had are not
+    in it.
     """
 
     def __init__(
-        self, extensions: Sequence[Extension], say: Say = lambda text: None,
-        compressed: bool = True, dumps: Dumps | None = None,
-    ) -> None:  # fmt: skip
-        architecture.install(extensions)
-        self.extensions = tuple(extensions)
-        self.constants = {"ialign_mask": 1 if compressed else 3}
-        self.forms: list[Form] = architecture.forms(extensions)
+        self, architecture: Architecture, say: Say = lambda text: None, dumps: Dumps | None = None
+    ) -> None:
+        self.architecture = architecture
+        self.compiled: dict[str, tuple[str, ...]] = {}
+        self._say = say
+        self._dumps = dumps or wanted_dumps()
+        self.forms: list[Form] = architecture.base.forms
         self.pairs = wanted_pairs(self.forms)
-        self._code = NativeCode(self._object(say, dumps or wanted_dumps()))
+        self._code = self._base_code()
+        self._added = {
+            one: self._part_of(one).load(self._code)
+            for one in architecture.added
+            if architecture.forms_of(one) or one.csrs
+        }
         self.handlers = self._handlers()
         self._tables: dict[tuple[Extension, ...], Table] = {}
         self._pairs = self._pair_table()
+        self._added_csrs = self._csr_table()
         self.run = ctypes.CFUNCTYPE(None, ctypes.c_uint64)(self._code.address("run"))
+
+    # --- parts ---
 
     @cached_property
     def key(self) -> str:
-        """What the object code depends on."""
+        """What the base part depends on."""
         pairs = ",".join(f"{a.key} {b.key}" for a, b in self.pairs)
-        return "\n".join([digest(self.extensions), pairs, repr(self.constants), host_key()])
+        return "\n".join([digest(self.architecture), pairs, host_key()])
 
-    def _object(self, say: Say, dumps: Dumps | None) -> bytes:
-        kept = load_cached(self.key) if dumps is None else None
+    def _base_code(self) -> NativeCode:
+        """The base part in memory: the cores of a process that have the same share it."""
+        loaded = _base_codes.get(self.key) if self._dumps is None else None
+        if loaded is None:
+            what = f"{len(self.forms)} instruction forms"
+            title = f"the instruction set: {what}"
+            loaded = self._part("", self.key, self._base_text, what, title).load(None)
+            _base_codes[self.key] = loaded
+        return loaded
+
+    def _base_text(self) -> PartText:
+        from rvplat.engine.units import base_text  # the compiler: not for a warm start
+
+        return base_text(self.architecture, self.pairs)
+
+    def _part_of(self, extension: Extension) -> Part:
+        """Of a plugin's extension."""
+        layout = self.architecture.layout
+        forms = ",".join(form.key for form in self.architecture.forms_of(extension))
+        key = "\n".join([self.key, digest_of(extension, layout), forms])
+        what = f"the extension {extension.name}"
+        title = f"{what} {extension.version}: {extension.place}"
+        return self._part(extension.name, key, partial(self._text_of, extension), what, title)
+
+    def _text_of(self, extension: Extension) -> PartText:
+        from rvplat.engine.units import extension_text
+
+        return extension_text(self.architecture, extension, self._code)
+
+    def _part(
+        self, name: str, key: str, make: Callable[[], PartText], what: str, title: str
+    ) -> Part:
+        """A part from the cache, or compiled."""
+        kept = load_cached(key) if self._dumps is None else None
         if kept is not None:
-            return kept
-        say(f"compiling {len(self.forms)} instruction forms for this machine, once")
-        data = compile_text(self.text(), dumps)
-        if not unchanged():
-            return data
-        problem = save_cached(self.key, data, f"the instruction set: {len(self.forms)} forms")
-        if problem is not None:
-            say(f"cannot keep the compiled code ({problem}); it is made anew at each start")
-        return data
+            return Part.from_bytes(kept)
+        self._say(f"compiling {what} for this machine, once")
+        made = make()
+        self.compiled[name] = made.functions
+        dumps = self._dumps.named(name) if self._dumps is not None else None
+        part = Part(compile_text(made.text, dumps), made.imports)
+        if unchanged():
+            problem = save_cached(key, part.to_bytes(), title)
+            if problem is not None:
+                how = "it is made anew at each start"
+                self._say(f"cannot keep the compiled code ({problem}); {how}")
+        return part
 
-    def text(self) -> str:
-        """The LLVM text of everything."""
-        from rvplat.engine.handlers import native_text  # the compiler: not for a warm start
-
-        return native_text(self.forms, self.pairs, self.constants)
+    # --- tables ---
 
     def _handlers(self) -> dict[str, int]:
         """Host addresses of handlers: "add.4" fast, "beq.4 near", and the special ones."""
-        names = []
-        for form in self.forms:
-            names += [form.key, f"{form.key} near"]
-        names += SPECIAL
-        names += [f"{a.key} {b.key}" for a, b in self.pairs]
-        table = (ctypes.c_uint64 * len(names)).from_address(self._code.address("handlers"))
-        return dict(zip(names, table, strict=True))
+        names = [*_names(self.forms), *SPECIAL, *(f"{a.key} {b.key}" for a, b in self.pairs)]
+        found = _table(self._code, names)
+        for extension, code in self._added.items():
+            found |= _table(code, _names(self.architecture.forms_of(extension)))
+        return found
+
+    def _csr_table(self) -> Any:
+        """The functions of plugins' CSRs by number, as memory; None if there are no such CSRs."""
+        rows = [(row, code) for one, code in self._added.items() for row in one.csrs]
+        if not rows:
+            return None
+        table = (AddedCsr.structure() * CSRS)()
+        for row, code in rows:
+            place = table[row.number]
+            place.read = code.address(csr_symbol("read", row.number))
+            if not row.read_only:
+                place.write = code.address(csr_symbol("write", row.number))
+            if row.access is not None:
+                place.guard = code.address(csr_symbol("guard", row.number))
+        return table
 
     def decoder(self, extensions: Sequence[Extension]) -> Table:
         """The decoder's tables for harts that have these extensions, which share them."""
@@ -91,10 +152,10 @@ class Core:
 
     def _decoder(self, extensions: tuple[Extension, ...]) -> Table:
         addresses = {}
-        for form in self.forms:
+        for form in self.architecture.forms:
             fast, near = self.handlers[form.key], self.handlers[f"{form.key} near"]
             addresses[form.instruction.name, form.length] = (fast, 0 if near == fast else near)
-        return build_table(architecture.entries(extensions), addresses)
+        return build_table(self.architecture.enabled_entries(extensions), addresses)
 
     def _pair_table(self) -> Any:
         """The table of pairs by the handlers that slots hold: a branch's near one."""
@@ -123,5 +184,19 @@ class Core:
         for name in SPECIAL:
             setattr(machine, f"{name}_handler", self.handlers[name])
         machine.pairs = ctypes.addressof(self._pairs)
+        if self._added_csrs is not None:
+            machine.added_csrs = ctypes.addressof(self._added_csrs)
+            machine.has_added_csrs = 1
         for name in HOST_FUNCTIONS:
             setattr(machine, f"{name}_fn", self._code.address(f"host_{name}"))
+
+
+def _names(forms: Sequence[Form]) -> list[str]:
+    """The names of forms' handlers in the order of a part's table."""
+    return [name for form in forms for name in (form.key, f"{form.key} near")]
+
+
+def _table(code: NativeCode, names: Sequence[str]) -> dict[str, int]:
+    """The addresses in a part's table of handlers."""
+    table = (ctypes.c_uint64 * len(names)).from_address(code.address("handlers"))
+    return dict(zip(names, table, strict=True))

@@ -9,15 +9,12 @@ from typing import NoReturn
 
 import rvplat
 from rvplat.hart.state import STOP_STUCK, HartState
-from rvplat.lang import Definition, Unwind, define, intrinsic, u32
+from rvplat.hart.trap import Abandoned
+from rvplat.lang import Definition, define, intrinsic, u32
 from rvplat.lang.effects import Poll
 
 _OURS = str(Path(rvplat.__file__).parent)
 _PLACE = HartState.fields["abandon"].offset
-
-
-class Abandoned(Unwind):
-    """The hart leaves native code in the middle of an instruction."""
 
 
 @intrinsic(

@@ -14,11 +14,10 @@ from types import ModuleType
 from typing import Any
 
 import rvplat
-from rvplat.hart.csr import installed
-from rvplat.hart.state import HartState, MachineState
-from rvplat.isa.machinery.csr_rows import Csr
+from rvplat.engine.architecture import Architecture
+from rvplat.hart.state import MachineState
 from rvplat.isa.machinery.extension import Extension, Instruction, Row
-from rvplat.lang import Definition
+from rvplat.lang import Definition, Record
 from rvplat.lang.define import text_of
 
 _ROOT = Path(rvplat.__file__).parent
@@ -39,63 +38,80 @@ def unchanged() -> bool:
     return all(Path(path).read_text("utf-8") == text for path, text in _AT_IMPORT.items())
 
 
-def digest(extensions: Sequence[Extension]) -> str:
-    """Of every text, row and layout that native code for these extensions follows from."""
+def digest(architecture: Architecture) -> str:
+    """Of every text, row and layout that the native code of what ships follows from."""
+    return _digest(_base_texts(architecture.base))
+
+
+def digest_of(extension: Extension, layout: Record) -> str:
+    """Of what the native code of a plugin's extension follows from, besides `digest`: its own
+    texts and rows, and where the fields that they name lie."""
+    return _digest(_own_texts(extension, layout))
+
+
+def _digest(texts: Iterable[str]) -> str:
     found = hashlib.sha256()
-    for text in _texts(extensions):
+    for text in texts:
         found.update(text.encode() + b"\0")
     return found.hexdigest()
 
 
-def _texts(extensions: Sequence[Extension]) -> Iterator[str]:
+def _base_texts(architecture: Architecture) -> Iterator[str]:
+    yield f"XLEN {architecture.xlen} {architecture.constants}"
     for path, text in _AT_IMPORT.items():
         yield path.removeprefix(str(_ROOT))
         yield text_of(path) or text
-    for record in (HartState, MachineState):
+    for record in (architecture.layout, MachineState):
         yield repr([(f.name, f.offset, f.count) for f in record.fields.values()])
-    rows: list[Row] = []
-    for extension in extensions:
-        yield f"{extension.name} {extension.version}"
-        rows += [*extension.instructions, *extension.compressed_forms]
+    definitions: list[Definition] = []
+    for extension in architecture.extensions:
+        yield from _rows(extension, definitions)
+    yield from (text for text, _ in _foreign(definitions))
+
+
+def _own_texts(extension: Extension, layout: Record) -> Iterator[str]:
+    definitions: list[Definition] = []
+    yield from _rows(extension, definitions)
+    named = {row.name for row in extension.csrs}
+    for text, names in _foreign(definitions):
+        yield text
+        named.update(names)
+    for name in sorted(named & layout.fields.keys()):
+        place = layout.fields[name]
+        yield f"{name} {place.type} {place.offset} {place.count}"
+
+
+def _rows(extension: Extension, definitions: list[Definition]) -> Iterator[str]:
+    """What an extension's rows say, and the definitions that they name."""
+    yield f"{extension.name} {extension.version}"
+    rows: list[Row] = [*extension.instructions, *extension.compressed_forms]
     for row in rows:
-        yield f"{row.name} {row.pattern.text} {row.pattern.conditions}"
-    csrs = _csrs(extensions)
-    for csr in csrs:
+        instruction = row if isinstance(row, Instruction) else row.expands
+        yield f"{row.name} {row.pattern.text} {row.pattern.conditions} {instruction.name}"
+        definitions.append(instruction.definition)
+    for csr in extension.csrs:
         yield f"{csr.name} {csr.number} {csr.writable} {csr.storage}"
-    yield from _foreign([*_definitions(rows, csrs)])
-
-
-def _csrs(extensions: Iterable[Extension]) -> list[Csr]:
-    """Rows that native code can reach: also those of earlier machines' plugins."""
-    return [*installed.values(), *(csr for extension in extensions for csr in extension.csrs)]
-
-
-def _definitions(rows: Iterable[Row], csrs: Iterable[Csr]) -> Iterator[Definition]:
-    """The definitions that rows name."""
-    for row in rows:
-        if isinstance(row, Instruction):
-            yield row.definition
-    for csr in csrs:
-        yield from (d for d in (csr.read, csr.write, csr.access) if d is not None)
+        definitions += [d for d in (csr.read, csr.write, csr.access) if d is not None]
 
 
 # --- definitions of plugins, which may be anywhere ------------------------------------------------
 
 
-def _foreign(waiting: list[Definition]) -> Iterator[str]:
-    """The files of all definitions that aren't rvplat's own, and the constants in reach of them."""
+def _foreign(waiting: list[Definition]) -> Iterator[tuple[str, Sequence[str]]]:
+    """The files of all definitions that aren't rvplat's own, and the constants in reach of them;
+    with each, the names that its text uses."""
     seen: set[int] = set()
     while waiting:
         definition = waiting.pop()
         if id(definition) in seen or definition.file in _AT_IMPORT:
             continue
         seen.add(id(definition))
-        yield f"{definition.name} {text_of(definition.file)}"
+        yield f"{definition.name} {definition.text}", definition.function.__code__.co_names
         for name, thing in _reached(definition):
             if isinstance(thing, Definition):
                 waiting.append(thing)
             elif isinstance(thing, int | float | str):
-                yield f"{name} = {thing!r}"
+                yield f"{name} = {thing!r}", ()
 
 
 def _reached(definition: Definition) -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""Access to CSRs by number: the rows of every extension as three tables.
+"""Access to CSRs by number: the rows of a machine's extensions as three tables.
 
 A hart has a CSR if csr_present says so; the number's own bits say from which mode, and whether it
 is read-only (Privileged, "CSR Address Mapping Conventions"); the row's `access` says the rest.
@@ -6,12 +6,13 @@ is read-only (Privileged, "CSR Address Mapping Conventions"); the row's `access`
 
 from __future__ import annotations
 
-import linecache
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from rvplat.hart.added_csrs import added_guard, added_read, added_write
 from rvplat.isa.machinery import vocabulary
-from rvplat.isa.machinery.csr_rows import ALL_ONES, Csr
+from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.machinery.vocabulary import illegal, virtual_instruction
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Irq
 from rvplat.lang import Definition, Dispatch, define, implement, u32, u64
@@ -28,6 +29,9 @@ TO_VIRTUAL = 0x100  # from an S CSR's number to its VS CSR's
 readers = Dispatch("csr_readers", args=("hart", u32), returns=u64)
 writers = Dispatch("csr_writers", args=("hart", u64, u32))
 guards = Dispatch("csr_guards", args=("hart", bool, u32))
+readers.default = added_read
+writers.default = added_write
+guards.default = added_guard
 
 
 @implement(vocabulary.csr_check)
@@ -89,58 +93,33 @@ def csr_stored(hart, number: u32, value: u64) -> u64:
     return value
 
 
-@define
-def nothing_written(hart, value: u64, number: u32):
-    """For read-only numbers, which csr_check never lets be written."""
+@dataclass(frozen=True)
+class CsrTable(Mapping[int, Definition]):
+    """The rows of a Dispatch table: of each CSR that has one, its reader, writer or guard."""
+
+    csrs: Mapping[int, Csr]
+    row: Callable[[Csr], Definition | None]
+
+    def __getitem__(self, number: int) -> Definition:
+        found = self.row(self.csrs[number])
+        if found is None:
+            raise KeyError(number)
+        return found
+
+    def __iter__(self) -> Iterator[int]:
+        return (number for number, csr in self.csrs.items() if self.row(csr) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
-@define
-def always_allowed(hart, write: bool, number: u32):
-    """A row without a condition of its own."""
-
-
-def _definition(name: str, text: str) -> Definition:
-    """A definition from generated text. Its file name shows what it was generated for."""
-    file = f"<csr {name}>"
-    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    scope: dict[str, Any] = {"u32": u32, "u64": u64}
-    exec(compile(text, file, "exec"), scope)
-    return Definition(scope["access"])
-
-
-def stored_reader(row: Csr) -> Definition:
-    """Read the hart's field of the row's name."""
-    text = f"def access(hart, number: u32) -> u64:\n    return hart.{row.name}\n"
-    return _definition(f"{row.name} read", text)
-
-
-def stored_writer(row: Csr) -> Definition:
-    """Write the row's `writable` bits of the hart's field."""
-    value = "value"
-    if row.writable != ALL_ONES:
-        kept = row.writable ^ ALL_ONES
-        value = f"(hart.{row.name} & {kept:#x}) | (value & {row.writable:#x})"
-    text = f"def access(hart, value: u64, number: u32):\n    hart.{row.name} = {value}\n"
-    return _definition(f"{row.name} write", text)
-
-
-installed: dict[int, Csr] = {}
-
-
-def install(rows: Iterable[Csr]) -> None:
-    """Put rows into the tables; a row that is there already is left. TypeError for a number that
-    another row has."""
-    for row in rows:
-        known = installed.setdefault(row.number, row)
-        if known is not row:
-            raise TypeError(f"CSR {row.number:#x} is {known.name}, and {row.name} too")
-        if row.number in readers.targets:
-            continue
-        readers.add(row.number, row.read or stored_reader(row))
-        if not row.read_only:
-            writers.add(row.number, row.write or stored_writer(row))
-        if row.access is not None:
-            guards.add(row.number, row.access)
+def tables(csrs: Mapping[int, Csr]) -> dict[Dispatch, CsrTable]:
+    """The tables by which harts that can have these CSRs (by number) access them."""
+    return {
+        readers: CsrTable(csrs, lambda row: row.reader),
+        writers: CsrTable(csrs, lambda row: None if row.read_only else row.writer),
+        guards: CsrTable(csrs, lambda row: row.access),
+    }
 
 
 def enable(hart: Any, rows: Iterable[Csr]) -> None:
@@ -150,14 +129,3 @@ def enable(hart: Any, rows: Iterable[Csr]) -> None:
         hart.csr_present[row.number] = PRESENT | free
         if row.storage:
             setattr(hart, row.name, row.reset)
-
-
-@define
-def absent_read(hart, number: u32) -> u64:
-    """No row: csr_check has refused the access."""
-    return u64(0)
-
-
-readers.default = absent_read
-writers.default = nothing_written
-guards.default = always_allowed

@@ -1,7 +1,8 @@
 """The state of a hart and of the machine around it, as native code and Python both see it.
 
-Extensions add the storage of their CSRs (`isa/machinery/extension.py`); other modules of this
-package add the fields that they own. This file holds the fields that all share.
+The modules of this package add the fields that they own. This file holds the fields that all share.
+`HartState` is what every hart has; a machine's harts have the fields of its extensions besides
+(`engine/architecture.py`).
 """
 
 from rvplat.lang import Record, ptr, s32, s64, u8, u32, u64
@@ -52,7 +53,7 @@ SlotHeader.add("code", u64)  # host address of the page's word in RamRegion.code
 
 MachineState = Record("Machine")
 DecodeRow = Record("DecodeRow")  # fields are added by engine/decode.py
-HartState = Record("Hart", spare=8192)  # plugins' CSRs may come after the first machine
+HartState = Record("Hart")
 
 MachineState.add("ram", RamRegion, MAX_RAM_REGIONS)
 MachineState.add("ram_count", u64)

@@ -33,6 +33,10 @@ class Trap(Unwind):
     """A synchronous exception: hart.trap_cause, hart.trap_tval and the rest say which."""
 
 
+class Abandoned(Unwind):
+    """The hart leaves native code in the middle of an instruction (engine/poll.py)."""
+
+
 @implement(vocabulary.raise_trap, cold=True)
 def raise_trap(hart, cause: u64, tval: u64) -> NoReturn:
     """Raise a synchronous exception with nothing for htval and htinst. GVA is set where xtval is an

@@ -3,14 +3,20 @@
 LLVM maps each section where the host has room, from the top down; with large memories in between,
 that is too far, and it aborts. So while it loads, the gaps above one that has room for all of it
 are taken. This knows Linux; elsewhere nothing is done.
+
+Memory that is given back meanwhile opens a new gap. So Python's garbage collector waits, what was
+allocated to find the gaps is kept (Python unmaps an arena whose last object goes), and one thread
+loads at a time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import itertools
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,13 +24,27 @@ ROOM = 64 << 20  # bytes: more than any code and what LLVM itself wants meanwhil
 _NOT_OCCUPYING = 0x4000 | 0x20 | 0x02  # MAP_NORESERVE, MAP_ANONYMOUS, MAP_PRIVATE
 _NOT_IN_THE_WAY = 0x10_0000  # MAP_FIXED_NOREPLACE
 _FAILED = (1 << 64) - 1
+_ROUNDS = 8  # looks at what is mapped, which takes memory itself
 
 Range = tuple[int, int]
+_loading = threading.Lock()
 
 
 @contextlib.contextmanager
 def together() -> Iterator[None]:
     """What is mapped inside lies together."""
+    with _loading:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            yield from _in_one_gap()
+        finally:
+            if collects:
+                gc.enable()
+
+
+def _in_one_gap() -> Iterator[None]:
+    """Yield while every gap above the one with room is taken."""
     if sys.platform != "linux" or sys.maxsize < 1 << 32:
         yield
         return
@@ -33,7 +53,15 @@ def together() -> Iterator[None]:
     host.mmap.argtypes = [ctypes.c_uint64, ctypes.c_uint64, *[ctypes.c_int] * 3, ctypes.c_int64]
     host.munmap.argtypes = [ctypes.c_uint64, ctypes.c_uint64]
     room = host.mmap(0, ROOM, 0, _NOT_OCCUPYING, -1, 0)
-    taken = [gap for gap in _gaps(room) if _take(host, gap)]
+    taken: list[Range] = []
+    kept = []  # until all is loaded
+    for _ in range(_ROUNDS):
+        kept.append(_used())
+        found = [gap for gap in _gaps(kept[-1], room) if _take(host, gap)]
+        kept.append(found)
+        if not found:
+            break
+        taken += found
     if room != _FAILED:
         host.munmap(room, ROOM)
     try:
@@ -52,12 +80,19 @@ def _take(host: ctypes.CDLL, gap: Range) -> bool:
     return bool(found == gap[0])
 
 
-def _gaps(above: int) -> list[Range]:
-    """(address, bytes) of what is free above an address, but for where the stack grows."""
+def _used() -> list[Range]:
+    """(start, end) of what is mapped below where the stack grows."""
     used = []
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        if "[stack]" in line:
-            break
-        used.append([int(word, 16) for word in line.split(maxsplit=1)[0].split("-")])
+    with Path("/proc/self/maps").open() as file:
+        for line in file:
+            if "[stack]" in line:
+                break
+            start, end = line.split(maxsplit=1)[0].split("-")
+            used.append((int(start, 16), int(end, 16)))
+    return used
+
+
+def _gaps(used: list[Range], above: int) -> list[Range]:
+    """(address, bytes) of what is free above an address."""
     pairs = itertools.pairwise(used)
     return [(end, start - end) for (_, end), (start, _) in pairs if end > above and start > end]

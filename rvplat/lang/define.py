@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, overload
 
+from rvplat.lang.record import rows_of
 from rvplat.lang.types import Integer, convert, s64, u64
 
 __all__ = [
@@ -198,6 +199,11 @@ class Definition(Callee):
         return self.function.__code__.co_filename
 
     @property
+    def text(self) -> str:
+        """The text of its whole file, as it was when it was imported."""
+        return self._source.text
+
+    @property
     def place(self) -> str:
         """FILE:LINE, where its text begins."""
         return f"{self.file}:{self.function.__code__.co_firstlineno}"
@@ -271,29 +277,19 @@ class Intrinsic(Callee):
 class Dispatch:
     """A table from a number to definitions of one signature; the number is the last argument.
 
-    `args` are the parameter types (the text "hart" for an implied one), the key's type last.
+    The rows are those of the record that the first argument is of (`Record.tables`), so that two
+    records of one kind can have different ones; `default` is for numbers without a row. `args` are
+    the parameter types (the text "hart" for an implied one), the key's type last.
     """
 
     def __init__(self, name: str, args: tuple[Any, ...], returns: Any = None) -> None:
         self.name = name
         self.args = args
         self.returns = returns
-        self.targets: dict[int, Definition] = {}
         self.default: Definition | None = None
 
-    def add(self, key: int, target: Definition) -> None:
-        """Put one row in. TypeError for a key that is taken."""
-        if key in self.targets:
-            raise TypeError(f"{self.name}: {key:#x} is {self.targets[key].name} already")
-        self.targets[key] = target
-
-    def rows(self) -> list[Definition]:
-        """Every definition of the table, once."""
-        targets = [*self.targets.values(), *filter(None, [self.default])]
-        return list({id(target): target for target in targets}.values())
-
     def __call__(self, *arguments: Any) -> Any:
-        target = self.targets.get(int(arguments[-1]), self.default)
+        target = rows_of(arguments[0], self).get(int(arguments[-1]), self.default)
         if target is None:
             raise LanguageError(self.name, f"no row for {int(arguments[-1]):#x}")
         return target(*arguments)

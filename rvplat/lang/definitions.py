@@ -33,6 +33,7 @@ class Definitions(Signatures):
     def specialised(self, constants: Constants) -> Definitions:
         """The same definitions where more is constant."""
         made = Definitions(self.implied, self.poll)
+        made.layouts = self.layouts
         made.plain = self.plain
         made.constants = self.constants.and_also(constants)
         return made
@@ -77,7 +78,8 @@ class Definitions(Signatures):
         if key not in self._effects:
             found = self._effects[key] = Effects(cold=isinstance(target, Dispatch) or target.cold)
             if isinstance(target, Dispatch):
-                for row in target.rows():
+                rows = [*self.rows(target).values(), *filter(None, [target.default])]
+                for row in dict.fromkeys(rows):
                     found.absorb(self.effects(row), caught=False)
             else:
                 block = self.body(target, fixed).statements

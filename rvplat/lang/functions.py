@@ -75,7 +75,7 @@ def _dispatch_text(unit: Unit, table: Dispatch, native: NativeFunction) -> str:
     """A switch over the last argument to calls of the rows."""
     key = f"{ir_type(native.parameters[-1])} %a{len(native.parameters) - 1}"
     groups: dict[int, tuple[Definition, list[int]]] = {}
-    for number, target in table.targets.items():
+    for number, target in unit.definitions.rows(table).items():
         groups.setdefault(id(target), (target, []))[1].append(number)
     cases, blocks = [], []
     for i, (target, numbers) in enumerate(groups.values()):

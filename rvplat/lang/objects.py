@@ -21,6 +21,13 @@ class Dumps:
     optimised: Path | None = None
     assembly: Path | None = None
 
+    def named(self, part: str) -> Dumps:
+        """The files of a part of the code, whose name comes first in theirs; "": these."""
+        if not part:
+            return self
+        files = (self.ir, self.optimised, self.assembly)
+        return Dumps(*(file and file.with_name(f"{part}-{file.name}") for file in files))
+
 
 def wanted_dumps() -> Dumps | None:
     """What RVPLAT_DUMP asks for: a folder for every stage's text. None if it is not set."""
@@ -81,12 +88,18 @@ class NativeCode:
 
     def address(self, symbol: str) -> int:
         """The host address of an exported symbol. KeyError if it isn't there."""
-        found = self._engine.get_global_value_address(symbol)
-        if not found:
-            found = self._engine.get_function_address(symbol)
+        found = self._find(symbol)
         if not found:
             raise KeyError(symbol)
-        return int(found)
+        return found
+
+    def __contains__(self, symbol: object) -> bool:
+        """Whether a symbol is exported."""
+        return isinstance(symbol, str) and self._find(symbol) != 0
+
+    def _find(self, symbol: str) -> int:
+        engine = self._engine
+        return int(engine.get_global_value_address(symbol) or engine.get_function_address(symbol))
 
 
 Progress = Callable[[str], None]

@@ -8,6 +8,7 @@ want it. `plain(address)` is the same memory for the host's own code, which want
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -59,14 +60,19 @@ def _alignment(kind: FieldType) -> int:
 
 class Record:
     """A named list of fields, which may begin with those of a `base`: then a reference to it is one
-    to the base, too. It grows until `size` or a view is first asked for; from then on
-    only into the bytes that `spare` keeps for fields that come late."""
+    to the base, too. It grows until `size` or a view is first asked for.
 
-    def __init__(self, name: str, spare: int = 0, base: Record | None = None) -> None:
+    A definition names the record that its parameters are of; what it runs on may be an extension of
+    that one (`extended`): `core` is the record that definitions name. `tables` are the rows of the
+    Dispatch tables that are called with this record.
+    """
+
+    def __init__(self, name: str, base: Record | None = None) -> None:
         self.name = name
-        self.spare = spare
         self.base = base
+        self.core = self
         self.fields: dict[str, RecordField] = {} if base is None else dict(base.fields)
+        self.tables: dict[Any, Mapping[int, Any]] = {}
         self._end: int = 0 if base is None else base._end
         self._size = 0  # once the layout is in use
         self._structure: Any = None
@@ -75,24 +81,31 @@ class Record:
         return f"Record({self.name!r})"
 
     def add(self, name: str, kind: FieldType, count: int = 0) -> None:
-        """Append a field. TypeError if it is there already, or comes too late and doesn't fit."""
+        """Append a field. TypeError if it is there already, or comes too late."""
         if name in self.fields:
             raise TypeError(f"{self.name}.{name} is already there")
         align = _alignment(kind)
         offset = (self._end + align - 1) // align * align
         end = offset + size_of(kind) * max(count, 1)
-        if self._size and end > self._size:
+        if self._size:
             raise TypeError(f"{self.name}.{name} comes too late: the layout is in use")
         self.fields[name] = RecordField(name, kind, count, offset)
         self._end = end
         self._structure = None
+
+    def extended(self) -> Record:
+        """A record that begins with this one, to which fields can be added. Fixes this one."""
+        assert self.size
+        found = Record(self.name, self)
+        found.base, found.core = self.base, self.core
+        return found
 
     @property
     def size(self) -> int:
         """Bytes, a multiple of 64 for records over a cache line, else of 8. Fixes the layout."""
         if not self._size:
             unit = 64 if self._end > 64 else 8
-            self._size = (self._end + self.spare + unit - 1) // unit * unit
+            self._size = (self._end + unit - 1) // unit * unit
         return self._size
 
     def view(self, address: int) -> Any:
@@ -216,6 +229,12 @@ def _write(kind: FieldType, address: int, value: Any) -> None:
         return
     cell = _C_TYPES[kind.bits, kind.signed].from_address(address)
     cell.value = int(kind.adapt(value)) if not isinstance(value, bool) else int(value)
+
+
+def rows_of(view: Any, table: Any) -> Mapping[int, Any]:
+    """The rows that a Dispatch table has for the record that a view is of."""
+    record = view._record if isinstance(view, View) else None
+    return {} if record is None else record.tables.get(table, {})
 
 
 def address_of(view: Any) -> int:

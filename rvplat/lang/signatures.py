@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from rvplat.lang.define import Callee, Definition, LanguageError
+from rvplat.lang.define import Callee, Definition, Dispatch, LanguageError
 from rvplat.lang.effects import Poll
-from rvplat.lang.values import value_type
+from rvplat.lang.record import Record
+from rvplat.lang.values import Pointer, value_type
 
 
 class Signatures:
-    """`implied` are the types of parameters without an annotation, by name; `poll` is what loops do
-    at each turn."""
+    """`implied` are the types of parameters without an annotation, by name. Of a record that
+    extends another (`Record.extended`), definitions see all fields and tables. `poll` is what loops
+    do at each turn."""
 
     def __init__(self, implied: dict[str, Any], poll: Poll | None) -> None:
         self.implied = {name: value_type(kind) for name, kind in implied.items()}
+        records = (kind for kind in implied.values() if isinstance(kind, Record))
+        self.layouts = {record.core: record for record in records}
         self.poll = poll
+
+    def layout(self, record: Record) -> Record:
+        """The record that stands for one that definitions name."""
+        return self.layouts.get(record, record)
+
+    def rows(self, table: Dispatch) -> Mapping[int, Definition]:
+        """The rows of a table, but for its default."""
+        kind = self.parameter_type(table.args[0], "hart")
+        return self.layout(kind.record).tables.get(table, {}) if isinstance(kind, Pointer) else {}
 
     def parameter_type(self, kind: Any, name: str) -> Any:
         """An annotation, or what is implied for the name."""

@@ -168,7 +168,7 @@ class ExpressionTyper:
         """The place of a record's field."""
         if isinstance(base, Literal | Elements | Static) or not isinstance(base.type, Pointer):
             raise self.fail(node, f"{ast.unparse(node.value)} is not a record")
-        field = base.type.record.fields.get(node.attr)
+        field = self.signatures.layout(base.type.record).fields.get(node.attr)
         if field is None:
             raise self.fail(node, f"{base.type.record.name} has no field {node.attr}")
         return ir.FieldPlace(base, field)

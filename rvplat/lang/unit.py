@@ -4,6 +4,7 @@ module. functions.py emits them."""
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,7 @@ class NativeFunction:
     never_returns: bool
     cold: bool
     context: int | None = None
+    shared: bool = False  # other units can call it
 
     @property
     def returns_ir(self) -> str:
@@ -40,6 +42,16 @@ class NativeFunction:
         return "{ " + ", ".join(ir_type(k) for k in self.slots) + " }"
 
 
+@dataclass(frozen=True)
+class Linkage:
+    """The functions that units share. `symbol` names a target's function, "" if every unit makes
+    its own. Those in `elsewhere` another unit has made: this one calls them by addresses that the
+    loader puts into its variables `import.SYMBOL`."""
+
+    symbol: Callable[[Definition | Dispatch], str] = lambda target: ""
+    elsewhere: Container[str] = ()
+
+
 class Unit:
     """Collects definitions as functions, what they need, and the module's texts.
 
@@ -48,9 +60,13 @@ class Unit:
     """
 
     def __init__(
-        self, implied: dict[str, Any], poll: Poll | None = None, constants: Constants | None = None
-    ) -> None:
+        self, implied: dict[str, Any], poll: Poll | None = None, constants: Constants | None = None,
+        linkage: Linkage | None = None,
+    ) -> None:  # fmt: skip
         self.definitions = Definitions(implied, poll).specialised(constants or Constants())
+        self.linkage = linkage or Linkage()
+        self.imports: list[str] = []  # symbols of other units' functions that this one calls
+        self.emitted: list[str] = []  # symbols of the functions that it makes
         self.declarations: dict[str, None] = {}
         self.texts: list[str] = []
         self.functions: dict[tuple[Definition | Dispatch, Fixed], NativeFunction] = {}
@@ -82,38 +98,62 @@ class Unit:
         """As `function`, for a definition that may be specialised."""
         key = (target, ()) if isinstance(target, Dispatch) else (target.definition, target.fixed)
         if key not in self.functions:
-            self.functions[key] = self._made(target)
-            self.waiting.append(target)
+            made = self.functions[key] = self._made(target)
+            symbol = made.symbol.strip('@"')
+            if made.shared and symbol in self.linkage.elsewhere:
+                kinds = [ir_type(kind) for kind in made.parameters]
+                self.import_function(symbol, made.returns_ir, kinds)
+            else:
+                self.emitted.append(symbol)
+                self.waiting.append(target)
         return self.functions[key]
+
+    def import_function(self, symbol: str, returns: str, kinds: list[str], how: str = "") -> None:
+        """Let a symbol be another unit's function; `how` it is called ("musttail")."""
+        self.imports.append(symbol)
+        given = ", ".join(f"{kind} %a{i}" for i, kind in enumerate(kinds))
+        result, back = ("", "ret void") if returns == "void" else ("%r = ", f"ret {returns} %r")
+        self.texts.append(
+            f'@"import.{symbol}" = global ptr null\n'
+            f'define internal {returns} @"{symbol}"({given}) #0 {{\n'
+            f'  %f = load ptr, ptr @"import.{symbol}"\n'
+            f"  {result}{how} call {returns} %f({given})\n  {back}\n}}"
+        )
 
     def _made(self, target: ir.Body | Dispatch) -> NativeFunction:
         definitions = self.definitions
         if isinstance(target, Dispatch):
             effects = definitions.effects(target)
             parameters = tuple(definitions.parameter_type(t, "hart") for t in target.args)
+            fixed: Fixed = ()
             name, parts, never, cold = target.name, self.results(target), False, False
         else:
-            definition = target.definition
+            definition, fixed = target.definition, target.fixed
             if open_ := definition.signature.fixed - dict(target.fixed).keys():
                 raise LanguageError(definition.place, f"{min(open_)} is fixed, and not given")
             effects = definitions.effects(definition, target.fixed)
             parameters = tuple(kind for _, kind in target.parameters)
             parts, never = target.results, definition.signature.never_returns
             cold = definition.cold or never
-            name = ".".join([definition.name, *(str(value) for _, value in target.fixed)])
+            name = definition.name
         slots = parts + ((bool,) if effects.raises else ())
         context = None
         if effects.polls and definitions.poll is not None:
             kind = value_type(definitions.poll.kind)
             parameters += () if kind in parameters else (kind,)
             context = parameters.index(kind)
-        symbol = self.symbol("d." + name)
-        return NativeFunction(symbol, parameters, slots, effects.raises, never, cold, context)
+        shared = self.linkage.symbol(target if isinstance(target, Dispatch) else target.definition)
+        full = ".".join([shared or f"d.{name}", *(str(value) for _, value in fixed)])
+        symbol = f'@"{full}"' if shared else self.symbol(full)
+        return NativeFunction(
+            symbol, parameters, slots, effects.raises, never, cold, context, bool(shared)
+        )
 
     def frame(self, native: NativeFunction, lines: list[str], attributes: str) -> str:
-        """The text of an internal function around its lines."""
+        """The text of a function around its lines."""
         given = ", ".join(f"{ir_type(k)} %a{i}" for i, k in enumerate(native.parameters))
-        head = f"define internal {native.returns_ir} {native.symbol}({given}) {attributes} {{"
+        linkage = "dso_local" if native.shared else "internal"
+        head = f"define {linkage} {native.returns_ir} {native.symbol}({given}) {attributes} {{"
         return "\n".join([head, "entry:", *lines, "}"])
 
     def export(self, target: Definition, name: str) -> None:
@@ -138,3 +178,4 @@ class Unit:
             lines.append(f"  store {ir_type(kind)} {value}, ptr %p{i}")
         lines += [f"  %f = zext i1 {raised} to i8", "  ret i8 %f", "}"]
         self.texts.append("\n".join(lines))
+        self.emitted.append(name)

@@ -86,7 +86,7 @@ def type_name(kind: Any) -> str:
 def value_type(kind: Any) -> Any:
     """An annotation as a value's type: a record is passed by reference."""
     if isinstance(kind, Record):
-        return Pointer(kind)
+        return Pointer(kind.core)
     if isinstance(kind, ptr):
-        return Pointer(kind.target)
+        return Pointer(kind.target.core)
     return kind

@@ -12,7 +12,7 @@ from rvplat.errors import BoardError, RvplatError
 from rvplat.machine.boards.board import Board
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.boards.check import build_board
-from rvplat.machine.boards.extensions import hart_extensions
+from rvplat.machine.boards.extensions import architecture_for, hart_extensions
 from rvplat.machine.boards.plugin_clashes import bad_texts, clashes
 from rvplat.machine.boards.toml_tree import Override
 from rvplat.machine.loading.loader import read_software
@@ -42,7 +42,8 @@ def problems_of(
     harts = hart_extensions(board) if board is not None else []
     clashing = clashes(extensions, shipped_extensions(), harts) if extensions else []
     found += clashing
-    found += bad_texts(extensions) if extensions and not clashing else []
+    if extensions and not clashing:
+        found += bad_texts(architecture_for(extensions, compressed=True))
     if board is not None and not found:
         found += _of_building(board, plugins, say)
     return found

@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING
 
 from rvplat.arguments import choice, flag, hart_number, integer, path, paths, word
 from rvplat.bus.ram import use_fence
+from rvplat.engine.architecture import flag_field
 from rvplat.errors import RvplatError
 from rvplat.hart.state import STOP_BREAK
 from rvplat.isa.privileged import VMID
 from rvplat.machine.boards.board import Board
-from rvplat.machine.boards.catalogue import shipped_extensions
-from rvplat.machine.boards.extensions import core_for, hart_extensions, refuse_clashes
+from rvplat.machine.boards.extensions import (
+    architecture_for,
+    core_for,
+    hart_extensions,
+    refuse_clashes,
+)
 from rvplat.machine.boards.toml_tree import Override
 from rvplat.machine.loading.loader import Software, plan_load
 from rvplat.machine.open import open_board
@@ -346,11 +351,11 @@ class Machine(System):
 
     def _build(self, plugins: Plugins | None, say: Say) -> None:
         self.extensions = hart_extensions(self.board)
-        everything = {**shipped_extensions(), **(plugins.extensions if plugins else {})}
         compressed = any(e.name == "Zca" for e in self.extensions)
         added = tuple(plugins.extensions.values()) if plugins else ()
         refuse_clashes(added, self.extensions)
-        self.core = core_for(tuple(everything.values()), compressed, say, added)
+        self.architecture = architecture_for(added, compressed)
+        self.core = core_for(self.architecture, say)
         self.native = NativeMachine()
         self._awaited = self.export("awaited_interrupts")
         self._set_up_memory()
@@ -382,15 +387,17 @@ class Machine(System):
 
     def _new_hart(self, number: int) -> Hart:
         table = self.core.decoder(self.extensions)
-        hart = Hart(number, self.native, table, self, self.extensions)
+        layout = self.architecture.layout
+        hart = Hart(number, self.native, table, layout, self, self.extensions)
         view = hart.view
         view.mmio_read, view.mmio_write, view.mmio_touched = self.mmio.addresses
-        view.ialign_mask = self.core.constants["ialign_mask"]
+        for name, value in self.architecture.constants.items():
+            setattr(view, name, value)
         view.geilen = self.board.harts.geilen
         view.tinst_zero = int(self.board.harts.tinst == "zero")
         view.menvcfg_reset = self.board.menvcfg
         for extension in self.extensions:
-            setattr(view, "has_" + extension.name.lower(), 1)
+            setattr(view, flag_field(extension), 1)
         return hart
 
     def _written(self, pa: int, size: int) -> None:

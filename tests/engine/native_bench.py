@@ -11,12 +11,11 @@ import ctypes
 import functools
 
 from rvplat.bus.ram import Ram
-from rvplat.engine import architecture
+from rvplat.engine.architecture import Architecture, enable
 from rvplat.engine.native import Core
 from rvplat.engine.reference import Reference
 from rvplat.hart import reset
 from rvplat.hart.csr import csr_write
-from rvplat.hart.state import HartState
 from rvplat.isa.machinery.extension import Extension
 from rvplat.lang import u32, u64
 from rvplat.machine.boards.catalogue import shipped_extensions
@@ -44,7 +43,8 @@ class Twin:
 
     def __init__(self, extensions: list[Extension], compressed: bool) -> None:
         everything = tuple(shipped_extensions().values())
-        self.core = Core(everything, compressed=compressed)
+        self.core = Core(Architecture(everything, compressed=compressed))
+        self.layout = self.core.architecture.layout
         self.reference = Reference(extensions)
         self.ram = Ram(BASE, SIZE)
         self.machine = NativeMachine()
@@ -52,20 +52,20 @@ class Twin:
         self.machine.add_ram(self.ram, True)
         self.machine.view.clock_virtual = 1
         self.machine.view.instructions_per_tick = 1
-        self.native = NativeHart(0, self.machine, self.core.decoder(extensions))
+        self.native = NativeHart(0, self.machine, self.core.decoder(extensions), self.layout)
         self.hart = self.native.view
         self._refuse = _CALL(self._no_device)
         self.hart.mmio_read = ctypes.cast(self._refuse, ctypes.c_void_p).value
         self.hart.mmio_write = self.hart.mmio_read
-        self.hart.ialign_mask = self.core.constants["ialign_mask"]
+        self.hart.ialign_mask = self.core.architecture.constants["ialign_mask"]
         self.hart.mtimecmp = (1 << 64) - 1
-        architecture.enable(self.hart, extensions)
+        enable(self.hart, extensions)
         reset.reset(self.hart, extensions, CODE)
         self._set_up()
         for at in range(0, SIZE, 4):
             ctypes.memmove(self.ram.address + at, WFI.to_bytes(4, "little"), 4)
         self._blocks = [
-            (self.native.address, HartState.size),
+            (self.native.address, self.layout.size),
             (self.ram.address, SIZE),
             *((block.address, block.size) for block in self.machine.blocks),
             (int(self.hart.slot_pages), 8 * self.machine.pages),
@@ -124,7 +124,7 @@ class Twin:
 
     def _compare(self, expected: list[bytes], found: list[bytes]) -> list[str]:
         result = []
-        for field in HartState.fields.values():
+        for field in self.layout.fields.values():
             if field.name in OFF_BY_DESIGN:
                 continue
             end = field.offset + field.stride * max(field.count, 1)

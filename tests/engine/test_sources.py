@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from rvplat.engine.sources import digest
-from rvplat.hart.state import HartState
+from rvplat.engine.architecture import Architecture
+from rvplat.engine.sources import digest, digest_of
 from rvplat.isa.machinery.extension import Extension
-from rvplat.lang import u8
-from rvplat.lang.record import RecordField
+from rvplat.lang import u64
 from tests.lang.native import native
 
 TWO = """
@@ -63,12 +62,18 @@ def test_a_file_that_is_loaded_anew_is_read_anew(tmp_path: Path) -> None:
     assert native(old.second)(5) == 7
 
 
+def key_of(made: Extension) -> str:
+    """The key of a plugin's extension."""
+    return digest_of(made, Architecture((), (made,)).layout)
+
+
 def test_the_key_is_of_what_was_imported(tmp_path: Path) -> None:
     old = extension(load(tmp_path / "two.py", TWO))
-    before = digest([old])
+    before = key_of(old)
     (tmp_path / "two.py").write_text(TWO.replace("a + 2", "a + 20"))
-    assert digest([old]) == before
-    assert digest([extension(load(tmp_path / "two.py"))]) != before
+    assert key_of(old) == before
+    assert key_of(extension(load(tmp_path / "two.py"))) != before
+    assert key_of(old) == before, "although its file has been imported anew"
 
 
 def test_the_key_tells_rows_without_definitions_apart() -> None:
@@ -76,7 +81,7 @@ def test_the_key_tells_rows_without_definitions_apart() -> None:
     for number, writable in ((0x800, 0xFF), (0x800, 0xFFFF), (0x801, 0xFF)):
         made = Extension("Xkey", "0.1", "draft")
         made.csr(number, "key", writable=writable)
-        keys.add(digest([made]))
+        keys.add(key_of(made))
     assert len(keys) == 3
 
 
@@ -102,14 +107,38 @@ def test_the_key_reaches_into_other_folders(
     for text in (helper, changed):
         module = load(tmp_path / "apart" / "helping.py", text)
         monkeypatch.setitem(sys.modules, "helping", module)
-        keys.append(digest([extension(load(tmp_path / "two.py", plugin))]))
+        keys.append(key_of(extension(load(tmp_path / "two.py", plugin))))
     assert keys[0] != keys[1]
 
 
-def test_the_key_is_of_the_records_as_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Extensions that were installed in another order, or a field that a test added."""
-    before = digest([])
-    monkeypatch.setitem(
-        HartState.fields, "late", RecordField("late", u8, 0, HartState.fields["pc"].offset + 1)
-    )
-    assert digest([]) != before
+FIELD = """
+from rvplat.lang import define, u32, u64
+
+@define
+def second(hart, number: u32) -> u64:
+    return hart.other
+"""
+
+
+def test_the_key_is_of_the_fields_that_the_text_names(tmp_path: Path) -> None:
+    """Another plugin that comes before moves them, or does not."""
+    made = extension(load(tmp_path / "two.py", FIELD))
+    named, before, beside = (Extension(n, "0.1", "draft") for n in ("Xb", "Xa", "Xc"))
+    named.state("other", u64)
+    before.state("large", u64, 5)
+    beside.state("beside", u64)
+    keys = [
+        digest_of(made, Architecture((), tuple(added)).layout)
+        for added in ([named, made], [before, named, made], [named, made, beside])
+    ]
+    assert keys[0] != keys[1]
+    assert keys[0] == keys[2]
+
+
+def test_the_key_of_what_ships_is_of_the_records_as_they_lie() -> None:
+    made = Extension("Xone", "0.1", "draft")
+    before = digest(Architecture((made,)))
+    assert digest(Architecture((made,), (Extension("Xtwo", "0.1", "draft"),))) == before
+    made.state("more", u64)
+    assert digest(Architecture((made,))) != before
+    assert digest(Architecture((made,), xlen=32)) != digest(Architecture((made,)))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rvplat.bus.ram import Ram
-from rvplat.engine import architecture
+from rvplat.engine.architecture import Architecture, enable
 from rvplat.engine.native import Core
 from rvplat.engine.reference import Reference
 from rvplat.hart import reset
@@ -76,7 +76,7 @@ def native_core(compressed: bool) -> Core:
     """Native code of every shipped extension, with or without the compressed ones."""
     wanted = shipped_extensions().values()
     kept = [e for e in wanted if compressed or not e.name.startswith(("C", "Zc"))]
-    return Core(tuple(kept), compressed=compressed)
+    return Core(Architecture(tuple(kept), compressed=compressed))
 
 
 class Bench:
@@ -95,17 +95,19 @@ class Bench:
         self.machine.add_ram(self.ram, True)
         self.machine.view.clock_virtual = 1
         self.machine.view.instructions_per_tick = 1 << 40
-        self.native = NativeHart(0, self.machine, core.decoder(self.extensions))
+        self.native = NativeHart(
+            0, self.machine, core.decoder(self.extensions), core.architecture.layout
+        )
         self.hart: Any = self.native.view
         self.device: int | None = None  # what a device answers at all addresses outside RAM
         self._answer = _CALL(self._ask_device)
         self.hart.mmio_read = ctypes.cast(self._answer, ctypes.c_void_p).value
         self.hart.mmio_write = self.hart.mmio_read
-        self.hart.ialign_mask = core.constants["ialign_mask"]
+        self.hart.ialign_mask = core.architecture.constants["ialign_mask"]
         self.hart.mtimecmp = ONES
         self.hart.geilen = geilen
         self.hart.tinst_zero = int(tinst == "zero")
-        architecture.enable(self.hart, self.extensions)
+        enable(self.hart, self.extensions)
         self._free = PAGES
         self.begin()
 

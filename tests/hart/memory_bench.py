@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import rvplat.hart.implementations  # noqa: F401
-from rvplat.engine import architecture
+from rvplat.engine.architecture import Architecture, enable
 from rvplat.hart import atomics, cacheblocks, fetch, memory, mmu, pmp, translate
 from rvplat.hart.acceleration import invalidate, tlb, young_pages
-from rvplat.hart.state import HartState, MachineState
+from rvplat.hart.state import MachineState
 from rvplat.hart.trap import Trap
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.priv_m import reset_status
@@ -41,8 +41,7 @@ N = 1 << 63
 PBMT_NC, PBMT_IO = 1 << 61, 2 << 61
 LEAF = V | R | W | X | A | D
 
-architecture.install(shipped_extensions().values())
-HartState.add("bench_end", u8)
+LAYOUT = Architecture(tuple(shipped_extensions().values())).layout
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Fault:
 @functools.cache
 def native(names: tuple[str, ...]) -> NativeCode:
     """The native code of the definitions below."""
-    unit = Unit({"hart": HartState, "rs1": u64, "rs2": u64})
+    unit = Unit({"hart": LAYOUT, "rs1": u64, "rs2": u64})
     for name in names:
         unit.export(DEFINITIONS[name], name)
     return NativeCode(compile_text(module_text(unit)))
@@ -131,14 +130,14 @@ class Bench:
         return int(region.host)
 
     def _hart(self, number: int, without: frozenset[str]) -> Any:
-        hart = HartState.view(self._memory(HartState.size))
+        hart = LAYOUT.view(self._memory(LAYOUT.size))
         hart.machine = address_of(self.machine)
         self.machine.harts[number] = address_of(hart)
         hart.hart_id = number
         hart.young_passed = young_pages.AWAY
         hart.priv = 3
         extensions = [e for e in shipped_extensions().values() if e.name.lower() not in without]
-        architecture.enable(hart, extensions)
+        enable(hart, extensions)
         reset_status(hart)
         hart.slot_pages = self._memory(8 * self._first_page)
         self._callbacks(hart)

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from rvplat.engine.architecture import Architecture
 from rvplat.hart.counters import update_deadline
-from rvplat.hart.csr import enable, install
+from rvplat.hart.csr import enable
 from rvplat.hart.interrupts import take_interrupt
-from rvplat.hart.state import HartState, MachineState
+from rvplat.hart.state import MachineState
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa import rv_system, sstc, zawrs, zicntr, zicsr
 from rvplat.isa.machinery import vocabulary
@@ -22,7 +23,7 @@ from rvplat.isa.machinery.extension import SINK, Extension, Instruction
 from rvplat.isa.priv_m import Sm, U, reset_status
 from rvplat.isa.priv_s import S
 from rvplat.isa.privileged import INTERRUPT, MACHINE
-from rvplat.lang import Record, address_of, u8, u32, u64
+from rvplat.lang import address_of, u32, u64
 from rvplat.machine.boards.catalogue import shipped_extensions
 
 FLAGS = [
@@ -61,30 +62,13 @@ BITS = 0x1234_5673  # what the current instruction is said to be
 BY_NAME = {row.name: row for e in EXTENSIONS for row in e.csrs}
 
 
-def _layout() -> Record:
-    """The hart's record as it stands, with what these extensions need beside it."""
-    record = Record("Hart")
-    wanted: list[tuple[str, Any, int]] = [
-        (f.name, f.type, f.count) for f in HartState.fields.values()
-    ]
-    wanted += [(f"has_{flag}", u8, 0) for flag in [*FLAGS, "ssstateen", "smstateen"]]
-    for extension in (*EXTENSIONS, *shipped_extensions().values()):
-        wanted += extension.states
-        wanted += [(row.name, u64, 0) for row in extension.csrs if row.storage]
-    for name, kind, count in wanted:
-        if name not in record.fields:
-            record.add(name, kind, count)
-    return record
-
-
-LAYOUT = _layout()
+LAYOUT = Architecture(tuple(shipped_extensions().values())).layout
 
 
 def _fill(view: Any, enabled: frozenset[str]) -> None:
     for flag in FLAGS:
         setattr(view, f"has_{flag}", int(flag in enabled))
     for extension in EXTENSIONS:
-        install(extension.csrs)
         if extension.name.lower() in enabled:
             enable(view, extension.csrs)
 

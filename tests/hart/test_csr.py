@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rvplat.hart.csr import install
+from rvplat.engine.architecture import Architecture
 from rvplat.isa import zicsr
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, EnvCfg, Irq, Status
@@ -131,19 +131,17 @@ def test_a_number_can_be_taken_once() -> None:
     extension = Extension("Xtwice", version="1.0", standing="draft")
     extension.csr(0x340, "mine")
     with pytest.raises(TypeError, match="CSR 0x340 is mscratch, and mine too"):
-        install(extension.csrs)
-    install(EXTENSIONS[0].csrs)  # the same rows again are no error
+        _ = Architecture(EXTENSIONS, (extension,)).csrs
 
 
 def test_a_row_with_a_mask_keeps_its_read_only_bits(bench: Bench) -> None:
     row = BY_NAME["mscratch"]
-    from rvplat.hart.csr import stored_writer
     from rvplat.isa.machinery.csr_rows import Csr
     from rvplat.lang import u32, u64
 
     masked = Csr(0x7C0, "mscratch", "Xmask", writable=0xFF)
     bench.hart.mscratch = 0x1234
-    stored_writer(masked)(bench.hart, u64(0xABCD), u32(row.number))
+    masked.writer(bench.hart, u64(0xABCD), u32(row.number))
     assert bench.hart.mscratch == 0x12CD
 
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import ctypes
 
-from rvplat.engine import architecture
+from rvplat.engine.architecture import Architecture, enable
 from rvplat.hart.reset import reset
-from rvplat.hart.state import STOP_BREAK, STOP_NONE, HartState, MachineState
+from rvplat.hart.state import STOP_BREAK, STOP_NONE, MachineState
 from rvplat.isa.privileged import MACHINE, Irq, Status
 from rvplat.lang import address_of
 from rvplat.machine.boards.catalogue import shipped_extensions
 
 EXTENSIONS = list(shipped_extensions().values())
-architecture.install(EXTENSIONS)
+LAYOUT = Architecture(tuple(EXTENSIONS)).layout
 
 
 def test_a_hart_that_ran_begins_anew() -> None:
-    blocks = [ctypes.create_string_buffer(size) for size in (HartState.size, MachineState.size)]
+    blocks = [ctypes.create_string_buffer(size) for size in (LAYOUT.size, MachineState.size)]
     hart, machine = (
         record.view(ctypes.addressof(block))
-        for record, block in zip((HartState, MachineState), blocks, strict=True)
+        for record, block in zip((LAYOUT, MachineState), blocks, strict=True)
     )
     machine.clock_virtual = machine.instructions_per_tick = 1
     hart.machine = address_of(machine)
-    architecture.enable(hart, EXTENSIONS)
+    enable(hart, EXTENSIONS)
     for name in ("mscratch", "mcause", "medeleg", "mie", "mstatus", "minstret", "frm", "satp"):
         setattr(hart, name, 5)
     hart.mstatus = (1 << 64) - 1

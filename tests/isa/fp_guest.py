@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rvplat.bus.ram import Ram
+from rvplat.engine.architecture import Architecture
 from rvplat.engine.native import Core
 from rvplat.engine.reference import Reference
 from rvplat.hart.reset import reset
@@ -34,8 +35,8 @@ POINTER, END, INTEGER, RESULT = 10, 11, 5, 6  # x registers of the loop
 
 @functools.cache
 def core() -> Core:
-    """Native code of all shipped extensions."""
-    return Core(tuple(shipped_extensions().values()))
+    """Native code for everything that ships."""
+    return Core(Architecture(tuple(shipped_extensions().values())))
 
 
 def extensions() -> list[Extension]:
@@ -75,7 +76,9 @@ class FpGuest:
         self.native.view.timebase_hz = 10_000_000
         self.ram = Ram(RAM, 1 << 22)
         self.native.add_ram(self.ram, True)
-        self.native_hart = NativeHart(0, self.native, core().decoder(extensions()))
+        self.native_hart = NativeHart(
+            0, self.native, core().decoder(extensions()), core().architecture.layout
+        )
         self.hart: Any = self.native_hart.view
         self.hart.ialign_mask = 1
         self._no_device = _CALLBACK(self._refuse)

@@ -202,10 +202,8 @@ def otherwise(hart, a: u64, key: u32) -> u64:
     return u64(0)
 
 
-table.add(1, row_one)
-table.add(2, row_two)
-table.add(0x300, row_two)
 table.default = otherwise
+State.tables[table] = {1: row_one, 2: row_two, 0x300: row_two}
 
 
 @define
@@ -225,6 +223,25 @@ def test_a_dispatch_table_finds_its_row(key: int, argument: int) -> None:
         expected = "raised"
     memory, _ = state()
     assert compiled(ctypes.addressof(memory), argument, key) == expected
+
+
+def test_the_rows_are_those_of_the_record_that_is_given():
+    """A longer record of the same kind has other rows, and fields that definitions can name."""
+    longer = State.extended()
+    longer.add("more", u64)
+    longer.tables[table] = {1: row_of_longer}
+    memory = ctypes.create_string_buffer(longer.size)
+    view = longer.view(ctypes.addressof(memory))
+    view.more = 77
+    compiled = native(dispatched, {"hart": longer})
+    assert (dispatched(view, 4, 1), dispatched(view, 4, 2)) == (77, 0)
+    assert (compiled(view, 4, 1), compiled(view, 4, 2)) == (77, 0)
+    assert native(dispatched, {"hart": State})(view, 4, 2) == dispatched(state()[1], 4, 2) == 8
+
+
+@define
+def row_of_longer(hart, a: u64, key: u32) -> u64:
+    return hart.more
 
 
 @define

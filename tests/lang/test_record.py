@@ -12,7 +12,7 @@ def pair() -> Any:
     inner = Record("Inner")
     inner.add("a", u8)
     inner.add("b", u32)
-    outer = Record("Outer", spare=16)
+    outer = Record("Outer")
     outer.add("flag", u8)
     outer.add("value", s32)
     outer.add("list", u16, 3)
@@ -60,13 +60,29 @@ def test_mistakes_are_named() -> None:
         outer.add("flag", u8)
 
 
-def test_a_late_field_needs_spare_room() -> None:
+def test_a_layout_that_is_in_use_stays() -> None:
     _, outer = pair()
-    size = outer.size
-    outer.add("late", u64, 2)
-    assert outer.size == size
+    assert outer.size == 40
     with pytest.raises(TypeError, match=r"^Outer.more comes too late: the layout is in use$"):
-        outer.add("more", u64, 8)
+        outer.add("more", u8)
+
+
+def test_an_extended_record_begins_as_the_one_that_it_extends() -> None:
+    _, outer = pair()
+    longer, other = outer.extended(), outer.extended()
+    longer.add("more", u64, 2)
+    other.add("else", u8)
+    assert (longer.core, longer.extended().core) == (outer, outer)
+    assert "more" not in outer.fields and "more" not in other.fields
+    assert {n: longer.fields[n] for n in outer.fields} == outer.fields
+    assert longer.fields["more"].offset == 40
+    with pytest.raises(TypeError, match=r"^Outer.late comes too late"):
+        outer.add("late", u8)
+    memory = ctypes.create_string_buffer(longer.size)
+    view = longer.view(ctypes.addressof(memory))
+    view.more[1], view.value = 7, -1
+    plain = longer.plain(ctypes.addressof(memory))
+    assert (plain.more[1], plain.value) == (7, -1)
 
 
 def test_clearing_an_array_clears_nothing_else() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rvplat.bus.ram import Ram
-from rvplat.engine import architecture
+from rvplat.engine.architecture import Architecture, enable
 from rvplat.engine.native import Core
 from rvplat.hart import reset
 from rvplat.hart.state import STOP_LIMIT, STOP_WFI, HartState
@@ -29,24 +29,25 @@ class Ours:
 
     def __init__(self, isa: str) -> None:
         owned = extensions(isa)
-        self.core = Core(tuple(shipped_extensions().values()))
+        self.core = Core(Architecture(tuple(shipped_extensions().values())))
+        record = self.core.architecture.layout
         self.ram = Ram(layout.BASE, layout.SIZE)
         self.machine = NativeMachine()
         self.core.attach(self.machine.view)
         self.machine.add_ram(self.ram, True)
         self.machine.view.clock_virtual = 1
         self.machine.view.instructions_per_tick = 1 << 62  # so that the time stays 0
-        self.native = NativeHart(0, self.machine, self.core.decoder(owned))
+        self.native = NativeHart(0, self.machine, self.core.decoder(owned), record)
         self.hart = self.native.view
         self._device = _CALL(self._no_load), _CALL(self._store)
         self.hart.mmio_read, self.hart.mmio_write = (
             ctypes.cast(function, ctypes.c_void_p).value for function in self._device
         )
-        self.hart.ialign_mask = self.core.constants["ialign_mask"]
-        architecture.enable(self.hart, owned)
+        self.hart.ialign_mask = self.core.architecture.constants["ialign_mask"]
+        enable(self.hart, owned)
         reset.reset(self.hart, owned, layout.BASE)
         self._blocks = [
-            (self.native.address, HartState.size),
+            (self.native.address, record.size),
             *((block.address, block.size) for block in self.machine.blocks),
             (int(self.hart.slot_pages), 8 * self.machine.pages),
         ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import linecache
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
-from rvplat.lang import Definition, LanguageError
+from rvplat.lang import Definition, LanguageError, u32, u64
 
 ALL_ONES = (1 << 64) - 1
 
@@ -45,6 +48,26 @@ class Csr:
     storage: bool = True
     place: str = field(default="", compare=False, repr=False)
 
+    @cached_property
+    def reader(self) -> Definition:
+        """What reads it: `read`, or a definition that gives the hart's field of its name."""
+        if self.read is not None:
+            return self.read
+        return _access(self, "read", f"hart, number: u32) -> u64:\n    return hart.{self.name}")
+
+    @cached_property
+    def writer(self) -> Definition:
+        """What writes it: `write`, or a definition that writes the `writable` bits of the hart's
+        field."""
+        if self.write is not None:
+            return self.write
+        value = "value"
+        if self.writable != ALL_ONES:
+            kept = self.writable ^ ALL_ONES
+            value = f"(hart.{self.name} & {kept:#x}) | (value & {self.writable:#x})"
+        text = f"hart, value: u64, number: u32):\n    hart.{self.name} = {value}"
+        return _access(self, "write", text)
+
     @property
     def privilege(self) -> int:
         """Lowest privilege with access: 0 U, 1 S, 2 H and VS, 3 M (Zicsr, CSR listing)."""
@@ -54,6 +77,16 @@ class Csr:
     def read_only(self) -> bool:
         """Whether a write is illegal: the number's two highest bits are ones."""
         return self.number >> 10 == 3
+
+
+def _access(row: Csr, doing: str, text: str) -> Definition:
+    """A definition from generated text. Its file name shows what it was generated for."""
+    file = f"<csr {row.name} {doing}>"
+    text = f"def access({text}\n"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    scope: dict[str, Any] = {"u32": u32, "u64": u64}
+    exec(compile(text, file, "exec"), scope)
+    return Definition(scope["access"])
 
 
 _FIELD = re.compile(r"(\w+)\[(\d+)(?::(\d+))?\]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rvplat.engine import architecture
+from rvplat.engine.architecture import Architecture
 from rvplat.engine.native import Core
 from rvplat.errors import DefinitionError
 from rvplat.isa.machinery.extension import Extension
@@ -13,27 +13,32 @@ from rvplat.machine.boards.board import Board
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.boards.plugin_clashes import bad_texts, clashes
 
-_cores: dict[tuple[tuple[Extension, ...], bool], Core] = {}
+_MOST_CORES = 8  # a plugin that is edited again and again must not fill the memory
+_cores: dict[Architecture, Core] = {}  # the longest unused one first
 
 
-def core_for(
-    extensions: tuple[Extension, ...], compressed: bool, say: Callable[[str], None],
-    added: Sequence[Extension] = (),
-) -> Core:  # fmt: skip
-    """Native code for these extensions, made once a process. `added`: those of plugins.
+def architecture_for(added: Sequence[Extension], compressed: bool) -> Architecture:
+    """What ships, and what plugins add. `compressed`: every hart has C."""
+    return Architecture(tuple(shipped_extensions().values()), tuple(added), compressed)
+
+
+def core_for(architecture: Architecture, say: Callable[[str], None]) -> Core:
+    """Native code of an architecture. Machines of one process that have the same share it.
 
     Raises:
-        DefinitionError: the text of one of them is not well formed.
+        DefinitionError: the text of a plugin's extension is not well formed.
     """
-    key = (extensions, compressed)
-    if key not in _cores:
-        _install(extensions)
+    core = _cores.pop(architecture, None)
+    if core is None:
         try:
-            _cores[key] = Core(extensions, say, compressed)
+            core = Core(architecture, say)
         except (LanguageError, RecursionError) as error:
-            _refuse(bad_texts(added) if added else [])  # all, where the compiler ends at the first
+            _refuse(bad_texts(architecture))  # all, where the compiler ends at the first
             raise DefinitionError(str(error)) from error
-    return _cores[key]
+    _cores[architecture] = core
+    while len(_cores) > _MOST_CORES:
+        del _cores[next(iter(_cores))]
+    return core
 
 
 def refuse_clashes(plugins: Sequence[Extension], harts: Sequence[Extension]) -> None:
@@ -44,14 +49,6 @@ def refuse_clashes(plugins: Sequence[Extension], harts: Sequence[Extension]) -> 
 def _refuse(faults: Sequence[str]) -> None:
     if faults:
         raise DefinitionError("\n".join(faults))
-
-
-def _install(extensions: tuple[Extension, ...]) -> None:
-    """Two extensions of one name, or of one CSR number, are their authors' error."""
-    try:
-        architecture.install(extensions)
-    except TypeError as error:
-        raise DefinitionError(str(error)) from error
 
 
 def hart_extensions(board: Board) -> list[Extension]:

@@ -7,14 +7,14 @@ file and line of the plugin.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-import rvplat.hart.implementations  # noqa: F401
-from rvplat.engine import architecture
+from rvplat.engine.architecture import Architecture, entries, fields_of, flag_field
 from rvplat.engine.decode import MAX_CONDITIONS, MAX_PIECES, find_overlaps
 from rvplat.engine.forms import Form
 from rvplat.errors import nearest
+from rvplat.hart.state import HartState
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.machinery.destinations import unguarded
 from rvplat.isa.machinery.extension import Extension, Row
@@ -27,18 +27,16 @@ Known = Mapping[str, Extension]
 def clashes(plugins: Sequence[Extension], shipped: Known, harts: Sequence[Extension]) -> list[str]:
     """What is wrong with plugins' extensions, but for the texts of their definitions. `harts`: the
     extensions that the board's harts have."""
-    architecture.install(shipped.values())
     found = [*_of_names(plugins, shipped), *_of_csrs(plugins, shipped)]
     found += [*_of_fields(plugins, shipped), *_of_instructions(plugins, shipped)]
     found += [text for one in plugins for row in one.instructions for text in unguarded(row)]
     return [*found, *_of_encodings(plugins, harts)]
 
 
-def bad_texts(plugins: Sequence[Extension]) -> list[str]:
-    """Definitions that native code can't be made of: it is made, and thrown away. There are no
-    clashes."""
-    architecture.install(plugins)
-    return list(dict.fromkeys(_of_texts(plugins)))
+def bad_texts(architecture: Architecture) -> list[str]:
+    """Definitions of plugins that native code can't be made of: it is made, and thrown away. There
+    are no clashes."""
+    return list(dict.fromkeys(_of_texts(architecture)))
 
 
 # --- names and requirements -----------------------------------------------------------------------
@@ -51,9 +49,6 @@ def _of_names(plugins: Sequence[Extension], shipped: Known) -> Iterator[str]:
         other = taken.setdefault(one.name.lower(), one)
         if other is not one:
             yield f"{one.place}: the extension {one.name} is there already, from {other.place}"
-        earlier = architecture.installed(one.name)
-        if earlier is not None and one is not earlier is not other:
-            yield f"{one.place}: the process knows another {one.name} already, from {earlier.place}"
         yield from _of_requirements(one, known)
 
 
@@ -116,20 +111,24 @@ def _of_fields(plugins: Sequence[Extension], shipped: Known) -> Iterator[str]:
     """Fields of the hart that an extension would share with somebody. CSRs of one name are told of
     already."""
     csrs = {row.name for one in shipped.values() for row in one.csrs}
-    taken: dict[str, str] = {}
+    taken = dict.fromkeys(HartState.fields, "of every hart")
+    for one in shipped.values():
+        for name, _, _ in fields_of(one):
+            taken.setdefault(name, f"of {one.name}, {one.place}")
+    for one in plugins:
+        taken.setdefault(flag_field(one), f"of {one.name}, {one.place}")
     for one in plugins:
         places = zip(one.states, one.state_places, strict=True)
         wanted = [(name, "state", place) for (name, _, _), place in places]
         wanted += [(row.name, "CSR", row.place) for row in one.csrs if row.storage]
         for name, what, place in wanted:
-            whose = architecture.field_of_another(one, name)
             if not name.isidentifier():
                 yield f"{place}: the {what} {name!r} is no name"
-            elif whose and (what == "state" or name not in csrs):
-                yield f"{place}: the {what} {name} has the name of a field {whose}"
-            elif name in taken and what == "state":
-                yield f"{place}: the state {name} has the name of a field at {taken[name]}"
-            taken.setdefault(name, place)
+            elif name in taken and (what == "state" or name not in csrs):
+                yield f"{place}: the {what} {name} has the name of a field {taken[name]}"
+            taken.setdefault(name, f"at {place}")
+            if what == "CSR":
+                csrs.add(name)
 
 
 # --- instructions ---------------------------------------------------------------------------------
@@ -159,7 +158,7 @@ def _of_pattern(row: Row) -> Iterator[str]:
 def _of_encodings(plugins: Sequence[Extension], harts: Sequence[Extension]) -> Iterator[str]:
     """Instructions of the board's harts that have the same bits."""
     mine = {one.name for one in plugins}
-    for a, b in find_overlaps(architecture.entries(harts)):
+    for a, b in find_overlaps(entries(harts)):
         if {a.extension, b.extension} & mine:
             one, other = (a, b) if a.extension in mine else (b, a)
             yield (
@@ -171,13 +170,15 @@ def _of_encodings(plugins: Sequence[Extension], harts: Sequence[Extension]) -> I
 # --- texts ----------------------------------------------------------------------------------------
 
 
-def _of_texts(plugins: Iterable[Extension]) -> Iterator[str]:
-    from rvplat.engine.handlers import HandlerText, new_unit  # the compiler: late
+def _of_texts(architecture: Architecture) -> Iterator[str]:
+    from rvplat.engine.handlers import HandlerText  # the compiler: late
+    from rvplat.engine.units import new_unit
     from rvplat.lang.functions import emit_waiting
 
+    plugins = architecture.added
     rows = [row for one in plugins for row in one.instructions]
     forms = [Form(row, row.pattern.length) for row in rows]
-    unit = new_unit(forms)
+    unit = new_unit(architecture)
     handlers = HandlerText(unit)
     for form in forms:
         yield from _trial(form.instruction.definition, partial(handlers.form, form))

@@ -6,10 +6,11 @@ evaluated with the registers as they were. So a trace can show accesses that onl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rvplat.engine.architecture import Architecture
 from rvplat.engine.implied import implied_types
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery import vocabulary
@@ -58,10 +59,11 @@ class Touches:
 
 
 class InstructionEffects:
-    """What instructions of some extensions touch."""
+    """What instructions of an architecture touch."""
 
-    def __init__(self, instructions: Iterable[Instruction]) -> None:
-        self._definitions = Definitions(implied_types(instructions))
+    def __init__(self, architecture: Architecture) -> None:
+        instructions = (form.instruction for form in architecture.forms)
+        self._definitions = Definitions(implied_types(instructions, architecture.layout))
 
     def touches_of(self, instruction: Instruction) -> Touches:
         """What one instruction touches. What its text doesn't say plainly is left out."""

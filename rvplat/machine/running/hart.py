@@ -22,6 +22,7 @@ from rvplat.isa.machinery.csr_rows import Csr, CsrField
 from rvplat.isa.machinery.disassemble import F_NAMES, X_NAMES
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import MACHINE, PAGE_BYTES, SUPERVISOR, USER
+from rvplat.lang import Record
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 from rvplat.machine.running.public_names import Shown
 
@@ -99,10 +100,10 @@ class Hart(NativeHart, metaclass=Shown):
     """Its number, mhartid."""
 
     def __init__(
-        self, number: int, machine: NativeMachine, table: Table, owner: Owner,
+        self, number: int, machine: NativeMachine, table: Table, layout: Record, owner: Owner,
         extensions: Sequence[Extension],
     ) -> None:  # fmt: skip
-        super().__init__(number, machine, table)
+        super().__init__(number, machine, table, layout)
         self._owner = owner
         self._extensions = extensions
         self._x = RegisterFile(self.field("x", ctypes.c_uint64), X_NAMES, True, self._still)

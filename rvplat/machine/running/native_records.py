@@ -116,8 +116,8 @@ class NativeMachine(NativeRecord):
 class NativeHart(NativeRecord):
     """A hart's record, its slots and decoder, and what wakes its thread."""
 
-    def __init__(self, number: int, machine: NativeMachine, table: Table) -> None:
-        super().__init__(HartState)
+    def __init__(self, number: int, machine: NativeMachine, table: Table, layout: Record) -> None:
+        super().__init__(layout)
         self.number = number
         self.table = table
         self.wake: threading.Event | None = None  # whoever gives it turns waits for this
@@ -165,7 +165,7 @@ class NativeHart(NativeRecord):
 
     def field(self, name: str, kind: Any) -> Any:
         """A field (or an array) of the record as one of ctypes' objects: quicker than `view`."""
-        place = HartState.fields[name]
+        place = self._record.fields[name]
         return (kind * place.count if place.count else kind).from_address(
             self.address + place.offset
         )

@@ -64,7 +64,9 @@ class World:
         self.machine.add_ram(self.ram, True)
         extensions = list(shipped_extensions().values())
         table = self.core.decoder(extensions)
-        self.natives = [NativeHart(n, self.machine, table) for n in range(harts)]
+        self.natives = [
+            NativeHart(n, self.machine, table, self.core.architecture.layout) for n in range(harts)
+        ]
         self.harts: list[Any] = [one.view for one in self.natives]
         for hart in self.harts:
             architecture.enable(hart, extensions)

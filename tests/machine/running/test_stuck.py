@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from rvplat import Machine
-from rvplat.engine import architecture
-from rvplat.engine.handlers import new_unit
+from rvplat.engine.architecture import Architecture
 from rvplat.engine.poll import POLL
+from rvplat.engine.units import new_unit
 from rvplat.errors import RunFailed
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.running import watchdog
@@ -138,7 +138,7 @@ def test_a_long_loop_that_is_stopped_in_the_middle_goes_on(
 def test_what_ships_never_looks() -> None:
     """Built-in code has no polls, so that they cost it nothing."""
     extensions = list(shipped_extensions().values())
-    unit = new_unit(architecture.forms(extensions))
+    unit = new_unit(Architecture(tuple(extensions)))
     rows = [row.definition for one in extensions for row in one.instructions]
     csrs = [row for one in extensions for row in one.csrs]
     rows += [d for row in csrs for d in (row.read, row.write, row.access) if d is not None]
