@@ -4,7 +4,7 @@
 
 `mix rd, rs1, rs2` (opcode custom-0) turns rs1 left by the low bits of rs2 and adds the CSR
 `mixkey` (0x800, one of the numbers that the manual leaves to custom CSRs of user mode). It is
-compiled with the rest and runs as fast as `add`; the reference runs the same text.
+compiled as `add` is and runs as fast; the reference runs the same text.
 """
 
 from rvplat.hookspecs import hookimpl

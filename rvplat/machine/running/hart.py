@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from rvplat.arguments import MASK64, integer, word
 from rvplat.bus.ram import Memory
@@ -22,9 +22,11 @@ from rvplat.isa.machinery.csr_rows import Csr, CsrField
 from rvplat.isa.machinery.disassemble import F_NAMES, X_NAMES
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import MACHINE, PAGE_BYTES, SUPERVISOR, USER
-from rvplat.lang import Record
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 from rvplat.machine.running.public_names import Shown
+
+if TYPE_CHECKING:
+    from rvplat.lang import Record
 
 
 class RegisterFile(Sequence[int]):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rvplat.errors import BusError
-from rvplat.hart.csr import installed
 
 if TYPE_CHECKING:
     from rvplat.isa.machinery.csr_rows import Csr
@@ -25,7 +24,8 @@ def stuck_instruction(hart: Hart) -> tuple[str, str]:
     entry = next((one for one in hart.table.entries if one.pattern.matches(bits)), None)
     if entry is None:
         return "an instruction", "its memory has changed"
-    row = installed.get(bits >> 20) if "csr" in entry.pattern.operands else None
+    rows = {row.number: row for row in hart.csrs.values()}
+    row = rows.get(bits >> 20) if "csr" in entry.pattern.operands else None
     if row is None:
         return f"the instruction {entry.name}", _place(entry.instruction.definition)
     return f"the instruction {entry.name} of the CSR {row.name}", _csr_place(row)
