@@ -87,6 +87,13 @@ class Architecture:
         known = {form.key for form in forms(before, self.xlen)}
         return [form for form in forms([*before, extension], self.xlen) if form.key not in known]
 
+    def prepare(self, hart: Any, extensions: Iterable[Extension]) -> None:
+        """Set what stays for as long as a hart lives: the constants, and which extensions it has."""
+        for name, value in self.constants.items():
+            setattr(hart, name, value)
+        for extension in extensions:
+            setattr(hart, flag_field(extension), 1)
+
     def enabled_entries(self, extensions: Iterable[Extension]) -> list[DecodeEntry]:
         """The patterns that a hart with exactly these extensions decodes."""
         return entries(extensions, self.xlen)

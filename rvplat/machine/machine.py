@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from rvplat.arguments import choice, flag, hart_number, integer, path, paths, word
 from rvplat.bus.ram import use_fence
-from rvplat.engine.architecture import flag_field
 from rvplat.errors import RvplatError
 from rvplat.hart.state import STOP_BREAK
 from rvplat.isa.privileged import VMID
@@ -391,13 +390,10 @@ class Machine(System):
         hart = Hart(number, self.native, table, layout, self, self.extensions)
         view = hart.view
         view.mmio_read, view.mmio_write, view.mmio_touched = self.mmio.addresses
-        for name, value in self.architecture.constants.items():
-            setattr(view, name, value)
         view.geilen = self.board.harts.geilen
         view.tinst_zero = int(self.board.harts.tinst == "zero")
         view.menvcfg_reset = self.board.menvcfg
-        for extension in self.extensions:
-            setattr(view, flag_field(extension), 1)
+        self.architecture.prepare(view, self.extensions)
         return hart
 
     def _written(self, pa: int, size: int) -> None:
