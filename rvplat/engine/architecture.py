@@ -88,7 +88,7 @@ class Architecture:
         return [form for form in forms([*before, extension], self.xlen) if form.key not in known]
 
     def prepare(self, hart: Any, extensions: Iterable[Extension]) -> None:
-        """Set what stays for as long as a hart lives: the constants, and which extensions it has."""
+        """Set what stays while a hart lives: the constants, and which extensions it has."""
         for name, value in self.constants.items():
             setattr(hart, name, value)
         for extension in extensions:
