@@ -17,12 +17,7 @@ from rvplat.errors import RvplatError
 from rvplat.hart.state import STOP_BREAK
 from rvplat.isa.privileged import VMID
 from rvplat.machine.boards.board import Board
-from rvplat.machine.boards.extensions import (
-    architecture_for,
-    core_for,
-    hart_extensions,
-    refuse_clashes,
-)
+from rvplat.machine.boards.extensions import core_of, hart_extensions, refuse_clashes
 from rvplat.machine.boards.toml_tree import Override
 from rvplat.machine.loading.loader import Software, plan_load
 from rvplat.machine.open import open_board
@@ -353,8 +348,7 @@ class Machine(System):
         compressed = any(e.name == "Zca" for e in self.extensions)
         added = tuple(plugins.extensions.values()) if plugins else ()
         refuse_clashes(added, self.extensions)
-        self.architecture = architecture_for(added, compressed)
-        self.core = core_for(self.architecture, say)
+        self.core = core_of(added, compressed, say)
         self.native = NativeMachine()
         self._awaited = self.export("awaited_interrupts")
         self._set_up_memory()
@@ -386,14 +380,14 @@ class Machine(System):
 
     def _new_hart(self, number: int) -> Hart:
         table = self.core.decoder(self.extensions)
-        layout = self.architecture.layout
+        layout = self.core.architecture.layout
         hart = Hart(number, self.native, table, layout, self, self.extensions)
         view = hart.view
         view.mmio_read, view.mmio_write, view.mmio_touched = self.mmio.addresses
         view.geilen = self.board.harts.geilen
         view.tinst_zero = int(self.board.harts.tinst == "zero")
         view.menvcfg_reset = self.board.menvcfg
-        self.architecture.prepare(view, self.extensions)
+        self.core.architecture.prepare(view, self.extensions)
         return hart
 
     def _written(self, pa: int, size: int) -> None:

@@ -22,12 +22,14 @@ def architecture_for(added: Sequence[Extension], compressed: bool) -> Architectu
     return Architecture(tuple(shipped_extensions().values()), tuple(added), compressed)
 
 
-def core_for(architecture: Architecture, say: Callable[[str], None]) -> Core:
-    """Native code of an architecture. Machines of one process that have the same share it.
+def core_of(added: Sequence[Extension], compressed: bool, say: Callable[[str], None]) -> Core:
+    """Native code of an architecture, as `architecture_for` takes it. Machines of one process that
+    have the same share it.
 
     Raises:
         DefinitionError: the text of a plugin's extension is not well formed.
     """
+    architecture = architecture_for(added, compressed)
     core = _cores.pop(architecture, None)
     if core is None:
         try:

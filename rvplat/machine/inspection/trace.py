@@ -70,7 +70,7 @@ class Tracer(Turns):
         self._rows = {row.name: row for one in machine.extensions for row in one.csrs}
         self._numbers = {row.number: row for row in self._rows.values()}
         self._plans: dict[int, Plan] = {}
-        self._effects = InstructionEffects(machine.architecture)
+        self._effects = InstructionEffects(machine.core.architecture)
         self._touches: dict[str, Touches] = {}
         self._watched = [self._rows[name] for name in ("fflags", "mstatus") if name in self._rows]
         self._cells = {hart.number: Cells(hart, self._watched) for hart in machine.harts}

@@ -17,7 +17,6 @@ from rvplat.bus.device import Device
 from rvplat.bus.failures import Failure
 from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory
-from rvplat.engine.architecture import Architecture
 from rvplat.engine.native import Core
 from rvplat.errors import RunFailed
 from rvplat.hart import reset as hart_reset
@@ -94,7 +93,6 @@ class System(metaclass=Shown):
 
     assembly: Assembly
     extensions: list[Extension]
-    architecture: Architecture
     core: Core
     native: NativeMachine
     turns: TurnTaking

@@ -160,7 +160,7 @@ def test_an_edit_can_take_things_away(tmp_path: Path) -> None:
     body = BODY.replace("+ hart.{csr}", "").replace("{name}.csr(", "# ")
     with opened(plugin(tmp_path, body)) as machine:
         assert "dokey" not in machine.harts[0].csrs
-        assert "dokey" not in machine.architecture.layout.fields
+        assert "dokey" not in machine.core.architecture.layout.fields
         assert done(machine, 2, 1) == 7
 
 
