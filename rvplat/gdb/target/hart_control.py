@@ -328,8 +328,7 @@ class HartControl:
         return self.drivers[number].running
 
     def quiet(self) -> AbstractContextManager[None]:
-        """Inside, no hart runs. Harts that ran go on afterwards, unless they stopped by themselves.
-        """
+        """Inside, no hart runs. Harts that ran go on afterwards, unless they stopped themselves."""
         return self._paused() if any(d.running for d in self.drivers) else _STILL
 
     @contextmanager

@@ -53,8 +53,7 @@ class WorldMemory:
                 setattr(hart, name, value)
 
     def translate(self, number: int, state: dict[str, int], va: int) -> int | None:
-        """The physical address of an address of `space`, for a hart in a state; None: not mapped.
-        """
+        """The physical address of one of `space`, for a hart in a state; None: not mapped."""
         hart = self._machine.harts[number].plain
         with self._as(hart, self._in_space(state)):
             return self._find(hart, va)

@@ -84,8 +84,7 @@ class Breakpoints(Collection[Breakpoint]):
         space: Space = "virtual", temporary: bool = False,
         symbols: Mapping[str, int] | None = None,
     ) -> Breakpoint:  # fmt: skip
-        """As `add`, for a debugger that keeps the harts still. `symbols`: those of the condition.
-        """
+        """As `add`, for a debugger that keeps the harts still. `symbols` are the condition's."""
         names, modes = modes_of(privilege)
         place = self._arguments.place(address, space, vmid, asid, modes)
         known = self._arguments.symbols(vmid) if symbols is None else symbols
