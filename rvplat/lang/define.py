@@ -68,12 +68,15 @@ FIXED = "fixed"
 the definition is made for each constant."""
 
 
+_ALIAS: Any = type(Annotated[int, FIXED])
+
+
 def _is_fixed(hint: Any) -> bool:
-    return get_origin(hint) is Annotated and FIXED in hint.__metadata__
+    return type(hint) is _ALIAS and FIXED in hint.__metadata__
 
 
 def _bare(hint: Any) -> Any:
-    return hint.__origin__ if get_origin(hint) is Annotated else hint
+    return hint.__origin__ if type(hint) is _ALIAS else hint
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
@@ -183,16 +186,7 @@ class Definition(Callee):
         """The definition with constants for some of its parameters, under another name."""
         if unknown := constants.keys() - self.signature.fixed:
             raise TypeError(f"{self.name}: {min(unknown)} is not a fixed parameter")
-        made = Definition(self.function, self.cold)
-        made.name, made.general, made.constants = name, self, constants
-        made.signature = Signature(self.function, constants)
-        return made
-
-    def __call__(self, *arguments: Any) -> Any:
-        if self.general is None:
-            return super().__call__(*arguments)
-        named = dict(zip(self.signature.names, arguments, strict=True)) | self.constants
-        return self.general(*(named[name] for name in self.general.signature.names))
+        return _Given(self, name, constants)
 
     @property
     def file(self) -> str:
@@ -226,6 +220,21 @@ class Definition(Callee):
         if found is None:
             raise LanguageError(f"{self.file}:{first}", "a definition is a def statement")
         return found
+
+
+class _Given(Definition):
+    """A definition that is another one with some parameters given."""
+
+    def __init__(self, general: Definition, name: str, constants: dict[str, int]) -> None:
+        super().__init__(general.function, general.cold)
+        self.name, self.general, self.constants = name, general, constants
+        self.signature = Signature(general.function, constants)
+        self._order = general.signature.names
+
+    def __call__(self, *arguments: Any) -> Any:
+        named = dict(zip(self.signature.names, arguments, strict=True)) | self.constants
+        assert self.general is not None
+        return self.general(*(named[name] for name in self._order))
 
 
 class Declaration(Callee):
