@@ -1,7 +1,7 @@
-"""What a caller passes, checked before anything is changed.
+"""Checks of arguments of public functions, before these change anything.
 
-A value of the wrong type is a TypeError, one out of its range a ValueError; what names something
-that is not there (a hart, a register, a CSR) is a LookupError.
+A value of the wrong type is a TypeError, one out of range a ValueError, and the name or number of a
+hart, register or CSR that doesn't exist a LookupError.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def integer(name: str, value: object, low: int, high: int) -> int:
 
 
 def word(name: str, value: object) -> int:
-    """A 64-bit number, signed or unsigned: what a register holds."""
+    """A 64-bit number for a register, signed or unsigned."""
     return integer(name, value, -(1 << 63), MASK64) & MASK64
 
 
 def hart_number(value: object, count: int) -> int:
-    """The number of a hart of a machine with so many."""
+    """The number of a hart, on a machine with `count` harts."""
     number = integer("hart", value, -(1 << 63), MASK64)
     if not 0 <= number < count:
         there = f"harts 0 to {count - 1}" if count > 1 else "hart 0 alone"
@@ -88,7 +88,7 @@ def paths(name: str, value: object) -> list[Path]:
 
 
 def choice(name: str, value: object, choices: Sequence[str]) -> Any:
-    """One of some words."""
+    """One of the words in `choices`."""
     if not isinstance(value, str):
         raise TypeError(f"{name}={value!r}: expected one of {', '.join(choices)}")
     if value not in choices:

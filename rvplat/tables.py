@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str = "") -> str:
-    """Lines of columns that are as wide as their widest cell. `align` has a letter for each column:
-    "<" for left, the default, and ">" for right."""
+    """A table with a header line, whose columns are as wide as their widest cells. `align` has a
+    letter for each column: "<" for left (the default) or ">" for right."""
     lines = [head, *rows]
     sides = align.ljust(len(head), "<")
     widths = [max(len(line[n]) for line in lines) for n in range(len(head))]

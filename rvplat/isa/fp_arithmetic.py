@@ -1,7 +1,8 @@
-"""Operations on what f registers hold: on the host's unit when it can, in software when not.
+"""Operations on values of f registers, on the host's unit if possible and otherwise in software.
 
-It can if it rounds as rm says and FS is Dirty, the operands are of the format (a single is boxed),
-and the result isn't a NaN. `fmt` is 32 for singles, 64 for doubles; native code is made for each.
+The host's unit is used if it rounds as rm says, FS is Dirty, the operands have the format (a single
+is boxed), and the result isn't a NaN. `fmt` is 32 for singles and 64 for doubles; native code is
+made for each.
 """
 
 from typing import Annotated
@@ -51,7 +52,7 @@ from rvplat.lang.softfloat_format import RTZ, Format
 FixedBool = Annotated[bool, FIXED]
 
 SIGN_S, SIGN_D = 1 << 31, 1 << 63
-LARGEST_S32 = 0x41DF_FFFF_FFC0_0000  # the double 2.0**31 - 1: beyond it, rounding may not fit
+LARGEST_S32 = 0x41DF_FFFF_FFC0_0000  # the double 2.0**31 - 1: a greater one may round to too much
 LARGEST_U32 = 0x41EF_FFFF_FFE0_0000  # 2.0**32 - 1
 
 # --- registers ----------------------------------------------------------------------------------
@@ -77,7 +78,7 @@ def number(a: u64, fmt: Format) -> u64:
 
 @define
 def register(result: u64, fmt: Format) -> u64:
-    """A number as a register holds it."""
+    """The register value for a number."""
     return result | BOX if fmt == 32 else result
 
 
@@ -154,7 +155,7 @@ def sqrt(hart, a: u64, fmt: Format, rm: u64) -> u64:
 def fma(
     hart, a: u64, b: u64, c: u64, negate_a: FixedBool, negate_c: FixedBool, fmt: Format, rm: u64
 ) -> u64:
-    """a * b + c. What negates a or c leaves the canonical NaN one."""
+    """a * b + c. A caller that negates a or c must keep a canonical NaN canonical."""
     flip_a = sign(fmt) if negate_a else u64(0)
     flip_c = sign(fmt) if negate_c else u64(0)
     if host_has_fma() and host_rounds(hart, rm) and holds(a & b & c, fmt):
@@ -191,8 +192,8 @@ def fmax(hart, a: u64, b: u64, fmt: Format) -> u64:
 
 @define
 def first_too_large(width: Format, has_sign: FixedBool, fmt: Format) -> u64:
-    """The first number that the host doesn't convert right: it converts to 64 bits, so what it gets
-    has to fit `width` bits when it is rounded."""
+    """The least number that the host doesn't convert correctly. The host converts to 64 bits, so
+    the rounded number has to fit in `width` bits."""
     if width == 64:  # 2.0**63
         return u64(0x5F00_0000) if fmt == 32 else u64(0x43E0_0000_0000_0000)
     if has_sign:  # 2.0**31
@@ -208,7 +209,7 @@ def is_below(a: u64, limit: u64, fmt: Format) -> bool:
 
 @define
 def to_integer(hart, a: u64, width: Format, has_sign: FixedBool, fmt: Format, rm: u64) -> u64:
-    """As an integer of `width` bits; those above are anything."""
+    """Convert to an integer of `width` bits. The bits above are unspecified."""
     value = pattern(a, fmt)
     size = unsigned(value, fmt) if has_sign else value
     limit = first_too_large(width, has_sign, fmt)
@@ -229,7 +230,7 @@ def from_integer(hart, a: s64, fmt: Format, rm: u64) -> u64:
 
 @define
 def from_unsigned(hart, a: u64, fmt: Format, rm: u64) -> u64:
-    """From 2**63 up: half of it, with the bit that falls off kept as a sticky one, doubled."""
+    """For 2**63 and above: convert the half, with the lost bit as a sticky bit, and double it."""
     if host_rounds(hart, rm):
         if s64(a) >= 0:
             return register(fp_from_s64(s64(a), fmt), fmt)
@@ -240,7 +241,7 @@ def from_unsigned(hart, a: u64, fmt: Format, rm: u64) -> u64:
 
 @define
 def single_to_double(hart, a: u64, rm: u64) -> u64:
-    """Exact, but rm has to be legal."""
+    """The conversion is exact, but rm has to be legal."""
     if host_rounds(hart, rm) and is_boxed(a):
         result = fp_widened(pattern(a, 32))
         if not fp_unordered(result, result, 64):

@@ -1,6 +1,6 @@
-"""F and D, scalar floating-point (Unprivileged, "F" and "D"): one text for both formats.
+"""F and D, scalar floating-point (Unprivileged, "F" and "D"): one definition for both formats.
 
-fcsr stands in fp_state.py, what the arithmetic does in fp_arithmetic.py.
+fcsr is in fp_state.py, the arithmetic in fp_arithmetic.py.
 """
 
 from collections.abc import Callable
@@ -50,7 +50,7 @@ D = Extension(
 
 
 class Scalar(NamedTuple):
-    """An instruction of F, and the same of D."""
+    """An instruction of F, and the same instruction of D."""
 
     s: Instruction
     d: Instruction
@@ -81,7 +81,7 @@ def scalar(
 
 @F.instruction("imm[11:0] rs1 010 rd 0000111", "flw frd, imm(rs1)")
 def flw(hart, rd, rs1, imm):
-    """The bits as they are, boxed."""
+    """Load the bits unchanged, and box them."""
     if not writes_f(hart):
         require_fp(hart)
     value = load_u32(hart, hart.x[rs1] + imm)
@@ -92,7 +92,7 @@ def flw(hart, rd, rs1, imm):
 
 @F.instruction("imm[11:5] rs2 rs1 010 imm[4:0] 0100111", "fsw frs2, imm(rs1)")
 def fsw(hart, rs1, rs2, imm):
-    """The low half of the register as it is."""
+    """Store the low half of the register unchanged."""
     if not reads_f(hart):
         require_fp(hart)
     store_u32(hart, hart.x[rs1] + imm, u32(hart.f[rs2]))
@@ -100,7 +100,7 @@ def fsw(hart, rs1, rs2, imm):
 
 @D.instruction("imm[11:0] rs1 011 rd 0000111", "fld frd, imm(rs1)")
 def fld(hart, rd, rs1, imm):
-    """The bits as they are."""
+    """Load the bits unchanged."""
     if not writes_f(hart):
         require_fp(hart)
     value = load_u64(hart, hart.x[rs1] + imm)
@@ -111,7 +111,7 @@ def fld(hart, rd, rs1, imm):
 
 @D.instruction("imm[11:5] rs2 rs1 011 imm[4:0] 0100111", "fsd frs2, imm(rs1)")
 def fsd(hart, rs1, rs2, imm):
-    """The register as it is."""
+    """Store the register unchanged."""
     if not reads_f(hart):
         require_fp(hart)
     store_u64(hart, hart.x[rs1] + imm, hart.f[rs2])
@@ -191,7 +191,7 @@ def fcvt_w(hart, rd, rs1, rm, fmt: Format):
 
 @scalar("11000ff 00001 rs1 rm rd 1010011", "fcvt.wu.ff rd, frs1, rm")
 def fcvt_wu(hart, rd, rs1, rm, fmt: Format):
-    """Sign-extended though unsigned."""
+    """The unsigned 32-bit result is sign-extended."""
     hart.x[rd] = ux(s32(to_integer(hart, hart.f[rs1], 32, False, fmt, rm)))
 
 
@@ -206,7 +206,7 @@ def fcvt_lu(hart, rd, rs1, rm, fmt: Format):
 
 
 def _word(digits: str, word: str) -> Callable[[Callable[..., None]], Scalar]:
-    """From 32 bits: exact in a double, so that assemblers leave rm out there."""
+    """From 32 bits. The conversion to a double is exact, so assemblers omit rm there."""
 
     def add_both(function: Callable[..., None]) -> Scalar:
         pattern, definition = f"{digits} rs1 rm rd 1010011", Definition(function)
@@ -253,7 +253,7 @@ def fcvt_d_s(hart, rd, rs1, rm):
 
 @define
 def put(hart, rd: u64, value: u64, fmt: Format):
-    """Write a number that no rounding made."""
+    """Write a number without rounding."""
     if not writes_f(hart):
         require_fp(hart)
         make_dirty(hart)
@@ -282,7 +282,7 @@ def fsgnjx(hart, rd, rs1, rs2, fmt: Format):
 
 @F.instruction("1110000 00000 rs1 000 rd 1010011", "fmv.x.w rd, frs1")
 def fmv_x_w(hart, rd, rs1):
-    """The low half as it is, sign-extended."""
+    """Move the low half unchanged, sign-extended."""
     if not reads_f(hart):
         require_fp(hart)
     hart.x[rd] = ux(s32(hart.f[rs1]))
@@ -295,7 +295,7 @@ def fmv_w_x(hart, rd, rs1):
 
 @D.instruction("1110001 00000 rs1 000 rd 1010011", "fmv.x.d rd, frs1", xlen=64)
 def fmv_x_d(hart, rd, rs1):
-    """The register as it is."""
+    """Move the register unchanged."""
     if not reads_f(hart):
         require_fp(hart)
     hart.x[rd] = hart.f[rs1]

@@ -1,6 +1,6 @@
 """Zfa, additional floating-point instructions (Unprivileged, "Zfa").
 
-fmvh.x.d and fmvp.d.x are of RV32 only.
+fmvh.x.d and fmvp.d.x exist on RV32 only.
 """
 
 from rvplat.isa.fp_arithmetic import (
@@ -88,7 +88,7 @@ def fli(hart, rd, rs1, fmt: Format):
 
 @define
 def nan_or(hart, a: u64, b: u64, result: u64, fmt: Format) -> u64:
-    """The result, or a NaN if a or b is one, or no number of the format."""
+    """The result, or a NaN if a or b is a NaN or isn't boxed."""
     if is_nan(number(a, fmt), fmt) or is_nan(number(b, fmt), fmt):
         return register(default_nan(fmt), fmt)
     return result
@@ -115,7 +115,7 @@ def fmaxm(hart, rd, rs1, rs2, fmt: Format):
 
 @define
 def round_fp(hart, a: u64, fmt: u64, rm: u64, kept: u64) -> u64:
-    """a as an integral number; `kept` are the flags that the instruction raises."""
+    """Round a to an integral number. `kept` are the flags that the instruction may raise."""
     if not writes_f(hart):
         require_fp(hart)
         rounding_mode(hart, rm)
@@ -153,7 +153,7 @@ def modular(a: u64) -> u64:
 
 @define(cold=True)
 def soft_modular(hart, a: u64) -> u64:
-    """Raises what fcvt.w.d raises."""
+    """The same, with the flags of fcvt.w.d."""
     begin(hart, u64(RTZ))
     _, flags = to_integer(a, 64, 32, True, RTZ)
     accrue(hart, flags)
@@ -164,7 +164,7 @@ def soft_modular(hart, a: u64) -> u64:
     "1100001 01000 rs1 001 rd 1010011", "fcvtmod.w.d rd, frs1, rtz", requires=("D",)
 )  # fmt: skip
 def fcvtmod_w_d(hart, rd, rs1):
-    """Towards zero, then the low 32 bits."""
+    """Round towards zero, then take the low 32 bits."""
     a = hart.f[rs1]
     if writes_f(hart) and unsigned(a, 64) <= LARGEST_S32:
         hart.x[rd] = ux(s32(fp_to_s64_towards_zero(a, 64)))

@@ -1,4 +1,4 @@
-"""What the command's tests share."""
+"""Settings for the tests of the command."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled() -> None:
-    """The first start on a machine compiles, and says so on stderr, which these tests read.
+    """Compile first: the first start prints that it compiles, on stderr, which these tests read.
 
-    A process of its own: what this one compiles also depends on the plugins that other tests
-    opened. Test workers wait for each other, so that only one of them compiles."""
+    Another process does it, because this process's code also depends on the plugins that other
+    tests opened. Test workers wait for each other, so that only one of them compiles."""
     with (Path(tempfile.gettempdir()) / "rvplat-tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         start = "from rvplat import Machine; Machine.open(program='demo').close()"

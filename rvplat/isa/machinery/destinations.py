@@ -1,8 +1,8 @@
-"""Integer registers that an instruction writes.
+"""Checks the integer registers that definitions write, so that x0 stays zero.
 
-x0 stays zero because `rd` never names it in a definition: SINK stands for it. No such care is taken
-of other operands, which are read besides. A definition that writes `hart.x[rs1]` would change x0
-where rs1 is 0, so it has to write `hart.x[destination(rs1)]`.
+A definition receives SINK instead of 0 as `rd`, but not as other operands, because it also reads
+those. A definition that writes `hart.x[rs1]` would change x0 if rs1 is 0, so it has to write
+`hart.x[destination(rs1)]`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from rvplat.lang import define, u64
 
 @define
 def destination(register: u64) -> u64:
-    """The index for `hart.x` to write a register that may be x0."""
+    """The index with which to write `hart.x` for a register that may be x0."""
     return register if register != 0 else u64(SINK)
 
 
 def unguarded(instruction: Instruction) -> Iterator[str]:
-    """What is wrong with the registers that an instruction's own text writes: FILE:LINE: ..."""
+    """Messages (FILE:LINE: ...) about writes in the instruction's definition that may change x0."""
     pattern = instruction.pattern
     for node in ast.walk(instruction.definition.tree):
         if not isinstance(node, ast.Subscript) or not isinstance(node.ctx, ast.Store):
@@ -38,7 +38,7 @@ def unguarded(instruction: Instruction) -> Iterator[str]:
 
 
 def _may_be_x0(pattern: Pattern, operand: Operand) -> bool:
-    """Whether the pattern lets a register operand be x0."""
+    """Whether the pattern allows a register operand to be x0."""
     excluded = any(
         term.mask == operand.mask and term.value == 0 and not term.equal
         for term in pattern.conditions
