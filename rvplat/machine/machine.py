@@ -246,7 +246,7 @@ class Machine(System):
         if self.requests:
             return self.requests[0]
         stop = self.break_stop(stepped) if reason == STOP_BREAK else Stop("step", hart=hart)
-        self.told(stop)
+        self.run_ended(stop)
         return stop
 
     def reset(self) -> None:

@@ -39,7 +39,7 @@ class Gdb:
         return found
 
     def do(self, line: str) -> str:
-        """A command, until it is done; what it said. RuntimeError with gdb's error."""
+        """Execute a command; its output. RuntimeError with gdb's error."""
         return self._ask(line)[0]
 
     def machine(self, line: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ SIZE = 0x10000
 
 
 class FakeTarget:
-    """Memory from 0 to SIZE; hart 1 is in world 2; `log` has what was asked for."""
+    """Memory from 0 to SIZE; hart 1 is in world 2; `log` records the calls."""
 
     def __init__(self) -> None:
         self.wake: Callable[[], None] = lambda: None
@@ -192,7 +192,7 @@ class Client:
         return found[1:-3]
 
     def tell(self, event: Event) -> bytes:
-        """What the client hears of an event."""
+        """What the client is told of an event."""
         self.target.events.append(event)
         self.session.poll()
         out = bytes(self.out)

@@ -14,7 +14,7 @@ SOURCES = Path(__file__).parent
 
 
 def build_guest(folder: Path, name: str = "guest", options: Sequence[str] = build.FRAMES) -> Path:
-    """The ELF file of `name`.c; where there is no compiler is the caller's business."""
+    """Build `name`.c; the path of the ELF file. The caller checks that there is a compiler."""
     script = folder / "link.ld"
     script.write_text((build.PROGRAMS / "link.ld").read_text().replace("*(.debug*)", ""))
     output = folder / f"{name}.elf"

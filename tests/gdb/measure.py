@@ -58,7 +58,7 @@ class Wire:
 
 @contextmanager
 def served(guest: Path) -> Iterator[tuple[int, dict[str, int]]]:
-    """A port where the guest is debugged, and its symbols. Nothing of it runs on afterwards."""
+    """Serve the guest: the port, and its symbols. Afterwards everything is stopped."""
     with (
         Machine.open("virt", program=guest) as machine,
         Server(machine, listen("127.0.0.1:0"), halt=True) as server,
@@ -174,7 +174,7 @@ def cycle(port: int) -> None:
 
 
 def real(guest: Path, folder: Path) -> None:
-    """The same of a gdb, with all that it does itself: its symbols, its stops."""
+    """Reading memory by a real gdb, with the work that gdb does itself."""
     for path in gdbs():
         with served(guest) as (port, _symbols):
             gdb = Gdb(path)
@@ -188,7 +188,7 @@ def real(guest: Path, folder: Path) -> None:
 
 
 def steps(guest: Path, what: str) -> None:
-    """stepi by gdb, from main on, with the server in a process of its own, as users have it."""
+    """stepi by gdb from main on; the server has a process of its own, as users have it."""
     for path in gdbs():
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
@@ -231,7 +231,7 @@ def _bench_seconds(program: BenchProgram, served: bool) -> float:
 
 
 def main() -> None:
-    """All of it."""
+    """Measure everything."""
     with tempfile.TemporaryDirectory() as folder:
         elf = build_guest(Path(folder))
         costs(elf)

@@ -1,4 +1,4 @@
-"""The sessions with gdb of docs/: what is typed, and what must be seen."""
+"""The gdb sessions of docs/: what is typed, and what gdb must show."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def plain(text: str) -> str:
 
 
 def talk(gdb: str, commands: list[str], timeout_s: float) -> list[str]:
-    """What gdb, with nothing configured, says to each of these lines."""
+    """What gdb, with nothing configured, answers to each of these lines."""
     done = subprocess.run(
         [gdb, "-nx", "-q"], input="".join(f"{line}\n" for line in commands), cwd=ROOT,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout_s, check=False,
@@ -44,8 +44,8 @@ def talk(gdb: str, commands: list[str], timeout_s: float) -> list[str]:
 
 
 def agrees(shown: list[str], said: str) -> bool:
-    """Whether gdb said what a page shows, where `...` stands for what is left out. What shows
-    nothing agrees with all."""
+    """Whether gdb's answer is what a page shows; `...` stands for what is left out. A page that
+    shows nothing agrees with each answer."""
     pieces = plain("\n".join(shown)).split(LEFT_OUT)
     pattern = ".*".join(re.escape(piece.strip()) for piece in pieces)
     return not shown or re.fullmatch(pattern, plain(said), re.DOTALL) is not None

@@ -1,4 +1,4 @@
-"""A real gdb at a terminal, as a user has it."""
+"""A real gdb at a terminal, as a user runs it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONTROL_C = b"\x03"
 
 
 class Terminal:
-    """gdb with nothing configured but what makes its output plain."""
+    """gdb with nothing configured except plain output."""
 
     def __init__(self, path: str) -> None:
         self._pid, self._file = pty.fork()
@@ -32,11 +32,11 @@ class Terminal:
         os.close(self._file)
 
     def type(self, text: bytes) -> None:
-        """Keys."""
+        """Type keys."""
         os.write(self._file, text)
 
     def read(self, text: str) -> str:
-        """What gdb says, up to a text. TimeoutError if that doesn't come."""
+        """gdb's output up to a text. TimeoutError if that doesn't come."""
         end = time.monotonic() + TIMEOUT_S
         while text not in self._text:
             left = end - time.monotonic()
@@ -47,6 +47,6 @@ class Terminal:
         return said
 
     def do(self, line: str) -> str:
-        """A command, until gdb asks for the next one."""
+        """Execute a command, until gdb's next prompt."""
         self.type(line.encode() + b"\n")
         return self.read(PROMPT)

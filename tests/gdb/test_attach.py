@@ -55,7 +55,7 @@ def test_a_server_without_a_client_runs_the_machine(tmp_path: Path) -> None:
 
 
 def test_a_console_is_waited_for_while_gdb_has_the_machine() -> None:
-    """A machine that has run before is not taken for one that has stopped; one that is off is."""
+    """A machine that has run before doesn't count as stopped; one that is off does."""
     with Machine.open(program=small_guests.guest(small_guests.ECHO)) as machine:
         assert machine.run(max_instructions=1).reason == "limit"
         with serve_gdb(machine) as server:
@@ -84,7 +84,7 @@ def test_a_place_that_cannot_be_had(place: object, kind: type[Exception], messag
 
 
 def test_a_page_says_how(gdb: Gdb) -> None:
-    """The block runs as it stands, at a port that is free."""
+    """The block of the page runs as it is, at a free port."""
     page = (ROOT / "docs" / "howto" / "tests.md").read_text()
     (text,) = [one for one in blocks(page) if one.startswith("from rvplat import serve_gdb")]
     text = text.replace("1234", "0")

@@ -24,7 +24,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def host(gdb: Gdb, serve: Serve, program: Path) -> Gdb:
-    """In `work`, in S mode, on a stack that isn't executable."""
+    """Stopped in `work`, in S mode, on a stack that isn't executable."""
     gdb.attach(serve(Machine.open("virt", program=program)))
     gdb.do("tbreak work")
     gdb.go()
@@ -77,7 +77,8 @@ def test_finish_and_return(host: Gdb) -> None:
 
 
 def test_a_breakpoint_comes_before_the_fault_of_its_fetch(host: Gdb) -> None:
-    """No page table has the address; the condition's load from another is an error, and stops."""
+    """No page table has the address. A condition that loads from such an address is an error, which
+    stops the hart."""
     host.do("break *0xc0000000 if *(long *) 0xd0000000 == 0")
     with pytest.raises(RuntimeError, match="stopped while in a function called from GDB"):
         host.do("print ((long (*)(void)) 0xc0000000)()")

@@ -1,4 +1,4 @@
-"""What people type who come from QEMU or OpenOCD, QEMU's packets, and listings of mappings."""
+"""Commands of QEMU's monitor and of OpenOCD, QEMU's packets, and lists of mappings."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_where_device_memory_is_refused(ask: Ask) -> None:
 
 
 def test_gdb_says_how_device_memory_is_accessed(gdb: Gdb, serve: Serve) -> None:
-    """When it next lets the board run: it shows no reason why memory can't be read."""
+    """gdb shows it when it next resumes the board: it shows no reason why memory can't be read."""
     gdb.attach(serve(Machine.open("virt", program=hypervisor_elf())))
     for _ in range(2):
         with pytest.raises(RuntimeError, match="Cannot access memory"):
@@ -179,7 +179,7 @@ def test_what_cant_be_done(ask: Ask, line: str, problem: str) -> None:
 
 @pytest.mark.parametrize("pid", [1, 2, 3])
 def test_mappings_are_what_walks_find(target: MonitoredTarget, pid: int) -> None:
-    """At each range's ends, and beyond them."""
+    """At the ends of each range, and beyond them."""
     thread = Thread(pid, 1)
     found = target.mappings(thread)
     assert found
@@ -207,7 +207,7 @@ def test_a_guests_mappings_show_both_stages(ask: Ask) -> None:
 
 
 def test_what_pwndbg_and_gef_read(ask: Ask) -> None:
-    """Both split lines as these expressions do; a line of another kind ends pwndbg's command."""
+    """Both parse lines by these expressions; another line ends pwndbg's command."""
     lines = ask("info mem", GUEST).splitlines()
     assert lines
     for line in lines:
@@ -230,7 +230,7 @@ def test_ranges_are_merged_and_split() -> None:
 def test_tables_that_point_to_themselves_end(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, levels: int
 ) -> None:
-    """Soon, too: five levels have 512 to the power of five ways through them."""
+    """They end soon: five levels have 512 to the power of five paths."""
     table = 0x8700_0000
     pte = table >> 2 | 1
     machine.memory.write(table, pte.to_bytes(8, "little") * 512)

@@ -1,4 +1,4 @@
-"""What front ends show of CSRs: the debug adapter protocol of gdb, and LLDB."""
+"""How front ends show CSRs: gdb's debug adapter protocol, and LLDB."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_registers_in_a_debug_adapter(adapter: Adapter, serve: Serve, guest: Pat
 
 
 def lldb() -> str | None:
-    """The PyPI package's: old ones show no fields."""
+    """The LLDB of the PyPI package: old ones show no fields."""
     beside = Path(sys.executable).with_name("lldb")
     return str(beside) if beside.exists() else None
 

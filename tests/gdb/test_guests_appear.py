@@ -1,4 +1,4 @@
-"""Guests that begin and end while gdb is attached: what real gdbs make of it."""
+"""Guests that begin and end while a real gdb is attached."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_attaching_to_a_guest_brings_its_symbols(gdb: Gdb, serve: Serve, machine
 
 
 def test_a_stop_in_a_world_that_gdb_let_stand(gdb: Gdb, serve: Serve, machine: Machine) -> None:
-    """It is told of the thread that runs: gdb 18 ends by an assertion otherwise."""
+    """gdb is told of the thread that runs: otherwise gdb 18 ends by an assertion."""
     gdb.attach(serve(machine), extended=True)
     gdb.do("catch fork")
     gdb.go()
@@ -84,7 +84,7 @@ def test_a_stop_in_a_world_that_gdb_let_stand(gdb: Gdb, serve: Serve, machine: M
 
 
 def test_two_harts(gdb: Gdb, serve: Serve) -> None:
-    """gdb waits for one thread of what was forked: others end it by an assertion."""
+    """gdb expects one thread of a forked world: others end it by an assertion."""
     gdb.attach(serve(hypervisor(harts=2)))
     gdb.do("set detach-on-fork off")
     gdb.do("catch fork")
@@ -162,7 +162,7 @@ def test_every_world_ends_with_the_board(following: Gdb, serve: Serve, machine: 
 
 
 def test_run_again_with_guests_there(following: Gdb, serve: Serve, machine: Machine) -> None:
-    """gdb keeps inferiors of the guests that were, one of them at a breakpoint."""
+    """gdb keeps the inferiors of the old guests, one of them at a breakpoint."""
     following.attach(serve(machine), extended=True)
     following.do("tbreak guest_sort")
     following.go()
@@ -180,7 +180,7 @@ def test_run_again_with_guests_there(following: Gdb, serve: Serve, machine: Mach
 
 
 def test_a_reset_with_guests_there(following: Gdb, serve: Serve, machine: Machine) -> None:
-    """A guest that ended with it says so where it is to go on."""
+    """gdb is told that a guest has ended when it resumes that guest."""
     following.attach(serve(machine), extended=True)
     following.do("tbreak guest_sort")
     following.go()
@@ -203,7 +203,7 @@ def test_a_reset_after_the_boards_end(following: Gdb, serve: Serve, machine: Mac
 
 
 def test_guests_that_run_already(following: Gdb, serve: Serve, machine: Machine) -> None:
-    """gdb 18 finds them in the list of threads; 13 can't do with that, and hears of them."""
+    """gdb 18 finds them in the list of threads. gdb 13 can't, and is told of them as of forks."""
     machine.harts[0].view.keep_worlds = 1  # as a server does
     machine.run(max_instructions=BOTH_HAVE_RUN)
     machine.requests.clear()
@@ -231,7 +231,7 @@ class Watched:
         self.target.attach()
 
     def go(self, *threads: Thread, kind: str = "c") -> list[Event]:
-        """What happens when these threads run, or step."""
+        """The events when these threads run or step."""
         self._awake.clear()
         self.target.resume([(thread, Action(kind)) for thread in threads])
         found: list[Event] = []
@@ -251,7 +251,7 @@ def watched(machine: Machine) -> Iterator[Watched]:
 
 
 def begun(watched: Watched, features: frozenset[str] = MODERN) -> MachineTarget:
-    """Both guests have begun, and the client keeps them."""
+    """Both guests have begun, and the client has attached to them."""
     watched.target.set_features(features)
     assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p2.1")]
     assert watched.go(HOST) == [Stopped(HOST, 5, "fork", "p3.1")]
@@ -305,7 +305,7 @@ def test_a_reset_that_nobody_is_to_hear_of(watched: Watched) -> None:
 
 
 def test_attaching_at_a_beginning_outlives_the_copy(watched: Watched) -> None:
-    """gdb lets go of what it takes for a copy when the host next runs; the client has attached."""
+    """gdb detaches from the supposed copy when the host next runs; the client stays attached."""
     target = watched.target
     target.set_features(MODERN)
     watched.go(HOST)
@@ -320,7 +320,7 @@ def test_attaching_at_a_beginning_outlives_the_copy(watched: Watched) -> None:
 
 @pytest.mark.parametrize("follows", [True, False])
 def test_attaching_at_a_beginning_that_gdb_follows(watched: Watched, follows: bool) -> None:
-    """`rvplat debug` has set detach-on-fork off; a second inferior of a process ends gdb."""
+    """`rvplat debug` has set detach-on-fork off; a second inferior of a process would end gdb."""
     watched.target.keeps_forks = follows
     watched.target.set_features(MODERN)
     watched.go(HOST)
@@ -334,7 +334,7 @@ def test_attaching_at_a_beginning_that_gdb_follows(watched: Watched, follows: bo
 
 
 def test_a_client_without_processes(watched: Watched) -> None:
-    """Its threads are harts, wherever they are, and it hears of no worlds."""
+    """Its threads are harts, in any world, and it is told of no worlds."""
     watched.target.single_process = True
     watched.target.set_features(MODERN)
     assert watched.go(HOST) == [Exited(1, 0)]
@@ -348,7 +348,7 @@ def test_running_again(watched: Watched) -> None:
 
 
 def test_each_hart_tells_of_what_it_was_let_do() -> None:
-    """Non-stop: one hart runs for the host, another for a guest; a third one steps in it."""
+    """Non-stop: one hart runs for the host, another for a guest; a third one steps in the guest."""
     going = ResumeState()
     going.resume([(Thread(1, 1), Action("c"))], lambda hart: False)
     plan = [(Thread(2, 2), Action("c")), (Thread(2, 1), Action("c"))]
@@ -363,7 +363,7 @@ def test_each_hart_tells_of_what_it_was_let_do() -> None:
 
 
 def test_a_program_is_told_of_a_thread_that_may_run() -> None:
-    """Whichever hart stopped last."""
+    """This doesn't depend on the hart that stopped last."""
     target = MachineTarget(hypervisor(harts=2))
     target.attach()
     target.set_features(MODERN)
@@ -378,7 +378,7 @@ def test_a_program_is_told_of_a_thread_that_may_run() -> None:
 
 
 def test_two_harts_come_into_a_guest_at_once() -> None:
-    """It is told of once; the hart that was slower goes on."""
+    """The client is told once; the slower hart goes on."""
     target = MachineTarget(hypervisor(harts=2))
     target.attach()
     target.set_features(MODERN)
@@ -392,7 +392,7 @@ def test_two_harts_come_into_a_guest_at_once() -> None:
 
 
 def test_a_step_into_a_new_guest(watched: Watched) -> None:
-    """It lasts until the host is back, as in any world that the client doesn't see."""
+    """The step lasts until the hart is back in the host: the client doesn't see the guest."""
     target, at = watched.target, watched.target.machine.symbols["run_guest"]
     target.set_features(MODERN)
     while target.read_memory(HOST, at, 4) != SRET:

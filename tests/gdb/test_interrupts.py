@@ -1,4 +1,4 @@
-"""Ctrl-C while gdb steps: it may come between two steps, and is needed once."""
+"""Ctrl-C while gdb steps: it may come between two steps, and once is enough."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Rounds:
         return int.from_bytes(self._machine.memory.read(self._address, 8), "little")
 
     def wait(self, more: int) -> None:
-        """Until it has been called some more times; the test's own limit ends it."""
+        """Wait until it was called some more times."""
         goal = self.value() + more
         while self.value() < goal:
             os.sched_yield()
@@ -144,7 +144,7 @@ def test_non_stop_between_two_steps() -> None:
 
 
 def test_non_stop_stops_the_others_too() -> None:
-    """The thread that steps stands still just now, another one runs."""
+    """The thread that steps stands still, and another one runs."""
     client = Client()
     client.ask(b"QNonStop:1")
     client.ask(b"vCont;c:p1.2")

@@ -193,7 +193,7 @@ EGGS = Path(__file__).parents[2] / "plugins/examples/egg_timer.py"
 
 
 def test_the_hook_of_plugins(guest: Path) -> None:
-    """By the road that a stranger's plugin takes."""
+    """The command of a plugin that is loaded as any user's is."""
     settings = {"devices.egg.model": "egg-timer", "devices.egg.base": 0x3000_0000,
                 "devices.egg.interrupts": [40]}  # fmt: skip
     with Machine.open("virt", guest, plugin_paths=[EGGS], settings=settings) as machine:

@@ -34,7 +34,7 @@ class Bench:
         self.wire = Wire(self.target)
 
     def monitor(self, line: str) -> str:
-        """A monitor command; what it said. GdbError as a client would be told."""
+        """Execute a monitor command; its output. GdbError with its error."""
         said: list[str] = []
         self.target.monitor(Thread(1, 1), line, said.append)
         return "".join(said)
@@ -70,7 +70,7 @@ def text(packet: bytes) -> str:
 
 
 def test_a_hit_is_told_in_a_line_and_a_plain_stop(bench: Bench) -> None:
-    """gdb goes on by itself where a swbreak is told that it hasn't set."""
+    """gdb would go on by itself after a swbreak that it hasn't set."""
     bench.monitor(f"break {WORK - OFFSET:#x} space=guest-physical vmid={SORT}")
     line, stop = bench.go()
     where = f"{WORK - OFFSET:#x} space=guest-physical vmid={SORT}: hart 0, guest with VMID 2"
@@ -142,7 +142,7 @@ def test_a_physical_address_and_memory_as_it_was(bench: Bench) -> None:
 
 
 def test_symbols_of_the_guest_that_is_named(bench: Bench) -> None:
-    """What `--symbols` names for a VMID, in the words after an address and in an expression."""
+    """The symbols that `--symbols` names for a VMID, as address and in an expression."""
     software = bench.machine.software
     bench.machine.software = replace(software, symbol_files={2: hypervisor_guest_elfs()["sort"]})
     said = bench.monitor("break guest_sort vmid=2 if $pc == guest_sort")
@@ -155,7 +155,7 @@ def test_symbols_of_the_guest_that_is_named(bench: Bench) -> None:
 
 
 def test_one_that_gdb_has_set_too(bench: Bench) -> None:
-    """Both hold: the client hears of its own, and the line tells of the other."""
+    """Both are met: the client is told of its own, and the line tells of the other."""
     bench.monitor(f"break {WORK - OFFSET:#x} space=guest-physical vmid=1")
     bench.monitor("break run_guest if $a0 != 0")
     at = bench.machine.symbols["run_guest"]
@@ -187,7 +187,7 @@ def test_deleting(bench: Bench) -> None:
 
 
 def test_in_the_middle_of_a_range_that_is_stepped(bench: Bench) -> None:
-    """A client's and ours: a step of a line that has them stops there."""
+    """A step over a line stops at a client's breakpoint and at the machine's."""
     at = bench.machine.symbols["run_guest"]
     bench.monitor("break run_guest")
     bench.go()
@@ -262,7 +262,7 @@ def attached(gdb: Gdb, serve: Serve) -> Gdb:
 
 
 def test_gdb_stops_where_it_has_set_nothing(attached: Gdb) -> None:
-    """The guest is attached when it is there; its thread then has the stop."""
+    """gdb attaches to the guest when it begins; the guest's thread then has the stop."""
     attached.do(f"monitor break {WORK - OFFSET:#x} space=guest-physical vmid={SORT}")
     assert attached.go()["signal-name"] == "SIGTRAP"
     assert "monitor breakpoint 1," in attached.output
@@ -289,7 +289,7 @@ def test_gdb_is_told_what_is_wrong(attached: Gdb) -> None:
 
 
 def test_gdb_switches_to_the_world_that_met_it(gdb: Gdb, serve: Serve) -> None:
-    """With guests as inferiors, and every inferior let run."""
+    """The guests are inferiors, and every inferior is resumed."""
     machine = Machine.open("virt", program=hypervisor_elf())
     gdb.do("set detach-on-fork off")
     gdb.do("set schedule-multiple on")

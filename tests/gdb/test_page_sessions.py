@@ -33,7 +33,7 @@ def path(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def run(path: str, text: str, port: int, timeout_s: float) -> None:
-    """Type what a page says, and see what it shows."""
+    """Type what a page says, and compare what gdb shows."""
     steps = [step for step in page_sessions.dialogue(text) if not step[0].startswith(SETTINGS)]
     commands = [command.replace(":1234", f":{port}") for command, _ in steps]
     said = page_sessions.talk(path, commands, timeout_s)
@@ -77,7 +77,7 @@ def test_linux_kvm_and_its_guest(
 
 
 def test_debug_sets_gdb_up(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`break guest_sort` at once waits for the guest, whose symbols come by themselves."""
+    """`break guest_sort` waits for the guest, whose symbols are loaded automatically."""
     monkeypatch.setenv("RVPLAT_GDB", path)
     command = [sys.executable, "-m", "rvplat", "debug", "virt", "hypervisor", "--batch"]
     for line in ("break guest_sort", "continue", "print $vmid", "info inferiors"):

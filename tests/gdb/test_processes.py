@@ -1,4 +1,4 @@
-"""Processes that gdb has already, kills and runs: what would end gdb by an assertion is refused."""
+"""Processes that gdb has already, kills or runs: we refuse what would end gdb by an assertion."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def plain(gdb: Gdb, serve: Serve, guest: Path) -> Gdb:
 
 @pytest.fixture
 def forked(gdb: Gdb, serve: Serve) -> Gdb:
-    """At the beginning of the second guest."""
+    """Stopped at the beginning of the second guest."""
     gdb.attach(serve(Machine.open("virt", program=hypervisor_elf())), extended=True)
     gdb.do("catch fork")
     gdb.go()
@@ -38,7 +38,7 @@ def processes(gdb: Gdb) -> list[int]:
 
 
 def works(gdb: Gdb) -> None:
-    """gdb is there, and the board steps in inferior 1."""
+    """Check that gdb is alive, and that inferior 1 can step."""
     gdb.do("inferior 1")
     before = gdb.value("$pc")
     gdb.go("stepi")
@@ -118,7 +118,7 @@ def test_a_client_of_one_process(gdb: Gdb, serve: Serve, guest: Path) -> None:
 
 
 def test_kill_and_run_at_the_beginning_of_a_guest(forked: Gdb) -> None:
-    """gdb kills first what was forked."""
+    """gdb kills forked processes first."""
     forked.do("kill")
     stop = forked.go("run")
     assert stop["reason"] == "fork"

@@ -20,7 +20,7 @@ def attached(gdb: Gdb, serve: Serve, guest: Path) -> Gdb:
 
 
 def function(stop: dict[str, object]) -> object:
-    """Where it stopped."""
+    """The function in which it stopped."""
     frame = stop["frame"]
     assert isinstance(frame, dict)
     return frame["func"]
@@ -142,7 +142,7 @@ def test_why_a_register_cant_be_written(attached: Gdb) -> None:
 
 
 def test_reset_by_monitor(attached: Gdb) -> None:
-    """gdb isn't told of it, and so we say how it is made to look."""
+    """gdb isn't told of the reset, so the command says how to make gdb look."""
     attached.do("break work")
     attached.go()
     attached.do("monitor reset")
@@ -175,7 +175,7 @@ def test_watchpoint(attached: Gdb) -> None:
 
 @pytest.mark.parametrize("step", ["next", "stepi"])
 def test_watchpoint_while_stepping(attached: Gdb, step: str) -> None:
-    """gdb takes it away to step over the store, which it is told of before."""
+    """gdb is told before the store, and removes the watchpoint to step over it."""
     attached.do("tbreak touch if n == 1000")
     attached.go()
     attached.do("watch quiet_word")
@@ -243,7 +243,7 @@ def test_detach_and_attach_again(gdb: Gdb, serve: Serve, guest: Path) -> None:
 
 
 def test_attaching_to_what_was_let_go(gdb: Gdb, serve: Serve, guest: Path) -> None:
-    """Without another connection: the board has run meanwhile, and stops."""
+    """By the same connection: the board has run meanwhile, and stops."""
     gdb.attach(serve(Machine.open("virt", program=guest)), extended=True)
     gdb.do("tbreak work")
     gdb.go()

@@ -26,7 +26,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def machine(program: Path) -> Machine:
-    """The guests' files are the host's, but for the name of the function."""
+    """The guests' files are copies of the host's with another name of the function."""
     files: dict[int | None, Path] = {}
     for vmid, name in ((1, b"gst1_work"), (2, b"gst2_work")):
         files[vmid] = program.with_name(f"guest{vmid}.elf")

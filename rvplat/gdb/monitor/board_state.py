@@ -48,12 +48,12 @@ def devices(target: MachineTarget, thread: Thread, words: Sequence[str], say: Sa
 def interrupts(target: MachineTarget, thread: Thread, words: Sequence[str], say: Say) -> None:
     """interrupts: for each hart the interrupts that are pending or enabled, and who takes them."""
     present = {row.name: row.number for row in target.registers.names()}
-    for cell in target.machine.harts:
-        if target.control.is_running(cell.number):
-            say(f"hart {cell.number}: running\n")
+    for hart in target.machine.harts:
+        if target.control.is_running(hart.number):
+            say(f"hart {hart.number}: running\n")
             continue
         bits = {
-            key: target.registers.read(cell.number, REG_CSR + present[name])
+            key: target.registers.read(hart.number, REG_CSR + present[name])
             if name in present
             else 0
             for key, name in _IRQ_CSRS.items()
@@ -64,7 +64,7 @@ def interrupts(target: MachineTarget, thread: Thread, words: Sequence[str], say:
             if (bits["pending"] | bits["enabled"]) >> bit & 1
         ]
         say(
-            "\n  ".join([f"hart {cell.number}:{'' if lines else ' nothing is enabled'}", *lines])
+            "\n  ".join([f"hart {hart.number}:{'' if lines else ' nothing is enabled'}", *lines])
             + "\n"
         )
 

@@ -29,7 +29,7 @@ def system_reset(target: MachineTarget, thread: Thread, words: Sequence[str], sa
 @command
 def halt(target: MachineTarget, thread: Thread, words: Sequence[str], say: Say) -> None:
     """halt: whether every hart is stopped. gdb stops one that runs, by Ctrl-C or interrupt."""
-    harts = [cell.number for cell in target.machine.harts]
+    harts = [hart.number for hart in target.machine.harts]
     running = ", ".join(f"hart {n}" for n in harts if target.control.is_running(n))
     if running:
         raise GdbError(f"only gdb can stop what runs ({running}): type interrupt -a")
@@ -67,9 +67,9 @@ def quit_(target: MachineTarget, thread: Thread, words: Sequence[str], say: Say)
 @command
 def targets(target: MachineTarget, thread: Thread, words: Sequence[str], say: Say) -> None:
     """targets: the harts, and where each of them is."""
-    for cell in target.machine.harts:
-        running = target.control.is_running(cell.number)
-        say(f"hart {cell.number}: running\n" if running else f"{where(target.machine, cell)}\n")
+    for hart in target.machine.harts:
+        running = target.control.is_running(hart.number)
+        say(f"hart {hart.number}: running\n" if running else f"{where(target.machine, hart)}\n")
 
 
 @command

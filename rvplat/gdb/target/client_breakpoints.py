@@ -48,7 +48,7 @@ class ThreadState:
 
 
 @dataclass(frozen=True)
-class Told:
+class UnnamedStop:
     """What stopped a hart that the client has no name for, the pc there, and the machine's
     breakpoints or watchpoints among it."""
 
@@ -74,7 +74,7 @@ class ClientBreakpoints:
         self._rows: dict[ClientPoint, tuple[int, ...]] = {}
         self._breakpoints: dict[int, ClientPoint] = {}  # by row
         self._watchpoints: dict[int, ClientPoint] = {}  # by row
-        self._told: dict[int, Told] = {}  # by hart
+        self._unnamed: dict[int, UnnamedStop] = {}  # by hart
         self._commanded: list[int] = []  # the machine's breakpoints that this client has set
 
     def insert(self, point: ClientPoint) -> None:
@@ -130,7 +130,7 @@ class ClientBreakpoints:
                 if one.number in self._commanded:
                     points.breakpoints.delete(one)
             self._commanded.clear()
-            self._told.clear()
+            self._unnamed.clear()
 
     def note_commanded(self, number: int) -> None:
         """The client has set a breakpoint of the machine's by a monitor command."""
@@ -168,7 +168,7 @@ class ClientBreakpoints:
         pc = int(self._harts[hart].plain.pc)
         self._say(f"ebreak at {pc:#x}: hart {hart}, {world.name} (process {world.pid}); "
                   "it traps when the hart goes on\n")  # fmt: skip
-        self._told[hart] = Told(pc, "an ebreak")
+        self._unnamed[hart] = UnnamedStop(pc, "an ebreak")
         return True
 
     def _met(self, hart: int, by_row: dict[int, ClientPoint]) -> list[ClientPoint]:
@@ -186,7 +186,7 @@ class ClientBreakpoints:
             self._say(f"monitor {kind} {one.number}, {one}: {where}\n")
         numbers = ", ".join(str(one.number) for one in stop.hits)
         pc = int(self._harts[stop.hart].plain.pc)
-        self._told[stop.hart] = Told(pc, f"monitor {kind} {numbers}", stop.hits)
+        self._unnamed[stop.hart] = UnnamedStop(pc, f"monitor {kind} {numbers}", stop.hits)
 
     def _run_commands(self, point: ClientPoint, hart: int) -> None:
         state = ThreadState(*self._state, Thread(point.pid, hart + 1))
@@ -202,20 +202,20 @@ class ClientBreakpoints:
     def place(self, hart: int) -> str:
         """A clause about what stopped a hart, if the client has no name for that and the hart is
         still there; else "". A client doesn't step over it."""
-        told = self._told.get(hart)
+        told = self._unnamed.get(hart)
         here = told is not None and told.pc == int(self._harts[hart].plain.pc)
         return f", at {told.what}" if told is not None and here else ""
 
     def skip_here(self, hart: int) -> None:
         """A hart is about to go on: what stopped it there is not met again first."""
-        cell, told = self._harts[hart], self._told.get(hart)
+        stopped, told = self._harts[hart], self._unnamed.get(hart)
         hits = told.hits if told is not None else ()
-        cell.skip_here(watchpoints=any(isinstance(one, Watchpoint) for one in hits))
-        cell.plain.ebreak_skip = int(cell.plain.pc)
+        stopped.skip_here(watchpoints=any(isinstance(one, Watchpoint) for one in hits))
+        stopped.plain.ebreak_skip = int(stopped.plain.pc)
 
     def report_again(self, hart: int) -> None:
         """Nobody was told that a hart stopped: it is to meet the same once more."""
-        told = self._told.pop(hart, None)
+        told = self._unnamed.pop(hart, None)
         for point in told.hits if told is not None else ():
             self.machine_points.take_back(point)
 

@@ -25,8 +25,8 @@ class EbreakStops:
     def choose(self, worlds: Iterable[str | int]) -> None:
         """`all`, `host`, `guests`, and guests by VMID."""
         self.worlds = list(worlds)
-        for cell in self._harts:
-            cell.plain.ebreak_stops = int(bool(self.worlds))
+        for hart in self._harts:
+            hart.plain.ebreak_stops = int(bool(self.worlds))
 
     def stops_in(self, world: int) -> bool:
         """Whether an ebreak stops in a world, by its number."""

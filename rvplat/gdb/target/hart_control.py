@@ -55,8 +55,8 @@ class Job:
 class HartDriver:
     """The thread of one hart. It hands each stop of the hart to `report`."""
 
-    def __init__(self, machine: Machine, cell: Hart, report: Report, time: Timekeeper) -> None:
-        self.cell = cell
+    def __init__(self, machine: Machine, hart: Hart, report: Report, time: Timekeeper) -> None:
+        self.hart = hart
         self._time = time
         self.machine = machine
         self.job: Job | None = None  # while it runs, or is to run on after a pause
@@ -90,7 +90,7 @@ class HartDriver:
         self._idle.clear()
         self._time.began()
         if self._thread is None:
-            name = f"gdb-hart{self.cell.number}"
+            name = f"gdb-hart{self.hart.number}"
             self._thread = threading.Thread(target=self._live, name=name, daemon=True)
             self._thread.start()
         self._posted.release()
@@ -98,8 +98,8 @@ class HartDriver:
     def ask(self) -> None:
         """Ask the hart to stop, without waiting."""
         self._halting = True
-        self.cell.stop_request.value = 1
-        self.cell.alert()
+        self.hart.stop_request.value = 1
+        self.hart.alert()
 
     def wait(self) -> None:
         """Wait until it has stopped. RunFailed if it doesn't stop and the machine was given up."""
@@ -132,13 +132,13 @@ class HartDriver:
 
     def _work(self, job: Job) -> None:
         """Run until something stops the hart."""
-        here = int(self.cell.plain.pc)  # a stop here was told before
+        here = int(self.hart.plain.pc)  # a stop here was told before
         while True:
-            self.cell.stop_request.value = 0
+            self.hart.stop_request.value = 0
             if self._halting or self.machine.requests:
                 break
-            sleeps = self.cell.waiting and not job.is_range and self._turns is None
-            if sleeps and not self._runner.sleep(self.cell):
+            sleeps = self.hart.waiting and not job.is_range and self._turns is None
+            if sleeps and not self._runner.sleep(self.hart):
                 continue
             stop = self._do(job, here)
             here = NOWHERE
@@ -146,51 +146,51 @@ class HartDriver:
                 self.job = None
                 return
             if stop is not None and stop.reason in MET:  # its commands have run: go past it
-                self.cell.stop_request.value = 0  # the end of a turn has set it too
-                self.step_once(int(self.cell.plain.pc), masked=True)  # else it is met once more
-            elif job.is_range and not job.holds(int(self.cell.plain.pc)):
+                self.hart.stop_request.value = 0  # the end of a turn has set it too
+                self.step_once(int(self.hart.plain.pc), masked=True)  # else it is met once more
+            elif job.is_range and not job.holds(int(self.hart.plain.pc)):
                 job = Job(until_back=True)
         if self.machine.requests:
-            self._report(Stop("power", hart=self.cell.number))
+            self._report(Stop("power", hart=self.hart.number))
 
     def _do(self, job: Job, here: int) -> Stop | None:
         """Do a part of the job; the stop, if the hart stopped by itself."""
-        self.cell.plain.stop_switch = int(job.until_back)
+        self.hart.plain.stop_switch = int(job.until_back)
         if not job.is_range:
             stop = self._run_on()
-            self.cell.plain.stop_switch = 0
+            self.hart.plain.stop_switch = 0
             return stop
         reason = self.step_once(here)
-        self.cell.plain.stop_switch = 0
-        self.cell.waiting = False
+        self.hart.plain.stop_switch = 0
+        self.hart.waiting = False
         if reason == STOP_BREAK:
-            return self.machine.break_stop(self.cell)
-        done = not job.holds(int(self.cell.plain.pc))
-        return Stop("step", hart=self.cell.number) if done else None
+            return self.machine.break_stop(self.hart)
+        done = not job.holds(int(self.hart.plain.pc))
+        return Stop("step", hart=self.hart.number) if done else None
 
     def _run_on(self) -> Stop | None:
         """Native code until something happens; on a virtual clock for a round of all harts. Only
         here a WFI may put the thread to sleep."""
         if self._turns is not None:
             return self._run_round(self._turns)
-        self.cell.sleeps.value = int(self._tracer is None)
+        self.hart.sleeps.value = int(self._tracer is None)
         reason = self._enter(FOREVER)
-        self.cell.sleeps.value = 0
+        self.hart.sleeps.value = 0
         if reason == STOP_WFI:
-            self.cell.waiting = True
-        return self.machine.break_stop(self.cell) if reason == STOP_BREAK else None
+            self.hart.waiting = True
+        return self.machine.break_stop(self.hart) if reason == STOP_BREAK else None
 
     def _run_round(self, turns: TurnTaking) -> Stop | None:
         """A turn for every hart; the stop, if this thread's hart stopped."""
         machine = self.machine
-        for cell in machine.harts:
-            cell.wake = turns.wake
-            cell.stop_request.value = 0
-        if not turns.round({cell.number: FOREVER for cell in machine.harts}):
+        for hart in machine.harts:
+            hart.wake = turns.wake
+            hart.stop_request.value = 0
+        if not turns.round({hart.number: FOREVER for hart in machine.harts}):
             turns.wait(True)
         for stop in [one for one in machine.requests if one.reason in STOPS_OF_HARTS]:
             machine.requests.remove(stop)
-            if stop.hart == self.cell.number:
+            if stop.hart == self.hart.number:
                 return stop
             if not self._report(stop):
                 self._halting, self.job = True, None
@@ -199,38 +199,38 @@ class HartDriver:
     def _enter(self, limit: int) -> int:
         """Native code for at most `limit` instructions; hart.stop."""
         if self._turns is not None:
-            return self._turns.step(self.cell, limit)
+            return self._turns.step(self.hart, limit)
         if self._tracer is not None:
-            return self._tracer.take(self.cell, min(limit, self._tracer.turn))[0]
-        self.cell.allow(limit)
-        return self.cell.enter(self.machine.core.run)
+            return self._tracer.take(self.hart, min(limit, self._tracer.turn))[0]
+        self.hart.allow(limit)
+        return self.hart.enter(self.machine.core.run)
 
     def step_once(self, past: int, masked: bool = False) -> int:
         """One instruction, or the trap that it takes, or the interrupt that comes first.
         Breakpoints at `past` are not met. Watchpoints are: a client removes them while it steps
         over one. `masked`: no interrupt comes first."""
-        hart: Any = self.cell.plain
-        self.cell.waiting = False
+        state: Any = self.hart.plain
+        self.hart.waiting = False
         if not masked and self._interrupted():
             return STOP_LIMIT
-        hart.break_skip = hart.ebreak_skip = past
-        hart.interrupts_held = int(masked)
+        state.break_skip = state.ebreak_skip = past
+        state.interrupts_held = int(masked)
         reason = self._enter(1)
-        hart.interrupts_held = 0
-        hart.break_skip = hart.ebreak_skip = NOWHERE
+        state.interrupts_held = 0
+        state.break_skip = state.ebreak_skip = NOWHERE
         return reason
 
     def _interrupted(self) -> bool:
         """Take an interrupt, if one is due; whether one was."""
-        self.machine.turns.begin(self.cell)
-        return bool(self._take_interrupts(self.cell.address))
+        self.machine.turns.begin(self.hart)
+        return bool(self._take_interrupts(self.hart.address))
 
     def burst(self, limit: int) -> int:
         """A few instructions in the caller's thread, if the hart isn't waiting."""
-        if self.cell.waiting and not self.machine.awaited(self.cell.address):
+        if self.hart.waiting and not self.machine.awaited(self.hart.address):
             return STOP_WFI
         reason = self._enter(limit)
-        self.cell.waiting = reason == STOP_WFI
+        self.hart.waiting = reason == STOP_WFI
         return reason
 
 
@@ -256,14 +256,14 @@ class HartControl:
     def __init__(self, machine: Machine, report: Report) -> None:
         self.machine = machine
         self.time = Timekeeper(machine)
-        self.drivers = [HartDriver(machine, cell, report, self.time) for cell in machine.harts]
+        self.drivers = [HartDriver(machine, hart, report, self.time) for hart in machine.harts]
         self._report = report
         self.trace: Trace | None = None
         machine.forget_requests()
         machine.watchdog.begin()
         machine.tell_consoles(True)
-        for cell in machine.harts:
-            cell.skip_nothing_else()
+        for hart in machine.harts:
+            hart.skip_nothing_else()
 
     def start(self, harts: Sequence[tuple[int, Job]]) -> None:
         """Let stopped harts run."""
@@ -277,17 +277,17 @@ class HartControl:
     def step(self, number: int, others: Sequence[int], masked: bool = False) -> None:
         """One instruction of a hart, in this thread. Other harts execute some instructions too."""
         driver = self.drivers[number]
-        driver.cell.stop_request.value = 0
+        driver.hart.stop_request.value = 0
         self.machine.watchdog.stepping = (number, *others)
         try:
             with self.time.step():
                 self._burst(others)
-                reason = driver.step_once(int(driver.cell.plain.pc), masked)
+                reason = driver.step_once(int(driver.hart.plain.pc), masked)
         finally:
             self.machine.watchdog.stepping = ()
         if reason == STOP_STUCK:
             self.machine.watchdog.note_stuck()
-        stop = self.machine.break_stop(driver.cell) if reason == STOP_BREAK else None
+        stop = self.machine.break_stop(driver.hart) if reason == STOP_BREAK else None
         if self.machine.requests:
             self._report(Stop("power", hart=number))
         elif stop is not None and stop.reason != "guest":  # of an interrupt's handler
@@ -299,9 +299,9 @@ class HartControl:
         """Let harts run a little, each in turn."""
         for number in harts:
             driver = self.drivers[number]
-            driver.cell.stop_request.value = 0
+            driver.hart.stop_request.value = 0
             if driver.burst(BURST) == STOP_BREAK:
-                self._report(self.machine.break_stop(driver.cell))
+                self._report(self.machine.break_stop(driver.hart))
 
     def halt(self, harts: Sequence[int] | None = None) -> list[int]:
         """Stop harts, or all; returns those that were running."""
@@ -311,7 +311,7 @@ class HartControl:
             self.drivers[n].ask()
         for n in ran:
             self.drivers[n].wait()
-            self.drivers[n].cell.stop_request.value = 0  # it may have stopped by itself just then
+            self.drivers[n].hart.stop_request.value = 0  # it may have stopped by itself just then
         self.machine.watchdog.note_stuck()
         return ran
 

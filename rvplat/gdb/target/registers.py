@@ -41,14 +41,14 @@ class Registers:
         self._read = machine.core.export("read_csr")
         self._write = machine.core.export("write_csr")
         self._changed = machine.core.export("context_changed")
-        self._x = [self._array(cell, "x") for cell in machine.harts]
-        self._f = [self._array(cell, "f") for cell in machine.harts]
-        self._cells = machine.harts
+        self._x = [self._array(hart, "x") for hart in machine.harts]
+        self._f = [self._array(hart, "f") for hart in machine.harts]
+        self._harts = machine.harts
 
     @staticmethod
-    def _array(cell: Hart, name: str) -> Any:
+    def _array(hart: Hart, name: str) -> Any:
         place = HartState.fields[name]
-        return (ctypes.c_uint64 * place.count).from_address(cell.address + place.offset)
+        return (ctypes.c_uint64 * place.count).from_address(hart.address + place.offset)
 
     def names(self) -> Iterable[Csr]:
         """The rows of the CSRs."""
@@ -56,7 +56,7 @@ class Registers:
 
     def mode(self, hart: int) -> str:
         """The mode that a hart is in."""
-        view = self._cells[hart].plain
+        view = self._harts[hart].plain
         return MODES[int(view.priv) | int(view.virt) << 2]
 
     def size(self, number: int) -> int:
@@ -81,7 +81,7 @@ class Registers:
         """A register's value."""
         self.size(number)
         number = csr_itself(number)
-        view = self._cells[hart].plain
+        view = self._harts[hart].plain
         if number < REG_PC:
             return int(self._x[hart][number])
         if number == REG_PC:
@@ -97,7 +97,7 @@ class Registers:
 
     def read_general(self, hart: int) -> list[int]:
         """The values of the layout's general registers: x, pc, f."""
-        every = [*self._x[hart][:32], self._cells[hart].plain.pc, *self._f[hart]]
+        every = [*self._x[hart][:32], self._harts[hart].plain.pc, *self._f[hart]]
         return every[: len(self.layout.general)]
 
     def read_kept(self, kept: Any, state: dict[str, int], number: int) -> int:
@@ -124,7 +124,7 @@ class Registers:
     def frame(self, hart: int) -> list[tuple[int, int, int]]:
         """(number, bytes, value) of the registers that show where a hart is: pc, ra, sp, s0."""
         x = self._x[hart]
-        return [(REG_PC, 8, self._cells[hart].plain.pc), *((n, 8, x[n]) for n in FRAME)]
+        return [(REG_PC, 8, self._harts[hart].plain.pc), *((n, 8, x[n]) for n in FRAME)]
 
     def read_general_kept(self, kept: Any, state: dict[str, int]) -> list[int | None]:
         """The general registers of a world that the hart has left; None for unknown ones."""
@@ -153,7 +153,7 @@ class Registers:
         """Change a register."""
         self.size(number)
         number = csr_itself(number)
-        view = self._cells[hart].plain
+        view = self._harts[hart].plain
         if number < REG_PC:
             if number:
                 self._x[hart][number] = value

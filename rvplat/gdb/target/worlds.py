@@ -60,8 +60,8 @@ class WorldTable:
         return guests
 
     def _forget_marks(self) -> None:
-        for cell in self._harts:
-            marks = cell.plain.known_vmids
+        for hart in self._harts:
+            marks = hart.plain.known_vmids
             for word in range(len(marks)):
                 marks[word] = 0
 
@@ -72,21 +72,21 @@ class WorldTable:
         word, bit = divmod(self.get(pid).vmid, 64)
         with self._lock:
             was = int(self._harts[0].plain.known_vmids[word]) >> bit & 1
-            for cell in self._harts:
-                marks = cell.plain.known_vmids
+            for hart in self._harts:
+                marks = hart.plain.known_vmids
                 marks[word] = int(marks[word]) & ~(1 << bit) | int(on) << bit
         return bool(was)
 
     def announce(self, on: bool) -> None:
         """Remove all marks. `on`: a hart that enters a guest without a mark stops."""
         self._forget_marks()
-        for cell in self._harts:
-            cell.plain.stop_new = int(on)
+        for hart in self._harts:
+            hart.plain.stop_new = int(on)
 
     def keep(self, on: bool) -> None:
         """Let harts keep the registers of the worlds that they leave, or not."""
-        for cell in self._harts:
-            cell.plain.keep_worlds = int(on)
+        for hart in self._harts:
+            hart.plain.keep_worlds = int(on)
 
     # --- what harts remember ---
 
@@ -101,9 +101,9 @@ class WorldTable:
         if not self._hypervisor:
             return []
         numbers: set[int] = set()
-        for cell in self._harts:
-            numbers.update(number for _, number in self._remembered(cell.plain))
-            numbers.add(self.number_of(cell.plain))
+        for hart in self._harts:
+            numbers.update(number for _, number in self._remembered(hart.plain))
+            numbers.add(self.number_of(hart.plain))
         return [self._add(number) for number in sorted(numbers - set(self._pids))]
 
     def _add(self, number: int) -> World:
@@ -174,8 +174,7 @@ class WorldTable:
         number = self._living(thread.pid).number
         if number == HOST:
             return {"virt": 0, "priv": SUPERVISOR}
-        for cell in self._order(thread.tid - 1):
-            hart = cell.plain
+        for hart in [one.plain for one in self._order(thread.tid - 1)]:
             for entry, known in self._remembered(hart):
                 if known == number:
                     return {"virt": 1, "priv": SUPERVISOR, "hgatp": int(hart.guest_hgatp[entry]),

@@ -90,7 +90,7 @@ class StopPoints:
 
     # --- when every hart stands still ---
 
-    def told(self, stop: Stop, others: Iterable[Stop]) -> None:
+    def run_ended(self, stop: Stop, others: Iterable[Stop]) -> None:
         """A run ends with a stop. The other stops came at the same time, and nobody is told of
         them: their harts are to meet the same again."""
         if stop.reason in ("break", "watch"):

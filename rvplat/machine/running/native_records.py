@@ -124,8 +124,8 @@ class NativeHart(NativeRecord):
         self.retired_before = 0  # instructions, before the last reset
         self.ran_ns = 0
         self.device_ns = 0  # of it
-        self.goes_past: Callable[[Any], bool] | None = None  # set where there are watchpoints
-        self._told_at = NOWHERE  # where a stop at a watchpoint was told
+        self.goes_past: Callable[[Any], bool] | None = None  # set if there are watchpoints
+        self._reported_at = NOWHERE  # the pc of a stop at a watchpoint that was reported
         self._slots = Block(SLOT_POOL)
         self._pages = Block(8 * machine.pages)
         self._scratch = Block(SLOTS_SIZE)
@@ -211,10 +211,11 @@ class NativeHart(NativeRecord):
         return int(self.stop_code.value)
 
     def go(self, run: Callable[[int], None]) -> None:
-        """As `enter`, without a count of the time. Watchpoints whose conditions don't hold, and
-        those that were told, are passed."""
-        told_at, self._told_at = self._told_at, NOWHERE
-        if told_at != NOWHERE and told_at == int(self.plain.pc) and not self._pass_over(run):
+        """As `enter`, without a count of the time. Watchpoints are passed whose conditions don't
+        hold, or that were reported at this pc."""
+        reported_at, self._reported_at = self._reported_at, NOWHERE
+        here = reported_at != NOWHERE and reported_at == int(self.plain.pc)
+        if here and not self._pass_over(run):
             return
         run(self.address)
         while self.stop_code.value == STOP_BREAK and self.goes_past and self.goes_past(self):
@@ -226,21 +227,24 @@ class NativeHart(NativeRecord):
         """Execute one instruction, whose accesses meet no watchpoint; whether the hart can go on.
         No interrupt is taken first."""
         plain, left = self.plain, self.left
-        plain.break_skip = plain.watch_skip = int(plain.pc)
+        plain.break_skip = plain.watch_skip = pc = int(plain.pc)
         plain.interrupts_held = 1
         self.allow(1)
         run(self.address)
         plain.interrupts_held = 0
-        plain.watch_skip = NOWHERE
-        self.allow(left - (1 - self.left))
+        plain.break_skip = plain.watch_skip = NOWHERE
+        done = 1 - self.left
+        if not done:  # somebody wanted the hart to stop
+            self._reported_at = pc
+        self.allow(left - done)
         return self.stop_code.value == STOP_LIMIT and self.left > 0
 
     def skip_here(self, watchpoints: bool) -> None:
-        """A stop at hart.pc was told: the breakpoints there, and after a stop at a watchpoint the
-        `watchpoints` too, are not met again before the instruction has run."""
+        """A stop at hart.pc was reported. The breakpoints there, and after a stop at a watchpoint
+        the `watchpoints` too, are not met again before the instruction has run."""
         self.plain.break_skip = pc = int(self.plain.pc)
         if watchpoints:
-            self._told_at = pc
+            self._reported_at = pc
 
     def skip_nothing_else(self) -> None:
         """Before a run: what was to be skipped counts only where the hart still is."""

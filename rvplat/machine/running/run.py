@@ -165,7 +165,7 @@ class Runner:
             self._take_looks()
             stop, is_reset = self.machine.take_requests(self.restarts)
             if stop is not None and stop.reason != LOOK:
-                self.machine.told(stop)
+                self.machine.run_ended(stop)
                 return stop
             if is_reset:
                 self.machine.power_on()

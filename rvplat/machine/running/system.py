@@ -63,7 +63,7 @@ class StopPointsLike(Protocol):
 
     def stop_of(self, hart: Hart) -> Stop: ...
 
-    def told(self, stop: Stop, others: list[Stop]) -> None: ...
+    def run_ended(self, stop: Stop, others: list[Stop]) -> None: ...
 
 
 class TurnTaking(Protocol):
@@ -279,10 +279,10 @@ class System(metaclass=Shown):
             return Stop("break", hart=hart.number)
         return self.stop_points.stop_of(hart)
 
-    def told(self, stop: Stop) -> None:
+    def run_ended(self, stop: Stop) -> None:
         """A run ends with this stop, and every hart stands still."""
         if self.stop_points is not None:
-            self.stop_points.told(stop, [one for one in self.requests if one is not stop])
+            self.stop_points.run_ended(stop, [one for one in self.requests if one is not stop])
 
     @contextmanager
     def looked_at(self) -> Iterator[None]:

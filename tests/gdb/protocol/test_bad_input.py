@@ -1,4 +1,4 @@
-"""What clients and users get wrong: an answer, the board as it was, the server ready again."""
+"""Mistakes of clients and users: they get an answer, and the board is unchanged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Peer:
         self.got: list[bytes] = []
 
     def greet(self) -> Peer:
-        """The usual beginning."""
+        """The usual first packets."""
         self.ask(b"QStartNoAckMode")
         self.socket.sendall(b"+")
         self.framer.no_ack = True
@@ -53,7 +53,7 @@ class Peer:
         return self.reply()
 
     def leave(self, rudely: bool = False) -> None:
-        """Close; rudely: by a reset of the connection."""
+        """Close the connection; `rudely`: reset it."""
         if rudely:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
@@ -112,7 +112,7 @@ def test_noise_leaves_the_board_as_it_was(served: Served) -> None:
 
 
 def test_a_huge_packet(served: Served) -> None:
-    """More than is kept: dropped; what follows is read."""
+    """A packet that is too long is dropped; the next one is read."""
     peer = served.at_work()
     before = served.picture(peer)
     for _ in range(3):
@@ -126,7 +126,7 @@ def test_a_huge_packet(served: Served) -> None:
 @pytest.mark.parametrize("rudely", [False, True], ids=["closed", "reset"])
 @pytest.mark.parametrize("left", [b"$m80000000,1", b"$X80000000,40:abc", b"$", b"", b"$g#"])
 def test_a_client_that_vanishes_in_mid_packet(served: Served, left: bytes, rudely: bool) -> None:
-    """Its breakpoints go with it, the board runs on, the next one is served."""
+    """Its breakpoints are removed, the board runs on, the next client is served."""
     first = served.at_work()
     code = first.ask(b"m80000000,200")
     assert first.ask(b"Z0,%x,4" % served.work) == b"OK"
@@ -140,7 +140,7 @@ def test_a_client_that_vanishes_in_mid_packet(served: Served, left: bytes, rudel
 
 @pytest.mark.parametrize("rudely", [False, True], ids=["closed", "reset"])
 def test_a_client_that_vanishes_while_the_board_runs(served: Served, rudely: bool) -> None:
-    """The board goes on running, breakpoint or not."""
+    """The board goes on, with a breakpoint and without one."""
     first = served.at_work()
     first.send(frame(b"vCont;c"))
     time.sleep(0.05)
@@ -169,7 +169,7 @@ def test_a_client_that_vanishes_at_a_breakpoint_that_is_met_all_the_time(served:
 
 
 def test_packets_while_the_board_runs(served: Served) -> None:
-    """Answered or refused; the stop is still told."""
+    """They are answered or refused, and the client is still told of the stop."""
     peer = served.at_work()
     peer.send(frame(b"vCont;c"))
     peer.send(frame(b"g") + frame(b"vCont;c") + frame(b"Z0,%x,4" % served.work))
@@ -237,7 +237,7 @@ def test_what_is_refused(served: Served, packet: bytes, reply: bytes) -> None:
     ],
 )
 def test_bytecode_that_loops_or_underflows(served: Served, code: str, problem: str) -> None:
-    """As a condition it stops the hart; as a command the user is told, and the board goes on."""
+    """A condition stops the hart. For a command the user is told, and the board goes on."""
     peer = served.at_work()
     size = len(code) // 2
     reply = peer.ask(b"Z0,%x,4;X%x,%b" % (served.work, size, code.encode()))

@@ -21,7 +21,7 @@ PATIENCE_S = 2  # gdb's own default; it asks three times
 
 
 class Counted(SocketChannel):
-    """A client that was told to wait `told` times."""
+    """A client that counts how often it was told to wait."""
 
     told = 0
     enough = threading.Event()
@@ -99,7 +99,7 @@ def test_a_board_that_cant_be_built_hangs_up() -> None:
 
 
 def test_a_pipe_with_an_empty_cache(tmp_path: Path, guest: Path) -> None:
-    """gdb waits for all of the instruction set to be compiled."""
+    """gdb waits until the whole instruction set is compiled."""
     if not gdbs():
         pytest.skip("no gdb")
     command = f"RVPLAT_CACHE={tmp_path} {sys.executable} -m rvplat gdb virt {guest}"

@@ -84,7 +84,7 @@ def test_runs_are_shortened() -> None:
 
 
 def expand(data: bytes) -> bytes:
-    """Run-length encoding undone, as clients do."""
+    """Undo run-length encoding, as clients do."""
     out = bytearray()
     at = 0
     while at < len(data):

@@ -117,7 +117,7 @@ class Board:
         self.session.feed(frame(b"QStartNoAckMode") + frame(MODERN))
 
     def state(self) -> dict[str, object]:
-        """What a guest could see, and breakpoints."""
+        """The state that a guest could see, and the breakpoints."""
         hart, cell = self.machine.harts[0], self.machine.native.view
         registers = [hart.pc, hart.priv, hart.virt, *hart.x, *hart.f, *map(hart.csr, CSRS)]
         return {
@@ -143,7 +143,7 @@ def board(guest: Path) -> Iterator[Board]:
 
 
 def test_a_board_that_stands_still(board: Board) -> None:
-    """What doesn't let it run changes registers, memory or breakpoints only where it may."""
+    """Packets that don't run the board change registers, memory or breakpoints only if they may."""
     source = random.Random(7)
     framer, before = watching(), board.state()
     for _ in range(COUNT // 10):
@@ -163,7 +163,7 @@ def test_a_board_that_stands_still(board: Board) -> None:
 
 
 def test_monitor_lines(board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any words: something is said, or what is wrong; memory stays."""
+    """For any words there is output or an error, and memory is unchanged."""
     monkeypatch.chdir(tmp_path)
     source = random.Random(8)
     words = [*commands(board.target), "on", "off", "0x80000000", "work", "-1", "x", "physical",

@@ -157,7 +157,7 @@ def test_features_follow_from_what_the_target_can() -> None:
 
 def test_half_a_group_cant_be_had() -> None:
     class Little:
-        """Has nothing."""
+        """A target without the optional protocols."""
 
     table = table_for(Little())
     assert table.find(b"Z0,1000,4")[0] is None
@@ -349,7 +349,7 @@ def test_the_board_goes_off() -> None:
 
 
 def test_the_board_goes_on_after_its_end() -> None:
-    """It was reset by a monitor command."""
+    """A monitor command has reset the board."""
     client = Client()
     client.raw(frame(b"vCont;c"))
     client.tell(Exited(1, 0))
@@ -359,7 +359,7 @@ def test_the_board_goes_on_after_its_end() -> None:
 
 
 def test_a_world_that_a_reset_ended() -> None:
-    """The client is told where it names it; the others run."""
+    """The client is told when it names the world; the other worlds run."""
     client = Client()
     client.target.gone = {3}
     assert client.ask(b"Hgp3.1") == b"OK"
@@ -419,7 +419,7 @@ def test_a_thread_is_stopped() -> None:
 
 
 def test_a_thread_is_stopped_whose_hart_stands_still_elsewhere() -> None:
-    """The client let both of a hart's threads run, and one of them stopped it."""
+    """The client has resumed both threads of a hart, and one of them stopped the hart."""
     client = non_stop()
     client.ask(b"vCont;c")
     client.tell(Stopped(T11, 5))

@@ -1,4 +1,4 @@
-"""Target descriptions: what they hold, and how gdb shows it, of the host and of a guest."""
+"""Target descriptions, and how gdb shows the registers of the host and of a guest."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_groups() -> None:
 
 
 def test_what_calls_save() -> None:
-    """gdb saves x, f and pc, and knows by itself of fflags, frm and fcsr."""
+    """gdb saves x, f and pc, and by its own knowledge fflags, frm and fcsr."""
     found, _ = rows("rv64gch_zicsr_sstc")
     kept = {name for name, row in found.items() if row.get("save-restore") == "no"}
     saved = set(found) - kept
@@ -78,7 +78,7 @@ def test_lldb_sees_fields_in_the_csr_itself() -> None:
 
 @pytest.fixture
 def guest(gdb: Gdb, serve: Serve) -> Gdb:
-    """At the work of a guest, whose inferior is selected."""
+    """Stopped at the work of a guest, whose inferior is selected."""
     gdb.attach(serve(Machine.open("virt", program=hypervisor_elf())), extended=True)
     gdb.do(f"monitor break {WORK:#x} vmid=2")
     gdb.go()
@@ -106,7 +106,7 @@ def test_a_guests_registers(guest: Gdb) -> None:
 
 
 def test_conditions_on_them(guest: Gdb) -> None:
-    """Evaluated by the board: gdb's bytecode names registers of features that it doesn't know."""
+    """The board evaluates them: gdb's bytecode may name registers that gdb itself doesn't know."""
     guest.do(f"file {hypervisor_guest_elfs()['sort']}")
     guest.do("break guest_sort if $priv == 5 && $virt == 1 && $vmid == 2 && $asid == 0")
     assert guest.go()["reason"] == "breakpoint-hit"

@@ -1,4 +1,4 @@
-"""A guest's own ebreak, which stops in gdb where the user says so."""
+"""A guest's own ebreak, which stops in gdb if the user wants it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BREAKPOINT = 3
 
 
 def with_ebreak(guest: Path, **settings: object) -> tuple[Machine, int]:
-    """The guest, in whose function `trap` an ebreak stands for the ecall; its address."""
+    """The guest with an ebreak instead of the ecall in its function `trap`; the address of that."""
     machine = Machine.open("virt", program=guest, settings=settings)
     start = machine.symbols["trap"]
     at = start + machine.memory.read(start, 64).index(ECALL)
@@ -135,7 +135,7 @@ def test_gdb_shows_it(gdb: Gdb, serve: Serve, guest: Path) -> None:
 
 
 def test_priv_stays_in_its_world(stopping: tuple[MonitoredTarget, int]) -> None:
-    """Else gdb's thread would lose its registers, and the next gdb could not attach."""
+    """Otherwise gdb's thread would lose its registers, and the next gdb could not attach."""
     target, _ = stopping
     priv = target.machine.debugged.arguments.names.find("priv").number
     for mode in (1, 0, 3):

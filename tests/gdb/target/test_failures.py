@@ -1,4 +1,4 @@
-"""What goes wrong in rvplat itself while gdb debugs a board."""
+"""Errors in rvplat itself while gdb debugs a board."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.machine import small_guests
 
 
 def test_a_harts_thread_outlives_an_error(guest: Path) -> None:
-    """An exception ended the thread, and who let the hart run again waited for ever."""
+    """An exception ended the thread, and the next resume of the hart waited for ever."""
     told: list[Stop] = []
 
     def report(stop: Stop) -> bool:
@@ -45,7 +45,7 @@ def broken_pipe(data: bytes) -> None:
 
 
 def test_a_failure_ends_the_board_and_is_told(gdb: Gdb) -> None:
-    """gdb's user is told why, and who serves the board gets the error."""
+    """gdb's user is told why, and the caller of `serve` gets the error."""
     raised: list[BaseException] = []
     with Machine.open("virt", program=small_guests.guest(small_guests.HELLO)) as machine:
         machine.console.sinks.append(broken_pipe)

@@ -74,7 +74,7 @@ def test_a_breakpoint_is_set_while_they_run(harts: Gdb) -> None:
 
 
 def test_every_world_of_a_hart_is_stopped(gdb: Gdb, serve: Serve) -> None:
-    """A hart's thread in one world stops it; those in the other worlds gdb stops by name."""
+    """One thread of a hart stops; gdb stops the hart's threads in the other worlds by name."""
     gdb.do("set non-stop on")
     gdb.do("set detach-on-fork off")
     gdb.do("set schedule-multiple on")
@@ -104,7 +104,7 @@ def test_every_world_of_a_hart_is_stopped(gdb: Gdb, serve: Serve) -> None:
 
 @pytest.fixture
 def reporting(guest: Path) -> Iterator[tuple[MachineTarget, Thread]]:
-    """A board whose hart has reported a breakpoint and lingers in its report."""
+    """A board whose hart is still in its report of a breakpoint."""
     machine = Machine.open("virt", program=guest)
     target, thread = MachineTarget(machine), Thread(1, 1)
     reported = threading.Event()

@@ -1,4 +1,4 @@
-"""Steps are what a run does: the same instructions, through traps, returns and worlds."""
+"""Steps execute the same instructions as a run, through traps, returns and worlds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a stop leaves as it is: time, pending interrupts, and the board where a client goes away."""
+"""What a stop leaves unchanged: time, pending interrupts, and the board when a client goes."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_one_hart_that_runs_is_enough(guest: Path) -> None:
 
 
 def test_an_alarm_waits_for_time(target: MonitoredTarget) -> None:
-    """Devices' timers stand still too, and ring when time has come."""
+    """The timers of devices stand still too, and fire when their time has come."""
     clock, rang = target.machine.assembly.clock, []
     clock.call_at(clock.now() + 1, lambda: rang.append(clock.now()))
     assert clock.next_alarm() == clock.now() + 1
@@ -154,7 +154,7 @@ def test_a_step_ends_before_the_first_instruction_of_a_handler(target: Monitored
 
 
 def test_the_map_of_a_board_without_rom(guest: Path) -> None:
-    """2**64, the length of all addresses, is no number of 64 bits."""
+    """2**64, the length of all addresses, doesn't fit in 64 bits."""
     with Machine.open("spike", program=guest) as machine:
         target = MonitoredTarget(machine)
         out = bytearray()
@@ -219,7 +219,7 @@ def test_a_second_client_is_told(gdb: Gdb, serve: Serve, guest: Path) -> None:
 
 
 def test_lldb_is_not_left_waiting(serve: Serve, guest: Path) -> None:
-    """It begins with QStartNoAckMode, and waits for ever after an error."""
+    """LLDB begins with QStartNoAckMode, and waits for ever after an error reply."""
     port = serve(Machine.open("virt", program=guest))
     with socket.create_connection(("127.0.0.1", port)) as first:
         first.sendall(frame(b"qSupported"))
@@ -230,7 +230,7 @@ def test_lldb_is_not_left_waiting(serve: Serve, guest: Path) -> None:
 
 
 def test_gdb_attaches_to_a_hart_that_was_in_a_guest_before(gdb: Gdb, serve: Serve) -> None:
-    """Nobody knows then what the host's registers were when the hart left it."""
+    """The host's registers at the time when the hart left it are not known then."""
     machine = Machine.open("virt", program=hypervisor_elf(), settings={"clock": "virtual"})
     machine.step(6_500_000)
     assert machine.harts[0].virt == 1

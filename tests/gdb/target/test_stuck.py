@@ -1,4 +1,4 @@
-"""A plugin that doesn't come back on a board that is debugged."""
+"""A plugin's code that doesn't return, on a board that is debugged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.machine.stuck import SETTINGS, WAYS, shared_folder, stuck_board, stuc
 
 @pytest.fixture
 def board() -> str:
-    """Its plugin does not come back."""
+    """A board whose plugin's code does not return."""
     return stuck_board(shared_folder())
 
 
@@ -28,7 +28,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_does_not_keep_other_harts_from_being_started(board: str, hasty: None) -> None:
-    """The clock was told each time, for which it took the lock that the device holds."""
+    """Each start told the clock, which took the lock that the device holds."""
     settings = {**SETTINGS, "harts.count": 2}
     machine = Machine.open(board, stuck_guest("load"), settings=settings)
     control = HartControl(machine, lambda outcome: False)
@@ -44,7 +44,7 @@ def test_it_does_not_keep_other_harts_from_being_started(board: str, hasty: None
 
 
 def test_a_hart_that_runs_on_is_not_ended_for_one_that_stopped() -> None:
-    """A hart can stop by itself while it is asked to; the mark may then stay."""
+    """A hart can stop by itself while it is asked to stop; the request may then stay set."""
     with Machine.open(program=guest(LOOP), harts=2) as machine:
         control = HartControl(machine, lambda outcome: False)
         control.start([(0, Job()), (1, Job())])
@@ -62,7 +62,7 @@ def test_a_hart_that_runs_on_is_not_ended_for_one_that_stopped() -> None:
 
 @pytest.mark.parametrize("way", ["instruction", "load"])
 def test_a_step_ends(board: str, hasty: None, way: str) -> None:
-    """It is done in the server's thread, which then can't take Ctrl-C from gdb."""
+    """A step is done in the server's thread, which can't receive gdb's Ctrl-C then."""
     _, what, _ = WAYS[way]
     machine = Machine.open(board, stuck_guest(way), settings=SETTINGS)
     control = HartControl(machine, lambda outcome: False)
@@ -82,7 +82,7 @@ def test_a_step_ends(board: str, hasty: None, way: str) -> None:
 
 
 def test_a_machine_that_is_given_up_is_given_back(board: str, hasty: None) -> None:
-    """The server ends with the reason, and what it had is free."""
+    """The server ends with the reason, and the machine is free again."""
     with Machine.open(board, stuck_guest("sleep"), settings=SETTINGS) as machine:
         server = serve_gdb(machine)
         machine.consoles["bad"].wait_for(b"in the loop", timeout_s=60)

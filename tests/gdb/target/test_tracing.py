@@ -52,7 +52,7 @@ def pcs(path: Path) -> list[int]:
 
 
 def test_from_one_stop_to_another(bench: Bench, tmp_path: Path) -> None:
-    """The same instructions as steps go through, and no others."""
+    """The trace has the instructions that steps execute, and no others."""
     at, path = bench.machine.symbols, tmp_path / "trace"
     bench.monitor("break work")
     bench.wire.ask(b"vCont;c")
@@ -104,7 +104,7 @@ def test_guests_are_traced(tmp_path: Path, clock: str) -> None:
 
 
 def test_many_harts_in_their_threads(tmp_path: Path) -> None:
-    """Whole lines of each; harts that sleep wake."""
+    """Each hart writes whole lines, and harts that sleep wake up."""
     path = tmp_path / "trace"
     bench = Bench(hypervisor_elf(), **{"harts.count": 3})
     bench.monitor(f"trace on {path}")

@@ -14,7 +14,7 @@ GUEST = 3  # the process of VMID 2: the host is 1, the first guest that ran is 2
 
 @pytest.fixture
 def hypervisor(gdb: Gdb, serve: Serve) -> Gdb:
-    """Attached; both guests have run."""
+    """gdb is attached, and both guests have run."""
     machine = Machine.open("virt", program=hypervisor_elf())
     gdb.attach(serve(machine), extended=True)
     gdb.do("break trap_from_guest")
@@ -28,7 +28,7 @@ def hypervisor(gdb: Gdb, serve: Serve) -> Gdb:
 
 @pytest.fixture
 def sort(hypervisor: Gdb) -> Gdb:
-    """The guest `sort` is the inferior that is selected, at work."""
+    """The inferior of the guest `sort` is selected, stopped at work."""
     hypervisor.do("add-inferior")
     hypervisor.do("inferior 2")
     hypervisor.go(f"attach {pid_of(hypervisor, 2)}")
@@ -51,7 +51,7 @@ def test_worlds_are_listed(hypervisor: Gdb) -> None:
 
 
 def test_memory_at_guest_physical_addresses(sort: Gdb) -> None:
-    """The guest maps itself high; the host has its own code at the guest's physical address."""
+    """The guest is mapped high; at the guest-physical address the host has code of its own."""
 
     def code(address: str) -> str:
         return sort.do(f"x/8xb {address}").partition(":")[2]
