@@ -221,7 +221,7 @@ class ClientBreakpoints:
 
     def remove_spent(self) -> None:
         """Remove the machine's temporary breakpoints and watchpoints that were hit."""
-        if self.machine_points.has_spent:
+        if self.machine_points.spent:
             with self._control.quiet():
                 self.machine_points.remove_spent()
 

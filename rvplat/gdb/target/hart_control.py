@@ -70,6 +70,7 @@ class HartDriver:
         self._thread: threading.Thread | None = None
         self._turns = machine.turns if machine.turns.virtual is not None else None
         self._tracer: Turns | None = None
+        self.step_done = Stop("step", hart=hart.number)
 
     @property
     def running(self) -> bool:
@@ -166,7 +167,7 @@ class HartDriver:
         if reason == STOP_BREAK:
             return self.machine.break_stop(self.hart)
         done = not job.holds(int(self.hart.plain.pc))
-        return Stop("step", hart=self.hart.number) if done else None
+        return self.step_done if done else None
 
     def _run_on(self) -> Stop | None:
         """Native code until something happens; on a virtual clock for a round of all harts. Only
@@ -292,7 +293,7 @@ class HartControl:
             self._report(Stop("power", hart=number))
         elif stop is not None and stop.reason != "guest":  # of an interrupt's handler
             self._report(stop)
-        elif reason != STOP_REQUEST and self._report(Stop("step", hart=number)):
+        elif reason != STOP_REQUEST and self._report(driver.step_done):
             self.start([(number, Job(until_back=True))])
 
     def _burst(self, harts: Sequence[int]) -> None:

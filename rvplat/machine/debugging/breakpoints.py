@@ -13,7 +13,7 @@ from rvplat.arguments import flag
 from rvplat.machine.debugging.arguments import Arguments, modes_of
 from rvplat.machine.debugging.breakpoint_table import BreakpointTable
 from rvplat.machine.debugging.collection import Collection
-from rvplat.machine.running.stop import Breakpoint, GuestOrHost, Space
+from rvplat.machine.running.stop import Breakpoint, GuestOrHost, Space, StopPoint
 from rvplat.machine.running.system import System
 
 
@@ -43,9 +43,10 @@ class Breakpoints(Collection[Breakpoint]):
     """
 
     def __init__(
-        self, machine: System, table: BreakpointTable, arguments: Arguments, numbers: Iterator[int]
-    ) -> None:
-        super().__init__(machine)
+        self, machine: System, table: BreakpointTable, arguments: Arguments,
+        numbers: Iterator[int], spent: dict[int, StopPoint],
+    ) -> None:  # fmt: skip
+        super().__init__(machine, spent)
         self._table = table
         self._arguments = arguments
         self._numbers = numbers

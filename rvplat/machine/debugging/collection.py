@@ -22,10 +22,10 @@ class Collection(Generic[P], metaclass=Shown):
     public = ("add", "remove", "clear")
     kind = "breakpoint"
 
-    def __init__(self, machine: System) -> None:
+    def __init__(self, machine: System, spent: dict[int, StopPoint]) -> None:
         self._machine = machine
         self._points: dict[int, P] = {}
-        self._spent: dict[int, P] = {}  # temporary ones that were hit
+        self._spent = spent  # temporary ones that were hit, of both collections
 
     def __dir__(self) -> list[str]:
         return [*self.public]
@@ -34,7 +34,7 @@ class Collection(Generic[P], metaclass=Shown):
         return iter([p for n, p in self._points.items() if n not in self._spent])
 
     def __len__(self) -> int:
-        return len(self._points) - len(self._spent)
+        return sum(1 for _ in self)
 
     def __contains__(self, point: object) -> bool:
         return any(point is one for one in self)
@@ -69,16 +69,6 @@ class Collection(Generic[P], metaclass=Shown):
         del self._points[point.number]
         self._spent.pop(point.number, None)
         self._take_away(point)
-
-    @property
-    def has_spent(self) -> bool:
-        """Whether temporary ones were hit that are not removed yet."""
-        return bool(self._spent)
-
-    def remove_spent(self) -> None:
-        """Remove the temporary ones that were hit. Every hart stands still."""
-        for point in list(self._spent.values()):
-            self.delete(point)
 
     def _take_away(self, point: P) -> None:
         """Remove the rows of one."""

@@ -40,8 +40,10 @@ class StopPoints:
         self.watchpoint_rows = WatchpointTable(machine)
         self.arguments = Arguments(machine)
         numbers = itertools.count(1)
-        self.breakpoints = Breakpoints(machine, self.breakpoint_rows, self.arguments, numbers)
-        self.watchpoints = Watchpoints(machine, self.watchpoint_rows, self.arguments, numbers)
+        self.spent: dict[int, StopPoint] = {}  # temporary ones that were hit, not removed yet
+        others = self.arguments, numbers, self.spent
+        self.breakpoints = Breakpoints(machine, self.breakpoint_rows, *others)
+        self.watchpoints = Watchpoints(machine, self.watchpoint_rows, *others)
         for hart in machine.harts:
             hart.goes_past = self._goes_past
 
@@ -115,12 +117,7 @@ class StopPoints:
         elif isinstance(point, Watchpoint):
             self.watchpoints.delete(point)
 
-    @property
-    def has_spent(self) -> bool:
-        """Whether temporary ones were hit that are not removed yet."""
-        return self.breakpoints.has_spent or self.watchpoints.has_spent
-
     def remove_spent(self) -> None:
         """Remove the temporary ones that were hit."""
-        self.breakpoints.remove_spent()
-        self.watchpoints.remove_spent()
+        for point in list(self.spent.values()):
+            self.delete(point)

@@ -18,7 +18,7 @@ from rvplat.machine.debugging.breakpoint_table import encode
 from rvplat.machine.debugging.collection import Collection
 from rvplat.machine.debugging.watchpoint_table import WatchpointTable
 from rvplat.machine.running.hart import Hart
-from rvplat.machine.running.stop import Access, GuestOrHost, Watchpoint
+from rvplat.machine.running.stop import Access, GuestOrHost, StopPoint, Watchpoint
 from rvplat.machine.running.system import System
 
 KINDS: dict[str, int] = {"read": READS, "write": WRITES, "access": READS | WRITES}
@@ -50,9 +50,9 @@ class Watchpoints(Collection[Watchpoint]):
 
     def __init__(
         self, machine: System, table: WatchpointTable, arguments: Arguments,
-        numbers: Iterator[int],
+        numbers: Iterator[int], spent: dict[int, StopPoint],
     ) -> None:  # fmt: skip
-        super().__init__(machine)
+        super().__init__(machine, spent)
         self._table = table
         self._arguments = arguments
         self._numbers = numbers
