@@ -40,8 +40,9 @@ from rvplat.engine.agent_opcodes import (
     SUB,
     SWAP,
     ZERO_EXT,
-    binary_codes,
-    codes_with,
+    codes_where,
+    immediates,
+    is_binary,
 )
 from rvplat.hart.debugging.worlds import current_asid, current_world
 from rvplat.hart.mmu import debug_translate
@@ -64,8 +65,8 @@ REG_PRIV = 4161
 REG_VIRT = 4162
 REG_VMID = 4163
 REG_ASID = 4164
-BINARY = binary_codes()
-ONE_BYTE, TWO_BYTES, FOUR_BYTES, EIGHT_BYTES = (codes_with(size) for size in (1, 2, 4, 8))
+BINARY = codes_where(is_binary)
+SIZES_1, SIZES_2, SIZES_3 = (immediates(row) for row in (1, 2, 3))
 
 HartState.add("agent_stack", u64, STACK + 4)  # a push past the end is found afterwards
 HartState.add("agent_depth", u64)
@@ -314,13 +315,12 @@ def with_operand(hart, op: u64, value: u64):
 @define
 def operand_size(op: u64) -> u64:
     """Bytes of an opcode's immediate."""
-    if is_one_of(op, u64(TWO_BYTES)):
-        return u64(2)
-    if is_one_of(op, u64(ONE_BYTE)):
-        return u64(1)
-    if is_one_of(op, u64(FOUR_BYTES)):
-        return u64(4)
-    return u64(8) if is_one_of(op, u64(EIGHT_BYTES)) else u64(0)
+    place = (op & 15) << 2
+    if op >> 4 == 2:
+        return u64(SIZES_2) >> place & 15
+    if op >> 4 == 1:
+        return u64(SIZES_1) >> place & 15
+    return u64(SIZES_3) >> place & 15 if op >> 4 == 3 else u64(0)
 
 
 @define

@@ -6,6 +6,7 @@ This is the one description of them. The native evaluation (agent.py), the compi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -73,11 +74,17 @@ ROT = _opcode(0x33, "rot", 3, 3)
 PRINTF = 0x34
 
 
-def codes_with(immediate: int) -> int:
-    """The opcodes whose immediate has so many bytes: a mask, bit n for opcode n."""
-    return sum(1 << one.code for one in OPCODES.values() if one.immediate == immediate)
+def codes_where(test: Callable[[Opcode], bool]) -> int:
+    """The opcodes for which a test is true, as a mask: bit n for opcode n. They are below 64."""
+    return sum(1 << one.code for one in OPCODES.values() if test(one))
 
 
-def binary_codes() -> int:
-    """The opcodes that make one value of two: a mask, bit n for opcode n."""
-    return sum(1 << one.code for one in OPCODES.values() if (one.pops, one.pushes) == (2, 1))
+def is_binary(one: Opcode) -> bool:
+    """Whether an opcode makes one value of two."""
+    return (one.pops, one.pushes) == (2, 1)
+
+
+def immediates(row: int) -> int:
+    """The bytes of the immediates of the sixteen opcodes from 16 * row: four bits for each."""
+    found = (one for one in OPCODES.values() if one.code >> 4 == row)
+    return sum(one.immediate << 4 * (one.code & 15) for one in found)

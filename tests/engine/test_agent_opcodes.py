@@ -15,7 +15,11 @@ def test_native_code_takes_the_sizes_of_the_table() -> None:
 
 
 def test_the_binary_opcodes_are_those_that_make_one_value_of_two() -> None:
-    found = [n for n in range(256) if agent.is_one_of(u64(n), u64(opcodes.binary_codes()))]
+    found = [
+        n
+        for n in range(256)
+        if agent.is_one_of(u64(n), u64(opcodes.codes_where(opcodes.is_binary)))
+    ]
     assert found == [*range(opcodes.ADD, opcodes.RSH_UNSIGNED + 1),
                      *range(opcodes.BIT_AND, opcodes.BIT_XOR + 1),
                      *range(opcodes.EQUAL, opcodes.LESS_UNSIGNED + 1)]  # fmt: skip

@@ -119,7 +119,7 @@ class Evaluator:
         elif op.REF8 <= one <= op.REF64:
             data = self.state.memory(self._pop(), 1 << (one - op.REF8))
             self._push(int.from_bytes(data, "little"))
-        elif (OPCODES[one].pops, OPCODES[one].pushes) == (2, 1):
+        elif op.is_binary(OPCODES[one]):
             b = self._pop()
             self._push(self._binary(one, self._pop(), b))
         else:

@@ -15,7 +15,7 @@ from rvplat.gdb.protocol.errors import GdbError
 from rvplat.machine.debugging.breakpoint_table import encode
 
 MASK64 = (1 << 64) - 1
-BINARY = [one.code for one in op.OPCODES.values() if (one.pops, one.pushes) == (2, 1)]
+BINARY = [one.code for one in op.OPCODES.values() if op.is_binary(one)]
 
 
 @pytest.fixture(scope="module")
