@@ -11,7 +11,7 @@ from rvplat.hart.debugging.watchpoints import READS, WRITES, watch_access
 from rvplat.hart.device_ram import tell_device_afterwards, tell_touched
 from rvplat.hart.interrupts import enabled_interrupts
 from rvplat.hart.memory_faults import raise_misaligned
-from rvplat.hart.mmu import LOAD, STORE
+from rvplat.hart.page_tables import LOAD, STORE
 from rvplat.hart.ram import region_of
 from rvplat.hart.state import DATA_ENTRIES, HartState
 from rvplat.hart.translate import ram_span

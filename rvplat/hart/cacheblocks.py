@@ -8,7 +8,8 @@ from rvplat.hart.acceleration.invalidate import note_store
 from rvplat.hart.debugging.watchpoints import WRITES, watch_access
 from rvplat.hart.device_ram import tell_device
 from rvplat.hart.memory_faults import raise_fault
-from rvplat.hart.mmu import ACCESS_FAULT, MANAGE, STORE
+from rvplat.hart.mmu import ACCESS_FAULT
+from rvplat.hart.page_tables import MANAGE, STORE
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES
 from rvplat.hart.translate import ram_span, translate

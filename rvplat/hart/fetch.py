@@ -6,7 +6,8 @@ half reports that half's address ("Machine Trap Value Register"). I/O regions ca
 
 from rvplat.hart.acceleration.tlb import BLOCK_SHIFT, large_bits
 from rvplat.hart.memory_faults import raise_fault
-from rvplat.hart.mmu import ACCESS_FAULT, FETCH, NO_FAULT, walk
+from rvplat.hart.mmu import ACCESS_FAULT, NO_FAULT, walk
+from rvplat.hart.page_tables import FETCH
 from rvplat.hart.pmp import pmp_grant
 from rvplat.hart.ram import NO_REGION, ram_host, region_of
 from rvplat.hart.state import FETCH_ENTRIES

@@ -15,7 +15,8 @@ from rvplat.hart.debugging.watchpoints import READS, WRITES, watch_access
 from rvplat.hart.device_ram import tell_device
 from rvplat.hart.memory_faults import raise_fault, raise_misaligned
 from rvplat.hart.misaligned import load_across, store_across
-from rvplat.hart.mmu import ACCESS_FAULT, LOAD, STORE
+from rvplat.hart.mmu import ACCESS_FAULT
+from rvplat.hart.page_tables import LOAD, STORE
 from rvplat.hart.ram import NO_REGION, ram_host, read_host, region_of, write_host
 from rvplat.hart.state import DATA_ENTRIES, ROM, WATCHED
 from rvplat.hart.translate import translate

@@ -1,7 +1,8 @@
 """The exceptions of memory accesses, with htval, htinst and GVA for those of guests."""
 
 from rvplat.hart.acceleration.tlb import REGIME_VIRT
-from rvplat.hart.mmu import ACCESS_FAULT, FETCH, GUEST_FAULT, LOAD
+from rvplat.hart.mmu import ACCESS_FAULT, GUEST_FAULT
+from rvplat.hart.page_tables import FETCH, LOAD
 from rvplat.isa.machinery.vocabulary import raise_access_trap
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_MASK, Cause
 from rvplat.lang import NoReturn, define, u64

@@ -5,7 +5,7 @@ program didn't make. xtval is the address of the part that faults ("Machine Trap
 
 from rvplat.hart.acceleration.invalidate import note_store
 from rvplat.hart.device_ram import tell_device
-from rvplat.hart.mmu import LOAD, STORE
+from rvplat.hart.page_tables import LOAD, STORE
 from rvplat.hart.ram import region_of
 from rvplat.hart.translate import ram_span
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES

@@ -22,22 +22,43 @@ from rvplat.hart.acceleration.tlb import (
     REGIME_GUEST_MXR,
     REGIME_MXR,
     REGIME_PRIV,
-    REGIME_SUM,
     REGIME_VALID,
     REGIME_VIRT,
 )
-from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE, pmp_grant
+from rvplat.hart.page_tables import (
+    PROBE,
+    PTE_A,
+    PTE_D,
+    PTE_NOT_IN_POINTER,
+    PTE_PPN,
+    SATP_PPN,
+    STORE,
+    enabled,
+    is_leaf,
+    is_malformed,
+    is_misplaced,
+    lacks_bits,
+    leaf_page,
+    permissions,
+)
+from rvplat.hart.pmp import EVERYTHING, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import ROM, HartState
-from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK, SUPERVISOR, USER, EnvCfg
+from rvplat.hart.walk_events import (
+    entry_checked,
+    entry_malformed,
+    entry_read,
+    entry_refused,
+    leaf_denied,
+    leaf_lacks_bits,
+    leaf_misplaced,
+    second_stage_began,
+    table_accessed,
+    update_began,
+    update_ended,
+)
+from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK, SUPERVISOR, EnvCfg
 from rvplat.lang import atomic_load_u64, compare_exchange_u64, define, u64
-
-# What an access wants; it is given if any of these bits is granted.
-LOAD = READ
-STORE = WRITE  # AMOs and store-conditionals too
-FETCH = EXECUTE
-MANAGE = READ | WRITE  # cache-block management: what may be loaded or stored
-PROBE = 0  # a debugger: whatever is mapped
 
 NO_FAULT = 0
 PAGE_FAULT = 1
@@ -51,107 +72,7 @@ HartState.add("fault_tinst", u64)  # the pseudoinstruction if that was an implic
 READ_ENTRY = 0x3000  # 64-bit read for VS-stage address translation ("Special pseudoinst...")
 WRITE_ENTRY = 0x3020
 
-# Page-table entries ("Sv39: Addressing and Memory Protection").
-PTE_V = 1 << 0
-PTE_R = 1 << 1
-PTE_W = 1 << 2
-PTE_X = 1 << 3
-PTE_U = 1 << 4
-PTE_A = 1 << 6
-PTE_D = 1 << 7
-PTE_PPN = ((1 << 44) - 1) << 10
-PTE_RESERVED = 0x7F << 54
-PTE_PBMT = 3 << 61
-PTE_N = 1 << 63
-PTE_NOT_IN_POINTER = PTE_U | PTE_A | PTE_D | PTE_PBMT | PTE_N
-SATP_PPN = (1 << 44) - 1
-NAPOT_SHIFT = 16  # Svnapot has one size: 64 KiB
 WIDER = 2  # bits that a guest physical address has more than a virtual one of the same mode
-
-
-# --- page-table entries -------------------------------------------------------------------------
-
-
-@define
-def enabled(hart, regime: u64, field: u64) -> bool:
-    """Svpbmt is there if menvcfg.PBMTE says so, and A and D are set by hardware if ADUE does (else
-    the access faults, Svade): for a guest's own tables henvcfg must say so too."""
-    if regime & REGIME_VIRT != 0 and hart.henvcfg & field == 0:
-        return False
-    return hart.menvcfg & field != 0
-
-
-@define
-def is_malformed(hart, pte: u64, regime: u64) -> bool:
-    """Step 3: not valid, W without R, or something reserved set (in leaves and pointers)."""
-    if pte & PTE_V == 0 or pte & (PTE_R | PTE_W) == PTE_W or pte & PTE_RESERVED != 0:
-        return True
-    if pte & PTE_N != 0 and hart.has_svnapot == 0:
-        return True
-    pbmt = pte & PTE_PBMT
-    return pbmt != 0 and (pbmt == PTE_PBMT or not enabled(hart, regime, u64(EnvCfg.PBMTE)))
-
-
-@define
-def is_leaf(pte: u64) -> bool:
-    """R or X is set; otherwise it points to the next level."""
-    return pte & (PTE_R | PTE_X) != 0
-
-
-@define
-def block_shift(pte: u64, level: u64) -> u64:
-    """log2 of what a leaf maps."""
-    if pte & PTE_N != 0:
-        return u64(NAPOT_SHIFT)
-    return 12 + 9 * level
-
-
-@define
-def is_misplaced(pte: u64, level: u64) -> bool:
-    """Step 5, a superpage that isn't aligned; and Svnapot's reserved encodings ("Svnapot": N is
-    for the lowest level, with PPN bits 3 to 0 = 1000)."""
-    ppn = (pte & PTE_PPN) >> 10
-    if pte & PTE_N != 0:
-        return level != 0 or ppn & 0xF != 8
-    return ppn & ((u64(1) << 9 * level) - 1) != 0
-
-
-@define
-def permissions(pte: u64, regime: u64) -> u64:
-    """Steps 6 to 8: what R, W, X, U, SUM and MXR let this regime do.
-
-    With SUM, S mode loads and stores user pages; it never executes them. hlvx reads what can be
-    executed.
-    """
-    grant = pte >> 1 & EVERYTHING
-    if regime & REGIME_EXECUTE != 0:
-        grant = u64(READ) if grant & EXECUTE != 0 else u64(0)
-    if regime & REGIME_MXR != 0 and grant & EXECUTE != 0:
-        grant |= READ
-    if regime & REGIME_DEBUG != 0:
-        return grant
-    if pte & PTE_U == 0:
-        return grant if regime & REGIME_PRIV == SUPERVISOR else u64(0)
-    if regime & REGIME_PRIV == USER:
-        return grant
-    return grant & ~EXECUTE if regime & REGIME_SUM != 0 else u64(0)
-
-
-@define
-def lacks_bits(pte: u64, access: u64) -> bool:
-    """Step 9: A is clear, or D for a store. Cache-block management doesn't look at D."""
-    if access == PROBE:
-        return False
-    return pte & PTE_A == 0 or (access == STORE and pte & PTE_D == 0)
-
-
-@define
-def leaf_page(pte: u64, va: u64, level: u64) -> u64:
-    """Step 10: the physical page, with log2 of the mapping's size in the low bits."""
-    shift = block_shift(pte, level)
-    inside = (u64(1) << shift) - 1
-    base = (pte & PTE_PPN) << 2
-    return (base & ~inside) | (va & inside & PAGE_MASK) | shift
 
 
 # --- the walk -----------------------------------------------------------------------------------
@@ -168,7 +89,9 @@ def physical_entry(hart, pa: u64, regime: u64, wanted: u64) -> u64:
     """The host address of a page-table entry at a physical address, 0 for an access fault. The
     effective privilege is S ("Physical Memory Protection and Paging")."""
     as_supervisor = (regime & REGIME_DEBUG) | SUPERVISOR
-    if pmp_grant(hart, pa, u64(8), as_supervisor) & wanted == 0:
+    granted = pmp_grant(hart, pa, u64(8), as_supervisor)
+    entry_checked(pa, granted)
+    if granted & wanted == 0:
         return u64(0)
     region = region_of(hart, pa)
     if region == NO_REGION:
@@ -183,6 +106,7 @@ def physical_entry(hart, pa: u64, regime: u64, wanted: u64) -> u64:
 def guest_entry(hart, address: u64, regime: u64, wanted: u64) -> tuple[u64, u64, u64]:
     """`table_entry` for a guest's tables: implicit accesses through the second stage, where MXR,
     which is for explicit loads, doesn't count."""
+    table_accessed(address)
     known = known_table(hart, address) if is_cached(regime, wanted) else u64(0)
     if known != 0:
         return known, address, u64(NO_FAULT)
@@ -220,10 +144,13 @@ def update_leaf(hart, address: u64, read_at: u64, pte: u64, access: u64, regime:
     by now, since the second stage was changed without a fence: then what was cached isn't used.
     """
     if not enabled(hart, regime, u64(EnvCfg.ADUE)):
+        leaf_lacks_bits()
         return u64(PAGE_FAULT)
+    update_began()
     host, pa, fault = table_entry(hart, address, regime, u64(WRITE))
     if fault != NO_FAULT:
         return fault
+    update_ended()
     if host != read_at:
         forget_tables(hart)
         return u64(NO_FAULT)
@@ -237,8 +164,12 @@ def update_leaf(hart, address: u64, read_at: u64, pte: u64, access: u64, regime:
 def check_leaf(pte: u64, level: u64, access: u64, regime: u64) -> bool:
     """Steps 5 to 8: whether the leaf allows the access."""
     if is_misplaced(pte, level):
+        leaf_misplaced()
         return False
-    return access == PROBE or permissions(pte, regime) & access != 0
+    if access != PROBE and permissions(pte, regime) & access == 0:
+        leaf_denied()
+        return False
+    return True
 
 
 @define
@@ -257,9 +188,12 @@ def walk_tables(
         address = table + (va >> (12 + 9 * level) & mask) * 8
         host, _pa, refused = table_entry(hart, address, regime, u64(READ))
         if refused != NO_FAULT:
+            entry_refused(regime, level, address)
             return u64(0), u64(0), refused
         pte = atomic_load_u64(host)
+        entry_read(regime, level, address, pte)
         if is_malformed(hart, pte, regime):
+            entry_malformed()
             break
         if is_leaf(pte):
             if not check_leaf(pte, level, access, regime):
@@ -310,6 +244,7 @@ def walk_both(hart, va: u64, access: u64, regime: u64) -> tuple[u64, u64, u64]:
     guest_page, first, refused = walk_stage(hart, va, access, regime, guest_root(hart))
     if refused != NO_FAULT:
         return u64(0), u64(0), refused
+    second_stage_began(guest_page & PAGE_MASK)
     hart.fault_tinst = 0
     page, second, fault = walk_guest(hart, guest_page & PAGE_MASK, access, regime)
     return (page & PAGE_MASK) | (guest_page & BLOCK_SHIFT), first & second, fault

@@ -12,7 +12,8 @@ from rvplat.hart.acceleration.tlb import (
 )
 from rvplat.hart.debugging.watchpoints import READS, watched_kinds
 from rvplat.hart.memory_faults import raise_fault
-from rvplat.hart.mmu import ACCESS_FAULT, LOAD, NO_FAULT, STORE, walk
+from rvplat.hart.mmu import ACCESS_FAULT, NO_FAULT, walk
+from rvplat.hart.page_tables import LOAD, STORE
 from rvplat.hart.pmp import EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM

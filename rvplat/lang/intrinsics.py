@@ -19,6 +19,7 @@ from typing import Any
 
 from rvplat.lang.define import Intrinsic
 from rvplat.lang.define import intrinsic as _intrinsic
+from rvplat.lang.observation import observations, redirected
 from rvplat.lang.ordering import FENCE, MACHINE, after_atomic
 from rvplat.lang.record import Record, address_of
 from rvplat.lang.types import Integer, s32, s64, u8, u16, u32, u64
@@ -120,11 +121,31 @@ _AFTER = after_atomic(MACHINE)
 
 
 def _load(address: int, bits: int) -> int:
+    if observations:
+        address = redirected(int(address), bits // 8, writes=False)
     return int(_CELL[bits].from_address(int(address)).value)
 
 
 def _save(address: int, bits: int, value: int) -> None:
+    if observations:
+        address = redirected(int(address), bits // 8, writes=True)
     _CELL[bits].from_address(int(address)).value = int(value)
+
+
+def _fill(address: int, value: int, count: int) -> None:
+    if observations:
+        for n in range(int(count)):
+            _save(int(address) + n, 8, value)
+    else:
+        ctypes.memset(int(address), int(value), int(count))
+
+
+def _copy(to: int, source: int, count: int) -> None:
+    if observations:
+        for n in range(int(count)):
+            _save(int(to) + n, 8, _load(int(source) + n, 8))
+    else:
+        ctypes.memmove(int(to), int(source), int(count))
 
 
 def _load_as(name: str, t: type[Integer], how: str = "", order: str = "") -> Any:
@@ -247,14 +268,14 @@ call_host = _make(
 )  # fmt: skip
 copy_memory = _make(
     "copy_memory", (u64, u64, u64), None,
-    lambda d, s, n: ctypes.memmove(int(d), int(s), int(n)) and None,
+    _copy,
     _TO_PTR + "%q{t} = inttoptr i64 {1} to ptr\n"
     "call void @llvm.memcpy.p0.p0.i64(ptr %p{t}, ptr %q{t}, i64 {2}, i1 false)",
     "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)",
 )  # fmt: skip
 fill_memory = _make(
     "fill_memory", (u64, u8, u64), None,
-    lambda d, v, n: ctypes.memset(int(d), int(v), int(n)) and None,
+    _fill,
     _TO_PTR + "call void @llvm.memset.p0.i64(ptr %p{t}, i8 {1}, i64 {2}, i1 false)",
     "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)",
 )  # fmt: skip

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from rvplat.lang.observation import observations, redirected
 from rvplat.lang.types import Integer
 
 
@@ -190,7 +191,11 @@ class ArrayView:
 
     def clear(self) -> None:
         """All elements zero."""
-        ctypes.memset(self._address, 0, self._field.count * self._field.stride)
+        if observations:
+            for index in range(self._field.count):
+                self[index] = 0
+        else:
+            ctypes.memset(self._address, 0, self._field.count * self._field.stride)
 
     def _at(self, index: int) -> int:
         if not 0 <= int(index) < self._field.count:
@@ -216,6 +221,8 @@ class PointerView(View):
 def _read(kind: FieldType, address: int) -> Any:
     if isinstance(kind, Record):
         return View(kind, address)
+    if observations:
+        address = redirected(address, size_of(kind), writes=False)
     if isinstance(kind, ptr):
         return PointerView(kind.target, ctypes.c_uint64.from_address(address).value)
     return kind(_C_TYPES[kind.bits, kind.signed].from_address(address).value)
@@ -224,6 +231,8 @@ def _read(kind: FieldType, address: int) -> Any:
 def _write(kind: FieldType, address: int, value: Any) -> None:
     if isinstance(kind, Record):
         raise TypeError(f"a {kind.name} is assigned to field by field")
+    if observations:
+        address = redirected(address, size_of(kind), writes=True)
     if isinstance(kind, ptr):
         ctypes.c_uint64.from_address(address).value = address_of(value)
         return

@@ -152,3 +152,49 @@ def test_the_text(bench: Bench) -> None:
         f"fault: store guest page (23), taken in M mode: mtval {GPA + 8:#x}, "
         f"mtval2 {GPA + 8 >> 2:#x}, mtinst the transformed instruction, GVA 1"
     )
+
+
+VERDICTS = {
+    "nothing": "leaf",
+    "first stage not mapped": "not valid",
+    "first stage read-only": "not permitted",
+    "first stage D clear": "A or D is clear",
+    "first stage reserved": "reserved",
+    "second stage not mapped": "not valid",
+    "second stage no U": "not permitted",
+    "table not mapped": "not valid",
+    "table read-only": "not permitted",
+}
+
+
+@section("rvplat: explain")
+@pytest.mark.parametrize("spoil", VERDICTS)
+def test_the_last_entry_says_why(make: MakeBench, spoil: str) -> None:
+    bench = make()
+    stages(bench)
+    SPOILS[spoil](bench)
+    assert told(bench, VA + 8, "store", mode="VS").entries[-1].verdict == VERDICTS[spoil]
+
+
+@section("rvplat: explain")
+def test_a_pointer_of_the_lowest_level(bench: Bench) -> None:
+    stages(bench)
+    bench.map_guest(VA, GPA, V)
+    found = told(bench, VA, "load", mode="VS")
+    assert (found.entries[-1].level, found.entries[-1].verdict) == (
+        0,
+        "a pointer that can't be one",
+    )
+
+
+@section("rvplat: explain")
+def test_an_entry_whose_bits_are_set_is_told_once(bench: Bench) -> None:
+    """Also where the walk for the update goes through the second stage once more."""
+    stages(bench)
+    bench["menvcfg"] = bench["henvcfg"] = 1 << 61
+    before = told(bench, VA, "store", mode="VS")
+    bench.map_guest(VA, GPA, LEAF & ~0xC0)
+    found = told(bench, VA, "store", mode="VS")
+    assert len(found.entries) == len(before.entries)
+    assert [one.verdict for one in found.entries].count("leaf, A or D to be set") == 1
+    assert found.fault is None

@@ -2,24 +2,33 @@
 
     print(machine.explain(0x8000_1000, "store", world=2))  # of the guest with VMID 2
 
-What decides is what decides for the harts: the definitions of `rvplat.hart.mmu` and `pmp`, run by
-CPython on the hart's state. Nothing changes: no A or D bit, no trap, no cached translation.
+The harts' own definitions decide: CPython runs `walk` of hart/mmu.py on a copy of the hart's state,
+and an observer makes an entry of each step that it tells. Nothing changes: no A or D bit, no trap,
+no cached translation.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from rvplat.errors import BusError
 from rvplat.hart import memory_faults, mmu
-from rvplat.hart.acceleration.contexts import guest_regime, regime_of
-from rvplat.hart.acceleration.tlb import REGIME_VALID, REGIME_VIRT
+from rvplat.hart.acceleration.contexts import (
+    guest_regime,
+    guest_root,
+    regime_of,
+    translation_root,
+)
+from rvplat.hart.acceleration.guest_tables import forget_tables
+from rvplat.hart.acceleration.tlb import REGIME_VIRT
 from rvplat.hart.debugging.world_switches import GUESTS, vmid_of
+from rvplat.hart.page_tables import FETCH, LOAD, PTE_V, STORE, is_leaf
 from rvplat.hart.pmp import pmp_grant
-from rvplat.isa.privileged import MACHINE, OFFSET_MASK, PAGE_MASK, SUPERVISOR, USER, EnvCfg
-from rvplat.lang import u64
+from rvplat.hart.trap import TO_GUEST, handler_of
+from rvplat.isa.privileged import MACHINE, OFFSET_MASK, PAGE_MASK, SUPERVISOR, USER
+from rvplat.lang import Unwind, observed, u64
 from rvplat.machine.inspection.trap_names import cause_name
 from rvplat.machine.running.system import System
 
@@ -31,11 +40,11 @@ MODES: dict[str, tuple[int, int]] = {
     "M": (MACHINE, 0), "HS": (SUPERVISOR, 0), "U": (USER, 0), "VS": (SUPERVISOR, 1), "VU": (USER, 1)
 }  # fmt: skip
 ACCESSES = ("load", "store", "fetch")
-_WANTED: dict[str, int] = {"load": mmu.LOAD, "store": mmu.STORE, "fetch": mmu.FETCH}
+_WANTED: dict[str, int] = {"load": LOAD, "store": STORE, "fetch": FETCH}
 _SCHEMES = {8: "Sv39", 9: "Sv48", 10: "Sv57"}
 _MEMORY_TYPES = ("PMA", "NC", "IO", "reserved")
 _FLAGS = "VRWXUGAD"
-PTE_BYTES = 8
+_HANDLERS = {MACHINE: "M", SUPERVISOR: "HS", TO_GUEST: "VS"}
 
 
 @dataclass(frozen=True)
@@ -119,13 +128,6 @@ class Explanation:
         return "\n".join(lines)
 
 
-class WalkFault(Exception):
-    """The walk ended: a fault of mmu.py, and the guest's physical address and pseudoinstruction."""
-
-    def __init__(self, fault: int, gpa: int = 0, tinst: int | None = None) -> None:
-        self.fault, self.gpa, self.tinst = fault, gpa, tinst
-
-
 def explain(
     machine: System, va: int, access: Access = "load", hart: int = 0,
     mode: Mode | None = None, world: World = "now",
@@ -178,8 +180,91 @@ def _guest_roots(views: Sequence[Any], vmid: int) -> tuple[int, int]:
     return known[vmid]
 
 
+class _Recorder:
+    """Makes entries of what the walk tells (hart/walk_events.py)."""
+
+    def __init__(self, found: Explanation, view: Any) -> None:
+        self.found = found
+        self.view = view
+        self.entries = found.entries
+        self.depth = 1  # of the second stage's entries: first for the addresses of guest tables
+        self._checked: tuple[int, str] | None = None  # of the entry that is read next
+        self._updates: list[int] = []  # how many entries there were when they began
+        self._repeated: tuple[int, int] | None = None  # stage and address of an updated leaf
+
+    def table_accessed(self, address: int) -> None:
+        """The caches of the second stage would hide entries."""
+        forget_tables(self.view)
+
+    def second_stage_began(self, gpa: int) -> None:
+        forget_tables(self.view)
+        self.found.gpa = int(gpa) | self.found.va & OFFSET_MASK
+        self.depth = 0
+
+    def entry_checked(self, pa: int, granted: int) -> None:
+        self._checked = int(pa), letters(granted)
+
+    def entry_refused(self, regime: int, level: int, address: int) -> None:
+        if self._checked is not None:
+            self._add(regime, level, address, 0, "can't be read")
+
+    def entry_read(self, regime: int, level: int, address: int, pte: int) -> None:
+        if self._repeated is None:
+            self._add(regime, level, address, pte, "leaf" if is_leaf(u64(pte)) else "pointer")
+        elif self._repeated == (int(regime) & REGIME_VIRT, int(address)):
+            self._repeated = None  # the leaf, as it is after its update
+
+    def _add(self, regime: int, level: int, address: int, pte: int, verdict: str) -> None:
+        stage, depth = self._stage(int(regime))
+        pa, pmp = self._checked or (None, "")
+        self._checked = None
+        row = TableEntry(stage, int(level), int(address), pa, int(pte), verdict, pmp, depth)
+        self.entries.append(row)
+
+    def _stage(self, regime: int) -> tuple[str, int]:
+        """The name of the stage that a walk is of, and the depth of its entries."""
+        view = self.view
+        if regime & REGIME_VIRT:
+            return f"VS {_SCHEMES[int(view.vsatp) >> 60]}", 0
+        if int(view.virt):
+            return f"G {_SCHEMES[int(view.hgatp) >> 60]}x4", self.depth
+        return f"S {_SCHEMES[int(view.satp) >> 60]}", 0
+
+    def judge(self, verdict: str) -> None:
+        """Say something else of the last entry."""
+        self.entries[-1] = replace(self.entries[-1], verdict=verdict)
+
+    def refuse_pointer(self) -> None:
+        """The walk ended: if an entry was a pointer, it can't be one."""
+        if self.entries and self.entries[-1].verdict == "pointer":
+            self.judge("a pointer that can't be one")
+
+    def entry_malformed(self) -> None:
+        self.judge("reserved" if self.entries[-1].pte & PTE_V else "not valid")
+
+    def leaf_misplaced(self) -> None:
+        self.judge("a misaligned superpage")
+
+    def leaf_denied(self) -> None:
+        self.judge("not permitted")
+
+    def leaf_lacks_bits(self) -> None:
+        self.judge("A or D is clear")
+
+    def update_began(self) -> None:
+        self.judge("leaf, A or D to be set")
+        self._updates.append(len(self.entries))
+
+    def update_ended(self) -> None:
+        """The walk for the update found what the walk for the read did: it is not shown."""
+        del self.entries[self._updates.pop() :]
+        leaf = self.entries[-1]
+        is_first = leaf.stage.startswith("VS")
+        self._repeated = int(REGIME_VIRT) if is_first else 0, leaf.address
+
+
 class _Walker:
-    """One walk."""
+    """One walk, on a copy of the hart's state (`observed`)."""
 
     def __init__(
         self, machine: System, view: Any, va: int, access: str, mode: str, hgatp: int, vsatp: int
@@ -189,159 +274,52 @@ class _Walker:
         self.view = view
         self.va = va
         self.access = access
+        self.wanted = u64(_WANTED[access])
         self.priv, self.virt = MODES[mode]
         self.hgatp, self.vsatp = hgatp, vsatp
         world = f"guest with VMID {int(vmid_of(u64(self.hgatp)))}" if self.virt else "host"
         self.found = Explanation(world, mode, access, va)
-        self.memory_types = [0, 0]  # PBMT of the leaf of each stage
 
     def explain(self) -> Explanation:
-        found = self.found
-        try:
-            self._translate()
-            self._check_page()
-        except WalkFault as refused:
-            found.fault = self._fault(refused)
-        return found
+        recorder = _Recorder(self.found, self.view)
+        with observed(recorder):
+            self._enter_world()
+            page, _grant, found = mmu.walk(self.view, u64(self.va), self.wanted, self._regime())
+            fault = int(found)
+            if fault == mmu.NO_FAULT:
+                self.found.pa = int(page) & PAGE_MASK | self.va & OFFSET_MASK
+                self.found.memory_type = _MEMORY_TYPES[self._memory_type()]
+                fault = self._check_page(self.found.pa)
+            elif fault != mmu.ACCESS_FAULT:
+                recorder.refuse_pointer()
+            if fault != mmu.NO_FAULT:
+                self.found.fault = self._fault(fault)
+        return self.found
 
-    def _translate(self) -> None:
-        found = self.found
+    def _enter_world(self) -> None:
+        view = self.view
+        view.priv, view.virt = self.priv, self.virt
+        view.hgatp, view.vsatp = self.hgatp, self.vsatp
+        view.data_regime = view.fetch_regime = self._regime()
+
+    def _regime(self) -> u64:
+        """The rules of an access in this mode. MPRV doesn't count: the mode was asked for."""
+        view, priv = self.view, u64(self.priv)
         if self.virt:
-            root = self.vsatp if self.vsatp >> 60 else 0
-            regime = int(guest_regime(self.view, u64(self.priv), u64(root)))
-            found.gpa = self._stage("VS", self.va, root, regime, 0) | self.va & OFFSET_MASK
-            found.pa = self._guest(found.gpa, _WANTED[self.access], regime, 0)
-            kind = self.memory_types[0] or self.memory_types[1]
-        else:
-            active = self.priv != MACHINE and int(self.view.satp) >> 60
-            root = int(self.view.satp) if active else 0
-            regime = int(regime_of(self.view, u64(self.priv), u64(root)))
-            found.pa = self._stage("S", self.va, root, regime, 0) | self.va & OFFSET_MASK
-            kind = self.memory_types[0]
-        found.memory_type = _MEMORY_TYPES[kind]
+            return u64(guest_regime(view, priv, guest_root(view)))
+        return u64(regime_of(view, priv, translation_root(view, priv)))
 
-    # --- stages ---
+    def _memory_type(self) -> int:
+        """PBMT of the first stage's leaf, or if that says nothing of the second's."""
+        leaves = {one.stage: one.pte >> 61 & 3 for one in self.found.entries if one.depth == 0}
+        return next((kind for kind in leaves.values() if kind), 0)
 
-    def _stage(self, name: str, va: int, root: int, regime: int, depth: int) -> int:
-        """The only stage or a guest's first: the page."""
-        if root == 0:
-            return va & int(PAGE_MASK)
-        levels = (root >> 60) - 5
-        if not mmu.is_canonical(u64(va), u64(levels)):
-            raise WalkFault(mmu.PAGE_FAULT)
-        label = f"{name} {_SCHEMES[root >> 60]}"
-        return self._tables(label, va, root, regime, levels, 0, _WANTED[self.access], depth)
-
-    def _guest(self, gpa: int, wanted: int, regime: int, depth: int) -> int:
-        """The second stage: the physical address."""
-        if self.hgatp >> 60 == 0:
-            return gpa
-        levels = (self.hgatp >> 60) - 5
-        if gpa >> (12 + 9 * levels + mmu.WIDER):
-            raise WalkFault(mmu.GUEST_FAULT, gpa)
-        label = f"G {_SCHEMES[self.hgatp >> 60]}x4"
-        second = int(mmu.second_regime(u64(regime)))
-        try:
-            page = self._tables(label, gpa, self.hgatp, second, levels, mmu.WIDER, wanted, depth)
-        except WalkFault as refused:
-            if refused.fault == mmu.PAGE_FAULT:
-                raise WalkFault(mmu.GUEST_FAULT, gpa) from None
-            raise
-        return page | gpa & OFFSET_MASK
-
-    def _tables(
-        self, label: str, va: int, root: int, regime: int, levels: int, wide: int, wanted: int,
-        depth: int,
-    ) -> int:  # fmt: skip
-        """Down the tables: `mmu.walk_tables`, told."""
-        table = (root & mmu.SATP_PPN) << 12
-        for level in range(levels - 1, -1, -1):
-            mask = (0x200 << wide) - 1 if level == levels - 1 else 0x1FF
-            address = table + (va >> (12 + 9 * level) & mask) * PTE_BYTES
-            pa = self._entry_address(address, regime, depth)
-            pte, pmp = self._read_entry(label, level, address, pa, depth)
-            verdict, fault = self._judge(pte, level, wanted, regime)
-            self.found.entries.append(
-                TableEntry(label, level, address, pa, pte, verdict, pmp, depth)
-            )
-            if fault:
-                raise WalkFault(fault)
-            if mmu.is_leaf(u64(pte)):
-                if mmu.lacks_bits(u64(pte), u64(wanted)):
-                    self._update(address, pa, regime, depth)
-                if depth == 0:
-                    self.memory_types[int(label.startswith("G"))] = pte >> 61 & 3
-                return int(mmu.leaf_page(u64(pte), u64(va), u64(level))) & int(PAGE_MASK)
-            table = (pte & mmu.PTE_PPN) << 2
-        raise WalkFault(mmu.PAGE_FAULT)
-
-    def _entry_address(
-        self, address: int, regime: int, depth: int, wanted: int = mmu.LOAD
-    ) -> int:  # fmt: skip
-        """The physical address of an entry; a guest's goes through the second stage."""
-        if not regime & REGIME_VIRT:
-            return address
-        try:
-            return self._guest(address, wanted, REGIME_VALID | REGIME_VIRT, depth + 1)
-        except WalkFault as refused:
-            pseudo = mmu.READ_ENTRY if wanted == mmu.LOAD else mmu.WRITE_ENTRY
-            tinst = pseudo if refused.fault == mmu.GUEST_FAULT else None
-            raise WalkFault(refused.fault, refused.gpa, tinst) from None
-
-    def _update(self, address: int, pa: int, regime: int, depth: int) -> None:
-        """A or D would be set: whether the entry can be written. Its walk is told if it can't."""
-        told = self.found.entries[:]
-        self._entry_address(address, regime, depth, mmu.STORE)
-        self.found.entries[:] = told
-        granted = int(pmp_grant(self.view, u64(pa), u64(PTE_BYTES), u64(SUPERVISOR)))
-        if not granted & mmu.STORE:
-            raise WalkFault(mmu.ACCESS_FAULT)
-
-    def _read_entry(
-        self, label: str, level: int, address: int, pa: int, depth: int
-    ) -> tuple[int, str]:
-        """(entry, what PMP grants S mode there)."""
-        granted = int(pmp_grant(self.view, u64(pa), u64(PTE_BYTES), u64(SUPERVISOR)))
-        try:
-            if not granted & mmu.LOAD:
-                raise BusError(f"PMP at {pa:#x}")
-            return int.from_bytes(self.memory.read(pa, PTE_BYTES), "little"), _letters(granted)
-        except BusError:
-            verdict = "can't be read"
-            self.found.entries.append(
-                TableEntry(label, level, address, pa, 0, verdict, _letters(granted), depth)
-            )
-            raise WalkFault(mmu.ACCESS_FAULT) from None
-
-    def _judge(self, pte: int, level: int, wanted: int, regime: int) -> tuple[str, int]:
-        """What an entry means, and the fault, or 0."""
-        entry, rules = u64(pte), u64(regime)
-        if mmu.is_malformed(self.view, entry, rules):
-            return ("not valid" if not pte & mmu.PTE_V else "reserved"), mmu.PAGE_FAULT
-        if not mmu.is_leaf(entry):
-            if pte & mmu.PTE_NOT_IN_POINTER or level == 0:
-                return "a pointer that can't be one", mmu.PAGE_FAULT
-            return "pointer", 0
-        if mmu.is_misplaced(entry, u64(level)):
-            return "a misaligned superpage", mmu.PAGE_FAULT
-        if not int(mmu.permissions(entry, rules)) & wanted:
-            return "not permitted", mmu.PAGE_FAULT
-        if mmu.lacks_bits(entry, u64(wanted)):
-            if mmu.enabled(self.view, rules, u64(EnvCfg.ADUE)):
-                return "leaf, A or D to be set", 0
-            return "A or D is clear", mmu.PAGE_FAULT
-        return "leaf", 0
-
-    # --- the end ---
-
-    def _check_page(self) -> None:
+    def _check_page(self, pa: int) -> int:
         """PMP, and whether there is memory or a device."""
-        found = self.found
-        assert found.pa is not None
-        granted = int(pmp_grant(self.view, u64(found.pa), u64(1), u64(self.priv)))
-        found.pmp = _letters(granted)
-        if not granted & _WANTED[self.access] or not self._answers(found.pa):
-            raise WalkFault(mmu.ACCESS_FAULT)
+        granted = int(pmp_grant(self.view, u64(pa), u64(1), u64(self.priv)))
+        self.found.pmp = letters(granted)
+        allowed = granted & int(self.wanted) and self._answers(pa)
+        return mmu.NO_FAULT if allowed else mmu.ACCESS_FAULT
 
     def _answers(self, pa: int) -> bool:
         """Whether memory is there, or, for data, a device."""
@@ -349,24 +327,22 @@ class _Walker:
             return self.access != "fetch"
         return any(one.base <= pa < one.base + one.size for one in self.memory.regions)
 
-    def _fault(self, refused: WalkFault) -> Fault:
-        wanted = _WANTED[self.access]
-        cause = int(memory_faults.fault_cause(u64(wanted), u64(refused.fault)))
-        gpa = refused.gpa if refused.fault == mmu.GUEST_FAULT else 0
-        tinst = refused.tinst
-        if tinst is None and (self.access == "fetch" or int(self.view.tinst_zero)):
-            tinst = 0
-        return Fault(cause, self.va, gpa >> 2, tinst, bool(self.virt), self._handler(cause))
-
-    def _handler(self, cause: int) -> str:
-        """The mode that takes the trap."""
+    def _fault(self, fault: int) -> Fault:
+        """The trap that the hart's own text raises."""
         view = self.view
-        if self.priv == MACHINE or not int(view.medeleg) >> cause & 1:
-            return "M"
-        return "VS" if self.virt and int(view.hedeleg) >> cause & 1 else "HS"
+        transforms = self.access != "fetch" and not int(view.tinst_zero)
+        view.tinst_zero = 1  # which instruction makes the access isn't known
+        with contextlib.suppress(Unwind):
+            memory_faults.raise_fault(view, u64(self.va), self.wanted, u64(fault))
+        cause, tinst = int(view.trap_cause), int(view.trap_tinst)
+        return Fault(
+            cause, int(view.trap_tval), int(view.trap_tval2),
+            None if transforms and tinst == 0 else tinst,
+            bool(int(view.trap_gva)), _HANDLERS[int(handler_of(view, u64(cause)))],
+        )  # fmt: skip
 
 
-def _letters(grant: int) -> str:
+def letters(grant: int) -> str:
     return "".join(c if grant >> i & 1 else "-" for i, c in enumerate("rwx"))
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 
 from rvplat.bus.ram import Memory
 from rvplat.errors import BusError
-from rvplat.hart import mmu
+from rvplat.hart.mmu import WIDER
+from rvplat.hart.page_tables import PTE_N, PTE_PPN, PTE_R, PTE_V, PTE_W, PTE_X, SATP_PPN
 from rvplat.isa.privileged import PAGE_BYTES
 
 MOST = 1 << 17  # leaves: tables that point to themselves would have more than anyone reads
@@ -70,7 +71,7 @@ def mappings(memory: Memory, root: int, hgatp: int | None = None) -> list[Mappin
         return list(merged(_first(_reader(memory), root)))
     second = [Mapping(0, SPACE, 0, "")]
     if hgatp >> 60:
-        second = list(merged(_stage(_reader(memory), hgatp, mmu.WIDER)))
+        second = list(merged(_stage(_reader(memory), hgatp, WIDER)))
     return list(merged(_both(_first(_through(memory, second), root), second)))
 
 
@@ -107,7 +108,7 @@ def _first(read: Read, root: int) -> Iterator[Mapping]:
 def _stage(read: Read, root: int, wide: int) -> Iterator[Mapping]:
     """The leaves below satp, vsatp or hgatp. `wide`: bits of the root's index beyond nine."""
     levels = (root >> 60) - 5
-    table, bits = (root & mmu.SATP_PPN) << 12, 12 + 9 * levels
+    table, bits = (root & SATP_PPN) << 12, 12 + 9 * levels
     left, walk = MOST, _Walk(read)
     for part in range(1 << wide):
         above = part << bits
@@ -131,9 +132,9 @@ class _Walk:
         """The leaves of a table and of those that it points to."""
         shift, is_empty = 12 + 9 * level, True
         for index, pte in self._entries(table, level):
-            va, pa = above | index << shift, (pte & mmu.PTE_PPN) << 2
-            if pte & (mmu.PTE_R | mmu.PTE_X):
-                if pte & mmu.PTE_N:  # 64 KiB, by 16 entries that are alike
+            va, pa = above | index << shift, (pte & PTE_PPN) << 2
+            if pte & (PTE_R | PTE_X):
+                if pte & PTE_N:  # 64 KiB, by 16 entries that are alike
                     pa = pa & ~0xFFFF | va & 0xFFFF
                 found = iter((Mapping(va, 1 << shift, pa, flags_of(pte)),))
             else:
@@ -155,13 +156,13 @@ class _Walk:
 
 def _counts(pte: int, level: int, low: int) -> bool:
     """Whether a PTE is valid. `low`: the address bits that are 0 in a leaf of the level."""
-    if not pte & mmu.PTE_V or pte & (mmu.PTE_R | mmu.PTE_W) == mmu.PTE_W:
+    if not pte & PTE_V or pte & (PTE_R | PTE_W) == PTE_W:
         return False
-    if not pte & (mmu.PTE_R | mmu.PTE_X):
+    if not pte & (PTE_R | PTE_X):
         return level > 0
-    if pte & mmu.PTE_N:
+    if pte & PTE_N:
         low &= ~0xFFFF
-    return not (pte & mmu.PTE_PPN) << 2 & low
+    return not (pte & PTE_PPN) << 2 & low
 
 
 def flags_of(pte: int) -> str:

@@ -1,0 +1,122 @@
+"""Page-table entries: what they say and what they allow (Privileged, "Sv39: Page-Based 39-bit
+Virtual-Memory System" and its extensions Svnapot, Svpbmt, Svade and Svadu). hart/mmu.py walks them.
+
+Steps are those of "Virtual Address Translation Process".
+"""
+
+from rvplat.hart.acceleration.tlb import (
+    REGIME_DEBUG,
+    REGIME_EXECUTE,
+    REGIME_MXR,
+    REGIME_PRIV,
+    REGIME_SUM,
+    REGIME_VIRT,
+)
+from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE
+from rvplat.isa.privileged import PAGE_MASK, SUPERVISOR, USER, EnvCfg
+from rvplat.lang import define, u64
+
+# What an access wants; it is given if any of these bits is granted.
+LOAD = READ
+STORE = WRITE  # AMOs and store-conditionals too
+FETCH = EXECUTE
+MANAGE = READ | WRITE  # cache-block management: what may be loaded or stored
+PROBE = 0  # a debugger: whatever is mapped
+
+# Page-table entries ("Sv39: Addressing and Memory Protection").
+PTE_V = 1 << 0
+PTE_R = 1 << 1
+PTE_W = 1 << 2
+PTE_X = 1 << 3
+PTE_U = 1 << 4
+PTE_A = 1 << 6
+PTE_D = 1 << 7
+PTE_PPN = ((1 << 44) - 1) << 10
+PTE_RESERVED = 0x7F << 54
+PTE_PBMT = 3 << 61
+PTE_N = 1 << 63
+PTE_NOT_IN_POINTER = PTE_U | PTE_A | PTE_D | PTE_PBMT | PTE_N
+SATP_PPN = (1 << 44) - 1
+NAPOT_SHIFT = 16  # Svnapot has one size: 64 KiB
+
+
+@define
+def enabled(hart, regime: u64, field: u64) -> bool:
+    """Svpbmt is there if menvcfg.PBMTE says so, and A and D are set by hardware if ADUE does (else
+    the access faults, Svade): for a guest's own tables henvcfg must say so too."""
+    if regime & REGIME_VIRT != 0 and hart.henvcfg & field == 0:
+        return False
+    return hart.menvcfg & field != 0
+
+
+@define
+def is_malformed(hart, pte: u64, regime: u64) -> bool:
+    """Step 3: not valid, W without R, or something reserved set (in leaves and pointers)."""
+    if pte & PTE_V == 0 or pte & (PTE_R | PTE_W) == PTE_W or pte & PTE_RESERVED != 0:
+        return True
+    if pte & PTE_N != 0 and hart.has_svnapot == 0:
+        return True
+    pbmt = pte & PTE_PBMT
+    return pbmt != 0 and (pbmt == PTE_PBMT or not enabled(hart, regime, u64(EnvCfg.PBMTE)))
+
+
+@define
+def is_leaf(pte: u64) -> bool:
+    """R or X is set; otherwise it points to the next level."""
+    return pte & (PTE_R | PTE_X) != 0
+
+
+@define
+def block_shift(pte: u64, level: u64) -> u64:
+    """log2 of what a leaf maps."""
+    if pte & PTE_N != 0:
+        return u64(NAPOT_SHIFT)
+    return 12 + 9 * level
+
+
+@define
+def is_misplaced(pte: u64, level: u64) -> bool:
+    """Step 5, a superpage that isn't aligned; and Svnapot's reserved encodings ("Svnapot": N is
+    for the lowest level, with PPN bits 3 to 0 = 1000)."""
+    ppn = (pte & PTE_PPN) >> 10
+    if pte & PTE_N != 0:
+        return level != 0 or ppn & 0xF != 8
+    return ppn & ((u64(1) << 9 * level) - 1) != 0
+
+
+@define
+def permissions(pte: u64, regime: u64) -> u64:
+    """Steps 6 to 8: what R, W, X, U, SUM and MXR let this regime do.
+
+    With SUM, S mode loads and stores user pages; it never executes them. hlvx reads what can be
+    executed.
+    """
+    grant = pte >> 1 & EVERYTHING
+    if regime & REGIME_EXECUTE != 0:
+        grant = u64(READ) if grant & EXECUTE != 0 else u64(0)
+    if regime & REGIME_MXR != 0 and grant & EXECUTE != 0:
+        grant |= READ
+    if regime & REGIME_DEBUG != 0:
+        return grant
+    if pte & PTE_U == 0:
+        return grant if regime & REGIME_PRIV == SUPERVISOR else u64(0)
+    if regime & REGIME_PRIV == USER:
+        return grant
+    return grant & ~EXECUTE if regime & REGIME_SUM != 0 else u64(0)
+
+
+@define
+def lacks_bits(pte: u64, access: u64) -> bool:
+    """Step 9: A is clear, or D for a store. Cache-block management doesn't look at D."""
+    if access == PROBE:
+        return False
+    return pte & PTE_A == 0 or (access == STORE and pte & PTE_D == 0)
+
+
+@define
+def leaf_page(pte: u64, va: u64, level: u64) -> u64:
+    """Step 10: the physical page, with log2 of the mapping's size in the low bits."""
+    shift = block_shift(pte, level)
+    inside = (u64(1) << shift) - 1
+    base = (pte & PTE_PPN) << 2
+    return (base & ~inside) | (va & inside & PAGE_MASK) | shift
