@@ -1,4 +1,4 @@
-"""Events: what a definition tells an observer (observation.py). Native code has nothing for them."""
+"""Events: what a definition tells an observer (observation.py). Native code drops them."""
 
 from __future__ import annotations
 

@@ -300,7 +300,7 @@ class _Walker:
         view = self.view
         view.priv, view.virt = self.priv, self.virt
         view.hgatp, view.vsatp = self.hgatp, self.vsatp
-        view.data_regime = view.fetch_regime = self._regime()
+        view.data.regime = view.fetches.regime = self._regime()
 
     def _regime(self) -> u64:
         """The rules of an access in this mode. MPRV doesn't count: the mode was asked for."""
