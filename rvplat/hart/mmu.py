@@ -178,9 +178,7 @@ def walk_tables(
 ) -> tuple[u64, u64, u64]:
     """Steps 2 to 10 from a root table's address, whose low bits say how many more index bits it
     has (WIDER at the G stage). With REGIME_VIRT the tables' addresses are guest physical ones.
-
-    Six parameters, so that all are in registers and `walk` can end in a jump.
-    """
+    It has six parameters, so that all are in registers and `walk` can end in a jump."""
     table = root & PAGE_MASK
     level = levels - 1
     mask = (u64(0x200) << (root & WIDER)) - 1
