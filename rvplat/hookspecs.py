@@ -58,6 +58,8 @@ def rvplat_commands() -> Sequence[Any]:  # type: ignore[empty-body]
 @hookspec
 def rvplat_monitors() -> Sequence[Any]:  # type: ignore[empty-body]
     """Return monitor commands for gdb. Each has `name`, `help` (its first line is the summary) and
-    `run(board, thread, words, say)`. `board.machine` is the `Machine`; for the rest see
-    rvplat/gdb/monitor/command.py. gdb shows the error that `run` raises.
+    `run(board, thread, words, say)`. `words` are what the user typed after the name, `say(text)`
+    writes text to gdb's user, who sees a new line only where the text has one. `board.machine` is
+    the `Machine`; for the rest see rvplat/gdb/monitor/command.py. gdb shows the error that `run`
+    raises.
     """

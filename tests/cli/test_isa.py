@@ -80,6 +80,7 @@ def test_a_plugin_s_extension(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "message"),
     [
         (["mull"], 'isa: "mull" is no board, extension, instruction or CSR; did you mean "mul"?'),
+        (["0x00c5850b"], 'isa: "0x00c5850b" is no board, extension, instruction or CSR (`rvplat'),
         (["virt", "mul", "add"], "isa: add: expected only a BOARD and a NAME"),
     ],
 )

@@ -156,12 +156,12 @@ def find(name: str, extensions: Iterable[Extension]) -> Found | None:
     return None
 
 
-def nearest(name: str, extensions: Iterable[Extension]) -> str:
-    """The name of an extension, instruction or CSR that is most like it; "" if none is."""
+def nearest(name: str, extensions: Iterable[Extension]) -> str | None:
+    """The name of an extension, instruction or CSR that is most like it; None if none is."""
     names = {}
     for extension in extensions:
         rows = (row.name for row in rows_of(extension))
         for one in (extension.name, *rows, *(csr.name for csr in extension.csrs)):
             names[one.lower()] = one
     near = difflib.get_close_matches(name.lower(), names, n=1)
-    return names[near[0]] if near else ""
+    return names[near[0]] if near else None
