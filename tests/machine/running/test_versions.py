@@ -12,6 +12,7 @@ import pytest
 from rvplat import Machine
 from rvplat.engine.reference import Reference
 from rvplat.errors import DefinitionError
+from rvplat.gdb.target.registers import Registers
 from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.machine.boards import extensions as cores
 
@@ -110,6 +111,23 @@ def test_different_plugins_share_numbers_and_encodings(tmp_path: Path) -> None:
         assert (done(a, 2, 0), done(b, 2, 0)) == (7, 16)
     with pytest.raises(DefinitionError, match=r"second \(0x800\) has the number of first"):
         opened(one, other)
+
+
+def test_gdb_gets_the_description_of_its_machine(tmp_path: Path) -> None:
+    """The CSR of one number has another name and other fields in each version."""
+    path = plugin(tmp_path, BODY.replace("LOW[7:0]", "MIDDLE[7:4]"), csr="first")
+    with opened(path) as old:
+        plugin(tmp_path, BODY.replace("LOW[7:0]", "HIGH[15:8]"), csr="second")
+        with opened(path) as new:
+            found = []
+            for machine in (old, new):
+                registers = Registers(machine)
+                text = "".join(registers.layout.annexes.values())
+                found.append([w for w in ("first", "second", "MIDDLE", "HIGH") if f'"{w}"' in text])
+                hart = machine.harts[0]
+                hart.x[6], hart.x[7] = 1, 1
+                machine.step()
+            assert found == [["first", "MIDDLE"], ["second", "HIGH"]]
 
 
 def test_a_machine_without_the_plugin_traps(tmp_path: Path) -> None:
