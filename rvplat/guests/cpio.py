@@ -1,9 +1,9 @@
-"""Writes cpio archives in the "newc" format, which Linux takes as an initramfs.
+"""Writes cpio archives in the "newc" format, which Linux accepts as an initramfs.
 
-Format: Linux, Documentation/driver-api/early-userspace/buffer-format.rst. Every entry is a header
-of thirteen eight-digit hexadecimal fields, the name with a final NUL, and the data, each padded
-to four bytes. The archive holds no date and no inode of the host, so equal contents give equal
-bytes.
+Format: Linux, Documentation/driver-api/early-userspace/buffer-format.rst. Every entry consists of a
+header of thirteen fields with eight hexadecimal digits each, the name with a final NUL, and the
+data. Name and data are padded to four bytes. The archive contains no date and no inode number of
+the host, so equal contents give equal bytes.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _TRAILER = "TRAILER!!!"
 
 @dataclass
 class CpioArchive:
-    """Entries in the order in which they are added; `dump()` gives the archive's bytes."""
+    """Entries, in the order in which they are added. `dump()` returns the archive's bytes."""
 
     _chunks: list[bytes] = field(default_factory=list)
     _inode: int = 0
 
     def directory(self, name: str, mode: int = 0o755) -> None:
-        """Add a directory; its parents must have been added before it."""
+        """Add a directory. Its parents must have been added before it."""
         self._entry(name, stat.S_IFDIR | mode, b"", links=2)
 
     def file(self, name: str, data: bytes, mode: int = 0o644) -> None:
@@ -35,11 +35,11 @@ class CpioArchive:
         self._entry(name, stat.S_IFLNK | 0o777, target.encode())
 
     def character_device(self, name: str, major: int, minor: int, mode: int = 0o600) -> None:
-        """Add a device node, for which a real file system would need root."""
+        """Add a device node (which needs no root here, unlike in a file system)."""
         self._entry(name, stat.S_IFCHR | mode, b"", device=(major, minor))
 
     def dump(self) -> bytes:
-        """The whole archive, trailer included, padded to 512 bytes as cpio does."""
+        """The archive with its trailer, padded to 512 bytes, as by cpio."""
         trailer = _record(_TRAILER, b"", (0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0))
         whole = b"".join([*self._chunks, trailer])
         return whole + bytes(-len(whole) % 512)

@@ -1,10 +1,9 @@
-"""The Debian guest: OpenSBI, U-Boot, the riscv64 kernel and busybox, by the host's own package
-tools.
+"""The Debian guest: OpenSBI, U-Boot, the riscv64 kernel and busybox.
 
-The packages come from the mirror that the host's apt uses, through an apt of our own
-(packages.py, apt.py); nothing is installed. In a folder of the user's they become the files that
-a machine boots, with an initramfs of our own (initramfs.py, init.sh). On a host without apt the
-same .deb files can be put into the folder's `packages` by hand.
+A private apt (packages.py, apt.py) downloads the packages from the mirror that the host's apt uses;
+nothing is installed. In a folder of the user's they become the files that a machine boots, with an
+initramfs of our own (initramfs.py, init.sh). On a host without apt, the user can put the same .deb
+files into the folder's `packages`.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ FAST = (
     "quiet cryptomgr.notests initcall_blacklist=jent_mod_init,"
     "check_unaligned_access_all_cpus,trace_eval_init,load_system_certificate_list"
 )
-"""Kernel command lines; FAST leaves out self-tests and certificates, most of what a boot
-executes."""
+"""Kernel command lines. FAST switches off self-tests and certificates, which take most of a
+boot."""
 
 _MANIFEST = "guest.json"
 _SOURCES = ("init.sh", "initramfs.py", "modules.py", "cpio.py", "debian.py", "kallsyms.py")
@@ -45,21 +44,22 @@ _U_BOOT = "usr/lib/u-boot/qemu-riscv64"
 class DebianGuest:
     """The files of the guest in one folder.
 
-    Firmware and U-Boot are raw binaries for the start of RAM, but for `u_boot_smode`, which is
-    started by OpenSBI in the kernel's place. The .elf files beside them, and beside the kernel,
-    hold their symbols (OpenSBI's are linked at 0).
+    Firmware and U-Boot are raw binaries for the start of RAM, except `u_boot_smode`, which OpenSBI
+    starts instead of a kernel. The .elf files beside them, and beside the kernel, contain their
+    symbols (OpenSBI's are linked at 0).
     """
 
     directory: Path
 
     @property
     def fw_jump(self) -> Path:
-        """OpenSBI that jumps to the kernel at RAM + 2 MiB; takes a0 (hart) and a1 (device tree)."""
+        """OpenSBI that jumps to the kernel at RAM + 2 MiB. Its arguments are a0 (hart) and a1
+        (device tree)."""
         return self.directory / "fw_jump.bin"
 
     @property
     def fw_dynamic(self) -> Path:
-        """OpenSBI that is told by a structure in a2 where to go on."""
+        """OpenSBI that reads the address of the next stage from a structure at a2."""
         return self.directory / "fw_dynamic.bin"
 
     @property
@@ -69,7 +69,7 @@ class DebianGuest:
 
     @property
     def u_boot_smode(self) -> Path:
-        """U-Boot for S mode, to be given as a kernel to OpenSBI."""
+        """U-Boot for S mode, which OpenSBI starts like a kernel."""
         return self.directory / "u-boot-smode.bin"
 
     @property
@@ -84,23 +84,24 @@ class DebianGuest:
 
     @property
     def initrd(self) -> Path:
-        """Our initramfs; what its /init does stands in init.sh."""
+        """Our initramfs. Its /init is init.sh."""
         return self.directory / "initrd.cpio"
 
     @property
     def kvm_initrd(self) -> Path:
-        """The same with a guest inside, where it was asked for (`fetch`, kvm): `rvplat.run=kvm` and
+        """The initramfs with a guest inside, if `fetch` made it (`kvm`). `rvplat.run=kvm` and
         `rvplat.run=nested` need it."""
         return self.directory / _KVM_INITRD
 
     def command(self, append: str = QUIET, kvm: bool = False) -> str:
-        """The command that boots the guest; `kvm` takes the initramfs that has a guest inside."""
+        """The command that boots the guest; with `kvm`, with the initramfs that has a guest
+        inside."""
         initrd = self.kvm_initrd if kvm else self.initrd
         words = ["rvplat", "run", "virt", str(self.fw_jump), "--kernel", str(self.kernel)]
         return shlex.join([*words, "--initrd", str(initrd), "--append", append])
 
     def kvm_commands(self) -> tuple[str, str]:
-        """The commands that go through what KVM does, and that boot the same kernel as a guest of
+        """Two commands: one checks what KVM does, and one boots the same kernel as a guest of
         KVM."""
         exerciser = self.command(f"{FAST} rvplat.run=kvm", kvm=True)
         return exerciser, self.command(f"{FAST} rvplat.run=nested rvplat.vcpus=2", kvm=True)
@@ -109,11 +110,11 @@ class DebianGuest:
 def fetch(
     directory: Path, progress: Progress = silent, refresh: bool = False, kvm: bool = False
 ) -> DebianGuest:
-    """Make the guest in `directory`, or take what is there; `refresh` asks the mirror for newer
-    packages, `kvm` has the initramfs made that holds a guest for KVM. Once there, it is kept up to
-    date.
+    """Make the guest in `directory`, or use the guest that is there. `refresh` asks the mirror for
+    newer packages. `kvm` also makes the initramfs with a guest for KVM, which later calls keep up
+    to date.
 
-    Raises GuestError, which says what is missing and where it is to be had.
+    Raises GuestError, which says what is missing and how to get it.
     """
     guest = DebianGuest(directory.absolute())
     packages = guest.directory / "packages"
@@ -131,8 +132,8 @@ def fetch(
 
 
 def is_complete(directory: Path, kvm: bool = False) -> bool:
-    """Whether the folder holds a whole guest that this version of rvplat made, `kvm`: with a guest
-    for KVM."""
+    """Whether the folder has a complete guest that this version of rvplat made; with `kvm`, one
+    with a guest for KVM."""
     try:
         manifest = json.loads((directory / _MANIFEST).read_text())
         made = manifest["files"]
@@ -146,7 +147,7 @@ def is_complete(directory: Path, kvm: bool = False) -> bool:
 
 
 def _recipe() -> str:
-    """Changes whenever this package would make other files of the same packages."""
+    """A digest that changes whenever this package would make other files of the same packages."""
     sources = sorted(
         (file.name, file.read_bytes())
         for file in files(__package__).iterdir()
@@ -160,7 +161,7 @@ def _digest(data: bytes) -> str:
 
 
 def _write(directory: Path, contents: dict[str, bytes]) -> None:
-    """Write the files, the manifest last: a guest that was torn is made again."""
+    """Write the files, and the manifest last, so that an incomplete guest is made again."""
     (directory / _MANIFEST).unlink(missing_ok=True)
     for name, data in contents.items():
         (directory / name).write_bytes(data)
@@ -194,7 +195,7 @@ def _unpack(packages: dict[str, Path], progress: Progress, kvm: bool) -> dict[st
 
 
 def _symbols(image: bytes, progress: Progress) -> dict[str, bytes]:
-    """The kernel's symbols; a kernel may be without them."""
+    """The kernel's symbols, if it has any."""
     progress("reading the kernel's symbols", None)
     try:
         return {"Image.elf": symbol_file(image)}
@@ -205,7 +206,7 @@ def _symbols(image: bytes, progress: Progress) -> dict[str, bytes]:
 
 def _only(found: dict[str, bytes], package: Path) -> bytes:
     if len(found) != 1:
-        raise GuestError(f"{package}: one file was expected, {sorted(found)} found")
+        raise GuestError(f"{package}: found {sorted(found)}, expected one file")
     return next(iter(found.values()))
 
 
@@ -223,7 +224,7 @@ def _u_boot(package: Path) -> dict[str, bytes]:
 
 
 def _named(package: Path, wanted: dict[str, str]) -> dict[str, bytes]:
-    """Files of a package under names of our own; all of them must be there."""
+    """Files of a package, under our names for them. GuestError if one is missing."""
     found = read_package(package, wanted.__contains__)
     missing = sorted(wanted.keys() - found.keys())
     if missing:
@@ -232,7 +233,7 @@ def _named(package: Path, wanted: dict[str, str]) -> dict[str, bytes]:
 
 
 def _kernel(package: Path) -> tuple[bytes, dict[str, bytes]]:
-    """The Image, and the modules that the initramfs may want, unpacked, by name."""
+    """The Image, and by name the unpacked modules for the initramfs."""
     found = read_package(package, lambda n: n.startswith("boot/vmlinu") or ".ko" in n)
     kernels = {n: data for n, data in found.items() if n.startswith("boot/")}
     image = plain_image(_only(kernels, package), str(package))
@@ -247,20 +248,21 @@ def _readme(guest: DebianGuest, packages: dict[str, Path], kvm: bool) -> str:
     names = "\n".join(f"  {path.name}" for path in packages.values())
     jump, smode = shlex.quote(str(guest.fw_jump)), shlex.quote(str(guest.u_boot_smode))
     return f"""\
-Debian for rvplat, made of these packages; of all that is in them only the kernel modules in the
-initramfs are changed: they have lost their signatures.
+Debian for rvplat, made of these packages. Their contents are unchanged, except that the kernel
+modules in the initramfs have no signatures.
 {names}
 
-A shell; the machine powers off when it is left:
+Start a shell; the machine powers off when the shell ends:
   {guest.command()}
-Says what machine it is, and powers off, by a shorter way:
+Print what machine it is and power off, with a faster boot:
   {guest.command(FAST + " rvplat.run=poweroff")}
-Runs a command:
+Run a command:
   {guest.command('quiet rvplat.run=script rvplat.script="uname -a; free"')}
-Another firmware: fw_dynamic.bin instead of fw_jump.bin. U-Boot:
+Another firmware is fw_dynamic.bin instead of fw_jump.bin. Start U-Boot:
   rvplat run virt {shlex.quote(str(guest.u_boot))}
   rvplat run virt {jump} --kernel {smode}
-Image.elf has the kernel's symbols: --gdb 1234 --symbols {shlex.quote(str(guest.kernel_symbols))}
+Image.elf contains the kernel's symbols: --gdb 1234 --symbols \
+{shlex.quote(str(guest.kernel_symbols))}
 {_kvm_readme(guest, kvm)}
 A virtio disk with ext4 is mounted on /mnt. rvplat.modules=kvm on the kernel's command line loads
 KVM.
@@ -270,13 +272,13 @@ KVM.
 def _kvm_readme(guest: DebianGuest, kvm: bool) -> str:
     if not kvm:
         directory = shlex.quote(str(guest.directory))
-        return f"With a guest for KVM:\n  rvplat guest debian {directory} --kvm"
+        return f"Make an initramfs with a guest for KVM:\n  rvplat guest debian {directory} --kvm"
     exerciser, nested = guest.kvm_commands()
     shell = guest.command(f"{FAST} rvplat.run=nested rvplat.append=quiet", kvm=True)
     return f"""\
-Goes through what KVM does, a line for each of its aspects:
+Check what KVM does, with a line for each check:
   {exerciser}
-Boots the same kernel as a guest of KVM, on two virtual CPUs:
+Boot the same kernel as a guest of KVM, on two virtual CPUs:
   {nested}
-A shell in such a guest:
+Start a shell in such a guest:
   {shell}"""

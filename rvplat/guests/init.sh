@@ -1,13 +1,13 @@
 #!/bin/busybox sh
-# The first process of rvplat's Debian guest. The kernel's command line says what it does:
-#   rvplat.run=shell       a shell on the console; the machine powers off when it is left (the default)
-#   rvplat.run=poweroff    say what machine this is, power off
-#   rvplat.run=script rvplat.script="COMMANDS"    run the commands, say their status, power off
-#   rvplat.run=kvm         go through what KVM does, a line each, power off (initrd-kvm.cpio only,
-#                          which `rvplat guest debian DIR --kvm` makes)
-#   rvplat.run=nested      boot the same kernel once more, as a guest of KVM, power off (the same);
+# The first process of rvplat's Debian guest. The kernel's command line selects what it does:
+#   rvplat.run=shell       start a shell on the console; power off when it ends (the default)
+#   rvplat.run=poweroff    print what machine this is, power off
+#   rvplat.run=script rvplat.script="COMMANDS"    run the commands, print their status, power off
+#   rvplat.run=kvm         check what KVM does, print a line for each check, power off (only with
+#                          initrd-kvm.cpio, which `rvplat guest debian DIR --kvm` makes)
+#   rvplat.run=nested      boot the same kernel again as a guest of KVM, power off (same condition);
 #                          rvplat.vcpus=N, rvplat.memory=MIB, rvplat.append="ITS COMMAND LINE"
-# and rvplat.modules=a,b loads more of the modules that are in /lib/modules.
+# rvplat.modules=a,b also loads these modules of /lib/modules.
 b=/bin/busybox
 export PATH=/bin HOME=/ TERM="${TERM:-vt100}"
 
@@ -18,7 +18,7 @@ read -r cmdline < /proc/cmdline
 fast="quiet cryptomgr.notests initcall_blacklist=jent_mod_init,check_unaligned_access_all_cpus"
 fast="$fast,trace_eval_init,load_system_certificate_list"
 
-# The value of `$1=` on the command line, quotes taken off; `$2` if it isn't there.
+# Print the value of `$1=` on the command line without quotes, or `$2` if it isn't there.
 option() {
     case " $cmdline" in
     *" $1=\""*) value="${cmdline#*$1=\"}"; echo "${value%%\"*}" ;;
@@ -28,7 +28,7 @@ option() {
     esac
 }
 
-# Load a module and what it needs; /lib/modules/NAME.order lists both, in order.
+# Load a module and its dependencies, which /lib/modules/NAME.order lists in order.
 load() {
     [ -e "/lib/modules/$1.order" ] || return
     while read -r module; do
@@ -56,10 +56,10 @@ leave() {
     $b poweroff -f
 }
 
-# Run a command with KVM there, say its status, power off.
+# Load KVM, run a command, print its status, power off.
 with_kvm() {
     load kvm
-    [ -e "$1" ] || echo "rvplat: no guest for KVM in this initramfs: take initrd-kvm.cpio"
+    [ -e "$1" ] || echo "rvplat: this initramfs has no guest for KVM: use initrd-kvm.cpio"
     "$@" < /dev/console
     echo "rvplat: kvm status $?"
     leave

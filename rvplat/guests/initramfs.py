@@ -9,9 +9,10 @@ from rvplat.guests.cpio import CpioArchive
 from rvplat.guests.modules import dependencies, load_order
 
 MODULES = ("virtio_mmio", "virtio_blk", "virtio_rng", "ext4", "kvm")
-"""What /init can load by name."""
+"""The modules that /init can load by name."""
 
-# ext4 and jbd2 ask the kernel's crypto API for crc32c by its alias: a soft dependency
+# ext4 and jbd2 request crc32c from the kernel's crypto API by an alias, so `depends` doesn't list
+# it
 _NEEDED_FIRST = {"ext4": ("crc32c_generic",)}
 
 _DIRECTORIES = ("bin", "dev", "lib", "lib/modules", "mnt", "proc", "root", "sys", "tmp")
@@ -20,7 +21,7 @@ _DIRECTORIES = ("bin", "dev", "lib", "lib/modules", "mnt", "proc", "root", "sys"
 def with_dependencies(
     available: Container[str], unpack: Callable[[str], bytes]
 ) -> dict[str, bytes]:
-    """MODULES and all that they need, unpacked, as far as they are not built into the kernel."""
+    """MODULES and their dependencies, unpacked, without those that are built into the kernel."""
     modules: dict[str, bytes] = {}
     waiting = [*MODULES, *(name for names in _NEEDED_FIRST.values() for name in names)]
     while waiting:
@@ -34,8 +35,8 @@ def with_dependencies(
 def build_initramfs(
     busybox: bytes, modules: Mapping[str, bytes], further: Mapping[str, bytes] | None = None
 ) -> bytes:
-    """The cpio archive; `modules` holds what `with_dependencies` gives, `further` more files by
-    name, which may all be executed."""
+    """The cpio archive. `modules` is the result of `with_dependencies`; `further` are more files by
+    name, which become executable."""
     archive = CpioArchive()
     for directory in _DIRECTORIES:
         archive.directory(directory)
@@ -59,6 +60,6 @@ def build_initramfs(
 def build_kvm_initramfs(
     busybox: bytes, modules: Mapping[str, bytes], kernel: bytes, vmm: bytes
 ) -> bytes:
-    """An initramfs that holds a guest for KVM: our VMM, the same kernel, and a small initramfs."""
+    """An initramfs with a guest for KVM: our VMM, the same kernel, and a small initramfs."""
     guest = {"vmm": vmm, "Image": kernel, "initrd.cpio": build_initramfs(busybox, {})}
     return build_initramfs(busybox, modules, {f"kvm/{name}": guest[name] for name in guest})

@@ -1,10 +1,11 @@
-"""The symbols of a Linux kernel, out of the tables that it carries for its own messages; and an ELF
-file of them, for debuggers.
+"""Reads the symbols of a Linux kernel from its kallsyms tables, and writes them to an ELF file for
+debuggers.
 
-scripts/kallsyms.c (Linux 6.4 and later) writes, each table aligned to 8 bytes: the number of
+scripts/kallsyms.c (Linux 6.4 and later) writes these tables, each aligned to 8 bytes: the number of
 symbols, their names (a length, then token numbers; the first character is the type), a marker for
-every 256th name, the 256 tokens, an index of these, the addresses as offsets from a base, the base.
-Nothing says where they are in the file; the tokens give them away, as digits stand for themselves.
+every 256th name, the 256 tokens, an index of the tokens, the addresses as offsets from a base, and
+the base. Nothing in the file points to them. They are found by the tokens of the ten digits, which
+are the digits themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from rvplat.guests.errors import GuestError
 _TOKENS = 256
 _DIGITS = b"".join(b"%d\0" % digit for digit in range(10))
 _STEP = 256  # names from one marker to the next
-_MOST = 1 << 20  # symbols
 
 
 LINKED_AT = 0xFFFF_FFFF_8000_0000
@@ -36,7 +36,7 @@ _GLOBAL = 1 << 4
 
 @dataclass(frozen=True)
 class KernelSymbol:
-    """`kind` is nm's letter, in capitals for what is global."""
+    """A symbol. `kind` is the letter that nm prints, a capital for a global symbol."""
 
     name: str
     kind: str
@@ -44,11 +44,11 @@ class KernelSymbol:
 
 
 def symbol_file(image: bytes) -> bytes:
-    """An ELF file with the symbols of an Image and nothing else: one section, without bytes, from
-    the kernel's start to its end. GuestError as kernel_symbols."""
+    """An ELF file with the symbols of an Image and nothing else. Its one section has no bytes and
+    spans the kernel. GuestError as in `kernel_symbols`."""
     found = kernel_symbols(image)
     names, rows, strings = bytearray(1), [bytes(_SYMBOL.size)], b"\0.kernel\0.symtab\0.strtab\0"
-    for symbol in sorted(found, key=lambda one: one.kind.isupper()):  # local ones come first
+    for symbol in sorted(found, key=lambda one: one.kind.isupper()):  # local symbols come first
         flag = _GLOBAL if symbol.kind.isupper() else 0
         rows.append(_SYMBOL.pack(len(names), flag, 0, 1, symbol.address, 0))
         names += symbol.name.encode() + b"\0"
@@ -72,8 +72,8 @@ def symbol_file(image: bytes) -> bytes:
 
 
 def kernel_symbols(image: bytes, base: int = LINKED_AT) -> list[KernelSymbol]:
-    """The symbols of a plain Image whose first byte is linked at `base`. GuestError if it carries
-    none, or in another form."""
+    """The symbols of a plain Image whose first byte is linked at `base`. GuestError if it has none,
+    or has them in another format."""
     at = image.find(_DIGITS)
     while at >= 0:
         start = _back(image, at, ord("0"))
@@ -82,11 +82,12 @@ def kernel_symbols(image: bytes, base: int = LINKED_AT) -> list[KernelSymbol]:
         if found:
             return found
         at = image.find(_DIGITS, at + 1)
-    raise GuestError("the kernel carries no table of its symbols that is understood (kallsyms)")
+    raise GuestError("the kernel has no table of its symbols (kallsyms) in a known format")
 
 
 def _back(image: bytes, at: int, count: int) -> int:
-    """Where a table of strings begins whose `count`th string is at a place; -1 if nowhere."""
+    """The start of a table of strings whose string number `count` is at `at`; -1 if there is
+    none."""
     for _ in range(count):
         at = image.rfind(b"\0", 0, at - 1) + 1
         if at <= 0:
@@ -99,7 +100,7 @@ def _aligned(at: int) -> int:
 
 
 def _read(image: bytes, start: int, tokens: list[bytes], base: int) -> list[KernelSymbol] | None:
-    """The symbols around a table of tokens; None if it isn't one."""
+    """The symbols in the tables around a table of tokens; None if it isn't such a table."""
     starts = list(accumulate((len(token) + 1 for token in tokens), initial=0))
     index = _aligned(start + starts[-1])
     if image[index : index + 2 * _TOKENS] != struct.pack(f"<{_TOKENS}H", *starts[:-1]):
@@ -117,9 +118,10 @@ def _read(image: bytes, start: int, tokens: list[bytes], base: int) -> list[Kern
 
 
 def _markers(image: bytes, end: int) -> list[int]:
-    """The markers, which end where the tokens begin: they fall towards 0, which is the first."""
+    """The markers, read backwards from `end`, where the tokens begin. They decrease to 0, the first
+    marker. Empty if they don't."""
     at, found = end - 4, list[int]()
-    if image[at : at + 4] == bytes(4):  # it fills the table up
+    if image[at : at + 4] == bytes(4):  # padding
         at -= 4
     while at > 0 and (not found or image[at : at + 4] != bytes(4)):
         found.append(int.from_bytes(image[at : at + 4], "little"))
@@ -130,7 +132,8 @@ def _markers(image: bytes, end: int) -> list[int]:
 
 
 def _names(image: bytes, tokens: int, markers: list[int]) -> list[bytes] | None:
-    """The names, each the numbers of its tokens; None if they aren't where they must be."""
+    """The names, each as the numbers of its tokens; None if they aren't found before the
+    markers."""
     end = tokens - _aligned(4 * len(markers))
     least, most = (len(markers) - 1) * _STEP, len(markers) * _STEP
     latest = end - markers[-1]
@@ -144,7 +147,7 @@ def _names(image: bytes, tokens: int, markers: list[int]) -> list[bytes] | None:
 
 
 def _split(data: bytes, count: int) -> Iterator[bytes]:
-    """Names with their lengths before them: a byte, or two of seven bits."""
+    """Split names, each of which follows its length: one byte, or two bytes of seven bits each."""
     at = 0
     for _ in range(count):
         if at + 2 > len(data):
@@ -157,6 +160,6 @@ def _split(data: bytes, count: int) -> Iterator[bytes]:
 
 
 def _agree(names: list[bytes], markers: list[int]) -> bool:
-    """Whether the markers say where each 256th name begins."""
+    """Whether the markers are the offsets of each 256th name."""
     places = list(accumulate((len(n) + (1 if len(n) < 0x80 else 2) for n in names), initial=0))
     return [places[i] for i in range(0, len(names), _STEP)] == markers

@@ -1,7 +1,7 @@
 """Finds kernel modules in a kernel package and what they depend on.
 
-A package has no modules.dep (depmod makes it when the package is installed), but every module
-carries its dependencies in its own .modinfo section as `depends=a,b`.
+A package has no modules.dep (depmod makes it when the package is installed), but the .modinfo
+section of every module lists the module's dependencies as `depends=a,b`.
 """
 
 from __future__ import annotations
@@ -19,26 +19,28 @@ _SIGNATURE_TRAILER_BYTES = 12
 
 
 def module_name(path: str) -> str:
-    """`kernel/fs/ext4/ext4.ko.xz` -> `ext4`; hyphens are underscores, as in the kernel."""
+    """`kernel/fs/ext4/ext4.ko.xz` -> `ext4`. Hyphens become underscores, as in the kernel."""
     return PurePosixPath(path).name.split(".ko")[0].replace("-", "_")
 
 
 def unpack_module(path: str, data: bytes) -> bytes:
     """The ELF file of a module, unpacked and without its signature.
 
-    Checking a signature costs some 280 million instructions a module. The kernel loads a module
-    without one and says so ("module verification failed"), unless it was told to enforce
-    signatures.
+    Checking a signature takes some 280 million instructions per module. The kernel loads a module
+    without a signature and logs "module verification failed", unless it must enforce signatures.
     """
     if path.endswith(".xz"):
-        data = lzma.decompress(data)
+        try:
+            data = lzma.decompress(data)
+        except lzma.LZMAError as error:
+            raise GuestError(f"{path}: the kernel module is damaged: {error}") from error
     elif not path.endswith(".ko"):
-        raise GuestError(f"{path}: a kernel module in a compression that is not understood")
+        raise GuestError(f"{path}: a kernel module in an unknown compression, expected xz")
     return _without_signature(data)
 
 
 def _without_signature(data: bytes) -> bytes:
-    """Cut what scripts/sign-file appended: signature, struct module_signature, the mark."""
+    """Remove what scripts/sign-file appended: signature, struct module_signature and mark."""
     if not data.endswith(_SIGNATURE_MARK):
         return data
     end = len(data) - len(_SIGNATURE_MARK)
@@ -54,9 +56,9 @@ def dependencies(module: bytes) -> list[str]:
 
 
 def load_order(names: Iterable[str], modules: Mapping[str, bytes]) -> list[str]:
-    """`names` and all that they depend on, in an order in which they can be loaded.
+    """`names` and their dependencies, in an order in which they can be loaded.
 
-    A name that is not among `modules` is built into the kernel, and left out.
+    A name that is not in `modules` is built into the kernel, and is left out.
     """
     order: list[str] = []
 

@@ -115,8 +115,14 @@ def test_module_in_unknown_compression_is_refused() -> None:
     with pytest.raises(GuestError) as caught:
         unpack_module("fs/x.ko.zst", b"")
     assert str(caught.value) == (
-        "fs/x.ko.zst: a kernel module in a compression that is not understood"
+        "fs/x.ko.zst: a kernel module in an unknown compression, expected xz"
     )
+
+
+@pytest.mark.parametrize("damaged", [b"", b"no xz", lzma.compress(b"module" * 99)[:-9]])
+def test_a_damaged_module_is_named(damaged: bytes) -> None:
+    with pytest.raises(GuestError, match=r"^fs/x\.ko\.xz: the kernel module is damaged: "):
+        unpack_module("fs/x.ko.xz", damaged)
 
 
 def test_load_order_puts_dependencies_first_and_omits_built_in_modules() -> None:

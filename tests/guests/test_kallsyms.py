@@ -66,7 +66,7 @@ def test_any_number_of_names(count: int) -> None:
 def test_a_kernel_without_symbols(image: bytes) -> None:
     with pytest.raises(GuestError) as raised:
         kernel_symbols(image)
-    what = "the kernel carries no table of its symbols that is understood (kallsyms)"
+    what = "the kernel has no table of its symbols (kallsyms) in a known format"
     assert str(raised.value) == what
 
 

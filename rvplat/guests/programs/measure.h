@@ -1,7 +1,7 @@
 /*
- * The world in which a benchmark runs: as it says, or, when somebody set the register tp before the
- * first instruction, translated in HS mode or in VS mode. RAM is mapped as it lies, in pages of
- * 4 KiB at each stage, so that a guest's access that misses takes the longest walk.
+ * The mode in which a benchmark runs. If the register tp is set before the first instruction, this is
+ * HS mode or VS mode with translation; otherwise the program decides. RAM is mapped to itself in
+ * pages of 4 KiB at each stage, so that a TLB miss of a guest takes the longest walk.
  * The RISC-V Instruction Set Manual, Volume II: Hypervisor Extension.
  */
 #ifndef MEASURE_H
@@ -9,13 +9,13 @@
 
 #include "lib.h"
 
-enum { AS_IT_SAYS, IN_HS, IN_VS };
+enum { ITS_OWN_MODE, IN_HS, IN_VS };
 
 #define RAM 0x80000000UL
 #define LEAVES (1 << 15)      /* pages of 4 KiB: 128 MiB */
 #define SV39 8UL              /* satp.MODE, vsatp.MODE; hgatp.MODE: Sv39x4 */
 #define MAPPED (1 | 2 | 4 | 8 | 64 | 128) /* V, R, W, X, A, D */
-#define OF_USER 16            /* at the G-stage every access is one of user mode */
+#define OF_USER 16            /* the G-stage treats every access as one of user mode */
 #define USER_CALL (1 << 8)    /* medeleg, hedeleg: environment call from U and VU */
 #define MPV (1UL << 39)       /* of mstatus: mret goes to a guest */
 
@@ -61,10 +61,10 @@ static NOINLINE void leave_machine_mode(void)
     to_supervisor();
 }
 
-/* Goes where tp says, if the program is still in M mode. */
+/* Enters the mode that tp selects, if the program is still in M mode. */
 static inline void enter_world(void)
 {
-    if (world() == AS_IT_SAYS || left_machine_mode) return;
+    if (world() == ITS_OWN_MODE || left_machine_mode) return;
     leave_machine_mode();
     csr_write(satp, map_as_it_lies(&guest, MAPPED));
     asm volatile("sfence.vma" ::: "memory");

@@ -1,6 +1,6 @@
 /*
- * Data beside code: counters lie in the page of the code that changes them, as literal pools and
- * a compiler's inline caches do.
+ * Data beside code: counters are in the page of the code that changes them, like literal pools and
+ * the inline caches of compilers.
  */
 #include "../measure.h"
 

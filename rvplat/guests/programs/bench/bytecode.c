@@ -1,5 +1,5 @@
 /*
- * Indirect jumps: a small stack machine with computed goto, which runs a Collatz search and a
+ * Indirect jumps: a small stack machine with computed goto runs a Collatz search and a
  * sum of remainders.
  */
 #include "../measure.h"

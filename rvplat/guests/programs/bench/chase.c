@@ -1,6 +1,6 @@
 /*
- * Pointer chasing: a list through 8,192 cells of 64 bytes in random order, followed and now and
- * then relinked.
+ * Pointer chasing: follows a list of 8,192 cells of 64 bytes in random order, and sometimes relinks
+ * a cell.
  */
 #include "../measure.h"
 
@@ -35,7 +35,7 @@ static u64 run(void)
             sum += at->value;
             at = at->next;
         }
-        struct cell *moved = at->next; /* take the next cell out and put it in one further on */
+        struct cell *moved = at->next; /* move the next cell behind its successor */
         at->next = moved->next;
         moved->next = at->next->next;
         at->next->next = moved;

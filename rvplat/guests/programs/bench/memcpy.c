@@ -1,6 +1,6 @@
 /*
- * Memory copy: words where the two sides agree on alignment, bytes where they don't, blocks of
- * many sizes.
+ * Memory copy of blocks of many sizes: by words if both sides have the same alignment, otherwise by
+ * bytes.
  */
 #include "../measure.h"
 
@@ -25,7 +25,7 @@ static NOINLINE void copy(u8 *d, const u8 *s, u64 size)
     }
     for (; size; size--) {
         *d++ = *s++;
-        asm volatile("" ::: "memory"); /* stays a loop of bytes */
+        asm volatile("" ::: "memory"); /* keeps it a loop of bytes */
     }
 }
 

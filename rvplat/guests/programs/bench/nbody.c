@@ -35,7 +35,7 @@ static NOINLINE void step(double dt)
         struct body *a = &bodies[i];
         for (int j = i + 1; j < BODIES; j++) {
             struct body *b = &bodies[j];
-            double d[3], square = 0.01; /* softened, so that none flies off */
+            double d[3], square = 0.01; /* softened, so that no body escapes */
             for (int k = 0; k < 3; k++) {
                 d[k] = a->position[k] - b->position[k];
                 square += d[k] * d[k];

@@ -1,6 +1,6 @@
 /*
- * Page-table pressure: S mode under Sv39, 64 MiB in 16,384 pages of 4 KiB, touched in an order
- * that no TLB likes; pages change places as it goes, each with its sfence.vma.
+ * TLB pressure: S mode under Sv39 accesses 64 MiB in 16,384 pages of 4 KiB, in an order with many
+ * TLB misses. Meanwhile pages change places, each time with an sfence.vma.
  */
 #include "../measure.h"
 
@@ -19,7 +19,7 @@ static u64 entry(const void *to, u64 flags) { return (u64)to >> 12 << 10 | flags
 static void map(void)
 {
     for (int i = 0; i < 512; i++) root[i] = middle[i] = 0;
-    for (u64 i = 0; i < 4; i++) root[i] = i << 28 | V | R | W | X | A | D; /* 4 GiB as they are */
+    for (u64 i = 0; i < 4; i++) root[i] = i << 28 | V | R | W | X | A | D; /* 4 GiB, mapped 1:1 */
     root[WINDOW >> 30] = entry(middle, V);
     for (int i = 0; i < PAGES / 512; i++) middle[i] = entry(&leaves[i * 512], V);
     for (int i = 0; i < PAGES; i++) leaves[i] = entry(memory[i], V | R | W | A | D);

@@ -1,6 +1,6 @@
 /*
- * Self-modifying code: a function's instruction is replaced, fence.i, the function runs; as a
- * just-in-time compiler does it.
+ * Self-modifying code: replaces an instruction of a function, executes fence.i and calls the
+ * function, like a just-in-time compiler.
  */
 #include "../measure.h"
 

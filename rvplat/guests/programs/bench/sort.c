@@ -1,4 +1,4 @@
-/* Quicksort of 100,000 numbers, by insertion where few are left. */
+/* Quicksort of 100,000 numbers, with insertion sort for short ranges. */
 #include "../measure.h"
 
 #define N 100000

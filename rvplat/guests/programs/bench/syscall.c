@@ -17,7 +17,7 @@ asm(".macro frame op\n"
     ".endm\n"
     ".balign 4\n"
     "supervisor_entry:\n"
-    "  csrrw sp, sscratch, sp\n" /* its own stack; the user's is kept */
+    "  csrrw sp, sscratch, sp\n" /* switch to its own stack, keep the user's */
     "  addi sp, sp, -256\n"
     "  frame sd\n"
     "  mv a2, a7\n"
@@ -25,7 +25,7 @@ asm(".macro frame op\n"
     "  call handle_call\n"
     "  sd a0, 80(sp)\n"
     "  csrr t0, sepc\n"
-    "  addi t0, t0, 4\n" /* on, after the ecall */
+    "  addi t0, t0, 4\n" /* continue after the ecall */
     "  csrw sepc, t0\n"
     "  frame ld\n"
     "  addi sp, sp, 256\n"

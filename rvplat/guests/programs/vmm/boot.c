@@ -21,7 +21,7 @@ static struct termios terminal;
 static int is_terminal;
 static struct timespec started;
 
-/* Reads a file into the guest's RAM; gives its size. */
+/* Reads a file into the guest's RAM; returns its size. */
 static u64 load(const char *name, u64 offset, u64 limit)
 {
     struct stat about;
@@ -71,7 +71,7 @@ static void begin_input(void)
     pthread_create(&thread, NULL, feed_uart, NULL);
 }
 
-/* The guest is over: says so, and ends all threads. */
+/* Prints that the guest has ended, and ends all threads. */
 __attribute__((noreturn)) static void finish(const char *how, int status)
 {
     struct timespec now;

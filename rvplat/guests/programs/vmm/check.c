@@ -1,7 +1,7 @@
 /*
- * vmm check [NAME...]: each aspect that "KVM RISC-V Support" had when it was proposed (v18), or those
- * that are named, tried out, and a line for each; and that a guest gets its own traps. The status is
- * 0 if all of them passed.
+ * vmm check [NAME...]: checks the aspects that "KVM RISC-V Support" had when it was proposed (v18),
+ * and that a guest gets its own traps; or only those that are named. It prints a line for each. The
+ * exit status is 0 if all of them passed.
  */
 #include "check.h"
 
@@ -33,7 +33,7 @@ static const struct { const char *name; void (*check)(void); } checks[] = {
     {"huge-pages", check_huge_pages},
     {"ioeventfd", check_ioeventfd},
     {"guest-traps", check_traps},
-    {"lateness", check_lateness}, /* a measurement: only where it is named */
+    {"lateness", check_lateness}, /* a measurement, done only if it is named */
 };
 enum { DEADLINE_S = 60, CHECKS = sizeof checks / sizeof *checks };
 
@@ -101,7 +101,7 @@ void start(struct vcpu *vcpu, enum payload payload, u64 argument)
     set_reg(vcpu, CORE(regs.a2), argument);
 }
 
-/* Whatever thread hears the alarm, the main one has to leave KVM_RUN. */
+/* Whichever thread receives the alarm, the main thread has to leave KVM_RUN. */
 static void hear_alarm(int signal)
 {
     late = 1;

@@ -1,4 +1,4 @@
-/* What the parts of the trial of KVM share. */
+/* Declarations that the parts of `vmm check` share. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -8,11 +8,11 @@
 #define ADD_TO_REGISTERS (RAM_BASE + 0x1000) /* payload_start.S */
 #define PAYLOAD_RAM (2 * MIB)
 
-/* check.c: a new machine for a trial, with the payload in its RAM; the last trial's is gone. */
+/* check.c: a new machine for a check, with the payload in its RAM; it replaces the last one. */
 struct vm *fresh_vm(u32 vcpus);
 void start(struct vcpu *vcpu, enum payload payload, u64 argument);
-/* Runs until the guest makes this call; everything else that comes to user space is a failure,
- * but for the accesses to the emulated PLIC. Gives what the guest says. */
+/* Runs until the guest makes this call, and returns its value. Every other exit to user space is a
+ * failure, except accesses to the emulated PLIC. */
 u64 run_to_call(struct vcpu *vcpu, u64 call);
 void answer(struct vcpu *vcpu, u64 value);
 void run_to_done(struct vcpu *vcpu); /* and its result must be 0 */

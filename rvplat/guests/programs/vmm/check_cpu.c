@@ -1,4 +1,4 @@
-/* Trials of KVM: the vCPU's registers, and how they come and go. */
+/* Checks of KVM: the vCPU's registers, and how they are saved and restored. */
 #include "check.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ void check_generic_ioctls(void)
     EXPECT(ioctl(vm->vcpus[0].fd, KVM_GET_FPU, room) < 0, "KVM_GET_FPU is there");
 }
 
-/* Every register goes in with one value, and comes out with its number added. */
+/* Writes a value to every register; the guest adds each register's number to it. */
 void check_world_switch(void)
 {
     struct vcpu *vcpu = &fresh_vm(1)->vcpus[0];
@@ -61,7 +61,7 @@ void check_rv64(void)
     detail("isa %#lx", isa);
 }
 
-/* What a guest does wrong is its own business, though it may reach the firmware first. */
+/* An error of a guest traps to the guest, though it may reach the firmware first. */
 void check_traps(void)
 {
     struct vcpu *vcpu = &fresh_vm(1)->vcpus[0];
@@ -70,7 +70,7 @@ void check_traps(void)
     detail("illegal instructions, breakpoint, page fault");
 }
 
-/* Goes to another CPU of the host, if there is one: there the vCPU must be put and got anew. */
+/* Moves to another CPU of the host, if there is one, where the vCPU's state must be loaded again. */
 static void migrate(u64 round, s64 cpus)
 {
     cpu_set_t set;
@@ -86,7 +86,7 @@ static void stay_anywhere(void)
     sched_setaffinity(0, sizeof set, &set);
 }
 
-/* Two vCPUs by turns, on all CPUs of the host: their CSRs must not mix. */
+/* Runs two vCPUs in turn, on all CPUs of the host: each must keep its own CSRs. */
 void check_vcpu_get_put(void)
 {
     struct vm *vm = fresh_vm(2);
@@ -107,7 +107,7 @@ void check_vcpu_get_put(void)
     detail("2 vCPUs, %ld CPUs", cpus);
 }
 
-/* What can be read can be written back, and reads the same: all but the clock. */
+/* Every register that can be read can be written back, and reads the same, except the clock. */
 static int is_stable(struct vcpu *vcpu, u64 id)
 {
     u64 first[8] = {0}, second[8] = {0};

@@ -1,4 +1,4 @@
-/* Trials of KVM: interrupts, timers, calls of the SBI, accesses to devices. */
+/* Checks of KVM: interrupts, timers, calls of the SBI, accesses to devices. */
 #include "check.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ void check_plic(void)
 }
 
 /*
- * Neither alarms nor IPIs come to user space: run_to_done would say so.
+ * Neither alarms nor IPIs may exit to user space: run_to_done would report them.
  *
  * Linux 6.12 loses an alarm that is set by SBI if the thread is preempted before it is in the guest
  * again, where there is Sstc: it writes vstimecmp alone, and what it puts into that on its way back
@@ -123,7 +123,7 @@ void check_forwarded_sbi(void)
     detail("%sDBCN, SRST, a range for experiments", legacy ? "legacy, " : "");
 }
 
-/* Stores of 7 are events, and never come to user space; others do. */
+/* Stores of 7 are events and never exit to user space; other stores do. */
 void check_ioeventfd(void)
 {
     struct vm *vm = fresh_vm(1);

@@ -1,4 +1,4 @@
-/* How late a guest's timer is: on each CPU of the host by itself, and on several at once. */
+/* Measures how late a guest's timer is: on each CPU of the host alone, and on several at once. */
 #include "check.h"
 
 #include <sched.h>
@@ -57,7 +57,7 @@ static void measure(const char *where, u32 vcpus, u64 how)
            get_reg(&vm->vcpus[0], TIMER(frequency)));
 }
 
-/* Pinned to each CPU of the host in turn; then so many virtual CPUs wherever the host puts them. */
+/* One vCPU, pinned to each CPU of the host in turn; then several vCPUs that aren't pinned. */
 void check_lateness(void)
 {
     s64 cpus = sysconf(_SC_NPROCESSORS_ONLN);

@@ -1,4 +1,4 @@
-/* Trials of KVM: the guest's memory while the host changes it. */
+/* Checks of KVM: the guest's memory while the host changes it. */
 #include "check.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ static struct vcpu *start_at(u64 address, u64 *page)
     return &vm->vcpus[0];
 }
 
-/* QEMU up to 7.2 at least takes the highest bit for a sign, and the guest faults for ever. */
+/* QEMU (at least up to 7.2) treats the highest bit as a sign, so that the guest faults for ever. */
 static int is_highest_bit_translated(u32 bits, u64 *page)
 {
     struct vcpu *vcpu = start_at(1UL << (bits - 1), page);
@@ -38,7 +38,7 @@ static int is_highest_bit_translated(u32 bits, u64 *page)
     return reason == KVM_EXIT_RISCV_SBI && vcpu->run->riscv_sbi.args[0] == 0;
 }
 
-/* Guest-physical addresses of every width that the mode has: a page at each, and none beyond. */
+/* Guest-physical addresses of every width of the mode: a page at each, and a fault beyond them. */
 void check_gstage_modes(void)
 {
     static const u32 widths[] = {32, 36, 38, 39, 43, 47, 48, 52, 56, 57};
@@ -80,7 +80,7 @@ static void replace_mapping(void *memory, u64 size)
     EXPECT(got == memory, "mmap: %s", strerror(errno));
 }
 
-/* After a fork the guest writes to pages that it shares with the child: the child's stay. */
+/* After a fork the guest writes to pages that it shares with the child: the child's don't change. */
 static void check_fork(struct vcpu *vcpu, u64 *memory)
 {
     int go[2];
@@ -106,7 +106,7 @@ static void check_fork(struct vcpu *vcpu, u64 *memory)
     close(go[1]);
 }
 
-/* The guest uses its memory while another thread takes it away, page by page and as a whole. */
+/* The guest uses its memory while another thread removes it, page by page and as a whole. */
 static void check_churn(void)
 {
     struct vm *vm = fresh_vm(1);
@@ -191,7 +191,7 @@ static u64 statistic(struct vcpu *vcpu, const char *name)
     return value;
 }
 
-/* How often the guest had to stop while it touched memory that the host has already. */
+/* The number of exits while the guest touched memory that the host has mapped already. */
 static u64 exits_of_touching(u8 *memory)
 {
     struct vm *vm = fresh_vm(1);
@@ -236,7 +236,7 @@ static u64 exits_with_advice(int advice)
     return exits;
 }
 
-/* The G-stage maps what is huge in the host by one entry: a fault each 2 MiB, not each 4 KiB. The
+/* The G-stage maps a huge page of the host by one entry: a fault per 2 MiB, not per 4 KiB. The
  * kernel does so for hugetlbfs; for transparent huge pages not in every version. */
 void check_huge_pages(void)
 {

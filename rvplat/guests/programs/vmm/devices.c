@@ -31,7 +31,7 @@ void devices_reset(struct vm *vm)
     plic.vm = vm;
 }
 
-/* The context's most important interrupt that is over its threshold; 0 if there is none. */
+/* The context's interrupt of the highest priority above its threshold; 0 if there is none. */
 static u32 best_of(u32 context)
 {
     u32 best = 0, waiting = plic.level & ~plic.claimed & plic.context[context].enable;
@@ -133,7 +133,7 @@ static void transmit(u8 byte)
 {
     uart.empty_pending = 1;
     if (uart.mcr & MCR_LOOPBACK) receive(byte);
-    else if (write(STDOUT_FILENO, &byte, 1) < 0) uart.empty_pending = 1; /* nobody listens */
+    else if (write(STDOUT_FILENO, &byte, 1) < 0) uart.empty_pending = 1; /* stdout is closed */
 }
 
 static void write_uart(u64 offset, u8 value)

@@ -79,7 +79,7 @@ static void reg(u64 base, u64 size)
     cells("reg", 4, (u32)(base >> 32), (u32)base, (u32)(size >> 32), (u32)size);
 }
 
-/* What KVM says that the guest's vCPU has; what needs more than its name is left out. */
+/* The extensions of the guest's vCPU by KVM, without those that need more than their name. */
 static void write_isa(struct vcpu *vcpu, char *isa)
 {
     static const struct { u64 id; const char *name; } further[] = {
@@ -109,7 +109,7 @@ static void block_size(struct vcpu *vcpu, const char *name, u64 id)
     if (try_get(vcpu, id, &size) == 0 && size) cells(name, 1, (u32)size);
 }
 
-/* satp.MODE, which KVM tells from Linux 6.4 on: 8 is Sv39. */
+/* satp.MODE, which KVM reports since Linux 6.4: 8 is Sv39. */
 static const char *paging_mode(struct vcpu *vcpu)
 {
     u64 mode = 8;
@@ -205,7 +205,7 @@ static void put_header(u32 struct_size)
     for (u32 i = 0; i < HEADER / 4; i++) put_cell(header[i]);
 }
 
-/* Writes the tree; gives its size, at most ROOM + NAMES_ROOM. */
+/* Writes the tree; returns its size, at most ROOM + NAMES_ROOM. */
 u64 build_device_tree(struct vcpu *first, void *place, const char *append, u64 initrd,
                       u64 initrd_end)
 {

@@ -92,7 +92,7 @@ struct vcpu *add_vcpu(struct vm *vm)
     return vcpu;
 }
 
-/* Where a guest's RAM is here; NULL if not all of it is RAM. */
+/* The address here of a range of the guest's RAM; NULL if not all of the range is RAM. */
 u8 *guest_memory(struct vm *vm, u64 guest_physical, u64 size)
 {
     u64 offset = guest_physical - RAM_BASE;
@@ -100,7 +100,7 @@ u8 *guest_memory(struct vm *vm, u64 guest_physical, u64 size)
     return vm->ram + offset;
 }
 
-/* Runs until KVM wants something of us: KVM_EXIT_..., or -errno. */
+/* Runs until KVM returns to user space: KVM_EXIT_..., or -errno. */
 int run_vcpu(struct vcpu *vcpu)
 {
     if (ioctl(vcpu->fd, KVM_RUN, 0) < 0) return errno == EINTR ? KVM_EXIT_INTR : -errno;

@@ -1,4 +1,4 @@
-/* vmm boot ... and vmm check: a guest of KVM, or KVM itself on trial. */
+/* vmm boot ... boots a guest of KVM, and vmm check checks KVM itself. */
 #include "vmm.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Runs in a guest of KVM, in VS mode: what the checks need a guest to do, and see. */
+/* Runs in a guest of KVM, in VS mode: the guest's part of the checks. */
 #include "../base.h"
 #include "payload.h"
 
@@ -37,7 +37,7 @@ static struct result sbi(u64 extension, u64 function, u64 first, u64 second, u64
     return (struct result){a0, a1};
 }
 
-/* Back to the host for a moment; gives its answer. */
+/* Exits to the host, and returns its answer. */
 static u64 step(u64 value) { return sbi(PAYLOAD_CALL, CALL_STEP, value, 0, 0).value; }
 
 static void set_alarm(u64 time)
@@ -96,7 +96,7 @@ static u64 see_rv64(void)
     return bits;
 }
 
-/* Values that stay in the virtual CSRs while the host does what it likes. */
+/* Values that stay in the virtual CSRs, whatever the host does. */
 static void keep_csrs(u64 seed)
 {
     for (u64 round = 0; round < 16; round++) {
@@ -146,8 +146,8 @@ static void take_plic_interrupts(void)
     expect(external == 4);
 }
 
-/* Sleeps until `*flag` is at least `count`. WFI wakes for what is pending, interrupts on or off:
- * off, none can come between the look at the flag and the WFI. */
+/* Sleeps until `*flag` is at least `count`. WFI ends for pending interrupts even if they are off;
+ * while they are off, none can be taken between the test of the flag and the WFI. */
 static void wait_for(volatile u64 *flag, u64 count)
 {
     while (*flag < count) {
@@ -166,7 +166,7 @@ static void take_alarms(void)
     expect(csr_read(time) - start >= TIMER_ALARMS * 10000);
 }
 
-/* Tells the host how late each of many alarms was. Their distances are no multiple of anything. */
+/* Reports to the host how late each of many alarms was. Their distances are irregular. */
 static void measure_alarms(u64 hart, u64 how)
 {
     u64 random = hart + 1;
@@ -215,7 +215,7 @@ static void store_and_load(u64 address)
     expect(REG(u64, address + 8) == ~address);
 }
 
-/* What the host answers is what memory must hold by now; the guest writes something else. */
+/* The host's answer is what memory must contain now; then the guest writes another value. */
 static void watch_memory(void)
 {
     for (u64 round = 0; round < 3; round++) {
@@ -225,7 +225,7 @@ static void watch_memory(void)
     }
 }
 
-/* Writes and reads while pages come and go: a page holds what was written, or nothing. */
+/* Writes and reads while pages come and go: a page contains what was written, or zeros. */
 static void churn_memory(void)
 {
     volatile u64 *stop = (volatile u64 *)(TEST_BASE + 4096 * TEST_PAGES);
@@ -304,7 +304,7 @@ static void write_events(void)
         expect(expected_cause == ~0UL);                                            \
     })
 
-/* Exceptions that some layer between this guest and its hart has to pass on to it. */
+/* Exceptions that a layer between this guest and its hart has to forward to the guest. */
 static void take_exceptions(void)
 {
     PROVOKE(ILLEGAL_INSTRUCTION, ".4byte 0xffffffff");
@@ -318,7 +318,7 @@ static void take_exceptions(void)
     expect(taken_value == 0x12345008);
 }
 
-/* Gives the work's result, or where an expectation failed. */
+/* Returns the result of the work, or the line of an expectation that failed. */
 __attribute__((used)) u64 payload_main(u64 hart, u64 payload, u64 argument)
 {
     u64 result = 0;

@@ -1,8 +1,8 @@
-/* What check*.c and the program that it runs in a guest (payload.c) agree on. */
+/* Constants that check*.c shares with payload.c, the program that it runs in a guest. */
 #ifndef PAYLOAD_H
 #define PAYLOAD_H
 
-/* The guest's work: which of these, and an argument. */
+/* The guest's work: one of these, and an argument. */
 enum payload {
     PAYLOAD_ADD, PAYLOAD_RV64, PAYLOAD_CSRS, PAYLOAD_FP, PAYLOAD_PLIC, PAYLOAD_TIMER,
     PAYLOAD_STIMECMP, PAYLOAD_IPI, PAYLOAD_SECOND_HART, PAYLOAD_STORE_LOAD, PAYLOAD_MEMORY,
@@ -10,7 +10,7 @@ enum payload {
     PAYLOAD_TRAPS, PAYLOAD_LATE,
 };
 
-/* What PAYLOAD_LATE does meanwhile: a loop, a loop with the instruction `pause`, wfi. */
+/* How PAYLOAD_LATE waits: in a loop, in a loop with the instruction `pause`, or in wfi. */
 enum { LATE_RUNNING, LATE_PAUSING, LATE_ASLEEP, LATE_WAYS };
 
 #define PAYLOAD_CALL 0x08727670UL /* SBI, the range for experiments: KVM forwards it */

@@ -1,5 +1,5 @@
 /*
- * A small virtual machine monitor over Linux's KVM, RISC-V: what its parts know of each other.
+ * A small virtual machine monitor for Linux's KVM on RISC-V: the declarations that its parts share.
  * Linux, Documentation/virt/kvm/api.rst.
  */
 #ifndef VMM_H
@@ -41,7 +41,7 @@ struct vm {
     u64 sbi_exits, mmio_exits; /* those that came to user space */
 };
 
-/* kvm.c: a virtual machine and its registers. What cannot fail ends the program if it does. */
+/* kvm.c: a virtual machine and its registers. An error that is not expected ends the program. */
 __attribute__((noreturn, format(printf, 1, 2))) void die(const char *format, ...);
 void vm_create(struct vm *vm);
 void vm_destroy(struct vm *vm);
@@ -73,7 +73,7 @@ void plic_set_line(u32 source, int level);
 void uart_receive(u8 byte);
 int device_access(u64 address, u8 *data, u32 size, int is_write); /* 0: nothing is there */
 
-/* sbi.c: what KVM leaves to user space of the calls to the SBI. */
+/* sbi.c: the calls of the SBI that KVM leaves to user space. */
 void take_sbi_exit(struct vcpu *vcpu);
 
 /* devicetree.c */
