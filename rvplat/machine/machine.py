@@ -21,14 +21,14 @@ from rvplat.machine.boards.extensions import core_of, hart_extensions, refuse_cl
 from rvplat.machine.boards.toml_tree import Override
 from rvplat.machine.loading.loader import Software, plan_load
 from rvplat.machine.open import open_board
-from rvplat.machine.open_arguments import Given, PathLike
+from rvplat.machine.open_arguments import OpenArguments, PathLike
 from rvplat.machine.running.assembly import assemble
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.device_accesses import Mmio
 from rvplat.machine.running.hart import Hart
-from rvplat.machine.running.hart_ports import Wires
+from rvplat.machine.running.hart_ports import HartPorts
 from rvplat.machine.running.native_records import NativeMachine
-from rvplat.machine.running.round_robin import Turns
+from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.run import FOREVER, Runner
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
@@ -76,8 +76,8 @@ class Machine(System):
     ) -> None:  # fmt: skip
         super().__init__(board, software or Software())
         self.plugins = plugins
-        self.wires = Wires(self)
-        self.assembly = assemble(board, self.wires.ports, console, self.software.symbols)
+        self.hart_ports = HartPorts(self)
+        self.assembly = assemble(board, self.hart_ports.ports, console, self.software.symbols)
         try:
             self._build(plugins, say)
         except BaseException:
@@ -116,7 +116,7 @@ class Machine(System):
         Raises:
             RvplatError: the board, a plugin or a file is at fault.
         """
-        given = Given(
+        given = OpenArguments(
             board, program, kernel, initrd, append, dtb, disk, harts, memory, load, symbols
         )
         changes = [*overrides, *given.overrides(settings, strict)]
@@ -352,15 +352,15 @@ class Machine(System):
         self.native = NativeMachine()
         self._awaited = self.export("awaited_interrupts")
         self._set_up_memory()
-        self.wires.connect_clock()
-        self.turns = Turns(self)
+        self.hart_ports.connect_clock()
+        self.turns = RoundRobin(self)
         if self.turns.virtual is not None or self.board.harts.count == 1:
             self.native.view.yield_fn = 0
         self.mmio = Mmio(self)
         harts = [self._new_hart(n) for n in range(self.board.harts.count)]
         with self.assembly.lock:  # a device's thread may drive a line just now
             self._harts += harts
-            self.wires.connect_harts()
+            self.hart_ports.connect_harts()
         for console in (self.console, *self.consoles.values()):
             console.failed = self.fail
             console.where = self._whereabouts

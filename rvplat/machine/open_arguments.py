@@ -21,7 +21,7 @@ from rvplat.pluginmanager import Plugins
 PathLike = str | OsPath[str]
 
 
-class Given:
+class OpenArguments:
     """The arguments of `Machine.open` that say what to run on what.
 
     Raises:

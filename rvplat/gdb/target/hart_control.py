@@ -18,7 +18,7 @@ from rvplat.hart.debugging.watchpoints import NOWHERE
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_STUCK, STOP_WFI
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.hart import Hart
-from rvplat.machine.running.round_robin import Turns
+from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.run import FOREVER, Runner
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import TurnTaking
@@ -69,7 +69,7 @@ class HartDriver:
         self._idle.set()
         self._thread: threading.Thread | None = None
         self._turns = machine.turns if machine.turns.virtual is not None else None
-        self._tracer: Turns | None = None
+        self._tracer: RoundRobin | None = None
         self.step_done = Stop("step", hart=hart.number)
 
     @property
@@ -77,7 +77,7 @@ class HartDriver:
         """Whether the hart may be in native code or asleep in its thread."""
         return not self._idle.is_set()
 
-    def use(self, tracer: Turns | None) -> None:
+    def use(self, tracer: RoundRobin | None) -> None:
         """Let a tracer run the stopped hart; None: native code."""
         self._tracer = tracer
         if self._turns is not None:
@@ -343,7 +343,7 @@ class HartControl:
                 if job is not None:
                     self.drivers[n].go(job)
 
-    def use(self, tracer: Turns | None) -> None:
+    def use(self, tracer: RoundRobin | None) -> None:
         """Let a tracer run the stopped harts; None: native code."""
         for driver in self.drivers:
             driver.use(tracer)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
-from rvplat.machine.running.public_names import Shown
+from rvplat.machine.running.public_names import PublicNames
 from rvplat.machine.running.stop import StopPoint
 from rvplat.machine.running.system import System
 
 P = TypeVar("P", bound=StopPoint)
 
 
-class Collection(Generic[P], metaclass=Shown):
+class Collection(Generic[P], metaclass=PublicNames):
     """Breakpoints or watchpoints of a machine, by number. Iterating gives them in order.
 
     They may be added and removed while the machine stands still: RuntimeError while it runs, while

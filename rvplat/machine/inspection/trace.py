@@ -36,7 +36,7 @@ from rvplat.machine.inspection.instruction_effects import (
     Touches,
 )
 from rvplat.machine.running.hart import Hart
-from rvplat.machine.running.round_robin import Turns
+from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.system import System
 
 TURN = 500  # instructions of a hart before the next hart's
@@ -58,7 +58,7 @@ class Plan:
     writes: Callable[[list[int], list[int], Mapping[str, int]], int] | None
 
 
-class Tracer(Turns):
+class Tracer(RoundRobin):
     """Takes turns instruction by instruction, and writes a line for each."""
 
     def __init__(self, machine: System, file: TextIO) -> None:
@@ -244,7 +244,7 @@ class _TraceFile(io.FileIO):
 
 @contextlib.contextmanager
 def tracing(machine: System, path: Path | None) -> Iterator[Tracer | None]:
-    """Turns that write a trace to a file; None where there is no file to write.
+    """Runs harts in turn and writes a trace to a file; None where there is no file to write.
 
     Raises:
         HostError: the file can't be written.

@@ -23,7 +23,7 @@ from rvplat.isa.machinery.disassemble import F_NAMES, X_NAMES
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import MACHINE, PAGE_BYTES, SUPERVISOR, USER
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
-from rvplat.machine.running.public_names import Shown
+from rvplat.machine.running.public_names import PublicNames
 
 if TYPE_CHECKING:
     from rvplat.lang import Record
@@ -86,7 +86,7 @@ class Owner(Protocol):
     def export(self, name: str) -> Callable[..., Any]: ...
 
 
-class Hart(NativeHart, metaclass=Shown):
+class Hart(NativeHart, metaclass=PublicNames):
     """One hart. All of it is for machines that stand still: RuntimeError while it runs.
 
     Numbers are 64 bits, unsigned when they are read; a negative one is written in two's complement.

@@ -12,7 +12,7 @@ from rvplat.machine.running.system import System
 _REASONS = {Power.OFF: "off", Power.FAIL: "fail", Power.RESET: "reset"}
 
 
-class Wires:
+class HartPorts:
     """All of it is called under the bus lock, from any thread."""
 
     def __init__(self, machine: System) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 
-class Shown(type):
+class PublicNames(type):
     """The metaclass of classes that say in `public` what users see."""
 
     public: ClassVar[tuple[str, ...]] = ()

@@ -25,7 +25,7 @@ MASK64 = (1 << 64) - 1
 Execute = Callable[[Hart], int]
 
 
-class Turns:
+class RoundRobin:
     """Gives turns. `execute(hart)` runs as `hart.allow` allows and returns hart.stop."""
 
     def __init__(self, machine: System, turn: int = TURN) -> None:

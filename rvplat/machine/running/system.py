@@ -27,7 +27,7 @@ from rvplat.machine.running.assembly import Assembly
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.native_records import NativeMachine
-from rvplat.machine.running.public_names import Shown
+from rvplat.machine.running.public_names import PublicNames
 from rvplat.machine.running.stop import Stop
 
 
@@ -83,7 +83,7 @@ class TurnTaking(Protocol):
     def wait(self, in_real_time: bool) -> bool: ...
 
 
-class System(metaclass=Shown):
+class System(metaclass=PublicNames):
     """The parts, and the requests that stop a run.
 
     `harts` are its harts, `memory` is RAM by physical address, `bus` all that answers at one,
