@@ -72,7 +72,7 @@ def barrier() -> None:
 
 
 def no_one(pa: int, size: int) -> None:
-    """Nobody wants to know what is written."""
+    """Ignore a write."""
 
 
 @dataclass

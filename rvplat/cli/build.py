@@ -15,7 +15,7 @@ from rvplat.cli.options import DEFAULT_BOARD, add_board_options, overrides
 
 if TYPE_CHECKING:
     from rvplat.machine.boards.board import Board
-    from rvplat.machine.loading.load_option import Piece
+    from rvplat.machine.loading.load_option import LoadOption
     from rvplat.machine.machine import Machine
     from rvplat.pluginmanager import Plugins
 
@@ -36,23 +36,23 @@ def count(text: str) -> int:
     return value
 
 
-def piece(text: str) -> Piece:
-    """Parse what `--load` names. The text before a "=" is an address if it is a number."""
+def piece(text: str) -> LoadOption:
+    """Parse the argument of `--load`. The text before a "=" is an address if it is a number."""
     from rvplat.machine.boards.board import LAST_ADDRESS
-    from rvplat.machine.loading.load_option import Piece
+    from rvplat.machine.loading.load_option import LoadOption
 
     address, equals, name = text.partition("=")
     try:
         at = int(address, 0) if equals else None
     except ValueError:  # the "=" belongs to the file's name
-        return Piece(Path(text))
+        return LoadOption(Path(text))
     if not (name if equals else text):
         raise argparse.ArgumentTypeError(f"{text!r}: expected [ADDR=]FILE, found no file name")
     if at is not None and not 0 <= at <= LAST_ADDRESS:
         raise argparse.ArgumentTypeError(
             f"{address}: expected an address from 0 to {LAST_ADDRESS:#x}"
         )
-    return Piece(Path(name if equals else text), at)
+    return LoadOption(Path(name if equals else text), at)
 
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:

@@ -36,9 +36,9 @@ _base_codes: WeakValueDictionary[str, NativeCode] = WeakValueDictionary()  # by 
 class Core:
     """Handlers and helper functions of an architecture as native code, in parts (`linking.py`).
 
-    `say` is told what takes long. `compiled` has the functions that were compiled for it by the
-    name of their part: "" the base part, else the extension's. Parts that the cache had are not
-    in it.
+    `say` gets a message before slow work. `compiled` has the functions that were compiled for it,
+    by the name of their part: "" the base part, else the extension's. Parts that the cache had are
+    not in it.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
-"""Everything that keeps a board from running: what `rvplat check` tells.
+"""Find every fault that keeps a board from running, for `rvplat check`.
 
-The machine is built as `rvplat run` builds it, and thrown away. So there are no faults here only if
-there are none there.
+The check builds the machine as `rvplat run` does, and discards it: both find the same faults.
 """
 
 from __future__ import annotations
@@ -25,9 +24,10 @@ def problems_of(
     name: str, overrides: Sequence[Override], plugins: Plugins,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[str]:  # fmt: skip
-    """Every fault of a board and of the plugins that it is made of, a line each; none if it can be
-    built. `plugins` gets those that the board names. Code that the cache does not have is compiled
-    for it, of which `say` is told.
+    """Every fault of a board and of its plugins, one line each; an empty list if it can be built.
+
+    The plugins that the board names are loaded into `plugins`. The check compiles code that the
+    cache lacks; `say` gets a message before that.
 
     Raises:
         PluginError: a plugin that the board names can't be loaded.
@@ -50,7 +50,7 @@ def problems_of(
 
 
 def _of_building(board: Board, plugins: Plugins, say: Callable[[str], None]) -> list[str]:
-    """What goes wrong when the machine is built."""
+    """The errors that building the machine raises."""
     try:
         software = read_software(board, None, loaders=tuple(plugins.loaders.values()))
         Machine(board, software, None, plugins, say).close()

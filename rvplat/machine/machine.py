@@ -24,7 +24,7 @@ from rvplat.machine.open import open_board
 from rvplat.machine.open_arguments import OpenArguments, PathLike
 from rvplat.machine.running.assembly import assemble
 from rvplat.machine.running.console import HostConsole
-from rvplat.machine.running.device_accesses import Mmio
+from rvplat.machine.running.device_accesses import DeviceAccesses
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.hart_ports import HartPorts
 from rvplat.machine.running.native_records import NativeMachine
@@ -48,20 +48,20 @@ Say = Callable[[str], None]
 
 
 def say_nothing(text: str) -> None:
-    """Nobody wants to know."""
+    """Discard a progress message."""
 
 
 class Machine(System):
     """A board with its software. `Machine.open` builds one, `with` closes it.
 
-    While it stands still its registers, memory and devices can be looked at and changed; `run` runs
-    it until something stops it, `start` lets it run in the background, where its consoles can be
-    fed and waited for.
+    While the machine is stopped, its registers, memory and devices can be read and changed. `run`
+    runs it until something stops it. `start` runs it in the background; meanwhile the caller can
+    write to its consoles and wait for their output.
 
-    A call with an argument of the wrong type raises TypeError, with one out of its range
-    ValueError, with the name or number of something that is not there LookupError. RuntimeError: it
-    runs and must stand still for this, or it is closed. Addresses are physical unless a method says
-    otherwise; sizes are in bytes, times in seconds (`_s`).
+    An argument of the wrong type raises TypeError, a value out of range ValueError, and an unknown
+    name or number LookupError. A call that needs a stopped machine raises RuntimeError while the
+    machine runs, and most calls do so after `close`. Addresses are physical unless a method says
+    otherwise. Sizes are in bytes. Times are in seconds (`_s`).
     """
 
     public = (
@@ -96,33 +96,34 @@ class Machine(System):
         load: Mapping[int, PathLike] | None = None,
         symbols: Mapping[int | None, PathLike] | None = None,
     ) -> Machine:  # fmt: skip
-        """Build a board, with the software that these files hold, as `rvplat run` does.
+        """Build a board and load its software, as `rvplat run` does.
 
         Args:
             board: the name of a board, or the path of a TOML file.
-            program: firmware or a bare program; "demo" and "hypervisor" are guests that ship.
-            kernel, initrd, append: what firmware starts, its RAM disk, its command line.
-            dtb: a device tree instead of the board's.
-            overrides, settings: changes of the board; `{"devices.uart0.base": 0x1000_0000}`.
+            program: firmware or a bare program; "demo" and "hypervisor" are shipped guests.
+            kernel, initrd, append: the kernel that firmware starts, its initial RAM disk and its
+                command line.
+            dtb: a device tree that replaces the board's.
+            overrides, settings: changes to the board; `{"devices.uart0.base": 0x1000_0000}`.
             plugin_paths: Python files, or folders of packages.
-            console: the host's end of the main console, instead of a new one.
-            say: told what takes long: compiling, at the first start.
-            strict: the first failure of a plugin ends the run, whatever the board says.
+            console: the host's side of the main console; None makes a new one.
+            say: called with a message before slow work, such as compiling at the first start.
+            strict: whether the first failure of a plugin ends the run; None: as the board says.
             disk: a raw image, or several, for virtio0, virtio1, ...
-            harts, memory: how many harts; the main memory's bytes, or a size such as "2G".
-            load, symbols: files by the physical address that their bytes go to; ELF files whose
-                symbols debuggers use, by the guest's VMID, the host's at None.
+            harts, memory: the number of harts; the size of the main memory in bytes, or as "2G".
+            load: files to load as they are, by physical address.
+            symbols: ELF files with symbols for debuggers, by the guest's VMID; None is the host.
 
         Raises:
-            RvplatError: the board, a plugin or a file is at fault.
+            RvplatError: the board, a plugin or a file has a fault.
         """
-        given = OpenArguments(
+        arguments = OpenArguments(
             board, program, kernel, initrd, append, dtb, disk, harts, memory, load, symbols
         )
-        changes = [*overrides, *given.overrides(settings, strict)]
+        changes = [*overrides, *arguments.overrides(settings, strict)]
         plugin_files = paths("plugin_paths", plugin_paths)
-        found, plugins = open_board(given.board, changes, plugin_files, disks=given.disks)
-        return cls(found, given.software(found, plugins), console, plugins, say)
+        found, plugins = open_board(arguments.board, changes, plugin_files, disks=arguments.disks)
+        return cls(found, arguments.software(found, plugins), console, plugins, say)
 
     def __enter__(self) -> Machine:
         if self.closed:
@@ -133,7 +134,7 @@ class Machine(System):
         if error is None:
             self.close()
             return
-        for failure in self.failures:  # perhaps why
+        for failure in self.failures:  # a failure may be the cause of the error
             error.add_note(str(failure))
         try:
             self.close()
@@ -141,11 +142,13 @@ class Machine(System):
             error.add_note(str(late))
 
     def close(self) -> None:
-        """Stop, and give back what the devices took from the host. Memory and registers can still
-        be looked at; what runs the machine raises RuntimeError. A second call does nothing.
+        """Stop, and release the host's resources that the devices use.
+
+        Memory and registers can still be read; methods that run the machine raise RuntimeError. A
+        second call does nothing.
 
         Raises:
-            RunFailed: plugin code raised, and nobody has acknowledged it (`failures`).
+            RunFailed: plugin code raised, and the caller has not acknowledged it (`failures`).
         """
         if self.closed:
             return
@@ -154,7 +157,7 @@ class Machine(System):
         if self.current is not None:
             self.current.cancel("pause")
         self._closed = True
-        if self.lost is None:  # else a device holds the bus for ever
+        if self.lost is None:  # a lost machine's device call never returns the bus lock
             self.assembly.close()
         self.raise_failures()
 
@@ -164,20 +167,20 @@ class Machine(System):
         self, timeout_s: float | None = None, max_instructions: int | None = None,
         restart: bool = True, trace: PathLike | None = None, ends_idle: bool = True,
     ) -> Stop:  # fmt: skip
-        """Run until something stops the machine, and say what (`Stop`).
+        """Run until something stops the machine, and return the reason (`Stop`).
 
         Args:
-            timeout_s: end after so many seconds of the host; None: whenever the guest ends.
-            max_instructions: end when a hart has executed so many, from 1 on.
-            restart: a reset that the guest asks for starts it again; else it ends the run.
+            timeout_s: end after this many seconds of host time; None: no limit.
+            max_instructions: end when a hart has executed this many, at least 1.
+            restart: whether a reset by the guest restarts the machine; else it ends the run.
             trace: a file for Spike's commit log.
-            ends_idle: end when every hart waits and nothing can wake one. Let it be False where
-                input may come from threads that wait for long.
+            ends_idle: end when every hart waits and nothing can wake one. Pass False if threads
+                of the host may send input after a long wait.
 
         Raises:
-            RuntimeError: it runs already, or is closed.
-            RunFailed: plugin code raised. The run went on to its end all the same, unless the board
-                is `strict`; the error's `stop` says how it ended.
+            RuntimeError: the machine runs already, or is closed.
+            RunFailed: plugin code raised. Unless the board is `strict`, the run still continued to
+                its end; the error's `stop` says how it ended.
         """
         flag("restart", restart)
         flag("ends_idle", ends_idle)
@@ -193,17 +196,17 @@ class Machine(System):
         return stop
 
     def start(self, timeout_s: float | None = None, max_instructions: int | None = None) -> None:
-        """Run in the background, until something stops the machine: `wait` waits for it, `pause`
-        stops it. Arguments and errors as of `run`; it does not end because it is idle."""
+        """Run in the background until something stops the machine: `wait` waits for that, `pause`
+        stops it. Arguments and errors are those of `run`. An idle machine goes on waiting."""
         Runner(self, timeout_s, max_instructions).start()
 
     def wait(self, timeout_s: float | None = None) -> Stop:
-        """Wait until a run that was started ends, and say what ended it.
+        """Wait for the end of a run that `start` began, and return the reason.
 
         Raises:
             RuntimeError: it was never started.
-            TimeoutError: it has not ended in this time, and goes on; the message shows where the
-                harts are.
+            TimeoutError: the run has not ended in this time, and continues; the message shows where
+                the harts are.
             RunFailed: as `run`.
         """
         if self.last is None:
@@ -211,23 +214,24 @@ class Machine(System):
         try:
             stop = self.last.wait(timeout_s)
         except TimeoutError as error:
-            if timeout_s:  # who only asks whether it runs doesn't want to know where
+            if timeout_s:  # a timeout of 0 only asks whether it still runs
                 raise TimeoutError(f"{error}\n{self._whereabouts()}") from None
             raise
         self.raise_failures(stop)
         return stop
 
     def pause(self) -> Stop:
-        """Stop the run that was started; `start` goes on from there. RunFailed as `run`."""
+        """Stop the run that `start` began; `start` continues it. RunFailed as in `run`."""
         current = self.current
         if current is not None:
             current.cancel("pause")
         return self.wait()
 
     def step(self, count: int = 1, hart: int = 0) -> Stop:
-        """Execute `count` instructions, from 1 on, on one hart; the others stand still.
+        """Execute `count` instructions, at least 1, on one hart; the others stay stopped.
 
-        One that traps counts; a WFI ends at once. The `Stop` says "step", or what came before.
+        An instruction that traps counts; a WFI ends at once. The reason of the `Stop` is "step",
+        unless something else stopped the hart earlier.
         Ctrl-C (KeyboardInterrupt) ends it between two instructions.
         """
         integer("count", count, 1, FOREVER)
@@ -250,20 +254,20 @@ class Machine(System):
         return stop
 
     def reset(self) -> None:
-        """Power-on: devices and harts reset, software loaded again. What was written to RAM
-        elsewhere stays."""
+        """Reset the devices and harts and load the software again, as at power-on. The rest of RAM
+        keeps its contents."""
         self.must_be_free()
         self.power_on()
 
     def statistics(self) -> Statistics:
-        """Instructions, seconds, where the time went, traps by cause: since it was built."""
+        """Instructions, seconds by activity, and traps by cause, since the machine was built."""
         from rvplat.machine.inspection.run_statistics import statistics
 
         self.must_stand_still()
         return statistics(self)
 
     def dump(self) -> str:
-        """Where every hart is, with its registers, as text."""
+        """The pc and registers of every hart, as text."""
         from rvplat.machine.inspection.hart_report import dump
 
         self.must_stand_still()
@@ -273,17 +277,17 @@ class Machine(System):
         self, va: int, access: Access = "load", hart: int = 0, mode: Mode | None = None,
         world: World = "now",
     ) -> Explanation:  # fmt: skip
-        """Where an access would lead: the walk, entry by entry, and the fault. Nothing changes.
+        """Explain an access: the page-table walk, entry by entry, and the fault. Changes nothing.
 
         Args:
             va: the virtual address, in the world and mode.
             access: "load", "store" or "fetch".
-            hart: whose CSRs count.
-            mode: "M", "HS", "U", "VS" or "VU"; without it the hart's own.
-            world: "now", where the hart is; "host"; or the VMID of a guest.
+            hart: the hart whose CSRs apply.
+            mode: "M", "HS", "U", "VS" or "VU"; None: the hart's mode.
+            world: "now", the world that the hart is in; "host"; or the VMID of a guest.
 
         Raises:
-            LookupError: no such hart, a guest that has not run, a mode that its world lacks.
+            LookupError: there is no such hart, the guest has not run, or the world lacks the mode.
         """
         from rvplat.machine.inspection.explain import ACCESSES, MODES, explain
 
@@ -300,14 +304,14 @@ class Machine(System):
         return explain(self, va, access, hart, mode, world)
 
     def signature(self) -> str:
-        """Memory from `begin_signature` to `end_signature` in words of hex, a line each."""
+        """Memory from `begin_signature` to `end_signature`, one hexadecimal word per line."""
         from rvplat.machine.inspection.signature import signature
 
         self.must_stand_still()
         return signature(self)
 
     def _whereabouts(self) -> str:
-        """Where the harts are, a line for each, also in the middle of a run, which goes on."""
+        """Where the harts are, one line each. A run in progress continues."""
         from rvplat.machine.inspection.hart_report import whereabouts
 
         found: list[str] = []
@@ -335,7 +339,7 @@ class Machine(System):
 
     @cached_property
     def debugged(self) -> StopPoints:
-        """What stops the harts; made when it is first asked for."""
+        """The stop points of the harts, made at first use."""
         from rvplat.machine.debugging.stop_points import StopPoints
 
         self.stop_points = found = StopPoints(self)
@@ -356,9 +360,9 @@ class Machine(System):
         self.turns = RoundRobin(self)
         if self.turns.virtual is not None or self.board.harts.count == 1:
             self.native.view.yield_fn = 0
-        self.mmio = Mmio(self)
+        self.mmio = DeviceAccesses(self)
         harts = [self._new_hart(n) for n in range(self.board.harts.count)]
-        with self.assembly.lock:  # a device's thread may drive a line just now
+        with self.assembly.lock:  # the thread of a device may drive an interrupt line meanwhile
             self._harts += harts
             self.hart_ports.connect_harts()
         for console in (self.console, *self.consoles.values()):

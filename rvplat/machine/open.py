@@ -1,8 +1,8 @@
-"""From the name of a board to the board and its plugins: what `Machine` and the commands call.
+"""Read a board by name, with its plugins, for `Machine` and the commands.
 
     board, plugins = open_board("virt", [parse_override("harts.count=2")])
 
-Overrides are those of the command line, see `rvplat.machine.boards.toml_tree`.
+Overrides have the syntax of the command line, see `rvplat.machine.boards.toml_tree`.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class Disk:
 def open_source(
     name: str, overrides: Sequence[Override], plugins: Plugins, disks: Sequence[Disk] = ()
 ) -> tuple[Source, Catalogue]:
-    """A board's TOML as read, and what it can be made of once the plugins that it names are loaded.
+    """Read a board's TOML and load the plugins that it names; the catalogue includes them.
 
     Raises:
-        PluginError: a plugin that the board names raised, or is no plugin.
+        PluginError: a plugin that the board names raised an error, or is not a plugin.
     """
     source = read_board(name, Catalogue.of(plugins).boards, overrides)
     _put_in(source, disks)
@@ -53,7 +53,7 @@ def open_source(
 
 
 def _put_in(source: Source, disks: Sequence[Disk]) -> None:
-    """Make disks of the board's virtio0, virtio1, ..., or a fault if there are not so many."""
+    """Put disks into the slots virtio0, virtio1, ...; a fault if the board has too few."""
     slots = 0
     devices = source.root.table.get("devices", source.root).table
     while f"virtio{slots}" in devices:
@@ -75,10 +75,10 @@ def open_board(
     plugins: Plugins | None = None,
     disks: Sequence[Disk] = (),
 ) -> tuple[Board, Plugins]:
-    """A board by its name or its file's path, and the plugins, those that it names included.
+    """A board by its name or the path of its file, and all plugins, including those that it names.
 
     Raises:
-        BoardError: every fault of the board.
+        BoardError: the board has faults; the error lists all of them.
         PluginError: a plugin can't be used.
     """
     plugins = plugins if plugins is not None else load_plugins(plugin_paths)
@@ -89,12 +89,12 @@ def open_board(
 def faults_of(
     name: str, overrides: Sequence[Override] = (), plugin_paths: Iterable[str | Path] = ()
 ) -> list[Fault]:
-    """Every fault of a board, in the order of its lines; none if it can be built."""
+    """Every fault of a board, in the order of its lines; empty if it can be built."""
     return check_board(*open_source(name, overrides, load_plugins(plugin_paths)))
 
 
 def tree_of(board: Board, chosen: Chosen | None = None) -> Node:
-    """The device tree of a board that nothing runs on: no seed, no initrd."""
+    """The device tree of a board without software: no seed, no initrd."""
     assembly = assemble(board, Ports(_no_line, _no_timer, _no_power, _no_progress))
     try:
         tree = assembly.device_tree(chosen)

@@ -1,4 +1,4 @@
-"""What `Machine.open` is given, checked and put into the words of boards and loaders."""
+"""Check the arguments of `Machine.open` and convert them to overrides and software."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rvplat.arguments import integer, optional_path, path, paths, text
 from rvplat.isa.privileged import VMID
 from rvplat.machine.boards.board import LAST_ADDRESS, Board
 from rvplat.machine.boards.toml_tree import Override
-from rvplat.machine.loading.load_option import Piece
+from rvplat.machine.loading.load_option import LoadOption
 from rvplat.machine.loading.loader import Software, read_software
 from rvplat.machine.loading.symbol_files import check_symbol_file
 from rvplat.machine.open import Disk
@@ -22,10 +22,10 @@ PathLike = str | OsPath[str]
 
 
 class OpenArguments:
-    """The arguments of `Machine.open` that say what to run on what.
+    """The arguments of `Machine.open` that name the board and the software.
 
     Raises:
-        TypeError, ValueError: an argument is of the wrong type, or makes no sense.
+        TypeError, ValueError: an argument has the wrong type or value.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class OpenArguments:
         self._memory = memory
 
     def software(self, board: Board, plugins: Plugins) -> Software:
-        """What the machine is to run. LoaderError for a file that is at fault."""
+        """The software, read from its files. LoaderError if a file has a fault."""
         found = read_software(
             board, self.program, self.kernel, self.initrd, self.append, self.dtb,
             tuple(plugins.loaders.values()), self.pieces,
@@ -57,7 +57,7 @@ class OpenArguments:
     def overrides(
         self, settings: Mapping[str, object] | None, strict: bool | None
     ) -> Sequence[Override]:
-        """What the arguments change of the board. The board's own check says what does not fit."""
+        """The arguments that change the board, as overrides. The board's check validates them."""
         if settings is not None and not isinstance(settings, Mapping):
             raise TypeError(f"settings={settings!r}: expected keys and values, a dict")
         found = [
@@ -85,8 +85,8 @@ def _board(board: PathLike) -> str:
 
 
 def _program(program: PathLike | None) -> Path | None:
-    """A string may be the word for a guest that ships, as on the command line."""
-    from rvplat.guests import shipped  # late: who runs a file need not wait for it
+    """A string may name a shipped guest, as on the command line."""
+    from rvplat.guests import shipped  # late: only shipped guests need this import
 
     if isinstance(program, str) and (found := shipped(program)) is not None:
         return found
@@ -94,10 +94,10 @@ def _program(program: PathLike | None) -> Path | None:
 
 
 def shipped_symbols(program: Path | None) -> dict[int | None, Path]:
-    """The symbols that the demo hypervisor brings, by VMID: those of its guests."""
+    """The symbols of the demo hypervisor's guests, by VMID."""
     if program is None or program.name != "hypervisor.elf":
         return {}
-    from rvplat import guests  # late: who runs a file need not wait for it
+    from rvplat import guests  # late: only shipped guests need this import
 
     found = enumerate(guests.hypervisor_guest_elfs().values(), 1)
     return dict(found) if program == guests.hypervisor_elf() else {}
@@ -114,10 +114,10 @@ def _symbol_files(named: Mapping[int | None, PathLike] | None) -> dict[int | Non
     return found
 
 
-def _pieces(load: Mapping[int, PathLike] | None) -> list[Piece]:
+def _pieces(load: Mapping[int, PathLike] | None) -> list[LoadOption]:
     if load is not None and not isinstance(load, Mapping):
         raise TypeError(f"load={load!r}: expected addresses and files, a dict")
     return [
-        Piece(path("load", fspath(file)), integer("load", address, 0, LAST_ADDRESS))
+        LoadOption(path("load", fspath(file)), integer("load", address, 0, LAST_ADDRESS))
         for address, file in (load or {}).items()
     ]

@@ -1,4 +1,4 @@
-"""Why a program will not start on a board: what `rvplat check PROGRAM` says beside the facts."""
+"""Find why a program will not start on a board, for `rvplat check PROGRAM`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rvplat.machine.loading.program_facts import Facts
 from rvplat.machine.machine import Machine
 from rvplat.pluginmanager import Plugins
 
-#: What the base instruction set and the classes of extensions are called in attributes.
+#: The names in ELF attributes of the base instruction set and of classes of extensions.
 _ALWAYS: Final = frozenset({"i", "g"})
 _STAND_INS: Final = {"c": "zca"}
 
@@ -27,8 +27,11 @@ _STAND_INS: Final = {"c": "zca"}
 def obstacles(
     board: Board, plugins: Plugins, path: Path, facts: Facts, say: Callable[[str], None]
 ) -> list[str]:
-    """Why a program will not start on a board, a line each; none if it will. A Linux Image counts
-    as a kernel. The machine is built for it, of which `say` is told."""
+    """The reasons why a program will not start on a board, one line each; none if it will.
+
+    A Linux Image counts as a kernel. The check builds the machine; `say` gets a message before slow
+    work.
+    """
     try:
         program = read_program(path, "the program", tuple(plugins.loaders.values()))
     except LoaderError as error:
@@ -50,7 +53,7 @@ def obstacles(
 
 
 def _lacking(board: Board, plugins: Plugins, path: Path, facts: Facts) -> Iterator[str]:
-    """Extensions that the program was built for and the harts lack."""
+    """The extensions that the program needs and the harts lack."""
     have = {extension.name.lower() for extension in hart_extensions(board)}
     known = {name.lower() for name in (*shipped_extensions(), *plugins.extensions)}
     for name in facts.needs:
@@ -65,7 +68,7 @@ def _lacking(board: Board, plugins: Plugins, path: Path, facts: Facts) -> Iterat
 
 
 def _first_instruction(board: Board, program: Program) -> Iterator[str]:
-    """What is wrong with the instruction at the entry."""
+    """The fault of the instruction at the entry, if it has one."""
     at = f"{program.path}: its entry {program.entry:#x}"
     if program.entry & 1:
         yield f"{at} is odd: instructions begin at even addresses"
@@ -76,8 +79,8 @@ def _first_instruction(board: Board, program: Program) -> Iterator[str]:
             bits = int.from_bytes(bytes(one.data[start : start + 4]), "little")
             if Disassembler(hart_extensions(board)).find(bits) is None:
                 length = instruction_length(bits)
-                shown = f"{bits & (1 << 8 * length) - 1:#0{2 + 2 * length}x}"
-                yield f"{at} holds {shown}, no instruction that the harts of {board.name} have"
+                encoding = f"{bits & (1 << 8 * length) - 1:#0{2 + 2 * length}x}"
+                yield f"{at} holds {encoding}, no instruction that the harts of {board.name} have"
             return
     yield f"{at} is in none of its segments"
 
@@ -85,7 +88,7 @@ def _first_instruction(board: Board, program: Program) -> Iterator[str]:
 def _of_building(
     board: Board, plugins: Plugins, software: Software, say: Callable[[str], None]
 ) -> list[str]:
-    """What goes wrong when the machine is built."""
+    """The errors that building the machine raises."""
     try:
         Machine(board, software, None, plugins, say).close()
     except RvplatError as error:
@@ -94,7 +97,7 @@ def _of_building(
 
 
 def notes(board: Board, path: Path, facts: Facts) -> Iterator[str]:
-    """What its user may want to know besides."""
+    """Further facts that matter to the user but do not prevent a start."""
     if facts.kernel:
         yield f"it is a kernel: rvplat run {board.name} FIRMWARE --kernel {path}"
     has_htif = any(device.model.model == "htif" for device in board.devices.values())

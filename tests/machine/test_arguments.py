@@ -240,10 +240,10 @@ def test_it_says_so_while_the_harts_wait_and_they_go_on(clock: str) -> None:
         for _ in range(3):
             with pytest.raises(TimeoutError) as caught:
                 machine.console.wait_for("x", timeout_s=0.3)
-            said = str(caught.value).splitlines()
-            assert said[0].endswith("0.3 s have passed; it wrote nothing")
-            assert said[1].startswith("hart 0: M mode, pc 0x8000000")
-            assert said[1].endswith("; it waits for an interrupt")
+            lines = str(caught.value).splitlines()
+            assert lines[0].endswith("0.3 s have passed; it wrote nothing")
+            assert lines[1].startswith("hart 0: M mode, pc 0x8000000")
+            assert lines[1].endswith("; it waits for an interrupt")
         assert machine.running
         assert machine.pause().reason == "pause"
 
@@ -338,14 +338,14 @@ def test_completion_shows_the_same(machine: Machine) -> None:
 
 
 def test_an_elf_file_that_is_loaded_says_where_it_goes(tmp_path: Path) -> None:
-    from rvplat.machine.loading.load_option import Piece
+    from rvplat.machine.loading.load_option import LoadOption
 
     path = tmp_path / "second.elf"
     path.write_bytes(elf([(0x8040_0000, b"code", 4)], 0x8040_0000))
-    program = Piece(path).read()
+    program = LoadOption(path).read()
     assert [(one.address, bytes(one.data)) for one in program.segments] == [(0x8040_0000, b"code")]
     path.write_bytes(b"no ELF file")
     with pytest.raises(
         LoaderError, match="found no ELF file that says where it goes, expected one"
     ):
-        Piece(path).read()
+        LoadOption(path).read()

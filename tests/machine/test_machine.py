@@ -172,8 +172,8 @@ def test_a_console_is_fed_and_waited_for() -> None:
             assert machine.console.wait_for(text, timeout_s=30) == text
         with pytest.raises(TimeoutError) as caught:
             machine.console.wait_for("never", timeout_s=0.05)
-        said, where = str(caught.value).splitlines()
-        assert said == (
+        message, where = str(caught.value).splitlines()
+        assert message == (
             "no b'never' from the guest: 0.05 s have passed; it wrote nothing more after "
             f"{machine.console.output[-200:]!r}"
         )
@@ -218,8 +218,8 @@ def test_a_running_machine_is_paused_and_goes_on(machine: Machine) -> None:
             call()
     with pytest.raises(TimeoutError) as caught:
         machine.wait(timeout_s=0.01)
-    said, where = str(caught.value).splitlines()
-    assert said == "the machine still runs after 0.01 s"
+    message, where = str(caught.value).splitlines()
+    assert message == "the machine still runs after 0.01 s"
     assert where.startswith("hart 0: M mode, pc 0x8000000")
     with pytest.raises(TimeoutError, match=r"^the machine still runs after 0 s$"):
         machine.wait(timeout_s=0)

@@ -1,4 +1,4 @@
-"""What a board is, once its TOML was read and checked. The fields are the keys of the file:
+"""The classes of a checked board. Their fields are the keys of its TOML file:
 
     extends = "virt"                  # build on another board
     remove = ["devices.rtc"]          # ... without this
@@ -13,7 +13,7 @@
     interrupts = [12]
     colour = "red"
 
-What is not a key of `Connection` is a setting of the device's model.
+A device key that `Connection` lacks is a setting of the device's model.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RESET_CODE_BYTES = 48
 Mmu = Literal["bare", "sv39", "sv48", "sv57"]
 PmpEntries = Literal[0, 16]
 MenvcfgField = Literal["ADUE", "PBMTE"]
-#: The extension that each of these fields comes with.
+#: The extension that adds each of these fields of menvcfg.
 MENVCFG_EXTENSIONS = {"ADUE": "Svadu", "PBMTE": "Svpbmt"}
 Tinst = Literal["transformed", "zero"]
 MAX_GEILEN = 63
@@ -172,13 +172,13 @@ class BoardDevice:
 
     @property
     def carved(self) -> bool:
-        """Whether its window is a part of RAM that means more than RAM."""
+        """Whether its window lies inside RAM and the device watches the accesses to it."""
         return not self.model.node_has_reg
 
 
 @dataclass(frozen=True)
 class Board:
-    """A board without faults: what a machine is made from."""
+    """A checked board without faults, from which a machine is built."""
 
     name: str
     general: General
@@ -193,9 +193,8 @@ class Board:
 
     @property
     def menvcfg(self) -> int:
-        """What menvcfg is after a reset. The default is what the device-tree binding says of
-        `svade` and `svadu` (Linux, Documentation/devicetree/bindings/riscv/extensions.yaml), and
-        what QEMU does."""
+        """The value of menvcfg after a reset. The default follows QEMU and the device-tree binding
+        of `svade` and `svadu` (Linux, Documentation/devicetree/bindings/riscv/extensions.yaml)."""
         names = self.harts.menvcfg
         if names is None:
             owned = {extension.name for extension in self.extensions}
@@ -207,5 +206,5 @@ class Board:
 
     @property
     def main_memory(self) -> BoardMemory:
-        """The RAM that programs are loaded to: the first that is not a ROM."""
+        """The RAM that programs are loaded to: the first memory that is not a ROM."""
         return next(memory for memory in self.memory.values() if not memory.rom)

@@ -1,4 +1,4 @@
-"""What is wrong with a board, said so that its author can mend it: words that the checks share."""
+"""Faults of boards and the formatting of their messages, shared by all checks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from rvplat.errors import Fault, nearest
 
-__all__ = ["Fault", "Place", "fault", "in_order", "listed", "nearest", "quoted", "shown"]
+__all__ = ["Fault", "Place", "fault", "in_order", "listed", "nearest", "quoted", "toml_text"]
 
 
 @dataclass(frozen=True)
 class Place:
-    """A line of a file, or an option of the command line (then there is no line).
+    """A line of a file, or an option of the command line (`line` is None).
 
-    Paths that the value names are relative to `directory`.
+    Relative paths in the value start at `directory`.
     """
 
     origin: str
@@ -33,7 +33,7 @@ def fault(
     expected: str,
     names: tuple[str, Iterable[str]] | None = None,
 ) -> Fault:
-    """A fault at a place; `names` is what was written and what is known, for the nearest name."""
+    """A fault at a place. `names` is the name that was written and all known ones, for the hint."""
     hint = nearest(*names) if names else None
     return Fault(place.origin, place.line, key, found, expected, hint)
 
@@ -46,8 +46,8 @@ def listed(names: Iterable[str]) -> str:
     return "one of " + ", ".join(known) if known else "nothing"
 
 
-def shown(value: object) -> str:
-    """A TOML value as its author would write it, cut if it is long."""
+def toml_text(value: object) -> str:
+    """A value in TOML syntax, shortened if it is long."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -56,25 +56,25 @@ def shown(value: object) -> str:
         case dict():
             return "a table"
         case list() | tuple():
-            text = "[" + ", ".join(shown(item) for item in value) + "]"
+            text = "[" + ", ".join(toml_text(item) for item in value) + "]"
         case _:
             text = str(value)
     return shortened(text)
 
 
 def shortened(text: str) -> str:
-    """A text, cut if it is long."""
+    """A text, cut to 60 characters if it is longer."""
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def quoted(text: str) -> str:
-    """A string as TOML has it, on one line."""
+    """A string in TOML syntax, on one line."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
 
 
 def in_order(faults: Sequence[Fault]) -> list[Fault]:
-    """Faults by file and line, each once; the files in the order in which they first have one."""
+    """Faults without duplicates, sorted by line within each file; files in order of first fault."""
     files = list(dict.fromkeys(fault.file for fault in faults))
     unique = list(dict.fromkeys(faults))
     return sorted(unique, key=lambda fault: (files.index(fault.file), fault.line or 0))

@@ -1,4 +1,4 @@
-"""What boards can be made of: the device models and ISA extensions that are there, by name."""
+"""The device models and ISA extensions that boards can use, by name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def shipped_boards() -> Path:
-    """The folder of the boards that ship with rvplat, installed or in a checkout."""
+    """The folder of the shipped boards, in an installation or a checkout."""
     spec = find_spec("rvplat_boards")
     if spec is not None and spec.origin is not None:
         return Path(spec.origin).parent
@@ -29,7 +29,7 @@ def shipped_boards() -> Path:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything that plugins registered which a board or a program can need."""
+    """Everything registered by plugins that a board or a program can use."""
 
     models: Mapping[str, type[Device]]
     extensions: Mapping[str, Extension]
@@ -37,7 +37,7 @@ class Catalogue:
 
     @classmethod
     def of(cls, plugins: Plugins) -> Catalogue:
-        """What ships with rvplat and what these plugins registered."""
+        """The shipped models and extensions, and those that these plugins registered."""
         return cls(
             models=plugins.devices,
             extensions={**shipped_extensions(), **plugins.extensions},

@@ -1,4 +1,4 @@
-"""From a board's merged TOML to a `Board`, or to every fault that it has, all at once."""
+"""Check a board's merged TOML and build the `Board`. All faults are reported at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ from rvplat.machine.boards.board import (
     General,
     Harts,
 )
-from rvplat.machine.boards.board_faults import Fault, Place, fault, in_order, listed, quoted, shown
+from rvplat.machine.boards.board_faults import (
+    Fault,
+    Place,
+    fault,
+    in_order,
+    listed,
+    quoted,
+    toml_text,
+)
 from rvplat.machine.boards.catalogue import Catalogue
 from rvplat.machine.boards.isa_string import resolve_isa
 from rvplat.machine.boards.model_errors import model_errors
@@ -36,7 +44,7 @@ if TYPE_CHECKING:
 
 SECTIONS = ("harts", "memory", "devices", "chosen", "boot", "debug")
 SOURCE_KEYS = ("extends", "plugins", "remove")
-#: How a fault begins that tells what the board lacks.
+#: How the `found` text begins in a fault about something that the board lacks.
 ABSENT = ("no such key", "no RAM", "no interrupt controller", "no device", "no console")
 
 
@@ -44,20 +52,20 @@ def build_board(source: Source, catalogue: Catalogue) -> Board:
     """The board that was read.
 
     Raises:
-        BoardError: with all faults, those of the reading included.
+        BoardError: the board has faults; the error lists all, including those of reading.
     """
     checker = _Checker(source, catalogue)
     board = checker.board()
     if board is None or checker.faults:
-        raise BoardError(checker.told())
+        raise BoardError(checker.reported())
     return board
 
 
 def check_board(source: Source, catalogue: Catalogue) -> list[Fault]:
-    """Every fault of a board; none if it can be built."""
+    """Every fault of a board; empty if it can be built."""
     checker = _Checker(source, catalogue)
     checker.board()
-    return checker.told()
+    return checker.reported()
 
 
 class _Checker:
@@ -73,9 +81,9 @@ class _Checker:
         names = known if isinstance(known, tuple) else None
         self.faults.append(fault(place, key, found, expected, names))
 
-    def told(self) -> list[Fault]:
-        """The faults that are worth telling, in order. What a board lacks of which a file could not
-        be read says nothing.
+    def reported(self) -> list[Fault]:
+        """The faults to report, in order. If a file of the board could not be read, faults about
+        missing things are left out: the file may have defined them.
         """
         if self.source.complete:
             return in_order(self.faults)
@@ -83,7 +91,7 @@ class _Checker:
         return in_order([*self.source.faults, *found])
 
     def board(self) -> Board | None:
-        """The board; None if a part of it lacks, which is a fault then."""
+        """The board; None, and a fault, if a required part is missing."""
         general = convert_table(General, self.root, "", self.faults, skip=(*SECTIONS, *SOURCE_KEYS))
         harts = convert_table(Harts, self._section("harts"), "harts", self.faults)
         boot = convert_table(Boot, self._section("boot"), "boot", self.faults)
@@ -108,17 +116,17 @@ class _Checker:
     def _table(self, name: str) -> TomlEntry:
         section = self._section(name)
         if not isinstance(section.value, dict):
-            self.fault(section.place, name, shown(section.plain()), "a table")
+            self.fault(section.place, name, toml_text(section.plain()), "a table")
         return section
 
     def _place(self, *path: str) -> Place:
-        """Where a key stands, or the nearest table around it."""
+        """The place of a key, or of the innermost table on its path that exists."""
         entry = self.root
         for name in path:
             entry = entry.table.get(name, entry)
         return entry.place
 
-    # What executes
+    # Harts
 
     def _extensions(self, harts: object) -> list[Extension]:
         if not isinstance(harts, Harts):
@@ -144,7 +152,7 @@ class _Checker:
                 expected = f"no {name}, or {extension.lower()} in harts.isa"
                 self.fault(self._place("harts", "menvcfg"), "harts.menvcfg", found, expected)
 
-    # What answers at an address
+    # Memories and devices
 
     def _memory(self) -> dict[str, BoardMemory]:
         found = {}
@@ -245,7 +253,7 @@ class _Checker:
         section, name = item.name.split(".", 1)
         return self._place(section, name, "base")
 
-    # Who interrupts whom
+    # Interrupt lines
 
     def _check_interrupts(self, devices: Mapping[str, BoardDevice]) -> None:
         controllers = {
@@ -265,7 +273,7 @@ class _Checker:
         lines = device.model.interrupts
         if len(device.interrupts) != len(lines):
             place = self._place("devices", name, "interrupts")
-            found = f"{len(device.interrupts)} in {shown(device.interrupts)}"
+            found = f"{len(device.interrupts)} in {toml_text(device.interrupts)}"
             expected = f"{len(lines)} ({', '.join(lines) or device.model.model + ' has no line'})"
             self.fault(place, joined("devices", name) + ".interrupts", found, expected)
 
@@ -313,7 +321,7 @@ class _Checker:
             else:
                 taken[controller.name, number] = name
 
-    # What software is told
+    # The chosen node and the start
 
     def _chosen(self, devices: Mapping[str, BoardDevice]) -> Chosen:
         chosen = convert_table(Chosen, self._section("chosen"), "chosen", self.faults)

@@ -1,4 +1,4 @@
-"""What the harts of a board have, and native code for it."""
+"""The extensions of a board's harts, and the native code for them."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from rvplat.machine.boards.board import Board
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.boards.plugin_clashes import bad_texts, clashes
 
-_MOST_CORES = 8  # a plugin that is edited again and again must not fill the memory
-_cores: dict[Architecture, Core] = {}  # the longest unused one first
+_MOST_CORES = 8  # repeated edits of a plugin must not fill the memory
+_cores: dict[Architecture, Core] = {}  # the least recently used first
 
 
 def architecture_for(added: Sequence[Extension], compressed: bool) -> Architecture:
-    """What ships, and what plugins add. `compressed`: every hart has C."""
+    """The shipped extensions and those that plugins add. `compressed`: every hart has C."""
     return Architecture(tuple(shipped_extensions().values()), tuple(added), compressed)
 
 
 def core_of(added: Sequence[Extension], compressed: bool, say: Callable[[str], None]) -> Core:
-    """Native code of an architecture, as `architecture_for` takes it. Machines of one process that
-    have the same share it.
+    """The native code of an architecture; arguments as of `architecture_for`. Machines of one
+    process that have the same architecture share it.
 
     Raises:
-        DefinitionError: the text of a plugin's extension is not well formed.
+        DefinitionError: a definition of a plugin's extension is not well formed.
     """
     architecture = architecture_for(added, compressed)
     core = _cores.pop(architecture, None)
@@ -35,7 +35,9 @@ def core_of(added: Sequence[Extension], compressed: bool, say: Callable[[str], N
         try:
             core = Core(architecture, say)
         except (LanguageError, RecursionError) as error:
-            _refuse(bad_texts(architecture))  # all, where the compiler ends at the first
+            _refuse(
+                bad_texts(architecture)
+            )  # every fault; the compiler alone would stop at the first
             raise DefinitionError(str(error)) from error
     _cores[architecture] = core
     while len(_cores) > _MOST_CORES:
@@ -44,7 +46,7 @@ def core_of(added: Sequence[Extension], compressed: bool, say: Callable[[str], N
 
 
 def refuse_clashes(plugins: Sequence[Extension], harts: Sequence[Extension]) -> None:
-    """DefinitionError, a line for each fault, when extensions of plugins clash."""
+    """Raise DefinitionError, with a line for each fault, if extensions of plugins clash."""
     _refuse(clashes(plugins, shipped_extensions(), harts) if plugins else [])
 
 
@@ -54,7 +56,7 @@ def _refuse(faults: Sequence[str]) -> None:
 
 
 def hart_extensions(board: Board) -> list[Extension]:
-    """What every hart of the board has: its ISA string's, and what its other keys say."""
+    """The extensions of every hart: from the ISA string and from the other keys."""
     known = shipped_extensions()
     found: dict[str, Extension] = {}
 

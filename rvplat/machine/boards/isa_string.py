@@ -7,22 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from rvplat.machine.boards.board_faults import shown
+from rvplat.machine.boards.board_faults import toml_text
 
-# The extensions that other keys of a board stand for: an ISA string must not name them, and the
-# device tree has properties of their own for them.
+# Other keys of a board select these extensions: an ISA string must not name them, and the device
+# tree has separate properties for them.
 MODES = ("Sm", "S", "U")
 PMP = "Smpmp"
 #: The largest translation scheme by the value of `harts.mmu`; it requires the smaller ones.
 TRANSLATION = {"bare": "Svbare", "sv39": "Sv39", "sv48": "Sv48", "sv57": "Sv57"}
 PRIVILEGED = (*MODES, PMP, *TRANSLATION.values())
-#: What "g" stands for.
+#: The extensions that "g" abbreviates.
 GENERAL = ("I", "M", "A", "F", "D", "Zicsr", "Zifencei")
 _LETTERS_THEN_NAME = re.compile(r"([a-rt-wy]*)([zsx][a-z0-9]+)?")
 
 
 class Named(Protocol):
-    """As much of an extension as this needs."""
+    """The properties of an extension that this module uses."""
 
     @property
     def name(self) -> str: ...
@@ -41,7 +41,7 @@ E = TypeVar("E", bound=Named)
 
 @dataclass(frozen=True)
 class IsaFault:
-    """What is wrong with an ISA string; `unknown` is the name that no extension has."""
+    """A fault of an ISA string; `unknown` is the name that no extension has, or empty."""
 
     found: str
     expected: str
@@ -49,18 +49,20 @@ class IsaFault:
 
 
 def split_isa(isa: str) -> list[str] | IsaFault:
-    """The names in an ISA string as written there, in small letters."""
+    """The names in an ISA string, in their order there and in lower case."""
     text = isa.lower()
     example = 'an ISA string such as "rv64imafdc_zicsr"'
     if text.startswith("rv32"):
-        return IsaFault(f"{shown(isa)}, which is RV32", "RV64: " + example)
+        return IsaFault(f"{toml_text(isa)}, which is RV32", "RV64: " + example)
     if not re.match(r"rv64[ig]", text):
-        return IsaFault(shown(isa), example)
+        return IsaFault(toml_text(isa), example)
     names: list[str] = []
     for part in text[4:].split("_"):
         found = _LETTERS_THEN_NAME.fullmatch(part)
         if not found or not part:
-            return IsaFault(f'"{part}" in {shown(isa)}', "letters, or a name with z, s or x first")
+            return IsaFault(
+                f'"{part}" in {toml_text(isa)}', "letters, or a name with z, s or x first"
+            )
         names += [*found[1], *([found[2]] if found[2] else [])]
     return names
 
@@ -68,10 +70,10 @@ def split_isa(isa: str) -> list[str] | IsaFault:
 def resolve_isa(
     isa: str, known: Mapping[str, E], allow_draft: bool, further: Iterable[str] = ()
 ) -> tuple[list[E], list[IsaFault]]:
-    """The extensions that a string names, with all that they require, in canonical order.
+    """The extensions that a string names, with all that they require, in canonical order; and the
+    faults of the string.
 
-    `known` is by name, `further` are names that the string need not say; the second of the result
-    is everything that is wrong.
+    `known` has the extensions by name. The names in `further` are added to those of the string.
     """
     names = split_isa(isa)
     if isinstance(names, IsaFault):
@@ -105,8 +107,8 @@ def _expanded(names: Iterable[str]) -> Iterable[str]:
 
 
 def _closure(wanted: Sequence[E], known: Mapping[str, E]) -> list[E]:
-    """The extensions, what they require and what they imply together. Requirements that nobody
-    provides say nothing here."""
+    """The extensions, those that they require and those that they imply together. Requirements
+    that no known extension meets are left out here."""
     found: dict[str, E] = {}
     queue = list(wanted)
     while queue:
@@ -120,7 +122,7 @@ def _closure(wanted: Sequence[E], known: Mapping[str, E]) -> list[E]:
 
 
 def order(name: str) -> tuple[int, int, str]:
-    """Sorts extension names as the manual does: letters, then Z by their second letter, S, X."""
+    """Sort key for the manual's order of names: letters, then Z by their second letter, S, X."""
     letters = "iemafdqlcbkjtpvnhsu"
     if len(name) == 1:
         return 0, letters.find(name.lower()), name

@@ -1,4 +1,4 @@
-"""The JSON Schema of board files, from the dataclasses that check them: for editors.
+"""Make the JSON Schema of board files, for editors, from the dataclasses that check the files.
 
 `rvplat schema` prints it. JSON Schema 2020-12, https://json-schema.org/draft/2020-12/json-schema-core.
 """
@@ -23,7 +23,7 @@ SIZE_PATTERN = "^[0-9]+ ?[KMGT]?(i?B)?$"
 
 
 def board_schema(catalogue: Catalogue) -> Schema:
-    """The schema of a board's TOML, as JSON has it."""
+    """The JSON Schema of a board's TOML, as a JSON object."""
     properties: Schema = {
         "extends": {"type": "string", "description": "the board that this one builds on"},
         "remove": {**_STRINGS, "description": "keys of that board to leave out"},
@@ -46,7 +46,7 @@ def board_schema(catalogue: Catalogue) -> Schema:
 
 
 def _table(cls: type) -> Schema:
-    """An object. No key is required of it: a board may leave to its parent what it does not say."""
+    """An object. No key is required: a board may inherit any key from its parent."""
     return {
         "type": "object",
         "description": (cls.__doc__ or "").strip(),
@@ -68,7 +68,7 @@ def _properties(cls: type) -> Schema:
 
 
 def _device(catalogue: Catalogue) -> Schema:
-    """A device has the keys of its model; one that only changes a parent's may have any key."""
+    """A device has the keys of its model. Without `model` it changes a parent's device: any key."""
     connection = _properties(Connection)
     connection["model"]["enum"] = sorted(catalogue.models)
     rules = []

@@ -1,4 +1,4 @@
-"""What there is: boards, extensions. Data for `rvplat boards` and `rvplat isa`."""
+"""Lists of boards and extensions, for `rvplat boards` and `rvplat isa`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rvplat.machine.boards.toml_tree import board_names
 
 @dataclass(frozen=True)
 class BoardRow:
-    """A board that can be named, and what it says of itself; `extends` is perhaps empty."""
+    """A board that the user can name; `extends` may be empty."""
 
     name: str
     path: Path
@@ -27,7 +27,7 @@ class BoardRow:
 
 @dataclass(frozen=True)
 class ExtensionRow:
-    """An extension, and whether the board in question has it."""
+    """An extension, and whether the board has it."""
 
     name: str
     version: str
@@ -39,7 +39,7 @@ class ExtensionRow:
 
 
 def list_boards(catalogue: Catalogue) -> list[BoardRow]:
-    """Every board that a name reaches, whether or not it has faults."""
+    """Every board that can be used by name, also those with faults."""
     names = board_names(catalogue.boards)
     return [_board_row(name, path) for name, path in sorted(names.items())]
 
@@ -47,7 +47,7 @@ def list_boards(catalogue: Catalogue) -> list[BoardRow]:
 def _board_row(name: str, path: Path) -> BoardRow:
     try:
         top = tomli.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):  # `rvplat check` says what is wrong with it
+    except (OSError, ValueError):  # `rvplat check` reports the fault
         top = {"description": "(can't be read)"}
     return BoardRow(name, path, str(top.get("description", "")), str(top.get("extends", "")))
 

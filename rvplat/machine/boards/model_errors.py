@@ -29,8 +29,8 @@ def model_errors(model: type[Device], device: str, doing: str) -> Iterator[None]
 
 
 def _plugin_of(model: type[Device]) -> str:
-    """The module of a model, or its file if the plugin was given by its path: then rvplat made the
-    module's name up."""
+    """The module of a model. For a plugin that was loaded by path, its file: rvplat invents the
+    module name then."""
     module = model.__module__
     made_up = module.startswith(PATH_PREFIX) and module in sys.modules
     return str(sys.modules[module].__file__) if made_up else module

@@ -1,8 +1,7 @@
-"""What is wrong with the extensions that plugins bring: all of it at once, a line each, with the
-file and line of the plugin.
+"""Find the faults of extensions from plugins: all at once, one line each, with file and line.
 
-`rvplat check` and a machine that is built ask the same. What ships with rvplat is taken as sound
-(tests hold it so).
+`rvplat check` and the building of a machine use the same checks. Shipped extensions are not checked
+here; tests check them.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ Known = Mapping[str, Extension]
 
 
 def clashes(plugins: Sequence[Extension], shipped: Known, harts: Sequence[Extension]) -> list[str]:
-    """What is wrong with plugins' extensions, but for the texts of their definitions. `harts`: the
-    extensions that the board's harts have."""
+    """The faults of plugins' extensions, except in the bodies of definitions (`bad_texts`). `harts`
+    are the extensions that the board's harts have."""
     found = [*_of_names(plugins, shipped), *_of_csrs(plugins, shipped)]
     found += [*_of_fields(plugins, shipped), *_of_instructions(plugins, shipped)]
     found += [text for one in plugins for row in one.instructions for text in unguarded(row)]
@@ -34,8 +33,8 @@ def clashes(plugins: Sequence[Extension], shipped: Known, harts: Sequence[Extens
 
 
 def bad_texts(architecture: Architecture) -> list[str]:
-    """Definitions of plugins that native code can't be made of: it is made, and thrown away. There
-    are no clashes."""
+    """The definitions of plugins that cannot be compiled. The code of the others is discarded.
+    Call it only if there are no clashes."""
     return list(dict.fromkeys(_of_texts(architecture)))
 
 
@@ -68,7 +67,7 @@ def _of_requirements(one: Extension, known: Known) -> Iterator[str]:
 
 
 def _circle(one: Extension, known: Known) -> list[str]:
-    """The names on a way by which an extension requires itself; none if it doesn't."""
+    """The names on a path from an extension back to itself; empty if there is none."""
     ways = [[one.name, name] for name in one.requires]
     seen: set[str] = set()
     while ways:
@@ -108,8 +107,8 @@ def _csr(row: Csr) -> str:
 
 
 def _of_fields(plugins: Sequence[Extension], shipped: Known) -> Iterator[str]:
-    """Fields of the hart that an extension would share with somebody. CSRs of one name are told of
-    already."""
+    """Fields of the hart that two extensions would share. `_of_csrs` reports CSRs with the same
+    name."""
     csrs = {row.name for one in shipped.values() for row in one.csrs}
     taken = dict.fromkeys(HartState.fields, "of every hart")
     for one in shipped.values():
@@ -156,7 +155,7 @@ def _of_pattern(row: Row) -> Iterator[str]:
 
 
 def _of_encodings(plugins: Sequence[Extension], harts: Sequence[Extension]) -> Iterator[str]:
-    """Instructions of the board's harts that have the same bits."""
+    """Instructions of the board's harts whose encodings overlap."""
     mine = {one.name for one in plugins}
     for a, b in find_overlaps(entries(harts)):
         if {a.extension, b.extension} & mine:
@@ -171,7 +170,7 @@ def _of_encodings(plugins: Sequence[Extension], harts: Sequence[Extension]) -> I
 
 
 def _of_texts(architecture: Architecture) -> Iterator[str]:
-    from rvplat.engine.handlers import HandlerText  # the compiler: late
+    from rvplat.engine.handlers import HandlerText  # late: it imports the compiler
     from rvplat.engine.units import new_unit
     from rvplat.lang.functions import emit_waiting
 
@@ -193,7 +192,7 @@ def _of_texts(architecture: Architecture) -> Iterator[str]:
 
 
 def _trial(target: Definition | Dispatch, make: Callable[[], object]) -> Iterator[str]:
-    """The fault of one definition; that of what it calls has its own place."""
+    """The fault of one definition. A fault in a function that it calls names its own place."""
     place = target.place if isinstance(target, Definition) else target.name
     try:
         make()
@@ -201,5 +200,5 @@ def _trial(target: Definition | Dispatch, make: Callable[[], object]) -> Iterato
         yield str(error) if error.where.rpartition(":")[2].isdigit() else f"{place}: {error}"
     except RecursionError:
         yield f"{place}: {target.name} calls itself, or is nested too deep"
-    except Exception as error:  # the compiler's fault, but it is this text that shows it
+    except Exception as error:  # a bug of the compiler that this definition triggers
         yield f"{place}: no native code can be made: {type(error).__name__}: {error}"

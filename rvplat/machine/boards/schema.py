@@ -1,6 +1,6 @@
-"""Dataclasses as the schema of TOML: the same types check a board and give it its values.
+"""Dataclasses are the schema of a board's TOML: their types check and convert its values.
 
-A field's type says what the TOML must be; `rvplat.bus.setting` adds limits and what the key means:
+The type of a field says which TOML values fit; `rvplat.bus.setting` adds limits and a description:
 
     count: int = setting("how many harts", 1, minimum=1, maximum=8)
     size: Size = setting("bytes, or a size such as \"2G\"")
@@ -17,21 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from rvplat.machine.boards.board_faults import Fault, fault, listed, quoted, shown
+from rvplat.machine.boards.board_faults import Fault, fault, listed, quoted, toml_text
 from rvplat.machine.boards.toml_tree import TomlEntry
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"(\d+) ?([KMGT]?)(?:i?B)?")
-#: Marks an int that may be written with a unit: "512M", "2G", "64 KiB".
+#: Marks an int that may have a unit: "512M", "2G", "64 KiB".
 WITH_UNIT = "with unit"
 Size = Annotated[int, WITH_UNIT]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The least and the greatest value of an int, whether it may have a unit; whether a file may
-    be one that is not there yet.
-    """
+    """The range of an int and whether it may have a unit; whether a file need not exist yet."""
 
     low: int | None = None
     high: int | None = None
@@ -39,7 +37,7 @@ class Limits:
     may_be_new: bool = False
 
     def allow(self, value: int) -> bool:
-        """Whether the value is inside."""
+        """Whether the value is in the range."""
         above = self.low is None or value >= self.low
         return above and (self.high is None or value <= self.high)
 
@@ -56,7 +54,7 @@ NO_LIMITS = Limits()
 
 
 class Wrong:
-    """What `convert` gives where the TOML does not fit; the fault is in the list."""
+    """The result of `convert` for a value that does not fit; `convert` also records the fault."""
 
 
 WRONG = Wrong()
@@ -93,7 +91,7 @@ def _field(field: dataclasses.Field[Any], hint: Any) -> SchemaKey:
 
 
 def unwrap(hint: Any, limits: Limits = NO_LIMITS) -> tuple[Any, Limits]:
-    """A type without its `Annotated`, and the limits with what that says."""
+    """A type without its `Annotated`, and the limits with its annotations added."""
     if get_origin(hint) is Annotated:
         plain, *extras = get_args(hint)
         return plain, dataclasses.replace(limits, with_unit=WITH_UNIT in extras)
@@ -101,7 +99,7 @@ def unwrap(hint: Any, limits: Limits = NO_LIMITS) -> tuple[Any, Limits]:
 
 
 def parse_size(text: str) -> int | None:
-    """Bytes from "2G", "512 MiB" or "4096"; None if it is no size."""
+    """The number of bytes in "2G", "512 MiB" or "4096"; None if the text is not a size."""
     found = _SIZE.fullmatch(text.strip())
     return int(found[1]) * UNITS[found[2]] if found else None
 
@@ -109,13 +107,13 @@ def parse_size(text: str) -> int | None:
 def convert_table(
     cls: type, entry: TomlEntry, key: str, faults: list[Fault], skip: Sequence[str] = ()
 ) -> object:
-    """An instance of a dataclass from a table, or WRONG if a required key lacks or misfits.
+    """An instance of a dataclass from a table; WRONG if a required key is missing or does not fit.
 
-    A key that is not required and does not fit counts as left out, so that later checks can go on.
-    Keys in `skip` are somebody else's.
+    An optional key that does not fit gets its default, so that later checks can continue. Keys in
+    `skip` are not checked.
     """
     if not isinstance(entry.value, dict):
-        faults.append(fault(entry.place, key, shown(entry.plain()), "a table"))
+        faults.append(fault(entry.place, key, toml_text(entry.plain()), "a table"))
         return WRONG
     fields = {field.name: field for field in fields_of(cls)}
     _unknown_keys([*fields, *skip], entry, key, faults)
@@ -150,13 +148,13 @@ def _field_value(field: SchemaKey, table: TomlEntry, key: str, faults: list[Faul
 
 
 def joined(key: str, name: str) -> str:
-    """A dotted key; a name that TOML would quote is quoted."""
+    """A dotted key, with quotes around names that need them in TOML."""
     written = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quoted(name)
     return f"{key}.{written}" if key else written
 
 
 def convert(kind: Any, limits: Limits, entry: TomlEntry, key: str, faults: list[Fault]) -> object:
-    """The value of an entry as a type, or WRONG and a fault."""
+    """The value of an entry converted to a type; WRONG, and a fault, if it does not fit."""
     kind, limits = unwrap(kind, limits)
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
@@ -176,7 +174,7 @@ def convert(kind: Any, limits: Limits, entry: TomlEntry, key: str, faults: list[
 
 
 def _missing(path: Path, limits: Limits, entry: TomlEntry, key: str) -> list[Fault]:
-    """A file that is not there: to be read, or to be made in a folder that is not there."""
+    """The fault of a file that does not exist, or of a new file whose folder does not exist."""
     if path.is_dir():
         found = f"the folder {quoted(str(entry.value))}"
         return [fault(entry.place, key, found, expected(Path))]
@@ -191,13 +189,13 @@ def _missing(path: Path, limits: Limits, entry: TomlEntry, key: str) -> list[Fau
 def _misfit(kind: Any, limits: Limits, entry: TomlEntry, key: str) -> Fault:
     names = [name for name in choices(kind) if isinstance(name, str)]
     meant = (str(entry.value), names) if isinstance(entry.value, str) else None
-    return fault(entry.place, key, shown(entry.plain()), expected(kind, limits), meant)
+    return fault(entry.place, key, toml_text(entry.plain()), expected(kind, limits), meant)
 
 
 def _convert_union(
     kinds: Sequence[Any], limits: Limits, entry: TomlEntry, key: str, faults: list[Fault]
 ) -> object:
-    """The first type that fits; if none does, one fault for all of them."""
+    """The value as the first type that fits; if none does, one fault for all of them."""
     wanted = [kind for kind in kinds if kind is not type(None)]
     if len(wanted) == 1:
         return convert(wanted[0], limits, entry, key, faults)
@@ -206,7 +204,7 @@ def _convert_union(
         if not isinstance(value, Wrong):
             return value
     meant = " or ".join(expected(kind, limits) for kind in wanted)
-    faults.append(fault(entry.place, key, shown(entry.plain()), meant))
+    faults.append(fault(entry.place, key, toml_text(entry.plain()), meant))
     return WRONG
 
 
@@ -215,7 +213,7 @@ def _convert_array(
 ) -> object:
     if not isinstance(entry.value, list):
         meant = expected(tuple[kind, ...], limits)
-        faults.append(fault(entry.place, key, shown(entry.plain()), meant))
+        faults.append(fault(entry.place, key, toml_text(entry.plain()), meant))
         return WRONG
     values = [
         convert(kind, limits, item, f"{key}[{index}]", faults)
@@ -228,7 +226,7 @@ def _convert_array(
 
 def _convert_names(kind: Any, entry: TomlEntry, key: str, faults: list[Fault]) -> object:
     if not isinstance(entry.value, dict):
-        faults.append(fault(entry.place, key, shown(entry.plain()), "a table"))
+        faults.append(fault(entry.place, key, toml_text(entry.plain()), "a table"))
         return WRONG
     values = {
         name: convert(kind, NO_LIMITS, item, joined(key, name), faults)
@@ -285,11 +283,11 @@ _NAMES = {
 
 
 def expected(kind: Any, limits: Limits = NO_LIMITS) -> str:
-    """What a key of this type takes, in words."""
+    """A description of the values that a key of this type takes."""
     kind, limits = unwrap(kind, limits)
     origin = get_origin(kind)
     if known := choices(kind):
-        return listed(shown(value) for value in known)
+        return listed(toml_text(value) for value in known)
     if origin in (Union, types.UnionType):
         kinds = [part for part in get_args(kind) if part is not type(None)]
         return " or ".join(expected(part, limits) for part in kinds)

@@ -1,8 +1,8 @@
-"""Where in a TOML file each key stands: tomli gives values without lines.
+"""Find the line of each key in a TOML file: tomli returns values without lines.
 
-The text is one that tomli has accepted, so this reads its shape only (TOML 1.0.0): keys, table
-headers, arrays of tables, strings of four kinds, arrays and inline tables; of every other value
-just its end.
+tomli has accepted the text, so this parses only its structure (TOML 1.0.0): keys, table headers,
+arrays of tables, the four kinds of strings, arrays and inline tables. Of any other value it only
+finds the end.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _ESCAPED = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", "e": "\x1b"}
 def locate(text: str) -> dict[KeyPath, int]:
     """The line (from 1) of every key, table and array element, by its path.
 
-    A table that is never opened itself (`a` of `[a.b]`) has the line of the first that opens it.
+    A table without a header of its own (`a` of `[a.b]`) has the line of the first header that
+    implies it.
     """
     return _Scanner(text).document()
 
@@ -85,7 +86,7 @@ class _Scanner:
         return path
 
     def _in_last(self, path: KeyPath) -> KeyPath:
-        """The last element, if the path is an array of tables."""
+        """The path of the last element if the path names an array of tables, else the path."""
         count = self._elements.get(path, 0)
         return (*path, count - 1) if count else path
 
@@ -98,7 +99,7 @@ class _Scanner:
         self._value(path)
 
     def _key(self) -> list[str]:
-        """A dotted key; leaves the position at what follows it."""
+        """Read a dotted key and move past it."""
         keys = []
         while True:
             self._blank()

@@ -1,8 +1,8 @@
-"""A board's TOML files, read and merged into one tree whose every value knows its file and line.
+"""Read and merge a board's TOML files into one tree; every value has its file and line.
 
-A board may build on another: `extends` names it, `remove` drops keys of it, and what the board
-says itself is merged over the rest: tables by name, everything else replaced. What the command line
-says comes last.
+A board may build on another: `extends` names the parent, `remove` drops keys of the parent, and the
+board's own keys are merged over the rest. Tables merge by name, other values are replaced. The
+overrides of the command line are applied last.
 """
 
 from __future__ import annotations
@@ -14,18 +14,26 @@ from pathlib import Path
 import tomli
 
 from rvplat.errors import file_kind
-from rvplat.machine.boards.board_faults import Fault, Place, fault, listed, quoted, shortened, shown
+from rvplat.machine.boards.board_faults import (
+    Fault,
+    Place,
+    fault,
+    listed,
+    quoted,
+    shortened,
+    toml_text,
+)
 from rvplat.machine.boards.toml_lines import KeyPath, locate
 
-#: No key of a board needs more levels of tables and arrays. What is read here is walked by
-#: functions that call themselves, so the depth has a limit.
+#: The greatest depth of tables and arrays; no key of a board needs more. Recursive functions walk
+#: the tree, so the depth must have a limit.
 DEEPEST = 32
 TOO_DEEP = f"tables or arrays that are nested more than {DEEPEST} levels deep"
 
 
 @dataclass(frozen=True)
 class TomlEntry:
-    """A TOML value and where it was written; the values of tables and arrays are entries again."""
+    """A TOML value and its place. Tables and arrays contain entries."""
 
     value: object
     place: Place
@@ -50,7 +58,7 @@ class TomlEntry:
 
 
 def too_deep(value: object) -> bool:
-    """Whether tables and arrays are nested more than `DEEPEST` levels, or for ever."""
+    """Whether tables and arrays are nested more than `DEEPEST` levels, or contain themselves."""
     level = [value]
     for _ in range(DEEPEST + 1):
         tables = {id(one): one for one in level if isinstance(one, dict | list)}.values()
@@ -64,7 +72,7 @@ def too_deep(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Override:
-    """A value from the command line; `origin` is how the user wrote it (`--set harts.count=2`).
+    """A value from the command line; `origin` is the option as written (`--set harts.count=2`).
 
     The path `memory` alone means the size of the main memory: `--memory 2G`.
     """
@@ -78,7 +86,7 @@ class Override:
 class Source:
     """A board as read: the merged tree, the plugins of it and its parents, the faults so far.
 
-    A board that is not `complete` lacks what a file would have said that could not be read.
+    `complete` is False if a file could not be read: its keys are missing.
     """
 
     name: str
@@ -108,14 +116,17 @@ def parse_override(text: str) -> Override:
         )
     try:
         document = tomli.loads(f"value = {value.strip()}")
-    except (ValueError, RecursionError):  # no TOML, or numbers and arrays beyond what Python reads
+    except (
+        ValueError,
+        RecursionError,
+    ):  # not TOML, or beyond Python's limits for numbers and nesting
         document = {}
     parsed = document["value"] if len(document) == 1 else value.strip()
     return Override(path, parsed, f"--set {text}")
 
 
 def board_names(places: Iterable[Path]) -> dict[str, Path]:
-    """The boards of files and places of files, by name; the first that has a name wins."""
+    """The boards in these files and folders, by name; the first file with a name wins."""
     found: dict[str, Path] = {}
     for place in places:
         for path in sorted(place.glob("*.toml")) if place.is_dir() else [place]:
@@ -124,7 +135,7 @@ def board_names(places: Iterable[Path]) -> dict[str, Path]:
 
 
 def find_board(name: str, places: Sequence[Path], beside: Path = Path()) -> Path | None:
-    """The file of a board: what looks like a path is one (from `beside`), else it is a name."""
+    """The file of a board, by a path (relative to `beside`) or by a name."""
     if "/" in name or name.endswith(".toml"):
         path = beside / Path(name).expanduser()
         return path if path.is_file() else None
@@ -151,11 +162,11 @@ def _no_board(name: str, places: Sequence[Path], place: Place, key: str) -> Faul
         found = f"no file {quoted(name)}" if key else _unfit(Path(name))
         return fault(place, key, found, "the path of a board")
     names = board_names(places)
-    return fault(place, key, f"no board {shown(name)}", listed(names), (name, names))
+    return fault(place, key, f"no board {toml_text(name)}", listed(names), (name, names))
 
 
 def _unfit(path: Path) -> str:
-    """Why a path is no file of a board."""
+    """Why a path cannot be the file of a board."""
     try:
         return file_kind(path.expanduser().stat().st_mode) or "no such file"
     except (OSError, ValueError):
@@ -171,7 +182,7 @@ class _Reader:
         self.source.faults.append(fault(place, key, found, expected))
 
     def read(self, path: Path, below: tuple[Path, ...]) -> TomlEntry:
-        """The tree of a file over that of the board it extends."""
+        """The tree of a file, merged over that of the board that it extends."""
         self.source.files.append(path)
         own = self._parse(path)
         table = dict(own.table)
@@ -189,7 +200,7 @@ class _Reader:
         shown_path = str(path)
         place = Place(shown_path, 1, path.parent)
         try:
-            text = path.read_text("utf-8-sig")  # some editors put a mark at the beginning
+            text = path.read_text("utf-8-sig")  # some editors write a byte-order mark
             values = tomli.loads(text)
             if too_deep(values):
                 raise RecursionError
@@ -214,7 +225,7 @@ class _Reader:
     def _parent(
         self, extends: TomlEntry | None, path: Path, below: tuple[Path, ...]
     ) -> TomlEntry | None:
-        """The board that is extended; None, and perhaps a fault, if there is none."""
+        """The parent board; None if there is none, with a fault if `extends` is wrong."""
         if extends is None:
             return None
         found = self._find_parent(extends, path, below)
@@ -225,7 +236,7 @@ class _Reader:
 
     def _find_parent(self, extends: TomlEntry, path: Path, below: tuple[Path, ...]) -> Path | None:
         if not isinstance(extends.value, str):
-            self.fault(extends.place, "extends", shown(extends.plain()), "the name of a board")
+            self.fault(extends.place, "extends", toml_text(extends.plain()), "the name of a board")
             return None
         found = find_board(extends.value, self.places, path.parent)
         if found is None:
@@ -245,10 +256,10 @@ class _Reader:
 
     def _strings(self, entry: TomlEntry, key: str) -> list[TomlEntry]:
         if not isinstance(entry.value, list):
-            self.fault(entry.place, key, shown(entry.plain()), "an array of strings")
+            self.fault(entry.place, key, toml_text(entry.plain()), "an array of strings")
         for index, item in enumerate(entry.items):
             if not isinstance(item.value, str):
-                self.fault(item.place, f"{key}[{index}]", shown(item.plain()), "a string")
+                self.fault(item.place, f"{key}[{index}]", toml_text(item.plain()), "a string")
         return [item for item in entry.items if isinstance(item.value, str)]
 
     def _without(self, tree: TomlEntry, removed: TomlEntry) -> TomlEntry:
@@ -257,7 +268,7 @@ class _Reader:
         if path not in known:
             names = [".".join(path) for path in known]
             expected = "a key of the board that this one extends"
-            found, meant = shown(removed.value), (str(removed.value), names)
+            found, meant = toml_text(removed.value), (str(removed.value), names)
             self.source.faults.append(fault(removed.place, "remove", found, expected, meant))
             return tree
         return _removed(tree, path)
@@ -273,7 +284,7 @@ def _entry(value: object, path: KeyPath, lines: Mapping[KeyPath, int], top: Plac
 
 
 def merge(below: TomlEntry, above: TomlEntry) -> TomlEntry:
-    """Tables merge by key, anything else is replaced; the order is that of the first."""
+    """Merge tables by key and replace other values; keys keep the order of the first tree."""
     if not isinstance(below.value, dict) or not isinstance(above.value, dict):
         return above
     merged = dict(below.table)
@@ -299,7 +310,7 @@ def _removed(tree: TomlEntry, path: tuple[str, ...]) -> TomlEntry:
 
 
 def main_memory(root: TomlEntry) -> str:
-    """The name of the first memory that is no ROM."""
+    """The name of the first memory that is not a ROM."""
     memories = root.table["memory"].table if "memory" in root.table else {}
     rams = (name for name, one in memories.items() if not _is_true(one.table.get("rom")))
     return next(rams, "ram")
@@ -310,7 +321,7 @@ def _is_true(entry: TomlEntry | None) -> bool:
 
 
 def apply(source: Source, override: Override) -> None:
-    """Put a value of the command line into the tree (its paths: from the working folder)."""
+    """Put a value of the command line into the tree; its paths start at the working folder."""
     place = Place(override.origin)
     if len(override.path) > DEEPEST or too_deep(override.value):
         at = Place(shortened(override.origin))

@@ -88,14 +88,14 @@ class Fault:
     handler: str
 
     def __str__(self) -> str:
-        told = "the transformed instruction" if self.tinst is None else f"{self.tinst:#x}"
+        tinst_value = "the transformed instruction" if self.tinst is None else f"{self.tinst:#x}"
         own = {"M": ("mtval", "mtval2", "mtinst"), "HS": ("stval", "htval", "htinst")}
         text = f"{cause_name(self.cause)} ({self.cause}), taken in {self.handler} mode"
         if self.handler not in own:
             return f"{text}: vstval {self.tval:#x}"
         tval, tval2, tinst = own[self.handler]
         return (
-            f"{text}: {tval} {self.tval:#x}, {tval2} {self.tval2:#x}, {tinst} {told}, "
+            f"{text}: {tval} {self.tval:#x}, {tval2} {self.tval2:#x}, {tinst} {tinst_value}, "
             f"GVA {int(self.gva)}"
         )
 

@@ -1,4 +1,4 @@
-"""The device tree of a board: what software is told of the machine.
+"""The device tree of a board, which describes the machine to software.
 
 Bindings: Linux `Documentation/devicetree/bindings/riscv/{cpus,extensions}.yaml`; Devicetree
 Specification v0.4, chapter 3. Nodes and their names are as those of QEMU's `virt`.
@@ -24,20 +24,20 @@ RNG_SEED_BYTES = 32
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a loader adds to the board's `chosen`."""
+    """The values that a loader adds to the board's `chosen`."""
 
     bootargs: str | None = None
-    initrd: tuple[int, int] | None = None  # its first address and the first after it
+    initrd: tuple[int, int] | None = None  # its first address and its end
     rng_seed: bytes | None = None
 
 
 def fresh_seed() -> bytes:
-    """Randomness of the host for the guest's kernel."""
+    """Random bytes from the host, for the guest's kernel."""
     return os.urandom(RNG_SEED_BYTES)
 
 
 def device_tree(board: Board, devices: Mapping[str, Device], chosen: Chosen | None = None) -> Node:
-    """The tree of a board with these devices built."""
+    """The tree of a board; `devices` are its built devices."""
     return _Builder(board, devices).tree(chosen or Chosen())
 
 
@@ -131,7 +131,7 @@ class _Builder:
                 has_reg = device.model.node_has_reg and device.base is not None
                 base = f"@{device.base:x}" if has_reg else ""
                 parent = soc if has_reg else self.root
-                with _told(name):
+                with _errors_named(name):
                     self.nodes[name] = parent.child(device.model.node_name + base, name)
         for name, node in self.nodes.items():
             self._device(self.board.devices[name], node)
@@ -149,7 +149,7 @@ class _Builder:
             node.set("interrupt-controller")
             node.set("#interrupt-cells", device.model.interrupt_cells)
             node.set("#address-cells", 0)
-        with model_errors(device.model, device.name, "describing"), _told(device.name):
+        with model_errors(device.model, device.name, "describing"), _errors_named(device.name):
             self.devices[device.name].fdt(_DeviceNode(node, self))
 
     def _controller(self, device: BoardDevice) -> str:
@@ -164,14 +164,14 @@ class _Builder:
 
 
 def _interrupt_cells(model: type[Device], numbers: Sequence[int]) -> list[int]:
-    """A cell for each line, and where the controller asks for two, the type: level, high."""
+    """One cell for each line; if the controller needs two, the second is the type: level, high."""
     assert issubclass(model, InterruptController)
     return [cell for number in numbers for cell in (number, 4)[: model.interrupt_cells]]
 
 
 @contextmanager
-def _told(device: str) -> Iterator[None]:
-    """Name the device whose node can't be made, for instance because there is one like it."""
+def _errors_named(device: str) -> Iterator[None]:
+    """Add the device's name to errors in making its node, such as a node with the same name."""
     try:
         yield
     except FdtError as error:
@@ -184,7 +184,7 @@ def _check_name(name: object, what: str) -> None:
 
 
 class _DeviceNode:
-    """A node as a device sees it (`rvplat.bus.FdtNode`)."""
+    """The interface of a node that devices use (`rvplat.bus.FdtNode`)."""
 
     def __init__(self, node: Node, builder: _Builder) -> None:
         self._node = node

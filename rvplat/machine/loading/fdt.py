@@ -95,9 +95,9 @@ class Phandles:
         if known and isinstance(known[0], Phandle):
             return known[0]
         self._last += 1
-        given = Phandle(self._last, node.label)
-        node.set("phandle", given)
-        return given
+        phandle = Phandle(self._last, node.label)
+        node.set("phandle", phandle)
+        return phandle
 
 
 def cells64(*values: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""A file that is loaded where the user says: `--load [ADDR=]FILE`."""
+"""A file that `--load [ADDR=]FILE` loads."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from rvplat.machine.loading.user_files import read_file
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A file for `--load`: its bytes as they are at an address; or, without one, an ELF file, whose
-    segments say where they go."""
+class LoadOption:
+    """A file for `--load`: raw bytes for `address`; without one, an ELF file whose segments have
+    addresses."""
 
     path: Path
     address: int | None = None
 
     def read(self) -> Program:
-        """The file.
+        """Read the file.
 
         Raises:
-            LoaderError: it can't be read, or has no address and is no ELF file that has.
+            LoaderError: the file can't be read, or neither it nor the option has an address.
         """
         what = "the file to load"
         if self.address is not None:

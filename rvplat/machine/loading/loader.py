@@ -25,7 +25,7 @@ from rvplat.machine.loading.fdt import FdtError, Node, cells64, to_dtb
 from rvplat.machine.loading.fdt_read import from_dtb
 from rvplat.machine.loading.images import read_program
 from rvplat.machine.loading.linux_images import check_cpio
-from rvplat.machine.loading.load_option import Piece
+from rvplat.machine.loading.load_option import LoadOption
 from rvplat.machine.loading.program import Loader, Program, Segment
 from rvplat.machine.loading.user_files import LARGEST_FILE, read_file
 
@@ -120,7 +120,7 @@ def read_software(
     append: str | None = None,
     dtb: Path | None = None,
     loaders: Sequence[Loader] = (),
-    pieces: Sequence[Piece] = (),
+    pieces: Sequence[LoadOption] = (),
 ) -> Software:
     """Read the files that are given here or else by the board's `[boot]`.
 

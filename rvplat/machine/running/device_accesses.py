@@ -1,4 +1,4 @@
-"""Device accesses: what native code calls when a hart's load or store meets no RAM."""
+"""Device accesses: host functions that native code calls for loads and stores outside RAM."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rvplat.machine.running.system import System
 _CALL: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 
 
-class Mmio:
+class DeviceAccesses:
     """The host functions of a machine, (hart, pa, size, value) -> value."""
 
     def __init__(self, machine: System) -> None:
@@ -26,8 +26,8 @@ class Mmio:
 
     @property
     def addresses(self) -> tuple[int, int, int]:
-        """The host addresses of the functions that read, that write, and that tell a device of
-        other changes of the RAM that it is carved out of."""
+        """The host addresses of three functions: read, write, and notify a device of other changes
+        in the part of RAM that it is carved out of."""
         addresses = [ctypes.cast(one, ctypes.c_void_p).value or 0 for one in self._functions]
         return addresses[0], addresses[1], addresses[2]
 
@@ -64,7 +64,7 @@ class Mmio:
         return 0
 
     def _touched(self, number: int, pa: int, size: int, _: int) -> int:
-        """The hart has changed RAM that a device may be carved out of: no fault comes of it."""
+        """The hart has changed RAM that a device may be carved out of. This never faults."""
         hart = self._harts[number]
         try:
             if self._virtual:
@@ -78,8 +78,8 @@ class Mmio:
         return 0
 
     def _went_wrong(self, hart: Hart, error: BaseException) -> None:
-        """Nothing answered an access, or a device raised: the guest takes an access fault. What the
-        machine itself raises ends the run."""
+        """No device is at the address, or a device raised: the guest takes an access fault. Other
+        errors end the run."""
         if not isinstance(error, BusError):
             self.machine.fail(error)
             return
@@ -90,7 +90,7 @@ class Mmio:
             failures.note(error.operation, cause, error.device, hart.number, pc)
 
     def _no_number(self, pa: int, size: int, answer: object) -> BusError:
-        """A device answered a load with something else than a number."""
+        """The error for a device whose read returned something other than a number."""
         window = self.machine.bus.window_at(pa)
         if window is None:
             return BusError(f"no number at {pa:#x}")

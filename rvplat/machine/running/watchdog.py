@@ -32,7 +32,7 @@ from rvplat.errors import RunFailed
 from rvplat.hart.state import STOP_STUCK
 from rvplat.machine.running.assembly import Assembly
 from rvplat.machine.running.console import HostConsole
-from rvplat.machine.running.device_accesses import Mmio
+from rvplat.machine.running.device_accesses import DeviceAccesses
 from rvplat.machine.running.native_records import NativeHart
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.stuck_instruction import stuck_instruction
@@ -50,9 +50,9 @@ _NATIVE = (NativeHart.go.__code__, NativeHart._pass_over.__code__)
 _WAITING = HostConsole.send.__code__
 #: Where our code calls a device's, and what that is for.
 _ENTRIES: dict[CodeType, Callable[[dict[str, Any]], str]] = {
-    Mmio._read.__code__: lambda at: f"a load of {at['size']} at {at['pa']:#x}",
-    Mmio._write.__code__: lambda at: f"a store of {at['size']} at {at['pa']:#x}",
-    Mmio._touched.__code__: lambda at: f"a store of {at['size']} at {at['pa']:#x}",
+    DeviceAccesses._read.__code__: lambda at: f"a load of {at['size']} at {at['pa']:#x}",
+    DeviceAccesses._write.__code__: lambda at: f"a store of {at['size']} at {at['pa']:#x}",
+    DeviceAccesses._touched.__code__: lambda at: f"a store of {at['size']} at {at['pa']:#x}",
     Clock.ring.__code__: lambda at: "an alarm",
     Console._tell.__code__: lambda at: str(at["operation"]),
     Assembly.reset.__code__: lambda at: "a reset",
@@ -72,7 +72,7 @@ class Call:
     hart: int | None
     since: float
 
-    def told(self, now: float) -> str:
+    def description(self, now: float) -> str:
         name = f"{self.device.wiring.name}: " if self.device is not None else ""
         for_s = f"{now - self.since:.0f} s"
         return f"{name}{self.operation} has not come back for {for_s} ({self.place})"
@@ -88,7 +88,7 @@ class Watchdog:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._calls: dict[int, Call] = {}
-        self._told: Call | None = None
+        self._reported: Call | None = None
         self._interrupted: dict[FrameType, float] = {}
         self._asked_at: float | None = None
 
@@ -138,7 +138,7 @@ class Watchdog:
     def complaints(self) -> list[str]:
         """What does not come back just now, a line each."""
         now = time.monotonic()
-        return [call.told(now) for call in self._calls.values() if now - call.since > LOOK_S]
+        return [call.description(now) for call in self._calls.values() if now - call.since > LOOK_S]
 
     # --- looking ---
 
@@ -154,9 +154,13 @@ class Watchdog:
             for thread, call in found.items()
         }
         for call in self._calls.values():
-            if call.device is not None and now - call.since >= SLOW_S and call is not self._told:
-                self._told = call
-                log.warning("%s", call.told(now))
+            if (
+                call.device is not None
+                and now - call.since >= SLOW_S
+                and call is not self._reported
+            ):
+                self._reported = call
+                log.warning("%s", call.description(now))
         if machine.current is not None and machine.current.is_late() and not machine.requests:
             machine.request_stop(Stop("timeout"), False)
         asked = machine.requests or any(hart.stop_request.value for hart in machine.harts)
@@ -196,7 +200,7 @@ class Watchdog:
         ours = (machine.assembly, machine.assembly.clock, machine.console)
         if owner in ours or owner in machine.consoles.values():
             return True
-        return isinstance(owner, Mmio) and owner.machine is machine
+        return isinstance(owner, DeviceAccesses) and owner.machine is machine
 
     def _device_call(
         self, thread: int, entry: FrameType, inner: list[FrameType], now: float

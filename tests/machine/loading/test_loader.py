@@ -107,11 +107,11 @@ def test_firmware_kernel_initrd(assembly: Assembly, tmp_path: Path) -> None:
     assert assembly.memory.read(RAM + 34 * MIB, 4) == b"cpio"
     info = struct.unpack("<6Q", assembly.memory.read(plan.registers[0][12], 48))
     assert info == (0x4942534F, 2, RAM + 2 * MIB, 1, 0, 0)
-    said = chosen(plan, assembly)
-    assert said["bootargs"] == b"console=ttyS0\0"
-    assert said["linux,initrd-start"] == (RAM + 34 * MIB).to_bytes(8, "big")
-    assert said["linux,initrd-end"] == (RAM + 34 * MIB + 4).to_bytes(8, "big")
-    assert len(said["rng-seed"]) == 32
+    properties = chosen(plan, assembly)
+    assert properties["bootargs"] == b"console=ttyS0\0"
+    assert properties["linux,initrd-start"] == (RAM + 34 * MIB).to_bytes(8, "big")
+    assert properties["linux,initrd-end"] == (RAM + 34 * MIB + 4).to_bytes(8, "big")
+    assert len(properties["rng-seed"]) == 32
 
 
 def test_a_large_initrd_goes_below_the_device_tree(assembly: Assembly, tmp_path: Path) -> None:

@@ -98,9 +98,9 @@ def test_the_log_names_what_does_not_come_back_while_it_runs(
         with pytest.raises(RunFailed):
             machine.pause()
     line = r"bad: a load of 4 at 0x10010000 has not come back for \d+ s \((.*)\)"
-    said = re.fullmatch(line, caplog.messages[0])
-    assert said is not None
-    assert place(folder, "read_loops").fullmatch(said[1])
+    warning = re.fullmatch(line, caplog.messages[0])
+    assert warning is not None
+    assert place(folder, "read_loops").fullmatch(warning[1])
 
 
 @pytest.mark.parametrize("clock", ["host", "virtual"])

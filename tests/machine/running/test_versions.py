@@ -48,9 +48,9 @@ def {word}(hart, rd, rs1, rs2):
 
 def plugin(folder: Path, body: str = BODY, name: str = "Xdo", **values: object) -> Path:
     """A plugin's file; `values` are those of BODY."""
-    given = {"csr": "dokey", "writable": 0xFF, "reset": 0, "word": "do", "factor": 3, **values}
+    fields = {"csr": "dokey", "writable": 0xFF, "reset": 0, "word": "do", "factor": 3, **values}
     path = folder / f"{name.lower()}.py"
-    path.write_text((HEAD + body).format(name=name, **given))
+    path.write_text((HEAD + body).format(name=name, **fields))
     return path
 
 
