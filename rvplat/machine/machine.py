@@ -201,7 +201,7 @@ class Machine(System):
         Runner(self, timeout_s, max_instructions).start()
 
     def wait(self, timeout_s: float | None = None) -> Stop:
-        """Wait for the end of a run that `start` began, and return the reason.
+        """Wait for the end of the background run, and return the reason.
 
         Raises:
             RuntimeError: it was never started.
@@ -221,7 +221,7 @@ class Machine(System):
         return stop
 
     def pause(self) -> Stop:
-        """Stop the run that `start` began; `start` continues it. RunFailed as in `run`."""
+        """Stop the background run; `start` continues it. RunFailed as in `run`."""
         current = self.current
         if current is not None:
             current.cancel("pause")
