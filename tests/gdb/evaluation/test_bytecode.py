@@ -1,9 +1,8 @@
-"""Commands of breakpoints, evaluated in Python as conditions are in native code."""
+"""Commands of breakpoints: agent expressions that Python evaluates. (tests/engine/test_agent.py
+compares them with the native evaluation.)"""
 
 from __future__ import annotations
 
-import ctypes
-import random
 from collections.abc import Iterator
 
 import pytest
@@ -12,78 +11,13 @@ from rvplat import Machine
 from rvplat.engine import agent_opcodes as op
 from rvplat.gdb.evaluation.bytecode import Evaluator, check
 from rvplat.gdb.protocol.errors import GdbError
-from rvplat.machine.debugging.breakpoint_table import encode
-
-MASK64 = (1 << 64) - 1
-BINARY = [one.code for one in op.OPCODES.values() if op.is_binary(one)]
+from tests.engine.agent_bench import State, constant
 
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
     with Machine.open("virt", program="demo") as found:
         yield found
-
-
-class State:
-    """Registers and memory of a machine's first hart, in M mode."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-
-    def register(self, number: int) -> int:
-        hart = self._machine.harts[0]
-        return hart.pc if number == 32 else int(hart.x[number])
-
-    def memory(self, address: int, size: int) -> bytes:
-        return self._machine.memory.read(address, size)
-
-
-def constant(value: int) -> bytes:
-    return bytes([op.CONST64]) + value.to_bytes(8, "big")
-
-
-def random_code(source: random.Random) -> bytes:
-    """Code that leaves one value on the stack, or divides by zero."""
-    code = constant(source.getrandbits(64))
-    for _ in range(source.randrange(1, 12)):
-        kind = source.randrange(5)
-        if kind == 0:
-            code += bytes([source.choice([op.LOG_NOT, op.BIT_NOT])])
-        elif kind == 1:
-            code += bytes([source.choice([op.EXT, op.ZERO_EXT]), source.randrange(65)])
-        elif kind == 2:
-            code += bytes([op.REG, 0, source.randrange(33)]) + bytes([source.choice(BINARY)])
-        elif kind == 3:
-            value = source.choice([0, 1, 63, 64, source.getrandbits(64), (1 << 64) - 1])
-            code += constant(value) + bytes([source.choice(BINARY)])
-        else:
-            code += bytes([op.DUP, op.PICK, 1, op.ROT, op.SWAP, op.POP, op.ADD])
-    return code
-
-
-def test_python_and_native_code_agree(machine: Machine) -> None:
-    """The native condition "the expression is this value" holds for the value that Python gives."""
-    source = random.Random(4)
-    hart = machine.harts[0]
-    for n in range(1, 32):
-        hart.x[n] = source.getrandbits(64)
-    holds = machine.export("condition_holds")
-    errors = 0
-    for _ in range(300):
-        code = random_code(source)
-        check(code + bytes([op.END]))
-        try:
-            value = Evaluator(State(machine), print).run(code + bytes([op.END]))
-        except GdbError as error:
-            assert str(error) == "agent expression: division by zero"
-            errors += 1
-            continue
-        for offset, expected in ((0, 1), (1, 0)):
-            wanted = constant((value + offset) & MASK64)
-            whole = encode((code + wanted + bytes([op.EQUAL, op.END]),))
-            buffer = ctypes.create_string_buffer(whole)
-            assert holds(hart.address, ctypes.addressof(buffer)) == expected, code.hex()
-    assert errors < 100
 
 
 def test_memory_of_every_size(machine: Machine) -> None:

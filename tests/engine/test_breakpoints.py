@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+import struct
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from rvplat.engine.breakpoints import PHYSICAL, VIRTUAL
+from rvplat.engine.breakpoints import KEPT, PHYSICAL, VIRTUAL
 from rvplat.machine.debugging.breakpoint_table import Place
 from rvplat.machine.machine import Machine
 
@@ -170,3 +172,33 @@ def test_page_zero_before_anything_ran(guest: Path) -> None:
         points.remove(points.add(Place(0x40)))
         points.add(Place(machine.symbols["main"]))
         assert machine.run(timeout_s=20).reason == "break"
+
+
+STEPS: dict[int, Callable[[int], int]] = {
+    0x0012_8293: lambda value: value + 1,  # addi t0, t0, 1
+    0x0052_C293: lambda value: value ^ 5,  # xori t0, t0, 5
+    0x0012_9293: lambda value: value << 1,  # slli t0, t0, 1
+}
+
+
+def test_more_slots_than_handlers_are_kept() -> None:
+    """The table of kept handlers has a place for each slot of two pages; here are three pages, and
+    each of their instructions has a breakpoint whose condition never holds."""
+    start, pages, rounds = 0x8010_0000, 3, 3
+    code = random.Random(8).choices(list(STEPS), k=pages * 1024 - 3)
+    value = 0
+    for word in code * rounds:
+        value = STEPS[word](value) & (1 << 64) - 1
+    code += [0xFFF3_0313, 0x0003_0463, 0x804F_D06F]  # addi t1, t1, -1; beqz t1, 8; j start
+    assert pages * 2048 > KEPT
+    end = start + 4 * len(code)
+    with Machine.open("virt") as machine:
+        machine.memory.write(start, struct.pack(f"<{len(code)}I", *code))
+        points = machine.debugged.breakpoint_rows
+        for at in range(start, end, 4):
+            points.add(Place(at), (bytes.fromhex("220027"),))
+        points.add(Place(end))
+        hart = machine.harts[0]
+        hart.pc, hart.x["t0"], hart.x["t1"] = start, 0, rounds
+        assert machine.run(timeout_s=20).reason == "break"
+        assert (hart.pc, hart.x["t0"]) == (end, value)

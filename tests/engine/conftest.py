@@ -1,0 +1,7 @@
+"""The guest with symbols that gdb's tests debug."""
+
+from __future__ import annotations
+
+from tests.gdb.conftest import guest
+
+__all__ = ["guest"]
