@@ -1,4 +1,4 @@
-"""The bus: address map, RAM, devices, interrupt lines, the clock. It knows nothing of harts."""
+"""The bus: address map, RAM, devices, interrupt lines, the clock. It does not depend on harts."""
 
 from rvplat.bus.clock import Alarm, Clock, HostClock, VirtualClock
 from rvplat.bus.console import Console

@@ -1,8 +1,8 @@
 """The platform's clock: ticks of `mtime`, alarms, and the time of day.
 
-`HostClock` follows the host's monotonic clock, `VirtualClock` moves only when it is told to (a
-round-robin schedule advances it by retired instructions, so that a run can be repeated). Alarms are
-called under the bus lock.
+`HostClock` follows the host's monotonic clock. `VirtualClock` moves only by `advance`: a
+round-robin schedule advances it by the number of retired instructions, so that a run can be
+repeated. Alarms are called under the bus lock.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from rvplat.errors import DeviceError
 
 NS = 1_000_000_000
 MASK64 = (1 << 64) - 1
-SHORTEST_WAIT_S = 50e-6  # between two looks at alarms: others need the bus lock too
-MOST_RINGS = 100_000  # how often alarms may be set anew at one tick of a virtual clock
+SHORTEST_WAIT_S = 50e-6  # between two checks of the alarms: others need the bus lock too
+MOST_RINGS = 100_000  # calls of `ring` at one tick of a virtual clock
 
 
 @dataclass(order=True)
 class Alarm:
-    """A call that is due `due` ticks after power-on."""
+    """A call that becomes due at `due` ticks after power-on."""
 
     due: int
     order: int
@@ -35,9 +35,9 @@ class Alarm:
 
 
 class Clock:
-    """What devices see of time. `frequency` is in ticks a second."""
+    """The clock as devices use it. `frequency` is in ticks a second."""
 
-    #: Whether time is part of a run that can be repeated: a device then does nothing on its own.
+    #: Whether runs with this clock can be repeated: devices then do no work in threads.
     repeatable = False
 
     def __init__(self, frequency: int, lock: BusLock | None = None) -> None:
@@ -46,16 +46,16 @@ class Clock:
         self.failures = Failures()
         self.on_set: list[Callable[[], None]] = []
         self._alarms: list[Alarm] = []
-        self._due: deque[Alarm] = deque()  # that are being rung
+        self._due: deque[Alarm] = deque()  # alarms that `ring` is calling
         self._orders = itertools.count()
-        self._base = 0  # what `now` would have been at power-on
+        self._base = 0  # the value of `now` at power-on
 
     def now(self) -> int:
-        """Ticks since power-on (or since what `set` said)."""
+        """Ticks since power-on, or as `set` has set them."""
         raise NotImplementedError
 
     def set(self, ticks: int) -> None:
-        """Make `now()` be `ticks`: a guest wrote `mtime`. Everyone in `on_set` is told."""
+        """Make `now()` be `ticks`: a guest wrote `mtime`. Calls `on_set`."""
         raise NotImplementedError
 
     def wall_ns(self) -> int:
@@ -63,15 +63,15 @@ class Clock:
         raise NotImplementedError
 
     def elapsed(self) -> int:
-        """Ticks since power-on, whatever was set."""
+        """Ticks since power-on; `set` does not change them."""
         return self._elapsed_at(self.now())
 
     def _elapsed_at(self, now: int) -> int:
         return (now - self._base) & MASK64
 
     def call_at(self, tick: int, call: Callable[[], None]) -> Alarm:
-        """Call `call()` under the bus lock once `tick - now()` ticks have passed, unless it is
-        cancelled; a guest that sets the clock meanwhile doesn't move it."""
+        """Call `call()` under the bus lock once `tick - now()` ticks have passed, unless the alarm
+        is cancelled. If a guest sets the clock meanwhile, the alarm keeps its time."""
         with self.lock:
             now = self.now()
             alarm = Alarm(self._elapsed_at(now) + tick - now, next(self._orders), call)
@@ -80,7 +80,7 @@ class Clock:
         return alarm
 
     def cancel(self, alarm: Alarm | None) -> None:
-        """Forget an alarm. One that already rang, or None, is no error."""
+        """Cancel an alarm. None, or an alarm that already rang, is no error."""
         with self.lock:
             if alarm is not None and alarm in self._alarms:
                 self._alarms.remove(alarm)
@@ -89,18 +89,18 @@ class Clock:
                 self._due.remove(alarm)
 
     def left(self, alarm: Alarm) -> int:
-        """Ticks until an alarm; it may be late."""
+        """Ticks until an alarm; negative if it is late."""
         return alarm.due - self.elapsed()
 
     def next_alarm(self) -> int | None:
-        """The tick of the earliest alarm as things stand (which may have more than 64 bits), or
-        None."""
+        """The value of `now` at which the earliest alarm is due, if nobody sets the clock; it may
+        have more than 64 bits. None without alarms."""
         with self.lock:
             return self.now() + self.left(self._alarms[0]) if self._alarms else None
 
     def ring(self) -> None:
-        """Call every alarm that is due. One that is set meanwhile waits for the next time, so that
-        a device whose alarm sets itself anew lets others in."""
+        """Call every alarm that is due. An alarm that is set during these calls waits for the next
+        `ring`, so that a device whose alarm sets itself anew does not block others."""
         with self.lock:
             while self._alarms and self.left(self._alarms[0]) <= 0:
                 self._due.append(heapq.heappop(self._alarms))
@@ -108,39 +108,39 @@ class Clock:
                 alarm = self._due.popleft()
                 try:
                     alarm.call()
-                except RAISED as error:  # a plugin's: the machine goes on
+                except RAISED as error:  # from a plugin: the machine goes on
                     self.failures.note("an alarm", error)
 
     def pause(self) -> None:
-        """Let time stand still until `resume`, where it moves by itself: a debugger has stopped the
-        harts. Does nothing if it stands still already."""
+        """Stop a clock that runs by itself until `resume`: a debugger has stopped the harts. Does
+        nothing if the clock is stopped already."""
 
     def resume(self) -> None:
-        """Let time go on from where it stands."""
+        """Let a stopped clock go on from where it stands."""
 
     def close(self) -> None:
-        """Stop whatever drives the alarms."""
+        """Stop the thread that rings the alarms, if there is one."""
 
     def _set_base(self, ticks: int) -> None:
-        """`now` is about to be something else."""
+        """Adjust `now` at power-on: `set` is about to change `now` to `ticks`."""
         self._base = ticks - self.elapsed()
 
     def _alarms_changed(self) -> None:
-        """The earliest alarm may be another one now."""
+        """Called when the earliest alarm may have changed."""
 
 
 class HostClock(Clock):
-    """Ticks that follow the host's monotonic clock; a thread of its own rings the alarms.
+    """Ticks that follow the host's monotonic clock; a thread of the clock rings the alarms.
 
     `now() = (monotonic_ns - origin_ns) * frequency / 1e9 + ahead`, modulo 2**64. Native code
-    computes the same. `set` changes only `ahead`. `origin_ns` changes only while time stands still,
-    and then every hart is stopped. So whoever reads the clock without the lock sees the time before
-    a change or after it, never a mixture.
+    computes the same. `set` changes only `ahead`. `origin_ns` changes only while the clock is
+    stopped, and then every hart is stopped too. So a reader without the lock gets the time before
+    or after a change, never a mixture.
     """
 
     def __init__(self, frequency: int, lock: BusLock | None = None) -> None:
         super().__init__(frequency, lock)
-        #: origin_ns, and the host's time at which this clock stands still; None: it doesn't
+        #: origin_ns, and the host's time at which this clock was stopped (None: it runs)
         self._since: tuple[int, int | None] = time.monotonic_ns(), None
         self._changed = threading.Condition(self.lock)
         self._thread: threading.Thread | None = None
@@ -148,12 +148,12 @@ class HostClock(Clock):
 
     @property
     def origin_ns(self) -> int:
-        """The host's monotonic time at which nothing had elapsed."""
+        """The host's monotonic time at which `elapsed` is 0."""
         return self._since[0]
 
     @property
     def paused(self) -> bool:
-        """Whether time stands still."""
+        """Whether the clock is stopped."""
         return self._since[1] is not None
 
     def now(self) -> int:
@@ -166,7 +166,7 @@ class HostClock(Clock):
 
     @property
     def ahead(self) -> int:
-        """Ticks, of 64 bits: how far `set` has put the clock ahead of what has elapsed."""
+        """By how many ticks (64 bits) `now` is ahead of `elapsed`, because of `set`."""
         return self._base & MASK64
 
     def set(self, ticks: int) -> None:
@@ -183,7 +183,7 @@ class HostClock(Clock):
                 self._tell()
 
     def resume(self) -> None:
-        if not self.paused:  # without the lock: a device that doesn't come back may hold it
+        if not self.paused:  # without the lock: a device that does not return may hold it
             return
         with self.lock:
             origin_ns, paused_ns = self._since
@@ -192,7 +192,7 @@ class HostClock(Clock):
                 self._tell()
 
     def _tell(self) -> None:
-        """Tell everybody who keeps a copy of the clock's state that it has changed."""
+        """Tell all who keep a copy of the clock's state that it has changed."""
         for call in self.on_set:
             call()
         self._alarms_changed()
@@ -219,7 +219,7 @@ class HostClock(Clock):
                 self.ring()
                 if not self._alarms or self.paused:
                     self._changed.wait()
-                else:  # a day at most: an alarm may be set to the end of time
+                else:  # a day at most: `wait` has a limit (threading.TIMEOUT_MAX)
                     left_s = self.left(self._alarms[0]) / self.frequency
                     self._changed.wait(min(max(left_s, SHORTEST_WAIT_S), 86_400))
 
@@ -245,8 +245,8 @@ class VirtualClock(Clock):
                 call()
 
     def advance(self, ticks: int) -> None:
-        """Let `ticks` pass, and ring what falls due in them, each at its own tick. After the last
-        tick of 64 bits comes 0."""
+        """Let `ticks` pass, and ring each alarm that becomes due in them at its own tick. `now` has
+        64 bits and wraps to 0."""
         with self.lock:
             rings = 0
             while self._alarms and (wait := max(self.left(self._alarms[0]), 0)) <= ticks:
@@ -260,8 +260,8 @@ class VirtualClock(Clock):
             self._move(ticks)
 
     def _give_up(self, alarm: Alarm) -> None:
-        """Drop an alarm that sets itself anew at the tick at which it rings: time would stand
-        still."""
+        """Drop an alarm that sets itself again and again at the tick at which it rings: otherwise
+        `advance` would never return."""
         device, place = owner_of(alarm.call)
         error = DeviceError(f"set anew {MOST_RINGS} times at tick {self.ticks}, dropped")
         self.failures.note("an alarm", error, device, place=place)

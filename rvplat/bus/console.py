@@ -1,4 +1,4 @@
-"""A console: the two ends of a serial line, the device's and the host's."""
+"""A console: a serial line between a device and the host."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ class Console:
     """The device calls `write` and `read` and listens with `on_input`; the host calls `feed`, from
     any thread, and adds `sinks`.
 
-    A device reads what it has room for and leaves the rest queued here: nothing that was typed is
-    lost.
+    A device reads what it has room for. The rest stays queued here, so that no input is lost.
     """
 
     def __init__(self, lock: BusLock | None = None) -> None:
@@ -26,20 +25,20 @@ class Console:
         self.on_input: Callable[[], None] | None = None
         #: Called, under the bus lock, when all that was written has been sent.
         self.on_sent: Callable[[], None] | None = None
-        #: Called with all that the guest writes, in order. The bus lock is free, so they
-        #: may wait for the host.
+        #: Called with all that the guest writes, in order. The bus lock is not held, so sinks may
+        #: wait for the host.
         self.sinks: list[Sink] = []
-        #: What plugins raise is kept here.
+        #: Keeps what plugins raise.
         self.failures = Failures()
         self._input = bytearray()
         self._unsent: deque[bytes] = deque()
-        self._written = self._sent = 0  # bytes, in all
+        self._written = self._sent = 0  # bytes in total
         self._sending = threading.Lock()
-        self._sender = 0  # the thread that sends just now
+        self._sender = 0  # the thread that is sending
 
     def write(self, data: bytes) -> None:
-        """The device sends `data` to the host. The sinks get it after the bus lock is released; the
-        hart that made the store waits until they have it."""
+        """The device sends `data` to the host. The sinks get it after the bus lock is released. The
+        hart whose store wrote it waits for the sinks."""
         with self.lock:
             self._unsent.append(data)
             self._written += len(data)
@@ -49,7 +48,7 @@ class Console:
     @property
     def backlog(self) -> int:
         """Bytes that were written and are not sent yet. A device that has much to send waits for
-        `on_sent` while there are any."""
+        `on_sent` until there are none."""
         return self._written - self._sent
 
     def flush(self) -> None:
@@ -67,7 +66,7 @@ class Console:
                 self._sender = 0
 
     def _tell(self, call: Callable[[], None], operation: str) -> None:
-        """Call the device, which may raise: the machine goes on."""
+        """Call the device. What it raises is noted, and the machine goes on."""
         with self.lock:
             try:
                 call()

@@ -1,5 +1,5 @@
-"""What a device is. It knows offsets, sizes, its interrupt lines, memory and the clock: never its
-address, a hart or the machine.
+"""The base of all device models. A device uses offsets, sizes, its interrupt lines, memory and the
+clock. It never uses its address, a hart or the machine.
 
     class Lamp(Device):
         "A row of eight lamps."
@@ -8,11 +8,14 @@ address, a hart or the machine.
         size = 0x100
         registers = (Register(0x0, "LAMPS", "ON[7:0]", width=1),)
 
-A class declares; the machine builds one with its settings and its `Wiring`. Every method runs under
-the bus lock: what a device starts in a thread of its own takes `self.wiring.lock` before it touches
-the device. No method waits for the host, and none lets go of the lock: what must wait is put off
-with `self.wiring.lock.after`. A device overrides `setup` (once: host files, consoles) and `reset`
-(all of the guest-visible state), not `__init__`.
+A class declares the model. The machine makes each device with its settings and its `Wiring`.
+
+- Every method runs under the bus lock. A thread that a device starts takes `self.wiring.lock`
+  before it touches the device.
+- No method waits for the host or releases the lock. Work that must wait goes to
+  `self.wiring.lock.after`.
+- A device overrides `setup` (called once: host files, consoles) and `reset` (all of the
+  guest-visible state), not `__init__`.
 """
 
 from __future__ import annotations
@@ -36,11 +39,11 @@ from rvplat.bus.settings import NoSettings
 from rvplat.errors import BusError
 
 log = logging.getLogger("rvplat.bus")
-MOST_TOLD = 1000  # kinds of accesses of a device's that are logged
+MOST_TOLD = 1000  # different accesses of a device that are logged
 
 
 class Power(Enum):
-    """What a device may ask of the machine's power."""
+    """What a device may ask the machine to do."""
 
     OFF = "off"  # the guest is done; the code is its exit status
     FAIL = "fail"  # the guest says that it failed, with this code
@@ -48,23 +51,23 @@ class Power(Enum):
 
 
 class FdtNode(Protocol):
-    """A device's node, which has `compatible`, `reg`, `interrupts`, `interrupt-parent` already."""
+    """A device's node. `compatible`, `reg`, `interrupts` and `interrupt-parent` are set already."""
 
     @property
     def phandle(self) -> int:
-        """This node's phandle; asking for it gives the node one."""
+        """This node's phandle. The first call gives the node one."""
 
     def set(self, name: str, *values: int | str | bytes) -> None:
-        """A property: 32-bit cells, strings, bytes, or nothing at all for a flag."""
+        """Set a property to 32-bit cells, strings or bytes; without values it is a flag."""
 
     def child(self, name: str) -> FdtNode:
-        """A node inside this one."""
+        """Add a node to this one."""
 
     def root_child(self, name: str) -> FdtNode:
-        """A node of the root: `poweroff`, say."""
+        """Add a node to the root, for instance `poweroff`."""
 
     def hart_interrupts(self, *bits: int) -> Sequence[int]:
-        """Cells of `interrupts-extended`: of each hart, for each of `bits`, its intc, the bit."""
+        """Cells of `interrupts-extended`: for each hart and each of `bits`, intc and bit."""
 
 
 #: By hart: how many instructions it has executed, or None while it waits for an interrupt.
@@ -77,7 +80,7 @@ def _no_progress() -> Progress:
 
 
 def _no_power(action: Power, code: int) -> None:
-    """Nobody listens."""
+    """Ignore the request."""
 
 
 def _no_line(hart: int, bit: int, level: bool) -> None:
@@ -90,7 +93,7 @@ def _no_timer(hart: int, mtimecmp: int) -> None:
 
 @dataclass
 class Wiring:
-    """All that a device is connected to. The defaults connect it to nothing, for tests."""
+    """Everything that a device is connected to. The defaults connect it to nothing, for tests."""
 
     name: str = "device"
     lock: BusLock = field(default_factory=BusLock)
@@ -104,38 +107,38 @@ class Wiring:
     harts: int = 1
     #: (hart index, bit of mip, level): for interrupt controllers.
     set_hart_line: Callable[[int, int, bool], None] = _no_line
-    #: (hart index, mtimecmp): the hart compares `mtime` with it itself.
+    #: (hart index, mtimecmp): the hart compares `mtime` with the value.
     set_timer: Callable[[int, int], None] = _no_timer
-    #: Takes what the device's code raises where nobody else would see it: `note(operation, error)`.
+    #: `note(operation, error)` keeps what the device's code raises outside of an access.
     failures: Failures = field(default_factory=Failures)
-    #: How far the harts are. A hart that runs now may be some thousand instructions further.
+    #: The progress of the harts. A running hart may be some thousand instructions further.
     progress: Callable[[], Progress] = _no_progress
-    #: For a window that is carved out of RAM (htif): the RAM behind it.
+    #: The RAM behind the window, for a window inside RAM (htif).
     backing: memoryview | None = None
 
 
 class Device:
     """The base of every device model."""
 
-    #: The name by which a board asks for it.
+    #: Its name in boards (`model`).
     model: ClassVar[str] = ""
     #: What its device-tree node is compatible with.
     compatible: ClassVar[tuple[str, ...]] = ()
-    #: The name of its device-tree node, before the "@".
+    #: The name of its device-tree node before the "@".
     node_name: ClassVar[str] = ""
-    #: Whether that node has `reg` and stands where its address says, not in the root.
+    #: Whether that node has `reg`. A node without it is a child of the root.
     node_has_reg: ClassVar[bool] = True
     #: Bytes of its window, unless `window` says otherwise.
     size: ClassVar[int] = 0
-    #: The names of the lines that it drives.
+    #: The names of the interrupt lines that it drives.
     interrupts: ClassVar[tuple[str, ...]] = ()
     #: A frozen dataclass of the keys that a board may set (`setting`).
     settings_type: ClassVar[type[Any]] = NoSettings
     #: The table of registers, unless `rows` says otherwise.
     registers: ClassVar[tuple[Register | Hole, ...]] = ()
-    #: Attributes that belong to the saved state, besides the plain registers.
+    #: Attributes that `save` saves besides the plain registers.
     state: ClassVar[tuple[str, ...]] = ()
-    #: Whether it talks to a console (a board gives it the one that the terminal is on).
+    #: Whether it has a console. (The board says which one the terminal is connected to.)
     uses_console: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
@@ -170,10 +173,10 @@ class Device:
         return self.registers
 
     def setup(self) -> None:
-        """Open what the device needs of the host; raise DeviceError if that can't be had."""
+        """Open what the device needs of the host. DeviceError if that fails."""
 
     def reset(self) -> None:
-        """Put the guest-visible state as it is after power-on; overriders call this one first."""
+        """Set the guest-visible state to its values after power-on. Overriders call this first."""
         for row in self.rows():
             if isinstance(row, Register):
                 setattr(self, row.attribute, row.initial())
@@ -217,8 +220,8 @@ class Device:
             self.refuse(access)
 
     def touched(self, offset: int, size: int) -> None:
-        """For a window that is carved out of RAM: something else than `write` changed its bytes,
-        such as an atomic instruction, a store across the window's edge, DMA or a debugger."""
+        """For a window inside RAM: something other than `write` changed its bytes, such as an
+        atomic instruction, a store across the window's edge, DMA or a debugger."""
 
     def refuse(self, access: str) -> NoReturn:
         """Raise BusError, an access fault, and log it once."""
@@ -227,7 +230,7 @@ class Device:
         raise BusError(text)
 
     def tell(self, text: str) -> None:
-        """Log that an access of the guest had no effect: each text once, up to a limit."""
+        """Log that an access had no effect: each text once, up to a limit."""
         if text not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(text)
             log.debug("%s: %s", self.wiring.name, text)
@@ -245,12 +248,12 @@ class Device:
 
     @property
     def is_working(self) -> bool:
-        """Whether a thread of its own is at work and will change something: a machine whose harts
-        all wait isn't given up as idle then."""
+        """Whether a thread of the device works and will change something. While it does, a machine
+        whose harts all wait is not idle."""
         return False
 
     def fdt(self, node: FdtNode) -> None:
-        """Say in the device tree what only this device knows."""
+        """Add to the node what is particular to this device."""
 
     def save(self) -> dict[str, Any]:
         """The guest-visible state: numbers, bytes, lists and dicts."""
@@ -259,7 +262,7 @@ class Device:
         return {"lines": lines, **state}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Take up a state that `save` gave."""
+        """Restore a state that `save` returned."""
         for name in self._state_names():
             setattr(self, name, copy.deepcopy(state[name]))
         for name, level in state["lines"].items():
@@ -270,11 +273,11 @@ class Device:
         return [*dict.fromkeys(rows), *self.state]
 
     def close(self) -> None:
-        """Give back what `setup` took; called once, when the machine closes."""
+        """Close what `setup` opened. Called once, when the machine closes."""
 
 
 class InterruptController(Device):
-    """A device that takes other devices' lines and drives harts."""
+    """A device with inputs for other devices' lines. It drives interrupts of harts."""
 
     #: `#interrupt-cells` of its node.
     interrupt_cells: ClassVar[int] = 1
@@ -285,5 +288,5 @@ class InterruptController(Device):
         raise NotImplementedError
 
     def set_input(self, number: int, level: bool) -> None:
-        """A line that is connected to input `number` changed."""
+        """The line at input `number` changed to `level`, or a high line was driven high again."""
         raise NotImplementedError

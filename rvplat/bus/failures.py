@@ -1,6 +1,7 @@
-"""What plugin code raised while the machine ran: kept, counted and logged, with the traceback once.
+"""Failures: what plugin code raised while the machine ran. They are kept, counted and logged. The
+traceback is logged once.
 
-The machine goes on after a failure; who runs it decides what becomes of it (`Failures.on_failure`,
+The machine goes on after a failure. Its user decides what follows from one (`Failures.on_failure`,
 `Machine.failures`).
 """
 
@@ -21,22 +22,22 @@ log = logging.getLogger("rvplat.bus")
 
 
 class DidNotReturn(BaseException):
-    """Put into plugin code that does not come back although the machine has to stop."""
+    """Raised in plugin code that does not return although the machine has to stop."""
 
 
 #: What counts as a failure of plugin code.
 RAISED = (Exception, SystemExit, DidNotReturn)
-MOST_KEPT = 100  # different failures: a device may fail at another place each time
+MOST_KEPT = 100  # different failures: a device may fail at many places
 
 
 @dataclass(frozen=True)
 class Failure:
     """One failure of plugin code.
 
-    `device` is its name on the board ("" if it is not a device's code), `operation` what it was
-    doing ("a load of 4 at 0x10010000", "an alarm"), `error` what it raised, `place` the line of the
-    plugin that it came from. `hart` and `pc` are those of the access, where one led to it. `times`:
-    how often the same place failed.
+    `device` is the device's name on the board ("" if it is not a device's code). `operation` is
+    what the code was doing ("a load of 4 at 0x10010000", "an alarm"), `error` is what it raised,
+    `place` is the plugin's line that raised it. `hart` and `pc` are those of the access that led to
+    it, if one did. `times` is how often the same place failed.
     """
 
     device: str
@@ -67,7 +68,7 @@ class Failures:
     """The failures of one machine. `note` may be called from any thread."""
 
     def __init__(self) -> None:
-        #: Told of each failure, after it was kept.
+        #: Called with each failure after it was kept.
         self.on_failure: Callable[[Failure], None] | None = None
         self._kept: dict[object, Failure] = {}
         self._lock = threading.Lock()
@@ -76,7 +77,7 @@ class Failures:
         return len(self._kept)
 
     def all(self) -> tuple[Failure, ...]:
-        """Every failure, in the order in which they came; one for each place."""
+        """The failures in order of time, one for each place."""
         with self._lock:
             return tuple(self._kept.values())
 
@@ -84,8 +85,8 @@ class Failures:
         self, operation: str, error: BaseException, device: Any = None,
         hart: int | None = None, pc: int | None = None, place: str = "",
     ) -> Failure:  # fmt: skip
-        """Keep what was raised. `device` is the Device whose code it was, `place` the line; without
-        them they are looked for in the traceback."""
+        """Keep what was raised. `device` is the Device whose code raised it, `place` the line. The
+        default is to find them in the traceback."""
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
         device = device if device is not None else device_in(frames)
         name = device.wiring.name if device is not None else ""
@@ -115,8 +116,8 @@ def device_in(frames: Iterable[FrameType]) -> Any:
 
 
 def place_of(found: traceback.StackSummary, device: Any = None) -> str:
-    """The innermost line of a stack that is in the file of the device's class: "lamp.py:7, in
-    read_switch". Without a device, or if none is there, the innermost line."""
+    """The innermost line of a stack in the file of the device's class: "lamp.py:7, in
+    read_switch". Without a device or such a line, the innermost line of all."""
     if not found and device is not None:
         return f"{_file(type(device))}, in {type(device).__name__}"
     if not found:
@@ -128,7 +129,7 @@ def place_of(found: traceback.StackSummary, device: Any = None) -> str:
 
 
 def owner_of(call: Any) -> tuple[Any, str]:
-    """The device that a callback belongs to, or None, and the callback's place."""
+    """The device that a callback is a method of (or None), and the callback's place."""
     while isinstance(call, partial):
         call = call.func
     cells = getattr(call, "__closure__", None) or ()
@@ -155,7 +156,7 @@ _OURS = {""} | {str(__file__).replace("failures", name) for name in ("device", "
 
 
 def watch_threads() -> None:
-    """Note what ends a thread that a device started; whoever else looks at such ends still does."""
+    """Note exceptions that end threads of devices. The excepthook before is still called."""
     before = threading.excepthook
     if getattr(before, "is_of_rvplat", False):
         return

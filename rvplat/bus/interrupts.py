@@ -1,4 +1,4 @@
-"""Interrupt lines: a level that a device drives and one sink that hears of it."""
+"""Interrupt lines: a level that a device drives, and a sink that is called with its changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum
 
 
 class MipBit(IntEnum):
-    """Bits of `mip` that lines from outside drive (privileged specification, "mip and mie")."""
+    """Bits of `mip` that lines drive (privileged specification, "mip and mie")."""
 
     SSIP = 1
     MSIP = 3
@@ -18,7 +18,7 @@ class MipBit(IntEnum):
 
 
 class Line:
-    """An interrupt line. Call it under the bus lock, as all of a device runs."""
+    """An interrupt line. Its methods are called under the bus lock."""
 
     __slots__ = ("level", "name", "sink")
 
@@ -28,7 +28,7 @@ class Line:
         self.sink = sink
 
     def set(self, level: bool) -> None:
-        """Drive the line. The sink is called when the level changes, and each time that a high line
+        """Drive the line. It calls the sink when the level changes, and each time that a high line
         is driven high again: for an edge-triggered input that is another signal."""
         if level or self.level:
             self.level = level
@@ -36,7 +36,7 @@ class Line:
                 self.sink(level)
 
     def connect(self, sink: Callable[[bool], None]) -> None:
-        """Give the line its sink, which is told at once if the line is already high."""
+        """Give the line its sink, and call the sink at once if the line is already high."""
         self.sink = sink
         if self.level:
             sink(True)

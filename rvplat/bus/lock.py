@@ -1,10 +1,10 @@
-"""The bus lock, under which all of a device runs, and what is done when it is free again.
+"""The bus lock. All code of devices runs under it.
 
-Nobody waits for the host while holding it: while a terminal doesn't take output, or a disk is slow,
-other harts, devices and alarms go on. Work that must wait is put off with `after`: the thread that
-holds the lock does it after it has released the lock. So only that hart is delayed. A thread that
-must not be delayed, such as the clock's, takes the lock with `in_haste`; a helper thread then does
-the work.
+No thread waits for the host while it holds the lock. So other harts, devices and alarms go on
+while a terminal takes no output or a disk is slow. Work that must wait is put off with `after`: the
+thread that holds the lock does it after it has released the lock, and only that hart is delayed. A
+thread that must not be delayed, such as the clock's, takes the lock with `in_haste`; a helper
+thread then does the work.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ Call = Callable[[], None]
 
 class BusLock(_thread.RLock):  # type: ignore[misc]  # final to type checkers, not to Python
     """A lock that its owner may take again. Take it with `with`. Where that is too slow, use
-    `acquire` and `release`, and call `left` afterwards if `put_off` isn't empty."""
+    `acquire` and `release`, and then call `left` if `put_off` isn't empty."""
 
     def __init__(self) -> None:
-        #: What `after` was given, by thread.
+        #: The calls that `after` has put off, by thread.
         self.put_off: dict[int, list[Call]] = {}
         self._in_haste: set[int] = set()
         self._helper = _Helper()
 
     @property
     def is_held(self) -> bool:
-        """Whether the calling thread holds it."""
+        """Whether the calling thread holds the lock."""
         return bool(self._is_owned())  # type: ignore[attr-defined]
 
     def after(self, call: Call) -> None:
-        """Call this after the calling thread has released the lock; at once if it doesn't hold it.
-        A call that is already waiting is not added again."""
+        """Do `call` after the calling thread has released the lock, or at once if it doesn't hold
+        the lock. A call that is already waiting is not added again."""
         if not self.is_held:
             call()
             return
@@ -67,14 +67,14 @@ class BusLock(_thread.RLock):  # type: ignore[misc]  # final to type checkers, n
             self.left()
 
     def _release_save(self) -> Any:
-        """A condition lets go of the lock, to wait."""
+        """threading.Condition releases the lock in order to wait."""
         state = super()._release_save()  # type: ignore[misc]
         if self.put_off:
             self.left()
         return state
 
     def left(self) -> None:
-        """Do what this thread has put off, after `release`. `with` does this by itself."""
+        """Do what this thread has put off. Called after `release`; `with` calls it by itself."""
         ident = threading.get_ident()
         if self.is_held or ident not in self.put_off:
             return
@@ -87,7 +87,7 @@ class BusLock(_thread.RLock):  # type: ignore[misc]  # final to type checkers, n
 
 
 class _Helper:
-    """Does what others have put off, in a thread that ends when nothing is left to do."""
+    """Does put-off calls of other threads, in a thread that ends when none is left."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -95,7 +95,7 @@ class _Helper:
         self._works = False
 
     def do(self, calls: list[Call]) -> None:
-        """Do these calls after those that are waiting already, each once."""
+        """Do these calls after those that are already waiting, each once."""
         with self._lock:
             self._calls += [call for call in calls if call not in self._calls]
             if not self._works:
@@ -111,5 +111,5 @@ class _Helper:
                 call = self._calls.pop(0)
             try:
                 call()
-            except RAISED:  # the thread lives on: others wait for what comes next
+            except RAISED:  # the thread goes on: the next calls must still be done
                 log.exception("%s raised", call)

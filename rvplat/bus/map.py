@@ -1,4 +1,4 @@
-"""The address map: which device or RAM answers at a physical address."""
+"""The address map: which device or RAM answers an access at a physical address."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rvplat.errors import BusError, DeviceError
 
 @dataclass(frozen=True, order=True)
 class Range:
-    """`size` bytes at `base`, and what they are."""
+    """`size` bytes at `base`, with a name."""
 
     base: int
     size: int
@@ -23,11 +23,11 @@ class Range:
 
     @property
     def end(self) -> int:
-        """The first address after it."""
+        """The first address after the range."""
         return self.base + self.size
 
     def overlaps(self, other: Range) -> bool:
-        """Whether any byte is in both."""
+        """Whether the two ranges have a byte in common."""
         return self.base < other.end and other.base < self.end
 
     def __str__(self) -> str:
@@ -46,8 +46,8 @@ def overlaps(ranges: Iterable[Range]) -> list[tuple[Range, Range]]:
 
 
 class DeviceRaised(BusError):
-    """A device's own code raised in an access: the guest takes an access fault as for any
-    BusError. `operation` and `device` say who did what; what was raised is the cause."""
+    """A device's code raised an exception, which is the cause of this one. The guest takes an
+    access fault, as for any BusError. `operation` is the access."""
 
     def __init__(self, operation: str, device: Device) -> None:
         super().__init__(f"{device.wiring.name} raised in {operation}")
@@ -59,11 +59,11 @@ SIZES = (1, 2, 4, 8)
 
 
 class AddressMap:
-    """Devices' windows and memory. `read` and `write` take the bus lock, then the device runs.
+    """Devices' windows, and memory. `read` and `write` take the bus lock and call the device.
 
-    An access is whole in one window (bus/registers.py says what the device answers) or whole in
-    RAM. One that lies across the edge of a window is refused; where the window is carved out of
-    RAM, it is an access to RAM, and the device is told of what it changed (`Device.touched`).
+    An access inside one window goes to its device (bus/registers.py says what devices answer). An
+    access inside RAM goes to RAM. An access across the edge of a window is refused, except for a
+    window inside RAM: then it goes to RAM, and a store calls the device's `touched`.
     """
 
     def __init__(self, memory: Memory, lock: BusLock | None = None) -> None:
@@ -77,7 +77,7 @@ class AddressMap:
         self._carved: list[tuple[Range, Device]] = []
 
     def attach(self, base: int, device: Device, size: int | None = None) -> Range:
-        """Put a device's window at `base`: not on another one; RAM behind it is hidden."""
+        """Put a device's window at `base`. It hides RAM behind it, and may not overlap another."""
         size = device.window(device.settings) if size is None else size
         window = Range(base, size, device.wiring.name)
         for other, _ in self.windows:
@@ -136,8 +136,8 @@ class AddressMap:
                 lock.left()
 
     def _must_be_memory(self, pa: int, size: int) -> None:
-        """BusError if an access touches a window that is not carved out of RAM, or has a size that
-        no hart's access has."""
+        """BusError if an access touches a window that is not inside RAM, or has a size that no
+        hart's access has."""
         if size not in SIZES:
             raise BusError(f"an access of {size} bytes, expected 1, 2, 4 or 8")
         first = max(bisect_right(self._bases, pa) - 1, 0)
@@ -146,7 +146,7 @@ class AddressMap:
                 raise BusError(f"an access of {size} bytes at {pa:#x} is not whole in {window}")
 
     def touched(self, pa: int, size: int) -> None:
-        """Tell the devices that are carved out of RAM that it was changed there."""
+        """Call `touched` of the devices whose windows inside RAM were changed."""
         changed = Range(pa, size, "a change")
         for window, device in self._carved:
             if window.overlaps(changed):

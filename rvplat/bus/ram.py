@@ -1,8 +1,8 @@
 """RAM: host memory that guests, loaders and devices share.
 
-`Ram` is one region. `Memory` is all of them, by physical address: what a device's DMA, a loader or
-a debugger uses. Whoever changes memory from Python says so through `Memory.written`, so that the
-engine can drop the code that it had decoded there.
+`Ram` is one region. `Memory` holds all regions, by physical address; devices' DMA, loaders and
+debuggers use it. Python code that changes memory calls `Memory.written`, so that the engine drops
+the instructions that it had decoded there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE",
 
 
 class Ram:
-    """`size` zero bytes at physical address `base`, taken from the host as they are touched."""
+    """`size` zero bytes at physical address `base`. The host provides pages at first use."""
 
     def __init__(self, base: int, size: int, name: str = "ram") -> None:
         self.base = base
@@ -34,13 +34,13 @@ class Ram:
         if hasattr(mmap, "MADV_HUGEPAGE"):
             with contextlib.suppress(OSError):  # a kernel without transparent huge pages
                 self._map.madvise(mmap.MADV_HUGEPAGE)
-        #: The host address of the first byte; it holds for the life of this object.
+        #: The host address of the first byte. It stays the same for the life of this object.
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
         self.view = memoryview(self._map)
 
     def clear(self) -> None:
-        """All zero again, and the host's memory given back where the host can do that."""
-        if sys.platform == "linux":  # elsewhere this is advice that may leave the bytes there
+        """Set all bytes to zero, and give the pages back to the host where that is possible."""
+        if sys.platform == "linux":  # on other systems the advice may leave the bytes as they are
             self._map.madvise(mmap.MADV_DONTNEED)
         else:
             ctypes.memset(self.address, 0, self.size)
@@ -50,23 +50,23 @@ class Ram:
 
 
 def _nothing() -> None:
-    """No hart exists yet, so no order is needed."""
+    """Do nothing: no hart exists yet."""
 
 
 _fence: Callable[[], object] = _nothing
 
 
 def use_fence(fence: Callable[[], object]) -> None:
-    """Let `barrier` call this from now on: the host's full fence, known once there are harts."""
+    """Let `barrier` call `fence`, the host's full fence. Native code provides it."""
     global _fence
     _fence = fence
 
 
 def barrier() -> None:
-    """Order this thread's memory accesses before and after it, as harts see them: a full fence.
+    """A full fence: harts see this thread's accesses before it before those after it.
 
-    Python has none of its own. A lock is not enough: on AArch64 a load after the lock may still go
-    before a store that precedes the lock.
+    Python itself has no fence. A lock is not enough: on AArch64 a load after the lock may still be
+    done before a store that precedes the lock.
     """
     _fence()
 
@@ -80,7 +80,7 @@ class Memory:
     """All RAM by physical address. An access that isn't whole in one region raises BusError."""
 
     regions: tuple[Ram, ...] = ()
-    #: Told (pa, size) after each change that was not made by a hart.
+    #: Called with (pa, size) after each change that no hart made.
     written: Callable[[int, int], None] = no_one
 
     def add(self, ram: Ram) -> Ram:
@@ -103,7 +103,7 @@ class Memory:
         raise BusError(f"no memory at {pa:#x}, {size} bytes")
 
     def view(self, pa: int, size: int) -> memoryview:
-        """The bytes themselves; who writes to them calls `written(pa, size)` afterwards."""
+        """The bytes themselves. The caller calls `written(pa, size)` after it changed them."""
         ram = self.region(pa, size)
         start = pa - ram.base
         return ram.view[start : start + size]

@@ -7,20 +7,20 @@ class may have methods `read_lcr(self) -> int` and `write_lcr(self, value)`; wit
 register is a plain one, kept in `self.lcr`. A row with `count` is an array: its methods take the
 index first and its storage is a list.
 
-Which accesses a device answers. They are naturally aligned and have 1, 2, 4 or 8 bytes.
+A device answers these accesses. They are naturally aligned and have 1, 2, 4 or 8 bytes.
 
-- An access at a register, of one of its `widths`, reads or writes that register alone. If it is
-  narrower than the register, it reads or writes that part; if it is wider, what is beyond the
-  register reads as zero and is dropped.
+- An access at a register, of one of its `widths`, reads or writes only that register. If it is
+  narrower than the register, it reads or writes that part. If it is wider, the bytes beyond the
+  register read as zero, and writes to them are dropped.
 - A store to a register that is "ro" has no effect, and a load of one that is "wo" gives zero.
 - An access in a `Hole`, of one of its widths, that touches no register: a load gives zero, a store
   has no effect.
-- Every other access is an access fault: a width that the row does not list, one that spans two
-  registers, one beyond the window.
+- Every other access raises an access fault: a width that the row does not list, an access to two
+  registers, an access beyond the window.
 
-Accesses without effect and refused ones are in the log of `rvplat.bus`, level DEBUG, once each.
-QEMU's `valid` and `impl` sizes divide accesses the same way, but for an access over several
-registers, which some of its devices take as two. Spike leaves it to each device.
+Accesses without effect and refused accesses are logged once each (`rvplat.bus`, level DEBUG).
+QEMU's `valid` and `impl` sizes allow and refuse the same accesses, except that some of its devices
+split an access to several registers. In Spike each device has its own rules.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from rvplat.errors import DeviceError
 
 BIT = re.compile(r"(?P<name>-|\w+)\[(?P<high>\d+)(?::(?P<low>\d+))?\]")
 RESERVED = "-"
-#: What `Device.read` and `Device.write` look up: offset and size in one number.
+#: Tables of `Device.read` and `Device.write`; the key is offset and size in one number.
 SIZE_BITS = 4
 
 Readers = dict[int, Callable[[], int]]
@@ -52,13 +52,13 @@ class Field:
 
     @property
     def mask(self) -> int:
-        """Its bits, in place."""
+        """Its bits at their place in the register."""
         return (1 << self.high + 1) - (1 << self.low)
 
 
 @dataclass(frozen=True)
 class Register:
-    """A row: `width` bytes, which answer accesses of `widths` bytes (its own width by default)."""
+    """A row: a register of `width` bytes. `widths` are the sizes of accesses (default: `width`)."""
 
     offset: int
     name: str
@@ -66,12 +66,12 @@ class Register:
     access: Literal["rw", "ro", "wo"] = "rw"
     width: int = 4
     widths: tuple[int, ...] = ()
-    #: Registers in an array, `stride` bytes apart; 0 is a single register.
+    #: Registers in an array, `stride` bytes apart; 0 for a single register.
     count: int = 0
     stride: int = 0
     reset: int = 0
-    #: What selects it, if another register answers at its offset: such a row is described, not
-    #: dispatched to; the other's write method gets its bits too.
+    #: The condition under which it is at its offset instead of another register. Such a row is
+    #: only a description: the other register's methods answer the accesses.
     behind: str = ""
     fields: tuple[Field, ...] = field(init=False, repr=False)
     mask: int = field(init=False, repr=False)
@@ -91,41 +91,41 @@ class Register:
 
     @property
     def readable(self) -> bool:
-        """Whether loads are answered by this row."""
+        """Whether this row answers loads."""
         return self.access != "wo" and not self.behind
 
     @property
     def writable(self) -> bool:
-        """Whether stores are taken by this row."""
+        """Whether this row takes stores."""
         return self.access != "ro" and not self.behind
 
     def initial(self) -> int | list[int]:
-        """Its storage after a reset."""
+        """The value of its storage after a reset."""
         return [self.reset] * self.count if self.count else self.reset
 
     @property
     def offsets(self) -> range:
-        """Where it is, or where each of the array is."""
+        """The offset of the register, or the offsets of the array's registers."""
         return range(self.offset, self.offset + max(self.count, 1) * self.stride, self.stride)
 
 
 @dataclass(frozen=True)
 class Hole:
-    """Offsets that the manual reserves: aligned loads give zero, aligned stores do nothing. It may
-    lie around registers; it does not answer accesses that touch one."""
+    """Offsets that the manual reserves: aligned loads give zero, aligned stores do nothing.
+    Registers may lie inside it; it does not answer accesses that touch one."""
 
     offset: int
     size: int
     widths: tuple[int, ...] = (1, 2, 4, 8)
 
     def holds(self, offset: int, size: int) -> bool:
-        """Whether it answers this access, if that touches no register."""
+        """Whether it answers this access, provided that no register is touched."""
         inside = self.offset <= offset and offset + size <= self.offset + self.size
         return inside and size in self.widths and offset % size == 0
 
 
 def parse_bits(name: str, bits: str, width: int) -> list[Field]:
-    """The fields of a row, every bit of which must be named or reserved exactly once."""
+    """The fields of a row. Every bit must be named or reserved exactly once."""
     fields = []
     for token in bits.split():
         match = BIT.fullmatch(token)
@@ -144,7 +144,8 @@ def parse_bits(name: str, bits: str, width: int) -> list[Field]:
 
 
 def check_table(owner: type, rows: Sequence[Register | Hole], size: int) -> None:
-    """Refuse a table in which two rows answer the same access, or a method has no row."""
+    """DeviceError if rows overlap, a row is beyond the window, a register's name hides an
+    attribute, or a method has no row."""
     if not size:  # an abstract base
         return
     seen: dict[tuple[str, int], str] = {}
@@ -195,7 +196,7 @@ def _add(
     readers: Readers, writers: Writers, row: Register, offset: int, width: int,
     read: Callable[[], int], write: Callable[[int], None],
 ) -> None:  # fmt: skip
-    """Answer accesses of `width` bytes to the register at `offset`, part by part if it is wider."""
+    """Add the accesses of `width` bytes to the register at `offset`, or to each part of it."""
     for part in range(0, row.width, width):
         if (offset + part) % width:
             continue  # such an access would not be aligned

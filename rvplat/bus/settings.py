@@ -1,5 +1,5 @@
-"""A device's settings: a frozen dataclass whose types and defaults check a board's keys and give
-its JSON schema (machine/boards/schema.py and json_schema.py).
+"""A device's settings are a frozen dataclass. Its types and defaults are used to check a board's
+keys and to make the JSON schema of boards (machine/boards/schema.py and json_schema.py).
 
     @dataclass(frozen=True)
     class DiskSettings:
@@ -27,8 +27,8 @@ def setting(
     maximum: int | None = None,
     may_be_new: bool = False,
 ) -> Any:
-    """A field of a settings dataclass: what it means, its default, for an int its range, for a
-    file whether it may be one that is not there yet.
+    """A field of a settings dataclass: its description and default, the range of an int, and
+    whether a file may be missing.
     """
     metadata = {"doc": doc, "minimum": minimum, "maximum": maximum, "may_be_new": may_be_new}
     return dataclasses.field(default=default, metadata=metadata, kw_only=True)
