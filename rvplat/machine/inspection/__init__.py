@@ -1,1 +1,1 @@
-"""What a machine is and did, for people: translations, statistics, traces."""
+"""Reports on a machine for people: translations, statistics, traces."""

@@ -1,10 +1,9 @@
-"""Why an address leads where it does: the walk of one or two stages, entry by entry.
+"""Explain a translation: the page-table walk of one or two stages, entry by entry.
 
     print(machine.explain(0x8000_1000, "store", world=2))  # of the guest with VMID 2
 
-The harts' own definitions decide: CPython runs `walk` of hart/mmu.py on a copy of the hart's state,
-and an observer makes an entry of each step that it tells. Nothing changes: no A or D bit, no trap,
-no cached translation.
+CPython runs the harts' own `walk` (hart/mmu.py) on a copy of the hart's state; an observer makes an
+entry for each step of the walk. Nothing changes: no A or D bit, no trap, no cached translation.
 """
 
 from __future__ import annotations
@@ -49,8 +48,9 @@ _HANDLERS = {MACHINE: "M", SUPERVISOR: "HS", TO_GUEST: "VS"}
 
 @dataclass(frozen=True)
 class TableEntry:
-    """A page-table entry that was looked at: `address` as the table names it, `pa` the physical one
-    (None: not reached), `depth` how many walks it serves (1: of a guest's table's own address)."""
+    """A page-table entry that the walk used. `address` is its address as the pointer to the table
+    gives it; `pa` its physical address (None: not reached); `depth` is 1 for an entry that
+    translates the address of a guest's page table, else 0."""
 
     stage: str
     level: int
@@ -77,8 +77,8 @@ class TableEntry:
 
 @dataclass(frozen=True)
 class Fault:
-    """The trap that the access would raise. `tinst` None: the transformation of the instruction
-    that makes it; `handler` is the mode that takes it."""
+    """The trap that the access would raise. `tinst` is None if it depends on the instruction that
+    makes the access; `handler` is the mode that takes the trap."""
 
     cause: int
     tval: int
@@ -102,7 +102,7 @@ class Fault:
 
 @dataclass
 class Explanation:
-    """Where an access leads: `gpa` for guests, `pa` if it gets so far, or the `fault`."""
+    """The result of an access: `gpa` for guests, and `pa` if it is reached, or the `fault`."""
 
     world: str
     mode: str
@@ -132,12 +132,12 @@ def explain(
     machine: System, va: int, access: Access = "load", hart: int = 0,
     mode: Mode | None = None, world: World = "now",
 ) -> Explanation:  # fmt: skip
-    """What an access of a stopped hart would do.
+    """Explain an access that a stopped hart would make.
 
-    `mode` is the hart's own if it isn't given; HS or VS in a world that the hart isn't in. A guest
-    that no hart is in has the tables that it had when it was left last.
+    `mode` defaults to the hart's mode, or to HS or VS in a world that the hart isn't in. A guest
+    that no hart runs has the tables from its last exit.
 
-    LookupError for a guest that hasn't run, or a mode that the world doesn't have.
+    LookupError if the guest has not run or the world lacks the mode.
     """
     views = [one.view for one in machine.harts]
     view = views.pop(hart)
@@ -158,7 +158,7 @@ def explain(
 
 
 def known_guests(view: Any) -> dict[int, tuple[int, int]]:
-    """hgatp and vsatp, by VMID, of the guests that a hart has had, as it left them last."""
+    """hgatp and vsatp, by VMID, of the guests that a hart has run, from the last exit of each."""
     known = {
         int(vmid_of(view.guest_hgatp[i])): (int(view.guest_hgatp[i]), int(view.guest_vsatp[i]))
         for i in range(min(int(view.guest_count), GUESTS))
@@ -170,7 +170,7 @@ def known_guests(view: Any) -> dict[int, tuple[int, int]]:
 
 
 def _guest_roots(views: Sequence[Any], vmid: int) -> tuple[int, int]:
-    """hgatp and vsatp of a guest, by the first hart that knows it. LookupError if none does."""
+    """hgatp and vsatp of a guest, from the first hart that has run it. LookupError if none has."""
     known: dict[int, tuple[int, int]] = {}
     for view in reversed(views):
         known |= known_guests(view)
@@ -181,19 +181,19 @@ def _guest_roots(views: Sequence[Any], vmid: int) -> tuple[int, int]:
 
 
 class _Recorder:
-    """Makes entries of what the walk tells (hart/walk_events.py)."""
+    """Make an entry for each event of the walk (hart/walk_events.py)."""
 
     def __init__(self, found: Explanation, view: Any) -> None:
         self.found = found
         self.view = view
         self.entries = found.entries
-        self.depth = 1  # of the second stage's entries: first for the addresses of guest tables
-        self._checked: tuple[int, str] | None = None  # of the entry that is read next
-        self._updates: list[int] = []  # how many entries there were when they began
+        self.depth = 1  # of second-stage entries: 1 while they translate addresses of guest tables
+        self._checked: tuple[int, str] | None = None  # for the entry that is read next
+        self._updates: list[int] = []  # the number of entries when each update began
         self._repeated: tuple[int, int] | None = None  # stage and address of an updated leaf
 
     def table_accessed(self, address: int) -> None:
-        """The caches of the second stage would hide entries."""
+        """Cached second-stage translations would hide entries."""
         forget_tables(self.view)
 
     def second_stage_began(self, gpa: int) -> None:
@@ -222,7 +222,7 @@ class _Recorder:
         self.entries.append(row)
 
     def _stage(self, regime: int) -> tuple[str, int]:
-        """The name of the stage that a walk is of, and the depth of its entries."""
+        """The name of the stage of a walk, and the depth of its entries."""
         view = self.view
         if regime & REGIME_VIRT:
             return f"VS {_SCHEMES[int(view.vsatp) >> 60]}", 0
@@ -231,11 +231,11 @@ class _Recorder:
         return f"S {_SCHEMES[int(view.satp) >> 60]}", 0
 
     def judge(self, verdict: str) -> None:
-        """Say something else of the last entry."""
+        """Change the verdict of the last entry."""
         self.entries[-1] = replace(self.entries[-1], verdict=verdict)
 
     def refuse_pointer(self) -> None:
-        """The walk ended: if an entry was a pointer, it can't be one."""
+        """The walk ended at the last entry. If it is a pointer, it is invalid at its level."""
         if self.entries and self.entries[-1].verdict == "pointer":
             self.judge("a pointer that can't be one")
 
@@ -256,7 +256,7 @@ class _Recorder:
         self._updates.append(len(self.entries))
 
     def update_ended(self) -> None:
-        """The walk for the update found what the walk for the read did: it is not shown."""
+        """Drop the entries of the update's walk, which repeat those of the first walk."""
         del self.entries[self._updates.pop() :]
         leaf = self.entries[-1]
         is_first = leaf.stage.startswith("VS")
@@ -303,32 +303,32 @@ class _Walker:
         view.data.regime = view.fetches.regime = self._regime()
 
     def _regime(self) -> u64:
-        """The rules of an access in this mode. MPRV doesn't count: the mode was asked for."""
+        """The rules of an access in this mode. MPRV has no effect: the caller chose the mode."""
         view, priv = self.view, u64(self.priv)
         if self.virt:
             return u64(guest_regime(view, priv, guest_root(view)))
         return u64(regime_of(view, priv, translation_root(view, priv)))
 
     def _memory_type(self) -> int:
-        """PBMT of the first stage's leaf, or if that says nothing of the second's."""
+        """PBMT of the first stage's leaf; if that is PMA, of the second stage's leaf."""
         leaves = {one.stage: one.pte >> 61 & 3 for one in self.found.entries if one.depth == 0}
         return next((kind for kind in leaves.values() if kind), 0)
 
     def _check_page(self, pa: int) -> int:
-        """PMP, and whether there is memory or a device."""
+        """Check PMP and whether there is memory or a device."""
         granted = int(pmp_grant(self.view, u64(pa), u64(1), u64(self.priv)))
         self.found.pmp = letters(granted)
         allowed = granted & int(self.wanted) and self._answers(pa)
         return mmu.NO_FAULT if allowed else mmu.ACCESS_FAULT
 
     def _answers(self, pa: int) -> bool:
-        """Whether memory is there, or, for data, a device."""
+        """Whether there is memory, or, for data, a device."""
         if self.bus.window_at(pa) is not None:
             return self.access != "fetch"
         return any(one.base <= pa < one.base + one.size for one in self.memory.regions)
 
     def _fault(self, fault: int) -> Fault:
-        """The trap that the hart's own text raises."""
+        """The trap that the hart's own definition raises."""
         view = self.view
         transforms = self.access != "fetch" and not int(view.tinst_zero)
         view.tinst_zero = 1  # which instruction makes the access isn't known

@@ -1,5 +1,5 @@
-"""An extension as its definition says it: instructions, encodings, CSRs. Data for `rvplat isa` and
-for the documentation.
+"""Describe an extension from its definition: instructions, encodings, CSRs. `rvplat isa` and the
+documentation use it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PRIVILEGES = ("U", "S", "H", "M")
 
 
 def rows_of(extension: Extension) -> list[Row]:
-    """Its instructions, then its compressed forms."""
+    """The instructions of an extension, then its compressed forms."""
     return [*extension.instructions, *extension.compressed_forms]
 
 
@@ -44,7 +44,7 @@ def boxes(pattern: Pattern) -> list[Box]:
 
 
 def conditions(pattern: Pattern) -> str:
-    """What else must hold of an instruction's operands: "rd != 0, imm != 0"; perhaps nothing."""
+    """The conditions on an instruction's operands: "rd != 0, imm != 0"; "" if there are none."""
     found = []
     for term in pattern.conditions:
         for operand in pattern.operands.values():
@@ -55,7 +55,7 @@ def conditions(pattern: Pattern) -> str:
 
 
 def expansion(row: Compressed) -> str:
-    """The instruction that a compressed form stands for, with its operands."""
+    """The instruction that a compressed form expands to, with its operands."""
     values = ", ".join(
         str(value) if name == value else f"{name}={value}" for name, value in row.mapping.items()
     )
@@ -63,7 +63,7 @@ def expansion(row: Compressed) -> str:
 
 
 def doc_of(thing: Definition | None) -> str:
-    """The docstring of a definition, on one line; perhaps nothing."""
+    """The docstring of a definition, on one line; "" if there is none."""
     return " ".join((thing.__doc__ or "").split()) if thing is not None else ""
 
 
@@ -79,12 +79,12 @@ def body_of(definition: Definition) -> str:
 
 
 def access(csr: Csr) -> str:
-    """Who may read and write a CSR by its number: "MRW", "URO" (CSR listing)."""
+    """The lowest mode that may access a CSR, and how, by its number: "MRW", "URO" (CSR listing)."""
     return PRIVILEGES[csr.privilege] + ("RO" if csr.read_only else "RW")
 
 
 def fields_of(csr: Csr) -> str:
-    """The named fields: "MPP[12:11] MIE[3]"; perhaps nothing."""
+    """The named fields: "MPP[12:11] MIE[3]"; "" if there are none."""
     return " ".join(
         f"{field.name}[{field.high}]" if field.high == field.low
         else f"{field.name}[{field.high}:{field.low}]"
@@ -93,7 +93,7 @@ def fields_of(csr: Csr) -> str:
 
 
 def legal_values(csr: Csr) -> str:
-    """What a write leaves in it."""
+    """The values that a write can leave in the CSR."""
     if csr.read_only:
         return "no write is legal"
     if csr.write is not None:
@@ -104,7 +104,7 @@ def legal_values(csr: Csr) -> str:
 
 
 def groups(csrs: Iterable[Csr]) -> Iterator[tuple[Csr, int]]:
-    """By number: CSRs of one kind that follow each other, as the first and how many they are."""
+    """CSRs by number; a run of similar ones is one group: (the first, their count)."""
     first, count = None, 0
     for csr in sorted(csrs, key=lambda csr: csr.number):
         if first is not None and _alike(first, csr, count):
@@ -130,8 +130,8 @@ def _alike(first: Csr, other: Csr, distance: int) -> bool:
 
 @dataclass(frozen=True)
 class Found:
-    """What a name is: an extension, and perhaps one of its instructions (some have more than one
-    pattern) or CSRs."""
+    """What a name refers to: an extension, or one of its instructions (some have several
+    patterns) or CSRs."""
 
     extension: Extension
     rows: tuple[Row, ...] = ()
@@ -139,7 +139,7 @@ class Found:
 
 
 def find(name: str, extensions: Iterable[Extension]) -> Found | None:
-    """The extension, instruction or CSR of that name, in whatever case; EXTENSION.NAME too."""
+    """The extension, instruction or CSR with a name, in any case; also as EXTENSION.NAME."""
     wanted = name.lower()
     known = list(extensions)
     for extension in known:
@@ -157,7 +157,7 @@ def find(name: str, extensions: Iterable[Extension]) -> Found | None:
 
 
 def nearest(name: str, extensions: Iterable[Extension]) -> str | None:
-    """The name of an extension, instruction or CSR that is most like it; None if none is."""
+    """The most similar name of an extension, instruction or CSR; None if none is similar."""
     names = {}
     for extension in extensions:
         rows = (row.name for row in rows_of(extension))

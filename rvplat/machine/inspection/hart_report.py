@@ -1,4 +1,4 @@
-"""Where the harts are: text for whoever wonders why the guest didn't end."""
+"""Text on where the harts are, for finding out why a guest did not end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CSRS = (
 
 
 def dump(machine: System) -> str:
-    """Every hart's mode, pc, instruction, registers and trap CSRs. It stands still."""
+    """Every hart's mode, pc, instruction, registers and trap CSRs. The machine must be stopped."""
     disassembler = Disassembler(machine.extensions)
     lines: list[str] = []
     for hart in machine.harts:
@@ -31,7 +31,7 @@ def dump(machine: System) -> str:
 
 
 def where(machine: System, hart: Hart, disassembler: Disassembler | None = None) -> str:
-    """A hart's mode, pc and instruction, a line."""
+    """A hart's mode, pc and instruction, on one line."""
     mode = ("V" if hart.virt else "") + MODES[hart.priv]
     world = f" in the guest with VMID {hart.csr('hgatp.VMID')}" if hart.virt else ""
     symbols = _symbols(machine, hart)
@@ -43,15 +43,15 @@ def where(machine: System, hart: Hart, disassembler: Disassembler | None = None)
 
 
 def whereabouts(machine: System) -> str:
-    """Where every hart is, a line for each."""
+    """The mode, pc and instruction of every hart, one line each."""
     return "\n".join(where(machine, hart) for hart in machine.harts)
 
 
 def _symbols(machine: System, hart: Hart) -> Mapping[str, int]:
-    """Those of what runs in the hart's world, as far as they are known."""
+    """The symbols of the software in the hart's world, as far as they are known."""
     try:
         return symbols_of(machine.software, hart.csr("hgatp.VMID") if hart.virt else None)
-    except LoaderError:  # the file was there when the machine was built
+    except LoaderError:  # the file was readable when the machine was built
         return {}
 
 
@@ -98,7 +98,7 @@ def instruction_at(hart: Hart, disassembler: Disassembler) -> str:
 
 
 def trap_loop(hart: Hart) -> str:
-    """What is to be said of a hart whose trap handler traps at its first instruction."""
+    """The note on a hart whose trap handler traps at its first instruction."""
     for level in "msv":
         prefix = "vs" if level == "v" else level
         names = [f"{prefix}{part}" for part in ("tvec", "epc", "cause")]

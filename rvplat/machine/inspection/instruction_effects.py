@@ -1,7 +1,8 @@
-"""What an instruction accesses and sets besides its destination, asked of its typed definition.
+"""Find the memory accesses and CSR writes of an instruction in its typed definition.
 
-`load_u32(hart, hart.x[rs1] + imm)` says that it loads four bytes, and from where: the expression is
-evaluated with the registers as they were. So a trace can show accesses that only native code made.
+`load_u32(hart, hart.x[rs1] + imm)` shows that it loads four bytes. The address expression is
+evaluated with the registers before the instruction. So a trace can show accesses that native code
+made.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ Expression = Callable[[list[int], list[int], Operands], int]
 
 @dataclass(frozen=True)
 class Access:
-    """One access; `address` and `value` (of a store) follow from registers and operands."""
+    """One access; functions of registers and operands give `address` and `value` (of a store)."""
 
     kind: str
     size: int
@@ -49,9 +50,9 @@ class Access:
 
 
 @dataclass(frozen=True)
-class Touches:
-    """Accesses, CSRs (by field of the hart) that it sets itself, and whether it writes the CSR
-    that its `csr` operand names."""
+class KnownEffects:
+    """The accesses of an instruction, the fields of the hart that it sets, and a function that
+    tells whether it writes the CSR of its `csr` operand."""
 
     accesses: tuple[Access, ...]
     csrs: frozenset[str]
@@ -59,14 +60,14 @@ class Touches:
 
 
 class InstructionEffects:
-    """What instructions of an architecture touch."""
+    """The effects of an architecture's instructions."""
 
     def __init__(self, architecture: Architecture) -> None:
         instructions = (form.instruction for form in architecture.forms)
         self._definitions = Definitions(implied_types(instructions, architecture.layout))
 
-    def touches_of(self, instruction: Instruction) -> Touches:
-        """What one instruction touches. What its text doesn't say plainly is left out."""
+    def of(self, instruction: Instruction) -> KnownEffects:
+        """The effects that the definition of an instruction states directly."""
         accesses = []
         writes_csr = None
         fields: set[str] = set()
@@ -80,7 +81,7 @@ class InstructionEffects:
                 writes_csr = _expression(found.arguments[2])
             elif (access := _access(found)) is not None:
                 accesses.append(access)
-        return Touches(tuple(accesses), frozenset(fields), writes_csr)
+        return KnownEffects(tuple(accesses), frozenset(fields), writes_csr)
 
     def fields_written(self, row: Csr) -> set[str]:
         """The fields of the hart that a write to the CSR assigns to."""
@@ -104,7 +105,7 @@ def _access(spoken: Spoken) -> Access | None:
 
 
 def _expression(node: ir.Expr) -> Expression | None:
-    """The expression as a function; None if it depends on more than registers and operands."""
+    """The expression as a function; None if it depends on anything but registers and operands."""
     for part in ir.walk(node):
         if isinstance(part, ir.Call | ir.Part | ir.Make) or part == ir.Local(None, ""):
             return None

@@ -1,6 +1,6 @@
-"""What page tables map, in ranges: an address space of the host or of a guest, through both stages
-(Privileged, "Sv39: Page-Based 39-bit Virtual-Memory System" and what follows; hypervisor extension,
-"Two-Stage Address Translation").
+"""The ranges that page tables map: an address space of the host, or of a guest through both stages
+(Privileged, "Sv39: Page-Based 39-bit Virtual-Memory System" and the next sections; hypervisor
+extension, "Two-Stage Address Translation").
 
     for one in mappings(machine.memory, satp):
         print(f"{one.va:#x} {one.size:#x} {one.pa:#x} {one.flags}")
@@ -19,7 +19,7 @@ from rvplat.hart.mmu import WIDER
 from rvplat.hart.page_tables import PTE_N, PTE_PPN, PTE_R, PTE_V, PTE_W, PTE_X, SATP_PPN
 from rvplat.isa.privileged import PAGE_BYTES
 
-MOST = 1 << 17  # leaves: tables that point to themselves would have more than anyone reads
+MOST = 1 << 17  # leaves; tables that point to themselves would have far more
 SPACE = 1 << 64
 _LETTERS = "rwxugad"
 _TYPES = ("", " NC", " IO", " PBMT=3")
@@ -29,11 +29,11 @@ Read = Callable[[int], bytes | None]
 
 @dataclass(frozen=True)
 class Mapping:
-    """`size` bytes from the virtual address `va`: those from the physical address `pa`, or None
-    where the second stage has none for them.
+    """`size` bytes at the virtual address `va`, mapped to the physical address `pa`. None: the
+    second stage does not map them.
 
-    `flags`: rwxugad, - for what is clear, and the memory type if it isn't the PMA's. Of a guest
-    `gpa` is the guest physical address, and `host_flags` are those of the second stage.
+    `flags`: rwxugad, with - for clear bits, and the memory type unless it is PMA. For a guest,
+    `gpa` is the guest physical address and `host_flags` are the flags of the second stage.
     """
 
     va: int
@@ -45,11 +45,11 @@ class Mapping:
 
     @property
     def end(self) -> int:
-        """The address after it."""
+        """The first address after the range."""
         return self.va + self.size
 
     def goes_on_with(self, other: Mapping) -> bool:
-        """Whether the other one is the same range, continued."""
+        """Whether the other range continues this one with the same flags."""
 
         def on(a: int | None, b: int | None) -> bool:
             return b is None if a is None else a + self.size == b
@@ -58,15 +58,15 @@ class Mapping:
         return same and self.end == other.va and on(self.pa, other.pa) and on(self.gpa, other.gpa)
 
     def cut(self, start: int, end: int) -> Mapping:
-        """The part between two addresses of it."""
+        """The part of the range between two addresses."""
         past = start - self.va
         pa = None if self.pa is None else self.pa + past
         return replace(self, va=start, size=end - start, pa=pa)
 
 
 def mappings(memory: Memory, root: int, hgatp: int | None = None) -> list[Mapping]:
-    """The ranges of an address space in order: of satp, or of vsatp and the hgatp around it.
-    Where there is no translation, all addresses are one range without flags."""
+    """The ranges of an address space in order: of satp, or of vsatp together with hgatp. Without
+    translation, all addresses are one range without flags."""
     if hgatp is None:
         return list(merged(_first(_reader(memory), root)))
     second = [Mapping(0, SPACE, 0, "")]
@@ -76,7 +76,7 @@ def mappings(memory: Memory, root: int, hgatp: int | None = None) -> list[Mappin
 
 
 def _reader(memory: Memory) -> Read:
-    """A page of memory; None where there is none."""
+    """A function that reads a page of memory; None where there is no memory."""
 
     def read(pa: int) -> bytes | None:
         try:
@@ -88,7 +88,7 @@ def _reader(memory: Memory) -> Read:
 
 
 def _through(memory: Memory, second: list[Mapping]) -> Read:
-    """A page at a guest physical address."""
+    """A function that reads a page at a guest physical address."""
     read = _reader(memory)
 
     def read_guest(gpa: int) -> bytes | None:
@@ -99,7 +99,7 @@ def _through(memory: Memory, second: list[Mapping]) -> Read:
 
 
 def _first(read: Read, root: int) -> Iterator[Mapping]:
-    """The only stage, or a guest's first."""
+    """The ranges of the only stage, or of a guest's first stage."""
     if root >> 60 == 0:
         return iter([Mapping(0, SPACE, 0, "")])
     return _stage(read, root, 0)
@@ -121,8 +121,8 @@ def _stage(read: Read, root: int, wide: int) -> Iterator[Mapping]:
 
 
 class _Walk:
-    """The leaves below one root. A table that is met again is not read again, and not entered again
-    if it has no leaves: tables that point to themselves would take for ever."""
+    """The leaves below one root. Each table is read once, and a table without leaves entered once:
+    otherwise the walk of tables that point to themselves would not end."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -134,7 +134,7 @@ class _Walk:
         for index, pte in self._entries(table, level):
             va, pa = above | index << shift, (pte & PTE_PPN) << 2
             if pte & (PTE_R | PTE_X):
-                if pte & PTE_N:  # 64 KiB, by 16 entries that are alike
+                if pte & PTE_N:  # 16 equal entries map 64 KiB
                     pa = pa & ~0xFFFF | va & 0xFFFF
                 found = iter((Mapping(va, 1 << shift, pa, flags_of(pte)),))
             else:
@@ -146,7 +146,7 @@ class _Walk:
             self._known[table, level] = []
 
     def _entries(self, table: int, level: int) -> list[tuple[int, int]]:
-        """(index, PTE) of what a table of a level maps or points to."""
+        """(index, PTE) of the valid entries of a table."""
         if (table, level) not in self._known:
             page, low = self._read(table), (1 << 12 + 9 * level) - 1
             rows = enumerate(_ENTRIES.unpack(page) if page else ())
@@ -166,7 +166,7 @@ def _counts(pte: int, level: int, low: int) -> bool:
 
 
 def flags_of(pte: int) -> str:
-    """What a leaf allows and says."""
+    """The flags of a leaf, and its memory type."""
     letters = "".join(c if pte >> bit & 1 else "-" for bit, c in enumerate(_LETTERS, 1))
     return letters + _TYPES[pte >> 61 & 3]
 
@@ -196,7 +196,7 @@ def _both(first: Iterable[Mapping], second: list[Mapping]) -> Iterator[Mapping]:
 
 
 def merged(found: Iterable[Mapping]) -> Iterator[Mapping]:
-    """Neighbours that are one range."""
+    """The ranges, with neighbours that continue each other merged."""
     last: Mapping | None = None
     for one in found:
         if last is not None and last.goes_on_with(one):

@@ -1,4 +1,4 @@
-"""What a run took: instructions, seconds, where the time went, traps by cause."""
+"""Statistics of a run: instructions, seconds by activity, traps by cause."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NS = 1e9
 
 @dataclass(frozen=True)
 class HartStatistics:
-    """One hart's part: retired instructions, seconds in native code, in devices, asleep."""
+    """One hart: retired instructions, and seconds in native code, in devices and asleep."""
 
     instructions: int
     native_s: float
@@ -27,13 +27,13 @@ class HartStatistics:
 
     @property
     def million_per_second(self) -> float:
-        """While it was in native code."""
+        """Million instructions per second of native code."""
         return _rate(self.instructions, self.native_s)
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """`seconds` is how long harts ran, `starting_s` what went before."""
+    """`seconds` is the time in which harts ran, `starting_s` the time before that."""
 
     instructions: int
     seconds: float
@@ -42,11 +42,11 @@ class Statistics:
 
     @property
     def million_per_second(self) -> float:
-        """All harts together."""
+        """Million instructions of all harts per second."""
         return _rate(self.instructions, self.seconds)
 
     def as_json(self) -> dict[str, object]:
-        """Plain values for json.dumps."""
+        """The statistics as values for json.dumps."""
         harts = [
             {**asdict(one), "million_per_second": one.million_per_second} for one in self.harts
         ]
@@ -59,7 +59,7 @@ class Statistics:
         }
 
     def table(self) -> str:
-        """Text, a line for each hart, then its traps."""
+        """Text: a line for each hart, followed by its traps."""
         lines = [
             f"{self.instructions} instructions in {self.seconds:.3f} s: "
             f"{self.million_per_second:.1f} million a second; {self.starting_s:.3f} s to start",
@@ -86,7 +86,7 @@ def _rate(instructions: int, seconds: float) -> float:
 
 
 def statistics(machine: System) -> Statistics:
-    """What the machine has done since it was built. It stands still."""
+    """The statistics of a stopped machine since it was built."""
     harts = tuple(_hart(hart) for hart in machine.harts)
     return Statistics(
         sum(one.instructions for one in harts), machine.ran_s, machine.started_s, harts

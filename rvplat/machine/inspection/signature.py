@@ -32,10 +32,10 @@ def signature_range(symbols: Mapping[str, int], program: str) -> tuple[int, int]
 
 
 def signature(machine: System) -> str:
-    """The signature as text: 4-byte words of 8 hexadecimal digits, a line each.
+    """The signature as text: 4-byte words of 8 hexadecimal digits, one per line.
 
     Raises:
-        LoaderError: the program has none, or it lies outside RAM.
+        LoaderError: the program has no signature, or it lies outside RAM.
     """
     path = machine.software.program.path if machine.software.program else "the machine"
     start, size = signature_range(machine.symbols, str(path))

@@ -3,9 +3,9 @@
     core   0: 3 0x0000000080000000 (0x00a28293) x5  0x000000000000000a
     core   0: 3 0x0000000080000004 (0x00533023) mem 0x0000000080001000 0x000000000000000a
 
-Hart, privilege, pc and instruction; registers and CSRs that it wrote; addresses that it loaded
-from; addresses, with values, that it stored to. What traps is not committed and has no line. It is
-a debugging aid: one instruction at a time, harts in turns in one thread.
+A line has the hart, privilege, pc and instruction; registers and CSRs that it wrote; addresses that
+it loaded from; addresses and values that it stored. An instruction that traps is not committed and
+has no line. A traced run is slow: one thread executes one instruction at a time, harts in turns.
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ from rvplat.machine.inspection.instruction_effects import (
     ZERO,
     Access,
     InstructionEffects,
-    Touches,
+    KnownEffects,
 )
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.system import System
 
-TURN = 500  # instructions of a hart before the next hart's
+TURN = 500  # instructions of a hart before the turn of the next
 SINK = 32
 X, F, CSR = 0, 1, 4  # in this order within a number, as Spike sorts them
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the line of one instruction is made; `rd` and `frd` are -1 where it writes none."""
+    """The parts of an instruction's line; `rd` and `frd` are -1 if it writes no such register."""
 
     bits: str
     operands: Mapping[str, int]
     rd: int
     frd: int
     accesses: tuple[Access, ...]
-    #: CSRs that it writes if `writes` says so (None: always); others are shown when they change.
+    #: CSRs that it writes if `writes` returns true (None: always); others appear if they change.
     csrs: tuple[Csr, ...]
     writes: Callable[[list[int], list[int], Mapping[str, int]], int] | None
 
 
 class Tracer(RoundRobin):
-    """Takes turns instruction by instruction, and writes a line for each."""
+    """Run harts in turns, instruction by instruction, and write a line for each instruction."""
 
     def __init__(self, machine: System, file: TextIO) -> None:
         super().__init__(machine, TURN)
@@ -71,12 +71,12 @@ class Tracer(RoundRobin):
         self._numbers = {row.number: row for row in self._rows.values()}
         self._plans: dict[int, Plan] = {}
         self._effects = InstructionEffects(machine.core.architecture)
-        self._touches: dict[str, Touches] = {}
+        self._known_effects: dict[str, KnownEffects] = {}
         self._watched = [self._rows[name] for name in ("fflags", "mstatus") if name in self._rows]
-        self._cells = {hart.number: Cells(hart, self._watched) for hart in machine.harts}
+        self._cells = {hart.number: TracedFields(hart, self._watched) for hart in machine.harts}
 
     def close(self) -> None:
-        """Let time go on as before."""
+        """Let the time pass as before the trace."""
         if self.virtual is not None:
             self.virtual.on_set.remove(self._clock_was_set)
 
@@ -97,9 +97,9 @@ class Tracer(RoundRobin):
         return reason
 
     def _one(self, hart: Hart, lines: list[str]) -> int:
-        """One instruction, or the trap that it takes; hart.stop. No interrupt comes between the
-        look at its pc and its end: devices and other harts wait for the bus lock, and timers for
-        the time, which stands still."""
+        """Execute one instruction or its trap; returns hart.stop. No interrupt comes between the
+        reading of pc and the end of the instruction: devices and other harts wait for the bus
+        lock, and timers cannot fire because the time is stopped."""
         cells, on_host = self._cells[hart.number], self.virtual is None
         paused = cells.clock_virtual.value
         with self.machine.assembly.lock:
@@ -122,10 +122,10 @@ class Tracer(RoundRobin):
                 lines.append(text + self._written(hart, cells, x, f, before))
         return int(hart.stop_code.value)
 
-    # --- what it says ---
+    # --- lines ---
 
     def _written(
-        self, hart: Hart, cells: Cells, x: list[int], f: list[int], before: list[int]
+        self, hart: Hart, cells: TracedFields, x: list[int], f: list[int], before: list[int]
     ) -> str:
         bits = cells.bits.value - 1
         plan = self._plans.get(bits) or self._plan(bits)
@@ -163,7 +163,7 @@ class Tracer(RoundRobin):
         return load + store if access.kind == AMO else store
 
     def _failed(self, hart: Hart, plan: Plan) -> bool:
-        """Whether a store-conditional did: by its destination, or unknown where that is x0."""
+        """Whether a store-conditional failed, by its destination. Unknown if that is x0."""
         return plan.rd >= 0 and self._cells[hart.number].x[plan.rd] != 0
 
     def _stored(
@@ -182,36 +182,37 @@ class Tracer(RoundRobin):
     def _plan(self, bits: int) -> Plan:
         text = f"(0x{bits:0{2 * instruction_length(bits)}x})"
         row = self._find(bits)
-        if row is None:  # of an extension that the hart hasn't: it would have trapped
+        if row is None:  # the hart lacks its extension: it would have trapped
             return Plan(text, {}, -1, -1, (), (), None)
         instruction, operands = decode(row, bits)
-        if instruction.name not in self._touches:
-            self._touches[instruction.name] = self._effects.touches_of(instruction)
-        touches = self._touches[instruction.name]
+        if instruction.name not in self._known_effects:
+            self._known_effects[instruction.name] = self._effects.of(instruction)
+        known = self._known_effects[instruction.name]
         rd = operands.get("rd", SINK)
         is_x = instruction.redirects_rd
         plan = self._plans[bits] = Plan(
             text, operands, rd if is_x and 0 < rd < SINK else -1,
-            rd if not is_x and "rd" in operands else -1, touches.accesses,
-            self._csrs(operands.get("csr"), touches.csrs), touches.writes_csr,
+            rd if not is_x and "rd" in operands else -1, known.accesses,
+            self._csrs(operands.get("csr"), known.csrs), known.writes_csr,
         )  # fmt: skip
         return plan
 
     def _csrs(self, number: int | None, fields: frozenset[str]) -> tuple[Csr, ...]:
-        """The CSRs that it shows: the one that it names, or where that keeps what is written."""
+        """The CSRs in the line: the one that the instruction names, or those that hold its
+        value."""
         row = self._numbers.get(number) if number is not None else None
         if row is not None:
             fields = frozenset({row.name} if row.storage else self._effects.fields_written(row))
         rows = [self._rows[name] for name in fields if name in self._rows]
         if row is not None and fields and not rows:
-            return (row,)  # kept in an array: PMP
+            return (row,)  # stored in an array: PMP
         if len(rows) > 1:  # mstatus only if it changes: FS becomes Dirty
             rows = [one for one in rows if one.name != "mstatus"]
         return tuple(sorted(rows, key=lambda one: one.number))
 
 
 def open_trace(path: Path, new: bool = False) -> TextIO:
-    """A file for a trace, or a pipe that somebody reads; `new`: one that isn't there yet.
+    """Open a file for a trace, or a pipe with a reader; `new`: the file must not exist.
 
     Raises:
         HostError: it can't be written.
@@ -226,14 +227,14 @@ def open_trace(path: Path, new: bool = False) -> TextIO:
 
 
 def _opened(path: str, flags: int) -> int:
-    """Without waiting for somebody who reads a pipe."""
+    """Open without waiting for a reader of a pipe."""
     fd = os.open(path, flags | os.O_NONBLOCK, 0o666)
     os.set_blocking(fd, True)
     return fd
 
 
 class _TraceFile(io.FileIO):
-    """Whatever can't be written says to which file."""
+    """A file whose write errors name it."""
 
     def write(self, data: Any, /) -> int:
         try:
@@ -244,7 +245,7 @@ class _TraceFile(io.FileIO):
 
 @contextlib.contextmanager
 def tracing(machine: System, path: Path | None) -> Iterator[Tracer | None]:
-    """Runs harts in turn and writes a trace to a file; None where there is no file to write.
+    """A tracer that runs harts in turns and writes to a file; None if no file is named.
 
     Raises:
         HostError: the file can't be written.
@@ -260,7 +261,7 @@ def tracing(machine: System, path: Path | None) -> Iterator[Tracer | None]:
             tracer.close()
 
 
-class Cells:
+class TracedFields:
     """The fields of a hart that every line needs."""
 
     def __init__(self, hart: Hart, watched: list[Csr]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rvplat.isa.privileged import Cause, Irq
 
-#: Interrupts stand 64 above exceptions, as in `hart.traps_taken`.
+#: The numbers of interrupts are offset by 64, as in `hart.traps_taken`.
 FIRST_INTERRUPT = 64
 INTERRUPT = 1 << 63
 
@@ -22,7 +22,7 @@ _INTERRUPTS = {
 
 
 def cause_name(cause: int) -> str:
-    """A value of mcause: "load page", "interrupt MTI"."""
+    """The name of a value of mcause: "load page", "interrupt MTI"."""
     if cause & INTERRUPT:
         code = cause & ~INTERRUPT
         return f"interrupt {_INTERRUPTS.get(code, code)}"
@@ -30,7 +30,7 @@ def cause_name(cause: int) -> str:
 
 
 def trap_name(index: int) -> str:
-    """The same for an index of `hart.traps_taken`."""
+    """The name for an index of `hart.traps_taken`."""
     if index >= FIRST_INTERRUPT:
         return cause_name(INTERRUPT | index - FIRST_INTERRUPT)
     return cause_name(index)

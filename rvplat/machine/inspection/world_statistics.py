@@ -1,4 +1,4 @@
-"""What guests cost on a hart: world switches by cause, instructions in each world, page walks."""
+"""Statistics of guests on a hart: world switches by cause, instructions by world, page walks."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class WorldStatistics:
-    """Since the last reset. `exits` are traps out of guests, by name; `walks` are TLB misses that
-    looked at page tables: of the host, of guests' first stage, of the second. `guests` are the
-    instructions of each guest that ran lately, by VMID."""
+    """Counts since the last reset. `exits` are traps out of guests, by name. `walks` are TLB misses
+    that read page tables of the host, of guests' first stage and of the second stage. `guests` are
+    the instructions of each guest that ran recently, by VMID."""
 
     entries: int
     exits: dict[str, int]
@@ -45,7 +45,7 @@ class WorldStatistics:
 
 
 def world_statistics(hart: Hart) -> WorldStatistics:
-    """A hart that stands still."""
+    """The statistics of a stopped hart."""
     exceptions = list(hart.field("exits", ctypes.c_uint64))
     interrupts = list(hart.field("interrupt_exits", ctypes.c_uint64))
     view: Any = hart.view
@@ -67,7 +67,7 @@ def world_statistics(hart: Hart) -> WorldStatistics:
 
 
 def _guests(hart: Hart, since_switch: int) -> dict[int, int]:
-    """Instructions by VMID; of the guest that the hart is in, those since the last switch too."""
+    """Instructions by VMID, for the current guest including those since the last switch."""
     view: Any = hart.view
     known = min(int(view.guest_count), GUESTS)
     tables, retired = (

@@ -1,1 +1,1 @@
-"""Program files and where they go in memory; the device tree that software is told."""
+"""Load program files into memory, and make the device tree for software."""

@@ -1,4 +1,4 @@
-"""What a program was built for: `.riscv.attributes` and the flags of its ELF header (RISC-V ELF
+"""The target of a program: `.riscv.attributes` and the flags of its ELF header (RISC-V ELF
 psABI, "Attributes" and "File Header").
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 RVC, FLOAT_ABI, RVE, TSO = 0x1, 0x6, 0x8, 0x10
 FLOAT_ABIS = ("soft-float", "single-float", "double-float", "quad-float")
-#: The extension that each of these calling conventions needs.
+#: The extension that each of these calling conventions requires.
 _FLOAT_NEEDS = {1: "f", 2: "d", 3: "q"}
 _STACK_ALIGN, _ARCH, _UNALIGNED = 4, 5, 6
 _FILE_SCOPE = 1
@@ -18,7 +18,7 @@ _VERSION = re.compile(r"\d+p\d+$")
 
 @dataclass(frozen=True)
 class Attributes:
-    """`arch` is an ISA string with versions; zero or "" where the file does not say."""
+    """`arch` is an ISA string with versions; zero or "" if the file lacks the value."""
 
     arch: str = ""
     stack_alignment: int = 0
@@ -26,7 +26,7 @@ class Attributes:
 
     @property
     def extensions(self) -> tuple[str, ...]:
-        """The extensions that `arch` names, in small letters, without versions."""
+        """The extensions that `arch` names, in lower case, without versions."""
         parts = self.arch.lower().removeprefix("rv32").removeprefix("rv64").split("_")
         return tuple(_VERSION.sub("", part) for part in parts if part)
 
@@ -41,7 +41,7 @@ def flags_text(flags: int) -> str:
 
 
 def flags_need(flags: int) -> list[str]:
-    """The extensions without which a file with these flags can't run, in small letters."""
+    """The extensions without which a file with these flags can't run, in lower case."""
     needs = ["c"] if flags & RVC else []
     float_abi = _FLOAT_NEEDS.get((flags & FLOAT_ABI) >> 1)
     needs += [float_abi] if float_abi else []
@@ -50,7 +50,7 @@ def flags_need(flags: int) -> list[str]:
 
 
 def parse_attributes(data: bytes) -> Attributes:
-    """The contents of the section; what is damaged in it counts as not there."""
+    """The contents of the section; damaged parts are ignored."""
     try:
         return _of_file(data)
     except (IndexError, ValueError):
@@ -58,7 +58,8 @@ def parse_attributes(data: bytes) -> Attributes:
 
 
 def _of_file(data: bytes) -> Attributes:
-    """Format version "A", then for each vendor its length, name and subsections."""
+    """The file attributes. The section has the format version "A", then for each vendor a length, a
+    name and subsections."""
     if data[:1] != b"A":
         return Attributes()
     at = 1
@@ -74,7 +75,7 @@ def _of_file(data: bytes) -> Attributes:
 
 
 def _values(data: bytes) -> Attributes:
-    """Tags and values: a string for an odd tag, else a number."""
+    """Tags and values: an odd tag has a string, an even one a number."""
     found: dict[int, str | int] = {}
     at = 0
     while at < len(data):
@@ -88,7 +89,7 @@ def _values(data: bytes) -> Attributes:
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A ULEB128 number, and where it ends."""
+    """A ULEB128 number, and the position after it."""
     value = shift = 0
     while True:
         byte = data[at]

@@ -1,7 +1,7 @@
 """ELF64 files for RISC-V (System V ABI, "Object Files"; RISC-V ELF psABI, chapter 8).
 
-Read here and not by a library: the whole is small, a bare program starts half a second sooner
-without the import, and each thing that can be wrong gets its own sentence.
+This does not use lief because its import takes half a second. Each kind of fault has its own
+message.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ STB_LOCAL: Final = 0
 
 
 def is_elf(data: bytes) -> bool:
-    """Whether a file begins as an ELF file does."""
+    """Whether a file begins like an ELF file."""
     return data[:4] == MAGIC
 
 
@@ -46,7 +46,7 @@ def read_elf(path: Path, data: bytes) -> Program:
     """The segments to load, at their physical addresses.
 
     Raises:
-        LoaderError: it is for another machine or class, truncated or not a program.
+        LoaderError: the file is for another machine or class, truncated or not a program.
     """
     return _Elf(path, data).program()
 
@@ -113,7 +113,7 @@ class _Elf:
         if not loadables:
             raise self.error("an ELF file without anything to load; expected a program")
         segments = tuple(Segment(one.physical, self._bytes(one), one.size) for one in loadables)
-        # A position-independent program that was linked at 0 goes where the machine wants it.
+        # The loader chooses the address of a position-independent program that was linked at 0.
         low = min(segment.address for segment in segments)
         fixed = self.type == EXECUTABLE or low != 0
         self._check_sections()
@@ -124,7 +124,7 @@ class _Elf:
         )  # fmt: skip
 
     def _check_sections(self) -> None:
-        """Nothing that is loaded lies there, so a file that was cut off before gets a warning."""
+        """Warn if the section headers are cut off; the program loads without them."""
         end = self.sections_at + self.section_count * _SECTION_HEADER.size
         if self.sections_at and end > len(self.data):
             log.warning("%s", f"{self._truncated('its section header table', end)}; no symbols")
@@ -150,7 +150,7 @@ class _Elf:
         return memoryview(self.data)[one.offset : end]
 
     def _physical(self, virtual: int, loadables: list[_Loadable]) -> int:
-        """The entry is a virtual address; harts start at physical ones."""
+        """The physical address of the entry, which the file gives as a virtual address."""
         for one in loadables:
             if one.virtual <= virtual < one.virtual + one.size:
                 return virtual - one.virtual + one.physical
@@ -158,7 +158,7 @@ class _Elf:
 
 
 class Symbols(Mapping[str, int]):
-    """The symbol table by name, read when it is first asked for; global symbols hide local ones."""
+    """The symbol table by name, read at first use; global symbols hide local ones."""
 
     def __init__(self, data: bytes, sections_at: int, section_count: int) -> None:
         self._data = data
@@ -179,7 +179,7 @@ class Symbols(Mapping[str, int]):
         try:
             return self._read()
         except (struct.error, ValueError, OverflowError):
-            return {}  # a damaged symbol table keeps no program from running
+            return {}  # a program runs without its symbols
 
     def _section(self, index: int) -> tuple[int, ...]:
         return _SECTION_HEADER.unpack_from(

@@ -23,7 +23,7 @@ END: Final = 9
 
 
 class FdtError(ValueError):
-    """A device tree that cannot be built, or bytes that are not one."""
+    """A device tree cannot be built, or bytes are not a valid DTB."""
 
 
 class Phandle(int):
@@ -51,22 +51,22 @@ class Node:
     label: str = ""
 
     def set(self, name: str, *values: Item) -> None:
-        """Give the node a property, instead of the one of that name if it has it."""
+        """Set a property of the node, replacing one with the same name."""
         self.properties[name] = values
 
     def child(self, name: str, label: str = "") -> Node:
-        """A new node inside this one; two of one name are an error."""
+        """Add a new child node; FdtError if there is one with the same name."""
         return self.add(Node(name, label=label))
 
     def add(self, child: Node) -> Node:
-        """Put a node inside this one."""
+        """Add a child node."""
         if self.get(child.name) is not None:
             raise FdtError(f"node {self.name or '/'!r} already has a child {child.name!r}")
         self.children.append(child)
         return child
 
     def get(self, name: str) -> Node | None:
-        """The child of that name, its unit address included."""
+        """The child with this name, including its unit address."""
         return next((child for child in self.children if child.name == name), None)
 
     def find(self, path: str) -> Node | None:
@@ -84,7 +84,7 @@ class Node:
 
 
 class Phandles:
-    """Gives out phandles, 1 and up; a node gets one when it is first asked for."""
+    """Assign phandles from 1 up, to each node at its first use."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -106,7 +106,7 @@ def cells64(*values: int) -> list[int]:
 
 
 def check_item(item: object, name: str) -> None:
-    """FdtError, which names the property, for what is no cell, string or bytes."""
+    """Raise FdtError with the property's name unless an item is a cell, string or bytes."""
     if not isinstance(item, int | str | bytes):
         kind = type(item).__name__
         raise FdtError(
@@ -122,7 +122,7 @@ def check_item(item: object, name: str) -> None:
 
 
 def encode(values: tuple[Item, ...]) -> bytes:
-    """A property's value as the DTB has it (Devicetree Specification, section 2.2.4)."""
+    """Encode a property's value for the DTB (Devicetree Specification, section 2.2.4)."""
     return b"".join(_item(value) for value in values)
 
 
@@ -130,7 +130,7 @@ def _item(item: Item) -> bytes:
     if isinstance(item, bytes):
         return item
     if isinstance(item, str):
-        # The command line's bytes come through as they are, UTF-8 or not (PEP 383).
+        # Bytes of the command line that are not UTF-8 are kept as they are (PEP 383).
         return item.encode("utf-8", "surrogateescape") + b"\0"
     if not 0 <= item < 1 << 32:
         raise FdtError(f"cell {item:#x} does not fit 32 bits")
@@ -138,7 +138,7 @@ def _item(item: Item) -> bytes:
 
 
 class _Strings:
-    """The strings block: each property name once."""
+    """The strings block, which has each property name once."""
 
     def __init__(self) -> None:
         self.block = bytearray()

@@ -1,6 +1,6 @@
-"""A DTB read back into nodes: for `--dtb FILE`, for DTS text and for the tests.
+"""Parse a DTB into nodes, for `--dtb FILE`, for DTS text and for the tests.
 
-Devicetree Specification v0.4, chapter 5. Values stay bytes: a DTB does not say their types.
+Devicetree Specification v0.4, chapter 5. Values stay bytes: a DTB does not record their types.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def from_dtb(data: bytes) -> Node:
     """The root node of a DTB.
 
     Raises:
-        FdtError: the bytes are not a device tree that is whole.
+        FdtError: the bytes are not a complete device tree.
     """
     if len(data) < HEADER.size or int.from_bytes(data[:4], "big") != MAGIC:
         raise FdtError(f"not a device tree: it does not begin with {MAGIC:#x}")

@@ -8,7 +8,7 @@ from rvplat.machine.loading.fdt import Item, Node, Phandle
 
 
 def to_dts(root: Node) -> str:
-    """The tree as a DTS file that dtc reads; phandles of labelled nodes stay symbolic."""
+    """The tree as DTS text for dtc; phandles of labelled nodes stay symbolic."""
     return "/dts-v1/;\n\n" + "\n".join(_node(root, 0)) + "\n"
 
 
@@ -58,7 +58,7 @@ def _quoted(text: str) -> str:
 
 
 def _guessed(data: bytes) -> str:
-    """Bytes of unknown type, as dtc guesses them: strings, else cells, else bytes."""
+    """Bytes of unknown type, interpreted as dtc does: strings, else cells, else bytes."""
     texts = data[:-1].split(b"\0")
     if data.endswith(b"\0") and all(text and _printable(text) for text in texts):
         return ", ".join(_quoted(text.decode()) for text in texts)

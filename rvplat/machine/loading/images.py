@@ -1,4 +1,4 @@
-"""Program files of the formats that need no plugin: ELF, Linux's Image, raw, and gzip around them.
+"""Read program files of the built-in formats: ELF, Linux's Image, raw; also gzip-compressed.
 
 Linux: `Documentation/arch/riscv/boot-image-header.rst`; EFI zboot: the kernel's `zboot-header.S`.
 """
@@ -26,10 +26,10 @@ _GZIP: Final = b"\x1f\x8b"
 
 
 def read_program(path: Path, what: str, loaders: Sequence[Loader] = ()) -> Program:
-    """The program in a file; `what` is its part for messages ("the kernel").
+    """Read the program in a file; `what` names its purpose in messages ("the kernel").
 
     Raises:
-        LoaderError: it is not there, or nothing that can be loaded.
+        LoaderError: the file does not exist or cannot be loaded.
     """
     data = read_file(path, what)
     for loader in loaders:
@@ -54,15 +54,15 @@ def _program(path: Path, data: bytes) -> Program:
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What Linux's Image says of itself: how far above the start of memory it wants to be, and the
-    bytes that it takes there, .bss included."""
+    """The header of Linux's Image: the offset from the start of memory where it must be loaded, and
+    the bytes that it needs there, including .bss."""
 
     offset: int
     size: int
 
 
 def image_header(data: bytes) -> ImageHeader | None:
-    """The header of a Linux Image for RISC-V; None if it is none."""
+    """The header of a Linux Image for RISC-V; None if the data is not one."""
     if len(data) < _IMAGE_HEADER.size:
         return None
     header = _IMAGE_HEADER.unpack_from(data)
@@ -72,10 +72,10 @@ def image_header(data: bytes) -> ImageHeader | None:
 
 
 def unpacked(path: Path, data: bytes) -> bytes:
-    """The file without the compression around it.
+    """The contents of a file, decompressed if it is compressed.
 
     Raises:
-        LoaderError: it is damaged, or of a kind that is not read here.
+        LoaderError: the file is damaged, or its compression is not supported.
     """
     if data[:2] == _GZIP:
         return _gunzip(path, data)
@@ -89,7 +89,7 @@ def unpacked(path: Path, data: bytes) -> bytes:
 
 
 def _gunzip(path: Path, data: bytes) -> bytes:
-    """Like gzip.decompress, but what follows the first member does not matter."""
+    """Like gzip.decompress, but it ignores data after the first member."""
     stream = zlib.decompressobj(wbits=31)
     try:
         unpacked = stream.decompress(data)

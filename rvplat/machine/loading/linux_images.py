@@ -1,4 +1,4 @@
-"""Files of Linux that were cut off: such a file loads, and fails later in ways that mislead.
+"""Find truncated files of Linux. Such a file would load, and fail later in misleading ways.
 
 Image: `Documentation/arch/riscv/boot-image-header.rst`, and the PE/COFF header of its EFI stub
 (Microsoft, "PE Format"). Initial RAM disk: `Documentation/driver-api/early-userspace/
@@ -27,11 +27,11 @@ CPIO_TRAILER: Final = b"TRAILER!!!"
 
 
 def check_whole(path: Path, data: bytes, image_size: int) -> None:
-    """Whether all of an Image is there.
+    """Check that an Image is complete.
 
-    `image_size` of the header counts .bss, which is not in the file, so it proves nothing: the
-    sections of the EFI stub's header do. An Image without the stub gets a warning where more than
-    half is missing.
+    `image_size` in the header includes .bss, which is not in the file, so the check uses the
+    sections in the EFI stub's header. An Image without the stub gets a warning if more than half
+    is missing.
 
     Raises:
         LoaderError: a section ends beyond the file's end.
@@ -50,7 +50,7 @@ def check_whole(path: Path, data: bytes, image_size: int) -> None:
 
 
 def _pe_ends(data: bytes) -> Iterator[int]:
-    """Where the sections end in the file, if there is a PE header."""
+    """The ends of the sections in the file, if there is a PE header."""
     if data[:2] != b"MZ":
         return
     (at,) = struct.unpack_from("<I", data, PE_OFFSET)
@@ -67,9 +67,9 @@ def _pe_ends(data: bytes) -> Iterator[int]:
 
 
 def check_cpio(path: Path, data: bytes) -> None:
-    """Whether an initrd that begins as a cpio archive ("newc") holds its last file whole.
+    """Check that an initrd that begins as a cpio archive ("newc") is complete up to its trailer.
 
-    What follows the trailer may be anything, another archive for instance, and is not looked at.
+    Anything may follow the trailer, for instance another archive; it is not checked.
 
     Raises:
         LoaderError: a file in the archive ends beyond the initrd's end.

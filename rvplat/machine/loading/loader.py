@@ -1,9 +1,9 @@
-"""What is in memory and in the registers when the harts start, as QEMU's `virt` would have it.
+"""Plan the contents of memory and registers at the start of the harts, as QEMU's `virt` does.
 
 Firmware goes to the start of RAM, the kernel above it at a multiple of 2 MiB, the initial RAM disk
 well above that, the device tree to the end of RAM (below 3 GiB, where 32-bit DMA reaches). Firmware
-finds its hart's number in a0, the device tree in a1 and, if it is OpenSBI's `fw_dynamic`, its
-information structure in a2 (OpenSBI, docs/firmware/fw_dynamic.md).
+gets its hart's number in a0, the address of the device tree in a1 and, if it is OpenSBI's
+`fw_dynamic`, that of its information structure in a2 (OpenSBI, docs/firmware/fw_dynamic.md).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DTB_HEADROOM: Final = 16 << 10
 DTB_GUESS: Final = 32 << 10
 INFO_ROOM: Final = 64
 A0, A1, A2 = 10, 11, 12
-#: Then come three doublewords: the program's entry, the device tree, the information structure.
+#: Three addresses follow: the program's entry, the device tree, the information structure.
 RESET_CODE = struct.pack(
     "<6I",
     0x00000297,  # auipc t0, 0
@@ -54,7 +54,7 @@ FW_DYNAMIC = struct.Struct("<6Q")
 FW_DYNAMIC_MAGIC: Final = 0x4942534F
 FW_DYNAMIC_VERSION: Final = 2
 NEXT_MODE_S: Final = 1
-#: Where distributions put OpenSBI.
+#: Paths where distributions install OpenSBI.
 SYSTEM_FIRMWARE = (
     Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin"),
     Path("/usr/share/opensbi/lp64/generic/firmware/fw_dynamic.bin"),
@@ -65,7 +65,7 @@ SYSTEM_FIRMWARE = (
 
 @dataclass(frozen=True)
 class Software:
-    """What a machine is to run, read from its files; `append` replaces the board's bootargs."""
+    """The software of a machine, read from its files; `append` replaces the board's bootargs."""
 
     program: Program | None = None
     kernel: Program | None = None
@@ -74,30 +74,30 @@ class Software:
     dtb: Node | None = None
     initrd_path: Path = Path()
     pieces: tuple[Program, ...] = ()
-    #: For debuggers: ELF files with symbols, by the guest's VMID; the host's is at None.
+    #: ELF files with symbols for debuggers, by the guest's VMID; None is the host.
     symbol_files: Mapping[int | None, Path] = field(default_factory=dict)
 
     @property
     def symbols(self) -> Mapping[str, int]:
-        """The program's symbols, `tohost` and `begin_signature` perhaps among them."""
+        """The program's symbols, which may include `tohost` and `begin_signature`."""
         return self.program.symbols if self.program else {}
 
 
 @dataclass(frozen=True)
 class LoadPlan:
-    """What to put where before the first instruction; `apply` it after every reset."""
+    """Memory and registers before the first instruction; call `apply` after every reset."""
 
     segments: tuple[Segment, ...]
     #: The pc of every hart.
     entry: int
-    #: For each hart, x registers by number; all others are zero.
+    #: For each hart, its x registers by number; the others are zero.
     registers: tuple[Mapping[int, int], ...]
     symbols: Mapping[str, int] = field(default_factory=dict, repr=False)
     #: Where things are, for messages: "program", "kernel", "initrd", "dtb".
     places: Mapping[str, int] = field(default_factory=dict)
 
     def apply(self, memory: Memory) -> None:
-        """Put everything into memory."""
+        """Write everything to memory."""
         for segment in self.segments:
             view = memory.view(segment.address, segment.size)
             view[: len(segment.data)] = segment.data
@@ -122,12 +122,12 @@ def read_software(
     loaders: Sequence[Loader] = (),
     pieces: Sequence[LoadOption] = (),
 ) -> Software:
-    """Read the files that are given here or else by the board's `[boot]`.
+    """Read the files in the arguments; the board's `[boot]` supplies missing ones.
 
     A kernel without firmware gets the OpenSBI of the host's distribution.
 
     Raises:
-        LoaderError: a file is missing or not what it should be.
+        LoaderError: a file is missing or has the wrong format.
     """
     program, kernel = program or board.boot.program, kernel or board.boot.kernel
     initrd, dtb = initrd or board.boot.initrd, dtb or board.boot.dtb
@@ -150,10 +150,10 @@ def read_software(
 
 
 def system_firmware() -> Path:
-    """The OpenSBI that the host's distribution has.
+    """The OpenSBI of the host's distribution.
 
     Raises:
-        LoaderError: there is none.
+        LoaderError: it is not installed.
     """
     for path in SYSTEM_FIRMWARE:
         if path.is_file():
@@ -174,11 +174,11 @@ def _read_dtb(path: Path) -> Node:
 
 
 TreeMaker = Callable[[Chosen], Node]
-"""Makes the board's device tree, with what the loader chose in `chosen`."""
+"""Make the board's device tree, with the loader's values in `chosen`."""
 
 
 def plan_load(board: Board, software: Software, device_tree: TreeMaker) -> LoadPlan:
-    """Find a place for everything.
+    """Choose the addresses of all parts.
 
     Raises:
         LoaderError: something does not fit into the board's memory.
@@ -221,7 +221,7 @@ class _Planner:
         return program
 
     def _end_of(self, *programs: Program | None) -> int:
-        """The first address of the main RAM above all of these."""
+        """The first address of the main RAM above all these programs."""
         main = range(self.main.base, self.main.base + self.main.size)
         loaded = [one for one in programs if one]
         ends = [part.end for one in loaded for part in one.segments if part.address in main]
@@ -250,7 +250,7 @@ class _Planner:
         return self._add("kernel", kernel)
 
     def _place_pieces(self) -> None:
-        """What goes where the user says: nowhere else, and not over something else."""
+        """Place the files of `--load` at their addresses; they must not overlap another part."""
         for piece in self.software.pieces:
             for segment in piece.segments:
                 for other in self.segments:
@@ -262,12 +262,12 @@ class _Planner:
             self._add(str(piece.path), piece)
 
     def _owner(self, segment: Segment) -> str:
-        """What a segment is of, for messages."""
+        """The part that a segment belongs to, for messages."""
         names = [name for name, start in self.places.items() if start <= segment.address]
         return max(names, key=lambda name: self.places[name], default="what is loaded")
 
     def _initrd_range(self, kernel: int, above: int) -> tuple[int, int] | None:
-        """Where the initrd goes: well above the kernel, or below the device tree if need be."""
+        """The range of the initrd: well above the kernel, or else just below the device tree."""
         data = self.software.initrd
         if data is None:
             return None
@@ -295,8 +295,8 @@ class _Planner:
         )
 
     def _tree(self, initrd: tuple[int, int] | None) -> bytes:
-        """The device tree's bytes: the board's, or the user's with what is chosen here put in."""
-        # A run that can be repeated starts from the same randomness.
+        """The DTB: the board's, or the user's with the loader's values in `chosen` added."""
+        # A reproducible run needs the same seed each time.
         repeatable = self.board.general.clock == "virtual"
         seed = hashlib.sha256(self.board.name.encode()).digest() if repeatable else fresh_seed()
         chosen = Chosen(self.software.append, initrd, seed)
@@ -312,7 +312,7 @@ class _Planner:
         return to_dtb(root)
 
     def _dtb_address(self, size: int, above: int) -> int:
-        """Near the end of RAM; firmware adds to the tree in place, so there is room behind it."""
+        """An address near the end of RAM. Room follows the tree: firmware extends it in place."""
         end = self.main.base + self.main.size
         top = min(end, 3 * GIB) if self.main.base < 3 * GIB else end
         address = _down(top - size - DTB_HEADROOM, DTB_ALIGNMENT)
@@ -332,7 +332,7 @@ class _Planner:
         return address
 
     def _reset_code(self, entry: int, dtb: int, info: int) -> int:
-        """The pc to start at: the program, or code at the reset vector that jumps there."""
+        """The first pc: the program's entry, or the reset vector, whose code jumps to the entry."""
         vector = self.board.boot.reset_vector
         if vector is None:
             return entry
@@ -342,7 +342,8 @@ class _Planner:
 
 
 def _firmware_info(next_address: int) -> bytes:
-    """What `fw_dynamic` starts in S mode, and on which hart: 0, so that boots are alike."""
+    """Tell `fw_dynamic` what to start in S mode, and on which hart: always 0, so that boots are
+    reproducible."""
     return FW_DYNAMIC.pack(FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION, next_address, NEXT_MODE_S, 0, 0)
 
 

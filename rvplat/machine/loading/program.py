@@ -24,10 +24,11 @@ class Segment:
 
 @dataclass(frozen=True)
 class Program:
-    """What a file holds. A `fixed` program says where it goes, others go where the machine wants.
+    """The contents of a program file. A `fixed` program has addresses of its own; the loader
+    chooses those of any other.
 
-    A program that is not fixed has addresses relative to 0; `room` is how much memory it needs from
-    there, `offset` how far above the start of memory it asks to be at least.
+    A program that is not fixed has addresses relative to 0; `room` is the memory that it needs from
+    there, and `offset` its least distance from the start of memory.
     """
 
     path: Path
@@ -41,17 +42,17 @@ class Program:
 
     @property
     def start(self) -> int:
-        """The lowest address."""
+        """The lowest address of the program."""
         return min((segment.address for segment in self.segments), default=self.entry)
 
     @property
     def end(self) -> int:
-        """The first address after all of it, what it needs beyond its bytes included."""
+        """The first address after the program, including memory that it needs after its bytes."""
         ends = [segment.end for segment in self.segments]
         return max([*ends, self.start + self.room])
 
     def at(self, base: int) -> Program:
-        """The program at an address, if it goes where the machine wants it."""
+        """The program moved to an address, unless it is fixed."""
         if self.fixed:
             return self
         segments = tuple(Segment(one.address + base, one.data, one.size) for one in self.segments)
@@ -62,12 +63,12 @@ class Program:
 
 
 class Loader(Protocol):
-    """What a plugin's `rvplat_loaders` gives: it reads files of a format of its own."""
+    """A loader that a plugin's `rvplat_loaders` returns: it reads files of another format."""
 
     name: str
 
     def matches(self, first_bytes: bytes, path: Path) -> bool:
-        """Whether a file is of this format; `first_bytes` are the first 4096, or all."""
+        """Whether a file has this format; `first_bytes` are its first 4096 bytes, or all."""
 
     def load(self, path: Path, data: bytes) -> Program:
-        """The program in a file; LoaderError if it is not well formed."""
+        """Read the program in a file; LoaderError if it is malformed."""

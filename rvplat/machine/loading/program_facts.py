@@ -1,7 +1,7 @@
-"""What a program file is: for `rvplat check PROGRAM`, which explains it.
+"""Describe a program file, for `rvplat check PROGRAM`.
 
-ELF and PE files are read by lief, whose import takes half a second: nothing else of this package
-asks for these facts.
+lief reads ELF and PE files here. Its import takes half a second, so no other command uses this
+module.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from rvplat.machine.loading.symbol_files import parsed_elf, symbols_in
 if TYPE_CHECKING:
     import lief
 
-#: Symbols that rvplat or a test looks for.
+#: Symbols that rvplat or tests use.
 NOTABLE: Final = ("_start", "tohost", "fromhost", "begin_signature", "end_signature")
 ATTRIBUTES_SECTION: Final = ".riscv.attributes"
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part that is loaded: a segment of an ELF file, a section of a PE file. Sizes in bytes;
-    `address` is physical in an ELF file, and counts from the start of the image in a PE file."""
+    """A loaded part: a segment of an ELF file or a section of a PE file. Sizes are in bytes;
+    `address` is physical in an ELF file, and relative to the start of the image in a PE file."""
 
     address: int
     file_size: int
@@ -41,9 +41,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Facts:
-    """`what` it is, in a few words; `rows` are labels and texts; `needs` are the extensions that it
-    was built for, in small letters; `interpreter` is the dynamic linker that it asks for; `fixed`:
-    its parts say where they go; `kernel`: firmware starts it."""
+    """`what` describes the file in a few words; `rows` are labels and texts; `needs` are the
+    extensions that it was built for, in lower case; `interpreter` is its dynamic linker; `fixed`:
+    its parts have addresses; `kernel`: firmware starts it."""
 
     what: str
     rows: Sequence[tuple[str, str]] = ()
@@ -56,7 +56,7 @@ class Facts:
 
 
 def facts_of(path: Path, data: bytes, loaders: Sequence[Loader] = ()) -> Facts:
-    """What a file is, whether or not it can be loaded. `loaders` are those of plugins.
+    """The facts on a file, whether or not it can be loaded. `loaders` are those of plugins.
 
     Raises:
         LoaderError: the compression around it is damaged, or a plugin's loader refuses it.
@@ -87,7 +87,7 @@ def facts_of(path: Path, data: bytes, loaders: Sequence[Loader] = ()) -> Facts:
 
 
 def _of_plugin(loader: Loader, path: Path, data: bytes) -> Facts:
-    """What a plugin's loader makes of a file."""
+    """The facts on a file that a plugin's loader reads."""
     program = loader.load(path, data)
     parts = [Part(one.address, len(one.data), one.size, "") for one in program.segments]
     rows = [("entry", f"{program.entry:#x}"), ("symbols", str(len(program.symbols)))]
@@ -153,7 +153,7 @@ def _attribute_rows(attributes: Attributes) -> list[tuple[str, str]]:
 
 
 def _needs(elf: lief.ELF.Binary, attributes: Attributes) -> list[str]:
-    """The extensions of both sources, each once."""
+    """The extensions in the attributes and the flags, each once."""
     if int(elf.header.machine_type) != RISCV:
         return []
     return list(dict.fromkeys([*attributes.extensions, *flags_need(elf.header.processor_flag)]))
@@ -184,7 +184,7 @@ def _symbols_text(elf: lief.ELF.Binary, symbols: dict[str, int]) -> str:
 
 
 def _pe(data: bytes) -> Facts | None:
-    """A PE file (Microsoft, "PE Format"); None if it is none."""
+    """The facts on a PE file (Microsoft, "PE Format"); None if it is not one."""
     if data[:2] != b"MZ":
         return None
     import lief

@@ -1,7 +1,7 @@
-"""Symbols of files that a debugger's user names, and of what runs in a world.
+"""Symbols of files that the user names for debuggers, and of the software in a world.
 
-The files are read by lief: they may be what no loader takes, such as a file with nothing but debug
-information, or a library. Its import takes half a second, so it comes when a file is asked for.
+lief reads the files. They need not be loadable: a file may contain only debug information, or be a
+library. The import of lief takes half a second, so it happens when a file is read.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ KEPT_FILES = 8
 
 
 def symbols_of(software: Software, vmid: int | None) -> Mapping[str, int]:
-    """The symbols of the host (None), or of the guest with a VMID: addresses by name. Those of a
-    file that `--symbols` names go before the program's and the kernel's.
+    """The symbols of the host (None) or of the guest with this VMID: addresses by name. A file of
+    `--symbols` takes precedence over the program and the kernel.
 
     Raises:
-        LoaderError: that file can't be read any more.
+        LoaderError: that file can no longer be read.
     """
     path = software.symbol_files.get(vmid)
     named = read_symbols(path) if path is not None else {}
@@ -40,10 +40,10 @@ def symbols_of(software: Software, vmid: int | None) -> Mapping[str, int]:
 
 
 def check_symbol_file(path: Path, origin: str) -> None:
-    """Refuse a file that no symbols can be read from; `origin` is how the user named it.
+    """Check that symbols can be read from a file; `origin` is the user's name for it.
 
     Raises:
-        LoaderError: it can't be read, or isn't an ELF file.
+        LoaderError: the file can't be read, or isn't an ELF file.
     """
     data = read_file(path, "the symbols")
     if not is_elf(data):
@@ -55,7 +55,7 @@ def read_symbols(path: Path) -> Mapping[str, int]:
     """The symbols of an ELF file; global ones hide local ones of the same name.
 
     Raises:
-        LoaderError: it can't be read, is no ELF file, or has no addresses yet.
+        LoaderError: the file can't be read, isn't an ELF file, or is not linked.
     """
     data = read_file(path, "the symbols")
     return _read(path, hash(data), len(data))
@@ -63,7 +63,7 @@ def read_symbols(path: Path) -> Mapping[str, int]:
 
 @lru_cache(KEPT_FILES)
 def _read(path: Path, *contents: int) -> Mapping[str, int]:
-    """Read once while its contents (their hash and length) stay the same."""
+    """Read a file again only after its contents (hash and length) have changed."""
     import lief
 
     elf = parsed_elf(path)
@@ -75,15 +75,15 @@ def _read(path: Path, *contents: int) -> Mapping[str, int]:
 
 
 def parsed_elf(path: Path) -> lief.ELF.Binary | None:
-    """A file as lief sees it; None if it is no ELF file."""
+    """A file parsed by lief; None if it isn't an ELF file."""
     import lief
 
-    lief.logging.disable()  # we say ourselves what is wrong
+    lief.logging.disable()  # rvplat reports the faults
     return lief.ELF.parse(str(path))
 
 
 def symbols_in(elf: lief.ELF.Binary) -> dict[str, int]:
-    """Names and addresses: of .symtab, or of .dynsym where that was stripped."""
+    """Names and addresses from .symtab, or from .dynsym if .symtab was stripped."""
     import lief
 
     kinds = lief.ELF.Symbol.TYPE

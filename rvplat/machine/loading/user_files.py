@@ -1,4 +1,4 @@
-"""Files that the user names, read whole: never a device, a folder or something without an end."""
+"""Read whole files that the user names. Devices, folders and endless files are refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from rvplat.errors import LoaderError, file_kind
 
-#: No program, kernel, initrd or device tree is larger: a larger file was named by mistake.
+#: No program, kernel, initrd or device tree is larger; a larger file is a mistake.
 LARGEST_FILE: Final = 4 << 30
 #: A pipe does not say how much will come.
 LARGEST_PIPE: Final = 1 << 30
@@ -18,18 +18,18 @@ CHUNK: Final = 1 << 20
 
 
 def read_file(path: Path, what: str, largest: int = LARGEST_FILE, why: str = "") -> bytes:
-    """All of a regular file, or of a pipe that somebody writes to (a shell's `<(command)`).
+    """Read a regular file, or a pipe with a writer (a shell's `<(command)`), to its end.
 
     Args:
         path: the file.
-        what: its part, for messages ("the kernel").
-        largest: how many bytes it may have; `why` says in a message why not more.
+        what: its purpose, for messages ("the kernel").
+        largest: the most bytes that it may have; `why` is the reason, for the message.
 
     Raises:
-        LoaderError: it is not there, can't be read, is empty, too large, or no file.
+        LoaderError: the file does not exist, can't be read, is empty, too large, or not a file.
     """
     try:
-        status = path.stat()  # before it is opened: opening some devices does something
+        status = path.stat()  # before the open: opening some devices has effects
         pipe = stat.S_ISFIFO(status.st_mode)
         if not pipe and (kind := file_kind(status.st_mode)):
             raise LoaderError(f"{path}: {what}: it is {kind}; expected a regular file")
@@ -51,7 +51,7 @@ def read_file(path: Path, what: str, largest: int = LARGEST_FILE, why: str = "")
 
 
 def _contents(path: Path, what: str, largest: int) -> bytes:
-    """The bytes. A pipe without a writer ends at once: opening it does not wait for one."""
+    """The bytes of the file. A pipe without a writer is empty: the open does not wait for one."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         chunk = os.fstat(fd).st_size + 1 if stat.S_ISREG(os.fstat(fd).st_mode) else CHUNK
@@ -68,7 +68,7 @@ def _contents(path: Path, what: str, largest: int) -> bytes:
 
 
 def _next(fd: int, size: int) -> bytes:
-    """The next bytes, none at the end. It waits for a pipe's writer as long as there is one."""
+    """The next bytes; empty at the end. Waits for data while a pipe has a writer."""
     while True:
         try:
             return os.read(fd, size)

@@ -1,4 +1,4 @@
-"""Messages for files of the wrong kind: what the file is, and what to do instead."""
+"""Messages for files of the wrong kind: they name the kind and a remedy."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from rvplat.machine.loading.program import Program, Segment
 
 log = logging.getLogger("rvplat.loader")
 
-#: Where QEMU's `virt` has its flash chips.
+#: The addresses of flash in QEMU's `virt`.
 QEMU_FLASH: Final = range(0x2000_0000, 0x2400_0000)
 #: Illegal in every ISA ("Base Instruction-Length Encoding").
 NO_INSTRUCTIONS: Final = (b"\0\0", b"\xff\xff")
 
 
 def refuse_containers(path: Path, data: bytes) -> None:
-    """Refuse an initrd that no kernel can read, and warn of one that few can. Linux takes archives
-    and file systems, compressed or not; other kernels take other things.
+    """Refuse an initrd that no kernel can read, and warn of one that few can. Linux reads archives
+    and file systems, compressed or not; other kernels read other formats.
 
     Raises:
-        LoaderError: it is an image of a disk in a container, or of a flash chip.
+        LoaderError: the file is a disk image in a container format, or an image of a flash chip.
     """
     found = recognise(data)
     if found is None or found.kind in (Kind.COMPRESSED, Kind.ARCHIVE):
@@ -35,15 +35,15 @@ def refuse_containers(path: Path, data: bytes) -> None:
 
 
 def no_tree(data: bytes, why: str) -> str:
-    """What a file is that is no device tree; `why` if it is one, or nothing that is known."""
+    """The kind of a file that is not a device tree; `why` if it is one or its kind is unknown."""
     found = recognise(data)
     known = found is not None and found.kind is not Kind.TREE
     return f"{found}; expected a device tree blob" if known else why
 
 
 def tell_of_no_firmware(program: Program) -> None:
-    """Warn of a program that probably doesn't work. A Linux Image would start in M mode, for which
-    few kernels are built; a raw file that begins with an illegal instruction may be a file system.
+    """Warn of a program that probably fails. A Linux Image would start in M mode, for which few
+    kernels are built; a raw file that begins with an illegal instruction may be a file system.
     """
     if program.kind == "raw" and bytes(program.segments[0].data[:2]) in NO_INSTRUCTIONS:
         log.warning(
@@ -70,7 +70,7 @@ def misplaced(board: Board, program: Program, segment: Segment) -> str:
 
 
 def outside(board: Board, program: Program, segment: Segment) -> str:
-    """Why a segment is outside the board's memory, if that can be told from its address."""
+    """The probable reason why a segment is outside the board's memory, if its address shows one."""
     if segment.address > LAST_ADDRESS:
         return (
             "; it is linked at virtual addresses: of Linux give the Image, else an ELF file whose "
