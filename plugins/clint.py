@@ -1,4 +1,4 @@
-"""`clint`: the core-local interruptor. Software interrupts, `mtime` and one `mtimecmp` a hart.
+"""`clint`: the core-local interruptor: `mtime`, and for each hart `msip` and `mtimecmp`.
 
 Manual: https://github.com/riscvarchive/riscv-aclint/blob/main/riscv-aclint.adoc, section 1.2 (the
 CLINT's layout); https://static.dev.sifive.com/FU540-C000-v1.0.pdf, chapter 9.
@@ -16,7 +16,7 @@ NEVER = (1 << 64) - 1
 
 
 class Clint(Device):
-    """Its outputs are the harts' MSIP lines and the values that the harts compare `mtime` with."""
+    """It drives the harts' MSIP lines and sends each hart its `mtimecmp`."""
 
     model = "clint"
     compatible = ("sifive,clint0", "riscv,clint0")
@@ -33,7 +33,7 @@ class Clint(Device):
             Register(0x0000, "MSIP",     "-[31:1] MSIP[0]", count=harts),
             Register(0x4000, "MTIMECMP", "MTIMECMP[63:0]",  width=8, widths=(4, 8), count=harts, reset=NEVER),  # noqa: E501
             Register(0xBFF8, "MTIME",    "MTIME[63:0]",     width=8, widths=(4, 8)),
-            Hole(0x0000, 0x4000, widths=(4,)),  # harts that are not there
+            Hole(0x0000, 0x4000, widths=(4,)),  # harts that the machine doesn't have
             Hole(0x4000, 0x7FF8, widths=(4, 8)),
         )  # fmt: skip
 
@@ -43,12 +43,12 @@ class Clint(Device):
         self._drive()
 
     def write_msip(self, hart: int, value: int) -> None:
-        """A software interrupt for a hart, or the end of one."""
+        """Raise or clear a hart's software interrupt."""
         self.msip[hart] = value
         self.wiring.set_hart_line(hart, MipBit.MSIP, value != 0)
 
     def write_mtimecmp(self, hart: int, value: int) -> None:
-        """The hart itself compares and raises MTIP."""
+        """Set a hart's `mtimecmp`. The hart itself compares it with `mtime` and raises MTIP."""
         self.mtimecmp[hart] = value
         self.wiring.set_timer(hart, value)
 

@@ -1,8 +1,8 @@
 """Disk images: a raw file, and a copy-on-write overlay on one.
 
-Whatever was written before `flush` returned survives the death of this process and of the host.
-Each file is locked (`flock`), so that two machines never write to one image. A file that is cut
-short or deleted meanwhile raises OSError, never a short read.
+All data written before `flush` returned is durable: it survives a crash of this process or of the
+host. Each file is locked (`flock`), so that two machines never write to one image. If a file is
+truncated or deleted while it is used, accesses raise OSError; there are no short reads.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rvplat.formats import ENOUGH_BYTES, Kind, recognise
 
 SECTOR = 512
 IOV_MAX = os.sysconf("SC_IOV_MAX") if "SC_IOV_MAX" in os.sysconf_names else 16
-#: For an image that this user may only read.
+#: Part of the error message for an image that this user may only read.
 READ_ONLY_HINT = (
     "; set readonly = true for the disk, or snapshot = true, which keeps what the guest writes "
     "until the machine closes (--set devices.virtio0.readonly=true)"
@@ -32,18 +32,18 @@ _sync = getattr(os, "fdatasync", os.fsync)
 
 
 class Disk(Protocol):
-    """What a block device needs of an image: `views` are filled or taken whole, or OSError."""
+    """What a block device needs of an image. An access is complete, or it raises OSError."""
 
     size: int
 
     def read(self, offset: int, views: Views) -> None:
-        """Fill `views`."""
+        """Fill `views` from the bytes at `offset`."""
 
     def write(self, offset: int, views: Views) -> None:
-        """Put `views` there."""
+        """Write `views` at `offset`."""
 
     def flush(self) -> None:
-        """Make all that was written durable."""
+        """Make all written data durable."""
 
     def close(self) -> None:
         """Close the files."""
@@ -79,7 +79,7 @@ def write_all(fd: int, offset: int, views: Views) -> None:
 
 
 def open_locked(path: Path, flags: int, exclusive: bool) -> int:
-    """Open a file and lock it, or say in one line why not. It may be a block device of the host."""
+    """Open and lock a file, which may be a block device of the host. DeviceError if that fails."""
     try:
         kind = file_kind(Path(path).stat().st_mode) if Path(path).exists() else ""
         if kind not in ("", "a block device"):
@@ -108,7 +108,7 @@ def _can_be_read(path: Path) -> bool:
 
 
 def size_of(path: Path, fd: int) -> int:
-    """The size of an image, which must be whole sectors."""
+    """The size of an image. DeviceError if it is not a multiple of the sector size."""
     size = os.lseek(fd, 0, os.SEEK_END)
     if size == 0 or size % SECTOR:
         os.close(fd)
@@ -118,8 +118,8 @@ def size_of(path: Path, fd: int) -> int:
 
 
 def refuse_containers(path: Path, fd: int) -> None:
-    """Refuse an image whose bytes are not the disk's, such as a QCOW2 image or a compressed one.
-    Other known formats may well be what the guest is to find on its disk: an ISO image, a tar."""
+    """Refuse an image that is not raw, such as a QCOW2 image or a compressed one. Formats that
+    the guest may want to read from its disk, such as an ISO image or a tar, are accepted."""
     found = recognise(os.pread(fd, ENOUGH_BYTES, 0))
     if found and found.kind in (Kind.DISK, Kind.COMPRESSED, Kind.FLASH):
         os.close(fd)
@@ -154,18 +154,18 @@ class RawImage:
         os.close(self.fd)
 
     def _check_there(self) -> None:
-        """A write would bring a file back to its size, or go to one that no name leads to."""
+        """OSError for a truncated or deleted file: a write would extend it, or be lost."""
         now = os.fstat(self.fd)
         if now.st_size < self.size or now.st_nlink == 0:
             raise OSError(errno.EIO, "the image was cut short or deleted")
 
 
 class Overlay:
-    """A base that is only read, and a sparse file that holds the clusters which were written.
+    """A base image that is never written, and a sparse file with the clusters that were written.
 
-    The file: a header of one cluster (magic, size of the base), a bitmap of the clusters that it
-    holds, padded to whole clusters, then each cluster at its place. A cluster is in the bitmap on
-    disk only after its data is: `flush` writes data, then bitmap.
+    The file has a header of one cluster (magic, size of the base), a bitmap of the clusters that it
+    holds, padded to whole clusters, and then each cluster at its place. `flush` writes the data
+    before the bitmap, so that the bitmap on disk never names a cluster whose data is missing.
     """
 
     MAGIC = b"rvplat overlay 1"
@@ -177,13 +177,13 @@ class Overlay:
         self.size = base.size
         clusters = -(-self.size // self.CLUSTER)
         self.bitmap = bytearray(-(-clusters // 8 // self.CLUSTER) * self.CLUSTER)
-        self.dirty: set[int] = set()  # pages of the bitmap
+        self.dirty: set[int] = set()  # changed pages of the bitmap
         self.data = self.CLUSTER + len(self.bitmap)
         self.path = path
         self.fd = self._open(path)
 
     def _open(self, path: Path | None) -> int:
-        """Open or make the overlay's file; without a path one that nobody else sees."""
+        """Open or make the overlay's file; without a path, a temporary file without a name."""
         if path is None:
             with tempfile.TemporaryFile() as file:
                 fd = os.dup(file.fileno())
@@ -207,16 +207,16 @@ class Overlay:
         return fd
 
     def holds(self, cluster: int) -> bool:
-        """Whether a cluster was written."""
+        """Whether the overlay has a cluster."""
         return bool(self.bitmap[cluster >> 3] >> (cluster & 7) & 1)
 
     def mark(self, cluster: int) -> None:
-        """A cluster is in the overlay from now on."""
+        """Note that the overlay has a cluster."""
         self.bitmap[cluster >> 3] |= 1 << (cluster & 7)
         self.dirty.add((cluster >> 3) // self.CLUSTER)
 
     def runs(self, offset: int, size: int) -> Iterator[tuple[int, int, bool]]:
-        """Stretches of a range that lie in one file: start, end, whether it is the overlay."""
+        """Cut a range into parts that lie in one file: start, end, whether it is the overlay."""
         start, end = offset, offset + size
         while start < end:
             held = self.holds(start // self.CLUSTER)
@@ -270,7 +270,7 @@ class Overlay:
 def open_disk(
     image: Path, readonly: bool, overlay: Path | None, snapshot: bool, raw: bool = False
 ) -> Disk:
-    """The disk that a board's settings describe."""
+    """Open the disk that a board's settings describe."""
     if overlay is not None and snapshot:
         raise DeviceError(f"disk image {image}: set overlay or snapshot, not both")
     if overlay is None and not snapshot:

@@ -1,8 +1,8 @@
 """`goldfish_rtc`: the time of day in nanoseconds, with an alarm.
 
 Manual: https://android.googlesource.com/platform/external/qemu/+/master/docs/ (file
-GOLDFISH-VIRTUAL-HARDWARE.TXT, "Goldfish real-time clock"); those from 0x10 on are as Linux's
-include/clocksource/timer-goldfish.h names them.
+GOLDFISH-VIRTUAL-HARDWARE.TXT, "Goldfish real-time clock"); the names of the
+registers from 0x10 on are those in Linux's include/clocksource/timer-goldfish.h.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ MASK64 = (1 << 64) - 1
 
 
 class GoldfishRtc(Device):
-    """The guest may set the time; then it differs from the host's by `offset`."""
+    """The guest's time is the clock's time of day plus `offset`, which changes when the guest sets
+    the time."""
 
     model = "goldfish_rtc"
     compatible = ("google,goldfish-rtc",)
@@ -53,7 +54,7 @@ class GoldfishRtc(Device):
         self.wiring.clock.cancel(self.alarm)
 
     def now(self) -> int:
-        """Nanoseconds since 1970 as the guest sees them."""
+        """The guest's time: nanoseconds since 1970."""
         return self.wiring.clock.wall_ns() + self.offset & MASK64
 
     def read_time_low(self) -> int:
@@ -71,18 +72,19 @@ class GoldfishRtc(Device):
         self.set_time(self.now() & LOW | value << 32)
 
     def set_time(self, time: int) -> None:
-        """Make now be `time`."""
+        """Set the guest's time."""
         self.offset += time - self.now()
         if self.alarm_status:
             self.arm()
 
     def write_alarm_low(self, value: int) -> None:
-        """Writing the lower half, after the upper one, arms the alarm."""
+        """Set the lower half of the alarm's time and arm the alarm. (The driver writes the upper
+        half first.)"""
         self.alarm_low = value
         self.arm()
 
     def arm(self) -> None:
-        """Ring when the time comes; at once if it is past."""
+        """Let the alarm ring at its time, or at once if that is past."""
         clock = self.wiring.clock
         clock.cancel(self.alarm)
         self.alarm_status = 1
@@ -94,18 +96,18 @@ class GoldfishRtc(Device):
             self.alarm = clock.call_at(clock.now() + ticks, self.ring)
 
     def ring(self) -> None:
-        """The alarm's time has come."""
+        """Disarm the alarm and raise its interrupt: its time has come."""
         self.alarm_status = 0
         self.pending = True
         self.update()
 
     def write_irq_enabled(self, value: int) -> None:
-        """Let the alarm interrupt, or not."""
+        """Enable or disable the interrupt."""
         self.irq_enabled = value
         self.update()
 
     def write_clear_alarm(self, value: int) -> None:
-        """Disarm."""
+        """Disarm the alarm."""
         self.wiring.clock.cancel(self.alarm)
         self.alarm_status = 0
 
@@ -115,7 +117,7 @@ class GoldfishRtc(Device):
         self.update()
 
     def update(self) -> None:
-        """Drive the line."""
+        """Drive the interrupt line."""
         self.lines["irq"].set(self.pending and self.irq_enabled != 0)
 
     def load(self, state: Mapping[str, Any]) -> None:

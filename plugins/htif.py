@@ -1,21 +1,21 @@
 """`htif`: two words of memory through which a program exits, prints and calls the host.
 
 Manual: https://github.com/riscv-software-src/riscv-isa-sim, folder fesvr: device.cc (the words),
-syscall.cc (device 0). The window is memory, carved out of RAM around an ELF's `tohost` and
-`fromhost`; only a store to one of these does more.
+syscall.cc (device 0). The window lies in RAM, around an ELF's `tohost` and `fromhost`. It is
+ordinary memory; only stores to these two words have effects.
 
-A program for RV32, or one in assembly, stores the 8 bytes of `tohost` by parts, the lower or the
-upper half first. Spike looks at the word every 5,000 instructions, and QEMU waits for the upper
-half. Here a command is complete
+A program for RV32, or one in assembly, may store the 8 bytes of `tohost` in parts, the lower or the
+upper half first. Spike reads the word every 5,000 instructions; QEMU waits for the upper half. Here
+a command is complete
 
-- when all 8 bytes have been stored since the last command, in whatever order,
-- before a store to bytes that were stored already: a program that stores only the lower half, again
-  and again, means a command each time,
-- when every hart has executed `PATIENCE` instructions since, or waits for an interrupt: the program
-  stored one half, meant it, and spins.
+- when all 8 bytes have been stored since the last command, in any order,
+- before a store to bytes that were stored already: a program that stores only the lower half again
+  and again gives a command each time,
+- when every hart has executed `PATIENCE` instructions since the store, or waits for an interrupt:
+  the program has stored only one half and waits for an answer.
 
-None of it depends on the host's time. In the same way `fromhost` is free again when all of its
-bytes have been stored, when the next command comes, or after so many instructions.
+This does not depend on the host's time. `fromhost` is free again under the same conditions: all of
+its bytes have been stored, the next command comes, or `PATIENCE` instructions have been executed.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ IDENTITY_BYTES = 64
 SYS_WRITE, SYS_EXIT = 64, 93
 MASK64 = (1 << 64) - 1
 PAYLOAD = (1 << 48) - 1
-PATIENCE = 1_000_000  # instructions; more than a trap between the two stores takes
-LOOK_S, LOOK_MOST_S = 0.001, 0.064  # between two looks at how many were executed
+PATIENCE = 1_000_000  # instructions: more than a trap between the two stores needs
+LOOK_S, LOOK_MOST_S = 0.001, 0.064  # between two checks of the progress
 WORD_BYTES = 8
 ALL_BYTES = 0xFF
 MOST_ANSWERS = 1024
@@ -46,7 +46,7 @@ MOST_ANSWERS = 1024
 
 @dataclass(frozen=True)
 class HtifSettings:
-    """Where in the window the two words are; the machine takes them from the ELF's symbols."""
+    """Offsets of the two words in the window. The machine takes them from the ELF's symbols."""
 
     window: int = setting("size of the window in bytes", 0x1000, minimum=16)
     tohost: int = setting("offset of tohost", 0, minimum=0)
@@ -54,13 +54,13 @@ class HtifSettings:
 
 
 def bytes_of(word: int, offset: int, size: int) -> int:
-    """Which of the 8 bytes of the word at an offset an access touches: bit n is byte n."""
+    """The bytes of the word at offset `word` that an access touches: bit n is byte n."""
     first, end = max(offset - word, 0), min(offset + size - word, WORD_BYTES)
     return (1 << end) - (1 << first) if first < end else 0
 
 
 class Htif(Device):
-    """Answers wait in `answers` until the guest has cleared `fromhost`."""
+    """`answers` holds answers until the guest has cleared `fromhost`."""
 
     model = "htif"
     compatible = ("ucb,htif0",)
@@ -74,11 +74,11 @@ class Htif(Device):
     memory: memoryview
     memory_bytes: bytes = b""
     answers: list[int]
-    wanted: int  #: characters that the guest asked for and that were not typed yet
-    commanding: int  #: bytes of `tohost` that were stored since the last command, a bit each
-    clearing: int  #: the same of `fromhost`, since it was cleared last
+    wanted: int  #: number of characters that the guest has asked for and not got yet
+    commanding: int  #: bytes of `tohost` stored since the last command: bit n is byte n
+    clearing: int  #: bytes of `fromhost` stored since it was free: bit n is byte n
     looking: Alarm | None = None
-    executed: Progress = ()  #: by the harts, when one of these was last stored to
+    executed: Progress = ()  #: the harts' progress at the last store to one of the words
     pause_s = LOOK_S
 
     @classmethod
@@ -113,7 +113,7 @@ class Htif(Device):
         if end > len(self.memory):
             raise BusError(f"{self.wiring.name}: a store beyond the window")
         if bytes_of(self.settings.tohost, offset, size) & self.commanding:
-            self.take()  # what was stored before was all of a command
+            self.take()  # the parts stored before were a whole command
         self.memory[offset:end] = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
         self.touched(offset, size)
 
@@ -130,20 +130,20 @@ class Htif(Device):
             self.look_later()
 
     def word(self, offset: int) -> int:
-        """One of the two words."""
+        """The value of the word at an offset."""
         return int.from_bytes(self.memory[offset : offset + WORD_BYTES], "little")
 
     # ---- words of which only a part has been stored
 
     def look_later(self) -> None:
-        """Look how many instructions were executed, after a while."""
+        """Call `look` after a while."""
         clock = self.wiring.clock
         clock.cancel(self.looking)
         ticks = int(clock.frequency * self.pause_s) + 1
         self.looking = clock.call_at(clock.now() + ticks, self.look)
 
     def look(self) -> None:
-        """Take the parts for all, if every hart has gone on for long or waits."""
+        """Take the stored parts as a whole word if every hart has gone on for long, or waits."""
         before = dict(enumerate(self.executed))
         if all(
             now is None or now - (before.get(hart) or 0) >= PATIENCE
@@ -180,14 +180,14 @@ class Htif(Device):
             self.give()
 
     def answer(self, device: int, what: int, payload: int) -> None:
-        """Put a word into `fromhost` as soon as it is free; a program that asks on and on and
-        takes no answers gets no more."""
+        """Put a word into `fromhost` as soon as it is free. Beyond MOST_ANSWERS waiting words,
+        answers are dropped: the program takes none."""
         if len(self.answers) < MOST_ANSWERS:
             self.answers.append(device << 56 | what << 48 | payload)
         self.give()
 
     def give(self) -> None:
-        """Fill `fromhost` if it is free and there is something for it."""
+        """Put the next answer into `fromhost` if it is free."""
         if self.wanted and (typed := self.wiring.console.read(self.wanted)):
             self.wanted -= len(typed)
             self.answers += [CONSOLE << 56 | GETCHAR << 48 | 0x100 | byte for byte in typed]
@@ -197,10 +197,10 @@ class Htif(Device):
             self.memory[where : where + WORD_BYTES] = answer
 
     def identify(self, command: int, device: int, payload: int) -> None:
-        """Say what a device is, in 64 bytes at the address above the payload's low byte."""
+        """Write a device's name, 64 bytes, to the address in the payload (above its low byte)."""
         if payload & 0xFF == IDENTIFY:
             name = IDENTITIES.get(device, b"")
-            with contextlib.suppress(BusError):  # nowhere to answer, as for `syscall`
+            with contextlib.suppress(BusError):  # no memory at the address, as in `syscall`
                 self.wiring.memory.write(payload >> 8, name.ljust(IDENTITY_BYTES, b"\0"))
         self.answer(device, IDENTIFY, 1)
 
@@ -215,11 +215,11 @@ class Htif(Device):
             result = self.call(*words[:4])
             memory.write_int(payload, 8, result & MASK64)
         except BusError:
-            return  # the program gave an address where no memory is: there is nowhere to answer
+            return  # there is no memory at the address that the program gave, so no answer
         self.answer(SYSCALLS, 0, 1)
 
     def call(self, number: int, first: int, second: int, third: int) -> int:
-        """The system calls that need nothing of the host but its console."""
+        """Do a system call; only those that need no more of the host than its console."""
         if number == SYS_EXIT:
             self.wiring.power(Power.OFF, first & 0xFFFF_FFFF)
             return 0

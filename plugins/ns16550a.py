@@ -1,7 +1,7 @@
 """`ns16550a`: a UART with FIFOs.
 
 Manual: https://www.ti.com/lit/ds/symlink/pc16550d.pdf (PC16550D), section 8. Characters are sent at
-once; the line's speed counts only for the receiver's character timeout.
+once. Only the receiver's character timeout depends on the line's speed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rvplat.bus import Alarm, Device, FdtNode, Register, setting
 from rvplat.hookspecs import hookimpl
 
 FIFO_SIZE = 16
-WIDTHS = (1, 2, 4, 8)  # a register in a wider access is its lowest byte, as on QEMU
+WIDTHS = (1, 2, 4, 8)  # a wider access has the register in its lowest byte, as on QEMU
 TRIGGERS = (1, 4, 8, 14)  # FCR bits 7:6
 CHARACTER_BITS = 10  # start, eight data, stop
 TIMEOUT_CHARACTERS = 4
@@ -49,7 +49,7 @@ class Mcr:
 
 
 class Msr:
-    """Modem status: the lower half says what changed."""
+    """Modem status: the lower four bits are the changes."""
 
     TERI = 0x04
     CTS = 0x10
@@ -74,13 +74,13 @@ LOOPED = ((Mcr.RTS, Msr.CTS), (Mcr.DTR, Msr.DSR), (Mcr.OUT1, Msr.RI), (Mcr.OUT2,
 
 @dataclass(frozen=True)
 class UartSettings:
-    """What a board may say of its UART."""
+    """The keys of a UART on a board."""
 
     clock_frequency: int = setting("input clock in Hz", 3_686_400, minimum=1)
 
 
 class Ns16550a(Device):
-    """Receives from its console as much as its FIFO holds, and leaves the rest waiting there."""
+    """Takes as much input from its console as its FIFO holds. The rest waits in the console."""
 
     model = "ns16550a"
     compatible = ("ns16550a",)
@@ -133,11 +133,11 @@ class Ns16550a(Device):
 
     @property
     def capacity(self) -> int:
-        """How many characters the receiver holds."""
+        """How many characters the receiver can hold."""
         return FIFO_SIZE if self.fcr & 1 else 1
 
     def pull(self) -> None:
-        """Take from the console what there is room for."""
+        """Take input from the console while there is room."""
         room = self.capacity - len(self.received)
         if room > 0 and not self.mcr & Mcr.LOOP:
             taken = self.wiring.console.read(room)
@@ -147,7 +147,7 @@ class Ns16550a(Device):
                 self.update()
 
     def restart_timeout(self) -> None:
-        """The timeout runs from the last character received or read (section 8.6.1)."""
+        """Restart the timeout at a character received or read (section 8.6.1)."""
         clock = self.wiring.clock
         clock.cancel(self.alarm)
         self.alarm = None
@@ -159,13 +159,13 @@ class Ns16550a(Device):
             self.alarm = clock.call_at(clock.now() + ticks, self.time_out)
 
     def time_out(self) -> None:
-        """Nothing came and nothing was read for a while."""
+        """The character timeout has ended."""
         self.alarm = None
         self.timed_out = bool(self.received)
         self.update()
 
     def read_rbr(self) -> int:
-        """The oldest character; zero if there is none."""
+        """Take the oldest character; zero if there is none."""
         if self.lcr & 0x80:
             return self.dll
         value = self.received.pop(0) if self.received else 0
@@ -177,7 +177,7 @@ class Ns16550a(Device):
     # ---- the transmitter
 
     def write_thr(self, value: int) -> None:
-        """Send a character; it is gone at once."""
+        """Send a character. The transmitter is empty again at once."""
         if self.lcr & 0x80:
             self.dll = value
             return
@@ -189,13 +189,13 @@ class Ns16550a(Device):
         self.update()
 
     def receive_own(self, value: int) -> None:
-        """Loopback: what is sent is received (section 8.7); an overrun loses one (section 8.4)."""
+        """Loopback: receive a sent character (section 8.7). An overrun loses one (section 8.4)."""
         if len(self.received) < self.capacity:
             self.received.append(value)
             self.restart_timeout()
         else:
             self.overrun = True
-            if not self.fcr & 1:  # without FIFOs the older one is lost
+            if not self.fcr & 1:  # without FIFOs the new character replaces the old one
                 self.received[:] = bytes((value,))
 
     # ---- interrupts
@@ -217,7 +217,7 @@ class Ns16550a(Device):
         return Iir.NONE
 
     def update(self) -> None:
-        """Drive the line."""
+        """Drive the interrupt line."""
         self.lines["irq"].set(self.pending() != Iir.NONE)
 
     def read_ier(self) -> int:
@@ -225,7 +225,7 @@ class Ns16550a(Device):
         return self.dlm if self.lcr & 0x80 else self.ier
 
     def write_ier(self, value: int) -> None:
-        """Enabling the transmitter's interrupt while it is empty raises it."""
+        """Set the enables. Enabling the transmitter's interrupt raises it: it is empty."""
         if self.lcr & 0x80:
             self.dlm = value
             return
@@ -235,7 +235,7 @@ class Ns16550a(Device):
         self.update()
 
     def read_iir(self) -> int:
-        """What interrupts; reading THR_EMPTY clears it."""
+        """The pending interrupt. Reading THR_EMPTY clears it."""
         cause = self.pending()
         if cause == Iir.THR_EMPTY:
             self.thr_emptied = False
@@ -245,7 +245,7 @@ class Ns16550a(Device):
     # ---- control and status
 
     def write_fcr(self, value: int) -> None:
-        """FIFO control: switching the FIFOs empties both, bits 1 and 2 one of them."""
+        """FIFO control. Switching the FIFOs on or off empties both; bits 1 and 2 empty one."""
         switched = (value ^ self.fcr) & 1
         if switched or value & 2:
             self.received.clear()
@@ -257,7 +257,7 @@ class Ns16550a(Device):
         self.update()
 
     def write_mcr(self, value: int) -> None:
-        """In loopback the modem's inputs are our own outputs."""
+        """Set the modem's outputs. In loopback they are the modem's inputs."""
         self.mcr = value
         if value & Mcr.LOOP:
             status = sum(msr for mcr, msr in LOOPED if value & mcr)
@@ -267,7 +267,7 @@ class Ns16550a(Device):
         self.pull()
 
     def set_modem(self, status: int) -> None:
-        """New modem inputs; TERI marks only RI's end (section 8.8)."""
+        """Set the modem's inputs and note changes. TERI notes only the end of RI (section 8.8)."""
         changed = (self.msr ^ status) >> 4
         if status & Msr.RI:
             changed &= ~Msr.TERI
@@ -275,7 +275,7 @@ class Ns16550a(Device):
         self.update()
 
     def read_lsr(self) -> int:
-        """Line status; the error bits clear. The transmitter is always empty."""
+        """Line status. Reading clears the error bits. The transmitter is always empty."""
         status = Lsr.THRE | Lsr.TEMT
         if self.received:
             status |= Lsr.DR
@@ -286,7 +286,7 @@ class Ns16550a(Device):
         return status
 
     def read_msr(self) -> int:
-        """Modem status; what changed clears."""
+        """Modem status. Reading clears the noted changes."""
         status = self.msr
         self.msr &= 0xF0
         self.update()

@@ -19,7 +19,7 @@ EXTERNAL = (MipBit.MEIP, MipBit.SEIP)
 
 @dataclass(frozen=True)
 class PlicSettings:
-    """What a board may say of its PLIC."""
+    """The keys of a PLIC on a board."""
 
     sources: int = setting(
         "number of interrupt sources, numbered from 1", 95, minimum=1, maximum=1023
@@ -44,9 +44,9 @@ class Plic(InterruptController):
     priority: list[int]
     threshold: list[int]
     levels: int  #: inputs that are high
-    waiting: int  #: pending: forwarded by the gateway and not yet claimed
-    claimed: int  #: claimed and not completed: the gateway forwards nothing
-    repeated: int  #: edge-triggered: signalled again since they were claimed
+    waiting: int  #: pending sources: forwarded by the gateway and not yet claimed
+    claimed: int  #: sources claimed and not completed: their gateways forward nothing
+    repeated: int  #: edge-triggered sources signalled again since they were claimed
     edges: int  #: edge-triggered sources
     enabled: list[int]  #: sources that are enabled, by context
     above: list[int]  #: sources whose priority exceeds n, by n
@@ -62,7 +62,7 @@ class Plic(InterruptController):
 
     @property
     def contexts(self) -> int:
-        """M and S mode of each hart."""
+        """The number of contexts: M and S mode of each hart."""
         return 2 * self.wiring.harts
 
     def setup(self) -> None:
@@ -90,8 +90,8 @@ class Plic(InterruptController):
             self._drive(context, False)
 
     def set_input(self, number: int, level: bool) -> None:
-        """The gateway: a level becomes one request, never taken back ("Interrupt Gateways"). While
-        a source is claimed, an edge-triggered one remembers one more signal."""
+        """The gateway: a high level becomes one request, which is never withdrawn ("Interrupt
+        Gateways"). A claimed edge-triggered source remembers one more signal."""
         bit = 1 << number
         if not level:
             self.levels &= ~bit
@@ -115,7 +115,7 @@ class Plic(InterruptController):
         self.wiring.set_hart_line(context >> 1, EXTERNAL[context & 1], level)
 
     def write_priority(self, index: int, value: int) -> None:
-        """Source `index` + 1; 0 never interrupts."""
+        """Set the priority of source `index` + 1. Priority 0 never interrupts."""
         self.priority[index] = value
         bit = 1 << index + 1
         self.above = [
@@ -124,15 +124,15 @@ class Plic(InterruptController):
         self.notify()
 
     def read_pending(self, word: int) -> int:
-        """32 sources' pending bits."""
+        """The pending bits of 32 sources."""
         return self.waiting >> 32 * word & 0xFFFF_FFFF
 
     def read_enable(self, index: int) -> int:
-        """32 sources' enable bits for context `index` // 32."""
+        """The enable bits of 32 sources for context `index` // 32."""
         return self.enabled[index >> 5] >> 32 * (index & 31) & 0xFFFF_FFFF
 
     def write_enable(self, index: int, value: int) -> None:
-        """Sources that are not there, source 0 among them, stay zero."""
+        """Set the enable bits. Those of source 0 and of sources that don't exist stay zero."""
         context, shift = index >> 5, 32 * (index & 31)
         there = (1 << self.settings.sources + 1) - 2
         rest = self.enabled[context] & ~(0xFFFF_FFFF << shift)
@@ -140,12 +140,12 @@ class Plic(InterruptController):
         self.notify()
 
     def write_threshold(self, context: int, value: int) -> None:
-        """Priorities up to it are masked."""
+        """Set the threshold. It masks priorities up to its value."""
         self.threshold[context] = value
         self.notify()
 
     def read_claim(self, context: int) -> int:
-        """Claim the pending source of best priority; the threshold does not count."""
+        """Claim the pending source of the highest priority, whatever the threshold is."""
         candidates = self.waiting & self.enabled[context]
         for level in range(LEVELS - 1, -1, -1):
             best = candidates & self.above[level]
@@ -158,8 +158,8 @@ class Plic(InterruptController):
         return 0
 
     def write_claim(self, context: int, value: int) -> None:
-        """Completion: the gateway opens, and forwards again if its input is still high, or if it is
-        edge-triggered and was signalled meanwhile."""
+        """Completion of a source. Its gateway forwards another request if its input is still high,
+        or if it is edge-triggered and was signalled meanwhile."""
         bit = 1 << value if value <= self.settings.sources else 0
         if bit & self.claimed & self.enabled[context]:
             self.claimed &= ~bit

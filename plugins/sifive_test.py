@@ -14,7 +14,7 @@ FAIL, PASS, RESET = 0x3333, 0x5555, 0x7777
 
 
 class SifiveTest(Device):
-    """One register. A fail carries an exit status in its upper half."""
+    """It has one register. The upper half of a FAIL command is the exit status."""
 
     model = "sifive_test"
     compatible = ("sifive,test1", "sifive,test0", "syscon")
@@ -25,7 +25,7 @@ class SifiveTest(Device):
     )  # fmt: skip
 
     def write_finish(self, value: int) -> None:
-        """Act on a command; an unknown one does nothing, but is in the log."""
+        """Do a command. An unknown one has no effect and is logged."""
         command, code = value & 0xFFFF, value >> 16
         if command == PASS:
             self.wiring.power(Power.OFF, 0)

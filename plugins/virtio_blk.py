@@ -1,8 +1,8 @@
 """`virtio-blk`: a disk.
 
-Manual: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html, section 5.2. Requests are
-worked on by a thread of the device's own, so that no hart waits for the host's disk; where time is
-repeatable, at once.
+Manual: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html, section 5.2. A thread of
+the device does the requests, so that no hart waits for the host's disk. If the clock is repeatable,
+the hart's thread does them at once.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ log = logging.getLogger("rvplat.virtio")
 
 SEG_MAX, READ_ONLY, BLK_SIZE, FLUSH, WRITE_ZEROES = 1 << 2, 1 << 5, 1 << 6, 1 << 9, 1 << 14
 IN, OUT, T_FLUSH, GET_ID, T_WRITE_ZEROES = 0, 1, 4, 8, 13  # request types
-FLUSH_OUT, BARRIER = 5, 1 << 31  # legacy: another flush, and a bit beside the type
+FLUSH_OUT, BARRIER = 5, 1 << 31  # legacy: another flush, and a flag in the type
 OK, IOERR, UNSUPP = 0, 1, 2  # status
 HEADER = struct.Struct("<IIQ")  # type, reserved, sector
 RANGE = struct.Struct("<QII")  # sector, sectors, flags
 UNMAP = 1
 SERIAL_BYTES = 20
 QUEUE_SIZE = 256
-ZERO_SECTORS = 0x4000  # a request at most
+ZERO_SECTORS = 0x4000  # in a request at most
 #: capacity, size_max, seg_max, geometry, blk_size, topology, writeback, num_queues, discard (three
 #: words), max_write_zeroes_sectors, max_write_zeroes_seg, write_zeroes_may_unmap
 LAYOUT = struct.Struct("<QII4xI8xBxH12xIIB3x")
@@ -42,7 +42,7 @@ LAYOUT = struct.Struct("<QII4xI8xBxH12xIIB3x")
 
 @dataclass(frozen=True, kw_only=True)
 class DiskSettings(VirtioSettings):
-    """What a board says of a disk."""
+    """The keys of a disk on a board."""
 
     image: Path = setting("the raw image file")
     readonly: bool = setting("the guest may only read", False)
@@ -56,7 +56,7 @@ class DiskSettings(VirtioSettings):
 
 @dataclass
 class Request:
-    """A request that was taken off the queue, and how it ended."""
+    """A request that was taken off the queue, and its result."""
 
     queue: Virtqueue
     chain: Chain
@@ -69,7 +69,8 @@ class Request:
 
 
 class VirtioBlk(VirtioMmio):
-    """`outstanding` requests are with the worker; those of an older `generation` are dropped."""
+    """`outstanding` is the number of requests that the worker has. It drops those of an older
+    `generation`."""
 
     model = "virtio-blk"
     virtio_id = 2
@@ -80,7 +81,7 @@ class VirtioBlk(VirtioMmio):
     disk: Disk
     worker: threading.Thread | None = None
     outstanding = 0
-    stale = 0  #: how many of them were called off
+    stale = 0  #: how many of them were cancelled
     generation = 0
 
     def setup(self) -> None:
@@ -95,7 +96,7 @@ class VirtioBlk(VirtioMmio):
     def is_working(self) -> bool:
         return self.outstanding > 0
 
-    # ---- what it says of itself (sections 5.2.3 and 5.2.4)
+    # ---- features and configuration (sections 5.2.3 and 5.2.4)
 
     def features(self) -> int:
         common = SEG_MAX | BLK_SIZE | FLUSH
@@ -121,7 +122,8 @@ class VirtioBlk(VirtioMmio):
         self.jobs.put((self.generation, request))
 
     def parse(self, queue: Virtqueue, chain: Chain) -> Request:
-        """Split a buffer into header, data and status (section 5.2.6), however it is framed."""
+        """Split a buffer into header, data and status (section 5.2.6). Descriptors may divide it
+        anywhere."""
         source, target = queue.views(chain.readable), queue.views(chain.writable)
         header = take(source, HEADER.size)
         if len(header) < HEADER.size or not target:
@@ -135,7 +137,7 @@ class VirtioBlk(VirtioMmio):
         return Request(queue, chain, kind, sector, source, target, status)
 
     def work(self) -> None:
-        """The worker: I/O without the bus lock, the rings with it."""
+        """The worker thread. It does I/O without the bus lock, and holds the lock for the rings."""
         while (job := self.jobs.get()) is not None:
             generation, request = job
             if generation == self.generation:
@@ -149,7 +151,7 @@ class VirtioBlk(VirtioMmio):
                 self.idle.notify_all()
 
     def finish_safely(self, request: Request) -> None:
-        """What raises doesn't end the worker: others wait for it."""
+        """Finish a request. The worker goes on if that raises: other requests wait for it."""
         try:
             self.finish(request)
         except Exception as error:
@@ -163,8 +165,8 @@ class VirtioBlk(VirtioMmio):
             self.fail(str(error))
 
     def settle(self) -> None:
-        """Drop what is queued. A request that is being worked on goes on, with its DMA. Only the
-        hart whose store stops the queue waits for it."""
+        """Drop the queued requests. A request that the worker is doing goes on, with its DMA. Only
+        the hart whose store stops the queue waits for that."""
         self.generation += 1
         self.stale = self.outstanding
         if self.stale:
@@ -175,17 +177,17 @@ class VirtioBlk(VirtioMmio):
         return self.stale > 0
 
     def wait(self) -> None:
-        """Until no DMA is under way that was called off."""
+        """Wait until no cancelled request is being done: then its DMA has ended."""
         with self.wiring.lock:
             self.idle.wait_for(lambda: self.stale == 0)
 
     def drain(self) -> None:
         self.idle.wait_for(lambda: self.outstanding == 0)
 
-    # ---- what they ask
+    # ---- the request types
 
     def execute(self, request: Request) -> None:
-        """Do what a request asks; the status byte says how it went."""
+        """Do a request and set its status byte."""
         actions: dict[int, Callable[[Request], int]] = {
             IN: self.do_read,
             OUT: self.do_write,
@@ -209,25 +211,25 @@ class VirtioBlk(VirtioMmio):
             request.written = 1
 
     def within(self, sector: int, size: int) -> bool:
-        """Whether a range is whole sectors of the disk."""
+        """Whether a range consists of whole sectors of the disk."""
         return size % SECTOR == 0 and sector * SECTOR + size <= self.disk.size
 
     def do_read(self, request: Request) -> int:
-        """Sectors to the driver."""
+        """Read sectors."""
         if not self.within(request.sector, length(request.target)):
             return IOERR
         self.disk.read(request.sector * SECTOR, request.target)
         return OK
 
     def do_write(self, request: Request) -> int:
-        """Sectors from the driver."""
+        """Write sectors."""
         if self.settings.readonly or not self.within(request.sector, length(request.source)):
             return IOERR
         self.disk.write(request.sector * SECTOR, request.source)
         return self.stable()
 
     def stable(self) -> int:
-        """A driver that can't flush takes completed writes for durable (section 5.2.6.2)."""
+        """Flush if the driver can't: then completed writes must be durable (section 5.2.6.2)."""
         if not self.accepted & FLUSH:
             self.disk.flush()
         return OK
@@ -244,7 +246,7 @@ class VirtioBlk(VirtioMmio):
         return OK
 
     def do_write_zeroes(self, request: Request) -> int:
-        """Zeros over one range."""
+        """Write zeros to one range."""
         data = take(request.source, RANGE.size + 1)
         if self.settings.readonly or len(data) != RANGE.size:
             return IOERR

@@ -18,21 +18,21 @@ EMERG_WRITE = 1 << 2
 EMERG_WRITE_OFFSET = 8
 LAYOUT = struct.Struct("<HHII")  # cols, rows, max_nr_ports, emerg_wr
 RECEIVE, TRANSMIT = 0, 1
-PIECE = 1 << 16  # bytes written at once: a guest can offer all of its memory, many times over
-MOST_PIECES = 1024  # that are written for one notification, before others have their turn
+PIECE = 1 << 16  # bytes written at once: a guest can send all of its memory many times
+MOST_PIECES = 1024  # written for one notification before the device pauses
 
 
 class VirtioConsole(VirtioMmio):
     """The guest's receive buffers stay in the ring until there is input for them. A buffer to send
-    is given back when its last piece was written; the next piece, or buffer, comes when the host
-    has the last one."""
+    is given back when its last piece was written. The next piece or buffer is written when the host
+    has taken the last piece."""
 
     model = "virtio-console"
     virtio_id = 3
     queue_sizes = (64, 64)
     uses_console = True
 
-    sending: tuple[Chain, Views] | None = None  #: a buffer, and what of it was not written yet
+    sending: tuple[Chain, Views] | None = None  #: a buffer, and the part that is not written yet
     pieces = 0  #: written since the last notification
 
     def setup(self) -> None:
@@ -52,14 +52,14 @@ class VirtioConsole(VirtioMmio):
             super().configure(offset, data)
 
     def give(self) -> None:
-        """There is input."""
+        """Put input into receive buffers."""
         self.notify(self.queues[RECEIVE])
 
     def settle(self) -> None:
         self.sending = None
 
     def drain(self) -> None:
-        """All that the guest has given to be sent is written."""
+        """Write all buffers that the guest has given."""
         while self.sending is not None:
             self.send_piece()
 
@@ -72,7 +72,7 @@ class VirtioConsole(VirtioMmio):
         super().go_on(queue)
 
     def go_on_sending(self) -> None:
-        """The host has all that was written."""
+        """Write the next piece: the host has taken all that was written."""
         queue = self.queues[TRANSMIT]
         if not queue.resting and self.pieces < MOST_PIECES:
             self.notify(queue)
@@ -85,7 +85,7 @@ class VirtioConsole(VirtioMmio):
         return self.sending is None and not self.wiring.console.backlog
 
     def send_piece(self) -> None:
-        """Write the next piece of the buffer that is being sent; with the last, give it back."""
+        """Write the next piece of the buffer that is being sent. After the last, give it back."""
         assert self.sending is not None
         chain, views = self.sending
         piece = take(views, PIECE)

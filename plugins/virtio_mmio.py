@@ -1,9 +1,9 @@
 """`virtio-mmio`: the transport of virtio devices, and an empty slot for one.
 
 Manual: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html, section 4.2 and chapter 2.
-With `force_legacy` it is the legacy interface (section 4.2.4, version 1), which drivers written
-before virtio 1.0 expect: a queue is one block at a page number, and there is no VERSION_1. Its
-configuration space and rings have the guest's byte order, which is little-endian on RISC-V.
+With `force_legacy` it is the legacy interface (section 4.2.4, version 1), which drivers from before
+virtio 1.0 need: a queue is one block at a page number, and there is no VERSION_1. Configuration
+space and rings have the guest's byte order, which is little-endian on RISC-V.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ INDIRECT_DESC, EVENT_IDX, VERSION_1 = 1 << 28, 1 << 29, 1 << 32  # section 6
 NOTIFY_ON_EMPTY, ANY_LAYOUT = 1 << 24, 1 << 27  # legacy only, section 6.3
 QEMU_VENDOR = 0x554D4551  # "QEMU": drivers written for its `virt` look for it
 CONFIG = 0x100
-MOST_AT_ONCE = 1024  # buffers that are served for one notification
-PAUSES_A_SECOND = 1000  # ... before others have their turn
-MOST_TOLD = 20  # failures of a device that are logged: a guest can make as many as it likes
+MOST_AT_ONCE = 1024  # buffers that are served before a pause
+PAUSES_A_SECOND = 1000  # the length of a pause is 1 s / this
+MOST_TOLD = 20  # failures of a device that are logged: a guest can cause any number
 ONES = 0xFFFF_FFFF
 
 
 @dataclass(frozen=True)
 class VirtioSettings:
-    """What a board may say of every virtio device; a device's own settings extend this class."""
+    """The keys of every virtio device on a board. Classes of devices' own settings extend it."""
 
     force_legacy: bool = setting(
         "answer as version 1 of the transport (legacy), which older drivers expect", False
@@ -43,7 +43,7 @@ class VirtioSettings:
 
 
 class VirtioMmio(Device):
-    """With device id 0, a slot without a device. A device says its id, queues, features, config."""
+    """With device ID 0, an empty slot. Devices are subclasses with ID, queues and features."""
 
     model = "virtio-mmio"
     compatible = ("virtio,mmio",)
@@ -94,7 +94,7 @@ class VirtioMmio(Device):
     accepted: int  #: the features that the driver accepted
     queues: list[Virtqueue]
 
-    # ---- what a device says and does
+    # ---- what subclasses override
 
     def features(self) -> int:
         """The device's own feature bits."""
@@ -105,40 +105,40 @@ class VirtioMmio(Device):
         return b""
 
     def configure(self, offset: int, data: bytes) -> None:
-        """The driver wrote to the configuration space. A field that it may not write stays."""
+        """The driver wrote to the configuration space. Ignore fields that it may not write."""
         self.tell(f"a store of {len(data)} bytes at {CONFIG + offset:#x} has no effect")
 
     def take(self, queue: Virtqueue, chain: Chain) -> None:
-        """A buffer is available: work on it and `give_back`, now or later."""
+        """Work on an available buffer and call `give_back`, now or later."""
 
     def settle(self) -> None:
-        """Call work in flight off: the queues are about to stop. What can't be called off at once,
-        such as DMA under way, makes `settling` true until it is done."""
+        """Cancel work in flight: the queues are about to stop. `settling` is true until work that
+        can't be cancelled at once, such as DMA, is done."""
 
     @property
     def settling(self) -> bool:
-        """Whether work that was called off still goes on: then a reset, or the stop of a queue, is
-        not complete, and the driver reads that in Status and QueueReady."""
+        """Whether cancelled work still goes on. Then a reset or the stop of a queue is not
+        complete, and the driver reads that in Status and QueueReady."""
         return False
 
     def has_room(self, queue: Virtqueue) -> bool:
-        """Whether it takes another buffer now. If not, it calls `notify` when it does again."""
+        """Whether the device takes another buffer now. If not, it calls `notify` later."""
         return True
 
     def drain(self) -> None:
         """Wait until all work in flight is done."""
 
-    # ---- what a device calls
+    # ---- what subclasses call
 
     def give_back(self, queue: Virtqueue, chain: Chain, written: int) -> None:
-        """A buffer is done, with `written` bytes written to it."""
+        """Give a buffer back to the driver, with `written` bytes written to it."""
         queue.push(chain, written)
         if queue.wants_interrupt():
             self.interrupt(USED_BUFFER)
 
     def serve(self, queue: Virtqueue) -> None:
-        """Take every buffer that is available; after so many, go on a little later: what a buffer
-        writes can be the ring, and make another available for ever."""
+        """Take every available buffer. After MOST_AT_ONCE buffers, pause: a device that writes to
+        the ring itself could make buffers available for ever."""
         for _ in range(MOST_AT_ONCE):
             if not self.has_room(queue):
                 return
@@ -150,7 +150,7 @@ class VirtioMmio(Device):
         self.rest(queue)
 
     def rest(self, queue: Virtqueue) -> None:
-        """Go on with a queue a little later, so that others have their turn."""
+        """Go on with a queue a little later, so that other devices and harts are not blocked."""
         if not queue.resting:
             queue.resting = True
             clock = self.wiring.clock
@@ -172,7 +172,7 @@ class VirtioMmio(Device):
                 self.fail(str(error))
 
     def fail(self, why: str) -> None:
-        """The driver broke a rule: nothing works until it resets the device (section 2.1.2)."""
+        """The driver broke a rule: stop all work until it resets the device (section 2.1.2)."""
         self.failures += 1
         if self.failures <= MOST_TOLD:
             more = "; no more is told of it" if self.failures == MOST_TOLD else ""
@@ -182,7 +182,7 @@ class VirtioMmio(Device):
             self.interrupt(CONFIG_CHANGE)
 
     def interrupt(self, cause: int) -> None:
-        """Raise the interrupt until the driver acknowledges the cause."""
+        """Raise the interrupt; it stays high until the driver acknowledges the cause."""
         self.interrupt_status |= cause
         self.lines["irq"].set(True)
 
@@ -194,14 +194,14 @@ class VirtioMmio(Device):
         return self.settings.force_legacy
 
     def is_in(self, version: int, register: str) -> bool:
-        """Whether a register that only one version has is there; else the store is in the log."""
+        """Whether this is the version that has a register. If not, log the store to it."""
         if version != self.read_version():
             self.tell(f"a store to {register}, which version {version} has, has no effect")
         return version == self.read_version()
 
     @property
     def offered(self) -> int:
-        """All feature bits that are offered: none by an empty slot."""
+        """All feature bits that are offered; an empty slot offers none."""
         if not self.virtio_id:
             return 0
         version = NOTIFY_ON_EMPTY | ANY_LAYOUT if self.legacy else VERSION_1
@@ -209,7 +209,7 @@ class VirtioMmio(Device):
 
     @property
     def queue(self) -> Virtqueue | None:
-        """The queue that QueueSel says, or None."""
+        """The queue that QueueSel selects, or None."""
         return self.queues[self.queue_sel] if self.queue_sel < len(self.queues) else None
 
     def reset(self) -> None:
@@ -220,24 +220,24 @@ class VirtioMmio(Device):
         self.queues = [Virtqueue(self.wiring.memory, size) for size in self.queue_sizes]
 
     def read_version(self) -> int:
-        """1 is the legacy interface."""
+        """1 for the legacy interface, else 2."""
         return 1 if self.legacy else 2
 
     def read_device_id(self) -> int:
-        """Which kind of device, section 5."""
+        """The kind of device, section 5."""
         return self.virtio_id
 
     def read_device_features(self) -> int:
-        """The word of features that DeviceFeaturesSel says."""
+        """The word of features that DeviceFeaturesSel selects."""
         return self.offered >> 32 * self.device_features_sel & ONES
 
     def write_device_features_sel(self, value: int) -> None:
-        """Words beyond the second are zero."""
+        """Select a word of features. Words beyond the second read as zero."""
         self.device_features_sel = min(value, 2)
 
     def write_driver_features(self, value: int) -> None:
-        """The word of features that DriverFeaturesSel says; fixed once FEATURES_OK is set. A legacy
-        device can't refuse features: it leaves out what it did not offer (section 2.2.3)."""
+        """Accept features in the word that DriverFeaturesSel selects, until FEATURES_OK is set. A
+        legacy device can't refuse features; it ignores those not offered (section 2.2.3)."""
         if not self.status & FEATURES_OK and self.driver_features_sel < 4:
             shift = 32 * self.driver_features_sel
             self.accepted = self.accepted & ~(ONES << shift) | value << shift
@@ -245,16 +245,16 @@ class VirtioMmio(Device):
                 self.accepted &= self.offered
 
     def read_queue_size_max(self) -> int:
-        """Zero if there is no such queue."""
+        """The largest size of the selected queue; zero if there is no such queue."""
         return self.queue.size_max if self.queue else 0
 
     def write_queue_size(self, value: int) -> None:
-        """How many entries the driver will use."""
+        """Set the number of entries that the driver will use."""
         if self.queue and not self.queue.ready:
             self.queue.size = value
 
     def read_queue_ready(self) -> int:
-        """Whether the device may use the queue, or still does."""
+        """Whether the device may use the queue, or still uses it."""
         return int(self.queue.ready or self.settling) if self.queue and not self.legacy else 0
 
     def write_queue_ready(self, value: int) -> None:
@@ -268,7 +268,7 @@ class VirtioMmio(Device):
             self.stop_queue(queue)
 
     def start_queue(self, queue: Virtqueue) -> None:
-        """The driver has placed a queue."""
+        """Start a queue that the driver has placed."""
         queue.indirect = bool(self.accepted & INDIRECT_DESC)
         queue.event_index = bool(self.accepted & EVENT_IDX)
         queue.notify_on_empty = bool(self.accepted & NOTIFY_ON_EMPTY)
@@ -278,24 +278,24 @@ class VirtioMmio(Device):
             self.fail(str(error))
 
     def stop_queue(self, queue: Virtqueue) -> None:
-        """The driver takes a queue back."""
+        """Stop a queue: the driver takes it back."""
         self.settle()
         queue.disable()
 
     # ---- the legacy interface's registers (section 4.2.4), which version 2 doesn't have
 
     def write_guest_page_size(self, value: int) -> None:
-        """The unit of QueuePFN in bytes, a power of 2."""
+        """Set the unit of QueuePFN in bytes, a power of 2."""
         if self.is_in(1, "GuestPageSize"):
             self.guest_page_size = value & -value or 1
 
     def write_queue_align(self, value: int) -> None:
-        """The alignment of the used ring in bytes, a power of 2."""
+        """Set the alignment of the used ring in bytes, a power of 2."""
         if self.is_in(1, "QueueAlign") and self.queue and value and not value & value - 1:
             self.queue.alignment = value
 
     def read_queue_pfn(self) -> int:
-        """The page that the queue begins at; zero while there is none."""
+        """The number of the page at which the queue begins; zero if it was not placed."""
         queue = self.queue
         return queue.descriptors // self.guest_page_size if self.legacy and queue else 0
 
@@ -311,7 +311,7 @@ class VirtioMmio(Device):
             self.start_queue(queue)
 
     def write_queue_notify(self, value: int) -> None:
-        """There are new buffers in a queue."""
+        """The driver has put buffers into a queue."""
         if value < len(self.queues):
             self.notify(self.queues[value])
 
@@ -321,14 +321,14 @@ class VirtioMmio(Device):
         self.lines["irq"].set(self.interrupt_status != 0)
 
     def read_status(self) -> int:
-        """Zero once a reset is complete (section 2.4)."""
+        """The device status; zero after a reset is complete (section 2.4)."""
         return self.status or (ACKNOWLEDGE if self.settling else 0)
 
     def write_status(self, value: int) -> None:
-        """Zero resets; FEATURES_OK stays clear if the features don't do (section 3.1.1). A driver
-        may leave VERSION_1 out: a device may refuse that (section 6.2), QEMU's don't."""
+        """Zero resets. FEATURES_OK stays clear for features that can't be used (section 3.1.1). A
+        driver may leave VERSION_1 out (section 6.2), as on QEMU."""
         if value == 0:
-            page_size = self.guest_page_size  # Linux says it once, before it resets the device
+            page_size = self.guest_page_size  # Linux writes it once, before it resets the device
             self.reset()
             self.guest_page_size = page_size
             return
@@ -345,7 +345,7 @@ class VirtioMmio(Device):
         return self.queue.descriptors if self.queue else 0
 
     def write_queue_desc(self, value: int) -> None:
-        """The address of the descriptor table."""
+        """Set the address of the descriptor table."""
         if self.is_in(2, "QueueDesc") and self.queue and not self.queue.ready:
             self.queue.descriptors = value
 
@@ -354,7 +354,7 @@ class VirtioMmio(Device):
         return self.queue.driver if self.queue else 0
 
     def write_queue_driver(self, value: int) -> None:
-        """The address of the available ring."""
+        """Set the address of the available ring."""
         if self.is_in(2, "QueueDriver") and self.queue and not self.queue.ready:
             self.queue.driver = value
 
@@ -363,7 +363,7 @@ class VirtioMmio(Device):
         return self.queue.device if self.queue else 0
 
     def write_queue_device(self, value: int) -> None:
-        """The address of the used ring."""
+        """Set the address of the used ring."""
         if self.is_in(2, "QueueDevice") and self.queue and not self.queue.ready:
             self.queue.device = value
 

@@ -1,4 +1,4 @@
-"""`virtio-rng`: the host's randomness for the guest.
+"""`virtio-rng`: random numbers of the host for the guest.
 
 Manual: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html, section 5.4.
 """
@@ -16,18 +16,18 @@ from rvplat_plugins.virtqueue import Chain, Virtqueue
 from rvplat.bus import Device, setting
 from rvplat.hookspecs import hookimpl
 
-MOST = 1 << 16  # bytes a buffer
+MOST = 1 << 16  # bytes in a buffer
 
 
 @dataclass(frozen=True)
 class RngSettings(VirtioSettings):
-    """What a board may say of its randomness."""
+    """The keys of a random number device on a board."""
 
     seed: int | None = setting("give the same numbers in every run, from this seed", None)
 
 
 class VirtioRng(VirtioMmio):
-    """With a seed, or where time is repeatable, its numbers are the same in every run."""
+    """With a seed, or with a repeatable clock, its numbers are the same in every run."""
 
     model = "virtio-rng"
     virtio_id = 4

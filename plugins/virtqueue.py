@@ -17,12 +17,12 @@ DESCRIPTOR = struct.Struct("<QIHH")  # address, length, flags, next
 USED_ELEMENT = struct.Struct("<II")  # head, bytes written
 NEXT, WRITE, INDIRECT = 1, 2, 4
 NO_INTERRUPT = 1
-FLAGS, INDEX, RING = 0, 1, 2  # 16-bit words of the available and the used ring
+FLAGS, INDEX, RING = 0, 1, 2  # indices of 16-bit words in the available and the used ring
 MASK16 = 0xFFFF
-MOST_DESCRIPTORS = 1024  # in a chain, whatever the size of an indirect table
+MOST_DESCRIPTORS = 1024  # in a chain, also with an indirect table
 MOST_BYTES = 1 << 32  # in a chain (section 2.7.5)
 
-LEGACY_ALIGNMENT = 4096  # of the used ring, unless the driver says another (section 4.2.4)
+LEGACY_ALIGNMENT = 4096  # of the used ring, unless the driver sets another (section 4.2.4)
 
 Span = tuple[int, int]  # address, size
 Views = list[memoryview]
@@ -34,16 +34,16 @@ class RingError(Exception):
 
 @dataclass
 class Chain:
-    """A buffer: what the device may read, then what it may write."""
+    """A buffer: the spans that the device may read, then those that it may write."""
 
     head: int
     readable: list[Span] = field(default_factory=list)
     writable: list[Span] = field(default_factory=list)
-    size: int = 0  #: bytes
+    size: int = 0  #: bytes of all spans
 
 
 class Virtqueue:
-    """One queue. The transport sets where it lies and its features, and makes it ready."""
+    """One queue. The transport sets its addresses and features, and makes it ready."""
 
     SAVED = (
         "size", "ready", "descriptors", "driver", "device", "indirect", "event_index",
@@ -55,23 +55,23 @@ class Virtqueue:
         self.size_max = size_max
         self.size = size_max
         self.ready = False
-        self.resting = False  # the device goes on with it a little later
+        self.resting = False  # paused: the device goes on with it a little later
         self.descriptors = self.driver = self.device = 0  # addresses of the three parts
         self.indirect = self.event_index = self.notify_on_empty = False  # negotiated features
         self.alignment = LEGACY_ALIGNMENT
         self.seen = 0  # available entries taken
         self.used = 0  # used entries given
-        self.signalled = 0  # used entries that the driver was told of
+        self.signalled = 0  # used entries for which the driver was interrupted
         self._table = self._available = self._ring = memoryview(b"")
 
     def place(self, address: int) -> None:
-        """Say where a legacy driver's queue is (section 2.7.2); 0: nowhere."""
+        """Set the address of a legacy driver's queue (section 2.7.2); 0 for none."""
         self.descriptors, self.driver = address, address + 16 * self.size if address else 0
         end = self.driver + 6 + 2 * self.size
         self.device = -(-end // self.alignment) * self.alignment if address else 0
 
     def enable(self) -> None:
-        """Map the three parts (section 2.7: alignments and sizes)."""
+        """Map the three parts. RingError for a wrong size or alignment (section 2.7)."""
         size = self.size
         if not 1 <= size <= self.size_max or size & size - 1:
             raise RingError(f"a queue of {size} entries, expected a power of 2 to {self.size_max}")
@@ -86,7 +86,7 @@ class Virtqueue:
         self.ready = True
 
     def disable(self) -> None:
-        """Touch no part any more."""
+        """Stop using the queue."""
         self.ready = False
 
     def _view(self, address: int, size: int) -> memoryview:
@@ -96,7 +96,7 @@ class Virtqueue:
             raise RingError(str(error)) from error
 
     def pop(self) -> Chain | None:
-        """The next available buffer, or None."""
+        """Take the next available buffer, or None."""
         index = self._available[INDEX]
         if index == self.seen:
             return None
@@ -144,11 +144,11 @@ class Virtqueue:
             chain.readable.append((address, size))
 
     def views(self, spans: Sequence[Span]) -> Views:
-        """The bytes of a buffer's parts."""
+        """The bytes of spans."""
         return [self._view(address, size) for address, size in spans if size]
 
     def push(self, chain: Chain, written: int) -> None:
-        """Give a buffer back, in which `written` bytes were written (section 2.7.8)."""
+        """Give a buffer back, into which `written` bytes were written (section 2.7.8)."""
         at = 4 + 8 * (self.used % self.size)
         USED_ELEMENT.pack_into(self._ring, at, chain.head, written)
         self.used = self.used + 1 & MASK16
@@ -157,26 +157,27 @@ class Virtqueue:
                 break
             self.memory.written(address, min(size, written))
             written -= size
-        barrier()  # buffer and element are there, and old code is gone, before the index says so
+        barrier()  # buffer and element are written, and old code is dropped, before the index
         self._words[INDEX] = self.used
         self.memory.written(self.device, len(self._ring))
 
     def wants_interrupt(self) -> bool:
-        """Whether the driver wants to hear of what was pushed since last asked (section 2.7.7)."""
-        barrier()  # our index is visible before the driver's wish is read
+        """Whether the driver wants an interrupt for what was pushed since the last call (section
+        2.7.7)."""
+        barrier()  # our index is visible before the driver's flag or event index is read
         old, self.signalled = self.signalled, self.used
         if self.notify_on_empty and self.used == self.seen == self._available[INDEX]:
-            return True  # whatever the driver suppresses (section 6.3)
+            return True  # even if the driver suppresses interrupts (section 6.3)
         if not self.event_index:
             return not self._available[FLAGS] & NO_INTERRUPT
         event = self._available[RING + self.size]
         return (self.used - event - 1) & MASK16 < (self.used - old) & MASK16
 
     def listen(self) -> bool:
-        """Ask to be notified of the next buffer (section 2.7.10); whether one came meanwhile."""
+        """Ask to be notified of the next buffer (section 2.7.10). Whether one came meanwhile."""
         if self.event_index:
             self._words[RING + 4 * self.size] = self.seen
-            barrier()  # our wish is visible before the index is read again
+            barrier()  # our event index is visible before the driver's index is read again
         return self._available[INDEX] != self.seen
 
     def save(self) -> dict[str, Any]:
@@ -184,7 +185,7 @@ class Virtqueue:
         return {name: getattr(self, name) for name in self.SAVED}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Take up a saved state."""
+        """Restore a saved state."""
         for name in self.SAVED:
             setattr(self, name, state[name])
         if self.ready:
@@ -199,7 +200,7 @@ def length(views: Views) -> int:
 
 
 def take(views: Views, size: int) -> bytes:
-    """Cut the first `size` bytes off a list of views; fewer if there are no more."""
+    """Remove the first `size` bytes of a list of views and return them; fewer at its end."""
     taken = bytearray()
     while views and len(taken) < size:
         part = views[0][: size - len(taken)]
@@ -212,7 +213,7 @@ def take(views: Views, size: int) -> bytes:
 
 
 def fill(views: Views, data: bytes) -> int:
-    """Put `data` into a list of views; how much of it there was room for."""
+    """Put `data` into a list of views. How many bytes had room."""
     done = 0
     for view in views:
         part = data[done : done + len(view)]

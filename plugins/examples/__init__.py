@@ -1,1 +1,1 @@
-"""Worked examples, loaded as a stranger's plugins are: `rvplat run --plugin PATH`."""
+"""Worked examples, loaded as users' plugins are: `rvplat run --plugin PATH`."""

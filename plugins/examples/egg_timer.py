@@ -10,8 +10,8 @@ and in the board:
     interrupts = [20]
     rate_hz = 1000
 
-The guest writes a number to TICKS; when so many have passed, RANG is set and the line goes high
-until the guest writes 1 to RANG. In gdb, `monitor eggs` says how long it has still.
+The guest writes a number to TICKS. When so many ticks have passed, RANG is set, and the line is
+high until the guest writes 1 to RANG. In gdb, `monitor eggs` prints the remaining time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class EggTimerSettings:
 
 
 class EggTimer(Device):
-    """Knows offsets, its line and the clock: not where it is, nor who reads it."""
+    """It uses offsets, its line and the clock. It does not know its address or its readers."""
 
     model = "egg-timer"
     compatible = ("example,egg-timer",)
@@ -57,7 +57,7 @@ class EggTimer(Device):
         self.alarm = None
 
     def write_ticks(self, ticks: int) -> None:
-        """Start; zero stops."""
+        """Start the timer; zero stops it."""
         clock = self.wiring.clock
         clock.cancel(self.alarm)
         due = clock.now() + ticks * clock.frequency // self.settings.rate_hz
@@ -71,23 +71,23 @@ class EggTimer(Device):
         return -(-clock.left(self.alarm) * self.settings.rate_hz // clock.frequency)
 
     def ring(self) -> None:
-        """Time is up."""
+        """The time is over: set RANG."""
         self.alarm = None
         self.rang = 1
         self.update()
 
     def write_rang(self, value: int) -> None:
-        """Writing 1 clears it."""
+        """Writing 1 clears RANG."""
         self.rang &= ~value
         self.update()
 
     def write_enable(self, value: int) -> None:
-        """Let it interrupt, or not."""
+        """Enable or disable the interrupt."""
         self.enable = value
         self.update()
 
     def update(self) -> None:
-        """Drive the line."""
+        """Drive the interrupt line."""
         self.lines["irq"].set(bool(self.rang & self.enable))
 
     def fdt(self, node: FdtNode) -> None:
@@ -96,12 +96,12 @@ class EggTimer(Device):
 
 @hookimpl
 def rvplat_devices() -> Sequence[type[Device]]:
-    """What this plugin brings."""
+    """The devices of this plugin."""
     return [EggTimer]
 
 
 class Eggs:
-    """The monitor command. `board` is what gdb debugs."""
+    """The monitor command. `board` is the board that gdb debugs."""
 
     name = "eggs"
     help = "eggs: the egg timers, and the ticks that they have left"
@@ -118,5 +118,5 @@ class Eggs:
 
 @hookimpl
 def rvplat_monitors() -> Sequence[Eggs]:
-    """What gdb's users get of it."""
+    """The monitor commands of this plugin."""
     return [Eggs()]
