@@ -1,1 +1,1 @@
-"""The system while it runs: harts, devices and memory, and what they tell each other."""
+"""The running system: harts, devices and memory, and the calls between them."""

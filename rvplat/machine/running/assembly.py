@@ -1,4 +1,4 @@
-"""A board's devices, memory and wires, built: the machine without its harts."""
+"""Build a board's devices, memory and interrupt wires: the machine without its harts."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ WORD_BYTES = 8
 
 @dataclass(frozen=True)
 class Ports:
-    """What the machine gives the devices: the harts' inputs and the power switch.
+    """The functions of the machine that devices call: the harts' inputs and the power switch.
 
     `set_line(hart, bit, level)` drives a bit of `mip`, `set_timer(hart, mtimecmp)` arms a hart's
     timer, `power(what, code)` ends or restarts the run. All are called under the bus lock.
-    `progress()` says how far the harts are.
+    `progress()` returns how far the harts have run.
     """
 
     set_line: Callable[[int, int, bool], None]
@@ -43,7 +43,7 @@ class Ports:
 
 @dataclass
 class Assembly:
-    """What `assemble` built. `lock` is the bus lock, under which every device runs."""
+    """The result of `assemble`. `lock` is the bus lock, under which every device runs."""
 
     board: Board
     lock: BusLock
@@ -51,19 +51,19 @@ class Assembly:
     memory: Memory
     map: AddressMap
     devices: dict[str, Device] = field(default_factory=dict)
-    #: What the devices' code raised while the machine ran.
+    #: The errors that the devices' code raised while the machine ran.
     failures: Failures = field(default_factory=Failures)
-    #: The console that the terminal is on, and each device's console by the device's name.
+    #: The terminal's console, and each device's console by the name of the device.
     console: HostConsole = field(default_factory=HostConsole)
     consoles: dict[str, HostConsole] = field(default_factory=dict)
 
     def device_tree(self, chosen: Chosen | None = None) -> Node:
-        """The device tree, with what a loader adds to `chosen`."""
+        """The device tree, with the loader's values in `chosen`."""
         return device_tree(self.board, self.devices, chosen)
 
     def reset(self) -> None:
-        """Every device as after power-on; memory stays as it is. Interrupt controllers are reset
-        first: what a device drives in its own reset counts."""
+        """Reset every device as at power-on; memory keeps its contents. Interrupt controllers are
+        reset first, so that they keep the levels that devices drive in their own resets."""
         with self.lock:
             controllers_first = sorted(
                 self.devices.items(), key=lambda item: not isinstance(item[1], InterruptController)
@@ -73,10 +73,10 @@ class Assembly:
                     device.reset()
 
     def close(self) -> None:
-        """Give back what the devices and the clock took from the host: all of it, whatever raises.
+        """Release the host's resources of the devices and the clock, all of them even after errors.
 
         Raises:
-            PluginError: a device's own code raised; the log names the others that did.
+            PluginError: a device's own code raised; the log has the errors of further devices.
             DeviceError: a device could not finish its work, for instance on a full disk.
         """
         failures: list[RvplatError] = []
@@ -95,7 +95,8 @@ class Assembly:
             raise failures[0]
 
     def abandon(self) -> None:
-        """`close` after another error, which matters more: what raises is logged."""
+        """Close after another error, which the caller reports: errors of closing are only
+        logged."""
         try:
             self.close()
         except RvplatError as error:
@@ -108,11 +109,11 @@ def assemble(
     console: HostConsole | None = None,
     symbols: Mapping[str, int] | None = None,
 ) -> Assembly:
-    """Build what a board says; `symbols` are those of the program, for devices carved out of RAM.
+    """Build a board. `symbols` are those of the program, for devices carved out of RAM.
 
     Raises:
-        HostError: the host does not have the memory.
-        DeviceError: a device cannot get what it needs of the host.
+        HostError: the host lacks the memory.
+        DeviceError: a device cannot get a resource of the host.
         PluginError: a device's own code raised.
     """
     lock = console.lock if console is not None else BusLock()
@@ -174,7 +175,7 @@ def _backing(assembly: Assembly, device: BoardDevice) -> memoryview | None:
     """The RAM that a device is carved out of.
 
     Raises:
-        DeviceError: no RAM is there.
+        DeviceError: there is no RAM at its address.
     """
     if device.base is None or not device.carved:
         return None
@@ -185,7 +186,7 @@ def _backing(assembly: Assembly, device: BoardDevice) -> memoryview | None:
 
 
 def _outside(assembly: Assembly, device: BoardDevice) -> str:
-    """Where a carved device is, who said so, and what to change."""
+    """The message for a carved device outside RAM: its place, where that was set, and a remedy."""
     assert device.base is not None
     regions = ", ".join(f"{one.base:#x} to {one.end - 1:#x}" for one in assembly.memory.regions)
     declared = assembly.board.devices[device.name].base
@@ -200,9 +201,10 @@ def _outside(assembly: Assembly, device: BoardDevice) -> str:
 
 
 def _at_symbols(device: BoardDevice, symbols: Mapping[str, int]) -> BoardDevice:
-    """The device at those of the program's symbols that are named as its settings, offsets all.
+    """Move a device to the program's symbols that have the names of its settings, which are
+    offsets.
 
-    The window is as small as can be: what the program has beside it stays plain RAM.
+    The window is as small as possible: the program's data beside it stays plain RAM.
     """
     names = [one.name for one in dataclasses.fields(device.settings) if one.name in symbols]
     if not names:
@@ -219,7 +221,7 @@ def _at_symbols(device: BoardDevice, symbols: Mapping[str, int]) -> BoardDevice:
 
 
 def console_device(board: Board) -> str | None:
-    """The device that the terminal is on: what `chosen.stdout` names, else the first that can."""
+    """The terminal's device: that of `chosen.stdout`, else the first that uses a console."""
     if board.chosen.stdout is not None:
         return board.chosen.stdout
     names = (name for name, device in board.devices.items() if device.model.uses_console)
@@ -227,7 +229,7 @@ def console_device(board: Board) -> str | None:
 
 
 def _console(assembly: Assembly, device: BoardDevice) -> HostConsole:
-    """The terminal's console for the device that it is on, for every other one of its own."""
+    """The terminal's console for the terminal's device; a new console for any other."""
     main = device.name == console_device(assembly.board)
     console = assembly.console if main else HostConsole(assembly.lock)
     console.failures = assembly.failures
@@ -237,7 +239,7 @@ def _console(assembly: Assembly, device: BoardDevice) -> HostConsole:
 
 
 def controller_of(assembly: Assembly, device: BoardDevice) -> InterruptController:
-    """The interrupt controller that a device's lines go to; a board without faults has it."""
+    """The interrupt controller of a device's lines. A checked board always has one."""
     names = [device.controller] if device.controller else list(assembly.devices)
     for name in names:
         found = assembly.devices[name]

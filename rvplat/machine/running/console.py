@@ -1,4 +1,4 @@
-"""The host's end of a console: what the guest wrote is kept, and can be waited for.
+"""The host's side of a console: it keeps the guest's output, and callers can wait for text in it.
 
 machine.console.wait_for(b"login: ", timeout_s=30)
 machine.console.feed(b"root\n")
@@ -19,23 +19,23 @@ SHOWN_BYTES = 200
 
 
 class HostConsole(Console):
-    """A console that remembers the last megabyte or so of what the guest wrote."""
+    """A console that keeps about the last megabyte of the guest's output."""
 
     def __init__(self, lock: BusLock | None = None) -> None:
         super().__init__(lock)
         self._changed = threading.Condition()
         self._output = bytearray()
-        self._start = 0  # the place of _output[0] in all that was ever written
-        self._seen = 0  # `wait_for` looks from here on
-        self._wanted = b""  # what is waited for
+        self._start = 0  # the position of _output[0] in the whole output
+        self._seen = 0  # `wait_for` searches from here
+        self._wanted = b""  # the text that `wait_for` waits for
         self._ended = False
-        #: Told when a sink raises; the guest has nothing to do with that.
+        #: Called with the error of a sink, which must not reach the guest.
         self.failed: Callable[[BaseException], None] | None = None
-        #: Says where the harts are, for a complaint that what was waited for does not come.
+        #: Returns the places of the harts, for the message of a timeout.
         self.where: Callable[[], str] | None = None
 
     def write(self, data: bytes) -> None:
-        """The device sends `data` to the host."""
+        """Send the device's `data` to the host."""
         with self._changed:
             self._output += data
             wanted = self._wanted
@@ -48,7 +48,7 @@ class HostConsole(Console):
         super().write(data)
 
     def send(self, data: bytes) -> None:
-        """Give `data` to the sinks."""
+        """Pass `data` to the sinks."""
         try:
             super().send(data)
         except Exception as error:
@@ -58,18 +58,18 @@ class HostConsole(Console):
 
     @property
     def output(self) -> bytes:
-        """What the guest wrote; of much, the end."""
+        """The guest's output; only the end of it if it is long."""
         with self._changed:
             return bytes(self._output)
 
     def wait_for(self, text: bytes | str, timeout_s: float | None = None) -> bytes:
-        """Wait until the guest has written `text`; returns what it wrote since the last call.
+        """Wait until the guest has written `text`; returns its output since the last call.
 
         One thread may wait at a time.
 
         Raises:
-            TimeoutError: it did not in this time, or the machine has stopped; the message shows
-                what it wrote instead, and where the harts are. The machine goes on.
+            TimeoutError: the text did not come in time, or the machine has stopped; the message
+            shows the output and where the harts are. The machine continues.
         """
         wanted = text.encode() if isinstance(text, str) else text
         if not isinstance(wanted, bytes | bytearray):
@@ -80,12 +80,13 @@ class HostConsole(Console):
         found = self._wait(bytes(wanted), timeout_s)
         if isinstance(found, bytes):
             return found
-        # The harts may be in the middle of writing: they are looked for without the lock.
+        # Without the lock: a hart may wait for it in a write, and `where` waits for the harts.
         places = f"\n{self.where()}" if self.where is not None else ""
         raise TimeoutError(found + places)
 
     def _wait(self, wanted: bytes, timeout_s: float | None) -> bytes | str:
-        """What was written up to what is wanted, or why it did not come."""
+        """The output up to the wanted text as bytes, or the reason why it did not come as a
+        string."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with self._changed:
             self._wanted = wanted
@@ -118,7 +119,7 @@ class HostConsole(Console):
         return f"no {wanted!r} from the guest: {why}; {wrote}"
 
     def running(self, runs: bool) -> None:
-        """The machine begins to run, or stops: then nobody need wait for what it writes."""
+        """Note that the machine starts or stops running. After a stop, waits for output end."""
         with self._changed:
             self._ended = not runs
             self._changed.notify_all()

@@ -1,9 +1,9 @@
-"""A hart as Python sees it: registers, CSRs by name, memory through its translation.
+"""The Python interface of a hart: registers, CSRs by name, memory through its translation.
 
     hart = machine.harts[0]
     hart.pc, hart.x["a0"], hart.csr("mstatus.MPP"), hart.read(hart.pc, 4)
 
-All of it is for harts that stand still: while the machine runs it raises RuntimeError.
+It needs a stopped machine: while the machine runs, it raises RuntimeError.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class RegisterFile(Sequence[int]):
-    """32 registers, by number or ABI name. x0 keeps its zero."""
+    """32 registers, by number or ABI name. x0 stays zero."""
 
     def __init__(self, cells: Any, names: Sequence[str], zero: bool, still: Callable[[], None]):
         self._cells = cells
@@ -75,7 +75,7 @@ def _hint(name: str, names: Mapping[str, Any]) -> str:
 
 
 class Owner(Protocol):
-    """The machine that a hart is of (system.py)."""
+    """The part of a machine that its harts use (system.py)."""
 
     @property
     def running(self) -> bool: ...
@@ -87,11 +87,11 @@ class Owner(Protocol):
 
 
 class Hart(NativeHart, metaclass=PublicNames):
-    """One hart. All of it is for machines that stand still: RuntimeError while it runs.
+    """One hart of a stopped machine. While the machine runs, all members raise RuntimeError.
 
-    Numbers are 64 bits, unsigned when they are read; a negative one is written in two's complement.
-    A value of the wrong type raises TypeError, one out of its range ValueError, a register or CSR
-    that is not there LookupError, memory that is not there BusError.
+    Values have 64 bits and are unsigned when read; negative values are written in two's complement.
+    A value of the wrong type raises TypeError, a value out of range ValueError, an unknown register
+    or CSR LookupError, and an address without memory BusError.
     """
 
     public = (
@@ -120,7 +120,7 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     @property
     def state(self) -> Literal["running", "stopped", "waiting"]:
-        """Whether it runs, stands still, or stands still in the middle of a WFI."""
+        """Whether the hart runs, is stopped, or is stopped in a WFI."""
         if self._owner.running:
             return "running"
         return "waiting" if self.waiting else "stopped"
@@ -142,8 +142,8 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     @property
     def pc(self) -> int:
-        """The address of the next instruction. Bit 0 of what is written is dropped, as IALIGN has
-        it; a hart that waits (WFI) waits no more."""
+        """The address of the next instruction. A write clears bit 0 of the value (IALIGN) and ends
+        the wait of a hart in WFI."""
         self._still()
         return int(self.view.pc)
 
@@ -175,7 +175,7 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     @property
     def instret(self) -> int:
-        """Instructions that it has retired since the last reset."""
+        """The number of instructions that the hart has retired since the last reset."""
         self._still()
         return self.retired
 
@@ -183,7 +183,7 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     @cached_property
     def csrs(self) -> Mapping[str, Csr]:
-        """The rows of its CSRs, by name."""
+        """The rows of the hart's CSRs, by name."""
         return {row.name: row for one in self._extensions for row in one.csrs}
 
     def csr(self, name: str | int) -> int:
@@ -201,11 +201,11 @@ class Hart(NativeHart, metaclass=PublicNames):
         return field.extract(value) if field else value
 
     def set_csr(self, name: str | int, value: int) -> None:
-        """Write a CSR, or a field of it: as M mode would, so that illegal values become legal.
+        """Write a CSR, or a field of it, as M mode would: illegal values become legal ones.
 
         Raises:
             LookupError: the hart has no such CSR, or it can't be written now.
-            ValueError: it is read-only, or the value has more bits than the field.
+            ValueError: the CSR is read-only, or the value has more bits than the field.
         """
         self._still()
         row, field = self._find(name)
@@ -242,28 +242,29 @@ class Hart(NativeHart, metaclass=PublicNames):
     # --- memory ---
 
     def translate(self, va: int) -> int | None:
-        """The physical address of a virtual one as the hart's mode maps it; None: not mapped.
+        """The physical address that a virtual one maps to in the hart's mode; None: not mapped.
 
-        Nothing is checked but the mapping, and nothing changes: no fault, no A or D bit.
+        It ignores permissions and changes nothing: no fault, no A or D bit.
         """
         self._still()
         pa = int(self._owner.export("debug_page")(self.address, word("va", va)))
         return None if pa == MASK64 else pa
 
     def read(self, va: int, size: int) -> bytes:
-        """`size` bytes of memory at a virtual address, as the hart's mode maps it.
+        """Read `size` bytes of memory at a virtual address, translated in the hart's mode.
 
         Raises:
-            BusError: nothing is mapped there, or no memory is (devices are read over the bus).
+            BusError: the address is not mapped, or not to memory (`bus` reads devices).
         """
         memory = self._owner.memory
         return b"".join(memory.read(pa, n) for pa, n in self._pieces(va, size))
 
     def write(self, va: int, data: bytes) -> None:
-        """Write memory at a virtual address, permitted or not; code may be written too.
+        """Write memory at a virtual address, even if it is write-protected or code.
 
         Raises:
-            BusError: nothing is mapped there, or no memory is. Nothing is written then.
+            BusError: the address is not mapped, or not to memory. If a page is not mapped, nothing
+                is written.
         """
         pieces = list(self._pieces(va, len(data)))
         at = 0
@@ -272,7 +273,7 @@ class Hart(NativeHart, metaclass=PublicNames):
             at += n
 
     def _pieces(self, va: int, size: int) -> Iterator[tuple[int, int]]:
-        """(physical address, bytes) of each page."""
+        """(physical address, number of bytes) in each page."""
         va, size = word("va", va), integer("size", size, 0, MASK64)
         while size > 0:
             n = min(size, PAGE_BYTES - va % PAGE_BYTES)

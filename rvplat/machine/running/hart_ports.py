@@ -1,4 +1,4 @@
-"""What devices reach of the harts: interrupt lines, timers, the power switch; and the clock."""
+"""Connect devices to the harts: interrupt lines, timers, the power switch; and the clock."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _REASONS = {Power.OFF: "off", Power.FAIL: "fail", Power.RESET: "reset"}
 
 
 class HartPorts:
-    """All of it is called under the bus lock, from any thread."""
+    """The ports of all harts. Any thread may call them, under the bus lock."""
 
     def __init__(self, machine: System) -> None:
         self.machine = machine
         self.ports = Ports(self._set_line, self._set_timer, self._power, self._progress)
-        # What devices drive before there are harts, by hart: (bit, level) and mtimecmp.
+        # Levels by (hart, bit) and mtimecmp by hart that devices set before the harts exist.
         self._early_lines: dict[tuple[int, int], bool] = {}
         self._early_timers: dict[int, int] = {}
 
     def connect_clock(self) -> None:
-        """Tell native code what time it is, and follow the clock when it is set."""
+        """Set native code's time from the clock, now and whenever the clock is set."""
         view, clock = self.machine.native.view, self.machine.assembly.clock
         view.timebase_hz = clock.frequency
         view.clock_virtual = int(not isinstance(clock, HostClock))
-        if isinstance(clock, HostClock):  # where it stands still, instructions take no time
+        if isinstance(clock, HostClock):  # while it is paused, instructions take no time
             view.instructions_per_tick = NEVER
         else:
             view.instructions_per_tick = self.machine.board.general.instructions_per_tick
@@ -39,7 +39,7 @@ class HartPorts:
         if not isinstance(clock, HostClock):
             view.time_now = clock.now()
             return
-        view.time_offset = clock.ahead  # one store: harts read the clock meanwhile
+        view.time_offset = clock.ahead  # a single store, because harts read the clock meanwhile
         if clock.paused:  # no hart runs
             view.time_now, view.clock_virtual = clock.now(), 1
         else:
@@ -48,7 +48,8 @@ class HartPorts:
             hart.alert()
 
     def connect_harts(self) -> None:
-        """The harts are there: they get what devices drove before. Call it under the bus lock."""
+        """Pass on the lines and timers that devices set before the harts existed. Call it under the
+        bus lock."""
         for (hart, bit), level in self._early_lines.items():
             self._set_line(hart, bit, level)
         for hart, mtimecmp in self._early_timers.items():

@@ -1,6 +1,6 @@
-"""The memory that native code works on: the machine's record, its harts', and the tables beside.
+"""The memory that native code uses: the records of the machine and its harts, and their tables.
 
-Everything is anonymous memory of the host, taken as it is touched, and stays at its address.
+All of it is anonymous memory of the host at fixed addresses. The host allocates pages at first use.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from rvplat.hart.state import (
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
 from rvplat.lang import Record
 
-SLOT_POOL = 256 << 20  # bytes for decoded instructions, a hart; when full, it begins anew
+SLOT_POOL = 256 << 20  # bytes per hart for decoded instructions; emptied when full
 MASK64 = (1 << 64) - 1
 
 
-# A system call that never waits: it keeps Python's lock.
+# PYFUNCTYPE keeps the GIL: this system call never blocks.
 _WAKE: Any = ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 
 
 def _nobody_sleeps(a: int, b: int, c: int, d: int) -> int:
-    """In place of the host's `wake` where there is no native code."""
+    """Replace the host's `wake` if there is no native code."""
     return 0
 
 
@@ -57,7 +57,7 @@ class Block:
 
 
 class NativeRecord:
-    """A record in a block of its own: `view` is it."""
+    """A record in a block of its own; `view` accesses its fields."""
 
     def __init__(self, record: Record) -> None:
         self._block = Block(record.size)
@@ -67,7 +67,7 @@ class NativeRecord:
 
     @cached_property
     def plain(self) -> Any:
-        """The record as plain ints (`Record.plain`), for code that looks often."""
+        """The record as plain ints (`Record.plain`), for frequent reads."""
         return self._record.plain(self.address)
 
 
@@ -80,8 +80,8 @@ class NativeMachine(NativeRecord):
         self.pages = 0
 
     def add_ram(self, ram: Ram, writable: bool, windows: Iterable[tuple[int, int]] = ()) -> None:
-        """Make RAM known to native code. Pages that `windows` (address, bytes) touch are regions of
-        their own, whose stores come to the host: devices are carved out of them.
+        """Add RAM to native code's regions. Pages that overlap `windows` (address, bytes) become
+        separate regions, whose stores call the host: devices are carved out of them.
         """
         kind = PLAIN if writable else ROM
         start = ram.base
@@ -114,18 +114,18 @@ class NativeMachine(NativeRecord):
 
 
 class NativeHart(NativeRecord):
-    """A hart's record, its slots and decoder, and what wakes its thread."""
+    """A hart's record, its slots and decoder, and the wake-up of its thread."""
 
     def __init__(self, number: int, machine: NativeMachine, table: Table, layout: Record) -> None:
         super().__init__(layout)
         self.number = number
         self.table = table
-        self.wake: threading.Event | None = None  # whoever gives it turns waits for this
+        self.wake: threading.Event | None = None  # wakes the thread that gives turns
         self.retired_before = 0  # instructions, before the last reset
         self.ran_ns = 0
-        self.device_ns = 0  # of it
+        self.device_ns = 0  # the part of ran_ns in device accesses
         self.goes_past: Callable[[Any], bool] | None = None  # set if there are watchpoints
-        self._reported_at = NOWHERE  # the pc of a stop at a watchpoint that was reported
+        self._reported_at = NOWHERE  # the pc of the last reported stop at a watchpoint
         self._slots = Block(SLOT_POOL)
         self._pages = Block(8 * machine.pages)
         self._scratch = Block(SLOTS_SIZE)
@@ -146,7 +146,7 @@ class NativeHart(NativeRecord):
         self._wake = _WAKE(wake) if wake else _nobody_sleeps
 
     def _find_fields(self) -> None:
-        """Fields that other threads write, and those that are read often."""
+        """Make objects for fields that other threads write or that are read often."""
         self.attention = self.field("attention", ctypes.c_uint32)
         self.stop_code = self.field("stop", ctypes.c_uint32)
         self.stop_request = self.field("stop_request", ctypes.c_uint32)
@@ -164,14 +164,14 @@ class NativeHart(NativeRecord):
         self._lines = self.field("irq_lines", ctypes.c_uint64)
 
     def field(self, name: str, kind: Any) -> Any:
-        """A field (or an array) of the record as one of ctypes' objects: quicker than `view`."""
+        """A field (or an array) of the record as a ctypes object, which is faster than `view`."""
         place = self._record.fields[name]
         return (kind * place.count if place.count else kind).from_address(
             self.address + place.offset
         )
 
     def machine_field(self, name: str, kind: Any) -> Any:
-        """The same of the machine's record."""
+        """A field of the machine's record as a ctypes object."""
         return kind.from_address(self.machine_address + MachineState.fields[name].offset)
 
     def _fill_scratch(self, page_end: int) -> None:
@@ -188,8 +188,8 @@ class NativeHart(NativeRecord):
         self.alert()
 
     def alert(self) -> None:
-        """Let the hart look at its lines, timers and requests soon (hart/sleep.py). Whoever calls
-        has changed them before: the fence lets the hart see that once it sees the call."""
+        """Make the hart check its lines, timers and requests soon (hart/sleep.py). The caller has
+        changed them before: the fence makes the change visible before `attention`."""
         barrier()
         self.attention.value = 1
         self._wake(self._attention_address, 0, 0, 0)
@@ -197,22 +197,22 @@ class NativeHart(NativeRecord):
             self.wake.set()
 
     def request_stop(self) -> None:
-        """Let the hart leave native code soon; at once, if it is in a device access just now."""
+        """Make the hart leave native code soon; after a device access in progress, at once."""
         self.stop_request.value = 1
         self.alert()
 
     # --- of its own thread ---
 
     def enter(self, run: Callable[[int], None]) -> int:
-        """Native code, as far as `allow` allows; hart.stop."""
+        """Run native code for the instructions that `allow` set; returns hart.stop."""
         began, slept = time.perf_counter_ns(), self.asleep_ns
         self.go(run)
         self.ran_ns += time.perf_counter_ns() - began - (self.asleep_ns - slept)
         return int(self.stop_code.value)
 
     def go(self, run: Callable[[int], None]) -> None:
-        """As `enter`, without a count of the time. Watchpoints are passed whose conditions don't
-        hold, or that were reported at this pc."""
+        """Like `enter`, without measuring the time. It continues at watchpoints whose conditions
+        don't hold or that were reported at this pc."""
         reported_at, self._reported_at = self._reported_at, NOWHERE
         here = reported_at != NOWHERE and reported_at == int(self.plain.pc)
         if here and not self._pass_over(run):
@@ -224,8 +224,8 @@ class NativeHart(NativeRecord):
             run(self.address)
 
     def _pass_over(self, run: Callable[[int], None]) -> bool:
-        """Execute one instruction, whose accesses meet no watchpoint; whether the hart can go on.
-        No interrupt is taken first."""
+        """Execute one instruction without its watchpoints and without taking an interrupt first;
+        returns whether the hart can continue."""
         plain, left = self.plain, self.left
         plain.break_skip = plain.watch_skip = pc = int(plain.pc)
         plain.interrupts_held = 1
@@ -234,31 +234,31 @@ class NativeHart(NativeRecord):
         plain.interrupts_held = 0
         plain.break_skip = plain.watch_skip = NOWHERE
         done = 1 - self.left
-        if not done:  # somebody wanted the hart to stop
+        if not done:  # a request to stop came first
             self._reported_at = pc
         self.allow(left - done)
         return self.stop_code.value == STOP_LIMIT and self.left > 0
 
     def skip_here(self, watchpoints: bool) -> None:
-        """A stop at hart.pc was reported. The breakpoints there, and after a stop at a watchpoint
-        the `watchpoints` too, are not met again before the instruction has run."""
+        """Skip the breakpoints at hart.pc, and if `watchpoints` is set its watchpoints, until the
+        instruction has run: a stop there was reported."""
         self.plain.break_skip = pc = int(self.plain.pc)
         if watchpoints:
             self._reported_at = pc
 
     def skip_nothing_else(self) -> None:
-        """Before a run: what was to be skipped counts only where the hart still is."""
+        """Before a run, drop the skip of breakpoints unless the hart is still at that pc."""
         if int(self.plain.break_skip) != int(self.plain.pc):
             self.plain.break_skip = NOWHERE
 
     def after_device(self) -> None:
-        """A device access by this hart ended: what it changed counts from the next instruction."""
+        """End a device access by this hart: its changes take effect at the next instruction."""
         self._resync.value = 1
         if self.stop_request.value:
             self.stop_code.value = STOP_REQUEST
 
     def allow(self, count: int) -> None:
-        """Let the next run execute `count` instructions: what is left of a budget counts."""
+        """Limit the next run to `count` instructions, including the rest of the budget."""
         self.limit.value = count - self.budget.value
 
     def set_guest_line(self, number: int, level: bool) -> None:
@@ -273,7 +273,7 @@ class NativeHart(NativeRecord):
 
     @property
     def waiting(self) -> bool:
-        """Whether it is in WFI: it has not gone on after one."""
+        """Whether the hart waits in WFI."""
         return bool(self._waiting.value)
 
     @waiting.setter
@@ -283,12 +283,12 @@ class NativeHart(NativeRecord):
 
     @property
     def asleep_ns(self) -> int:
-        """How long its thread has slept in WFI, since it was built."""
+        """The time that the hart's thread has slept in WFI since it was built."""
         return int(self._asleep_ns.value)
 
     @property
     def left(self) -> int:
-        """How many instructions `allow` allows still."""
+        """The number of instructions left of those that `allow` set."""
         return int(self.limit.value + self.budget.value)
 
     @property

@@ -1,4 +1,4 @@
-"""What `help` and completion show of a class: what its users call, and nothing of its insides."""
+"""Show only the public members of a class in `help` and completion."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class PublicNames(type):
-    """The metaclass of classes that say in `public` what users see."""
+    """The metaclass of classes whose `public` lists the members that users see."""
 
     public: ClassVar[tuple[str, ...]] = ()
 

@@ -1,8 +1,8 @@
-"""Harts in turns, in one thread: how a virtual clock keeps a run the same every time.
+"""Run harts in turns in one thread, so that a run with a virtual clock is reproducible.
 
-In a round every hart that isn't asleep gets a turn of so many instructions, all beginning at the
-same tick; then the clock moves on by as much as the longest turn took. When every hart waits, the
-clock jumps to whatever is due next.
+In a round every hart that isn't asleep gets a turn of a fixed number of instructions. All turns of
+a round begin at the same tick; then the clock advances by the length of the longest turn. When
+every hart waits, the clock jumps to the next timer or alarm.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
 
-TURN = 20_000  # instructions; a multiple of every sensible instructions_per_tick
+TURN = 20_000  # instructions; a multiple of the usual instructions_per_tick
 LONGEST_WAIT_S = 1.0
-STEP_AT_ONCE = 1_000_000  # instructions between two looks at signals
+STEP_AT_ONCE = 1_000_000  # instructions between two checks for signals
 MASK64 = (1 << 64) - 1
 Execute = Callable[[Hart], int]
 
 
 class RoundRobin:
-    """Gives turns. `execute(hart)` runs as `hart.allow` allows and returns hart.stop."""
+    """Run harts in turns. `execute(hart)` runs the instructions that `hart.allow` set and returns
+    hart.stop."""
 
     def __init__(self, machine: System, turn: int = TURN) -> None:
         self.machine = machine
@@ -37,8 +38,8 @@ class RoundRobin:
         self.wake = threading.Event()
         self._record = machine.native.view
         self._per_tick = machine.board.general.instructions_per_tick
-        self._rest = 0  # instructions that are no whole tick yet
-        self._hart: Hart | None = None  # whose turn it is
+        self._rest = 0  # instructions that do not fill a tick so far
+        self._hart: Hart | None = None  # the hart that has the turn
         if self.virtual is not None:
             self.virtual.on_set.append(self._clock_was_set)
 
@@ -48,13 +49,13 @@ class RoundRobin:
     # --- time ---
 
     def begin(self, hart: Hart) -> None:
-        """From here on the hart's time is the clock's, and moves with its instructions."""
+        """Set the hart's time to the clock's; from then on its instructions advance it."""
         if self.virtual is not None:
             self._record.time_now = self.virtual.ticks
             hart.view.slice_start = hart.retired
 
     def sync(self, hart: Hart) -> None:
-        """A device is about to look at the clock: it shall be what the hart's time is."""
+        """Set the clock to the hart's time, before a device reads it."""
         if self.virtual is not None:
             elapsed = hart.retired - int(hart.view.slice_start)
             self.virtual.ticks = (int(self._record.time_now) + elapsed // self._per_tick) & MASK64
@@ -66,7 +67,7 @@ class RoundRobin:
             self._hart.view.slice_start = self._hart.retired
 
     def _advance(self, start: int, spent: int) -> None:
-        """The round that began at tick `start` took that many instructions."""
+        """End the round that began at tick `start`: advance the clock by `spent` instructions."""
         if self.virtual is None:
             return
         ticks, self._rest = divmod(spent + self._rest, self._per_tick)
@@ -76,7 +77,8 @@ class RoundRobin:
     # --- turns ---
 
     def take(self, hart: Hart, count: int) -> tuple[int, int]:
-        """A turn of `count` instructions: (hart.stop, instructions done, trapping ones too)."""
+        """Give a turn of `count` instructions: (hart.stop, instructions done, including trapping
+        ones)."""
         self._hart = hart
         self.begin(hart)
         hart.allow(count)
@@ -86,7 +88,7 @@ class RoundRobin:
         return reason, count - hart.left
 
     def step(self, hart: Hart, count: int) -> int:
-        """Instructions of one hart alone; WFI ends at once. hart.stop."""
+        """Execute instructions of one hart alone; WFI ends at once. Returns hart.stop."""
         left = count
         while True:
             start = self._now()
@@ -98,8 +100,8 @@ class RoundRobin:
                 return reason
 
     def round(self, left: dict[int, int]) -> bool:
-        """A turn for every hart that is awake; `left` is how many instructions each may do still.
-        Whether any had one."""
+        """Give a turn to every hart that is awake; `left` is the number of instructions left to
+        each. Returns whether any hart had a turn."""
         start = self._now()
         longest = 0
         awake = [hart for hart in self.machine.harts if self._is_awake(hart)]
@@ -124,7 +126,7 @@ class RoundRobin:
         return self.virtual.ticks if self.virtual is not None else 0
 
     def _begun(self, start: int) -> int:
-        """The tick at which the round began; another one if the guest has set the clock."""
+        """The first tick of the round; it changes if the guest sets the clock."""
         return int(self._record.time_now) if self.virtual is not None else start
 
     def _is_awake(self, hart: Hart) -> bool:
@@ -133,10 +135,10 @@ class RoundRobin:
             hart.waiting = not self.machine.awaited(hart.address)
         return not hart.waiting
 
-    # --- everyone waits ---
+    # --- when every hart waits ---
 
     def wait(self, in_real_time: bool) -> bool:
-        """Every hart waits: let time pass until something is due. False: nothing ever is."""
+        """Let time pass while every hart waits, until something is due. False: nothing is."""
         clock = self.machine.assembly.clock
         self.wake.clear()
         if any(self._is_awake(hart) for hart in self.machine.harts) or self.machine.requests:
@@ -154,7 +156,7 @@ class RoundRobin:
         return True
 
     def _wait_virtual(self, clock: VirtualClock, due: int | None) -> bool:
-        """Input may come: so let virtual time pass as real time does."""
+        """Let virtual time pass at the rate of real time, because input may come."""
         began = time.monotonic()
         left_s = LONGEST_WAIT_S if due is None else (due - clock.ticks) / clock.frequency
         woken = self.wake.wait(min(max(left_s, 0), LONGEST_WAIT_S))

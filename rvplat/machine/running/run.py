@@ -1,10 +1,10 @@
-"""Running a machine: a thread for each hart on the host's clock, turns on a virtual clock.
+"""Run a machine: with a thread for each hart on the host's clock, in turns on a virtual clock.
 
-The caller's thread waits, so that Ctrl-C reaches it at once; a thread of the run's own starts the
-harts, watches the time, and restarts the machine when the guest asks for a reset.
+The caller's thread only waits, so that Ctrl-C reaches it at once. A thread of the run starts the
+harts, watches the time, and restarts the machine when the guest requests a reset.
 
-A hart with a thread sleeps in native code when it waits (WFI; hart/sleep.py). If no timer will wake
-it, it leaves native code once a second: the run may have to end because nothing can wake a hart.
+The thread of a hart in WFI sleeps in native code (hart/sleep.py). If no timer will wake the hart,
+it leaves native code once a second, so that the run can end if nothing can wake any hart.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System, TurnTaking
 
 FOREVER = 1 << 62
-LOOK = "look"  # not the end of a run: see `Runner.look`
-LONGEST_LOOK_S = 2.0  # a hart in a plugin's code may not stop at all
-LOOK_S = 0.25  # between two looks at signals
-IDLE_NS = 1_000_000_000  # a machine that nothing can wake is given up after this
+LOOK = "look"  # a request to stop for `Runner.look`, which does not end the run
+LONGEST_LOOK_S = 2.0  # a hart in a plugin's code may never stop
+LOOK_S = 0.25  # between two checks for signals
+IDLE_NS = 1_000_000_000  # a run that nothing can wake ends after this time
 
 
 def _part_of(deadline: float | None) -> float:
-    """How long to wait in one go. Another thread may receive a signal; Python then runs its handler
-    in the main thread, and only when that wakes up."""
+    """The length of one wait, in seconds. It is short because another thread may receive a signal,
+    and Python runs the handler only when the main thread wakes up."""
     left = LOOK_S if deadline is None else deadline - time.monotonic()
     return min(max(left, 0.0), LOOK_S)
 
 
 class Runner:
-    """One run of a machine: until something stops it.
+    """One run of a machine, until something stops it.
 
-    `max_instructions`: for each hart, those that trap included.
-    `ends_idle`: stop when every hart waits and nothing in sight can wake one; else input may come.
-    `restarts`: a reset by the guest begins anew; else it ends the run.
-    `turns`: run the harts in turns in one thread, whatever the clock.
+    `max_instructions`: the limit for each hart, including instructions that trap.
+    `ends_idle`: stop when every hart waits and only input could wake one.
+    `restarts`: a reset by the guest restarts the machine; else it ends the run.
+    `turns`: run the harts in turns in one thread, with any clock.
     """
 
     def __init__(
@@ -67,7 +67,8 @@ class Runner:
     # --- the caller's side ---
 
     def run(self) -> Stop:
-        """Start, and wait for the end. Ctrl-C passes through, with every hart stopped."""
+        """Start, and wait for the end. Ctrl-C raises KeyboardInterrupt after every hart has
+        stopped."""
         self.start()
         return self.wait()
 
@@ -80,17 +81,17 @@ class Runner:
             self._thread.start()
         except BaseException as error:
             if isinstance(error, RuntimeError) or not self._began.wait(LONGEST_LOOK_S):
-                self.machine.ended()  # the host has no thread for it
-            else:  # Ctrl-C, while the thread began
+                self.machine.ended()  # the host cannot start a thread
+            else:  # Ctrl-C while the thread starts
                 self.cancel("interrupt")
             raise
 
     def wait(self, timeout_s: float | None = None) -> Stop:
-        """How the run ended.
+        """Wait for the end of the run and return its reason.
 
         Raises:
-            TimeoutError: it has not ended in this time, and goes on.
-            Whatever made it fail: an error of rvplat's own, or of a console's sink.
+            TimeoutError: the run has not ended in this time, and continues.
+            BaseException: the error that ended the run, of rvplat or of a console's sink.
         """
         seconds("timeout_s", timeout_s)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
@@ -109,13 +110,13 @@ class Runner:
         return self.stop
 
     def cancel(self, reason: str) -> None:
-        """Stop, and come back when every hart has."""
+        """Stop the run; returns after every hart has stopped."""
         self.machine.request_stop(Stop(reason), self._turns is None)
         self._done.wait()
 
     def look(self, function: Callable[[], None]) -> bool:
-        """Call a function while every hart stands still; then the run goes on. False: the function
-        was not called, because the run has ended, or a hart does not stop in some seconds."""
+        """Call a function while every hart is stopped; then the run continues. Returns False if the
+        function was not called: the run has ended, or a hart did not stop in some seconds."""
         done = threading.Event()
         look = (function, done)
         self._looks.append(look)
@@ -123,23 +124,23 @@ class Runner:
         end = time.monotonic() + LONGEST_LOOK_S
         while not done.wait(LOOK_S):
             if self._done.is_set() or time.monotonic() > end:
-                with contextlib.suppress(ValueError):  # it is being called just now
+                with contextlib.suppress(ValueError):  # the run is calling it
                     self._looks.remove(look)
                     return False
         return True
 
     def give_up(self, error: BaseException) -> None:
-        """Let `wait` raise this error now: a thread of the run can't be ended."""
+        """Make `wait` raise this error now, because a thread of the run can't be ended."""
         self.machine.failure = error
         self._done.set()
 
     def input_ended(self) -> None:
-        """No more input will come: a machine that waits for nothing else may be given up."""
+        """Note that no more input will come: the run may end when the machine is idle."""
         self.ends_idle = True
         for hart in self.machine.harts:
             hart.alert()
 
-    # --- the run's own thread ---
+    # --- the run's thread ---
 
     def _coordinate(self) -> None:
         machine = self.machine
@@ -155,8 +156,8 @@ class Runner:
             self._done.set()
 
     def _live_on(self) -> Stop:
-        """Run until something ends the run. After a reset by the guest run again; when harts left
-        native code though nobody asked for a stop, run on."""
+        """Run until something ends the run. After a reset by the guest, run again. If harts left
+        native code without a request to stop, continue."""
         while True:
             if self._turns is None:
                 self._run_threads()
@@ -172,7 +173,7 @@ class Runner:
                 self.machine.repeat_requests()
 
     def _take_looks(self) -> None:
-        """Call the functions that `look` was given."""
+        """Call the functions of waiting `look` calls."""
         self.machine.withdraw(LOOK)
         while self._looks:
             function, done = self._looks.pop()
@@ -183,7 +184,7 @@ class Runner:
                 done.set()
 
     def is_late(self) -> bool:
-        """Whether its time is up."""
+        """Whether the run has passed its deadline."""
         return self._deadline is not None and time.monotonic() >= self._deadline
 
     # --- turns ---
@@ -226,7 +227,7 @@ class Runner:
         thread.join()
 
     def _guard(self, hart: Hart) -> None:
-        """A hart's thread: no error of it is lost."""
+        """The body of a hart's thread: an error ends the run, which raises it."""
         try:
             self._live(hart)
         except BaseException as error:
@@ -245,8 +246,8 @@ class Runner:
             hart.sleeps.value = 0
 
     def _why(self, hart: Hart, reason: int) -> Stop | None:
-        """What ends the run, now that a hart has left native code with a reason; None: it goes
-        on."""
+        """The stop of the run after a hart has left native code for a reason; None: it
+        continues."""
         if reason not in (STOP_WFI, STOP_LIMIT):
             return self.machine.break_stop(hart)
         if hart.left <= 0:
@@ -254,13 +255,13 @@ class Runner:
         return Stop("idle") if self.ends_idle and self._is_idle() else None
 
     def sleep(self, hart: Hart) -> bool:
-        """Let a hart that is in WFI sleep. Whether an interrupt is pending that ends the wait; else
-        somebody wants it to stop, or some time has passed."""
+        """Let a hart in WFI sleep. Returns True if a pending interrupt ends the wait, False after a
+        request to stop or some time."""
         self.machine.export("sleep")(hart.address)
         return not hart.waiting
 
     def _is_idle(self) -> bool:
-        """Whether every hart has waited for a while, and nothing can wake one."""
+        """Whether every hart has waited for IDLE_NS and nothing can wake one."""
         times = [int(hart.idle_since.value) for hart in self.machine.harts]
         if 0 in times or time.monotonic_ns() - max(times) < IDLE_NS:
             return False

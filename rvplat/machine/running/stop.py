@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-TIMEOUT_STATUS = 124  # as timeout(1) has it
+TIMEOUT_STATUS = 124  # the same as timeout(1)
 INTERRUPT_STATUS = 130
-FAILURE_STATUS = 125  # plugin code raised, or did not come back
+FAILURE_STATUS = 125  # plugin code raised or did not return
 
 _TEXTS = {
     "off": "the guest powered the machine off",
@@ -28,16 +28,17 @@ _TEXTS = {
 }
 _DONE = {"read": "a read of", "write": "a write to", "access": "a read and write of"}
 
-GuestOrHost = int | Literal["host"]  # a guest by its VMID, or the host (V=0)
+GuestOrHost = int | Literal["host"]  # the VMID of a guest, or the host (V=0)
 Space = Literal["virtual", "physical", "guest-physical"]
 Access = Literal["read", "write", "access"]
 
 
 @dataclass(frozen=True, eq=False)
 class StopPoint:
-    """What breakpoints and watchpoints have in common. `number`: both are numbered together, from
-    1. `address`: the first one. `vmid`: the guest in whose world it counts, or "host"; None: in
-    every world. `condition`: it counts where this holds. `temporary`: its first hit removes it."""
+    """The common part of breakpoints and watchpoints. `number`: unique among both, from 1.
+    `address`: the first address. `vmid`: it applies only in this guest's world, or in the "host";
+    None: in every world. `condition`: it applies only if this holds. `temporary`: its first hit
+    removes it."""
 
     number: int
     address: int
@@ -48,20 +49,20 @@ class StopPoint:
 
     @property
     def hits(self) -> int:
-        """How often it has stopped a hart."""
+        """The number of stops that it has caused."""
         return self._hits()
 
     def _words(self) -> list[str]:
-        """What limits it, as the monitor command `break` takes it."""
+        """Its VMID and condition in the syntax of the monitor command `break`."""
         words = [] if self.vmid is None else [f"vmid={self.vmid}"]
         return words if self.condition is None else [*words, f"if {self.condition}"]
 
 
 @dataclass(frozen=True, eq=False)
 class Breakpoint(StopPoint):
-    """It stops a hart before the instruction at an address. `space`: what kind of address it is.
-    `asid`: only in this address space. `privilege`: only in these modes ("M", "S", "U", "VS",
-    "VU"); empty: in every mode."""
+    """It stops a hart before the instruction at an address. `space`: the kind of the address.
+    `asid`: it applies only in this address space. `privilege`: it applies only in these modes
+    ("M", "S", "U", "VS", "VU"); empty: in every mode."""
 
     space: Space = "virtual"
     asid: int | None = None
@@ -79,8 +80,8 @@ class Breakpoint(StopPoint):
 
 @dataclass(frozen=True, eq=False)
 class Watchpoint(StopPoint):
-    """It stops a hart before an access of `length` bytes from a virtual address. `access`: "read",
-    "write", or "access", which means both."""
+    """It stops a hart before an access to the `length` bytes at a virtual address. `access`:
+    "read", "write", or "access", which means both."""
 
     length: int = 8
     access: Access = "write"
@@ -91,20 +92,20 @@ class Watchpoint(StopPoint):
 
 @dataclass(frozen=True)
 class Stop:
-    """`reason` is one of
+    """Why a run stopped. `reason` is one of
 
-    off, fail   by the guest, with its `code`
-    reset       the guest asked for it (only where a run shall not restart)
-    timeout     of the run
-    limit       `hart` has come to the limit of instructions
+    off, fail   the guest ended the run, with `code`
+    reset       the guest requested a reset, and the run does not restart
+    timeout     the time limit of the run was reached
+    limit       `hart` has executed the maximum number of instructions
     idle        every hart waits and nothing can wake one
-    failure     of a plugin, where the first one ends the run (`strict`)
+    failure     a plugin failed and the board is `strict`
     break       `hart`, in `world`, is before an instruction with a breakpoint, at `address`
     watch       `hart`, in `world`, is before an instruction whose `access` of `address` is watched
     pause, leave, interrupt, step
 
     `world` is "host" (V=0) or the VMID of a guest. `hits` are the breakpoints or watchpoints that
-    were met, by number.
+    stopped the hart, by number.
     """
 
     reason: str
@@ -117,17 +118,18 @@ class Stop:
 
     @property
     def breakpoint(self) -> Breakpoint | None:
-        """The first breakpoint that was met."""
+        """The first breakpoint of `hits`; None if there is none."""
         return next((one for one in self.hits if isinstance(one, Breakpoint)), None)
 
     @property
     def watchpoint(self) -> Watchpoint | None:
-        """The first watchpoint that was met."""
+        """The first watchpoint of `hits`; None if there is none."""
         return next((one for one in self.hits if isinstance(one, Watchpoint)), None)
 
     @property
     def status(self) -> int:
-        """The exit status of `rvplat run`: the guest's code; 124 when the guest did not end."""
+        """The exit status of `rvplat run`: the guest's code; 124 if the guest did not end the run,
+        125 after a failure of a plugin, 130 after an interrupt."""
         if self.reason == "off":
             return self.code & 0xFF or int(self.code != 0)
         if self.reason == "leave":
@@ -145,7 +147,7 @@ class Stop:
         return f"{text}, code {self.code}" if self.code else text
 
     def _met(self) -> str:
-        """breakpoint 1 at 0x80000000: hart 0, host"""
+        """The text for a stop point: "breakpoint 1 at 0x80000000: hart 0, host"."""
         numbers = ", ".join(str(one.number) for one in self.hits)
         kind = "breakpoint" if self.breakpoint is not None else "watchpoint"
         what = "at" if self.access is None else f"before {_DONE[self.access]}"

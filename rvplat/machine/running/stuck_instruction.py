@@ -1,4 +1,4 @@
-"""Which instruction a hart does not come back from, and where its definition is."""
+"""Find the instruction whose native code does not return, and the place of its definition."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def stuck_instruction(hart: Hart) -> tuple[str, str]:
     """(instruction, place of its definition) at the pc of a hart. For an instruction that accesses
-    a CSR it is the place of the CSR's definitions."""
+    a CSR, the place is that of the CSR's definitions."""
     try:
         bits = int.from_bytes(hart.read(hart.pc, 2), "little")
         if bits & 3 == 3:

@@ -1,7 +1,7 @@
-"""What a machine is made of, and what its parts tell each other while it runs.
+"""The parts of a machine, and the requests between them while it runs.
 
-`Machine` builds it and is what users see; a run, a device's access, a trace know no more of the
-machine than this.
+`Machine` is a subclass, which builds the parts and adds the interface for users. Runs, device
+accesses and traces use only this class.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rvplat.machine.running.stop import Stop
 
 
 class Run(Protocol):
-    """A run of the machine, to those who want it to end (run.py)."""
+    """A run of the machine, for callers that end it (run.py)."""
 
     def wait(self, timeout_s: float | None = None) -> Stop: ...
 
@@ -44,8 +44,8 @@ class Run(Protocol):
 
 
 class Watch(Protocol):
-    """Looks whether plugin code comes back (watchdog.py). `stepping`: harts that execute a single
-    instruction just now, in a thread that can't take a request to stop meanwhile."""
+    """Check that plugin code returns (watchdog.py). `stepping`: harts that are executing a single
+    instruction, in a thread that can't handle a request to stop meanwhile."""
 
     stepping: tuple[int, ...]
 
@@ -67,7 +67,7 @@ class StopPointsLike(Protocol):
 
 
 class TurnTaking(Protocol):
-    """Harts in turns in one thread (round_robin.py)."""
+    """Run harts in turns in one thread (round_robin.py)."""
 
     virtual: VirtualClock | None
     wake: threading.Event
@@ -86,9 +86,8 @@ class TurnTaking(Protocol):
 class System(metaclass=PublicNames):
     """The parts, and the requests that stop a run.
 
-    `harts` are its harts, `memory` is RAM by physical address, `bus` all that answers at one,
-    `devices` and `consoles` go by the devices' names, `console` is the one that a terminal would
-    be on.
+    `harts` are the harts, `memory` is RAM by physical address, `bus` is everything with a physical
+    address, `devices` and `consoles` are by the name of the device, `console` is the terminal's.
     """
 
     assembly: Assembly
@@ -99,33 +98,33 @@ class System(metaclass=PublicNames):
     plan: LoadPlan
     watchdog: Watch
     _awaited: Callable[[int], Any]
-    stop_points: StopPointsLike | None  # None until a breakpoint or watchpoint was set
+    stop_points: StopPointsLike | None  # None until the first breakpoint or watchpoint
 
     def __init__(self, board: Board, software: Software) -> None:
         self.built_at = time.perf_counter()
-        self.started_s = 0.0  # what it took to be built and to begin its first run
-        self.ran_s = 0.0  # how long it has run, all in all
+        self.started_s = 0.0  # the time from the building to the first run
+        self.ran_s = 0.0  # the time in all runs so far
         self._ran_at = 0.0
         self._board = board
         self.software = software
         self._harts: list[Hart] = []
         self._closed = False
-        self.keeper = ""  # who else runs the machine: a gdb server
+        self.keeper = ""  # the name of another user that runs the machine: a gdb server
         self.requests: list[Stop] = []
         self.failure: BaseException | None = None
-        self.current: Run | None = None  # while it runs
+        self.current: Run | None = None  # the run in progress
         self.last: Run | None = None
         self._lock = threading.Lock()
         self._seen_failures = 0
-        self._looker = 0  # the thread that looks at the harts in the middle of a run
-        self.lost: BaseException | None = None  # why the machine can't be used any more
+        self._looker = 0  # the thread that reads the harts during a run
+        self.lost: BaseException | None = None  # why the machine can no longer be used
         self._exports: dict[str, Callable[..., Any]] = {}
         self.stop_points = None
 
     def __dir__(self) -> list[str]:
         return [*type(self).public]
 
-    # --- what it is made of ---
+    # --- parts ---
 
     @property
     def harts(self) -> list[Hart]:
@@ -145,17 +144,17 @@ class System(metaclass=PublicNames):
     @property
     def memory(self) -> Memory:
         """RAM by physical address: `memory.read(pa, size)`, `write(pa, data)`, `read_int`,
-        `write_int`. Writing to code takes effect."""
+        `write_int`. Harts execute code that was written so."""
         return self.assembly.memory
 
     @property
     def bus(self) -> AddressMap:
-        """Everything by physical address, devices' registers too: `bus.read(0x1000_0005, 1)`."""
+        """All physical addresses, including devices' registers: `bus.read(0x1000_0005, 1)`."""
         return self.assembly.map
 
     @property
     def devices(self) -> Mapping[str, Device]:
-        """The devices, by their names on the board."""
+        """The devices, by their names in the board."""
         return self.assembly.devices
 
     @property
@@ -170,25 +169,26 @@ class System(metaclass=PublicNames):
 
     @property
     def symbols(self) -> Mapping[str, int]:
-        """The symbols of the program, addresses by name; none, if its file has none."""
+        """The symbols of the program: addresses by name; empty if its file has none."""
         return self.plan.symbols
 
     @property
     def failures(self) -> tuple[Failure, ...]:
-        """What plugin code raised while the machine ran, in order. To read it is to acknowledge it:
-        `run`, `wait`, `step`, `pause` and `close` raise RunFailed only for later failures."""
+        """The errors of plugin code while the machine ran, in order. Reading them acknowledges
+        them: `run`, `wait`, `step`, `pause` and `close` raise RunFailed only for later ones."""
         found = self.assembly.failures.all()
         self._seen_failures = len(found)
         return found
 
     def raise_failures(self, stop: Stop | None = None) -> None:
-        """RunFailed if there are failures that nobody has acknowledged (`failures`)."""
+        """Raise RunFailed if there are failures that the caller has not acknowledged
+        (`failures`)."""
         seen = self._seen_failures
         new = self.failures[seen:]
         if new:
             raise RunFailed(new, stop) from new[0].error
 
-    # --- what runs tell each other ---
+    # --- runs and requests ---
 
     @property
     def running(self) -> bool:
@@ -196,14 +196,16 @@ class System(metaclass=PublicNames):
         return self.current is not None and threading.get_ident() != self._looker
 
     def must_stand_still(self) -> None:
-        """RuntimeError while it runs; RunFailed if it was given up."""
+        """Raise RuntimeError while the machine runs; RunFailed if it can no longer be used
+        (`lose`)."""
         if self.lost is not None:
             raise self.lost
         if self.running:
             raise RuntimeError("the machine runs: pause it first")
 
     def must_be_free(self) -> None:
-        """RuntimeError unless it can be run: it is open, stands still, and nobody else runs it."""
+        """Raise RuntimeError unless the machine is open, stopped, and without another user that
+        runs it."""
         if self._closed:
             raise RuntimeError("the machine is closed: open another")
         self.must_stand_still()
@@ -211,7 +213,7 @@ class System(metaclass=PublicNames):
             raise RuntimeError(f"{self.keeper} runs the machine: close it first")
 
     def power_on(self) -> None:
-        """As `reset`, also in the middle of a run: when no hart is in native code."""
+        """Like `reset`, but also during a run while no hart is in native code."""
         self.assembly.reset()
         self.plan.apply(self.memory)
         for hart in self.harts:
@@ -222,7 +224,7 @@ class System(metaclass=PublicNames):
                 hart.view.x[register] = value
 
     def began(self, run: Run) -> None:
-        """A run begins. RuntimeError if there is one."""
+        """Register a new run. RuntimeError if there is one."""
         with self._lock:
             self.must_be_free()
             self.current = self.last = run
@@ -234,23 +236,24 @@ class System(metaclass=PublicNames):
         self.time_begins()
 
     def time_begins(self) -> None:
-        """From here to `time_ends` harts run. What went before the first time was the start."""
+        """Count time as running from here to `time_ends`. The time before the first call is the
+        start."""
         self._ran_at = time.perf_counter()
         self.started_s = self.started_s or self._ran_at - self.built_at
 
     def time_ends(self) -> None:
-        """No hart runs any more."""
+        """Stop counting time as running."""
         self.ran_s += time.perf_counter() - self._ran_at
 
     def forget_requests(self) -> None:
-        """What ended the run before is not for the next one."""
+        """Drop the requests of the previous run."""
         self.requests.clear()
         self.failure = None
         for hart in self.harts:
             hart.stop_request.value = 0
 
     def ended(self) -> None:
-        """A run has ended: the consoles' sinks get what they don't have yet."""
+        """End a run: pass the remaining output to the consoles' sinks."""
         for console in (self.console, *self.consoles.values()):
             console.flush()
         self.time_ends()
@@ -259,13 +262,13 @@ class System(metaclass=PublicNames):
         self.tell_consoles(False)
 
     def tell_consoles(self, runs: bool) -> None:
-        """Tell every console whether the machine runs, or a debugger may let it run: who waits for
-        output is told when none will come."""
+        """Tell every console whether the machine runs or a debugger may let it run. If not, waits
+        for output end."""
         for console in (self.console, *self.consoles.values()):
             console.running(runs)
 
     def request_stop(self, stop: Stop, at_once: bool = True) -> None:
-        """Let the run end with this; `at_once`: let every hart leave native code."""
+        """Request the end of the run with `stop`. `at_once`: make every hart leave native code."""
         with self._lock:
             self.requests.append(stop)
             if at_once:
@@ -274,19 +277,19 @@ class System(metaclass=PublicNames):
         self.turns.wake.set()
 
     def break_stop(self, hart: Hart) -> Stop:
-        """The stop of a hart that left native code by STOP_BREAK."""
+        """The stop of a hart that left native code with STOP_BREAK."""
         if self.stop_points is None:
             return Stop("break", hart=hart.number)
         return self.stop_points.stop_of(hart)
 
     def run_ended(self, stop: Stop) -> None:
-        """A run ends with this stop, and every hart stands still."""
+        """Update the stop points after a run has ended with `stop` and every hart has stopped."""
         if self.stop_points is not None:
             self.stop_points.run_ended(stop, [one for one in self.requests if one is not stop])
 
     @contextmanager
     def looked_at(self) -> Iterator[None]:
-        """Let this thread look at the harts in the middle of a run, none in native code."""
+        """Let this thread read the harts during a run, while none is in native code."""
         self._looker = threading.get_ident()
         try:
             yield
@@ -294,13 +297,13 @@ class System(metaclass=PublicNames):
             self._looker = 0
 
     def withdraw(self, reason: str) -> None:
-        """Take away the requests that gave this reason."""
+        """Remove the requests with this reason."""
         with self._lock:
             self.requests[:] = [stop for stop in self.requests if stop.reason != reason]
 
     def take_requests(self, restarts: bool) -> tuple[Stop | None, bool]:
-        """When no hart is in native code: what ends the run, if anything does, and whether the
-        guest asked for a reset that ends nothing, because the run `restarts`."""
+        """Take the requests while no hart is in native code: the stop that ends the run, or None;
+        and whether the guest requested a reset that does not end the run, because it `restarts`."""
         with self._lock:
             resets = [stop for stop in self.requests if restarts and stop.reason == "reset"]
             self.requests[:] = [stop for stop in self.requests if stop not in resets]
@@ -311,36 +314,38 @@ class System(metaclass=PublicNames):
             return None, bool(resets)
 
     def repeat_requests(self) -> None:
-        """A power-on has cleared the harts' marks: set them for requests that came meanwhile."""
+        """Set the harts' stop requests again after a power-on, which clears them."""
         with self._lock:
             if self.requests:
                 for hart in self.harts:
                     hart.request_stop()
 
     def fail(self, error: BaseException) -> None:
-        """An error of our own, in whatever thread: it ends the run and is raised there."""
+        """End the run with an error of rvplat from any thread; the run raises it."""
         if self.failure is None:
             self.failure = error
         self.request_stop(Stop("error", 1))
 
     def lose(self, error: BaseException) -> None:
-        """One of its threads can't be ended: give the machine up, with what the thread holds."""
+        """Mark the machine as unusable, because one of its threads can't be ended and may hold
+        locks."""
         self.lost = self.failure = error
         if self.current is not None:
             self.current.give_up(error)
         self.tell_consoles(False)
 
     def plugin_failed(self, failure: Failure) -> None:
-        """Plugin code raised, and the failure was kept: it ends the run of a strict board."""
+        """End the run if the board is strict. The failure of the plugin code is recorded
+        already."""
         if self.board.general.strict:
             self.request_stop(Stop("failure"))
 
     def awaited(self, address: int) -> int:
-        """The interrupts that would end a hart's WFI, its timers looked at."""
+        """The pending interrupts that would end a hart's WFI, after a check of its timers."""
         return int(self._awaited(address))
 
     def export(self, name: str) -> Callable[..., Any]:
-        """A definition as native code (`engine/exports.py`)."""
+        """The native code of a definition (`engine/exports.py`)."""
         if name not in self._exports:
             self._exports[name] = self.core.export(name)
         return self._exports[name]

@@ -1,15 +1,14 @@
-"""Names plugin code that does not come back, and ends it when the machine has to stop.
+"""Report plugin code that does not return, and end it when the machine has to stop.
 
-Device code runs in Python, under the bus lock, in the thread of the hart that made an access, of
-the clock or of the console. Instructions of plugins run in native code. Neither sees a request to
-stop by itself. So the watchdog looks at all threads now and then:
+Device code is Python. It runs under the bus lock in the thread of a hart that makes an access, of
+the clock or of the console. Instructions of plugins run in native code. Neither checks for a
+request to stop. So the watchdog checks all threads every LOOK_S:
 
-    after SLOW_S     it names the device that doesn't come back, in the log
-    GRACE_S after a request to stop, or after gdb began to step an instruction, it puts an exception
-                     into such Python code, and lets loops of plugins' instructions end
-                     (engine/poll.py)
-    twice GRACE_S later it gives the machine up: `Machine.wait` and its like raise RunFailed. The
-                     machine can't be used any more.
+    after SLOW_S in a device, it writes the device's name to the log;
+    GRACE_S after a request to stop, or after gdb began to step an instruction, it raises an
+        exception in the device's code and ends loops in plugins' instructions (engine/poll.py);
+    2 * GRACE_S later it gives up: `Machine.wait` and similar methods raise RunFailed, and the
+        machine can no longer be used.
 """
 
 from __future__ import annotations
@@ -46,9 +45,9 @@ SLOW_S = 5.0
 GRACE_S = 3.0
 
 _NATIVE = (NativeHart.go.__code__, NativeHart._pass_over.__code__)
-#: They wait for whoever reads the console's output; no device is to blame.
+#: The thread waits for a reader of the console's output; the device is not the cause.
 _WAITING = HostConsole.send.__code__
-#: Where our code calls a device's, and what that is for.
+#: The functions that call a device's code, with a description of the call.
 _ENTRIES: dict[CodeType, Callable[[dict[str, Any]], str]] = {
     DeviceAccesses._read.__code__: lambda at: f"a load of {at['size']} at {at['pa']:#x}",
     DeviceAccesses._write.__code__: lambda at: f"a store of {at['size']} at {at['pa']:#x}",
@@ -61,8 +60,8 @@ _ENTRIES: dict[CodeType, Callable[[dict[str, Any]], str]] = {
 
 @dataclass(frozen=True)
 class Call:
-    """Code that a thread is in since a look at it: a device's, or (`device` None) native code of
-    hart `hart`. Its `frame` tells it from later calls."""
+    """A call that a thread is in, first found at `since`: of a device's code, or (`device` None) of
+    native code of hart `hart`. `frame` distinguishes it from later calls."""
 
     thread: int
     frame: FrameType
@@ -79,7 +78,8 @@ class Call:
 
 
 class Watchdog:
-    """One for each machine; it looks between `begin` and `end`, which may be nested."""
+    """The watchdog of a machine. It checks threads between `begin` and `end`, which may be
+    nested."""
 
     def __init__(self, machine: System) -> None:
         self._machine = machine
@@ -93,7 +93,7 @@ class Watchdog:
         self._asked_at: float | None = None
 
     def begin(self) -> None:
-        """Harts may run from here on."""
+        """Start checking: harts may run."""
         with self._lock:
             self._users += 1
             if self._users > 1:
@@ -110,7 +110,7 @@ class Watchdog:
         thread.start()
 
     def end(self) -> None:
-        """No hart runs any more. Comes back when no other thread is in a device's code either."""
+        """Stop checking: no hart runs. Returns after all other threads have left devices' code."""
         while self._users == 1 and not self._ended.is_set() and self._is_busy():
             time.sleep(SHORT_S)
         with self._lock:
@@ -120,7 +120,7 @@ class Watchdog:
         self.note_stuck()
 
     def note_stuck(self) -> None:
-        """Note the instructions whose loops were ended; their harts have stopped."""
+        """Record the instructions whose loops were ended; their harts have stopped."""
         for hart in self._machine.harts:
             hart.abandon.value = 0
             if hart.stop_code.value == STOP_STUCK:
@@ -130,17 +130,17 @@ class Watchdog:
                 failures.note(name, DidNotReturn(), None, hart.number, pc, place)
 
     def _is_busy(self) -> bool:
-        """Whether a thread is in a device's code, or waits for one that is."""
+        """Whether another thread is in a device's code, or waits for one that is."""
         mine = threading.get_ident()
         calls = self._calls_now(time.monotonic())
         return any(call.device is not None and call.thread != mine for call in calls)
 
     def complaints(self) -> list[str]:
-        """What does not come back just now, a line each."""
+        """A line for each call that has not returned for a while."""
         now = time.monotonic()
         return [call.description(now) for call in self._calls.values() if now - call.since > LOOK_S]
 
-    # --- looking ---
+    # --- checking ---
 
     def _watch(self, ended: threading.Event) -> None:
         while not ended.wait(LOOK_S):
@@ -178,7 +178,7 @@ class Watchdog:
                 yield call
 
     def _call(self, thread: int, innermost: FrameType, now: float) -> Call | None:
-        """What a thread is in, if it is of this machine."""
+        """The call that a thread is in, if it is of this machine."""
         inner: list[FrameType] = []
         frame: FrameType | None = innermost
         while frame is not None:
@@ -205,7 +205,7 @@ class Watchdog:
     def _device_call(
         self, thread: int, entry: FrameType, inner: list[FrameType], now: float
     ) -> Call | None:
-        """None while the call only waits for the bus lock."""
+        """The call of a device's code; None while the thread only waits for the bus lock."""
         device = device_in(inner)
         if device is None:
             return None
@@ -217,7 +217,7 @@ class Watchdog:
     # --- ending ---
 
     def _insist(self, now: float) -> None:
-        """The machine, or a hart, has to stop: end what keeps it."""
+        """End the calls that keep the machine, or a hart, from stopping."""
         for call in self._calls.values():
             if now - call.since < GRACE_S or not self._has_to_stop(call):
                 continue
@@ -232,7 +232,8 @@ class Watchdog:
                 return
 
     def _has_to_stop(self, call: Call) -> bool:
-        """Not native code of a hart that runs on while gdb stops another one."""
+        """Whether a call has to end. Native code of a hart that continues while gdb stops another
+        one does not."""
         machine = self._machine
         if call.device is not None or call.hart is None or machine.requests:
             return True
@@ -241,7 +242,8 @@ class Watchdog:
         return bool(machine.harts[call.hart].stop_request.value)
 
     def _lose(self, call: Call) -> None:
-        """Nothing ends it: let who waits for the run go on without the machine."""
+        """Give the machine up after a call that cannot be ended, so that callers waiting for the
+        run continue."""
         machine = self._machine
         self._ended.set()
         pc = int(machine.harts[call.hart].view.pc) if call.hart is not None else None
@@ -255,6 +257,6 @@ def _is_same(before: Call | None, now: Call) -> bool:
 
 
 def _interrupt(thread: int) -> None:
-    """Let a thread raise DidNotReturn before its next step of Python code."""
+    """Make a thread raise DidNotReturn before its next step of Python code."""
     setter = ctypes.pythonapi.PyThreadState_SetAsyncExc
     setter(ctypes.c_ulong(thread), ctypes.py_object(DidNotReturn))
