@@ -131,6 +131,12 @@ class Record:
         `view`, and no check of what is assigned."""
         return self.structure().from_address(address)
 
+    def field(self, name: str, address: int) -> Any:
+        """One field of the record at a host address, or one array, as an object of ctypes whose
+        `value` or elements are the memory. It doesn't need the whole structure."""
+        found = self.fields[name]
+        return _c_type(found).from_address(int(address) + found.offset)
+
 
 def _c_type(field: RecordField) -> Any:
     if isinstance(field.type, Record):

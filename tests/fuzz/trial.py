@@ -3,7 +3,6 @@ statistics, or a Finding."""
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import time
 from collections import Counter
@@ -184,7 +183,7 @@ def check(hart: Hart) -> None:
 
 def count(hart: Hart, result: Result) -> None:
     """Add what a hart did to the statistics."""
-    taken = list(hart.field("traps_taken", ctypes.c_uint64))
+    taken = list(hart.field("traps_taken"))
     for n, times in enumerate(taken):
         result.causes[trap_name(n)] += times
     result.causes += Counter()  # removes the causes with a count of zero

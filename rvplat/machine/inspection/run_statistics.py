@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import asdict, dataclass
 
 from rvplat.machine.inspection.trap_names import trap_name
@@ -94,7 +93,7 @@ def statistics(machine: System) -> Statistics:
 
 
 def _hart(hart: Hart) -> HartStatistics:
-    taken = hart.field("traps_taken", ctypes.c_uint64)
+    taken = hart.field("traps_taken")
     traps = {trap_name(index): int(count) for index, count in enumerate(taken) if count}
     native_ns = hart.ran_ns - hart.device_ns
     return HartStatistics(

@@ -11,7 +11,6 @@ has no line. A traced run is slow: one thread executes one instruction at a time
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import io
 import os
@@ -265,12 +264,12 @@ class TracedFields:
     """The fields of a hart that every line needs."""
 
     def __init__(self, hart: Hart, watched: list[Csr]) -> None:
-        self.pc = hart.field("pc", ctypes.c_uint64)
-        self.priv = hart.field("priv", ctypes.c_uint8)
-        self.held = hart.field("interrupts_held", ctypes.c_uint8)
-        self.bits = hart.field("scratch_bits", ctypes.c_uint64)
-        self.x = hart.field("x", ctypes.c_uint64)
-        self.f = hart.field("f", ctypes.c_uint64)
-        self.watched = [hart.field(row.name, ctypes.c_uint64) for row in watched]
-        self.time_now = hart.machine_field("time_now", ctypes.c_uint64)
-        self.clock_virtual = hart.machine_field("clock_virtual", ctypes.c_uint8)
+        self.pc = hart.field("pc")
+        self.priv = hart.field("priv")
+        self.held = hart.field("interrupts_held")
+        self.bits = hart.field("scratch_bits")
+        self.x = hart.field("x")
+        self.f = hart.field("f")
+        self.watched = [hart.field(row.name) for row in watched]
+        self.time_now = hart.machine.field("time_now")
+        self.clock_virtual = hart.machine.field("clock_virtual")

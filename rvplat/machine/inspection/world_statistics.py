@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +45,8 @@ class WorldStatistics:
 
 def world_statistics(hart: Hart) -> WorldStatistics:
     """The statistics of a stopped hart."""
-    exceptions = list(hart.field("exits", ctypes.c_uint64))
-    interrupts = list(hart.field("interrupt_exits", ctypes.c_uint64))
+    exceptions = list(hart.field("exits"))
+    interrupts = list(hart.field("interrupt_exits"))
     view: Any = hart.view
     exits = {trap_name(n): int(count) for n, count in enumerate(exceptions) if count}
     exits |= {trap_name(FIRST_INTERRUPT + n): c for n, c in enumerate(interrupts) if c}
@@ -57,7 +56,7 @@ def world_statistics(hart: Hart) -> WorldStatistics:
     retired = [int(view.world_retired[0]), int(view.world_retired[1])]
     since_switch = (hart.retired - int(view.world_since)) % (1 << 64)
     retired[int(view.virt)] += since_switch
-    host, first, second = hart.field("walks", ctypes.c_uint64)
+    host, first, second = hart.field("walks")
     return WorldStatistics(
         int(view.world_entries), exits, kinds,
         {"host": retired[0], "guests": retired[1]}, _guests(hart, since_switch),
@@ -70,9 +69,7 @@ def _guests(hart: Hart, since_switch: int) -> dict[int, int]:
     """Instructions by VMID, for the current guest including those since the last switch."""
     view: Any = hart.view
     known = min(int(view.guest_count), GUESTS)
-    tables, retired = (
-        list(hart.field(name, ctypes.c_uint64))[:known] for name in ("guest_hgatp", "guest_retired")
-    )
+    tables, retired = (list(hart.field(name))[:known] for name in ("guest_hgatp", "guest_retired"))
     found = {at >> VMID_SHIFT & VMID: count for at, count in zip(tables, retired, strict=True)}
     if view.virt != 0:
         now = int(view.hgatp) >> VMID_SHIFT & VMID

@@ -8,7 +8,6 @@ It needs a stopped machine: while the machine runs, it raises RuntimeError.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -108,8 +107,8 @@ class Hart(NativeHart, metaclass=PublicNames):
         super().__init__(number, machine, table, layout)
         self._owner = owner
         self._extensions = extensions
-        self._x = RegisterFile(self.field("x", ctypes.c_uint64), X_NAMES, True, self._still)
-        self._f = RegisterFile(self.field("f", ctypes.c_uint64), F_NAMES, False, self._still)
+        self._x = RegisterFile(self.field("x"), X_NAMES, True, self._still)
+        self._f = RegisterFile(self.field("f"), F_NAMES, False, self._still)
 
     def __repr__(self) -> str:
         return f"<hart {self.number}, {self.state}>"

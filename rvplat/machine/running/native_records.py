@@ -57,7 +57,11 @@ class Block:
 
 
 class NativeRecord:
-    """A record in a block of its own; `view` accesses its fields."""
+    """A record in a block of its own.
+
+    Definitions that CPython runs take its `view`. Python code that reads or writes often uses
+    `plain`, or keeps single fields (`field`), which are much quicker.
+    """
 
     def __init__(self, record: Record) -> None:
         self._block = Block(record.size)
@@ -69,6 +73,10 @@ class NativeRecord:
     def plain(self) -> Any:
         """The record as plain ints (`Record.plain`), for frequent reads."""
         return self._record.plain(self.address)
+
+    def field(self, name: str) -> Any:
+        """One field, or one array, as an object of ctypes (`Record.field`)."""
+        return self._record.field(name, self.address)
 
 
 class NativeMachine(NativeRecord):
@@ -119,6 +127,7 @@ class NativeHart(NativeRecord):
     def __init__(self, number: int, machine: NativeMachine, table: Table, layout: Record) -> None:
         super().__init__(layout)
         self.number = number
+        self.machine = machine
         self.table = table
         self.wake: threading.Event | None = None  # wakes the thread that gives turns
         self.retired_before = 0  # instructions, before the last reset
@@ -133,7 +142,7 @@ class NativeHart(NativeRecord):
         hart.hart_id = number
         hart.young_passed = AWAY
         hart.break_skip = hart.watch_skip = hart.ebreak_skip = NOWHERE
-        hart.machine = self.machine_address = machine.address
+        hart.machine = machine.address
         hart.slot_pool, hart.slot_pool_size = self._slots.address, SLOT_POOL
         hart.slot_pages = self._pages.address
         self._fill_scratch(int(machine.view.page_end_handler))
@@ -147,32 +156,21 @@ class NativeHart(NativeRecord):
 
     def _find_fields(self) -> None:
         """Make objects for fields that other threads write or that are read often."""
-        self.attention = self.field("attention", ctypes.c_uint32)
-        self.stop_code = self.field("stop", ctypes.c_uint32)
-        self.stop_request = self.field("stop_request", ctypes.c_uint32)
-        self.abandon = self.field("abandon", ctypes.c_uint32)
-        self.mmio_error = self.field("mmio_error", ctypes.c_uint8)
-        self.budget = self.field("budget", ctypes.c_int64)
-        self.limit = self.field("limit", ctypes.c_int64)
-        self.instret_base = self.field("instret_base", ctypes.c_uint64)
-        self.deadline = self.field("deadline", ctypes.c_uint64)
-        self.sleeps = self.field("sleeps", ctypes.c_uint8)
-        self.idle_since = self.field("idle_since", ctypes.c_uint64)
-        self._waiting = self.field("waiting", ctypes.c_uint8)
-        self._asleep_ns = self.field("asleep_ns", ctypes.c_uint64)
-        self._resync = self.field("resync", ctypes.c_uint8)
-        self._lines = self.field("irq_lines", ctypes.c_uint64)
-
-    def field(self, name: str, kind: Any) -> Any:
-        """A field (or an array) of the record as a ctypes object, which is faster than `view`."""
-        place = self._record.fields[name]
-        return (kind * place.count if place.count else kind).from_address(
-            self.address + place.offset
-        )
-
-    def machine_field(self, name: str, kind: Any) -> Any:
-        """A field of the machine's record as a ctypes object."""
-        return kind.from_address(self.machine_address + MachineState.fields[name].offset)
+        self.attention = self.field("attention")
+        self.stop_code = self.field("stop")
+        self.stop_request = self.field("stop_request")
+        self.abandon = self.field("abandon")
+        self.mmio_error = self.field("mmio_error")
+        self.budget = self.field("budget")
+        self.limit = self.field("limit")
+        self.instret_base = self.field("instret_base")
+        self.deadline = self.field("deadline")
+        self.sleeps = self.field("sleeps")
+        self.idle_since = self.field("idle_since")
+        self._waiting = self.field("waiting")
+        self._asleep_ns = self.field("asleep_ns")
+        self._resync = self.field("resync")
+        self._lines = self.field("irq_lines")
 
     def _fill_scratch(self, page_end: int) -> None:
         first = self._scratch.address + SLOT_HEADER
