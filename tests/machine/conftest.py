@@ -1,4 +1,4 @@
-"""A small catalogue of models and extensions, so that messages don't change with what ships."""
+"""A small catalogue of models and extensions, so that messages don't depend on what is shipped."""
 
 from __future__ import annotations
 
@@ -143,6 +143,6 @@ def catalogue() -> Catalogue:
 
 @pytest.fixture
 def board_folder(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder with the boards, as the working folder: messages name their files without it."""
+    """Make the folder with the boards the working folder, so that messages have no folder."""
     monkeypatch.chdir(BOARDS)
     return BOARDS

@@ -1,4 +1,4 @@
-"""A board with a device that fails in every way that a register or a timer can ask for."""
+"""A board with a device that fails in several ways, chosen by its registers or a timer."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from rvplat.bus import Device, Register
 from rvplat.hookspecs import hookimpl
 
 class Bad(Device):
-    """Fails as it is told."""
+    """A device that fails on command."""
 
     model = "bad"
     size = 0x1000
@@ -62,7 +62,8 @@ base = 0x1001_0000
 
 
 def board(folder: Path, plugin: str = PLUGIN) -> Path:
-    """The board's file, with the plugin beside it, which is loaded anew only if it changes."""
+    """The board's file, with the plugin beside it. The plugin is loaded again only if it
+    changes."""
     file = folder / "faulty.py"
     if not file.exists() or file.read_text() != plugin:
         file.write_text(plugin)

@@ -1,4 +1,4 @@
-"""ELF files made here, field by field, so that each can be wrong in one way."""
+"""Make ELF files field by field, so that a test can damage a single field."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def elf(
 
 
 def _symbols(at: int, symbols: Mapping[str, int]) -> tuple[bytes, int, int]:
-    """A symbol table and its names, the section headers, where those are and how many."""
+    """The bytes of a symbol table, its names and the section headers; the offset and number of the
+    headers."""
     if not symbols:
         return b"", 0, 0
     names, table = bytearray(b"\0"), bytearray(24)
@@ -53,7 +54,7 @@ def _symbols(at: int, symbols: Mapping[str, int]) -> tuple[bytes, int, int]:
 
 
 def linux_image(size: int = 0x1000, memory_size: int = 0x2000, offset: int = 0x20_0000) -> bytes:
-    """Linux's Image: the header and nothing else."""
+    """A Linux Image that has only the header."""
     header = struct.pack(
         "<IIQQQIIQ8s4sI", 0x5A4D, 0, offset, memory_size, 0, 2, 0, 0, b"RISCV\0\0\0", b"RSC\x05", 0
     )

@@ -1,4 +1,4 @@
-"""Small guests for the tests of the machine and the command line, assembled as they are needed."""
+"""Small guests for tests of the machine and the command line, assembled at first use."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ text: .asciz "hello\\r\\n"
 """
 )
 
-#: Sends back what it gets, one more for each letter; `q` powers off.
+#: Sends back each character plus 1; `q` powers off.
 ECHO = (
     """
   li t0, UART
@@ -77,7 +77,7 @@ ECHO = (
     + POWER_OFF
 )
 
-#: The same by interrupts: sleeps in between.
+#: The same by interrupts; it sleeps between them.
 ECHO_ASLEEP = (
     """
   li t0, UART
@@ -113,10 +113,10 @@ WAIT = "1: wfi\n  j 1b\n"
 LOOP = "1: addi x5, x5, 1\n  j 1b\n"
 TRAP_LOOP = "  li t0, 0x40000000\n  jr t0\n"
 
-#: A failure with code 7.
+#: Reports a failure with code 7.
 FAIL = "  li t0, TEST\n  li t1, 0x73333\n  sw t1, 0(t0)\n1: j 1b\n"
 
-#: Resets the board the first time, powers it off the second: RAM outside the program stays.
+#: Resets the board the first time, powers it off the second. A reset keeps other RAM.
 RESET = (
     """
   li s0, 0x80100000
@@ -132,7 +132,7 @@ RESET = (
     + POWER_OFF
 )
 
-#: Waits for the timer `a7` times, each so many ticks after the last, asleep.
+#: Sleeps `count` times until the timer, `ticks` ticks each time.
 TICKS = (
     """
   li t0, 0x80
@@ -162,8 +162,8 @@ TICKS = (
 """
 )
 
-#: A timer is due about when WFI begins, before or after: no instruction behind WFI may run before
-#: the trap. Fails if one does.
+#: A timer is due shortly before or after the start of WFI. Fails if an instruction after WFI
+#: executes before the trap.
 WFI_ROUNDS = (
     """
   la t0, 4f

@@ -1,4 +1,4 @@
-"""Plugins that do not come back: a device's accesses and alarms, instructions, a CSR."""
+"""Plugins whose code does not return: a device's accesses and alarms, instructions, a CSR."""
 
 import atexit
 import shutil
@@ -137,7 +137,7 @@ SPIN, CLIMB, COUNT = 0x0000_050B, 0x0200_050B, 0x0405_050B  # spin a0, x0, x0; c
 TRIES = 0x0605_050B  # tries a0, a0, x0
 READ_ENDLESS = 0xCC00_2573  # csrr a0, endless
 BAD = "  li s0, 0x10010000\n"
-#: What each writes or executes, the failure, the line, the function.
+#: For each case: the program, the start of the failure's text, and the function that is stuck.
 WAYS = {
     "load": (BAD + "  lw t0, 0(s0)\n", "bad: a load of 4 at 0x10010000", "read_loops"),
     "store": (BAD + "  sw t0, 0(s0)\n", "bad: a store of 4 at 0x10010000", "write_loops"),
@@ -148,7 +148,7 @@ WAYS = {
     "CSR": (f"  .word {READ_ENDLESS}\n", "the instruction csrrs of the CSR endless",
             "read_endless"),
 }  # fmt: skip
-#: Neither an exception nor a flag ends these.
+#: Cases that neither an exception nor a flag ends.
 HOPELESS = {
     "sleep": (BAD + "  lw t0, 4(s0)\n", "bad: a load of 4 at 0x10010004", "read_sleeps"),
     "stubborn": (BAD + "  lw t0, 16(s0)\n", "bad: a load of 4 at 0x10010010", "read_stubborn"),
@@ -158,7 +158,7 @@ SETTINGS = {"harts.isa": "rv64imac_zicsr_xloop"}
 
 @cache
 def shared_folder() -> Path:
-    """Where the plugin is for all tests of this process, which knows one extension of a name."""
+    """The plugin's folder for all tests of a process, so that the plugin is loaded once."""
     path = Path(tempfile.mkdtemp(prefix="rvplat-stuck-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
@@ -173,7 +173,7 @@ def stuck_guest(way: str) -> Path:
 
 
 def until(condition: Any, timeout_s: float = 60) -> None:
-    """Wait for what no event tells of."""
+    """Wait for a condition that no event reports."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline

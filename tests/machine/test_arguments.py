@@ -1,4 +1,4 @@
-"""What a caller of the Python interface gets wrong is said, and changes nothing."""
+"""Wrong calls of the Python interface raise clear errors and change nothing."""
 
 import signal
 import threading
@@ -205,7 +205,7 @@ def test_a_closed_machine_does_not_run() -> None:
 
 
 def test_a_long_step_heeds_signals(machine: Machine) -> None:
-    """Ctrl-C ends it at an instruction, long before the end."""
+    """Ctrl-C ends the step between two instructions, long before its end."""
     timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
     old = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer.start()
@@ -290,7 +290,7 @@ def test_a_hart_that_does_not_stop_holds_up_no_complaint(tmp_path: Path) -> None
 
 
 def test_a_look_does_not_change_what_a_run_does() -> None:
-    """The instructions that may still be executed are the same."""
+    """The number of instructions left is the same."""
     with open_at_start(LOOP, **{"harts.count": 2}) as machine:
         machine.start(max_instructions=300_000_000)
         looks = 0

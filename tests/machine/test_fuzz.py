@@ -1,4 +1,4 @@
-"""Whatever a board or a file says: faults and clear errors, nothing else."""
+"""Random boards and files cause faults and clear errors, and no other exceptions."""
 
 from __future__ import annotations
 

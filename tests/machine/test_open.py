@@ -1,4 +1,4 @@
-"""Boards that bring their plugins with them."""
+"""Boards that name plugins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Board files, good and bad: `boards/err_*.toml` end with the whole of what is said about them."""
+"""Check board files, good and bad: each `board_files/err_*.toml` ends with its expected
+messages."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ GOOD = sorted(path.name for path in FOLDER.glob("ok_*.toml"))
 
 
 def wanted(name: str) -> list[str]:
-    """The messages that a file says it gets: `#= LINE: ...`, or `#= FILE:LINE: ...`."""
+    """The messages that a file expects: `#= LINE: ...`, or `#= FILE:LINE: ...`."""
     boards = ", ".join(sorted(path.stem for path in FOLDER.glob("*.toml")))
     lines = re.findall(r"^#= (.*)$", (FOLDER / name).read_text(), re.MULTILINE)
     placed = (line if re.match(r"\w+\.toml:", line) else f"{name}:{line}" for line in lines)

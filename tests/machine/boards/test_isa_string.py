@@ -1,4 +1,4 @@
-"""ISA strings: read, completed, refused, written."""
+"""ISA strings: parsing, completion, faults and output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The boards that ship, with the models that ship."""
+"""The shipped boards, with the shipped models."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_virt_has_qemus_nodes(our_tree: Node, qemu_tree: Node) -> None:
 
 
 def same(name: str, one: tuple[Item, ...], two: tuple[Item, ...]) -> bool:
-    """Phandles are numbered as one likes; QEMU counts a source more than there is (7.2: 96)."""
+    """Phandle numbers may differ, and QEMU 7.2 declares one interrupt source too many (96)."""
     if name in ("phandle", "interrupt-parent", "regmap", "cpu", "interrupts-extended"):
         return len(encode(one)) == len(encode(two))
     if name == "riscv,ndev":

@@ -1,4 +1,4 @@
-"""Every key's line, and no key without one."""
+"""Every key has a line, and it is the right one."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ VALUES = st.recursive(
 
 
 def written(value: object) -> str:
-    """A value as TOML, tables inline."""
+    """A value in TOML syntax, with inline tables."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -137,7 +137,7 @@ def written(value: object) -> str:
 
 
 def quoted(text: str) -> str:
-    """A basic string."""
+    """A TOML basic string."""
     text = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{text}"'
 

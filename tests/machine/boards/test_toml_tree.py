@@ -1,4 +1,4 @@
-"""Boards over boards, and the command line over both."""
+"""Boards that extend boards, and overrides of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a board's device tree says."""
+"""The contents of a board's device tree."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_rom_is_no_memory(board_folder: Path, catalogue: Catalogue) -> None:
 
 
 def test_structure_rules(board: Board) -> None:
-    """Devicetree Specification, section 2.2 and 2.3: names, unit addresses, phandles, reg."""
+    """Devicetree Specification, sections 2.2 and 2.3: names, unit addresses, phandles, reg."""
     tree = tree_of(board)
     seen: list[Item] = []
     for path, node in tree.walk():

@@ -1,4 +1,4 @@
-"""Device trees as bytes and as text, and read back; dtc agrees where it is installed."""
+"""Device trees as DTB and DTS, and parsed again. dtc is the reference if it is installed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ needs_dtc = pytest.mark.skipif(DTC is None, reason="dtc is not installed")
 
 
 def dtc(data: bytes, source: str, target: str) -> bytes:
-    """Run dtc from one format to another; anything it says is an error."""
+    """Convert with dtc from one format to another; any message of dtc is an error."""
     assert DTC is not None
     command = [DTC, "-q", "-I", source, "-O", target]
     return subprocess.run(command, input=data, capture_output=True, check=True).stdout

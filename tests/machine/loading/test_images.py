@@ -1,4 +1,4 @@
-"""Program files of every kind, whole and broken."""
+"""Program files of every kind, complete and damaged."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_a_kernel_that_ends_in_its_header_is_raw(tmp_path: Path) -> None:
 
 
 class Hex:
-    """A loader of a plugin: addresses and bytes as text."""
+    """A plugin's loader of a text format with addresses and bytes."""
 
     name = "hex"
 

@@ -1,4 +1,4 @@
-"""What is in memory and in registers when the harts start."""
+"""The contents of memory and registers when the harts start."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def with_rom(board_folder: Path, catalogue: Catalogue) -> Iterator[Assembly]:
 
 
 def software(assembly: Assembly, tmp_path: Path, **files: bytes) -> Software:
-    """The software in files with these bytes."""
+    """The software, read from files with these bytes."""
     paths: dict[str, Any] = {}
     for name, data in files.items():
         paths[name] = tmp_path / name

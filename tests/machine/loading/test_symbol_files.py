@@ -1,4 +1,4 @@
-"""Symbols: of the files that `--symbols` names, and of programs, by lief and by our own reader."""
+"""Symbols of the files of `--symbols` and of programs, read by lief and by rvplat's ELF reader."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write(folder: Path, data: bytes, name: str = "file.elf") -> Path:
 
 
 def same_as_lief(path: Path) -> None:
-    """Our reader and lief see the same segments, entry and symbols."""
+    """Check that rvplat's reader and lief find the same segments, entry and symbols."""
     ours, theirs = read_program(path, "the program"), parsed_elf(path)
     assert theirs is not None
     loaded = [one for one in theirs.segments if one.type == lief.ELF.Segment.TYPE.LOAD]
@@ -46,7 +46,7 @@ def same_as_lief(path: Path) -> None:
         if one.virtual_address <= theirs.entrypoint < one.virtual_address + one.virtual_size
     } or {theirs.entrypoint}
     assert ours.entry == entry
-    if list(theirs.symtab_symbols):  # ours knows no .dynsym
+    if list(theirs.symtab_symbols):  # rvplat's reader does not read .dynsym
         assert dict(ours.symbols) == dict(read_symbols(path))
 
 
@@ -77,7 +77,7 @@ def test_lief_agrees_on_a_program_with_virtual_addresses(tmp_path: Path) -> None
 
 
 def test_a_file_with_nothing_to_load(tmp_path: Path) -> None:
-    """Debug information that was split off has symbols and no segments; no program is that."""
+    """A file of split debug information has symbols but no segments, so it is not a program."""
     path = write(tmp_path, elf((), symbols={"start_kernel": 0xFFFF_FFFF_8000_0000}))
     assert read_symbols(path) == {"start_kernel": 0xFFFF_FFFF_8000_0000}
     with pytest.raises(LoaderError, match="without anything to load"):
@@ -130,7 +130,7 @@ def test_symbols_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_symbols_of_a_program_that_was_moved(tmp_path: Path) -> None:
-    """A program that is linked at 0 goes to the start of RAM, and its symbols with it."""
+    """A program that is linked at 0 is loaded at the start of RAM, and its symbols move with it."""
     code = struct.pack("<I", 0x0000_006F)  # j .
     data = elf([(0, code, 4)], entry=0, symbols={"start": 0, "tohost": 0x40}, kind=3)
     with Machine.open(program=write(tmp_path, data)) as machine:

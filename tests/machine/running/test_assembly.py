@@ -1,4 +1,4 @@
-"""Devices, memory and wires, built from a board."""
+"""The devices, memory and interrupt wires that are built from a board."""
 
 from __future__ import annotations
 

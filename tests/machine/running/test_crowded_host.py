@@ -1,4 +1,4 @@
-"""Native code is loaded where the host's addresses are crowded: many machines, large memories."""
+"""Native code can be loaded when most host addresses are in use: many machines, large memories."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Devices that raise: what is kept of it, what ends, what is raised, in Python and on the command
-line."""
+"""Devices that raise errors: the recorded failures, the stop of the run, and the errors that Python
+and the command line report."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.machine.small_guests import LOOP, POWER_OFF, guest
 
 BAD = "  li s0, 0x10010000\n"
 LOAD, STORE = BAD + "  lw t0, 0(s0)\n", BAD + "  li t0, 7\n  sw t0, 0(s0)\n"
-#: Traps go on after the instruction; then the board is switched off.
+#: The trap handler skips the trapping instruction; the program powers the board off at its end.
 GOES_ON = """
   la t0, 1f
   csrw mtvec, t0

@@ -1,4 +1,4 @@
-"""What menvcfg is after a reset: as the device tree promises, and as the board says."""
+"""The value of menvcfg after a reset follows the device tree and the board."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.machine.small_guests import POWER_OFF, guest
 ADUE, PBMTE = 1 << 61, 1 << 62
 BOTH = "rv64imac_zicsr_svade_svadu"
 
-#: Without firmware: S mode on a leaf without A and D. Exit code 1 if that faults.
+#: Without firmware: accesses through a leaf without A and D in S mode. Exit code 1 if it faults.
 NO_A_NO_D = (
     """
   la t0, 9f
@@ -60,8 +60,9 @@ table: .zero 4096
     ],
 )
 def test_page_tables_without_a_and_d(settings: dict[str, object], works: bool) -> None:
-    """Only svadu in the device tree: hardware sets them from the start; with svade it doesn't
-    until software wants it (Linux, Documentation/devicetree/bindings/riscv/extensions.yaml)."""
+    """With only svadu in the device tree, hardware sets A and D from the start; with svade, only
+    after software has enabled it (Linux,
+    Documentation/devicetree/bindings/riscv/extensions.yaml)."""
     with Machine.open("virt", guest(NO_A_NO_D), settings=settings) as machine:
         for _ in range(2):
             stop = machine.run(timeout_s=60)

@@ -1,6 +1,6 @@
-"""What the devices of `virt` answer after a reset, register by register, beside QEMU's.
+"""Compare the registers of `virt`'s devices after a reset with QEMU's.
 
-The differences that stay are in docs/qemu-virt.md.
+docs/qemu-virt.md lists the intended differences.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.machine.small_guests import LOOP, guest
 QEMU = shutil.which("qemu-system-riscv64")
 VIRTIO0, EMPTY = 0x1000_1000, 0x1000_8000
 FEATURES, QUEUE_SIZE_MAX, MCR = VIRTIO0 + 0x10, VIRTIO0 + 0x34, 0x1000_0004
-#: (address, size of each, how many): what has no register in a gap isn't asked.
+#: (address, size of each, count). Gaps without registers are not read.
 ASKED = (
     (VIRTIO0, 4, 24),
     (VIRTIO0 + 0x60, 4, 5),
@@ -34,7 +34,7 @@ ASKED = (
     (0x0010_1008, 4, 6),  # the alarm; the time differs
     *((0x1000_0000 + register, 1, 1) for register in range(8)),
 )
-#: What QEMU's disk offers and ours not, or the other way; see docs/qemu-virt.md.
+#: Features that only QEMU's disk or only rvplat's offers; see docs/qemu-virt.md.
 OTHER_FEATURES = sum(1 << bit for bit in (4, 7, 10, 11, 13, 27))
 
 
@@ -46,7 +46,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def of_qemu(image: Path, legacy: bool) -> dict[int, int]:
-    """The values that QEMU's monitor shows."""
+    """The values that QEMU's monitor prints."""
     command = [
         str(QEMU), "-M", "virt", "-S", "-display", "none", "-serial", "null", "-bios", "none",
         "-monitor", "stdio", "-global", f"virtio-mmio.force-legacy={str(legacy).lower()}",

@@ -291,11 +291,11 @@ def test_the_signature_is_words_of_hex() -> None:
     assert str(caught.value) == f"{guest(LOOP)}: {message}"
 
 
-# --- what plugins do wrong ----------------------------------------------------------------------
+# --- faulty plugins -----------------------------------------------------------------------------
 
 
 class Odd(Device):
-    """Answers a load with a text, and raises at a store."""
+    """A device whose read returns a string and whose write raises."""
 
     model = "odd"
     size = 0x1000
@@ -308,7 +308,7 @@ class Odd(Device):
 
 
 class Spent(Device):
-    """Powers the machine off when it is read."""
+    """A device that powers the machine off when it is read."""
 
     model = "spent"
     size = 0x1000

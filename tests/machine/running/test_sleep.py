@@ -1,4 +1,4 @@
-"""Harts of a machine that sleep in native code: whoever wants one of them wakes it."""
+"""Harts that sleep in native code are woken by every event that concerns them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.machine.small_guests import POWER_OFF, guest
 
 CLINT_MTIMECMP, CLINT_MTIME = 0x200_4000, 0x200_BFF8
 FOR_EVER = 3600 * 10**9
-#: Sleeps until anything is pending, then powers the machine off. Only hart 0 does.
+#: Hart 0 sleeps until any interrupt is pending, then powers the machine off.
 SLEEPER = (
     """
   csrr t0, mhartid
@@ -40,8 +40,8 @@ _FUNCTION: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 
 
 class Sleeping:
-    """A machine that runs; its harts sleep until they are woken, without an end: a wake-up that is
-    lost is never made up for. `asleep` is set when the last one is about to sleep."""
+    """A machine whose harts sleep without a time limit, so that a lost wake-up is never repaired.
+    `asleep` is set when the last hart is about to sleep."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -59,7 +59,7 @@ class Sleeping:
         return 0
 
     def begin(self, start: Callable[[], None] | None = None) -> None:
-        """Let the harts run, and wait until all are asleep."""
+        """Start the harts and wait until all are asleep."""
         self.asleep.clear()
         self._words.clear()
         (start or self.machine.start)()

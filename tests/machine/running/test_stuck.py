@@ -1,4 +1,4 @@
-"""Plugin code that does not come back: the run ends all the same, and says whose fault it was."""
+"""A run ends although plugin code does not return, and the report names the plugin's code."""
 
 import logging
 import re
@@ -30,7 +30,7 @@ from tests.machine.stuck import (
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Users wait for seconds; the tests need not."""
+    """Shorten the watchdog's times of some seconds."""
     monkeypatch.setattr(watchdog, "LOOK_S", 0.1)
     monkeypatch.setattr(watchdog, "GRACE_S", 0.5)
     monkeypatch.setattr(watchdog, "SLOW_S", 0.5)
@@ -38,7 +38,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder() -> Any:
-    """Of the plugin."""
+    """The folder of the plugin."""
     return shared_folder()
 
 
@@ -123,7 +123,7 @@ def test_an_alarm_that_sets_itself_anew_lets_the_others_in(folder: Path, clock: 
 def test_a_long_loop_that_is_stopped_in_the_middle_goes_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request to stop does not end an instruction that comes back in time."""
+    """A request to stop does not end an instruction that returns in time."""
     monkeypatch.setattr(watchdog, "GRACE_S", 30)
     turns = 60_000_000
     source = f"  li a0, {turns}\n  csrw mscratch, a0\n  .word {COUNT}\n1: j 1b\n"
@@ -136,7 +136,7 @@ def test_a_long_loop_that_is_stopped_in_the_middle_goes_on(
 
 
 def test_what_ships_never_looks() -> None:
-    """Built-in code has no polls, so that they cost it nothing."""
+    """Built-in code contains no polls, so it has no cost from them."""
     extensions = list(shipped_extensions().values())
     unit = new_unit(Architecture(tuple(extensions)))
     rows = [row.definition for one in extensions for row in one.instructions]

@@ -1,4 +1,4 @@
-"""What threads see of each other: the clock while it is set, lines before harts, stops, signals."""
+"""Threads at the same time: the clock while it is set, lines before harts, stops, signals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.machine.small_guests import LOOP, POWER_OFF, guest
 
 
 def at_each_line(look: Callable[[], None], work: Callable[[], None]) -> None:
-    """Do some work and look between any two of its lines, as another thread might."""
+    """Call `look` before each line of `work`, as another thread might."""
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         sys.settrace(None)
@@ -38,8 +38,8 @@ def at_each_line(look: Callable[[], None], work: Callable[[], None]) -> None:
 
 
 def test_a_clock_that_is_set_is_never_seen_half_set() -> None:
-    """Harts, and devices' threads, read the time while another hart sets it: no time that is
-    between the old and the new one."""
+    """Harts and devices' threads read the time while another hart sets it. They get the old or the
+    new time, and none in between."""
     with Machine.open("virt") as machine:
         clock = machine.assembly.clock
         clock.set(clock.elapsed())
@@ -47,7 +47,7 @@ def test_a_clock_that_is_set_is_never_seen_half_set() -> None:
         seen: list[int] = []
 
         def look() -> None:
-            """It is ahead by nothing as yet, or by `ticks` less what passed before it was set."""
+            """The time is ahead by 0, or by `ticks` less the time that passed before it was set."""
             reads: tuple[Callable[[], int], ...] = (
                 lambda: int(read_time(machine.harts[0].view)),
                 clock.now,
@@ -69,7 +69,7 @@ def test_a_clock_that_is_set_is_never_seen_half_set() -> None:
 RUNNING = "  li t0, UART\n  li t1, '>'\n  sb t1, 0(t0)\n1: j 1b\n"
 
 
-#: RAM outside the program stays as it was.
+#: A reset keeps the RAM outside the program.
 RESETS_ONCE = """
   li s0, 0x80100000
   lw t0, 0(s0)
@@ -84,8 +84,8 @@ RESETS_ONCE = """
 
 @pytest.mark.parametrize("restart", [True, False])
 def test_harts_that_leave_though_nobody_asked_run_on(restart: bool) -> None:
-    """A run looked for the request that had ended it, and there was none: IndexError, or, where the
-    run restarts, a power-on."""
+    """The run took a request although there was none: it raised IndexError, or reset the machine
+    if `restarts` was set."""
     with Machine.open("virt", guest(RUNNING)) as machine:
         run = Runner(machine, restarts=restart)
         run.start()
@@ -99,7 +99,7 @@ def test_harts_that_leave_though_nobody_asked_run_on(restart: bool) -> None:
 
 
 class Gong(Device):
-    """Asks for a stop of the machine in its reset, as a user may just then. Its line is high."""
+    """A device that requests a stop during its reset, as a user may. Its line is high."""
 
     model = "gong"
     size = 0x1000
@@ -130,12 +130,12 @@ def rvplat_devices():
 def with_gong(folder: Path, source: str) -> Machine:
     plugin = folder / "gong.py"
     plugin.write_text(PLUGIN)
-    settings = {"devices.rtc.model": "gong"}  # in the place of a device before the PLIC
+    settings = {"devices.rtc.model": "gong"}  # replaces a device that is reset before the PLIC
     return Machine.open("virt", guest(source), plugin_paths=[plugin], settings=settings)
 
 
 def test_a_stop_that_is_asked_for_during_a_reset_is_not_lost(tmp_path: Path) -> None:
-    """The reset cleared the harts' marks, and they ran on."""
+    """The reset cleared the harts' stop requests, and they continued."""
     with with_gong(tmp_path, RESETS_ONCE) as machine:
         gong = machine.devices["rtc"]
         assert isinstance(gong, Gong)
@@ -165,8 +165,8 @@ with Machine.open("virt", sys.argv[1]) as machine, Terminal(machine) as terminal
 
 @pytest.mark.parametrize("when", ["late", "early"])
 def test_a_signal_takes_no_lock_and_is_not_lost(when: str) -> None:
-    """Its handler runs in the main thread, which may hold the locks that a stop takes; and a
-    signal before the run began was forgotten when it did."""
+    """The signal's handler runs in the main thread, which may hold the locks that a stop takes. A
+    signal before the run was forgotten at the start of the run."""
     words = [sys.executable, "-c", SIGNALLED, str(guest(LOOP)), when]
     ran = subprocess.run(
         words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=True
@@ -229,7 +229,7 @@ PRINT_AND_COUNT = (
 
 
 class Stuck:
-    """A console's reader that takes nothing until `go_on` is set."""
+    """A reader of a console that reads nothing until `go_on` is set."""
 
     def __init__(self) -> None:
         self.reached, self.go_on = threading.Event(), threading.Event()
@@ -259,7 +259,8 @@ def test_a_reader_that_takes_nothing_holds_up_only_who_prints() -> None:
 
 
 class _Interrupted(threading.Thread):
-    """Ctrl-C comes while the thread's beginning is waited for. It cannot be had at will there."""
+    """Raise KeyboardInterrupt in the wait for the start of the thread, where a real Ctrl-C cannot
+    be timed."""
 
     def start(self) -> None:
         super().start()

@@ -1,4 +1,4 @@
-"""Programs that end and print through `tohost`: by one store, by halves, by half alone."""
+"""Programs that end and print through `tohost`: by one store, by two halves, by one half."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ fromhost: .dword 0
 .align 6
 counter: .dword 0
 """
-#: Prints a text by 32-bit stores, with many instructions between the two.
+#: Prints a text by pairs of 32-bit stores, with many instructions between the two of a pair.
 PRINT = """
   la s0, tohost
   la s1, text
@@ -42,7 +42,7 @@ CLOCKS = [{}, {"clock": "virtual"}, {"harts.count": 2}]
 
 
 def run(source: str, settings: dict[str, object]) -> tuple[str, int, bytes]:
-    """How a program ended, with which code, and what it printed. Other harts wait."""
+    """The reason and code of a program's end, and its output. Other harts wait."""
     start = "  csrr t0, mhartid\n  beqz t0, 2f\n1: wfi\n  j 1b\n2:\n"
     with Machine.open("spike", guest(start + source + WORDS), settings=settings) as machine:
         stop = machine.run(timeout_s=20)
@@ -52,7 +52,7 @@ def run(source: str, settings: dict[str, object]) -> tuple[str, int, bytes]:
 @pytest.mark.parametrize("settings", CLOCKS)
 @pytest.mark.parametrize(("first", "second"), [(LOW, HIGH), (HIGH, LOW)])
 def test_characters_by_halves(first: str, second: str, settings: dict[str, object]) -> None:
-    """The lower half of an odd character was taken for an exit code after 100 us."""
+    """The lower half of an odd character counted as an exit code after 100 us."""
     source = PRINT.format(first=first, second=second, exit=7 << 1 | 1)
     assert run(source, settings) == ("off", 7, b"aceg is odd")
 
@@ -71,7 +71,7 @@ EXITS = {
         "  la s0, tohost\n  li a0, 85\n1: lr.d a1, (s0)\n  sc.d a1, a0, (s0)\n  bnez a1, 1b\n"
         "1: j 1b\n"
     ),
-    "cbo.zero clears fromhost": (  # for the second answer
+    "cbo.zero clears fromhost": (  # for the second response
         "  la s0, tohost\n  la s1, fromhost\n  li a0, 0x1ff000000000000\n  sd a0, 0(s0)\n"
         "  sd a0, 0(s0)\n1: ld a1, 0(s1)\n  beqz a1, 1b\n"
         "  .insn i 0x0f, 2, x0, 4(s1)\n"  # cbo.zero

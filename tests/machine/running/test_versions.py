@@ -1,5 +1,5 @@
-"""Two machines of one process with different plugins, or with two versions of one; a plugin that is
-edited and opened again; what is compiled for a plugin."""
+"""Two machines in one process with different plugins or two versions of one plugin; a plugin that
+is edited and loaded again; the functions that are compiled for a plugin."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def {word}(hart, rd, rs1, rs2):
 
 
 def plugin(folder: Path, body: str = BODY, name: str = "Xdo", **values: object) -> Path:
-    """A plugin's file; `values` are those of BODY."""
+    """Write a plugin's file; `values` fill in BODY."""
     fields = {"csr": "dokey", "writable": 0xFF, "reset": 0, "word": "do", "factor": 3, **values}
     path = folder / f"{name.lower()}.py"
     path.write_text((HEAD + body).format(name=name, **fields))
@@ -55,7 +55,7 @@ def plugin(folder: Path, body: str = BODY, name: str = "Xdo", **values: object) 
 
 
 def opened(*plugins: Path, words: tuple[int, ...] = (DO,), name: str = "Xdo") -> Machine:
-    """A machine with plugins, at the beginning of a program of these words."""
+    """A machine with plugins, at the start of a program of these words."""
     machine = Machine.open(
         "spike",
         settings={"harts.isa": f"rv64imac_zicsr_{name.lower()}", "harts.allow_draft": True},
@@ -67,7 +67,7 @@ def opened(*plugins: Path, words: tuple[int, ...] = (DO,), name: str = "Xdo") ->
 
 
 def done(machine: Machine, a: int, b: int) -> int:
-    """What the program's first instruction makes of two numbers."""
+    """The result of the program's first instruction for two numbers."""
     hart = machine.harts[0]
     hart.pc, hart.x[6], hart.x[7] = START, a, b
     machine.run(max_instructions=1)
@@ -76,7 +76,7 @@ def done(machine: Machine, a: int, b: int) -> int:
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Native code is taken from the cache folder, not from an earlier test."""
+    """Load native code from the cache folder, without that of earlier tests."""
     monkeypatch.setattr(cores, "_cores", {})
     yield
 
@@ -85,7 +85,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_two_versions_run_in_turns(tmp_path: Path) -> None:
-    """Before this, the second was refused: the process knew another one of that name."""
+    """The second was refused because the process had another plugin with its name."""
     path = plugin(tmp_path, factor=3)
     with opened(path) as old:
         plugin(tmp_path, factor=5, writable=0xFFFF)
@@ -114,7 +114,7 @@ def test_different_plugins_share_numbers_and_encodings(tmp_path: Path) -> None:
 
 
 def test_gdb_gets_the_description_of_its_machine(tmp_path: Path) -> None:
-    """The CSR of one number has another name and other fields in each version."""
+    """The versions have CSRs with the same number, but other names and fields."""
     path = plugin(tmp_path, BODY.replace("LOW[7:0]", "MIDDLE[7:4]"), csr="first")
     with opened(path) as old:
         plugin(tmp_path, BODY.replace("LOW[7:0]", "HIGH[15:8]"), csr="second")
@@ -141,7 +141,7 @@ def test_a_machine_without_the_plugin_traps(tmp_path: Path) -> None:
 
 
 def test_the_reference_runs_the_version_of_its_machine(tmp_path: Path) -> None:
-    """Its instruction and its CSR, beside native code."""
+    """Compare the version's instruction and CSR with native code."""
     words = (WRITE_KEY, DO, READ_KEY)
     path = plugin(tmp_path, factor=3, writable=0xFF)
     with opened(path, words=words) as old:
@@ -188,11 +188,11 @@ def test_native_code_of_old_versions_is_given_up(tmp_path: Path) -> None:
     assert len(cores._cores) <= 8
 
 
-# --- what is compiled -----------------------------------------------------------------------------
+# --- compiled functions ---------------------------------------------------------------------------
 
 
 def test_only_the_plugins_functions_are_compiled(tmp_path: Path) -> None:
-    """With what ships in the cache, a plugin compiles its own functions, once."""
+    """If the shipped code is in the cache, only a plugin's functions are compiled, once."""
     Machine.open("spike").close()
     body = f"{BODY}# {uuid4()}: no cache has it\n"
     with opened(plugin(tmp_path, body)) as machine:
@@ -298,7 +298,7 @@ def test_csrs_with_definitions_of_their_own(tmp_path: Path, how: str) -> None:
             reference = Reference(machine.extensions)
 
         def run(at: int, value: int = 0) -> tuple[int, int]:
-            """The pc afterwards, from START, and x5 or the cause of a trap."""
+            """The next pc relative to START, and x5 or the cause of a trap."""
             hart.pc, hart.x[6], hart.x[5] = START + 4 * at, value, 0
             hart.set_csr("mcause", 0)
             if reference is not None:
