@@ -164,7 +164,7 @@ def test_a_file_system_as_the_program_gets_a_hint(
     path = given(tmp_path, bytes(1024) + b"a superblock")
     Machine.open("virt", path).close()
     assert caplog.messages == [
-        f"{path}: taken for a raw binary, but its first bytes are no instruction: is it a disk or "
+        f"{path}: loaded as a raw binary, but its first bytes are no instruction: is it a disk or "
         "flash image, or linked for another place?"
     ]
 

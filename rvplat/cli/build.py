@@ -61,7 +61,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     for option, what in (
         ("--kernel", "the kernel that the firmware starts: an Image, ELF or raw binary file"),
         ("--initrd", "the kernel's initial RAM disk"),
-        ("--dtb", "a device tree instead of the one made from the board"),
+        ("--dtb", "a device tree that replaces the one made from the board"),
     ):
         parser.add_argument(option, type=Path, metavar="FILE", help=what)
     parser.add_argument(

@@ -322,7 +322,7 @@ class Machine(System):
             if current.look(lambda: found.append(whereabouts(self))):
                 return found[0]
             if self.running:
-                return "the harts don't stop, so where they are is not known: a plugin's code?"
+                return "the harts' places are unknown: they don't stop, perhaps in a plugin's code"
         return whereabouts(self)
 
     # --- debugging ---

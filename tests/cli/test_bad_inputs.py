@@ -159,7 +159,7 @@ BAD = {
     ),
     "a trace that nobody reads": (
         ("run", "demo", "--trace", "fifo"),
-        "rvplat: fifo: nobody reads the pipe",
+        "rvplat: fifo: the pipe has no reader",
     ),
     "a trace on a full disk": (
         ("run", "spike", "long.elf", "--trace", "/dev/full"),
@@ -179,7 +179,7 @@ BAD = {
     ),
     "a kernel that nobody writes": (
         ("run", "virt", "demo", "--kernel", "fifo"),
-        "rvplat: fifo: the kernel: nobody writes to the pipe",
+        "rvplat: fifo: the kernel: the pipe has no writer",
     ),
     "a device tree that is too large": (
         ("run", "--dtb", "sparse"),

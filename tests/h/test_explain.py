@@ -183,7 +183,7 @@ def test_a_pointer_of_the_lowest_level(bench: Bench) -> None:
     found = told(bench, VA, "load", mode="VS")
     assert (found.entries[-1].level, found.entries[-1].verdict) == (
         0,
-        "a pointer that can't be one",
+        "an invalid pointer",
     )
 
 

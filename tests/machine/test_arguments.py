@@ -283,7 +283,7 @@ def test_a_hart_that_does_not_stop_holds_up_no_complaint(tmp_path: Path) -> None
         with pytest.raises(TimeoutError) as caught:
             machine.console.wait_for("x", timeout_s=0.01)
         assert str(caught.value).splitlines()[1] == (
-            "the harts don't stop, so where they are is not known: a plugin's code?"
+            "the harts' places are unknown: they don't stop, perhaps in a plugin's code"
         )
         stuck.freed.set()
         assert machine.wait(timeout_s=60).reason == "off"

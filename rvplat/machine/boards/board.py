@@ -49,14 +49,16 @@ MAX_GEILEN = 63
 
 @dataclass(frozen=True)
 class Harts:
-    """What executes: all harts of a board are alike."""
+    """The harts of a board, which are all alike."""
 
     isa: str = setting('the ISA string, such as "rv64imafdc_zicsr_zifencei"')
     count: int = setting("how many harts", 1, minimum=1, maximum=MAX_HARTS)
-    mmu: Mmu = setting("the largest translation scheme; the smaller ones come with it", "sv57")
+    mmu: Mmu = setting("the largest translation scheme; it includes the smaller ones", "sv57")
     pmp_entries: PmpEntries = setting("entries of physical memory protection", 16)
     geilen: int = setting("guest external interrupts (H)", 0, minimum=0, maximum=MAX_GEILEN)
-    tinst: Tinst = setting("what htinst and mtinst say of an explicit access (H)", "transformed")
+    tinst: Tinst = setting(
+        "the value of htinst and mtinst for an explicit access (H)", "transformed"
+    )
     menvcfg: tuple[MenvcfgField, ...] | None = setting(
         "the fields of menvcfg that are set after a reset; without this key PBMTE if the ISA "
         "string has svpbmt, and ADUE if it has svadu and not svade: with both, page tables "
@@ -82,78 +84,78 @@ class BoardMemory:
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a device is and what it is connected to."""
+    """The address of a device and its connections."""
 
     model: str = setting("the device model")
     base: int | None = setting(
-        "physical address; a device that is carved out of RAM (htif) needs none: its place is that "
-        "of the program's symbols which are named as its settings",
+        "physical address; not needed for a device that is carved out of RAM (htif) if the program "
+        "has symbols with the names of its settings",
         None, minimum=0, maximum=LAST_ADDRESS,
     )  # fmt: skip
     interrupts: tuple[int, ...] = setting("a number for each line of the device", (), minimum=0)
     controller: str | None = setting(
-        "the device that takes the lines; not needed where there is only one interrupt controller",
+        "the interrupt controller of the lines; not needed if the board has only one",
         None,
     )
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What the device tree's `chosen` says, and so what software finds at its start."""
+    """The device tree's `chosen`, which software reads at its start."""
 
-    stdout: str | None = setting("the device that the console is on", None)
+    stdout: str | None = setting("the device of the main console", None)
     bootargs: str = setting("the command line of the kernel", "")
 
 
 @dataclass(frozen=True)
 class Debug:
-    """What debuggers find, until their monitor commands say otherwise."""
+    """The first settings of debuggers, which their monitor commands can change."""
 
     time: Literal["still", "runs"] = setting(
-        "whether the guest's time stands still or runs while a debugger has stopped every hart",
+        "whether the guest's time stops or runs while a debugger has stopped every hart",
         "still",
     )
     ebreak: Literal["trap", "all", "host", "guests"] = setting(
-        "in which worlds the guest's own ebreak stops in the debugger before it traps: in none "
-        "(trap), in all, in the host, in guests",
+        "the worlds in which the guest's own ebreak stops in the debugger before it traps: none "
+        "(trap), all, the host, guests",
         "trap",
     )
 
 
 @dataclass(frozen=True)
 class Boot:
-    """Where harts start, and what they find in memory; the command line can name other files."""
+    """The start address of harts and the files in memory; the command line can replace these."""
 
     reset_vector: int | None = setting(
-        "where every hart starts, in a ROM; without it they start in the program",
+        "the address in a ROM where every hart starts; without it, the entry of the program",
         None, minimum=0, maximum=LAST_ADDRESS,
     )  # fmt: skip
     program: Path | None = setting("firmware or a bare program, started in M mode", None)
-    kernel: Path | None = setting("what the firmware starts", None)
+    kernel: Path | None = setting("the kernel that the firmware starts", None)
     initrd: Path | None = setting("the initial RAM disk for the kernel", None)
-    dtb: Path | None = setting("a device tree instead of the one made from the board", None)
+    dtb: Path | None = setting("a device tree that replaces the one made from the board", None)
 
 
 @dataclass(frozen=True)
 class General:
-    """The keys that stand before the first table."""
+    """The keys before the first table of the file."""
 
-    description: str = setting("what the board is, in a line", "")
+    description: str = setting("a description of the board in one line", "")
     model: str = setting("the device tree's `model`", "rvplat")
     compatible: tuple[str, ...] = setting("the device tree's `compatible`", ("rvplat",))
     clock: Literal["host", "virtual"] = setting(
-        "what time follows: the host, or the instructions that were executed (then a run can be "
-        "repeated exactly)",
+        "the source of time: the host's clock, or the number of executed instructions (then runs "
+        "are reproducible)",
         "host",
     )
     timebase_hz: int = setting(
-        "ticks of `mtime` in a second", 10_000_000, minimum=1, maximum=1_000_000_000
+        "ticks of `mtime` per second", 10_000_000, minimum=1, maximum=1_000_000_000
     )
     strict: bool = setting(
         "whether the first failure of a plugin (a device that raises) ends the run", False
     )
     instructions_per_tick: int = setting(
-        "how far the virtual clock lets a hart get in a tick", 10, minimum=1, maximum=1_000_000
+        "instructions of a hart per tick of the virtual clock", 10, minimum=1, maximum=1_000_000
     )
 
 

@@ -47,7 +47,7 @@ def _of_names(plugins: Sequence[Extension], shipped: Known) -> Iterator[str]:
     for one in plugins:
         other = taken.setdefault(one.name.lower(), one)
         if other is not one:
-            yield f"{one.place}: the extension {one.name} is there already, from {other.place}"
+            yield f"{one.place}: the extension {one.name} is already defined at {other.place}"
         yield from _of_requirements(one, known)
 
 
@@ -60,7 +60,7 @@ def _of_requirements(one: Extension, known: Known) -> Iterator[str]:
         if name not in known:
             hint = nearest(name, known)
             more = f"; did you mean {hint}?" if hint else ""
-            yield f"{place}: {who} names the extension {name}, which nobody provides{more}"
+            yield f"{place}: {who} names the extension {name}, which does not exist{more}"
     circle = _circle(one, known)
     if circle:
         yield f"{one.place}: {' requires '.join(circle)}: a circle"
@@ -122,7 +122,7 @@ def _of_fields(plugins: Sequence[Extension], shipped: Known) -> Iterator[str]:
         wanted += [(row.name, "CSR", row.place) for row in one.csrs if row.storage]
         for name, what, place in wanted:
             if not name.isidentifier():
-                yield f"{place}: the {what} {name!r} is no name"
+                yield f"{place}: the {what} {name!r} is not an identifier"
             elif name in taken and (what == "state" or name not in csrs):
                 yield f"{place}: the {what} {name} has the name of a field {taken[name]}"
             taken.setdefault(name, f"at {place}")
@@ -161,7 +161,7 @@ def _of_encodings(plugins: Sequence[Extension], harts: Sequence[Extension]) -> I
         if {a.extension, b.extension} & mine:
             one, other = (a, b) if a.extension in mine else (b, a)
             yield (
-                f"{one.place}: {one.name} ({one.pattern.text}) has bits of {other.name} "
+                f"{one.place}: {one.name} ({one.pattern.text}) overlaps {other.name} "
                 f"({other.pattern.text}) of {other.extension}, {other.place}"
             )
 

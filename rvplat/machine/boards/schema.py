@@ -180,7 +180,7 @@ def _missing(path: Path, limits: Limits, entry: TomlEntry, key: str) -> list[Fau
         return [fault(entry.place, key, found, expected(Path))]
     if limits.may_be_new and not path.parent.is_dir():
         found = f"no folder {quoted(str(path.parent))} for {quoted(path.name)}"
-        return [fault(entry.place, key, found, "a folder that is there")]
+        return [fault(entry.place, key, found, "an existing folder")]
     if not limits.may_be_new and not path.exists():
         return [fault(entry.place, key, f"no file {quoted(str(entry.value))}", expected(Path))]
     return []

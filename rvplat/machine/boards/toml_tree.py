@@ -250,7 +250,12 @@ class _Reader:
             return None
         if found.resolve() in [file.resolve() for file in below]:
             circle = " -> ".join(file.stem for file in (*below, found))
-            self.fault(extends.place, "extends", f"a circle ({circle})", "a board above this one")
+            self.fault(
+                extends.place,
+                "extends",
+                f"a circle ({circle})",
+                "a board that does not extend this one",
+            )
             return None
         return found
 

@@ -237,7 +237,7 @@ class _Recorder:
     def refuse_pointer(self) -> None:
         """The walk ended at the last entry. If it is a pointer, it is invalid at its level."""
         if self.entries and self.entries[-1].verdict == "pointer":
-            self.judge("a pointer that can't be one")
+            self.judge("an invalid pointer")
 
     def entry_malformed(self) -> None:
         self.judge("reserved" if self.entries[-1].pte & PTE_V else "not valid")

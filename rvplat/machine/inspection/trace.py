@@ -220,7 +220,7 @@ def open_trace(path: Path, new: bool = False) -> TextIO:
         raw = _TraceFile(path, "x" if new else "w", opener=_opened)
     except OSError as error:
         unread = error.errno == errno.ENXIO and path.is_fifo()
-        problem = "nobody reads the pipe" if unread else error.strerror
+        problem = "the pipe has no reader" if unread else error.strerror
         raise HostError(f"{path}: {problem}") from None
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding="ascii")
 

@@ -159,7 +159,7 @@ def system_firmware() -> Path:
         if path.is_file():
             return path
     raise LoaderError(
-        "a kernel needs firmware, and this host has none that is known: give PROGRAM, such as "
+        "a kernel needs firmware, and this host has no OpenSBI: name one as PROGRAM, such as "
         "OpenSBI's fw_dynamic.bin (Debian: package opensbi; or `rvplat guest debian DIR`)"
     )
 

@@ -148,7 +148,7 @@ def _attribute_rows(attributes: Attributes) -> list[tuple[str, str]]:
     if attributes.stack_alignment:
         rows.append(("stack", f"aligned to {attributes.stack_alignment} bytes"))
     if attributes.unaligned_access:
-        rows.append(("accesses", "misaligned ones are made"))
+        rows.append(("accesses", "the program makes misaligned ones"))
     return rows
 
 

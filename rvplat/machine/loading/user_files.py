@@ -43,9 +43,9 @@ def read_file(path: Path, what: str, largest: int = LARGEST_FILE, why: str = "")
     except ValueError as error:  # a null byte in the name
         raise LoaderError(f"{str(path)!r}: {what}: {error}") from error
     except MemoryError as error:
-        raise LoaderError(f"{path}: {what}: this host has no memory for the file") from error
+        raise LoaderError(f"{path}: {what}: the host lacks the memory for the file") from error
     if not data:
-        found = "nobody writes to the pipe" if pipe else "the file is empty"
+        found = "the pipe has no writer" if pipe else "the file is empty"
         raise LoaderError(f"{path}: {what}: {found}")
     return data
 

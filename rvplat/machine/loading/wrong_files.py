@@ -47,7 +47,7 @@ def tell_of_no_firmware(program: Program) -> None:
     """
     if program.kind == "raw" and bytes(program.segments[0].data[:2]) in NO_INSTRUCTIONS:
         log.warning(
-            "%s: taken for a raw binary, but its first bytes are no instruction: is it a disk or "
+            "%s: loaded as a raw binary, but its first bytes are no instruction: is it a disk or "
             "flash image, or linked for another place?", program.path,
         )  # fmt: skip
     if program.kind == "linux":
@@ -73,7 +73,7 @@ def outside(board: Board, program: Program, segment: Segment) -> str:
     """The probable reason why a segment is outside the board's memory, if its address shows one."""
     if segment.address > LAST_ADDRESS:
         return (
-            "; it is linked at virtual addresses: of Linux give the Image, else an ELF file whose "
+            "; it is linked at virtual addresses: use the Image of Linux, or an ELF file whose "
             "segments have physical addresses"
         )
     if segment.address in QEMU_FLASH:

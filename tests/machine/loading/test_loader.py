@@ -194,7 +194,7 @@ def test_a_kernel_finds_the_distributions_firmware(
     with pytest.raises(LoaderError) as error:
         software(assembly, tmp_path, kernel=linux_image())
     assert str(error.value) == (
-        "a kernel needs firmware, and this host has none that is known: give PROGRAM, such as "
+        "a kernel needs firmware, and this host has no OpenSBI: name one as PROGRAM, such as "
         "OpenSBI's fw_dynamic.bin (Debian: package opensbi; or `rvplat guest debian DIR`)"
     )
 
@@ -223,7 +223,7 @@ def test_a_machine_without_software(assembly: Assembly) -> None:
             {"program": elf([(0xFFFF_FFFF_8000_0000, b"code", 0x10)])},
             "{program}: 0x10 bytes for 0xffffffff80000000 are outside the board's memory "
             "(0x80000000 to 0x83ffffff, 0x100000000 to 0x1000fffff); it is linked at virtual "
-            "addresses: of Linux give the Image, else an ELF file whose segments have physical "
+            "addresses: use the Image of Linux, or an ELF file whose segments have physical "
             "addresses",
         ),
         (
