@@ -54,7 +54,7 @@ from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import define, read_u8, s64, sdiv, srem, u32, u64
 
 STACK = 64
-STEPS = 4096  # an expression that goes on longer is an error
+STEPS = 4096  # an expression with more steps is an error
 FALSE = 0
 TRUE = 1
 ERROR = 2
@@ -68,7 +68,7 @@ REG_ASID = 4164
 BINARY = codes_where(is_binary)
 SIZES_1, SIZES_2, SIZES_3 = (immediates(row) for row in (1, 2, 3))
 
-HartState.add("agent_stack", u64, STACK + 4)  # a push past the end is found afterwards
+HartState.add("agent_stack", u64, STACK + 4)  # checked only after an opcode's pushes
 HartState.add("agent_depth", u64)
 HartState.add("agent_error", u64)
 
@@ -130,7 +130,7 @@ def agent_register(hart, number: u64) -> u64:
 
 @define(cold=True)
 def agent_load_slow(hart, va: u64, size: u64) -> u64:
-    """Memory that no TLB entry has, by a walk without side effects. Devices aren't accessed."""
+    """Load without a TLB entry, by a walk without side effects. Devices aren't accessed."""
     value = u64(0)
     for i in range(size):
         pa, mapped = debug_translate(hart, va + i)
@@ -153,7 +153,7 @@ def agent_load(hart, va: u64, size: u64) -> u64:
 
 @define
 def extend(value: u64, bits: u64) -> u64:
-    """Sign-extend from a width of 1 to 63 bits; 64 and 0 leave it."""
+    """Sign-extend from a width of 1 to 63 bits; 64 and 0 change nothing."""
     if bits == 0 or bits >= 64:
         return value
     shift = 64 - bits
@@ -193,7 +193,7 @@ def shift(op: u64, a: u64, b: u64) -> u64:
 
 @define
 def binary(hart, op: u64, a: u64, b: u64) -> u64:
-    """The value that a binary opcode makes of two values."""
+    """The result of a binary opcode."""
     if op == ADD:
         return a + b
     if op == SUB:
@@ -235,7 +235,7 @@ def push(hart, value: u64):
 
 @define
 def top(hart, down: u64) -> u64:
-    """The value at a depth, 0 for the top. A depth that the stack doesn't have is an error."""
+    """The value at a depth, 0 for the top. A depth beyond the stack is an error."""
     if down >= hart.agent_depth:
         hart.agent_error = 1
         return u64(0)

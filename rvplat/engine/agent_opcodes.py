@@ -25,7 +25,7 @@ OPCODES: dict[int, Opcode] = {}
 
 
 def _opcode(code: int, name: str, pops: int, pushes: int, immediate: int = 0) -> int:
-    """Enter an opcode into the table; its code."""
+    """Add an opcode to the table; returns its code."""
     OPCODES[code] = Opcode(code, name, pops, pushes, immediate)
     return code
 
@@ -68,9 +68,10 @@ SWAP = _opcode(0x2B, "swap", 2, 2)
 PICK = _opcode(0x32, "pick", 0, 1, immediate=1)
 ROT = _opcode(0x33, "rot", 3, 3)
 
-#: Only a breakpoint's commands may print, and only Python runs them. Its immediate is the count of
-#: arguments, the length of the format (2 bytes) and the format. It pops a function and a channel,
-#: which have no use here, and the arguments. Neither size is fixed, so it is not in the table.
+#: Only a breakpoint's commands may print, and only Python runs them. The immediate is the count of
+#: arguments, the length of the format (2 bytes) and the format. The opcode pops a function and a
+#: channel, which are not used here, and the arguments. The size of the immediate and the number of
+#: values vary, so it is not in the table.
 PRINTF = 0x34
 
 
@@ -80,7 +81,7 @@ def codes_where(test: Callable[[Opcode], bool]) -> int:
 
 
 def is_binary(one: Opcode) -> bool:
-    """Whether an opcode makes one value of two."""
+    """Whether an opcode pops two values and pushes one."""
     return (one.pops, one.pushes) == (2, 1)
 
 

@@ -1,7 +1,7 @@
-"""`Architecture`: extensions and XLEN in; the hart's record, the CSRs, decoder rows out.
+"""`Architecture`: the hart's record, CSRs and decoder rows for some extensions and an XLEN.
 
-It is a value: two machines of one process can have different extensions, or two versions of one.
-What a hart *has* is chosen hart by hart (`enable`), from what the architecture knows.
+An architecture is a value: two machines of one process can have different extensions, or two
+versions of one. `enable` gives each hart its extensions, a part of those of the architecture.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import rvplat.hart.implementations  # noqa: F401
-from rvplat.engine import exports  # noqa: F401 (all that adds to the records is imported by it)
+from rvplat.engine import exports  # noqa: F401 (imports all modules that add to the records)
 from rvplat.engine.decode import DecodeEntry, entry_of
 from rvplat.engine.forms import Form
 from rvplat.hart import csr
@@ -28,9 +28,10 @@ FieldRow = tuple[str, Any, int]
 class Architecture:
     """What harts of a machine can have.
 
-    `shipped` are the extensions whose native code is made together; each of `added`, which plugins
-    bring, has code of its own. Names, CSR numbers and fields of the hart are no two extensions'
-    (`plugin_clashes`). `compressed`: every hart has C, so that IALIGN is 16. `xlen` is in bits.
+    The native code of the `shipped` extensions is made together. `added` are extensions of
+    plugins; each has its own code. No two extensions have the same name, CSR number or field of the
+    hart (`plugin_clashes`). `compressed`: every hart has C, so that IALIGN is 16. `xlen` is in
+    bits.
     """
 
     shipped: tuple[Extension, ...]
@@ -40,34 +41,34 @@ class Architecture:
 
     @property
     def extensions(self) -> tuple[Extension, ...]:
-        """All of them, those that ship first."""
+        """All extensions, the shipped ones first."""
         return (*self.shipped, *self.added)
 
     @cached_property
     def base(self) -> Architecture:
-        """The same without plugins."""
+        """The architecture without plugins' extensions."""
         return replace(self, added=()) if self.added else self
 
     @property
     def constants(self) -> dict[str, int]:
-        """Fields of the hart that are the same for all harts of this architecture."""
+        """Fields of the hart's record that have the same value in all harts."""
         return {"ialign_mask": 1 if self.compressed else 3}
 
     @cached_property
     def layout(self) -> Record:
-        """The hart's record. It begins as that of `base` does, which is part of what native code of
-        `base` follows from."""
+        """The hart's record. It begins with the record of `base`, so that the native code of `base`
+        can use it."""
         layout = self.base.layout.extended() if self.added else HartState.extended()
         for extension in self.added or self.shipped:
             for name, kind, count in fields_of(extension):
-                if name not in layout.fields:  # those that ship share some
+                if name not in layout.fields:  # shipped extensions share some fields
                     layout.add(name, kind, count)
         layout.tables = dict(csr.tables(self.csrs))
         return layout
 
     @cached_property
     def csrs(self) -> dict[int, Csr]:
-        """The CSRs by number. TypeError for a number that two of them have."""
+        """The CSRs by number. TypeError if two have the same number."""
         found: dict[int, Csr] = {}
         for row in (row for one in self.extensions for row in one.csrs):
             known = found.setdefault(row.number, row)
@@ -81,14 +82,14 @@ class Architecture:
         return forms(self.extensions, self.xlen)
 
     def forms_of(self, extension: Extension) -> list[Form]:
-        """The forms that an added extension brings: its instructions, and those that only it
-        compresses."""
+        """The forms that an added extension adds: its instructions, and new lengths of other
+        instructions."""
         before = [*self.shipped, *self.added[: self.added.index(extension)]]
         known = {form.key for form in forms(before, self.xlen)}
         return [form for form in forms([*before, extension], self.xlen) if form.key not in known]
 
     def prepare(self, hart: Any, extensions: Iterable[Extension]) -> None:
-        """Set what stays while a hart lives: the constants, and which extensions it has."""
+        """Set the fields that never change: the constants, and which extensions the hart has."""
         for name, value in self.constants.items():
             setattr(hart, name, value)
         for extension in extensions:
@@ -112,7 +113,7 @@ def fields_of(extension: Extension) -> Iterator[FieldRow]:
 
 
 def enable(hart: Any, extensions: Sequence[Extension]) -> None:
-    """Let a hart have these extensions, with their CSRs at their reset values."""
+    """Give a hart these extensions, with their CSRs at their reset values."""
     for extension in extensions:
         setattr(hart, flag_field(extension), 1)
         csr.enable(hart, extension.csrs)

@@ -3,8 +3,8 @@
 A breakpoint is a row: an address in a space (virtual, physical or guest-physical), the world, ASID
 and modes that it is for, and a condition. When code at the address is decoded, its slot gets the
 handler `special.breakpoint`. This handler looks for a row that is met. If there is one, it leaves
-native code with STOP_BREAK; else it goes on with the instruction's own handler. Nothing is written
-to the guest's memory, addresses need not be mapped, and code without rows runs as before.
+native code with STOP_BREAK; else it goes on with the instruction's own handler. The guest's memory
+is not changed, addresses need not be mapped, and code without rows is as fast as before.
 
 One page of slots serves every address of its physical page. Its header lists the first few virtual
 and guest-physical pages by which it was entered. When a page becomes a fetch entry and rows were
@@ -46,8 +46,8 @@ PHYSICAL = 1
 GUEST_PHYSICAL = 2
 HEADS = 1 << 14  # chains of rows, by a hash of address and space
 PAGES = 1 << 12  # counts of rows, by a hash of the page
-MOST = 1 << 16  # rows; number 0 is none
-KEPT = 1 << 12  # handlers that breakpoints' slots had, by a hash of the slot
+MOST = 1 << 16  # rows; number 0 means no row
+KEPT = 1 << 12  # own handlers of slots with breakpoints, by a hash of the slot
 ANY_ASID = 0xFFFF_FFFF
 ALIASES = 5  # so that a header has 128 bytes
 
@@ -71,17 +71,17 @@ MachineState.add("break_heads", u64)  # host address: u32 HEADS
 MachineState.add("break_pages", u64)  # host address: u32 PAGES
 MachineState.add("break_offsets", u32, 2048)  # rows by their address's offset in its page, halved
 MachineState.add("break_count", u64)
-MachineState.add("break_physical", u64)  # of them in the physical space
-MachineState.add("break_guest", u64)  # of them in guests' physical spaces
-MachineState.add("break_stamp", u64)  # changes when a row comes
+MachineState.add("break_physical", u64)  # rows in the physical space
+MachineState.add("break_guest", u64)  # rows in guests' physical spaces
+MachineState.add("break_stamp", u64)  # changes when a row is added
 
 SlotHeader.add("armed_stamp", u64)  # break_stamp when it was armed
-SlotHeader.add("alias_count", u64)  # ALIASES + 1: there were more
-SlotHeader.add("aliases", u64, ALIASES)  # virtual pages that it was entered by
+SlotHeader.add("alias_count", u64)  # ALIASES + 1: there are more
+SlotHeader.add("aliases", u64, ALIASES)  # virtual pages by which it was entered
 SlotHeader.add("guest_count", u64)  # the same for guest-physical pages
 SlotHeader.add("guests", u64, ALIASES)
 
-HartState.add("break_skip", u64)  # don't stop at this address, once; odd: nowhere
+HartState.add("break_skip", u64)  # don't stop at this address once; an odd value is no address
 HartState.add("kept", KeptHandler, KEPT)
 
 
@@ -114,7 +114,7 @@ def first_row(hart, space: u64, address: u64) -> u64:
 
 @define
 def drop_slot(hart, slots: u64, offset: u64):
-    """Let a slot be decoded again, and those whose pair it may be part of."""
+    """Make a slot undecoded, and the slots before it that may have a pair's handler with it."""
     handler = hart.machine.decode_handler
     first = offset - 4 if offset >= 4 else u64(0)
     for at in range(first >> 1, (offset >> 1) + 1):
@@ -165,12 +165,12 @@ def note_guest_alias(header, page: u64):
 
 @define
 def note_page(hart, header, page: u64) -> bool:
-    """List the pages that a page of slots is entered by; whether they were known, and no row has
-    come since."""
+    """List the virtual and the guest-physical page by which a page of slots is entered. Returns
+    whether they were listed already and no row was added since."""
     settled = header.armed_stamp == hart.machine.break_stamp and is_alias(header, page)
     note_alias(header, page)
     if hart.machine.break_guest != 0 and hart.virt != 0:
-        guest = hart.guest_page & PAGE_MASK  # the walk that found the page has left it
+        guest = hart.guest_page & PAGE_MASK  # set by the walk that found the page
         settled = settled and is_guest_alias(header, guest)
         note_guest_alias(header, guest)
     return settled
@@ -178,7 +178,7 @@ def note_page(hart, header, page: u64) -> bool:
 
 @define(cold=True)
 def arm_page(hart, header, pc: u64, slots: u64):
-    """A page of slots comes among the fetch entries: see to the rows that are for it."""
+    """A page of slots becomes a fetch entry: drop its slots that have rows."""
     machine = hart.machine
     page = pc & PAGE_MASK
     if note_page(hart, header, page):
@@ -204,7 +204,7 @@ def has_row(hart, va: u64, pa: u64) -> bool:
 
 @define
 def page_entered(hart, header, pc: u64, slots: u64):
-    """As `arm_page`, where there are breakpoints at all."""
+    """Call `arm_page` if there are breakpoints."""
     if hart.machine.break_count != 0:
         arm_page(hart, header, pc, slots)
 
@@ -217,10 +217,10 @@ def header_of(address: u64) -> SlotHeader:
 
 @define(cold=True)
 def arm_virtual(hart, va: u64):
-    """A row has come or gone: drop the slots that the hart has for its virtual address."""
+    """A row was added or removed: drop the hart's slots for its virtual address."""
     for n in range(FETCH_CONTEXTS):
         entry = hart.fetch_ctx[n].entries[va >> 12 & (FETCH_ENTRIES - 1)]
-        used = hart.fetch_ctx[n].regime != 0  # else it is all zero, and so page 0's tag
+        used = hart.fetch_ctx[n].regime != 0  # else all is zero, as is the tag of page 0
         if used and entry.tag == va & PAGE_MASK:
             note_alias(header_of(entry.slots - SLOT_HEADER), va & PAGE_MASK)
             drop_slot(hart, entry.slots, va & 0xFFE)
@@ -262,7 +262,7 @@ def arm_guest(hart, gpa: u64):
 
 @define(cold=True)
 def is_guest_breakpoint(hart, header, offset: u64) -> bool:
-    """Whether a row has an offset by any of the guest-physical pages."""
+    """Whether there is a row for an offset in any of the guest-physical pages."""
     if header.guest_count > ALIASES:
         return True
     for i in range(header.guest_count):
@@ -273,7 +273,7 @@ def is_guest_breakpoint(hart, header, offset: u64) -> bool:
 
 @define(cold=True)
 def is_breakpoint(hart, header, pc: u64) -> bool:
-    """Whether the instruction at an address, or at another of its page, is a breakpoint's."""
+    """Whether there is a row for an address, or for the same offset in one of the listed pages."""
     offset = pc & 0xFFE
     if hart.machine.break_offsets[offset >> 1] == 0:
         return False
@@ -287,7 +287,7 @@ def is_breakpoint(hart, header, pc: u64) -> bool:
 
 @define(cold=True)
 def keep_handler(hart, slot: u64, handler: u64):
-    """Remember the handler that a breakpoint's slot would have."""
+    """Remember the handler of the instruction in a slot that has a breakpoint."""
     kept = hart.kept[slot >> 4 & (KEPT - 1)]
     kept.slot = slot
     kept.handler = handler
@@ -298,7 +298,7 @@ def keep_handler(hart, slot: u64, handler: u64):
 
 @define
 def condition_holds(hart, code: u64) -> bool:
-    """Whether any of a row's conditions is true, or can't be evaluated."""
+    """Whether one of a row's conditions is true or can't be evaluated."""
     if code == 0:
         return True
     at = code
@@ -313,7 +313,7 @@ def condition_holds(hart, code: u64) -> bool:
 
 @define
 def row_holds(hart, entry: BreakRow) -> bool:
-    """Whether the hart is where and how a row says."""
+    """Whether a row's world, modes, ASID and condition hold for the hart."""
     if entry.world != ANYWHERE and entry.world != current_world(hart):
         return False
     if u64(entry.modes) >> (u64(hart.priv) | u64(hart.virt) << 2) & 1 == 0:
@@ -325,7 +325,7 @@ def row_holds(hart, entry: BreakRow) -> bool:
 
 @define
 def met_in_chain(hart, space: u64, address: u64) -> u64:
-    """The first row of an address that holds, or 0. Each that holds is hit."""
+    """The first row of an address that holds, or 0. Counts a hit for each row that holds."""
     machine = hart.machine
     met = u64(0)
     n = first_row(hart, space, address)
@@ -345,7 +345,7 @@ def guest_address(hart) -> u64:
     index = hart.pc >> 12 & (FETCH_ENTRIES - 1)
     ctx = hart.fetch_ctx[hart.fetches.context]
     page = ctx.guest_pages[index]
-    if ctx.entries[index].tag != hart.pc & PAGE_MASK:  # the walk was just made
+    if ctx.entries[index].tag != hart.pc & PAGE_MASK:  # no fetch entry yet: the walk was just made
         page = hart.guest_page
     return (page & PAGE_MASK) | (hart.pc & OFFSET_MASK)
 

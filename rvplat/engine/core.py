@@ -1,8 +1,8 @@
-"""What happens between handlers: finding slots, decoding, ending budgets, taking interrupts.
+"""The work between handlers: finding slots, decoding, ending budgets, taking interrupts.
 
-All of it is cold beside the handlers, and none of it is Python while the machine runs. `settle`
-is the one place where a hart looks up: at interrupts, requests of other threads, the end of its
-budget. It returns the slot to go on with, or 0 to leave native code, with hart.stop set.
+All of it is cold compared with the handlers, and all of it is native code while the machine runs.
+Only `settle` handles interrupts, requests of other threads and the end of the budget. It returns
+the slot to go on with, or 0 to leave native code, with hart.stop set.
 """
 
 from rvplat.engine.breakpoints import (
@@ -53,8 +53,8 @@ from rvplat.lang import (
     write_u64,
 )
 
-QUANTUM = 8192  # instructions between two looks at the clock and at other threads
-SLACK = 2112  # more than any straight run of instructions between two tests of the budget
+QUANTUM = 8192  # instructions between two checks of the clock and of other threads
+SLACK = 2112  # more than the instructions between any two tests of the budget
 
 
 @intrinsic("{result} = inttoptr i64 {0} to ptr")
@@ -74,7 +74,7 @@ def header_at(address: u64) -> SlotHeader:
 
 @define
 def clear_slots(hart, slots: u64):
-    """Make every slot of a page an undecoded one."""
+    """Make every slot of a page undecoded."""
     decode = hart.machine.decode_handler
     for i in range(2048):
         write_u64(slots + i * 16, decode)
@@ -83,8 +83,8 @@ def clear_slots(hart, slots: u64):
 
 @define(cold=True)
 def new_slots(hart, pa: u64, region: u64, number: u64) -> u64:
-    """A page of slots for a page of RAM, by its number in the region. When the memory
-    for slots has run out, all slots of the hart are given up and it begins anew."""
+    """Make a page of slots for a page of RAM, which is number `number` of the region. If the
+    memory for slots is full, drop all slots of the hart first."""
     if hart.slot_pool_used + SLOTS_SIZE > hart.slot_pool_size:
         drop_slots(hart)
     slots = hart.slot_pool + hart.slot_pool_used + SLOT_HEADER
@@ -104,7 +104,7 @@ def new_slots(hart, pa: u64, region: u64, number: u64) -> u64:
 
 @define(cold=True)
 def drop_slots(hart):
-    """Forget every decoded instruction of the hart."""
+    """Drop every decoded instruction of the hart."""
     hart.slot_pool_used = 0
     machine = hart.machine
     for i in range(machine.ram_count):
@@ -115,8 +115,8 @@ def drop_slots(hart):
 
 @define(cold=True)
 def find_slots(hart, pc: u64) -> bool:
-    """Translate a fetch and enter the page's slots among the fetch entries. False if the page
-    can have none, because PMP divides it. Raises Trap."""
+    """Translate a fetch and make the page's slots a fetch entry. False if the page can have no
+    slots, because PMP divides it. Raises Trap."""
     pa = translate_fetch(hart, pc)
     if pa == NO_PAGE:
         return False
@@ -136,7 +136,7 @@ def find_slots(hart, pc: u64) -> bool:
 
 @define
 def choose_handler(row, slot, offset: u64) -> u64:
-    """The near handler for a branch within the page."""
+    """A row's handler; for a branch within the page, its near handler."""
     if row.near_handler != 0 and in_page(offset, slot.imm):
         return row.near_handler
     return row.handler
@@ -153,7 +153,7 @@ def read_page(host: u64, offset: u64) -> u32:
 
 @define(cold=True)
 def decode_slot(hart, address: u64):
-    """Decode the instruction of the slot at a host address, which then holds its handler."""
+    """Decode the instruction of the slot at a host address, and store its handler there."""
     pc = hart.pc_bias + (address >> 3)
     offset = pc & 0xFFE
     header = header_at(address - (offset << 3) - SLOT_HEADER)
@@ -184,8 +184,8 @@ def own_handler(hart, slot, bits: u32, offset: u64) -> u64:
 
 @define
 def join_pair(hart, first: u64, second: u64, length: u64):
-    """Let a slot's handler do the next slot's instruction too, if there is one for both. Another
-    hart may drop the slot meanwhile: then it stays dropped."""
+    """Give the first of two slots the handler of their pair, if there is one. If another hart
+    drops the slot meanwhile, it stays dropped."""
     alone = read_u64(first)
     both = find_pair(hart.machine, alone, read_u64(second), length)
     if both != 0:
@@ -194,7 +194,7 @@ def join_pair(hart, first: u64, second: u64, length: u64):
 
 @define
 def join(hart, address: u64, offset: u64, length: u64):
-    """A slot was decoded: pair it with those before it, and with the one after."""
+    """A slot was decoded: pair it with the slots before it and with the slot after it."""
     if offset >= 2:
         join_pair(hart, address - 16, address, u64(2))
     if offset >= 4:
@@ -205,7 +205,7 @@ def join(hart, address: u64, offset: u64, length: u64):
 
 @define
 def decode_into(hart, slot, bits: u32, offset: u64) -> u64:
-    """Fill a slot's operands; returns the handler. An offset of 4096 allows no near branch."""
+    """Fill a slot's operands and return its handler. With an offset of 4096 no branch is near."""
     number = find_row(hart, bits)
     if number == NO_ROW:
         return hart.machine.illegal_handler
@@ -216,8 +216,8 @@ def decode_into(hart, slot, bits: u32, offset: u64) -> u64:
 
 @define(cold=True)
 def scratch_slot(hart) -> u64:
-    """Decode the instruction at hart.pc by itself into the scratch page; the slots after it end
-    the page. For one instruction at a time, and for one that straddles two pages. Raises Trap."""
+    """Decode the instruction at hart.pc into the last slots of the scratch page, so that only it
+    runs. For single steps and for an instruction that straddles two pages. Raises Trap."""
     bits = fetch_instruction(hart, hart.pc)
     address = hart.scratch_slots + 16 * 2046
     slot = slot_at(address)
@@ -230,7 +230,7 @@ def scratch_slot(hart) -> u64:
 
 @define
 def undecodable(hart):
-    """An instruction that the hart doesn't have."""
+    """Raise illegal instruction: the hart doesn't have the instruction."""
     illegal(hart)
 
 
@@ -239,7 +239,7 @@ def undecodable(hart):
 
 @define
 def cover_slot(hart, address: u64):
-    """Give a slot the breakpoints' handler, unless another hart has dropped it meanwhile."""
+    """Give a slot the breakpoints' handler, unless another hart drops it meanwhile."""
     own = read_u64(address)
     keep_handler(hart, address, own)
     compare_exchange_u64(address, own, hart.machine.breakpoint_handler)
@@ -247,9 +247,9 @@ def cover_slot(hart, address: u64):
 
 @define
 def kept_handler(hart, address: u64, offset: u64) -> u64:
-    """The handler that a breakpoint's slot has of its own."""
+    """The handler of the instruction in a slot that has a breakpoint."""
     kept = hart.kept[address >> 4 & (KEPT - 1)]
-    if kept.slot != address:  # another slot has taken its place
+    if kept.slot != address:  # another slot has overwritten the entry
         header = header_at(address - (offset << 3) - SLOT_HEADER)
         bits = read_page(header.host, offset)
         keep_handler(hart, address, own_handler(hart, slot_at(address), bits, offset))
@@ -258,34 +258,35 @@ def kept_handler(hart, address: u64, offset: u64) -> u64:
 
 @define
 def meet_breakpoint(hart, address: u64) -> u64:
-    """At a slot with the breakpoints' handler: where to go on, or 0 to leave native code."""
+    """At a slot with the breakpoints' handler: the handler to go on with, or 0 to leave native
+    code."""
     offset = hart.pc & 0xFFE
     header = header_at(address - (offset << 3) - SLOT_HEADER)
     if is_met(hart, header.pa | offset):
         hart.stop = STOP_BREAK
         return u64(0)
     machine = hart.machine
-    if not is_breakpoint(hart, header, hart.pc):  # what was here is gone
+    if not is_breakpoint(hart, header, hart.pc):  # the breakpoint was removed
         compare_exchange_u64(address, machine.breakpoint_handler, machine.decode_handler)
     return kept_handler(hart, address, offset)
 
 
 @define(cold=True)
 def met_in_scratch(hart) -> bool:
-    """Whether a breakpoint is met where instructions are run one at a time. Raises Trap."""
+    """Whether a breakpoint is met at hart.pc, in single steps. Raises Trap."""
     pa = u64(NO_PAGE)
     if hart.machine.break_physical != 0 or hart.machine.break_guest != 0:
         pa, _whole = fetch_address(hart, hart.pc)
     return is_met(hart, pa)
 
 
-# --- the look up --------------------------------------------------------------------------------
+# --- settling ----------------------------------------------------------------------------------
 
 
 @define(cold=True)
 def begin(hart):
-    """Native code is entered: what was left of a budget goes back, so that all is looked at. A hart
-    that slept in WFI sleeps on."""
+    """Native code is entered: return the rest of the budget to the limit, so that `settle` checks
+    everything. A hart that slept in WFI sleeps on."""
     hart.limit += hart.budget
     hart.instret_base -= u64(hart.budget)
     hart.budget = 0
@@ -298,8 +299,8 @@ def begin(hart):
 
 @define(cold=True)
 def refill(hart):
-    """The budget has ended, or another thread calls: look at timers and other threads, and grant
-    another budget."""
+    """The budget has ended, or another thread calls: check timers and requests of other threads,
+    and grant another budget."""
     if is_firmware_waiting(hart):
         relax(hart)
     answer_call(hart)
@@ -325,7 +326,7 @@ def refill(hart):
 
 @define
 def single(hart) -> u64:
-    """The slot of hart.pc's instruction by itself; 0 at a breakpoint. Raises Trap."""
+    """The scratch slot of hart.pc's instruction, or 0 at a breakpoint. Raises Trap."""
     if hart.machine.break_count != 0 and met_in_scratch(hart):
         hart.stop = STOP_BREAK
         return u64(0)
@@ -345,7 +346,7 @@ def locate(hart) -> u64:
         except Trap:
             if stops_before_fetch(hart):
                 return u64(0)
-            found = find_slots(hart, hart.pc)  # the same trap: a condition may have changed it
+            found = find_slots(hart, hart.pc)  # again: conditions may have changed the trap
         if not found:
             return single(hart)
         entry = hart.fetch[hart.pc >> 12 & (FETCH_ENTRIES - 1)]
@@ -355,13 +356,13 @@ def locate(hart) -> u64:
 
 @define
 def settle(hart) -> u64:
-    """See to all that is due before the instruction at hart.pc; the slot to go on with, or 0."""
+    """Do all that is due before the instruction at hart.pc. The slot to go on with, or 0."""
     while True:
         if hart.stop == STOP_WFI:
             if may_sleep(hart):
                 sleep(hart)
             if hart.stop != STOP_NONE:
-                hart.resync = 0  # `begin` looks at everything
+                hart.resync = 0  # `begin` makes `settle` check everything
                 return u64(0)
         if hart.budget <= 0 or hart.attention != 0:
             refill(hart)
@@ -380,7 +381,7 @@ def settle(hart) -> u64:
 
 @define
 def straddle(hart) -> u64:
-    """The slot of an instruction that straddles two pages, or of what it traps to, or 0."""
+    """The slot of an instruction that straddles two pages, or of its trap handler, or 0."""
     try:
         return scratch_slot(hart)
     except Trap:

@@ -1,7 +1,7 @@
-"""The native decoder: rows made from the encoding table, and the definition that reads them.
+"""The native decoder: rows made from the patterns, and the definition that reads them.
 
-Instructions are sorted into buckets by the bits that tell most apart; a bucket lists its rows,
-the most specific first. A row says how each operand's bits are gathered into the slot.
+A bucket has the rows that instructions with the same opcode and funct3 can match, the most specific
+rows first. A row describes how each operand's bits are gathered into the slot.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OperandRow.add("place", u8)
 OperandRow.add("pieces", u8)
 OperandRow.add("sign", u8)  # the width of a signed operand, else 0
 OperandRow.add("redirect", u8)  # 1: 0 becomes the sink
-OperandRow.add("base", s32)  # added; the value itself if there are no pieces
+OperandRow.add("base", s32)  # added to the pieces; a constant operand has no pieces
 OperandRow.add("piece", Piece, MAX_PIECES)
 
 ConditionRow = Record("ConditionRow")
@@ -55,7 +55,7 @@ DecodeRow.add("operand", OperandRow, MAX_OPERANDS)
 
 @define
 def bucket_of(bits: u32) -> u32:
-    """32-bit instructions by opcode and funct3, 16-bit ones by opcode and funct3."""
+    """The bucket of an instruction: opcode and funct3, for 32 bits and for 16 bits."""
     if bits & 3 == 3:
         return (bits >> 2 & 31) | (bits >> 12 & 7) << 5
     return 256 + ((bits & 3) << 3 | (bits >> 13 & 7))
@@ -63,7 +63,7 @@ def bucket_of(bits: u32) -> u32:
 
 @define
 def row_matches(row, bits: u32) -> bool:
-    """Fixed bits, then the terms of `where`."""
+    """Whether a row's fixed bits and the terms of its `where` match."""
     if bits & row.mask != row.match:
         return False
     for i in range(row.conditions):
@@ -114,13 +114,13 @@ def fill_slot(row, slot, bits: u32):
 
 @define
 def in_page(offset: u64, imm: s32) -> bool:
-    """Whether a branch at this offset of a page stays in the page."""
+    """Whether a branch at this offset of a page has its target in the page."""
     return offset + u64(imm) < 4096
 
 
 @dataclass
 class Table:
-    """The decoder's tables for one hart's set of instructions, in memory of their own."""
+    """The decoder's tables for one set of extensions, in host memory."""
 
     rows: Any
     buckets: Any
@@ -128,7 +128,7 @@ class Table:
     entries: list[DecodeEntry]
 
     def attach(self, hart: Any) -> None:
-        """Let a hart decode by these tables."""
+        """Give these tables to a hart."""
         hart.decode_rows = ctypes.addressof(self.rows)
         hart.decode_buckets = ctypes.addressof(self.buckets)
         hart.decode_order = ctypes.addressof(self.order)
@@ -150,7 +150,7 @@ class DecodeEntry:
 
 
 def entry_of(row: Instruction | Compressed) -> DecodeEntry:
-    """A row of an extension as the decoder sees it."""
+    """The decoder's entry for a row of an extension."""
     if isinstance(row, Compressed):
         return DecodeEntry(row.pattern, row.expands, dict(row.mapping), row.name, row.requires,
                      row.excludes, row.extension.name, row.xlen, row.place)  # fmt: skip
@@ -179,13 +179,13 @@ def find_overlaps(entries: Iterable[DecodeEntry]) -> Iterator[tuple[DecodeEntry,
 
 
 def _apart(a: DecodeEntry, b: DecodeEntry) -> bool:
-    """Whether conditions keep two overlapping patterns apart."""
+    """Whether the conditions of two patterns exclude that both match."""
     pairs = ((a, b), (b, a))
     return any(_excludes(t, other.pattern) for one, other in pairs for t in one.pattern.conditions)
 
 
 def _excludes(term: Condition, other: Pattern) -> bool:
-    """Whether no instruction of a pattern fulfils a term."""
+    """Whether no instruction of a pattern fulfils a condition."""
     fixed = term.mask & other.mask
     if term.equal and other.match & fixed != term.value & fixed:
         return True
@@ -198,8 +198,8 @@ def _excludes(term: Condition, other: Pattern) -> bool:
 def build_table(
     entries: list[DecodeEntry], handlers: dict[tuple[str, int], tuple[int, int]]
 ) -> Table:
-    """Tables for these patterns; `handlers` gives by instruction name and length the host
-    addresses of its handler and its near handler (or 0)."""
+    """Make the tables for these patterns. `handlers` has, by instruction name and length, the host
+    addresses of the handler and the near handler (or 0)."""
     ranked = sorted(entries, key=lambda e: e.pattern.rank, reverse=True)
     check_overlaps(ranked)
     rows = (DecodeRow.structure() * max(1, len(ranked)))()
@@ -220,7 +220,7 @@ def build_table(
                  (ctypes.c_uint16 * len(flat))(*flat), ranked)  # fmt: skip
 
 
-_KEYS = {2: 0xE003, 4: 0x707F}  # by length: the bits that `bucket_of` looks at
+_KEYS = {2: 0xE003, 4: 0x707F}  # by length: the bits that `bucket_of` reads
 _BITS_OF_BUCKETS = {
     2: {n: (n - 256 >> 3) | (n & 7) << 13 for n in range(256, BUCKETS)},
     4: {n: 3 | (n & 31) << 2 | (n >> 5) << 12 for n in range(256)},
@@ -229,7 +229,7 @@ _BITS_OF_BUCKETS = {
 
 @cache
 def _buckets(length: int, mask: int, match: int) -> list[int]:
-    """The buckets that instructions can fall into of which these bits are fixed."""
+    """The buckets of all instructions in which these bits are fixed."""
     return [n for n, bits in _BITS_OF_BUCKETS[length].items() if bits & mask == match]
 
 

@@ -1,4 +1,4 @@
-"""Definitions that Python calls as native functions: where atomicity or speed asks for it."""
+"""Definitions that Python calls as native functions, because they must be atomic or fast."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MCYCLE = 0xB00  # and minstret, 0xB02
 
 
 class Raised(Exception):
-    """A definition that Python called raised: the hart's state says what."""
+    """A definition that Python called has raised. The hart's state has the cause."""
 
 
 @define
 def read_csr(hart, number: u32) -> u64:
-    """A CSR's value, whatever the mode. No interrupt comes first: no instruction asks."""
+    """A CSR's value, in any mode. No interrupt is taken first: no instruction reads it."""
     held = hart.interrupts_held
     hart.interrupts_held = 1
     try:
@@ -37,8 +37,8 @@ def read_csr(hart, number: u32) -> u64:
 
 @define
 def write_csr(hart, value: u64, number: u32):
-    """Write a CSR, whatever the mode. Counters leave out the instruction that writes them
-    (isa/zicntr.py), and here is none."""
+    """Write a CSR, in any mode. Counters don't count the instruction that writes them
+    (isa/zicntr.py). Here no instruction writes, so this corrects `instret_base` for it."""
     left_out = u64(number & ~2 == MCYCLE)
     hart.instret_base -= left_out
     csr.csr_write(hart, number, value)
@@ -47,15 +47,15 @@ def write_csr(hart, value: u64, number: u32):
 
 @define
 def awaited_interrupts(hart) -> u64:
-    """The interrupts that end a wait, after a look at the timers."""
+    """Check the timers and return the interrupts that end a wait."""
     counters.update_deadline(hart)
     return interrupts.enabled_interrupts(hart)
 
 
 @define
 def take_interrupts(hart) -> u64:
-    """Enter the handlers of what interrupts are due at hart.pc; how many there were."""
-    hart.stop = STOP_NONE  # at a stop no trap is taken
+    """Take all interrupts that are due at hart.pc. Returns their number."""
+    hart.stop = STOP_NONE  # no trap is taken while hart.stop is set
     counters.update_deadline(hart)
     taken = u64(0)
     while interrupts.take_interrupt(hart):
@@ -85,7 +85,7 @@ EXPORTS: dict[str, Definition] = _exported
 
 
 def wrap(definition: Definition, address: int) -> Callable[..., Any]:
-    """A Python function around an exported symbol; arguments are views and ints."""
+    """A Python function that calls an exported symbol. Arguments are views and ints."""
     names = definition.signature.names
     kinds: list[Any] = [_c_type(t) for t in definition.signature.types]
     native = ctypes.CFUNCTYPE(ctypes.c_uint8, *kinds, ctypes.c_void_p)(address)

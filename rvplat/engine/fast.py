@@ -1,9 +1,10 @@
 """Fast handlers: an instruction, or several in a row, as one piece of straight native code.
 
-The definition's text is put in place with everything it calls that could raise or go cold; at
-such a point the fast handler gives up with a tail jump to the slow one, which begins the
-instruction anew. That is right only as long as nothing has been written: a definition that writes
-first and may give up later has no fast form (NoFastForm), and its slow one serves.
+The fast handler contains the definition's text and the text of all that it calls and that could
+raise or reach cold code. At a raise or a cold call it gives up: a tail call goes to the slow
+handler, which begins the instruction anew. That is correct only if no state has been written
+before. A definition that may give up after a write has no fast form (NoFastForm); its slow handler
+is used.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from rvplat.lang.values import Pointer, Value
 
 HANDLER = "ptr noalias %hart, ptr %slot, i64 %budget, ptr %tlb"
 ARGUMENTS = "ptr %hart, ptr {slot}, i64 {budget}, ptr %tlb"
-# A handler begins a cache line: how fast it is doesn't hang on the length of those before it.
+# A handler begins at a cache line, so that its speed doesn't depend on the handlers before it.
 LINE = "align 64"
 FLOW = {"jump", "branch", "branch_in_page"}
 
 
 @declare
 def branch_in_page(hart: Any, offset: u64) -> None:
-    """What `branch` is where the target is in the page of the instruction."""
+    """The meaning of `branch` if the target is in the page of the instruction."""
 
 
 def _word(word: Any) -> Declaration:
@@ -41,15 +42,15 @@ def _word(word: Any) -> Declaration:
 
 
 NEAR = Constants(words={_word(vocabulary.branch): _word(branch_in_page)})
-"""What near handlers are specialised on."""
+"""The constants on which near handlers are specialised."""
 
 
 class NoFastForm(Exception):
-    """The definition writes state before a point at which it may give up."""
+    """The definition may give up after it has written state."""
 
 
 class HandlerEmitter(Emitter):
-    """Emits a handler; `slot` is where the instruction's slot stands."""
+    """Emits a handler. `slot` is the LLVM name of the address of the instruction's slot."""
 
     slot = "%slot"
 
@@ -64,8 +65,8 @@ class HandlerEmitter(Emitter):
 
 
 class FastEmitter(HandlerEmitter):
-    """Emits the fast handler of a form, or of several that follow each other. `definitions` are
-    the unit's, or those specialised on more."""
+    """Emits the fast handler of a form, or of several forms in a row. `definitions` are those of
+    the unit, or further specialised ones."""
 
     def __init__(self, unit: Unit, chain: Sequence[Form], definitions: Definitions) -> None:
         super().__init__(unit, None)
@@ -74,10 +75,10 @@ class FastEmitter(HandlerEmitter):
         self.form = chain[0]
         self.budget = "%budget"
         self.written = False
-        self._written_at: dict[str, bool] = {}  # by label: whether state was written before it
+        self._written_at: dict[str, bool] = {}  # by label: whether state was written before
         self._started: set[str] = set()
 
-    # --- what was written before each point ---
+    # --- whether state was written before a point ---
 
     def wrote(self) -> None:
         self.written = True
@@ -95,10 +96,10 @@ class FastEmitter(HandlerEmitter):
         self._started.add(label)
         self.written = self._written_at.setdefault(label, self.written)
 
-    # --- what gives up, what is put in place ---
+    # --- giving up, and putting text in place ---
 
     def give_up(self) -> None:
-        """Let the slow handler do the instruction from its start."""
+        """Let the slow handler begin the instruction anew."""
         if self.ended:
             return
         if self.written:
@@ -125,7 +126,7 @@ class FastEmitter(HandlerEmitter):
         self.written |= self.definitions.effects(target.definition, target.fixed).writes
         return super().call_function(target, arguments)
 
-    # --- the state that is in registers ---
+    # --- state in host registers ---
 
     def read(self, node: ir.Read, place: ir.Place) -> Value:
         if isinstance(place, ir.FieldPlace) and place.base.type == Pointer(HartState):
@@ -152,7 +153,7 @@ class FastEmitter(HandlerEmitter):
     # --- leaving ---
 
     def dispatch(self, slot: str, budget: str) -> None:
-        """Go on with the handler of a slot."""
+        """Tail call the handler of a slot."""
         handler = self.result(None, f"load ptr, ptr {slot}")
         self.tail(handler.text, slot, budget)
 
@@ -166,7 +167,7 @@ class FastEmitter(HandlerEmitter):
         return self.result(None, f"getelementptr inbounds i8, ptr {self.slot}, i64 {step}").text
 
     def leave(self, values: list[Value]) -> None:
-        """On to the next slot."""
+        """Go on with the next slot."""
         budget = self.retire()
         self.dispatch(self.next_slot(), budget)
 
@@ -195,7 +196,7 @@ class FastEmitter(HandlerEmitter):
         self.dispatch(slot, budget)
 
     def jump(self, target: str) -> None:
-        """To an absolute address: through the fetch entries, or the run loop on a miss."""
+        """Jump to an absolute address: through a fetch entry, or through `arrive` on a miss."""
         budget = self.retire()
         fetch = self.result(None, f"load ptr, ptr {self._hart_place('fetch')}").text
         page = self.result(None, f"lshr i64 {target}, 12").text
@@ -226,7 +227,7 @@ class FastEmitter(HandlerEmitter):
     # --- the whole ---
 
     def text(self, symbol: str) -> str:
-        """The handler's LLVM text. NoFastForm if it has none."""
+        """The handler's LLVM text. NoFastForm if there is none."""
         for form in self.chain[:-1]:
             self._first(form)
         self._begin(self.chain[-1])
@@ -236,7 +237,7 @@ class FastEmitter(HandlerEmitter):
         return "\n".join([*lines, *self.allocas, *self.lines, "}"])
 
     def _begin(self, form: Form, exit: str = "") -> None:
-        """A form's text: nothing of its own is written yet."""
+        """Begin a form's text: it has written no state yet."""
         self.form = form
         self.written = False
         body = self.definitions.body(form.instruction.definition)
@@ -247,7 +248,7 @@ class FastEmitter(HandlerEmitter):
         self.body(body.statements)
 
     def _first(self, form: Form) -> None:
-        """A form that others follow: it retires, and the next one begins at the next slot."""
+        """Emit a form that is not the last: it retires, and the next form has the next slot."""
         exit = self.label()
         self._begin(form, exit)
         self.start(exit)

@@ -1,13 +1,13 @@
 """Why an instruction has no fast form (fast.py), for `rvplat isa` and the documentation.
 
-The compiler is asked: it makes the fast form's text, and says where it gave up.
+It lets the compiler make the fast form's text, and notes where that gives up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-import rvplat.hart.implementations  # noqa: F401 (gives the vocabulary its meaning)
+import rvplat.hart.implementations  # noqa: F401 (implements the vocabulary)
 from rvplat.engine.architecture import Architecture
 from rvplat.engine.fast import FastEmitter, NoFastForm
 from rvplat.engine.units import new_unit
@@ -41,8 +41,8 @@ class FastForms:
 
 
 class _Observer(FastEmitter):
-    """Makes a fast form, and notes whether a path through it ends well, and what ended the rest:
-    the outermost call on the way to code that only slow forms may call."""
+    """Makes a fast form. Notes whether any path through it reaches its end, and what makes others
+    give up: the outermost call that leads to code which only slow forms may call."""
 
     finishes = False
     blamed = "something"

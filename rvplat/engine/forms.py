@@ -1,7 +1,7 @@
-"""What native code is made for: every instruction in each length, and the handlers that are none's.
+"""The forms for which native code is made: every instruction in each of its lengths.
 
-This file stands apart from the compiler (`fast.py`, `handlers.py`): a start with code from the
-cache needs these names and not the compiler.
+This file is separate from the compiler (`fast.py`, `handlers.py`), because a start with code from
+the cache needs these names and not the compiler.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ SPECIAL = ("decode", "page_end", "straddle", "illegal", "breakpoint")
 """The handlers that belong to no instruction."""
 
 HOST_FUNCTIONS = ("clock", "yield", "wait", "wake", "fence")
-"""What native code asks of the host, by the names in lang/host.py; Machine has `clock_fn` ..."""
+"""Host functions that native code calls, as lang/host.py names them. The machine's record has
+their addresses: `clock_fn` and so on."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """An instruction in one length (bytes), which has handlers of its own."""
+    """An instruction in one of its lengths (bytes). Each form has its own handlers."""
 
     instruction: Instruction
     length: int
@@ -30,7 +31,7 @@ class Form:
 
     @property
     def slow(self) -> str:
-        """The symbol of its slow handler."""
+        """The symbol of the slow handler."""
         return f'@"slow.{self.key}"'
 
 

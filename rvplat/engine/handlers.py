@@ -1,8 +1,8 @@
 """Every handler of the threaded interpreter as LLVM text.
 
-A handler is `void (hart, slot, budget, tlb)` and ends in a tail call of the next slot's handler.
-For each instruction and each length that it comes in there are a fast handler (fast.py), for
-branches a near one besides, and a slow one that calls the definition's own function.
+A handler is `void (hart, slot, budget, tlb)` and ends with a tail call of the next slot's handler.
+Each form has a fast handler (fast.py) and a slow one, which calls the definition's function.
+Branches also have a near handler.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class HandlerText:
         self.near = unit.definitions.specialised(NEAR)
 
     def _symbol(self, definition: Any) -> str:
-        """Of a definition's native function."""
+        """The symbol of a definition's native function."""
         return self.unit.function(definition).symbol
 
     def form(self, form: Form) -> list[str]:
-        """Emit a form's handlers; the symbols of its fast and near ones."""
+        """Emit a form's handlers. Returns the symbols of the fast and the near one."""
         self.unit.texts.append(self._slow(form, form.slow))
         self.unit.emitted.append(form.slow.strip('@"'))
         effects = self.unit.definitions.effects(form.instruction.definition)
@@ -57,7 +57,7 @@ class HandlerText:
         return [fast, self.fast([form], near=True) or form.slow]
 
     def fast(self, chain: Sequence[Form], near: bool) -> str | None:
-        """The symbol of a fast handler of forms in a row; None where there is no fast form."""
+        """Emit the fast handler of forms in a row. Returns its symbol; None without a fast form."""
         symbol = f'@"{"near" if near else "fast"}.{" ".join(form.key for form in chain)}"'
         try:
             definitions = self.near if near else self.unit.definitions
@@ -69,14 +69,14 @@ class HandlerText:
         return symbol
 
     def pair(self, first: Form, second: Form) -> str | None:
-        """One handler of two forms in a row; None if there is none."""
+        """Emit the handler of a pair of forms. Returns its symbol; None if there can be none."""
         if self.unit.definitions.effects(first.instruction.definition).words & FLOW:
             return None
         words = self.unit.definitions.effects(second.instruction.definition).words
         return self.fast([first, second], near="branch" in words)
 
     def _slow(self, form: Form, symbol: str) -> str:
-        """Store what is in registers, call the definition, look at what it left."""
+        """Store the state in registers, call the definition, and check its results."""
         e = self._bare()
         values = read_operands(e, form.instruction)
         e.line(f"store i64 %budget, ptr {e.field('budget')}")
@@ -107,7 +107,7 @@ class HandlerText:
         e.start(on)
 
     def _leave_if_stuck(self, e: Bare) -> None:
-        """No trap was raised, but a loop was ended (poll.py)."""
+        """Leave native code if a loop was ended (poll.py): that is no trap."""
         stop = e.result(u32, f"load i32, ptr {e.field('stop')}").text
         stuck = e.result(bool, f"icmp eq i32 {stop}, {STOP_STUCK}")
         leave, on = e.label(), e.label()
@@ -117,7 +117,7 @@ class HandlerText:
         e.start(on)
 
     def _end(self, e: Bare, length: int, jumps: bool) -> None:
-        """Retire the instruction; through the run loop if it jumped or something changed."""
+        """Retire the instruction. Call `resume` after a jump or if `resync` is set."""
         old = e.result(u64, f"load i64, ptr {e.field('budget')}").text
         budget = e.result(u64, f"sub i64 {old}, 1").text
         e.line(f"store i64 {budget}, ptr {e.field('budget')}")
@@ -139,7 +139,7 @@ class HandlerText:
         e.dispatch_with(slot, budget, tlb)
 
     def specials(self) -> None:
-        """The handlers that are no instruction's, and `run`, which enters them."""
+        """Emit the handlers that belong to no instruction, and `run`, which enters native code."""
         emit = self.unit.texts.append
         emit(self._resume())
         emit(self._pause("pause", through_bias=True))
@@ -158,7 +158,7 @@ class HandlerText:
                 self.unit.declare(declaration)
 
     def _run(self) -> str:
-        """Enter native code at hart.pc; it returns when hart.stop says why."""
+        """Enter native code at hart.pc. It returns with the reason in hart.stop."""
         names = [core.begin, fp_state.enter_unit, fp_state.leave_unit, young_pages.leave_young]
         begin, enter, leave, end = (self._symbol(definition) for definition in names)
         resume = 'call void @"resume"(ptr %hart, ptr null, i64 0, ptr null)'
@@ -195,8 +195,8 @@ class HandlerText:
         return e.handler('@"resume"')
 
     def _pause(self, name: str, through_bias: bool) -> str:
-        """Store budget and pc (%slot's, or %slot is the address itself) and go through the run
-        loop."""
+        """Store budget and pc, and call `resume`. The pc is that of %slot, or %slot is the pc
+        itself."""
         e = self._bare()
         e.line(f"store i64 %budget, ptr {e.field('budget')}")
         pc = e.pc() if through_bias else e.result(u64, "ptrtoint ptr %slot to i64").text
@@ -213,7 +213,7 @@ class HandlerText:
         return e.handler('@"trap"')
 
     def _decode(self) -> str:
-        """Decode the slot and go through it again."""
+        """Decode the slot and call its new handler."""
         e = self._bare()
         decode = self._symbol(core.decode_slot)
         address = e.result(u64, "ptrtoint ptr %slot to i64").text
@@ -222,7 +222,7 @@ class HandlerText:
         return e.handler('@"special.decode"')
 
     def _straddle(self) -> str:
-        """An instruction that straddles two pages."""
+        """Run an instruction that straddles two pages."""
         e = self._bare()
         e.keep_place()
         straddle = self._symbol(core.straddle)
@@ -231,7 +231,7 @@ class HandlerText:
         return e.handler('@"special.straddle"')
 
     def _illegal(self) -> str:
-        """An instruction that is not decoded to anything."""
+        """Raise illegal instruction: no row decodes it."""
         e = self._bare()
         e.keep_place()
         undecodable = self._symbol(core.undecodable)
@@ -240,7 +240,7 @@ class HandlerText:
         return e.handler('@"special.illegal"')
 
     def _breakpoint(self) -> str:
-        """Stop before the instruction, or go on with the handler that it has of its own."""
+        """Stop before the instruction, or go on with its own handler."""
         e = self._bare()
         e.keep_place()
         meet = self._symbol(core.meet_breakpoint)
@@ -252,13 +252,13 @@ class HandlerText:
         return e.handler('@"special.breakpoint"')
 
     def table(self, names: list[str]) -> None:
-        """The exported table of handlers."""
+        """Emit the exported table of handlers."""
         rows = ",\n".join(f"  ptr {name}" for name in names)
         self.unit.texts.append(f'@"handlers" = constant [{len(names)} x ptr] [\n{rows}\n]')
 
 
 class Bare(HandlerEmitter):
-    """Emits a handler line by line, without a definition's text."""
+    """Emits a handler line by line, not from a definition's text."""
 
     def field(self, name: str) -> str:
         """The address of a field of the hart."""

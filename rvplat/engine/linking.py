@@ -1,8 +1,8 @@
-"""Object code in parts: one of everything that ships, and one of each plugin's extension.
+"""Object code in parts: the base part for what ships, and a part for each plugin's extension.
 
-A plugin's part makes what it needs of rvplat's own definitions itself, down to those that are cold.
-For these it calls the base part's functions, by addresses that are put into its variables when it
-is loaded. So it is small, may lie anywhere, and the base part never changes because of a plugin.
+A plugin's part has its own copies of those rvplat definitions that it needs and that are not cold.
+It calls the base part's functions for cold ones, by addresses that are stored in its variables when
+it is loaded. So it is small, may lie anywhere in memory, and never changes the base part.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rvplat.lang import Definition, Dispatch
 from rvplat.lang.objects import NativeCode
 
 SHARED_HANDLERS = ("pause", "arrive", "trap", "resume")
-"""Handlers of the base part that those of other parts go on with."""
+"""Handlers of the base part that handlers of other parts call."""
 
 _ROOT = str(Path(rvplat.__file__).parent)
 
@@ -39,23 +39,23 @@ def csr_symbol(what: str, number: int) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """Object code, and the symbols that it imports of the base part."""
+    """Object code, and the symbols that it imports from the base part."""
 
     code: bytes
     imports: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
-        """For the cache."""
+        """The part as bytes, for the cache."""
         return "\n".join(self.imports).encode() + b"\0" + self.code
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Part:
-        """What `to_bytes` made."""
+        """The part that `to_bytes` made these bytes from."""
         imports, _, code = data.partition(b"\0")
         return cls(code, tuple(imports.decode().split()))
 
     def load(self, base: NativeCode | None) -> NativeCode:
-        """The code in memory, with its imports put in."""
+        """Load the code into memory and set its imports."""
         code = NativeCode(self.code)
         for symbol in self.imports:
             assert base is not None

@@ -66,12 +66,12 @@ class Core:
 
     @cached_property
     def key(self) -> str:
-        """What the base part depends on."""
+        """All that the base part depends on."""
         pairs = ",".join(f"{a.key} {b.key}" for a, b in self.pairs)
         return "\n".join([digest(self.architecture), pairs, host_key()])
 
     def _base_code(self) -> NativeCode:
-        """The base part in memory: the cores of a process that have the same share it."""
+        """The base part in memory. Cores of a process with the same base part share it."""
         loaded = _base_codes.get(self.key) if self._dumps is None else None
         if loaded is None:
             what = f"{len(self.forms)} instruction forms"
@@ -81,12 +81,12 @@ class Core:
         return loaded
 
     def _base_text(self) -> PartText:
-        from rvplat.engine.units import base_text  # the compiler: not for a warm start
+        from rvplat.engine.units import base_text  # imports the compiler
 
         return base_text(self.architecture, self.pairs)
 
     def _part_of(self, extension: Extension) -> Part:
-        """Of a plugin's extension."""
+        """The part of a plugin's extension."""
         layout = self.architecture.layout
         forms = ",".join(form.key for form in self.architecture.forms_of(extension))
         key = "\n".join([self.key, digest_of(extension, layout), forms])
@@ -102,7 +102,7 @@ class Core:
     def _part(
         self, name: str, key: str, make: Callable[[], PartText], what: str, title: str
     ) -> Part:
-        """A part from the cache, or compiled."""
+        """Load a part from the cache, or compile it."""
         kept = load_cached(key) if self._dumps is None else None
         if kept is not None:
             return Part.from_bytes(kept)
@@ -129,7 +129,7 @@ class Core:
         return found
 
     def _csr_table(self) -> Any:
-        """The functions of plugins' CSRs by number, as memory; None if there are no such CSRs."""
+        """The functions of plugins' CSRs by number, in host memory; None without such CSRs."""
         rows = [(row, code) for one, code in self._added.items() for row in one.csrs]
         if not rows:
             return None
@@ -144,7 +144,7 @@ class Core:
         return table
 
     def decoder(self, extensions: Sequence[Extension]) -> Table:
-        """The decoder's tables for harts that have these extensions, which share them."""
+        """The decoder's tables for harts that have these extensions. Such harts share them."""
         key = tuple(extensions)
         if key not in self._tables:
             self._tables[key] = self._decoder(key)
@@ -158,7 +158,7 @@ class Core:
         return build_table(self.architecture.enabled_entries(extensions), addresses)
 
     def _pair_table(self) -> Any:
-        """The table of pairs by the handlers that slots hold: a branch's near one."""
+        """The table of pairs. Its keys are the handlers in slots; for a branch, the near one."""
         rows = []
         for a, b in self.pairs:
             both = self.handlers[f"{a.key} {b.key}"]
@@ -168,19 +168,19 @@ class Core:
         return pair_table(rows)
 
     def export(self, name: str) -> Callable[..., Any]:
-        """A definition that Python calls natively: returns its value, or raises `Raised`."""
+        """A Python function that calls a definition natively. It may raise `Raised`."""
         definition = exports.EXPORTS[name]
         return exports.wrap(definition, self._code.address(f"export.{name}"))
 
     @cached_property
     def fence(self) -> Callable[[], Any]:
-        """The host's full fence. Python's lock is kept: a call takes less time than letting go."""
+        """The host's full fence. It keeps the GIL: to release that would take longer."""
         made: Any = ctypes.PYFUNCTYPE(ctypes.c_uint64)(self._code.address("host_fence"))
-        made.code = self._code  # lives as long
+        made.code = self._code  # keeps the code alive
         return cast(Callable[[], Any], made)
 
     def attach(self, machine: Any) -> None:
-        """Give a machine's record the handlers that slots are filled with."""
+        """Store the addresses of handlers, tables and host functions in a machine's record."""
         for name in SPECIAL:
             setattr(machine, f"{name}_handler", self.handlers[name])
         machine.pairs = ctypes.addressof(self._pairs)
@@ -192,11 +192,11 @@ class Core:
 
 
 def _names(forms: Sequence[Form]) -> list[str]:
-    """The names of forms' handlers in the order of a part's table."""
+    """The names of the forms' handlers, in the order of a part's table."""
     return [name for form in forms for name in (form.key, f"{form.key} near")]
 
 
 def _table(code: NativeCode, names: Sequence[str]) -> dict[str, int]:
-    """The addresses in a part's table of handlers."""
+    """The addresses in a part's table of handlers, by name."""
     table = (ctypes.c_uint64 * len(names)).from_address(code.address("handlers"))
     return dict(zip(names, table, strict=True))

@@ -1,7 +1,7 @@
-"""Where an instruction's operands stand in its slot: four bytes and a 32-bit immediate.
+"""The places of an instruction's operands in its slot, which has four bytes and a 32-bit immediate.
 
-Register numbers and other small operands take bytes, rd the first; the immediate, or whatever is
-wider than a byte, takes `imm`.
+Register numbers and other small operands are in the bytes, rd in the first. The immediate, or
+another operand that needs more than a byte, is in `imm`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ IMM = 4  # the place that is not one of the four bytes
 
 @dataclass(frozen=True)
 class Place:
-    """Where one operand stands: byte 0 to 3, or IMM."""
+    """The place of one operand: byte 0 to 3, or IMM."""
 
     name: str
     index: int

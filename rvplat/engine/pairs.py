@@ -1,7 +1,7 @@
 """Pairs: one handler for two instructions that follow each other.
 
-When the second of two slots is decoded, and a handler of both is there, the first slot gets it.
-The second keeps its own, for jumps to it. The table from two handlers to their pair's is hashed.
+When two slots that follow each other are decoded and their pair has a handler, the first slot gets
+it. The second slot keeps its own handler, for jumps to it. A hash table has the pairs' handlers.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ MachineState.add("pairs", ptr(PairRow))
 
 @define
 def pair_index(first: u64, second: u64) -> u64:
-    """Where the search for a pair begins."""
+    """The index at which the search for a pair begins."""
     return ((first ^ second << 17) * _FACTOR) >> (64 - _BITS)
 
 
 @define
 def find_pair(machine, first: u64, second: u64, length: u64) -> u64:
-    """The handler of a pair whose first has this length; 0 if there is none."""
+    """The handler of a pair, whose first instruction has this length; 0 if there is none."""
     index = pair_index(first, second)
     while machine.pairs[index].first != 0:
         row = machine.pairs[index]
@@ -46,7 +46,7 @@ def find_pair(machine, first: u64, second: u64, length: u64) -> u64:
 
 
 def wanted_pairs(forms: Sequence[Form]) -> list[Pair]:
-    """The pairs of the file whose forms are both there."""
+    """The pairs of pairs.txt whose forms both exist."""
     known = {form.key: form for form in forms}
     found = []
     for line in _FILE.read_text().splitlines():
@@ -57,7 +57,7 @@ def wanted_pairs(forms: Sequence[Form]) -> list[Pair]:
 
 
 def pair_table(rows: Sequence[tuple[int, int, int, int]]) -> Any:
-    """The hashed table of rows (first, second, both, length of the first), as memory."""
+    """The hash table of rows (first, second, both, length of the first), in host memory."""
     size = 1 << _BITS
     if len(rows) * 2 > size:
         raise ValueError(f"{len(rows)} pairs are too many for a table of {size}")

@@ -1,7 +1,7 @@
-"""Loops of plugins' texts look at each turn whether they shall end.
+"""Loops in plugins' definitions check in each iteration whether they must end.
 
-A loop that never ends would keep its hart in native code for ever, whoever asks it to stop. What
-ships with rvplat has no such loop and doesn't look, so it costs nothing there.
+A loop that never ends would keep its hart in native code for ever, even if the hart must stop. The
+definitions of rvplat have no such loops; theirs don't check, so this costs them nothing.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ _PLACE = HartState.fields["abandon"].offset
     "{result} = load volatile i32, ptr %p{t}, align 4"
 )
 def is_abandoned(hart: HartState) -> u32:
-    """Whether loops shall end: read from memory each time, for another thread says so."""
+    """Whether loops must end. It is read from memory each time, because other threads set it."""
     return hart.abandon
 
 
@@ -35,7 +35,7 @@ def give_up(hart) -> NoReturn:
 
 @define
 def look(hart):
-    """A turn of a loop begins."""
+    """Called at the begin of each iteration."""
     if is_abandoned(hart) != 0:
         give_up(hart)
 

@@ -1,7 +1,7 @@
 """The reference: a hart whose instructions CPython runs, one at a time.
 
-It runs the very definitions that native code is made of, on the same record and the same memory,
-and shares nothing else with it: no slots, no handlers, no decoder of its own but the patterns.
+It runs the definitions from which native code is made, on the same record and the same memory. It
+shares nothing else with native code: it has no slots and no handlers, and decodes by the patterns.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def decode(row: Row, bits: int) -> tuple[Instruction, dict[str, int]]:
 
 
 def _redirected(instruction: Instruction, given: dict[str, int]) -> dict[str, int]:
-    """With a write to x0 sent where nothing reads it."""
+    """The operands, with rd = 0 replaced by the sink, which nothing reads."""
     if given.get("rd") == 0 and instruction.redirects_rd:
         given["rd"] = SINK
     return given
@@ -46,8 +46,8 @@ class Reference:
         self.find = Disassembler(extensions).find
 
     def run(self, hart: Any, limit: int) -> int:
-        """Go on at hart.pc until hart.stop says why not, or `limit` instructions have run (one
-        that traps counts). Returns how many did."""
+        """Go on at hart.pc until hart.stop is set, or `limit` instructions have run (one that traps
+        counts). Returns how many have run."""
         hart.stop = STOP_NONE
         enter_unit(hart)
         count = 0
@@ -61,7 +61,7 @@ class Reference:
         return count
 
     def _settle(self, hart: Any) -> bool:
-        """Take what interrupts there are. Whether the hart goes on."""
+        """Take pending interrupts. Returns whether the hart goes on."""
         answer_call(hart)
         timer_check(hart)
         while hart.resync != 0:
@@ -71,7 +71,7 @@ class Reference:
         return bool(hart.stop == STOP_NONE)
 
     def _step(self, hart: Any) -> None:
-        """One instruction, or the trap that it raises; none at a breakpoint."""
+        """Run one instruction, or take the trap that it raises. Stop at a breakpoint."""
         try:
             if hart.machine.break_count != 0 and met_in_scratch(hart):
                 hart.stop = STOP_BREAK

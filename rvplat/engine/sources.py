@@ -1,8 +1,8 @@
-"""What native code follows from, as a digest: the key under which it is kept.
+"""The digest of all that native code depends on. It is the key of the code in the cache.
 
-Files can change while a process runs that imported them before, and the code that it makes is what
-it imported. So what counts is a file's text at its import, never what the file says now: else wrong
-code would be kept for everybody who has the new files.
+Files can change after a process has imported them. The code that the process makes then depends on
+the imported text. So the digest is of a file's text at its import, never of its current text.
+Otherwise the cache would give wrong code to processes that have the new files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rvplat.lang.define import text_of
 
 _ROOT = Path(rvplat.__file__).parent
 _LAYERS = ("lang", "isa", "hart", "engine")
-# For the files that define nothing: the compiler's.
+# For files without definitions, such as the compiler's.
 _AT_IMPORT = {
     str(path): path.read_text("utf-8")
     for layer in _LAYERS
@@ -31,21 +31,21 @@ _AT_IMPORT = {
 
 
 def unchanged() -> bool:
-    """Whether every file of ours still says what it said when it was read at the import.
+    """Whether every file of rvplat still has the text that it had when it was imported.
 
-    The compiler is imported only when it is needed: what it makes may be kept only if this holds.
+    The compiler is imported only when it is needed, so its code may be cached only if this holds.
     """
     return all(Path(path).read_text("utf-8") == text for path, text in _AT_IMPORT.items())
 
 
 def digest(architecture: Architecture) -> str:
-    """Of every text, row and layout that the native code of what ships follows from."""
+    """The digest of every text, row and layout on which the base part depends."""
     return _digest(_base_texts(architecture.base))
 
 
 def digest_of(extension: Extension, layout: Record) -> str:
-    """Of what the native code of a plugin's extension follows from, besides `digest`: its own
-    texts and rows, and where the fields that they name lie."""
+    """The digest of what the part of a plugin's extension depends on, besides `digest`: its texts
+    and rows, and the offsets of the fields that they name."""
     return _digest(_own_texts(extension, layout))
 
 
@@ -82,7 +82,7 @@ def _own_texts(extension: Extension, layout: Record) -> Iterator[str]:
 
 
 def _rows(extension: Extension, definitions: list[Definition]) -> Iterator[str]:
-    """What an extension's rows say, and the definitions that they name."""
+    """An extension's rows as text. Adds the definitions that they name to `definitions`."""
     yield f"{extension.name} {extension.version}"
     rows: list[Row] = [*extension.instructions, *extension.compressed_forms]
     for row in rows:
@@ -94,12 +94,12 @@ def _rows(extension: Extension, definitions: list[Definition]) -> Iterator[str]:
         definitions += [d for d in (csr.read, csr.write, csr.access) if d is not None]
 
 
-# --- definitions of plugins, which may be anywhere ------------------------------------------------
+# --- definitions of plugins, which may be in any file ---------------------------------------------
 
 
 def _foreign(waiting: list[Definition]) -> Iterator[tuple[str, Sequence[str]]]:
-    """The files of all definitions that aren't rvplat's own, and the constants in reach of them;
-    with each, the names that its text uses."""
+    """The files of all reached definitions that aren't rvplat's, and the constants that they use,
+    as texts; with each text, the names that it uses."""
     seen: set[int] = set()
     while waiting:
         definition = waiting.pop()
@@ -115,7 +115,7 @@ def _foreign(waiting: list[Definition]) -> Iterator[tuple[str, Sequence[str]]]:
 
 
 def _reached(definition: Definition) -> Iterator[tuple[str, Any]]:
-    """What the names in a definition stand for, those of modules and classes looked into."""
+    """The objects that the names in a definition stand for, also within modules and classes."""
     names = definition.globals
     code = definition.function.__code__
     for name in (*code.co_names, *code.co_freevars):

@@ -1,5 +1,5 @@
-"""What each part of the native code is made of, as LLVM text (`linking.py`). It needs the compiler,
-so a start with code from the cache does not import it."""
+"""The LLVM text of each part of the native code (`linking.py`). This module needs the compiler, so
+a start with code from the cache does not import it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rvplat.lang.unit import Linkage, Unit
 
 @dataclass(frozen=True)
 class PartText:
-    """The text of a part, the symbols that it imports of the base part, and all that it defines."""
+    """The text of a part, the symbols that it imports from the base part, and those it defines."""
 
     text: str
     imports: tuple[str, ...]
@@ -30,7 +30,7 @@ class PartText:
 
 
 def new_unit(architecture: Architecture, elsewhere: Container[str] = ()) -> Unit:
-    """A unit for what harts execute. The base part has made `elsewhere`."""
+    """A unit for code of harts. The base part has the functions `elsewhere`."""
     implied = implied_types((f.instruction for f in architecture.forms), architecture.layout)
     constants = {(HartState, name): n for name, n in architecture.constants.items()}
     linkage = Linkage(shared_symbol, elsewhere)
@@ -38,7 +38,7 @@ def new_unit(architecture: Architecture, elsewhere: Container[str] = ()) -> Unit
 
 
 def base_text(architecture: Architecture, pairs: Sequence[Pair]) -> PartText:
-    """Everything that harts with the extensions that ship execute, and that Python calls."""
+    """The text of the base part: handlers of the shipped extensions, and exported functions."""
     unit = new_unit(architecture.base)
     handlers = HandlerText(unit)
     handlers.specials()
@@ -56,7 +56,7 @@ def base_text(architecture: Architecture, pairs: Sequence[Pair]) -> PartText:
 def extension_text(
     architecture: Architecture, extension: Extension, elsewhere: Container[str]
 ) -> PartText:
-    """The handlers of a plugin's extension, and the functions of its CSRs."""
+    """The text of the part of a plugin's extension: its handlers and the functions of its CSRs."""
     unit = new_unit(architecture, elsewhere)
     for name in SHARED_HANDLERS:
         unit.import_function(name, "void", ["ptr", "ptr", "i64", "ptr"], " musttail")
