@@ -1,12 +1,12 @@
 """The definition language: typed, restricted Python that runs under CPython and as native code.
 
-It knows nothing of RISC-V. Its parts, from a text to native code:
+It contains nothing specific to RISC-V. Its parts, from a text to native code:
 
-- `types`, `record` and `struct` are its values, `define` its functions, `intrinsics` and `fp` its
-  leaves. CPython runs a text with these alone. `observation` watches it without a trace.
-- `check` and `type_*` make the typed IR (`ir`) of a text, or say what is refused; `definitions`
-  keeps it. `effects` and `specialise` ask and rewrite the typed IR.
-- `emitter` and `functions` make LLVM text of it, `objects` native code of that.
+- `types`, `record` and `struct` define its values, `define` its functions, `intrinsics` and `fp`
+  its intrinsics. CPython runs a text with these modules alone. `observation` observes such a run.
+- `check` and `type_*` make the typed IR (`ir`) of a text, or refuse the text. `definitions` keeps
+  the typed IR, `effects` analyses it, `specialise` rewrites it for constants.
+- `emitter` and `functions` make LLVM text from it, and `objects` makes native code from that.
 
 docs/reference/language.md describes the language.
 """

@@ -1,12 +1,13 @@
-"""What is checked of a definition before native code is made of it.
+"""Checks of a definition before native code is made from it.
 
-CPython and native code must not differ silently. What CPython would find at run time, or what it
-would do otherwise than native code, is refused here, with file and line:
+CPython and native code must not differ silently. So errors that CPython would find only at run
+time, and constructs that CPython and native code would run differently, are refused here, with file
+and line:
 
-- a local that a path leaves without a value: CPython raises UnboundLocalError when it gets there,
-  native code would go on with whatever the register holds;
-- an `except` of a class that doesn't catch all that its `try` can raise: native code knows no
-  classes and catches everything;
+- a local that has no value on some path: CPython raises UnboundLocalError when it reads the local,
+  native code would read any value;
+- an `except` of a class that doesn't catch all that its `try` can raise: native code has no classes
+  of exceptions and catches everything;
 - default values, keyword-only parameters, `*` and `**`: a call in a definition gives every argument
   by position.
 """
@@ -22,19 +23,19 @@ from rvplat.lang.effects import Effects, EffectsOf, Poll, effects_of_body
 from rvplat.lang.type_expressions import resolve
 
 Assigned = frozenset[str] | None
-"""The locals that have a value on every path to a place; None: no path leads there."""
+"""The locals that have a value on every path to a place; None if no path leads there."""
 
 
 def check(definition: Definition) -> None:
-    """Raise LanguageError for the first thing that is refused before types are known."""
+    """Check what needs no types. LanguageError for the first thing that is refused."""
     _check_parameters(definition)
     _check_names(definition)
     _Check(definition).run()
 
 
 def check_handlers(body: ir.Body, effects: EffectsOf, poll: Poll | None) -> None:
-    """Raise LanguageError for an `except` that doesn't catch all that its `try` can raise, by
-    what the text says: polls say nothing there."""
+    """LanguageError for an `except` that doesn't catch all that the text of its `try` can raise.
+    What polls raise is ignored here."""
     polls = effects(poll.definition).raised if poll is not None else set()
     for node in ir.walk(body.statements):
         if not isinstance(node, ir.Try):
@@ -73,7 +74,7 @@ def _check_parameters(definition: Definition) -> None:
 
 
 def _meet(ways: Iterable[Assigned]) -> Assigned:
-    """What has a value where several ways come together."""
+    """The locals that have a value after several paths join."""
     open_ways = [way for way in ways if way is not None]
     return frozenset.intersection(*open_ways) if open_ways else None
 
@@ -91,7 +92,7 @@ class _Check:
         self.block(self.definition.tree.body, frozenset(self.definition.signature.names))
 
     def block(self, statements: Sequence[ast.stmt], known: Assigned) -> Assigned:
-        """What has a value after these statements."""
+        """The locals that have a value after these statements."""
         for statement in statements:
             if known is None:
                 return None
@@ -100,7 +101,7 @@ class _Check:
         return known
 
     def reads(self, node: ast.AST | None, known: frozenset[str]) -> None:
-        """Every local that is read here must have a value."""
+        """LanguageError for a local that is read here and has no value."""
         for part in ast.walk(node) if node is not None else ():
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
                 name = part.id
@@ -153,7 +154,7 @@ class _Check:
         return known
 
     def _loop(self, body: list[ast.stmt], known: frozenset[str], over: Assigned) -> Assigned:
-        """`over`: what has a value when the loop ends without `break`."""
+        """`over`: the locals that have a value when the loop ends without `break`."""
         self.breaks.append([over])
         self.block(body, known)
         return _meet(self.breaks.pop())
@@ -173,7 +174,7 @@ class _Check:
         return None
 
     def after_try(self, node: ast.Try, known: frozenset[str]) -> Assigned:
-        """What is raised may come from anywhere in the body: what it assigns doesn't count."""
+        """Any statement of the body may raise, so its assignments are ignored in the handler."""
         ways = [self.block(node.body, known)]
         ways += [self.block(handler.body, known) for handler in node.handlers]
         return _meet(ways)

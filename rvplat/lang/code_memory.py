@@ -1,12 +1,12 @@
-"""Room for native code: its sections must be less than 2 GiB apart, as far as relocations reach.
+"""Memory for native code. Its sections must be less than 2 GiB apart, the range of relocations.
 
-LLVM maps each section where the host has room, from the top down; with large memories in between,
-that is too far, and it aborts. So while it loads, the gaps above one that has room for all of it
-are taken. This knows Linux; elsewhere nothing is done.
+LLVM maps each section where the host has room, from the top down. With large mappings in between,
+sections get too far apart, and LLVM aborts. So while LLVM loads code, this module maps all gaps
+above one that has room for all sections. This is done only on Linux.
 
-Memory that is given back meanwhile opens a new gap. So Python's garbage collector waits, what was
-allocated to find the gaps is kept (Python unmaps an arena whose last object goes), and one thread
-loads at a time.
+Memory that is unmapped meanwhile opens a new gap. So Python's garbage collector is stopped, the
+objects that were allocated to find the gaps are kept (Python unmaps an arena after its last object
+is freed), and only one thread loads at a time.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOM = 64 << 20  # bytes: more than any code and what LLVM itself wants meanwhile
+ROOM = 64 << 20  # bytes: more than any code, and what LLVM allocates meanwhile
 _NOT_OCCUPYING = 0x4000 | 0x20 | 0x02  # MAP_NORESERVE, MAP_ANONYMOUS, MAP_PRIVATE
 _NOT_IN_THE_WAY = 0x10_0000  # MAP_FIXED_NOREPLACE
 _FAILED = (1 << 64) - 1
-_ROUNDS = 8  # looks at what is mapped, which takes memory itself
+_ROUNDS = 8  # each reads the list of mappings, which itself allocates memory
 
 Range = tuple[int, int]
 _loading = threading.Lock()
@@ -32,7 +32,7 @@ _loading = threading.Lock()
 
 @contextlib.contextmanager
 def together() -> Iterator[None]:
-    """What is mapped inside lies together."""
+    """A context in which new mappings are close together."""
     with _loading:
         collects = gc.isenabled()
         gc.disable()
@@ -44,7 +44,7 @@ def together() -> Iterator[None]:
 
 
 def _in_one_gap() -> Iterator[None]:
-    """Yield while every gap above the one with room is taken."""
+    """Yield while every gap above the one with room is mapped."""
     if sys.platform != "linux" or sys.maxsize < 1 << 32:
         yield
         return
@@ -72,16 +72,16 @@ def _in_one_gap() -> Iterator[None]:
 
 
 def _take(host: ctypes.CDLL, gap: Range) -> bool:
-    """Map a gap without any access; False if something is there by now."""
+    """Map a gap without access rights. False if it is no longer free."""
     flags = _NOT_OCCUPYING | _NOT_IN_THE_WAY
     found = host.mmap(*gap, 0, flags, -1, 0)
-    if found not in (gap[0], _FAILED):  # a kernel that doesn't know the flag
+    if found not in (gap[0], _FAILED):  # a kernel without the flag
         host.munmap(found, gap[1])
     return bool(found == gap[0])
 
 
 def _used() -> list[Range]:
-    """(start, end) of what is mapped below where the stack grows."""
+    """(start, end) of the mappings below the stack."""
     used = []
     with Path("/proc/self/maps").open() as file:
         for line in file:
@@ -93,6 +93,6 @@ def _used() -> list[Range]:
 
 
 def _gaps(used: list[Range], above: int) -> list[Range]:
-    """(address, bytes) of what is free above an address."""
+    """(address, bytes) of the gaps above an address."""
     pairs = itertools.pairwise(used)
     return [(end, start - end) for (_, end), (start, _) in pairs if end > above and start > end]

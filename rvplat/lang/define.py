@@ -1,7 +1,7 @@
-"""What definitions are made of: define, declare, implement, intrinsic, Dispatch, Unwind.
+"""The language's functions: define, declare, implement, intrinsic, Dispatch, Unwind.
 
-A definition called from CPython runs as it is written (the reference); `unit.py` makes native
-code of the same text. This module holds no compiler.
+CPython runs a definition as it is written (the reference). `unit.py` makes native code from the
+same text. This module does not import the compiler.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class LanguageError(Exception):
-    """A definition uses what the language does not have: file, line and the construct's name."""
+    """A definition uses something that the language does not have. The message has file, line and
+    construct."""
 
     def __init__(self, where: str, problem: str) -> None:
         super().__init__(f"{where}: {problem}")
@@ -33,12 +34,13 @@ class LanguageError(Exception):
 
 
 class Unwind(Exception):
-    """Base of what a definition may `raise`: no payload; state holds what happened."""
+    """Base of the exceptions that a definition may raise. They have no arguments: the cause is in
+    the state."""
 
 
 class Signature:
-    """Parameter names and types (None: implied by the unit) and the type returned. `fixed`: the
-    parameters that native code is specialised on."""
+    """Names and types of parameters (None: implied by the unit), and the type returned. `fixed` are
+    the parameters on which native code is specialised."""
 
     def __init__(self, function: Callable[..., Any], without: Container[str] = ()) -> None:
         hints = _annotations(function)
@@ -64,8 +66,8 @@ class Signature:
 
 
 FIXED = "fixed"
-"""`Annotated[u64, FIXED]` is the type of a parameter that is constant at each call: native code of
-the definition is made for each constant."""
+"""`Annotated[u64, FIXED]` is the type of a parameter that is a constant in each call. Native code
+of the definition is made for each constant."""
 
 
 _ALIAS: Any = type(Annotated[int, FIXED])
@@ -80,7 +82,7 @@ def _bare(hint: Any) -> Any:
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    """Annotations as objects; names given as text are looked up in the function's module."""
+    """The annotations as objects. Text is evaluated in the function's module."""
     result = {}
     for name, hint in function.__annotations__.items():
         if isinstance(hint, str):
@@ -90,7 +92,7 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 class Callee:
-    """What can be called in a definition: a name, a signature, a meaning for CPython."""
+    """Something that definitions can call: it has a name, a signature and a meaning in CPython."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -99,7 +101,7 @@ class Callee:
 
     @cached_property
     def signature(self) -> Signature:
-        """Made when it is first asked for: a start from the cache asks for few of them."""
+        """Made at first use: a start from the cache needs few signatures."""
         return Signature(self.function)
 
     @cached_property
@@ -122,8 +124,8 @@ class Callee:
 
 
 class _Source:
-    """The text of a file, read when its module makes its first definition: the file may change
-    while the process lives, and the functions' places in it with that."""
+    """The text of a file, read when its module makes its first definition. The file and the line
+    numbers of its functions may change while the process lives."""
 
     def __init__(self, file: str, names: dict[str, Any]) -> None:
         linecache.checkcache(file)
@@ -133,7 +135,7 @@ class _Source:
 
     @cached_property
     def functions(self) -> dict[int, ast.FunctionDef]:
-        """The syntax trees of its functions, by the line of the first decorator."""
+        """The syntax trees of its functions, by the line of their first decorator."""
         nodes = [n for n in ast.walk(ast.parse(self.text)) if isinstance(n, ast.FunctionDef)]
         return {min([n.lineno, *(d.lineno for d in n.decorator_list)]): n for n in nodes}
 
@@ -150,7 +152,7 @@ def _source(function: Callable[..., Any]) -> _Source:
 
 
 def text_of(file: str) -> str:
-    """The text that the definitions of a file were made of; "" if it has none."""
+    """The text of a file from which its definitions were made; "" if it has none."""
     return _files[file].text if file in _files else ""
 
 
@@ -158,12 +160,12 @@ TYPED_RANGE = "range of the definition language"
 
 
 def typed_range(*bounds: int) -> Iterator[u64]:
-    """What `range` is in a definition: native code counts in s64, and the variable is a u64."""
+    """`range` in definitions. Native code counts in s64, and the variable is a u64."""
     return map(u64, range(*(int(s64(bound)) for bound in bounds)))
 
 
 def _with_typed_range(function: Callable[..., Any]) -> None:
-    """Let `range` in a definition be `typed_range`, and what it is in the rest of the module."""
+    """Let `range` in a definition be `typed_range`, without a change for the rest of the module."""
     code = function.__code__
     if "range" in code.co_names and "range" not in function.__globals__:
         function.__globals__[TYPED_RANGE] = typed_range
@@ -178,12 +180,12 @@ class Definition(Callee):
         _with_typed_range(function)
         super().__init__(function)
         self.cold = cold
-        self.general: Definition | None = None  # whose parameters `constants` are given here
+        self.general: Definition | None = None  # the definition to which `constants` are given here
         self.constants: dict[str, int] = {}
         self._source = _source(function)
 
     def given(self, name: str, **constants: int) -> Definition:
-        """The definition with constants for some of its parameters, under another name."""
+        """The definition with constants for some parameters, under another name."""
         if unknown := constants.keys() - self.signature.fixed:
             raise TypeError(f"{self.name}: {min(unknown)} is not a fixed parameter")
         return _Given(self, name, constants)
@@ -194,17 +196,17 @@ class Definition(Callee):
 
     @property
     def text(self) -> str:
-        """The text of its whole file, as it was when it was imported."""
+        """The text of its whole file at the import."""
         return self._source.text
 
     @property
     def place(self) -> str:
-        """FILE:LINE, where its text begins."""
+        """FILE:LINE of the first line of its text."""
         return f"{self.file}:{self.function.__code__.co_firstlineno}"
 
     @property
     def globals(self) -> dict[str, Any]:
-        """The names that the text can use: its module's, and what its closure holds."""
+        """The names that the text can use: those of its module and of its closure."""
         names = dict(self.function.__globals__)
         for name, cell in zip(
             self.function.__code__.co_freevars, self.function.__closure__ or (), strict=True
@@ -223,7 +225,7 @@ class Definition(Callee):
 
 
 class _Given(Definition):
-    """A definition that is another one with some parameters given."""
+    """Another definition with some parameters given."""
 
     def __init__(self, general: Definition, name: str, constants: dict[str, int]) -> None:
         super().__init__(general.function, general.cold)
@@ -238,7 +240,7 @@ class _Given(Definition):
 
 
 class Declaration(Callee):
-    """A word of a vocabulary: named and typed here, given its meaning by `implement`."""
+    """A word of a vocabulary. It has a name and types; `implement` gives it its meaning."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
@@ -251,16 +253,16 @@ class Declaration(Callee):
 
 
 IrText = tuple[str, tuple[str, ...]]
-"""LLVM text of an intrinsic, and what it declares."""
+"""The LLVM text of an intrinsic, and its declarations."""
 
 
 class Intrinsic(Callee):
-    """A leaf: its body is the meaning under CPython, `ir` how native code is made.
+    """A function whose body is its meaning in CPython, and whose native code is the text `ir`.
 
-    `ir` is text of LLVM instructions with `{0}`, `{1}` for the operands, `{result}` for the name
-    of the result, `{t}` for a name unique to this use. `writes`: it changes state, so that an
-    instruction can't begin anew after it; None: it does if it returns nothing. `variants` are
-    texts and declarations by the constant of the one fixed parameter, where there is one.
+    `ir` has LLVM instructions with `{0}`, `{1}` for the operands, `{result}` for the name of the
+    result and `{t}` for a name unique to this use. `writes`: it changes state, so that an
+    instruction can't begin anew after it (None: it does if it returns nothing). With a fixed
+    parameter, `variants` has texts and declarations by the parameter's constant.
     """
 
     def __init__(
@@ -274,21 +276,21 @@ class Intrinsic(Callee):
         self.variants = variants
 
     def text(self, fixed: tuple[tuple[str, int], ...]) -> IrText:
-        """Text and declarations for the constants of a call. KeyError if there is none."""
+        """Text and declarations for the constants of a call. KeyError without a variant."""
         return (self.ir, self.declares) if self.variants is None else self.variants[fixed[0][1]]
 
     @property
     def writes(self) -> bool:
-        """Whether it does more than give a value."""
+        """Whether it changes state."""
         return self.signature.returns is None if self._writes is None else self._writes
 
 
 class Dispatch:
     """A table from a number to definitions of one signature; the number is the last argument.
 
-    The rows are those of the record that the first argument is of (`Record.tables`), so that two
-    records of one kind can have different ones; `default` is for numbers without a row. `args` are
-    the parameter types (the text "hart" for an implied one), the key's type last.
+    The record of the first argument has the rows (`Record.tables`), so that different records can
+    have different rows. `default` is called for numbers without a row. `args` are the types of the
+    parameters (the text "hart" for an implied type); the last one is the type of the number.
     """
 
     def __init__(self, name: str, args: tuple[Any, ...], returns: Any = None) -> None:
@@ -309,7 +311,7 @@ def define(function: F) -> F: ...
 @overload
 def define(*, cold: bool) -> Callable[[F], F]: ...
 def define(function: Any = None, *, cold: bool = False) -> Any:
-    """Make a definition of a function. `cold=True`: a rare case, never part of fast code."""
+    """Make a function a definition. `cold=True`: a rare case, never part of fast code."""
     if function is None:
         return lambda f: Definition(f, cold)
     return Definition(function, cold)
@@ -321,7 +323,7 @@ def declare(function: F) -> F:
 
 
 def implement(word: Any, *, cold: bool = False) -> Callable[[F], F]:
-    """Give a declared word its meaning. TypeError when it has one, or the signatures differ."""
+    """Give a declared word its meaning. TypeError if it has one, or if the signatures differ."""
 
     def apply(function: F) -> F:
         definition = Definition(function, cold)
@@ -344,12 +346,12 @@ def bind(word: Declaration, definition: Definition | Intrinsic) -> None:
 def intrinsic(
     ir: str, declares: tuple[str, ...] = (), writes: bool | None = None
 ) -> Callable[[F], F]:
-    """Make a leaf of the language from its CPython meaning and its LLVM text."""
+    """Make an intrinsic from a function, its meaning in CPython, and its LLVM text."""
     return lambda function: Intrinsic(function, ir, declares, writes)  # type: ignore[return-value]
 
 
 def intrinsic_for(variants: Mapping[int, IrText]) -> Callable[[F], F]:
-    """As `intrinsic`, with a text for each constant of its fixed parameter."""
+    """As `intrinsic`, with an LLVM text for each constant of its fixed parameter."""
     return lambda function: Intrinsic(function, "", (), None, variants)  # type: ignore[return-value]
 
 

@@ -1,7 +1,7 @@
-"""The definitions of a compilation, each parsed, checked and typed once, and what they do.
+"""The definitions of a compilation. Each is parsed, checked and typed once.
 
-`Definitions` answers all that back ends and tools ask: a definition's typed body, specialised on
-what is constant, and its effects. It emits nothing.
+`Definitions` gives back ends and tools a definition's typed body, specialised on constants, and its
+effects. It emits no code.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Definitions(Signatures):
     def __init__(self, implied: dict[str, Any], poll: Poll | None = None) -> None:
         super().__init__(implied, poll)
         self.constants = Constants()
-        self.plain = self  # the same without constants
+        self.plain = self  # the definitions without constants
         self._typed: dict[Definition, ir.Body] = {}
         self._bodies: dict[tuple[Definition, Fixed], ir.Body] = {}
         self._effects: dict[Any, Effects] = {}
 
     def specialised(self, constants: Constants) -> Definitions:
-        """The same definitions where more is constant."""
+        """The same definitions with further constants."""
         made = Definitions(self.implied, self.poll)
         made.layouts = self.layouts
         made.plain = self.plain
@@ -39,7 +39,7 @@ class Definitions(Signatures):
         return made
 
     def typed(self, definition: Definition) -> ir.Body:
-        """A definition's body for whatever is constant. LanguageError for what is refused."""
+        """A definition's body, not specialised. LanguageError if the definition is refused."""
         known = self.plain._typed.get(definition)
         if known is None and definition.general is not None:
             general = self.typed(definition.general)
@@ -52,21 +52,21 @@ class Definitions(Signatures):
             check(definition)
             known = self.plain._typed[definition] = Typer(self.plain, definition).body()
             try:
-                check_handlers(known, self.plain.effects, self.poll)  # asks for the callees' bodies
+                check_handlers(known, self.plain.effects, self.poll)  # needs the callees' bodies
             except LanguageError:
                 del self.plain._typed[definition]
                 raise
         return known
 
     def body(self, definition: Definition, fixed: Fixed = ()) -> ir.Body:
-        """A definition's body, specialised on `fixed` parameters and what else is constant."""
+        """A definition's body, specialised on `fixed` parameters and on the constants."""
         key = definition, fixed
         if key not in self._bodies:
             self._bodies[key] = specialise(self.typed(definition), self.constants, fixed)
         return self._bodies[key]
 
     def effects(self, target: Any, fixed: Fixed = ()) -> Effects:
-        """What a call of a definition, word, table or intrinsic may do."""
+        """The effects of a call of a definition, word, table or intrinsic."""
         if isinstance(target, Declaration):
             found = Effects(words={target.name})
             if target.implementation is not None:

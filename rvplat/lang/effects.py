@@ -1,4 +1,4 @@
-"""What a definition may do, read from its typed IR: raise, write state, call cold code."""
+"""The effects of a definition, from its typed IR: raise, write state, call cold code."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rvplat.lang.define import Definition, Unwind
 
 @dataclass(frozen=True)
 class Poll:
-    """What loops do at each turn, so that they can be ended from outside: they call `definition`,
-    which may raise, with what `kind`, its one parameter's type, stands for. `applies` says in which
-    definitions' texts they do so."""
+    """A call in each iteration of loops, so that another thread can end them. Loops call
+    `definition`, which may raise; its one parameter has the type `kind`. `applies` selects the
+    definitions whose loops do so."""
 
     definition: Definition
     kind: Any
@@ -23,9 +23,9 @@ class Poll:
 
 @dataclass
 class Effects:
-    """`raised`: the Unwind classes that can leave it; `writes`: it can change state; `cold`: it can
-    reach cold code; `polls`: it has loops that look whether they shall end (Poll); `words`: words
-    that it reaches. All by any path."""
+    """Effects on any path. `raised`: the Unwind classes that can leave the definition; `writes`: it
+    can change state; `cold`: it can reach cold code; `polls`: it has loops that poll (Poll);
+    `words`: the words that it can reach."""
 
     raised: set[type[Unwind]] = field(default_factory=set)
     cold: bool = False
@@ -35,11 +35,11 @@ class Effects:
 
     @property
     def raises(self) -> bool:
-        """Whether something raised can leave it."""
+        """Whether an exception can leave the definition."""
         return bool(self.raised)
 
     def absorb(self, other: Effects, caught: bool) -> None:
-        """Add what a part does; `caught`: a try around the part catches what it raises."""
+        """Add the effects of a part. `caught`: a try around the part catches what it raises."""
         if not caught:
             self.raised |= other.raised
         self.cold |= other.cold
@@ -49,14 +49,14 @@ class Effects:
 
 
 class EffectsOf(Protocol):
-    """What a call of a definition, word, table or intrinsic may do: Definitions.effects."""
+    """Definitions.effects: the effects of a call of a definition, word, table or intrinsic."""
 
     def __call__(self, target: Any, fixed: ir.Fixed = ()) -> Effects: ...
 
 
 def fixed_values(call: ir.Call) -> ir.Fixed:
-    """The constants that a call's target is specialised on; () if one of them is still open, for
-    the caller itself isn't specialised."""
+    """The constants on which a call's target is specialised; () if one is not known yet, because
+    the caller itself is not specialised."""
     known = [(name, e.value) for name, e in call.fixed if isinstance(e, ir.Const)]
     return tuple(known) if len(known) == len(call.fixed) else ()
 
@@ -64,7 +64,7 @@ def fixed_values(call: ir.Call) -> ir.Fixed:
 def effects_of_body(
     block: ir.Block, effects: EffectsOf, poll: Poll | None, found: Effects, caught: bool = False
 ) -> None:
-    """Add what statements may do to `found`."""
+    """Add the effects of statements to `found`."""
     for node in ir.outside_try(block):
         if isinstance(node, ir.Try):
             effects_of_body(node.body, effects, poll, found, True)

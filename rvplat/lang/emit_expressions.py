@@ -1,4 +1,4 @@
-"""Expressions of the typed IR to LLVM text."""
+"""LLVM text for expressions of the typed IR."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rvplat.lang.values import Value, ir_type
 
 
 class Expressions(Text):
-    """The part of an emitter that turns expressions into values. A call of a definition is a call
-    of its LLVM function, or, where `inlines` says so, its text put in place."""
+    """The part of an emitter for expressions. A call of a definition becomes a call of its LLVM
+    function, or the definition's text if `inlines` is true for it."""
 
     def value(self, node: ir.Expr) -> Value:
-        """A value; `Value(None, "")` for a call of none."""
+        """Emit an expression. `Value(None, "")` for a call without a value."""
         method = getattr(self, "on_" + type(node).__name__.lower())
         found: Value = method(node)
         return found
@@ -62,7 +62,7 @@ class Expressions(Text):
         return self.read(node, node.place)
 
     def read(self, node: ir.Read, place: ir.Place) -> Value:
-        """What stands at a place; a nested record is its address."""
+        """Load the value at a place; for a nested record, its address."""
         address = self.place(place)
         held = place.field.type if isinstance(place, ir.FieldPlace) else place.kind
         if isinstance(held, Record):
@@ -76,7 +76,7 @@ class Expressions(Text):
         return self.operation(node.type, node.op, left, right)
 
     def operation(self, kind: Any, op: str, left: Value, right: Value) -> Value:
-        """An operation of `ir.Binary`: a shift is by an amount modulo the width."""
+        """An operation of `ir.Binary`. Shift amounts are modulo the width."""
         amount = right.text
         if op in ("shl", "lshr", "ashr") and not amount.lstrip("-").isdigit():
             amount = self.result(kind, f"and {ir_type(kind)} {amount}, {kind.bits - 1}").text
@@ -120,7 +120,7 @@ class Expressions(Text):
         return self.resize(self.value(node.value), node.type)
 
     def resize(self, value: Value, kind: Any) -> Value:
-        """`kind(value)`: extend by the source's sign, truncate, or reinterpret."""
+        """`kind(value)`: extend (a signed source by its sign), truncate, or reinterpret."""
         source = 1 if value.type is bool else value.type.bits
         if source == kind.bits:
             return Value(kind, value.text)
@@ -136,7 +136,7 @@ class Expressions(Text):
         return self.whole(node.type, [self.value(value) for value in node.values])
 
     def whole(self, kind: Any, values: list[Value]) -> Value:
-        """Values as the fields of a struct."""
+        """A struct with these values as fields."""
         text = "poison"
         for i, value in enumerate(values):
             part = f"{ir_type(value.type)} {value.text}"
@@ -155,7 +155,7 @@ class Expressions(Text):
         return parts[0] if parts else Value(None, "")
 
     def call(self, node: ir.Call) -> list[Value]:
-        """Emit a call; its values in order."""
+        """Emit a call. Returns its values in order."""
         arguments = [self.value(argument) for argument in node.arguments]
         target = node.target
         while isinstance(target, Declaration):
@@ -172,17 +172,17 @@ class Expressions(Text):
         return self.definition(self.definitions.body(target, fixed_values(node)), arguments)
 
     def definition(self, body: ir.Body, arguments: list[Value]) -> list[Value]:
-        """A call of a definition."""
+        """Emit a call of a definition."""
         if self.inlines(body):
             return self.in_place(body, arguments)
         return self.call_function(body, arguments)
 
     def context(self) -> Value:
-        """What loops poll with (Poll.kind)."""
+        """The argument of polls (Poll.kind)."""
         raise NotImplementedError
 
     def poll(self) -> None:
-        """A turn of a loop that polls begins: look whether it shall end."""
+        """Emit the poll at the begin of an iteration."""
         assert self.definitions.poll is not None
         body = self.definitions.body(self.definitions.poll.definition)
         self.definition(body, [self.context()])
@@ -200,9 +200,9 @@ class Expressions(Text):
         return [Value(kind, name) for kind in self.unit.results(target)]
 
     def call_function(self, target: ir.Body | Dispatch, arguments: list[Value]) -> list[Value]:
-        """Call the LLVM function of a definition; take its values apart; pass on a raise."""
+        """Call the LLVM function of a definition, extract its values, and pass on a raise."""
         native = self.unit.native(target)
-        if len(arguments) < len(native.parameters):  # its loops poll with what it isn't given
+        if len(arguments) < len(native.parameters):  # the context of its polls
             arguments = [*arguments, self.context()]
         given = ", ".join(f"{ir_type(a.type)} {a.text}" for a in arguments)
         call = f"call {native.returns_ir} {native.symbol}({given})"
@@ -232,7 +232,7 @@ class Expressions(Text):
         self.start(on)
 
     def in_place(self, body: ir.Body, arguments: list[Value]) -> list[Value]:
-        """Put the text of a definition here instead of a call."""
+        """Emit the text of a definition instead of a call."""
         results = [(kind, self.alloca(ir_type(kind))) for kind in body.results]
         outer, inner = self.scope, Scope(body, results=results, exit=self.label())
         self.enter(inner)

@@ -1,6 +1,6 @@
-"""Statements of the typed IR to LLVM text: one LLVM function at a time.
+"""LLVM text for statements of the typed IR: one LLVM function at a time.
 
-Locals live in allocas (LLVM makes registers of them). A `raise` goes to `unwind()`.
+Locals are allocas, which LLVM turns into registers. A `raise` calls `unwind()`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from rvplat.lang.values import Value, ir_type
 
 
 class Emitter(Expressions):
-    """Emits one LLVM function. Subclasses say how control leaves it."""
+    """Emits one LLVM function. Subclasses emit how control leaves it."""
 
     def body(self, block: ir.Block) -> None:
         for statement in block:
@@ -74,7 +74,7 @@ class Emitter(Expressions):
             self.start(done)
 
     def _turn(self, node: ir.While | ir.For, again: str, done: str) -> None:
-        """What a loop does at each turn."""
+        """Emit what a loop does in each iteration."""
         self.scope.loops.append((again, done))
         if node.polls:
             self.poll()

@@ -18,11 +18,11 @@ _RELATIONS: dict[str, Callable[[int, int], bool]] = {
 }  # fmt: skip
 
 Held = Callable[[ir.Place, int], "int | None"]
-"""What stands at a place, and at which index where it is an element; None: not known."""
+"""The value at a place, and at an index for an element; None if it is not known."""
 
 
 def wrapped(kind: Any, value: int) -> int:
-    """A number as a value of the type: cut off, and with its sign."""
+    """A number as a value of the type: truncated, and with the type's sign."""
     bits: int = 1 if kind is bool else kind.bits
     value &= (1 << bits) - 1
     negative = kind is not bool and kind.signed and value >> bits - 1 != 0
@@ -39,13 +39,13 @@ def operate(kind: Any, op: str, left: int, right: int) -> int:
 
 
 def compare(op: str, left: int, right: int) -> bool:
-    """A relation of `ir.Compare`, on values of the type that it says."""
+    """A relation of `ir.Compare`. Both values have the signedness of the relation."""
     return _RELATIONS[op[-2:]](left, right)
 
 
 def evaluate(node: ir.Expr, names: Mapping[str, int], held: Held) -> int | None:
-    """What an expression gives, with locals as `names` says; None if it can't be known: a call, or
-    memory that `held` doesn't know."""
+    """The value of an expression with the locals `names`. None if it is not known, because of a
+    call or of memory that `held` doesn't know."""
     if isinstance(node, ir.Const):
         return node.value
     if isinstance(node, ir.Local):

@@ -1,4 +1,4 @@
-"""Events: what a definition tells an observer (observation.py). Native code drops them."""
+"""Events: calls that inform an observer (observation.py). Native code omits them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Event(Intrinsic):
-    """A leaf that tells the thread's observer, if it has one, and does nothing else."""
+    """An intrinsic that calls the thread's observer, if there is one, and does nothing else."""
 
     def __init__(self, function: Callable[..., None]) -> None:
         super().__init__(function, "", (), writes=False)
@@ -24,5 +24,5 @@ class Event(Intrinsic):
 
 
 def event(function: F) -> F:
-    """Make an event. The function has a docstring and no other text."""
+    """Make an event. The function has only a docstring."""
     return Event(function)  # type: ignore[return-value]

@@ -1,14 +1,14 @@
-"""Floating point on the host's unit: leaves of the language, on bit patterns in u64.
+"""Floating point on the host's unit: intrinsics on bit patterns in u64.
 
 `fmt` is the format's width, 32 or 64; the bits of a pattern above it are zero.
 
-Natively each is a constrained LLVM intrinsic ("round.dynamic", "fpexcept.strict"): one instruction
-of the host, in its current rounding mode, which sets its sticky flags. Under CPython the softfloat
-definitions compute the same with this thread's simulated unit. What is left open: *which* NaN a
-NaN result is, and conversions to integers of what doesn't fit (the caller keeps them away).
+In native code each is a constrained LLVM intrinsic ("round.dynamic", "fpexcept.strict"): one host
+instruction, which uses the unit's rounding mode and sets its sticky flags. In CPython the softfloat
+definitions compute the same with a simulated unit for each thread. Two things are not specified:
+the bits of a NaN result, and conversions to integers that overflow (callers must exclude them).
 
-Functions that use these need LLVM's `strictfp` attribute: the compiler puts it on every function.
-Rounding modes and flags are numbered as in softfloat_format.py, whatever the host has.
+Functions that use these need LLVM's `strictfp` attribute; the compiler gives it to every function.
+Rounding modes and flags are numbered as in softfloat_format.py, on every host.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ _unit = _Unit()
 
 
 def _raised(result: tuple[u64, u64]) -> u64:
-    """The value of a softfloat result, its flags gone to the unit."""
+    """The value of a softfloat result. Its flags are set in the unit."""
     _unit.flags |= int(result[1])
     return result[0]
 
 
 def _compared(answer: bool, a: Integer, b: Integer, fmt: int, signals: bool) -> bool:
-    """The answer of a comparison, its flags gone to the unit."""
+    """The answer of a comparison. Its flags are set in the unit."""
     _unit.flags |= int(conversion.compare_flags(a, b, fmt, signals))
     return answer
 
@@ -163,7 +163,7 @@ def fp_fma(a: u64, b: u64, c: u64, fmt: Format) -> u64:
 
 @_comparison("fcmp", "uno")
 def fp_unordered(a: u64, b: u64, fmt: Format) -> bool:
-    """Whether one of them is a NaN; quiet."""
+    """Whether a or b is a NaN; quiet."""
     return _compared(form.is_nan(a, fmt) or form.is_nan(b, fmt), a, b, fmt, False)
 
 
@@ -231,20 +231,20 @@ def fp_narrowed(a: u64) -> u64:
 
 @intrinsic(*host.FP_CONTROL)
 def host_fp_control() -> u64:
-    """The unit's whole control word, to be put back with host_fp_restore."""
+    """The unit's whole control word, for host_fp_restore."""
     return u64(_unit.rounding | _unit.flags << 8)
 
 
 @intrinsic(*host.FP_RESTORE)
 def host_fp_restore(control: u64) -> None:
-    """Give the unit a control word that host_fp_control returned, flags included."""
+    """Set the unit's control word, flags included, to one that host_fp_control returned."""
     _unit.rounding = int(control) & 0xFF
     _unit.flags = int(control) >> 8
 
 
 @intrinsic(*host.FP_START)
 def host_fp_start(rounding: u64) -> None:
-    """Round so (RNE, RTZ, RDN or RUP), trap nothing, keep subnormals, all flags clear."""
+    """Set the rounding mode (RNE, RTZ, RDN or RUP), no traps, no flushing to zero, no flags."""
     _unit.rounding = int(rounding)
     _unit.flags = 0
 
@@ -257,7 +257,7 @@ def host_fp_flags() -> u64:
 
 @intrinsic(*host.FP_LATE_TININESS)
 def host_underflows_late() -> bool:
-    """Whether the unit tells tininess after rounding. If not, its UF flag means nothing."""
+    """Whether the unit detects tininess after rounding. If not, its UF flag is not usable."""
     return True
 
 

@@ -10,7 +10,7 @@ from rvplat.lang.values import Value, ir_type
 
 
 class FunctionEmitter(Emitter):
-    """Emits a definition as an LLVM function of its own."""
+    """Emits a definition as an LLVM function."""
 
     def __init__(self, unit: Unit, body: ir.Body, native: NativeFunction) -> None:
         super().__init__(unit, body)
@@ -61,7 +61,7 @@ class FunctionEmitter(Emitter):
 
 
 def emit_waiting(unit: Unit) -> None:
-    """Emit everything that is waiting, and what it calls in turn."""
+    """Emit all waiting functions, and those that they call."""
     while unit.waiting:
         target = unit.waiting.popleft()
         native = unit.native(target)
@@ -104,7 +104,7 @@ def _case(unit: Unit, label: str, target: Definition, native: NativeFunction) ->
 
 
 def _reshape(label: str, call: str, row: NativeFunction, native: NativeFunction) -> list[str]:
-    """The row raises never, or always: fill what the table's function returns besides."""
+    """Convert the result of a row that never or always raises to that of the table's function."""
     r, lines = f"%r.{label}", [f"{label}:"]
     lines.append(f"  {r} = {call}" if row.slots else f"  {call}")
     values = ["0"] * len(native.slots)

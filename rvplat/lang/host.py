@@ -1,8 +1,8 @@
-"""What differs between hosts: LLVM text for the control of the floating-point unit, and for what
-native code asks of the host's system.
+"""LLVM text that differs between hosts: for the control of the floating-point unit, and for calls
+of the host's system.
 
-Each value is (text, declarations). Those for floating point are as `intrinsic` takes them; fp.py
-says what each means. The text numbers rounding modes and flags as softfloat_format.py does.
+Each value is (text, declarations). Those for floating point are arguments of `intrinsic`; fp.py
+describes them. Rounding modes and flags have the numbers of softfloat_format.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FLOAT = {32: "float", 64: "double"}
 
 
 def float_operand(index: int, bits: int) -> str:
-    """An operand, a bit pattern in 64 bits, as the float `%f{index}`."""
+    """Convert an operand, a bit pattern in 64 bits, to the float `%f{index}`."""
     cut = f"%n{index}{{t}} = trunc i64 {{{index}}} to i{bits}\n" if bits < 64 else ""
     pattern = f"%n{index}{{t}}" if cut else f"{{{index}}}"
     return cut + f"%f{index}{{t}} = bitcast i{bits} {pattern} to {_FLOAT[bits]}\n"
@@ -31,7 +31,7 @@ def _constant(answer: bool) -> IrText:
 
 
 def _x86_to_s64(bits: int) -> IrText:
-    """cvtss2si and cvtsd2si: they round as MXCSR says and raise what IEEE 754 says."""
+    """cvtss2si and cvtsd2si: they round by MXCSR and raise the flags of IEEE 754."""
     kind = _FLOAT[bits]
     lanes = 128 // bits
     name = "@llvm.x86.sse.cvtss2si64" if bits == 32 else "@llvm.x86.sse2.cvtsd2si64"
@@ -44,7 +44,7 @@ def _x86_to_s64(bits: int) -> IrText:
 
 
 def _other_to_s64(bits: int) -> IrText:
-    """Round to an integral float, which raises inexact, then convert that exactly."""
+    """Round to an integral float, which raises inexact, and convert that exactly."""
     kind = _FLOAT[bits]
     rint = f"@llvm.experimental.constrained.rint.f{bits}"
     convert = f"@llvm.experimental.constrained.fptosi.i64.f{bits}"
@@ -90,7 +90,7 @@ _X86: dict[str, IrText] = {
         "%c{t} = trunc i64 %g{t} to i32\n" + _WRITE_MXCSR,
         (_LDMXCSR,),
     ),
-    # Reversed, the six flags are PE, UE, OE, ZE, DE, IE from bit 26 up: DE goes, IE comes down.
+    # Reversed, the six flags are PE, UE, OE, ZE, DE, IE from bit 26 up. DE is dropped, IE moved.
     "flags": (
         _READ_MXCSR + "%r{t} = call i32 @llvm.bitreverse.i32(i32 %c{t})\n"
         "%s{t} = lshr i32 %r{t}, 26\n"
@@ -154,7 +154,7 @@ FP_CONTROL = _CONTROL["control"]
 FP_RESTORE = _CONTROL["restore"]
 FP_START = _CONTROL["start"]
 FP_FLAGS = _CONTROL["flags"]
-# x86-64 tells tininess after rounding (Intel SDM, volume 1, 4.9.1.5), AArch64 before.
+# x86-64 detects tininess after rounding (Intel SDM, volume 1, 4.9.1.5), AArch64 before.
 FP_LATE_TININESS = _constant(MACHINE == "x86_64")
 FP_HAS_FMA = _constant(_HAS_FMA)
 
@@ -165,9 +165,9 @@ def to_s64(bits: int) -> IrText:
 
 
 # --- the host's system --------------------------------------------------------------------------
-# Each is a function `host_NAME` of four u64 that gives a u64:
+# Each is a function `host_NAME` with four parameters u64 and the result u64:
 #   clock()                  nanoseconds of the clock that Python's time.monotonic_ns reads
-#   yield()                  other threads may go first
+#   yield()                  let other threads run first
 #   wait(address, value, ns) sleep while the u32 has the value, for ns at most; it may end early
 #   wake(address)            wake every thread that waits on the u32
 #   fence()                  order the memory accesses before it and those after it
@@ -195,8 +195,8 @@ _TIMESPEC = """  %t = alloca [2 x i64]
   store i64 %n, ptr %p
 """
 
-# Linux: futex(2), with FUTEX_WAIT_PRIVATE and FUTEX_WAKE_PRIVATE. A thread's timers are late by 50
-# us unless it asks for less (prctl(2), PR_SET_TIMERSLACK).
+# Linux: futex(2), with FUTEX_WAIT_PRIVATE and FUTEX_WAKE_PRIVATE. A thread's timers are up to 50 us
+# late unless it sets less (prctl(2), PR_SET_TIMERSLACK).
 _FUTEX = 98 if MACHINE == "aarch64" else 202
 _SYSCALL = "declare i64 @syscall(i64, ...)"
 _FUTEX_CALL = f"  call i64 (i64, ...) @syscall(i64 {_FUTEX}, i64 %a, "
@@ -213,8 +213,8 @@ _LINUX = {
     ),
 }  # fmt: skip
 
-# macOS: what its C++ library waits with, UL_COMPARE_AND_WAIT with ULF_NO_ERRNO, and ULF_WAKE_ALL
-# (bsd/sys/ulock.h). Microseconds; 0 would be for ever.
+# macOS: the functions that its C++ library uses, UL_COMPARE_AND_WAIT with ULF_NO_ERRNO, and
+# ULF_WAKE_ALL (bsd/sys/ulock.h). The time is in microseconds; 0 would be for ever.
 _MACOS = {
     "wait": _function(
         "wait",
@@ -230,7 +230,7 @@ _MACOS = {
     ),
 }
 
-# Elsewhere: naps of a millisecond at most, after which the caller looks again.
+# Other systems: sleep for a millisecond at most; then the caller checks again.
 _POSIX = {
     "wait": _function(
         "wait",

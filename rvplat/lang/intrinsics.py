@@ -1,15 +1,16 @@
-"""The leaves of the language: bit counting, signed division, host memory, atomics, host calls.
+"""The intrinsics of the language: bit counting, signed division, host memory, atomics, host calls.
 
-Each has its CPython meaning as its body and its LLVM text beside it. CPython's atomics are
-atomic only between threads that hold the GIL; the reference runs one hart.
+Each has a body, which is its meaning in CPython, and LLVM text. In CPython atomics are atomic only
+because threads hold the GIL; the reference runs one hart.
 
-How they are ordered, on every host:
+The order of memory accesses, on every host:
 
 - `read_*` and `write_*` are for memory that no other thread changes, at any alignment.
-- `relaxed_load_*` and `relaxed_store_*` (aligned) are single accesses that other threads may race
-  with; they order nothing. A guest's plain loads and stores are these.
-- `atomic_load_*` comes before what follows it, `atomic_store_*` after what stands before it.
-- Atomic operations that change memory, and `fence`, keep apart all that stands before and after.
+- `relaxed_load_*` and `relaxed_store_*` (aligned) are single accesses, and other threads may access
+  the same memory. They order nothing. A guest's plain loads and stores are these.
+- `atomic_load_*` is an acquire: accesses after it stay after it. `atomic_store_*` is a release:
+  accesses before it stay before it.
+- Atomic operations that change memory, and `fence`, are full fences.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from rvplat.lang.types import Integer, s32, s64, u8, u16, u32, u64
 
 
 class Generic:
-    """An intrinsic that exists for several types: the first argument's type chooses."""
+    """An intrinsic with a variant for each of several types, selected by the first argument's."""
 
     def __init__(self, name: str, variants: dict[type[Integer], Intrinsic]) -> None:
         self.name = name
@@ -43,7 +44,7 @@ def _make(
     name: str, types: tuple[Any, ...], returns: Any, body: Any, ir: str, *declares: str,
     writes: bool | None = None,
 ) -> Any:  # fmt: skip
-    """An intrinsic from a lambda: types and name are set on it as a def statement would."""
+    """Make an intrinsic from a lambda, with the name and types that a def statement would give."""
     count = len(types)
     names = ["a", "b", "c", "d", "e"][:count]
     scope = {"body": body}
@@ -149,7 +150,7 @@ def _copy(to: int, source: int, count: int) -> None:
 
 
 def _load_as(name: str, t: type[Integer], how: str = "", order: str = "") -> Any:
-    """A load: `how` it is one access, and its order."""
+    """A load. `how` ("volatile", "atomic") makes it a single access; `order` is its order."""
     align = t.bits // 8 if how else 1
     return _make(
         f"{name}_{t.__name__}", (u64,), t, lambda a: _load(a, t.bits),
@@ -167,8 +168,8 @@ def _store_as(name: str, t: type[Integer], how: str = "", order: str = "") -> An
 
 
 def _relaxed_load(t: type[Integer]) -> Any:
-    """On x86-64 a narrow one is volatile: one access as well, which LLVM makes one instruction of
-    with the extension that follows. It makes two of an atomic one."""
+    """On x86-64 a narrow load is volatile, which is also a single access. LLVM makes one
+    instruction of it and the extension that follows; it would make two of an atomic load."""
     if MACHINE == "x86_64" and t.bits < 64:
         return _load_as("relaxed_load", t, " volatile")
     return _load_as("relaxed_load", t, " atomic", " monotonic")
@@ -254,7 +255,7 @@ def _exchange(t: type[Integer]) -> Any:
 compare_exchange_u8, compare_exchange_u16, compare_exchange_u32, compare_exchange_u64 = (
     _exchange(t) for t in (u8, u16, u32, u64)
 )
-# An instruction may begin anew after a fence: that does no harm.
+# writes=False: an instruction may begin anew after a fence.
 fence = _make("fence", (), None, lambda: None, FENCE, writes=False)
 
 _HOST_FUNCTION = ctypes.CFUNCTYPE(

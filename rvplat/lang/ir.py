@@ -1,17 +1,17 @@
-"""The typed IR of definitions: what stands between their syntax trees and the back ends.
+"""The typed IR of definitions: it lies between their syntax trees and the back ends.
 
-A `Body` is one definition's text, checked and typed. It is a tree, as the text is: statements
-with blocks inside, expressions with a type each. What the text leaves open is settled here:
+A `Body` is one definition, checked and typed. It is a tree like the text: statements contain blocks
+and expressions, and each expression has a type. Other than in the text:
 
 - every literal has a type (`Const`), and no operator mixes two types;
-- a name is a local (`Local`), a constant, or what a call calls (`Call.target`): nothing is looked
-  up later;
-- `a.b[i].c` is a `Place`: where something stands in memory. `Read` loads what is there;
-- `-x`, `~x`, `not x` are a `Binary` with a constant; shifts take their amount modulo the width.
+- a name is a local (`Local`), a constant, or the target of a call (`Call.target`); no name is
+  looked up later;
+- `a.b[i].c` is a `Place` in memory, and `Read` loads its value;
+- `-x`, `~x`, `not x` are a `Binary` with a constant; shift amounts are modulo the width.
 
 A type is an Integer class, bool, `Pointer` (a reference to a record), a struct's class, or None
-for nothing. Expressions have no order of their own: a back end evaluates them from left to right,
-and what is assigned before the place that it goes to, as Python does.
+for no value. Back ends evaluate expressions from left to right, and an assigned value before the
+place to which it is assigned, as Python does.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Const:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """What a parameter or local holds."""
+    """The value of a parameter or local."""
 
     type: Any
     name: str
@@ -55,7 +55,7 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """eq, ne, ult, ule, ugt, uge, slt, sle, sgt, sge; a bool."""
+    """eq, ne, ult, ule, ugt, uge, slt, sle, sgt or sge. Its type is bool."""
 
     type: Any
     op: str
@@ -65,7 +65,7 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Logic:
-    """`and` or `or` of bools: a part is evaluated only if those before leave it open."""
+    """`and` or `or` of bools. A part is evaluated only if those before it don't decide."""
 
     type: Any
     op: str
@@ -74,7 +74,7 @@ class Logic:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`then if test else otherwise`: only one of them is evaluated."""
+    """`then if test else otherwise`. Only one of the two is evaluated."""
 
     type: Any
     test: Expr
@@ -84,7 +84,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Convert:
-    """An integer or bool as an integer type: extended by its own sign, or cut off."""
+    """An integer or bool as an integer type: extended (a signed one by its sign) or truncated."""
 
     type: Any
     value: Expr
@@ -92,7 +92,7 @@ class Convert:
 
 @dataclass(frozen=True, slots=True)
 class FieldPlace:
-    """Where a field of the record that `base` refers to stands."""
+    """The place of a field of the record to which `base` refers."""
 
     base: Expr
     field: RecordField
@@ -100,8 +100,8 @@ class FieldPlace:
 
 @dataclass(frozen=True, slots=True)
 class ElementPlace:
-    """Where an element stands: of an array field, or of the records that a reference begins.
-    `kind` is the element's type in memory."""
+    """The place of an element of an array field, or of a record in the array to which a reference
+    points. `kind` is the element's type in memory."""
 
     base: Expr | FieldPlace
     kind: Any
@@ -110,7 +110,7 @@ class ElementPlace:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What stands at a place; of a record in a record, the reference to it."""
+    """The value at a place; for a record in a record, the reference to it."""
 
     type: Any
     place: Place
@@ -118,8 +118,8 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call. `types` are those of its values: none, one or several. `fixed` are the arguments
-    that the target is specialised on, by name; `arguments` are all others."""
+    """A call. `types` are the types of its values: none, one or several. `fixed` are the arguments
+    on which the target is specialised, by name; `arguments` are all others."""
 
     types: tuple[Any, ...]
     target: Target
@@ -133,7 +133,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Make:
-    """A struct of its fields' values."""
+    """Make a struct from its fields' values."""
 
     type: Any
     values: tuple[Expr, ...]
@@ -159,7 +159,7 @@ Target: TypeAlias = Definition | Declaration | Intrinsic | Dispatch
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """A local gets values of a call, or one value: `values` has one expression for all names."""
+    """Assign a value to a local, or the values of a call to several. `values` is one expression."""
 
     line: int
     names: tuple[str, ...]
@@ -168,8 +168,8 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A place gets a value of the type. `op`: it is combined with what stands there, of which the
-    place is found once, before the value is evaluated."""
+    """Store a value of the type at a place. With `op`, combine it with the old value; then the
+    place is evaluated once, before the value."""
 
     line: int
     type: Any
@@ -180,7 +180,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Evaluate:
-    """A call for what it does."""
+    """A call whose values are not used."""
 
     line: int
     call: Call
@@ -188,7 +188,7 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class If:
-    """`rare`: what is inside always raises."""
+    """`rare`: the body always raises."""
 
     line: int
     test: Expr
@@ -199,7 +199,7 @@ class If:
 
 @dataclass(frozen=True, slots=True)
 class While:
-    """`test` is None for a loop that only `break` and `return` end. `polls`: see effects.Poll."""
+    """`test` is None for a loop without a condition. `polls`: see effects.Poll."""
 
     line: int
     test: Expr | None
@@ -209,7 +209,7 @@ class While:
 
 @dataclass(frozen=True, slots=True)
 class For:
-    """Counts in s64 from `first` to before `last`; the local `name` is a u64."""
+    """Counts in s64 from `first` to before `last`. The local `name` is a u64."""
 
     line: int
     name: str
@@ -222,21 +222,21 @@ class For:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Out of the loop."""
+    """Leave the loop."""
 
     line: int
 
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """To the loop's next turn."""
+    """Go to the loop's next iteration."""
 
     line: int
 
 
 @dataclass(frozen=True, slots=True)
 class Raise:
-    """To the `Try` around, or out of the definition."""
+    """Go to the handler of the `Try` around, or leave the definition."""
 
     line: int
     raised: type[Unwind]
@@ -244,7 +244,7 @@ class Raise:
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """The handler catches whatever its body raises: the checker saw to it."""
+    """The handler catches all that the body raises (check.py refuses other texts)."""
 
     line: int
     body: Block
@@ -254,7 +254,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """`values` has the definition's results, or one call that has them all."""
+    """`values` are the definition's results, or one call that returns all of them."""
 
     line: int
     values: tuple[Expr, ...]
@@ -273,8 +273,8 @@ Fixed: TypeAlias = tuple[tuple[str, int], ...]
 
 @dataclass(frozen=True)
 class Body:
-    """One definition, typed. `fixed` are the parameters it was specialised on, which are not among
-    the others."""
+    """One definition, typed. `fixed` are the parameters on which it was specialised; `parameters`
+    has only the others."""
 
     definition: Definition
     parameters: tuple[tuple[str, Any], ...]
@@ -283,7 +283,7 @@ class Body:
     fixed: Fixed = ()
 
 
-# --- going through it -----------------------------------------------------------------------------
+# --- traversal ------------------------------------------------------------------------------------
 
 _NODES = (
     Const, Local, Binary, Compare, Logic, Choice, Convert, FieldPlace, ElementPlace, Read, Call,
@@ -314,7 +314,7 @@ def walk(nodes: Any) -> list[Node]:
 
 
 def inside_out(node: Node) -> list[Node]:
-    """A node and those in it, in the order in which they are evaluated."""
+    """A node and the nodes in it, in the order of evaluation."""
     found: list[Node] = []
     for name in _INNER[type(node)]:
         held = getattr(node, name)
@@ -325,7 +325,7 @@ def inside_out(node: Node) -> list[Node]:
 
 
 def outside_try(nodes: Any) -> list[Node]:
-    """As `walk`, but without what stands inside a try statement."""
+    """As `walk`, without the nodes inside try statements."""
     found: list[Node] = []
     _gather(nodes, found, False)
     return found
@@ -343,7 +343,7 @@ def _gather(held: Any, found: list[Node], inside: bool) -> None:
 
 
 def rebuilt(node: Any, change: Callable[[Any], Any]) -> Any:
-    """The node with `change` of each node inside it: a node, or several statements for one."""
+    """The node, with `change` of each node inside it: a node, or several statements."""
     changes = {}
     for name in _INNER[type(node)]:
         old = getattr(node, name)

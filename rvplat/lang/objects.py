@@ -15,14 +15,14 @@ from rvplat.lang.code_memory import together
 
 @dataclass(frozen=True)
 class Dumps:
-    """Files to write what the compiler made to; None: not wanted."""
+    """The files to which the compiler's stages are written; None: not written."""
 
     ir: Path | None = None
     optimised: Path | None = None
     assembly: Path | None = None
 
     def named(self, part: str) -> Dumps:
-        """The files of a part of the code, whose name comes first in theirs; "": these."""
+        """The files for a part of the code, with its name in front of theirs; "": these files."""
         if not part:
             return self
         files = (self.ir, self.optimised, self.assembly)
@@ -30,7 +30,7 @@ class Dumps:
 
 
 def wanted_dumps() -> Dumps | None:
-    """What RVPLAT_DUMP asks for: a folder for every stage's text. None if it is not set."""
+    """The files in the folder RVPLAT_DUMP. None if the variable is not set."""
     chosen = os.environ.get("RVPLAT_DUMP")
     if not chosen:
         return None
@@ -50,7 +50,7 @@ def _machine(level: int) -> llvm.TargetMachine:
 
 
 def host_key() -> str:
-    """What object code depends on besides its text: LLVM's version and the host's processor."""
+    """All that object code depends on besides its text: LLVM's version and the host's processor."""
     version = ".".join(map(str, llvm.llvm_version_info))
     features = llvm.get_host_cpu_features().flatten()
     triple = llvm.get_default_triple()
@@ -77,7 +77,7 @@ def compile_text(text: str, dumps: Dumps | None = None, level: int = 2) -> bytes
 
 
 class NativeCode:
-    """Object code in memory. `address(symbol)` is a host address; it lives as long as this."""
+    """Object code in memory. Host addresses are valid as long as this object lives."""
 
     def __init__(self, data: bytes) -> None:
         empty = llvm.parse_assembly("")

@@ -1,4 +1,4 @@
-"""Watching a definition run under CPython, without changing anything.
+"""Observe a definition that runs in CPython, without any change of its state.
 
     class Recorder:
         def entry_read(self, level, pte): ...
@@ -6,10 +6,10 @@
     with observed(Recorder()):
         walk(hart, va, access, regime)
 
-- A definition tells what it does by calling an event (events.py).
-- Within `observed` what the thread writes goes to copies of the host's pages, and it reads from
-  them. They are dropped at the end. This holds for views of records and for the leaves of
-  intrinsics.py, but not for `Record.plain` and host functions.
+- A definition informs the observer by calling an event (events.py).
+- Within `observed` the thread writes to copies of the host's pages, and reads from them. The copies
+  are dropped at the end. This holds for views of records and for intrinsics.py, but not for
+  `Record.plain` and host functions.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ observations: dict[int, _Observation] = {}
 
 @contextmanager
 def observed(observer: object) -> Iterator[None]:
-    """For each event of this thread call the observer's method of that name, with ints. Keep what
-    the thread writes out of memory. It can't be nested."""
+    """For each event of this thread call the observer's method of that name, with ints. The
+    thread's writes don't reach memory. It can't be nested."""
     thread = get_ident()
     if thread in observations:
         raise RuntimeError("this thread is observed already")

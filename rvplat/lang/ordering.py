@@ -1,10 +1,10 @@
-"""What differs between hosts in the order of memory accesses: LLVM text for intrinsics.py. This
-module imports no compiler.
+"""LLVM text for the order of memory accesses, which differs between hosts (for intrinsics.py). This
+module does not import the compiler.
 
-On x86-64 every atomic operation is a full fence. On AArch64 it need not be: where LLVM makes a loop
-of ldaxr and stlxr of it, a later access may go before the store. RVWMO lets nothing pass an AMO
-that acquires, its store included, and rvplat's own protocols ask for a full fence
-(hart/acceleration/invalidate.py). So a fence follows there.
+On x86-64 every atomic operation is a full fence. On AArch64 it may not be one: if LLVM makes a loop
+of ldaxr and stlxr, a later access may be done before the store. In RVWMO no later access may pass
+an AMO that acquires, not even its store, and rvplat's protocols need a full fence
+(hart/acceleration/invalidate.py). So on AArch64 a fence follows.
 """
 
 from __future__ import annotations
@@ -17,5 +17,5 @@ FENCE = "fence seq_cst"
 
 
 def after_atomic(machine: str) -> str:
-    """What follows an atomic operation, so that it is a full fence."""
+    """The text after an atomic operation that makes it a full fence."""
     return "" if machine == "x86_64" else f"\n{FENCE}"

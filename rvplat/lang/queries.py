@@ -1,7 +1,7 @@
-"""What a definition says to its words, and what it assigns, in terms of its own parameters.
+"""The arguments of a definition's words, and its assignments, in terms of its own parameters.
 
-Tools ask this of the typed IR: which addresses an instruction loads from, which fields it sets.
-What a loop or a branch leaves open is left out, never guessed.
+Tools find from the typed IR which addresses an instruction loads from and which fields it sets.
+What depends on a loop or a branch is left out, never guessed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rvplat.lang.values import Pointer
 DEEPEST = 8  # calls inside calls that are followed
 
 Bound = Mapping[str, ir.Expr]
-_UNKNOWN = ir.Local(None, "")  # what nothing is known of: no parameter has this name
+_UNKNOWN = ir.Local(None, "")  # an unknown value: no parameter has this name
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,25 @@ class Access:
 
 
 class Taken(Access):
-    """What is there is read."""
+    """A read of the value."""
 
 
 class Assigned(Access):
-    """Something else is put there."""
+    """An assignment."""
 
 
 Event = Spoken | Taken | Assigned
 
 
 def reached(definitions: Definitions, definition: Definition) -> Iterator[Event]:
-    """All that a definition and what it calls says, reads and assigns, in the order of the text."""
+    """All words, reads and assignments of a definition and its callees, in the text's order."""
     yield from _Query(definitions, 0).block(definitions.body(definition).statements, {})
 
 
 @dataclass(frozen=True)
 class Elements:
-    """Parameters that index an array which is read or assigned; `others`: it is also accessed where
-    no parameter says."""
+    """Parameters that index an array which is read or assigned. `others`: it is also accessed with
+    other indices."""
 
     read: frozenset[str]
     assigned: frozenset[str]
@@ -81,7 +81,7 @@ def elements(
 
 
 class _Query:
-    """Goes through one definition. `bound` has what is known of its locals."""
+    """Goes through one definition. `bound` has the known values of its locals."""
 
     def __init__(self, definitions: Definitions, depth: int) -> None:
         self.definitions = definitions
@@ -141,7 +141,7 @@ class _Query:
         yield how(kind.record, place.field, index, self.depth)
 
     def inlined(self, node: Any, bound: Bound) -> Any:
-        """An expression with what is known of the locals put in."""
+        """An expression with the known values of locals inserted."""
         if isinstance(node, ir.Local):
             known = bound.get(node.name)
             if known is not None:
@@ -167,7 +167,7 @@ def _expressions(node: ir.Statement) -> Iterator[ir.Expr]:
 
 
 def _forget(blocks: list[ir.Block], bound: dict[str, ir.Expr]) -> None:
-    """What is assigned in blocks that may run or not isn't known."""
+    """Forget the locals that are assigned in blocks which may or may not run."""
     for node in ir.walk(tuple(blocks)):
         names = node.names if isinstance(node, ir.Assign) else ()
         if isinstance(node, ir.For):

@@ -1,8 +1,8 @@
 """Records: state with a layout that native code and CPython share.
 
-A record is a list of fields at fixed offsets, laid out as C would. `view(address)` gives a
-CPython object over memory at a host address: reading a field makes a typed integer, as definitions
-want it. `plain(address)` is the same memory for the host's own code, which wants ints, and quickly.
+A record is a list of fields at fixed offsets, laid out as in C. `view(address)` gives an object for
+memory at a host address, whose fields are typed integers, as definitions need. `plain(address)`
+gives a faster object for the same memory, whose fields are ints.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class RecordField:
 
 
 def size_of(kind: FieldType) -> int:
-    """Bytes that one value of the type takes in memory."""
+    """Bytes of one value of the type in memory."""
     if isinstance(kind, Record):
         return kind.size
     return 8 if isinstance(kind, ptr) else kind.bits // 8
@@ -60,11 +60,11 @@ def _alignment(kind: FieldType) -> int:
 
 
 class Record:
-    """A named list of fields, which may begin with those of a `base`: then a reference to it is one
-    to the base, too. It grows until `size` or a view is first asked for.
+    """A named list of fields. It may begin with the fields of a `base`; then a reference to it is
+    also one to the base. Fields can be added until the first use of `size` or of a view.
 
-    A definition names the record that its parameters are of; what it runs on may be an extension of
-    that one (`extended`): `core` is the record that definitions name. `tables` are the rows of the
+    The annotations of a definition name a record. The definition may run on an extension of that
+    record (`extended`); `core` is the record that definitions name. `tables` are the rows of the
     Dispatch tables that are called with this record.
     """
 
@@ -82,7 +82,7 @@ class Record:
         return f"Record({self.name!r})"
 
     def add(self, name: str, kind: FieldType, count: int = 0) -> None:
-        """Append a field. TypeError if it is there already, or comes too late."""
+        """Append a field. TypeError if the record has it, or if the layout is fixed."""
         if name in self.fields:
             raise TypeError(f"{self.name}.{name} is already there")
         align = _alignment(kind)
@@ -95,7 +95,7 @@ class Record:
         self._structure = None
 
     def extended(self) -> Record:
-        """A record that begins with this one, to which fields can be added. Fixes this one."""
+        """A record that begins with this one and can get more fields. Fixes this one's layout."""
         assert self.size
         found = Record(self.name, self)
         found.base, found.core = self.base, self.core
@@ -115,7 +115,7 @@ class Record:
         return View(self, int(address))
 
     def structure(self) -> Any:
-        """The record as a subclass of ctypes.Structure; a pointer in it is the address."""
+        """The record as a subclass of ctypes.Structure. Pointers in it are addresses."""
         if self._structure is None:
             rest = ctypes.c_uint8 * (self.size - self._end)
             fields = [(field.name, _c_type(field)) for field in self.fields.values()]
@@ -127,8 +127,8 @@ class Record:
         return self._structure
 
     def plain(self, address: int) -> Any:
-        """The record at a host address, as ctypes has it: plain ints, several times quicker than
-        `view`, and no check of what is assigned."""
+        """The record at a host address as a ctypes structure: its fields are ints. It is several
+        times faster than `view`, and does not check assignments."""
         return self.structure().from_address(address)
 
     def field(self, name: str, address: int) -> Any:
@@ -184,7 +184,7 @@ class View:
 
 
 class ArrayView:
-    """An array field. IndexError outside."""
+    """An array field. IndexError for an index outside of it."""
 
     __slots__ = ("_address", "_field")
 
@@ -196,7 +196,7 @@ class ArrayView:
         return self._field.count
 
     def clear(self) -> None:
-        """All elements zero."""
+        """Set all elements to zero."""
         if observations:
             for index in range(self._field.count):
                 self[index] = 0
@@ -216,7 +216,7 @@ class ArrayView:
 
 
 class PointerView(View):
-    """What a `ptr` field holds: the first record there; `[i]` gives the i-th after it."""
+    """The record to which a `ptr` field points. `[i]` gives the i-th record after it."""
 
     __slots__ = ()
 
@@ -247,13 +247,13 @@ def _write(kind: FieldType, address: int, value: Any) -> None:
 
 
 def rows_of(view: Any, table: Any) -> Mapping[int, Any]:
-    """The rows that a Dispatch table has for the record that a view is of."""
+    """The rows of a Dispatch table for the record of a view."""
     record = view._record if isinstance(view, View) else None
     return {} if record is None else record.tables.get(table, {})
 
 
 def address_of(view: Any) -> int:
-    """The host address of a record's view, or of a plain one (an int passes as it is)."""
+    """The host address of a view or of a plain record. An int is returned as it is."""
     if isinstance(view, ctypes.Structure):
         return ctypes.addressof(view)
     return int(view._address) if isinstance(view, View) else int(view)

@@ -1,4 +1,4 @@
-"""What parameters' types are: annotated, or implied by the parameter's name."""
+"""The types of parameters: annotated, or implied by the parameter's name."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rvplat.lang.values import Pointer, value_type
 
 
 class Signatures:
-    """`implied` are the types of parameters without an annotation, by name. Of a record that
-    extends another (`Record.extended`), definitions see all fields and tables. `poll` is what loops
-    do at each turn."""
+    """`implied` are the types of parameters without an annotation, by name. If one is a record that
+    extends another (`Record.extended`), definitions that name the other use all fields and tables
+    of the extension. `poll` is the call in each iteration of loops."""
 
     def __init__(self, implied: dict[str, Any], poll: Poll | None) -> None:
         self.implied = {name: value_type(kind) for name, kind in implied.items()}
@@ -23,16 +23,16 @@ class Signatures:
         self.poll = poll
 
     def layout(self, record: Record) -> Record:
-        """The record that stands for one that definitions name."""
+        """The record that is used for a record that definitions name."""
         return self.layouts.get(record, record)
 
     def rows(self, table: Dispatch) -> Mapping[int, Definition]:
-        """The rows of a table, but for its default."""
+        """The rows of a table, without its default."""
         kind = self.parameter_type(table.args[0], "hart")
         return self.layout(kind.record).tables.get(table, {}) if isinstance(kind, Pointer) else {}
 
     def parameter_type(self, kind: Any, name: str) -> Any:
-        """An annotation, or what is implied for the name."""
+        """The type of an annotation, or the type implied by the name."""
         if kind is None or isinstance(kind, str):
             found = self.implied.get(name if kind is None else kind)
             if found is None:

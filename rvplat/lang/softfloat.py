@@ -1,6 +1,6 @@
 """IEEE 754 binary arithmetic, exact, in the definition language: any format of up to 64 bits.
 
-Operands, rounding modes and exceptions are as softfloat_format.py says.
+softfloat_format.py describes operands, rounding modes and exceptions.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def divide_significands(a: u64, b: u64) -> u64:
     """a / b as a significand, bit 63 set, for 53-bit a and b with b <= a < 2b."""
     quotient = u64(1)
     rest = a - b
-    for _ in range(5):  # eleven bits a step: rest < 2**53, so that rest << 11 fits
+    for _ in range(5):  # eleven bits in each step: rest < 2**53, so that rest << 11 fits
         rest = rest << 11
         quotient = (quotient << 11) | (rest // b)
         rest = rest % b
@@ -132,7 +132,7 @@ def root_of_significand(a: u64) -> u64:
     root = u64(0)
     rest = u64(0)
     bits = a
-    for _ in range(56):  # one bit of the root, two of the radicand, a step
+    for _ in range(56):  # each step: one bit of the root, two of the radicand
         rest = (rest << 2) | ((bits >> 52) & 3)
         bits = bits << 2
         trial = (root << 2) | 1
@@ -171,7 +171,7 @@ def leading_zeros(value: u128) -> u64:
 
 @define
 def shift_right_jam_128(value: u128, count: u64) -> u128:
-    """value >> count, with whatever falls off ORed into bit 0."""
+    """value >> count; bits shifted out are ORed into bit 0."""
     if count == 0:
         return value
     if count > 127:

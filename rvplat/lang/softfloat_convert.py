@@ -56,9 +56,9 @@ def negate_if(negative: bool, value: u64) -> u64:
 
 @define
 def to_integer(a: u64, fmt: u64, bits: u64, has_sign: bool, rm: u64) -> tuple[u64, u64]:
-    """a as a 32- or 64-bit integer; what doesn't fit is invalid, and the nearest that does.
+    """a as a 32- or 64-bit integer. If it doesn't fit, NV and the nearest integer that fits.
 
-    A NaN is taken for +infinity. Negative results are 64 bits wide.
+    A NaN is converted as +infinity. Negative results are sign-extended to 64 bits.
     """
     largest = largest_integer(bits, has_sign)
     if is_nan(a, fmt):
@@ -91,7 +91,7 @@ def from_integer(value: u64, has_sign: bool, fmt: u64, rm: u64) -> tuple[u64, u6
 
 @define
 def round_to_integral(a: u64, fmt: u64, rm: u64) -> tuple[u64, u64]:
-    """The integer nearest to a in the rounding mode's sense, in a's format; raises NX."""
+    """a rounded to an integer in the rounding mode, in a's format. Raises NX."""
     if is_nan(a, fmt):
         return nan_result(a, a, fmt)
     fraction_bits = s64(precision(fmt)) - 1
@@ -132,7 +132,7 @@ def convert_format(a: u64, fmt: u64, to: u64, rm: u64) -> tuple[u64, u64]:
 
 @define
 def compare_flags(a: u64, b: u64, fmt: u64, signals: bool) -> u64:
-    """What a comparison raises: a signaling one minds any NaN, a quiet one signaling NaNs."""
+    """The flags of a comparison: NV for any NaN if it signals, else only for signaling NaNs."""
     if signals and (is_nan(a, fmt) or is_nan(b, fmt)):
         return u64(NV)
     return nan_flags(a, b, fmt)
@@ -148,9 +148,9 @@ def is_equal(a: u64, b: u64, fmt: u64) -> bool:
 
 @define
 def order(a: u64, fmt: u64) -> s64:
-    """A key that is ordered as numbers are, -0 before +0. Not for NaNs."""
+    """A key with the order of the numbers, -0 before +0. Not for NaNs."""
     upper = s64(a << (64 - fmt))
-    return upper ^ s64(u64(upper >> 63) >> 1)  # a negative number's magnitude is turned round
+    return upper ^ s64(u64(upper >> 63) >> 1)  # reverses the order of negative numbers
 
 
 @define
@@ -175,7 +175,8 @@ def maximum(a: u64, b: u64, fmt: u64) -> u64:
 
 @define
 def classify(a: u64, fmt: u64) -> u64:
-    """0 -infinity, 1 -normal, 2 -subnormal, 3 -0, 4 to 7 the same upwards, 8 and 9 NaNs."""
+    """The class: 0 -infinity, 1 -normal, 2 -subnormal, 3 -0, 4 +0, 5 +subnormal, 6 +normal,
+    7 +infinity, 8 signaling NaN, 9 quiet NaN."""
     if is_nan(a, fmt):
         return u64(8) if is_signaling(a, fmt) else u64(9)
     size = u64(3)

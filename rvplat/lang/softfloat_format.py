@@ -4,8 +4,8 @@ A number is its bit pattern in a `u64`; `fmt` is the format's width (16, 32 or 6
 takes the rounding mode and returns the result with the exceptions it raised. A NaN result is the
 default NaN. Underflow is detected after rounding (IEEE 754-2019, 7.5 b).
 
-Inside, a finite number that isn't zero is `significand * 2**(exponent - 63)` with bit 63 of the
-significand set; bits that fell off it are ORed into its bit 0.
+Internally a finite number that isn't zero is `significand * 2**(exponent - 63)` with bit 63 of the
+significand set. Bits lost at its lower end are ORed into bit 0.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rvplat.lang.intrinsics import clz
 from rvplat.lang.types import s64, u64, u128
 
 Format = Annotated[u64, FIXED]
-"""The width of a format in texts of which native code is made for each format."""
+"""The width of a format, as a parameter on which native code is specialised."""
 
 # Rounding: to nearest even, towards zero, down, up, to nearest with ties away from zero.
 RNE, RTZ, RDN, RUP, RMM = 0, 1, 2, 3, 4
@@ -36,7 +36,7 @@ def precision(fmt: u64) -> u64:
 
 @define
 def bias(fmt: u64) -> s64:
-    """What is added to an exponent to store it; also the largest exponent."""
+    """The bias of stored exponents, which is also the largest exponent."""
     return s64(1023) if fmt == 64 else (s64(127) if fmt == 32 else s64(15))
 
 
@@ -54,13 +54,13 @@ def infinity(fmt: u64) -> u64:
 
 @define
 def quiet_bit(fmt: u64) -> u64:
-    """The bit that tells a quiet NaN from a signaling one."""
+    """The bit that is set in quiet NaNs and clear in signaling NaNs."""
     return u64(1) << (precision(fmt) - 2)
 
 
 @define
 def default_nan(fmt: u64) -> u64:
-    """The NaN that operations produce: positive, quiet, nothing else in it."""
+    """The NaN that operations produce: positive and quiet, all other bits zero."""
     return infinity(fmt) | quiet_bit(fmt)
 
 
@@ -111,7 +111,7 @@ def invalid(fmt: u64) -> tuple[u64, u64]:
 
 @define
 def nan_flags(a: u64, b: u64, fmt: u64) -> u64:
-    """What quiet operations raise: NV for a signaling NaN among the operands (6.2)."""
+    """The flags of quiet operations: NV for a signaling NaN among the operands (6.2)."""
     return u64(NV) if is_signaling(a, fmt) or is_signaling(b, fmt) else u64(0)
 
 
@@ -129,7 +129,7 @@ def signed(negative: bool, pattern: u64, fmt: u64) -> u64:
 
 @define
 def exact_zero(rm: u64, fmt: u64) -> u64:
-    """The zero that a sum of opposite numbers is (IEEE 754-2019, 6.3)."""
+    """The zero that is the sum of opposite numbers (IEEE 754-2019, 6.3)."""
     return signed(rm == RDN, u64(0), fmt)
 
 
@@ -138,7 +138,7 @@ def exact_zero(rm: u64, fmt: u64) -> u64:
 
 @define
 def shift_right_jam(value: u64, count: u64) -> u64:
-    """value >> count, with whatever falls off ORed into bit 0."""
+    """value >> count; bits shifted out are ORed into bit 0."""
     if count == 0:
         return value
     if count > 63:
@@ -148,7 +148,7 @@ def shift_right_jam(value: u64, count: u64) -> u64:
 
 @define
 def narrow(value: u128) -> u64:
-    """The upper half of a u128, with whatever is in the lower half ORed into bit 0."""
+    """The upper half of a u128. If the lower half is not 0, bit 0 is set."""
     return u64(value >> 64) | u64(u64(value) != 0)
 
 
@@ -169,7 +169,7 @@ def unpack(a: u64, fmt: u64) -> tuple[s64, u64]:
 
 @define
 def rounds_away(negative: bool, odd: bool, rest: u64, half: u64, rm: u64) -> bool:
-    """Whether to take the next magnitude: `rest` is cut off, `half` is half a unit (4.3)."""
+    """Whether to round to the next magnitude: `rest` is cut off, `half` is half a unit (4.3)."""
     if rm == RNE:
         return rest > half or (rest == half and odd)
     if rm == RMM:
@@ -179,7 +179,7 @@ def rounds_away(negative: bool, odd: bool, rest: u64, half: u64, rm: u64) -> boo
 
 @define
 def overflowed(negative: bool, fmt: u64, rm: u64) -> tuple[u64, u64]:
-    """What a number beyond the largest becomes: infinity, or the largest (7.4)."""
+    """The result for a number beyond the largest: infinity, or the largest (7.4)."""
     towards = rm == RTZ or (rm == RDN and not negative) or (rm == RUP and negative)
     largest = infinity(fmt) - 1
     return signed(negative, largest if towards else infinity(fmt), fmt), u64(OF | NX)
@@ -217,7 +217,7 @@ def pack_tiny(
 def round_pack(
     negative: bool, exponent: s64, significand: u64, fmt: u64, rm: u64
 ) -> tuple[u64, u64]:
-    """The pattern nearest to a number in the rounding mode's sense, and what that raises."""
+    """The pattern of a number rounded in the rounding mode, and the exceptions."""
     if exponent < 1 - bias(fmt):
         return pack_tiny(negative, exponent, significand, fmt, rm)
     if exponent > bias(fmt):

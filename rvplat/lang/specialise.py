@@ -1,9 +1,9 @@
-"""A definition specialised on constants: the one way in which native code is made for a case.
+"""Specialises a definition on constants, so that native code can be made for a special case.
 
-What is constant is a parameter (an operand, a format: `ir.Body.fixed`), a field of a record (what
-is the same for all harts), or what a word means. The typed IR is rewritten: constants are put in,
-operations on constants are done, and an `if` on a constant leaves its taken branch alone. All of
-the text was checked before.
+A constant is a parameter (an operand or a format: `ir.Body.fixed`), a field of a record (with the
+same value in all harts), or the meaning of a word. Specialisation rewrites the typed IR: it inserts
+constants, does operations on constants, and replaces an `if` on a constant by the taken branch. The
+whole text was checked before.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from rvplat.lang.values import Pointer
 
 @dataclass(frozen=True)
 class Constants:
-    """What is constant besides parameters: `fields` of records, and `words`: which other word is
-    meant by a declared one."""
+    """Constants that are not parameters: `fields` of records, and `words`, which replace declared
+    words by others."""
 
     fields: Mapping[tuple[Record, str], int] = field(default_factory=dict)
     words: Mapping[Declaration, Declaration] = field(default_factory=dict)
 
     def and_also(self, other: Constants) -> Constants:
-        """Both."""
+        """These constants and others."""
         return Constants({**self.fields, **other.fields}, {**self.words, **other.words})
 
 
 def specialise(body: ir.Body, constants: Constants, fixed: Fixed) -> ir.Body:
-    """The definition for these constants; `fixed` parameters are no parameters any more."""
+    """The definition for these constants. `fixed` parameters are removed."""
     if not (constants.fields or constants.words or fixed) and not _has_constants(body):
         return body
     change = _Specialise(constants, dict(fixed))
@@ -63,11 +63,11 @@ class _Specialise:
             changed = self.change(statement)
             found += changed if isinstance(changed, tuple) else (changed,)
             if found and isinstance(found[-1], ir.Return | ir.Raise | ir.Break | ir.Continue):
-                break  # nothing after it is reached
+                break  # statements after it are not reached
         return tuple(found)
 
     def change(self, node: Any) -> Any:
-        """A node as it is now; for a statement, perhaps several in its place."""
+        """The rewritten node; for a statement there may be several."""
         if isinstance(node, ir.If):
             return self._if(node)
         node = ir.rebuilt(node, self.change)

@@ -1,11 +1,11 @@
-"""Structs: several named values that a definition gives back as one.
+"""Structs: several named values that a definition returns as one.
 
     class Walk(Struct):
         page: u64
         shift: u64
 
-`Walk(page, u64(12))` makes one, `walk.page` reads a part of it; it can't be changed. In native code
-it is in registers, not in memory.
+`Walk(page, u64(12))` makes one, `walk.page` reads a field. Structs can't be changed. Native code
+keeps them in registers, not in memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rvplat.lang.types import convert
 
 
 class Struct:
-    """Base of structs. A subclass says its fields as annotations: integers, bools, records."""
+    """Base of structs. A subclass has its fields as annotations: integers, bools, records."""
 
     fields: ClassVar[dict[str, Any]] = {}
 
@@ -28,7 +28,7 @@ class Struct:
         }
 
     def __init__(self, *values: Any) -> None:
-        """All fields in their order; integers are converted. ValueError for another number."""
+        """All fields in order; integers are converted. ValueError for a wrong number of values."""
         for (name, kind), value in zip(self.fields.items(), values, strict=True):
             object.__setattr__(self, name, convert(value, kind))
 

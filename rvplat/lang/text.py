@@ -1,4 +1,4 @@
-"""The text of one LLVM function as it grows: lines, labels, names, and where control leaves it."""
+"""The text of one LLVM function while it is emitted: lines, labels, names, and ways to leave it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ RARE = "!prof !0"  # branch weights: the first label is rare
 
 @dataclass
 class Scope:
-    """The text being emitted: a definition's own, or that of one put in place; None if it is
-    nobody's."""
+    """The definition whose text is being emitted: the function's, or one that replaces a call. None
+    if the text is not a definition's."""
 
     text: ir.Body | None
     locals: dict[str, tuple[Any, str]] = field(default_factory=dict)
-    results: list[tuple[Any, str]] = field(default_factory=list)  # where return values go
+    results: list[tuple[Any, str]] = field(default_factory=list)  # allocas for the return values
     exit: str = ""  # label after the text; "" for the function itself
     loops: list[tuple[str, str]] = field(default_factory=list)  # continue and break labels
     line: int = 0  # of the statement that is being emitted
 
 
 class Text:
-    """An LLVM function being emitted. Subclasses say how control leaves it."""
+    """An LLVM function being emitted. Subclasses emit how control leaves it."""
 
     def __init__(self, unit: Unit, text: ir.Body | None) -> None:
         self.unit = unit
@@ -35,18 +35,18 @@ class Text:
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.count = 0
-        self.ended = False  # the current block has its last instruction
-        self.reached: set[str] = set()  # labels that something jumps to
+        self.ended = False  # whether the current block has its last instruction
+        self.reached: set[str] = set()  # labels that are targets of jumps
         self.catchers: list[str] = []  # labels of the try statements around, innermost last
         self.enter(Scope(text))
 
     def enter(self, scope: Scope) -> None:
-        """Go on with the text of another definition."""
+        """Begin with the text of another definition."""
         self.scope = scope
         self.locals = scope.locals
 
     def fail(self, problem: str) -> LanguageError:
-        """The error for the statement that is being emitted, with its place."""
+        """An error with the place of the statement that is being emitted."""
         assert self.scope.text is not None
         return LanguageError(f"{self.scope.text.definition.file}:{self.scope.line}", problem)
 
@@ -93,19 +93,19 @@ class Text:
         self.ended = True
 
     def reach(self, label: str) -> None:
-        """Control goes to the label from here, if it comes here."""
+        """Note that control can go from here to the label."""
         if not self.ended:
             self.reached.add(label)
 
     def finish(self, text: str) -> None:
-        """The last instruction of a block."""
+        """Emit the last instruction of a block."""
         self.line(text)
         self.ended = True
 
-    # --- hooks for the kinds of function ---
+    # --- methods that subclasses override ---
 
     def unwind(self) -> None:
-        """Leave because something was raised: to the try around, or out of the function."""
+        """Emit a raise: go to the try around, or leave the function."""
         if self.catchers:
             self.go(self.catchers[-1])
         else:
@@ -118,12 +118,12 @@ class Text:
         raise NotImplementedError
 
     def inlines(self, target: ir.Body) -> bool:
-        """Whether a call is replaced by the text."""
+        """Whether the definition's text replaces a call of it."""
         return False
 
     def speak(self, word: Declaration, arguments: list[Value]) -> Value | None:
-        """A declared word with a meaning of its own here; None: call its implementation."""
+        """Emit a word that has a special meaning here. None: call its implementation."""
         return None
 
     def wrote(self) -> None:
-        """State is being written."""
+        """Called when a write of state is emitted."""

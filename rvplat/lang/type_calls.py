@@ -1,4 +1,4 @@
-"""Calls in a definition, typed: conversions, structs, intrinsics, definitions, words, tables."""
+"""Types the calls of a definition: conversions, structs, intrinsics, definitions, words, tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rvplat.lang.values import Elements, Literal, Static, is_number, value_type
 
 
 class CallTyper(ExpressionTyper):
-    """The part of a typer that knows calls."""
+    """The part of a typer for calls."""
 
     def on_call(self, node: ast.Call) -> Operand:
         found = self.call(node)
@@ -24,7 +24,7 @@ class CallTyper(ExpressionTyper):
         return found
 
     def call(self, node: ast.Call) -> ir.Expr:
-        """A call, whatever values it has."""
+        """A call with any number of values."""
         if node.keywords:
             raise self.fail(node, "keyword arguments are not in the language")
         target = self.static(node.func)
@@ -91,7 +91,7 @@ class CallTyper(ExpressionTyper):
         return ir.Call(types, target, tuple(named.values()), fixed)
 
     def _check_fixed(self, node: ast.Call, name: str, argument: ir.Expr) -> None:
-        """A definition is specialised on such an argument: it must be known by then."""
+        """LanguageError if a fixed argument is neither a constant nor a fixed parameter."""
         own = self.definition.signature.fixed
         for part in ir.walk((argument,)):
             known = isinstance(part, ir.Const | ir.Binary | ir.Compare | ir.Convert | ir.Choice)

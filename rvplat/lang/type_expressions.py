@@ -1,4 +1,4 @@
-"""Expressions of a definition, typed: from the syntax tree to ir.py. Calls are in type_calls.py."""
+"""Types the expressions of a definition: syntax trees to ir.py. Calls are in type_calls.py."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Operand = ir.Expr | Literal | Elements | Static
 
 
 def resolve(node: ast.expr | None, names: dict[str, Any]) -> Any:
-    """The Python object that a name or dotted name stands for; None if it is not static."""
+    """The Python object of a name or dotted name; None if it is not static."""
     if isinstance(node, ast.Name):
         return names.get(node.id)
     if isinstance(node, ast.Attribute):
@@ -47,7 +47,7 @@ def resolve(node: ast.expr | None, names: dict[str, Any]) -> Any:
 
 
 class ExpressionTyper:
-    """Types the expressions of one definition. `locals` has the types of the names known so far."""
+    """Types the expressions of one definition. `locals` has the types of the locals so far."""
 
     def __init__(self, signatures: Signatures, definition: Definition) -> None:
         self.signatures = signatures
@@ -57,13 +57,13 @@ class ExpressionTyper:
         self.locals: dict[str, Any] = {}
 
     def fail(self, node: ast.AST, problem: str) -> LanguageError:
-        """The error for a construct, with its place."""
+        """An error with the place of a construct."""
         return LanguageError(f"{self.file}:{getattr(node, 'lineno', 0)}", problem)
 
     # --- entry points ---
 
     def typed(self, node: ast.expr, want: Any = None) -> ir.Expr:
-        """A typed value; a literal takes the type that is wanted."""
+        """A typed value. A literal gets the type `want`."""
         operand = self.operand(node)
         if isinstance(operand, Literal):
             if want is bool and operand.value in (0, 1):
@@ -79,7 +79,7 @@ class ExpressionTyper:
         return found
 
     def typed_by_itself(self, node: ast.expr, want: Any = None) -> ir.Expr:
-        """As `typed` where CPython would keep a literal as an int: it has to say its type."""
+        """As `typed`, for a place at which CPython keeps a literal as an int: it needs a type."""
         operand = self.operand(node)
         if isinstance(operand, Literal):
             kind = want.__name__ if want is not None else "u64"
@@ -103,7 +103,7 @@ class ExpressionTyper:
         return operand
 
     def adapt(self, node: ast.AST, literal: Literal, kind: type[Integer]) -> ir.Const:
-        """A literal as a value of the type; it has to fit."""
+        """A literal as a value of the type. LanguageError if it doesn't fit."""
         if not -(1 << (kind.bits - 1)) <= literal.value < (1 << kind.bits):
             raise self.fail(node, f"the literal {literal.value:#x} does not fit {kind.__name__}")
         return ir.Const(kind, int(kind(literal.value)))
@@ -117,7 +117,7 @@ class ExpressionTyper:
         return found
 
     def static(self, node: ast.expr) -> Any:
-        """The Python object that a name stands for; None if it begins with a local, or is none."""
+        """The Python object of a name; None for other expressions and for names of locals."""
         root = node
         while isinstance(root, ast.Attribute):
             root = root.value
@@ -131,7 +131,7 @@ class ExpressionTyper:
         return self._constant(node, node.value)
 
     def _constant(self, node: ast.AST, found: Any) -> Operand:
-        """A Python object that the text names or spells out."""
+        """A literal, or a Python object that the text names."""
         if isinstance(found, Integer | bool):
             return ir.Const(type(found), int(found))
         if isinstance(found, int):
@@ -174,7 +174,7 @@ class ExpressionTyper:
         return ir.FieldPlace(base, field)
 
     def read(self, place: ir.Place, kind: Any) -> ir.Read:
-        """What a field or element holds; a nested record is its address."""
+        """The value of a field or element; for a nested record, its address."""
         return ir.Read(Pointer(kind) if isinstance(kind, Record) else value_type(kind), place)
 
     def on_subscript(self, node: ast.Subscript) -> Operand:
@@ -209,7 +209,7 @@ class ExpressionTyper:
     def combined(
         self, node: ast.AST, operator: ast.operator, left: Operand, right: Operand
     ) -> ir.Binary:
-        """Two operands, not both literals, with an operator."""
+        """An operator with two operands that are not both literals."""
         if isinstance(operator, _SHIFTS):
             return self._shift(node, operator, left, right)
         operation = ARITHMETIC.get(type(operator))
@@ -224,7 +224,7 @@ class ExpressionTyper:
         return ir.Binary(a.type, operation, a, b)
 
     def _fold(self, node: ast.BinOp, left: int, right: int) -> Literal:
-        """An operation on two literals, done here."""
+        """The result of an operation on two literals."""
         operation = _FOLD.get(type(node.op))
         if operation is None:
             raise self.fail(node, f"the operator {type(node.op).__name__} is not in the language")
@@ -253,7 +253,7 @@ class ExpressionTyper:
         return ir.Binary(kind, operation, left, amount)
 
     def same(self, node: ast.AST, left: Operand, right: Operand) -> tuple[ir.Expr, ir.Expr]:
-        """Both operands as one integer type: a literal adapts, two different types are refused."""
+        """Both operands as one integer type. A literal adapts; different types are refused."""
         if isinstance(left, Elements | Static) or isinstance(right, Elements | Static):
             raise self.fail(node, "an operand is not a value")
         if isinstance(left, Literal):
@@ -312,12 +312,12 @@ class ExpressionTyper:
         return ir.Choice(then.type, test, then, self.typed_by_itself(node.orelse, then.type))
 
     def on_call(self, node: ast.Call) -> Operand:
-        """A call of one value (type_calls.py)."""
+        """A call with one value (type_calls.py)."""
         raise NotImplementedError
 
 
 def converted(kind: Any, value: ir.Expr) -> ir.Expr:
-    """The value as the type."""
+    """The value converted to the type."""
     return value if value.type is kind else ir.Convert(kind, value)
 
 

@@ -1,7 +1,7 @@
-"""Statements of a definition, typed: a definition's syntax tree to an `ir.Body`.
+"""Types the statements of a definition: makes an `ir.Body` from the syntax tree.
 
-A local's type is that of its first assignment in the text. Every statement is typed and checked,
-also one that is never reached.
+A local has the type of its first assignment in the text. Every statement is typed and checked, even
+if it is never reached.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from rvplat.lang.type_expressions import Operand, converted, resolve
 from rvplat.lang.types import u64
 from rvplat.lang.values import Elements, Literal, Static, is_number, type_name, value_type
 
-SHORT = 256  # turns of a loop that is over soon, whatever it does
+SHORT = 256  # iterations of a loop that needs no poll
 
 
 class Typer(CallTyper):
     """Types one definition."""
 
     def body(self) -> ir.Body:
-        """The definition, typed. LanguageError for what the language doesn't have."""
+        """The typed definition. LanguageError for constructs that the language doesn't have."""
         definition = self.definition
         signature = definition.signature
         kinds = self.signatures.parameter_types(definition)
@@ -61,7 +61,7 @@ class Typer(CallTyper):
     # --- assignments ---
 
     def bind(self, node: ast.AST, name: str, kind: Any) -> str:
-        """A local gets a value of a type."""
+        """Note that a local gets a value of a type."""
         if name in self.definition.signature.fixed:
             raise self.fail(node, f"{name} is fixed: it can't be assigned to")
         known = self.locals.setdefault(name, kind)
@@ -97,7 +97,7 @@ class Typer(CallTyper):
         return ir.Assign(node.lineno, tuple(names), call)
 
     def _place(self, target: ast.expr) -> tuple[Any, ir.Place]:
-        """Type and place of a field or element that is assigned to."""
+        """Type and place of the field or element that is a target."""
         place: ir.Place
         if isinstance(target, ast.Subscript):
             place = self.element(target)
@@ -233,7 +233,7 @@ def _counts(kind: Any) -> bool:
 
 
 def _is_short(first: ir.Expr, last: ir.Expr, step: int) -> bool:
-    """Whether a loop is over a range of a few literal numbers."""
+    """Whether the bounds of a loop are literals with few iterations in between."""
     if not isinstance(first, ir.Const) or not isinstance(last, ir.Const):
         return False
     bounds = [value - (1 << 64) if value >> 63 else value for value in (first.value, last.value)]

@@ -1,7 +1,7 @@
 """The integer types of the definition language, as CPython runs them.
 
-`u64(5) + u64(7)` wraps at 64 bits, as the hardware does; an `int` literal adapts to the other
-operand; two different types never mix silently. The compiler gives the same meaning natively.
+`u64(5) + u64(7)` wraps at 64 bits, as hardware does. An `int` literal adapts to the other operand.
+Two different types can't be mixed. Native code behaves in the same way.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ def _wrap(value: int, bits: int, signed: bool) -> int:
 
 
 class Integer(int):
-    """A fixed-width integer. Not used itself: `u8` to `u128`, `s8` to `s128` are."""
+    """Base of the fixed-width integers `u8` to `u128` and `s8` to `s128`."""
 
     bits: ClassVar[int] = 0
     signed: ClassVar[bool] = False
     __slots__ = ()
 
     def __new__(cls, value: int = 0) -> Self:
-        """Convert: extends signed sources by sign, unsigned by zero; truncates; reinterprets."""
+        """Convert a value: extend it (by its sign if its type is signed), truncate, reinterpret."""
         return int.__new__(cls, _wrap(int(value), cls.bits, cls.signed))
 
     @classmethod
     def adapt(cls, other: object) -> int:
-        """`other` as an operand beside this type: the same type, or a literal that fits."""
+        """`other` as an operand beside this type: it has the type, or is a literal that fits."""
         if type(other) is cls:
             return int(other)
         if type(other) is int:
@@ -77,7 +77,7 @@ class Integer(int):
     def __rmod__(self, other: int) -> Self:
         return type(self)(self.adapt(other)) % self
 
-    if TYPE_CHECKING:  # the operators that are put in place below
+    if TYPE_CHECKING:  # the operators that `_binary` adds below
 
         def __add__(self, other: int) -> Self: ...
         def __radd__(self, other: int) -> Self: ...
@@ -94,7 +94,7 @@ class Integer(int):
 
 
 def _binary(name: str) -> None:
-    """Give `Integer` the wrapping operator `name` and its reflection."""
+    """Give `Integer` the wrapping operator `name` and its reflected form."""
     operation: Callable[[int, int], int] = getattr(int, name)
 
     def forward(self: Integer, other: object) -> Integer:
@@ -170,7 +170,7 @@ INTEGERS: dict[str, type[Integer]] = {
 
 
 def convert(value: Any, annotation: object) -> Any:
-    """An argument or result as its annotated type (integers wrap; everything else passes)."""
+    """Convert an argument or result to its annotated type. Only integers change: they wrap."""
     if isinstance(annotation, type) and issubclass(annotation, Integer):
         return value if type(value) is annotation else annotation(value)
     return value

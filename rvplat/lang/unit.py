@@ -1,5 +1,5 @@
-"""A unit of compilation: what definitions and what they call are named and typed in one LLVM
-module. functions.py emits them."""
+"""A unit of compilation: the names and types of definitions and their callees in one LLVM module.
+functions.py emits them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from rvplat.lang.values import ir_type, value_type
 
 @dataclass(frozen=True)
 class NativeFunction:
-    """A definition as an LLVM function. `slots`: what it returns, a raised flag (i1) last.
-    `context`: the number of the parameter that its loops poll with (Poll), which comes after those
-    of the text if none of these is one; None if it polls nothing."""
+    """A definition as an LLVM function. `slots`: the values that it returns, a raised flag last.
+    `context`: the number of the parameter with which its loops poll (Poll). This is an added last
+    parameter if the text has none. None if its loops don't poll."""
 
     symbol: str
     parameters: tuple[Any, ...]
@@ -31,7 +31,7 @@ class NativeFunction:
     never_returns: bool
     cold: bool
     context: int | None = None
-    shared: bool = False  # other units can call it
+    shared: bool = False  # whether other units can call it
 
     @property
     def returns_ir(self) -> str:
@@ -44,19 +44,19 @@ class NativeFunction:
 
 @dataclass(frozen=True)
 class Linkage:
-    """The functions that units share. `symbol` names a target's function, "" if every unit makes
-    its own. Those in `elsewhere` another unit has made: this one calls them by addresses that the
-    loader puts into its variables `import.SYMBOL`."""
+    """The functions that units share. `symbol` gives the symbol of a target's function, or "" if
+    every unit makes its own. Another unit has the functions in `elsewhere`: this unit calls them by
+    addresses that the loader stores in its variables `import.SYMBOL`."""
 
     symbol: Callable[[Definition | Dispatch], str] = lambda target: ""
     elsewhere: Container[str] = ()
 
 
 class Unit:
-    """Collects definitions as functions, what they need, and the module's texts.
+    """Collects functions for definitions, the declarations that they need, and the module's texts.
 
-    `implied` are the types of parameters without an annotation, by name; `poll` is what loops do
-    at each turn; `constants` hold for all of the unit.
+    `implied` are the types of parameters without an annotation, by name. `poll` is the call in each
+    iteration of loops. `constants` hold for the whole unit.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class Unit:
     ) -> None:  # fmt: skip
         self.definitions = Definitions(implied, poll).specialised(constants or Constants())
         self.linkage = linkage or Linkage()
-        self.imports: list[str] = []  # symbols of other units' functions that this one calls
-        self.emitted: list[str] = []  # symbols of the functions that it makes
+        self.imports: list[str] = []  # symbols of other units' functions that this unit calls
+        self.emitted: list[str] = []  # symbols of this unit's functions
         self.declarations: dict[str, None] = {}
         self.texts: list[str] = []
         self.functions: dict[tuple[Definition | Dispatch, Fixed], NativeFunction] = {}
@@ -84,18 +84,18 @@ class Unit:
         return tuple(value_type(kind) for kind in target.signature.parts)
 
     def symbol(self, name: str) -> str:
-        """A symbol that nothing else has."""
+        """A unique symbol."""
         count = self._names[name] = self._names.get(name, 0) + 1
         return f'@"{name}"' if count == 1 else f'@"{name}.{count}"'
 
     def function(self, target: Definition | Dispatch) -> NativeFunction:
-        """The LLVM function of a definition or a dispatch table; emitted by `module_text`."""
+        """The LLVM function of a definition or a dispatch table. `module_text` emits it."""
         return self.native(
             target if isinstance(target, Dispatch) else self.definitions.body(target)
         )
 
     def native(self, target: ir.Body | Dispatch) -> NativeFunction:
-        """As `function`, for a definition that may be specialised."""
+        """As `function`, also for a specialised definition."""
         key = (target, ()) if isinstance(target, Dispatch) else (target.definition, target.fixed)
         if key not in self.functions:
             made = self.functions[key] = self._made(target)
@@ -109,7 +109,7 @@ class Unit:
         return self.functions[key]
 
     def import_function(self, symbol: str, returns: str, kinds: list[str], how: str = "") -> None:
-        """Let a symbol be another unit's function; `how` it is called ("musttail")."""
+        """Let a symbol be another unit's function. `how` ("musttail") is the kind of its calls."""
         self.imports.append(symbol)
         given = ", ".join(f"{kind} %a{i}" for i, kind in enumerate(kinds))
         result, back = ("", "ret void") if returns == "void" else ("%r = ", f"ret {returns} %r")
@@ -157,7 +157,7 @@ class Unit:
         return "\n".join([head, "entry:", *lines, "}"])
 
     def export(self, target: Definition, name: str) -> None:
-        """A symbol with the C calling convention: (arguments..., result*) -> raised as i1."""
+        """Export a definition as a C function: (arguments..., result*) -> raised as i1."""
         native = self.function(target)
         if any(is_struct(kind) for kind in (*native.slots, *native.parameters)):
             raise LanguageError(target.place, f"{target.name}: structs stay in native code")

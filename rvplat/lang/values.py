@@ -1,4 +1,4 @@
-"""What an expression of a definition is while it is compiled: typed values and untyped literals."""
+"""Operands of expressions while they are compiled: typed values, untyped literals and others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Literal:
-    """An int whose type its neighbour decides."""
+    """An int without a type. The other operand decides its type."""
 
     value: int
 
@@ -50,7 +50,7 @@ class Static:
 
 
 def ir_type(kind: Any) -> str:
-    """The LLVM type that a value of this type has."""
+    """The LLVM type of values of this type."""
     if kind is bool:
         return "i1"
     if isinstance(kind, Pointer | ptr | Record) or kind is Record:
@@ -61,8 +61,8 @@ def ir_type(kind: Any) -> str:
 
 
 def fits(kind: Any, want: Any) -> bool:
-    """Whether a value of a type may stand where another is wanted: a record for one that it begins
-    with, and any for `Record` itself, which intrinsics take."""
+    """Whether a value of a type may be used as another type: a record as a record with which it
+    begins, and any record as `Record`, which intrinsics take."""
     if not isinstance(kind, Pointer):
         return bool(kind == want)
     record: Record | None = kind.record
@@ -77,14 +77,14 @@ def is_number(kind: Any) -> bool:
 
 
 def type_name(kind: Any) -> str:
-    """The type as an error message says it."""
+    """The type's name in error messages."""
     if isinstance(kind, Pointer):
         return kind.record.name
     return getattr(kind, "__name__", str(kind))
 
 
 def value_type(kind: Any) -> Any:
-    """An annotation as a value's type: a record is passed by reference."""
+    """The type of a value with this annotation. A record is passed by reference."""
     if isinstance(kind, Record):
         return Pointer(kind.core)
     if isinstance(kind, ptr):
