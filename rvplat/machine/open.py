@@ -106,17 +106,17 @@ def tree_of(board: Board, chosen: Chosen | None = None) -> Node:
 
 
 def _no_progress() -> Progress:
-    """Nothing runs."""
+    """No progress: there are no harts."""
     return ()
 
 
 def _no_line(hart: int, bit: int, level: bool) -> None:
-    """No hart is there."""
+    """Ignore the call: there are no harts."""
 
 
 def _no_timer(hart: int, mtimecmp: int) -> None:
-    """No hart is there."""
+    """Ignore the call: there are no harts."""
 
 
 def _no_power(what: Power, code: int) -> None:
-    """Nothing runs."""
+    """Ignore the call: nothing runs."""

@@ -12,7 +12,7 @@ from rvplat.errors import LoaderError, file_kind
 
 #: No program, kernel, initrd or device tree is larger; a larger file is a mistake.
 LARGEST_FILE: Final = 4 << 30
-#: A pipe does not say how much will come.
+#: The limit for a pipe is lower, because its length is unknown before it is read.
 LARGEST_PIPE: Final = 1 << 30
 CHUNK: Final = 1 << 20
 
