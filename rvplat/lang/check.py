@@ -54,7 +54,7 @@ def check_handlers(body: ir.Body, effects: EffectsOf, poll: Poll | None) -> None
 def _check_names(definition: Definition) -> None:
     for node in ast.walk(definition.tree):
         if isinstance(node, ast.Attribute) and node.attr == "range":
-            raise _fail(definition, node, "no field is called range: it is a word of the language")
+            raise _fail(definition, node, "a field can't be called range, a name of the language")
 
 
 def _fail(definition: Definition, node: ast.AST, problem: str) -> LanguageError:

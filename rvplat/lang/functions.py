@@ -113,7 +113,7 @@ def _reshape(label: str, call: str, row: NativeFunction, native: NativeFunction)
     elif len(row.slots) == 1:
         values[0] = r
     elif row.slots:
-        raise LanguageError(native.symbol, "a row returns another shape")
+        raise LanguageError(native.symbol, "a row returns other types than its table")
     if len(values) == 1:
         lines.append(f"  ret {native.returns_ir} {values[0]}")
         return lines

@@ -58,7 +58,7 @@ class CallTyper(ExpressionTyper):
         typed = first is not None and not isinstance(first, Literal | Elements | Static)
         variant = target.variants.get(first.type) if typed else None  # type: ignore[union-attr]
         if variant is None:
-            raise self.fail(node, f"{target.name} has no form for this type")
+            raise self.fail(node, f"{target.name} doesn't take this type")
         kinds = variant.signature.types
         if len(node.args) != len(kinds):
             raise self.fail(node, f"{target.name} takes {len(kinds)} arguments")

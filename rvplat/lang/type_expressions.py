@@ -97,7 +97,7 @@ class ExpressionTyper:
         """A bool: ints are refused."""
         operand = self.operand(node)
         if isinstance(operand, Literal) and isinstance(node, ast.Constant):
-            raise self.fail(node, "a condition is a comparison, not an int")
+            raise self.fail(node, "a condition must be a comparison, not an int")
         if isinstance(operand, Literal | Elements | Static) or operand.type is not bool:
             raise self.fail(node, f"{ast.unparse(node)} is not a condition: compare it with 0")
         return operand
@@ -188,11 +188,12 @@ class ExpressionTyper:
         if isinstance(index, Literal):
             index = self.adapt(node, index, u64)
         if isinstance(index, Elements | Static) or not _is_integer(index.type):
-            raise self.fail(node, "an index is an integer")
+            raise self.fail(node, "an index must be an integer")
         if isinstance(base, Elements):
             field = base.place.field
             if isinstance(index, ir.Const) and not 0 <= index.value < field.count:
-                raise self.fail(node, f"{ast.unparse(node)}: {field.name} has {field.count}")
+                size = f"{field.name} has {field.count} elements"
+                raise self.fail(node, f"{ast.unparse(node)}: {size}")
             return ir.ElementPlace(base.place, field.type, index)
         if isinstance(base, Literal | Static) or not isinstance(base.type, Pointer):
             raise self.fail(node, f"{ast.unparse(node.value)} is not an array")
@@ -231,7 +232,7 @@ class ExpressionTyper:
         if isinstance(node.op, ast.FloorDiv | ast.Mod) and right == 0:
             raise self.fail(node, f"{ast.unparse(node)} divides by zero")
         if isinstance(node.op, _SHIFTS) and not 0 <= right < WIDEST:
-            raise self.fail(node, f"{ast.unparse(node)}: a shift is by 0 to {WIDEST - 1}")
+            raise self.fail(node, f"{ast.unparse(node)}: a shift amount is 0 to {WIDEST - 1}")
         return Literal(operation(left, right))
 
     def _shift(
@@ -244,7 +245,7 @@ class ExpressionTyper:
         if isinstance(right, Literal):
             amount = ir.Const(kind, right.value % kind.bits)
         elif isinstance(right, Elements | Static) or not _is_integer(right.type):
-            raise self.fail(node, "a shift is by an integer")
+            raise self.fail(node, "a shift amount must be an integer")
         else:
             amount = converted(kind, right)
         operation = "shl" if isinstance(operator, ast.LShift) else "lshr"
@@ -268,7 +269,7 @@ class ExpressionTyper:
 
     def _beside(self, node: ast.AST, literal: Literal, other: ir.Expr) -> ir.Expr:
         if not _is_integer(other.type):
-            raise self.fail(node, f"an int beside {type_name(other.type)}")
+            raise self.fail(node, f"an int literal can't be combined with {type_name(other.type)}")
         return self.adapt(node, literal, other.type)
 
     def on_unaryop(self, node: ast.UnaryOp) -> Operand:

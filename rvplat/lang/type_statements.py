@@ -68,7 +68,7 @@ class Typer(CallTyper):
         if known != kind:
             raise self.fail(node, f"{name} is {type_name(known)}, not {type_name(kind)}")
         if kind is None:
-            raise self.fail(node, f"{name}: the call gives no value")
+            raise self.fail(node, f"{name}: the call returns no value")
         return name
 
     def do_assign(self, node: ast.Assign) -> ir.Statement:
@@ -182,7 +182,7 @@ class Typer(CallTyper):
         if isinstance(operand, Literal):
             return ir.Const(u64, int(u64(operand.value)))
         if isinstance(operand, Elements | Static) or not _counts(operand.type):
-            raise self.fail(node, "range is over integers")
+            raise self.fail(node, "the bounds of range must be integers")
         return converted(u64, operand)
 
     def do_break(self, node: ast.Break) -> ir.Statement:
@@ -205,7 +205,7 @@ class Typer(CallTyper):
             raise self.fail(node, "try has one except and nothing else")
         handler = node.handlers[0]
         if handler.name is not None:
-            raise self.fail(handler, "an exception has no name: it holds nothing")
+            raise self.fail(handler, "an exception has no arguments: give it no name")
         caught = self.static(handler.type) if handler.type is not None else None
         if not (isinstance(caught, type) and issubclass(caught, Unwind)):
             raise self.fail(handler, "except takes one Unwind class")
@@ -220,7 +220,7 @@ class Typer(CallTyper):
         if len(kinds) > 1 and len(given) == 1 and isinstance(given[0], ast.Call):
             call = self.call(given[0])
             if not isinstance(call, ir.Call) or call.types != kinds:
-                raise self.fail(node, f"the call gives other values than the {len(kinds)} returned")
+                raise self.fail(node, f"the call doesn't return {len(kinds)} such values")
             return ir.Return(node.lineno, (call,))
         if len(given) != len(kinds):
             raise self.fail(node, f"{len(kinds)} values are returned, not {len(given)}")
