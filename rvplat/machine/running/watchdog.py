@@ -145,6 +145,8 @@ class Watchdog:
     def _watch(self, ended: threading.Event) -> None:
         while not ended.wait(LOOK_S):
             self._look(time.monotonic())
+        if self._interrupted:
+            clear_interrupts()
 
     def _look(self, now: float) -> None:
         machine, before = self._machine, self._calls
@@ -260,3 +262,18 @@ def _interrupt(thread: int) -> None:
     """Make a thread raise DidNotReturn before its next step of Python code."""
     setter = ctypes.pythonapi.PyThreadState_SetAsyncExc
     setter(ctypes.c_ulong(thread), ctypes.py_object(DidNotReturn))
+
+
+def clear_interrupts() -> None:
+    """Clear CPython's flag for exceptions that threads must raise.
+
+    It stays set if a thread ends before it raises its exception. CPython 3.11 then loops for ever
+    as soon as a traced function is entered (debuggers, coverage). An exception that the caller's
+    own thread raises clears it.
+    """
+    try:
+        _interrupt(threading.get_ident())
+        while True:
+            time.sleep(0)
+    except DidNotReturn:
+        return

@@ -2,6 +2,8 @@
 
 import logging
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +146,24 @@ def test_what_ships_never_looks() -> None:
     rows += [d for row in csrs for d in (row.read, row.write, row.access) if d is not None]
     assert unit.definitions.poll is POLL
     assert not [row.name for row in rows if POLL.applies(row)]
+
+
+TRACED = """
+import _thread, sys, time
+from rvplat.machine.running.watchdog import _interrupt, clear_interrupts
+thread = _thread.start_new_thread(time.sleep, (0.5,))
+time.sleep(0.2)
+_interrupt(thread)
+time.sleep(0.6)  # the thread ended before it could raise the exception
+clear_interrupts()
+def traced(): return 1
+sys.settrace(lambda *_: None)
+print(traced())
+"""
+
+
+def test_a_thread_that_ends_before_its_exception_leaves_tracing_usable() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TRACED], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "1\n"
