@@ -46,12 +46,9 @@ class Breakpoints(Collection[Breakpoint]):
         self, machine: System, table: BreakpointTable, arguments: Arguments,
         numbers: Iterator[int], spent: dict[int, StopPoint],
     ) -> None:  # fmt: skip
-        super().__init__(machine, spent)
+        super().__init__(machine, arguments, numbers, spent)
         self._table = table
-        self._arguments = arguments
-        self._numbers = numbers
         self._rows: dict[int, int] = {}  # by the breakpoint's number
-        self._by_row: dict[int, Breakpoint] = {}
         self._row_hits: dict[int, _RowHits] = {}
 
     def add(

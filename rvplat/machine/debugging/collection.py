@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
+from rvplat.machine.debugging.arguments import Arguments
 from rvplat.machine.running.public_names import PublicNames
 from rvplat.machine.running.stop import StopPoint
 from rvplat.machine.running.system import System
@@ -22,9 +23,15 @@ class Collection(Generic[P], metaclass=PublicNames):
     public = ("add", "remove", "clear")
     kind = "breakpoint"
 
-    def __init__(self, machine: System, spent: dict[int, StopPoint]) -> None:
+    def __init__(
+        self, machine: System, arguments: Arguments, numbers: Iterator[int],
+        spent: dict[int, StopPoint],
+    ) -> None:  # fmt: skip
         self._machine = machine
+        self._arguments = arguments
+        self._numbers = numbers
         self._points: dict[int, P] = {}
+        self._by_row: dict[int, P] = {}
         self._spent = spent  # temporary ones that were hit, of both collections
 
     def __dir__(self) -> list[str]:

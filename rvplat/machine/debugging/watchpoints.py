@@ -52,13 +52,10 @@ class Watchpoints(Collection[Watchpoint]):
         self, machine: System, table: WatchpointTable, arguments: Arguments,
         numbers: Iterator[int], spent: dict[int, StopPoint],
     ) -> None:  # fmt: skip
-        super().__init__(machine, spent)
+        super().__init__(machine, arguments, numbers, spent)
         self._table = table
-        self._arguments = arguments
-        self._numbers = numbers
         self._holds: Callable[..., Any] = machine.export("condition_holds")
         self._rows: dict[int, tuple[int, ...]] = {}  # by the watchpoint's number
-        self._by_row: dict[int, Watchpoint] = {}
         self._codes: dict[int, Any] = {}
         self._hits: dict[int, _Hits] = {}
 
