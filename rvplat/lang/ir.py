@@ -159,7 +159,7 @@ Target: TypeAlias = Definition | Declaration | Intrinsic | Dispatch
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """Assign a value to a local, or the values of a call to several. `values` is one expression."""
+    """Assign a value to a local, or the values of one call to several locals."""
 
     line: int
     names: tuple[str, ...]

@@ -100,8 +100,8 @@ def calls(bench: Bench) -> Iterator[tuple[Callable[[], None], int]]:
 def test_no_call_is_lost(what: int) -> None:
     """Every interleaving of the two texts, line by line.
 
-    In a process of its own: in one that has run many other tests, CPython 3.11 sometimes loops for
-    ever where a traced function is entered.
+    It runs in a process of its own, without the threads of other tests: a watchdog among them can
+    raise an exception in a thread that ends first, and CPython 3.11 then loops in traced functions.
     """
     code = f"from tests.hart.test_sleep import every_order; every_order({what})"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=300)

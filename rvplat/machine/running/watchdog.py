@@ -101,11 +101,14 @@ class Watchdog:
             self._ended = threading.Event()
             self._asked_at = None
             self._calls.clear()
-            self._interrupted.clear()
+            self._interrupted = {}
         for hart in self._machine.harts:
             hart.abandon.value = 0
         thread = threading.Thread(
-            target=self._watch, args=[self._ended], name="rvplat-watchdog", daemon=True
+            target=self._watch,
+            args=[self._ended, self._interrupted],
+            name="rvplat-watchdog",
+            daemon=True,
         )
         thread.start()
 
@@ -142,10 +145,10 @@ class Watchdog:
 
     # --- checking ---
 
-    def _watch(self, ended: threading.Event) -> None:
+    def _watch(self, ended: threading.Event, interrupted: dict[FrameType, float]) -> None:
         while not ended.wait(LOOK_S):
             self._look(time.monotonic())
-        if self._interrupted:
+        if interrupted:
             clear_interrupts()
 
     def _look(self, now: float) -> None:
