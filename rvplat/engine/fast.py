@@ -17,13 +17,14 @@ from rvplat.engine.operands import IMM, places
 from rvplat.hart.state import FETCH_ENTRIES, FetchEntry, HartState, TlbEntry
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.extension import Instruction
-from rvplat.lang import Declaration, Dispatch, declare, ir, u64
-from rvplat.lang.definitions import Definitions
-from rvplat.lang.emitter import Emitter
-from rvplat.lang.specialise import Constants
-from rvplat.lang.text import RARE, Scope
-from rvplat.lang.unit import Unit
-from rvplat.lang.values import Pointer, Value
+from rvplat.lang import Declaration, Dispatch, declare, u64
+from rvplat.lang.checking.definitions import Definitions
+from rvplat.lang.native.emit_statements import Emitter
+from rvplat.lang.native.function_text import RARE, Scope
+from rvplat.lang.native.unit import Unit
+from rvplat.lang.typed_ir import ir
+from rvplat.lang.typed_ir.specialise import Constants
+from rvplat.lang.typed_ir.values import Pointer, Value
 
 HANDLER = "ptr noalias %hart, ptr %slot, i64 %budget, ptr %tlb"
 ARGUMENTS = "ptr %hart, ptr {slot}, i64 {budget}, ptr %tlb"

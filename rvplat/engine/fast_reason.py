@@ -12,8 +12,9 @@ from rvplat.engine.architecture import Architecture
 from rvplat.engine.fast import FastEmitter, NoFastForm
 from rvplat.engine.units import new_unit
 from rvplat.isa.machinery.extension import Extension, Instruction
-from rvplat.lang import Dispatch, ir
-from rvplat.lang.values import Value
+from rvplat.lang import Dispatch
+from rvplat.lang.typed_ir import ir
+from rvplat.lang.typed_ir.values import Value
 
 
 class FastForms:

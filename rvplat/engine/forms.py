@@ -14,8 +14,8 @@ SPECIAL = ("decode", "page_end", "straddle", "illegal", "breakpoint")
 """The handlers that belong to no instruction."""
 
 HOST_FUNCTIONS = ("clock", "yield", "wait", "wake", "fence")
-"""Host functions that native code calls, as lang/host.py names them. The machine's record has
-their addresses: `clock_fn` and so on."""
+"""Host functions that native code calls, as lang/host/system_calls.py names them. The machine's
+record has their addresses: `clock_fn` and so on."""
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,9 @@ from rvplat.hart.state import STOP_STUCK, HartState
 from rvplat.hart.trap import Abandoned
 from rvplat.isa import fp_state
 from rvplat.lang import Definition, u32, u64
-from rvplat.lang.host import HOST_CALLS
-from rvplat.lang.unit import Unit
-from rvplat.lang.values import Value, ir_type
+from rvplat.lang.host.system_calls import HOST_CALLS
+from rvplat.lang.native.unit import Unit
+from rvplat.lang.typed_ir.values import Value, ir_type
 
 _SHARED = {f'@"{name}"' for name in SHARED_HANDLERS}
 

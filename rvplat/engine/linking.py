@@ -13,7 +13,7 @@ from pathlib import Path
 
 import rvplat
 from rvplat.lang import Definition, Dispatch
-from rvplat.lang.objects import NativeCode
+from rvplat.lang.native.objects import NativeCode
 
 SHARED_HANDLERS = ("pause", "arrive", "trap", "resume")
 """Handlers of the base part that handlers of other parts call."""

@@ -18,7 +18,7 @@ from rvplat.engine.pairs import pair_table, wanted_pairs
 from rvplat.engine.sources import digest, digest_of, unchanged
 from rvplat.hart.added_csrs import CSRS, AddedCsr
 from rvplat.isa.machinery.extension import Extension
-from rvplat.lang.objects import (
+from rvplat.lang.native.objects import (
     Dumps,
     NativeCode,
     compile_text,

@@ -11,7 +11,7 @@ import rvplat
 from rvplat.hart.state import STOP_STUCK, HartState
 from rvplat.hart.trap import Abandoned
 from rvplat.lang import Definition, define, intrinsic, u32
-from rvplat.lang.effects import Poll
+from rvplat.lang.typed_ir.effects import Poll
 
 _OURS = str(Path(rvplat.__file__).parent)
 _PLACE = HartState.fields["abandon"].offset

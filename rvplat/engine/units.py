@@ -15,9 +15,9 @@ from rvplat.engine.linking import SHARED_HANDLERS, csr_symbol, shared_symbol
 from rvplat.engine.poll import POLL
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.extension import Extension
-from rvplat.lang.functions import module_text
-from rvplat.lang.specialise import Constants
-from rvplat.lang.unit import Linkage, Unit
+from rvplat.lang.native.functions import module_text
+from rvplat.lang.native.unit import Linkage, Unit
+from rvplat.lang.typed_ir.specialise import Constants
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 Code of what ships knows its own rows only, so that it stays the same whatever plugins there are. A
 number that it has no row for is looked up in the machine's table, where the code of each plugin's
-extension has entered its functions. They have the form of exports (lang/unit.py): a pointer to
-where the value goes comes last, and what is returned says whether something was raised.
+extension has entered its functions. They have the form of exports (lang/native/unit.py): a pointer
+to where the value goes comes last, and the result says whether something was raised.
 """
 
 from rvplat.hart.state import STOP_STUCK, HartState, MachineState

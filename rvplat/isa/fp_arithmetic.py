@@ -25,7 +25,9 @@ from rvplat.isa.fp_soft import (
 )
 from rvplat.isa.fp_state import BOX, host_rounds, is_boxed, unbox, writes_f
 from rvplat.lang import FIXED, define, s64, u32, u64
-from rvplat.lang.fp import (
+from rvplat.lang.floating_point.conversions import maximum, minimum
+from rvplat.lang.floating_point.formats import RTZ, Format
+from rvplat.lang.floating_point.host_unit import (
     fp_add,
     fp_div,
     fp_eq,
@@ -46,8 +48,6 @@ from rvplat.lang.fp import (
     host_has_fma,
     host_underflows_late,
 )
-from rvplat.lang.softfloat_convert import maximum, minimum
-from rvplat.lang.softfloat_format import RTZ, Format
 
 FixedBool = Annotated[bool, FIXED]
 

@@ -12,8 +12,8 @@ from rvplat.isa.fp_state import (
     rounding_mode,
 )
 from rvplat.lang import define, u64
-from rvplat.lang.softfloat import add, div, fma, mul, sqrt, sub
-from rvplat.lang.softfloat_convert import (
+from rvplat.lang.floating_point.arithmetic import add, div, fma, mul, sqrt, sub
+from rvplat.lang.floating_point.conversions import (
     compare_flags,
     convert_format,
     from_integer,
@@ -23,7 +23,7 @@ from rvplat.lang.softfloat_convert import (
     minimum,
     to_integer,
 )
-from rvplat.lang.softfloat_format import default_nan, is_nan
+from rvplat.lang.floating_point.formats import default_nan, is_nan
 
 
 @define

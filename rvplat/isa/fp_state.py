@@ -16,14 +16,14 @@ from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.vocabulary import illegal
 from rvplat.isa.privileged import Status
 from rvplat.lang import call_host, define, u8, u32, u64
-from rvplat.lang.fp import (
+from rvplat.lang.floating_point.formats import RMM, RNE, RUP, UF
+from rvplat.lang.floating_point.host_unit import (
     host_fp_control,
     host_fp_flags,
     host_fp_restore,
     host_fp_start,
     host_underflows_late,
 )
-from rvplat.lang.softfloat_format import RMM, RNE, RUP, UF
 
 F = Extension(
     "F",

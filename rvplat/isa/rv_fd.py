@@ -37,8 +37,8 @@ from rvplat.isa.machinery.extension import Extension, Instruction
 from rvplat.isa.machinery.vocabulary import load_u32, load_u64, store_u32, store_u64
 from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import Definition, define, s32, s64, u32, u64
-from rvplat.lang.softfloat_convert import classify
-from rvplat.lang.softfloat_format import Format
+from rvplat.lang.floating_point.conversions import classify
+from rvplat.lang.floating_point.formats import Format
 
 D = Extension(
     "D",

@@ -19,9 +19,8 @@ from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.rv_fd import put, scalar
 from rvplat.lang import define, s32, u64
-from rvplat.lang.fp import fp_to_s64_towards_zero
-from rvplat.lang.softfloat_convert import round_to_integral, to_integer
-from rvplat.lang.softfloat_format import (
+from rvplat.lang.floating_point.conversions import round_to_integral, to_integer
+from rvplat.lang.floating_point.formats import (
     NV,
     NX,
     RTZ,
@@ -34,6 +33,7 @@ from rvplat.lang.softfloat_format import (
     sign_bit,
     unpack,
 )
+from rvplat.lang.floating_point.host_unit import fp_to_s64_towards_zero
 
 Zfa = Extension(
     "Zfa",

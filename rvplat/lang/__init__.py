@@ -1,12 +1,14 @@
 """The definition language: typed, restricted Python that runs under CPython and as native code.
 
-It contains nothing specific to RISC-V. Its parts, from a text to native code:
+It contains nothing specific to RISC-V. This room is the language as one writes it: values (`types`,
+`record`, `struct`), functions (`define`), intrinsics (`intrinsics`), and what observes a run
+(`events`, `observation`). CPython runs a text with this room alone. The other rooms, bottom up:
 
-- `types`, `record` and `struct` define its values, `define` its functions, `intrinsics` and `fp`
-  its intrinsics. CPython runs a text with these modules alone. `observation` observes such a run.
-- `check` and `type_*` make the typed IR (`ir`) of a text, or refuse the text. `definitions` keeps
-  the typed IR, `effects` analyses it, `specialise` rewrites it for constants.
-- `emitter` and `functions` make LLVM text from it, and `objects` makes native code from that.
+- `host`: LLVM text that differs between hosts.
+- `floating_point`: IEEE 754 arithmetic on the host's unit, and in the language itself.
+- `typed_ir`: the typed IR of a text (`ir`), its effects, and its specialisation on constants.
+- `checking`: makes the typed IR of a text, or refuses the text.
+- `native`: makes LLVM text of the typed IR (`functions`), and native code of that (`objects`).
 
 docs/reference/language.md describes the language.
 """

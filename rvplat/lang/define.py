@@ -1,7 +1,7 @@
 """The language's functions: define, declare, implement, intrinsic, Dispatch, Unwind.
 
-CPython runs a definition as it is written (the reference). `unit.py` makes native code from the
-same text. This module does not import the compiler.
+CPython runs a definition as it is written (the reference). `native/unit.py` makes native code from
+the same text. This module does not import the compiler.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from typing import Any
 
 from rvplat.lang.define import Intrinsic
 from rvplat.lang.define import intrinsic as _intrinsic
+from rvplat.lang.host.processor import FENCE, MACHINE, after_atomic
 from rvplat.lang.observation import observations, redirected
-from rvplat.lang.ordering import FENCE, MACHINE, after_atomic
 from rvplat.lang.record import Record, address_of
 from rvplat.lang.types import Integer, s32, s64, u8, u16, u32, u64
 

@@ -19,7 +19,7 @@ from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.isa.machinery.extension import Extension, Row, enabled_rows
 from rvplat.machine.boards.catalogue import shipped_extensions
 from tests.engine.native_bench import Twin, twin
-from tests.lang.native import native
+from tests.lang.compiled import native
 
 SHIPPED = shipped_extensions()
 ROWS = enabled_rows(list(SHIPPED.values()))

@@ -14,7 +14,7 @@ from rvplat.engine.architecture import Architecture
 from rvplat.engine.sources import digest, digest_of
 from rvplat.isa.machinery.extension import Extension
 from rvplat.lang import u64
-from tests.lang.native import native
+from tests.lang.compiled import native
 
 TWO = """
 from rvplat.lang import define, u64

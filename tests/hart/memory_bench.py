@@ -22,9 +22,9 @@ from rvplat.isa.machinery import vocabulary
 from rvplat.isa.priv_m import reset_status
 from rvplat.isa.sv import satp_write
 from rvplat.lang import Definition, address_of, u8, u16, u32, u64
-from rvplat.lang.functions import module_text
-from rvplat.lang.objects import NativeCode, compile_text
-from rvplat.lang.unit import Unit
+from rvplat.lang.native.functions import module_text
+from rvplat.lang.native.objects import NativeCode, compile_text
+from rvplat.lang.native.unit import Unit
 from rvplat.machine.boards.catalogue import shipped_extensions
 
 RAM = 0x8000_0000

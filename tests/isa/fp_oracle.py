@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from tests.isa import ieee
-from tests.isa.ieee import FORMATS, NV, NX
+from tests.lang.floating_point import ieee
+from tests.lang.floating_point.ieee import FORMATS, NV, NX
 
 BOX = 0xFFFF_FFFF << 32
 Row = tuple[int, ...]

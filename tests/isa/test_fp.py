@@ -12,7 +12,7 @@ from rvplat.isa.fp_state import F
 from rvplat.isa.machinery.extension import Instruction
 from tests.isa.fp_guest import FpGuest, guest_of, width_of
 from tests.isa.fp_oracle import BOX, expected
-from tests.isa.patterns import corners, some_numbers
+from tests.lang.floating_point.patterns import corners, some_numbers
 
 LOADS = ("flw", "fsw", "fld", "fsd", "fli.s", "fli.d")
 ROWS = [

@@ -22,7 +22,7 @@ from tests.isa.fp_guest import (
     width_of,
 )
 from tests.isa.fp_oracle import BOX, immediate
-from tests.isa.ieee import FORMATS
+from tests.lang.floating_point.ieee import FORMATS
 
 ILLEGAL = 2
 FS = 3 << 13

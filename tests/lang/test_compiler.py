@@ -37,7 +37,7 @@ from rvplat.lang import (
     write_u16,
 )
 from rvplat.lang.define import Definition
-from tests.lang.native import native
+from tests.lang.compiled import native
 
 CORNERS = [0, 1, 2, 0x7F, 0x80, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**63, 2**64 - 1]
 WORDS = st.one_of(st.sampled_from(CORNERS), st.integers(0, 2**64 - 1))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from rvplat.lang import Definition, LanguageError, u64
-from rvplat.lang.definitions import Definitions
-from tests.lang.native import native
+from rvplat.lang.checking.definitions import Definitions
+from tests.lang.compiled import native
 
 TEXT = (Path(__file__).parents[2] / "docs" / "reference" / "language.md").read_text("utf-8")
 EXAMPLE = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)[0]

@@ -22,9 +22,9 @@ from rvplat.lang import (
     u8,
     u64,
 )
-from rvplat.lang.functions import module_text
-from rvplat.lang.objects import Dumps, compile_text
-from rvplat.lang.unit import Unit
+from rvplat.lang.native.functions import module_text
+from rvplat.lang.native.objects import Dumps, compile_text
+from rvplat.lang.native.unit import Unit
 
 Box = Record("Box")
 Box.add("total", u64)

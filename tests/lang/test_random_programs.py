@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from rvplat.lang import address_of
 from rvplat.lang.define import Definition
-from rvplat.lang.functions import module_text
-from rvplat.lang.objects import NativeCode, compile_text
-from rvplat.lang.unit import Unit
+from rvplat.lang.native.functions import module_text
+from rvplat.lang.native.objects import NativeCode, compile_text
+from rvplat.lang.native.unit import Unit
 from tests.lang.random_programs import programs
 
 A_MODULE = 10

@@ -172,7 +172,7 @@ def _of_encodings(plugins: Sequence[Extension], harts: Sequence[Extension]) -> I
 def _of_texts(architecture: Architecture) -> Iterator[str]:
     from rvplat.engine.handlers import HandlerText  # late: it imports the compiler
     from rvplat.engine.units import new_unit
-    from rvplat.lang.functions import emit_waiting
+    from rvplat.lang.native.functions import emit_waiting
 
     plugins = architecture.added
     rows = [row for one in plugins for row in one.instructions]

@@ -17,10 +17,11 @@ from rvplat.hart.state import HartState
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.machinery.extension import Instruction
-from rvplat.lang import Definition, ir
-from rvplat.lang.definitions import Definitions
-from rvplat.lang.evaluate import evaluate
-from rvplat.lang.queries import Assigned, Spoken, reached
+from rvplat.lang import Definition
+from rvplat.lang.checking.definitions import Definitions
+from rvplat.lang.checking.queries import Assigned, Spoken, reached
+from rvplat.lang.typed_ir import ir
+from rvplat.lang.typed_ir.evaluate import evaluate
 
 LOAD, STORE, AMO, CONDITIONAL, ZERO = "load", "store", "amo", "conditional", "zero"
 BLOCK_BYTES = 64

@@ -1,0 +1,1 @@
+"""IEEE 754 arithmetic: on the host's unit, and exact in the definition language."""

@@ -1,0 +1,1 @@
+"""LLVM text that differs between hosts: floating-point control, system calls, memory order."""

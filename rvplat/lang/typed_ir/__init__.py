@@ -1,0 +1,1 @@
+"""The typed IR of a definition, and what works on it: effects, evaluation, specialisation."""
