@@ -133,8 +133,8 @@ def agent_load_slow(hart, va: u64, size: u64) -> u64:
     """Load without a TLB entry, by a walk without side effects. Devices aren't accessed."""
     value = u64(0)
     for i in range(size):
-        pa, mapped = debug_translate(hart, va + i)
-        host = ram_host(hart, pa) if mapped else u64(0)
+        found = debug_translate(hart, va + i)
+        host = ram_host(hart, found.pa) if found.mapped else u64(0)
         if host == 0:
             hart.agent_error = 1
             return u64(0)

@@ -18,6 +18,7 @@ from rvplat.engine.agent import FALSE, evaluate
 from rvplat.hart.acceleration.tlb import FETCH_CONTEXTS, NO_TAG, REGIME_VIRT
 from rvplat.hart.debugging.watchpoints import note_met
 from rvplat.hart.debugging.worlds import ANYWHERE, current_asid, current_world
+from rvplat.hart.page_tables import address_in
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import (
     FETCH_ENTRIES,
@@ -27,7 +28,7 @@ from rvplat.hart.state import (
     MachineState,
     SlotHeader,
 )
-from rvplat.isa.privileged import OFFSET_MASK, PAGE_MASK
+from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import (
     Record,
     define,
@@ -347,7 +348,7 @@ def guest_address(hart) -> u64:
     page = ctx.guest_pages[index]
     if ctx.entries[index].tag != hart.pc & PAGE_MASK:  # no fetch entry yet: the walk was just made
         page = hart.guest_page
-    return (page & PAGE_MASK) | (hart.pc & OFFSET_MASK)
+    return address_in(page, u64(hart.pc))
 
 
 @define

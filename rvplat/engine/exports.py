@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable
 from typing import Any
 
 from rvplat.engine import breakpoints, core
@@ -12,13 +10,12 @@ from rvplat.hart.acceleration import contexts, invalidate, tlb
 from rvplat.hart.debugging import watchpoints
 from rvplat.hart.state import STOP_NONE
 from rvplat.hart.trap import Trap
-from rvplat.lang import Definition, address_of, define, u32, u64
+from rvplat.lang import Definition, define, u32, u64
+from rvplat.lang.native.exported import Raised
+
+__all__ = ["EXPORTS", "Raised"]
 
 MCYCLE = 0xB00  # and minstret, 0xB02
-
-
-class Raised(Exception):
-    """A definition that Python called has raised. The hart's state has the cause."""
 
 
 @define
@@ -70,7 +67,7 @@ _exported: dict[str, Any] = {
     "context_changed": contexts.context_changed,
     "flush_everything": tlb.flush_everything,
     "drop_slots": core.drop_slots,
-    "debug_page": mmu.debug_page,
+    "debug_translate": mmu.debug_translate,
     "watch_changed": watchpoints.watch_changed,
     "arm_virtual": breakpoints.arm_virtual,
     "arm_physical": breakpoints.arm_physical,
@@ -82,32 +79,3 @@ _exported: dict[str, Any] = {
     "sleep": sleep.sleep,
 }
 EXPORTS: dict[str, Definition] = _exported
-
-
-def wrap(definition: Definition, address: int) -> Callable[..., Any]:
-    """A Python function that calls an exported symbol. Arguments are views and ints."""
-    names = definition.signature.names
-    kinds: list[Any] = [_c_type(t) for t in definition.signature.types]
-    native = ctypes.CFUNCTYPE(ctypes.c_uint8, *kinds, ctypes.c_void_p)(address)
-    returns = definition.signature.parts
-    if len(returns) > 1:
-        raise TypeError(f"{definition.name}: one value is returned to Python")
-
-    def call(*arguments: Any) -> Any:
-        result = ctypes.c_uint64()
-        if len(arguments) != len(names):
-            raise TypeError(f"{definition.name} takes {len(names)} arguments")
-        given = [address_of(a) for a in arguments]
-        if native(*given, ctypes.addressof(result)):
-            raise Raised(definition.name)
-        return result.value if returns else None
-
-    return call
-
-
-def _c_type(kind: Any) -> Any:
-    if kind is None:
-        return ctypes.c_uint64
-    return {8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: ctypes.c_uint32, 64: ctypes.c_uint64}[
-        kind.bits
-    ]

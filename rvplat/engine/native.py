@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakValueDictionary
 
 from rvplat.cache import load_cached, save_cached
-from rvplat.engine import exports
 from rvplat.engine.architecture import Architecture
 from rvplat.engine.decode import Table, build_table
+from rvplat.engine.exports import EXPORTS
 from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL, Form
 from rvplat.engine.linking import Part, csr_symbol
 from rvplat.engine.pairs import pair_table, wanted_pairs
 from rvplat.engine.sources import digest, digest_of, unchanged
 from rvplat.hart.added_csrs import CSRS, AddedCsr
 from rvplat.isa.machinery.extension import Extension
+from rvplat.lang.native.exported import caller
 from rvplat.lang.native.objects import (
     Dumps,
     NativeCode,
@@ -168,9 +169,8 @@ class Core:
         return pair_table(rows)
 
     def export(self, name: str) -> Callable[..., Any]:
-        """A Python function that calls a definition natively. It may raise `Raised`."""
-        definition = exports.EXPORTS[name]
-        return exports.wrap(definition, self._code.address(f"export.{name}"))
+        """A Python function that calls a definition natively (`lang/native/exported.py`)."""
+        return caller(EXPORTS[name], self._code.address(f"export.{name}"))
 
     @cached_property
     def fence(self) -> Callable[[], Any]:

@@ -14,7 +14,7 @@ from rvplat.hart.memory_faults import raise_misaligned
 from rvplat.hart.page_tables import LOAD, STORE
 from rvplat.hart.ram import region_of
 from rvplat.hart.state import DATA_ENTRIES, HartState
-from rvplat.hart.translate import ram_span
+from rvplat.hart.translate import ram_place
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import (
@@ -47,10 +47,10 @@ def amo_slow(hart, va: u64, size: u64) -> u64:
         raise_misaligned(hart, va, u64(STORE))
     if hart.pages_watched != 0:
         watch_access(hart, va, size, u64(READS | WRITES))
-    host, pa = ram_span(hart, va, size, u64(STORE), va)
-    expect_late_store(hart, pa, size)
-    tell_device_afterwards(hart, region_of(hart, pa), pa, size)
-    return host
+    found = ram_place(hart, va, size, u64(STORE), va)
+    expect_late_store(hart, found.pa, size)
+    tell_device_afterwards(hart, region_of(hart, found.pa), found.pa, size)
+    return found.host
 
 
 @define
@@ -77,8 +77,7 @@ def reserve_slow(hart, va: u64, size: u64) -> u64:
         raise_misaligned(hart, va, u64(LOAD))
     if hart.pages_watched != 0:
         watch_access(hart, va, size, u64(READS))
-    host, _pa = ram_span(hart, va, size, u64(LOAD), va)
-    return host
+    return ram_place(hart, va, size, u64(LOAD), va).host
 
 
 @define

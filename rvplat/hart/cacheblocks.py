@@ -12,7 +12,7 @@ from rvplat.hart.mmu import ACCESS_FAULT
 from rvplat.hart.page_tables import MANAGE, STORE
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES
-from rvplat.hart.translate import ram_span, translate
+from rvplat.hart.translate import ram_place, translate
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import define, fill_memory, implement, u8, u64
@@ -26,10 +26,10 @@ def zero_slow(hart, va: u64):
     block = va & ~(BLOCK_BYTES - 1)
     if hart.pages_watched != 0:
         watch_access(hart, block, u64(BLOCK_BYTES), u64(WRITES))
-    host, pa = ram_span(hart, block, u64(BLOCK_BYTES), u64(STORE), va)
-    fill_memory(host, u8(0), u64(BLOCK_BYTES))
-    note_store(hart, pa, u64(BLOCK_BYTES))
-    tell_device(hart, region_of(hart, pa), pa, u64(BLOCK_BYTES))
+    found = ram_place(hart, block, u64(BLOCK_BYTES), u64(STORE), va)
+    fill_memory(found.host, u8(0), u64(BLOCK_BYTES))
+    note_store(hart, found.pa, u64(BLOCK_BYTES))
+    tell_device(hart, region_of(hart, found.pa), found.pa, u64(BLOCK_BYTES))
 
 
 @implement(vocabulary.zero_block)

@@ -7,7 +7,7 @@ half reports that half's address ("Machine Trap Value Register"). I/O regions ca
 from rvplat.hart.acceleration.tlb import BLOCK_SHIFT, large_bits
 from rvplat.hart.memory_faults import raise_fault
 from rvplat.hart.mmu import ACCESS_FAULT, NO_FAULT, walk
-from rvplat.hart.page_tables import FETCH
+from rvplat.hart.page_tables import FETCH, address_in
 from rvplat.hart.pmp import pmp_grant
 from rvplat.hart.ram import NO_REGION, ram_host, region_of
 from rvplat.hart.state import FETCH_ENTRIES
@@ -20,18 +20,18 @@ NO_PAGE = 0xFFFF_FFFF_FFFF_FFFF
 @define(cold=True)
 def fetch_address(hart, va: u64) -> tuple[u64, u64]:
     """(physical address, what PMP grants for the whole page), or an instruction fault."""
-    page, _grant, fault = walk(hart, va, u64(FETCH), hart.fetches.regime)
-    if fault != NO_FAULT:
-        raise_fault(hart, va, u64(FETCH), fault)
-    pa = (page & PAGE_MASK) | (va & OFFSET_MASK)
-    whole = pmp_grant(hart, page & PAGE_MASK, u64(PAGE_BYTES), hart.fetches.regime)
+    found = walk(hart, va, u64(FETCH), hart.fetches.regime)
+    if found.fault != NO_FAULT:
+        raise_fault(hart, va, u64(FETCH), found.fault)
+    pa = address_in(found.page, va)
+    whole = pmp_grant(hart, found.page & PAGE_MASK, u64(PAGE_BYTES), hart.fetches.regime)
     allowed = whole
     if whole == 0:
         allowed = pmp_grant(hart, pa, u64(2), hart.fetches.regime)
     if allowed & FETCH == 0 or region_of(hart, pa) == NO_REGION:
         raise_fault(hart, va, u64(FETCH), u64(ACCESS_FAULT))
     ctx = hart.fetch_ctx[hart.fetches.context]
-    ctx.large |= large_bits(va, page & BLOCK_SHIFT)
+    ctx.large |= large_bits(va, found.page & BLOCK_SHIFT)
     return pa, whole
 
 
@@ -62,9 +62,9 @@ def peek_halfword(hart, va: u64) -> tuple[u64, bool]:
     entry = hart.fetch[va >> 12 & (FETCH_ENTRIES - 1)]
     if entry.tag == va & PAGE_MASK:
         return u64(relaxed_load_u16(entry.host + (va & OFFSET_MASK))), True
-    page, _grant, fault = walk(hart, va, u64(FETCH), hart.fetches.regime)
-    host = ram_host(hart, (page & PAGE_MASK) | (va & OFFSET_MASK))
-    if fault != NO_FAULT or host == 0:
+    found = walk(hart, va, u64(FETCH), hart.fetches.regime)
+    host = ram_host(hart, address_in(found.page, va))
+    if found.fault != NO_FAULT or host == 0:
         return u64(0), False
     return u64(relaxed_load_u16(host)), True
 

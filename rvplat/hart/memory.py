@@ -16,7 +16,7 @@ from rvplat.hart.device_ram import tell_device
 from rvplat.hart.memory_faults import raise_fault, raise_misaligned
 from rvplat.hart.misaligned import load_across, store_across
 from rvplat.hart.mmu import ACCESS_FAULT
-from rvplat.hart.page_tables import LOAD, STORE
+from rvplat.hart.page_tables import LOAD, STORE, address_in
 from rvplat.hart.ram import NO_REGION, ram_host, read_host, region_of, write_host
 from rvplat.hart.state import DATA_ENTRIES, ROM, WATCHED
 from rvplat.hart.translate import translate
@@ -109,7 +109,7 @@ def store_cached(hart, va: u64, size: u64, value: u64) -> bool:
         return False
     write_host(va + entry.addend, size, value)
     if entry.write_tag == NO_TAG:
-        pa = (entry.page & PAGE_MASK) | (va & OFFSET_MASK)
+        pa = address_in(entry.page, va)
         region = region_of(hart, pa)
         word = code_word(hart, region, pa)
         note_store_at(hart, region, word, pa, size)

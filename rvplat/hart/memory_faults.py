@@ -2,9 +2,9 @@
 
 from rvplat.hart.acceleration.tlb import REGIME_VIRT
 from rvplat.hart.mmu import ACCESS_FAULT, GUEST_FAULT
-from rvplat.hart.page_tables import FETCH, LOAD
+from rvplat.hart.page_tables import FETCH, LOAD, address_in
 from rvplat.isa.machinery.vocabulary import raise_access_trap
-from rvplat.isa.privileged import OFFSET_MASK, PAGE_MASK, Cause
+from rvplat.isa.privileged import Cause
 from rvplat.lang import NoReturn, define, u64
 
 
@@ -21,7 +21,7 @@ def raise_fault(hart, va: u64, access: u64, fault: u64) -> NoReturn:
         tinst = hart.fault_tinst
         gpa = hart.fault_gpa
         if tinst == 0:
-            gpa = (gpa & PAGE_MASK) | (va & OFFSET_MASK)
+            gpa = address_in(gpa, va)
     raise_access_trap(hart, fault_cause(access, fault), va, gpa >> 2, tinst, is_guest(hart, access))
 
 

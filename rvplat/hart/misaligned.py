@@ -7,31 +7,31 @@ from rvplat.hart.acceleration.invalidate import note_store
 from rvplat.hart.device_ram import tell_device
 from rvplat.hart.page_tables import LOAD, STORE
 from rvplat.hart.ram import region_of
-from rvplat.hart.translate import ram_span
+from rvplat.hart.translate import RamPlace, ram_place
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES
 from rvplat.lang import define, relaxed_load_u8, relaxed_store_u8, u8, u64
 
 
 @define(cold=True)
-def second_part(hart, va: u64, here: u64, size: u64, access: u64) -> tuple[u64, u64]:
-    """(host, physical) address of the part in the next page. A fault there has an offset from the
-    access's own address (see tinst.py)."""
+def second_part(hart, va: u64, here: u64, size: u64, access: u64) -> RamPlace:
+    """The place of the part in the next page. A fault there has an offset from the access's own
+    address (see tinst.py)."""
     hart.access_offset = here
-    host, pa = ram_span(hart, va + here, size - here, access, va + here)
+    found = ram_place(hart, va + here, size - here, access, va + here)
     hart.access_offset = 0
-    return host, pa
+    return found
 
 
 @define(cold=True)
 def load_across(hart, va: u64, size: u64) -> u64:
     """Load bytes from two pages."""
     here = PAGE_BYTES - (va & OFFSET_MASK)
-    low, _low_pa = ram_span(hart, va, here, u64(LOAD), va)
-    high, _high_pa = second_part(hart, va, here, size, u64(LOAD))
+    low = ram_place(hart, va, here, u64(LOAD), va)
+    high = second_part(hart, va, here, size, u64(LOAD))
     value = u64(0)
     for i in range(size):
-        byte = relaxed_load_u8(low + i) if u64(i) < here else relaxed_load_u8(high + i - here)
-        value |= u64(byte) << (8 * i)
+        at = low.host + i if u64(i) < here else high.host + i - here
+        value |= u64(relaxed_load_u8(at)) << (8 * i)
     return value
 
 
@@ -39,15 +39,15 @@ def load_across(hart, va: u64, size: u64) -> u64:
 def store_across(hart, va: u64, size: u64, value: u64):
     """Store bytes to two pages."""
     here = PAGE_BYTES - (va & OFFSET_MASK)
-    low, low_pa = ram_span(hart, va, here, u64(STORE), va)
-    high, high_pa = second_part(hart, va, here, size, u64(STORE))
+    low = ram_place(hart, va, here, u64(STORE), va)
+    high = second_part(hart, va, here, size, u64(STORE))
     for i in range(size):
         byte = u8(value >> (8 * i))
         if u64(i) < here:
-            relaxed_store_u8(low + i, byte)
+            relaxed_store_u8(low.host + i, byte)
         else:
-            relaxed_store_u8(high + i - here, byte)
-    note_store(hart, low_pa, here)
-    note_store(hart, high_pa, size - here)
-    tell_device(hart, region_of(hart, low_pa), low_pa, here)
-    tell_device(hart, region_of(hart, high_pa), high_pa, size - here)
+            relaxed_store_u8(high.host + i - here, byte)
+    note_store(hart, low.pa, here)
+    note_store(hart, high.pa, size - here)
+    tell_device(hart, region_of(hart, low.pa), low.pa, here)
+    tell_device(hart, region_of(hart, high.pa), high.pa, size - here)

@@ -1,9 +1,9 @@
 """Bare, Sv39, Sv48 and Sv57 (Privileged, "Virtual Address Translation Process"), and the two stages
 of guests ("Two-Stage Address Translation").
 
-`walk` never raises: it gives a page, what may be done with it, and a fault. Its callers raise,
-probe or debug with it. A guest's page tables are at guest physical addresses: `table_entry`,
-through which every page-table access passes, translates those by the second stage.
+`walk` never raises: it gives a `Translation`, whose fault its callers raise or report. A guest's
+page tables are at guest physical addresses: `table_entry`, through which every page-table access
+passes, translates those by the second stage.
 """
 
 from rvplat.hart.acceleration.contexts import guest_root, translation_root
@@ -33,6 +33,7 @@ from rvplat.hart.page_tables import (
     PTE_PPN,
     SATP_PPN,
     STORE,
+    address_in,
     enabled,
     is_leaf,
     is_malformed,
@@ -57,8 +58,8 @@ from rvplat.hart.walk_events import (
     update_began,
     update_ended,
 )
-from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK, SUPERVISOR, EnvCfg
-from rvplat.lang import atomic_load_u64, compare_exchange_u64, define, u64
+from rvplat.isa.privileged import PAGE_BYTES, PAGE_MASK, SUPERVISOR, EnvCfg
+from rvplat.lang import Struct, atomic_load_u64, compare_exchange_u64, define, u64
 
 NO_FAULT = 0
 PAGE_FAULT = 1
@@ -73,6 +74,38 @@ READ_ENTRY = 0x3000  # 64-bit read for VS-stage address translation ("Special ps
 WRITE_ENTRY = 0x3020
 
 WIDER = 2  # bits that a guest physical address has more than a virtual one of the same mode
+
+
+class Translation(Struct):
+    """The result of a walk. `page`: the physical page | log2 of the mapping's size. `grant`: what
+    may be done with it. It lacks WRITE while D is clear, so that it can be cached. `fault`:
+    NO_FAULT, or why there is no page; then there is no grant. A fourth field would not fit in the
+    registers in which x86-64 returns values."""
+
+    page: u64
+    grant: u64
+    fault: u64
+
+
+class EntryPlace(Struct):
+    """Where a page-table entry is: its host address and its physical address, or a fault."""
+
+    host: u64
+    pa: u64
+    fault: u64
+
+
+class DebugTranslation(Struct):
+    """Where a debugger finds a virtual address. `pa` has no meaning if it is not mapped."""
+
+    pa: u64
+    mapped: bool
+
+
+@define
+def refused(fault: u64) -> Translation:
+    """The result of a walk that found no page."""
+    return Translation(0, 0, fault)
 
 
 # --- the walk -----------------------------------------------------------------------------------
@@ -103,37 +136,36 @@ def physical_entry(hart, pa: u64, regime: u64, wanted: u64) -> u64:
 
 
 @define(cold=True)
-def guest_entry(hart, address: u64, regime: u64, wanted: u64) -> tuple[u64, u64, u64]:
+def guest_entry(hart, address: u64, regime: u64, wanted: u64) -> EntryPlace:
     """`table_entry` for a guest's tables: implicit accesses through the second stage, where MXR,
     which is for explicit loads, doesn't count."""
     table_accessed(address)
     known = known_table(hart, address) if is_cached(regime, wanted) else u64(0)
     if known != 0:
-        return known, address, u64(NO_FAULT)
+        return EntryPlace(known, address, NO_FAULT)
     implicit = regime & ~(REGIME_GUEST_MXR | REGIME_EXECUTE)
-    page, _grant, fault = walk_guest(hart, address, wanted, implicit)
-    if fault != NO_FAULT:
+    found = walk_guest(hart, address, wanted, implicit)
+    if found.fault != NO_FAULT:
         hart.fault_tinst = u64(READ_ENTRY) if wanted == READ else u64(WRITE_ENTRY)
-        return u64(0), u64(0), fault
-    pa = (page & PAGE_MASK) | (address & OFFSET_MASK)
+        return EntryPlace(0, 0, found.fault)
+    pa = address_in(found.page, address)
     host = physical_entry(hart, pa, regime, wanted)
     if host == 0:
-        return u64(0), u64(0), u64(ACCESS_FAULT)
+        return EntryPlace(0, 0, ACCESS_FAULT)
     if is_cached(regime, wanted):
         whole = pmp_grant(hart, pa & PAGE_MASK, u64(PAGE_BYTES), u64(SUPERVISOR))
         if whole & READ != 0:
             remember_table(hart, address, host)
-    return host, pa, u64(NO_FAULT)
+    return EntryPlace(host, pa, NO_FAULT)
 
 
 @define
-def table_entry(hart, address: u64, regime: u64, wanted: u64) -> tuple[u64, u64, u64]:
-    """(host address, physical address, fault) of a page-table entry."""
+def table_entry(hart, address: u64, regime: u64, wanted: u64) -> EntryPlace:
+    """The place of a page-table entry whose address a table or a root register gives."""
     if regime & REGIME_VIRT != 0:
-        host, pa, fault = guest_entry(hart, address, regime, wanted)
-        return host, pa, fault
-    plain = physical_entry(hart, address, regime, wanted)
-    return plain, address, u64(NO_FAULT) if plain != 0 else u64(ACCESS_FAULT)
+        return guest_entry(hart, address, regime, wanted)
+    host = physical_entry(hart, address, regime, wanted)
+    return EntryPlace(host, address, u64(NO_FAULT) if host != 0 else u64(ACCESS_FAULT))
 
 
 @define
@@ -147,16 +179,16 @@ def update_leaf(hart, address: u64, read_at: u64, pte: u64, access: u64, regime:
         leaf_lacks_bits()
         return u64(PAGE_FAULT)
     update_began()
-    host, pa, fault = table_entry(hart, address, regime, u64(WRITE))
-    if fault != NO_FAULT:
-        return fault
+    entry = table_entry(hart, address, regime, u64(WRITE))
+    if entry.fault != NO_FAULT:
+        return entry.fault
     update_ended()
-    if host != read_at:
+    if entry.host != read_at:
         forget_tables(hart)
         return u64(NO_FAULT)
     new = pte | PTE_A | PTE_D if access == STORE else pte | PTE_A
-    if compare_exchange_u64(host, pte, new):
-        note_store(hart, pa, u64(8))
+    if compare_exchange_u64(entry.host, pte, new):
+        note_store(hart, entry.pa, u64(8))
     return u64(NO_FAULT)
 
 
@@ -173,9 +205,7 @@ def check_leaf(pte: u64, level: u64, access: u64, regime: u64) -> bool:
 
 
 @define
-def walk_tables(
-    hart, va: u64, access: u64, regime: u64, root: u64, levels: u64
-) -> tuple[u64, u64, u64]:
+def walk_tables(hart, va: u64, access: u64, regime: u64, root: u64, levels: u64) -> Translation:
     """Steps 2 to 10 from a root table's address, whose low bits say how many more index bits it
     has (WIDER at the G stage). With REGIME_VIRT the tables' addresses are guest physical ones.
     It has six parameters, so that all are in registers and `walk` can end in a jump."""
@@ -184,11 +214,11 @@ def walk_tables(
     mask = (u64(0x200) << (root & WIDER)) - 1
     while level < levels:  # below 0 it wraps
         address = table + (va >> (12 + 9 * level) & mask) * 8
-        host, _pa, refused = table_entry(hart, address, regime, u64(READ))
-        if refused != NO_FAULT:
+        entry = table_entry(hart, address, regime, u64(READ))
+        if entry.fault != NO_FAULT:
             entry_refused(regime, level, address)
-            return u64(0), u64(0), refused
-        pte = atomic_load_u64(host)
+            return refused(entry.fault)
+        pte = atomic_load_u64(entry.host)
         entry_read(regime, level, address, pte)
         if is_malformed(hart, pte, regime):
             entry_malformed()
@@ -201,17 +231,17 @@ def walk_tables(
                 grant = permissions(pte, regime)
                 if pte & PTE_D == 0:
                     grant &= ~WRITE
-                return leaf_page(pte, va, level), grant, u64(NO_FAULT)
-            fault = update_leaf(hart, address, host, pte, access, regime)
+                return Translation(leaf_page(pte, va, level), grant, NO_FAULT)
+            fault = update_leaf(hart, address, entry.host, pte, access, regime)
             if fault != NO_FAULT:
-                return u64(0), u64(0), fault
+                return refused(fault)
         else:
             if pte & PTE_NOT_IN_POINTER != 0:
                 break
             table = (pte & PTE_PPN) << 2
             mask = u64(0x1FF)
             level -= 1
-    return u64(0), u64(0), u64(PAGE_FAULT)
+    return refused(u64(PAGE_FAULT))
 
 
 @define
@@ -223,43 +253,36 @@ def is_canonical(va: u64, levels: u64) -> bool:
 
 
 @define(cold=True)
-def walk(hart, va: u64, access: u64, regime: u64) -> tuple[u64, u64, u64]:
-    """Translate: (physical page | log2 of the mapping's size, grant, fault).
-
-    The grant lacks WRITE while D is clear, so that it can be cached.
-    """
+def walk(hart, va: u64, access: u64, regime: u64) -> Translation:
+    """Translate a virtual address for an access."""
     if regime & REGIME_VIRT != 0:
-        page, grant, fault = walk_both(hart, va, access, regime)
-        return page, grant, fault
-    root = translation_root(hart, regime & REGIME_PRIV)
-    page, grant, fault = walk_stage(hart, va, access, regime, root)
-    return page, grant, fault
+        return walk_both(hart, va, access, regime)
+    return walk_stage(hart, va, access, regime, translation_root(hart, regime & REGIME_PRIV))
 
 
 @define(cold=True)
-def walk_both(hart, va: u64, access: u64, regime: u64) -> tuple[u64, u64, u64]:
+def walk_both(hart, va: u64, access: u64, regime: u64) -> Translation:
     """`walk` where both stages count."""
-    guest_page, first, refused = walk_stage(hart, va, access, regime, guest_root(hart))
-    if refused != NO_FAULT:
-        return u64(0), u64(0), refused
-    second_stage_began(guest_page & PAGE_MASK)
+    first = walk_stage(hart, va, access, regime, guest_root(hart))
+    if first.fault != NO_FAULT:
+        return first
+    second_stage_began(first.page & PAGE_MASK)
     hart.fault_tinst = 0
-    page, second, fault = walk_guest(hart, guest_page & PAGE_MASK, access, regime)
-    return (page & PAGE_MASK) | (guest_page & BLOCK_SHIFT), first & second, fault
+    second = walk_guest(hart, first.page & PAGE_MASK, access, regime)
+    page = (second.page & PAGE_MASK) | (first.page & BLOCK_SHIFT)
+    return Translation(page, first.grant & second.grant, second.fault)
 
 
 @define
-def walk_stage(hart, va: u64, access: u64, regime: u64, root: u64) -> tuple[u64, u64, u64]:
+def walk_stage(hart, va: u64, access: u64, regime: u64, root: u64) -> Translation:
     """The only stage, or a guest's first, by satp's or vsatp's value; 0 is Bare."""
     if root == 0:
-        return va & PAGE_MASK | 12, u64(EVERYTHING), u64(NO_FAULT)
+        return Translation(va & PAGE_MASK | 12, EVERYTHING, NO_FAULT)
     hart.walks[u64(regime & REGIME_VIRT != 0)] += 1
     levels = (root >> 60) - 5  # MODE 8 is Sv39 with three levels
     if not is_canonical(va, levels):
-        return u64(0), u64(0), u64(PAGE_FAULT)
-    table = (root & SATP_PPN) << 12
-    page, grant, fault = walk_tables(hart, va, access, regime, table, levels)
-    return page, grant, fault
+        return refused(u64(PAGE_FAULT))
+    return walk_tables(hart, va, access, regime, (root & SATP_PPN) << 12, levels)
 
 
 @define
@@ -270,54 +293,44 @@ def second_regime(regime: u64) -> u64:
 
 
 @define
-def walk_second(hart, gpa: u64, access: u64, regime: u64, levels: u64) -> tuple[u64, u64, u64]:
+def walk_second(hart, gpa: u64, access: u64, regime: u64, levels: u64) -> Translation:
     """The second stage's tables, from the last one on where that is known."""
     second = second_regime(regime)
     last = known_last(hart, gpa) if regime & REGIME_DEBUG == 0 else u64(0)
     if last != 0:
-        page, grant, fault = walk_tables(hart, gpa, access, second, last, u64(1))
-        return page, grant, fault
+        return walk_tables(hart, gpa, access, second, last, u64(1))
     wanted = u64(PROBE) if regime & REGIME_DEBUG != 0 else access
     hart.leaf_table = 0
     root = (hart.hgatp & SATP_PPN) << 12 | WIDER
-    page, grant, fault = walk_tables(hart, gpa, wanted, second, root, levels)
+    found = walk_tables(hart, gpa, wanted, second, root, levels)
     if hart.leaf_table != 0 and regime & REGIME_DEBUG == 0:
         remember_last(hart, gpa, hart.leaf_table)
-    return page, grant, fault
+    return found
 
 
 @define(cold=True)
-def walk_guest(hart, gpa: u64, access: u64, regime: u64) -> tuple[u64, u64, u64]:
+def walk_guest(hart, gpa: u64, access: u64, regime: u64) -> Translation:
     """The second stage: as `walk`, of a guest physical address, by hgatp ("Guest Physical Address
     Translation"). Leaves the guest page and its mapping's size in hart.guest_page."""
     hart.fault_gpa = gpa
     levels = (hart.hgatp >> 60) - 5
     if hart.hgatp >> 60 == 0:
         hart.guest_page = gpa & PAGE_MASK | 12
-        return gpa & PAGE_MASK | 12, u64(EVERYTHING), u64(NO_FAULT)
+        return Translation(gpa & PAGE_MASK | 12, EVERYTHING, NO_FAULT)
     if gpa >> (12 + 9 * levels + WIDER) != 0:
-        return u64(0), u64(0), u64(GUEST_FAULT)
+        return refused(u64(GUEST_FAULT))
     hart.walks[2] += 1
-    page, grant, fault = walk_second(hart, gpa, access, regime, levels)
-    hart.guest_page = (gpa & PAGE_MASK) | (page & BLOCK_SHIFT)
-    return page, grant, u64(GUEST_FAULT) if fault == PAGE_FAULT else fault
+    found = walk_second(hart, gpa, access, regime, levels)
+    hart.guest_page = (gpa & PAGE_MASK) | (found.page & BLOCK_SHIFT)
+    fault = u64(GUEST_FAULT) if found.fault == PAGE_FAULT else found.fault
+    return Translation(found.page, found.grant, fault)
 
 
 @define
-def debug_translate(hart, va: u64) -> tuple[u64, bool]:
-    """Where a debugger finds a virtual address in the current mode: (physical address, mapped).
-
-    No permissions, no PMP, no A or D, no trap.
-    """
+def debug_translate(hart, va: u64) -> DebugTranslation:
+    """Translate in the current mode for a debugger: no permissions, no PMP, no A or D, no trap."""
     regime = REGIME_VALID | REGIME_DEBUG | u64(hart.priv)
     if hart.virt != 0:
         regime |= REGIME_VIRT
-    page, _grant, fault = walk(hart, va, u64(PROBE), regime)
-    return (page & PAGE_MASK) | (va & OFFSET_MASK), fault == NO_FAULT
-
-
-@define
-def debug_page(hart, va: u64) -> u64:
-    """The physical address of a virtual one as `debug_translate` finds it, or all ones."""
-    pa, mapped = debug_translate(hart, va)
-    return pa if mapped else u64(0xFFFF_FFFF_FFFF_FFFF)
+    found = walk(hart, va, u64(PROBE), regime)
+    return DebugTranslation(address_in(found.page, va), found.fault == NO_FAULT)

@@ -13,7 +13,7 @@ from rvplat.hart.acceleration.tlb import (
     REGIME_VIRT,
 )
 from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE
-from rvplat.isa.privileged import PAGE_MASK, SUPERVISOR, USER, EnvCfg
+from rvplat.isa.privileged import OFFSET_MASK, PAGE_MASK, SUPERVISOR, USER, EnvCfg
 from rvplat.lang import define, u64
 
 # What an access wants; it is given if any of these bits is granted.
@@ -120,3 +120,9 @@ def leaf_page(pte: u64, va: u64, level: u64) -> u64:
     inside = (u64(1) << shift) - 1
     base = (pte & PTE_PPN) << 2
     return (base & ~inside) | (va & inside & PAGE_MASK) | shift
+
+
+@define
+def address_in(page: u64, va: u64) -> u64:
+    """The address in a page at the offset of `va`. The low bits of `page` are ignored."""
+    return (page & PAGE_MASK) | (va & OFFSET_MASK)

@@ -13,12 +13,12 @@ from rvplat.hart.acceleration.tlb import (
 from rvplat.hart.debugging.watchpoints import READS, watched_kinds
 from rvplat.hart.memory_faults import raise_fault
 from rvplat.hart.mmu import ACCESS_FAULT, NO_FAULT, walk
-from rvplat.hart.page_tables import LOAD, STORE
+from rvplat.hart.page_tables import LOAD, STORE, address_in
 from rvplat.hart.pmp import EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM
-from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
-from rvplat.lang import define, u64
+from rvplat.isa.privileged import PAGE_BYTES, PAGE_MASK
+from rvplat.lang import Struct, define, u64
 
 
 @define
@@ -51,27 +51,34 @@ def translate(hart, va: u64, size: u64, access: u64, tval: u64) -> u64:
 
     Raises the access's faults with `tval`.
     """
-    page, grant, fault = walk(hart, va, access, hart.data.regime)
-    if fault != NO_FAULT:
-        raise_fault(hart, tval, access, fault)
-    pa = (page & PAGE_MASK) | (va & OFFSET_MASK)
-    whole = pmp_grant(hart, page & PAGE_MASK, u64(PAGE_BYTES), hart.data.regime)
+    found = walk(hart, va, access, hart.data.regime)
+    if found.fault != NO_FAULT:
+        raise_fault(hart, tval, access, found.fault)
+    pa = address_in(found.page, va)
+    whole = pmp_grant(hart, found.page & PAGE_MASK, u64(PAGE_BYTES), hart.data.regime)
     allowed = whole
     if whole == 0:  # nothing, or PMP divides the page
         allowed = pmp_grant(hart, pa, size, hart.data.regime)
     if allowed & access == 0 or (hart.data.regime & REGIME_EXECUTE != 0 and allowed & EXECUTE == 0):
         raise_fault(hart, tval, access, u64(ACCESS_FAULT))
-    fill(hart, va, page, grant & whole)
+    fill(hart, va, found.page, found.grant & whole)
     return pa
 
 
+class RamPlace(Struct):
+    """A place in RAM: its host address and its physical address."""
+
+    host: u64
+    pa: u64
+
+
 @define
-def ram_span(hart, va: u64, size: u64, access: u64, tval: u64) -> tuple[u64, u64]:
-    """(host address, physical address) for an access within a page that must be RAM: else an
-    access fault. Writes need RAM that isn't ROM."""
+def ram_place(hart, va: u64, size: u64, access: u64, tval: u64) -> RamPlace:
+    """The place of an access within a page that must be RAM: else an access fault. Writes need RAM
+    that isn't ROM."""
     entry = hart.tlb[va >> 12 & (DATA_ENTRIES - 1)]
     if entry.read_tag == va & PAGE_MASK and (access == LOAD or entry.page & WRITABLE != 0):
-        return va + entry.addend, (entry.page & PAGE_MASK) | (va & OFFSET_MASK)
+        return RamPlace(va + entry.addend, address_in(entry.page, va))
     pa = translate(hart, va, size, access, tval)
     region = region_of(hart, pa)
     if region == NO_REGION:
@@ -79,4 +86,4 @@ def ram_span(hart, va: u64, size: u64, access: u64, tval: u64) -> tuple[u64, u64
     ram = hart.machine.ram[region]
     if access == STORE and ram.writable == ROM:
         raise_fault(hart, tval, access, u64(ACCESS_FAULT))
-    return ram.host + (pa - ram.base), pa
+    return RamPlace(ram.host + (pa - ram.base), pa)

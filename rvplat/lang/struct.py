@@ -49,3 +49,12 @@ class Struct:
 def is_struct(kind: Any) -> bool:
     """Whether a type is a struct."""
     return isinstance(kind, type) and issubclass(kind, Struct)
+
+
+def flat(kind: Any, at: tuple[int, ...] = ()) -> list[tuple[tuple[int, ...], Any]]:
+    """What a value of a type consists of in the end: the type of each part that is no struct, and
+    its position, a field's number for each struct around it."""
+    if not is_struct(kind):
+        return [(at, kind)]
+    parts = enumerate(kind.fields.values())
+    return [one for number, part in parts for one in flat(part, (*at, number))]

@@ -21,7 +21,8 @@ from rvplat.hart.trap import Trap
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.priv_m import reset_status
 from rvplat.isa.sv import satp_write
-from rvplat.lang import Definition, address_of, u8, u16, u32, u64
+from rvplat.lang import Definition, address_of, u64
+from rvplat.lang.native.exported import Raised, caller
 from rvplat.lang.native.functions import module_text
 from rvplat.lang.native.objects import NativeCode, compile_text
 from rvplat.lang.native.unit import Unit
@@ -83,7 +84,6 @@ DEFINITIONS: dict[str, Definition] = {
     **{definition.name: definition for definition in PLAIN},
 }
 assert memory and atomics and cacheblocks
-_C = {u8: ctypes.c_uint8, u16: ctypes.c_uint16, u32: ctypes.c_uint32, bool: ctypes.c_uint8}
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 
 
@@ -181,14 +181,11 @@ class Bench:
     def _native(
         self, hart: Any, name: str, definition: Definition, arguments: tuple[int, ...]
     ) -> Any:
-        kinds = [_C.get(t, ctypes.c_uint64) for t in definition.signature.types]
-        address = native(tuple(DEFINITIONS)).address(name)
-        function = ctypes.CFUNCTYPE(ctypes.c_uint8, *kinds, ctypes.c_void_p)(address)
-        out = (ctypes.c_uint64 * 4)()
-        if function(*map(int, arguments), ctypes.addressof(out)):
+        function = caller(definition, native(tuple(DEFINITIONS)).address(name))
+        try:
+            return function(*map(int, arguments))
+        except Raised:
             return Fault(int(hart.trap_cause), int(hart.trap_tval))
-        count = len(definition.signature.parts)
-        return tuple(out[:count]) if count > 1 else out[0] if count else None
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in DEFINITIONS:

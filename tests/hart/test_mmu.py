@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from rvplat.hart.mmu import DebugTranslation
 from rvplat.isa.privileged import EnvCfg, Status
 from tests.hart.memory_bench import (
     LEAF,
@@ -65,7 +66,7 @@ def test_each_mode_translates(memory: Bench, mode: int, levels: int) -> None:
     memory.poke(PA + 0x238, 0x77)
     memory.paged(mode=mode)
     assert memory.load(top + 0x7238) == 0x77
-    assert memory.debug_translate(top + 0x7238) == (PA + 0x238, True)
+    assert memory.debug_translate(top + 0x7238) == DebugTranslation(PA + 0x238, True)
 
 
 @pytest.mark.parametrize(("mode", "levels"), [(8, 3), (9, 4), (10, 5)])
@@ -361,11 +362,11 @@ def test_debug_translation_has_no_permissions_and_no_effects(memory: Bench) -> N
     memory.pmp(0, cfg=0, address=0)
     before = memory.peek(pte)
     memory.hart.trap_cause = 99
-    assert memory.debug_translate(VA + 5) == (PA + 5, True)
+    assert memory.debug_translate(VA + 5) == DebugTranslation(PA + 5, True)
     memory.enter(0)
-    assert memory.debug_translate(VA + 0x1005) == (PA + 5, True)
-    assert memory.debug_translate(VA + 0x2000)[1] == 0
-    assert memory.debug_translate(1 << 50)[1] == 0
+    assert memory.debug_translate(VA + 0x1005) == DebugTranslation(PA + 5, True)
+    assert not memory.debug_translate(VA + 0x2000).mapped
+    assert not memory.debug_translate(1 << 50).mapped
     assert memory.peek(pte) == before
     assert memory.hart.trap_cause == 99
 

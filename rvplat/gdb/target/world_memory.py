@@ -15,7 +15,6 @@ from rvplat.machine.machine import Machine
 SPACE = 1 << 64  # addresses
 
 PAGE = 4096
-NOT_MAPPED = (1 << 64) - 1
 _UNCHANGED = nullcontext()
 SPACES = VIRTUAL, GUEST, PHYSICAL = "virtual", "guest-physical", "physical"
 
@@ -27,7 +26,7 @@ class WorldMemory:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._memory = machine.assembly.memory
-        self._page = machine.core.export("debug_page")
+        self._translate = machine.core.export("debug_translate")
         self.devices = False
         self.space = VIRTUAL
         names = machine.board.memory
@@ -67,14 +66,11 @@ class WorldMemory:
         mode has no memory and no device is looked up in the supervisor's page tables."""
         if self._untranslated(hart):
             return va
-        if hart.priv != MACHINE:
-            pa = int(self._page(hart, va))
-        elif self._there(va):
-            pa = va
-        else:
-            with self._as(hart, {"priv": SUPERVISOR}):
-                pa = int(self._page(hart, va))
-        return None if pa == NOT_MAPPED else pa
+        if hart.priv == MACHINE and self._there(va):
+            return va
+        with self._as(hart, {"priv": SUPERVISOR} if hart.priv == MACHINE else {}):
+            found = self._translate(hart, va)
+        return int(found.pa) if found.mapped else None
 
     def _untranslated(self, hart: Any) -> bool:
         return self.space == PHYSICAL or (self.space == GUEST and hart.virt == 0)

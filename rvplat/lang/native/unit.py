@@ -10,7 +10,7 @@ from typing import Any
 
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.define import Callee, Definition, Dispatch, LanguageError
-from rvplat.lang.struct import is_struct
+from rvplat.lang.struct import flat, is_struct
 from rvplat.lang.typed_ir import ir
 from rvplat.lang.typed_ir.effects import Poll
 from rvplat.lang.typed_ir.ir import Fixed
@@ -157,25 +157,31 @@ class Unit:
         return "\n".join([head, "entry:", *lines, "}"])
 
     def export(self, target: Definition, name: str) -> None:
-        """Export a definition as a C function: (arguments..., result*) -> raised as i1."""
+        """Export a definition as a C function, which exported.py describes. Structs can't be its
+        parameters."""
         native = self.function(target)
-        if any(is_struct(kind) for kind in (*native.slots, *native.parameters)):
-            raise LanguageError(target.place, f"{target.name}: structs stay in native code")
+        if any(is_struct(kind) for kind in native.parameters):
+            problem = f"{target.name}: an exported definition can't take a struct: give its fields"
+            raise LanguageError(target.place, problem)
         given = ", ".join(f"{ir_type(k)} %a{i}" for i, k in enumerate(native.parameters))
         lines = [f'define i8 @"{name}"({given}, ptr %out) #0 {{', "entry:"]
         call = f"call {native.returns_ir} {native.symbol}({given})"
         lines.append(f"  %r = {call}" if native.slots else f"  {call}")
         raised = "0"
-        for i, kind in enumerate(native.slots):
+        several = len(native.slots) > 1
+        parts = [part for number, kind in enumerate(native.slots)
+                 for part in flat(kind, (number,) if several else ())]  # fmt: skip
+        for i, (position, kind) in enumerate(parts):
             value = "%r"
-            if len(native.slots) > 1:
+            if position:
                 value = f"%v{i}"
-                lines.append(f"  {value} = extractvalue {native.returns_ir} %r, {i}")
-            if native.raises and i == len(native.slots) - 1:
+                path = ", ".join(map(str, position))
+                lines.append(f"  {value} = extractvalue {native.returns_ir} %r, {path}")
+            if native.raises and i == len(parts) - 1:
                 raised = value
                 continue
             lines.append(f"  %p{i} = getelementptr i8, ptr %out, i64 {8 * i}")
-            lines.append(f"  store {ir_type(kind)} {value}, ptr %p{i}")
+            lines.append(f"  store {ir_type(value_type(kind))} {value}, ptr %p{i}")
         lines += [f"  %f = zext i1 {raised} to i8", "  ret i8 %f", "}"]
         self.texts.append("\n".join(lines))
         self.emitted.append(name)

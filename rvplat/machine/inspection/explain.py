@@ -23,10 +23,10 @@ from rvplat.hart.acceleration.contexts import (
 from rvplat.hart.acceleration.guest_tables import forget_tables
 from rvplat.hart.acceleration.tlb import REGIME_VIRT
 from rvplat.hart.debugging.world_switches import GUESTS, vmid_of
-from rvplat.hart.page_tables import FETCH, LOAD, PTE_V, STORE, is_leaf
+from rvplat.hart.page_tables import FETCH, LOAD, PTE_V, STORE, address_in, is_leaf
 from rvplat.hart.pmp import pmp_grant
 from rvplat.hart.trap import TO_GUEST, handler_of
-from rvplat.isa.privileged import MACHINE, OFFSET_MASK, PAGE_MASK, SUPERVISOR, USER
+from rvplat.isa.privileged import MACHINE, OFFSET_MASK, SUPERVISOR, USER
 from rvplat.lang import Unwind, observed, u64
 from rvplat.machine.inspection.trap_names import cause_name
 from rvplat.machine.running.system import System
@@ -284,10 +284,10 @@ class _Walker:
         recorder = _Recorder(self.found, self.view)
         with observed(recorder):
             self._enter_world()
-            page, _grant, found = mmu.walk(self.view, u64(self.va), self.wanted, self._regime())
-            fault = int(found)
+            found = mmu.walk(self.view, u64(self.va), self.wanted, self._regime())
+            fault = int(found.fault)
             if fault == mmu.NO_FAULT:
-                self.found.pa = int(page) & PAGE_MASK | self.va & OFFSET_MASK
+                self.found.pa = int(address_in(found.page, u64(self.va)))
                 self.found.memory_type = _MEMORY_TYPES[self._memory_type()]
                 fault = self._check_page(self.found.pa)
             elif fault != mmu.ACCESS_FAULT:

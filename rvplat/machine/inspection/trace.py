@@ -170,9 +170,11 @@ class Tracer(RoundRobin):
     ) -> int | None:
         if access.value is not None:
             return access.value(x, f, plan.operands) & (1 << 8 * access.size) - 1
-        pa = self.machine.export("debug_page")(hart.address, address)
+        found = self.machine.export("debug_translate")(hart.address, address)
+        if not found.mapped:
+            return None
         try:
-            return self.machine.memory.read_int(pa, access.size)
+            return self.machine.memory.read_int(int(found.pa), access.size)
         except BusError:
             return None
 

@@ -246,8 +246,8 @@ class Hart(NativeHart, metaclass=PublicNames):
         It ignores permissions and changes nothing: no fault, no A or D bit.
         """
         self._still()
-        pa = int(self._owner.export("debug_page")(self.address, word("va", va)))
-        return None if pa == MASK64 else pa
+        found = self._owner.export("debug_translate")(self.address, word("va", va))
+        return int(found.pa) if found.mapped else None
 
     def read(self, va: int, size: int) -> bytes:
         """Read `size` bytes of memory at a virtual address, translated in the hart's mode.

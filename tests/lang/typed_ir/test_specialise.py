@@ -16,6 +16,8 @@ from rvplat.lang import (
     declare,
     define,
     implement,
+    s32,
+    u8,
     u32,
     u64,
 )
@@ -217,9 +219,40 @@ def test_a_struct_converts_and_does_not_change() -> None:
         Split(1)
 
 
-def test_structs_stay_in_native_code() -> None:
-    with pytest.raises(LanguageError, match="split: structs stay in native code"):
-        Unit({}).export(definition(split), "f")
+class Nested(Struct):
+    """A struct in a struct, and numbers that must be extended."""
+
+    first: bool
+    parts: Split
+    last: s32
+
+
+@define
+def nested(a: u64) -> Nested:
+    return Nested(a > 5, split(a), s32(a))
+
+
+@define
+def nested_and_more(a: u64, b: bool) -> tuple[s32, Nested, u8]:
+    return s32(a), nested(a), u8(b)
+
+
+@pytest.mark.parametrize("a", [0, 6, 2**33 - 1, 2**64 - 2])
+def test_an_exported_definition_returns_structs(a: int) -> None:
+    assert native(definition(split))(a) == split(u64(a))
+    assert native(definition(nested))(a) == nested(u64(a))
+    both = nested_and_more(u64(a), True)
+    assert native(definition(nested_and_more))(a, True) == both
+
+
+def test_an_exported_definition_that_returns_a_struct_can_raise() -> None:
+    assert native(definition(nested))(7) == "raised"
+
+
+def test_an_exported_definition_takes_no_struct() -> None:
+    message = "larger: an exported definition can't take a struct: give its fields"
+    with pytest.raises(LanguageError, match=message):
+        Unit({}).export(definition(larger), "f")
 
 
 Head = Record("Head")
