@@ -19,8 +19,9 @@ import re
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from rvplat.frozen import frozen
 
 LIMIT_BYTES = 256 << 20
 UNUSED_DAYS = 60
@@ -35,7 +36,7 @@ _NAME = re.compile(r"[0-9a-f]{40}\.bin")
 _PART = re.compile(r"[0-9a-f]{40}\..*\.part")
 
 
-@dataclass(frozen=True)
+@frozen
 class CacheEntry:
     """A file of the cache: what it is, its size in bytes, its last use (Unix time in seconds)."""
 

@@ -19,16 +19,17 @@ from __future__ import annotations
 import difflib
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from rvplat.frozen import frozen
 
 
 class RvplatError(Exception):
     """The base class. `str(error)` is the message for the user."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Fault:
     """One fault of a board: the place, what was found, what was expected, the nearest name."""
 

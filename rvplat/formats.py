@@ -11,9 +11,10 @@ message names the format and says what to do. Only this module knows such format
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from rvplat.frozen import frozen
 
 #: The number of first bytes that are enough to recognise any format (ISO images need the most).
 ENOUGH_BYTES: Final = 0x8006
@@ -36,7 +37,7 @@ class Kind(Enum):
     OTHER = "anything else"
 
 
-@dataclass(frozen=True)
+@frozen
 class Format:
     """`name` has its article, for messages; `advice` is what to do with such a file."""
 

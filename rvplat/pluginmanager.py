@@ -33,6 +33,7 @@ from rvplat import hookspecs
 from rvplat.bus.device import Device
 from rvplat.entrypoints import entry_points
 from rvplat.errors import PluginError, did_you_mean, nearest
+from rvplat.frozen import frozen
 
 T = TypeVar("T")
 STAMP = "__rvplat_stamp__"
@@ -42,7 +43,7 @@ _importing = threading.RLock()  # machines may be opened in several threads
 HOOKS = tuple(name for name in vars(hookspecs) if name.startswith("rvplat_"))
 
 
-@dataclass(frozen=True)
+@frozen
 class Plugin:
     """A loaded plugin: its name, its source, and what it registered, as (hook, name)."""
 

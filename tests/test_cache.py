@@ -241,7 +241,7 @@ from rvplat.cli.main import main
 main(["run", "--max-instructions", "1"])
 modules = ["rvplat.lang.checking.check", "rvplat.lang.native.unit",
            "rvplat.lang.native.emit_statements", "rvplat.engine.handlers", "rvplat.engine.fast",
-           "importlib.metadata", "lief"]
+           "importlib.metadata", "lief", "platform", "llvmlite.binding"]
 print([name for name in modules if name in sys.modules])
 """
     for _ in range(2):  # the first run compiles, if the cache is empty

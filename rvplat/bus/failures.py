@@ -13,10 +13,12 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from types import FrameType
 from typing import Any
+
+from rvplat.frozen import frozen
 
 log = logging.getLogger("rvplat.bus")
 
@@ -30,7 +32,7 @@ RAISED = (Exception, SystemExit, DidNotReturn)
 MOST_KEPT = 100  # different failures: a device may fail at many places
 
 
-@dataclass(frozen=True)
+@frozen
 class Failure:
     """One failure of plugin code.
 

@@ -27,11 +27,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Literal
 
 from rvplat.errors import DeviceError
+from rvplat.frozen import frozen
 
 BIT = re.compile(r"(?P<name>-|\w+)\[(?P<high>\d+)(?::(?P<low>\d+))?\]")
 RESERVED = "-"
@@ -42,7 +43,7 @@ Readers = dict[int, Callable[[], int]]
 Writers = dict[int, Callable[[int], None]]
 
 
-@dataclass(frozen=True)
+@frozen
 class Field:
     """Bits `high` to `low` of a register."""
 
@@ -56,7 +57,7 @@ class Field:
         return (1 << self.high + 1) - (1 << self.low)
 
 
-@dataclass(frozen=True)
+@frozen
 class Register:
     """A row: a register of `width` bytes. `widths` are the sizes of accesses (default: `width`)."""
 
@@ -109,7 +110,7 @@ class Register:
         return range(self.offset, self.offset + max(self.count, 1) * self.stride, self.stride)
 
 
-@dataclass(frozen=True)
+@frozen
 class Hole:
     """Offsets that the manual reserves: aligned loads give zero, aligned stores do nothing.
     Registers may lie inside it; it does not answer accesses that touch one."""

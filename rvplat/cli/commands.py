@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
+
+from rvplat.frozen import frozen
 
 
 class Command(Protocol):
@@ -31,7 +32,7 @@ class Command(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen
 class BuiltIn:
     """A command that ships with rvplat: the class `class_name` of `module`. `help` is its line in
     the list of commands; the class's own `help` may say more."""

@@ -10,13 +10,13 @@ import argparse
 import gc
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.cli.interrupts import TwiceAtOnce
 from rvplat.cli.progress import progress
 from rvplat.errors import RvplatError
+from rvplat.frozen import frozen
 
 if TYPE_CHECKING:
     from rvplat.machine.boards.board import Board
@@ -30,7 +30,7 @@ FOR_ONE = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class Result:
     """How one program ended. `problem` is "" if it passed; `output` is what it wrote."""
 

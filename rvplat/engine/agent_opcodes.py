@@ -7,10 +7,11 @@ This is the one description of them. The native evaluation (agent.py), the compi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from rvplat.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class Opcode:
     """One opcode: the bytes of its immediate operand, the values that it pops and pushes."""
 

@@ -7,7 +7,7 @@ versions of one. `enable` gives each hart its extensions, a part of those of the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ import rvplat.hart.implementations  # noqa: F401
 from rvplat.engine import exports  # noqa: F401 (imports all modules that add to the records)
 from rvplat.engine.decode import DecodeEntry, entry_of
 from rvplat.engine.forms import Form
+from rvplat.frozen import frozen
 from rvplat.hart import csr
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.csr_rows import Csr
@@ -24,7 +25,7 @@ from rvplat.lang import LanguageError, Record, u8, u64
 FieldRow = tuple[str, Any, int]
 
 
-@dataclass(frozen=True)
+@frozen
 class Architecture:
     """What harts of a machine can have.
 

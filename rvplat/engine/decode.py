@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from rvplat.engine.operands import IMM, places
+from rvplat.frozen import frozen
 from rvplat.hart.state import DecodeRow, Slot
 from rvplat.isa.machinery.encoding import Condition, Operand, Pattern
 from rvplat.isa.machinery.extension import SINK, Compressed, Instruction
@@ -134,7 +135,7 @@ class Table:
         hart.decode_order = ctypes.addressof(self.order)
 
 
-@dataclass(frozen=True)
+@frozen
 class DecodeEntry:
     """One pattern: an instruction, or a compressed form of one."""
 

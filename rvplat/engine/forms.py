@@ -6,8 +6,7 @@ the cache needs these names and not the compiler.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from rvplat.frozen import frozen
 from rvplat.isa.machinery.extension import Instruction
 
 SPECIAL = ("decode", "page_end", "straddle", "illegal", "breakpoint")
@@ -18,7 +17,7 @@ HOST_FUNCTIONS = ("clock", "yield", "wait", "wake", "fence")
 record has their addresses: `clock_fn` and so on."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Form:
     """An instruction in one of its lengths (bytes). Each form has its own handlers."""
 

@@ -8,12 +8,12 @@ it is loaded. So it is small, may lie anywhere in memory, and never changes the 
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 from pathlib import Path
 
 import rvplat
+from rvplat.frozen import frozen
 from rvplat.lang import Definition, Dispatch
-from rvplat.lang.native.objects import NativeCode
+from rvplat.lang.native.native_code import NativeCode
 
 SHARED_HANDLERS = ("pause", "arrive", "trap", "resume")
 """Handlers of the base part that handlers of other parts call."""
@@ -37,7 +37,7 @@ def csr_symbol(what: str, number: int) -> str:
     return f"csr.{what}.{number:#x}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """Object code, and the symbols that it imports from the base part."""
 

@@ -18,14 +18,9 @@ from rvplat.engine.pairs import pair_table, wanted_pairs
 from rvplat.engine.sources import digest, digest_of, unchanged
 from rvplat.hart.added_csrs import CSRS, AddedCsr
 from rvplat.isa.machinery.extension import Extension
+from rvplat.lang.native.dumps import Dumps, wanted_dumps
 from rvplat.lang.native.exported import caller
-from rvplat.lang.native.objects import (
-    Dumps,
-    NativeCode,
-    compile_text,
-    host_key,
-    wanted_dumps,
-)
+from rvplat.lang.native.native_code import NativeCode, host_key
 
 if TYPE_CHECKING:
     from rvplat.engine.units import PartText
@@ -107,6 +102,8 @@ class Core:
         kept = load_cached(key) if self._dumps is None else None
         if kept is not None:
             return Part.from_bytes(kept)
+        from rvplat.lang.native.objects import compile_text
+
         self._say(f"compiling {what} for this machine, once")
         made = make()
         self.compiled[name] = made.functions

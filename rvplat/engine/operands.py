@@ -6,15 +6,14 @@ another operand that needs more than a byte, is in `imm`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from rvplat.frozen import frozen
 from rvplat.isa.machinery.extension import Instruction
 from rvplat.lang import LanguageError
 
 IMM = 4  # the place that is not one of the four bytes
 
 
-@dataclass(frozen=True)
+@frozen
 class Place:
     """The place of one operand: byte 0 to 3, or IMM."""
 

@@ -4,7 +4,6 @@ a start with code from the cache does not import it."""
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
 
 from rvplat.engine import exports
 from rvplat.engine.architecture import Architecture
@@ -13,6 +12,7 @@ from rvplat.engine.handlers import HandlerText
 from rvplat.engine.implied import implied_types
 from rvplat.engine.linking import SHARED_HANDLERS, csr_symbol, shared_symbol
 from rvplat.engine.poll import POLL
+from rvplat.frozen import frozen
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.extension import Extension
 from rvplat.lang.native.functions import module_text
@@ -20,7 +20,7 @@ from rvplat.lang.native.unit import Linkage, Unit
 from rvplat.lang.typed_ir.specialise import Constants
 
 
-@dataclass(frozen=True)
+@frozen
 class PartText:
     """The text of a part, the symbols that it imports from the base part, and those it defines."""
 

@@ -6,9 +6,10 @@ builds them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+
+from rvplat.frozen import frozen
 
 _ABOUT = {
     "integer":    "hashing, shifts, multiplication, division",
@@ -31,7 +32,7 @@ HYPERVISOR_GUESTS = ("fibonacci", "sort")
 """The guests that the demo hypervisor contains, in the order of their VMIDs."""
 
 
-@dataclass(frozen=True)
+@frozen
 class BenchProgram:
     """A bare-metal M-mode program for the `virt` board, which measures itself (bench.py)."""
 

@@ -11,9 +11,9 @@ import os
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from rvplat.frozen import frozen
 from rvplat.guests.aptsources import AptSource, read_sources
 from rvplat.guests.errors import GuestError, Progress
 
@@ -46,7 +46,7 @@ def _host_settings() -> str:
     return "".join(f"{line}\n" for line in dump.splitlines() if line.startswith(_HOST_SETTINGS))
 
 
-@dataclass(frozen=True)
+@frozen
 class PrivateApt:
     """A private apt for one mirror, suite and architecture. Its `folder` must exist."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from rvplat.frozen import frozen
 
 # The suites of Debian's releases on which this may run.
 _DEBIAN_SUITES = frozenset(
@@ -23,7 +24,7 @@ _ONE_LINE = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class AptSource:
     """One mirror of Debian that the host uses.
 

@@ -13,9 +13,9 @@ import shutil
 import statistics
 import subprocess
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from rvplat.frozen import frozen
 from rvplat.guests import BenchProgram
 from rvplat.guests.errors import GuestError, Progress, silent
 from rvplat.tables import table
@@ -34,7 +34,7 @@ _LINE = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Sides:
     """The two sides of a comparison: the names of their columns, and texts for the table."""
 
@@ -52,7 +52,7 @@ WORLDS = Sides("vs", "hs", "of its speed in HS mode", "Sv39 in pages of 4 KiB at
 """The comparison of VS mode (here) with HS mode (there)."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Measurement:
     """One run of one program."""
 
@@ -61,7 +61,7 @@ class Measurement:
     instret: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Row:
     """A program's medians. `there_seconds` is None if there is no other side."""
 
@@ -86,7 +86,7 @@ class Row:
         return None if self.there_seconds is None else self.instructions / self.there_seconds / 1e6
 
 
-@dataclass(frozen=True)
+@frozen
 class Report:
     """All rows of one comparison, each the median of `repeats` runs."""
 

@@ -14,12 +14,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import platformdirs
 
+from rvplat.frozen import frozen
 from rvplat.guests import HYPERVISOR_GUESTS
 from rvplat.guests.errors import GuestError
 
@@ -56,7 +57,7 @@ _VMM = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class GuestSource:
     """One ELF file and the sources that it is built from, relative to `programs`."""
 

@@ -12,10 +12,10 @@ import hashlib
 import json
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 
+from rvplat.frozen import frozen
 from rvplat.guests import vmm
 from rvplat.guests.deb import read_package
 from rvplat.guests.errors import GuestError, Progress, silent
@@ -40,7 +40,7 @@ _FIRMWARE = "usr/lib/riscv64-linux-gnu/opensbi/generic/"
 _U_BOOT = "usr/lib/u-boot/qemu-riscv64"
 
 
-@dataclass(frozen=True)
+@frozen
 class DebianGuest:
     """The files of the guest in one folder.
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import accumulate
 
+from rvplat.frozen import frozen
 from rvplat.guests.errors import GuestError
 
 _TOKENS = 256
@@ -34,7 +34,7 @@ _WRITE, _ALLOC, _CODE = 1, 2, 4
 _GLOBAL = 1 << 4
 
 
-@dataclass(frozen=True)
+@frozen
 class KernelSymbol:
     """A symbol. `kind` is the letter that nm prints, a capital for a global symbol."""
 

@@ -7,9 +7,9 @@ is read-only (Privileged, "CSR Address Mapping Conventions"); the row's `access`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from rvplat.frozen import frozen
 from rvplat.hart.added_csrs import added_guard, added_read, added_write
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.csr_rows import Csr
@@ -93,7 +93,7 @@ def csr_stored(hart, number: u32, value: u64) -> u64:
     return value
 
 
-@dataclass(frozen=True)
+@frozen
 class CsrTable(Mapping[int, Definition]):
     """The rows of a Dispatch table: of each CSR that has one, its reader, writer or guard."""
 

@@ -8,7 +8,8 @@ It contains nothing specific to RISC-V. This room is the language as one writes 
 - `floating_point`: IEEE 754 arithmetic on the host's unit, and in the language itself.
 - `typed_ir`: the typed IR of a text (`ir`), its effects, and its specialisation on constants.
 - `checking`: makes the typed IR of a text, or refuses the text.
-- `native`: makes LLVM text of the typed IR (`functions`), and native code of that (`objects`).
+- `native`: makes LLVM text of the typed IR (`functions`), object code of that (`objects`), and an
+  image of the object code (`image_link`), which is loaded without LLVM (`native_code`).
 
 docs/reference/language.md describes the language.
 """

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from rvplat.frozen import frozen
 from rvplat.lang.observation import observations, redirected
 from rvplat.lang.types import Integer
 
 
-@dataclass(frozen=True)
+@frozen
 class ptr:
     """The type of a field that holds the host address of a record."""
 
@@ -33,7 +33,7 @@ _C_TYPES: dict[tuple[int, bool], Any] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@frozen
 class RecordField:
     """One field: `count` is 0 for a scalar, else the length of the array. Sizes in bytes."""
 

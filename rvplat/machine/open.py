@@ -8,11 +8,11 @@ Overrides have the syntax of the command line, see `rvplat.machine.boards.toml_t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rvplat.bus.device import Power, Progress
 from rvplat.errors import Fault
+from rvplat.frozen import frozen
 from rvplat.machine.boards.board import Board
 from rvplat.machine.boards.board_faults import Place, fault, quoted
 from rvplat.machine.boards.catalogue import Catalogue
@@ -24,7 +24,7 @@ from rvplat.machine.running.assembly import Ports, assemble
 from rvplat.pluginmanager import Plugins, load_plugins
 
 
-@dataclass(frozen=True)
+@frozen
 class Disk:
     """An image for the next free virtio slot; `origin` is how the user wrote it (`--disk FILE`)."""
 

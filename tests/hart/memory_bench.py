@@ -24,7 +24,8 @@ from rvplat.isa.sv import satp_write
 from rvplat.lang import Definition, address_of, u64
 from rvplat.lang.native.exported import Raised, caller
 from rvplat.lang.native.functions import module_text
-from rvplat.lang.native.objects import NativeCode, compile_text
+from rvplat.lang.native.native_code import NativeCode
+from rvplat.lang.native.objects import compile_text
 from rvplat.lang.native.unit import Unit
 from rvplat.machine.boards.catalogue import shipped_extensions
 

@@ -6,7 +6,8 @@ from rvplat.lang import Record
 from rvplat.lang.define import Definition
 from rvplat.lang.native.exported import Raised, caller
 from rvplat.lang.native.functions import module_text
-from rvplat.lang.native.objects import NativeCode, compile_text
+from rvplat.lang.native.native_code import NativeCode
+from rvplat.lang.native.objects import compile_text
 from rvplat.lang.native.unit import Unit
 
 _keep: list[NativeCode] = []

@@ -22,8 +22,9 @@ from rvplat.lang import (
     u8,
     u64,
 )
+from rvplat.lang.native.dumps import Dumps
 from rvplat.lang.native.functions import module_text
-from rvplat.lang.native.objects import Dumps, compile_text
+from rvplat.lang.native.objects import compile_text
 from rvplat.lang.native.unit import Unit
 
 Box = Record("Box")

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from rvplat.lang import address_of
 from rvplat.lang.define import Definition
 from rvplat.lang.native.functions import module_text
-from rvplat.lang.native.objects import NativeCode, compile_text
+from rvplat.lang.native.native_code import NativeCode
+from rvplat.lang.native.objects import compile_text
 from rvplat.lang.native.unit import Unit
 from tests.lang.random_programs import programs
 

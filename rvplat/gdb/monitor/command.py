@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from rvplat.errors import LoaderError
+from rvplat.frozen import frozen
 from rvplat.gdb.evaluation.bytecode import Evaluator
 from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.protocol.interfaces import HOST_PID, Thread
@@ -39,7 +39,7 @@ class Command(Protocol):
     def run(self) -> Run: ...
 
 
-@dataclass(frozen=True)
+@frozen
 class BuiltIn:
     """A command that is a function; its docstring is its help."""
 
@@ -118,7 +118,7 @@ def address(
     raise GdbError(f"{text!r} is no number and no known symbol{hint}")
 
 
-@dataclass(frozen=True)
+@frozen
 class _ThreadState:
     """What expressions read: the registers and the memory of the selected thread."""
 

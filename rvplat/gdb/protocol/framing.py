@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
 from enum import Enum
+
+from rvplat.frozen import frozen
 
 LIMIT = 1 << 20  # bytes of a packet; a longer one is dropped, and arrives as BAD
 _WHOLE = re.compile(rb"\$([^#$]*)#(..)", re.DOTALL)
@@ -32,7 +33,7 @@ class Kind(Enum):
     BAD = "bad"  # a packet whose checksum is wrong, or that was too long
 
 
-@dataclass(frozen=True)
+@frozen
 class Arrival:
     """One thing that arrived; `data` is a packet's, with escapes undone."""
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from rvplat.frozen import frozen
+
 ALL = -1  # of a pid or tid: every one
 ANY = 0  # one that the target chooses
 HOST_PID = 1  # the process that is the host
@@ -24,7 +26,7 @@ class Thread:
         return self.pid in (ALL, ANY, other.pid) and self.tid in (ALL, ANY, other.tid)
 
 
-@dataclass(frozen=True)
+@frozen
 class Process:
     """A world, as `info os processes` shows it."""
 
@@ -34,12 +36,12 @@ class Process:
     cores: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
+@frozen
 class Event:
     """Something that a client is told."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Stopped(Event):
     """A thread stopped. `reason` is a key of stop replies: swbreak, hwbreak, watch, ... `value` is
     its value: for watchpoints an address in hexadecimal."""
@@ -50,7 +52,7 @@ class Stopped(Event):
     value: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Exited(Event):
     """A world ended: the board was powered off, or a reset ended a guest."""
 
@@ -58,14 +60,14 @@ class Exited(Event):
     code: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class ConsoleText(Event):
     """Text for the client's user."""
 
     text: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Action:
     """What a thread is to do: "c" run, "s" one instruction, "r" step while the pc is in start..end.
 
@@ -78,7 +80,7 @@ class Action:
     alone: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True)
+@frozen
 class ClientPoint:
     """A breakpoint or watchpoint. kind: 0 software, 1 hardware, 2 write, 3 read, 4 access."""
 
@@ -91,7 +93,7 @@ class ClientPoint:
     persist: bool = field(default=False, compare=False)  # commands run without a client too
 
 
-@dataclass(frozen=True)
+@frozen
 class Region:
     """A range of addresses. `kind` is "ram" or "rom" in the memory map. Elsewhere it is what may be
     done there, some of r, w and x; "" where nothing is."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from rvplat.frozen import frozen
 from rvplat.gdb.protocol import interfaces as protocols
 from rvplat.gdb.protocol.errors import Malformed
 
@@ -74,7 +75,7 @@ QEMU = Group("qemu", (), protocols.QemuLike)
 GROUPS = (BASE, BREAK, DESCRIBE, MAP, WORLDS, MONITOR, RESTART, PROGRAM, QEMU)
 
 
-@dataclass(frozen=True)
+@frozen
 class Table:
     """The packets of some groups."""
 

@@ -7,8 +7,8 @@ which the client knows nothing. A stop at one of the machine's is shown by text.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from rvplat.frozen import frozen
 from rvplat.gdb.evaluation import bytecode
 from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.protocol.interfaces import ALL, HOST_PID, ClientPoint, Thread
@@ -29,7 +29,7 @@ WATCH_REASONS = {2: "watch", 3: "rwatch", 4: "awatch"}
 KINDS = {2: WRITES, 3: READS, 4: READS | WRITES}  # by gdb's type
 
 
-@dataclass(frozen=True)
+@frozen
 class ThreadState:
     """What expressions read: the registers and the memory of a thread."""
 
@@ -47,7 +47,7 @@ class ThreadState:
         return data
 
 
-@dataclass(frozen=True)
+@frozen
 class UnnamedStop:
     """What stopped a hart that the client has no name for, the pc there, and the machine's
     breakpoints or watchpoints among it."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from rvplat.frozen import frozen
 from rvplat.gdb.target.timekeeper import Timekeeper
 from rvplat.hart.debugging.watchpoints import NOWHERE
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_STUCK, STOP_WFI
@@ -35,7 +35,7 @@ _STILL = nullcontext()  # nothing runs
 Report = Callable[[Stop], bool]
 
 
-@dataclass(frozen=True)
+@frozen
 class Job:
     """What a hart is to do: run, or step while its pc is in start..end."""
 

@@ -11,10 +11,11 @@ fields of a register that is a number, so for LLDB the CSR itself has them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from xml.sax.saxutils import quoteattr
 
 from rvplat.engine.agent import REG_ASID, REG_CSR, REG_F, REG_PC, REG_PRIV, REG_VIRT, REG_VMID
+from rvplat.frozen import frozen
 from rvplat.isa.machinery.csr_rows import Csr
 
 _X = (
@@ -40,7 +41,7 @@ FIELDS_GROUP = "fields"
 MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}  # by priv: the privilege, and 4 more where V=1
 
 
-@dataclass(frozen=True)
+@frozen
 class Layout:
     """A hart's registers. `general`: (number, bytes) of those of `g`, in order. `sizes`: bytes by
     number. `annexes` and `lldb`: the XML files for gdb and for LLDB."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import linecache
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
+from rvplat.frozen import frozen
 from rvplat.lang import Definition, LanguageError, u32, u64
 
 ALL_ONES = (1 << 64) - 1
 
 
-@dataclass(frozen=True)
+@frozen
 class CsrField:
     """A named field: bits high to low."""
 
@@ -25,7 +26,7 @@ class CsrField:
         return (int(value) >> self.low) & ((1 << (self.high - self.low + 1)) - 1)
 
 
-@dataclass(frozen=True)
+@frozen
 class Csr:
     """One CSR.
 

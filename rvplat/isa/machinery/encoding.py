@@ -9,8 +9,8 @@ field (x8 to x15) of operand rd.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from rvplat.frozen import frozen
 from rvplat.lang import LanguageError
 
 WIDTHS = {
@@ -21,7 +21,7 @@ WIDTHS = {
 SIGNED = ("imm", "nzimm", "simm")
 
 
-@dataclass(frozen=True)
+@frozen
 class Piece:
     """Instruction bits `low` to `low + width - 1` hold the operand's bits from bit `to` up."""
 
@@ -30,7 +30,7 @@ class Piece:
     to: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Operand:
     """Where an instruction holds an operand. `base` (8 for a three-bit register field) is added."""
 
@@ -70,7 +70,7 @@ class Operand:
         return sum(((1 << p.width) - 1) << p.low for p in self.pieces)
 
 
-@dataclass(frozen=True)
+@frozen
 class Condition:
     """A term of `where`: the bits under `mask` must equal `value` (`equal`), or must not."""
 
@@ -82,7 +82,7 @@ class Condition:
         return ((bits & self.mask) == self.value) is self.equal
 
 
-@dataclass(frozen=True)
+@frozen
 class Pattern:
     """A parsed pattern: `length` in bytes; fixed bits as mask and match; operands by name."""
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from rvplat.frozen import frozen
 from rvplat.isa.machinery.csr_rows import ALL_ONES, Csr, parse_fields
 from rvplat.isa.machinery.encoding import Pattern, parse
 from rvplat.lang import Definition, LanguageError, define, u64
@@ -41,7 +42,7 @@ def rd_is_zero(rd: u64) -> bool:
     return rd == SINK
 
 
-@dataclass(frozen=True)
+@frozen
 class Instruction:
     """Pattern, syntax and meaning of one instruction. `xlen` is 0 if every XLEN has it."""
 
@@ -70,7 +71,7 @@ class Instruction:
         return "rd" in self.pattern.operands and re.search(r"\bfrd\b", self.syntax) is None
 
 
-@dataclass(frozen=True)
+@frozen
 class Compressed:
     """A 16-bit form of another instruction. `mapping` gives each operand of that instruction: the
     name of an operand of this form, or a number."""

@@ -7,9 +7,9 @@ What depends on a loop or a branch is left out, never guessed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from rvplat.frozen import frozen
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.define import Declaration, Definition
 from rvplat.lang.record import Record, RecordField
@@ -23,7 +23,7 @@ Bound = Mapping[str, ir.Expr]
 _UNKNOWN = ir.Local(None, "")  # an unknown value: no parameter has this name
 
 
-@dataclass(frozen=True)
+@frozen
 class Spoken:
     """A call of a declared word, with its arguments in terms of the definition's parameters."""
 
@@ -31,7 +31,7 @@ class Spoken:
     arguments: tuple[ir.Expr, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Access:
     """An access to a field of a record, or to an element of it, `depth` calls inside. `index` is in
     terms of the definition's parameters; None for a field that is no array."""
@@ -58,7 +58,7 @@ def reached(definitions: Definitions, definition: Definition) -> Iterator[Event]
     yield from _Query(definitions, 0).block(definitions.body(definition).statements, {})
 
 
-@dataclass(frozen=True)
+@frozen
 class Elements:
     """Parameters that index an array which is read or assigned. `others`: it is also accessed with
     other indices."""

@@ -6,9 +6,7 @@ intrinsics (host_unit.py) and numbers rounding modes and flags (formats.py).
 
 from __future__ import annotations
 
-import llvmlite.binding as llvm
-
-from rvplat.lang.host.processor import MACHINE, IrText
+from rvplat.lang.host.processor import MACHINE, IrText, has_fma
 
 _FLOAT = {32: "float", 64: "double"}
 
@@ -142,7 +140,6 @@ _AARCH64: dict[str, IrText] = {
 }
 
 _CONTROL = _AARCH64 if MACHINE == "aarch64" else _X86
-_HAS_FMA = MACHINE == "aarch64" or bool(llvm.get_host_cpu_features().get("fma"))
 
 FP_CONTROL = _CONTROL["control"]
 FP_RESTORE = _CONTROL["restore"]
@@ -150,7 +147,7 @@ FP_START = _CONTROL["start"]
 FP_FLAGS = _CONTROL["flags"]
 # x86-64 detects tininess after rounding (Intel SDM, volume 1, 4.9.1.5), AArch64 before.
 FP_LATE_TININESS = _constant(MACHINE == "x86_64")
-FP_HAS_FMA = _constant(_HAS_FMA)
+FP_HAS_FMA = _constant(has_fma())
 
 
 def to_s64(bits: int) -> IrText:

@@ -10,7 +10,7 @@ The text is a function `host_NAME` with four parameters u64 and the result u64:
 
 from __future__ import annotations
 
-import platform
+import os
 import time
 
 from rvplat.lang.host.processor import FENCE, MACHINE, IrText
@@ -22,7 +22,7 @@ def _function(name: str, body: str, *declarations: str, result: str = "0") -> Ir
     return _HEAD.format(name=name) + body + f"\n  ret i64 {result}\n}}", declarations
 
 
-_SYSTEM = platform.system()
+_SYSTEM = os.uname().sysname
 _GETTIME = f"""  %t = alloca [2 x i64]
   call i32 @clock_gettime(i32 {time.CLOCK_MONOTONIC}, ptr %t)
   %s = load i64, ptr %t
@@ -85,7 +85,7 @@ _POSIX = {
 }  # fmt: skip
 
 WAITING = {"Linux": _LINUX, "Darwin": _MACOS, "": _POSIX}
-"""`wait` and `wake` by platform.system(); "" is for the others."""
+"""`wait` and `wake` by the name of the system; "" is for the others."""
 
 HOST_CALLS: dict[str, IrText] = {
     "clock": _function("clock", _GETTIME, "declare i32 @clock_gettime(i32, ptr)", result="%r"),

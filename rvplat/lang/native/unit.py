@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Container
-from dataclasses import dataclass
 from typing import Any
 
+from rvplat.frozen import frozen
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.define import Callee, Definition, Dispatch, LanguageError
 from rvplat.lang.struct import flat, is_struct
@@ -18,7 +18,7 @@ from rvplat.lang.typed_ir.specialise import Constants
 from rvplat.lang.typed_ir.values import ir_type, value_type
 
 
-@dataclass(frozen=True)
+@frozen
 class NativeFunction:
     """A definition as an LLVM function. `slots`: the values that it returns, a raised flag last.
     `context`: the number of the parameter with which its loops poll (Poll). This is an added last
@@ -42,7 +42,7 @@ class NativeFunction:
         return "{ " + ", ".join(ir_type(k) for k in self.slots) + " }"
 
 
-@dataclass(frozen=True)
+@frozen
 class Linkage:
     """The functions that units share. `symbol` gives the symbol of a target's function, or "" if
     every unit makes its own. Another unit has the functions in `elsewhere`: this unit calls them by

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from rvplat.frozen import frozen
 from rvplat.lang.define import Definition, Unwind
 from rvplat.lang.typed_ir import ir
 
 
-@dataclass(frozen=True)
+@frozen
 class Poll:
     """A call in each iteration of loops, so that another thread can end them. Loops call
     `definition`, which may raise; its one parameter has the type `kind`. `applies` selects the

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from rvplat.frozen import frozen
 from rvplat.lang.define import Declaration, Definition, Dispatch, Intrinsic, Unwind
 from rvplat.lang.record import RecordField
 
@@ -271,7 +272,7 @@ Fixed: TypeAlias = tuple[tuple[str, int], ...]
 """Parameters and their constants, in the order of the names."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Body:
     """One definition, typed. `fixed` are the parameters on which it was specialised; `parameters`
     has only the others."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from rvplat.frozen import frozen
 from rvplat.lang.define import Declaration
 from rvplat.lang.record import Record
 from rvplat.lang.typed_ir import ir
@@ -21,7 +22,7 @@ from rvplat.lang.typed_ir.ir import Fixed
 from rvplat.lang.typed_ir.values import Pointer
 
 
-@dataclass(frozen=True)
+@frozen
 class Constants:
     """Constants that are not parameters: `fields` of records, and `words`, which replace declared
     words by others."""

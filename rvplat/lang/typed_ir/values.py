@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rvplat.frozen import frozen
 from rvplat.lang.record import Record, ptr
 from rvplat.lang.struct import is_struct
 from rvplat.lang.types import Integer
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from rvplat.lang.typed_ir.ir import FieldPlace
 
 
-@dataclass(frozen=True)
+@frozen
 class Pointer:
     """The type of a reference to a record."""
 
     record: Record
 
 
-@dataclass(frozen=True)
+@frozen
 class Value:
     """A typed value: an LLVM name or constant as text. `type` is as in ir.py."""
 
@@ -28,21 +28,21 @@ class Value:
     text: str
 
 
-@dataclass(frozen=True)
+@frozen
 class Literal:
     """An int without a type. The other operand decides its type."""
 
     value: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Elements:
     """An array field, not indexed yet."""
 
     place: FieldPlace
 
 
-@dataclass(frozen=True)
+@frozen
 class Static:
     """A Python object that the text names: a function, a type, a module."""
 

@@ -18,11 +18,12 @@ A device key that `Connection` lacks is a setting of the device's model.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rvplat.bus.settings import setting
+from rvplat.frozen import frozen
 from rvplat.isa.privileged import PAGE_BYTES, EnvCfg
 from rvplat.machine.boards.board_faults import Place
 from rvplat.machine.boards.isa_string import MODES, PMP, TRANSLATION
@@ -47,7 +48,7 @@ Tinst = Literal["transformed", "zero"]
 MAX_GEILEN = 63
 
 
-@dataclass(frozen=True)
+@frozen
 class Harts:
     """The harts of a board, which are all alike."""
 
@@ -73,7 +74,7 @@ class Harts:
         return ("I", *MODES, TRANSLATION[self.mmu], *([PMP] if self.pmp_entries else []))
 
 
-@dataclass(frozen=True)
+@frozen
 class BoardMemory:
     """A range of RAM, or of ROM."""
 
@@ -82,7 +83,7 @@ class BoardMemory:
     rom: bool = setting("whether harts may only read it", False)
 
 
-@dataclass(frozen=True)
+@frozen
 class Connection:
     """The address of a device and its connections."""
 
@@ -99,7 +100,7 @@ class Connection:
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class Chosen:
     """The device tree's `chosen`, which software reads at its start."""
 
@@ -107,7 +108,7 @@ class Chosen:
     bootargs: str = setting("the command line of the kernel", "")
 
 
-@dataclass(frozen=True)
+@frozen
 class Debug:
     """The first settings of debuggers, which their monitor commands can change."""
 
@@ -122,7 +123,7 @@ class Debug:
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class Boot:
     """The start address of harts and the files in memory; the command line can replace these."""
 
@@ -136,7 +137,7 @@ class Boot:
     dtb: Path | None = setting("a device tree that replaces the one made from the board", None)
 
 
-@dataclass(frozen=True)
+@frozen
 class General:
     """The keys before the first table of the file."""
 
@@ -159,7 +160,7 @@ class General:
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class BoardDevice:
     """A device of the board: what it is connected to and the settings of its model."""
 
@@ -178,7 +179,7 @@ class BoardDevice:
         return not self.model.node_has_reg
 
 
-@dataclass(frozen=True)
+@frozen
 class Board:
     """A checked board without faults, from which a machine is built."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rvplat.errors import Fault, nearest
+from rvplat.frozen import frozen
 
 __all__ = ["Fault", "Place", "fault", "in_order", "listed", "nearest", "quoted", "toml_text"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Place:
     """A line of a file, or an option of the command line (`line` is None).
 

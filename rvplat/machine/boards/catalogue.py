@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -12,6 +12,7 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from rvplat import isa
+from rvplat.frozen import frozen
 from rvplat.isa.machinery.extension import Extension
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def shipped_boards() -> Path:
     return Path(__file__).parents[2] / "boards"
 
 
-@dataclass(frozen=True)
+@frozen
 class Catalogue:
     """Everything registered by plugins that a board or a program can use."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from rvplat.frozen import frozen
 from rvplat.machine.boards.board_faults import toml_text
 
 # Other keys of a board select these extensions: an ISA string must not name them, and the device
@@ -39,7 +39,7 @@ class Named(Protocol):
 E = TypeVar("E", bound=Named)
 
 
-@dataclass(frozen=True)
+@frozen
 class IsaFault:
     """A fault of an ISA string; `unknown` is the name that no extension has, or empty."""
 

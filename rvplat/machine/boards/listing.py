@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import tomli
 
+from rvplat.frozen import frozen
 from rvplat.isa.machinery.extension import Extension
 from rvplat.machine.boards.board import Board
 from rvplat.machine.boards.catalogue import Catalogue
@@ -15,7 +15,7 @@ from rvplat.machine.boards.isa_string import order
 from rvplat.machine.boards.toml_tree import board_names
 
 
-@dataclass(frozen=True)
+@frozen
 class BoardRow:
     """A board that the user can name; `extends` may be empty."""
 
@@ -25,7 +25,7 @@ class BoardRow:
     extends: str
 
 
-@dataclass(frozen=True)
+@frozen
 class ExtensionRow:
     """An extension, and whether the board has it."""
 

@@ -13,10 +13,10 @@ import enum
 import re
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from rvplat.frozen import frozen
 from rvplat.machine.boards.board_faults import Fault, fault, listed, quoted, toml_text
 from rvplat.machine.boards.toml_tree import TomlEntry
 
@@ -27,7 +27,7 @@ WITH_UNIT = "with unit"
 Size = Annotated[int, WITH_UNIT]
 
 
-@dataclass(frozen=True)
+@frozen
 class Limits:
     """The range of an int and whether it may have a unit; whether a file need not exist yet."""
 
@@ -60,7 +60,7 @@ class Wrong:
 WRONG = Wrong()
 
 
-@dataclass(frozen=True)
+@frozen
 class SchemaKey:
     """A field of a dataclass as the schema sees it."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import tomli
 
 from rvplat.errors import file_kind
+from rvplat.frozen import frozen
 from rvplat.machine.boards.board_faults import (
     Fault,
     Place,
@@ -31,7 +32,7 @@ DEEPEST = 32
 TOO_DEEP = f"tables or arrays that are nested more than {DEEPEST} levels deep"
 
 
-@dataclass(frozen=True)
+@frozen
 class TomlEntry:
     """A TOML value and its place. Tables and arrays contain entries."""
 
@@ -70,7 +71,7 @@ def too_deep(value: object) -> bool:
     return True
 
 
-@dataclass(frozen=True)
+@frozen
 class Override:
     """A value from the command line; `origin` is the option as written (`--set harts.count=2`).
 

@@ -6,7 +6,6 @@ Every hart must stand still while a row is added or removed.
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 from typing import Any
 
 from rvplat.arguments import MASK64
@@ -20,6 +19,7 @@ from rvplat.engine.breakpoints import (
     VIRTUAL,
     BreakRow,
 )
+from rvplat.frozen import frozen
 from rvplat.hart.debugging.worlds import ANYWHERE
 from rvplat.machine.debugging.errors import DebuggingError
 from rvplat.machine.running.system import System
@@ -27,7 +27,7 @@ from rvplat.machine.running.system import System
 ALL_MODES = 0xFF  # bit n: privilege n where V=0, bit 4 + n: privilege n where V=1
 
 
-@dataclass(frozen=True)
+@frozen
 class Place:
     """Where and when a breakpoint counts. `world` is numbered as in hart/debugging/worlds.py."""
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NoReturn
 
 from rvplat.engine import agent_opcodes as op
 from rvplat.engine.agent import STACK
 from rvplat.engine.agent_opcodes import OPCODES
+from rvplat.frozen import frozen
 from rvplat.machine.debugging.errors import DebuggingError
 
 DEEPEST = 40  # parentheses and prefixes within each other
@@ -35,7 +35,7 @@ _LOADS = {8: op.REF8, 16: op.REF16, 32: op.REF32, 64: op.REF64}
 _COMPARISONS = frozenset(["==", "!=", "<", ">", "<=", ">="])
 
 
-@dataclass(frozen=True)
+@frozen
 class _Binary:
     """How a binary operator is done."""
 
@@ -65,7 +65,7 @@ _BINARY = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Register:
     """A register or a part of it: gdb's number, the highest and the lowest bit."""
 
@@ -88,8 +88,10 @@ def compile_expression(
     return _Compiler(text, registers, symbols).whole()
 
 
-@dataclass(frozen=True)
+@frozen
 class _Token:
+    """A token of a condition: its kind, its text, and where it begins."""
+
     kind: str
     text: str
     at: int

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from rvplat.frozen import frozen
 from rvplat.hart import memory_faults, mmu
 from rvplat.hart.acceleration.contexts import (
     guest_regime,
@@ -46,7 +47,7 @@ _FLAGS = "VRWXUGAD"
 _HANDLERS = {MACHINE: "M", SUPERVISOR: "HS", TO_GUEST: "VS"}
 
 
-@dataclass(frozen=True)
+@frozen
 class TableEntry:
     """A page-table entry that the walk used. `address` is its address as the pointer to the table
     gives it; `pa` its physical address (None: not reached); `depth` is 1 for an entry that
@@ -75,7 +76,7 @@ class TableEntry:
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class Fault:
     """The trap that the access would raise. `tinst` is None if it depends on the instruction that
     makes the access; `handler` is the mode that takes the trap."""

@@ -8,8 +8,8 @@ import ast
 import difflib
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from rvplat.frozen import frozen
 from rvplat.isa.machinery.csr_rows import ALL_ONES, Csr
 from rvplat.isa.machinery.encoding import Pattern, token_width
 from rvplat.isa.machinery.extension import Compressed, Extension, Row
@@ -24,7 +24,7 @@ def rows_of(extension: Extension) -> list[Row]:
     return [*extension.instructions, *extension.compressed_forms]
 
 
-@dataclass(frozen=True)
+@frozen
 class Box:
     """Instruction bits `high` to `low`: fixed bits, or an operand (`imm[11:0]`)."""
 
@@ -128,7 +128,7 @@ def _alike(first: Csr, other: Csr, distance: int) -> bool:
     )
 
 
-@dataclass(frozen=True)
+@frozen
 class Found:
     """What a name refers to: an extension, or one of its instructions (some have several
     patterns) or CSRs."""

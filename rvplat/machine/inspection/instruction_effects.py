@@ -8,11 +8,11 @@ made.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rvplat.engine.architecture import Architecture
 from rvplat.engine.implied import implied_types
+from rvplat.frozen import frozen
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.csr_rows import Csr
@@ -40,7 +40,7 @@ Operands = Mapping[str, int]
 Expression = Callable[[list[int], list[int], Operands], int]
 
 
-@dataclass(frozen=True)
+@frozen
 class Access:
     """One access; functions of registers and operands give `address` and `value` (of a store)."""
 
@@ -50,7 +50,7 @@ class Access:
     value: Expression | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class KnownEffects:
     """The accesses of an instruction, the fields of the hart that it sets, and a function that
     tells whether it writes the CSR of its `csr` operand."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 import bisect
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rvplat.bus.ram import Memory
 from rvplat.errors import BusError
+from rvplat.frozen import frozen
 from rvplat.hart.mmu import WIDER
 from rvplat.hart.page_tables import PTE_N, PTE_PPN, PTE_R, PTE_V, PTE_W, PTE_X, SATP_PPN
 from rvplat.isa.privileged import PAGE_BYTES
@@ -27,7 +28,7 @@ _ENTRIES = struct.Struct("<512Q")
 Read = Callable[[int], bytes | None]
 
 
-@dataclass(frozen=True)
+@frozen
 class Mapping:
     """`size` bytes at the virtual address `va`, mapped to the physical address `pa`. None: the
     second stage does not map them.

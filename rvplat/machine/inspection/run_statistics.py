@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+from rvplat.frozen import frozen
 from rvplat.machine.inspection.trap_names import trap_name
 from rvplat.machine.inspection.world_statistics import WorldStatistics, world_statistics
 from rvplat.machine.running.hart import Hart
@@ -13,7 +14,7 @@ from rvplat.tables import table
 NS = 1e9
 
 
-@dataclass(frozen=True)
+@frozen
 class HartStatistics:
     """One hart: retired instructions, and seconds in native code, in devices and asleep."""
 
@@ -30,7 +31,7 @@ class HartStatistics:
         return _rate(self.instructions, self.native_s)
 
 
-@dataclass(frozen=True)
+@frozen
 class Statistics:
     """`seconds` is the time in which harts ran, `starting_s` the time before that."""
 

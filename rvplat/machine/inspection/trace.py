@@ -16,12 +16,12 @@ import io
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from rvplat.engine.reference import decode
 from rvplat.errors import BusError, HostError
+from rvplat.frozen import frozen
 from rvplat.hart.state import STOP_LIMIT
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.machinery.disassemble import Disassembler, instruction_length
@@ -43,7 +43,7 @@ SINK = 32
 X, F, CSR = 0, 1, 4  # in this order within a number, as Spike sorts them
 
 
-@dataclass(frozen=True)
+@frozen
 class Plan:
     """The parts of an instruction's line; `rd` and `frd` are -1 if it writes no such register."""
 

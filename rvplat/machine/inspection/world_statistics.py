@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from rvplat.frozen import frozen
 from rvplat.hart.debugging.world_switches import GUESTS
 from rvplat.isa.privileged import VMID, VMID_SHIFT
 from rvplat.machine.inspection.trap_names import FIRST_INTERRUPT, trap_name
@@ -18,7 +18,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class WorldStatistics:
     """Counts since the last reset. `exits` are traps out of guests, by name. `walks` are TLB misses
     that read page tables of the host, of guests' first stage and of the second stage. `guests` are

@@ -5,7 +5,8 @@ psABI, "Attributes" and "File Header").
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from rvplat.frozen import frozen
 
 RVC, FLOAT_ABI, RVE, TSO = 0x1, 0x6, 0x8, 0x10
 FLOAT_ABIS = ("soft-float", "single-float", "double-float", "quad-float")
@@ -16,7 +17,7 @@ _FILE_SCOPE = 1
 _VERSION = re.compile(r"\d+p\d+$")
 
 
-@dataclass(frozen=True)
+@frozen
 class Attributes:
     """`arch` is an ISA string with versions; zero or "" if the file lacks the value."""
 

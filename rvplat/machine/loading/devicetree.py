@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from rvplat.bus.device import Device, InterruptController
 from rvplat.errors import DeviceError
+from rvplat.frozen import frozen
 from rvplat.machine.boards.board import Board, BoardDevice, BoardMemory
 from rvplat.machine.boards.isa_string import PRIVILEGED, isa_string
 from rvplat.machine.boards.model_errors import model_errors
@@ -22,7 +22,7 @@ CACHE_BLOCK_BYTES = 64
 RNG_SEED_BYTES = 32
 
 
-@dataclass(frozen=True)
+@frozen
 class Chosen:
     """The values that a loader adds to the board's `chosen`."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from rvplat.errors import LoaderError
 from rvplat.formats import recognise
+from rvplat.frozen import frozen
 from rvplat.machine.loading.elf import is_elf, read_elf
 from rvplat.machine.loading.linux_images import check_whole
 from rvplat.machine.loading.program import Loader, Program, Segment
@@ -52,7 +52,7 @@ def _program(path: Path, data: bytes) -> Program:
     return Program(path, "raw", (Segment(0, data, len(data)),), 0, False)
 
 
-@dataclass(frozen=True)
+@frozen
 class ImageHeader:
     """The header of Linux's Image: the offset from the start of memory where it must be loaded, and
     the bytes that it needs there, including .bss."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from rvplat.errors import LoaderError
+from rvplat.frozen import frozen
 from rvplat.machine.loading.images import read_program
 from rvplat.machine.loading.program import Program, Segment
 from rvplat.machine.loading.user_files import read_file
 
 
-@dataclass(frozen=True)
+@frozen
 class LoadOption:
     """A file for `--load`: raw bytes for `address`; without one, an ELF file whose segments have
     addresses."""

@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Final
 
 from rvplat.bus.ram import Memory
 from rvplat.errors import LoaderError
+from rvplat.frozen import frozen
 from rvplat.isa.privileged import PAGE_BYTES
 from rvplat.machine.boards.board import RESET_CODE_BYTES, Board, BoardMemory
 from rvplat.machine.loading import wrong_files
@@ -63,7 +64,7 @@ SYSTEM_FIRMWARE = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class Software:
     """The software of a machine, read from its files; `append` replaces the board's bootargs."""
 
@@ -83,7 +84,7 @@ class Software:
         return self.program.symbols if self.program else {}
 
 
-@dataclass(frozen=True)
+@frozen
 class LoadPlan:
     """Memory and registers before the first instruction; call `apply` after every reset."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
+from rvplat.frozen import frozen
 
-@dataclass(frozen=True)
+
+@frozen
 class Segment:
     """`data` at `address`, then zeros up to `size` bytes."""
 
@@ -22,7 +24,7 @@ class Segment:
         return self.address + self.size
 
 
-@dataclass(frozen=True)
+@frozen
 class Program:
     """The contents of a program file. A `fixed` program has addresses of its own; the loader
     chooses those of any other.

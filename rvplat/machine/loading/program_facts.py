@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rvplat.formats import PE_MACHINES, recognise
+from rvplat.frozen import frozen
 from rvplat.machine.loading.built_for import Attributes, flags_need, flags_text, parse_attributes
 from rvplat.machine.loading.elf import MACHINES, RISCV
 from rvplat.machine.loading.images import FIRST_BYTES, image_header, unpacked
@@ -27,7 +28,7 @@ NOTABLE: Final = ("_start", "tohost", "fromhost", "begin_signature", "end_signat
 ATTRIBUTES_SECTION: Final = ".riscv.attributes"
 
 
-@dataclass(frozen=True)
+@frozen
 class Part:
     """A loaded part: a segment of an ELF file or a section of a PE file. Sizes are in bytes;
     `address` is physical in an ELF file, and relative to the start of the image in a PE file."""
@@ -39,7 +40,7 @@ class Part:
     name: str = ""
 
 
-@dataclass(frozen=True)
+@frozen
 class Facts:
     """`what` describes the file in a few words; `rows` are labels and texts; `needs` are the
     extensions that it was built for, in lower case; `interpreter` is its dynamic linker; `fixed`:

@@ -15,6 +15,7 @@ from rvplat.bus.lock import BusLock
 from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory, Ram
 from rvplat.errors import BusError, DeviceError, RvplatError
+from rvplat.frozen import frozen
 from rvplat.machine.boards.board import Board, BoardDevice
 from rvplat.machine.boards.model_errors import model_errors
 from rvplat.machine.loading.devicetree import Chosen, device_tree
@@ -26,7 +27,7 @@ log = logging.getLogger("rvplat.machine")
 WORD_BYTES = 8
 
 
-@dataclass(frozen=True)
+@frozen
 class Ports:
     """The functions of the machine that devices call: the harts' inputs and the power switch.
 

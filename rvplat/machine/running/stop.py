@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rvplat.frozen import frozen
+
 TIMEOUT_STATUS = 124  # the same as timeout(1)
 INTERRUPT_STATUS = 130
 FAILURE_STATUS = 125  # plugin code raised or did not return
@@ -90,7 +92,7 @@ class Watchpoint(StopPoint):
         return " ".join([f"{self.access} {self.address:#x}+{self.length:#x}", *self._words()])
 
 
-@dataclass(frozen=True)
+@frozen
 class Stop:
     """Why a run stopped. `reason` is one of
 

@@ -20,7 +20,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
 
@@ -28,6 +27,7 @@ from rvplat.bus.clock import Clock
 from rvplat.bus.console import Console
 from rvplat.bus.failures import DidNotReturn, device_in, place_of
 from rvplat.errors import RunFailed
+from rvplat.frozen import frozen
 from rvplat.hart.state import STOP_STUCK
 from rvplat.machine.running.assembly import Assembly
 from rvplat.machine.running.console import HostConsole
@@ -58,7 +58,7 @@ _ENTRIES: dict[CodeType, Callable[[dict[str, Any]], str]] = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Call:
     """A call that a thread is in, first found at `since`: of a device's code, or (`device` None) of
     native code of hart `hart`. `frame` distinguishes it from later calls."""

@@ -14,7 +14,8 @@ import pytest
 
 from rvplat.lang.host.processor import IrText
 from rvplat.lang.host.system_calls import WAITING
-from rvplat.lang.native.objects import NativeCode, compile_text
+from rvplat.lang.native.native_code import NativeCode
+from rvplat.lang.native.objects import compile_text
 
 HERE = {"Linux": ["Linux", ""], "Darwin": ["Darwin", ""]}.get(platform.system(), [""])
 SECOND = 1_000_000_000

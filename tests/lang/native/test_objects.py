@@ -5,12 +5,10 @@ from typing import cast
 
 from rvplat.lang import define, u64
 from rvplat.lang.define import Definition
+from rvplat.lang.native.dumps import Dumps
 from rvplat.lang.native.functions import module_text
-from rvplat.lang.native.objects import (
-    Dumps,
-    NativeCode,
-    compile_text,
-)
+from rvplat.lang.native.native_code import NativeCode
+from rvplat.lang.native.objects import compile_text
 from rvplat.lang.native.unit import Unit
 
 

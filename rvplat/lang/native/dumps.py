@@ -1,0 +1,34 @@
+"""The files that show the compiler's stages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rvplat.frozen import frozen
+
+
+@frozen
+class Dumps:
+    """The files to which the compiler's stages are written; None: not written."""
+
+    ir: Path | None = None
+    optimised: Path | None = None
+    assembly: Path | None = None
+
+    def named(self, part: str) -> Dumps:
+        """The files for a part of the code, with its name in front of theirs; "": these files."""
+        if not part:
+            return self
+        files = (self.ir, self.optimised, self.assembly)
+        return Dumps(*(file and file.with_name(f"{part}-{file.name}") for file in files))
+
+
+def wanted_dumps() -> Dumps | None:
+    """The files in the folder RVPLAT_DUMP. None if the variable is not set."""
+    chosen = os.environ.get("RVPLAT_DUMP")
+    if not chosen:
+        return None
+    folder = Path(chosen)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Dumps(folder / "before.ll", folder / "after.ll", folder / "assembly.s")
