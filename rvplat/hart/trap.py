@@ -9,6 +9,7 @@ from rvplat.hart.debugging.world_switches import count_exit, switch_world
 from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.state import STOP_BREAK, HartState
 from rvplat.hart.tinst import is_explicit, trap_instruction
+from rvplat.hart.trap_loops import note_nested
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import context_changed, instruction_bits, virtual_instruction
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
@@ -136,6 +137,8 @@ def handler_of(hart, cause: u64) -> u64:
 def enter_machine(hart, cause: u64):
     """MPP and MPIE take the mode and MIE ("Privilege and Global Interrupt-Enable Stack"), MPV takes
     V ("Trap Entry")."""
+    if hart.priv == MACHINE and cause & INTERRUPT == 0:
+        note_nested(hart, cause, u64(MACHINE), hart.mepc, hart.mcause, hart.mtval)
     old = hart.mstatus
     new = old & ~(Status.MIE | Status.MPIE | Status.MPP | Status.MPV | Status.GVA)
     new |= u64(hart.priv) << Status.MPP_SHIFT
@@ -178,6 +181,8 @@ def push_world(hart):
 @define
 def enter_supervisor(hart, cause: u64):
     """Enter HS mode. No CSR of M mode is written."""
+    if hart.priv == SUPERVISOR and hart.virt == 0 and cause & INTERRUPT == 0:
+        note_nested(hart, cause, u64(SUPERVISOR), hart.sepc, hart.scause, hart.stval)
     hart.mstatus = pushed(hart, hart.mstatus)
     push_world(hart)
     hart.sepc = hart.pc
@@ -194,6 +199,8 @@ def enter_guest(hart, cause: u64):
     """Enter VS mode. No CSR of HS mode is written. An interrupt gets the number that it has in S
     mode ("Hypervisor Trap Delegation Registers")."""
     known = cause - 1 if cause & INTERRUPT != 0 else cause
+    if hart.priv == SUPERVISOR and cause & INTERRUPT == 0:
+        note_nested(hart, cause, u64(TO_GUEST), hart.vsepc, hart.vscause, hart.vstval)
     hart.vsstatus = pushed(hart, hart.vsstatus)
     hart.vsepc = hart.pc
     hart.vscause = known

@@ -311,18 +311,8 @@ class Machine(System):
         return signature(self)
 
     def _whereabouts(self) -> str:
-        """Where the harts are, one line each. A run in progress continues."""
         from rvplat.machine.inspection.hart_report import whereabouts
 
-        found: list[str] = []
-        current = self.current
-        if self.keeper:
-            return f"{self.keeper} runs the machine"
-        if isinstance(current, Runner):
-            if current.look(lambda: found.append(whereabouts(self))):
-                return found[0]
-            if self.running:
-                return "the harts' places are unknown: they don't stop, perhaps in a plugin's code"
         return whereabouts(self)
 
     # --- debugging ---
@@ -344,6 +334,11 @@ class Machine(System):
 
         self.stop_points = found = StopPoints(self)
         return found
+
+    def _tell_of_trap_loops(self) -> None:
+        from rvplat.machine.inspection.trap_loops import tell_of_trap_loops
+
+        tell_of_trap_loops(self)
 
     # --- building ---
 
@@ -369,7 +364,7 @@ class Machine(System):
             console.failed = self.fail
             console.where = self._whereabouts
         self.assembly.failures.on_failure = self.plugin_failed
-        self.watchdog = Watchdog(self)
+        self.watchdog = Watchdog(self, self._tell_of_trap_loops)
         self.plan = plan_load(self.board, self.software, self.assembly.device_tree)
         self.power_on()
 

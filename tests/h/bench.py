@@ -16,6 +16,7 @@ from rvplat.engine.architecture import Architecture, enable
 from rvplat.engine.native import Core
 from rvplat.engine.reference import Reference
 from rvplat.hart import reset
+from rvplat.hart.state import CONTEXTS
 from rvplat.isa.machinery.vocabulary import context_changed, csr_read, csr_write, protection_changed
 from rvplat.isa.privileged import INTERRUPT, HStatus, Status
 from rvplat.lang import u32, u64
@@ -118,6 +119,13 @@ class Bench:
     def begin(self) -> None:
         """Reset: M mode, handlers in place, all traps to M mode, PMP permits everything."""
         ctypes.memset(self.ram.address, 0, SIZE)
+        for contexts, choice in (
+            (self.hart.ctx, self.hart.data),
+            (self.hart.fetch_ctx, self.hart.fetches),
+        ):  # as in a new hart: tests see which translations are kept
+            for n in range(CONTEXTS):
+                contexts[n].regime = 0
+            choice.victim = 0
         reset.reset(self.hart, self.extensions, CODE)
         self._free = PAGES
         self.device = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from rvplat.hart.acceleration.tlb import LOG
@@ -250,8 +252,7 @@ def test_a_world_switch_drops_nothing(bench: Bench, kind: str) -> None:
     assert reads(bench, 1)
 
 
-@section(FENCES)
-def test_asids_and_vmids_are_distinguished(bench: Bench) -> None:
+def distinguishes_worlds(bench: Bench) -> None:
     bench.two_stages(vmid=1, asid=1)
     bench.map_guest(VA, GPA)
     entry = bench.map_host(GPA, PA)
@@ -266,6 +267,29 @@ def test_asids_and_vmids_are_distinguished(bench: Bench) -> None:
     assert reads(bench, 0x11)
     bench["vsatp"] = bench["vsatp"] + (1 << 44)
     assert reads(bench, 0x22)
+
+
+@section(FENCES)
+def test_asids_and_vmids_are_distinguished(bench: Bench) -> None:
+    distinguishes_worlds(bench)
+
+
+@section(FENCES)
+def test_a_begun_bench_is_like_a_new_one(bench: Bench) -> None:
+    """Whatever translations earlier tests have left, and in which of the TLB's contexts."""
+    others = itertools.count(3)
+    for later in (13, 14, 15):
+        bench.two_stages()
+        bench.map_guest(VA, GPA)
+        bench.map_host(GPA, PA)
+        first = bench["hgatp"]
+        guests = [*itertools.islice(others, 16), 1, *itertools.islice(others, later)]
+        for vmid in guests:
+            bench["hgatp"] = first + (vmid - 1 << 44)
+            assert reads(bench, 0)
+        bench.begin()
+        distinguishes_worlds(bench)
+        bench.begin()
 
 
 @section(STAGES)

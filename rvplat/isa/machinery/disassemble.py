@@ -94,6 +94,20 @@ def render(
     return f"{mnemonic} {_WORD.sub(word, rest)}".rstrip()
 
 
+def operand_texts(
+    row: Row, bits: int, csr_names: Mapping[int, str] | None = None
+) -> dict[str, str]:
+    """The operands of `bits`, which match the row, as its syntax prints them: registers and CSRs by
+    name. In the order of the pattern."""
+    operands = row.pattern.operands
+    words = set(_WORD.findall(row.syntax))
+    texts = {}
+    for name in reversed(operands):
+        word = f"f{name}" if f"f{name}" in words else name
+        texts[name] = _word(word, operands, bits, None, csr_names or {})
+    return texts
+
+
 def _word(
     word: str, operands: dict[str, Operand], bits: int, pc: int | None, csr_names: Mapping[int, str]
 ) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from rvplat.errors import BusError, LoaderError
 from rvplat.isa.machinery.disassemble import X_NAMES, Disassembler
 from rvplat.isa.privileged import MACHINE, SUPERVISOR
-from rvplat.machine.inspection.trap_names import INTERRUPT, cause_name
+from rvplat.machine.inspection.trap_loops import trap_loop
 from rvplat.machine.loading.symbol_files import symbols_of
 from rvplat.machine.running.hart import Hart
+from rvplat.machine.running.run import Runner
 from rvplat.machine.running.system import System
 
 MODES = {0: "U", SUPERVISOR: "S", MACHINE: "M"}
@@ -43,7 +44,19 @@ def where(machine: System, hart: Hart, disassembler: Disassembler | None = None)
 
 
 def whereabouts(machine: System) -> str:
-    """The mode, pc and instruction of every hart, one line each."""
+    """The mode, pc and instruction of every hart, one line each. A run in progress continues."""
+    if machine.keeper:
+        return f"{machine.keeper} runs the machine"
+    found: list[str] = []
+    if isinstance(machine.current, Runner):
+        if machine.current.look(lambda: found.append(_places(machine))):
+            return found[0]
+        if machine.running:
+            return "the harts' places are unknown: they don't stop, perhaps in a plugin's code"
+    return _places(machine)
+
+
+def _places(machine: System) -> str:
     return "\n".join(where(machine, hart) for hart in machine.harts)
 
 
@@ -58,8 +71,8 @@ def _symbols(machine: System, hart: Hart) -> Mapping[str, int]:
 def _hart(machine: System, hart: Hart, disassembler: Disassembler) -> list[str]:
     lines = [where(machine, hart, disassembler)]
     loop = trap_loop(hart)
-    if loop:
-        lines.append(f"  {loop}")
+    if loop is not None:
+        lines.append(f"  it loops in traps: {loop}")
     values = [f"{name:<4} {hart.x[n]:016x}" for n, name in enumerate(X_NAMES) if n]
     lines += ["  " + "  ".join(row) for row in _rows(values)]
     for names in _CSRS:
@@ -95,19 +108,3 @@ def instruction_at(hart: Hart, disassembler: Disassembler) -> str:
     except BusError:
         return "no memory is there"
     return disassembler.text(low | high << 16, hart.pc)
-
-
-def trap_loop(hart: Hart) -> str:
-    """The note on a hart whose trap handler traps at its first instruction."""
-    for level in "msv":
-        prefix = "vs" if level == "v" else level
-        names = [f"{prefix}{part}" for part in ("tvec", "epc", "cause")]
-        if not all(name in hart.csrs for name in names):
-            continue
-        vector, epc, cause = (hart.csr(name) for name in names)
-        if epc == vector & ~3 == hart.pc and not cause & INTERRUPT:
-            return (
-                f"it loops in traps: its handler at {epc:#x} ({names[0]}) "
-                f"raises {cause_name(cause)} itself"
-            )
-    return ""

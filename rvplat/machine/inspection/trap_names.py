@@ -10,6 +10,8 @@ INTERRUPT = 1 << 63
 
 
 def _words(name: str) -> str:
+    if name in ("ILLEGAL", "VIRTUAL"):
+        name += " instruction"
     return name.lower().replace("_", " ").replace("ecall ", "ecall from ")
 
 

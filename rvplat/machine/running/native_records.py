@@ -167,6 +167,7 @@ class NativeHart(NativeRecord):
         self.deadline = self.field("deadline")
         self.sleeps = self.field("sleeps")
         self.idle_since = self.field("idle_since")
+        self.nested_traps = self.field("nested_traps")
         self._waiting = self.field("waiting")
         self._asleep_ns = self.field("asleep_ns")
         self._resync = self.field("resync")

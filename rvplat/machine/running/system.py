@@ -120,6 +120,7 @@ class System(metaclass=PublicNames):
         self.lost: BaseException | None = None  # why the machine can no longer be used
         self._exports: dict[str, Callable[..., Any]] = {}
         self.stop_points = None
+        self.told_loops: set[tuple[int, int, int]] = set()  # loops of traps that the log names
 
     def __dir__(self) -> list[str]:
         return [*type(self).public]

@@ -9,6 +9,8 @@ request to stop. So the watchdog checks all threads every LOOK_S:
         exception in the device's code and ends loops in plugins' instructions (engine/poll.py);
     2 * GRACE_S later it gives up: `Machine.wait` and similar methods raise RunFailed, and the
         machine can no longer be used.
+
+It also finds harts that only take traps.
 """
 
 from __future__ import annotations
@@ -79,10 +81,12 @@ class Call:
 
 class Watchdog:
     """The watchdog of a machine. It checks threads between `begin` and `end`, which may be
-    nested."""
+    nested. It calls `nested_traps` while a hart's trap handler may be raising only further traps.
+    """
 
-    def __init__(self, machine: System) -> None:
+    def __init__(self, machine: System, nested_traps: Callable[[], None]) -> None:
         self._machine = machine
+        self._nested_traps = nested_traps
         self.stepping: tuple[int, ...] = ()
         self._users = 0
         self._lock = threading.Lock()
@@ -121,6 +125,7 @@ class Watchdog:
             if self._users == 0:
                 self._ended.set()
         self.note_stuck()
+        self._look_at_traps()
 
     def note_stuck(self) -> None:
         """Record the instructions whose loops were ended; their harts have stopped."""
@@ -151,7 +156,12 @@ class Watchdog:
         if interrupted:
             clear_interrupts()
 
+    def _look_at_traps(self) -> None:
+        if any(hart.nested_traps.value for hart in self._machine.harts):
+            self._nested_traps()
+
     def _look(self, now: float) -> None:
+        self._look_at_traps()
         machine, before = self._machine, self._calls
         found = {call.thread: call for call in self._calls_now(now)}
         self._calls = {
