@@ -1,4 +1,4 @@
-"""`rvplat isa`: lists the ISA extensions, or shows an extension, an instruction or a CSR."""
+"""`rvplat isa`: lists the ISA extensions, or shows one, an instruction, its bits or a CSR."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 DETAILS = """\
 NAME is an extension (M), an instruction (mul, c.addi) or a CSR (mstatus). M.mul names an
-instruction or a CSR of one extension. BOARD is the board whose harts are meant and whose plugins
-are loaded.
+instruction or a CSR of one extension. A number such as 0x00b50533 is decoded as an instruction, or
+as two if its low half is a compressed one. BOARD is the board whose harts are meant and whose
+plugins are loaded.
 """
 ALWAYS_SLOW = "runs in its slow form: "
 
@@ -29,7 +30,7 @@ class Isa:
     """Lists the ISA extensions, or shows one of them."""
 
     name = "isa"
-    help = "list the ISA extensions, or show an extension, an instruction or a CSR"
+    help = "list the ISA extensions, or show an extension, an instruction, its bits, or a CSR"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.usage = "rvplat isa [BOARD] [NAME] [options]"
@@ -86,6 +87,10 @@ def _shown(wanted: str, board: Board, catalogue: Catalogue) -> str:
     from rvplat.machine.inspection.extension_text import find, nearest
 
     known = list(catalogue.extensions.values())
+    if wanted[:2].lower() == "0x":
+        from rvplat.cli.isa_word import word_shown
+
+        return word_shown(wanted, board, known)
     found = find(wanted, known)
     if found is None:
         hint = did_you_mean(nearest(wanted, known))

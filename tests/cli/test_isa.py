@@ -9,6 +9,7 @@ from rvplat.engine.fast_reason import FastForms
 from rvplat.isa.machinery.extension import Extension
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.inspection.extension_text import boxes, find, groups, rows_of
+from rvplat.machine.inspection.instruction_word import rows_for
 
 XMIX = Path(__file__).parents[2] / "plugins" / "examples" / "xmix.py"
 MUL = """\
@@ -58,6 +59,53 @@ def test_a_csr(capsys: pytest.CaptureFixture[str]) -> None:
     assert "0xc03  hpmcounter3 to hpmcounter31  URO     no write is legal" in shown(capsys, "zihpm")
 
 
+def test_an_instruction_word(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        shown(capsys, "0xfe0718e3")
+        == """\
+0xfe0718e3: bne a4, zero, -16
+I 2.1, ratified
+the harts of virt have it
+
+       31:25  24:20  19:15  14:12         11:7      6:0
+imm[12|10:5]    rs2    rs1    001  imm[4:1|11]  1100011
+     1111111  00000  01110    001        10001  1100011
+
+operand  value
+rs2      0      zero
+rs1      14     a4
+imm      -16
+"""
+    )
+    assert "\ncsr      0x300  mstatus\n" in shown(capsys, "0X300022F3")
+    assert "\nrd       10     fa0\n" in shown(capsys, "0x02b57553")
+    assert "operand" not in shown(capsys, "0x0100000f"), "pause has none"
+
+
+def test_a_word_of_two_compressed_instructions(capsys: pytest.CaptureFixture[str]) -> None:
+    said = shown(capsys, "0x45014505")
+    assert said.startswith("0x4505: c.li a0, 1\nZca 1.0, ratified\n")
+    assert "\n\n0x4501: c.li a0, 0\n" in said
+    assert "\nis addi rd, rs1=0, imm\n" in said
+
+
+def test_a_word_that_the_harts_lack(capsys: pytest.CaptureFixture[str]) -> None:
+    enables = "--set harts.isa=rv64imafdc_zicntr_zicsr_zifencei_zba enables it"
+    said = shown(capsys, "minimal", "0x20b54533")
+    assert f" of Zba, which the harts lack: {enables}\n" in said
+    assert "of Xmix" in shown(capsys, "0x00c5850b", "--plugin", str(XMIX))
+
+
+@pytest.mark.parametrize("extension", shipped_extensions().values(), ids=lambda one: one.name)
+def test_every_instruction_is_found_by_its_bits(extension: Extension) -> None:
+    for row in (row for row in rows_of(extension) if row.xlen in (0, 64)):
+        bits = row.pattern.encode(**{
+            name: operand.extract(operand.mask) for name, operand in row.pattern.operands.items()
+        })  # fmt: skip
+        if row.pattern.matches(bits):
+            assert row in rows_for(bits, shipped_extensions().values())
+
+
 def test_why_there_is_no_fast_form(capsys: pytest.CaptureFixture[str]) -> None:
     """The answer is the compiler's: not every instruction that writes state or a CSR is slow."""
     assert "slow form" not in shown(capsys, "add")
@@ -80,7 +128,17 @@ def test_a_plugin_s_extension(capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "message"),
     [
         (["mull"], 'isa: "mull" is no board, extension, instruction or CSR; did you mean "mul"?'),
-        (["0x00c5850b"], 'isa: "0x00c5850b" is no board, extension, instruction or CSR (`rvplat'),
+        (
+            ["0x00c5850b"],
+            "isa: 0x00c5850b: no instruction that rvplat knows; its opcode is custom-0",
+        ),
+        (["0x0"], "isa: 0x0000: all zeros, which is never an instruction"),
+        (
+            ["0x8000"],
+            "isa: 0x8000: no instruction that rvplat knows; it is a compressed one of quad",
+        ),
+        (["0x100000013"], "isa: 0x100000013: expected at most 32 bits, an instruction word"),
+        (["0xmul"], "isa: 0xmul: expected a hexadecimal number"),
         (["virt", "mul", "add"], "isa: add: expected only a BOARD and a NAME"),
     ],
 )

@@ -45,7 +45,7 @@ def rows_for(bits: int, extensions: Iterable[Extension]) -> list[Row]:
 def unknown_text(bits: int) -> str:
     """What can be said of a word that no known extension has."""
     if bits & 0xFFFF == 0:
-        return "all zeros, which is never an instruction: no code is there"
+        return "all zeros, which is never an instruction"
     if instruction_length(bits) == 2:
         return f"no instruction that rvplat knows; it is a compressed one of quadrant {bits & 3}"
     return f"no instruction that rvplat knows; its opcode is {MAJOR_OPCODES[bits >> 2 & 31]}"
@@ -67,11 +67,17 @@ class Illegal:
         row = Disassembler(self.have).find(self.bits)
         if row is not None:
             return self._in_this_state(row)
-        missing = [r for r in rows_for(self.bits, self.known) if r.extension not in self.have]
-        if not missing:
-            return f"{word_text(self.bits)} is {unknown_text(self.bits)}"
-        text = render(missing[0], self.bits)
-        return f"{word_text(self.bits)} is `{text}` of {self._lacking(missing[0].extension)}"
+        rows = [row for row in rows_for(self.bits, self.known) if self._missing(row)]
+        if rows:
+            lacking = self._lacking(self._missing(rows[0])[0])
+            return f"{word_text(self.bits)} is `{render(rows[0], self.bits)}` of {lacking}"
+        no_code = "" if self.bits & 0xFFFF else ": no code is there"
+        return f"{word_text(self.bits)} is {unknown_text(self.bits)}{no_code}"
+
+    def _missing(self, row: Row) -> list[Extension]:
+        """The extensions that an instruction needs and the hart lacks."""
+        names = {row.extension.name, *row.requires} - {one.name for one in self.have}
+        return [one for one in self.known if one.name in names]
 
     def _in_this_state(self, row: Row) -> str:
         """Why an instruction that the hart has was illegal."""
