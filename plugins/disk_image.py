@@ -11,7 +11,6 @@ import errno
 import fcntl
 import os
 import struct
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -185,6 +184,8 @@ class Overlay:
     def _open(self, path: Path | None) -> int:
         """Open or make the overlay's file; without a path, a temporary file without a name."""
         if path is None:
+            import tempfile  # few starts need it
+
             with tempfile.TemporaryFile() as file:
                 fd = os.dup(file.fileno())
         else:

@@ -16,7 +16,6 @@ An error of a guest is never an `RvplatError`, and an error of the user never a 
 
 from __future__ import annotations
 
-import difflib
 import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -113,6 +112,8 @@ def file_kind(mode: int) -> str:
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The one of `names` that is most like `name`, if one is like it."""
+    import difflib
+
     found = difflib.get_close_matches(name, list(names), n=1)
     return found[0] if found else None
 

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from rvplat import cache as kept
@@ -62,6 +63,18 @@ def test_two_processes_write_at_once(cache: Path) -> None:
         writer.join()
     assert [w.exitcode for w in writers] == [0, 0]
     assert [f.suffix for f in cache.iterdir()] == [".bin"]
+
+
+@pytest.mark.parametrize("chosen", [None, "", "/somewhere", "/with spaces/é", "relative", "~/x"])
+def test_the_folder_is_that_of_the_users_system(
+    chosen: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RVPLAT_CACHE")
+    if chosen is None:
+        monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    else:
+        monkeypatch.setenv("XDG_CACHE_HOME", chosen)
+    assert kept.cache_folder() == Path(platformdirs.user_cache_dir("rvplat"))
 
 
 # --- pruning, and the command ---------------------------------------------------------------------
@@ -241,7 +254,7 @@ from rvplat.cli.main import main
 main(["run", "--max-instructions", "1"])
 modules = ["rvplat.lang.checking.check", "rvplat.lang.native.unit",
            "rvplat.lang.native.emit_statements", "rvplat.engine.handlers", "rvplat.engine.fast",
-           "importlib.metadata", "lief", "platform", "llvmlite.binding"]
+           "importlib.metadata", "lief", "llvmlite.binding", "platform", "platformdirs", "tempfile"]
 print([name for name in modules if name in sys.modules])
 """
     for _ in range(2):  # the first run compiles, if the cache is empty

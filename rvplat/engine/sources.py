@@ -8,6 +8,7 @@ Otherwise the cache would give wrong code to processes that have the new files.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -18,16 +19,23 @@ from rvplat.engine.architecture import Architecture
 from rvplat.hart.state import MachineState
 from rvplat.isa.machinery.extension import Extension, Instruction, Row
 from rvplat.lang import Definition, Record
-from rvplat.lang.define import text_of
+from rvplat.lang.define import read_source, text_of
 
 _ROOT = Path(rvplat.__file__).parent
 _LAYERS = ("lang", "isa", "hart", "engine")
-# For files without definitions, such as the compiler's.
-_AT_IMPORT = {
-    str(path): path.read_text("utf-8")
-    for layer in _LAYERS
-    for path in sorted((_ROOT / layer).rglob("*.py"))
-}
+
+
+def _files() -> list[str]:
+    """The files on which native code can depend."""
+    found = []
+    for layer in _LAYERS:
+        for folder, _, names in os.walk(_ROOT / layer):
+            found += [f"{folder}/{name}" for name in names if name.endswith(".py")]
+    return sorted(found)
+
+
+# Definitions have the texts of their files. The other files are read here.
+_AT_IMPORT = {file: text_of(file) or read_source(file) for file in _files()}
 
 
 def unchanged() -> bool:
@@ -35,7 +43,7 @@ def unchanged() -> bool:
 
     The compiler is imported only when it is needed, so its code may be cached only if this holds.
     """
-    return all(Path(path).read_text("utf-8") == text for path, text in _AT_IMPORT.items())
+    return all(read_source(file) == text for file, text in _AT_IMPORT.items())
 
 
 def digest(architecture: Architecture) -> str:

@@ -6,7 +6,6 @@ builds them.
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
 from rvplat.frozen import frozen
@@ -42,7 +41,7 @@ class BenchProgram:
 
 
 def _program(name: str) -> Path:
-    return Path(str(files(__package__) / "programs" / name))
+    return Path(__file__).parent / "programs" / name
 
 
 def demo_elf() -> Path:

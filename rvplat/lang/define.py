@@ -10,6 +10,7 @@ import ast
 import linecache
 from collections.abc import Callable, Container, Iterator, Mapping
 from functools import cached_property
+from importlib.util import decode_source
 from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, overload
 
 from rvplat.lang.record import rows_of
@@ -128,10 +129,13 @@ class _Source:
     numbers of its functions may change while the process lives."""
 
     def __init__(self, file: str, names: dict[str, Any]) -> None:
-        linecache.checkcache(file)
         self.file = file
         self.names = names
-        self.text = "".join(linecache.getlines(file, names))
+        try:
+            self.text = read_source(file)
+        except OSError:  # no file: a doctest, or a module in an archive
+            linecache.checkcache(file)
+            self.text = "".join(linecache.getlines(file, names))
 
     @cached_property
     def functions(self) -> dict[int, ast.FunctionDef]:
@@ -149,6 +153,12 @@ def _source(function: Callable[..., Any]) -> _Source:
     if known is None or known.names is not names:
         known = _files[file] = _Source(file, names)
     return known
+
+
+def read_source(file: str) -> str:
+    """The text of a Python file. OSError if it can't be read."""
+    with open(file, "rb") as opened:  # noqa: PTH123 (a start reads 70 files)
+        return decode_source(opened.read())
 
 
 def text_of(file: str) -> str:

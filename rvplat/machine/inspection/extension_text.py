@@ -5,10 +5,10 @@ documentation use it.
 from __future__ import annotations
 
 import ast
-import difflib
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from rvplat import errors
 from rvplat.frozen import frozen
 from rvplat.isa.machinery.csr_rows import ALL_ONES, Csr
 from rvplat.isa.machinery.encoding import Pattern, token_width
@@ -163,5 +163,5 @@ def nearest(name: str, extensions: Iterable[Extension]) -> str | None:
         rows = (row.name for row in rows_of(extension))
         for one in (extension.name, *rows, *(csr.name for csr in extension.csrs)):
             names[one.lower()] = one
-    near = difflib.get_close_matches(name.lower(), names, n=1)
-    return names[near[0]] if near else None
+    near = errors.nearest(name.lower(), names)
+    return None if near is None else names[near]

@@ -5,8 +5,8 @@ illegal instructions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from rvplat.frozen import frozen
 from rvplat.isa.machinery.disassemble import Disassembler, instruction_length, render
 from rvplat.isa.machinery.extension import Extension, Row
 from rvplat.machine.inspection.extension_text import rows_of
@@ -51,7 +51,7 @@ def unknown_text(bits: int) -> str:
     return f"no instruction that rvplat knows; its opcode is {MAJOR_OPCODES[bits >> 2 & 31]}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Illegal:
     """An instruction that a hart did not execute: `have` are its extensions, `known` all that
     rvplat and its plugins have, `isa` the board's ISA string; `fp_off`: mstatus.FS is Off."""

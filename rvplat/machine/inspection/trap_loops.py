@@ -7,8 +7,8 @@ from their first trap on. The hart counts such traps (hart/trap_loops.py).
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
+from rvplat.frozen import frozen
 from rvplat.hart.trap import TO_GUEST
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, Cause, Status
 from rvplat.machine.inspection.instruction_word import Illegal
@@ -27,7 +27,7 @@ MANY_IN_REPORTS = 1000
 RECENT = 100_000
 
 
-@dataclass(frozen=True)
+@frozen
 class TrapLoop:
     """A loop of traps. `first_*` describe the trap that led into it (`first_tval`: xtval); all are
     0 if there was none. Then the handler of mode `prefix` ("m", "s", "vs"), at `handler`, raises
