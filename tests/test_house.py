@@ -42,7 +42,7 @@ BELOW = {
     "machine.loading": {"bus", "isa", "machine.boards"},
     "machine.running": {"bus", "engine", "hart", "hart.acceleration", "hart.debugging", "isa",
                         "isa.machinery", "lang", "machine.boards", "machine.loading"},
-    "machine.inspection": {"bus", "engine", "hart", "hart.acceleration", "hart.debugging",
+    "machine.inspection": {"engine", "hart", "hart.acceleration", "hart.debugging",
                            "isa", "isa.machinery", "lang", "lang.checking", "lang.typed_ir",
                            "machine.loading", "machine.running"},
     "machine.debugging": {"engine", "hart", "hart.debugging", "isa", "isa.machinery",

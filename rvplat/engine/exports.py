@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rvplat.engine import breakpoints, core
-from rvplat.hart import counters, csr, interrupts, mmu, sleep
+from rvplat.hart import counters, csr, interrupts, mmu, page_tables, sleep
 from rvplat.hart.acceleration import contexts, invalidate, tlb
 from rvplat.hart.debugging import watchpoints
 from rvplat.hart.state import STOP_NONE
@@ -68,6 +68,7 @@ _exported: dict[str, Any] = {
     "flush_everything": tlb.flush_everything,
     "drop_slots": core.drop_slots,
     "debug_translate": mmu.debug_translate,
+    "list_table": page_tables.list_table,
     "watch_changed": watchpoints.watch_changed,
     "arm_virtual": breakpoints.arm_virtual,
     "arm_physical": breakpoints.arm_physical,

@@ -26,20 +26,19 @@ from rvplat.hart.acceleration.tlb import (
     REGIME_VIRT,
 )
 from rvplat.hart.page_tables import (
+    INVALID,
+    POINTER,
     PROBE,
     PTE_A,
     PTE_D,
-    PTE_NOT_IN_POINTER,
-    PTE_PPN,
     SATP_PPN,
     STORE,
     address_in,
     enabled,
-    is_leaf,
-    is_malformed,
-    is_misplaced,
+    entry_kind,
     lacks_bits,
     leaf_page,
+    next_table,
     permissions,
 )
 from rvplat.hart.pmp import EVERYTHING, READ, WRITE, pmp_grant
@@ -47,12 +46,10 @@ from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import ROM, HartState
 from rvplat.hart.walk_events import (
     entry_checked,
-    entry_malformed,
     entry_read,
     entry_refused,
     leaf_denied,
     leaf_lacks_bits,
-    leaf_misplaced,
     second_stage_began,
     table_accessed,
     update_began,
@@ -193,18 +190,6 @@ def update_leaf(hart, address: u64, read_at: u64, pte: u64, access: u64, regime:
 
 
 @define
-def check_leaf(pte: u64, level: u64, access: u64, regime: u64) -> bool:
-    """Steps 5 to 8: whether the leaf allows the access."""
-    if is_misplaced(pte, level):
-        leaf_misplaced()
-        return False
-    if access != PROBE and permissions(pte, regime) & access == 0:
-        leaf_denied()
-        return False
-    return True
-
-
-@define
 def walk_tables(hart, va: u64, access: u64, regime: u64, root: u64, levels: u64) -> Translation:
     """Steps 2 to 10 from a root table's address, whose low bits say how many more index bits it
     has (WIDER at the G stage). With REGIME_VIRT the tables' addresses are guest physical ones.
@@ -212,7 +197,7 @@ def walk_tables(hart, va: u64, access: u64, regime: u64, root: u64, levels: u64)
     table = root & PAGE_MASK
     level = levels - 1
     mask = (u64(0x200) << (root & WIDER)) - 1
-    while level < levels:  # below 0 it wraps
+    while True:
         address = table + (va >> (12 + 9 * level) & mask) * 8
         entry = table_entry(hart, address, regime, u64(READ))
         if entry.fault != NO_FAULT:
@@ -220,28 +205,26 @@ def walk_tables(hart, va: u64, access: u64, regime: u64, root: u64, levels: u64)
             return refused(entry.fault)
         pte = atomic_load_u64(entry.host)
         entry_read(regime, level, address, pte)
-        if is_malformed(hart, pte, regime):
-            entry_malformed()
-            break
-        if is_leaf(pte):
-            if not check_leaf(pte, level, access, regime):
-                break
+        kind = entry_kind(hart, pte, level, regime)
+        if kind == POINTER:
+            table = next_table(pte)
+            mask = u64(0x1FF)
+            level -= 1
+        elif kind == INVALID:
+            return refused(u64(PAGE_FAULT))
+        else:
+            grant = permissions(pte, regime)
+            if access != PROBE and grant & access == 0:
+                leaf_denied()
+                return refused(u64(PAGE_FAULT))
             if not lacks_bits(pte, access):
                 hart.leaf_table = table if level == 0 else u64(0)
-                grant = permissions(pte, regime)
                 if pte & PTE_D == 0:
                     grant &= ~WRITE
                 return Translation(leaf_page(pte, va, level), grant, NO_FAULT)
             fault = update_leaf(hart, address, entry.host, pte, access, regime)
             if fault != NO_FAULT:
                 return refused(fault)
-        else:
-            if pte & PTE_NOT_IN_POINTER != 0:
-                break
-            table = (pte & PTE_PPN) << 2
-            mask = u64(0x1FF)
-            level -= 1
-    return refused(u64(PAGE_FAULT))
 
 
 @define

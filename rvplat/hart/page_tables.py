@@ -13,8 +13,9 @@ from rvplat.hart.acceleration.tlb import (
     REGIME_VIRT,
 )
 from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE
+from rvplat.hart.walk_events import entry_malformed, leaf_misplaced
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_MASK, SUPERVISOR, USER, EnvCfg
-from rvplat.lang import define, u64
+from rvplat.lang import define, read_u64, u64, write_u64
 
 # What an access wants; it is given if any of these bits is granted.
 LOAD = READ
@@ -38,6 +39,12 @@ PTE_N = 1 << 63
 PTE_NOT_IN_POINTER = PTE_U | PTE_A | PTE_D | PTE_PBMT | PTE_N
 SATP_PPN = (1 << 44) - 1
 NAPOT_SHIFT = 16  # Svnapot has one size: 64 KiB
+TABLE_ENTRIES = 512
+
+# What an entry is.
+INVALID = 0
+POINTER = 1  # to a table of the next lower level
+LEAF = 2
 
 
 @define
@@ -85,6 +92,20 @@ def is_misplaced(pte: u64, level: u64) -> bool:
 
 
 @define
+def entry_kind(hart, pte: u64, level: u64, regime: u64) -> u64:
+    """Steps 3 to 5: what an entry is in a table of this level. INVALID is a page fault."""
+    if is_malformed(hart, pte, regime):
+        entry_malformed()
+        return u64(INVALID)
+    if is_leaf(pte):
+        if is_misplaced(pte, level):
+            leaf_misplaced()
+            return u64(INVALID)
+        return u64(LEAF)
+    return u64(POINTER) if pte & PTE_NOT_IN_POINTER == 0 and level != 0 else u64(INVALID)
+
+
+@define
 def permissions(pte: u64, regime: u64) -> u64:
     """Steps 6 to 8: what R, W, X, U, SUM and MXR let this regime do.
 
@@ -120,6 +141,25 @@ def leaf_page(pte: u64, va: u64, level: u64) -> u64:
     inside = (u64(1) << shift) - 1
     base = (pte & PTE_PPN) << 2
     return (base & ~inside) | (va & inside & PAGE_MASK) | shift
+
+
+@define
+def next_table(pte: u64) -> u64:
+    """The address of the table to which an entry points."""
+    return (pte & PTE_PPN) << 2
+
+
+@define(cold=True)
+def list_table(hart, table: u64, level: u64, regime: u64, found: u64):
+    """For lists of mappings: what each entry of a table is. The table has been copied to the host
+    address `table`. At the host address `found` are two u64 for each entry: its kind, and the
+    address of the page or table to which it points."""
+    for i in range(TABLE_ENTRIES):
+        pte = read_u64(table + 8 * i)
+        kind = entry_kind(hart, pte, level, regime)
+        page = leaf_page(pte, i << 12 + 9 * level, level) & PAGE_MASK
+        write_u64(found + 16 * i, kind)
+        write_u64(found + 16 * i + 8, page if kind == LEAF else next_table(pte))
 
 
 @define

@@ -13,7 +13,6 @@ from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.protocol.framing import frame
 from rvplat.gdb.protocol.interfaces import HOST_PID, Thread
 from rvplat.guests import hypervisor_elf
-from rvplat.machine.inspection.mappings import Mapping, mappings, merged
 from rvplat.machine.machine import Machine
 
 from .conftest import Serve
@@ -217,29 +216,6 @@ def test_what_pwndbg_and_gef_read(ask: Ask) -> None:
         assert int(end, 16) - int(start, 16) == int(size, 16)
         assert flags[1] == "r"
     assert ask("info mem", HOST) == "PG disabled\n"
-
-
-def test_ranges_are_merged_and_split() -> None:
-    flags = "rwx----"
-    parts = [Mapping(0x1000 * n, 0x1000, 0x8000 + 0x1000 * n, flags) for n in range(3)]
-    assert list(merged(parts)) == [Mapping(0, 0x3000, 0x8000, flags)]
-    assert len(list(merged([parts[0], parts[2]]))) == 2
-
-
-@pytest.mark.parametrize("levels", [3, 4, 5])
-def test_tables_that_point_to_themselves_end(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, levels: int
-) -> None:
-    """They end soon: five levels have 512 to the power of five paths."""
-    table = 0x8700_0000
-    pte = table >> 2 | 1
-    machine.memory.write(table, pte.to_bytes(8, "little") * 512)
-    root = levels + 5 << 60 | table >> 12
-    assert mappings(machine.memory, root) == []
-    leaf = table >> 2 | 0xF
-    machine.memory.write(table, leaf.to_bytes(8, "little"))
-    monkeypatch.setattr("rvplat.machine.inspection.mappings.MOST", 1000)
-    assert len(mappings(machine.memory, root)) == 1000
 
 
 # --- packets ------------------------------------------------------------------------------------

@@ -147,7 +147,8 @@ class Inspector:
         root = "vsatp" if state.get("virt", int(view.virt)) else "satp"
         around = state.get("hgatp", int(view.hgatp)) if root == "vsatp" else None
         with self.control.quiet():
-            return mappings(self.machine.memory, state.get(root, int(getattr(view, root))), around)
+            found = state.get(root, int(getattr(view, root)))
+            return mappings(self.machine, view, found, around)
 
     def region_at(self, thread: Thread, address: int) -> Region:
         if self.world_memory.space == VIRTUAL and not self._in_machine_mode(thread):

@@ -2,30 +2,36 @@
 (Privileged, "Sv39: Page-Based 39-bit Virtual-Memory System" and the next sections; hypervisor
 extension, "Two-Stage Address Translation").
 
-    for one in mappings(machine.memory, satp):
+    hart = machine.harts[0].plain
+    for one in mappings(machine, hart, int(hart.satp)):
         print(f"{one.va:#x} {one.size:#x} {one.pa:#x} {one.flags}")
+
+The hart's own definition says what an entry is, as in a walk (`list_table`, hart/page_tables.py).
 """
 
 from __future__ import annotations
 
 import bisect
-import struct
+import ctypes
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
+from typing import Any
 
-from rvplat.bus.ram import Memory
 from rvplat.errors import BusError
 from rvplat.frozen import frozen
+from rvplat.hart.acceleration.tlb import REGIME_VIRT
 from rvplat.hart.mmu import WIDER
-from rvplat.hart.page_tables import PTE_N, PTE_PPN, PTE_R, PTE_V, PTE_W, PTE_X, SATP_PPN
+from rvplat.hart.page_tables import INVALID, LEAF, SATP_PPN, TABLE_ENTRIES
 from rvplat.isa.privileged import PAGE_BYTES
+from rvplat.machine.running.system import System
 
 MOST = 1 << 17  # leaves; tables that point to themselves would have far more
 SPACE = 1 << 64
 _LETTERS = "rwxugad"
-_TYPES = ("", " NC", " IO", " PBMT=3")
-_ENTRIES = struct.Struct("<512Q")
+_TYPES = ("", " NC", " IO")
 Read = Callable[[int], bytes | None]
+_Entry = tuple[int, int, int, int]  # index, kind, address of the page or table, PTE
 
 
 @frozen
@@ -65,32 +71,32 @@ class Mapping:
         return replace(self, va=start, size=end - start, pa=pa)
 
 
-def mappings(memory: Memory, root: int, hgatp: int | None = None) -> list[Mapping]:
-    """The ranges of an address space in order: of satp, or of vsatp together with hgatp. Without
-    translation, all addresses are one range without flags."""
+def mappings(machine: System, hart: Any, root: int, hgatp: int | None = None) -> list[Mapping]:
+    """The ranges of an address space in order: of satp, or of vsatp together with hgatp. The hart
+    (its record) says which extensions there are. Without translation, all addresses are one range
+    without flags."""
+    read = _reader(machine)
     if hgatp is None:
-        return list(merged(_first(_reader(memory), root)))
-    second = [Mapping(0, SPACE, 0, "")]
-    if hgatp >> 60:
-        second = list(merged(_stage(_reader(memory), hgatp, WIDER)))
-    return list(merged(_both(_first(_through(memory, second), root), second)))
+        return list(merged(_stage(_Walk(machine, hart, read, 0), root)))
+    second = list(merged(_stage(_Walk(machine, hart, read, 0), hgatp, WIDER)))
+    guests = _Walk(machine, hart, _through(read, second), int(REGIME_VIRT))
+    return list(merged(_both(_stage(guests, root), second)))
 
 
-def _reader(memory: Memory) -> Read:
+def _reader(machine: System) -> Read:
     """A function that reads a page of memory; None where there is no memory."""
 
     def read(pa: int) -> bytes | None:
         try:
-            return memory.read(pa, PAGE_BYTES)
+            return machine.memory.read(pa, PAGE_BYTES)
         except BusError:
             return None
 
     return read
 
 
-def _through(memory: Memory, second: list[Mapping]) -> Read:
+def _through(read: Read, second: list[Mapping]) -> Read:
     """A function that reads a page at a guest physical address."""
-    read = _reader(memory)
 
     def read_guest(gpa: int) -> bytes | None:
         found = next(_over(second, gpa, gpa + PAGE_BYTES), None)
@@ -99,18 +105,15 @@ def _through(memory: Memory, second: list[Mapping]) -> Read:
     return read_guest
 
 
-def _first(read: Read, root: int) -> Iterator[Mapping]:
-    """The ranges of the only stage, or of a guest's first stage."""
+def _stage(walk: _Walk, root: int, wide: int = 0) -> Iterator[Mapping]:
+    """The ranges of one stage: the leaves below satp, vsatp or hgatp. `wide`: bits of the root's
+    index beyond nine."""
     if root >> 60 == 0:
-        return iter([Mapping(0, SPACE, 0, "")])
-    return _stage(read, root, 0)
-
-
-def _stage(read: Read, root: int, wide: int) -> Iterator[Mapping]:
-    """The leaves below satp, vsatp or hgatp. `wide`: bits of the root's index beyond nine."""
+        yield Mapping(0, SPACE, 0, "")
+        return
     levels = (root >> 60) - 5
     table, bits = (root & SATP_PPN) << 12, 12 + 9 * levels
-    left, walk = MOST, _Walk(read)
+    left = MOST
     for part in range(1 << wide):
         above = part << bits
         for one in walk.leaves(table + part * PAGE_BYTES, levels - 1, above):
@@ -123,53 +126,55 @@ def _stage(read: Read, root: int, wide: int) -> Iterator[Mapping]:
 
 class _Walk:
     """The leaves below one root. Each table is read once, and a table without leaves entered once:
-    otherwise the walk of tables that point to themselves would not end."""
+    otherwise the walk of tables that point to themselves would not end. `read` reads a table."""
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, machine: System, hart: Any, read: Read, regime: int) -> None:
         self._read = read
-        self._known: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        self._list_table = machine.export("list_table")
+        self._hart, self._regime = hart, regime
+        self._found = (ctypes.c_uint64 * (2 * TABLE_ENTRIES))()
+        self._known: dict[tuple[int, int], list[_Entry]] = {}
 
     def leaves(self, table: int, level: int, above: int) -> Iterator[Mapping]:
         """The leaves of a table and of those that it points to."""
         shift, is_empty = 12 + 9 * level, True
-        for index, pte in self._entries(table, level):
-            va, pa = above | index << shift, (pte & PTE_PPN) << 2
-            if pte & (PTE_R | PTE_X):
-                if pte & PTE_N:  # 16 equal entries map 64 KiB
-                    pa = pa & ~0xFFFF | va & 0xFFFF
-                found = iter((Mapping(va, 1 << shift, pa, flags_of(pte)),))
-            else:
-                found = self.leaves(pa, level - 1, va)
-            for one in found:
+        for index, kind, address, pte in self._entries(table, level):
+            va = above | index << shift
+            if kind == LEAF:  # one of 16 equal leaves may map 64 KiB
+                is_empty = False
+                yield Mapping(va, 1 << shift, address, flags_of(pte))
+                continue
+            for one in self.leaves(address, level - 1, va):
                 is_empty = False
                 yield one
         if is_empty:
             self._known[table, level] = []
 
-    def _entries(self, table: int, level: int) -> list[tuple[int, int]]:
-        """(index, PTE) of the valid entries of a table."""
+    def _entries(self, table: int, level: int) -> list[_Entry]:
+        """The entries of a table that are not invalid."""
         if (table, level) not in self._known:
-            page, low = self._read(table), (1 << 12 + 9 * level) - 1
-            rows = enumerate(_ENTRIES.unpack(page) if page else ())
-            self._known[table, level] = [(n, pte) for n, pte in rows if _counts(pte, level, low)]
+            page = self._read(table)
+            self._known[table, level] = list(self._listed(page, level)) if page else []
         return self._known[table, level]
 
-
-def _counts(pte: int, level: int, low: int) -> bool:
-    """Whether a PTE is valid. `low`: the address bits that are 0 in a leaf of the level."""
-    if not pte & PTE_V or pte & (PTE_R | PTE_W) == PTE_W:
-        return False
-    if not pte & (PTE_R | PTE_X):
-        return level > 0
-    if pte & PTE_N:
-        low &= ~0xFFFF
-    return not (pte & PTE_PPN) << 2 & low
+    def _listed(self, page: bytes, level: int) -> Iterator[_Entry]:
+        table = (ctypes.c_uint64 * TABLE_ENTRIES).from_buffer_copy(page)
+        found = self._found
+        where = ctypes.addressof(table), level, self._regime, ctypes.addressof(found)
+        self._list_table(self._hart, *where)
+        rows = zip(range(TABLE_ENTRIES), found[::2], found[1::2], table, strict=True)
+        return (row for row in rows if row[1] != INVALID)
 
 
 def flags_of(pte: int) -> str:
     """The flags of a leaf, and its memory type."""
-    letters = "".join(c if pte >> bit & 1 else "-" for bit, c in enumerate(_LETTERS, 1))
-    return letters + _TYPES[pte >> 61 & 3]
+    return _flags(pte & 0xFF, pte >> 61 & 3)
+
+
+@lru_cache
+def _flags(low: int, memory_type: int) -> str:
+    letters = "".join(c if low >> bit & 1 else "-" for bit, c in enumerate(_LETTERS, 1))
+    return letters + _TYPES[memory_type]
 
 
 def _over(found: list[Mapping], start: int, end: int) -> Iterator[Mapping]:
