@@ -42,7 +42,7 @@ CONTAINERS = {
     ),
 }
 COMPRESSED = {
-    "gzip": (gzip.compress(bytes(9)), "with gzip: decompress it with `gzip -dk FILE`"),
+    "gzip": (gzip.compress(bytes(9), mtime=0), "with gzip: decompress it with `gzip -dk FILE`"),
     "xz": (lzma.compress(bytes(9)), "with xz: decompress it with `xz -dk FILE`"),
     "bzip2": (bz2.compress(bytes(9)), "with bzip2: decompress it with `bzip2 -dk FILE`"),
 }

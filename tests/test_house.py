@@ -216,3 +216,16 @@ def test_every_package_is_in_the_wheel() -> None:
     folders = {path.parent.relative_to(ROOT) for path in PACKAGE.rglob("__init__.py")}
     found = {".".join(folder.parts) for folder in folders}
     assert {name for name in settings["packages"] if name.split(".")[0] == "rvplat"} == found
+
+
+def test_the_names_of_tests_do_not_depend_on_the_time() -> None:
+    """Bytes that a test has as a parameter are a part of its name, and gzip writes the time into its
+    header. Workers of xdist that collected different names end the whole run."""
+    timed = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "gzip.compress"
+        if all(keyword.arg != "mtime" for keyword in node.keywords)
+    ]
+    assert timed == [], "pass mtime=0"
