@@ -10,6 +10,7 @@ message names the format and says what to do. Only this module knows such format
 
 from __future__ import annotations
 
+import codecs
 import struct
 from enum import Enum
 from typing import Final
@@ -20,8 +21,9 @@ from rvplat.frozen import frozen
 ENOUGH_BYTES: Final = 0x8006
 PE_AT: Final = 0x3C
 TEXT_BYTES: Final = 512
-SHORTEST_TEXT: Final = 32
-_PRINTABLE: Final = frozenset(b"\t\n\r\f" + bytes(range(0x20, 0x7F)))
+#: Less without an end of line may be code: some instructions consist of letters.
+SHORTEST_TEXT: Final = 16
+_BLANKS: Final = "\t\n\r\f"
 
 
 class Kind(Enum):
@@ -129,5 +131,11 @@ def _portable_executable(data: bytes) -> Format | None:
 
 
 def _is_text(data: bytes) -> bool:
-    """Whether it begins with so much printable ASCII that it is hardly code."""
-    return len(data) >= SHORTEST_TEXT and _PRINTABLE.issuperset(data[:TEXT_BYTES])
+    """Whether it begins with so much printable UTF-8 that it is hardly code."""
+    if len(data) < SHORTEST_TEXT and not data.endswith(b"\n"):
+        return False
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(data[:TEXT_BYTES])
+    except UnicodeDecodeError:
+        return False
+    return text.strip() != "" and all(one.isprintable() or one in _BLANKS for one in text)

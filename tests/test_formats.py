@@ -60,6 +60,10 @@ RAW = {
 OTHERS = {
     "tar": (at(0x101, b"ustar\0"), "a tar archive"),
     "text": (b"#!/bin/sh\necho this is no program at all\n", "a text file"),
+    "tiny text": (b"nop\n", "a text file"),
+    "text without an end of line": (b"tohost = 0x1000;", "a text file"),
+    "text in UTF-8": ("\ufefföffne die Tür\r\n".encode(), "a text file"),
+    "text that is cut in a character": (b"a" + 600 * "ä".encode(), "a text file"),
     "efi": (
         at(0, b"MZ".ljust(0x3C, b"\0") + struct.pack("<I4sH", 0x40, b"PE\0\0", 0x8664)),
         "an EFI application for x86-64: firmware with UEFI starts it",
@@ -152,8 +156,9 @@ def test_images_made_by_qemu_img(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\x13\0\0\0", b"MZ", b"MZ".ljust(0x40, b"\xff"), b"short text", bytes(SIZE)],
-)
+    [b"", b"\x13\0\0\0", b"MZ", b"MZ".ljust(0x40, b"\xff"), b"short text", bytes(SIZE), b"\n",
+     b"\x33\x45\xb5\x20\n", b"c" * 15, b"text\0" * 9],
+)  # fmt: skip
 def test_unknown_formats(data: bytes) -> None:
     assert recognise(data) is None
 

@@ -219,8 +219,8 @@ def test_every_package_is_in_the_wheel() -> None:
 
 
 def test_the_names_of_tests_do_not_depend_on_the_time() -> None:
-    """Bytes that a test has as a parameter are a part of its name, and gzip writes the time into its
-    header. Workers of xdist that collected different names end the whole run."""
+    """Bytes that a test has as a parameter are a part of its name, and gzip writes the time into
+    its header. Workers of xdist that collected different names end the whole run."""
     timed = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in sorted((ROOT / "tests").rglob("*.py"))

@@ -152,6 +152,11 @@ def test_every_segment_that_misfits(check: Check) -> None:
             "file, a Linux Image or a raw binary for RISC-V",
         ),
         (
+            b"li a0, 1\n",
+            "a text file",
+            "FILE: a text file; expected an ELF file, a Linux Image or a raw binary for RISC-V",
+        ),
+        (
             b"\xff" * 64,
             "raw bytes, 64 of them",
             "FILE: its entry 0x80000000 holds 0xffffffff, no instruction that the harts of virt "

@@ -90,8 +90,9 @@ def test_kernel_errors_name_the_file() -> None:
 
 @pytest.mark.parametrize(
     "damaged",
-    [gzip.compress(IMAGE, mtime=0)[:-20], b"\x1f\x8b" + bytes(60), _zboot(b"xz", lzma.compress(IMAGE)[:-9]),
-     _zboot(b"gzip", bytes(50)), _zboot(b"xz", gzip.compress(IMAGE, mtime=0)), b"MZ\0\0zimg"],
+    [gzip.compress(IMAGE, mtime=0)[:-20], b"\x1f\x8b" + bytes(60),
+     _zboot(b"xz", lzma.compress(IMAGE)[:-9]), _zboot(b"gzip", bytes(50)),
+     _zboot(b"xz", gzip.compress(IMAGE, mtime=0)), b"MZ\0\0zimg"],
 )  # fmt: skip
 def test_a_damaged_kernel_is_named(damaged: bytes) -> None:
     with pytest.raises(GuestError, match=r"^vmlinuz: the kernel is damaged: "):
