@@ -18,6 +18,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A slow or busy host must not fail a test, and hypothesis limits times unless it is told not to.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent
 SLOW_FOLDERS = {"docs", "fuzz", "guests", "lockstep", "real"}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytestmark = pytest.mark.quick  # every file, not only a sample
 
@@ -216,6 +217,12 @@ def test_every_package_is_in_the_wheel() -> None:
     folders = {path.parent.relative_to(ROOT) for path in PACKAGE.rglob("__init__.py")}
     found = {".".join(folder.parts) for folder in folders}
     assert {name for name in settings["packages"] if name.split(".")[0] == "rvplat"} == found
+
+
+def test_generated_examples_have_no_time_limit() -> None:
+    assert settings.default is not None
+    assert settings.default.deadline is None
+    assert HealthCheck.too_slow in settings.default.suppress_health_check
 
 
 def test_the_names_of_tests_do_not_depend_on_the_time() -> None:

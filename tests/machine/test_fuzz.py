@@ -54,7 +54,7 @@ PATHS = sorted(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(PATHS), VALUES), min_size=1, max_size=4))
 def test_no_board_gets_a_traceback(
     catalogue: Catalogue, changes: list[tuple[tuple[str, ...], object]]
@@ -75,7 +75,7 @@ FILES = [
 ]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.sampled_from(FILES),
     st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=4),
