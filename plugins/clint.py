@@ -6,11 +6,12 @@ CLINT's layout); https://static.dev.sifive.com/FU540-C000-v1.0.pdf, chapter 9.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from typing import Any
 
-from rvplat.bus import Device, FdtNode, Hole, MipBit, Register
+from rvplat.bus import MAX_HARTS, Device, FdtNode, Hole, MipBit, Register, State, native
 from rvplat.hookspecs import hookimpl
+from rvplat.lang import u32, u64
 
 NEVER = (1 << 64) - 1
 
@@ -21,10 +22,10 @@ class Clint(Device):
     model = "clint"
     compatible = ("sifive,clint0", "riscv,clint0")
     size = 0x10000
-    state = ("mtime",)
+    state = ("mtime", State("msip", u32, MAX_HARTS), State("mtimecmp", u64, MAX_HARTS))
 
-    msip: list[int]
-    mtimecmp: list[int]
+    msip: MutableSequence[u32]
+    mtimecmp: MutableSequence[u64]
     mtime: int
 
     def rows(self) -> tuple[Register | Hole, ...]:
@@ -42,19 +43,22 @@ class Clint(Device):
         self.wiring.clock.set(0)
         self._drive()
 
-    def write_msip(self, hart: int, value: int) -> None:
+    @native
+    def write_msip(self, hart: u64, value: u32) -> None:
         """Raise or clear a hart's software interrupt."""
         self.msip[hart] = value
-        self.wiring.set_hart_line(hart, MipBit.MSIP, value != 0)
+        self.set_hart_line(hart, MipBit.MSIP, value != 0)
 
-    def write_mtimecmp(self, hart: int, value: int) -> None:
+    @native
+    def write_mtimecmp(self, hart: u64, value: u64) -> None:
         """Set a hart's `mtimecmp`. The hart itself compares it with `mtime` and raises MTIP."""
         self.mtimecmp[hart] = value
-        self.wiring.set_timer(hart, value)
+        self.set_timer(hart, value)
 
-    def read_mtime(self) -> int:
+    @native
+    def read_mtime(self) -> u64:
         """The platform's time."""
-        return self.wiring.clock.now()
+        return self.now()
 
     def write_mtime(self, value: int) -> None:
         """Set the platform's time."""
@@ -62,8 +66,8 @@ class Clint(Device):
 
     def _drive(self) -> None:
         for hart in range(self.wiring.harts):
-            self.write_msip(hart, self.msip[hart])
-            self.write_mtimecmp(hart, self.mtimecmp[hart])
+            self.write_msip(u64(hart), self.msip[hart])
+            self.write_mtimecmp(u64(hart), self.mtimecmp[hart])
 
     def fdt(self, node: FdtNode) -> None:
         node.set("interrupts-extended", *node.hart_interrupts(MipBit.MSIP, MipBit.MTIP))

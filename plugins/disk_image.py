@@ -7,11 +7,13 @@ truncated or deleted while it is used, accesses raise OSError; there are no shor
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
 import struct
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +29,9 @@ READ_ONLY_HINT = (
     "; set readonly = true for the disk, or snapshot = true, which keeps what the guest writes "
     "until the machine closes (--set devices.virtio0.readonly=true)"
 )
+NOWAIT = 8  # RWF_NOWAIT: read only what the host has in memory
 _sync = getattr(os, "fdatasync", os.fsync)
+_host = ctypes.CDLL(None)
 
 
 class Disk(Protocol):
@@ -41,11 +45,40 @@ class Disk(Protocol):
     def write(self, offset: int, views: Views) -> None:
         """Write `views` at `offset`."""
 
+    def read_into(self, offset: int, buffers: Buffers) -> None:
+        """Fill a guest's memory from the bytes at `offset`."""
+
+    def write_from(self, offset: int, buffers: Buffers) -> None:
+        """Write a guest's memory at `offset`."""
+
+    def read_cached(self, offset: int, buffers: Buffers) -> bool:
+        """As `read_into`, if that needs no wait for the host's disk; else it returns False."""
+
     def flush(self) -> None:
         """Make all written data durable."""
 
     def close(self) -> None:
         """Close the files."""
+
+
+class Buffers:
+    """Memory of a guest: `count` pairs of host address and bytes at the host address `iov`."""
+
+    def __init__(self, iov: int, count: int) -> None:
+        self.iov = iov
+        self.count = count
+        pairs = (ctypes.c_uint64 * (2 * count)).from_address(iov)
+        self.size = sum(pairs[1::2])  #: bytes in all
+
+    @cached_property
+    def views(self) -> Views:
+        """The memory as views."""
+        pairs = (ctypes.c_uint64 * (2 * self.count)).from_address(self.iov)
+        return [
+            memoryview((ctypes.c_ubyte * size).from_address(host)).cast("B")
+            for host, size in zip(pairs[::2], pairs[1::2], strict=True)
+            if size
+        ]
 
 
 def cut(views: Views, start: int, end: int) -> Views:
@@ -75,6 +108,17 @@ def write_all(fd: int, offset: int, views: Views) -> None:
     total, done = length(views), 0
     while done < total:
         done += os.pwritev(fd, cut(views, done, total)[:IOV_MAX], offset + done)
+
+
+def transfer(name: str, fd: int, offset: int, buffers: Buffers, flags: int = 0) -> int:
+    """Read or write a file with preadv2(2) or pwritev2(2). The number of bytes; less than all if
+    the host has no such call, or could not do it."""
+    call = getattr(_host, name, None)
+    if call is None:
+        return -1
+    call.restype = ctypes.c_ssize_t
+    call.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_int]
+    return int(call(fd, buffers.iov, buffers.count, offset, flags))
 
 
 def open_locked(path: Path, flags: int, exclusive: bool) -> int:
@@ -143,6 +187,18 @@ class RawImage:
     def write(self, offset: int, views: Views) -> None:
         self._check_there()
         write_all(self.fd, offset, views)
+
+    def read_into(self, offset: int, buffers: Buffers) -> None:
+        if transfer("preadv2", self.fd, offset, buffers) != buffers.size:
+            self.read(offset, buffers.views)  # the rest, or the error
+
+    def write_from(self, offset: int, buffers: Buffers) -> None:
+        self._check_there()
+        if transfer("pwritev2", self.fd, offset, buffers) != buffers.size:
+            write_all(self.fd, offset, buffers.views)
+
+    def read_cached(self, offset: int, buffers: Buffers) -> bool:
+        return transfer("preadv2", self.fd, offset, buffers, NOWAIT) == buffers.size
 
     def flush(self) -> None:
         if not self.readonly:
@@ -248,6 +304,15 @@ class Overlay:
         for cluster in range(first, last):
             if not self.holds(cluster):
                 self.mark(cluster)
+
+    def read_into(self, offset: int, buffers: Buffers) -> None:
+        self.read(offset, buffers.views)
+
+    def write_from(self, offset: int, buffers: Buffers) -> None:
+        self.write(offset, buffers.views)
+
+    def read_cached(self, offset: int, buffers: Buffers) -> bool:
+        return False
 
     def flush(self) -> None:
         if self.path is None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rvplat.bus import Alarm, Device, Register
+from rvplat.bus import Device, DeviceAlarm, Line, Register, State, native
 from rvplat.hookspecs import hookimpl
+from rvplat.lang import u8, u32, u64
 
 NS = 1_000_000_000
 LOW = 0xFFFF_FFFF
-MASK64 = (1 << 64) - 1
 
 
 class GoldfishRtc(Device):
@@ -37,88 +37,103 @@ class GoldfishRtc(Device):
         Register(0x18, "ALARM_STATUS",    "-[31:1] ARMED[0]", "ro"),
         Register(0x1C, "CLEAR_INTERRUPT", "ANY[31:0]", "wo"),
     )  # fmt: skip
-    state = ("offset", "pending")
+    state = (State("offset", u64), State("pending", u8), State("hz", u64, saved=False))
+    alarms = {"alarm": "ring"}  # noqa: RUF012
 
-    time_high: int
-    alarm_low: int
-    alarm_high: int
-    irq_enabled: int
-    alarm_status: int
-    offset: int = 0  #: survives a reset, as a battery-backed clock does
-    pending: bool
-    alarm: Alarm | None = None
+    irq: Line
+    alarm: DeviceAlarm
+    time_high: u32
+    alarm_low: u32
+    alarm_high: u32
+    irq_enabled: u32
+    alarm_status: u32
+    offset: u64  #: survives a reset, as a battery-backed clock does
+    pending: u8
+    hz: u64
 
     def reset(self) -> None:
+        offset = self.offset
         super().reset()
-        self.pending = False
-        self.wiring.clock.cancel(self.alarm)
+        self.offset, self.hz = offset, u64(self.wiring.clock.frequency)
 
-    def now(self) -> int:
+    @native
+    def time(self) -> u64:
         """The guest's time: nanoseconds since 1970."""
-        return self.wiring.clock.wall_ns() + self.offset & MASK64
+        return self.wall_ns() + self.offset
 
-    def read_time_low(self) -> int:
+    @native
+    def read_time_low(self) -> u32:
         """Reading the lower half latches the upper one."""
-        now = self.now()
-        self.time_high = now >> 32
-        return now & LOW
+        time = self.time()
+        self.time_high = u32(time >> 32)
+        return u32(time)
 
-    def write_time_low(self, value: int) -> None:
+    @native
+    def write_time_low(self, value: u32) -> None:
         """Set the lower half of the time."""
-        self.set_time(self.now() & ~LOW | value)
+        self.set_time((self.time() & ~u64(LOW)) | u64(value))
 
-    def write_time_high(self, value: int) -> None:
+    @native
+    def write_time_high(self, value: u32) -> None:
         """Set the upper half of the time."""
-        self.set_time(self.now() & LOW | value << 32)
+        self.set_time((self.time() & LOW) | u64(value) << 32)
 
-    def set_time(self, time: int) -> None:
+    @native
+    def set_time(self, time: u64) -> None:
         """Set the guest's time."""
-        self.offset += time - self.now()
-        if self.alarm_status:
+        self.offset += time - self.time()
+        if self.alarm_status != 0:
             self.arm()
 
-    def write_alarm_low(self, value: int) -> None:
+    @native
+    def write_alarm_low(self, value: u32) -> None:
         """Set the lower half of the alarm's time and arm the alarm. (The driver writes the upper
         half first.)"""
         self.alarm_low = value
         self.arm()
 
+    @native
     def arm(self) -> None:
         """Let the alarm ring at its time, or at once if that is past."""
-        clock = self.wiring.clock
-        clock.cancel(self.alarm)
-        self.alarm_status = 1
-        left = (self.alarm_high << 32 | self.alarm_low) - self.now()
-        if left <= 0:
+        self.alarm_status = u32(1)
+        due = u64(self.alarm_high) << 32 | u64(self.alarm_low)
+        now = self.time()
+        if due <= now:
+            self.alarm.stop()
             self.ring()
         else:
-            ticks = -(-left * clock.frequency // NS)
-            self.alarm = clock.call_at(clock.now() + ticks, self.ring)
+            left = due - now
+            self.alarm.start(left // NS * self.hz + (left % NS * self.hz + NS - 1) // NS)
 
+    @native
     def ring(self) -> None:
         """Disarm the alarm and raise its interrupt: its time has come."""
-        self.alarm_status = 0
-        self.pending = True
+        self.alarm_status = u32(0)
+        self.pending = u8(1)
         self.update()
 
-    def write_irq_enabled(self, value: int) -> None:
+    @native
+    def write_irq_enabled(self, value: u32) -> None:
         """Enable or disable the interrupt."""
         self.irq_enabled = value
         self.update()
 
-    def write_clear_alarm(self, value: int) -> None:
+    @native
+    def write_clear_alarm(self, value: u32) -> None:
         """Disarm the alarm."""
-        self.wiring.clock.cancel(self.alarm)
-        self.alarm_status = 0
+        self.alarm.stop()
+        self.alarm_status = u32(0)
 
-    def write_clear_interrupt(self, value: int) -> None:
+    @native
+    def write_clear_interrupt(self, value: u32) -> None:
         """Acknowledge the interrupt."""
-        self.pending = False
+        self.pending = u8(0)
         self.update()
 
+    @native
     def update(self) -> None:
         """Drive the interrupt line."""
-        self.lines["irq"].set(self.pending and self.irq_enabled != 0)
+        self.irq.set(self.pending != 0 and self.irq_enabled != 0)
 
     def load(self, state: Mapping[str, Any]) -> None:
         super().load(state)

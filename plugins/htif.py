@@ -21,14 +21,29 @@ its bytes have been stored, the next command comes, or `PATIENCE` instructions h
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rvplat.bus import Alarm, Device, Hole, Power, Progress, Register, setting
+from rvplat_plugins.console_output import ConsoleOutput
+
+from rvplat.bus import (
+    Alarm,
+    Device,
+    Hole,
+    Power,
+    Progress,
+    Register,
+    State,
+    afterwards,
+    native,
+    setting,
+)
 from rvplat.errors import BusError
 from rvplat.hookspecs import hookimpl
+from rvplat.lang import relaxed_store_u64, u8, u64
 
 SYSCALLS, CONSOLE = 0, 1
 IDENTITIES = {SYSCALLS: b"syscall_proxy", CONSOLE: b"bcd"}
@@ -42,6 +57,7 @@ LOOK_S, LOOK_MOST_S = 0.001, 0.064  # between two checks of the progress
 WORD_BYTES = 8
 ALL_BYTES = 0xFF
 MOST_ANSWERS = 1024
+PRINTS = CONSOLE << 8 | PUTCHAR  # the upper 16 bits of a command that prints a character
 
 
 @dataclass(frozen=True)
@@ -59,24 +75,33 @@ def bytes_of(word: int, offset: int, size: int) -> int:
     return (1 << end) - (1 << first) if first < end else 0
 
 
-class Htif(Device):
+class Htif(ConsoleOutput):
     """`answers` holds answers until the guest has cleared `fromhost`."""
 
     model = "htif"
     compatible = ("ucb,htif0",)
     node_has_reg = False
     size = 0x1000
-    uses_console = True
     settings_type = HtifSettings
-    state = ("answers", "wanted", "memory_bytes", "commanding", "clearing")
+    state = (
+        "answers",
+        "wanted",
+        "memory_bytes",
+        State("commanding", u8),  # bytes of `tohost` stored since the last command, bit by bit
+        State("clearing", u8),  # bytes of `fromhost` stored since it was free, bit by bit
+        State("command", u64, saved=False),  # a whole word that was stored to `tohost`
+        State("tohost_host", u64, saved=False),  # host address of `tohost`
+    )
 
     settings: HtifSettings
     memory: memoryview
     memory_bytes: bytes = b""
     answers: list[int]
     wanted: int  #: number of characters that the guest has asked for and not got yet
-    commanding: int  #: bytes of `tohost` stored since the last command: bit n is byte n
-    clearing: int  #: bytes of `fromhost` stored since it was free: bit n is byte n
+    commanding: u8
+    clearing: u8
+    command: u64
+    tohost_host: u64
     looking: Alarm | None = None
     executed: Progress = ()  #: the harts' progress at the last store to one of the words
     pause_s = LOOK_S
@@ -101,7 +126,24 @@ class Htif(Device):
     def reset(self) -> None:
         super().reset()
         self.answers = []
-        self.wanted = self.commanding = self.clearing = 0
+        self.wanted = 0
+        first = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+        self.tohost_host = u64(first + self.settings.tohost)
+
+    @native
+    def write_tohost(self, value: u64) -> None:
+        """Take a whole command. A character to print is kept until `send`."""
+        if value >> 48 == PRINTS and self.commanding == 0 and self.clearing == 0:
+            relaxed_store_u64(self.tohost_host, u64(0))
+            self.put(u8(value))
+        else:
+            self.command = value
+            self.store_command()
+
+    @afterwards
+    def store_command(self) -> None:
+        """Do what a store of a whole word to `tohost` does."""
+        self.write(self.settings.tohost, WORD_BYTES, self.command)
 
     def read(self, offset: int, size: int) -> int:
         if offset + size > len(self.memory):
@@ -118,10 +160,10 @@ class Htif(Device):
         self.touched(offset, size)
 
     def touched(self, offset: int, size: int) -> None:
-        self.commanding |= bytes_of(self.settings.tohost, offset, size)
-        self.clearing |= bytes_of(self.settings.fromhost, offset, size)
+        self.commanding |= u8(bytes_of(self.settings.tohost, offset, size))
+        self.clearing |= u8(bytes_of(self.settings.fromhost, offset, size))
         if self.clearing == ALL_BYTES:
-            self.clearing = 0
+            self.clearing = u8(0)
             self.give()
         if self.commanding == ALL_BYTES:
             self.take()
@@ -149,7 +191,7 @@ class Htif(Device):
             now is None or now - (before.get(hart) or 0) >= PATIENCE
             for hart, now in enumerate(self.wiring.progress())
         ):
-            self.clearing = 0
+            self.clearing = u8(0)
             self.take()
             self.give()
         elif self.commanding or self.clearing:
@@ -160,7 +202,8 @@ class Htif(Device):
 
     def take(self) -> None:
         """Act on `tohost` and clear it."""
-        self.commanding = self.clearing = 0
+        self.commanding = self.clearing = u8(0)
+        self.send()
         if self.looking is not None:
             self.wiring.clock.cancel(self.looking)
             self.looking = None
@@ -234,6 +277,7 @@ class Htif(Device):
         return third
 
     def save(self) -> dict[str, Any]:
+        self.send()
         self.memory_bytes = bytes(self.memory)
         return super().save()
 

@@ -2,20 +2,35 @@
 
 Manual: https://www.ti.com/lit/ds/symlink/pc16550d.pdf (PC16550D), section 8. Characters are sent at
 once. Only the receiver's character timeout depends on the line's speed.
+
+Its registers are native.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rvplat.bus import Alarm, Device, FdtNode, Register, setting
+from rvplat_plugins.console_output import ConsoleOutput
+
+from rvplat.bus import (
+    Device,
+    DeviceAlarm,
+    FdtNode,
+    Line,
+    Register,
+    State,
+    afterwards,
+    native,
+    setting,
+)
 from rvplat.hookspecs import hookimpl
+from rvplat.lang import u8, u32, u64
 
 FIFO_SIZE = 16
 WIDTHS = (1, 2, 4, 8)  # a wider access has the register in its lowest byte, as on QEMU
-TRIGGERS = (1, 4, 8, 14)  # FCR bits 7:6
+TRIGGERS = 0x0E08_0401  # 1, 4, 8 or 14 characters: a byte for each value of FCR bits 7:6
 CHARACTER_BITS = 10  # start, eight data, stop
 TIMEOUT_CHARACTERS = 4
 
@@ -69,9 +84,6 @@ class Iir:
     NONE = 0x1
 
 
-LOOPED = ((Mcr.RTS, Msr.CTS), (Mcr.DTR, Msr.DSR), (Mcr.OUT1, Msr.RI), (Mcr.OUT2, Msr.DCD))
-
-
 @dataclass(frozen=True)
 class UartSettings:
     """The keys of a UART on a board."""
@@ -79,7 +91,7 @@ class UartSettings:
     clock_frequency: int = setting("input clock in Hz", 3_686_400, minimum=1)
 
 
-class Ns16550a(Device):
+class Ns16550a(ConsoleOutput):
     """Takes as much input from its console as its FIFO holds. The rest waits in the console."""
 
     model = "ns16550a"
@@ -87,7 +99,6 @@ class Ns16550a(Device):
     node_name = "serial"
     size = 0x100
     interrupts = ("irq",)
-    uses_console = True
     settings_type = UartSettings
     registers = (
         Register(0, "RBR", "DATA[7:0]", "ro", 1, WIDTHS),
@@ -103,189 +114,245 @@ class Ns16550a(Device):
         Register(0, "DLL", "LOW[7:0]", "rw", 1, reset=0x0C, behind="LCR.DLAB"),
         Register(1, "DLM", "HIGH[7:0]", "rw", 1, behind="LCR.DLAB"),
     )  # fmt: skip
-    state = ("received", "timed_out", "thr_emptied", "overrun")
+    state = (
+        State("fifo", u8, FIFO_SIZE),  # the receiver's: `held` characters from `first` on
+        State("first", u8),
+        State("held", u8),
+        State("timed_out", u8),  # a character has waited in it for four characters' time
+        State("thr_emptied", u8),  # the transmitter's interrupt is pending
+        State("overrun", u8),
+        State("input_waits", u8),  # the console has more characters
+        State("clock_hz", u64, saved=False),
+        State("input_hz", u64, saved=False),
+    )
+    alarms = {"timeout": "time_out"}  # noqa: RUF012
 
     settings: UartSettings
-    ier: int
-    fcr: int
-    lcr: int
-    mcr: int
-    msr: int
-    dll: int
-    dlm: int
-    received: bytearray  #: the receiver's FIFO
-    timed_out: bool  #: a character has waited in it for four characters' time
-    thr_emptied: bool  #: the transmitter's interrupt is pending
-    overrun: bool
-    alarm: Alarm | None = None
+    irq: Line
+    timeout: DeviceAlarm
+    ier: u8
+    fcr: u8
+    lcr: u8
+    mcr: u8
+    msr: u8
+    dll: u8
+    dlm: u8
+    fifo: MutableSequence[u8]
+    first: u8
+    held: u8
+    timed_out: u8
+    thr_emptied: u8
+    overrun: u8
+    input_waits: u8
+    clock_hz: u64
+    input_hz: u64
 
     def setup(self) -> None:
         self.wiring.console.on_input = self.pull
 
     def reset(self) -> None:
         super().reset()
-        self.received = bytearray()
-        self.timed_out = self.thr_emptied = self.overrun = False
-        self.msr = Msr.CTS | Msr.DSR | Msr.DCD
+        self.clock_hz = u64(self.wiring.clock.frequency)
+        self.input_hz = u64(self.settings.clock_frequency)
+        self.msr = u8(Msr.CTS | Msr.DSR | Msr.DCD)
         self.pull()
 
     # ---- the receiver
 
-    @property
-    def capacity(self) -> int:
+    @native
+    def capacity(self) -> u8:
         """How many characters the receiver can hold."""
-        return FIFO_SIZE if self.fcr & 1 else 1
+        return u8(FIFO_SIZE) if self.fcr & 1 != 0 else u8(1)
 
+    @native
+    def receive(self, value: u8) -> None:
+        """Put a character into the FIFO, which has room."""
+        self.fifo[(self.first + self.held) & (FIFO_SIZE - 1)] = value
+        self.held += 1
+
+    @afterwards
     def pull(self) -> None:
         """Take input from the console while there is room."""
-        room = self.capacity - len(self.received)
+        room = self.capacity() - self.held
         if room > 0 and not self.mcr & Mcr.LOOP:
             taken = self.wiring.console.read(room)
             if taken:
-                self.received += taken
+                for character in taken:
+                    self.receive(u8(character))
                 self.restart_timeout()
                 self.update()
+        self.input_waits = u8(self.wiring.console.waiting > 0)
 
+    @native
     def restart_timeout(self) -> None:
         """Restart the timeout at a character received or read (section 8.6.1)."""
-        clock = self.wiring.clock
-        clock.cancel(self.alarm)
-        self.alarm = None
-        self.timed_out = False
-        if self.received and self.fcr & 1:
-            divisor = (self.dlm << 8 | self.dll) or 1
-            bits = TIMEOUT_CHARACTERS * CHARACTER_BITS * 16 * divisor
-            ticks = bits * clock.frequency // self.settings.clock_frequency + 1
-            self.alarm = clock.call_at(clock.now() + ticks, self.time_out)
+        self.timed_out = u8(0)
+        if self.held != 0 and self.fcr & 1 != 0:
+            divisor = u64(self.dlm) << 8 | u64(self.dll)
+            bits = (divisor if divisor != 0 else u64(1)) * (
+                TIMEOUT_CHARACTERS * CHARACTER_BITS * 16
+            )
+            self.timeout.start(bits * self.clock_hz // self.input_hz + 1)
+        else:
+            self.timeout.stop()
 
+    @native
     def time_out(self) -> None:
         """The character timeout has ended."""
-        self.alarm = None
-        self.timed_out = bool(self.received)
+        self.timed_out = u8(self.held != 0)
         self.update()
 
-    def read_rbr(self) -> int:
+    @native
+    def read_rbr(self) -> u8:
         """Take the oldest character; zero if there is none."""
-        if self.lcr & 0x80:
+        if self.lcr & 0x80 != 0:
             return self.dll
-        value = self.received.pop(0) if self.received else 0
+        value = u8(0)
+        if self.held != 0:
+            value = self.fifo[self.first]
+            self.first = (self.first + 1) & (FIFO_SIZE - 1)
+            self.held -= 1
         self.restart_timeout()
-        self.pull()
+        self.pull_if_waiting()
         self.update()
         return value
 
+    @native
+    def pull_if_waiting(self) -> None:
+        """Ask for input if the console has any."""
+        if self.input_waits != 0:
+            self.pull()
+
     # ---- the transmitter
 
-    def write_thr(self, value: int) -> None:
+    @native
+    def write_thr(self, value: u8) -> None:
         """Send a character. The transmitter is empty again at once."""
-        if self.lcr & 0x80:
+        if self.lcr & 0x80 != 0:
             self.dll = value
             return
-        if self.mcr & Mcr.LOOP:
+        if self.mcr & Mcr.LOOP != 0:
             self.receive_own(value)
         else:
-            self.wiring.console.write(bytes((value,)))
-        self.thr_emptied = True
+            self.put(value)
+        self.thr_emptied = u8(1)
         self.update()
 
-    def receive_own(self, value: int) -> None:
+    @native
+    def receive_own(self, value: u8) -> None:
         """Loopback: receive a sent character (section 8.7). An overrun loses one (section 8.4)."""
-        if len(self.received) < self.capacity:
-            self.received.append(value)
+        if self.held < self.capacity():
+            self.receive(value)
             self.restart_timeout()
         else:
-            self.overrun = True
-            if not self.fcr & 1:  # without FIFOs the new character replaces the old one
-                self.received[:] = bytes((value,))
+            self.overrun = u8(1)
+            if self.fcr & 1 == 0:  # without FIFOs the new character replaces the old one
+                self.fifo[self.first] = value
 
     # ---- interrupts
 
-    def pending(self) -> int:
+    @native
+    def pending(self) -> u8:
         """The pending interrupt of highest priority."""
-        ier, received = self.ier, len(self.received)
-        if ier & Ier.LINE_STATUS and self.overrun:
-            return Iir.LINE_STATUS
-        if ier & Ier.RECEIVED and received:
-            if received >= (TRIGGERS[self.fcr >> 6] if self.fcr & 1 else 1):
-                return Iir.RECEIVED
-            if self.timed_out:
-                return Iir.TIMEOUT
-        if ier & Ier.THR_EMPTY and self.thr_emptied:
-            return Iir.THR_EMPTY
-        if ier & Ier.MODEM_STATUS and self.msr & 0xF:
-            return Iir.MODEM_STATUS
-        return Iir.NONE
+        ier = self.ier
+        if ier & Ier.LINE_STATUS != 0 and self.overrun != 0:
+            return u8(Iir.LINE_STATUS)
+        if ier & Ier.RECEIVED != 0 and self.held != 0:
+            if self.held >= self.trigger():
+                return u8(Iir.RECEIVED)
+            if self.timed_out != 0:
+                return u8(Iir.TIMEOUT)
+        if ier & Ier.THR_EMPTY != 0 and self.thr_emptied != 0:
+            return u8(Iir.THR_EMPTY)
+        if ier & Ier.MODEM_STATUS != 0 and self.msr & 0xF != 0:
+            return u8(Iir.MODEM_STATUS)
+        return u8(Iir.NONE)
 
+    @native
+    def trigger(self) -> u8:
+        """How many characters interrupt."""
+        return u8(u32(TRIGGERS) >> (self.fcr >> 6) * 8) if self.fcr & 1 != 0 else u8(1)
+
+    @native
     def update(self) -> None:
         """Drive the interrupt line."""
-        self.lines["irq"].set(self.pending() != Iir.NONE)
+        self.irq.set(self.pending() != Iir.NONE)
 
-    def read_ier(self) -> int:
+    @native
+    def read_ier(self) -> u8:
         """Interrupt enables, or the divisor's upper half."""
-        return self.dlm if self.lcr & 0x80 else self.ier
+        return self.dlm if self.lcr & 0x80 != 0 else self.ier
 
-    def write_ier(self, value: int) -> None:
+    @native
+    def write_ier(self, value: u8) -> None:
         """Set the enables. Enabling the transmitter's interrupt raises it: it is empty."""
-        if self.lcr & 0x80:
+        if self.lcr & 0x80 != 0:
             self.dlm = value
             return
-        if value & ~self.ier & Ier.THR_EMPTY:
-            self.thr_emptied = True
+        if value & ~self.ier & Ier.THR_EMPTY != 0:
+            self.thr_emptied = u8(1)
         self.ier = value & 0x0F
         self.update()
 
-    def read_iir(self) -> int:
+    @native
+    def read_iir(self) -> u8:
         """The pending interrupt. Reading THR_EMPTY clears it."""
         cause = self.pending()
         if cause == Iir.THR_EMPTY:
-            self.thr_emptied = False
+            self.thr_emptied = u8(0)
             self.update()
-        return cause | (0xC0 if self.fcr & 1 else 0)
+        return cause | (u8(0xC0) if self.fcr & 1 != 0 else u8(0))
 
     # ---- control and status
 
-    def write_fcr(self, value: int) -> None:
+    @native
+    def write_fcr(self, value: u8) -> None:
         """FIFO control. Switching the FIFOs on or off empties both; bits 1 and 2 empty one."""
-        switched = (value ^ self.fcr) & 1
-        if switched or value & 2:
-            self.received.clear()
+        switched = (value ^ self.fcr) & 1 != 0
+        if switched or value & 2 != 0:
+            self.held = u8(0)
             self.restart_timeout()
-        if switched or value & 4:
-            self.thr_emptied = True
-        self.fcr = value & 0xC9 if value & 1 else 0  # bits 2:1 clear themselves
-        self.pull()
+        if switched or value & 4 != 0:
+            self.thr_emptied = u8(1)
+        self.fcr = value & 0xC9 if value & 1 != 0 else u8(0)  # bits 2:1 clear themselves
+        self.pull_if_waiting()
         self.update()
 
-    def write_mcr(self, value: int) -> None:
-        """Set the modem's outputs. In loopback they are the modem's inputs."""
+    @native
+    def write_mcr(self, value: u8) -> None:
+        """Set the modem's outputs. In loopback they are the modem's inputs: RTS is CTS, DTR is DSR,
+        OUT1 is RI, OUT2 is DCD."""
         self.mcr = value
-        if value & Mcr.LOOP:
-            status = sum(msr for mcr, msr in LOOPED if value & mcr)
-        else:
-            status = Msr.CTS | Msr.DSR | Msr.DCD
+        status = u8(Msr.CTS | Msr.DSR | Msr.DCD)
+        if value & Mcr.LOOP != 0:
+            outputs = (value & (Mcr.OUT1 | Mcr.OUT2)) << 4
+            status = (value & Mcr.RTS) << 3 | (value & Mcr.DTR) << 5 | outputs
         self.set_modem(status)
-        self.pull()
+        self.pull_if_waiting()
 
-    def set_modem(self, status: int) -> None:
+    @native
+    def set_modem(self, status: u8) -> None:
         """Set the modem's inputs and note changes. TERI notes only the end of RI (section 8.8)."""
         changed = (self.msr ^ status) >> 4
-        if status & Msr.RI:
-            changed &= ~Msr.TERI
+        if status & Msr.RI != 0:
+            changed &= ~u8(Msr.TERI)
         self.msr = status | self.msr & 0xF | changed & 0xF
         self.update()
 
-    def read_lsr(self) -> int:
+    @native
+    def read_lsr(self) -> u8:
         """Line status. Reading clears the error bits. The transmitter is always empty."""
-        status = Lsr.THRE | Lsr.TEMT
-        if self.received:
+        status = u8(Lsr.THRE | Lsr.TEMT)
+        if self.held != 0:
             status |= Lsr.DR
-        if self.overrun:
+        if self.overrun != 0:
             status |= Lsr.OE
-            self.overrun = False
+            self.overrun = u8(0)
             self.update()
         return status
 
-    def read_msr(self) -> int:
+    @native
+    def read_msr(self) -> u8:
         """Modem status. Reading clears the noted changes."""
         status = self.msr
         self.msr &= 0xF0
@@ -294,6 +361,10 @@ class Ns16550a(Device):
 
     def fdt(self, node: FdtNode) -> None:
         node.set("clock-frequency", self.settings.clock_frequency)
+
+    def save(self) -> dict[str, Any]:
+        self.send()
+        return super().save()
 
     def load(self, state: Mapping[str, Any]) -> None:
         super().load(state)

@@ -6,14 +6,28 @@ hart h's M mode, 2h+1 its S mode, and there are seven priority levels, as on QEM
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rvplat.bus import Device, FdtNode, Hole, InterruptController, MipBit, Register, setting
+from rvplat.bus import (
+    MAX_HARTS,
+    Device,
+    FdtNode,
+    Hole,
+    InterruptController,
+    MipBit,
+    Register,
+    State,
+    native,
+    setting,
+)
 from rvplat.hookspecs import hookimpl
+from rvplat.lang import ctz, u8, u32, u64
 
-LEVELS = 7
+MOST_SOURCES = 1023
+WORDS = 32  # of 32 sources
+CONTEXTS = 2 * MAX_HARTS
 EXTERNAL = (MipBit.MEIP, MipBit.SEIP)
 
 
@@ -22,35 +36,50 @@ class PlicSettings:
     """The keys of a PLIC on a board."""
 
     sources: int = setting(
-        "number of interrupt sources, numbered from 1", 95, minimum=1, maximum=1023
+        "number of interrupt sources, numbered from 1", 95, minimum=1, maximum=MOST_SOURCES
     )
     edge_triggered: tuple[int, ...] = setting(
         "sources that interrupt once for each signal of their device, and not for as long as their "
-        "line stays high", (), minimum=1, maximum=1023,
+        "line stays high", (), minimum=1, maximum=MOST_SOURCES,
     )  # fmt: skip
     window: int = setting("size of the window in bytes", 0x600000, minimum=0x202000)
 
 
 class Plic(InterruptController):
-    """Sets of sources are integers: bit n is source n. Sources are level-sensitive, unless the
-    settings say otherwise."""
+    """Sets of sources are arrays: bit n & 31 of word n // 32 is source n. Sources are
+    level-sensitive, unless the settings say otherwise."""
 
     model = "plic"
     compatible = ("sifive,plic-1.0.0", "riscv,plic0")
     settings_type = PlicSettings
-    state = ("levels", "waiting", "claimed", "repeated", "enabled")
+    state = (
+        State("priority", u32, MOST_SOURCES),
+        State("threshold", u32, CONTEXTS),
+        State("enable", u32, CONTEXTS * WORDS),
+        State("levels", u32, WORDS),  # inputs that are high
+        State("waiting", u32, WORDS),  # pending: forwarded by the gateway and not yet claimed
+        State("claimed", u32, WORDS),  # claimed and not completed: their gateways forward nothing
+        State("repeated", u32, WORDS),  # edge-triggered, and signalled again since the claim
+        State("outputs", u8, CONTEXTS),  # levels of the contexts' external interrupts
+        State("edges", u32, WORDS, saved=False),  # edge-triggered sources
+        State("sources_there", u32, saved=False),
+        State("words_there", u32, saved=False),
+        State("contexts_there", u32, saved=False),
+    )
 
     settings: PlicSettings
-    priority: list[int]
-    threshold: list[int]
-    levels: int  #: inputs that are high
-    waiting: int  #: pending sources: forwarded by the gateway and not yet claimed
-    claimed: int  #: sources claimed and not completed: their gateways forward nothing
-    repeated: int  #: edge-triggered sources signalled again since they were claimed
-    edges: int  #: edge-triggered sources
-    enabled: list[int]  #: sources that are enabled, by context
-    above: list[int]  #: sources whose priority exceeds n, by n
-    outputs: list[bool]
+    priority: MutableSequence[u32]
+    threshold: MutableSequence[u32]
+    enable: MutableSequence[u32]
+    levels: MutableSequence[u32]
+    waiting: MutableSequence[u32]
+    claimed: MutableSequence[u32]
+    repeated: MutableSequence[u32]
+    outputs: MutableSequence[u8]
+    edges: MutableSequence[u32]
+    sources_there: u32
+    words_there: u32
+    contexts_there: u32
 
     @classmethod
     def window(cls, settings: PlicSettings) -> int:
@@ -64,9 +93,6 @@ class Plic(InterruptController):
     def contexts(self) -> int:
         """The number of contexts: M and S mode of each hart."""
         return 2 * self.wiring.harts
-
-    def setup(self) -> None:
-        self.edges = sum(1 << number for number in set(self.settings.edge_triggered))
 
     def rows(self) -> tuple[Register | Hole, ...]:
         sources, contexts = self.settings.sources, self.contexts
@@ -82,92 +108,120 @@ class Plic(InterruptController):
 
     def reset(self) -> None:
         super().reset()
-        self.levels = self.waiting = self.claimed = self.repeated = 0
-        self.enabled = [0] * self.contexts
-        self.above = [0] * (LEVELS + 1)
-        self.outputs = [False] * self.contexts
+        self.sources_there, self.contexts_there = u32(self.settings.sources), u32(self.contexts)
+        self.words_there = u32(self.settings.sources // 32 + 1)
+        for number in self.settings.edge_triggered:
+            self.edges[number >> 5] |= 1 << (number & 31)
         for context in range(self.contexts):
-            self._drive(context, False)
+            self.drive(u64(context), False)
 
-    def set_input(self, number: int, level: bool) -> None:
+    @native
+    def set_input(self, number: u64, level: bool) -> None:
         """The gateway: a high level becomes one request, which is never withdrawn ("Interrupt
         Gateways"). A claimed edge-triggered source remembers one more signal."""
-        bit = 1 << number
+        word = number >> 5
+        bit = u32(1) << (number & 31)
         if not level:
-            self.levels &= ~bit
+            self.levels[word] &= ~bit
             return
-        self.levels |= bit
-        if self.claimed & bit:
-            self.repeated |= bit & self.edges
-        elif not self.waiting & bit:
-            self.waiting |= bit
+        self.levels[word] |= bit
+        if self.claimed[word] & bit != 0:
+            self.repeated[word] |= bit & self.edges[word]
+        elif self.waiting[word] & bit == 0:
+            self.waiting[word] |= bit
             self.notify()
 
+    @native
+    def best(self, context: u64) -> u64:
+        """The pending source of the highest priority that a context has enabled; of several the
+        lowest. 0 if there is none: priority 0 never interrupts."""
+        found = u64(0)
+        most = u32(0)
+        for word in range(self.words_there):
+            left = self.waiting[word] & self.enable[context * WORDS + word]
+            while left != 0:
+                number = word * 32 + u64(ctz(left))
+                left &= left - 1
+                if self.priority[number - 1] > most:
+                    most = self.priority[number - 1]
+                    found = number
+        return found
+
+    @native
     def notify(self) -> None:
         """Drive every context's external interrupt ("Interrupt Notifications")."""
-        for context, enabled in enumerate(self.enabled):
-            level = self.waiting & enabled & self.above[self.threshold[context]] != 0
-            if level != self.outputs[context]:
-                self._drive(context, level)
+        for context in range(self.contexts_there):
+            best = self.best(context)
+            level = best != 0 and self.priority[best - 1] > self.threshold[context]
+            if level != (self.outputs[context] != 0):
+                self.drive(context, level)
 
-    def _drive(self, context: int, level: bool) -> None:
-        self.outputs[context] = level
-        self.wiring.set_hart_line(context >> 1, EXTERNAL[context & 1], level)
+    @native
+    def drive(self, context: u64, level: bool) -> None:
+        """Drive a context's external interrupt."""
+        self.outputs[context] = u8(level)
+        bit = u64(MipBit.MEIP) if context & 1 == 0 else u64(MipBit.SEIP)
+        self.set_hart_line(context >> 1, bit, level)
 
-    def write_priority(self, index: int, value: int) -> None:
-        """Set the priority of source `index` + 1. Priority 0 never interrupts."""
+    @native
+    def write_priority(self, index: u64, value: u32) -> None:
+        """Set the priority of source `index` + 1."""
         self.priority[index] = value
-        bit = 1 << index + 1
-        self.above = [
-            rest | bit if value > level else rest & ~bit for level, rest in enumerate(self.above)
-        ]
         self.notify()
 
-    def read_pending(self, word: int) -> int:
+    @native
+    def read_pending(self, word: u64) -> u32:
         """The pending bits of 32 sources."""
-        return self.waiting >> 32 * word & 0xFFFF_FFFF
+        return self.waiting[word]
 
-    def read_enable(self, index: int) -> int:
-        """The enable bits of 32 sources for context `index` // 32."""
-        return self.enabled[index >> 5] >> 32 * (index & 31) & 0xFFFF_FFFF
-
-    def write_enable(self, index: int, value: int) -> None:
-        """Set the enable bits. Those of source 0 and of sources that don't exist stay zero."""
-        context, shift = index >> 5, 32 * (index & 31)
-        there = (1 << self.settings.sources + 1) - 2
-        rest = self.enabled[context] & ~(0xFFFF_FFFF << shift)
-        self.enabled[context] = rest | value << shift & there
+    @native
+    def write_enable(self, index: u64, value: u32) -> None:
+        """Set the enable bits of 32 sources for context `index` // 32. Those of source 0 and of
+        sources that don't exist stay zero."""
+        there = ~u32(0)
+        first = u32(index % WORDS) * 32
+        if first == 0:
+            there = ~u32(1)
+        if first > self.sources_there:
+            there = u32(0)
+        elif self.sources_there - first < 31:
+            there &= (u32(2) << (self.sources_there - first)) - 1
+        self.enable[index] = value & there
         self.notify()
 
-    def write_threshold(self, context: int, value: int) -> None:
+    @native
+    def write_threshold(self, context: u64, value: u32) -> None:
         """Set the threshold. It masks priorities up to its value."""
         self.threshold[context] = value
         self.notify()
 
-    def read_claim(self, context: int) -> int:
+    @native
+    def read_claim(self, context: u64) -> u32:
         """Claim the pending source of the highest priority, whatever the threshold is."""
-        candidates = self.waiting & self.enabled[context]
-        for level in range(LEVELS - 1, -1, -1):
-            best = candidates & self.above[level]
-            if best:
-                bit = best & -best
-                self.waiting &= ~bit
-                self.claimed |= bit
-                self.notify()
-                return bit.bit_length() - 1
-        return 0
+        best = self.best(context)
+        if best != 0:
+            bit = u32(1) << (best & 31)
+            self.waiting[best >> 5] &= ~bit
+            self.claimed[best >> 5] |= bit
+            self.notify()
+        return u32(best)
 
-    def write_claim(self, context: int, value: int) -> None:
+    @native
+    def write_claim(self, context: u64, value: u32) -> None:
         """Completion of a source. Its gateway forwards another request if its input is still high,
         or if it is edge-triggered and was signalled meanwhile."""
-        bit = 1 << value if value <= self.settings.sources else 0
-        if bit & self.claimed & self.enabled[context]:
-            self.claimed &= ~bit
-            again = self.repeated if bit & self.edges else self.levels
-            self.repeated &= ~bit
-            if again & bit:
-                self.waiting |= bit
-                self.notify()
+        if value > self.sources_there:
+            return
+        word = u64(value) >> 5
+        bit = u32(1) << (value & 31)
+        if bit & self.claimed[word] & self.enable[context * WORDS + word] == 0:
+            return
+        self.claimed[word] &= ~bit
+        again = self.repeated[word] if bit & self.edges[word] != 0 else self.levels[word]
+        self.repeated[word] &= ~bit
+        if again & bit != 0:
+            self.waiting[word] |= bit
+            self.notify()
 
     def fdt(self, node: FdtNode) -> None:
         node.set("#address-cells", 0)
@@ -178,10 +232,8 @@ class Plic(InterruptController):
 
     def load(self, state: Mapping[str, Any]) -> None:
         super().load(state)
-        for index, value in enumerate(self.priority):
-            self.write_priority(index, value)
-        for context, level in enumerate(self.outputs):
-            self._drive(context, level)
+        for context in range(self.contexts):
+            self.drive(u64(context), bool(self.outputs[context]))
 
 
 @hookimpl

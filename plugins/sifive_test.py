@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rvplat.bus import Device, FdtNode, Power, Register
+from rvplat.bus import Device, FdtNode, Power, Register, afterwards, native
 from rvplat.hookspecs import hookimpl
+from rvplat.lang import u32
 
 FAIL, PASS, RESET = 0x3333, 0x5555, 0x7777
 
@@ -24,9 +25,19 @@ class SifiveTest(Device):
         Register(0x0, "FINISH", "CODE[31:16] COMMAND[15:0]", "wo", widths=(2, 4)),
     )  # fmt: skip
 
-    def write_finish(self, value: int) -> None:
-        """Do a command. An unknown one has no effect and is logged."""
-        command, code = value & 0xFFFF, value >> 16
+    finish: u32
+
+    @native
+    def write_finish(self, value: u32) -> None:
+        """Take a command."""
+        self.finish = value
+        self.obey()
+
+    @afterwards
+    def obey(self) -> None:
+        """Do the command. An unknown one has no effect and is logged."""
+        command, code = self.finish & 0xFFFF, self.finish >> 16
+        self.finish = u32(0)
         if command == PASS:
             self.wiring.power(Power.OFF, 0)
         elif command == FAIL:

@@ -63,9 +63,9 @@ class VirtioConsole(VirtioMmio):
         while self.sending is not None:
             self.send_piece()
 
-    def write_queue_notify(self, value: int) -> None:
+    def serve_notification(self, queue: Virtqueue) -> None:
         self.pieces = 0
-        super().write_queue_notify(value)
+        super().serve_notification(queue)
 
     def go_on(self, queue: Virtqueue) -> None:
         self.pieces = 0

@@ -13,23 +13,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rvplat_plugins.virtqueue import Chain, RingError, Virtqueue
+from rvplat_plugins.rings import MOST_QUEUES
+from rvplat_plugins.virtio_device import CONFIG, DRIVER_OK, NEEDS_RESET, VirtioDevice
+from rvplat_plugins.virtqueue import RingError, Virtqueue
 
-from rvplat.bus import Device, Hole, Register, setting
-from rvplat.errors import BusError
+from rvplat.bus import Device, Hole, Line, Register, State, afterwards, native, setting
 from rvplat.hookspecs import hookimpl
+from rvplat.lang import u32
 
 log = logging.getLogger("rvplat.virtio")
 
-ACKNOWLEDGE, DRIVER_OK, FEATURES_OK, NEEDS_RESET = 1, 4, 8, 64  # device status, section 2.1
-USED_BUFFER, CONFIG_CHANGE = 1, 2  # interrupt status
+ACKNOWLEDGE, FEATURES_OK = 1, 8  # device status, section 2.1
 INDIRECT_DESC, EVENT_IDX, VERSION_1 = 1 << 28, 1 << 29, 1 << 32  # section 6
 NOTIFY_ON_EMPTY, ANY_LAYOUT = 1 << 24, 1 << 27  # legacy only, section 6.3
 QEMU_VENDOR = 0x554D4551  # "QEMU": drivers written for its `virt` look for it
-CONFIG = 0x100
-MOST_AT_ONCE = 1024  # buffers that are served before a pause
-PAUSES_A_SECOND = 1000  # the length of a pause is 1 s / this
-MOST_TOLD = 20  # failures of a device that are logged: a guest can cause any number
 ONES = 0xFFFF_FFFF
 
 
@@ -42,7 +39,7 @@ class VirtioSettings:
     )
 
 
-class VirtioMmio(Device):
+class VirtioMmio(VirtioDevice):
     """With device ID 0, an empty slot. Devices are subclasses with ID, queues and features."""
 
     model = "virtio-mmio"
@@ -53,7 +50,6 @@ class VirtioMmio(Device):
     settings_type = VirtioSettings
     virtio_id: ClassVar[int] = 0
     queue_sizes: ClassVar[tuple[int, ...]] = ()
-    failures = 0  #: how often the driver broke a rule
     registers = (
         Register(0x000, "MAGIC",               "VALUE[31:0]",    "ro", reset=0x74726976),
         Register(0x004, "VERSION",             "VALUE[31:0]",    "ro"),
@@ -83,108 +79,27 @@ class VirtioMmio(Device):
         Register(0x0FC, "CONFIG_GENERATION",   "VALUE[31:0]",    "ro"),
         Hole(0x000, 0x100, widths=(4,)),
     )  # fmt: skip
-    state = ("accepted",)
+    state: ClassVar[tuple[str | State, ...]] = (
+        "accepted",
+        State("notified", u32, saved=False),  # a bit for each queue in which the driver put buffers
+    )
 
     settings: VirtioSettings
-    status: int
-    queue_sel: int
-    interrupt_status: int
+    irq: Line
+    queue_sel: u32
+    interrupt_status: u32
+    notified: u32
     device_features_sel: int
     driver_features_sel: int
     accepted: int  #: the features that the driver accepted
-    queues: list[Virtqueue]
 
-    # ---- what subclasses override
+    # ---- interrupts and notifications
 
-    def features(self) -> int:
-        """The device's own feature bits."""
-        return 0
-
-    def config(self) -> bytes:
-        """The device's configuration space."""
-        return b""
-
-    def configure(self, offset: int, data: bytes) -> None:
-        """The driver wrote to the configuration space. Ignore fields that it may not write."""
-        self.tell(f"a store of {len(data)} bytes at {CONFIG + offset:#x} has no effect")
-
-    def take(self, queue: Virtqueue, chain: Chain) -> None:
-        """Work on an available buffer and call `give_back`, now or later."""
-
-    def settle(self) -> None:
-        """Cancel work in flight: the queues are about to stop. `settling` is true until work that
-        can't be cancelled at once, such as DMA, is done."""
-
-    @property
-    def settling(self) -> bool:
-        """Whether cancelled work still goes on. Then a reset or the stop of a queue is not
-        complete, and the driver reads that in Status and QueueReady."""
-        return False
-
-    def has_room(self, queue: Virtqueue) -> bool:
-        """Whether the device takes another buffer now. If not, it calls `notify` later."""
-        return True
-
-    def drain(self) -> None:
-        """Wait until all work in flight is done."""
-
-    # ---- what subclasses call
-
-    def give_back(self, queue: Virtqueue, chain: Chain, written: int) -> None:
-        """Give a buffer back to the driver, with `written` bytes written to it."""
-        queue.push(chain, written)
-        if queue.wants_interrupt():
-            self.interrupt(USED_BUFFER)
-
-    def serve(self, queue: Virtqueue) -> None:
-        """Take every available buffer. After MOST_AT_ONCE buffers, pause: a device that writes to
-        the ring itself could make buffers available for ever."""
-        for _ in range(MOST_AT_ONCE):
-            if not self.has_room(queue):
-                return
-            chain = queue.pop()
-            if chain is not None:
-                self.take(queue, chain)
-            elif not queue.listen():
-                return
-        self.rest(queue)
-
-    def rest(self, queue: Virtqueue) -> None:
-        """Go on with a queue a little later, so that other devices and harts are not blocked."""
-        if not queue.resting:
-            queue.resting = True
-            clock = self.wiring.clock
-            later = clock.now() + clock.frequency // PAUSES_A_SECOND + 1
-            clock.call_at(later, lambda: self.go_on(queue))
-
-    def go_on(self, queue: Virtqueue) -> None:
-        """Serve a queue again, unless the device was reset meanwhile."""
-        queue.resting = False
-        if queue in self.queues:
-            self.notify(queue)
-
-    def notify(self, queue: Virtqueue) -> None:
-        """Serve a queue if the driver has made it ready (section 2.1: not before DRIVER_OK)."""
-        if queue.ready and self.status & (DRIVER_OK | NEEDS_RESET) == DRIVER_OK:
-            try:
-                self.serve(queue)
-            except (RingError, BusError) as error:
-                self.fail(str(error))
-
-    def fail(self, why: str) -> None:
-        """The driver broke a rule: stop all work until it resets the device (section 2.1.2)."""
-        self.failures += 1
-        if self.failures <= MOST_TOLD:
-            more = "; no more is told of it" if self.failures == MOST_TOLD else ""
-            log.warning("%s: the driver must reset it: %s%s", self.wiring.name, why, more)
-        self.status |= NEEDS_RESET
-        if self.status & DRIVER_OK:
-            self.interrupt(CONFIG_CHANGE)
-
-    def interrupt(self, cause: int) -> None:
+    @native
+    def interrupt(self, cause: u32) -> None:
         """Raise the interrupt; it stays high until the driver acknowledges the cause."""
         self.interrupt_status |= cause
-        self.lines["irq"].set(True)
+        self.irq.set(True)
 
     # ---- the registers
 
@@ -217,7 +132,7 @@ class VirtioMmio(Device):
         super().reset()
         self.accepted = 0
         self.guest_page_size = 1
-        self.queues = [Virtqueue(self.wiring.memory, size) for size in self.queue_sizes]
+        self.queues = [Virtqueue(self, n, size) for n, size in enumerate(self.queue_sizes)]
 
     def read_version(self) -> int:
         """1 for the legacy interface, else 2."""
@@ -310,15 +225,30 @@ class VirtioMmio(Device):
         if value:
             self.start_queue(queue)
 
-    def write_queue_notify(self, value: int) -> None:
+    @native
+    def write_queue_notify(self, value: u32) -> None:
         """The driver has put buffers into a queue."""
-        if value < len(self.queues):
-            self.notify(self.queues[value])
+        if value < MOST_QUEUES:
+            self.notified |= u32(1) << value
+            self.serve_notified()
 
-    def write_interrupt_ack(self, value: int) -> None:
+    @afterwards
+    def serve_notified(self) -> None:
+        """Serve the queues of which the driver has notified the device."""
+        notified, self.notified = self.notified, u32(0)
+        for number, queue in enumerate(self.queues):
+            if notified >> number & 1:
+                self.serve_notification(queue)
+
+    def serve_notification(self, queue: Virtqueue) -> None:
+        """The driver has put buffers into this queue."""
+        self.notify(queue)
+
+    @native
+    def write_interrupt_ack(self, value: u32) -> None:
         """The driver has handled these causes."""
         self.interrupt_status &= ~value
-        self.lines["irq"].set(self.interrupt_status != 0)
+        self.irq.set(self.interrupt_status != 0)
 
     def read_status(self) -> int:
         """The device status; zero after a reset is complete (section 2.4)."""

@@ -1,27 +1,45 @@
-"""The device's side of a split virtqueue.
+"""The device's side of a split virtqueue, for Python. The definitions that work on the rings are in
+rings.py.
 
 Manual: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html, section 2.7.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from rvplat.bus import Memory, barrier
+from rvplat_plugins.rings import (
+    BAD_TABLE,
+    BEYOND,
+    EMPTY,
+    ENDLESS,
+    HAS_EVENT_INDEX,
+    INDIRECT,
+    MAY_INDIRECT,
+    MISORDERED,
+    MOST_BYTES,
+    MOST_DESCRIPTORS,
+    NEXT,
+    NO_INTERRUPT,
+    ON_EMPTY,
+    TAKEN,
+    TOO_FAR,
+    TOO_LARGE,
+    WRITE,
+    Rings,
+)
+
 from rvplat.errors import BusError
+from rvplat.lang import u8, u16, u32, u64
 
-DESCRIPTOR = struct.Struct("<QIHH")  # address, length, flags, next
-USED_ELEMENT = struct.Struct("<II")  # head, bytes written
-NEXT, WRITE, INDIRECT = 1, 2, 4
-NO_INTERRUPT = 1
-FLAGS, INDEX, RING = 0, 1, 2  # indices of 16-bit words in the available and the used ring
-MASK16 = 0xFFFF
-MOST_DESCRIPTORS = 1024  # in a chain, also with an indirect table
-MOST_BYTES = 1 << 32  # in a chain (section 2.7.5)
+__all__ = [
+    "INDEX", "INDIRECT", "MOST_DESCRIPTORS", "NEXT", "NO_INTERRUPT", "WRITE", "Chain", "RingError",
+    "Span", "Views", "Virtqueue", "fill", "length", "take",
+]  # fmt: skip
 
+INDEX = 1  # the index of a ring's index among its 16-bit words
 LEGACY_ALIGNMENT = 4096  # of the used ring, unless the driver sets another (section 4.2.4)
 
 Span = tuple[int, int]  # address, size
@@ -34,35 +52,71 @@ class RingError(Exception):
 
 @dataclass
 class Chain:
-    """A buffer: the spans that the device may read, then those that it may write."""
+    """A buffer: the spans that the device may read, then those that it may write. `number` is that
+    of the chains that the device has taken."""
 
     head: int
-    readable: list[Span] = field(default_factory=list)
-    writable: list[Span] = field(default_factory=list)
+    readable: Sequence[Span] = ()
+    writable: Sequence[Span] = ()
     size: int = 0  #: bytes of all spans
+    number: int = 0
+
+
+class _Cell:
+    """A number of a queue, in its device's record."""
+
+    def __init__(self, name: str, kind: Any) -> None:
+        self.name = name
+        self.kind = kind
+
+    def __get__(self, queue: Virtqueue, kind: type) -> int:
+        return int(getattr(queue.device_of, self.name)[queue.number])
+
+    def __set__(self, queue: Virtqueue, value: int) -> None:
+        getattr(queue.device_of, self.name)[queue.number] = self.kind(value)
+
+
+class _Feature:
+    """A negotiated feature of a queue, a bit of `q_features`."""
+
+    def __init__(self, bit: int) -> None:
+        self.bit = bit
+
+    def __get__(self, queue: Virtqueue, kind: type) -> bool:
+        return bool(queue.features & self.bit)
+
+    def __set__(self, queue: Virtqueue, value: bool) -> None:
+        queue.features = queue.features & ~self.bit | (self.bit if value else 0)
 
 
 class Virtqueue:
-    """One queue. The transport sets its addresses and features, and makes it ready."""
+    """One queue of a device. The transport sets its addresses and features, and makes it ready."""
 
     SAVED = (
         "size", "ready", "descriptors", "driver", "device", "indirect", "event_index",
         "seen", "used", "signalled", "alignment", "notify_on_empty",
     )  # fmt: skip
 
-    def __init__(self, memory: Memory, size_max: int) -> None:
-        self.memory = memory
+    size = _Cell("q_size", u32)
+    features = _Cell("q_features", u8)
+    seen = _Cell("q_seen", u16)  # available entries taken
+    used = _Cell("q_used", u16)  # used entries given
+    signalled = _Cell("q_signalled", u16)  # used entries for which the driver was interrupted
+    indirect = _Feature(MAY_INDIRECT)
+    event_index = _Feature(HAS_EVENT_INDEX)
+    notify_on_empty = _Feature(ON_EMPTY)
+
+    def __init__(self, device_of: Rings, number: int, size_max: int) -> None:
+        self.device_of = device_of
+        self.number = number
+        self.memory = device_of.wiring.memory
         self.size_max = size_max
         self.size = size_max
+        self.features = self.seen = self.used = self.signalled = 0
         self.ready = False
         self.resting = False  # paused: the device goes on with it a little later
         self.descriptors = self.driver = self.device = 0  # addresses of the three parts
-        self.indirect = self.event_index = self.notify_on_empty = False  # negotiated features
         self.alignment = LEGACY_ALIGNMENT
-        self.seen = 0  # available entries taken
-        self.used = 0  # used entries given
-        self.signalled = 0  # used entries for which the driver was interrupted
-        self._table = self._available = self._ring = memoryview(b"")
 
     def place(self, address: int) -> None:
         """Set the address of a legacy driver's queue (section 2.7.2); 0 for none."""
@@ -71,17 +125,17 @@ class Virtqueue:
         self.device = -(-end // self.alignment) * self.alignment if address else 0
 
     def enable(self) -> None:
-        """Map the three parts. RingError for a wrong size or alignment (section 2.7)."""
-        size = self.size
+        """Find the three parts. RingError for a wrong size or alignment (section 2.7)."""
+        size, rings, number = self.size, self.device_of, self.number
         if not 1 <= size <= self.size_max or size & size - 1:
             raise RingError(f"a queue of {size} entries, expected a power of 2 to {self.size_max}")
         for address, alignment in ((self.descriptors, 16), (self.driver, 2), (self.device, 4)):
             if address % alignment:
                 raise RingError(f"a part of a queue at {address:#x}, not a multiple of {alignment}")
-        self._table = self._view(self.descriptors, 16 * size)
-        self._available = self._view(self.driver, 6 + 2 * size).cast("H")
-        self._ring = self._view(self.device, 6 + 8 * size)
-        self._words = self._ring.cast("H")
+        rings.q_table[number] = self._host(self.descriptors, 16 * size)
+        rings.q_available[number] = self._host(self.driver, 6 + 2 * size)
+        rings.q_ring[number] = self._host(self.device, 6 + 8 * size)
+        rings.q_ring_pa[number] = u64(self.device)
         self.seen = self.used = self.signalled = 0
         self.ready = True
 
@@ -89,96 +143,68 @@ class Virtqueue:
         """Stop using the queue."""
         self.ready = False
 
-    def _view(self, address: int, size: int) -> memoryview:
-        try:
-            return self.memory.view(address, size)
-        except BusError as error:
-            raise RingError(str(error)) from error
+    def _host(self, address: int, size: int) -> u64:
+        host = self.memory.host_address(address, size)
+        if not host:
+            raise RingError(f"no memory at {address:#x}, {size} bytes")
+        return u64(host)
 
     def pop(self) -> Chain | None:
         """Take the next available buffer, or None."""
-        index = self._available[INDEX]
-        if index == self.seen:
-            return None
-        if index - self.seen & MASK16 > self.size:
-            raise RingError(f"available index {index} is too far from {self.seen}")
-        barrier()  # the entry is read after the index
-        head = self._available[RING + self.seen % self.size]
-        self.seen = self.seen + 1 & MASK16
-        return self.chain(head)
+        found = self.device_of.next_chain(self.number)
+        self.check(found)
+        return None if found == EMPTY else self.last_chain()
 
-    def chain(self, head: int) -> Chain:
-        """Follow a chain of descriptors (sections 2.7.5 and 2.7.5.3)."""
-        chain = Chain(head)
-        table, index, left = self._table, head, self.size
-        nested = False
-        while left:
-            left -= 1
-            if index >= len(table) // 16:
-                raise RingError(f"descriptor {index} is beyond its table")
-            address, size, flags, follow = DESCRIPTOR.unpack_from(table, 16 * index)
-            if flags & INDIRECT:
-                table = self._indirect_table(address, size, flags, nested)
-                nested, index, left = True, 0, min(len(table) // 16, MOST_DESCRIPTORS)
-                continue
-            self._add(chain, address, size, flags)
-            if not flags & NEXT:
-                return chain
-            index = follow
-        raise RingError("a chain of descriptors that doesn't end")
+    def last_chain(self) -> Chain:
+        """The chain that was taken last."""
+        rings = self.device_of
+        count, readable = rings.spans, rings.readable
+        spans = list(zip(rings.span_pa[:count], rings.span_bytes[:count], strict=True))
+        return Chain(rings.head, spans[:readable], spans[readable:], rings.chain_bytes, rings.chain)
 
-    def _indirect_table(self, address: int, size: int, flags: int, nested: bool) -> memoryview:
-        if not self.indirect or nested or flags & NEXT or size == 0 or size % 16:
-            raise RingError(f"an indirect table of {size} bytes that isn't allowed")
-        return self._view(address, size)
-
-    def _add(self, chain: Chain, address: int, size: int, flags: int) -> None:
-        chain.size += size
-        if chain.size > MOST_BYTES:
-            raise RingError(f"a chain of more than {MOST_BYTES:#x} bytes")
-        if flags & WRITE:
-            chain.writable.append((address, size))
-        elif chain.writable:
-            raise RingError("a readable descriptor after a writable one")
-        else:
-            chain.readable.append((address, size))
+    def check(self, found: int) -> None:
+        """RingError if `next_chain` found that the driver broke a rule."""
+        if found in (EMPTY, TAKEN):
+            return
+        wrong, size = self.device_of.wrong, self.device_of.wrong_bytes
+        texts = {
+            TOO_FAR: f"available index {wrong} is too far from {self.seen}",
+            BEYOND: f"descriptor {wrong} is beyond its table",
+            BAD_TABLE: f"an indirect table of {size} bytes that isn't allowed",
+            ENDLESS: "a chain of descriptors that doesn't end",
+            TOO_LARGE: f"a chain of more than {MOST_BYTES:#x} bytes",
+            MISORDERED: "a readable descriptor after a writable one",
+        }
+        raise RingError(texts.get(found, f"no memory at {wrong:#x}, {size} bytes"))
 
     def views(self, spans: Sequence[Span]) -> Views:
         """The bytes of spans."""
-        return [self._view(address, size) for address, size in spans if size]
+        try:
+            return [self.memory.view(address, size) for address, size in spans if size]
+        except BusError as error:
+            raise RingError(str(error)) from error
 
     def push(self, chain: Chain, written: int) -> None:
         """Give a buffer back, into which `written` bytes were written (section 2.7.8)."""
-        at = 4 + 8 * (self.used % self.size)
-        USED_ELEMENT.pack_into(self._ring, at, chain.head, written)
-        self.used = self.used + 1 & MASK16
+        rings = self.device_of
+        if chain.number and chain.number == rings.chain:
+            rings.give_last(self.number, written)
+            return
+        left = written
         for address, size in chain.writable:
-            if written <= 0:
+            if left <= 0:
                 break
-            self.memory.written(address, min(size, written))
-            written -= size
-        barrier()  # buffer and element are written, and old code is dropped, before the index
-        self._words[INDEX] = self.used
-        self.memory.written(self.device, len(self._ring))
+            self.memory.written(address, min(size, left))
+            left -= size
+        rings.give(self.number, chain.head, written)
 
     def wants_interrupt(self) -> bool:
-        """Whether the driver wants an interrupt for what was pushed since the last call (section
-        2.7.7)."""
-        barrier()  # our index is visible before the driver's flag or event index is read
-        old, self.signalled = self.signalled, self.used
-        if self.notify_on_empty and self.used == self.seen == self._available[INDEX]:
-            return True  # even if the driver suppresses interrupts (section 6.3)
-        if not self.event_index:
-            return not self._available[FLAGS] & NO_INTERRUPT
-        event = self._available[RING + self.size]
-        return (self.used - event - 1) & MASK16 < (self.used - old) & MASK16
+        """Whether the driver wants an interrupt for what was pushed since the last call."""
+        return bool(self.device_of.driver_wants_interrupt(self.number))
 
     def listen(self) -> bool:
-        """Ask to be notified of the next buffer (section 2.7.10). Whether one came meanwhile."""
-        if self.event_index:
-            self._words[RING + 4 * self.size] = self.seen
-            barrier()  # our event index is visible before the driver's index is read again
-        return self._available[INDEX] != self.seen
+        """Ask to be notified of the next buffer. Whether one came meanwhile."""
+        return bool(self.device_of.listen_for_more(self.number))
 
     def save(self) -> dict[str, Any]:
         """Its state; the rings are in memory."""

@@ -7,17 +7,21 @@ from rvplat.bus.failures import Failure, Failures
 from rvplat.bus.interrupts import Line, MipBit
 from rvplat.bus.lock import BusLock
 from rvplat.bus.map import AddressMap, DeviceRaised, Range, overlaps
+from rvplat.bus.natives import DeviceAlarm, State, afterwards, native, soon
+from rvplat.bus.natives.records import MAX_HARTS
 from rvplat.bus.ram import Memory, Ram, barrier
 from rvplat.bus.registers import Hole, Register
 from rvplat.bus.settings import setting
 
 __all__ = [
+    "MAX_HARTS",
     "AddressMap",
     "Alarm",
     "BusLock",
     "Clock",
     "Console",
     "Device",
+    "DeviceAlarm",
     "DeviceRaised",
     "Failure",
     "Failures",
@@ -33,9 +37,13 @@ __all__ = [
     "Ram",
     "Range",
     "Register",
+    "State",
     "VirtualClock",
     "Wiring",
+    "afterwards",
     "barrier",
+    "native",
     "overlaps",
     "setting",
+    "soon",
 ]

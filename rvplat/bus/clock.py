@@ -66,6 +66,11 @@ class Clock:
         """Ticks since power-on; `set` does not change them."""
         return self._elapsed_at(self.now())
 
+    @property
+    def ahead(self) -> int:
+        """By how many ticks (64 bits) `now` is ahead of `elapsed`, because of `set`."""
+        return self._base & MASK64
+
     def _elapsed_at(self, now: int) -> int:
         return (now - self._base) & MASK64
 
@@ -163,11 +168,6 @@ class HostClock(Clock):
         origin_ns, paused_ns = self._since
         now_ns = time.monotonic_ns() if paused_ns is None else paused_ns
         return (now_ns - origin_ns) * self.frequency // NS & MASK64
-
-    @property
-    def ahead(self) -> int:
-        """By how many ticks (64 bits) `now` is ahead of `elapsed`, because of `set`."""
-        return self._base & MASK64
 
     def set(self, ticks: int) -> None:
         with self.lock:

@@ -33,6 +33,8 @@ from rvplat.bus.console import Console
 from rvplat.bus.failures import Failures
 from rvplat.bus.interrupts import Line
 from rvplat.bus.lock import BusLock
+from rvplat.bus.natives import NativeParts, State
+from rvplat.bus.natives.records import is_saved, plain
 from rvplat.bus.ram import Memory
 from rvplat.bus.registers import SIZE_BITS, Hole, Register, build_tables, bytes_of, check_table
 from rvplat.bus.settings import NoSettings
@@ -117,7 +119,7 @@ class Wiring:
     backing: memoryview | None = None
 
 
-class Device:
+class Device(NativeParts):
     """The base of every device model."""
 
     #: Its name in boards (`model`).
@@ -136,16 +138,20 @@ class Device:
     settings_type: ClassVar[type[Any]] = NoSettings
     #: The table of registers, unless `rows` says otherwise.
     registers: ClassVar[tuple[Register | Hole, ...]] = ()
-    #: Attributes that `save` saves besides the plain registers.
-    state: ClassVar[tuple[str, ...]] = ()
+    #: Attributes that `save` saves besides the plain registers. A `State` row also makes the
+    #: attribute a field of the device's record (rvplat/bus/natives).
+    state: ClassVar[tuple[str | State, ...]] = ()
     #: Whether it has a console. (The board says which one the terminal is connected to.)
     uses_console: ClassVar[bool] = False
 
+    wiring: Wiring
+    lines: dict[str, Line]
+
     def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
         cls.node_name = cls.node_name or cls.model.replace("_", "-")
         if cls.rows is Device.rows:
             check_table(cls, cls.registers, cls.size)
+        super().__init_subclass__()
 
     def __init__(self, settings: Any = None, wiring: Wiring | None = None) -> None:
         self.settings = settings if settings is not None else self.settings_type()
@@ -154,6 +160,7 @@ class Device:
             name: self.wiring.lines.get(name) or Line(f"{self.wiring.name}.{name}")
             for name in self.interrupts
         }
+        self.build_native()
         rows = self.rows()
         if rows is not self.registers:
             check_table(type(self), rows, self.window(self.settings))
@@ -177,6 +184,7 @@ class Device:
 
     def reset(self) -> None:
         """Set the guest-visible state to its values after power-on. Overriders call this first."""
+        self.reset_native()
         for row in self.rows():
             if isinstance(row, Register):
                 setattr(self, row.attribute, row.initial())
@@ -258,7 +266,7 @@ class Device:
     def save(self) -> dict[str, Any]:
         """The guest-visible state: numbers, bytes, lists and dicts."""
         lines = {name: line.level for name, line in self.lines.items()}
-        state = {name: copy.deepcopy(getattr(self, name)) for name in self._state_names()}
+        state = {name: copy.deepcopy(plain(getattr(self, name))) for name in self._state_names()}
         return {"lines": lines, **state}
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -270,7 +278,8 @@ class Device:
 
     def _state_names(self) -> list[str]:
         rows = [row.attribute for row in self.rows() if isinstance(row, Register)]
-        return [*dict.fromkeys(rows), *self.state]
+        others = [row if isinstance(row, str) else row.name for row in self.state if is_saved(row)]
+        return [*dict.fromkeys([*rows, *others])]
 
     def close(self) -> None:
         """Close what `setup` opened. Called once, when the machine closes."""

@@ -5,6 +5,11 @@ while a terminal takes no output or a disk is slow. Work that must wait is put o
 thread that holds the lock does it after it has released the lock, and only that hart is delayed. A
 thread that must not be delayed, such as the clock's, takes the lock with `in_haste`; a helper
 thread then does the work.
+
+Harts run definitions of native devices without this lock, which needs Python. They hold a spin lock
+of native code instead, for some nanoseconds. So Python code that touches a native device shuts the
+*gate*: it sets `Gate.shut` and waits until no hart is inside. A hart that finds the gate shut makes
+its access through Python. `with lock` also shuts the gate; `acquire` alone doesn't.
 """
 
 from __future__ import annotations
@@ -12,11 +17,14 @@ from __future__ import annotations
 import _thread
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rvplat.bus.failures import RAISED
+from rvplat.bus.natives.records import Gate, Memory
+from rvplat.bus.ram import barrier
 
 log = logging.getLogger("rvplat.bus")
 
@@ -32,11 +40,37 @@ class BusLock(_thread.RLock):  # type: ignore[misc]  # final to type checkers, n
         self.put_off: dict[int, list[Call]] = {}
         self._in_haste: set[int] = set()
         self._helper = _Helper()
+        self.gate = Memory(Gate, self)
+        self._inside = Gate.field("inside", self.gate.address)
+        self._shut = Gate.field("shut", self.gate.address)
+        self._depth = 0  # calls of `shut` without `open`
 
     @property
     def is_held(self) -> bool:
         """Whether the calling thread holds the lock."""
         return bool(self._is_owned())  # type: ignore[attr-defined]
+
+    def shut(self) -> None:
+        """Keep harts out of native devices until `open`. The caller holds the lock, and may have
+        shut the gate already."""
+        self._depth += 1
+        if self._depth == 1:
+            self._shut.value = 1
+            barrier()  # a hart sees it, or we see the hart inside
+            while self._inside.value:
+                time.sleep(0)
+
+    def open(self) -> None:
+        """Undo one `shut`."""
+        self._depth -= 1
+        if not self._depth:
+            barrier()  # what was changed is visible before the gate is open
+            self._shut.value = 0
+
+    def __enter__(self, blocking: bool = True, timeout: float = -1) -> bool:
+        taken = self.acquire(blocking, timeout)
+        self.shut()
+        return bool(taken)
 
     def after(self, call: Call) -> None:
         """Do `call` after the calling thread has released the lock, or at once if it doesn't hold
@@ -62,16 +96,28 @@ class BusLock(_thread.RLock):  # type: ignore[misc]  # final to type checkers, n
                 self._in_haste.discard(ident)
 
     def __exit__(self, *exception: object) -> None:
+        self.open()
         self.release()
         if self.put_off:
             self.left()
 
     def _release_save(self) -> Any:
         """threading.Condition releases the lock in order to wait."""
+        depth, self._depth = self._depth, 0
+        if depth:
+            barrier()
+            self._shut.value = 0
         state = super()._release_save()  # type: ignore[misc]
         if self.put_off:
             self.left()
-        return state
+        return state, depth
+
+    def _acquire_restore(self, state: Any) -> None:
+        """threading.Condition takes the lock again after it has waited."""
+        super()._acquire_restore(state[0])  # type: ignore[misc]
+        if state[1]:
+            self.shut()
+            self._depth = state[1]
 
     def left(self) -> None:
         """Do what this thread has put off. Called after `release`; `with` calls it by itself."""

@@ -101,18 +101,18 @@ class AddressMap:
         if index < 0 or pa + size > self._ends[index] or size not in SIZES:
             self._must_be_memory(pa, size)
             return self.memory.read_int(pa, size)
-        lock = self.lock
+        device, lock = self._devices[index], self.lock
         lock.acquire()
+        if device.layout is not None:
+            lock.shut()
         try:
-            return self._devices[index].read(pa - self._bases[index], size)
+            return device.read(pa - self._bases[index], size)
         except BusError:
             raise
         except RAISED as error:
-            raise DeviceRaised(f"a load of {size} at {pa:#x}", self._devices[index]) from error
+            raise DeviceRaised(f"a load of {size} at {pa:#x}", device) from error
         finally:
-            lock.release()
-            if lock.put_off:
-                lock.left()
+            self._leave(device)
 
     def write(self, pa: int, size: int, value: int) -> None:
         """A store of 1, 2, 4 or 8 bytes; BusError if nothing answers."""
@@ -121,19 +121,27 @@ class AddressMap:
             self._must_be_memory(pa, size)
             self.memory.write_int(pa, size, value)
             return
-        lock = self.lock
+        device, lock = self._devices[index], self.lock
         lock.acquire()
+        if device.layout is not None:
+            lock.shut()
         try:
-            self._devices[index].write(pa - self._bases[index], size, value)
+            device.write(pa - self._bases[index], size, value)
         except BusError:
             raise
         except RAISED as error:
-            operation = f"a store of {size} at {pa:#x}"
-            raise DeviceRaised(operation, self._devices[index]) from error
+            raise DeviceRaised(f"a store of {size} at {pa:#x}", device) from error
         finally:
-            lock.release()
-            if lock.put_off:
-                lock.left()
+            self._leave(device)
+
+    def _leave(self, device: Device) -> None:
+        """Release the lock after an access."""
+        lock = self.lock
+        if device.layout is not None:
+            lock.open()
+        lock.release()
+        if lock.put_off:
+            lock.left()
 
     def _must_be_memory(self, pa: int, size: int) -> None:
         """BusError if an access touches a window that is not inside RAM, or has a size that no

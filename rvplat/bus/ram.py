@@ -108,6 +108,14 @@ class Memory:
         start = pa - ram.base
         return ram.view[start : start + size]
 
+    def host_address(self, pa: int, size: int) -> int:
+        """The host address of `size` bytes; 0 if they are not all in RAM."""
+        try:
+            ram = self.region(pa, size)
+        except BusError:
+            return 0
+        return ram.address + pa - ram.base
+
     def read(self, pa: int, size: int) -> bytes:
         """A copy of `size` bytes at a physical address. BusError if they are not all in RAM."""
         return bytes(self.view(pa, size))

@@ -31,6 +31,7 @@ from dataclasses import field
 from functools import partial
 from typing import Literal
 
+from rvplat.bus.natives import FieldProperty
 from rvplat.errors import DeviceError
 from rvplat.frozen import frozen
 
@@ -163,7 +164,7 @@ def check_table(owner: type, rows: Sequence[Register | Hole], size: int) -> None
                     raise DeviceError(f"{owner.__qualname__}: {row.name} lies beyond the window")
     names = {row.attribute for row in rows if isinstance(row, Register)}
     for name in names:
-        if hasattr(owner, name):
+        if hasattr(owner, name) and not isinstance(getattr(owner, name), FieldProperty):
             hides = f"a register called {name.upper()} would hide {owner.__qualname__}.{name}"
             raise DeviceError(f"{owner.__qualname__}: {hides}; give it another name")
     inherited = {name for base in owner.__mro__[1:] for name in vars(base)}
@@ -183,14 +184,19 @@ def build_tables(device: object, rows: Sequence[Register | Hole]) -> tuple[Reade
     readers: Readers = {}
     writers: Writers = {}
     registers = [row for row in rows if isinstance(row, Register)]
-    behind = {row.offset: row.mask for row in registers if row.behind}
     for row in registers:
-        mask = row.mask | behind.get(row.offset, 0)
+        mask = writable_mask(registers, row)
         for index, offset in enumerate(row.offsets):
             read, write = bind(device, row, index, mask)
             for width in row.widths:
                 _add(readers, writers, row, offset, width, read, write)
     return readers, writers
+
+
+def writable_mask(registers: Sequence[Register], row: Register) -> int:
+    """The bits of a register that stores reach: its own, and those of a register behind it."""
+    behind = [one.mask for one in registers if one.behind and one.offset == row.offset]
+    return row.mask | behind[0] if behind else row.mask
 
 
 def _add(

@@ -22,6 +22,7 @@ from rvplat.hart.atomics import finish_amo
 from rvplat.hart.counters import timer_check
 from rvplat.hart.fetch import NO_PAGE, fetch_address, fetch_instruction, translate_fetch
 from rvplat.hart.interrupts import answer_call, take_interrupt
+from rvplat.hart.ports import run_delayed
 from rvplat.hart.ram import region_of
 from rvplat.hart.sleep import is_firmware_waiting, may_sleep, sleep
 from rvplat.hart.state import (
@@ -303,6 +304,8 @@ def refill(hart):
     and grant another budget."""
     if is_firmware_waiting(hart):
         relax(hart)
+    if hart.delayed != 0:
+        run_delayed(hart)
     answer_call(hart)
     pass_young(hart)
     if hart.stop_request != 0:

@@ -12,7 +12,7 @@ from rvplat.isa.machinery.extension import Instruction
 SPECIAL = ("decode", "page_end", "straddle", "illegal", "breakpoint")
 """The handlers that belong to no instruction."""
 
-HOST_FUNCTIONS = ("clock", "yield", "wait", "wake", "fence")
+HOST_FUNCTIONS = ("clock", "wall", "yield", "wait", "wake", "fence")
 """Host functions that native code calls, as lang/host/system_calls.py names them. The machine's
 record has their addresses: `clock_fn` and so on."""
 

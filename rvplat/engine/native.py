@@ -46,9 +46,9 @@ class Core:
         self._dumps = dumps or wanted_dumps()
         self.forms: list[Form] = architecture.base.forms
         self.pairs = wanted_pairs(self.forms)
-        self._code = self._base_code()
+        self.code = self._base_code()
         self._added = {
-            one: self._part_of(one).load(self._code)
+            one: self._part_of(one).load(self.code)
             for one in architecture.added
             if architecture.forms_of(one) or one.csrs
         }
@@ -56,7 +56,7 @@ class Core:
         self._tables: dict[tuple[Extension, ...], Table] = {}
         self._pairs = self._pair_table()
         self._added_csrs = self._csr_table()
-        self.run = ctypes.CFUNCTYPE(None, ctypes.c_uint64)(self._code.address("run"))
+        self.run = ctypes.CFUNCTYPE(None, ctypes.c_uint64)(self.code.address("run"))
 
     # --- parts ---
 
@@ -93,7 +93,15 @@ class Core:
     def _text_of(self, extension: Extension) -> PartText:
         from rvplat.engine.units import extension_text
 
-        return extension_text(self.architecture, extension, self._code)
+        return extension_text(self.architecture, extension, self.code)
+
+    def load_part(
+        self, name: str, key: str, make: Callable[[], PartText], what: str, title: str
+    ) -> NativeCode:
+        """Other code that calls the base part's, from the cache or compiled. `make` makes its text,
+        `what` and `title` describe it to the user and in the cache."""
+        whole = "\n".join([self.key, key])
+        return self._part(name, whole, make, what, title).load(self.code)
 
     def _part(
         self, name: str, key: str, make: Callable[[], PartText], what: str, title: str
@@ -121,7 +129,7 @@ class Core:
     def _handlers(self) -> dict[str, int]:
         """Host addresses of handlers: "add.4" fast, "beq.4 near", and the special ones."""
         names = [*_names(self.forms), *SPECIAL, *(f"{a.key} {b.key}" for a, b in self.pairs)]
-        found = _table(self._code, names)
+        found = _table(self.code, names)
         for extension, code in self._added.items():
             found |= _table(code, _names(self.architecture.forms_of(extension)))
         return found
@@ -167,13 +175,13 @@ class Core:
 
     def export(self, name: str) -> Callable[..., Any]:
         """A Python function that calls a definition natively (`lang/native/exported.py`)."""
-        return caller(EXPORTS[name], self._code.address(f"export.{name}"))
+        return caller(EXPORTS[name], self.code.address(f"export.{name}"))
 
     @cached_property
     def fence(self) -> Callable[[], Any]:
         """The host's full fence. It keeps the GIL: to release that would take longer."""
-        made: Any = ctypes.PYFUNCTYPE(ctypes.c_uint64)(self._code.address("host_fence"))
-        made.code = self._code  # keeps the code alive
+        made: Any = ctypes.PYFUNCTYPE(ctypes.c_uint64)(self.code.address("host_fence"))
+        made.code = self.code  # keeps the code alive
         return cast(Callable[[], Any], made)
 
     def attach(self, machine: Any) -> None:
@@ -185,7 +193,7 @@ class Core:
             machine.added_csrs = ctypes.addressof(self._added_csrs)
             machine.has_added_csrs = 1
         for name in HOST_FUNCTIONS:
-            setattr(machine, f"{name}_fn", self._code.address(f"host_{name}"))
+            setattr(machine, f"{name}_fn", self.code.address(f"host_{name}"))
 
 
 def _names(forms: Sequence[Form]) -> list[str]:

@@ -22,7 +22,7 @@ from rvplat.lang import Definition, Record
 from rvplat.lang.define import read_source, text_of
 
 _ROOT = Path(rvplat.__file__).parent
-_LAYERS = ("lang", "isa", "hart", "engine")
+_LAYERS = ("lang", "bus/natives", "isa", "hart", "engine")
 
 
 def _files() -> list[str]:
@@ -55,6 +55,20 @@ def digest_of(extension: Extension, layout: Record) -> str:
     """The digest of what the part of a plugin's extension depends on, besides `digest`: its texts
     and rows, and the offsets of the fields that they name."""
     return _digest(_own_texts(extension, layout))
+
+
+def digest_of_definitions(definitions: Iterable[Definition]) -> str:
+    """The digest of definitions outside the layers of native code: of their files, and of the
+    constants that they name."""
+    found = list(definitions)
+    files = {one.file: one.text for one in found}
+    constants = {
+        f"{name} = {thing!r}"
+        for one in found
+        for name, thing in _reached(one)
+        if isinstance(thing, int | float | str)
+    }
+    return _digest([*(files[name] for name in sorted(files)), *sorted(constants)])
 
 
 def _digest(texts: Iterable[str]) -> str:

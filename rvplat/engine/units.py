@@ -50,7 +50,7 @@ def base_text(architecture: Architecture, pairs: Sequence[Pair]) -> PartText:
     handlers.table(names)
     for name, definition in exports.EXPORTS.items():
         unit.export(definition, f"export.{name}")
-    return _finished(unit)
+    return finished(unit)
 
 
 def extension_text(
@@ -71,9 +71,10 @@ def extension_text(
             unit.export(row.writer, csr_symbol("write", row.number))
         if row.access is not None:
             unit.export(row.access, csr_symbol("guard", row.number))
-    return _finished(unit)
+    return finished(unit)
 
 
-def _finished(unit: Unit) -> PartText:
+def finished(unit: Unit) -> PartText:
+    """The text of a unit's part."""
     text = module_text(unit)
     return PartText(text, tuple(unit.imports), tuple(unit.emitted))

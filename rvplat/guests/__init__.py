@@ -25,6 +25,8 @@ _ABOUT = {
     "pages":      "Sv39 over 64 MiB in 4 KiB pages",
     "beside":     "data in the page of the code",
     "selfmod":    "self-modifying code with fence.i",
+    "registers":  "reads of device registers",
+    "console":    "console output by UART, a character at a time",
 }  # fmt: skip
 
 HYPERVISOR_GUESTS = ("fibonacci", "sort")

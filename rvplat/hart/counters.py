@@ -16,7 +16,7 @@ from rvplat.lang import call_host, define, implement, u64
 NEVER = (1 << 64) - 1  # no timer will fire
 NS = 1_000_000_000
 
-MachineState.add("time_offset", u64)  # ticks: how far mtime was set ahead of the host's clock
+MachineState.add("time_offset", u64)  # ticks: how far mtime is ahead of the time since power-on
 HartState.add("slice_start", u64)  # retired instructions at which machine.time_now was the time
 
 
@@ -32,6 +32,13 @@ def ticks_of(ns: u64, hz: u64) -> u64:
     return ns // NS * hz + ns % NS * hz // NS
 
 
+@define
+def host_time(machine: MachineState) -> u64:
+    """mtime from the host's clock."""
+    now = call_host(machine.clock_fn, u64(0), u64(0), u64(0), u64(0))
+    return ticks_of(now - machine.clock_base_ns, machine.timebase_hz) + machine.time_offset
+
+
 @implement(vocabulary.read_time, cold=True)
 def read_time(hart) -> u64:
     """mtime: from the host's clock, or on a board with a virtual clock from retired instructions.
@@ -42,8 +49,7 @@ def read_time(hart) -> u64:
     if machine.clock_virtual != 0:
         elapsed = retired(hart) - hart.slice_start
         return machine.time_now + elapsed // machine.instructions_per_tick
-    now = call_host(machine.clock_fn, u64(0), u64(0), u64(0), u64(0))
-    return ticks_of(now - machine.clock_base_ns, machine.timebase_hz) + machine.time_offset
+    return host_time(machine)
 
 
 @define

@@ -5,6 +5,7 @@ from rvplat.hart import (
     cacheblocks,
     counters,
     csr,
+    device_words,
     fences,
     flow,
     guest,
@@ -15,6 +16,6 @@ from rvplat.hart import (
 from rvplat.hart.acceleration import invalidate, tlb
 
 __all__ = [
-    "atomics", "cacheblocks", "counters", "csr", "fences", "flow", "guest", "interrupts",
-    "invalidate", "memory", "tlb", "trap",
+    "atomics", "cacheblocks", "counters", "csr", "device_words", "fences", "flow", "guest",
+    "interrupts", "invalidate", "memory", "tlb", "trap",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ Consistency Model": order comes from fences, annotations and dependencies, and a
 """
 
 from rvplat.hart.acceleration.invalidate import arm_writes, code_word, note_store, note_store_at
-from rvplat.hart.acceleration.tlb import HELD, HIDDEN, NO_TAG, REGIME_EXECUTE, WRITABLE
+from rvplat.hart.acceleration.tlb import DEVICE, HELD, HIDDEN, NO_TAG, REGIME_EXECUTE, WRITABLE
 from rvplat.hart.counters import timer_check
 from rvplat.hart.debugging.watchpoints import READS, WRITES, watch_access
 from rvplat.hart.device_ram import tell_device
@@ -17,6 +17,18 @@ from rvplat.hart.memory_faults import raise_fault, raise_misaligned
 from rvplat.hart.misaligned import load_across, store_across
 from rvplat.hart.mmu import ACCESS_FAULT
 from rvplat.hart.page_tables import LOAD, STORE, address_in
+from rvplat.hart.ports import (
+    LOADS,
+    PLAIN_READ,
+    READS_TIME,
+    STORES,
+    WRITES_TIME,
+    enter_devices,
+    port_of,
+    read_port,
+    read_whole,
+    write_port,
+)
 from rvplat.hart.ram import NO_REGION, ram_host, read_host, region_of, write_host
 from rvplat.hart.state import DATA_ENTRIES, ROM, WATCHED
 from rvplat.hart.translate import translate
@@ -49,12 +61,47 @@ INDEX_MASK = DATA_ENTRIES - 1
 
 @define(cold=True)
 def device_load(hart, va: u64, pa: u64, size: u64) -> u64:
-    """Read a device through the host function. No device there, or it refuses: access fault.
+    """Read a register. No device there, or it refuses: access fault.
 
-    Devices can't be executed, so hlvx can't read them. A device may return the time, and the
-    access may take long, so timers are updated before and after."""
+    Devices can't be executed, so hlvx can't read them."""
     if pa & (size - 1) != 0 or hart.data.regime & REGIME_EXECUTE != 0:
         raise_fault(hart, va, u64(LOAD), u64(ACCESS_FAULT))
+    port = port_of(hart, pa, size, u64(LOADS))
+    if port.device == 0:
+        return python_load(hart, va, pa, size)
+    if port.flags & PLAIN_READ != 0:
+        return read_whole(hart, port)
+    if port.flags & READS_TIME != 0:
+        observed_time(hart)
+    if not enter_devices(hart):
+        return python_load(hart, va, pa, size)
+    value, refused = read_port(hart, port)
+    if refused:
+        raise_fault(hart, va, u64(LOAD), u64(ACCESS_FAULT))
+    return value
+
+
+@define(cold=True)
+def device_store(hart, va: u64, pa: u64, size: u64, value: u64):
+    """Write a register."""
+    if pa & (size - 1) != 0:
+        raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
+    port = port_of(hart, pa, size, u64(STORES))
+    if port.device == 0:
+        python_store(hart, va, pa, size, value)
+        return
+    if port.flags & WRITES_TIME != 0:
+        observed_time(hart)
+    if not enter_devices(hart):
+        python_store(hart, va, pa, size, value)
+    elif write_port(hart, port, value):
+        raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
+
+
+@define(cold=True)
+def python_load(hart, va: u64, pa: u64, size: u64) -> u64:
+    """Read a register through the host function. The device may return the time, and the access may
+    take long, so timers are updated before and after."""
     observed_time(hart)
     value = call_out(hart, hart.mmio_read, pa, size, 0)
     timer_check(hart)
@@ -65,10 +112,8 @@ def device_load(hart, va: u64, pa: u64, size: u64) -> u64:
 
 
 @define(cold=True)
-def device_store(hart, va: u64, pa: u64, size: u64, value: u64):
-    """Write a device through the host function."""
-    if pa & (size - 1) != 0:
-        raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
+def python_store(hart, va: u64, pa: u64, size: u64, value: u64):
+    """Write a register through the host function."""
     observed_time(hart)
     call_out(hart, hart.mmio_write, pa, size, value)
     timer_check(hart)
@@ -93,6 +138,8 @@ def load_slow(hart, va: u64, size: u64) -> u64:
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.read_tag & ~HIDDEN == va & PAGE_MASK:
         return read_host(va + entry.addend, size)
+    if entry.read_tag == va & PAGE_MASK | DEVICE:
+        return device_load(hart, va, (entry.page & PAGE_MASK) | (va & OFFSET_MASK), size)
     pa = translate(hart, va, size, u64(LOAD), va)
     host = ram_host(hart, pa)
     if host != 0:
@@ -129,7 +176,10 @@ def store_slow(hart, va: u64, size: u64, value: u64):
         if (va & OFFSET_MASK) + size > PAGE_BYTES:
             store_across(hart, va, size, value)
             return
-    if not store_cached(hart, va, size, value):
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.read_tag == va & PAGE_MASK | DEVICE and entry.page & WRITABLE != 0:
+        device_store(hart, va, (entry.page & PAGE_MASK) | (va & OFFSET_MASK), size, value)
+    elif not store_cached(hart, va, size, value):
         pa = translate(hart, va, size, u64(STORE), va)
         region = region_of(hart, pa)
         if region == NO_REGION:

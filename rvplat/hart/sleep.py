@@ -17,6 +17,7 @@ The hart:
 from rvplat.hart.acceleration.young_pages import enter_young, leave_young
 from rvplat.hart.counters import NEVER, NS, read_time, update_deadline
 from rvplat.hart.interrupts import enabled_interrupts
+from rvplat.hart.ports import run_delayed
 from rvplat.hart.state import STOP_NONE, STOP_REQUEST, STOP_WFI, HartState, MachineState
 from rvplat.isa.privileged import MACHINE
 from rvplat.lang import atomic_swap_u32, call_host, define, host_address, u8, u32, u64
@@ -92,6 +93,8 @@ def look_idle(hart, began: u64) -> bool:
 def sleep(hart):
     """Sleep in WFI. Afterwards hart.stop is STOP_NONE if an interrupt ended the wait. Otherwise
     native code leaves while the hart still waits: STOP_REQUEST, or STOP_WFI after LONGEST_NS."""
+    if hart.delayed != 0:
+        run_delayed(hart)
     word = host_address(hart) + ATTENTION
     began = steady_ns(hart)
     hart.waiting = 1

@@ -5,9 +5,9 @@ The modules of this package add the fields that they own. This file holds the fi
 (`engine/architecture.py`).
 """
 
+from rvplat.bus.natives.records import MAX_HARTS
 from rvplat.lang import Record, ptr, s32, s64, u8, u32, u64
 
-MAX_HARTS = 8
 MAX_RAM_REGIONS = 8
 
 RamRegion = Record("RamRegion")

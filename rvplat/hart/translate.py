@@ -3,6 +3,7 @@
 from rvplat.hart.acceleration.invalidate import arm_writes
 from rvplat.hart.acceleration.tlb import (
     BLOCK_SHIFT,
+    DEVICE,
     HELD,
     HIDDEN,
     NO_TAG,
@@ -23,13 +24,16 @@ from rvplat.lang import Struct, define, u64
 
 @define
 def fill(hart, va: u64, page: u64, grant: u64):
-    """Fill the entry of a page of RAM in which PMP grants the same to every byte.
+    """Fill the entry of a page in which PMP grants the same to every byte.
 
     Another hart may read the entry meanwhile, but only its page and its write tag.
     """
     pa = page & PAGE_MASK
     region = region_of(hart, pa)
-    if region == NO_REGION or grant & READ == 0:
+    if grant & READ == 0:
+        return
+    if region == NO_REGION:
+        fill_device(hart, va, page, grant)
         return
     watched = watched_kinds(hart, va) if hart.pages_watched != 0 else u64(0)
     note_fill(hart, va, page & BLOCK_SHIFT)
@@ -43,6 +47,16 @@ def fill(hart, va: u64, page: u64, grant: u64):
         entry.page = page | WRITABLE if watched == 0 else page | (WRITABLE | HELD)
         if watched == 0:
             arm_writes(hart, va, region, pa)
+
+
+@define(cold=True)
+def fill_device(hart, va: u64, page: u64, grant: u64):
+    """Fill the entry of a page without RAM. It only saves the walk: accesses go to devices."""
+    note_fill(hart, va, page & BLOCK_SHIFT)
+    entry = hart.tlb[va >> 12 & (DATA_ENTRIES - 1)]
+    entry.write_tag = NO_TAG
+    entry.page = page | WRITABLE if grant & WRITE != 0 else page
+    entry.read_tag = va & PAGE_MASK | DEVICE
 
 
 @define(cold=True)

@@ -240,7 +240,7 @@ def take_trap(hart):
     instret_base: `retired` doesn't change, and a hart whose handler traps for ever comes back to
     the run loop.
     """
-    if hart.stop == STOP_BREAK:  # no trap: a watchpoint has ended the instruction
+    if hart.stop >= STOP_BREAK:  # no trap: a watchpoint ended the instruction, or a plugin is stuck
         hart.access_offset = 0
         return
     cause = hart.trap_cause

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 from rvplat.frozen import frozen
@@ -65,7 +66,8 @@ class Record:
 
     The annotations of a definition name a record. The definition may run on an extension of that
     record (`extended`); `core` is the record that definitions name. `tables` are the rows of the
-    Dispatch tables that are called with this record.
+    Dispatch tables that are called with this record. `methods` are definitions and words that take
+    a reference to this record first: `record.name(...)` calls one.
     """
 
     def __init__(self, name: str, base: Record | None = None) -> None:
@@ -74,6 +76,7 @@ class Record:
         self.core = self
         self.fields: dict[str, RecordField] = {} if base is None else dict(base.fields)
         self.tables: dict[Any, Mapping[int, Any]] = {}
+        self.methods: dict[str, Any] = {} if base is None else dict(base.methods)
         self._end: int = 0 if base is None else base._end
         self._size = 0  # once the layout is in use
         self._structure: Any = None
@@ -171,7 +174,10 @@ class View:
     def __getattr__(self, name: str) -> Any:
         field = self._record.fields.get(name)
         if field is None:
-            raise AttributeError(f"{self._record.name} has no field {name!r}")
+            method = self._record.methods.get(name)
+            if method is None:
+                raise AttributeError(f"{self._record.name} has no field {name!r}")
+            return partial(method, self)
         if field.count:
             return ArrayView(field, self._address + field.offset)
         return _read(field.type, self._address + field.offset)

@@ -355,11 +355,12 @@ class Machine(System):
         self.turns = RoundRobin(self)
         if self.turns.virtual is not None or self.board.harts.count == 1:
             self.native.view.yield_fn = 0
-        self.mmio = DeviceAccesses(self)
+        self.mmio = DeviceAccesses(self, plugins.devices.values() if plugins else ())
         harts = [self._new_hart(n) for n in range(self.board.harts.count)]
         with self.assembly.lock:  # the thread of a device may drive an interrupt line meanwhile
             self._harts += harts
             self.hart_ports.connect_harts()
+            self.mmio.devices.connect()
         for console in (self.console, *self.consoles.values()):
             console.failed = self.fail
             console.where = self._whereabouts
@@ -378,11 +379,10 @@ class Machine(System):
         self.memory.written = self._written
 
     def _new_hart(self, number: int) -> Hart:
-        table = self.core.decoder(self.extensions)
-        layout = self.core.architecture.layout
+        table, layout = self.core.decoder(self.extensions), self.core.architecture.layout
         hart = Hart(number, self.native, table, layout, self, self.extensions)
+        self.mmio.attach(hart)
         view = hart.view
-        view.mmio_read, view.mmio_write, view.mmio_touched = self.mmio.addresses
         view.geilen = self.board.harts.geilen
         view.tinst_zero = int(self.board.harts.tinst == "zero")
         view.menvcfg_reset = self.board.menvcfg

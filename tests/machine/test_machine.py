@@ -204,6 +204,7 @@ def test_an_error_of_a_sink_ends_the_run_and_is_raised() -> None:
             machine.run(timeout_s=60)
         assert not machine.running
         machine.console.sinks.clear()
+        machine.reset()
         assert machine.run(timeout_s=60).reason == "off"
 
 

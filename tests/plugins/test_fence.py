@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import platform
 
-from plugins.virtqueue import INDEX, Chain, Virtqueue
+from rvplat_plugins.virtio_mmio import VirtioMmio
+from rvplat_plugins.virtqueue import INDEX, Chain, Virtqueue
+
 from rvplat import Machine
-from rvplat.bus import Memory, Ram, barrier, ram
+from rvplat.bus import Memory, Ram, Wiring, barrier, ram
 
 FENCES = {
     "x86_64": (b"\x0f\xae\xf0", b"\xf0\x83"),  # mfence, lock or
@@ -32,7 +34,7 @@ def test_a_buffer_is_told_written_before_the_used_index_says_so() -> None:
     """Who sees the index may run what is in the buffer: old code must be gone by then."""
     memory = Memory()
     memory.add(Ram(0x8000_0000, 1 << 16))
-    queue = Virtqueue(memory, 8)
+    queue = Virtqueue(VirtioMmio(wiring=Wiring(memory=memory)), 0, 8)
     queue.descriptors, queue.driver, queue.device = 0x8000_0000, 0x8000_1000, 0x8000_2000
     queue.enable()
     told = []

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rvplat_plugins.disk_image import Buffers
 from rvplat_plugins.virtio_blk import VirtioBlk
 
 from rvplat.bus import HostClock, VirtualClock
@@ -103,13 +104,13 @@ def test_a_worker_that_fails_is_kept_and_goes_on(
     image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = Disk(image, threaded=True)
-    good, noted = disk.blk.give_back, threading.Event()
+    good, noted = disk.blk.finish, threading.Event()
     disk.blk.wiring.failures.on_failure = lambda failure: noted.set()
-    monkeypatch.setattr(disk.blk, "give_back", lambda *of: NOTHING["broken"])
+    monkeypatch.setattr(disk.blk, "finish", lambda *of: NOTHING["broken"])
     with disk.blk.wiring.lock:
         disk.driver.offer(0, struct.pack("<IIQ", IN, 0, 0), 512, 1, indirect=True)
     assert noted.wait(60)
-    monkeypatch.setattr(disk.blk, "give_back", good)
+    monkeypatch.setattr(disk.blk, "finish", good)
     assert disk.read(5) == struct.pack("<Q", 5) * 64
     (failure,) = disk.blk.wiring.failures.all()
     assert (failure.operation, type(failure.error)) == ("a request", KeyError)
@@ -247,14 +248,15 @@ def test_a_reset_waits_for_the_request_in_flight_and_drops_the_rest(
     waits, and who looks at Status meanwhile sees that the reset is not complete."""
     disk = Disk(image, threaded=True)
     started, go_on = threading.Event(), threading.Event()
-    read = disk.blk.disk.read
+    read = disk.blk.disk.read_into
 
-    def slow(offset: int, views: list[memoryview]) -> None:
+    def slow(offset: int, buffers: Buffers) -> None:
         started.set()
         assert go_on.wait(10)
-        read(offset, views)
+        read(offset, buffers)
 
-    monkeypatch.setattr(disk.blk.disk, "read", slow)
+    monkeypatch.setattr(disk.blk.disk, "read_cached", lambda offset, buffers: False)
+    monkeypatch.setattr(disk.blk.disk, "read_into", slow)
     with disk.blk.wiring.lock:
         for sector in (1, 2):
             disk.driver.offer(0, struct.pack("<IIQ", IN, 0, sector), 512, 1, indirect=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from rvplat_plugins.virtio_console import VirtioConsole
-from rvplat_plugins.virtio_mmio import MOST_AT_ONCE, MOST_TOLD, PAUSES_A_SECOND, VirtioMmio
+from rvplat_plugins.virtio_device import MOST_AT_ONCE, MOST_TOLD, PAUSES_A_SECOND
+from rvplat_plugins.virtio_mmio import VirtioMmio
 from rvplat_plugins.virtqueue import MOST_DESCRIPTORS, Chain, Virtqueue
 
 from tests.plugins.virtio_driver import (

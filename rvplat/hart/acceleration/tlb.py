@@ -29,6 +29,7 @@ BLOCK_SHIFT = 0x3F  # log2 of the size of the mapping that the page is a piece o
 WRITABLE = 0x40  # stores are allowed; the write tag may be withheld all the same
 HELD = 0x80  # the write tag stays withheld: something in the page is watched
 HIDDEN = 0x800  # in a read tag: it matches no access, for the same reason
+DEVICE = 0x400  # in a read tag: it matches no access, because no RAM is behind the page
 
 # A regime: the part of the key that isn't an address. Bits 0 and 1 are the effective privilege.
 REGIME_PRIV = 0x03

@@ -10,7 +10,14 @@ from rvplat.lang.define import Callee, Dispatch
 from rvplat.lang.intrinsics import Generic
 from rvplat.lang.struct import Struct
 from rvplat.lang.typed_ir import ir
-from rvplat.lang.typed_ir.values import Elements, Literal, Static, is_number, value_type
+from rvplat.lang.typed_ir.values import (
+    Elements,
+    Literal,
+    Pointer,
+    Static,
+    is_number,
+    value_type,
+)
 from rvplat.lang.types import Integer
 
 
@@ -28,6 +35,8 @@ class CallTyper(ExpressionTyper):
         if node.keywords:
             raise self.fail(node, "keyword arguments are not in the language")
         target = self.static(node.func)
+        if target is None and isinstance(node.func, ast.Attribute):
+            return self._method(node, node.func)
         if isinstance(target, type) and issubclass(target, Integer):
             return self._convert(node, target)
         if isinstance(target, type) and issubclass(target, Struct):
@@ -78,8 +87,22 @@ class CallTyper(ExpressionTyper):
             raise self.fail(node, f"{ast.unparse(node.func)} takes {len(kinds)} arguments")
         return tuple(self.typed(a, k) for a, k in zip(node.args, kinds, strict=True))
 
-    def _callee(self, node: ast.Call, target: Any) -> ir.Call:
-        arguments = self._arguments(node, self.signatures.parameter_types(target))
+    def _method(self, node: ast.Call, function: ast.Attribute) -> ir.Call:
+        """A call of a method of a record (`Record.methods`)."""
+        base = self.operand(function.value)
+        if isinstance(base, Literal | Elements | Static) or not isinstance(base.type, Pointer):
+            raise self.fail(node, f"{ast.unparse(function.value)} is not a record")
+        record = self.signatures.layout(base.type.record)
+        target = record.methods.get(function.attr)
+        if target is None:
+            raise self.fail(node, f"{record.name} has no method {function.attr}")
+        return self._callee(node, target, base)
+
+    def _callee(self, node: ast.Call, target: Any, first: ir.Expr | None = None) -> ir.Call:
+        """A call of a definition, word or intrinsic. `first` is the record of a method."""
+        kinds = self.signatures.parameter_types(target)
+        before = () if first is None else (first,)
+        arguments = (*before, *self._arguments(node, kinds[len(before) :]))
         signature = target.signature
         types = tuple(value_type(kind) for kind in signature.parts)
         if not signature.fixed:

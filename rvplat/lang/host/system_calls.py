@@ -2,6 +2,7 @@
 
 The text is a function `host_NAME` with four parameters u64 and the result u64:
   clock()                  nanoseconds of the clock that Python's time.monotonic_ns reads
+  wall()                   nanoseconds of the clock that Python's time.time_ns reads
   yield()                  let other threads run first
   wait(address, value, ns) sleep while the u32 has the value, for ns at most; it may end early
   wake(address)            wake every thread that waits on the u32
@@ -23,8 +24,8 @@ def _function(name: str, body: str, *declarations: str, result: str = "0") -> Ir
 
 
 _SYSTEM = os.uname().sysname
-_GETTIME = f"""  %t = alloca [2 x i64]
-  call i32 @clock_gettime(i32 {time.CLOCK_MONOTONIC}, ptr %t)
+_GETTIME = """  %t = alloca [2 x i64]
+  call i32 @clock_gettime(i32 {clock}, ptr %t)
   %s = load i64, ptr %t
   %p = getelementptr i8, ptr %t, i64 8
   %n = load i64, ptr %p
@@ -87,8 +88,15 @@ _POSIX = {
 WAITING = {"Linux": _LINUX, "Darwin": _MACOS, "": _POSIX}
 """`wait` and `wake` by the name of the system; "" is for the others."""
 
+
+def _clock(name: str, clock: int) -> IrText:
+    text = _GETTIME.format(clock=clock)
+    return _function(name, text, "declare i32 @clock_gettime(i32, ptr)", result="%r")
+
+
 HOST_CALLS: dict[str, IrText] = {
-    "clock": _function("clock", _GETTIME, "declare i32 @clock_gettime(i32, ptr)", result="%r"),
+    "clock": _clock("clock", time.CLOCK_MONOTONIC),
+    "wall": _clock("wall", time.CLOCK_REALTIME),
     "yield": _function("yield", "  call i32 @sched_yield()", "declare i32 @sched_yield()"),
     "fence": _function("fence", f"  {FENCE}"),
     **WAITING.get(_SYSTEM, _POSIX),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from rvplat.bus.clock import Clock, HostClock, VirtualClock
 from rvplat.bus.device import Device, InterruptController, Power, Progress, Wiring
 from rvplat.bus.failures import Failures, watch_threads
-from rvplat.bus.interrupts import Line
+from rvplat.bus.interrupts import Input, Line
 from rvplat.bus.lock import BusLock
 from rvplat.bus.map import AddressMap
 from rvplat.bus.ram import Memory, Ram
@@ -149,7 +149,7 @@ def _build_devices(assembly: Assembly, ports: Ports, symbols: Mapping[str, int])
             assembly.map.attach(device.base, built, device.size)
     for name, device in board.devices.items():
         for line, number in zip(lines[name].values(), device.interrupts, strict=False):
-            line.connect(_input(controller_of(assembly, device), number))
+            line.connect(Input(controller_of(assembly, device), number))
 
 
 def _wiring(
@@ -247,7 +247,3 @@ def controller_of(assembly: Assembly, device: BoardDevice) -> InterruptControlle
         if isinstance(found, InterruptController):
             return found
     raise LookupError(f"devices.{device.name} has no interrupt controller")
-
-
-def _input(controller: InterruptController, number: int) -> Callable[[bool], None]:
-    return lambda level: controller.set_input(number, level)

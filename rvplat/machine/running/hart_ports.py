@@ -6,6 +6,7 @@ from rvplat.bus.clock import HostClock
 from rvplat.bus.device import Power, Progress
 from rvplat.hart.counters import NEVER
 from rvplat.machine.running.assembly import Ports
+from rvplat.machine.running.native_devices import clock_epoch
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
 
@@ -26,6 +27,7 @@ class HartPorts:
         """Set native code's time from the clock, now and whenever the clock is set."""
         view, clock = self.machine.native.view, self.machine.assembly.clock
         view.timebase_hz = clock.frequency
+        view.epoch_ns = clock_epoch(clock)
         view.clock_virtual = int(not isinstance(clock, HostClock))
         if isinstance(clock, HostClock):  # while it is paused, instructions take no time
             view.instructions_per_tick = NEVER
@@ -36,10 +38,10 @@ class HartPorts:
 
     def _clock_was_set(self) -> None:
         view, clock = self.machine.native.view, self.machine.assembly.clock
+        view.time_offset = clock.ahead  # a single store, because harts read the clock meanwhile
         if not isinstance(clock, HostClock):
             view.time_now = clock.now()
             return
-        view.time_offset = clock.ahead  # a single store, because harts read the clock meanwhile
         if clock.paused:  # no hart runs
             view.time_now, view.clock_virtual = clock.now(), 1
         else:
@@ -57,7 +59,10 @@ class HartPorts:
 
     def _set_line(self, hart: int, bit: int, level: bool) -> None:
         if self.machine.harts:
+            lock = self.machine.assembly.lock
+            lock.shut()  # native devices change the lines too
             self.machine.harts[hart].set_line(bit, level)
+            lock.open()
         else:
             self._early_lines[hart, bit] = level
 

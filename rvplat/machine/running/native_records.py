@@ -42,6 +42,10 @@ MASK64 = (1 << 64) - 1
 _WAKE: Any = ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 
 
+def _do_nothing() -> None:
+    """Replace a call that the machine sets."""
+
+
 def _nobody_sleeps(a: int, b: int, c: int, d: int) -> int:
     """Replace the host's `wake` if there is no native code."""
     return 0
@@ -134,6 +138,7 @@ class NativeHart(NativeRecord):
         self.ran_ns = 0
         self.device_ns = 0  # the part of ran_ns in device accesses
         self.goes_past: Callable[[Any], bool] | None = None  # set if there are watchpoints
+        self.left_native: Callable[[], None] = _do_nothing  # devices have delayed calls
         self._reported_at = NOWHERE  # the pc of the last reported stop at a watchpoint
         self._slots = Block(SLOT_POOL)
         self._pages = Block(8 * machine.pages)
@@ -161,6 +166,7 @@ class NativeHart(NativeRecord):
         self.stop_request = self.field("stop_request")
         self.abandon = self.field("abandon")
         self.mmio_error = self.field("mmio_error")
+        self.delayed = self.field("delayed")
         self.budget = self.field("budget")
         self.limit = self.field("limit")
         self.instret_base = self.field("instret_base")
@@ -212,6 +218,11 @@ class NativeHart(NativeRecord):
     def go(self, run: Callable[[int], None]) -> None:
         """Like `enter`, without measuring the time. It continues at watchpoints whose conditions
         don't hold or that were reported at this pc."""
+        self._go(run)
+        if self.delayed.value:
+            self.left_native()
+
+    def _go(self, run: Callable[[int], None]) -> None:
         reported_at, self._reported_at = self._reported_at, NOWHERE
         here = reported_at != NOWHERE and reported_at == int(self.plain.pc)
         if here and not self._pass_over(run):

@@ -46,7 +46,7 @@ SHORT_S = 0.001
 SLOW_S = 5.0
 GRACE_S = 3.0
 
-_NATIVE = (NativeHart.go.__code__, NativeHart._pass_over.__code__)
+_NATIVE = (NativeHart._go.__code__, NativeHart._pass_over.__code__)
 #: The thread waits for a reader of the console's output; the device is not the cause.
 _WAITING = HostConsole.send.__code__
 #: The functions that call a device's code, with a description of the call.
@@ -54,6 +54,8 @@ _ENTRIES: dict[CodeType, Callable[[dict[str, Any]], str]] = {
     DeviceAccesses._read.__code__: lambda at: f"a load of {at['size']} at {at['pa']:#x}",
     DeviceAccesses._write.__code__: lambda at: f"a store of {at['size']} at {at['pa']:#x}",
     DeviceAccesses._touched.__code__: lambda at: f"a store of {at['size']} at {at['pa']:#x}",
+    DeviceAccesses._asked.__code__: lambda at: "what an access asked for",
+    DeviceAccesses._delayed.__code__: lambda at: "a delayed call",
     Clock.ring.__code__: lambda at: "an alarm",
     Console._tell.__code__: lambda at: str(at["operation"]),
     Assembly.reset.__code__: lambda at: "a reset",

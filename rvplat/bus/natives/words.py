@@ -1,0 +1,99 @@
+"""The words of native devices. Definitions say them as methods of their records: `self.now()`,
+`self.irq.set(True)`, `self.alarm.start(ticks)`.
+
+Here stands what a word means in CPython, where it acts on the Python object that owns the record.
+rvplat/hart/device_words.py has its meaning in native code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from rvplat.bus.natives.records import AlarmState, DeviceState, LineState, owner_of
+from rvplat.lang import Declaration, u64
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Word(Declaration):
+    """A declared word whose body is its meaning in CPython."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        given = self._arguments(arguments)
+        result = self.function(*given)
+        return None if self.signature.returns is None else self.signature.returns(result)
+
+
+def word(function: F) -> F:
+    """Declare a word."""
+    return Word(function)
+
+
+@word
+def now(device: DeviceState) -> u64:
+    """The platform's time in ticks, as `Clock.now`."""
+    return owner_of(device).wiring.clock.now()
+
+
+@word
+def wall_ns(device: DeviceState) -> u64:
+    """The time of day in nanoseconds, as `Clock.wall_ns`."""
+    return owner_of(device).wiring.clock.wall_ns()
+
+
+@word
+def set_hart_line(device: DeviceState, hart: u64, bit: u64, level: bool) -> None:
+    """For interrupt controllers: drive a bit of a hart's `mip`, as `Wiring.set_hart_line`."""
+    owner_of(device).wiring.set_hart_line(int(hart), int(bit), bool(level))
+
+
+@word
+def set_timer(device: DeviceState, hart: u64, mtimecmp: u64) -> None:
+    """Set what a hart compares `mtime` with, as `Wiring.set_timer`."""
+    owner_of(device).wiring.set_timer(int(hart), int(mtimecmp))
+
+
+@word
+def ram(device: DeviceState, pa: u64, size: u64) -> u64:
+    """The host address of `size` bytes of RAM at a physical address, as `Memory.host_address`; 0 if
+    they are not all in RAM."""
+    return owner_of(device).wiring.memory.host_address(int(pa), int(size))
+
+
+@word
+def ram_written(device: DeviceState, pa: u64, size: u64) -> bool:
+    """Tell the harts that a definition has written RAM: they drop what they decoded there. True if
+    a device is carved out of this RAM: then call `Memory.written` afterwards."""
+    owner_of(device).wiring.memory.written(int(pa), int(size))
+    return False
+
+
+@word
+def set_line(line: LineState, level: bool) -> None:
+    """Drive an interrupt line, as `Line.set`."""
+    owner_of(line).set(bool(level))
+
+
+@word
+def start(alarm: AlarmState, ticks: u64) -> None:
+    """Let an alarm ring in so many ticks, once. A start replaces an earlier one."""
+    owner_of(alarm).start(int(ticks))
+
+
+@word
+def stop(alarm: AlarmState) -> None:
+    """Switch an alarm off. It is no error if it is off already."""
+    owner_of(alarm).stop()
+
+
+DeviceState.methods.update(
+    now=now,
+    wall_ns=wall_ns,
+    set_hart_line=set_hart_line,
+    set_timer=set_timer,
+    ram=ram,
+    ram_written=ram_written,
+)
+LineState.methods.update(set=set_line)
+AlarmState.methods.update(start=start, stop=stop)

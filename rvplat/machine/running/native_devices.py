@@ -1,0 +1,209 @@
+"""Native devices of a machine: their code, their registers' rows (hart/ports.py), and the calls
+between them and Python."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from rvplat.bus.clock import VirtualClock
+from rvplat.bus.device import Device
+from rvplat.bus.interrupts import Input
+from rvplat.bus.map import Range
+from rvplat.bus.natives.methods import NativeMethod
+from rvplat.bus.registers import Register, writable_mask
+from rvplat.engine.device_code import DeviceClass, load_devices
+from rvplat.errors import BusError, DefinitionError
+from rvplat.hart.ports import (
+    INDEXED,
+    PLAIN_READ,
+    READABLE,
+    READS_TIME,
+    WRITABLE,
+    WRITES_TIME,
+    PortRow,
+)
+from rvplat.lang import LanguageError
+from rvplat.machine.running.native_records import NativeHart
+from rvplat.machine.running.system import System
+
+if TYPE_CHECKING:
+    from rvplat.lang.native.native_code import NativeCode
+
+SHIPPED = "rvplat_plugins."
+_ARGUMENTS = [ctypes.c_uint64] * 4
+_KEEPS_GIL: Any = ctypes.PYFUNCTYPE(ctypes.c_uint64, *_ARGUMENTS)
+_FREES_GIL: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *_ARGUMENTS)
+
+
+class NativeDevices:
+    """The native devices of a machine, in the order of their numbers."""
+
+    def __init__(self, machine: System, models: Iterable[type[Device]]) -> None:
+        self.machine = machine
+        found = machine.devices.values()
+        self.devices = [device for device in found if device.layout is not None]
+        self._codes: dict[type[Device], tuple[DeviceClass, NativeCode]] = {}
+        self._rows: Any = None
+        self._load(models)
+
+    # --- code ---
+
+    def _load(self, models: Iterable[type[Device]]) -> None:
+        """Load the code of the classes of the devices. That of all shipped classes is one part, so
+        that it is the same for every board."""
+        used = dict.fromkeys(type(device) for device in self.devices)
+        shipped = [one for one in models if one.layout is not None and _is_shipped(one)]
+        shipped += [one for one in used if _is_shipped(one) and one not in shipped]
+        if any(one in used for one in shipped):
+            shipped.sort(key=lambda one: one.model)
+            self._load_part("devices", shipped, "the devices")
+        for kind in used:
+            if not _is_shipped(kind):
+                self._load_part(f"device-{kind.__name__}", [kind], f"the device {kind.model}")
+
+    def _load_part(self, name: str, kinds: list[type[Device]], what: str) -> None:
+        classes = [_described(kind) for kind in kinds]
+        try:
+            code = load_devices(self.machine.core, name, classes, what)
+        except (LanguageError, RecursionError) as error:
+            raise DefinitionError(str(error)) from error
+        self._codes |= {k: (c, code) for k, c in zip(kinds, classes, strict=True)}
+
+    def _address(self, kind: type[Device], what: str, name: str) -> int:
+        """The host address of a function of a class; 0 if there is none."""
+        described, code = self._codes[kind]
+        symbol = described.symbol(what, name)
+        return code.address(symbol) if symbol in code else 0
+
+    # --- connections ---
+
+    def connect(self) -> None:
+        """Let harts and Python use the native code. Called under the bus lock, with the harts."""
+        native = self.machine.native.view
+        native.gate = self.machine.assembly.lock.gate.address
+        for number, device in enumerate(self.devices):
+            bus = device.native_state.plain.bus
+            bus.machine, bus.number = self.machine.native.address, number
+            self._connect_methods(device)
+        for device in self.devices:
+            self._connect_lines(device)
+        rows = [
+            row for window, device in self.machine.bus.windows for row in self._of(window, device)
+        ]
+        self._rows = (PortRow.structure() * max(len(rows), 1))(*rows)
+        native.port_rows, native.port_count = ctypes.addressof(self._rows), len(rows)
+
+    def _connect_methods(self, device: Device) -> None:
+        kind = type(device)
+        make = _KEEPS_GIL if _is_shipped(kind) else _FREES_GIL
+        for name, bound in device.bound.items():
+            address = self._address(kind, "call", name)
+            if address:
+                bound.call = self._caller(device, make(address))
+        device.ran = self._wake
+
+    def _caller(self, device: Device, function: Callable[..., int]) -> Callable[..., int]:
+        """A Python function that calls native code of a device while harts are kept out."""
+        bus, clock = device.native_state.plain.bus, device.wiring.clock
+        address, hart = device.native_state.address, self.machine.harts[0]
+        where, error = hart.address, hart.field("port_error")
+
+        def call(a: int = 0, b: int = 0) -> int:
+            bus.ticks = clock.now()
+            value = function(address, a, b, where)
+            if error.value:
+                error.value = 0
+                raise BusError(f"{device.wiring.name} refused")
+            return value
+
+        return call
+
+    def _wake(self) -> None:
+        """A definition that Python ran may have raised an interrupt of a hart that waits."""
+        if not self.machine.turns.wake.is_set():
+            self.machine.turns.wake.set()
+
+    def _connect_lines(self, device: Device) -> None:
+        """Let definitions drive lines to controllers whose `set_input` is native."""
+        for line in device.lines.values():
+            sink = line.sink
+            controller = sink.controller if isinstance(sink, Input) else None
+            if isinstance(controller, Device) and controller.layout is not None:
+                state = line.state.plain
+                state.sink = self._address(type(controller), "call", "set_input")
+                state.controller, state.number = controller.native_state.address, sink.number
+
+    # --- rows ---
+
+    def _of(self, window: Range, device: Device) -> Iterator[Any]:
+        """The rows of a device's registers that native code can access."""
+        if device.layout is None:
+            return
+        rows = [row for row in device.rows() if isinstance(row, Register)]
+        for row in rows:
+            read, read_time = self._function(device, row, "read", "get")
+            write, write_time = self._function(device, row, "write", "set")
+            reads, writes = row.readable, row.writable
+            if row.behind:  # only a description, unless the device has native methods for it
+                reads, writes = (self._is_native(device, row, way) for way in ("read", "write"))
+            flags = INDEXED if row.count else 0
+            flags |= READABLE if read and reads else 0
+            flags |= WRITABLE if write and writes else 0
+            if not flags & (READABLE | WRITABLE):
+                continue
+            flags |= READS_TIME if read_time else 0
+            flags |= WRITES_TIME if write_time else 0
+            flags |= PLAIN_READ if read and not hasattr(device, f"read_{row.attribute}") else 0
+            widths = [w for w in row.widths if w >= row.width or (read and write)]
+            yield PortRow.structure()(
+                window.base + row.offset, row.stride, max(row.count, 1), row.width, sum(widths),
+                writable_mask(rows, row), device.native_state.address, read, write, flags,
+            )  # fmt: skip
+
+    def _is_native(self, device: Device, row: Register, way: str) -> bool:
+        return isinstance(getattr(type(device), f"{way}_{row.attribute}", None), NativeMethod)
+
+    def _function(self, device: Device, row: Register, way: str, plain: str) -> tuple[int, bool]:
+        """The function that reads or writes a register, 0 if Python does; whether it uses the
+        time."""
+        kind = type(device)
+        name = f"{way}_{row.attribute}"
+        method = getattr(kind, name, None)
+        if method is None:
+            return self._address(kind, plain, row.attribute), False
+        if not isinstance(method, NativeMethod):
+            return 0, False
+        return self._address(kind, "call", name), self._address(kind, "time", name) != 0
+
+    # --- calls from harts ---
+
+    def run_asked(self, number: int) -> None:
+        """Run what the definitions of a device have asked for."""
+        with self.machine.assembly.lock:
+            self.devices[number].run_asked()
+
+    def run_delayed(self, hart: NativeHart) -> None:
+        """Run what devices that a hart has accessed have delayed."""
+        if not hart.delayed.value:
+            return
+        hart.delayed.value = 0
+        for device in self.devices:
+            if device.native_state.plain.bus.delayed:
+                with self.machine.assembly.lock:
+                    device.run_asked()
+
+
+def _described(kind: type[Device]) -> DeviceClass:
+    assert kind.layout is not None
+    return DeviceClass(kind.__qualname__, kind.__module__, kind.layout)
+
+
+def _is_shipped(kind: type) -> bool:
+    return kind.__module__.startswith(SHIPPED)
+
+
+def clock_epoch(clock: object) -> int:
+    """The record's `epoch_ns` for a clock."""
+    return clock.epoch_ns + 1 if isinstance(clock, VirtualClock) else 0
