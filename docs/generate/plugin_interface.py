@@ -23,6 +23,9 @@ def page() -> str:
     parts += [class_text(bus.Device), "## Tables of registers", _doc("bus.registers")]
     parts += [class_text(one) for one in (bus.Register, bus.Hole)]
     parts += [function_text(bus.setting), _doc("bus.settings")]
+    parts += ["## Native devices", _doc("bus.natives"), class_text(bus.State)]
+    parts += [function_text(one) for one in (bus.native, bus.afterwards, bus.soon)]
+    parts += [class_text(bus.DeviceAlarm)]
     parts += [class_text(one) for one in (bus.Wiring, bus.Line, bus.Clock, bus.Alarm, bus.BusLock)]
     parts += [class_text(one) for one in (bus.InterruptController, bus.Console)]
     return "\n\n".join(parts)

@@ -33,6 +33,7 @@ from rvplat.hart.state import (
     STOP_LIMIT,
     STOP_NONE,
     STOP_REQUEST,
+    STOP_STUCK,
     STOP_WFI,
     Slot,
     SlotHeader,
@@ -308,7 +309,7 @@ def refill(hart):
         run_delayed(hart)
     answer_call(hart)
     pass_young(hart)
-    if hart.stop_request != 0:
+    if hart.stop_request != 0 and hart.stop != STOP_STUCK:
         hart.stop = STOP_REQUEST
     timer_check(hart)
     left = hart.limit + hart.budget

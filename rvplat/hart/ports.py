@@ -10,7 +10,7 @@ which waits for the bus lock.
 """
 
 from rvplat.bus.natives.records import DeviceState, Gate
-from rvplat.hart.state import HartState, MachineState
+from rvplat.hart.state import STOP_STUCK, HartState, MachineState
 from rvplat.isa.fp_state import call_out
 from rvplat.lang import (
     Record,
@@ -69,6 +69,7 @@ MachineState.add("gate", u64)  # host address of the bus lock's Gate
 HartState.add("mmio_asked", u64)  # host function (hart, number of the device): it asks for Python
 HartState.add("mmio_delayed", u64)  # host function (hart): devices want something to be run
 HartState.add("delayed", u8)  # 1: a device that the hart accessed wants Python to run something
+HartState.add("in_device", u64)  # host address of the device that the hart is in; 0: in none
 HartState.add("port_error", u8)  # a definition of a device has raised
 HartState.add("ports", Port, PORTS)
 
@@ -164,6 +165,8 @@ def leave_devices(hart, device: u64) -> bool:
     hart.port_error = 0
     bus.hart = 0
     asked = bus.asked != 0
+    if hart.stop != STOP_STUCK:
+        hart.in_device = 0
     if bus.delayed != 0:
         hart.delayed = 1
     atomic_store_u32(hart.machine.gate, u32(0))
@@ -193,6 +196,7 @@ def write_whole(hart, port: Port, value: u64):
 def read_port(hart, port: Port) -> tuple[u64, bool]:
     """Read a register, or a part of it, inside. Returns also whether the device refused it."""
     device_at(port.device).bus.hart = host_address(hart)
+    hart.in_device = port.device
     value = read_whole(hart, port)
     if port.part != 0:
         value = value >> port.shift & port.part
@@ -203,6 +207,7 @@ def read_port(hart, port: Port) -> tuple[u64, bool]:
 def write_port(hart, port: Port, value: u64) -> bool:
     """Write a register, or a part of it, inside. Returns whether the device refused it."""
     device_at(port.device).bus.hart = host_address(hart)
+    hart.in_device = port.device
     if port.part != 0:
         rest = read_whole(hart, port) & ~(port.part << port.shift)
         value = rest | (value & port.part) << port.shift

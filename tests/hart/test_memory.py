@@ -128,6 +128,38 @@ def test_devices_behind_paging(memory: Bench) -> None:
     assert memory.fetch(VA) == Fault(FETCH_ACCESS, VA)
 
 
+def test_a_device_s_page_is_walked_once(memory: Bench) -> None:
+    memory.map(VA, DEVICE)
+    memory.paged()
+    for _ in range(3):
+        assert memory.load(VA, 4) == DEVICE_VALUE & 0xFFFF_FFFF
+        assert memory.store(VA, 1, 4) is None
+    assert memory.hart.walks[0] == 1
+    assert len(memory.device_reads) == len(memory.device_writes) == 3
+
+
+def test_a_device_s_page_that_may_be_read_only_is_not_written(memory: Bench) -> None:
+    memory.map(VA, DEVICE, V | R | A | D)
+    memory.paged()
+    for _ in range(2):
+        assert memory.load(VA, 4) == DEVICE_VALUE & 0xFFFF_FFFF
+        assert memory.store(VA, 1, 4) == Fault(STORE_PAGE, VA)
+    assert memory.device_writes == []
+
+
+def test_a_fence_drops_a_device_s_page(memory: Bench) -> None:
+    memory.map(VA, DEVICE)
+    memory.paged()
+    assert memory.load(VA, 4) == DEVICE_VALUE & 0xFFFF_FFFF
+    memory.map(VA, PA)
+    memory.poke(PA, 7)
+    memory.flush_translations(0, 0, False, False)
+    assert memory.load(VA, 4) == 7
+    memory.map(VA, DEVICE)
+    memory.flush_translations(0, 0, False, False)
+    assert memory.load(VA, 4) == DEVICE_VALUE & 0xFFFF_FFFF
+
+
 def test_what_the_bus_refuses_is_an_access_fault(memory: Bench) -> None:
     assert memory.load(REFUSED, 4) == Fault(LOAD_ACCESS, REFUSED)
     assert memory.store(REFUSED, 4, 4) == Fault(STORE_ACCESS, REFUSED)

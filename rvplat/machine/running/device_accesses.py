@@ -29,6 +29,7 @@ class DeviceAccesses:
         self._load, self._store = machine.bus.read, machine.bus.write
         self._virtual = machine.turns.virtual is not None
         self.devices = NativeDevices(machine, models)
+        machine.stuck_in = self.devices.which
         self._functions = {
             "mmio_read": _CALL(self._read),
             "mmio_write": _CALL(self._write),

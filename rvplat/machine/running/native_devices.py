@@ -177,6 +177,13 @@ class NativeDevices:
             return 0, False
         return self._address(kind, "call", name), self._address(kind, "time", name) != 0
 
+    def which(self, hart: NativeHart) -> Device | None:
+        """The device in whose definition a loop was ended for a hart. None if it was an
+        instruction's."""
+        address, hart.view.in_device = int(hart.view.in_device), 0
+        found = (one for one in self.devices if one.native_state.address == address)
+        return next(found, None)
+
     # --- calls from harts ---
 
     def run_asked(self, number: int) -> None:

@@ -97,6 +97,7 @@ class System(metaclass=PublicNames):
     turns: TurnTaking
     plan: LoadPlan
     watchdog: Watch
+    stuck_in: Callable[[Hart], Device | None]  # the native device in which a hart's loop was ended
     _awaited: Callable[[int], Any]
     stop_points: StopPointsLike | None  # None until the first breakpoint or watchpoint
 

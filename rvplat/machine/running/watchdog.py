@@ -135,9 +135,10 @@ class Watchdog:
             hart.abandon.value = 0
             if hart.stop_code.value == STOP_STUCK:
                 hart.stop_code.value = 0
-                name, place = stuck_instruction(hart)
+                device = self._machine.stuck_in(hart)
+                name, place = stuck_instruction(hart) if device is None else ("an access", "")
                 failures, pc = self._machine.assembly.failures, int(hart.view.pc)
-                failures.note(name, DidNotReturn(), None, hart.number, pc, place)
+                failures.note(name, DidNotReturn(), device, hart.number, pc, place)
 
     def _is_busy(self) -> bool:
         """Whether another thread is in a device's code, or waits for one that is."""
