@@ -12,10 +12,10 @@ import errno
 import fcntl
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rvplat_plugins.virtqueue import Views, length
 
@@ -31,7 +31,6 @@ READ_ONLY_HINT = (
 )
 NOWAIT = 8  # RWF_NOWAIT: read only what the host has in memory
 _sync = getattr(os, "fdatasync", os.fsync)
-_host = ctypes.CDLL(None)
 
 
 class Disk(Protocol):
@@ -62,13 +61,13 @@ class Disk(Protocol):
 
 
 class Buffers:
-    """Memory of a guest: `count` pairs of host address and bytes at the host address `iov`."""
+    """Memory of a guest: `count` pairs of host address and bytes at the host address `iov`, `size`
+    bytes in all."""
 
-    def __init__(self, iov: int, count: int) -> None:
+    def __init__(self, iov: int, count: int, size: int) -> None:
         self.iov = iov
         self.count = count
-        pairs = (ctypes.c_uint64 * (2 * count)).from_address(iov)
-        self.size = sum(pairs[1::2])  #: bytes in all
+        self.size = size
 
     @cached_property
     def views(self) -> Views:
@@ -110,15 +109,20 @@ def write_all(fd: int, offset: int, views: Views) -> None:
         done += os.pwritev(fd, cut(views, done, total)[:IOV_MAX], offset + done)
 
 
-def transfer(name: str, fd: int, offset: int, buffers: Buffers, flags: int = 0) -> int:
-    """Read or write a file with preadv2(2) or pwritev2(2). The number of bytes; less than all if
-    the host has no such call, or could not do it."""
-    call = getattr(_host, name, None)
+Transfer = Callable[[int, int, int, int, int], int]  # (fd, iov, count, offset, flags) -> bytes
+
+
+def _host_call(name: str) -> Transfer:
+    """preadv2(2) or pwritev2(2). If the host has no such call, a function that does nothing."""
+    call: Any = getattr(ctypes.CDLL(None), name, None)
     if call is None:
-        return -1
+        return lambda fd, iov, count, offset, flags: -1
     call.restype = ctypes.c_ssize_t
     call.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_int]
-    return int(call(fd, buffers.iov, buffers.count, offset, flags))
+    return call  # type: ignore[no-any-return]
+
+
+_preadv2, _pwritev2 = _host_call("preadv2"), _host_call("pwritev2")
 
 
 def open_locked(path: Path, flags: int, exclusive: bool) -> int:
@@ -189,16 +193,16 @@ class RawImage:
         write_all(self.fd, offset, views)
 
     def read_into(self, offset: int, buffers: Buffers) -> None:
-        if transfer("preadv2", self.fd, offset, buffers) != buffers.size:
+        if _preadv2(self.fd, buffers.iov, buffers.count, offset, 0) != buffers.size:
             self.read(offset, buffers.views)  # the rest, or the error
 
     def write_from(self, offset: int, buffers: Buffers) -> None:
         self._check_there()
-        if transfer("pwritev2", self.fd, offset, buffers) != buffers.size:
+        if _pwritev2(self.fd, buffers.iov, buffers.count, offset, 0) != buffers.size:
             write_all(self.fd, offset, buffers.views)
 
     def read_cached(self, offset: int, buffers: Buffers) -> bool:
-        return transfer("preadv2", self.fd, offset, buffers, NOWAIT) == buffers.size
+        return _preadv2(self.fd, buffers.iov, buffers.count, offset, NOWAIT) == buffers.size
 
     def flush(self) -> None:
         if not self.readonly:

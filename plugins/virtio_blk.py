@@ -34,12 +34,11 @@ IN, OUT, T_FLUSH, GET_ID, T_WRITE_ZEROES = 0, 1, 4, 8, 13  # request types
 FLUSH_OUT, BARRIER = 5, 1 << 31  # legacy: another flush, and a flag in the type
 OK, IOERR, UNSUPP = 0, 1, 2  # status
 NO_REQUEST = 100  # `next_request` found a chain without header or status
-PAIR_BYTES = 16  # of an entry of `iov`
-MOST_BY_HART, MOST_BYTES_BY_HART = 64, 1 << 18  # requests before the worker goes on; bytes of one
+HEADER_BYTES, PAIR_BYTES = 16, 16  # of a request's header, of an entry of `iov`
+MOST_BY_HART, MOST_BYTES_BY_HART = 64, 1 << 21  # requests before the worker goes on; bytes of one
 RANGE = struct.Struct("<QII")  # sector, sectors, flags
-UNMAP = 1
-SERIAL_BYTES = 20
-QUEUE_SIZE = 256
+UNMAP, SERIAL_BYTES = 1, 20
+QUEUE_SIZE = 512
 ZERO_SECTORS = 0x4000  # in a request at most
 #: capacity, size_max, seg_max, geometry, blk_size, topology, writeback, num_queues, discard (three
 #: words), max_write_zeroes_sectors, max_write_zeroes_seg, write_zeroes_may_unmap
@@ -72,12 +71,10 @@ class Request:
 
 
 class VirtioBlk(VirtioMmio):
-    """One request at a time is taken off the queue and done, without the bus lock. At first the
-    hart's thread does so, for reads that need not wait for the host's disk. The worker goes on
-    with the first other request, until the queue is empty.
-
-    `outstanding`: someone does requests. It drops the request of an older `generation`.
-    """
+    """One request at a time is taken off the queue and done, without the bus lock: by the hart's
+    thread, as long as they are reads that need not wait for the host's disk; then by the worker,
+    until the queue is empty. `outstanding`: one of them does. A request of an older `generation` is
+    dropped."""
 
     model = "virtio-blk"
     virtio_id = 2
@@ -88,7 +85,7 @@ class VirtioBlk(VirtioMmio):
         State("request_sector", u64, saved=False),
         State("request_status", u64, saved=False),  # host address of the status byte
         State("request_data", u32, saved=False),  # the first readable span with data
-        State("request_room", u32, saved=False),  # writable spans without the status byte
+        State("request_read", u64, saved=False),  # bytes of data from the driver
     )
 
     settings: DiskSettings
@@ -96,7 +93,7 @@ class VirtioBlk(VirtioMmio):
     request_sector: u64
     request_status: u64
     request_data: u32
-    request_room: u32
+    request_read: u64
     disk: Disk
     worker: threading.Thread | None = None
     outstanding = 0
@@ -110,7 +107,8 @@ class VirtioBlk(VirtioMmio):
         self.disk = open_disk(
             settings.image, settings.readonly, settings.overlay, settings.snapshot, settings.raw
         )
-        self.wanted = threading.Semaphore(0)
+        self.wanted = threading.Lock()  # the worker waits for its release
+        self.wanted.acquire()
         self.idle = threading.Condition(self.wiring.lock)
 
     @property
@@ -146,7 +144,9 @@ class VirtioBlk(VirtioMmio):
         last = u64(self.spans) * 2 - 1
         self.iov[last] -= 1
         self.request_status = self.iov[last - 1] + self.iov[last]
-        self.request_room = self.spans - self.readable
+        self.request_read = u64(0)
+        for n in range(self.request_data, self.readable):
+            self.request_read += self.iov[n * 2 + 1]
         return u64(TAKEN)
 
     @native
@@ -258,17 +258,17 @@ class VirtioBlk(VirtioMmio):
     def taken(self) -> Request:
         """The request that was taken last."""
         kind, readable, data = self.request_kind, self.readable, self.request_data
+        size, room = self.request_read, self.chain_bytes - HEADER_BYTES - self.request_read - 1
         if self.legacy:
             kind = u32(kind & ~BARRIER)
             kind = u32(T_FLUSH) if kind == FLUSH_OUT else kind
         first = ctypes.addressof(self.iov)  # type: ignore[arg-type]
-        source = Buffers(first + PAIR_BYTES * data, readable - data)
-        target = Buffers(first + PAIR_BYTES * readable, self.request_room)
+        source = Buffers(first + PAIR_BYTES * data, readable - data, size)
+        target = Buffers(first + PAIR_BYTES * readable, self.spans - readable, room)
         return Request(kind, self.request_sector, source, target, self.generation)
 
     def finish_safely(self, request: Request, status: int) -> None:
-        """Give the buffer back to the driver, unless the request was cancelled. The worker goes on
-        if that raises."""
+        """As `finish`, unless the request was cancelled. The worker goes on if that raises."""
         try:
             if request.generation == self.generation:
                 self.finish(request, status)
