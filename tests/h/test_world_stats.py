@@ -29,7 +29,7 @@ def test_switches_instructions_walks_and_fences(bench: Bench) -> None:
     found = world_statistics(native)
     assert found.entries == 4
     assert found.exits == {
-        "illegal": 1, "ecall from vs": 2, "load guest page": 1
+        "illegal instruction": 1, "ecall from vs": 2, "load guest page": 1
     }  # fmt: skip
     assert found.kinds == {
         "hypercall": 2, "guest-page fault": 1, "page fault": 0, "virtual instruction": 0,

@@ -83,7 +83,7 @@ def disk(image: Path, request: pytest.FixtureRequest) -> Iterator[Disk]:
 def test_configuration(disk: Disk) -> None:
     blk = disk.blk
     assert blk.read(0x100, 8) == SECTORS
-    assert [blk.read(offset, 4) for offset in (0x108, 0x10C, 0x114)] == [0, 254, 512]
+    assert [blk.read(offset, 4) for offset in (0x108, 0x10C, 0x114)] == [0, 510, 512]
     assert blk.read(0x130, 4) == 0x4000
     assert blk.read(0x134, 4) == 1
 
