@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+import rvplat.hart.acceleration.kept_pages
 import rvplat.hart.implementations  # noqa: F401
 from rvplat.engine import exports  # noqa: F401 (imports all modules that add to the records)
 from rvplat.engine.decode import DecodeEntry, entry_of

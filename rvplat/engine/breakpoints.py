@@ -15,6 +15,7 @@ entered and finds no row.
 """
 
 from rvplat.engine.agent import FALSE, evaluate
+from rvplat.engine.slots import header_at
 from rvplat.hart.acceleration.tlb import FETCH_CONTEXTS, NO_TAG, REGIME_VIRT
 from rvplat.hart.debugging.watchpoints import note_met
 from rvplat.hart.debugging.worlds import ANYWHERE, current_asid, current_world
@@ -32,7 +33,6 @@ from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import (
     Record,
     define,
-    intrinsic,
     ptr,
     read_u32,
     read_u64,
@@ -210,12 +210,6 @@ def page_entered(hart, header, pc: u64, slots: u64):
         arm_page(hart, header, pc, slots)
 
 
-@intrinsic("{result} = inttoptr i64 {0} to ptr")
-def header_of(address: u64) -> SlotHeader:
-    """The header of a page of slots at a host address."""
-    return SlotHeader.view(int(address))
-
-
 @define(cold=True)
 def arm_virtual(hart, va: u64):
     """A row was added or removed: drop the hart's slots for its virtual address."""
@@ -223,7 +217,7 @@ def arm_virtual(hart, va: u64):
         entry = hart.fetch_ctx[n].entries[va >> 12 & (FETCH_ENTRIES - 1)]
         used = hart.fetch_ctx[n].regime != 0  # else all is zero, as is the tag of page 0
         if used and entry.tag == va & PAGE_MASK:
-            note_alias(header_of(entry.slots - SLOT_HEADER), va & PAGE_MASK)
+            note_alias(header_at(entry.slots - SLOT_HEADER), va & PAGE_MASK)
             drop_slot(hart, entry.slots, va & 0xFFE)
 
 
@@ -246,7 +240,7 @@ def arm_guest_page(hart, n: u64, gpa: u64):
         entry = hart.fetch_ctx[n].entries[i]
         page = hart.fetch_ctx[n].guest_pages[i] & PAGE_MASK
         if entry.tag != NO_TAG and page == gpa & PAGE_MASK:
-            note_guest_alias(header_of(entry.slots - SLOT_HEADER), page)
+            note_guest_alias(header_at(entry.slots - SLOT_HEADER), page)
             drop_slot(hart, entry.slots, gpa & 0xFFE)
 
 

@@ -14,8 +14,11 @@ from rvplat.engine.breakpoints import (
     stops_before_fetch,
 )
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
+from rvplat.engine.hot_code import enters_region, region_word, take_sample
 from rvplat.engine.pairs import find_pair
+from rvplat.engine.slots import header_at, slot_at
 from rvplat.hart.acceleration.invalidate import lines_settled, mark_lines
+from rvplat.hart.acceleration.region_rows import row_at
 from rvplat.hart.acceleration.tlb import fetch_fill, flush_everything
 from rvplat.hart.acceleration.young_pages import enter_young, pass_young
 from rvplat.hart.atomics import finish_amo
@@ -35,17 +38,15 @@ from rvplat.hart.state import (
     STOP_REQUEST,
     STOP_STUCK,
     STOP_WFI,
-    Slot,
-    SlotHeader,
 )
 from rvplat.hart.trap import Trap, take_trap
+from rvplat.isa.fp_state import call_out
 from rvplat.isa.machinery.vocabulary import illegal, relax
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import (
     compare_exchange_u64,
     define,
     fill_memory,
-    intrinsic,
     read_u64,
     relaxed_load_u16,
     s64,
@@ -57,18 +58,6 @@ from rvplat.lang import (
 
 QUANTUM = 8192  # instructions between two checks of the clock and of other threads
 SLACK = 2112  # more than the instructions between any two tests of the budget
-
-
-@intrinsic("{result} = inttoptr i64 {0} to ptr")
-def slot_at(address: u64) -> Slot:
-    """The slot at a host address."""
-    return Slot.view(int(address))
-
-
-@intrinsic("{result} = inttoptr i64 {0} to ptr")
-def header_at(address: u64) -> SlotHeader:
-    """The header of a page of slots at a host address."""
-    return SlotHeader.view(int(address))
 
 
 # --- pages of slots -----------------------------------------------------------------------------
@@ -168,8 +157,12 @@ def decode_slot(hart, address: u64):
         slot.handler = own_handler(hart, slot, bits, offset)
         if lines_settled(hart, header.code, lines) and read_page(header.host, offset) == bits:
             break
+    if hart.machine.compile_now != 0:
+        call_out(hart, hart.machine.compile_now, header.pa | offset, u64(0), u64(0))
     if hart.machine.break_count != 0 and is_breakpoint(hart, header, pc):
         cover_slot(hart, address)
+    elif enters_region(hart, header, offset):
+        slot.handler = row_at(region_word(hart, header)).entry
     elif bits & 3 != 3:
         join(hart, address, offset, u64(2))
     elif offset != 0xFFE:
@@ -309,6 +302,9 @@ def refill(hart):
         run_delayed(hart)
     answer_call(hart)
     pass_young(hart)
+    hart.passes += 1
+    if hart.machine.regions_on != 0:
+        take_sample(hart)
     if hart.stop_request != 0 and hart.stop != STOP_STUCK:
         hart.stop = STOP_REQUEST
     timer_check(hart)

@@ -6,7 +6,7 @@ from typing import Any
 
 from rvplat.engine import breakpoints, core
 from rvplat.hart import counters, csr, interrupts, mmu, page_tables, sleep
-from rvplat.hart.acceleration import contexts, invalidate, tlb
+from rvplat.hart.acceleration import contexts, invalidate, region_places, tlb
 from rvplat.hart.debugging import watchpoints
 from rvplat.hart.state import STOP_NONE
 from rvplat.hart.trap import Trap
@@ -78,5 +78,7 @@ _exported: dict[str, Any] = {
     "awaited_interrupts": awaited_interrupts,
     "take_interrupts": take_interrupts,
     "sleep": sleep.sleep,
+    "place_region": region_places.place_region,
+    "drop_regions": region_places.drop_regions,
 }
 EXPORTS: dict[str, Definition] = _exported

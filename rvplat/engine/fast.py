@@ -64,6 +64,53 @@ class HandlerEmitter(Emitter):
         self.line(f"musttail call void {handler}({given})")
         self.finish("ret void")
 
+    def hart_place(self, name: str) -> str:
+        offset = HartState.fields[name].offset
+        return self.result(None, f"getelementptr inbounds i8, ptr %hart, i64 {offset}").text
+
+    def dispatch(self, slot: str, budget: str) -> None:
+        """Tail call the handler of a slot."""
+        handler = self.result(None, f"load ptr, ptr {slot}")
+        self.tail(handler.text, slot, budget)
+
+    def take_if_budget(self, slot: str, budget: str) -> None:
+        """Dispatch a slot after a jump, unless the budget has ended."""
+        over = self.result(bool, f"icmp slt i64 {budget}, 1")
+        pause, on = self.label(), self.label()
+        self.branch_on(over, pause, on, RARE)
+        self.start(pause)
+        self.tail('@"pause"', slot, budget)
+        self.start(on)
+        self.dispatch(slot, budget)
+
+    def jump_to(self, target: str, budget: str) -> None:
+        """Go on at an absolute address: through a fetch entry, or through `arrive` on a miss."""
+        fetch = self.result(None, f"load ptr, ptr {self.hart_place('fetch')}").text
+        page = self.result(None, f"lshr i64 {target}, 12").text
+        index = self.result(None, f"and i64 {page}, {FETCH_ENTRIES - 1}").text
+        unit = f"[{FetchEntry.size} x i8]"
+        entry = self.result(None, f"getelementptr inbounds {unit}, ptr {fetch}, i64 {index}").text
+        tag = self.result(None, f"load i64, ptr {entry}").text
+        wanted = self.result(None, f"and i64 {target}, -4095").text
+        hit = self.result(bool, f"icmp ne i64 {tag}, {wanted}")
+        away, on = self.label(), self.label()
+        self.branch_on(hit, away, on, RARE)
+        self.start(away)
+        self.tail('@"arrive"', self.result(None, f"inttoptr i64 {target} to ptr").text, budget)
+        self.start(on)
+        slots = self._entry_field(entry, "slots")
+        bias = self._entry_field(entry, "bias")
+        self.line(f"store i64 {bias}, ptr {self.hart_place('pc_bias')}")
+        offset = self.result(None, f"and i64 {target}, 4094").text
+        scaled = self.result(None, f"shl i64 {offset}, 3").text
+        place = self.result(None, f"add i64 {slots}, {scaled}").text
+        self.take_if_budget(self.result(None, f"inttoptr i64 {place} to ptr").text, budget)
+
+    def _entry_field(self, entry: str, name: str) -> str:
+        offset = FetchEntry.fields[name].offset
+        place = self.result(None, f"getelementptr inbounds i8, ptr {entry}, i64 {offset}").text
+        return self.result(None, f"load i64, ptr {place}").text
+
 
 class FastEmitter(HandlerEmitter):
     """Emits the fast handler of a form, or of several forms in a row. `definitions` are those of
@@ -140,23 +187,14 @@ class FastEmitter(HandlerEmitter):
                 return self.result(u64, f"add i64 {self._pc().text}, {self.form.length}")
         return super().read(node, place)
 
-    def _hart_place(self, name: str) -> str:
-        offset = HartState.fields[name].offset
-        return self.result(None, f"getelementptr inbounds i8, ptr %hart, i64 {offset}").text
-
     def _pc(self) -> Value:
         """pc = pc_bias + (slot address >> 3)."""
-        bias = self.result(u64, f"load i64, ptr {self._hart_place('pc_bias')}")
+        bias = self.result(u64, f"load i64, ptr {self.hart_place('pc_bias')}")
         address = self.result(u64, f"ptrtoint ptr {self.slot} to i64")
         offset = self.result(u64, f"lshr i64 {address.text}, 3")
         return self.result(u64, f"add i64 {bias.text}, {offset.text}")
 
     # --- leaving ---
-
-    def dispatch(self, slot: str, budget: str) -> None:
-        """Tail call the handler of a slot."""
-        handler = self.result(None, f"load ptr, ptr {slot}")
-        self.tail(handler.text, slot, budget)
 
     def retire(self) -> str:
         """The budget after this instruction."""
@@ -174,56 +212,18 @@ class FastEmitter(HandlerEmitter):
 
     def speak(self, word: Declaration, arguments: list[Value]) -> Value | None:
         if word.name == "jump":
-            self.jump(arguments[1].text)
+            self.jump_to(arguments[1].text, self.retire())
         elif word.name == "branch_in_page":
             offset = self.result(None, f"shl i64 {arguments[1].text}, 3").text
             slot = self.result(None, f"getelementptr i8, ptr {self.slot}, i64 {offset}").text
             self.take_if_budget(slot, self.retire())
         elif word.name == "branch":
             pc = self._pc().text
-            self.jump(self.result(u64, f"add i64 {pc}, {arguments[1].text}").text)
+            target = self.result(u64, f"add i64 {pc}, {arguments[1].text}").text
+            self.jump_to(target, self.retire())
         else:
             return None
         return Value(None, "")
-
-    def take_if_budget(self, slot: str, budget: str) -> None:
-        """Dispatch a slot after a jump, unless the budget has ended."""
-        over = self.result(bool, f"icmp slt i64 {budget}, 1")
-        pause, on = self.label(), self.label()
-        self.branch_on(over, pause, on, RARE)
-        self.start(pause)
-        self.tail('@"pause"', slot, budget)
-        self.start(on)
-        self.dispatch(slot, budget)
-
-    def jump(self, target: str) -> None:
-        """Jump to an absolute address: through a fetch entry, or through `arrive` on a miss."""
-        budget = self.retire()
-        fetch = self.result(None, f"load ptr, ptr {self._hart_place('fetch')}").text
-        page = self.result(None, f"lshr i64 {target}, 12").text
-        index = self.result(None, f"and i64 {page}, {FETCH_ENTRIES - 1}").text
-        unit = f"[{FetchEntry.size} x i8]"
-        entry = self.result(None, f"getelementptr inbounds {unit}, ptr {fetch}, i64 {index}").text
-        tag = self.result(None, f"load i64, ptr {entry}").text
-        wanted = self.result(None, f"and i64 {target}, -4095").text
-        hit = self.result(bool, f"icmp ne i64 {tag}, {wanted}")
-        away, on = self.label(), self.label()
-        self.branch_on(hit, away, on, RARE)
-        self.start(away)
-        self.tail('@"arrive"', self.result(None, f"inttoptr i64 {target} to ptr").text, budget)
-        self.start(on)
-        slots = self._entry_field(entry, "slots")
-        bias = self._entry_field(entry, "bias")
-        self.line(f"store i64 {bias}, ptr {self._hart_place('pc_bias')}")
-        offset = self.result(None, f"and i64 {target}, 4094").text
-        scaled = self.result(None, f"shl i64 {offset}, 3").text
-        place = self.result(None, f"add i64 {slots}, {scaled}").text
-        self.take_if_budget(self.result(None, f"inttoptr i64 {place} to ptr").text, budget)
-
-    def _entry_field(self, entry: str, name: str) -> str:
-        offset = FetchEntry.fields[name].offset
-        place = self.result(None, f"getelementptr inbounds i8, ptr {entry}, i64 {offset}").text
-        return self.result(None, f"load i64, ptr {place}").text
 
     # --- the whole ---
 
@@ -244,9 +244,13 @@ class FastEmitter(HandlerEmitter):
         body = self.definitions.body(form.instruction.definition)
         self.enter(Scope(body, exit=exit))
         self.bind("hart", Value(Pointer(HartState), "%hart"))
-        for name, value in read_operands(self, form.instruction):
+        for name, value in self.operands(form):
             self.bind(name, value)
         self.body(body.statements)
+
+    def operands(self, form: Form) -> list[tuple[str, Value]]:
+        """The operands by name."""
+        return read_operands(self, form.instruction)
 
     def _first(self, form: Form) -> None:
         """Emit a form that is not the last: it retires, and the next form has the next slot."""

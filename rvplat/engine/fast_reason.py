@@ -53,9 +53,9 @@ class _Observer(FastEmitter):
         self.finishes |= not self.ended
         super().leave(values)
 
-    def jump(self, target: str) -> None:
+    def jump_to(self, target: str, budget: str) -> None:
         self.finishes |= not self.ended
-        super().jump(target)
+        super().jump_to(target, budget)
 
     def in_place(self, target: ir.Body, arguments: list[Value]) -> list[Value]:
         before, definition = self.outer, target.definition

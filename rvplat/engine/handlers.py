@@ -47,14 +47,14 @@ class HandlerText:
         return self.unit.function(definition).symbol
 
     def form(self, form: Form) -> list[str]:
-        """Emit a form's handlers. Returns the symbols of the fast and the near one."""
+        """Emit a form's handlers. Returns the symbols of the fast, the near and the slow one."""
         self.unit.texts.append(self._slow(form, form.slow))
         self.unit.emitted.append(form.slow.strip('@"'))
         effects = self.unit.definitions.effects(form.instruction.definition)
         fast = self.fast([form], near=False) or form.slow
         if "branch" not in effects.words:
-            return [fast, fast]
-        return [fast, self.fast([form], near=True) or form.slow]
+            return [fast, fast, form.slow]
+        return [fast, self.fast([form], near=True) or form.slow, form.slow]
 
     def fast(self, chain: Sequence[Form], near: bool) -> str | None:
         """Emit the fast handler of forms in a row. Returns its symbol; None without a fast form."""

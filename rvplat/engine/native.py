@@ -53,6 +53,8 @@ class Core:
             if architecture.forms_of(one) or one.csrs
         }
         self.handlers = self._handlers()
+        slow = [self.handlers[f"{form.key} slow"] for form in architecture.forms]
+        self._slow_handlers = (ctypes.c_uint64 * len(slow))(*slow)
         self._tables: dict[tuple[Extension, ...], Table] = {}
         self._pairs = self._pair_table()
         self._added_csrs = self._csr_table()
@@ -184,6 +186,21 @@ class Core:
         made.code = self.code  # keeps the code alive
         return cast(Callable[[], Any], made)
 
+    def region_tables(self, extensions: Sequence[Extension], harts: int) -> bytes:
+        """The tables for the compiler of regions (regions/tables.py), for a number of harts."""
+        key = "\n".join(["regions", self.key, *(one.name for one in extensions), str(harts == 1)])
+        kept = load_cached(key)
+        if kept is None:
+            from rvplat.engine.region_templates import make_tables
+            from rvplat.engine.units import new_unit
+
+            entries = self.architecture.enabled_entries(extensions)
+            unit = new_unit(self.architecture)
+            made = make_tables(unit, self.architecture.forms, entries, harts == 1)
+            kept = made.to_bytes()
+            save_cached(key, kept, "texts for regions")
+        return kept
+
     def attach(self, machine: Any) -> None:
         """Store the addresses of handlers, tables and host functions in a machine's record."""
         for name in SPECIAL:
@@ -192,13 +209,17 @@ class Core:
         if self._added_csrs is not None:
             machine.added_csrs = ctypes.addressof(self._added_csrs)
             machine.has_added_csrs = 1
+        machine.slow_handlers = ctypes.addressof(self._slow_handlers)
+        machine.pause_handler = self.code.address("pause")
+        machine.arrive_handler = self.code.address("arrive")
         for name in HOST_FUNCTIONS:
             setattr(machine, f"{name}_fn", self.code.address(f"host_{name}"))
 
 
 def _names(forms: Sequence[Form]) -> list[str]:
     """The names of the forms' handlers, in the order of a part's table."""
-    return [name for form in forms for name in (form.key, f"{form.key} near")]
+    kinds = ("", " near", " slow")
+    return [f"{form.key}{kind}" for form in forms for kind in kinds]
 
 
 def _table(code: NativeCode, names: Sequence[str]) -> dict[str, int]:

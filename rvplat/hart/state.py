@@ -16,6 +16,7 @@ RamRegion.add("size", u64)  # bytes
 RamRegion.add("host", u64)  # host address of its first byte
 RamRegion.add("code", u64)  # host address: a u64 a page, bit n = line n has decoded slots
 RamRegion.add("written", u64)  # host address: a u32 a page, which TLB entries may write it
+RamRegion.add("regions", u64)  # host address: a u64 a page, the row of its region or 0
 RamRegion.add("first_page", u64)  # number of its first page among all regions' pages
 RamRegion.add("writable", u8)  # ROM, PLAIN or WATCHED
 
@@ -63,6 +64,9 @@ MachineState.add("decode_handler", u64)  # what an undecoded slot holds
 MachineState.add("page_end_handler", u64)  # what the slot after a page's last holds
 MachineState.add("illegal_handler", u64)  # for what is no instruction of the hart
 MachineState.add("straddle_handler", u64)  # for an instruction that crosses into the next page
+MachineState.add("pause_handler", u64)  # the budget has ended (engine/handlers.py)
+MachineState.add("arrive_handler", u64)  # a jump to a page without a fetch entry
+MachineState.add("slow_handlers", u64)  # host address: a u64 a form, its slow handler
 MachineState.add("clock_fn", u64)  # host function: nanoseconds of a steady clock
 MachineState.add("yield_fn", u64)  # host function: yield the CPU; 0: the harts share one thread
 MachineState.add("clock_base_ns", u64)

@@ -28,6 +28,7 @@ from rvplat.machine.running.device_accesses import DeviceAccesses
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.hart_ports import HartPorts
 from rvplat.machine.running.native_records import NativeMachine
+from rvplat.machine.running.region_manager import RegionManager
 from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.run import FOREVER, Runner
 from rvplat.machine.running.stop import Stop
@@ -157,6 +158,7 @@ class Machine(System):
         if self.current is not None:
             self.current.cancel("pause")
         self._closed = True
+        self.regions.close()
         if self.lost is None:  # a lost machine's device call never returns the bus lock
             self.assembly.close()
         self.raise_failures()
@@ -362,10 +364,10 @@ class Machine(System):
             self.hart_ports.connect_harts()
             self.mmio.devices.connect()
         for console in (self.console, *self.consoles.values()):
-            console.failed = self.fail
-            console.where = self._whereabouts
+            console.failed, console.where = self.fail, self._whereabouts
         self.assembly.failures.on_failure = self.plugin_failed
         self.watchdog = Watchdog(self, self._tell_of_trap_loops)
+        self.regions = RegionManager(self, self.board.harts.regions)
         self.plan = plan_load(self.board, self.software, self.assembly.device_tree)
         self.power_on()
 
@@ -379,14 +381,14 @@ class Machine(System):
         self.memory.written = self._written
 
     def _new_hart(self, number: int) -> Hart:
-        table, layout = self.core.decoder(self.extensions), self.core.architecture.layout
-        hart = Hart(number, self.native, table, layout, self, self.extensions)
+        table, architecture = self.core.decoder(self.extensions), self.core.architecture
+        hart = Hart(number, self.native, table, architecture.layout, self, self.extensions)
         self.mmio.attach(hart)
         view = hart.view
         view.geilen = self.board.harts.geilen
         view.tinst_zero = int(self.board.harts.tinst == "zero")
         view.menvcfg_reset = self.board.menvcfg
-        self.core.architecture.prepare(view, self.extensions)
+        architecture.prepare(view, self.extensions)
         return hart
 
     def _written(self, pa: int, size: int) -> None:

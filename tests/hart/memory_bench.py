@@ -125,6 +125,7 @@ class Bench:
         region.host = self._memory(size)
         region.code = self._memory(size >> 9)
         region.written = self._memory(size >> 10)
+        region.regions = self._memory(size >> 9)
         region.first_page = self._first_page
         self._first_page += size >> 12
         self.machine.ram_count += 1

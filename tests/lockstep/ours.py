@@ -13,6 +13,7 @@ from rvplat.hart import reset
 from rvplat.hart.state import STOP_LIMIT, STOP_WFI, HartState
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
+from rvplat.machine.running.region_manager import RegionManager
 
 from . import layout
 from .program import Program, extensions
@@ -32,13 +33,13 @@ class Ours:
         self.core = Core(Architecture(tuple(shipped_extensions().values())))
         record = self.core.architecture.layout
         self.ram = Ram(layout.BASE, layout.SIZE)
-        self.machine = NativeMachine()
-        self.core.attach(self.machine.view)
-        self.machine.add_ram(self.ram, True)
-        self.machine.view.clock_virtual = 1
-        self.machine.view.instructions_per_tick = 1 << 62  # so that the time stays 0
-        self.native = NativeHart(0, self.machine, self.core.decoder(owned), record)
-        self.hart = self.native.view
+        self.native = NativeMachine()
+        self.core.attach(self.native.view)
+        self.native.add_ram(self.ram, True)
+        self.native.view.clock_virtual = 1
+        self.native.view.instructions_per_tick = 1 << 62  # so that the time stays 0
+        self.native_hart = NativeHart(0, self.native, self.core.decoder(owned), record)
+        self.hart = self.native_hart.view
         self._device = _CALL(self._no_load), _CALL(self._store)
         self.hart.mmio_read, self.hart.mmio_write = (
             ctypes.cast(function, ctypes.c_void_p).value for function in self._device
@@ -47,19 +48,22 @@ class Ours:
         enable(self.hart, owned)
         reset.reset(self.hart, owned, layout.BASE)
         self._blocks = [
-            (self.native.address, record.size),
-            *((block.address, block.size) for block in self.machine.blocks),
-            (int(self.hart.slot_pages), 8 * self.machine.pages),
+            (self.native_hart.address, record.size),
+            *((block.address, block.size) for block in self.native.blocks),
+            (int(self.hart.slot_pages), 8 * self.native.pages),
         ]
         self._pristine = [ctypes.string_at(*block) for block in self._blocks]
         self._fields()
         self._read_csr: Callable[..., int] = self.core.export("read_csr")
+        self.extensions, self.harts, self.export = owned, [self.native_hart], self.core.export
+        self.regions = RegionManager(self, "off")
+        self._pristine = [ctypes.string_at(*block) for block in self._blocks]
 
     def _fields(self) -> None:
         """The fields that are read after every instruction, for faster access than by views."""
 
         def at(name: str, kind: Any) -> Any:
-            return kind.from_address(self.native.address + HartState.fields[name].offset)
+            return kind.from_address(self.native_hart.address + HartState.fields[name].offset)
 
         self.pc, self.limit = at("pc", ctypes.c_uint64), at("limit", ctypes.c_int64)
         self.priv, self.virt = at("priv", ctypes.c_uint8), at("virt", ctypes.c_uint8)
@@ -69,18 +73,18 @@ class Ours:
     # --- the CLINT ---
 
     def _no_load(self, hart: int, pa: int, size: int, value: int) -> int:
-        self.native.mmio_error.value = 1
+        self.native_hart.mmio_error.value = 1
         return 0
 
     def _store(self, hart: int, pa: int, size: int, value: int) -> int:
         if (pa, size) == (CLINT_MSIP, 4):
-            self.native.set_line(MSI, bool(value & 1))
+            self.native_hart.set_line(MSI, bool(value & 1))
         elif (pa, size) == (CLINT_MTIMECMP, 8):
             self.hart.mtimecmp = value
-            self.native.alert()
+            self.native_hart.alert()
         else:
-            self.native.mmio_error.value = 1
-        self.native.after_device()
+            self.native_hart.mmio_error.value = 1
+        self.native_hart.after_device()
         return 0
 
     # --- runs ---
@@ -89,6 +93,7 @@ class Ours:
         """Reset the hart, and load the program. mtimecmp is 0, as in Spike."""
         for (address, _), data in zip(self._blocks, self._pristine, strict=True):
             ctypes.memmove(address, data, len(data))
+        self.regions.forget()
         ctypes.memset(self.ram.address, 0, layout.SIZE)
         ctypes.memmove(self.ram.address, program.image, len(program.image))
         self.hart.mtimecmp = 0
@@ -97,7 +102,7 @@ class Ours:
         self.step = self._stepper()
 
     def _stepper(self) -> Callable[[], None]:
-        run, limit, address = self.core.run, self.limit, self.native.address
+        run, limit, address = self.core.run, self.limit, self.native_hart.address
 
         def step() -> None:
             limit.value = 1
@@ -109,7 +114,7 @@ class Ours:
         """Run the program; return whether it ended."""
         self.limit.value = FAR
         while True:
-            self.core.run(self.native.address)
+            self.core.run(self.native_hart.address)
             if self.stop.value != STOP_WFI:
                 return self.stop.value == STOP_LIMIT and False
             if self.tohost():

@@ -44,6 +44,8 @@ arrive after the page was decoded. The host can stop a thread between the two fo
 tests/hart/acceleration/test_protocols.py runs these texts against each other in every order.
 """
 
+from rvplat.hart.acceleration.code_lines import code_word, line_bits, page_in, region_place
+from rvplat.hart.acceleration.region_rows import drop_region_of_lines
 from rvplat.hart.acceleration.tlb import NO_TAG
 from rvplat.hart.acceleration.young_pages import YOUNG, hart_at, list_young, passed_by_others
 from rvplat.hart.ram import NO_REGION, region_of
@@ -83,29 +85,6 @@ Lock.add("taken", u32)
 MachineState.add("code_lock", Lock)
 HartState.add("late_pa", u64)  # of the AMO that is being executed, if its page has code
 HartState.add("late_size", u8)  # bytes; 0: none
-
-
-# --- bits ---------------------------------------------------------------------------------------
-
-
-@define
-def page_in(hart, region: u64, pa: u64) -> u64:
-    """The number of an address's page in its region."""
-    return (pa - hart.machine.ram[region].base) >> 12
-
-
-@define
-def code_word(hart, region: u64, pa: u64) -> u64:
-    """The host address of the bits of an address's page."""
-    return hart.machine.ram[region].code + page_in(hart, region, pa) * 8
-
-
-@define
-def line_bits(pa: u64, size: u64) -> u64:
-    """The bits of the lines that `size` bytes touch, in one page."""
-    first = pa >> 6 & 63
-    last = (pa + size - 1) >> 6 & 63
-    return (u64(2) << last) - (u64(1) << first)
 
 
 # --- the lock -----------------------------------------------------------------------------------
@@ -166,6 +145,8 @@ def invalidate_lines(hart, region: u64, pa: u64, bits: u64):
     for line in range(64):
         if hit >> line & 1 != 0:
             drop_line(hart, page, line)
+    if hit != 0:
+        drop_region_of_lines(hart, region_place(hart, region, pa), page, hit)
     release_code_lock(hart)
 
 

@@ -6,7 +6,7 @@ intrinsics (host_unit.py) and numbers rounding modes and flags (formats.py).
 
 from __future__ import annotations
 
-from rvplat.lang.host.processor import MACHINE, IrText, has_fma
+from rvplat.lang.host.processor import MACHINE, IrText, has_fma, has_round
 
 _FLOAT = {32: "float", 64: "double"}
 
@@ -151,5 +151,8 @@ FP_HAS_FMA = _constant(has_fma())
 
 
 def to_s64(bits: int) -> IrText:
-    """A conversion to s64 in the rounding mode in force."""
-    return _x86_to_s64(bits) if MACHINE == "x86_64" else _other_to_s64(bits)
+    """A conversion to s64 in the rounding mode in force.
+
+    LLVM removes calls of cvtss2si if their result is not used, with the flags that they raise. So
+    they are used only on a processor without roundss (SSE4.1)."""
+    return _x86_to_s64(bits) if MACHINE == "x86_64" and not has_round() else _other_to_s64(bits)

@@ -59,10 +59,18 @@ def _reported() -> dict[str, str]:
 
 def has_fma() -> bool:
     """Whether the host has an instruction for a fused multiply-add."""
-    if MACHINE == "aarch64":
-        return True
+    return MACHINE == "aarch64" or _has("fma", "fma")
+
+
+def has_round() -> bool:
+    """Whether a host with x86-64 has roundss, of SSE4.1."""
+    return _has("sse4_1", "sse4.1")
+
+
+def _has(reported: str, name: str) -> bool:
+    """Whether the host has a feature, by its names in /proc/cpuinfo and in LLVM."""
     if flags := _reported().get("flags"):
-        return "fma" in flags.split()
+        return reported in flags.split()
     import llvmlite.binding as llvm  # not at the top: it takes 30 ms
 
-    return bool(llvm.get_host_cpu_features().get("fma"))
+    return bool(llvm.get_host_cpu_features().get(name))

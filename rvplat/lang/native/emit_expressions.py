@@ -195,7 +195,7 @@ class Expressions(Text):
             self.wrote()
         name = self.temp()
         texts = [a.text for a in arguments]
-        for line in text.format(*texts, result=name, t=name[2:]).splitlines():
+        for line in text.format(*texts, result=name, t=name[1:]).splitlines():
             self.line(line)
         return [Value(kind, name) for kind in self.unit.results(target)]
 

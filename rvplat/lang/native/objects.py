@@ -9,7 +9,8 @@ from rvplat.lang.native.dumps import Dumps
 from rvplat.lang.native.image_link import linked
 
 
-def _machine(level: int) -> llvm.TargetMachine:
+def target_machine(level: int) -> llvm.TargetMachine:
+    """The host as a target, with an optimisation level of code generation."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
@@ -31,7 +32,7 @@ def compile_text(text: str, dumps: Dumps | None = None, level: int = 2) -> bytes
     dumps = dumps or Dumps()
     if dumps.ir:
         dumps.ir.write_text(text)
-    machine = _machine(level)
+    machine = target_machine(level)
     module = llvm.parse_assembly(text)
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=level)
@@ -52,7 +53,7 @@ class LoadedObject:
 
     def __init__(self, data: bytes) -> None:
         empty = llvm.parse_assembly("")
-        self._engine = llvm.create_mcjit_compiler(empty, _machine(2))
+        self._engine = llvm.create_mcjit_compiler(empty, target_machine(2))
         with together():
             self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(data))
             self._engine.finalize_object()

@@ -45,6 +45,7 @@ MenvcfgField = Literal["ADUE", "PBMTE"]
 #: The extension that adds each of these fields of menvcfg.
 MENVCFG_EXTENSIONS = {"ADUE": "Svadu", "PBMTE": "Svpbmt"}
 Tinst = Literal["transformed", "zero"]
+Regions = Literal["off", "hot", "all"]
 MAX_GEILEN = 63
 
 
@@ -65,6 +66,11 @@ class Harts:
         "string has svpbmt, and ADUE if it has svadu and not svade: with both, page tables "
         "without A and D fault until software sets ADUE",
         None,
+    )
+    regions: Regions = setting(
+        "experimental: which guest code becomes native code of the host while it runs: none, hot "
+        "code, or all code when it is first executed, which is for tests and slow",
+        "off",
     )
     allow_draft: bool = setting("whether the ISA string may name extensions that are drafts", False)
 

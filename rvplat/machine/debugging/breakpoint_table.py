@@ -59,6 +59,7 @@ class BreakpointTable:
 
     def __init__(self, machine: System) -> None:
         self._record: Any = machine.native.view
+        self._regions = machine.regions
         self._harts = [hart.view for hart in machine.harts]
         self._arm = {
             VIRTUAL: machine.export("arm_virtual"),
@@ -141,7 +142,10 @@ class BreakpointTable:
     def _count(self, place: Place, change: int) -> None:
         """Change the counts that native code looks at before it follows a chain."""
         record, half = self._record, (place.address & 0xFFF) >> 1
-        record.break_count = int(record.break_count) + change
+        before = int(record.break_count)
+        record.break_count = before + change
+        if before == 0 or before + change == 0:
+            self._regions.breakpoints_changed(before + change)
         record.break_offsets[half] = int(record.break_offsets[half]) + change
         if place.space == PHYSICAL:
             record.break_physical = int(record.break_physical) + change

@@ -115,11 +115,12 @@ class NativeMachine(NativeRecord):
             )
         region = self.view.ram[count]
         pages = -(-(end - start) // PAGE_BYTES)
-        code, written = Block(8 * pages), Block(4 * pages)
-        self.blocks += [code, written]
+        code, written, regions = Block(8 * pages), Block(4 * pages), Block(8 * pages)
+        self.blocks += [code, written, regions]
         region.base, region.size = start, end - start
         region.host = ram.address + start - ram.base
         region.code, region.written = code.address, written.address
+        region.regions = regions.address
         region.first_page, region.writable = self.pages, kind
         self.pages += pages
         self.view.ram_count = count + 1

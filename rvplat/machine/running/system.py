@@ -58,6 +58,18 @@ class Watch(Protocol):
     def complaints(self) -> list[str]: ...
 
 
+class RegionsLike(Protocol):
+    """Native code for hot pages (region_manager.py). `counts` says what was made."""
+
+    counts: Any
+
+    def start(self) -> None: ...
+
+    def breakpoints_changed(self, count: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class StopPointsLike(Protocol):
     """Breakpoints and watchpoints (debugging/stop_points.py)."""
 
@@ -98,6 +110,7 @@ class System(metaclass=PublicNames):
     plan: LoadPlan
     watchdog: Watch
     stuck_in: Callable[[Hart], Device | None]  # the native device in which a hart's loop was ended
+    regions: RegionsLike
     _awaited: Callable[[int], Any]
     stop_points: StopPointsLike | None  # None until the first breakpoint or watchpoint
 
@@ -234,6 +247,7 @@ class System(metaclass=PublicNames):
             for hart in self.harts:
                 hart.skip_nothing_else()
         self.watchdog.begin()
+        self.regions.start()
         self.tell_consoles(True)
         self.time_begins()
 

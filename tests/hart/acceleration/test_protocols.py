@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from rvplat.bus.ram import Ram
-from rvplat.engine import architecture, core
+from rvplat.engine import architecture, core, slots
 from rvplat.hart import reset
-from rvplat.hart.acceleration import invalidate, young_pages
+from rvplat.hart.acceleration import code_lines, invalidate, young_pages
 from rvplat.hart.acceleration.tlb import NO_TAG
 from rvplat.isa.machinery.vocabulary import amo_address, store_u16, synchronise_instructions
 from rvplat.lang import (
@@ -105,7 +105,7 @@ class World:
     def run(self, n: int, pa: int = CODE) -> int:
         """Hart n executes the instruction: the value that it gives."""
         address = self.slots[n] + (pa - CODE) * 8
-        slot: Any = core.slot_at(u64(address))
+        slot: Any = slots.slot_at(u64(address))
         if slot.handler == self.machine.view.decode_handler:
             core.decode_slot(self.harts[n], u64(address))
         return int(slot.imm)
@@ -135,7 +135,7 @@ class World:
         for n in range(1, len(self.harts)):
             self.fence_i(n)
             for pa in (CODE, BESIDE):
-                if invalidate.line_bits(u64(pa), u64(2)) & self.bits() != 0:
+                if code_lines.line_bits(u64(pa), u64(2)) & self.bits() != 0:
                     self.run(n, pa)
 
     def bits(self) -> int:

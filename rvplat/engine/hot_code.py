@@ -1,0 +1,77 @@
+"""Finding hot code, and entering the regions that are made of it.
+
+Where a budget ends, the hart notes the instruction. Since budgets end after branches, that is
+likely the head of a loop, a function, or a case of a switch. Code that is found several times is
+reported to the machine (`tell_hot`), which lets a region be compiled.
+"""
+
+from rvplat.engine.slots import header_at
+from rvplat.hart.acceleration.code_lines import region_place
+from rvplat.hart.acceleration.region_rows import (
+    ENOUGH,
+    HOT,
+    SAMPLES,
+    has_bit,
+    row_at,
+    same_bytes,
+)
+from rvplat.hart.ram import region_of
+from rvplat.hart.state import FETCH_ENTRIES, SLOT_HEADER, MachineState
+from rvplat.isa.privileged import PAGE_MASK
+from rvplat.lang import call_host, define, fence, host_address, read_u64, u64
+
+HOT_CALLS = MachineState.fields["hot_calls"].offset
+
+
+@define
+def region_word(hart, header) -> u64:
+    """The address of the row of a page's region, or 0."""
+    region = region_of(hart, header.pa)
+    return read_u64(region_place(hart, region, header.pa))
+
+
+@define
+def enters_region(hart, header, offset: u64) -> bool:
+    """Whether the slot at an offset of a page enters a region."""
+    if hart.machine.regions_on == 0:
+        return False
+    address = region_word(hart, header)
+    if address == 0 or not has_bit(row_at(address).heads, offset):
+        return False
+    return same_bytes(row_at(address), header.host)
+
+
+@define
+def take_sample(hart):
+    """Note where the budget ended. Call the compiler of regions when that is found to be hot."""
+    entry = hart.fetch[hart.pc >> 12 & (FETCH_ENTRIES - 1)]
+    if entry.tag != hart.pc & PAGE_MASK:
+        return
+    offset = hart.pc & 0xFFE
+    header = header_at(entry.slots - SLOT_HEADER)
+    address = region_word(hart, header)
+    if address != 0 and has_bit(row_at(address).inside, offset):
+        hart.region_samples += 1
+        return
+    hart.other_samples += 1
+    pa = header.pa | offset
+    sample = hart.samples[(pa >> 1 ^ pa >> 10) & (SAMPLES - 1)]
+    if sample.pa != pa and sample.count > 0:
+        sample.count -= 1
+        return
+    sample.pa = pa
+    sample.count += 1
+    if sample.count == ENOUGH:
+        sample.count = 0
+        tell_hot(hart, pa)
+
+
+@define(cold=True)
+def tell_hot(hart, pa: u64):
+    """Call the compiler of regions."""
+    machine = hart.machine
+    hart.hot[hart.hot_count & (HOT - 1)] = pa
+    fence()
+    hart.hot_count += 1
+    machine.hot_calls += 1
+    call_host(machine.wake_fn, host_address(machine) + HOT_CALLS, u64(0), u64(0), u64(0))

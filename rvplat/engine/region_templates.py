@@ -1,0 +1,311 @@
+"""The text of a form in a region, with holes that the assembler of regions fills (assemble.py).
+
+A template is made once, from the same definition as the form's handlers. In it
+
+- `hart.x[rd]` is a local `%x5` of the region, which LLVM keeps in a host register;
+- what a fast handler would leave to the slow one is a jump to `give_up`, before anything is
+  written: the region is left, and tier 0 executes the instruction;
+- a branch is a jump to `taken`, a jump stores its target in `%target` and goes to `jump`, and
+  everything else goes to `next`.
+
+A hole is a name between two marks. `u` is different for each instruction of a region, so that names
+are unique. The other holes are operands and labels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from rvplat.engine.decode import DecodeEntry
+from rvplat.engine.fast import FastEmitter, HandlerEmitter, NoFastForm
+from rvplat.engine.forms import Form
+from rvplat.engine.regions.tables import Tables, Template
+from rvplat.hart.acceleration.kept_pages import KEPT_FIELDS, KEPT_READS, KEPT_WRITES
+from rvplat.hart.state import HartState, MachineState
+from rvplat.isa.machinery.extension import SINK
+from rvplat.lang import Declaration, u64
+from rvplat.lang.checking.definitions import Definitions
+from rvplat.lang.native.unit import Unit
+from rvplat.lang.typed_ir import ir
+from rvplat.lang.typed_ir.specialise import Constants
+from rvplat.lang.typed_ir.values import Pointer, Value
+
+OPEN, CLOSE = "«", "»"
+_HOLE = re.compile(f"{OPEN}(\\w+){CLOSE}")
+FILES = ("x", "f")
+
+
+def hole(name: str) -> str:
+    """A hole in the text."""
+    return f"{OPEN}{name}{CLOSE}"
+
+
+def split(text: str) -> tuple[str, ...]:
+    """A text as literal parts and names of holes in turn."""
+    return tuple(_HOLE.split(text))
+
+
+class TemplateEmitter(FastEmitter):
+    """Emits the template of a form."""
+
+    slot = "%slot"
+
+    def __init__(self, unit: Unit, form: Form, definitions: Definitions) -> None:
+        super().__init__(unit, [form], definitions)
+        self.holes: dict[int, dict[str, Value]] = {}
+        self.reads: set[tuple[str, str]] = set()
+        self.writes: set[tuple[str, str]] = set()
+        self.ways: set[str] = set()
+        self.branch = ""
+        self.keeps = False
+
+    # --- names ---
+
+    def temp(self) -> str:
+        self.count += 1
+        return f"%{hole('u')}t{self.count}"
+
+    def label(self) -> str:
+        self.count += 1
+        return f"{hole('u')}L{self.count}"
+
+    def bind(self, name: str, value: Value) -> None:
+        """A local that is never assigned anew needs no memory."""
+        if name in self._fixed_names():
+            self.holes.setdefault(id(self.scope), {})[name] = value
+        else:
+            super().bind(name, value)
+
+    def _fixed_names(self) -> frozenset[str]:
+        """The parameters of the text that it never assigns."""
+        body = self.scope.text
+        assert body is not None
+        return never_assigned(body)
+
+    def on_local(self, node: ir.Local) -> Value:
+        value = self.holes.get(id(self.scope), {}).get(node.name)
+        return super().on_local(node) if value is None else value
+
+    # --- registers and kept pages ---
+
+    def _register(self, place: ir.Place) -> tuple[str, str] | None:
+        """The file and number, a hole's name or digits, of a register; None for other places."""
+        if not isinstance(place, ir.ElementPlace) or not isinstance(place.base, ir.FieldPlace):
+            return None
+        field = place.base
+        if field.base.type != Pointer(HartState) or field.field.name not in FILES:
+            return None
+        index = place.index
+        while isinstance(index, ir.Convert):
+            index = index.value
+        known = self.holes.get(id(self.scope), {})
+        if isinstance(index, ir.Const):
+            return field.field.name, str(index.value)
+        if isinstance(index, ir.Local) and index.name in known:
+            text = known[index.name].text
+            if text.isdigit() or _HOLE.fullmatch(text):
+                return field.field.name, text.strip(OPEN + CLOSE)
+        raise NoFastForm  # the text computes which register it means
+
+    def place(self, node: ir.Place) -> str:
+        register = self._register(node)
+        if register is not None:
+            file, number = register
+            return f"%{file}{number if number.isdigit() else hole(number)}"
+        if isinstance(node, ir.FieldPlace) and node.field.name in KEPT_FIELDS:
+            self.keeps = True
+            return f"%{node.field.name}{hole('base')}"
+        return super().place(node)
+
+    def read(self, node: ir.Read, place: ir.Place) -> Value:
+        register = self._register(place)
+        if register is not None and not self.ended:
+            self.reads.add(register)
+        return super().read(node, place)
+
+    def do_store(self, node: ir.Store) -> None:
+        before, register = self.written, self._register(node.place)
+        if register is not None:
+            self.writes.add(register)
+            if node.op:
+                self.reads.add(register)
+        super().do_store(node)
+        if isinstance(node.place, ir.FieldPlace) and node.place.field.name in KEPT_FIELDS:
+            self.written = before  # a kept page is no state
+
+    def _pc(self) -> Value:
+        return Value(u64, f"%{hole('u')}pc")
+
+    # --- ways out ---
+
+    def way(self, name: str) -> None:
+        """Go to a label of the region."""
+        if not self.ended:
+            self.ways.add(name)
+            self.finish(f"br label %{hole(name)}")
+
+    def give_up(self) -> None:
+        if self.ended:
+            return
+        if self.written:
+            raise NoFastForm
+        self.way("give_up")
+
+    def leave(self, values: list[Value]) -> None:
+        self.way("next")
+
+    def inlines(self, target: ir.Body) -> bool:
+        return True
+
+    def speak(self, word: Declaration, arguments: list[Value]) -> Value | None:
+        if word.name == "jump":
+            self.line(f"store i64 {arguments[1].text}, ptr %target")
+            self.way("jump")
+        elif word.name == "branch":
+            offset = _HOLE.fullmatch(arguments[1].text)
+            if offset is None:
+                raise NoFastForm
+            self.branch = offset[1]
+            self.way("taken")
+        else:
+            return None
+        return Value(None, "")
+
+    # --- the whole ---
+
+    def template(self) -> Template:
+        """The template. NoFastForm if there is none."""
+        self._begin(self.form)
+        if not self.ended:
+            self.leave([])
+        text = split("\n".join(self.lines) + "\n")
+        allocas = split("\n".join(self.allocas) + "\n") if self.allocas else ("",)
+        order = tuple(sorted(self.reads)), tuple(sorted(self.writes))
+        return Template(text, allocas, *order, self.branch, tuple(sorted(self.ways)), self.keeps)
+
+    def operands(self, form: Form) -> list[tuple[str, Value]]:
+        return [(name, Value(u64, hole(name))) for name in form.instruction.operands]
+
+
+_assigned: dict[int, frozenset[str]] = {}
+
+
+def never_assigned(body: ir.Body) -> frozenset[str]:
+    """The parameters of a body that its statements never assign."""
+    changed: set[str] = set()
+    for node in ir.walk(body.statements):
+        if isinstance(node, ir.Assign):
+            changed.update(node.names)
+        elif isinstance(node, ir.For):
+            changed.add(node.name)
+    return frozenset(name for name, _ in body.parameters) - changed
+
+
+def region_definitions(unit: Unit, keeps_writes: bool) -> Definitions:
+    """The definitions for templates: accesses keep pages. `keeps_writes`: stores too, which only a
+    machine with one hart allows."""
+    words: dict[Any, Any] = dict(KEPT_READS)
+    if keeps_writes:
+        words |= KEPT_WRITES
+    return unit.definitions.specialised(Constants(words=words))
+
+
+def template_of(unit: Unit, form: Form, definitions: Definitions) -> Template | None:
+    """The template of a form; None if it must be left to tier 0."""
+    try:
+        made = TemplateEmitter(unit, form, definitions).template()
+    except NoFastForm:
+        return None
+    return made if set(made.ways) - {"give_up"} else None
+
+
+class GlueEmitter(HandlerEmitter):
+    """Emits the text between instructions and around them: how a region is left."""
+
+    def temp(self) -> str:
+        self.count += 1
+        return f"%{hole('u')}t{self.count}"
+
+    def label(self) -> str:
+        self.count += 1
+        return f"{hole('u')}L{self.count}"
+
+    def tail(self, handler: str, slot: str, budget: str) -> None:
+        """Handlers of the base part are found through the machine's record."""
+        if handler.startswith("@"):
+            handler = self._machine_field(handler.strip('@"') + "_handler")
+        super().tail(handler, slot, budget)
+
+    def _machine_field(self, name: str) -> str:
+        machine = self.result(None, f"load ptr, ptr {self.hart_place('machine')}").text
+        offset = MachineState.fields[name].offset
+        place = self.result(None, f"getelementptr inbounds i8, ptr {machine}, i64 {offset}").text
+        return self.result(None, f"load ptr, ptr {place}").text
+
+    def leave_at_head(self) -> None:
+        """Go on in tier 0 with the handler of the slot. If that is the region itself, at a head,
+        the slow handler of form number `form` executes the instruction."""
+        handler = self.result(None, f"load ptr, ptr {hole('slot')}")
+        itself = self.result(bool, f'icmp eq ptr {handler.text}, @"region"')
+        slow, other = self.label(), self.label()
+        self.branch_on(itself, slow, other)
+        self.start(other)
+        self.tail(handler.text, hole("slot"), hole("budget"))
+        self.start(slow)
+        table = self._machine_field("slow_handlers")
+        row = f"getelementptr inbounds i64, ptr {table}, i64 {hole('form')}"
+        place = self.result(None, row).text
+        slow_handler = self.result(None, f"load ptr, ptr {place}").text
+        self.tail(slow_handler, hole("slot"), hole("budget"))
+
+    def lines_of(self) -> tuple[str, ...]:
+        return split("\n".join(self.lines) + "\n")
+
+
+def glue(unit: Unit) -> dict[str, tuple[str, ...]]:
+    """The ways to leave a region, by name, with the holes `slot`, `budget`, `target`, `form`."""
+    slot, budget = hole("slot"), hole("budget")
+    emitters = {name: GlueEmitter(unit, None) for name in ("leave", "exit", "pause", "far")}
+    emitters["leave"].dispatch(slot, budget)
+    emitters["exit"].leave_at_head()
+    emitters["pause"].tail('@"pause"', slot, budget)
+    emitters["far"].jump_to(hole("target"), budget)
+    return {name: emitter.lines_of() for name, emitter in emitters.items()}
+
+
+def rows_of(entries: Sequence[DecodeEntry]) -> list[Any]:
+    """The decoder's rows as plain data, the most specific first (graph.py, `Decoder`)."""
+    return [_row(entry) for entry in sorted(entries, key=lambda e: e.pattern.rank, reverse=True)]
+
+
+def _row(entry: DecodeEntry) -> list[Any]:
+    pattern, instruction = entry.pattern, entry.instruction
+    operands = {}
+    for name in instruction.operands:
+        source = entry.source[name]
+        sink = SINK if name == "rd" and instruction.redirects_rd else 0
+        if isinstance(source, int):
+            operands[name] = [[], 0, source, sink]
+        else:
+            held = pattern.operands[source]
+            pieces = [[piece.low, piece.width, piece.to] for piece in held.pieces]
+            operands[name] = [pieces, held.width if held.signed else 0, held.base, sink]
+    terms = [[term.mask, term.value, term.equal] for term in pattern.conditions]
+    form = f"{instruction.name}.{pattern.length}"
+    return [pattern.length, pattern.mask, pattern.match, terms, form, operands]
+
+
+def make_tables(
+    unit: Unit, forms: Sequence[Form], entries: Sequence[DecodeEntry], keeps_writes: bool
+) -> Tables:
+    """The tables for harts that decode these entries."""
+    definitions = region_definitions(unit, keeps_writes)
+    made = {form.key: template_of(unit, form, definitions) for form in forms}
+    templates = {key: template for key, template in made.items() if template is not None}
+    offsets = {name: HartState.fields[name].offset for name in ("x", "f", "pc_bias")}
+    numbers = {form.key: n for n, form in enumerate(forms)}
+    return Tables(
+        templates, numbers, glue(unit), list(unit.declarations), offsets, rows_of(entries)
+    )

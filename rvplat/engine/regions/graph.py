@@ -1,0 +1,189 @@
+"""The instructions of a region, found from the bytes of a page.
+
+Nothing here knows the definitions or imports the compiler's front end: the process that compiles
+regions gets tables (`Tables`) and bytes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rvplat.engine.regions.tables import Template
+
+PAGE = 4096
+SINK = 32  # rd, where the instruction has x0
+LINKS = (1, 5)  # registers of return addresses (Unprivileged, "Unconditional Jumps")
+MOST = 400  # instructions of a region
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An instruction: the name of its form, bytes, and operands by name."""
+
+    form: str
+    length: int
+    operands: dict[str, int]
+
+
+class Decoder:
+    """Decodes instructions by rows of plain data: see tables.py."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self._rows: dict[tuple[int, int], list[Any]] = {}
+        for row in rows:
+            length, mask, match = row[:3]
+            for key in _keys(length, mask, match):
+                self._rows.setdefault((length, key), []).append(row)
+        self._known: dict[int, Decoded | None] = {}
+
+    def decode(self, bits: int) -> Decoded | None:
+        """The instruction; None if there is none."""
+        if bits not in self._known:
+            self._known[bits] = self._decode(bits)
+        return self._known[bits]
+
+    def _decode(self, bits: int) -> Decoded | None:
+        length = 4 if bits & 3 == 3 else 2
+        for row in self._rows.get((length, _key(length, bits)), ()):
+            _, mask, match, conditions, form, operands = row
+            if bits & mask == match and all(_holds(bits, *term) for term in conditions):
+                found = {name: _operand(bits, *how) for name, how in operands.items()}
+                return Decoded(form, length, found)
+        return None
+
+
+def _key(length: int, bits: int) -> int:
+    return bits & (0x707F if length == 4 else 0xE003)
+
+
+def _keys(length: int, mask: int, match: int) -> list[int]:
+    """The keys of all instructions with these fixed bits."""
+    bits = 0x707F if length == 4 else 0xE003
+    free = bits & ~mask
+    keys, value = [], free
+    while True:
+        keys.append(match & bits | value)
+        if value == 0:
+            return keys
+        value = (value - 1) & free
+
+
+def _holds(bits: int, mask: int, value: int, equal: bool) -> bool:
+    return (bits & mask == value) == bool(equal)
+
+
+def _operand(bits: int, pieces: Any, sign: int, base: int, sink: int) -> int:
+    value = 0
+    for low, width, to in pieces:
+        value |= (bits >> low & (1 << width) - 1) << to
+    if sign and value >> (sign - 1):
+        value -= 1 << sign
+    value += base
+    return sink if sink and value == 0 else value
+
+
+@dataclass
+class Graph:
+    """A region's instructions by offset in the page. `heads` are where it can be entered, `returns`
+    where its calls return to, and `targets` where other indirect jumps may lead."""
+
+    instructions: dict[int, Decoded] = field(default_factory=dict)
+    heads: set[int] = field(default_factory=set)
+    targets: set[int] = field(default_factory=set)
+    returns: set[int] = field(default_factory=set)
+    left: set[int] = field(default_factory=set)  # reached, and not part of it
+
+    def jumps(self, offset: int) -> set[int]:
+        """Where the indirect jump at an offset may lead in the region."""
+        operands = self.instructions[offset].operands
+        is_return = operands.get("rd") == SINK and operands.get("rs1") in LINKS
+        return self.returns if is_return else self.targets
+
+    @property
+    def lines(self) -> int:
+        """The lines (64 bytes) of the page whose bytes it depends on, as a mask."""
+        mask = 0
+        for offset, one in self.instructions.items():
+            mask |= 1 << (offset >> 6) | 1 << ((offset + one.length - 1) >> 6)
+        return mask
+
+
+def word_at(page: bytes, offset: int) -> int:
+    """The instruction's bits; 0 if it crosses the end of the page."""
+    low = int.from_bytes(page[offset : offset + 2], "little")
+    if low & 3 != 3:
+        return low
+    return 0 if offset + 4 > PAGE else int.from_bytes(page[offset : offset + 4], "little")
+
+
+def discover(
+    page: bytes, ran: bytes, heads: Iterable[int], decoder: Decoder,
+    templates: Mapping[str, Template], most: int = MOST,
+) -> Graph:  # fmt: skip
+    """Find what can be reached from the heads, up to `most` instructions. `ran` has a byte for each
+    halfword: whether tier 0 has run it. Code that never ran is not part of a region."""
+    return _Discovery(page, ran, decoder, templates, most).found(heads)
+
+
+class _Discovery:
+    """Follows the flow of a page."""
+
+    def __init__(
+        self, page: bytes, ran: bytes, decoder: Decoder, templates: Mapping[str, Template],
+        most: int,
+    ) -> None:  # fmt: skip
+        self.page, self.ran, self.decoder = page, ran, decoder
+        self.templates, self.most = templates, most
+        self.graph = Graph()
+        self.waiting: deque[int] = deque()
+
+    def found(self, heads: Iterable[int]) -> Graph:
+        graph = self.graph
+        for head in heads:
+            self.enter(head, graph.heads, graph.targets)
+        while self.waiting:
+            self.follow(self.waiting.popleft())
+        for offsets in (graph.heads, graph.targets, graph.returns):
+            offsets.intersection_update(graph.instructions)
+        return graph
+
+    def has_run(self, offset: int) -> bool:
+        return 0 <= offset < PAGE and self.ran[offset >> 1] != 0
+
+    def enter(self, offset: int, *kinds: set[int]) -> None:
+        """Follow the flow from an offset too, which is of some kinds."""
+        if self.has_run(offset):
+            self.waiting.append(offset)
+            for offsets in kinds:
+                offsets.add(offset)
+
+    def follow(self, offset: int) -> None:
+        """Add the instructions from an offset to where the flow goes elsewhere."""
+        graph = self.graph
+        while self.has_run(offset) and offset not in graph.instructions:
+            one = self.decoder.decode(word_at(self.page, offset))
+            template = self.templates.get(one.form) if one is not None else None
+            if one is None or template is None or len(graph.instructions) >= self.most:
+                graph.left.add(offset)
+                if one is not None:  # tier 0 executes it, and then enters the region again
+                    self.enter(offset + one.length, graph.heads)
+                return
+            graph.instructions[offset] = one
+            self.branch(offset, one, template)
+            if "next" not in template.ways:
+                return
+            offset += one.length
+
+    def branch(self, offset: int, one: Decoded, template: Template) -> None:
+        """Follow the other ways from an instruction."""
+        graph, after = self.graph, offset + one.length
+        calls = one.operands.get("rd", SINK) != SINK and "next" not in template.ways
+        if template.branch:
+            target = offset + one.operands[template.branch]
+            is_head = calls or target <= offset  # of a function or a loop
+            self.enter(target, *([graph.heads] if is_head else []))
+        if calls:
+            self.enter(after, graph.heads, graph.returns)

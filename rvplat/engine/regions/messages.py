@@ -1,0 +1,55 @@
+"""Messages between a machine and the process that compiles regions.
+
+Each is a length (4 bytes, little endian) and pickled data.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from dataclasses import dataclass
+from typing import IO, Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """Compile what can be reached from `heads`, offsets in `page`. `ran`: see `discover`."""
+
+    number: int
+    page: bytes
+    ran: bytes
+    heads: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A compiled region. `code` is native code with the function `region`; None if there is
+    nothing to compile, or `problem` says what failed. `inside` are the offsets of instructions."""
+
+    number: int
+    code: bytes | None = None
+    heads: tuple[int, ...] = ()
+    inside: tuple[int, ...] = ()
+    left: tuple[int, ...] = ()
+    lines: int = 0
+    seconds: float = 0.0
+    problem: str = ""
+
+
+def send(stream: IO[bytes], message: Any) -> None:
+    """Write a message."""
+    data = pickle.dumps(message)
+    stream.write(struct.pack("<I", len(data)) + data)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> Any:
+    """Read a message. EOFError at the end of the stream."""
+    head = stream.read(4)
+    if len(head) < 4:
+        raise EOFError
+    (length,) = struct.unpack("<I", head)
+    data = stream.read(length)
+    if len(data) < length:
+        raise EOFError
+    return pickle.loads(data)

@@ -1,0 +1,56 @@
+"""What the compiler of regions knows of an architecture, as plain data.
+
+It is made beside the handlers, and kept with them. So the process that compiles regions imports
+neither definitions nor plugins.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+
+class Template(NamedTuple):
+    """The text of a form. `text` and `allocas` are literal parts and names of holes in turn.
+    `reads` and `writes` are registers, as the file ("x" or "f") and the operand that has the number
+    or the number itself. `branch` is the operand with a branch's offset, or "". `ways` are the
+    labels that the text reaches."""
+
+    text: Sequence[str]
+    allocas: Sequence[str]
+    reads: Sequence[Sequence[str]]
+    writes: Sequence[Sequence[str]]
+    branch: str
+    ways: Sequence[str]
+    keeps: bool
+
+
+@dataclass(frozen=True)
+class Tables:
+    """`templates` and the numbers of the slow handlers (`forms`) by form; `glue` as in
+    region_templates.py; `offsets` of fields of the hart's record."""
+
+    templates: Mapping[str, Template]
+    forms: Mapping[str, int]
+    glue: Mapping[str, Sequence[str]]
+    declarations: Sequence[str]
+    offsets: Mapping[str, int]
+    rows: Sequence[Any]
+
+    def to_bytes(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Tables:
+        held = json.loads(data)
+        held["templates"] = {name: Template(*row) for name, row in held["templates"].items()}
+        return cls(**held)
+
+
+def fill(parts: Sequence[str], holes: Mapping[str, str]) -> str:
+    """A text with its holes filled."""
+    found = list(parts)
+    found[1::2] = [holes[name] for name in parts[1::2]]
+    return "".join(found)

@@ -1,0 +1,96 @@
+"""The process that compiles regions. It is separate, so that it holds up no hart, device or gdb.
+
+Requests come on standard input and answers go to standard output (messages.py). The first message
+has the tables (tables.py).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from rvplat.engine.regions.assemble import Assembler
+from rvplat.engine.regions.graph import Decoder, discover
+from rvplat.engine.regions.messages import Answer, Request, receive, send
+from rvplat.engine.regions.tables import Tables
+
+NICENESS = 10
+
+
+class Compiler:
+    """Compiles requests."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._decoder = Decoder(tables.rows)
+
+    def answer(self, request: Request) -> Answer:
+        """The compiled region."""
+        began = time.process_time()
+        graph = discover(
+            request.page, request.ran, request.heads, self._decoder, self._tables.templates
+        )
+        if not graph.heads:
+            return Answer(request.number, left=tuple(sorted(graph.left)))
+        text = Assembler(self._tables, graph).text()
+        code = compile_region(text, _dump(request.number))
+        seconds = time.process_time() - began
+        heads, inside = tuple(sorted(graph.heads)), tuple(sorted(graph.instructions))
+        left = tuple(sorted(graph.left))
+        return Answer(request.number, code, heads, inside, left, graph.lines, seconds)
+
+
+def _dump(number: int) -> Path | None:
+    folder = os.environ.get("RVPLAT_DUMP")
+    return Path(folder) / f"region-{os.getpid()}-{number}" if folder else None
+
+
+def compile_region(text: str, dump: Path | None = None) -> bytes:
+    """Native code of a region's text, as `NativeCode` takes it."""
+    import llvmlite.binding as llvm
+
+    from rvplat.lang.native.image_link import linked
+    from rvplat.lang.native.objects import target_machine
+
+    machine = target_machine(1)
+    if dump:
+        dump.with_suffix(".ll").write_text(text)
+    module = llvm.parse_assembly(text)
+    passes = llvm.create_new_function_pass_manager()
+    passes.add_simplify_cfg_pass()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_jump_threading_pass()  # LLVM's new_gvn fails an assertion for some regions
+    passes.add_simplify_cfg_pass()
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+    passes.run(module.get_function("region"), builder)
+    if dump:
+        dump.with_suffix(".opt.ll").write_text(str(module))
+        dump.with_suffix(".s").write_text(machine.emit_assembly(module))
+    made = bytes(machine.emit_object(module))
+    image = linked(made)
+    return made if image is None else image.to_bytes()
+
+
+def main() -> None:
+    """Answer requests until the stream ends."""
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print does not disturb the answers
+    os.nice(NICENESS)
+    compiler = Compiler(Tables.from_bytes(receive(requests)))
+    while True:
+        try:
+            request = receive(requests)
+        except EOFError:
+            return
+        try:
+            answer = compiler.answer(request)
+        except Exception as error:  # reported; the harts go on without this region
+            answer = Answer(request.number, problem=f"{type(error).__name__}: {error}")
+        send(answers, answer)
+
+
+if __name__ == "__main__":
+    main()
