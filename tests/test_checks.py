@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[1]
 
 COMMANDS = ("ruff check .", "ruff format --check .", "mypy")
 #: Matches code that makes a function a definition.
-DEFINES = re.compile(r"^@(define|implement|declare|intrinsic|\w+\.instruction)\b", re.MULTILINE)
+DEFINES = re.compile(
+    r"^@(define|implement|declare|word|intrinsic|\w+\.instruction)\b", re.MULTILINE
+)
 
 
 @pytest.mark.parametrize("command", [tuple(line.split()) for line in COMMANDS], ids=COMMANDS)
