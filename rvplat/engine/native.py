@@ -85,12 +85,16 @@ class Core:
 
     def _part_of(self, extension: Extension) -> Part:
         """The part of a plugin's extension."""
-        layout = self.architecture.layout
-        forms = ",".join(form.key for form in self.architecture.forms_of(extension))
-        key = "\n".join([self.key, digest_of(extension, layout), forms])
         what = f"the extension {extension.name}"
         title = f"{what} {extension.version}: {extension.place}"
-        return self._part(extension.name, key, partial(self._text_of, extension), what, title)
+        key, make = self._key_of(extension), partial(self._text_of, extension)
+        return self._part(extension.name, key, make, what, title)
+
+    def _key_of(self, extension: Extension) -> str:
+        """All that the part of a plugin's extension depends on."""
+        digest = digest_of(extension, self.architecture.layout)
+        forms = ",".join(form.key for form in self.architecture.forms_of(extension))
+        return "\n".join([self.key, digest, forms])
 
     def _text_of(self, extension: Extension) -> PartText:
         from rvplat.engine.units import extension_text
@@ -119,12 +123,16 @@ class Core:
         self.compiled[name] = made.functions
         dumps = self._dumps.named(name) if self._dumps is not None else None
         part = Part(compile_text(made.text, dumps), made.imports)
+        self._keep(key, part.to_bytes(), title)
+        return part
+
+    def _keep(self, key: str, data: bytes, title: str) -> None:
+        """Put what was made from the imported texts into the cache."""
         if unchanged():
-            problem = save_cached(key, part.to_bytes(), title)
+            problem = save_cached(key, data, title)
             if problem is not None:
                 how = "it is made anew at each start"
                 self._say(f"cannot keep the compiled code ({problem}); {how}")
-        return part
 
     # --- tables ---
 
@@ -188,17 +196,19 @@ class Core:
 
     def region_tables(self, extensions: Sequence[Extension], harts: int) -> bytes:
         """The tables for the compiler of regions (regions/tables.py), for a number of harts."""
-        key = "\n".join(["regions", self.key, *(one.name for one in extensions), str(harts == 1)])
+        architecture, alone = self.architecture, harts == 1
+        names = [one.name for one in extensions]
+        added = [self._key_of(one) for one in architecture.added]
+        key = "\n".join(["regions", self.key, *added, *names, str(alone)])
         kept = load_cached(key)
         if kept is None:
             from rvplat.engine.region_templates import make_tables
             from rvplat.engine.units import new_unit
 
-            entries = self.architecture.enabled_entries(extensions)
-            unit = new_unit(self.architecture)
-            made = make_tables(unit, self.architecture.forms, entries, harts == 1)
+            entries = architecture.enabled_entries(extensions)
+            made = make_tables(new_unit(architecture), architecture.forms, entries, alone)
             kept = made.to_bytes()
-            save_cached(key, kept, "texts for regions")
+            self._keep(key, kept, "texts for regions")
         return kept
 
     def attach(self, machine: Any) -> None:

@@ -98,6 +98,16 @@ def test_two_versions_run_in_turns(tmp_path: Path) -> None:
             assert [m.harts[0].view.Xdo_count for m in (old, new)] == [4, 4]
 
 
+def test_regions_are_made_of_a_plugin_s_new_text(tmp_path: Path) -> None:
+    """The texts of the old version were taken from the cache."""
+    path = plugin(tmp_path, factor=3)
+    with opened(path) as old:
+        before = old.core.region_tables(old.extensions, 1)
+    plugin(tmp_path, factor=5)
+    with opened(path) as new:
+        assert new.core.region_tables(new.extensions, 1) != before
+
+
 def test_different_plugins_share_numbers_and_encodings(tmp_path: Path) -> None:
     one = plugin(tmp_path, csr="first", factor=3, reset=1)
     other = plugin(tmp_path, name="Xother", csr="second", word="other", factor=7, reset=2)
