@@ -25,7 +25,7 @@ from rvplat.engine.regions.tables import Tables, Template
 from rvplat.hart.acceleration.kept_pages import KEPT_FIELDS, KEPT_READS, KEPT_WRITES
 from rvplat.hart.state import HartState, MachineState
 from rvplat.isa.machinery.extension import SINK
-from rvplat.lang import Declaration, u64
+from rvplat.lang import Declaration, Definition, u64
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.native.unit import Unit
 from rvplat.lang.typed_ir import ir
@@ -47,21 +47,8 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(_HOLE.split(text))
 
 
-class TemplateEmitter(FastEmitter):
-    """Emits the template of a form."""
-
-    slot = "%slot"
-
-    def __init__(self, unit: Unit, form: Form, definitions: Definitions) -> None:
-        super().__init__(unit, [form], definitions)
-        self.holes: dict[int, dict[str, Value]] = {}
-        self.reads: set[tuple[str, str]] = set()
-        self.writes: set[tuple[str, str]] = set()
-        self.ways: set[str] = set()
-        self.branch = ""
-        self.keeps = False
-
-    # --- names ---
+class NamesWithHoles(HandlerEmitter):
+    """Names in the text begin with the hole `u`."""
 
     def temp(self) -> str:
         self.count += 1
@@ -71,21 +58,35 @@ class TemplateEmitter(FastEmitter):
         self.count += 1
         return f"{hole('u')}L{self.count}"
 
-    def bind(self, name: str, value: Value) -> None:
-        """A local that is never assigned anew needs no memory."""
-        if name in self._fixed_names():
-            self.holes.setdefault(id(self.scope), {})[name] = value
-        else:
-            super().bind(name, value)
 
-    def _fixed_names(self) -> frozenset[str]:
-        """The parameters of the text that it never assigns."""
+class TemplateEmitter(NamesWithHoles, FastEmitter):
+    """Emits the template of a form."""
+
+    def __init__(self, unit: Unit, form: Form, definitions: Definitions) -> None:
+        super().__init__(unit, [form], definitions)
+        self._assigned: dict[tuple[Definition, ir.Fixed], frozenset[str]] = {}
+        self.reads: set[tuple[str, str]] = set()
+        self.writes: set[tuple[str, str]] = set()
+        self.ways: set[str] = set()
+        self.branch = ""
+        self.keeps = False
+
+    # --- locals ---
+
+    def bind(self, name: str, value: Value) -> None:
+        """A parameter that the text never assigns needs no memory."""
         body = self.scope.text
         assert body is not None
-        return never_assigned(body)
+        key = body.definition, body.fixed
+        if key not in self._assigned:
+            self._assigned[key] = assigned_names(body)
+        if name in self._assigned[key]:
+            super().bind(name, value)
+        else:
+            self.scope.values[name] = value
 
     def on_local(self, node: ir.Local) -> Value:
-        value = self.holes.get(id(self.scope), {}).get(node.name)
+        value = self.scope.values.get(node.name)
         return super().on_local(node) if value is None else value
 
     # --- registers and kept pages ---
@@ -100,7 +101,7 @@ class TemplateEmitter(FastEmitter):
         index = place.index
         while isinstance(index, ir.Convert):
             index = index.value
-        known = self.holes.get(id(self.scope), {})
+        known = self.scope.values
         if isinstance(index, ir.Const):
             return field.field.name, str(index.value)
         if isinstance(index, ir.Local) and index.name in known:
@@ -189,18 +190,15 @@ class TemplateEmitter(FastEmitter):
         return [(name, Value(u64, hole(name))) for name in form.instruction.operands]
 
 
-_assigned: dict[int, frozenset[str]] = {}
-
-
-def never_assigned(body: ir.Body) -> frozenset[str]:
-    """The parameters of a body that its statements never assign."""
-    changed: set[str] = set()
+def assigned_names(body: ir.Body) -> frozenset[str]:
+    """The locals that the statements of a body assign."""
+    names: set[str] = set()
     for node in ir.walk(body.statements):
         if isinstance(node, ir.Assign):
-            changed.update(node.names)
+            names.update(node.names)
         elif isinstance(node, ir.For):
-            changed.add(node.name)
-    return frozenset(name for name, _ in body.parameters) - changed
+            names.add(node.name)
+    return frozenset(names)
 
 
 def region_definitions(unit: Unit, keeps_writes: bool) -> Definitions:
@@ -221,16 +219,8 @@ def template_of(unit: Unit, form: Form, definitions: Definitions) -> Template | 
     return made if set(made.ways) - {"give_up"} else None
 
 
-class GlueEmitter(HandlerEmitter):
-    """Emits the text between instructions and around them: how a region is left."""
-
-    def temp(self) -> str:
-        self.count += 1
-        return f"%{hole('u')}t{self.count}"
-
-    def label(self) -> str:
-        self.count += 1
-        return f"{hole('u')}L{self.count}"
+class GlueEmitter(NamesWithHoles):
+    """Emits how a region is left, which is the same for all instructions."""
 
     def tail(self, handler: str, slot: str, budget: str) -> None:
         """Handlers of the base part are found through the machine's record."""

@@ -52,7 +52,6 @@ class Ours:
             *((block.address, block.size) for block in self.native.blocks),
             (int(self.hart.slot_pages), 8 * self.native.pages),
         ]
-        self._pristine = [ctypes.string_at(*block) for block in self._blocks]
         self._fields()
         self._read_csr: Callable[..., int] = self.core.export("read_csr")
         self.extensions, self.harts, self.export = owned, [self.native_hart], self.core.export

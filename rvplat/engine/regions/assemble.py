@@ -15,13 +15,11 @@ changed on the ways to it, and subtracts the instructions that ran since the blo
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Any
 
-from rvplat.engine.regions.graph import PAGE, Decoded, Graph
-from rvplat.engine.regions.tables import Tables, fill
+from rvplat.engine.regions.graph import PAGE, SINK, Decoded, Graph
+from rvplat.engine.regions.tables import Tables, Template, fill
 
 Register = tuple[str, int]
-SINK = 32
 RARE = "!prof !0"
 
 
@@ -43,7 +41,7 @@ class Assembler:
 
     # --- the flow ---
 
-    def template(self, one: Decoded) -> Any:
+    def template(self, one: Decoded) -> Template:
         return self.tables.templates[one.form]
 
     def target(self, offset: int) -> int:
@@ -98,6 +96,10 @@ class Assembler:
         found = {(file, number_of(one, name)) for file, name in self.template(one).writes}
         return frozenset(found - {("x", SINK)})
 
+    def dirty_after(self, offset: int) -> frozenset[Register]:
+        """The registers that may differ from the hart's record after an instruction."""
+        return self.dirty[offset] | self.written(offset)
+
     def _dirty(self) -> dict[int, frozenset[Register]]:
         """The registers that may differ from the hart's record before each instruction."""
         found: dict[int, frozenset[Register]] = {}
@@ -114,14 +116,15 @@ class Assembler:
 
     # --- text ---
 
-    def name(self) -> str:
+    def value(self, text: str) -> str:
         self.count += 1
+        self.lines.append(f"  %v{self.count} = {text}")
         return f"%v{self.count}"
 
-    def value(self, text: str) -> str:
-        name = self.name()
-        self.lines.append(f"  {name} = {text}")
-        return name
+    def hart_place(self, field: str, index: int = 0) -> str:
+        """The address of a field of the hart's record, or of an element of 8 bytes."""
+        offset = self.tables.offsets[field] + 8 * index
+        return self.value(f"getelementptr inbounds i8, ptr %hart, i64 {offset}")
 
     def glue(self, what: str, **holes: str) -> None:
         self.count += 1
@@ -130,9 +133,7 @@ class Assembler:
     def write_back(self, registers: frozenset[Register]) -> None:
         for file, number in sorted(registers):
             value = self.value(f"load i64, ptr %{file}{number}")
-            place = self.value(f"getelementptr inbounds i8, ptr %hart, i64 "
-                               f"{self.tables.offsets[file] + 8 * number}")  # fmt: skip
-            self.lines.append(f"  store i64 {value}, ptr {place}")
+            self.lines.append(f"  store i64 {value}, ptr {self.hart_place(file, number)}")
 
     def slot(self, offset: int) -> str:
         return self.value(f"getelementptr inbounds i8, ptr %slots, i64 {offset * 8}")
@@ -194,15 +195,15 @@ class Assembler:
         budget = self.budget(self.retired[offset] + 1)
         if after in self.graph.instructions:
             self.lines.append(f"  store i64 {budget}, ptr %b\n  br label %I{after}")
-        elif after >= PAGE:
-            self.write_back(self.dirty[offset] | self.written(offset))
+        elif after >= PAGE:  # the slot after the page's last goes on with the next page
+            self.write_back(self.dirty_after(offset))
             self.glue("leave", slot=self.slot(PAGE), budget=budget)
         else:
-            self.leave(after, self.dirty[offset] | self.written(offset), budget)
+            self.leave(after, self.dirty_after(offset), budget)
 
     def way_taken(self, offset: int, one: Decoded) -> None:
         target = self.target(offset)
-        dirty = self.dirty[offset] | self.written(offset)
+        dirty = self.dirty_after(offset)
         self.lines.append(f"T{offset}:")
         budget = self.budget(self.retired[offset] + 1)
         if not 0 <= target < PAGE:
@@ -221,7 +222,7 @@ class Assembler:
             self.leave(target, dirty, budget)
 
     def way_jump(self, offset: int, one: Decoded) -> None:
-        dirty = self.dirty[offset] | self.written(offset)
+        dirty = self.dirty_after(offset)
         self.lines.append(f"J{offset}:")
         budget = self.budget(self.retired[offset] + 1)
         self.lines.append(f"  store i64 {budget}, ptr %b")
@@ -271,12 +272,9 @@ class Assembler:
         put("".join(self.allocas))
         put("  store i64 %budget, ptr %b\n  store i64 0, ptr %x0\n  store i64 0, ptr %x32")
         for file, number in sorted(registers - {("x", 0), ("x", SINK)}):
-            offset = self.tables.offsets[file] + 8 * number
-            place = self.value(f"getelementptr inbounds i8, ptr %hart, i64 {offset}")
-            put(f"  store i64 {self.value(f'load i64, ptr {place}')}, ptr %{file}{number}")
-        offset = self.tables.offsets["pc_bias"]
-        place = self.value(f"getelementptr inbounds i8, ptr %hart, i64 {offset}")
-        bias = self.value(f"load i64, ptr {place}")
+            value = self.value(f"load i64, ptr {self.hart_place(file, number)}")
+            put(f"  store i64 {value}, ptr %{file}{number}")
+        bias = self.value(f"load i64, ptr {self.hart_place('pc_bias')}")
         address = self.value("ptrtoint ptr %slot to i64")
         pc = self.value(f"add i64 {bias}, {self.value(f'lshr i64 {address}, 3')}")
         inside = self.value(f"and i64 {pc}, 4094")

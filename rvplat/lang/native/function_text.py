@@ -20,6 +20,7 @@ class Scope:
 
     text: ir.Body | None
     locals: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    values: dict[str, Value] = field(default_factory=dict)  # of locals that need no memory
     results: list[tuple[Any, str]] = field(default_factory=list)  # allocas for the return values
     exit: str = ""  # label after the text; "" for the function itself
     loops: list[tuple[str, str]] = field(default_factory=list)  # continue and break labels

@@ -1,9 +1,9 @@
 """Regions of a running machine: hot pages become native code while the harts run.
 
-Harts report where their budgets end (core.py, `take_sample`). One thread waits for reports: if the
-region of a page is kept from an earlier run, it puts that in place, else it puts the page in the
-queue. Another thread takes the hottest page of the queue, lets the worker compile it, and puts the
-region in place. With `regions = "all"` a hart that decodes an instruction waits for its region.
+Harts report hot code (engine/hot_code.py), and one thread waits for the reports. If the region of a
+page is kept from an earlier run, the thread puts it in place. If not, it queues the page. Another
+thread takes the hottest page of the queue, lets the worker process compile it, and puts the region
+in place. With `regions = "all"` a hart that decodes an instruction waits for its region.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rvplat.engine.native import Core
-from rvplat.engine.regions.client import Client, CompilerGone
-from rvplat.engine.regions.messages import Answer, Request
-from rvplat.engine.regions.store import Store
 from rvplat.hart.acceleration.region_rows import HOT, RegionRow
 from rvplat.hart.acceleration.young_pages import AWAY
 from rvplat.hart.state import MachineState
@@ -29,6 +27,11 @@ from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
 from rvplat.lang.native.native_code import NativeCode
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
+
+if TYPE_CHECKING:  # these take 7 ms to import, and machines without regions don't need them
+    from rvplat.engine.regions.client import Client
+    from rvplat.engine.regions.messages import Answer
+    from rvplat.engine.regions.store import Store
 
 log = logging.getLogger("rvplat.regions")
 
@@ -119,8 +122,8 @@ class RegionManager:
         self._number = 0
         self._calls_at = self._native.address + MachineState.fields["hot_calls"].offset
         self._calls = ctypes.c_uint32.from_address(self._calls_at)
-        self._now = _HOST(self._compile_now)
         if mode == "all":
+            self._now = _HOST(self._compile_now)
             address = ctypes.cast(self._now, ctypes.c_void_p).value
             self._native.view.compile_now = address or 0
         self._native.view.regions_on = int(mode != "off")
@@ -207,8 +210,9 @@ class RegionManager:
         page.heads[offset] = None
         page.reports += 1
         if page.reports == 1 and page.placed is None:
-            kept = self._kept().find(offset, self._bytes(start))
-            if kept is not None and self._place(start, kept, self._bytes(start)):
+            data = self._bytes(start)
+            kept = self._kept.find(offset, data)
+            if kept is not None and self._place(start, kept, data):
                 self.counts.kept += 1
                 return
         if page.reports >= page.needed and page.drops < MOST_DROPS:
@@ -226,6 +230,8 @@ class RegionManager:
     # --- compiling ---
 
     def _compile(self) -> None:
+        from rvplat.engine.regions.client import CompilerGone
+
         try:
             while True:
                 with self._work:
@@ -242,6 +248,9 @@ class RegionManager:
 
     def _compile_page(self, start: int, ran: bytes) -> None:
         """Compile a page and put its region in place. CompilerGone if there is no worker."""
+        from rvplat.engine.regions.client import Client
+        from rvplat.engine.regions.messages import Request
+
         with self._lock:
             page = self._pages[start]
             page.reports, page.needed = 0, page.needed * 2
@@ -249,8 +258,7 @@ class RegionManager:
             data = self._bytes(start)
             request = Request(self._number, data, ran, tuple(page.heads))
             if self._client is None:
-                tables = self._owner.core.region_tables(self._owner.extensions, len(self._harts))
-                self._client = Client(tables)
+                self._client = Client(self._tables)
         answer = self._client.compile(request)
         with self._lock:
             if self._closed:
@@ -264,7 +272,7 @@ class RegionManager:
                 self.counts.instructions += len(answer.inside)
                 self.counts.seconds += answer.seconds
                 if self._place(start, answer, data):
-                    self._kept().add(answer, data)
+                    self._kept.add(answer, data)
 
     def _compile_now(self, number: int, pa: int, _b: int, _c: int) -> int:
         """A hart has decoded the instruction at a physical address (`regions = "all"`)."""
@@ -281,7 +289,7 @@ class RegionManager:
                     return 0
                 page.heads[offset] = None
                 self._compile_page(start, b"\1" * (PAGE_BYTES // 2))
-        except BaseException as error:  # it is raised where the machine runs
+        except BaseException as error:  # native code calls this, so nothing can be raised
             log.exception("a region could not be made: %s", error)
         return 0
 
@@ -292,11 +300,8 @@ class RegionManager:
         held = ctypes.create_string_buffer(data, PAGE_BYTES)
         code = NativeCode(answer.code or b"")
         row = RegionRow.structure()()
-        row.entry, row.lines, row.bytes = (
-            code.address("region"),
-            answer.lines,
-            ctypes.addressof(held),
-        )
+        row.entry, row.lines = code.address("region"), answer.lines
+        row.bytes = ctypes.addressof(held)
         for offsets, words in ((answer.heads, row.heads.word), (answer.inside, row.inside.word)):
             for offset in offsets:
                 words[offset >> 7] |= 1 << (offset >> 1 & 63)
@@ -340,10 +345,17 @@ class RegionManager:
 
     # --- memory of the guest, and of earlier runs ---
 
+    @cached_property
+    def _tables(self) -> bytes:
+        return self._owner.core.region_tables(self._owner.extensions, len(self._harts))
+
+    @property
     def _kept(self) -> Store:
+        """The regions of earlier runs, and those of this one. They are loaded at the first use."""
         if self._store is None:
-            tables = self._owner.core.region_tables(self._owner.extensions, len(self._harts))
-            digest = hashlib.sha256(tables).hexdigest()
+            from rvplat.engine.regions.store import Store
+
+            digest = hashlib.sha256(self._tables).hexdigest()
             self._store = Store(f"kept regions\n{self._owner.core.key}\n{digest}")
         return self._store
 
