@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rvplat.errors import RvplatError
 from rvplat.isa.machinery.disassemble import instruction_length, operand_texts, render
-from rvplat.isa.machinery.extension import Compressed, Extension, Row
+from rvplat.isa.machinery.extension import Compressed, Extension, Row, enabled_rows
 from rvplat.machine.boards.board import Board
 from rvplat.machine.boards.extensions import hart_extensions
 from rvplat.machine.inspection.extension_text import boxes, expansion
@@ -40,29 +40,20 @@ def _instruction(bits: int, board: Board, known: Sequence[Extension]) -> str:
     rows = rows_for(bits, known)
     if not rows:
         raise RvplatError(f"isa: {word_text(bits)}: {unknown_text(bits)}")
-    row = next((one for one in rows if _is_enabled(one, have)), rows[0])
+    enabled = enabled_rows(have)
+    row = next((one for one in rows if one in enabled), rows[0])
     bits &= (1 << 8 * row.pattern.length) - 1
     csrs = {csr.number: csr.name for extension in known for csr in extension.csrs}
     extension = row.extension
     lines = [f"{word_text(bits)}: {render(row, bits, None, csrs)}"]
     lines.append(f"{extension.name} {extension.version}, {extension.standing}")
-    if _is_enabled(row, have):
+    if row in enabled:
         lines.append(f"the harts of {board.name} have it")
     else:
         lines.append(Illegal(bits, have, known, board.harts.isa, False).hint())
     if isinstance(row, Compressed):
         lines.append(f"is {expansion(row)}")
     return "\n".join([*lines, "", *_boxes(row, bits), *_operands(row, bits, csrs)]) + "\n"
-
-
-def _is_enabled(row: Row, have: Sequence[Extension]) -> bool:
-    """Whether harts that have exactly these extensions decode a row."""
-    names = {extension.name for extension in have}
-    return (
-        row.extension.name in names
-        and names.issuperset(row.requires)
-        and names.isdisjoint(row.excludes)
-    )
 
 
 def _boxes(row: Row, bits: int) -> list[str]:

@@ -16,7 +16,17 @@ from rvplat.hart.acceleration.young_pages import hart_at
 from rvplat.hart.counters import NS, host_time, read_time
 from rvplat.hart.ports import device_at
 from rvplat.hart.state import WATCHED, HartState, MachineState
-from rvplat.lang import call_host, define, fence, host_address, implement, intrinsic, u8, u64
+from rvplat.lang import (
+    call_host,
+    define,
+    fence,
+    host_address,
+    implement,
+    intrinsic,
+    record_at,
+    u8,
+    u64,
+)
 
 MachineState.add("wall_fn", u64)  # host function: nanoseconds since 1970-01-01 UTC
 MachineState.add("epoch_ns", u64)  # of a virtual clock: the time of day at power-on
@@ -24,10 +34,7 @@ MachineState.add("epoch_ns", u64)  # of a virtual clock: the time of day at powe
 _ATTENTION = HartState.fields["attention"].offset
 
 
-@intrinsic("{result} = inttoptr i64 {0} to ptr")
-def machine_at(address: u64) -> MachineState:
-    """The record of a machine at a host address."""
-    return MachineState.view(int(address))
+machine_at = record_at(MachineState)
 
 
 @intrinsic(

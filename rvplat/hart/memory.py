@@ -139,7 +139,7 @@ def load_slow(hart, va: u64, size: u64) -> u64:
     if entry.read_tag & ~HIDDEN == va & PAGE_MASK:
         return read_host(va + entry.addend, size)
     if entry.read_tag == va & PAGE_MASK | DEVICE:
-        return device_load(hart, va, (entry.page & PAGE_MASK) | (va & OFFSET_MASK), size)
+        return device_load(hart, va, address_in(entry.page, va), size)
     pa = translate(hart, va, size, u64(LOAD), va)
     host = ram_host(hart, pa)
     if host != 0:
@@ -178,7 +178,7 @@ def store_slow(hart, va: u64, size: u64, value: u64):
             return
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.read_tag == va & PAGE_MASK | DEVICE and entry.page & WRITABLE != 0:
-        device_store(hart, va, (entry.page & PAGE_MASK) | (va & OFFSET_MASK), size, value)
+        device_store(hart, va, address_in(entry.page, va), size, value)
     elif not store_cached(hart, va, size, value):
         pa = translate(hart, va, size, u64(STORE), va)
         region = region_of(hart, pa)

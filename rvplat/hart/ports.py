@@ -21,6 +21,7 @@ from rvplat.lang import (
     host_address,
     intrinsic,
     ptr,
+    record_at,
     u8,
     u32,
     u64,
@@ -76,10 +77,7 @@ HartState.add("ports", Port, PORTS)
 _SHUT = Gate.fields["shut"].offset
 
 
-@intrinsic("{result} = inttoptr i64 {0} to ptr")
-def device_at(address: u64) -> DeviceState:
-    """The record of a device at a host address."""
-    return DeviceState.view(int(address))
+device_at = record_at(DeviceState)
 
 
 @intrinsic(

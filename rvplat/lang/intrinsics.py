@@ -114,6 +114,18 @@ def host_address(record: Record) -> u64:
     return u64(address_of(record))
 
 
+def record_at(record: Record) -> Any:
+    """An intrinsic that gives the record of a kind at a host address, as `host_address` gives the
+    address of a record."""
+
+    def at(address: u64) -> Any:
+        return record.view(int(address))
+
+    at.__annotations__ = {"address": u64, "return": record}
+    at.__name__ = f"{record.name}_at"
+    return _intrinsic("{result} = inttoptr i64 {0} to ptr")(at)
+
+
 _CELL: dict[int, Any] = {
     8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: ctypes.c_uint32, 64: ctypes.c_uint64
 }  # fmt: skip

@@ -33,40 +33,39 @@ def word(function: F) -> F:
 @word
 def now(device: DeviceState) -> u64:
     """The platform's time in ticks, as `Clock.now`."""
-    return owner_of(device).wiring.clock.now()
+    return owner_of(device).now()
 
 
 @word
 def wall_ns(device: DeviceState) -> u64:
     """The time of day in nanoseconds, as `Clock.wall_ns`."""
-    return owner_of(device).wiring.clock.wall_ns()
+    return owner_of(device).wall_ns()
 
 
 @word
 def set_hart_line(device: DeviceState, hart: u64, bit: u64, level: bool) -> None:
     """For interrupt controllers: drive a bit of a hart's `mip`, as `Wiring.set_hart_line`."""
-    owner_of(device).wiring.set_hart_line(int(hart), int(bit), bool(level))
+    owner_of(device).set_hart_line(int(hart), int(bit), bool(level))
 
 
 @word
 def set_timer(device: DeviceState, hart: u64, mtimecmp: u64) -> None:
     """Set what a hart compares `mtime` with, as `Wiring.set_timer`."""
-    owner_of(device).wiring.set_timer(int(hart), int(mtimecmp))
+    owner_of(device).set_timer(int(hart), int(mtimecmp))
 
 
 @word
 def ram(device: DeviceState, pa: u64, size: u64) -> u64:
     """The host address of `size` bytes of RAM at a physical address, as `Memory.host_address`; 0 if
     they are not all in RAM."""
-    return owner_of(device).wiring.memory.host_address(int(pa), int(size))
+    return owner_of(device).ram(int(pa), int(size))
 
 
 @word
 def ram_written(device: DeviceState, pa: u64, size: u64) -> bool:
     """Tell the harts that a definition has written RAM: they drop what they decoded there. True if
     a device is carved out of this RAM: then call `Memory.written` afterwards."""
-    owner_of(device).wiring.memory.written(int(pa), int(size))
-    return False
+    return owner_of(device).ram_written(int(pa), int(size))
 
 
 @word

@@ -16,7 +16,7 @@ code has no write tags.
 
 from rvplat.hart.acceleration.young_pages import hart_at
 from rvplat.hart.state import HartState, MachineState
-from rvplat.lang import Record, define, intrinsic, read_u64, u64, write_u64
+from rvplat.lang import Record, define, read_u64, record_at, u64, write_u64
 
 PAGE_WORDS = 32  # of 64 bits: a bit for each halfword of a page
 LINE_WORDS = 8  # u64 a line
@@ -51,10 +51,7 @@ HartState.add("region_samples", u64)  # budgets that ended in a region
 HartState.add("other_samples", u64)  # and elsewhere
 
 
-@intrinsic("{result} = inttoptr i64 {0} to ptr")
-def row_at(address: u64) -> RegionRow:
-    """The row at a host address."""
-    return RegionRow.view(int(address))
+row_at = record_at(RegionRow)
 
 
 @define

@@ -4,7 +4,7 @@ Each gets the next number. invalidate.py explains how they work together with st
 """
 
 from rvplat.hart.state import HartState, MachineState
-from rvplat.lang import define, fence, intrinsic, u64
+from rvplat.lang import define, fence, record_at, u64
 
 YOUNG = 256  # pages that the list holds
 AWAY = 0xFFFF_FFFF_FFFF_FFFF  # a hart's young_passed while it isn't in native code
@@ -15,10 +15,7 @@ HartState.add("young_passed", u64)  # no store of this hart is in flight to page
 HartState.add("young_from", u64)  # the first page that this hart's fence.i must still drop
 
 
-@intrinsic("{result} = inttoptr i64 {0} to ptr")
-def hart_at(address: u64) -> HartState:
-    """The hart whose record is at a host address."""
-    return HartState.view(address)
+hart_at = record_at(HartState)
 
 
 @define

@@ -53,8 +53,7 @@ class DeviceAccesses:
         try:
             if self._virtual:
                 self.machine.turns.sync(hart)
-            if hart.delayed.value:
-                self.devices.run_delayed(hart)
+            self.devices.run_delayed(hart)
             answer = self._load(pa, size)
             if not isinstance(answer, int):
                 raise self._no_number(pa, size, answer)
@@ -72,8 +71,7 @@ class DeviceAccesses:
         try:
             if self._virtual:
                 self.machine.turns.sync(hart)
-            if hart.delayed.value:
-                self.devices.run_delayed(hart)
+            self.devices.run_delayed(hart)
             self._store(pa, size, value & (1 << 8 * size) - 1)
         except BaseException as error:
             self._went_wrong(hart, error)
