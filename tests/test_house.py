@@ -33,7 +33,7 @@ BELOW = {
     "hart": {"bus.natives", "hart.acceleration", "hart.debugging", "isa", "isa.machinery", "lang"},
     "hart.acceleration": {"hart", "isa", "isa.machinery", "lang"},
     "hart.debugging": {"hart", "hart.acceleration", "isa", "isa.machinery", "lang"},
-    "engine.regions": {"cache", "lang.native"},
+    "engine.regions": {"cache", "isa.machinery", "lang.native"},
     "engine": {"cache", "engine.regions", "hart", "hart.acceleration", "hart.debugging", "isa",
                "isa.machinery", "lang", "lang.checking", "lang.host", "lang.native",
                "lang.typed_ir"},

@@ -277,11 +277,11 @@ def _row(entry: DecodeEntry) -> list[Any]:
         source = entry.source[name]
         sink = SINK if name == "rd" and instruction.redirects_rd else 0
         if isinstance(source, int):
-            operands[name] = [[], 0, source, sink]
+            operands[name] = ["", [], source, sink]
         else:
             held = pattern.operands[source]
             pieces = [[piece.low, piece.width, piece.to] for piece in held.pieces]
-            operands[name] = [pieces, held.width if held.signed else 0, held.base, sink]
+            operands[name] = [held.name, pieces, held.base, sink]
     terms = [[term.mask, term.value, term.equal] for term in pattern.conditions]
     form = f"{instruction.name}.{pattern.length}"
     return [pattern.length, pattern.mask, pattern.match, terms, form, operands]

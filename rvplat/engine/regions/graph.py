@@ -1,7 +1,7 @@
 """The instructions of a region, found from the bytes of a page.
 
-Nothing here knows the definitions or imports the compiler's front end: the process that compiles
-regions gets tables (`Tables`) and bytes.
+The process that compiles regions gets tables (`Tables`) and bytes. It needs no definitions and not
+their compiler.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rvplat.engine.regions.tables import Template
+from rvplat.isa.machinery.encoding import Condition, Operand, Pattern, Piece
 
 PAGE = 4096
 SINK = 32  # rd, where the instruction has x0
@@ -29,12 +30,17 @@ class Decoded:
 
 
 class Decoder:
-    """Decodes instructions by rows of plain data: see tables.py."""
+    """Decodes instructions by rows of plain data (`Tables.rows`)."""
 
     def __init__(self, rows: Iterable[Any]) -> None:
-        self._rows: dict[tuple[int, int], list[Any]] = {}
-        for row in rows:
-            length, mask, match = row[:3]
+        self._rows: dict[tuple[int, int], list[_Row]] = {}
+        for length, mask, match, terms, form, operands in rows:
+            conditions = tuple(Condition(*term) for term in terms)
+            row = _Row(
+                Pattern("", length, mask, match, {}, conditions),
+                form,
+                {name: _Source(*source) for name, source in operands.items()},
+            )
             for key in _keys(length, mask, match):
                 self._rows.setdefault((length, key), []).append(row)
         self._known: dict[int, Decoded | None] = {}
@@ -48,11 +54,29 @@ class Decoder:
     def _decode(self, bits: int) -> Decoded | None:
         length = 4 if bits & 3 == 3 else 2
         for row in self._rows.get((length, _key(length, bits)), ()):
-            _, mask, match, conditions, form, operands = row
-            if bits & mask == match and all(_holds(bits, *term) for term in conditions):
-                found = {name: _operand(bits, *how) for name, how in operands.items()}
-                return Decoded(form, length, found)
+            if row.pattern.matches(bits):
+                found = {name: source.value(bits) for name, source in row.sources.items()}
+                return Decoded(row.form, length, found)
         return None
+
+
+class _Source:
+    """Where an operand's value comes from: the pieces of an operand of the pattern, `base` added.
+    `sink` replaces the value 0 if it is not 0."""
+
+    def __init__(self, name: str, pieces: Iterable[Any], base: int, sink: int) -> None:
+        self._operand = Operand(name, tuple(Piece(*piece) for piece in pieces), base)
+        self._sink = sink
+
+    def value(self, bits: int) -> int:
+        return self._operand.extract(bits) or self._sink
+
+
+@dataclass(frozen=True)
+class _Row:
+    pattern: Pattern
+    form: str
+    sources: dict[str, _Source]
 
 
 def _key(length: int, bits: int) -> int:
@@ -69,20 +93,6 @@ def _keys(length: int, mask: int, match: int) -> list[int]:
         if value == 0:
             return keys
         value = (value - 1) & free
-
-
-def _holds(bits: int, mask: int, value: int, equal: bool) -> bool:
-    return (bits & mask == value) == bool(equal)
-
-
-def _operand(bits: int, pieces: Any, sign: int, base: int, sink: int) -> int:
-    value = 0
-    for low, width, to in pieces:
-        value |= (bits >> low & (1 << width) - 1) << to
-    if sign and value >> (sign - 1):
-        value -= 1 << sign
-    value += base
-    return sink if sink and value == 0 else value
 
 
 @dataclass
