@@ -92,6 +92,7 @@ class Watchdog:
         self.stepping: tuple[int, ...] = ()
         self._users = 0
         self._lock = threading.Lock()
+        self._telling = threading.Lock()  # a run's end waits for a warning that is being made
         self._ended = threading.Event()
         self._calls: dict[int, Call] = {}
         self._reported: Call | None = None
@@ -161,7 +162,8 @@ class Watchdog:
 
     def _look_at_traps(self) -> None:
         if any(hart.nested_traps.value for hart in self._machine.harts):
-            self._nested_traps()
+            with self._telling:
+                self._nested_traps()
 
     def _look(self, now: float) -> None:
         self._look_at_traps()

@@ -195,6 +195,30 @@ def test_the_warning_comes_once_and_while_the_machine_runs(
         logging.getLogger("rvplat.machine").removeHandler(handler)
 
 
+def test_a_run_ends_after_its_warning() -> None:
+    """The command printed that the time is up before the warning that came first."""
+    began, ended, order = threading.Event(), threading.Event(), []
+
+    class Slow(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            began.set()
+            ended.wait(1)
+            order.append("warning")
+
+    handler = Slow()
+    logging.getLogger("rvplat.machine").addHandler(handler)
+    try:
+        with Machine.open("virt", guest(".4byte 0")) as machine:
+            machine.start()
+            assert began.wait(60)
+            machine.pause()
+            order.append("end")
+            ended.set()
+        assert order == ["warning", "end"]
+    finally:
+        logging.getLogger("rvplat.machine").removeHandler(handler)
+
+
 @pytest.mark.parametrize("source", [LOOP, CALLS, PROBE])
 def test_what_is_no_loop(caplog: pytest.LogCaptureFixture, source: str) -> None:
     with run(source, count=1_000_000) as machine:
