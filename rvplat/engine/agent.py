@@ -51,7 +51,19 @@ from rvplat.hart.state import DATA_ENTRIES, HartState
 from rvplat.hart.trap import Trap
 from rvplat.isa.machinery.vocabulary import csr_read
 from rvplat.isa.privileged import PAGE_MASK
-from rvplat.lang import define, read_u8, s64, sdiv, srem, u32, u64
+from rvplat.lang import (
+    bswap,
+    define,
+    read_u8,
+    read_u16,
+    read_u32,
+    read_u64,
+    s64,
+    sdiv,
+    srem,
+    u32,
+    u64,
+)
 
 STACK = 64
 STEPS = 4096  # an expression with more steps is an error
@@ -75,11 +87,16 @@ HartState.add("agent_error", u64)
 
 @define
 def operand(code: u64, size: u64) -> u64:
-    """A big-endian operand."""
-    value = u64(0)
-    for i in range(size):
-        value = value << 8 | u64(read_u8(code + i))
-    return value
+    """A big-endian operand of 0, 1, 2, 4 or 8 bytes."""
+    if size == 0:
+        return u64(0)
+    if size == 1:
+        return u64(read_u8(code))
+    if size == 2:
+        return bswap(u64(read_u16(code))) >> 48
+    if size == 4:
+        return bswap(u64(read_u32(code))) >> 32
+    return bswap(read_u64(code))
 
 
 @define(cold=True)
