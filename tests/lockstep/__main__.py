@@ -24,6 +24,11 @@ def arguments() -> argparse.Namespace:
         "--stop-after", type=int, default=1, metavar="N", help="stop after N differences"
     )
     parser.add_argument("--keep", type=Path, help="a folder for the last program's files")
+    parser.add_argument(
+        "--quick", action="store_true",
+        help="with RVPLAT_REGIONS=all: compile regions in this process, and most of them with less "
+        "effort (quick.py)",
+    )  # fmt: skip
     return parser.parse_args()
 
 
@@ -34,7 +39,7 @@ def main() -> int:
     ended = differences = count = 0
     tally = Tally()
     with tempfile.TemporaryDirectory() as folder:
-        lockstep = Lockstep(given.keep or Path(folder))
+        lockstep = Lockstep(given.keep or Path(folder), given.quick)
         for number in range(given.first, given.first + given.programs):
             result = lockstep.compare(program.make(given.seed, number, given.instructions))
             count += 1

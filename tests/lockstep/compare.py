@@ -67,8 +67,9 @@ class Mismatch(Exception):
 class Lockstep:
     """Compares one program at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, quick: bool = False) -> None:
         self.folder = folder
+        self.quick = quick
         self.harts: dict[str, Ours] = {}
 
     def compare(self, program: Program) -> Result:
@@ -76,7 +77,7 @@ class Lockstep:
         end with Spike's. Then run it at full speed, and compare memory with that after the
         steps."""
         course = spike.run(program, self.folder)
-        ours = self.harts.get(program.isa) or Ours(program.isa)
+        ours = self.harts.get(program.isa) or Ours(program.isa, self.quick)
         self.harts[program.isa] = ours
         walk = Walk(program, course, ours)
         difference = None
@@ -91,6 +92,7 @@ class Lockstep:
     def _full_speed(self, walk: Walk, expected: bytes) -> None:
         ours = walk.ours
         ours.begin(walk.program)
+        ours.prepare_regions(walk.program, walk.events)
         if not ours.finish():
             raise Mismatch(f"at full speed the program does not end: pc {ours.pc.value:#x}")
         found = ours.compared()

@@ -13,10 +13,12 @@ from rvplat.hart import reset
 from rvplat.hart.state import STOP_LIMIT, STOP_WFI, HartState
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
-from rvplat.machine.running.region_manager import RegionManager
+from rvplat.machine.running.region_manager import Page, RegionManager
 
 from . import layout
 from .program import Program, extensions
+from .quick import Here, choose, heads
+from .spike import Event
 
 _CALL = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 CLINT_MSIP, CLINT_MTIMECMP = 0x200_0000, 0x200_4000
@@ -28,7 +30,7 @@ LONGEST = 1 << 20  # the most instructions of a program at full speed
 class Ours:
     """The hart, its memory, and the registers of a CLINT that programs use."""
 
-    def __init__(self, isa: str) -> None:
+    def __init__(self, isa: str, quick: bool = False) -> None:
         owned = extensions(isa)
         self.core = Core(Architecture(tuple(shipped_extensions().values())))
         record = self.core.architecture.layout
@@ -56,6 +58,9 @@ class Ours:
         self._read_csr: Callable[..., int] = self.core.export("read_csr")
         self.extensions, self.harts, self.export = owned, [self.native_hart], self.core.export
         self.regions = RegionManager(self, "off")
+        self.here = Here(self.regions._tables) if quick else None
+        if self.here is not None:
+            self.regions._client = self.here
         self._pristine = [ctypes.string_at(*block) for block in self._blocks]
 
     def _fields(self) -> None:
@@ -99,6 +104,15 @@ class Ours:
         self.hart.geilen = 1  # so that SGEI exists, as in Spike; no interrupt line is driven
         self.hart.tinst_zero = int(not program.transforms)
         self.step = self._stepper()
+
+    def prepare_regions(self, program: Program, events: list[Event]) -> None:
+        """Choose how the program's regions are compiled, if that is done here (quick.py)."""
+        if self.here is None:
+            return
+        self.here.effort, known = choose(program)
+        if known:
+            for start, offsets in heads(events).items():
+                self.regions._pages[start] = Page(offsets)
 
     def _stepper(self) -> Callable[[], None]:
         run, limit, address = self.core.run, self.limit, self.native_hart.address

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rvplat.engine.regions.assemble import Assembler
 from rvplat.engine.regions.graph import Decoder, discover
@@ -19,6 +21,17 @@ from rvplat.engine.regions.tables import Tables
 NICENESS = 10
 
 
+@dataclass(frozen=True)
+class Effort:
+    """What LLVM does with a region: whether it optimises it, and its level of code generation."""
+
+    optimise: bool = True
+    generation: int = 1
+
+
+USUAL = Effort()
+
+
 class Compiler:
     """Compiles requests."""
 
@@ -26,7 +39,7 @@ class Compiler:
         self._tables = tables
         self._decoder = Decoder(tables.rows)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request, effort: Effort = USUAL) -> Answer:
         """The compiled region."""
         began = time.process_time()
         graph = discover(
@@ -35,7 +48,7 @@ class Compiler:
         if not graph.heads:
             return Answer(request.number, left=tuple(sorted(graph.left)))
         text = Assembler(self._tables, graph).text()
-        code = compile_region(text, _dump(request.number))
+        code = compile_region(text, _dump(request.number), effort)
         seconds = time.process_time() - began
         heads, inside = tuple(sorted(graph.heads)), tuple(sorted(graph.instructions))
         left = tuple(sorted(graph.left))
@@ -47,17 +60,30 @@ def _dump(number: int) -> Path | None:
     return Path(folder) / f"region-{os.getpid()}-{number}" if folder else None
 
 
-def compile_region(text: str, dump: Path | None = None) -> bytes:
+def compile_region(text: str, dump: Path | None = None, effort: Effort = USUAL) -> bytes:
     """Native code of a region's text, as `NativeCode` takes it."""
     import llvmlite.binding as llvm
 
     from rvplat.lang.native.image_link import linked
     from rvplat.lang.native.objects import target_machine
 
-    machine = target_machine(1)
+    machine = target_machine(effort.generation)
     if dump:
         dump.with_suffix(".ll").write_text(text)
     module = llvm.parse_assembly(text)
+    if effort.optimise:
+        _optimise(module, machine)
+    if dump:
+        dump.with_suffix(".opt.ll").write_text(str(module))
+        dump.with_suffix(".s").write_text(machine.emit_assembly(module))
+    made = bytes(machine.emit_object(module))
+    image = linked(made)
+    return made if image is None else image.to_bytes()
+
+
+def _optimise(module: Any, machine: Any) -> None:
+    import llvmlite.binding as llvm
+
     passes = llvm.create_new_function_pass_manager()
     passes.add_simplify_cfg_pass()
     passes.add_sroa_pass()
@@ -66,12 +92,6 @@ def compile_region(text: str, dump: Path | None = None) -> bytes:
     passes.add_simplify_cfg_pass()
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
     passes.run(module.get_function("region"), builder)
-    if dump:
-        dump.with_suffix(".opt.ll").write_text(str(module))
-        dump.with_suffix(".s").write_text(machine.emit_assembly(module))
-    made = bytes(machine.emit_object(module))
-    image = linked(made)
-    return made if image is None else image.to_bytes()
 
 
 def main() -> None:

@@ -271,7 +271,7 @@ class RegionManager:
                 self.counts.compiled += 1
                 self.counts.instructions += len(answer.inside)
                 self.counts.seconds += answer.seconds
-                if self._place(start, answer, data):
+                if self._place(start, answer, data) and self.mode == "hot":
                     self._kept.add(answer, data)
 
     def _compile_now(self, number: int, pa: int, _b: int, _c: int) -> int:
