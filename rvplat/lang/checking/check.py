@@ -15,9 +15,8 @@ and line:
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from rvplat.lang.checking.type_expressions import resolve
 from rvplat.lang.define import Callee, Definition, LanguageError
 from rvplat.lang.typed_ir import ir
 from rvplat.lang.typed_ir.effects import Effects, EffectsOf, Poll, effects_of_body
@@ -26,14 +25,25 @@ Assigned = frozenset[str] | None
 """The locals that have a value on every path to a place; None if no path leads there."""
 
 
-def check(definition: Definition) -> None:
+def check_text(definition: Definition) -> None:
     """Check what needs no types. LanguageError for the first thing that is refused."""
     _check_parameters(definition)
     _check_names(definition)
-    _Check(definition).run()
 
 
-def check_handlers(body: ir.Body, effects: EffectsOf, poll: Poll | None) -> None:
+def check_body(body: ir.Body, effects: EffectsOf, poll: Poll | None) -> None:
+    """Check a typed definition. LanguageError for the first thing that is refused."""
+    _Assignments(body).check()
+    _check_handlers(body, effects, poll)
+
+
+def no_value(definition: Definition, line: int, name: str) -> LanguageError:
+    """The error for a local that is read and has no value on some path."""
+    problem = f"{name} may have no value here: assign it on every path"
+    return LanguageError(f"{definition.file}:{line}", problem)
+
+
+def _check_handlers(body: ir.Body, effects: EffectsOf, poll: Poll | None) -> None:
     """LanguageError for an `except` that doesn't catch all that the text of its `try` can raise.
     What polls raise is ignored here."""
     polls = effects(poll.definition).raised if poll is not None else set()
@@ -79,110 +89,54 @@ def _meet(ways: Iterable[Assigned]) -> Assigned:
     return frozenset.intersection(*open_ways) if open_ways else None
 
 
-class _Check:
-    """Walks a definition's statements in the order of control."""
+class _Assignments:
+    """Goes through a definition's statements in the order of control."""
 
-    def __init__(self, definition: Definition) -> None:
-        self.definition = definition
-        self.names = definition.globals
-        self.locals = frozenset(definition.function.__code__.co_varnames)
+    def __init__(self, body: ir.Body) -> None:
+        self.body = body
         self.breaks: list[list[Assigned]] = []
 
-    def run(self) -> None:
-        self.block(self.definition.tree.body, frozenset(self.definition.signature.names))
+    def check(self) -> None:
+        """LanguageError for a local that is read where it may have no value."""
+        signature = self.body.definition.signature
+        self.after_block(self.body.statements, frozenset(signature.names))
 
-    def block(self, statements: Sequence[ast.stmt], known: Assigned) -> Assigned:
+    def after_block(self, block: ir.Block, known: Assigned) -> Assigned:
         """The locals that have a value after these statements."""
-        for statement in statements:
+        for statement in block:
             if known is None:
                 return None
-            method = getattr(self, "after_" + type(statement).__name__.lower(), self.after_other)
-            known = method(statement, known)
+            for part in ir.walk(ir.own_parts(statement)):
+                if isinstance(part, ir.Local) and part.name not in known:
+                    raise no_value(self.body.definition, statement.line, part.name)
+            known = self.after(statement, known)
         return known
 
-    def reads(self, node: ast.AST | None, known: frozenset[str]) -> None:
-        """LanguageError for a local that is read here and has no value."""
-        for part in ast.walk(node) if node is not None else ():
-            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
-                name = part.id
-                if name in self.locals and name not in known:
-                    problem = f"{name} may have no value here: assign it on every path"
-                    raise _fail(self.definition, part, problem)
-
-    # --- statements ---
-
-    def after_other(self, node: ast.stmt, known: frozenset[str]) -> Assigned:
-        self.reads(node, known)
+    def after(self, node: ir.Statement, known: frozenset[str]) -> Assigned:
+        """The locals that have a value after a statement."""
+        match node:
+            case ir.Assign():
+                return known.union(node.names)
+            case ir.Evaluate(call=ir.Call(target=Callee() as target)):
+                return None if target.signature.never_returns else known
+            case ir.If():
+                ways = node.then, node.otherwise
+                return _meet(self.after_block(block, known) for block in ways)
+            case ir.Try():  # any statement may raise, so the handler knows no assignment
+                return _meet(self.after_block(block, known) for block in (node.body, node.handler))
+            case ir.While():
+                return self._after_loop(node.body, known, None if node.test is None else known)
+            case ir.For():
+                return self._after_loop(node.body, known | {node.name}, known)
+            case ir.Break():
+                self.breaks[-1].append(known)
+                return None
+            case ir.Continue() | ir.Raise() | ir.Return():
+                return None
         return known
 
-    def after_expr(self, node: ast.Expr, known: frozenset[str]) -> Assigned:
-        self.reads(node, known)
-        call = node.value
-        target = resolve(call.func, self.names) if isinstance(call, ast.Call) else None
-        if isinstance(target, Callee) and target.signature.never_returns:
-            return None
-        return known
-
-    def after_assign(self, node: ast.Assign, known: frozenset[str]) -> Assigned:
-        self.reads(node, known)
-        return known | _names_of(node.targets)
-
-    def after_annassign(self, node: ast.AnnAssign, known: frozenset[str]) -> Assigned:
-        self.reads(node.value, known)
-        return known | _names_of([node.target])
-
-    def after_augassign(self, node: ast.AugAssign, known: frozenset[str]) -> Assigned:
-        self.reads(node, known)
-        for name in _names_of([node.target]) - known:
-            raise _fail(
-                self.definition, node, f"{name} may have no value here: assign it on every path"
-            )
-        return known
-
-    def after_if(self, node: ast.If, known: frozenset[str]) -> Assigned:
-        self.reads(node.test, known)
-        return _meet([self.block(node.body, known), self.block(node.orelse, known)])
-
-    def after_while(self, node: ast.While, known: frozenset[str]) -> Assigned:
-        self.reads(node.test, known)
-        for_ever = isinstance(node.test, ast.Constant) and node.test.value is True
-        return self._loop(node.body, known, None if for_ever else known)
-
-    def after_for(self, node: ast.For, known: frozenset[str]) -> Assigned:
-        self.reads(node.iter, known)
-        self._loop(node.body, known | _names_of([node.target]), known)
-        return known
-
-    def _loop(self, body: list[ast.stmt], known: frozenset[str], over: Assigned) -> Assigned:
+    def _after_loop(self, body: ir.Block, known: frozenset[str], over: Assigned) -> Assigned:
         """`over`: the locals that have a value when the loop ends without `break`."""
         self.breaks.append([over])
-        self.block(body, known)
+        self.after_block(body, known)
         return _meet(self.breaks.pop())
-
-    def after_break(self, node: ast.Break, known: frozenset[str]) -> Assigned:
-        self.breaks[-1].append(known)
-        return None
-
-    def after_continue(self, node: ast.Continue, known: frozenset[str]) -> Assigned:
-        return None
-
-    def after_return(self, node: ast.Return, known: frozenset[str]) -> Assigned:
-        self.reads(node, known)
-        return None
-
-    def after_raise(self, node: ast.Raise, known: frozenset[str]) -> Assigned:
-        return None
-
-    def after_try(self, node: ast.Try, known: frozenset[str]) -> Assigned:
-        """Any statement of the body may raise, so its assignments are ignored in the handler."""
-        ways = [self.block(node.body, known)]
-        ways += [self.block(handler.body, known) for handler in node.handlers]
-        return _meet(ways)
-
-
-def _names_of(targets: Sequence[ast.expr]) -> frozenset[str]:
-    """The locals that an assignment to these targets gives a value."""
-    found = [part for target in targets for part in ast.walk(target)]
-    return frozenset(
-        part.id for part in found if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-    )

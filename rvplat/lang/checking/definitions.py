@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from rvplat.lang.checking.check import check, check_handlers
+from rvplat.lang.checking.check import check_body, check_text
 from rvplat.lang.checking.signatures import Signatures
 from rvplat.lang.checking.type_statements import Typer
 from rvplat.lang.define import Declaration, Definition, Dispatch, Intrinsic, LanguageError
@@ -49,10 +49,10 @@ class Definitions(Signatures):
             known = dataclasses.replace(made, definition=definition, fixed=left)
             self.plain._typed[definition] = known
         elif known is None:
-            check(definition)
+            check_text(definition)
             known = self.plain._typed[definition] = Typer(self.plain, definition).body()
             try:
-                check_handlers(known, self.plain.effects, self.poll)  # needs the callees' bodies
+                check_body(known, self.plain.effects, self.poll)  # needs the callees' bodies
             except LanguageError:
                 del self.plain._typed[definition]
                 raise

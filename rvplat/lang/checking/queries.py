@@ -98,7 +98,7 @@ class _Query:
             _forget(blocks, bound)
         if isinstance(node, ir.For):
             bound[node.name] = _UNKNOWN
-        for part in _expressions(node):
+        for part in ir.own_parts(node):
             yield from self.expression(part, bound)
         for block in blocks:
             yield from self.block(block, dict(bound))
@@ -148,22 +148,6 @@ class _Query:
                 return known
             return node if self.depth == 0 else _UNKNOWN
         return ir.rebuilt(node, lambda part: self.inlined(part, bound))
-
-
-def _expressions(node: ir.Statement) -> Iterator[ir.Expr]:
-    """The expressions of a statement itself."""
-    if isinstance(node, ir.Store):
-        yield node.value
-        if isinstance(node.place, ir.ElementPlace):
-            yield node.place.index
-    for name in ("test", "first", "last", "call"):
-        part = getattr(node, name, None)
-        if part is not None:
-            yield part
-    if isinstance(node, ir.Assign):
-        yield node.value
-    if isinstance(node, ir.Return):
-        yield from node.values
 
 
 def _forget(blocks: list[ir.Block], bound: dict[str, ir.Expr]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from rvplat.lang.checking.check import no_value
 from rvplat.lang.checking.signatures import Signatures
 from rvplat.lang.define import Definition, LanguageError
 from rvplat.lang.record import Record
@@ -62,6 +63,7 @@ class ExpressionTyper:
         self.definition = definition
         self.file = definition.file
         self.names = definition.globals
+        self.local_names = frozenset(definition.function.__code__.co_varnames)
         self.locals: dict[str, Any] = {}
 
     def fail(self, node: ast.AST, problem: str) -> LanguageError:
@@ -129,7 +131,7 @@ class ExpressionTyper:
         root = node
         while isinstance(root, ast.Attribute):
             root = root.value
-        if isinstance(root, ast.Name) and root.id in self.locals:
+        if isinstance(root, ast.Name) and root.id in self.local_names:
             return None
         return resolve(node, self.names)
 
@@ -151,6 +153,8 @@ class ExpressionTyper:
     def on_name(self, node: ast.Name) -> Operand:
         if node.id in self.locals:
             return ir.Local(self.locals[node.id], node.id)
+        if node.id in self.local_names:
+            raise no_value(self.definition, node.lineno, node.id)
         if node.id not in self.names:
             raise self.fail(node, f"{node.id} is not defined")
         return self._constant(node, self.names[node.id])

@@ -286,9 +286,12 @@ class Body:
 
 # --- traversal ------------------------------------------------------------------------------------
 
+_STATEMENTS = (
+    Assign, Store, Evaluate, If, While, For, Break, Continue, Raise, Try, Return
+)  # fmt: skip
 _NODES = (
     Const, Local, Binary, Compare, Logic, Choice, Convert, FieldPlace, ElementPlace, Read, Call,
-    Make, Part, Assign, Store, Evaluate, If, While, For, Break, Continue, Raise, Try, Return,
+    Make, Part, *_STATEMENTS,
 )  # fmt: skip
 
 
@@ -323,6 +326,13 @@ def inside_out(node: Node) -> list[Node]:
             if type(one) in _INNER:
                 found += inside_out(one)
     return [*found, node]
+
+
+def own_parts(statement: Statement) -> tuple[Any, ...]:
+    """The expressions and places of a statement, without the statements in it."""
+    held = [getattr(statement, name) for name in _INNER[type(statement)]]
+    parts = [one for part in held for one in (part if isinstance(part, tuple) else (part,))]
+    return tuple(one for one in parts if type(one) in _INNER and not isinstance(one, _STATEMENTS))
 
 
 def outside_try(nodes: Any) -> list[Node]:

@@ -123,6 +123,38 @@ def unassigned_after_break(a: u64) -> u64:
     return b
 
 
+later = 5  # a global that locals below hide
+
+
+@define
+def unassigned_before(a: u64) -> u64:
+    b = a + later  # type: ignore[used-before-def]
+    later = b
+    return later
+
+
+@define
+def unassigned_before_in_loop(a: u64) -> u64:
+    while a < 9:
+        a += b  # type: ignore[has-type]
+        b = a
+    return a
+
+
+@define
+def unassigned_counter(a: u64) -> u64:
+    later += 1
+    return a
+
+
+@define
+def unassigned_in_index(a: u64, thing) -> u64:
+    if a == 1:
+        b = a
+    thing.items[b & 3] = a
+    return a
+
+
 @define
 def unassigned_in_except(a: u64) -> u64:
     try:
@@ -311,6 +343,10 @@ REFUSED = [
     (unassigned, 3, "b may have no value here: assign it on every path"),
     (unassigned_after_loop, 3, "b may have no value here: assign it on every path"),
     (unassigned_after_break, 6, "b may have no value here: assign it on every path"),
+    (unassigned_before, 1, "later may have no value here: assign it on every path"),
+    (unassigned_before_in_loop, 2, "b may have no value here: assign it on every path"),
+    (unassigned_counter, 1, "later may have no value here: assign it on every path"),
+    (unassigned_in_index, 3, "b may have no value here: assign it on every path"),
     (unassigned_in_except, 6, "b may have no value here: assign it on every path"),
     (
         caught_too_narrowly,
