@@ -79,7 +79,7 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
         assert body is not None
         key = body.definition, body.fixed
         if key not in self._assigned:
-            self._assigned[key] = assigned_names(body)
+            self._assigned[key] = ir.assigned_names(body.statements)
         if name in self._assigned[key]:
             super().bind(name, value)
         else:
@@ -188,17 +188,6 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
 
     def operands(self, form: Form) -> list[tuple[str, Value]]:
         return [(name, Value(u64, hole(name))) for name in form.instruction.operands]
-
-
-def assigned_names(body: ir.Body) -> frozenset[str]:
-    """The locals that the statements of a body assign."""
-    names: set[str] = set()
-    for node in ir.walk(body.statements):
-        if isinstance(node, ir.Assign):
-            names.update(node.names)
-        elif isinstance(node, ir.For):
-            names.add(node.name)
-    return frozenset(names)
 
 
 def region_definitions(unit: Unit, keeps_writes: bool) -> Definitions:

@@ -152,9 +152,4 @@ class _Query:
 
 def _forget(blocks: list[ir.Block], bound: dict[str, ir.Expr]) -> None:
     """Forget the locals that are assigned in blocks which may or may not run."""
-    for node in ir.walk(tuple(blocks)):
-        names = node.names if isinstance(node, ir.Assign) else ()
-        if isinstance(node, ir.For):
-            names = (node.name,)
-        for name in names:
-            bound[name] = _UNKNOWN
+    bound.update(dict.fromkeys(ir.assigned_names(tuple(blocks)), _UNKNOWN))

@@ -335,6 +335,17 @@ def own_parts(statement: Statement) -> tuple[Any, ...]:
     return tuple(one for one in parts if type(one) in _INNER and not isinstance(one, _STATEMENTS))
 
 
+def assigned_names(nodes: Any) -> frozenset[str]:
+    """The locals that statements, and the statements in them, assign."""
+    names: set[str] = set()
+    for node in walk(nodes):
+        if isinstance(node, Assign):
+            names.update(node.names)
+        elif isinstance(node, For):
+            names.add(node.name)
+    return frozenset(names)
+
+
 def outside_try(nodes: Any) -> list[Node]:
     """As `walk`, without the nodes inside try statements."""
     found: list[Node] = []
