@@ -1,17 +1,20 @@
-"""`rvplat bench`: runs the benchmark programs on rvplat and QEMU in turn, or in VS and HS mode."""
+"""`rvplat bench`: runs the benchmark programs on rvplat, on QEMU and natively in turn, or in VS and
+HS mode."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.cli.progress import Progress, progress
 
 if TYPE_CHECKING:
-    from rvplat.guests.bench import Runner, Sides
+    from rvplat.guests import BenchProgram
+    from rvplat.guests.bench import Report
 
 TIMEOUT_S = 120.0
 ITS_OWN, IN_HS, IN_VS = 0, 1, 2  # modes as guests/programs/measure.h reads them in tp
@@ -36,10 +39,14 @@ class Bench:
             "--worlds", action="store_true",
             help="compare VS mode, with two stages of translation, with HS mode",
         )  # fmt: skip
+        parser.add_argument(
+            "--native", action="store_true",
+            help="compare with the programs built for the host, which needs the package ziglang",
+        )  # fmt: skip
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.errors import RvplatError, did_you_mean, nearest
-        from rvplat.guests import bench, bench_programs
+        from rvplat.guests import bench_programs
 
         known = {program.name: program for program in bench_programs()}
         for name in arguments.programs:
@@ -48,24 +55,37 @@ class Bench:
                 raise RvplatError(f"no program {name}, expected {', '.join(known)}{hint}")
         if arguments.repeat < 1:
             raise RvplatError(f"--repeat {arguments.repeat}: expected 1 or more")
+        if arguments.native and arguments.worlds:
+            raise RvplatError("--native and --worlds: expected one of them")
         wanted = [known[name] for name in arguments.programs or known]
         with progress() as watched:
-            sides, here, there = _sides(arguments, watched)
-            report = bench.compare(wanted, here, there, arguments.repeat, watched, sides)
+            report = _measured(arguments, wanted, watched)
         sys.stdout.write(
             json.dumps(report.as_json(), indent=2) + "\n" if arguments.json else report.table()
         )
         return 0
 
 
-def _sides(arguments: argparse.Namespace, watched: Progress) -> tuple[Sides, Runner, Runner | None]:
-    """The description of the comparison, and the runner of each side."""
+def _measured(
+    arguments: argparse.Namespace, wanted: list[BenchProgram], watched: Progress
+) -> Report:
+    """The comparison that the options ask for."""
     from rvplat.guests import bench
 
+    repeat = arguments.repeat
     if arguments.worlds:
-        return bench.WORLDS, Here(watched, IN_VS), Here(watched, IN_HS)
-    sides = bench.beside_qemu(not arguments.alone)
-    return sides, Here(watched, ITS_OWN), bench.run_on_qemu if sides.about else None
+        here, there = Here(watched, IN_VS), Here(watched, IN_HS)
+        return bench.compare(wanted, here, there, repeat, watched, bench.WORLDS)
+    with tempfile.TemporaryDirectory() as folder:
+        native = None
+        if arguments.native:
+            from rvplat.guests.native import Native
+
+            native = Native(wanted, Path(folder), watched)
+        sides = bench.beside_qemu(not arguments.alone, native.about if native else None)
+        on_qemu = bench.run_on_qemu if sides.about else None
+        own = Here(watched, ITS_OWN)
+        return bench.compare(wanted, own, on_qemu, repeat, watched, sides, native)
 
 
 class Here:

@@ -19,6 +19,10 @@ _ABOUT = {
     "sort":       "quicksort of 100,000 numbers",
     "chase":      "pointer chasing through 512 KiB",
     "bytecode":   "a stack machine's indirect jumps",
+    "json":       "a JSON parser",
+    "sha256":     "SHA-256",
+    "lisp":       "an interpreter of trees, calls",
+    "search":     "string search",
     "nbody":      "floating point, double",
     "mandelbrot": "floating point, single",
     "syscall":    "system calls from U to S to M mode",
@@ -29,17 +33,24 @@ _ABOUT = {
     "console":    "console output by UART, a character at a time",
 }  # fmt: skip
 
+_OF_THE_BOARD = ("syscall", "pages", "beside", "selfmod", "registers", "console")
+_FUSED = ("nbody", "mandelbrot")
+
 HYPERVISOR_GUESTS = ("fibonacci", "sort")
 """The guests that the demo hypervisor contains, in the order of their VMIDs."""
 
 
 @frozen
 class BenchProgram:
-    """A bare-metal M-mode program for the `virt` board, which measures itself (bench.py)."""
+    """A bare-metal M-mode program for the `virt` board, which measures itself (bench.py). `native`:
+    its source is also a program of the host (native.py); `fused`: its checksum depends on fused
+    multiplications and additions."""
 
     name: str
     path: Path
     about: str
+    native: bool = False
+    fused: bool = False
 
 
 def _program(name: str) -> Path:
@@ -78,4 +89,9 @@ def vmm() -> Path:
 
 def bench_programs() -> list[BenchProgram]:
     """The benchmark programs, in the order in which they are shown."""
-    return [BenchProgram(name, _program(f"bench/{name}.elf"), _ABOUT[name]) for name in _ABOUT]
+    return [
+        BenchProgram(
+            name, _program(f"bench/{name}.elf"), about, name not in _OF_THE_BOARD, name in _FUSED
+        )
+        for name, about in _ABOUT.items()
+    ]

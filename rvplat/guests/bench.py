@@ -1,5 +1,5 @@
 """Runs the benchmark programs on two sides in turn, and compares: rvplat and QEMU, or VS and HS
-mode.
+mode. A third side may be the same programs built for the host (native.py).
 
 A program measures itself with the board's clock (mtime, 10 MHz) and prints `bench NAME checksum HEX
 ticks N instret N`, so the start of the simulator is not measured. On QEMU `instret` is the host's
@@ -27,6 +27,8 @@ TIMEOUT_S = 120
 
 Runner = Callable[[Path], str]
 """Runs an ELF file in M mode on a `virt` board until it powers off; returns the UART's output."""
+NativeRunner = Callable[[BenchProgram], str]
+"""Runs a program that was built for the host; returns its output."""
 
 _LINE = re.compile(
     r"bench (?P<name>\w+) checksum (?P<checksum>[0-9a-f]+) ticks (?P<ticks>\d+)"
@@ -46,6 +48,8 @@ class Sides:
     """What the other side is; None if there is no other side."""
     alone: str = ""
     """Why there is no other side."""
+    native: str | None = None
+    """What the native side is; None if there is none."""
 
 
 WORLDS = Sides("vs", "hs", "of its speed in HS mode", "Sv39 in pages of 4 KiB at each stage")
@@ -63,17 +67,24 @@ class Measurement:
 
 @frozen
 class Row:
-    """A program's medians. `there_seconds` is None if there is no other side."""
+    """A program's medians. `there_seconds` and `native_seconds` are None if there is no such
+    side."""
 
     program: BenchProgram
     seconds: float
     instructions: int
     there_seconds: float | None
+    native_seconds: float | None = None
 
     @property
     def ratio(self) -> float | None:
         """How many times as fast as the other side."""
         return None if self.there_seconds is None else self.there_seconds / self.seconds
+
+    @property
+    def native_ratio(self) -> float | None:
+        """How many times as fast as the native program."""
+        return None if self.native_seconds is None else self.native_seconds / self.seconds
 
     @property
     def million_per_second(self) -> float:
@@ -97,62 +108,100 @@ class Report:
     @property
     def geometric_mean(self) -> float | None:
         """The geometric mean of the ratios; None if there is no other side."""
-        ratios = [row.ratio for row in self.rows if row.ratio is not None]
-        return statistics.geometric_mean(ratios) if ratios else None
+        return _mean(row.ratio for row in self.rows)
+
+    @property
+    def native_geometric_mean(self) -> float | None:
+        """The geometric mean of the ratios to native; None if there are none."""
+        return _mean(row.native_ratio for row in self.rows)
 
     def as_json(self) -> dict[str, object]:
         """The report as values for json.dumps. Times are in seconds, rates in million per
         second."""
-        return {
+        found: dict[str, object] = {
             "repeats": self.repeats,
             self.sides.there: self.sides.about,
             "programs": [_row_json(row, self.sides) for row in self.rows],
             "geometric_mean": self.geometric_mean,
         }
+        if self.sides.native is not None:
+            found["native"] = self.sides.native
+            found["native_geometric_mean"] = self.native_geometric_mean
+        return found
 
     def table(self) -> str:
         """The report as text, a line for each program."""
-        here, there = self.sides.here, self.sides.there
-        if self.geometric_mean is None:
-            return self._table_alone()
-        rows: list[tuple[str, ...]] = [("program", here, there, here, there, "ratio", "")]
-        rows += [_cells(row) for row in self.rows]
-        rows.append(("geometric mean", "", "", "", "", f"{self.geometric_mean:.2f}", ""))
-        about = self.sides.about or self.sides.there
-        last = f"median of {self.repeats}; ratio: {self.sides.ratio}; {about}\n"
-        return table(("", "seconds", "", "million/s", "", "", ""), rows, "<>>>>>") + last
+        columns = self._columns()
+        lines: list[list[str]] = [[one.name for one in columns]]
+        if self._beside or self.sides.native is not None:
+            lines.insert(0, [one.group for one in columns])
+        else:
+            lines = [[one.group or one.name for one in columns]]
+        lines += [[one.cell(row) for one in columns] for row in self.rows]
+        if any(one.mean for one in columns):
+            lines.append(["geometric mean", *(one.mean for one in columns[1:])])
+        about = self.sides.alone
+        if self._beside:
+            about = f"ratio: {self.sides.ratio}; {self.sides.about or self.sides.there}"
+        notes = "; ".join(note for note in (about, self.sides.native) if note)
+        last = f"median of {self.repeats}; {notes}\n"
+        return table(lines[0], lines[1:], "<" + ">" * (len(columns) - 2)) + last
 
-    def _table_alone(self) -> str:
-        """The table if there is no other side: without its columns and the ratio."""
-        rows = [
-            (row.program.name, _number(row.seconds, 3), _number(row.million_per_second, 0),
-             row.program.about)
-            for row in self.rows
+    @property
+    def _beside(self) -> bool:
+        """Whether there is another side."""
+        return self.geometric_mean is not None
+
+    def _columns(self) -> list[_Column]:
+        """The columns of the table, without those of sides that there are not."""
+        here, there = self.sides.here, self.sides.there
+        beside, native = self._beside, self.sides.native is not None
+        ours, theirs = self.geometric_mean, self.native_geometric_mean
+        columns = [
+            (True, _Column("", "program", lambda row: row.program.name)),
+            (True, _Column("seconds", here, lambda row: _number(row.seconds, 3))),
+            (beside, _Column("", there, lambda row: _number(row.there_seconds, 3))),
+            (native, _Column("", "native", lambda row: _number(row.native_seconds, 3))),
+            (True, _Column("million/s", here, lambda row: _number(row.million_per_second, 0))),
+            (beside, _Column("", there, lambda row: _number(row.there_million_per_second, 0))),
+            (beside, _Column("", "ratio", lambda row: _number(row.ratio, 2), _number(ours, 2))),
+            (native, _Column(
+                "", "to native", lambda row: _number(row.native_ratio, 2), _number(theirs, 2))),
+            (True, _Column("", "", lambda row: row.program.about)),
         ]  # fmt: skip
-        last = f"median of {self.repeats}; {self.sides.alone}\n"
-        return table(("program", "seconds", "million/s", ""), rows, "<>>") + last
+        return [column for wanted, column in columns if wanted]
+
+
+@frozen
+class _Column:
+    """A column of the table: two lines of its head, a row's cell, and the last line's."""
+
+    group: str
+    name: str
+    cell: Callable[[Row], str]
+    mean: str = ""
+
+
+def _mean(ratios: Iterable[float | None]) -> float | None:
+    known = [ratio for ratio in ratios if ratio is not None]
+    return statistics.geometric_mean(known) if known else None
 
 
 def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    return (
-        row.program.name, _number(row.seconds, 3), _number(row.there_seconds, 3),
-        _number(row.million_per_second, 0), _number(row.there_million_per_second, 0),
-        _number(row.ratio, 2), row.program.about,
-    )  # fmt: skip
-
-
 def _row_json(row: Row, sides: Sides) -> dict[str, object]:
-    return {
+    found: dict[str, object] = {
         "name": row.program.name, "about": row.program.about, "instructions": row.instructions,
         "seconds": row.seconds, "million_per_second": row.million_per_second,
         f"{sides.there}_seconds": row.there_seconds,
         f"{sides.there}_million_per_second": row.there_million_per_second,
         "ratio": row.ratio,
     }  # fmt: skip
+    if sides.native is not None:
+        found |= {"native_seconds": row.native_seconds, "native_ratio": row.native_ratio}
+    return found
 
 
 def parse(program: BenchProgram, output: str) -> Measurement:
@@ -199,32 +248,43 @@ def compare(
     repeats: int = REPEATS,
     progress: Progress = silent,
     sides: Sides | None = None,
+    native: NativeRunner | None = None,
 ) -> Report:
-    """Run every program `repeats` times on both sides in turn. `there` is None if there is no other
-    side. Without `sides`, the other side is QEMU."""
+    """Run every program `repeats` times on all sides in turn. `there` is None if there is no other
+    side. `native` runs those that are programs of the host too. Without `sides`, the other side is
+    QEMU."""
     wanted = list(programs)
     rows = []
     for number, program in enumerate(wanted):
         progress(f"measuring {program.name}", number / len(wanted))
-        rows.append(_compare_one(program, here, there, repeats))
+        rows.append(_compare_one(program, here, there, native, repeats))
     progress("measured", 1.0)
     return Report(tuple(rows), repeats, sides or beside_qemu(there is not None))
 
 
-def beside_qemu(there: bool = True) -> Sides:
-    """The comparison of rvplat with this machine's QEMU; without `there`, rvplat runs alone."""
+def beside_qemu(there: bool = True, native: str | None = None) -> Sides:
+    """The comparison of rvplat with this machine's QEMU; without `there`, rvplat runs alone.
+    `native`: what the native side is."""
     version = qemu_version() if there else None
     alone = f"no {QEMU} on this machine" if there else "rvplat alone, without QEMU"
-    return Sides("rvplat", "qemu", "times QEMU's speed", version, alone)
+    return Sides("rvplat", "qemu", "times QEMU's speed", version, alone, native)
 
 
-def _compare_one(program: BenchProgram, here: Runner, there: Runner | None, repeats: int) -> Row:
-    ours, theirs = [], []
+def _compare_one(
+    program: BenchProgram,
+    here: Runner,
+    there: Runner | None,
+    native: NativeRunner | None,
+    repeats: int,
+) -> Row:
+    ours, theirs, natives = [], [], []
     for _ in range(repeats):
         ours.append(parse(program, here(program.path)))
         if there is not None:
             theirs.append(parse(program, there(program.path)))
-    checksums = {m.checksum for m in (*ours, *theirs)}
+        if native is not None and program.native:
+            natives.append(parse(program, native(program)))
+    checksums = {m.checksum for m in (*ours, *theirs, *natives)}
     if len(checksums) != 1:
         raise GuestError(f"{program.name}: the runs disagree: checksums {sorted(checksums)}")
     return Row(
@@ -232,6 +292,7 @@ def _compare_one(program: BenchProgram, here: Runner, there: Runner | None, repe
         _median_seconds(ours),
         round(statistics.median(m.instret for m in ours)),
         _median_seconds(theirs) if theirs else None,
+        _median_seconds(natives) if natives else None,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,7 @@ _BARE_METAL = (
     "-target", "riscv64-freestanding-none", "-mcpu=generic_rv64+m+a+f+d+c+h", "-mabi=lp64d",
     "-mcmodel=medany", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffreestanding",
     "-fno-stack-protector", "-fno-sanitize=undefined", "-fno-pic", "-fno-builtin",
-    "-nostdlib", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none",
+    "-fno-math-errno", "-nostdlib", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none",
     "-Wl,-z,max-page-size=16",
 )  # fmt: skip
 _LINUX = (
@@ -47,6 +48,11 @@ _LINUX = (
 # prologues.
 FRAMES = ("-g", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables")
 _FOR_DEBUGGERS = (*FRAMES, "-fdebug-compilation-dir=.", "-Wl,--compress-debug-sections=zlib")
+_HOST = (
+    "-mcpu=baseline", "-O2", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-builtin",
+    "-fno-math-errno", "-fno-sanitize=undefined", "-include", "native.h", *_STRIPPED,
+)  # fmt: skip
+_HOST_FUSED = ("-mcpu=baseline+fma", *_HOST[1:])
 _PLAIN = (*_BARE_METAL, "-Wl,-T,link.ld", *_STRIPPED)
 _HYPERVISOR = (*_BARE_METAL, "-Wl,-T,link.ld", *_FOR_DEBUGGERS)
 _HYPERVISOR_GUEST = (*_BARE_METAL, "-Wl,-T,hypervisor/guest.ld", *_FOR_DEBUGGERS)
@@ -70,7 +76,7 @@ class GuestSource:
     @property
     def has_libc(self) -> bool:
         """Whether it needs the C library, which the compiler builds first in about a minute."""
-        return self.options is _LINUX
+        return "-nostdlib" not in self.options
 
 
 def programs() -> list[GuestSource]:
@@ -90,6 +96,14 @@ def programs() -> list[GuestSource]:
         GuestSource("vmm/payload.elf", ("vmm/payload_start.S", "vmm/payload.c"), _VMM_PAYLOAD),
         GuestSource("vmm/vmm", tuple(f"vmm/{name}.c" for name in _VMM), _LINUX),
     ]
+
+
+def native_program(name: str, fused: bool) -> GuestSource:
+    """A benchmark as a program of the host, with native.h in place of the board. `fused`: its
+    checksum is that of fused multiplications and additions, which x86-64 has as an extension."""
+    on_x86 = platform.machine().lower() in ("x86_64", "amd64")
+    options = _HOST_FUSED if fused and on_x86 else _HOST
+    return GuestSource(f"bench/{name}", (f"bench/{name}.c",), options)
 
 
 def _hypervisor_guest(name: str) -> GuestSource:

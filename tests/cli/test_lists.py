@@ -7,6 +7,7 @@ import pytest
 
 from rvplat.cli.commands import BUILT_IN
 from rvplat.cli.main import main
+from rvplat.guests.build import compiler_version
 from rvplat.machine.loading.fdt_read import from_dtb
 
 PLUGIN = """
@@ -88,8 +89,19 @@ def test_bench_runs_the_named_programs(capsys: pytest.CaptureFixture[str]) -> No
     assert [one["name"] for one in found["programs"]] == ["crc32"]
     assert main(["bench", "beside", "--worlds", "--repeat", "1"]) == 0
     assert "of its speed in HS mode" in capsys.readouterr().out
+    assert main(["bench", "crc32", "--worlds", "--native"]) == 2
+    assert capsys.readouterr().err == "rvplat: --native and --worlds: expected one of them\n"
     assert main(["bench", "crc", "--alone"]) == 2
     assert 'did you mean "crc32"?' in capsys.readouterr().err
+
+
+@pytest.mark.skipif(compiler_version() is None, reason="needs ziglang")
+def test_bench_compares_with_the_host(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "crc32", "--alone", "--native", "--repeat", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    (row,) = found["programs"]
+    assert row["native_ratio"] == row["native_seconds"] / row["seconds"]
+    assert found["native"].startswith("native: ziglang ")
 
 
 def test_a_plugin_adds_a_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from rvplat.cli.bench import IN_VS
 from rvplat.guests import BenchProgram, bench_programs
 from rvplat.guests import bench as logic
 from rvplat.guests.bench import Measurement, compare, parse, qemu_version, run_on_qemu
+from rvplat.guests.build import compiler_version
 from rvplat.guests.errors import GuestError
+from rvplat.guests.native import Native
 from rvplat.machine.machine import Machine
 
 SIEVE = BenchProgram("sieve", Path("sieve.elf"), "a sieve")
@@ -120,3 +122,54 @@ def test_program_runs_on_qemu(program: BenchProgram) -> None:
 def test_program_that_qemu_refuses_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(GuestError, match=r"absent\.elf: qemu-system-riscv64 ended with status 1"):
         run_on_qemu(tmp_path / "absent.elf")
+
+
+def test_native_ratio_in_table_and_json() -> None:
+    here = _side([], "", {"sieve": [40_000_000], "sort": [10_000_000]})
+    there = _side([], "", {"sieve": [20_000_000], "sort": [10_000_000]})
+    sides = logic.beside_qemu(True, "native: a compiler")
+    sieve = BenchProgram("sieve", Path("sieve.elf"), "a sieve", native=True)
+
+    def native(program: BenchProgram) -> str:
+        return f"bench {program.name} checksum ab1 ticks 10000000 instret 0\n"
+
+    report = compare([sieve, SORT], here, there, 1, sides=sides, native=native)
+    lines = [" ".join(line.split()) for line in report.table().splitlines()]
+    assert lines[1] == "program rvplat qemu native rvplat qemu ratio to native"
+    assert lines[2] == "sieve 4.000 2.000 1.000 1 2 0.50 0.25 a sieve"
+    assert lines[3] == "sort 1.000 1.000 - 3 3 1.00 - a sort"
+    assert lines[4] == "geometric mean 0.71 0.25"
+    assert lines[5].endswith("; native: a compiler")
+    values = json.loads(json.dumps(report.as_json()))
+    assert values["programs"][0]["native_ratio"] == 0.25
+    assert values["programs"][1]["native_seconds"] is None
+    assert (values["native"], values["native_geometric_mean"]) == ("native: a compiler", 0.25)
+
+
+def test_a_native_program_that_computes_something_else_is_an_error() -> None:
+    sieve = BenchProgram("sieve", Path("sieve.elf"), "a sieve", native=True)
+    here = _side([], "", {"sieve": [1]})
+    with pytest.raises(GuestError, match="the runs disagree"):
+        compare([sieve], here, None, 1, native=lambda _: "bench sieve checksum 2 ticks 1 instret 0")
+
+
+@pytest.mark.skipif(compiler_version() is None, reason="needs ziglang")
+@pytest.mark.parametrize(
+    "program", [one for one in bench_programs() if one.native], ids=lambda p: p.name
+)
+def test_program_runs_on_the_host(program: BenchProgram, tmp_path: Path) -> None:
+    """The guest's checksum is in its source, and the process's status says whether it is right."""
+    native = Native([program], tmp_path)
+    assert parse(program, native(program)).seconds > 0
+
+
+def test_without_a_compiler_native_programs_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rvplat.guests.native.compiler_version", lambda: None)
+    with pytest.raises(GuestError) as caught:
+        Native(bench_programs(), tmp_path)
+    assert str(caught.value) == (
+        "native programs are built by the package ziglang, which is not installed here: "
+        "pip install ziglang"
+    )

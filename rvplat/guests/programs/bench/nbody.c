@@ -11,12 +11,6 @@ struct body { double position[3], velocity[3], mass; };
 
 static struct body bodies[BODIES];
 
-static double square_root(double x)
-{
-    asm("fsqrt.d %0, %1" : "=f"(x) : "f"(x));
-    return x;
-}
-
 static void place_bodies(void)
 {
     u64 seed = 17;
@@ -40,7 +34,7 @@ static NOINLINE void step(double dt)
                 d[k] = a->position[k] - b->position[k];
                 square += d[k] * d[k];
             }
-            double pull = dt / (square * square_root(square));
+            double pull = dt / (square * __builtin_sqrt(square));
             for (int k = 0; k < 3; k++) {
                 a->velocity[k] -= d[k] * b->mass * pull;
                 b->velocity[k] += d[k] * a->mass * pull;
