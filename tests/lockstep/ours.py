@@ -13,7 +13,8 @@ from rvplat.hart import reset
 from rvplat.hart.state import STOP_LIMIT, STOP_WFI, HartState
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
-from rvplat.machine.running.region_manager import Page, RegionManager
+from rvplat.machine.running.region_manager import RegionManager
+from rvplat.machine.running.region_pages import Page
 
 from . import layout
 from .program import Program, extensions

@@ -98,9 +98,8 @@ def _pack(regions: list[Kept]) -> bytes:
     rows = []
     for kept in regions:
         one = kept.answer
-        rows.append(
-            [one.heads, one.inside, one.lines, one.seconds, kept.used, len(one.code or b"")]
-        )
+        size = len(one.code or b"")
+        rows.append([one.heads, one.inside, one.left, one.lines, one.seconds, kept.used, size])
     head = json.dumps(rows).encode()
     parts = [struct.pack("<I", len(head)), head]
     for kept in regions:
@@ -113,9 +112,9 @@ def _unpack(data: bytes) -> Iterator[Kept]:
         return
     (length,) = struct.unpack_from("<I", data)
     at = 4 + length
-    for heads, inside, lines, seconds, used, size in json.loads(data[4:at]):
+    for heads, inside, left, lines, seconds, used, size in json.loads(data[4:at]):
         end = at + LINE * lines.bit_count()
         code = data[end : end + size]
-        answer = Answer(0, code, tuple(heads), tuple(inside), (), lines, seconds)
+        answer = Answer(0, code, tuple(heads), tuple(inside), tuple(left), lines, seconds)
         yield Kept(answer, data[at:end], used)
         at = end + size

@@ -1,10 +1,11 @@
-"""Statistics of a run: instructions, seconds by activity, traps by cause."""
+"""Statistics of a run: instructions, seconds by activity, traps by cause, regions."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
 from rvplat.frozen import frozen
+from rvplat.machine.inspection.region_statistics import RegionStatistics, region_statistics
 from rvplat.machine.inspection.trap_names import trap_name
 from rvplat.machine.inspection.world_statistics import WorldStatistics, world_statistics
 from rvplat.machine.running.hart import Hart
@@ -16,7 +17,8 @@ NS = 1e9
 
 @frozen
 class HartStatistics:
-    """One hart: retired instructions, and seconds in native code, in devices and asleep."""
+    """One hart: retired instructions, and seconds in native code, in devices and asleep. The
+    samples are budgets that ended in regions, and elsewhere."""
 
     instructions: int
     native_s: float
@@ -24,6 +26,8 @@ class HartStatistics:
     asleep_s: float
     traps: dict[str, int]
     worlds: WorldStatistics
+    region_samples: int = 0
+    other_samples: int = 0
 
     @property
     def million_per_second(self) -> float:
@@ -39,6 +43,7 @@ class Statistics:
     seconds: float
     starting_s: float
     harts: tuple[HartStatistics, ...]
+    regions: RegionStatistics
 
     @property
     def million_per_second(self) -> float:
@@ -56,10 +61,11 @@ class Statistics:
             "starting_s": self.starting_s,
             "million_per_second": self.million_per_second,
             "harts": harts,
+            "regions": {**asdict(self.regions), "share": self.regions.share},
         }
 
     def table(self) -> str:
-        """Text: a line for each hart, followed by its traps."""
+        """Text: a line for each hart, followed by its traps, and what regions did."""
         lines = [
             f"{self.instructions} instructions in {self.seconds:.3f} s: "
             f"{self.million_per_second:.1f} million a second; {self.starting_s:.3f} s to start",
@@ -78,6 +84,7 @@ class Statistics:
             lines.append(f"traps of hart {number}: {named or 'none'}")
             if one.worlds.entries:
                 lines.append(f"guests of hart {number}: {one.worlds}")
+        lines += self.regions.lines()
         return "\n".join(lines) + "\n"
 
 
@@ -89,8 +96,9 @@ def statistics(machine: System) -> Statistics:
     """The statistics of a stopped machine since it was built."""
     harts = tuple(_hart(hart) for hart in machine.harts)
     return Statistics(
-        sum(one.instructions for one in harts), machine.ran_s, machine.started_s, harts
-    )
+        sum(one.instructions for one in harts), machine.ran_s, machine.started_s, harts,
+        region_statistics(machine),
+    )  # fmt: skip
 
 
 def _hart(hart: Hart) -> HartStatistics:
@@ -100,4 +108,5 @@ def _hart(hart: Hart) -> HartStatistics:
     return HartStatistics(
         hart.retired_before + hart.retired, native_ns / NS, hart.device_ns / NS,
         hart.asleep_ns / NS, traps, world_statistics(hart),
+        int(hart.plain.region_samples), int(hart.plain.other_samples),
     )  # fmt: skip

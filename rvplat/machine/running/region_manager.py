@@ -15,7 +15,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,6 +26,7 @@ from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
 from rvplat.lang.native.native_code import NativeCode
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
+from rvplat.machine.running.region_pages import Counts, Fate, GuestCode, HotPage, Page, Placed
 
 if TYPE_CHECKING:  # these take 7 ms to import, and machines without regions don't need them
     from rvplat.engine.regions.client import Client
@@ -36,7 +36,6 @@ if TYPE_CHECKING:  # these take 7 ms to import, and machines without regions don
 log = logging.getLogger("rvplat.regions")
 
 WAIT_NS = 1_000_000_000
-REPORTS = 3  # of hot code in a page before it is compiled
 MOST_DROPS = 6  # a page whose regions were dropped so often by stores is not compiled again
 SAVE_S = 20.0  # between two writes of the kept regions
 _HOST: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
@@ -60,50 +59,13 @@ class Owner(Protocol):
     def export(self, name: str) -> Callable[..., Any]: ...
 
 
-@dataclass
-class Page:
-    """A page with hot code. `reports` count since its last compile; it is compiled when there are
-    `needed`."""
-
-    heads: dict[int, None] = field(default_factory=dict)
-    reports: int = 0
-    needed: int = REPORTS
-    drops: int = 0
-    placed: Placed | None = None
-    left: frozenset[int] = frozenset()  # offsets that tier 0 must execute
-
-
-@dataclass
-class Placed:
-    """A region in memory: its row, the bytes of the page, its code. `left` are the harts' counts of
-    budgets when it was dropped: its memory is freed after each hart has left it."""
-
-    pa: int
-    answer: Answer
-    row: Any
-    data: Any
-    code: Any
-    left: tuple[int, ...] | None = None
-
-
-@dataclass
-class Counts:
-    """What regions cost and brought, for statistics."""
-
-    compiled: int = 0
-    instructions: int = 0
-    seconds: float = 0.0
-    kept: int = 0
-    dropped: int = 0
-    failed: int = 0
-
-
 class RegionManager:
     """Makes regions for the harts of a machine. `mode` is the board's `harts.regions`; the variable
     RVPLAT_REGIONS overrides it, for tests."""
 
     def __init__(self, owner: Owner, mode: str) -> None:
         self._owner, self._native, self._harts = owner, owner.native, owner.harts
+        self._code = GuestCode(owner.native, owner.harts)
         self._put = owner.export("place_region")
         self._drop_all = owner.export("drop_regions")
         self.mode = mode = os.environ.get("RVPLAT_REGIONS") or mode
@@ -129,6 +91,25 @@ class RegionManager:
         self._native.view.regions_on = int(mode != "off")
 
     # --- from other threads ---
+
+    def hot_pages(self) -> list[HotPage]:
+        """What became of each page with hot code so far."""
+        with self._lock:
+            return [self._hot_page(start, page) for start, page in sorted(self._pages.items())]
+
+    def _hot_page(self, start: int, page: Page) -> HotPage:
+        placed = page.placed
+        if placed is not None and placed.row.placed:
+            inside = placed.answer.inside
+            return HotPage(start, "compiled", placed.data.raw, inside, page.left)
+        fate: Fate = "waiting"
+        if page.drops >= MOST_DROPS:
+            fate = "rewritten"
+        elif page.problem:
+            fate = "failed"
+        elif page.tried:
+            fate = "left"
+        return HotPage(start, fate, self._code.bytes_at(start), (), page.left)
 
     def start(self) -> None:
         """Begin to make regions, when the machine first runs."""
@@ -210,7 +191,7 @@ class RegionManager:
         page.heads[offset] = None
         page.reports += 1
         if page.reports == 1 and page.placed is None:
-            data = self._bytes(start)
+            data = self._code.bytes_at(start)
             kept = self._kept.find(offset, data)
             if kept is not None and self._place(start, kept, data):
                 self.counts.kept += 1
@@ -241,7 +222,7 @@ class RegionManager:
                         return
                     start = max(self._queue, key=lambda pa: self._pages[pa].reports)
                     del self._queue[start]
-                self._compile_page(start, self._ran(start))
+                self._compile_page(start, self._code.ran(start))
         except CompilerGone as error:
             if not self._closed:
                 log.warning("%s; no more regions are made", error)
@@ -255,7 +236,7 @@ class RegionManager:
             page = self._pages[start]
             page.reports, page.needed = 0, page.needed * 2
             self._number += 1
-            data = self._bytes(start)
+            data = self._code.bytes_at(start)
             request = Request(self._number, data, ran, tuple(page.heads))
             if self._client is None:
                 self._client = Client(self._tables)
@@ -263,6 +244,7 @@ class RegionManager:
         with self._lock:
             if self._closed:
                 return
+            page.tried, page.problem = True, answer.problem
             if answer.problem:
                 self.counts.failed += 1
                 log.warning("code at %#x stays in the interpreter: %s", start, answer.problem)
@@ -311,7 +293,7 @@ class RegionManager:
             self._retire(page)
         if not self._put_row(placed):
             return False
-        page.placed = placed
+        page.placed, page.left = placed, frozenset(answer.left)
         return True
 
     def _put_row(self, placed: Placed) -> bool:
@@ -356,7 +338,7 @@ class RegionManager:
             from rvplat.engine.regions.store import Store
 
             digest = hashlib.sha256(self._tables).hexdigest()
-            self._store = Store(f"kept regions\n{self._owner.core.key}\n{digest}")
+            self._store = Store(f"regions with what they leave\n{self._owner.core.key}\n{digest}")
         return self._store
 
     def _save(self, after_s: float) -> None:
@@ -369,30 +351,3 @@ class RegionManager:
             problem = store.save()
         if problem is not None:
             log.warning("cannot keep the compiled regions: %s", problem)
-
-    def _region(self, pa: int) -> Any:
-        plain = self._native.plain
-        for n in range(int(plain.ram_count)):
-            region = plain.ram[n]
-            if region.base <= pa < region.base + region.size:
-                return region
-        raise KeyError(pa)
-
-    def _bytes(self, start: int) -> bytes:
-        region = self._region(start)
-        return ctypes.string_at(region.host + start - region.base, PAGE_BYTES)
-
-    def _ran(self, start: int) -> bytes:
-        """For each halfword of a page, whether some hart has decoded an instruction there."""
-        region = self._region(start)
-        number = region.first_page + (start - region.base) // PAGE_BYTES
-        decode = int(self._native.plain.decode_handler)
-        found = bytearray(PAGE_BYTES // 2)
-        for hart in self._harts:
-            slots = ctypes.c_uint64.from_address(hart.plain.slot_pages + 8 * number).value
-            if slots:
-                handlers = (ctypes.c_uint64 * PAGE_BYTES).from_address(slots)[::2]
-                for i, handler in enumerate(handlers):
-                    if handler != decode:
-                        found[i] = 1
-        return bytes(found)

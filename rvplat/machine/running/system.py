@@ -28,6 +28,7 @@ from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.public_names import PublicNames
+from rvplat.machine.running.region_pages import Counts, HotPage
 from rvplat.machine.running.stop import Stop
 
 
@@ -61,7 +62,10 @@ class Watch(Protocol):
 class RegionsLike(Protocol):
     """Native code for hot pages (region_manager.py). `counts` says what was made."""
 
-    counts: Any
+    mode: str
+    counts: Counts
+
+    def hot_pages(self) -> list[HotPage]: ...
 
     def start(self) -> None: ...
 

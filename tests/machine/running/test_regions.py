@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from rvplat import Machine
+from rvplat.engine.regions.messages import Answer
+from rvplat.engine.regions.store import Store
 from rvplat.guests import bench_programs
+from rvplat.machine.inspection.region_statistics import CROSSING, left_instructions
+from rvplat.machine.running.region_pages import HotPage
 
 SIEVE = next(one for one in bench_programs() if one.name == "sieve")
 
@@ -41,3 +48,52 @@ def test_a_breakpoint_in_a_region_is_met() -> None:
         machine.breakpoints.add(where)
         assert machine.run(timeout_s=60).reason == "break"
         assert machine.harts[0].pc == where
+
+
+def test_statistics_say_what_ran_in_regions() -> None:
+    with sieve("all") as machine:
+        machine.run(max_instructions=50_000_000)
+        found = machine.statistics()
+        hart, regions = found.harts[0], found.regions
+        assert (regions.mode, regions.share > 0.9) == ("all", True)
+        assert (regions.region_samples, regions.other_samples) == (
+            hart.region_samples, hart.other_samples,
+        )  # fmt: skip
+        assert regions.compiled > 0 < regions.seconds
+        assert regions.instructions > 10
+        assert regions.pages == {"compiled": len(machine.regions.hot_pages())}
+        assert regions.left["csrrs"] >= 2  # of instret and time
+        assert "csrrs" in found.table()
+        assert f"regions: {regions.share:.1%} of " in found.table()
+        values = found.as_json()
+        assert isinstance(values["regions"], dict)
+        assert values["regions"]["share"] == regions.share
+
+
+def test_statistics_say_that_regions_are_off() -> None:
+    with sieve("off") as machine:
+        machine.run(max_instructions=1000)
+        assert machine.statistics().table().endswith("regions: off (harts.regions)\n")
+
+
+def test_instructions_that_regions_leave_are_counted_by_name() -> None:
+    """An instruction that the region has elsewhere was left because of its size."""
+    page = bytearray(4096)
+    for offset, bits in {0: 0x73, 4: 0x73, 8: 0x10500073, 12: 0x13, 16: 0x13, 4094: 0x03}.items():
+        page[offset : offset + 4] = bits.to_bytes(4, "little")[: 4096 - offset]
+    left = frozenset((0, 4, 8, 16, 4094))
+    pages = [HotPage(0x8000_0000, "compiled", bytes(page), (12,), left)]
+    with sieve("off") as machine:
+        found = left_instructions(pages, machine.extensions)
+    assert found == {"ecall": 2, "wfi": 1, CROSSING: 1}
+
+
+def test_kept_regions_say_what_they_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RVPLAT_CACHE", str(tmp_path))
+    page = bytes(range(256)) * 16
+    answer = Answer(7, b"code", heads=(64,), inside=(64, 68), left=(72,), lines=2, seconds=0.5)
+    store = Store("regions of a test")
+    store.add(answer, page)
+    assert store.save() is None
+    found = Store("regions of a test").find(64, page)
+    assert found == replace(answer, number=0)

@@ -1,0 +1,108 @@
+"""Pages of the guest with hot code, and what is known of them (region_manager.py)."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from rvplat.frozen import frozen
+from rvplat.isa.privileged import PAGE_BYTES
+from rvplat.machine.running.native_records import NativeHart, NativeMachine
+
+if TYPE_CHECKING:
+    from rvplat.engine.regions.messages import Answer
+
+REPORTS = 3  # of hot code in a page before it is compiled
+Fate = Literal["compiled", "waiting", "left", "rewritten", "failed"]
+
+
+@dataclass
+class Page:
+    """A page with hot code. `reports` count since its last compile; it is compiled when there are
+    `needed`."""
+
+    heads: dict[int, None] = field(default_factory=dict)
+    reports: int = 0
+    needed: int = REPORTS
+    drops: int = 0
+    placed: Placed | None = None
+    left: frozenset[int] = frozenset()  # offsets that tier 0 must execute
+    tried: bool = False  # it was compiled
+    problem: str = ""  # why the last compile failed
+
+
+@dataclass
+class Placed:
+    """A region in memory: its row, the bytes of the page, its code. `left` are the harts' counts of
+    budgets when it was dropped: its memory is freed after each hart has left it."""
+
+    pa: int
+    answer: Answer
+    row: Any
+    data: Any
+    code: Any
+    left: tuple[int, ...] | None = None
+
+
+@dataclass
+class Counts:
+    """What regions cost and brought: how many were compiled, with how many instructions, in how
+    many seconds of processor time; taken from the kept ones; dropped because of stores; failed."""
+
+    compiled: int = 0
+    instructions: int = 0
+    seconds: float = 0.0
+    kept: int = 0
+    dropped: int = 0
+    failed: int = 0
+
+
+@frozen
+class HotPage:
+    """What became of a page with hot code: it has a region with the instructions `inside`; it waits
+    for more samples or for the compiler; tier 0 is left to execute it; it was rewritten too often;
+    or its compile failed. `left` are the offsets of instructions that are reached and not in the
+    region, `data` the page's bytes."""
+
+    pa: int
+    fate: Fate
+    data: bytes
+    inside: Sequence[int]
+    left: frozenset[int]
+
+
+class GuestCode:
+    """Code in the memory of a machine."""
+
+    def __init__(self, native: NativeMachine, harts: Sequence[NativeHart]) -> None:
+        self._native, self._harts = native, harts
+
+    def _region(self, pa: int) -> Any:
+        plain = self._native.plain
+        for n in range(int(plain.ram_count)):
+            region = plain.ram[n]
+            if region.base <= pa < region.base + region.size:
+                return region
+        raise KeyError(pa)
+
+    def bytes_at(self, start: int) -> bytes:
+        """The bytes of a page now."""
+        region = self._region(start)
+        return ctypes.string_at(region.host + start - region.base, PAGE_BYTES)
+
+    def ran(self, start: int) -> bytes:
+        """For each halfword of a page, whether some hart has decoded an instruction there."""
+        region = self._region(start)
+        number = region.first_page + (start - region.base) // PAGE_BYTES
+        decode = int(self._native.plain.decode_handler)
+        found = bytearray(PAGE_BYTES // 2)
+        for hart in self._harts:
+            slots = ctypes.c_uint64.from_address(hart.plain.slot_pages + 8 * number).value
+            if slots:
+                handlers = (ctypes.c_uint64 * PAGE_BYTES).from_address(slots)[::2]
+                for i, handler in enumerate(handlers):
+                    if handler != decode:
+                        found[i] = 1
+        return bytes(found)
