@@ -38,7 +38,7 @@ Sample.add("count", u64)
 
 SAMPLES = 512
 HOT = 64
-ENOUGH = 2  # samples that make an instruction hot
+ENOUGH = 4  # samples that make an instruction hot
 
 MachineState.add("regions_on", u64)  # 0: none is entered
 MachineState.add("compile_now", u64)  # host function (hart, pa): compile what was decoded; or 0

@@ -188,17 +188,29 @@ class RegionManager:
         start, offset = pa & PAGE_MASK, pa & OFFSET_MASK
         page = self._pages.setdefault(start, Page())
         self._note_drop(page)
+        if page.placed is not None and offset in page.placed.answer.inside:
+            return  # it was reported before the region was put in place
+        is_new = offset not in page.heads
         page.heads[offset] = None
         page.reports += 1
-        if page.reports == 1 and page.placed is None:
-            data = self._code.bytes_at(start)
-            kept = self._kept.find(offset, data)
-            if kept is not None and self._place(start, kept, data):
-                self.counts.kept += 1
-                return
+        if is_new and self._place_kept(start, offset):
+            return
         if page.reports >= page.needed and page.drops < MOST_DROPS:
             self._queue[start] = None
             self._work.notify_all()
+
+    def _place_kept(self, start: int, offset: int) -> bool:
+        """Put a kept region with this head in place, unless the page has a larger one."""
+        data, page = self._code.bytes_at(start), self._pages[start]
+        kept = self._kept.find(offset, data)
+        if kept is None:
+            return False
+        if page.placed is not None and len(page.placed.answer.inside) >= len(kept.inside):
+            return False
+        if not self._place(start, kept, data):
+            return False
+        self.counts.kept += 1
+        return True
 
     def _note_drop(self, page: Page) -> None:
         """If stores have dropped the page's region, wait longer before the next."""
@@ -234,7 +246,7 @@ class RegionManager:
 
         with self._lock:
             page = self._pages[start]
-            page.reports, page.needed = 0, page.needed * 2
+            page.reports, page.needed = 0, page.needed * 4
             self._number += 1
             data = self._code.bytes_at(start)
             request = Request(self._number, data, ran, tuple(page.heads))

@@ -14,7 +14,7 @@ from rvplat.machine.running.native_records import NativeHart, NativeMachine
 if TYPE_CHECKING:
     from rvplat.engine.regions.messages import Answer
 
-REPORTS = 3  # of hot code in a page before it is compiled
+REPORTS = 24  # of hot code in a page before it is compiled: by then most heads are known
 Fate = Literal["compiled", "waiting", "left", "rewritten", "failed"]
 
 
