@@ -1,5 +1,4 @@
-"""Native code of devices: a function for each definition of a device's class, and two for each of
-its fields.
+"""Native code of devices: a function for each definition of a device's class.
 
 They are functions (device, a, b, hart) -> value. `a` and `b` are the arguments, `hart` the hart
 that makes the access. If a definition raises, the function sets the hart's `port_error`.
@@ -17,7 +16,6 @@ from rvplat.frozen import frozen
 from rvplat.hart.state import HartState
 from rvplat.lang import Definition, Integer, Record
 from rvplat.lang.native.native_code import NativeCode
-from rvplat.lang.record import RecordField
 
 if TYPE_CHECKING:
     from rvplat.engine.units import PartText
@@ -43,13 +41,8 @@ class DeviceClass:
     def definitions(self) -> list[Definition]:
         return [m for m in self.layout.methods.values() if isinstance(m, Definition)]
 
-    @property
-    def fields(self) -> list[RecordField]:
-        """The fields that can be registers."""
-        return [f for f in self.layout.fields.values() if _is_number(f.type)]
-
     def symbol(self, what: str, name: str) -> str:
-        """The symbol of a function: "call" a definition, "get" or "set" a field."""
+        """The symbol of a function: "call" a definition, or "time", if that tells the time."""
         return f"device.{self.name}.{what}.{name}"
 
     def key(self) -> str:
@@ -87,9 +80,6 @@ def _text(
 
 def emit(unit: Unit, one: DeviceClass) -> None:
     """Add the functions of a class to a unit."""
-    for field in one.fields:
-        _emit(unit, one.symbol("get", field.name), _get(field))
-        _emit(unit, one.symbol("set", field.name), _set(field))
     for definition in one.definitions:
         unit.function(definition)
         if is_simple(definition):
@@ -117,30 +107,6 @@ def _emit(unit: Unit, symbol: str, lines: Iterable[str]) -> None:
     head = f'define i64 @"{symbol}"(ptr %device, i64 %a, i64 %b, ptr %hart) #0 {{'
     unit.texts.append("\n".join([head, "entry:", *(f"  {line}" for line in lines), "}"]))
     unit.emitted.append(symbol)
-
-
-def _place(field: RecordField) -> Iterator[str]:
-    """%p: the address of a field, or of element %a of it."""
-    yield f"%f = getelementptr i8, ptr %device, i64 {field.offset}"
-    index = "%a" if field.count else "0"
-    kind = f"[{field.stride} x i8]"
-    yield f"%p = getelementptr {kind}, ptr %f, i64 {index}"
-
-
-def _get(field: RecordField) -> list[str]:
-    bits = 8 * field.stride
-    lines = [*_place(field), f"%v = load atomic i{bits}, ptr %p monotonic, align {field.stride}"]
-    wide = "%v" if bits == 64 else "%w"
-    return [*lines, *([] if bits == 64 else [f"%w = zext i{bits} %v to i64"]), f"ret i64 {wide}"]
-
-
-def _set(field: RecordField) -> list[str]:
-    bits = 8 * field.stride
-    given = "%b" if field.count else "%a"
-    cut = [] if bits == 64 else [f"%v = trunc i64 {given} to i{bits}"]
-    value = given if bits == 64 else "%v"
-    store = f"store atomic i{bits} {value}, ptr %p monotonic, align {field.stride}"
-    return [*_place(field), *cut, store, "ret i64 0"]
 
 
 def _call(native: NativeFunction, definition: Definition) -> Iterator[str]:

@@ -123,6 +123,7 @@ class FastEmitter(HandlerEmitter):
         self.form = chain[0]
         self.budget = "%budget"
         self.written = False
+        self.gave_up: set[str] = set()  # keys of forms whose slow handlers the text calls
         self._written_at: dict[str, bool] = {}  # by label: whether state was written before
         self._started: set[str] = set()
 
@@ -152,6 +153,7 @@ class FastEmitter(HandlerEmitter):
             return
         if self.written:
             raise NoFastForm
+        self.gave_up.add(self.form.key)
         self.tail(self.form.slow, self.slot, self.budget)
 
     def leave_raised(self) -> None:

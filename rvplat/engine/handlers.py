@@ -1,8 +1,8 @@
 """Every handler of the threaded interpreter as LLVM text.
 
 A handler is `void (hart, slot, budget, tlb)` and ends with a tail call of the next slot's handler.
-Each form has a fast handler (fast.py) and a slow one, which calls the definition's function.
-Branches also have a near handler.
+Each form has a fast handler (fast.py), a slow one, or both: the slow one calls the definition's
+function, and there is none if no fast handler gives up. Branches also have a near handler.
 """
 
 from __future__ import annotations
@@ -41,29 +41,33 @@ class HandlerText:
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
         self.near = unit.definitions.specialised(NEAR)
+        self._gave_up: set[str] = set()  # keys of forms whose slow handlers are called by fast ones
 
     def _symbol(self, definition: Any) -> str:
         """The symbol of a definition's native function."""
         return self.unit.function(definition).symbol
 
     def form(self, form: Form) -> list[str]:
-        """Emit a form's handlers. Returns the symbols of the fast, the near and the slow one."""
+        """Emit a form's handlers. Returns the symbols of the fast, the near and the slow one. Where
+        there is no slow one, the fast one is as good, and the other way round."""
+        effects = self.unit.definitions.effects(form.instruction.definition)
+        fast = self.fast([form], near=False)
+        near = self.fast([form], near=True) if "branch" in effects.words else fast
+        if fast and near and form.key not in self._gave_up:
+            return [fast, near, fast]
         self.unit.texts.append(self._slow(form, form.slow))
         self.unit.emitted.append(form.slow.strip('@"'))
-        effects = self.unit.definitions.effects(form.instruction.definition)
-        fast = self.fast([form], near=False) or form.slow
-        if "branch" not in effects.words:
-            return [fast, fast, form.slow]
-        return [fast, self.fast([form], near=True) or form.slow, form.slow]
+        return [fast or form.slow, near or form.slow, form.slow]
 
     def fast(self, chain: Sequence[Form], near: bool) -> str | None:
         """Emit the fast handler of forms in a row. Returns its symbol; None without a fast form."""
         symbol = f'@"{"near" if near else "fast"}.{" ".join(form.key for form in chain)}"'
+        emitter = FastEmitter(self.unit, chain, self.near if near else self.unit.definitions)
         try:
-            definitions = self.near if near else self.unit.definitions
-            text = FastEmitter(self.unit, chain, definitions).text(symbol)
+            text = emitter.text(symbol)
         except NoFastForm:
             return None
+        self._gave_up |= emitter.gave_up
         self.unit.texts.append(text)
         self.unit.emitted.append(symbol.strip('@"'))
         return symbol

@@ -10,6 +10,7 @@ which waits for the bus lock.
 """
 
 from rvplat.bus.natives.records import DeviceState, Gate
+from rvplat.hart.ram import read_host, write_host
 from rvplat.hart.state import STOP_STUCK, HartState, MachineState
 from rvplat.isa.fp_state import call_out
 from rvplat.lang import (
@@ -48,8 +49,10 @@ PortRow.add("width", u64)  # bytes of one
 PortRow.add("widths", u64)  # the sizes of accesses, added
 PortRow.add("mask", u64)  # bits that can be written
 PortRow.add("device", u64)  # host address of the device's record
-PortRow.add("read", u64)  # host address of a function (device, a, b, hart) -> value; 0: none
+PortRow.add("read", u64)  # host address of a function (device, a, b, hart) -> value
 PortRow.add("write", u64)
+PortRow.add("place", u64)  # host address of the field that is accessed where a function is 0
+PortRow.add("bytes", u64)  # of the field, or of one element
 PortRow.add("flags", u64)
 
 Port = Record("Port")  # what answers an access
@@ -57,6 +60,8 @@ Port.add("key", u64)  # address, size and way
 Port.add("device", u64)  # 0: Python answers
 Port.add("read", u64)
 Port.add("write", u64)
+Port.add("place", u64)
+Port.add("bytes", u64)
 Port.add("index", u64)
 Port.add("shift", u64)  # of the part that is accessed
 Port.add("part", u64)  # its bits; 0: the whole register
@@ -120,6 +125,8 @@ def find_port(hart, port: Port, key: u64, pa: u64, size: u64, way: u64):
             port.read = row.read
             port.write = row.write
             port.index = at // row.stride
+            port.place = row.place + port.index * row.bytes
+            port.bytes = row.bytes
             port.shift = at % row.stride * 8
             port.part = (u64(1) << size * 8) - 1 if is_part else u64(0)
             port.mask = row.mask
@@ -178,13 +185,17 @@ def leave_devices(hart, device: u64) -> bool:
 @define
 def read_whole(hart, port: Port) -> u64:
     """The value of the register."""
+    if port.read == 0:
+        return read_host(port.place, port.bytes)
     return call_port(port.read, port.device, port.index, u64(0), hart)
 
 
 @define
 def write_whole(hart, port: Port, value: u64):
     """Write the register."""
-    if port.flags & INDEXED != 0:
+    if port.write == 0:
+        write_host(port.place, port.bytes, value & port.mask)
+    elif port.flags & INDEXED != 0:
         call_port(port.write, port.device, port.index, value & port.mask, hart)
     else:
         call_port(port.write, port.device, value & port.mask, u64(0), hart)

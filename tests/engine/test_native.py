@@ -156,3 +156,12 @@ def test_the_same_where_targets_must_be_aligned(number: int, data: st.DataObject
     case = data.draw(cases(ROWS[number]))
     arrange(twin(compressed=False), dataclasses.replace(case, pc=case.pc & ~3), 4)
     assert twin(compressed=False).differences() == []
+
+
+def test_a_slow_handler_only_where_a_fast_one_gives_up() -> None:
+    """A fast handler that never gives up also serves where the slow one is wanted."""
+    handlers = twin().core.handlers
+    for name in ("add.4", "mul.4", "auipc.4", "fence.4"):
+        assert handlers[f"{name} slow"] == handlers[name], name
+    for name in ("lw.4", "sd.4", "fadd.d.4", "csrrw.4"):
+        assert handlers[f"{name} slow"] != handlers[name], name

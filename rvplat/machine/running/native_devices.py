@@ -15,6 +15,7 @@ from rvplat.bus.natives.methods import NativeMethod
 from rvplat.bus.registers import Register, writable_mask
 from rvplat.engine.device_code import DeviceClass, load_devices
 from rvplat.errors import BusError, DefinitionError
+from rvplat.frozen import frozen
 from rvplat.hart.ports import (
     INDEXED,
     PLAIN_READ,
@@ -35,6 +36,14 @@ SHIPPED = "rvplat_plugins."
 _ARGUMENTS = [ctypes.c_uint64] * 4
 _KEEPS_GIL: Any = ctypes.PYFUNCTYPE(ctypes.c_uint64, *_ARGUMENTS)
 _FREES_GIL: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *_ARGUMENTS)
+
+
+@frozen
+class _Way:
+    """How native code reads or writes a register: a function, 0 for an access to the field."""
+
+    function: int = 0
+    tells_time: bool = False
 
 
 class NativeDevices:
@@ -143,39 +152,36 @@ class NativeDevices:
             return
         rows = [row for row in device.rows() if isinstance(row, Register)]
         for row in rows:
-            read, read_time = self._function(device, row, "read", "get")
-            write, write_time = self._function(device, row, "write", "set")
-            reads, writes = row.readable, row.writable
-            if row.behind:  # only a description, unless the device has native methods for it
-                reads, writes = (self._is_native(device, row, way) for way in ("read", "write"))
+            read, write = self._way(device, row, "read"), self._way(device, row, "write")
             flags = INDEXED if row.count else 0
-            flags |= READABLE if read and reads else 0
-            flags |= WRITABLE if write and writes else 0
+            if read is not None and (read.function if row.behind else row.readable):
+                flags |= READABLE
+            if write is not None and (write.function if row.behind else row.writable):
+                flags |= WRITABLE
             if not flags & (READABLE | WRITABLE):
                 continue
-            flags |= READS_TIME if read_time else 0
-            flags |= WRITES_TIME if write_time else 0
-            flags |= PLAIN_READ if read and not hasattr(device, f"read_{row.attribute}") else 0
+            flags |= READS_TIME if read and read.tells_time else 0
+            flags |= WRITES_TIME if write and write.tells_time else 0
+            flags |= PLAIN_READ if read and not read.function else 0
             widths = [w for w in row.widths if w >= row.width or (read and write)]
+            field, address = device.layout.fields.get(row.attribute), device.native_state.address
+            place, size = (address + field.offset, field.stride) if field else (0, 0)
             yield PortRow.structure()(
                 window.base + row.offset, row.stride, max(row.count, 1), row.width, sum(widths),
-                writable_mask(rows, row), device.native_state.address, read, write, flags,
+                writable_mask(rows, row), address, read.function if read else 0,
+                write.function if write else 0, place, size, flags,
             )  # fmt: skip
 
-    def _is_native(self, device: Device, row: Register, way: str) -> bool:
-        return isinstance(getattr(type(device), f"{way}_{row.attribute}", None), NativeMethod)
-
-    def _function(self, device: Device, row: Register, way: str, plain: str) -> tuple[int, bool]:
-        """The function that reads or writes a register, 0 if Python does; whether it uses the
-        time."""
-        kind = type(device)
-        name = f"{way}_{row.attribute}"
+    def _way(self, device: Device, row: Register, way: str) -> _Way | None:
+        """How native code reads or writes a register; None if Python does it."""
+        kind, name = type(device), f"{way}_{row.attribute}"
         method = getattr(kind, name, None)
-        if method is None:
-            return self._address(kind, plain, row.attribute), False
-        if not isinstance(method, NativeMethod):
-            return 0, False
-        return self._address(kind, "call", name), self._address(kind, "time", name) != 0
+        if isinstance(method, NativeMethod):
+            function = self._address(kind, "call", name)
+            return _Way(function, self._address(kind, "time", name) != 0) if function else None
+        assert device.layout is not None
+        is_field = method is None and row.attribute in device.layout.fields
+        return _Way() if is_field else None
 
     def which(self, hart: NativeHart) -> Device | None:
         """The device in whose definition a loop was ended for a hart. None if it was an
