@@ -92,6 +92,11 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         help="write every instruction to FILE, in the format of Spike's commit log",
     )  # fmt: skip
     parser.add_argument(
+        "--profile", type=Path, metavar="FILE",
+        help="write a sampling profile of the guest to FILE, by world and symbol, as JSON for "
+        "https://www.speedscope.app; --symbols names files with symbols",
+    )  # fmt: skip
+    parser.add_argument(
         "--signature", type=Path, metavar="FILE",
         help="when the run ends, write the memory from begin_signature to end_signature to FILE, "
         "as 4-byte words in hex; with --each, FILE is a folder for PROGRAM.signature",
@@ -109,10 +114,14 @@ def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | 
         signature_range(machine.symbols, str(arguments.words[-1] if arguments.words else "demo"))
         _write(arguments.signature, "")
     if lobby is not None:
-        with Terminal(machine) as terminal:
+        with _profiling(machine, arguments.profile), Terminal(machine) as terminal:
             stop = serve(machine, arguments, terminal, lobby)
         return _report(machine, stop, arguments, terminal.signal)
-    with _turns(machine, arguments.trace) as turns, Terminal(machine) as terminal:
+    with (
+        _profiling(machine, arguments.profile),
+        _turns(machine, arguments.trace) as turns,
+        Terminal(machine) as terminal,
+    ):
         runner = Runner(
             machine, arguments.timeout, arguments.max_instructions, not terminal.has_input,
             turns=turns,
@@ -134,6 +143,14 @@ def _turns(machine: Machine, trace: Path | None) -> AbstractContextManager[Trace
     from rvplat.machine.inspection.trace import tracing
 
     return tracing(machine, trace)
+
+
+def _profiling(machine: Machine, file: Path | None) -> AbstractContextManager[None]:
+    if file is None:
+        return nullcontext()
+    from rvplat.machine.inspection.profile import profiling
+
+    return profiling(machine, file)
 
 
 def _status(machine: Machine, stop: Stop, signal: int) -> int:

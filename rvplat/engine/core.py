@@ -23,6 +23,7 @@ from rvplat.hart.acceleration.tlb import fetch_fill, flush_everything
 from rvplat.hart.acceleration.young_pages import enter_young, pass_young
 from rvplat.hart.atomics import finish_amo
 from rvplat.hart.counters import timer_check
+from rvplat.hart.debugging.profile_samples import begin_profile, take_profile
 from rvplat.hart.fetch import NO_PAGE, fetch_address, fetch_instruction, translate_fetch
 from rvplat.hart.interrupts import answer_call, take_interrupt
 from rvplat.hart.ports import run_delayed
@@ -289,6 +290,8 @@ def begin(hart):
     if hart.waiting != 0 and hart.sleeps != 0:
         hart.stop = STOP_WFI
     hart.attention = 1
+    if hart.profile_ring != 0:
+        begin_profile(hart)
     enter_young(hart)
 
 
@@ -305,6 +308,8 @@ def refill(hart):
     hart.passes += 1
     if hart.machine.regions_on != 0:
         take_sample(hart)
+    if hart.profile_ring != 0:
+        take_profile(hart)
     if hart.stop_request != 0 and hart.stop != STOP_STUCK:
         hart.stop = STOP_REQUEST
     timer_check(hart)

@@ -8,13 +8,12 @@ from rvplat.errors import BusError, LoaderError
 from rvplat.isa.machinery.disassemble import X_NAMES, Disassembler
 from rvplat.isa.privileged import MACHINE, SUPERVISOR
 from rvplat.machine.inspection.trap_loops import trap_loop
-from rvplat.machine.loading.symbol_files import symbols_of
+from rvplat.machine.loading.symbol_files import SymbolTable, symbols_of
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.run import Runner
 from rvplat.machine.running.system import System
 
 MODES = {0: "U", SUPERVISOR: "S", MACHINE: "M"}
-FARTHEST_SYMBOL = 1 << 20
 A_ROW = 4
 _CSRS = (
     ("mstatus", "mcause", "mepc", "mtval", "mtvec", "mie", "mip", "medeleg", "mideleg"),
@@ -88,14 +87,11 @@ def _rows(values: list[str]) -> Iterator[list[str]]:
 
 def near(symbols: Mapping[str, int], address: int) -> str:
     """ " <main+0x10>", if a symbol stands before the address, not too far away."""
-    best = max(
-        ((at, name) for name, at in symbols.items() if at <= address and name[0] not in ".$"),
-        default=None,
-    )
-    if best is None or address - best[0] > FARTHEST_SYMBOL:
+    found = SymbolTable(symbols).find(address)
+    if found is None:
         return ""
-    offset = address - best[0]
-    return f" <{best[1]}+{offset:#x}>" if offset else f" <{best[1]}>"
+    name, offset = found
+    return f" <{name}+{offset:#x}>" if offset else f" <{name}>"
 
 
 def instruction_at(hart: Hart, disassembler: Disassembler) -> str:

@@ -6,8 +6,10 @@ library. The import of lief takes half a second, so it happens when a file is re
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,24 @@ if TYPE_CHECKING:
     from rvplat.machine.loading.loader import Software
 
 KEPT_FILES = 8
+FARTHEST_SYMBOL = 1 << 20
+
+
+class SymbolTable:
+    """Symbols by address. Those that begin with "." or "$" are left out: compilers and assemblers
+    make them."""
+
+    def __init__(self, symbols: Mapping[str, int]) -> None:
+        self._symbols = sorted((at, name) for name, at in symbols.items() if name[0] not in ".$")
+
+    def find(self, address: int) -> tuple[str, int] | None:
+        """The last symbol before an address, or at it, and the bytes from there. None if there is
+        none within FARTHEST_SYMBOL bytes."""
+        at = bisect_right(self._symbols, address, key=itemgetter(0)) - 1
+        if at < 0 or address - self._symbols[at][0] > FARTHEST_SYMBOL:
+            return None
+        start, name = self._symbols[at]
+        return name, address - start
 
 
 def symbols_of(software: Software, vmid: int | None) -> Mapping[str, int]:

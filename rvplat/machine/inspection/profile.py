@@ -1,0 +1,213 @@
+"""A sampling profile of the guest by world and symbol, in speedscope's JSON format.
+
+Harts note samples where budgets end (hart/debugging/profile_samples.py), which is after branches. A
+thread collects them. Each hart gives two profiles, with the same samples: their weights are the
+host's time, and retired instructions. A stack has two frames, the world and the symbol.
+
+The format: https://github.com/jlfwong/speedscope/blob/main/src/lib/file-format-spec.ts
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from rvplat.errors import HostError
+from rvplat.hart.debugging.profile_samples import RING, ProfileSample
+from rvplat.isa.privileged import MACHINE, PAGE_MASK, SUPERVISOR, USER
+from rvplat.machine.loading.symbol_files import SymbolTable, symbols_of
+from rvplat.machine.running.hart import Hart
+from rvplat.machine.running.native_records import Block
+from rvplat.machine.running.system import System
+
+SCHEMA = "https://www.speedscope.app/file-format-schema.json"
+COLLECT_S = 0.05  # between two collections
+MOST_PERIODS = 1024  # of a hart; then each two become one
+WORDS = ProfileSample.size // 8
+HOST_WORLDS = {USER: "U", SUPERVISOR: "HS", MACHINE: "M"}
+GUEST_WORLDS = {USER: "VU", SUPERVISOR: "VS"}
+
+Stack = tuple[str, str]  # the names of a world and a symbol
+Weights = dict[Stack, tuple[int, int]]  # nanoseconds and instructions
+
+
+def world_name(world: int) -> str:
+    """The name of a sample's world: M, HS, U, or VS and VU with the VMID."""
+    mode, vmid = world & 3, world >> 3
+    return f"{GUEST_WORLDS[mode]} of VMID {vmid}" if world & 4 else HOST_WORLDS[mode]
+
+
+class Places:
+    """Names places in the guest. The symbols are read at once, because that takes long."""
+
+    def __init__(self, machine: System) -> None:
+        software = machine.software
+        self._tables = {
+            vmid: SymbolTable(symbols_of(software, vmid)) for vmid in {None, *software.symbol_files}
+        }
+        self._known: dict[tuple[int, int], Stack] = {}
+
+    def stack(self, pc: int, world: int) -> Stack:
+        """The names of the world and of the symbol at a pc, or of the page if there is none."""
+        found = self._known.get((pc, world))
+        if found is None:
+            table = self._tables.get(world >> 3 if world & 4 else None)
+            symbol = table.find(pc) if table else None
+            name = symbol[0] if symbol else f"page {pc & PAGE_MASK:#x}"
+            found = self._known[pc, world] = world_name(world), name
+        return found
+
+
+class Timeline:
+    """The weights of a hart's stacks, by periods of equal length."""
+
+    def __init__(self) -> None:
+        self._periods: list[Weights] = []
+        self._joined = 1  # collections in a period
+        self._last = 0  # collections in the last period
+
+    def add(self, weights: Weights) -> None:
+        """Add what a collection has found."""
+        if self._periods and self._last < self._joined:
+            self._periods[-1] = _sum(self._periods[-1], weights)
+            self._last += 1
+            return
+        if len(self._periods) == MOST_PERIODS:
+            pairs = zip(self._periods[::2], self._periods[1::2], strict=True)
+            self._periods = [_sum(*pair) for pair in pairs]
+            self._joined *= 2
+        self._periods.append(dict(weights))
+        self._last = 1
+
+    def __iter__(self) -> Iterator[tuple[Stack, tuple[int, int]]]:
+        for period in self._periods:
+            yield from sorted(period.items())
+
+
+def _sum(one: Weights, other: Weights) -> Weights:
+    found = dict(one)
+    for stack, (ns, instructions) in other.items():
+        before = found.get(stack, (0, 0))
+        found[stack] = before[0] + ns, before[1] + instructions
+    return found
+
+
+class Samples:
+    """The ring of a hart's samples."""
+
+    def __init__(self, hart: Hart) -> None:
+        self._plain = hart.plain
+        self._block = Block(RING * ProfileSample.size)
+        self._words = (ctypes.c_uint64 * (RING * WORDS)).from_address(self._block.address)
+        self._seen = int(self._plain.profile_count)
+        self._plain.profile_retired = hart.retired % (1 << 64)
+        self._plain.profile_ring = self._block.address
+
+    def new(self) -> Iterator[tuple[int, int, int, int]]:
+        """The samples since the last call: pc, world, instructions, nanoseconds."""
+        count = int(self._plain.profile_count)
+        held = self._words[:]
+        first = max(self._seen, int(self._plain.profile_count) - RING + 1)
+        self._seen = count
+        for n in range(first, count):
+            at = n % RING * WORDS
+            pc, world, instructions, ns = held[at : at + WORDS]
+            yield pc, world, instructions, ns
+
+    def close(self) -> None:
+        """End the sampling. The hart must not run."""
+        self._plain.profile_ring = 0
+
+
+class Profiler:
+    """Collects the samples of a machine's harts, until `close`."""
+
+    def __init__(self, machine: System) -> None:
+        self._places = Places(machine)
+        self._samples = [Samples(hart) for hart in machine.harts]
+        self._timelines = [Timeline() for _ in machine.harts]
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="rvplat-profile", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Collect the last samples. The machine must not run."""
+        self._closed.set()
+        self._thread.join()
+        self._collect()
+        for samples in self._samples:
+            samples.close()
+
+    def _watch(self) -> None:
+        while not self._closed.wait(COLLECT_S):
+            self._collect()
+
+    def _collect(self) -> None:
+        for samples, timeline in zip(self._samples, self._timelines, strict=True):
+            found: dict[Stack, list[int]] = defaultdict(lambda: [0, 0])
+            for pc, world, instructions, ns in samples.new():
+                total = found[self._places.stack(pc, world)]
+                total[0] += ns
+                total[1] += instructions
+            timeline.add({stack: (ns, count) for stack, (ns, count) in found.items()})
+
+    def as_json(self) -> dict[str, object]:
+        """The profile as values for json.dumps."""
+        frames: dict[str, int] = {}
+        profiles = [
+            _profile(f"hart {number}, {what}", unit, timeline, weight, frames)
+            for number, timeline in enumerate(self._timelines)
+            for weight, (what, unit) in enumerate(
+                (("time", "nanoseconds"), ("instructions", "none"))
+            )
+        ]
+        return {
+            "$schema": SCHEMA,
+            "shared": {"frames": [{"name": name} for name in frames]},
+            "profiles": profiles,
+            "name": "rvplat",
+            "activeProfileIndex": 0,
+            "exporter": f"rvplat@{version('rvplat')}",
+        }
+
+
+def _profile(
+    name: str, unit: str, timeline: Timeline, weight: int, frames: dict[str, int]
+) -> dict[str, object]:
+    """A profile of the file. `frames` are the numbers of the frames so far."""
+    samples, weights = [], []
+    for stack, found in timeline:
+        samples.append([frames.setdefault(frame, len(frames)) for frame in stack])
+        weights.append(found[weight])
+    return {
+        "type": "sampled", "name": name, "unit": unit,
+        "startValue": 0, "endValue": sum(weights), "samples": samples, "weights": weights,
+    }  # fmt: skip
+
+
+@contextlib.contextmanager
+def profiling(machine: System, path: Path) -> Iterator[None]:
+    """Profile what the machine runs in a `with` block, at whose end the file is written. The
+    machine must not run at its begin and end.
+
+    Raises:
+        HostError: the file can't be written.
+        LoaderError: a file with symbols can no longer be read.
+    """
+    try:
+        with path.open("w", encoding="ascii") as file:
+            profiler = Profiler(machine)
+            try:
+                yield
+            finally:
+                profiler.close()
+                json.dump(profiler.as_json(), file)
+                file.write("\n")
+    except OSError as error:
+        raise HostError(f"{path}: {error.strerror}") from None
