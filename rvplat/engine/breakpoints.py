@@ -11,19 +11,15 @@ and guest-physical pages by which it was entered. When a page becomes a fetch en
 added since, the slots at the rows' addresses are dropped. A slot that is decoded later gets the
 breakpoints' handler if a row has its address by any of the listed pages. If there were more pages
 than the header can list, any row with the slot's offset counts: then the handler is sometimes
-entered and finds no row.
+entered and finds no row. arm_breakpoints.py lists the pages and drops the slots.
 """
 
 from rvplat.engine.agent import FALSE, evaluate
-from rvplat.engine.slots import header_at
-from rvplat.hart.acceleration.tlb import FETCH_CONTEXTS, NO_TAG, REGIME_VIRT
 from rvplat.hart.debugging.watchpoints import note_met
 from rvplat.hart.debugging.worlds import ANYWHERE, current_asid, current_world
 from rvplat.hart.page_tables import address_in
-from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import (
     FETCH_ENTRIES,
-    SLOT_HEADER,
     STOP_BREAK,
     HartState,
     MachineState,
@@ -35,11 +31,9 @@ from rvplat.lang import (
     define,
     ptr,
     read_u32,
-    read_u64,
     u8,
     u32,
     u64,
-    write_u64,
 )
 
 VIRTUAL = 0
@@ -69,7 +63,7 @@ KeptHandler.add("handler", u64)
 MachineState.add("breakpoint_handler", u64)
 MachineState.add("break_rows", ptr(BreakRow))
 MachineState.add("break_heads", u64)  # host address: u32 HEADS
-MachineState.add("break_pages", u64)  # host address: u32 PAGES
+MachineState.add("break_pages", u64)  # host address: u32 PAGES, for all spaces
 MachineState.add("break_offsets", u32, 2048)  # rows by their address's offset in its page, halved
 MachineState.add("break_count", u64)
 MachineState.add("break_physical", u64)  # rows in the physical space
@@ -110,86 +104,7 @@ def first_row(hart, space: u64, address: u64) -> u64:
     return n
 
 
-# --- arming -------------------------------------------------------------------------------------
-
-
-@define
-def drop_slot(hart, slots: u64, offset: u64):
-    """Make a slot undecoded, and the slots before it that may have a pair's handler with it."""
-    handler = hart.machine.decode_handler
-    first = offset - 4 if offset >= 4 else u64(0)
-    for at in range(first >> 1, (offset >> 1) + 1):
-        write_u64(slots + at * 16, handler)
-
-
-@define
-def is_alias(header, page: u64) -> bool:
-    """Whether a virtual page is listed."""
-    known = header.alias_count if header.alias_count < ALIASES else u64(ALIASES)
-    for i in range(known):  # noqa: SIM110
-        if header.aliases[i] == page:
-            return True
-    return False
-
-
-@define
-def note_alias(header, page: u64):
-    """List a virtual page, if it isn't."""
-    if not is_alias(header, page):
-        if header.alias_count < ALIASES:
-            header.aliases[header.alias_count] = page
-            header.alias_count += 1
-        else:
-            header.alias_count = ALIASES + 1
-
-
-@define
-def is_guest_alias(header, page: u64) -> bool:
-    """Whether a guest-physical page is listed."""
-    known = header.guest_count if header.guest_count < ALIASES else u64(ALIASES)
-    for i in range(known):  # noqa: SIM110
-        if header.guests[i] == page:
-            return True
-    return False
-
-
-@define
-def note_guest_alias(header, page: u64):
-    """List a guest-physical page, if it isn't."""
-    if not is_guest_alias(header, page):
-        if header.guest_count < ALIASES:
-            header.guests[header.guest_count] = page
-            header.guest_count += 1
-        else:
-            header.guest_count = ALIASES + 1
-
-
-@define
-def note_page(hart, header, page: u64) -> bool:
-    """List the virtual and the guest-physical page by which a page of slots is entered. Returns
-    whether they were listed already and no row was added since."""
-    settled = header.armed_stamp == hart.machine.break_stamp and is_alias(header, page)
-    note_alias(header, page)
-    if hart.machine.break_guest != 0 and hart.virt != 0:
-        guest = hart.guest_page & PAGE_MASK  # set by the walk that found the page
-        settled = settled and is_guest_alias(header, guest)
-        note_guest_alias(header, guest)
-    return settled
-
-
-@define(cold=True)
-def arm_page(hart, header, pc: u64, slots: u64):
-    """A page of slots becomes a fetch entry: drop its slots that have rows."""
-    machine = hart.machine
-    page = pc & PAGE_MASK
-    if note_page(hart, header, page):
-        return
-    header.armed_stamp = machine.break_stamp
-    for half in range(2048):
-        if machine.break_offsets[half] != 0:
-            offset = u64(half) * 2
-            if is_breakpoint(hart, header, page | offset):
-                drop_slot(hart, slots, offset)
+# --- decoding -----------------------------------------------------------------------------------
 
 
 @define
@@ -201,58 +116,6 @@ def has_row(hart, va: u64, pa: u64) -> bool:
     if read_u32(machine.break_pages + page_hash(va) * 4) == 0:
         return False
     return first_row(hart, u64(VIRTUAL), va) != 0
-
-
-@define
-def page_entered(hart, header, pc: u64, slots: u64):
-    """Call `arm_page` if there are breakpoints."""
-    if hart.machine.break_count != 0:
-        arm_page(hart, header, pc, slots)
-
-
-@define(cold=True)
-def arm_virtual(hart, va: u64):
-    """A row was added or removed: drop the hart's slots for its virtual address."""
-    for n in range(FETCH_CONTEXTS):
-        entry = hart.fetch_ctx[n].entries[va >> 12 & (FETCH_ENTRIES - 1)]
-        used = hart.fetch_ctx[n].regime != 0  # else all is zero, as is the tag of page 0
-        if used and entry.tag == va & PAGE_MASK:
-            note_alias(header_at(entry.slots - SLOT_HEADER), va & PAGE_MASK)
-            drop_slot(hart, entry.slots, va & 0xFFE)
-
-
-@define(cold=True)
-def arm_physical(hart, pa: u64):
-    """The same for a physical address."""
-    region = region_of(hart, pa)
-    if region != NO_REGION:
-        ram = hart.machine.ram[region]
-        page = ram.first_page + (pa - ram.base >> 12)
-        slots = read_u64(hart.slot_pages + page * 8)
-        if slots != 0:
-            drop_slot(hart, slots, pa & 0xFFE)
-
-
-@define
-def arm_guest_page(hart, n: u64, gpa: u64):
-    """As `arm_guest`, in one fetch context."""
-    for i in range(FETCH_ENTRIES):
-        entry = hart.fetch_ctx[n].entries[i]
-        page = hart.fetch_ctx[n].guest_pages[i] & PAGE_MASK
-        if entry.tag != NO_TAG and page == gpa & PAGE_MASK:
-            note_guest_alias(header_at(entry.slots - SLOT_HEADER), page)
-            drop_slot(hart, entry.slots, gpa & 0xFFE)
-
-
-@define(cold=True)
-def arm_guest(hart, gpa: u64):
-    """The same for a guest-physical address."""
-    for n in range(FETCH_CONTEXTS):
-        if hart.fetch_ctx[n].regime & REGIME_VIRT != 0:
-            arm_guest_page(hart, u64(n), gpa)
-
-
-# --- decoding -----------------------------------------------------------------------------------
 
 
 @define(cold=True)

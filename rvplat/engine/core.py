@@ -5,12 +5,12 @@ Only `settle` handles interrupts, requests of other threads and the end of the b
 the slot to go on with, or 0 to leave native code, with hart.stop set.
 """
 
+from rvplat.engine.arm_breakpoints import page_entered
 from rvplat.engine.breakpoints import (
     KEPT,
     is_breakpoint,
     is_met,
     keep_handler,
-    page_entered,
     stops_before_fetch,
 )
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page

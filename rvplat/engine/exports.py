@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rvplat.engine import breakpoints, core
+from rvplat.engine import arm_breakpoints, breakpoints, core, region_places
 from rvplat.hart import counters, csr, interrupts, mmu, page_tables, sleep
-from rvplat.hart.acceleration import contexts, invalidate, region_places, tlb
+from rvplat.hart.acceleration import contexts, invalidate, tlb
 from rvplat.hart.debugging import watchpoints
 from rvplat.hart.state import STOP_NONE
 from rvplat.hart.trap import Trap
@@ -70,9 +70,9 @@ _exported: dict[str, Any] = {
     "debug_translate": mmu.debug_translate,
     "list_table": page_tables.list_table,
     "watch_changed": watchpoints.watch_changed,
-    "arm_virtual": breakpoints.arm_virtual,
-    "arm_physical": breakpoints.arm_physical,
-    "arm_guest": breakpoints.arm_guest,
+    "arm_virtual": arm_breakpoints.arm_virtual,
+    "arm_physical": arm_breakpoints.arm_physical,
+    "arm_guest": arm_breakpoints.arm_guest,
     "condition_holds": breakpoints.condition_holds,
     "update_deadline": counters.update_deadline,
     "awaited_interrupts": awaited_interrupts,

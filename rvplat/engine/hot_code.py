@@ -2,7 +2,8 @@
 
 Where a budget ends, the hart notes the instruction. Since budgets end after branches, that is
 likely the head of a loop, a function, or a case of a switch. Code that is found several times is
-reported to the machine (`tell_hot`), which lets a region be compiled.
+reported to the machine (`tell_hot`), which lets a region be compiled. Code that stays in tier 0 is
+reported after 2, 4, 8, ... further samples, so that reports take no time.
 """
 
 from rvplat.engine.slots import header_at
@@ -11,6 +12,7 @@ from rvplat.hart.acceleration.region_rows import (
     ENOUGH,
     HOT,
     SAMPLES,
+    WEIGHT,
     has_bit,
     row_at,
     same_bytes,
@@ -56,21 +58,24 @@ def take_sample(hart):
     hart.other_samples += 1
     pa = header.pa | offset
     sample = hart.samples[(pa >> 1 ^ pa >> 10) & (SAMPLES - 1)]
-    if sample.pa != pa and sample.count > 0:
-        sample.count -= 1
-        return
-    sample.pa = pa
+    if sample.pa != pa:
+        sample.count = sample.count >> 1
+        if sample.count != 0:
+            return
+        sample.pa = pa
+        sample.told = 0
     sample.count += 1
-    if sample.count == ENOUGH:
+    if sample.count == u64(ENOUGH) << sample.told:
+        tell_hot(hart, pa | sample.told << WEIGHT)
         sample.count = 0
-        tell_hot(hart, pa)
+        sample.told += 1
 
 
 @define(cold=True)
-def tell_hot(hart, pa: u64):
+def tell_hot(hart, report: u64):
     """Call the compiler of regions."""
     machine = hart.machine
-    hart.hot[hart.hot_count & (HOT - 1)] = pa
+    hart.hot[hart.hot_count & (HOT - 1)] = report
     fence()
     hart.hot_count += 1
     machine.hot_calls += 1

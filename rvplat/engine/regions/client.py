@@ -2,62 +2,123 @@
 
 from __future__ import annotations
 
-import select
+import contextlib
 import subprocess
 import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import IO
 
+import rvplat
 from rvplat.engine.regions.messages import Answer, Request, receive, send
 
-LONGEST_S = 60.0  # a compile that takes longer never ends
-STARTS = 3  # a process that dies is replaced, so often in all
+LONGEST_S = 60.0  # a process that takes longer for an answer is killed
+DYING_S = 5.0  # so long a process may take to end after it has closed its pipes
+FAILURES = 3  # after so many in a row no other process is started
+_ROOT = str(Path(rvplat.__file__).parent.parent)
+# The current folder is not searched for modules: files there may have the names of modules.
+_START = f"""
+import sys
+sys.path += [] if {_ROOT!r} in sys.path else [{_ROOT!r}]
+from rvplat.engine.regions.worker import main
+main()
+"""
 
 
 class CompilerGone(Exception):
-    """The process has died or hangs, and is not started again. The message says what happened."""
+    """There is no process, and none is started again. The message says what happened."""
 
 
 class Client:
-    """The process. It starts at the first request, and starts anew if it dies."""
+    """The process. It starts at the first request, and another one starts if it dies."""
 
     def __init__(self, tables: bytes) -> None:
         self._tables = tables
         self._process: subprocess.Popen[bytes] | None = None
-        self._starts = 0
+        self._errors: IO[bytes] | None = None  # what the process writes to stderr
+        self._failures = 0
+        self._closed = False
+        self._lock = threading.Lock()
 
     def compile(self, request: Request) -> Answer:
-        """Have a region compiled. If the process dies meanwhile, the answer has the problem.
+        """Have a region compiled. If the process dies or hangs, the answer has the problem.
 
         Raises:
-            CompilerGone: the process could not be started, or died too often.
+            CompilerGone: no process could be started, several have died in a row, or `close`.
         """
+        process, is_new = self._running()
+        assert process.stdin is not None and process.stdout is not None
+        late = threading.Event()
+        timer = threading.Timer(LONGEST_S, _kill, (process, late))
+        timer.daemon = True
+        timer.start()
         try:
-            process = self._process or self._start()
-            assert process.stdin is not None and process.stdout is not None
+            if is_new:
+                send(process.stdin, self._tables)
             send(process.stdin, request)
-            if not select.select([process.stdout], [], [], LONGEST_S)[0]:
-                raise EOFError(f"no answer in {LONGEST_S:.0f} s")
             found: Answer = receive(process.stdout)
-            return found
         except (OSError, EOFError, ValueError) as error:  # ValueError: `close` has closed the pipes
-            self.close()
-            problem = f"the compiler of regions ended: {error or 'it was killed or crashed'}"
-            if self._starts >= STARTS:
+            problem = self._ended(process, late.is_set())
+            if self._failures >= FAILURES:
                 raise CompilerGone(problem) from error
             return Answer(request.number, problem=problem)
+        finally:
+            timer.cancel()
+        self._failures = 0
+        return found
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        self._starts += 1
-        self._process = process = subprocess.Popen(
-            [sys.executable, "-m", "rvplat.engine.regions.worker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
-        assert process.stdin is not None
-        send(process.stdin, self._tables)
-        return process
+    def _running(self) -> tuple[subprocess.Popen[bytes], bool]:
+        """The process, and whether it was started now."""
+        with self._lock:
+            if self._closed:
+                raise CompilerGone("the machine is closed")
+            if self._process is not None:
+                return self._process, False
+            try:
+                self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (`_end` closes it)
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-c", _START], stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True,
+                )  # fmt: skip
+            except (OSError, ValueError) as error:
+                self._end()
+                raise CompilerGone(f"the compiler of regions can't be started: {error}") from error
+            return self._process, True
+
+    def _ended(self, process: subprocess.Popen[bytes], late: bool) -> str:
+        """The process gave no answer: end it. Returns what happened."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(DYING_S)
+        with self._lock:
+            self._failures += 1
+            said = self._said()
+            self._end()
+        if late:
+            return f"the compiler of regions gave no answer in {LONGEST_S:.0f} s"
+        status = process.returncode
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        return f"the compiler of regions {how}{said}"
+
+    def _said(self) -> str:
+        """The last line that the process wrote to stderr, after a colon."""
+        if self._errors is None:
+            return ""
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return f": {lines[-1].strip()}" if lines else ""
 
     def close(self) -> None:
         """End the process. Another thread may wait for an answer meanwhile."""
+        with self._lock:
+            self._closed = True
+            self._end()
+
+    def _end(self) -> None:
         process, self._process = self._process, None
+        errors, self._errors = self._errors, None
+        if errors is not None:
+            errors.close()
         if process is None:
             return
         process.kill()
@@ -68,3 +129,9 @@ class Client:
                     stream.close()
                 except OSError:  # the rest of a request, which nobody reads any more
                     continue
+
+
+def _kill(process: subprocess.Popen[bytes], late: threading.Event) -> None:
+    """The process takes too long."""
+    late.set()
+    process.kill()

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from rvplat.cache import load_cached, save_cached
 from rvplat.engine.regions.messages import Answer
 
-LIMIT_BYTES = 24 << 20  # of object code in one entry
+LIMIT_BYTES = 24 << 20  # of code in one entry, and in memory
 LINE = 64
 Key = tuple[int, bytes]
 
 
-@dataclass
+@dataclass(eq=False)
 class Kept:
     """A region: `data` are the bytes of its lines, in order; `used` is 0 for this run, and one more
     for each run before it."""
@@ -31,6 +31,11 @@ class Kept:
     answer: Answer
     data: bytes
     used: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of code."""
+        return len(self.answer.code or b"")
 
 
 def lines_of(mask: int, page: bytes) -> bytes:
@@ -50,8 +55,9 @@ class Store:
     def __init__(self, key: str) -> None:
         self._key = key
         self._regions: dict[Key, list[Kept]] = {}
+        self._size = 0
         self.changed = 0  # regions that were added since the last `save`
-        for kept in _unpack(load_cached(key) or b""):
+        for kept in _loaded(key):
             kept.used += 1
             self._index(kept)
 
@@ -69,29 +75,70 @@ class Store:
         return best.answer
 
     def add(self, answer: Answer, page: bytes) -> None:
-        """Keep a region."""
-        self._index(Kept(answer, lines_of(answer.lines, page)))
+        """Keep a region, instead of those that it includes."""
+        new = Kept(answer, lines_of(answer.lines, page))
+        for key in _keys(new):
+            for old in tuple(self._regions.get(key, ())):
+                if _includes(new, old):
+                    self._remove(old)
+        self._index(new)
         self.changed += 1
+        if self._size > LIMIT_BYTES:
+            self._forget()
 
     def _index(self, kept: Kept) -> None:
-        lines = [n for n in range(64) if kept.answer.lines >> n & 1]
-        at = {line: i * LINE for i, line in enumerate(lines)}
-        for head in kept.answer.heads:
-            start = at[head // LINE]
-            key = head, kept.data[start : start + LINE]
+        for key in _keys(kept):
             self._regions.setdefault(key, []).append(kept)
+        self._size += kept.size
+
+    def _remove(self, kept: Kept) -> None:
+        for key in _keys(kept):
+            self._regions[key].remove(kept)
+            if not self._regions[key]:
+                del self._regions[key]
+        self._size -= kept.size
+
+    def _every(self) -> list[Kept]:
+        """All regions, those that were used last first. Of one run, the newest first."""
+        every = list(
+            {id(kept): kept for group in self._regions.values() for kept in group}.values()
+        )
+        every.reverse()
+        return sorted(every, key=lambda one: one.used)
+
+    def _forget(self) -> None:
+        """Forget what was not used for the longest time, down to three quarters of the limit."""
+        for kept in reversed(self._every()):
+            if self._size <= LIMIT_BYTES * 3 // 4:
+                return
+            self._remove(kept)
 
     def save(self) -> OSError | None:
-        """Write the regions, those that were used last first. Returns the error, if any."""
+        """Write the regions. Returns the error, if any."""
         self.changed = 0
-        every = {id(kept): kept for group in self._regions.values() for kept in group}
-        chosen, size = [], 0
-        for kept in sorted(every.values(), key=lambda one: one.used):
-            size += len(kept.answer.code or b"")
-            if size > LIMIT_BYTES:
-                break
-            chosen.append(kept)
-        return save_cached(self._key, _pack(chosen), f"{len(chosen)} regions of hot guest code")
+        every = self._every()
+        return save_cached(self._key, _pack(every), f"{len(every)} regions of hot guest code")
+
+
+def _keys(kept: Kept) -> list[Key]:
+    """The keys under which a region is found: of its heads."""
+    lines = [n for n in range(64) if kept.answer.lines >> n & 1]
+    at = {line: i * LINE for i, line in enumerate(lines)}
+    starts = [(head, at[head // LINE]) for head in kept.answer.heads]
+    return [(head, kept.data[start : start + LINE]) for head, start in starts]
+
+
+def _includes(new: Kept, old: Kept) -> bool:
+    """Whether a region has all of another one, for the same bytes."""
+    if old.answer.lines & ~new.answer.lines:
+        return False
+    if not (set(old.answer.heads) <= set(new.answer.heads)):
+        return False
+    if not (set(old.answer.inside) <= set(new.answer.inside)):
+        return False
+    lines = [n for n in range(64) if new.answer.lines >> n & 1]
+    parts = {n: new.data[i * LINE : i * LINE + LINE] for i, n in enumerate(lines)}
+    return old.data == b"".join(parts[n] for n in lines if old.answer.lines >> n & 1)
 
 
 def _pack(regions: list[Kept]) -> bytes:
@@ -105,6 +152,14 @@ def _pack(regions: list[Kept]) -> bytes:
     for kept in regions:
         parts += [kept.data, kept.answer.code or b""]
     return b"".join(parts)
+
+
+def _loaded(key: str) -> list[Kept]:
+    """The regions of an entry of the cache; none if it has another form."""
+    try:
+        return list(_unpack(load_cached(key) or b""))
+    except (ValueError, TypeError, AttributeError, struct.error):
+        return []
 
 
 def _unpack(data: bytes) -> Iterator[Kept]:

@@ -9,6 +9,9 @@ the region's heads. The protocol of invalidate.py covers regions too:
 - whoever drops one of the lines drops the region before it releases the lock: the slots of the
   heads are undecoded on every hart (`drop_region`).
 
+Regions don't look for breakpoints. So a page whose slots may have one has no region in place
+(engine/arm_breakpoints.py).
+
 A hart that is in the region runs on until it leaves it, at the latest at the end of its budget: it
 has not executed fence.i since. Its own stores to the page leave the region, because a page with
 code has no write tags.
@@ -26,7 +29,7 @@ Halfwords.add("word", u64, PAGE_WORDS)
 
 RegionRow = Record("RegionRow")
 RegionRow.add("entry", u64)  # host address of its code
-RegionRow.add("placed", u64)  # 1: it is in place
+RegionRow.add("placed", u64)  # PLACED, WITHHELD, or 0 when its bytes have changed
 RegionRow.add("lines", u64)  # the lines of the page from which it was made
 RegionRow.add("bytes", u64)  # host address of what the page held
 RegionRow.add("heads", Halfwords)  # where it is entered
@@ -34,17 +37,21 @@ RegionRow.add("inside", Halfwords)  # where it has instructions
 
 Sample = Record("Sample")
 Sample.add("pa", u64)  # physical address of an instruction at which budgets ended
-Sample.add("count", u64)
+Sample.add("count", u64)  # since it was told last
+Sample.add("told", u64)  # how often it was told
 
 SAMPLES = 512
 HOT = 64
 ENOUGH = 4  # samples that make an instruction hot
+WEIGHT = 56  # a report's bits from here on: it stands for ENOUGH << weight samples
+PLACED = 1  # the region is entered
+WITHHELD = 2  # it is not entered because the page has a breakpoint
 
 MachineState.add("regions_on", u64)  # 0: none is entered
 MachineState.add("compile_now", u64)  # host function (hart, pa): compile what was decoded; or 0
 MachineState.add("hot_calls", u64)  # changes when a hart has found hot code
 HartState.add("samples", Sample, SAMPLES)
-HartState.add("hot", u64, HOT)  # a ring of physical addresses
+HartState.add("hot", u64, HOT)  # a ring of reports: physical addresses and weights
 HartState.add("hot_count", u64)
 HartState.add("passes", u64)  # budgets that ended: between two the hart was outside regions
 HartState.add("region_samples", u64)  # budgets that ended in a region

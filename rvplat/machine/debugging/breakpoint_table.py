@@ -59,7 +59,6 @@ class BreakpointTable:
 
     def __init__(self, machine: System) -> None:
         self._record: Any = machine.native.view
-        self._regions = machine.regions
         self._harts = [hart.view for hart in machine.harts]
         self._arm = {
             VIRTUAL: machine.export("arm_virtual"),
@@ -142,17 +141,13 @@ class BreakpointTable:
     def _count(self, place: Place, change: int) -> None:
         """Change the counts that native code looks at before it follows a chain."""
         record, half = self._record, (place.address & 0xFFF) >> 1
-        before = int(record.break_count)
-        record.break_count = before + change
-        if before == 0 or before + change == 0:
-            self._regions.breakpoints_changed(before + change)
+        record.break_count = int(record.break_count) + change
         record.break_offsets[half] = int(record.break_offsets[half]) + change
         if place.space == PHYSICAL:
             record.break_physical = int(record.break_physical) + change
         elif place.space == GUEST_PHYSICAL:
             record.break_guest = int(record.break_guest) + change
-        else:
-            self._pages[_page(place.address)] += change
+        self._pages[_page(place.address)] += change
 
     def _drop_slots(self, place: Place) -> None:
         """Let the harts decode the address again."""

@@ -4,6 +4,9 @@ Harts report hot code (engine/hot_code.py), and one thread waits for the reports
 page is kept from an earlier run, the thread puts it in place. If not, it queues the page. Another
 thread takes the hottest page of the queue, lets the worker process compile it, and puts the region
 in place. With `regions = "all"` a hart that decodes an instruction waits for its region.
+
+A page with a breakpoint has no region in place; when its code is hot later, the region that was
+withheld is put in place again.
 """
 
 from __future__ import annotations
@@ -19,14 +22,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rvplat.engine.native import Core
-from rvplat.hart.acceleration.region_rows import HOT, RegionRow
-from rvplat.hart.acceleration.young_pages import AWAY
+from rvplat.engine.sources import unchanged
+from rvplat.hart.acceleration.region_rows import HOT, WEIGHT
 from rvplat.hart.state import MachineState
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
-from rvplat.lang.native.native_code import NativeCode
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
-from rvplat.machine.running.region_pages import Counts, Fate, GuestCode, HotPage, Page, Placed
+from rvplat.machine.running.placed_regions import PlacedRegions
+from rvplat.machine.running.region_pages import FAILURES, Counts, Fate, GuestCode, HotPage, Page
 
 if TYPE_CHECKING:  # these take 7 ms to import, and machines without regions don't need them
     from rvplat.engine.regions.client import Client
@@ -36,8 +39,10 @@ if TYPE_CHECKING:  # these take 7 ms to import, and machines without regions don
 log = logging.getLogger("rvplat.regions")
 
 WAIT_NS = 1_000_000_000
-MOST_DROPS = 6  # a page whose regions were dropped so often by stores is not compiled again
+MANY_DROPS = 6  # statistics call a page whose region was dropped so often "rewritten"
 SAVE_S = 20.0  # between two writes of the kept regions
+ALL_RAN = b"\1" * (PAGE_BYTES // 2)
+MOST_BYTES = 64 << 20  # of code in memory; when there is more, all regions are dropped
 _HOST: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 
 
@@ -66,17 +71,16 @@ class RegionManager:
     def __init__(self, owner: Owner, mode: str) -> None:
         self._owner, self._native, self._harts = owner, owner.native, owner.harts
         self._code = GuestCode(owner.native, owner.harts)
-        self._put = owner.export("place_region")
-        self._drop_all = owner.export("drop_regions")
+        self._placed = PlacedRegions(owner.harts, owner.export)
         self.mode = mode = os.environ.get("RVPLAT_REGIONS") or mode
         self.counts = Counts()
         self._pages: dict[int, Page] = {}
         self._queue: dict[int, None] = {}
-        self._gone: list[Placed] = []
         self._seen = [0] * len(owner.harts)
         self._lock = threading.RLock()
         self._work = threading.Condition(self._lock)
         self._closed = False
+        self._ended = False  # no more regions are made
         self._threads: list[threading.Thread] = []
         self._store: Store | None = None
         self._client: Client | None = None
@@ -99,13 +103,13 @@ class RegionManager:
 
     def _hot_page(self, start: int, page: Page) -> HotPage:
         placed = page.placed
-        if placed is not None and placed.row.placed:
+        if placed is not None and not page.is_dropped:
             inside = placed.answer.inside
             return HotPage(start, "compiled", placed.data.raw, inside, page.left)
         fate: Fate = "waiting"
-        if page.drops >= MOST_DROPS:
+        if page.drops >= MANY_DROPS:
             fate = "rewritten"
-        elif page.problem:
+        elif page.failures:
             fate = "failed"
         elif page.tried:
             fate = "left"
@@ -140,23 +144,9 @@ class RegionManager:
             for page in self._pages.values():
                 if page.placed is not None:
                     page.placed.row.placed = 0
-                    self._retire(page)
+                    self._placed.retire(page)
             self._pages.clear()
-            self._free_dropped()
-
-    def breakpoints_changed(self, count: int) -> None:
-        """Regions don't look for breakpoints. So none is entered while there are any. The harts
-        stand still, or don't meet the breakpoints yet."""
-        if self.mode == "off":
-            return
-        with self._lock:
-            self._native.view.regions_on = int(count == 0)
-            if count:
-                self._drop_all(self._harts[0].address)
-                return
-            for page in self._pages.values():
-                if page.placed is not None and not page.placed.row.placed:
-                    self._put_row(page.placed)
+            self._placed.free()
 
     # --- finding hot pages ---
 
@@ -169,11 +159,11 @@ class RegionManager:
 
     def _take_reports(self) -> bool:
         """Handle what harts have reported; returns whether there was anything."""
-        found = [pa for n, hart in enumerate(self._harts) for pa in self._reports(n, hart)]
+        found = [one for n, hart in enumerate(self._harts) for one in self._reports(n, hart)]
         with self._work:
-            for pa in found:
-                self._report(pa)
-            self._free_dropped()
+            for report in found:
+                self._report(report & (1 << WEIGHT) - 1, 1 << (report >> WEIGHT))
+            self._placed.free()
         if found:
             self._save(SAVE_S)
         return bool(found)
@@ -183,65 +173,62 @@ class RegionManager:
         first, self._seen[n] = max(self._seen[n], count - HOT), count
         return [int(hart.plain.hot[i % HOT]) for i in range(first, count)]
 
-    def _report(self, pa: int) -> None:
+    def _report(self, pa: int, weight: int) -> None:
         """Code at a physical address is hot, and no region has it."""
         start, offset = pa & PAGE_MASK, pa & OFFSET_MASK
         page = self._pages.setdefault(start, Page())
-        self._note_drop(page)
-        if page.placed is not None and offset in page.placed.answer.inside:
-            return  # it was reported before the region was put in place
+        self._look_after(page)
+        if page.failed or page.is_withheld or page.has(offset):
+            return
         is_new = offset not in page.heads
         page.heads[offset] = None
-        page.reports += 1
-        if is_new and self._place_kept(start, offset):
+        page.reports += weight
+        looks = is_new or page.placed is None
+        if looks and page.reports >= page.patience and self._place_kept(page, start, offset):
             return
-        if page.reports >= page.needed and page.drops < MOST_DROPS:
+        if page.reports >= page.needed and not self._ended:
             self._queue[start] = None
             self._work.notify_all()
 
-    def _place_kept(self, start: int, offset: int) -> bool:
+    def _place_kept(self, page: Page, start: int, offset: int) -> bool:
         """Put a kept region with this head in place, unless the page has a larger one."""
-        data, page = self._code.bytes_at(start), self._pages[start]
+        data = self._code.bytes_at(start)
         kept = self._kept.find(offset, data)
         if kept is None:
             return False
         if page.placed is not None and len(page.placed.answer.inside) >= len(kept.inside):
             return False
-        if not self._place(start, kept, data):
+        if not self._place(page, start, kept, data):
             return False
         self.counts.kept += 1
         return True
 
-    def _note_drop(self, page: Page) -> None:
-        """If stores have dropped the page's region, wait longer before the next."""
-        if page.placed is not None and not page.placed.row.placed and self._native.plain.regions_on:
-            self._retire(page)
-            page.drops += 1
-            page.needed *= 4
+    def _look_after(self, page: Page) -> None:
+        """Put the page's region in place again if it is withheld, or note that a store has dropped
+        it."""
+        if page.placed is None or (page.is_withheld and self._placed.put_again(page.placed)):
+            return
+        if page.is_dropped:
+            page.note_drop()
+            self._placed.retire(page)
             self.counts.dropped += 1
 
     # --- compiling ---
 
     def _compile(self) -> None:
-        from rvplat.engine.regions.client import CompilerGone
-
-        try:
-            while True:
-                with self._work:
-                    while not self._queue and not self._closed:
-                        self._work.wait()
-                    if self._closed:
-                        return
-                    start = max(self._queue, key=lambda pa: self._pages[pa].reports)
-                    del self._queue[start]
-                self._compile_page(start, self._code.ran(start))
-        except CompilerGone as error:
-            if not self._closed:
-                log.warning("%s; no more regions are made", error)
+        while True:
+            with self._work:
+                while not (self._queue or self._closed or self._ended):
+                    self._work.wait()
+                if self._closed or self._ended:
+                    return
+                start = max(self._queue, key=lambda pa: self._pages[pa].reports)
+                del self._queue[start]
+            self._compile_page(start, self._code.ran(start))
 
     def _compile_page(self, start: int, ran: bytes) -> None:
-        """Compile a page and put its region in place. CompilerGone if there is no worker."""
-        from rvplat.engine.regions.client import Client
+        """Compile a page and put its region in place."""
+        from rvplat.engine.regions.client import Client, CompilerGone
         from rvplat.engine.regions.messages import Request
 
         with self._lock:
@@ -252,92 +239,77 @@ class RegionManager:
             request = Request(self._number, data, ran, tuple(page.heads))
             if self._client is None:
                 self._client = Client(self._tables)
-        answer = self._client.compile(request)
+        try:
+            answer = self._client.compile(request)
+        except CompilerGone as error:
+            self._end(error)
+            return
         with self._lock:
-            if self._closed:
-                return
-            page.tried, page.problem = True, answer.problem
-            if answer.problem:
-                self.counts.failed += 1
-                log.warning("code at %#x stays in the interpreter: %s", start, answer.problem)
-            page.left = frozenset(answer.left)
-            if answer.code is not None:
-                self.counts.compiled += 1
-                self.counts.instructions += len(answer.inside)
-                self.counts.seconds += answer.seconds
-                if self._place(start, answer, data) and self.mode == "hot":
-                    self._kept.add(answer, data)
+            if not self._closed:
+                self._take_answer(page, start, answer, data)
+
+    def _take_answer(self, page: Page, start: int, answer: Answer, data: bytes) -> None:
+        page.tried = True
+        if answer.problem:
+            self.counts.failed += 1
+            page.failures += 1
+            log.warning("code at %#x stays in the interpreter: %s", start, answer.problem)
+        page.left = frozenset(answer.left)
+        if answer.code is not None:
+            self.counts.compiled += 1
+            self.counts.instructions += len(answer.inside)
+            self.counts.seconds += answer.seconds
+            if self._place(page, start, answer, data) and self.mode == "hot":
+                self._kept.add(answer, data)
+
+    def _end(self, why: object) -> None:
+        """Make no more regions: there is no compiler, or no memory for them."""
+        with self._lock:
+            is_new, self._ended = not self._ended, True
+            self._native.view.compile_now = 0
+        if is_new and not self._closed:
+            log.warning("no more regions are made: %s", why)
 
     def _compile_now(self, number: int, pa: int, _b: int, _c: int) -> int:
         """A hart has decoded the instruction at a physical address (`regions = "all"`)."""
         try:
             with self._lock:
+                self._placed.free()
                 start, offset = pa & PAGE_MASK, pa & OFFSET_MASK
                 page = self._pages.setdefault(start, Page())
-                if page.placed is not None and not page.placed.row.placed:
-                    self._retire(page)
-                    page.left = frozenset()
-                if offset in page.left:
+                self._look_after(page)
+                if page.failed or page.is_withheld or self._ended:
                     return 0
-                if page.placed is not None and offset in page.placed.answer.inside:
+                if offset in page.left or page.has(offset):
                     return 0
                 page.heads[offset] = None
-                self._compile_page(start, b"\1" * (PAGE_BYTES // 2))
+                self._compile_page(start, ALL_RAN)
         except BaseException as error:  # native code calls this, so nothing can be raised
             log.exception("a region could not be made: %s", error)
         return 0
 
     # --- placing ---
 
-    def _place(self, start: int, answer: Answer, data: bytes) -> bool:
-        """Put a region in place. False if the page has changed meanwhile."""
-        held = ctypes.create_string_buffer(data, PAGE_BYTES)
-        code = NativeCode(answer.code or b"")
-        row = RegionRow.structure()()
-        row.entry, row.lines = code.address("region"), answer.lines
-        row.bytes = ctypes.addressof(held)
-        for offsets, words in ((answer.heads, row.heads.word), (answer.inside, row.inside.word)):
-            for offset in offsets:
-                words[offset >> 7] |= 1 << (offset >> 1 & 63)
-        placed = Placed(start, answer, row, held, code)
-        page = self._pages[start]
-        if page.placed is not None:
-            self._retire(page)
-        if not self._put_row(placed):
+    def _place(self, page: Page, start: int, answer: Answer, data: bytes) -> bool:
+        """Put a region in place. False if the page has changed meanwhile, or there is no memory."""
+        try:
+            placed = self._placed.place(page, start, answer, data)
+        except OSError as error:
+            page.failures = FAILURES
+            self._end(f"no memory for their code ({error.strerror})")
             return False
-        page.placed, page.left = placed, frozenset(answer.left)
-        return True
+        if self._placed.size > MOST_BYTES:
+            self._drop_all()
+        return placed
 
-    def _put_row(self, placed: Placed) -> bool:
-        return bool(self._put(self._harts[0].address, placed.pa, ctypes.addressof(placed.row)))
+    def _drop_all(self) -> None:
+        """Drop every region. Those of hot code come back soon, from the kept ones."""
+        self._placed.drop_all()
+        for page in self._pages.values():
+            self._placed.retire(page)
+            page.reports = 0
 
-    # --- freeing ---
-
-    def _retire(self, page: Page) -> None:
-        """A page's region is about to be replaced, or was dropped: free it later."""
-        assert page.placed is not None
-        self._gone.append(page.placed)
-        page.placed = None
-
-    def _free_dropped(self) -> None:
-        """Free the regions that were dropped and that every hart has left since."""
-        for gone in self._gone:
-            if not gone.row.placed and gone.left is None:
-                gone.left = self._passes()
-        self._gone = [gone for gone in self._gone if not self._is_left(gone)]
-
-    def _passes(self) -> tuple[int, ...]:
-        return tuple(int(hart.plain.passes) for hart in self._harts)
-
-    def _is_left(self, gone: Placed) -> bool:
-        if gone.left is None:
-            return False
-        return all(
-            int(hart.plain.passes) != count or int(hart.plain.young_passed) == AWAY
-            for hart, count in zip(self._harts, gone.left, strict=True)
-        )
-
-    # --- memory of the guest, and of earlier runs ---
+    # --- regions of earlier runs ---
 
     @cached_property
     def _tables(self) -> bytes:
@@ -359,6 +331,8 @@ class RegionManager:
         if store is None or not store.changed or time.monotonic() - self._saved_at < after_s:
             return
         self._saved_at = time.monotonic()
+        if not unchanged():  # the process that compiled them may have imported other texts
+            return
         with self._lock:
             problem = store.save()
         if problem is not None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from rvplat.frozen import frozen
+from rvplat.hart.acceleration.region_rows import WITHHELD
 from rvplat.isa.privileged import PAGE_BYTES
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 
@@ -15,22 +17,10 @@ if TYPE_CHECKING:
     from rvplat.engine.regions.messages import Answer
 
 REPORTS = 24  # of hot code in a page before it is compiled: by then most heads are known
+FAILURES = 2  # a page that could not be compiled so often is not tried again
+DROPPED = 4  # so many times longer a page waits after each time that a store has dropped its region
+LONG_S = 30.0  # a region that lived so long was worth its cost
 Fate = Literal["compiled", "waiting", "left", "rewritten", "failed"]
-
-
-@dataclass
-class Page:
-    """A page with hot code. `reports` count since its last compile; it is compiled when there are
-    `needed`."""
-
-    heads: dict[int, None] = field(default_factory=dict)
-    reports: int = 0
-    needed: int = REPORTS
-    drops: int = 0
-    placed: Placed | None = None
-    left: frozenset[int] = frozenset()  # offsets that tier 0 must execute
-    tried: bool = False  # it was compiled
-    problem: str = ""  # why the last compile failed
 
 
 @dataclass
@@ -43,7 +33,58 @@ class Placed:
     row: Any
     data: Any
     code: Any
+    since: float = field(default_factory=time.monotonic)
     left: tuple[int, ...] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of code, about."""
+        return len(self.answer.code or b"")
+
+
+@dataclass
+class Page:
+    """A page with hot code. `reports` count since its last compile; it is compiled when there are
+    `needed`, and a kept region is put in place when there are `patience`."""
+
+    heads: dict[int, None] = field(default_factory=dict)
+    reports: int = 0
+    needed: int = REPORTS
+    patience: int = 1
+    drops: int = 0
+    placed: Placed | None = None
+    left: frozenset[int] = frozenset()  # offsets that tier 0 must execute
+    tried: bool = False  # it was compiled
+    failures: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is not compiled again."""
+        return self.failures >= FAILURES
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether its region isn't entered because the page may have a breakpoint."""
+        return self.placed is not None and int(self.placed.row.placed) == WITHHELD
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether a store has dropped its region."""
+        return self.placed is not None and int(self.placed.row.placed) == 0
+
+    def has(self, offset: int) -> bool:
+        """Whether its region has the instruction at an offset."""
+        return self.placed is not None and offset in self.placed.answer.inside
+
+    def note_drop(self) -> None:
+        """A store has dropped the region. Code that rewrites itself is not compiled each time."""
+        assert self.placed is not None
+        if time.monotonic() - self.placed.since > LONG_S:
+            self.needed, self.patience, self.drops = REPORTS, 1, 0
+        self.needed *= DROPPED
+        self.patience *= DROPPED
+        self.drops += 1
+        self.reports, self.left = 0, frozenset()
 
 
 @dataclass

@@ -1,19 +1,28 @@
-"""Puts regions in place, and drops all of them (region_rows.py)."""
+"""Puts regions in place, and drops all of them (hart/acceleration/region_rows.py)."""
 
+from rvplat.engine.arm_breakpoints import is_armed_anywhere
 from rvplat.hart.acceleration.code_lines import code_word, page_in, region_place
 from rvplat.hart.acceleration.invalidate import release_code_lock, take_code_lock
-from rvplat.hart.acceleration.region_rows import drop_region, enter_heads, row_at, same_bytes
+from rvplat.hart.acceleration.region_rows import (
+    PLACED,
+    WITHHELD,
+    drop_region,
+    enter_heads,
+    row_at,
+    same_bytes,
+)
 from rvplat.hart.acceleration.young_pages import hart_at
 from rvplat.hart.ram import region_of
 from rvplat.lang import atomic_load_u64, atomic_or_u64, define, read_u64, u64, write_u64
 
 
 @define(cold=True)
-def place_region(hart, pa: u64, address: u64) -> bool:
-    """Put a region of a page in place, instead of the one that is there. False if the page has no
-    code or other bytes now, or regions are off. `address`: of its row.
+def place_region(hart, pa: u64, address: u64) -> u64:
+    """Put a region of a page in place, instead of the one that is there. Returns PLACED, WITHHELD
+    if the page may have breakpoints, or 0 if it has no code or other bytes now. `address`: of the
+    region's row.
 
-    The page has code, so it has no write tags. So this thread may set further bits."""
+    A page with code has no write tags. So this thread may set further bits."""
     machine = hart.machine
     row = row_at(address)
     region = region_of(hart, pa)
@@ -21,20 +30,20 @@ def place_region(hart, pa: u64, address: u64) -> bool:
     page = ram.first_page + page_in(hart, region, pa)
     place = region_place(hart, region, pa)
     take_code_lock(hart)
-    placed = False
+    row.placed = 0
     word = code_word(hart, region, pa)
-    if machine.regions_on != 0 and atomic_load_u64(word) != 0:
+    if atomic_load_u64(word) != 0:
         atomic_or_u64(word, row.lines)
-        placed = same_bytes(row, ram.host + (pa - ram.base))
-    if placed:
+        if same_bytes(row, ram.host + (pa - ram.base)):
+            row.placed = u64(WITHHELD) if is_armed_anywhere(hart, page) else u64(PLACED)
+    if row.placed == PLACED:
         if read_u64(place) != 0:
             drop_region(hart, place, page)
-        row.placed = 1
         write_u64(place, address)
         for i in range(machine.hart_count):
             enter_heads(hart_at(machine.harts[i]), row, page, machine.decode_handler)
     release_code_lock(hart)
-    return placed
+    return u64(row.placed)
 
 
 @define(cold=True)

@@ -1,0 +1,1 @@
+"""Tests of the compiler of regions and of the regions that are kept."""

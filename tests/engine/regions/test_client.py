@@ -1,0 +1,134 @@
+"""The process that compiles regions dies, hangs, or can't be started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rvplat.engine.architecture import Architecture
+from rvplat.engine.native import Core
+from rvplat.engine.regions import client as clients
+from rvplat.engine.regions.client import FAILURES, Client, CompilerGone
+from rvplat.engine.regions.messages import Request
+from rvplat.machine.boards.catalogue import shipped_extensions
+
+PAGE = struct.pack("<II", 0x0012_8293, 0xFFDF_F06F).ljust(4096, b"\0")  # addi t0, t0, 1; j back
+RAN = b"\1\0\1\0".ljust(2048, b"\0")
+
+
+def request(number: int = 1) -> Request:
+    return Request(number, PAGE, RAN, (0,))
+
+
+@pytest.fixture(scope="module")
+def tables() -> bytes:
+    extensions = tuple(shipped_extensions().values())
+    return Core(Architecture(extensions)).region_tables(extensions, 1)
+
+
+@pytest.fixture
+def client(tables: bytes) -> Iterator[Client]:
+    found = Client(tables)
+    yield found
+    found.close()
+
+
+def process_of(client: Client) -> int:
+    assert client._process is not None
+    return client._process.pid
+
+
+def test_a_region_is_compiled(client: Client) -> None:
+    answer = client.compile(request(7))
+    assert (answer.number, answer.problem, answer.inside) == (7, "", (0, 4))
+    assert answer.code
+
+
+def test_the_current_folder_is_not_searched_for_modules(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pickle.py").write_text("raise SystemExit('the wrong module')\n")
+    monkeypatch.chdir(tmp_path)
+    assert client.compile(request()).problem == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT])
+def test_a_process_that_was_killed_is_replaced(client: Client, number: signal.Signals) -> None:
+    client.compile(request())
+    os.kill(process_of(client), number)
+    problem = f"the compiler of regions was killed by signal {number.value}"
+    assert client.compile(request()).problem == problem
+    assert client.compile(request()).problem == ""
+
+
+def test_the_process_is_killed_at_any_moment(client: Client) -> None:
+    """Another thread kills each process. Every compile ends, and one succeeds afterwards."""
+    ended = threading.Event()
+
+    def kill() -> None:
+        while not ended.wait(0.05):
+            process = client._process
+            if process is not None and process.poll() is None:
+                process.kill()
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    gone = 0
+    for number in range(12):
+        try:
+            assert client.compile(request(number)).number == number
+        except CompilerGone:
+            gone += 1
+    ended.set()
+    thread.join()
+    client._failures = 0
+    assert client.compile(request(99)).problem == "" or client.compile(request(99)).problem == ""
+
+
+def test_a_process_that_hangs_is_killed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    client.compile(request())
+    process = process_of(client)
+    os.kill(process, signal.SIGSTOP)
+    monkeypatch.setattr(clients, "LONGEST_S", 0.5)
+    answer = client.compile(request())
+    assert answer.problem == "the compiler of regions gave no answer in 0 s"
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+def test_after_several_deaths_in_a_row_there_is_no_other(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "_START", "raise SystemExit('no such machine')")
+    said = "the compiler of regions ended with status 1: no such machine"
+    for _ in range(FAILURES - 1):
+        assert client.compile(request()).problem == said
+    with pytest.raises(CompilerGone, match=f"^{said}$"):
+        client.compile(request())
+
+
+def test_a_process_that_cannot_be_started(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(CompilerGone, match="^the compiler of regions can't be started: .*python"):
+        client.compile(request())
+
+
+def test_no_process_is_left_after_close(client: Client) -> None:
+    """The thread that compiles may start the process after another thread has closed it."""
+    client.compile(request())
+    process = process_of(client)
+    client.close()
+    with pytest.raises(CompilerGone, match="^the machine is closed$"):
+        client.compile(request())
+    assert client._process is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)

@@ -1,0 +1,1 @@
+"""Tests of machines whose code runs in regions: nothing is lost."""
