@@ -13,12 +13,14 @@ from typing import IO, Any
 
 @dataclass(frozen=True)
 class Request:
-    """Compile what can be reached from `heads`, offsets in `page`. `ran`: see `discover`."""
+    """Compile what can be reached from `heads`, offsets in `page`. `ran`: see `discover`. `dump`:
+    where to write the stages, a path without the suffix; or ""."""
 
     number: int
     page: bytes
     ran: bytes
     heads: tuple[int, ...]
+    dump: str = ""
 
 
 @dataclass(frozen=True)

@@ -48,20 +48,17 @@ class Compiler:
         if not graph.heads:
             return Answer(request.number, left=tuple(sorted(graph.left)))
         text = Assembler(self._tables, graph).text()
-        code = compile_region(text, _dump(request.number), effort)
+        dump = Path(request.dump) if request.dump else None
+        code = compile_region(text, dump, effort)
         seconds = time.process_time() - began
         heads, inside = tuple(sorted(graph.heads)), tuple(sorted(graph.instructions))
         left = tuple(sorted(graph.left))
         return Answer(request.number, code, heads, inside, left, graph.lines, seconds)
 
 
-def _dump(number: int) -> Path | None:
-    folder = os.environ.get("RVPLAT_DUMP")
-    return Path(folder) / f"region-{os.getpid()}-{number}" if folder else None
-
-
 def compile_region(text: str, dump: Path | None = None, effort: Effort = USUAL) -> bytes:
-    """Native code of a region's text, as `NativeCode` takes it."""
+    """Native code of a region's text, as `NativeCode` takes it. `dump`: the files to which the
+    stages are written, without their suffixes."""
     import llvmlite.binding as llvm
 
     from rvplat.lang.native.image_link import linked

@@ -24,11 +24,19 @@ class Dumps:
         return Dumps(*(file and file.with_name(f"{part}-{file.name}") for file in files))
 
 
-def wanted_dumps() -> Dumps | None:
-    """The files in the folder RVPLAT_DUMP. None if the variable is not set."""
+def dump_folder() -> Path | None:
+    """The folder that the variable RVPLAT_DUMP names, which is made. None if it is not set."""
     chosen = os.environ.get("RVPLAT_DUMP")
     if not chosen:
         return None
     folder = Path(chosen)
     folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def wanted_dumps() -> Dumps | None:
+    """The files in the folder RVPLAT_DUMP. None if the variable is not set."""
+    folder = dump_folder()
+    if folder is None:
+        return None
     return Dumps(folder / "before.ll", folder / "after.ll", folder / "assembly.s")

@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rvplat.engine.native import Core
@@ -27,8 +28,10 @@ from rvplat.hart.acceleration.region_rows import HOT, WEIGHT
 from rvplat.hart.state import MachineState
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
+from rvplat.lang.native.dumps import dump_folder
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 from rvplat.machine.running.placed_regions import PlacedRegions
+from rvplat.machine.running.region_listing import dump_path, write_listing
 from rvplat.machine.running.region_pages import FAILURES, Counts, Fate, GuestCode, HotPage, Page
 
 if TYPE_CHECKING:  # these take 7 ms to import, and machines without regions don't need them
@@ -74,6 +77,7 @@ class RegionManager:
         self._placed = PlacedRegions(owner.harts, owner.export)
         self.mode = mode = os.environ.get("RVPLAT_REGIONS") or mode
         self.counts = Counts()
+        self._dump = dump_folder() if mode != "off" else None
         self._pages: dict[int, Page] = {}
         self._queue: dict[int, None] = {}
         self._seen = [0] * len(owner.harts)
@@ -192,6 +196,8 @@ class RegionManager:
 
     def _place_kept(self, page: Page, start: int, offset: int) -> bool:
         """Put a kept region with this head in place, unless the page has a larger one."""
+        if self._dump is not None:  # it is compiled, so that every stage can be written
+            return False
         data = self._code.bytes_at(start)
         kept = self._kept.find(offset, data)
         if kept is None:
@@ -224,7 +230,17 @@ class RegionManager:
                     return
                 start = max(self._queue, key=lambda pa: self._pages[pa].reports)
                 del self._queue[start]
-            self._compile_page(start, self._code.ran(start))
+            self._compile_page(start, self._ran(start))
+
+    def _ran(self, start: int) -> bytes:
+        """For each halfword of a page, whether an instruction there has run. That includes the
+        instructions of the page's region: placing it has made harts decode its heads again."""
+        found = bytearray(self._code.ran(start))
+        page = self._pages[start]
+        if page.placed is not None and not page.is_dropped:
+            for offset in page.placed.answer.inside:
+                found[offset >> 1] = 1
+        return bytes(found)
 
     def _compile_page(self, start: int, ran: bytes) -> None:
         """Compile a page and put its region in place."""
@@ -236,7 +252,8 @@ class RegionManager:
             page.reports, page.needed = 0, page.needed * 4
             self._number += 1
             data = self._code.bytes_at(start)
-            request = Request(self._number, data, ran, tuple(page.heads))
+            dump = dump_path(self._dump, self._number, start)
+            request = Request(self._number, data, ran, tuple(page.heads), str(dump or ""))
             if self._client is None:
                 self._client = Client(self._tables)
         try:
@@ -244,6 +261,7 @@ class RegionManager:
         except CompilerGone as error:
             self._end(error)
             return
+        write_listing(dump, start, answer, data, self._owner.extensions)
         with self._lock:
             if not self._closed:
                 self._take_answer(page, start, answer, data)

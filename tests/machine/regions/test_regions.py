@@ -12,6 +12,7 @@ from rvplat.engine.regions.messages import Answer
 from rvplat.engine.regions.store import Store
 from rvplat.guests import bench_programs
 from rvplat.machine.inspection.region_statistics import CROSSING, left_instructions
+from rvplat.machine.running.region_manager import RegionManager
 from rvplat.machine.running.region_pages import HotPage
 
 SIEVE = next(one for one in bench_programs() if one.name == "sieve")
@@ -68,6 +69,34 @@ def test_statistics_say_what_ran_in_regions() -> None:
         values = found.as_json()
         assert isinstance(values["regions"], dict)
         assert values["regions"]["share"] == regions.share
+
+
+def test_a_larger_region_keeps_what_the_smaller_one_has() -> None:
+    """The harts' slots of a region's heads are decoded again, when they next run."""
+    with sieve("all") as machine:
+        machine.run(max_instructions=50_000_000)
+        pages = [page for page in machine.regions.hot_pages() if page.fate == "compiled"]
+        assert pages and isinstance(machine.regions, RegionManager)
+        for page in pages:
+            ran = machine.regions._ran(page.pa)
+            assert all(ran[offset >> 1] for offset in page.inside)
+
+
+def test_a_dump_has_all_stages_of_a_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "new" / "dump"
+    monkeypatch.setenv("RVPLAT_DUMP", str(folder))
+    with sieve("all") as machine:
+        machine.run(max_instructions=1_000_000)
+        assert machine.regions.counts.failed == 0
+        assert isinstance(machine.regions, RegionManager)
+        last = machine.regions._number
+    kinds = {path.name.partition(".")[2] for path in folder.glob("region-*")}
+    assert kinds == {"guest.s", "ll", "opt.ll", "s"}
+    (shown,) = folder.glob(f"region-*-{last}-*.guest.s")
+    lines = shown.read_text().splitlines()
+    assert lines[0].startswith("# page 0x80000")
+    assert any(line.startswith("> 0x80000") for line in lines)
+    assert any(line.startswith("- 0x80000") and "csrrs" in line for line in lines)
 
 
 def test_statistics_say_that_regions_are_off() -> None:
