@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rvplat.engine.native import Core
