@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 
+from tests.fuzz.regions import MODES
 from tests.fuzz.trial import Result
 from tests.fuzz.watch import Watch
 
@@ -20,6 +21,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--first", type=int, default=0, help="number of the first trial")
     parser.add_argument(
         "--stop-after", type=int, default=1, metavar="N", help="stop after N findings"
+    )
+    parser.add_argument(
+        "--regions", default="", choices=list(MODES), help="of all trials; default: of each its own"
     )
     given = parser.parse_args()
     if given.minutes is None and given.trials is None:
@@ -37,7 +41,7 @@ def main() -> int:
     given = arguments()
     began = time.monotonic()
     total, findings, number = Result(), 0, given.first
-    with Watch(given.seed) as watch:
+    with Watch(given.seed, regions=given.regions) as watch:
         while findings < given.stop_after:
             if given.trials is not None and number >= given.first + given.trials:
                 break
@@ -54,7 +58,7 @@ def main() -> int:
                 print(f"\r{number - given.first} trials", end="", file=sys.stderr)
     print(
         f"seed {given.seed}: {total.trials:,} trials, {total.steps:,} instructions, "
-        f"{total.compared:,} of them compared, {findings} findings, "
+        f"{total.compared:,} of them compared, {total.regions:,} regions, {findings} findings, "
         f"{time.monotonic() - began:.0f} s\nmodes: {listed(total.worlds)}\n"
         f"traps: {listed(total.causes)}"
     )

@@ -26,7 +26,7 @@ def main() -> None:
     """Run trials until the input ends."""
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1)
-    trials = Trials(sys.argv[1])
+    trials = Trials(*sys.argv[1:])
     for line in sys.stdin:
         print(json.dumps(outcome(trials, int(line))), flush=True)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from tests.fuzz import loops
 from tests.fuzz.words import Words, word
 
 BASE = 0x8000_0000
@@ -75,8 +76,9 @@ class Image:
 class Maker:
     """Makes an image."""
 
-    def __init__(self, rng: Random, words: Words) -> None:
+    def __init__(self, rng: Random, words: Words, calm: bool = False) -> None:
         self.rng = rng
+        self.calm = calm
         self.words = words
         self.image = Image(bytearray(BYTES), [], [])
         self._free = TABLES.start
@@ -84,7 +86,7 @@ class Maker:
     def make(self) -> Image:
         """The whole image."""
         for at in CODE + USER_CODE:
-            self._put(at, self.words.code(self.rng, PAGE))
+            self._put(at, self._calm_code() if self.calm else self.words.code(self.rng, PAGE))
         for page in DATA:
             if self.rng.random() < 0.2:
                 self._put(BASE + page * PAGE, self.rng.randbytes(PAGE))
@@ -92,13 +94,21 @@ class Maker:
         self.image.second = [self._tables(wide=True) for _ in range(2)]
         self.image.modes = self.rng.choices([0, 8, 9, 10], [1, 3, 3, 3], k=2)
         for kind, at in HANDLERS.items():
-            self._put(at, handler(self.rng, self.words, kind))
+            skips = self.calm and kind == "m"
+            self._put(at, skipper(self.rng) if skips else handler(self.rng, self.words, kind))
         self._put(RELOAD, struct.pack("<8Q", *(pointer(self.rng) for _ in range(8))))
         self._put(ENTER, word("mret"))
         return self.image
 
     def _put(self, address: int, data: bytes) -> None:
         self.image.data[address - BASE : address - BASE + len(data)] = data
+
+    def _calm_code(self) -> bytes:
+        """A page of loops, with some random instructions between them."""
+        rng, data = self.rng, b""
+        while len(data) < PAGE:
+            data += loops.loop(rng) + b"".join(rng.choices(self.words.pool, k=rng.randrange(6)))
+        return data[:PAGE]
 
     # --- tables ---
 
@@ -219,6 +229,19 @@ CSR_OF = {
     "s": {"epc": 0x141, "status": 0x100, "back": "sret"},
     "v": {"epc": 0x141, "status": 0x100, "back": "sret"},
 }
+
+
+def skipper(rng: Random) -> bytes:
+    """Two pages with a trap handler of M mode that goes on after the instruction, or after a fetch
+    that faulted, at some code. It clobbers x29 to x31."""
+    elsewhere = load_address(29, rng.choice(CODE) + rng.randrange(1024) * 4)
+    text = word("csrrs", rd=30, csr=0x342, rs1=0)
+    text += word("csrrs", rd=29, csr=0x341, rs1=0) + word("addi", rd=29, rs1=29, imm=4)
+    for cause in (1, 12):  # access fault, page fault
+        text += word("addi", rd=31, rs1=0, imm=cause)
+        text += word("bne", rs1=30, rs2=31, imm=4 + len(elsewhere)) + elsewhere
+    text += word("csrrw", rd=0, csr=0x341, rs1=29) + word("mret")
+    return text.ljust(2 * PAGE, b"\0")
 
 
 def handler(rng: Random, words: Words, kind: str) -> bytes:

@@ -9,6 +9,7 @@ from rvplat.isa.privileged import Status
 from tests.fuzz.image import (
     BASE,
     CODE,
+    DATA,
     ENTER,
     HANDLERS,
     LEAF,
@@ -112,6 +113,30 @@ def kick(rng: Random, csrs: list[Csr], image: Image) -> list[Change]:
     status = rng.getrandbits(64) & ~(Status.MPP | Status.MPV | Status.TSR | Status.MPRV)
     status |= priv << Status.MPP_SHIFT | (Status.MPV if virt else 0) | rng.choice([0, Status.FS])
     changes += [("csr", "mstatus", status), ("csr", "mepc", code_address(rng, priv == 0))]
+    return [*changes, ("priv", "", 3), ("pc", "", ENTER)]
+
+
+CALM = {"medeleg": 0, "mideleg": 0, "mie": 0, "hgatp": 0, "vsatp": 0, "menvcfg": ONES}
+
+
+def calm_kick(rng: Random, csrs: list[Csr], image: Image) -> list[Change]:
+    """The changes of a hart that then executes much and traps little: M mode skips what traps, most
+    registers are small numbers or pointers to data, and translation is off or maps pages to
+    themselves."""
+    known = {row.name for row in csrs}
+    chosen = CALM | {"mtvec": HANDLERS["m"], "mcounteren": ONES, "scounteren": ONES}
+    tables = rng.choice(image.first)
+    chosen["satp"] = tables.value(rng.choice([0, *image.modes]), rng.randrange(2))
+    changes: list[Change] = [("csr", n, value) for n, value in chosen.items() if n in known]
+    changes += [("x", str(n), rng.choice([number(rng), rng.getrandbits(8)])) for n in range(1, 32)]
+    data = [BASE + rng.choice(DATA) * PAGE + rng.randrange(PAGE // 8) * 8 for _ in range(8)]
+    near = code_address(rng) & -8
+    pointers = [rng.choice([at, at, near]) for at in data]
+    changes += [("x", str(8 + n), at) for n, at in enumerate(pointers)]
+    changes += [("f", str(n), number(rng)) for n in range(32)]
+    priv = rng.choice([3, 3, 1, 0])
+    changes += [("csr", "mstatus", priv << Status.MPP_SHIFT | Status.FS)]
+    changes += [("csr", "mepc", code_address(rng, priv == 0))]
     return [*changes, ("priv", "", 3), ("pc", "", ENTER)]
 
 

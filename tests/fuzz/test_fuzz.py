@@ -23,6 +23,7 @@ def test_no_random_guest_crashes_or_hangs_rvplat(batch: int) -> None:
     assert total.trials == TRIALS
     assert {"M", "HS", "U", "VS", "VU"} <= total.worlds.keys()
     assert total.compared > 10_000
+    assert total.regions > 100
 
 
 def test_a_crash_is_reported_with_the_command_that_repeats_it() -> None:

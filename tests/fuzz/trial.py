@@ -15,6 +15,7 @@ from rvplat.machine.machine import Machine
 from rvplat.machine.running.hart import Hart
 from tests.fuzz import devices, guest, twins
 from tests.fuzz.image import Image, Maker
+from tests.fuzz.regions import Regions
 from tests.fuzz.state import WORLDS, kick, lines, spoil
 from tests.fuzz.words import Words
 
@@ -34,6 +35,7 @@ class Result:
     trials: int = 0
     steps: int = 0  # instructions, including those that trapped
     compared: int = 0  # those of them that were compared with the reference
+    regions: int = 0  # that were compiled
     worlds: Counter[str] = field(default_factory=Counter)
     causes: Counter[str] = field(default_factory=Counter)
 
@@ -41,6 +43,7 @@ class Result:
         self.trials += other.trials
         self.steps += other.steps
         self.compared += other.compared
+        self.regions += other.regions
         self.worlds += other.worlds
         self.causes += other.causes
 
@@ -70,10 +73,12 @@ def words_of(seed: str, number: int) -> Words:
 
 
 class Trials:
-    """Runs the trials of a seed by their numbers."""
+    """Runs the trials of a seed by their numbers. `regions`: `harts.regions` of all trials; "": of
+    each its own."""
 
-    def __init__(self, seed: str) -> None:
+    def __init__(self, seed: str, regions: str = "") -> None:
         self.seed = seed
+        self.regions = regions
         self._words: tuple[int, Words] | None = None
 
     def run(self, number: int) -> Result:
@@ -82,33 +87,37 @@ class Trials:
         group = number // POOL_LIFE
         if self._words is None or self._words[0] != group:
             self._words = group, words_of(self.seed, number)
-        image = Maker(rng, self._words[1]).make()
+        regions = Regions(Random(f"{self.seed}/{number}/regions"), self.regions)
+        image = Maker(rng, self._words[1], regions.calm).make()
         listener = Listener()
         logging.getLogger("rvplat").addHandler(listener)
         try:
-            result = self._one(rng, image)
+            result = self._one(rng, image, regions)
         finally:
             logging.getLogger("rvplat").removeHandler(listener)
         if listener.said:
             raise Finding("\n".join(listener.said))
         return result
 
-    def _one(self, rng: Random, image: Image) -> Result:
-        if rng.random() < 0.2:
-            return twins.run(rng, image)
+    def _one(self, rng: Random, image: Image, regions: Regions) -> Result:
+        if rng.random() < (0.2 if regions.mode == "off" else 0.6):
+            return twins.run(rng, image, regions)
         harts = rng.choice([1, 1, 1, 2])
         clock = rng.choice(["virtual", "virtual", "host"])
-        with guest.machine(guest.settings(rng, harts, clock), image) as machine:
+        chosen = guest.settings(rng, harts, clock) | {"harts.regions": regions.mode}
+        with guest.machine(chosen, image) as machine:
+            regions.attach(machine)
             if rng.random() < 0.2:
                 guest.small_pool(machine, rng.choice([1, 2, 5]))
-            return Long(rng, image, machine).run()
+            return Long(rng, image, machine, regions).run()
 
 
 class Long:
     """A trial without a comparison."""
 
-    def __init__(self, rng: Random, image: Image, machine: Machine) -> None:
+    def __init__(self, rng: Random, image: Image, machine: Machine, regions: Regions) -> None:
         self.rng = rng
+        self.regions = regions
         self.image = image
         self.machine = machine
         self.result = Result(trials=1)
@@ -119,6 +128,7 @@ class Long:
         for _ in range(KICKS):
             self._kick()
             self._go()
+            self.regions.grow()
             for hart in self.machine.harts:
                 check(hart)
                 self.result.worlds[world_of(hart)] += 1
@@ -127,6 +137,7 @@ class Long:
         for hart in self.machine.harts:
             guest.readable(hart)
             count(hart, self.result)
+        self.result.regions = self.regions.compiled
         return self.result
 
     def _kick(self) -> None:
@@ -156,6 +167,7 @@ class Long:
             self.machine.run(max_instructions=many, timeout_s=0.05, restart=False)
         else:
             self.machine.start()
+            self.regions.grow()
             time.sleep(self.rng.random() * 0.01)
             self.machine.pause()
 

@@ -1,5 +1,6 @@
 """Compares two equal machines. Either one runs natively and the other on the reference, compared
-after every instruction; or both run natively, one in single steps and the other at full speed.
+after every instruction; or both run natively, one in single steps and the other at full speed. In
+steps no regions are entered.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from rvplat.machine.machine import Machine
 from rvplat.machine.running.hart import Hart
 from tests.fuzz import devices, guest, trial
 from tests.fuzz.image import BASE, BYTES, PAGE, TABLES, A, D, Image
-from tests.fuzz.state import kick, lines, spoil
+from tests.fuzz.regions import Regions
+from tests.fuzz.state import Change, calm_kick, kick, lines, spoil
 
 KICKS = 8
 STEPS = 30  # instructions, with a comparison after each
@@ -54,16 +56,23 @@ def fields() -> Iterator[tuple[str, int, int]]:
 class Twins:
     """The two machines."""
 
-    def __init__(self, rng: Random, image: Image) -> None:
+    def __init__(self, rng: Random, image: Image, regions: Regions) -> None:
         self.rng = rng
         self.image = image
-        chosen = guest.settings(rng)
-        self.machines = [guest.machine(chosen, image), guest.machine(chosen, image)]
-        self.harts = [machine.harts[0] for machine in self.machines]
+        self.regions = regions
+        self.entries: list[int] = []  # where kicks have let harts continue
+        chosen = guest.settings(rng, 1 if regions.mode == "off" else rng.choice([1, 2]))
+        chosen["harts.regions"] = regions.mode
+        self.machines = [guest.machine(chosen, image)]
+        chosen["harts.regions"] = "off"
+        self.machines.append(guest.machine(chosen, image))
+        regions.attach(self.machines[0])
+        self.pairs = list(zip(*(machine.harts for machine in self.machines), strict=True))
         self.result = trial.Result(trials=1)
         self._places = list(fields())
-        for hart in self.harts:
-            guest.open_memory(hart)
+        for pair in self.pairs:
+            for hart in pair:
+                guest.open_memory(hart)
         for machine in self.machines:  # time stands still: they read it at different moments
             machine.native.view.instructions_per_tick = FOREVER
             turns: Any = machine.turns
@@ -77,29 +86,47 @@ class Twins:
 
     def kick(self) -> None:
         """Change the state of both machines in the same way."""
-        changes = kick(self.rng, guest.csrs_of(self.harts[0]), self.image)
-        writes = spoil(self.rng, self.image)
-        driven = lines(self.rng, int(self.harts[0].view.geilen))
+        calm = self.regions.calm
+        for pair in self.pairs:
+            make = calm_kick if calm else kick
+            changes = self._again(make(self.rng, guest.csrs_of(pair[0]), self.image))
+            driven = lines(self.rng, int(pair[0].view.geilen))
+            for hart in pair:
+                guest.apply(hart, changes)
+                for number, level in driven:
+                    hart.set_guest_line(number, level)
+        writes = spoil(self.rng, self.image) if not calm or self.rng.random() < 0.3 else []
         stores = devices.stores(self.rng) if self.rng.random() < 0.5 else []
         for machine in self.machines:
-            guest.apply(machine.harts[0], changes)
-            for number, level in driven:
-                machine.harts[0].set_guest_line(number, level)
             guest.touch(machine, stores)
             for address, data in writes:
                 machine.memory.write(address, data)
             # Flush as fences do, because page tables may have changed.
-            flush_everything(machine.harts[0].view)
+            for hart in machine.harts:
+                flush_everything(hart.view)
+
+    def _again(self, changes: list[Change]) -> list[Change]:
+        """With regions: often continue where a hart has been, perhaps in another mode."""
+        if self.regions.mode == "off":
+            return changes
+        found = []
+        for what, name, value in changes:
+            if name == "mepc":
+                old = self.entries and self.rng.random() < 0.6
+                value = self.rng.choice(self.entries) if old else value
+                self.entries.append(value)
+            found.append((what, name, value))
+        return found
 
     def compare(self, what: str) -> None:
         """Raise Finding with all differences."""
-        one, two = self.harts
         found = []
-        for name, offset, size in self._places:
-            if _memcmp(one.address + offset, two.address + offset, size):
-                found += differing(name, one.view, two.view)
-        if one.retired != two.retired:
-            found.append(f"retired: {one.retired} and {two.retired}")
+        for one, two in self.pairs:
+            for name, offset, size in self._places:
+                if _memcmp(one.address + offset, two.address + offset, size):
+                    found += differing(name, one.view, two.view)
+            if one.retired != two.retired:
+                found.append(f"retired: {one.retired} and {two.retired}")
         first, second = (machine.memory.region(BASE) for machine in self.machines)
         if _memcmp(first.address, second.address, BYTES):
             at = next(n for n in range(BYTES) if first.view[n] != second.view[n])
@@ -158,15 +185,17 @@ def where(hart: Hart) -> str:
     return f"{name} ({bits:#x}) at {pc:#x} in {trial.world_of(hart)} mode"
 
 
-def run(rng: Random, image: Image) -> trial.Result:
+def run(rng: Random, image: Image, regions: Regions) -> trial.Result:
     """Run a trial: native code against the reference, or steps against full speed."""
-    twins = Twins(rng, image)
+    twins = Twins(rng, image, regions)
     try:
-        if rng.random() < 0.3:
+        if regions.mode == "off" and rng.random() < 0.3:
             against_reference(twins)
         else:
             against_steps(twins)
-        trial.count(twins.harts[0], twins.result)
+        for hart in twins.machines[0].harts:
+            trial.count(hart, twins.result)
+        twins.result.regions = regions.compiled
     finally:
         twins.close()
     return twins.result
@@ -178,8 +207,8 @@ def against_reference(twins: Twins) -> None:
     for _ in range(KICKS):
         twins.kick()
         for n in range(STEPS):
-            twins.result.worlds[trial.world_of(twins.harts[0])] += 1
-            at = where(twins.harts[0])
+            twins.result.worlds[trial.world_of(twins.pairs[0][0])] += 1
+            at = where(twins.pairs[0][0])
             for machine in twins.machines:
                 machine.step(1)
             twins.compare(f"native and by the reference, after step {n}, {at}")
@@ -189,17 +218,23 @@ def against_reference(twins: Twins) -> None:
 def against_steps(twins: Twins) -> None:
     """The second machine runs in single steps. It walks the page tables where full speed uses
     cached translations: if the guest changed its page tables without a fence, both may be right."""
-    for _ in range(KICKS):
-        twins.kick()
+    for _ in range(KICKS if twins.regions.mode == "off" else 2 * KICKS):
+        if not (twins.regions.calm and twins.rng.random() < 0.6):
+            twins.kick()
         tables = tables_of(twins.machines[0])
-        count = SLACK + twins.rng.randrange(FREE)
-        twins.machines[0].step(count)
-        for start in range(0, count, SLACK - 1):
-            twins.machines[1].step(min(SLACK - 1, count - start))
+        total = 0
+        for number in range(len(twins.pairs)):
+            count = SLACK + twins.rng.randrange(2 * FREE if twins.regions.calm else FREE)
+            total += count
+            twins.result.worlds[trial.world_of(twins.pairs[number][0])] += 1
+            twins.machines[0].step(count, number)
+            for start in range(0, count, SLACK - 1):
+                twins.machines[1].step(min(SLACK - 1, count - start), number)
         try:
-            twins.compare(f"at full speed and in steps, {count} instructions")
+            twins.compare(f"at full speed and in steps, {total} instructions")
         except trial.Finding:
             if all(tables_of(machine) == tables for machine in twins.machines):
                 raise
             return
-        twins.result.compared += count
+        twins.result.compared += total
+        twins.regions.grow()

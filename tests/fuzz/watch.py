@@ -22,12 +22,16 @@ DUMP_S = 2.0
 
 
 class Watch:
-    """Runs trials of a seed. `trial` returns a trial's statistics, or the text of a finding."""
+    """Runs trials of a seed. `trial` returns a trial's statistics, or the text of a finding.
+    `regions`: as of `Trials`."""
 
-    def __init__(self, seed: str, hangs_s: float = HANGS_S, command: Sequence[str] = ()):
+    def __init__(
+        self, seed: str, hangs_s: float = HANGS_S, command: Sequence[str] = (), regions: str = ""
+    ) -> None:
         self.seed = seed
         self.hangs_s = hangs_s
-        self.command = [sys.executable, *(command or ("-m", "tests.fuzz.child")), seed]
+        self.regions = regions
+        self.command = [sys.executable, *(command or ("-m", "tests.fuzz.child")), seed, regions]
         self._said: Any = None
         self._child: subprocess.Popen[str] | None = None
 
@@ -59,6 +63,7 @@ class Watch:
 
     def _told(self, number: int, text: str) -> str:
         again = f"python -m tests.fuzz --seed {self.seed} --first {number} --trials 1"
+        again += f" --regions {self.regions}" if self.regions else ""
         return f"trial {number} of seed {self.seed}: {text.strip()}\nagain: {again}\n"
 
     def _begin(self) -> subprocess.Popen[str]:

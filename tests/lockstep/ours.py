@@ -15,10 +15,11 @@ from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 from rvplat.machine.running.region_manager import RegionManager
 from rvplat.machine.running.region_pages import Page
+from tests.region_compiler import Here
 
 from . import layout
 from .program import Program, extensions
-from .quick import Here, choose, heads
+from .quick import choose, heads
 from .spike import Event
 
 _CALL = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)

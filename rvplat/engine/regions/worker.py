@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rvplat.engine.regions.assemble import Assembler
-from rvplat.engine.regions.graph import Decoder, discover
+from rvplat.engine.regions.graph import MOST, Decoder, discover
 from rvplat.engine.regions.messages import Answer, Request, receive, send
 from rvplat.engine.regions.tables import Tables
 
@@ -23,10 +23,12 @@ NICENESS = 10
 
 @dataclass(frozen=True)
 class Effort:
-    """What LLVM does with a region: whether it optimises it, and its level of code generation."""
+    """The most instructions of a region, whether LLVM optimises it, and its level of code
+    generation."""
 
     optimise: bool = True
     generation: int = 1
+    most: int = MOST
 
 
 USUAL = Effort()
@@ -43,8 +45,9 @@ class Compiler:
         """The compiled region."""
         began = time.process_time()
         graph = discover(
-            request.page, request.ran, request.heads, self._decoder, self._tables.templates
-        )
+            request.page, request.ran, request.heads, self._decoder, self._tables.templates,
+            effort.most,
+        )  # fmt: skip
         if not graph.heads:
             return Answer(request.number, left=tuple(sorted(graph.left)))
         text = Assembler(self._tables, graph).text()

@@ -1,0 +1,37 @@
+"""Compiles regions in the test's process, mostly with less effort than for users.
+
+Code generation at level 0 takes a sixth of the time, and shows the faults of templates, graphs and
+ways out; with optimisation, those of LLVM's passes too. The usual effort shows all of them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from rvplat.engine.regions.client import Client
+from rvplat.engine.regions.messages import Answer, Request
+from rvplat.engine.regions.tables import Tables
+from rvplat.engine.regions.worker import USUAL, Compiler, Effort
+
+EFFORTS = {Effort(False, 0): 3, Effort(True, 0): 2, USUAL: 1}  # and their weights
+ENDLESS = 1 << 60
+
+
+@lru_cache(maxsize=8)
+def _compiler(tables: bytes) -> Compiler:
+    return Compiler(Tables.from_bytes(tables))
+
+
+class Here(Client):
+    """Compiles in this process, at most `left` regions. It is the client of a `RegionManager`."""
+
+    def __init__(self, tables: bytes, effort: Effort = USUAL, left: int = ENDLESS) -> None:
+        super().__init__(tables)
+        self.effort, self.left = effort, left
+        self.compiled = 0
+
+    def compile(self, request: Request) -> Answer:
+        if self.compiled >= self.left:
+            return Answer(request.number, left=request.heads)
+        self.compiled += 1
+        return _compiler(self._tables).answer(request, self.effort)
