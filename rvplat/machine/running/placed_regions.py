@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PlacedRegions:
-    """The regions in memory of a machine's harts. `size` is the bytes of code of all of them.
+    """The regions in memory of a machine's harts. `size` is the bytes of code of all pages.
 
     The caller has a lock: its methods are called by one thread at a time."""
 
@@ -62,6 +62,7 @@ class PlacedRegions:
         """A page's region is about to be replaced, or was dropped: free it later."""
         if page.placed is not None:
             self._gone.append(page.placed)
+            self.size -= page.placed.size
             page.placed = None
 
     def drop_all(self) -> None:
@@ -73,9 +74,7 @@ class PlacedRegions:
         for gone in self._gone:
             if int(gone.row.placed) != PLACED and gone.left is None:
                 gone.left = tuple(int(hart.plain.passes) for hart in self._harts)
-        kept = [gone for gone in self._gone if not self._is_left(gone)]
-        self.size -= sum(gone.size for gone in self._gone) - sum(gone.size for gone in kept)
-        self._gone = kept
+        self._gone = [gone for gone in self._gone if not self._is_left(gone)]
 
     def _is_left(self, gone: Placed) -> bool:
         if gone.left is None:

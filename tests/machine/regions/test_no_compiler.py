@@ -1,0 +1,103 @@
+"""Without a compiler, or without memory for its code, the interpreter goes on."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from rvplat.engine.regions import client as clients
+from tests.machine.regions.forced import End, inside, machine_of, run_to_end
+from tests.machine.small_guests import POWER_OFF
+
+LOOPS = (
+    """
+  li s0, 200000
+1: addi s1, s1, 3
+  xor s2, s2, s1
+  addi s0, s0, -1
+  bnez s0, 1b
+  call far
+"""
+    + POWER_OFF
+    + """
+.balign 4096
+far:
+  li t1, 30000
+2: addi s2, s2, 1
+  addi t1, t1, -1
+  bnez t1, 2b
+  ret
+"""
+)
+
+
+@pytest.fixture
+def expected() -> End:
+    with machine_of(LOOPS, "off") as machine:
+        return run_to_end(machine)
+
+
+def test_a_compiler_that_is_gone_is_logged_once(
+    expected: End, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(clients, "_START", "raise SystemExit('broken')")
+    with caplog.at_level(logging.WARNING), machine_of(LOOPS) as machine:
+        assert run_to_end(machine) == expected
+        assert inside(machine) == 0
+    line = "no more regions are made: the compiler of regions ended with status 1: broken"
+    assert caplog.messages.count(line) == 1
+    assert caplog.messages[-1] == line
+
+
+def test_no_memory_for_code_is_logged_once(
+    expected: End, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(data: bytes) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.setattr("rvplat.machine.running.placed_regions.NativeCode", refuse)
+    with caplog.at_level(logging.WARNING), machine_of(LOOPS) as machine:
+        assert run_to_end(machine) == expected
+        assert inside(machine) == 0
+    assert caplog.messages == [
+        "no more regions are made: no memory for their code (Cannot allocate memory)"
+    ]
+
+
+def test_a_cache_that_cannot_be_written_is_logged(
+    expected: End, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """Regions are made and run, but they are not kept."""
+    program = LOOPS.replace("200000", "60000000")
+    with caplog.at_level(logging.WARNING), machine_of(program, "hot") as machine:
+        machine.run(max_instructions=1000)
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("RVPLAT_CACHE", str(tmp_path / "file" / "folder"))
+        assert run_to_end(machine).reason == "off"
+        made = machine.regions.counts.compiled
+    cannot = [one for one in caplog.messages if one.startswith("cannot keep the compiled regions:")]
+    assert len(cannot) == (1 if made else 0)
+
+
+def workers() -> list[str]:
+    """The processes of this one that compile regions."""
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        for child in (task / "children").read_text().split():
+            command = Path("/proc", child, "cmdline").read_bytes()
+            if b"rvplat.engine.regions.worker" in command:
+                found.append(child)
+    return found
+
+
+@pytest.mark.parametrize("instructions", [100_000, 2_000_000, 10_000_000, 100_000_000])
+def test_a_machine_that_is_closed_leaves_no_compiler(instructions: int) -> None:
+    """However far the compiler is: not asked, just started, at work, or done."""
+    with machine_of(LOOPS.replace("200000", "60000000"), "hot") as machine:
+        machine.run(max_instructions=instructions)
+    assert workers() == []
