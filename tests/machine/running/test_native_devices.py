@@ -1,140 +1,17 @@
-"""Native devices in machines: harts run their definitions, and CPython is the reference."""
+"""Native devices in machines: harts run their definitions."""
 
 from __future__ import annotations
 
 import re
-import struct
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from rvplat import Machine
 from rvplat.errors import DefinitionError, RunFailed
-from rvplat.machine.running.native_devices import NativeDevices
 from tests.machine.small_guests import POWER_OFF, guest
-
-TABLE = 0x8020_0000
-ENTRY = struct.Struct("<QQQQ")  # address, value, operation, result
-LOADS, STORES = (1, 2, 4, 8), (1, 2, 4, 8)
-UART, PLIC, CLINT, RTC, VIRTIO = 0x1000_0000, 0x0C00_0000, 0x200_0000, 0x10_1000, 0x1000_1000
-
-#: Makes the accesses of a table and stores what they gave: a value, or bit 63 and the cause.
-DO_ALL = (
-    """
-.option norvc
-  la t0, handler
-  csrw mtvec, t0
-  li s0, 0x80200000
-  ld s1, 0(s0)
-  addi s0, s0, 8
-loop: beqz s1, done
-  ld a0, 0(s0)
-  ld a1, 8(s0)
-  ld a2, 16(s0)
-  li a3, 0
-  la t1, operations
-  slli a2, a2, 3
-  add t1, t1, a2
-  jr t1
-operations:
-  lbu a3, 0(a0)
-  j next
-  lhu a3, 0(a0)
-  j next
-  lwu a3, 0(a0)
-  j next
-  ld a3, 0(a0)
-  j next
-  sb a1, 0(a0)
-  j next
-  sh a1, 0(a0)
-  j next
-  sw a1, 0(a0)
-  j next
-  sd a1, 0(a0)
-next: sd a3, 24(s0)
-  addi s0, s0, 32
-  addi s1, s1, -1
-  j loop
-  .balign 4
-handler: csrr t2, mepc
-  addi t2, t2, 4
-  csrw mepc, t2
-  csrr a3, mcause
-  li t3, 1
-  slli t3, t3, 63
-  or a3, a3, t3
-  mret
-done:"""
-    + POWER_OFF
-)
-
-Access = tuple[int, int, int, int]  # address, size, 1: a store, value
-
-
-def _accesses() -> st.SearchStrategy[Access]:
-    plic = (
-        *range(4, 64, 4), 0x1000, 0x2000, 0x2004, 0x2080, 0x3000,
-        *range(0x20_0000, 0x20_4000, 0x800), 0x20_0004, 0x20_1004, 0x20_2004,
-    )  # fmt: skip
-    clint = (0, 4, 8, 0x4000, 0x4004, 0x4008, 0x400C, 0xBFF8, 0xBFFC, 0xC000)
-    offsets = {
-        UART: range(0x10),
-        PLIC: plic,
-        CLINT: clint,
-        RTC: range(0, 0x24, 4),
-        VIRTIO: (*range(0, 0x100, 4), 0x104, 0x81),
-    }
-    at = st.sampled_from([base + offset for base, found in offsets.items() for offset in found])
-    values = st.one_of(st.integers(0, 15), st.integers(0, 255), st.integers(0, (1 << 64) - 1))
-    return st.tuples(at, st.sampled_from([1, 2, 4, 4, 8]), st.integers(0, 1), values)
-
-
-@contextmanager
-def reference() -> Iterator[None]:
-    """Machines whose devices CPython runs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(NativeDevices, "connect", lambda devices: None)
-        patch.setattr(NativeDevices, "run_delayed", lambda devices, hart: None)
-        yield
-
-
-def outcome(accesses: list[Access], typed: bytes) -> dict[str, Any]:
-    """What the accesses gave, and how they left the devices."""
-    changes: dict[str, Any] = {"clock": "virtual", "harts.count": 2}
-    with Machine.open("virt", guest(DO_ALL), settings=changes) as machine:
-        words = bytearray(struct.pack("<Q", len(accesses)))
-        for address, size, is_store, value in accesses:
-            operation = LOADS.index(size) + 4 * is_store
-            words += ENTRY.pack(address, value, operation, 0)
-        machine.memory.write(TABLE, bytes(words))
-        machine.console.feed(typed)
-        stop = machine.run(timeout_s=60, max_instructions=50_000)
-        found = machine.memory.read(TABLE + 8, ENTRY.size * len(accesses))
-        return {
-            "stop": str(stop),
-            "results": [entry[3] for entry in ENTRY.iter_unpack(found)],
-            "devices": {n: d.save() for n, d in machine.devices.items() if n != "flash"},
-            "output": machine.console.output,
-            "lines": [int(hart.view.irq_lines) for hart in machine.harts],
-            "timers": [int(hart.view.mtimecmp) for hart in machine.harts],
-            "done": [hart.instret for hart in machine.harts],
-        }
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.lists(_accesses(), min_size=20, max_size=120), st.binary(max_size=40))
-def test_devices_agree_with_their_reference(accesses: list[Access], typed: bytes) -> None:
-    ours = outcome(accesses, typed)
-    with reference():
-        assert ours == outcome(accesses, typed)
-
 
 # --- two harts and Python at one device -----------------------------------------------------------
 
