@@ -105,6 +105,7 @@ class Graph:
     targets: set[int] = field(default_factory=set)
     returns: set[int] = field(default_factory=set)
     left: set[int] = field(default_factory=set)  # reached, and not part of it
+    beyond: set[int] = field(default_factory=set)  # those of them for which there was no room
 
     def jumps(self, offset: int) -> set[int]:
         """Where the indirect jump at an offset may lead in the region."""
@@ -178,6 +179,8 @@ class _Discovery:
             template = self.templates.get(one.form) if one is not None else None
             if one is None or template is None or len(graph.instructions) >= self.most:
                 graph.left.add(offset)
+                if template is not None:
+                    graph.beyond.add(offset)
                 if one is not None:  # tier 0 executes it, and then enters the region again
                     self.enter(offset + one.length, graph.heads)
                 return

@@ -26,7 +26,9 @@ class Request:
 @dataclass(frozen=True)
 class Answer:
     """A compiled region. `code` is native code with the function `region`; None if there is
-    nothing to compile, or `problem` says what failed. `inside` are the offsets of instructions."""
+    nothing to compile, or `problem` says what failed. `inside` are the offsets of instructions,
+    `left` those of instructions that are reached and not part of it, `beyond` those of them for
+    which there was no room."""
 
     number: int
     code: bytes | None = None
@@ -36,6 +38,7 @@ class Answer:
     lines: int = 0
     seconds: float = 0.0
     problem: str = ""
+    beyond: tuple[int, ...] = ()
 
 
 def send(stream: IO[bytes], message: Any) -> None:

@@ -146,7 +146,8 @@ def _pack(regions: list[Kept]) -> bytes:
     for kept in regions:
         one = kept.answer
         size = len(one.code or b"")
-        rows.append([one.heads, one.inside, one.left, one.lines, one.seconds, kept.used, size])
+        offsets = [one.heads, one.inside, one.left, one.beyond]
+        rows.append([offsets, one.lines, one.seconds, kept.used, size])
     head = json.dumps(rows).encode()
     parts = [struct.pack("<I", len(head)), head]
     for kept in regions:
@@ -167,9 +168,10 @@ def _unpack(data: bytes) -> Iterator[Kept]:
         return
     (length,) = struct.unpack_from("<I", data)
     at = 4 + length
-    for heads, inside, left, lines, seconds, used, size in json.loads(data[4:at]):
+    for offsets, lines, seconds, used, size in json.loads(data[4:at]):
         end = at + LINE * lines.bit_count()
         code = data[end : end + size]
-        answer = Answer(0, code, tuple(heads), tuple(inside), tuple(left), lines, seconds)
+        heads, inside, left, beyond = map(tuple, offsets)
+        answer = Answer(0, code, heads, inside, left, lines, seconds, beyond=beyond)
         yield Kept(answer, data[at:end], used)
         at = end + size

@@ -55,8 +55,10 @@ class Compiler:
         code = compile_region(text, dump, effort)
         seconds = time.process_time() - began
         heads, inside = tuple(sorted(graph.heads)), tuple(sorted(graph.instructions))
-        left = tuple(sorted(graph.left))
-        return Answer(request.number, code, heads, inside, left, graph.lines, seconds)
+        left, beyond = tuple(sorted(graph.left)), tuple(sorted(graph.beyond))
+        return Answer(
+            request.number, code, heads, inside, left, graph.lines, seconds, beyond=beyond
+        )
 
 
 def compile_region(text: str, dump: Path | None = None, effort: Effort = USUAL) -> bytes:

@@ -14,6 +14,7 @@ from rvplat.machine.running.system import System
 
 SHOWN = 8  # instructions that the table names
 CROSSING = "an instruction that crosses pages"
+SIZE = "the largest size"
 FATES = {
     "compiled": "compiled",
     "waiting": "not hot enough yet",
@@ -29,7 +30,7 @@ class RegionStatistics:
     and elsewhere are `region_samples` and `other_samples`. `seconds` is the processor time of the
     compiler; `kept` regions came from the cache, and `dropped` ones were hit by stores. `pages` are
     the numbers of pages with hot code, by what became of them. `left` are the instructions at which
-    regions end, by name, with the number of places."""
+    regions end, by name, with the number of places, and how many regions end by their size."""
 
     mode: str
     region_samples: int
@@ -87,15 +88,18 @@ def region_statistics(machine: System) -> RegionStatistics:
 
 
 def left_instructions(pages: Iterable[HotPage], extensions: Sequence[Extension]) -> dict[str, int]:
-    """The instructions that regions leave to the interpreter: places by mnemonic, the most frequent
-    first. An instruction that is also inside the same region is left out: a region ends there
-    because it has reached its size."""
+    """The instructions at which regions end: places by mnemonic, the most frequent first. Those for
+    which a region had no room count as its size."""
     disassembler = Disassembler(extensions)
     found: Counter[str] = Counter()
     for page in pages:
-        inside = {mnemonic(page.data, offset, disassembler) for offset in page.inside}
-        names = (mnemonic(page.data, offset, disassembler) for offset in page.left)
-        found.update(name for name in names if name not in inside)
+        beyond = set(page.beyond)
+        found.update(
+            mnemonic(page.data, offset, disassembler)
+            for offset in page.left
+            if offset not in beyond
+        )
+        found.update([SIZE] if beyond else [])
     return dict(found.most_common())
 
 

@@ -107,8 +107,8 @@ class RegionManager:
     def _hot_page(self, start: int, page: Page) -> HotPage:
         placed = page.placed
         if placed is not None and not page.is_dropped:
-            inside = placed.answer.inside
-            return HotPage(start, "compiled", placed.data.raw, inside, page.left)
+            answer, data = placed.answer, placed.data.raw
+            return HotPage(start, "compiled", data, answer.inside, page.left, answer.beyond)
         fate: Fate = "waiting"
         if page.drops >= MANY_DROPS:
             fate = "rewritten"

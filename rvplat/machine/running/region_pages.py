@@ -105,13 +105,14 @@ class HotPage:
     """What became of a page with hot code: it has a region with the instructions `inside`; it waits
     for more samples or for the compiler; tier 0 is left to execute it; it was rewritten too often;
     or its compile failed. `left` are the offsets of instructions that are reached and not in the
-    region, `data` the page's bytes."""
+    region, `beyond` those of them for which it had no room, `data` the page's bytes."""
 
     pa: int
     fate: Fate
     data: bytes
     inside: Sequence[int]
     left: frozenset[int]
+    beyond: Sequence[int] = ()
 
 
 class GuestCode:

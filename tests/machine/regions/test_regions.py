@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from rvplat import Machine
+from rvplat.engine.regions.graph import Decoder, discover
 from rvplat.engine.regions.messages import Answer
 from rvplat.engine.regions.store import Store
+from rvplat.engine.regions.tables import Tables
 from rvplat.guests import bench_programs
-from rvplat.machine.inspection.region_statistics import CROSSING, left_instructions
+from rvplat.machine.inspection.region_statistics import CROSSING, SIZE, left_instructions
 from rvplat.machine.running.region_manager import RegionManager
 from rvplat.machine.running.region_pages import HotPage
 
@@ -106,21 +108,36 @@ def test_statistics_say_that_regions_are_off() -> None:
 
 
 def test_instructions_that_regions_leave_are_counted_by_name() -> None:
-    """An instruction that the region has elsewhere was left because of its size."""
+    """Instructions that the region had no room for are not the reason why it ends."""
     page = bytearray(4096)
     for offset, bits in {0: 0x73, 4: 0x73, 8: 0x10500073, 12: 0x13, 16: 0x13, 4094: 0x03}.items():
         page[offset : offset + 4] = bits.to_bytes(4, "little")[: 4096 - offset]
     left = frozenset((0, 4, 8, 16, 4094))
-    pages = [HotPage(0x8000_0000, "compiled", bytes(page), (12,), left)]
+    pages = [HotPage(0x8000_0000, "compiled", bytes(page), (12,), left, (16,))]
     with sieve("off") as machine:
         found = left_instructions(pages, machine.extensions)
-    assert found == {"ecall": 2, "wfi": 1, CROSSING: 1}
+    assert found == {"ecall": 2, "wfi": 1, CROSSING: 1, SIZE: 1}
+
+
+def test_a_region_has_no_room_for_more() -> None:
+    page = b"".join(bits.to_bytes(4, "little") for bits in [0x13] * 6 + [0x73] + [0x13] * 1017)
+    with sieve("hot") as machine:
+        assert isinstance(machine.regions, RegionManager)
+        tables = Tables.from_bytes(machine.regions._tables)
+    decoder, ran = Decoder(tables.rows), bytes([1]) * 16 + bytes(2032)
+    small, whole = (
+        discover(page, ran, [0], decoder, tables.templates, most) for most in (4, 400)
+    )  # fmt: skip
+    assert (sorted(small.instructions), small.beyond) == ([0, 4, 8, 12], {16, 20, 28})
+    assert small.left == {16, 20, 24, 28}
+    assert (whole.beyond, whole.left) == (set(), {24})
 
 
 def test_kept_regions_say_what_they_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RVPLAT_CACHE", str(tmp_path))
     page = bytes(range(256)) * 16
-    answer = Answer(7, b"code", heads=(64,), inside=(64, 68), left=(72,), lines=2, seconds=0.5)
+    answer = Answer(7, b"code", heads=(64,), inside=(64, 68), left=(72,), beyond=(72,))
+    answer = replace(answer, lines=2, seconds=0.5)
     store = Store("regions of a test")
     store.add(answer, page)
     assert store.save() is None
