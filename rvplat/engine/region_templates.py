@@ -2,7 +2,7 @@
 
 A template is made once, from the same definition as the form's handlers. In it
 
-- `hart.x[rd]` is a local `%x5` of the region, which LLVM keeps in a host register;
+- `hart.x[rd]` is a local `%z3_x5` of a zone, which LLVM keeps in a host register (zones.py);
 - what a fast handler would leave to the slow one is a jump to `give_up`, before anything is
   written: the region is left, and tier 0 executes the instruction;
 - a branch is a jump to `taken`, a jump stores its target in `%target` and goes to `jump`, and
@@ -114,10 +114,10 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
         register = self._register(node)
         if register is not None:
             file, number = register
-            return f"%{file}{number if number.isdigit() else hole(number)}"
+            return f"%{hole('zone')}{file}{number if number.isdigit() else hole(number)}"
         if isinstance(node, ir.FieldPlace) and node.field.name in KEPT_FIELDS:
             self.keeps = True
-            return f"%{node.field.name}{hole('base')}"
+            return f"%{hole('kept')}{node.field.name}"
         return super().place(node)
 
     def read(self, node: ir.Read, place: ir.Place) -> Value:
@@ -283,7 +283,7 @@ def make_tables(
     definitions = region_definitions(unit, keeps_writes)
     made = {form.key: template_of(unit, form, definitions) for form in forms}
     templates = {key: template for key, template in made.items() if template is not None}
-    offsets = {name: HartState.fields[name].offset for name in ("x", "f", "pc_bias")}
+    offsets = {name: HartState.fields[name].offset for name in ("x", "f", "pc_bias", "kept_pages")}
     numbers = {form.key: n for n, form in enumerate(forms)}
     return Tables(
         templates, numbers, glue(unit), list(unit.declarations), offsets, rows_of(entries)

@@ -1,13 +1,13 @@
 """Loads and stores in regions: the last page of each base register is kept.
 
 A region keeps, for each base register and apart for loads and stores, the tag and addend of the TLB
-entry that it used last. They are in host registers and are forgotten when the region is left. So
-all that changes translations (fences, other contexts, watchpoints, new code in a page) need not
+entry that it used last. Loops keep them in host registers, other code in `kept_pages` of the hart's
+record. They are forgotten when a region is entered. So all that changes translations (fences, other contexts, watchpoints, new code in a page) need not
 know of them: it happens outside regions, or on another hart. Another hart removes only write tags,
 so machines with several harts don't keep pages for stores.
 
-The fields `kept_*` of the hart's record name these values in the definitions. Their memory is not
-used (engine/region_templates.py).
+The fields `kept_read_tag` and so on name these values in the definitions. Their memory is not used
+(engine/region_templates.py).
 """
 
 from typing import Any
@@ -40,6 +40,7 @@ KEPT_FIELDS = ("kept_read_tag", "kept_read_addend", "kept_write_tag", "kept_writ
 
 for _name in KEPT_FIELDS:
     HartState.add(_name, u64)
+HartState.add("kept_pages", u64, 33 * len(KEPT_FIELDS))  # for each base register
 
 
 @define

@@ -1,0 +1,155 @@
+"""What the compiler of regions asks about the flow of a region: blocks, zones, registers."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+
+from rvplat.engine.regions.graph import SINK, Decoded, Graph
+from rvplat.engine.regions.tables import Tables, Template
+from rvplat.engine.regions.zones import Zone, zones_of
+
+Register = tuple[str, int]
+HOST_REGISTERS = 16  # about as many values of a loop fit
+
+
+class Flow:
+    """Facts about a region. Instructions are named by their page offsets.
+
+    `leaders` begin blocks; `retired` is how many instructions of its block ran before each one;
+    `dirty` and `known` are the registers that may differ from the hart's record, and that the zone
+    has read from it, before each one; `members` are the instructions of each zone, in order.
+    """
+
+    def __init__(self, tables: Tables, graph: Graph) -> None:
+        self.tables, self.graph = tables, graph
+        self.after_each = {offset: self.successors(offset) for offset in graph.instructions}
+        self.zones = zones_of(self.after_each, graph.heads, self._fits)
+        self.members: dict[Zone, list[int]] = {}
+        for offset in sorted(self.zones):
+            self.members.setdefault(self.zones[offset], []).append(offset)
+        self.leaders = self._leaders()
+        self.retired = self._retired()
+        self.dirty = self._dirty()
+        self.known = self._known()
+
+    def template(self, one: Decoded) -> Template:
+        return self.tables.templates[one.form]
+
+    def target(self, offset: int) -> int:
+        """The target of a branch, as an offset from the page."""
+        one = self.graph.instructions[offset]
+        return offset + one.operands[self.template(one).branch]
+
+    def after(self, offset: int) -> int:
+        return offset + self.graph.instructions[offset].length
+
+    def successors(self, offset: int) -> list[int]:
+        """The instructions of the region that may follow."""
+        template = self.template(self.graph.instructions[offset])
+        found = []
+        if "next" in template.ways:
+            found.append(self.after(offset))
+        if "taken" in template.ways:
+            found.append(self.target(offset))
+        if "jump" in template.ways:
+            found += self.graph.jumps(offset)
+        return [one for one in found if one in self.graph.instructions]
+
+    def _leaders(self) -> set[int]:
+        """Where blocks begin: heads, targets, and what follows in several ways."""
+        found = self.graph.heads | self.graph.targets | self.graph.returns
+        for offset, one in self.graph.instructions.items():
+            if self.template(one).branch:
+                found.add(self.target(offset))
+        falls = Counter(
+            self.after(offset)
+            for offset, one in self.graph.instructions.items()
+            if "next" in self.template(one).ways
+        )
+        found |= {offset for offset in self.graph.instructions if falls[offset] != 1}
+        return found & self.graph.instructions.keys()
+
+    def _retired(self) -> dict[int, int]:
+        """How many instructions of its block ran before each instruction."""
+        found = {}
+        for leader in self.leaders:
+            offset, count = leader, 0
+            while offset in self.graph.instructions and (count == 0 or offset not in self.leaders):
+                found[offset] = count
+                if "next" not in self.template(self.graph.instructions[offset]).ways:
+                    break
+                offset, count = self.after(offset), count + 1
+        return found
+
+    def read(self, offset: int) -> frozenset[Register]:
+        """The registers that an instruction uses or changes."""
+        one = self.graph.instructions[offset]
+        template = self.template(one)
+        names = (*template.reads, *template.writes)
+        return frozenset((file, number_of(one, name)) for file, name in names)
+
+    def written(self, offset: int) -> frozenset[Register]:
+        """The registers that an instruction changes."""
+        one = self.graph.instructions[offset]
+        found = {(file, number_of(one, name)) for file, name in self.template(one).writes}
+        return frozenset(found - {("x", SINK)})
+
+    def base(self, offset: int) -> int | None:
+        """The base register whose page an instruction keeps."""
+        one = self.graph.instructions[offset]
+        return one.operands.get("rs1", SINK) if self.template(one).keeps else None
+
+    def _fits(self, loop: set[int]) -> bool:
+        """Whether the values of a loop fit in the host's registers."""
+        registers = frozenset[Register]().union(*map(self.read, loop))
+        bases = {self.base(offset) for offset in loop} - {None}
+        return len(registers) + 2 * len(bases) <= HOST_REGISTERS
+
+    def _within(self, make: Callable[[int], frozenset[Register]]) -> dict[int, frozenset[Register]]:
+        """The union of what `make` gives for the instructions before each, on all ways in its
+        zone."""
+        found: dict[int, frozenset[Register]] = {}
+        waiting = deque(self.graph.instructions)
+        while waiting:
+            offset = waiting.popleft()
+            after = found.setdefault(offset, frozenset()) | make(offset)
+            for successor in self.after_each[offset]:
+                if self.leaves_zone(offset, successor):
+                    continue
+                known = found.setdefault(successor, frozenset())
+                if not after <= known:
+                    found[successor] = known | after
+                    waiting.append(successor)
+        return found
+
+    def dirty_after(self, offset: int) -> frozenset[Register]:
+        """The registers that may differ from the hart's record after an instruction."""
+        return self.dirty[offset] | self.written(offset)
+
+    def _dirty(self) -> dict[int, frozenset[Register]]:
+        """The registers that may differ from the hart's record before each instruction."""
+        return self._within(self.written)
+
+    def _known(self) -> dict[int, frozenset[Register]]:
+        """The registers that a zone has read from the hart's record before each instruction."""
+        found = self._within(self.read)
+        for zone, offsets in self.members.items():
+            if zone.is_loop:
+                every = frozenset[Register]().union(*map(self.read, offsets))
+                found.update(dict.fromkeys(offsets, every))
+        return found
+
+    def leaves_zone(self, offset: int, target: int) -> bool:
+        """Whether a way leads to another zone, or to the root of its tree."""
+        zone = self.zones[offset]
+        return self.zones[target] != zone or target == zone.root
+
+    def bases(self, zone: Zone) -> set[int]:
+        """The base registers whose pages a zone keeps."""
+        return {base for base in map(self.base, self.members[zone]) if base is not None}
+
+
+def number_of(one: Decoded, name: str) -> int:
+    """The number of a register: an operand's, or the name is the number."""
+    return int(name) if name.isdigit() else one.operands[name]

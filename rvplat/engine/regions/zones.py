@@ -1,0 +1,124 @@
+"""Zones: the parts of a region that keep guest registers in host registers.
+
+Between zones, the guest's registers are in the hart's record. So a value lives no longer than its
+zone: LLVM has few values to move where ways meet, and a way out writes back few registers. A zone
+is
+
+- a loop: it reads its registers at its entries. It is an innermost loop, or a larger one if its
+  registers and kept pages fit into the host's registers;
+- or a tree: instructions that are reached from its root in one way each. It reads a register at
+  the first use.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+Successors = Mapping[int, Collection[int]]
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A zone, with a number that is unique in the region. `root`: of a tree."""
+
+    number: int
+    root: int | None = None
+
+    @property
+    def is_loop(self) -> bool:
+        return self.root is None
+
+
+def zones_of(
+    successors: Successors, heads: Collection[int], fits: Callable[[set[int]], bool]
+) -> dict[int, Zone]:
+    """The zone of each instruction. `fits`: whether a loop's values fit in host registers."""
+    found: dict[int, Zone] = {}
+    count = 0
+    for loop in _loops(set(successors), successors, fits):
+        count += 1
+        found.update(dict.fromkeys(loop, Zone(count)))
+    ways = Counter(after for every in successors.values() for after in every)
+    before = {after: one for one, every in successors.items() for after in every}
+    for one in sorted(successors):
+        path = []
+        while one not in found:  # back to the root of the tree
+            path.append(one)
+            if one in heads or ways[one] != 1 or _is_loop(found.get(before[one])):
+                count += 1
+                found[one] = Zone(count, one)
+                break
+            one = before[one]
+        found.update(dict.fromkeys(path, found[one]))
+    return found
+
+
+def _is_loop(zone: Zone | None) -> bool:
+    return zone is not None and zone.is_loop
+
+
+def _loops(
+    nodes: set[int], successors: Successors, fits: Callable[[set[int]], bool]
+) -> Iterator[set[int]]:
+    """The loops that are zones, among some instructions."""
+    for part in _strong_parts(nodes, successors):
+        (first, *more) = part
+        if not more and first not in successors[first]:
+            continue
+        if fits(part):
+            yield part
+            continue
+        header = _header(part, successors)
+        within = {one: [a for a in successors[one] if a != header] for one in part}
+        inner = list(_loops(part, within, fits))
+        yield from inner or [part]
+
+
+def _header(part: set[int], successors: Successors) -> int:
+    """The first instruction at which a loop is entered from elsewhere."""
+    entered = {
+        after
+        for one, every in successors.items()
+        if one not in part
+        for after in every
+        if after in part
+    }
+    return min(entered or part)
+
+
+def _strong_parts(nodes: set[int], successors: Successors) -> Iterator[set[int]]:
+    """The strongly connected components (Tarjan's algorithm)."""
+    index: dict[int, int] = {}
+    low: dict[int, int] = {}
+    stack: list[int] = []
+    held: set[int] = set()
+    for start in sorted(nodes):
+        if start in index:
+            continue
+        work = [(start, iter(sorted(nodes.intersection(successors[start]))))]
+        index[start] = low[start] = len(index)
+        stack.append(start)
+        held.add(start)
+        while work:
+            one, rest = work[-1]
+            for after in rest:
+                if after not in index:
+                    index[after] = low[after] = len(index)
+                    stack.append(after)
+                    held.add(after)
+                    work.append((after, iter(sorted(nodes.intersection(successors[after])))))
+                    break
+                if after in held:
+                    low[one] = min(low[one], index[after])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[one])
+                if low[one] == index[one]:
+                    part = set()
+                    while one not in part:
+                        part.add(stack.pop())
+                    held -= part
+                    yield part
