@@ -2,9 +2,10 @@
 
 A region keeps, for each base register and apart for loads and stores, the tag and addend of the TLB
 entry that it used last. Loops keep them in host registers, other code in `kept_pages` of the hart's
-record. They are forgotten when a region is entered. So all that changes translations (fences, other contexts, watchpoints, new code in a page) need not
-know of them: it happens outside regions, or on another hart. Another hart removes only write tags,
-so machines with several harts don't keep pages for stores.
+record. They are forgotten when a region is entered. So all that changes translations (fences, other
+contexts, watchpoints, new code in a page) need not know of them: it happens outside regions, or on
+another hart. Another hart removes only write tags, so machines with several harts don't keep pages
+for stores.
 
 The fields `kept_read_tag` and so on name these values in the definitions. Their memory is not used
 (engine/region_templates.py).
