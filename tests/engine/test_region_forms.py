@@ -1,0 +1,68 @@
+"""Every instruction in a region of its own: it leaves what the reference leaves.
+
+RVPLAT_EXAMPLES is the number of cases for each instruction (default: 3).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from rvplat.engine.regions.tables import Tables
+from rvplat.engine.regions.worker import USUAL, Effort
+from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.running.region_manager import RegionManager
+from tests.engine.native_bench import Twin
+from tests.engine.test_native import JUMPS, ROWS, arrange, cases
+from tests.region_compiler import Here
+
+EXAMPLES = int(os.environ.get("RVPLAT_EXAMPLES", "3"))
+EFFORTS = (Effort(False, 0), Effort(True, 0), USUAL)
+THE_SINK = "x[32]"  # written instead of x0; nobody reads it
+
+
+class InRegions(Twin):
+    """A hart whose native run compiles what it decodes."""
+
+    def __init__(self) -> None:
+        extensions = list(shipped_extensions().values())
+        super().__init__(extensions, compressed=True)
+        owner: Any = SimpleNamespace(
+            core=self.core, extensions=extensions, native=self.machine, harts=[self.native],
+            export=self.core.export,
+        )  # fmt: skip
+        self.regions: Any = RegionManager(owner, "all")
+        self.here = self.regions._client = Here(self.regions._tables)
+        self.forms = set(Tables.from_bytes(self.regions._tables).templates)
+
+    def begin(self) -> None:
+        self.regions.forget()
+        super().begin()
+
+
+@functools.cache
+def twin() -> InRegions:
+    return InRegions()
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)), ids=[row.name for row in ROWS])
+@settings(max_examples=EXAMPLES, deadline=None, database=None, phases=[Phase.generate])
+@given(data=st.data())
+def test_a_region_leaves_what_the_reference_leaves(number: int, data: st.DataObject) -> None:
+    row, bench = ROWS[number], twin()
+    case = data.draw(cases(row).filter(lambda case: bench.reference.find(case.bits) is row))
+    arrange(bench, case, row.pattern.length)
+    bench.here.effort = EFFORTS[case.seed % len(EFFORTS)]
+    compiled = bench.regions.counts.compiled
+    found = bench.differences()
+    assert [one for one in found if not one.startswith(THE_SINK)] == []
+    may_loop = number in JUMPS or row.name.startswith("c.")  # then it is executed in steps
+    crosses = case.pc & 4094 == 4094
+    if f"{row.name}.{row.pattern.length}" in bench.forms and not (may_loop or crosses):
+        assert bench.regions.counts.compiled > compiled
