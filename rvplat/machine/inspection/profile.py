@@ -12,11 +12,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
+import struct
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
 from rvplat.errors import HostError
 from rvplat.hart.debugging.profile_samples import RING, ProfileSample
@@ -29,7 +31,7 @@ from rvplat.machine.running.system import System
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 COLLECT_S = 0.05  # between two collections
 MOST_PERIODS = 1024  # of a hart; then each two become one
-WORDS = ProfileSample.size // 8
+_SAMPLE = struct.Struct("=4Q")  # ProfileSample
 HOST_WORLDS = {USER: "U", SUPERVISOR: "HS", MACHINE: "M"}
 GUEST_WORLDS = {USER: "VU", SUPERVISOR: "VS"}
 
@@ -104,21 +106,22 @@ class Samples:
     def __init__(self, hart: Hart) -> None:
         self._plain = hart.plain
         self._block = Block(RING * ProfileSample.size)
-        self._words = (ctypes.c_uint64 * (RING * WORDS)).from_address(self._block.address)
         self._seen = int(self._plain.profile_count)
         self._plain.profile_retired = hart.retired % (1 << 64)
         self._plain.profile_ring = self._block.address
 
     def new(self) -> Iterator[tuple[int, int, int, int]]:
         """The samples since the last call: pc, world, instructions, nanoseconds."""
-        count = int(self._plain.profile_count)
-        held = self._words[:]
-        first = max(self._seen, int(self._plain.profile_count) - RING + 1)
+        count, first = int(self._plain.profile_count), self._seen
+        first = max(first, count - RING)
+        at, size = first % RING, ProfileSample.size
+        before_end = min(count - first, RING - at)
+        held = ctypes.string_at(self._block.address + at * size, before_end * size)
+        held += ctypes.string_at(self._block.address, (count - first - before_end) * size)
+        overtaken = max(int(self._plain.profile_count) - RING + 1 - first, 0)
         self._seen = count
-        for n in range(first, count):
-            at = n % RING * WORDS
-            pc, world, instructions, ns = held[at : at + WORDS]
-            yield pc, world, instructions, ns
+        found = _SAMPLE.iter_unpack(held[overtaken * size :])
+        yield from cast("Iterator[tuple[int, int, int, int]]", found)
 
     def close(self) -> None:
         """End the sampling. The hart must not run."""
