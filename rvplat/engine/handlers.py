@@ -41,23 +41,24 @@ class HandlerText:
     def __init__(self, unit: Unit) -> None:
         self.unit = unit
         self.near = unit.definitions.specialised(NEAR)
-        self._gave_up: set[str] = set()  # keys of forms whose slow handlers are called by fast ones
+        self.slow_keys: set[str] = set()  # of the forms that need a slow handler
 
     def _symbol(self, definition: Any) -> str:
         """The symbol of a definition's native function."""
         return self.unit.function(definition).symbol
 
     def form(self, form: Form) -> list[str]:
-        """Emit a form's handlers. Returns the symbols of the fast, the near and the slow one. Where
-        there is no slow one, the fast one is as good, and the other way round."""
+        """Emit a form's handlers. Returns the symbols of the fast, near and slow one, or "null"."""
+        return [*self.fast_forms(form), self.slow(form) if form.key in self.slow_keys else "null"]
+
+    def fast_forms(self, form: Form) -> list[str]:
+        """Emit a form's fast and near handlers. Returns their symbols; "null" for none."""
         effects = self.unit.definitions.effects(form.instruction.definition)
         fast = self.fast([form], near=False)
         near = self.fast([form], near=True) if "branch" in effects.words else fast
-        if fast and near and form.key not in self._gave_up:
-            return [fast, near, fast]
-        self.unit.texts.append(self._slow(form, form.slow))
-        self.unit.emitted.append(form.slow.strip('@"'))
-        return [fast or form.slow, near or form.slow, form.slow]
+        if not (fast and near):
+            self.slow_keys.add(form.key)
+        return [fast or "null", near or "null"]
 
     def fast(self, chain: Sequence[Form], near: bool) -> str | None:
         """Emit the fast handler of forms in a row. Returns its symbol; None without a fast form."""
@@ -67,7 +68,7 @@ class HandlerText:
             text = emitter.text(symbol)
         except NoFastForm:
             return None
-        self._gave_up |= emitter.gave_up
+        self.slow_keys |= emitter.gave_up
         self.unit.texts.append(text)
         self.unit.emitted.append(symbol.strip('@"'))
         return symbol
@@ -79,7 +80,13 @@ class HandlerText:
         words = self.unit.definitions.effects(second.instruction.definition).words
         return self.fast([first, second], near="branch" in words)
 
-    def _slow(self, form: Form, symbol: str) -> str:
+    def slow(self, form: Form) -> str:
+        """Emit a form's slow handler. Returns its symbol."""
+        self.unit.texts.append(self._slow(form))
+        self.unit.emitted.append(form.slow.strip('@"'))
+        return form.slow
+
+    def _slow(self, form: Form) -> str:
         """Store the state in registers, call the definition, and check its results."""
         e = self._bare()
         values = read_operands(e, form.instruction)
@@ -91,7 +98,7 @@ class HandlerText:
         self._call(e, form.instruction.definition, values)
         words = self.unit.definitions.effects(form.instruction.definition).words
         self._end(e, form.length, jumps=bool(words & FLOW))
-        return e.handler(symbol)
+        return e.handler(form.slow)
 
     def _call(self, e: Bare, definition: Definition, values: list[tuple[str, Value]]) -> None:
         native = self.unit.function(definition)
@@ -255,6 +262,10 @@ class HandlerText:
         e.tail(handler, "%slot", "%budget")
         return e.handler('@"special.breakpoint"')
 
+    def import_handler(self, name: str) -> None:
+        """Let a handler be another part's."""
+        self.unit.import_function(name, "void", ["ptr", "ptr", "i64", "ptr"], " musttail")
+
     def table(self, names: list[str]) -> None:
         """Emit the exported table of handlers."""
         rows = ",\n".join(f"  ptr {name}" for name in names)
@@ -291,6 +302,7 @@ class Bare(HandlerEmitter):
     def handler(self, symbol: str) -> str:
         """The text of the handler."""
         parameters = HANDLER.replace(" noalias", "")
-        linkage = "dso_local" if symbol in _SHARED else "internal"
+        shared = symbol in _SHARED or symbol.startswith('@"slow.')
+        linkage = "dso_local" if shared else "internal"
         head = f"define {linkage} void {symbol}({parameters}) noinline #0 {{"
         return "\n".join([head, "entry:", *self.allocas, *self.lines, "}"])

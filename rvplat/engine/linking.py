@@ -1,4 +1,8 @@
-"""Object code in parts: the base part for what ships, and a part for each plugin's extension.
+"""Object code in parts: the base part for what ships, a part for the fast handlers of what ships,
+and a part for each plugin's extension.
+
+The fast handlers are a part of their own, so that both parts are compiled at the same time. They
+call slow handlers of the base part, by addresses as a plugin's part does.
 
 A plugin's part has its own copies of those rvplat definitions that it needs and that are not cold.
 It calls the base part's functions for cold ones, by addresses that are stored in its variables when

@@ -26,7 +26,18 @@ if TYPE_CHECKING:
     from rvplat.engine.units import PartText
 
 Say = Callable[[str], None]
-_base_codes: WeakValueDictionary[str, NativeCode] = WeakValueDictionary()  # by their keys
+_FAST = "\nfast handlers"  # ends the key of their part
+
+
+class BaseCode:
+    """The shipped extensions' code in memory: the base part, and that of the fast handlers."""
+
+    def __init__(self, base: Part, fast: Part) -> None:
+        self.code = base.load(None)
+        self.fast = fast.load(self.code)
+
+
+_base_codes: WeakValueDictionary[str, BaseCode] = WeakValueDictionary()  # by their keys
 
 
 class Core:
@@ -46,7 +57,8 @@ class Core:
         self._dumps = dumps or wanted_dumps()
         self.forms: list[Form] = architecture.base.forms
         self.pairs = wanted_pairs(self.forms)
-        self.code = self._base_code()
+        self._base = self._base_code()
+        self.code = self._base.code
         self._added = {
             one: self._part_of(one).load(self.code)
             for one in architecture.added
@@ -68,20 +80,40 @@ class Core:
         pairs = ",".join(f"{a.key} {b.key}" for a, b in self.pairs)
         return "\n".join([digest(self.architecture), pairs, host_key()])
 
-    def _base_code(self) -> NativeCode:
-        """The base part in memory. Cores of a process with the same base part share it."""
-        loaded = _base_codes.get(self.key) if self._dumps is None else None
+    def _base_code(self) -> BaseCode:
+        """The shipped extensions' code. Cores of a process with the same code share it."""
+        if self._dumps is not None:
+            return self._compiled_base(self._dumps)
+        loaded = _base_codes.get(self.key)
         if loaded is None:
-            what = f"{len(self.forms)} instruction forms"
-            title = f"the instruction set: {what}"
-            loaded = self._part("", self.key, self._base_text, what, title).load(None)
+            kept = [load_cached(self.key + part) for part in ("", _FAST)]
+            if None in kept:
+                loaded = self._compiled_base(None)
+            else:
+                loaded = BaseCode(*(Part.from_bytes(data) for data in kept if data is not None))
             _base_codes[self.key] = loaded
         return loaded
 
-    def _base_text(self) -> PartText:
-        from rvplat.engine.units import base_text  # imports the compiler
+    def _compiled_base(self, dumps: Dumps | None) -> BaseCode:
+        """Compile the shipped extensions' code: its two parts at the same time."""
+        from rvplat.engine.units import base_text, fast_text  # these import the compiler
+        from rvplat.lang.native.objects import compile_text
+        from rvplat.lang.native.other_process import Compiling
 
-        return base_text(self.architecture, self.pairs)
+        what = f"{len(self.forms)} instruction forms"
+        self._say(f"compiling {what} for this machine, once")
+        fast, slow_keys = fast_text(self.architecture, self.pairs)
+        other = Compiling(fast.text, dumps.named("fast") if dumps else None)
+        try:
+            base = base_text(self.architecture, slow_keys)
+            base_part = Part(compile_text(base.text, dumps), base.imports)
+            fast_part = Part(other.result(), fast.imports)
+        finally:
+            other.stop()
+        self.compiled[""] = base.functions + fast.functions
+        self._keep(self.key, base_part.to_bytes(), f"the instruction set: {what}")
+        self._keep(self.key + _FAST, fast_part.to_bytes(), "the instruction set: fast handlers")
+        return BaseCode(base_part, fast_part)
 
     def _part_of(self, extension: Extension) -> Part:
         """The part of a plugin's extension."""
@@ -138,10 +170,17 @@ class Core:
 
     def _handlers(self) -> dict[str, int]:
         """Host addresses of handlers: "add.4" fast, "beq.4 near", and the special ones."""
-        names = [*_names(self.forms), *SPECIAL, *(f"{a.key} {b.key}" for a, b in self.pairs)]
-        found = _table(self.code, names)
+        slow = [f"{form.key} slow" for form in self.forms]
+        found = _table(self.code, [*slow, *SPECIAL])
+        fast = [f"{form.key}{kind}" for form in self.forms for kind in ("", " near")]
+        found |= _table(self._base.fast, [*fast, *(f"{a.key} {b.key}" for a, b in self.pairs)])
         for extension, code in self._added.items():
-            found |= _table(code, _names(self.architecture.forms_of(extension)))
+            forms, kinds = self.architecture.forms_of(extension), ("", " near", " slow")
+            found |= _table(code, [f"{form.key}{kind}" for form in forms for kind in kinds])
+        for form in self.architecture.forms:
+            slow_one = found[f"{form.key} slow"] = found[f"{form.key} slow"] or found[form.key]
+            for kind in ("", " near"):
+                found[form.key + kind] = found[form.key + kind] or slow_one
         return found
 
     def _csr_table(self) -> Any:
@@ -224,12 +263,6 @@ class Core:
         machine.arrive_handler = self.code.address("arrive")
         for name in HOST_FUNCTIONS:
             setattr(machine, f"{name}_fn", self.code.address(f"host_{name}"))
-
-
-def _names(forms: Sequence[Form]) -> list[str]:
-    """The names of the forms' handlers, in the order of a part's table."""
-    kinds = ("", " near", " slow")
-    return [f"{form.key}{kind}" for form in forms for kind in kinds]
 
 
 def _table(code: NativeCode, names: Sequence[str]) -> dict[str, int]:

@@ -4,6 +4,7 @@ a start with code from the cache does not import it."""
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from weakref import WeakKeyDictionary
 
 from rvplat.engine import exports
 from rvplat.engine.architecture import Architecture
@@ -15,6 +16,7 @@ from rvplat.engine.poll import POLL
 from rvplat.frozen import frozen
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.extension import Extension
+from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.native.functions import module_text
 from rvplat.lang.native.unit import Linkage, Unit
 from rvplat.lang.typed_ir.specialise import Constants
@@ -29,25 +31,51 @@ class PartText:
     functions: tuple[str, ...]
 
 
+_definitions: WeakKeyDictionary[Architecture, Definitions] = WeakKeyDictionary()
+
+
+def definitions_of(architecture: Architecture) -> Definitions:
+    """The definitions of an architecture. All its units share them, so each is typed once."""
+    found = _definitions.get(architecture)
+    if found is None:
+        implied = implied_types((f.instruction for f in architecture.forms), architecture.layout)
+        constants = {(HartState, name): n for name, n in architecture.constants.items()}
+        found = Definitions(implied, POLL).specialised(Constants(constants))
+        _definitions[architecture] = found
+    return found
+
+
 def new_unit(architecture: Architecture, elsewhere: Container[str] = ()) -> Unit:
     """A unit for code of harts. The base part has the functions `elsewhere`."""
-    implied = implied_types((f.instruction for f in architecture.forms), architecture.layout)
-    constants = {(HartState, name): n for name, n in architecture.constants.items()}
-    linkage = Linkage(shared_symbol, elsewhere)
-    return Unit(implied, POLL, Constants(constants), linkage)
+    return Unit(definitions_of(architecture), linkage=Linkage(shared_symbol, elsewhere))
 
 
-def base_text(architecture: Architecture, pairs: Sequence[Pair]) -> PartText:
-    """The text of the base part: handlers of the shipped extensions, and exported functions."""
+def fast_text(architecture: Architecture, pairs: Sequence[Pair]) -> tuple[PartText, set[str]]:
+    """The text of the part of the shipped extensions' fast handlers, and the keys of the forms that
+    need a slow handler."""
+    unit = new_unit(architecture.base)
+    handlers = HandlerText(unit)
+    names = [name for form in architecture.base.forms for name in handlers.fast_forms(form)]
+    names += [handlers.pair(a, b) or "null" for a, b in pairs]
+    handlers.table(names)
+    slow = [
+        f"slow.{form.key}" for form in architecture.base.forms if form.key in handlers.slow_keys
+    ]
+    for name in (*SHARED_HANDLERS, *slow):
+        handlers.import_handler(name)
+    return finished(unit), handlers.slow_keys
+
+
+def base_text(architecture: Architecture, slow_keys: Container[str]) -> PartText:
+    """The text of the base part: slow handlers of the shipped extensions, and exported functions.
+    `slow_keys`: of the forms that need a slow handler."""
     unit = new_unit(architecture.base)
     handlers = HandlerText(unit)
     handlers.specials()
-    names = []
-    for form in architecture.base.forms:
-        names += handlers.form(form)
-    names += [f'@"special.{name}"' for name in SPECIAL]
-    names += [handlers.pair(a, b) or "null" for a, b in pairs]
-    handlers.table(names)
+    names = [
+        handlers.slow(form) if form.key in slow_keys else "null" for form in architecture.base.forms
+    ]
+    handlers.table([*names, *(f'@"special.{name}"' for name in SPECIAL)])
     for name, definition in exports.EXPORTS.items():
         unit.export(definition, f"export.{name}")
     return finished(unit)
@@ -58,9 +86,9 @@ def extension_text(
 ) -> PartText:
     """The text of the part of a plugin's extension: its handlers and the functions of its CSRs."""
     unit = new_unit(architecture, elsewhere)
-    for name in SHARED_HANDLERS:
-        unit.import_function(name, "void", ["ptr", "ptr", "i64", "ptr"], " musttail")
     handlers = HandlerText(unit)
+    for name in SHARED_HANDLERS:
+        handlers.import_handler(name)
     names = []
     for form in architecture.forms_of(extension):
         names += handlers.form(form)

@@ -140,8 +140,17 @@ class _Source:
     @cached_property
     def functions(self) -> dict[int, ast.FunctionDef]:
         """The syntax trees of its functions, by the line of their first decorator."""
-        nodes = [n for n in ast.walk(ast.parse(self.text)) if isinstance(n, ast.FunctionDef)]
+        nodes = _functions_in(ast.parse(self.text))
         return {min([n.lineno, *(d.lineno for d in n.decorator_list)]): n for n in nodes}
+
+
+def _functions_in(node: ast.AST) -> Iterator[ast.FunctionDef]:
+    """The functions in statements. Expressions, most of a file's nodes, have none."""
+    for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for one in getattr(node, part, None) or ():
+            if isinstance(one, ast.FunctionDef):
+                yield one
+            yield from _functions_in(one)
 
 
 _files: dict[str, _Source] = {}

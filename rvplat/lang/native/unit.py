@@ -12,7 +12,6 @@ from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.define import Callee, Definition, Dispatch, LanguageError
 from rvplat.lang.struct import flat, is_struct
 from rvplat.lang.typed_ir import ir
-from rvplat.lang.typed_ir.effects import Poll
 from rvplat.lang.typed_ir.ir import Fixed
 from rvplat.lang.typed_ir.specialise import Constants
 from rvplat.lang.typed_ir.values import ir_type, value_type
@@ -55,15 +54,17 @@ class Linkage:
 class Unit:
     """Collects functions for definitions, the declarations that they need, and the module's texts.
 
-    `implied` are the types of parameters without an annotation, by name. `poll` is the call in each
-    iteration of loops. `constants` hold for the whole unit.
+    `definitions` are those that units share, or the types of parameters without an annotation, by
+    name. `constants` hold for the whole unit.
     """
 
     def __init__(
-        self, implied: dict[str, Any], poll: Poll | None = None, constants: Constants | None = None,
+        self, definitions: Definitions | dict[str, Any], constants: Constants | None = None,
         linkage: Linkage | None = None,
     ) -> None:  # fmt: skip
-        self.definitions = Definitions(implied, poll).specialised(constants or Constants())
+        if not isinstance(definitions, Definitions):
+            definitions = Definitions(definitions)
+        self.definitions = definitions.specialised(constants) if constants else definitions
         self.linkage = linkage or Linkage()
         self.imports: list[str] = []  # symbols of other units' functions that this unit calls
         self.emitted: list[str] = []  # symbols of this unit's functions
@@ -115,7 +116,7 @@ class Unit:
         result, back = ("", "ret void") if returns == "void" else ("%r = ", f"ret {returns} %r")
         self.texts.append(
             f'@"import.{symbol}" = global ptr null\n'
-            f'define internal {returns} @"{symbol}"({given}) #0 {{\n'
+            f'define internal {returns} @"{symbol}"({given}) cold noinline #0 {{\n'
             f'  %f = load ptr, ptr @"import.{symbol}"\n'
             f"  {result}{how} call {returns} %f({given})\n  {back}\n}}"
         )
