@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,14 +17,25 @@ from rvplat.engine.regions.messages import Answer, Request, receive, send
 LONGEST_S = 60.0  # a process that takes longer for an answer is killed
 DYING_S = 5.0  # so long a process may take to end after it has closed its pipes
 FAILURES = 3  # after so many in a row no other process is started
+NICENESS = 10
+ALONE = 19  # where it shares its only core with the harts: they keep 98 % of it
 _ROOT = str(Path(rvplat.__file__).parent.parent)
 # The current folder is not searched for modules: files there may have the names of modules.
 _START = f"""
-import sys
+import os, sys
+os.nice(int(sys.argv[1]))
 sys.path += [] if {_ROOT!r} in sys.path else [{_ROOT!r}]
 from rvplat.engine.regions.worker import main
 main()
 """
+
+
+def niceness() -> int:
+    """How much the process gives way to others."""
+    cores = os.cpu_count() or 1
+    if sys.platform == "linux":
+        cores = len(os.sched_getaffinity(0))
+    return NICENESS if cores > 1 else ALONE
 
 
 class CompilerGone(Exception):
@@ -78,8 +90,9 @@ class Client:
             try:
                 self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (`_end` closes it)
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-c", _START], stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE, stderr=self._errors, start_new_session=True,
+                    [sys.executable, "-P", "-c", _START, str(niceness())],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+                    start_new_session=True,
                 )  # fmt: skip
             except (OSError, ValueError) as error:
                 self._end()

@@ -18,8 +18,6 @@ from rvplat.engine.regions.graph import MOST, Decoder, discover
 from rvplat.engine.regions.messages import Answer, Request, receive, send
 from rvplat.engine.regions.tables import Tables
 
-NICENESS = 10
-
 
 @dataclass(frozen=True)
 class Effort:
@@ -100,7 +98,6 @@ def main() -> None:
     """Answer requests until the stream ends."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print does not disturb the answers
-    os.nice(NICENESS)
     compiler = Compiler(Tables.from_bytes(receive(requests)))
     while True:
         try:

@@ -41,7 +41,7 @@ Sample.add("count", u64)  # since it was told last
 Sample.add("told", u64)  # how often it was told
 
 SAMPLES = 512
-HOT = 64
+HOT = 256  # reports of a hart that are kept
 ENOUGH = 4  # samples that make an instruction hot
 WEIGHT = 56  # a report's bits from here on: it stands for ENOUGH << weight samples
 PLACED = 1  # the region is entered

@@ -15,7 +15,7 @@ import pytest
 from rvplat.engine.architecture import Architecture
 from rvplat.engine.native import Core
 from rvplat.engine.regions import client as clients
-from rvplat.engine.regions.client import FAILURES, Client, CompilerGone
+from rvplat.engine.regions.client import FAILURES, Client, CompilerGone, niceness
 from rvplat.engine.regions.messages import Request
 from rvplat.machine.boards.catalogue import shipped_extensions
 
@@ -132,3 +132,16 @@ def test_no_process_is_left_after_close(client: Client) -> None:
     assert client._process is None
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_the_process_gives_way_to_the_harts(client: Client) -> None:
+    """With a single core it takes only what the harts leave."""
+    client.compile(request())
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, process_of(client)) == min(own + niceness(), 19)
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        assert niceness() == 19
+    finally:
+        os.sched_setaffinity(0, cores)
