@@ -20,6 +20,7 @@ from rvplat.gdb.protocol.interfaces import (
 )
 
 SIZE = 0x10000
+T11, T12, T21, T22 = Thread(1, 1), Thread(1, 2), Thread(2, 1), Thread(2, 2)
 
 
 class FakeTarget:
