@@ -27,325 +27,38 @@ in the texts are one.
 
 from __future__ import annotations
 
-import ctypes
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
-from rvplat.lang import intrinsics, record
-from rvplat.lang.define import Intrinsic
-from rvplat.lang.record import PointerView, Record, View, address_of, ptr
+from tests.hart.acceleration.replay import (
+    CELLS,
+    MOST_STEPS,
+    Alone,
+    Grow,
+    Paused,
+    Place,
+    Replay,
+    Step,
+    in_place,
+    run_text,
+)
+from tests.hart.acceleration.weak_memory import (
+    At,
+    Known,
+    Message,
+    State,
+    fenced,
+    latest,
+    load_seen,
+    pruned,
+    replaced,
+    store_put,
+)
 
-Place = tuple[int, int]  # host address, bits
-Sight = tuple[int, ...]  # for each shared place, the number of the oldest store that can be seen
 Text = Callable[..., Any] | Sequence[Callable[..., Any]]
-CELLS = {8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: ctypes.c_uint32, 64: ctypes.c_uint64}
-MOST_STEPS = 400  # of one text: more is a text that never ends
 SPIN = 3  # the same look with the same answer so often: the text waits for a change
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a text does next to a shared place. `place` is None for a fence; `change` gives
-    (new value or None, answer) of an atomic operation."""
-
-    where: str
-    place: Place | None = None
-    value: int | None = None  # of a store
-    ordered: bool = False  # a load that acquires, a store that releases
-    change: Callable[[int], tuple[int | None, Any]] | None = None
-
-
-class Grow(BaseException):
-    """More places are shared than was known."""
-
-    def __init__(self, places: set[Place]) -> None:
-        self.places = places
-
-
-class Paused(BaseException):
-    """A text has come to a step that has no answer yet; `frames` say where it stands."""
-
-    def __init__(self, step: Step, frames: Any) -> None:
-        self.step = step
-        self.frames = frames
-
-
-class Replay:
-    """A text run from its start, with the answers that its steps were given so far."""
-
-    def __init__(
-        self, memory: Mapping[Place, int], shared: Mapping[Place, int], answers: tuple[Any, ...]
-    ) -> None:
-        self.memory = dict(memory)
-        self.wrote: set[Place] = set(memory)
-        self.shared = shared
-        self.answers = answers
-        self.used = 0
-        self.read: set[Place] = set()
-
-    def _is_step(self, place: Place, atomic: bool) -> bool:
-        if atomic and place not in self.shared:
-            raise Grow({place})
-        return place in self.shared
-
-    def _ask(self, **step: Any) -> Any:
-        if self.used == len(self.answers):
-            raise Paused(Step(_where(), **step), _frames())
-        self.used += 1
-        return self.answers[self.used - 1]
-
-    def load(self, address: int, bits: int, ordered: bool = False) -> int:
-        place = int(address), bits
-        self.read.add(place)
-        if self._is_step(place, ordered):
-            return int(self._ask(place=place, ordered=ordered))
-        if place not in self.memory:
-            self.memory[place] = CELLS[bits].from_address(place[0]).value
-        return self.memory[place]
-
-    def store(self, address: int, bits: int, value: int, ordered: bool = False) -> None:
-        value = int(value) & ((1 << bits) - 1)
-        place = int(address), bits
-        self.wrote.add(place)
-        if self._is_step(place, ordered):
-            self._ask(place=place, value=value, ordered=ordered)
-        else:
-            self.memory[place] = value
-
-    def update(self, bits: int, function: Callable[..., Any], *arguments: Any) -> Any:
-        """An atomic operation; `function` loads and stores, and gives the answer."""
-        place = int(arguments[0]), bits
-
-        def change(old: int) -> tuple[int | None, Any]:
-            stored: list[int] = []
-            kept = intrinsics._load, intrinsics._save
-            intrinsics._load = lambda address, bits: old
-            intrinsics._save = lambda address, bits, value: stored.append(
-                int(value) & ((1 << bits) - 1)
-            )
-            answer = function(*arguments)
-            intrinsics._load, intrinsics._save = kept
-            return stored[0] if stored else None, answer
-
-        self.wrote.add(place)
-        if self._is_step(place, True):
-            return self._ask(place=place, change=change)
-        new, answer = change(self.load(place[0], bits))
-        if new is not None:
-            self.memory[place] = new
-        return answer
-
-    def fence(self) -> None:
-        self._ask(place=None)
-
-    def own(self) -> frozenset[tuple[Place, int]]:
-        """What the text has written to places of its own."""
-        return frozenset((p, v) for p, v in self.memory.items() if p in self.wrote)
-
-
-def _where() -> str:
-    """The line of a definition that is being run."""
-    frame = sys._getframe(2)
-    while frame.f_back is not None:
-        file = frame.f_code.co_filename
-        if "/lang/" not in file and not file.endswith("interleaving.py") and "<" not in file:
-            break
-        frame = frame.f_back
-    return f"{frame.f_code.co_name}:{frame.f_lineno}"
-
-
-def _frames() -> Any:
-    """Where a text stands."""
-    frame, found = sys._getframe(2), []
-    while frame.f_code is not Search._run.__code__ and frame.f_back is not None:
-        if frame.f_code.co_filename != __file__:
-            names = tuple((name, _plain(value)) for name, value in frame.f_locals.items())
-            found.append((id(frame.f_code), frame.f_lasti, names))
-        frame = frame.f_back
-    return tuple(found)
-
-
-def _plain(value: Any) -> Any:
-    """A local variable as something to compare."""
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, View):
-        return address_of(value)
-    if isinstance(value, tuple | list):
-        return tuple(map(_plain, value))
-    return value if value is None or isinstance(value, str) else id(value)
-
-
-# --- the language's accesses --------------------------------------------------------------------
-
-
-def _patches(replay: Replay) -> Iterator[tuple[Any, str, Any]]:
-    """What stands for each access of the language while a text runs: (owner, name, function)."""
-
-    def read(kind: Any, address: int) -> Any:
-        if isinstance(kind, Record):
-            return View(kind, address)
-        if isinstance(kind, ptr):
-            return PointerView(kind.target, replay.load(address, 64))
-        return kind(replay.load(address, kind.bits))
-
-    def write(kind: Any, address: int, value: Any) -> None:
-        if isinstance(kind, ptr):
-            replay.store(address, 64, address_of(value))
-        else:
-            replay.store(address, kind.bits, int(kind.adapt(int(value))))
-
-    def fill(address: int, value: int, size: int) -> None:
-        for at in range(0, int(size), 8):
-            replay.store(int(address) + at, 64, int(value) * 0x0101_0101_0101_0101)
-
-    yield record, "_read", read
-    yield record, "_write", write
-    yield intrinsics, "_load", replay.load
-    yield intrinsics, "_save", replay.store
-    for name, leaf in vars(intrinsics).items():
-        if isinstance(leaf, Intrinsic):
-            assert leaf.signature, "made of its own function, before that is patched"
-            yield from _patch(replay, name, leaf)
-    yield intrinsics.fill_memory, "function", fill
-    yield intrinsics.fence, "function", replay.fence
-
-
-def _patch(replay: Replay, name: str, leaf: Intrinsic) -> Iterator[tuple[Any, str, Any]]:
-    bits = int(name.rpartition("u")[2]) if name[-1].isdigit() else 0
-    original = leaf.function
-    if name.startswith("atomic_load"):
-        yield leaf, "function", lambda a: replay.load(a, bits, True)
-    elif name.startswith("atomic_store"):
-        yield leaf, "function", lambda a, v: replay.store(a, bits, v, True)
-    elif name.startswith(("atomic_", "compare_exchange_")):
-        yield leaf, "function", lambda *given: replay.update(bits, original, *given)
-
-
-@contextmanager
-def _in_place(replay: Replay) -> Iterator[None]:
-    kept = [(owner, name, getattr(owner, name)) for owner, name, _ in _patches(replay)]
-    for owner, name, function in _patches(replay):
-        setattr(owner, name, function)
-    try:
-        yield
-    finally:
-        for owner, name, function in kept:
-            setattr(owner, name, function)
-
-
-# --- memory -------------------------------------------------------------------------------------
-
-
-class Message(NamedTuple):
-    """A store to a place: its value, what who acquires it knows of, and whether it is an atomic
-    operation's, which follows the store before it at once."""
-
-    value: int
-    sight: Sight
-    atomic: bool = False
-
-
-class Known(NamedTuple):
-    """What a text must know of; would know of after a fence; and knew of at its last fence."""
-
-    now: Sight
-    fenced: Sight
-    before: Sight
-
-
-class At(NamedTuple):
-    """Where a text is: in which of its functions, what that was given, what the text has written to
-    places of its own, and the answers that the function's steps have got."""
-
-    part: int = 0
-    given: Any = None
-    own: frozenset[tuple[Place, int]] = frozenset()
-    answers: tuple[Any, ...] = ()
-
-
-class State(NamedTuple):
-    at: tuple[At, ...]  # of each text
-    stores: tuple[tuple[Message, ...], ...]  # to each shared place, in their order
-    known: tuple[Known, ...]  # of each text
-    fences: Sight  # what was known at any fence
-
-
-def _join(a: Sight, b: Sight) -> Sight:
-    return tuple(map(max, a, b))
-
-
-def _at(sight: tuple[Any, ...], n: int, value: Any) -> tuple[Any, ...]:
-    return (*sight[:n], value, *sight[n + 1 :])
-
-
-def _fence(state: State, text: int) -> State:
-    now = _join(state.known[text].fenced, state.fences)
-    return state._replace(known=_at(state.known, text, Known(now, now, now)), fences=now)
-
-
-def _see(state: State, text: int, place: int, n: int, acquires: bool) -> State:
-    """A load sees store number `n`."""
-    message, known = state.stores[place][n], state.known[text]
-    now = _at(known.now, place, n)
-    fenced = _join(_at(known.fenced, place, n), message.sight)
-    now = _join(now, message.sight) if acquires else now
-    return state._replace(known=_at(state.known, text, Known(now, fenced, known.before)))
-
-
-def _put(state: State, text: int, place: int, n: int, value: int, kind: str) -> State:
-    """A store becomes number `n` of its place."""
-    if n < len(state.stores[place]):
-        state = _moved(state, place, n, 1)
-    mine = state.known[text]
-    given = mine.now if kind != "plain" else mine.before
-    row = state.stores[place]
-    row = (*row[:n], Message(value, _at(given, place, n), kind == "atomic"), *row[n:])
-    mine = Known(_at(mine.now, place, n), _at(mine.fenced, place, n), mine.before)
-    known = _at(state.known, text, mine)
-    return state._replace(stores=_at(state.stores, place, row), known=known)
-
-
-def _moved(state: State, place: int, n: int, by: int) -> State:
-    """The stores to a place from number `n` on get other numbers."""
-
-    def moved(sight: Sight) -> Sight:
-        at = sight[place]
-        new = max(0, at + by)
-        return sight if at < n or at == new else _at(sight, place, new)
-
-    def renumbered(message: Message) -> Message:
-        value, sight, is_atomic = message
-        now = moved(sight)
-        return message if now is sight else Message(value, now, is_atomic)
-
-    stores = tuple(tuple(map(renumbered, row)) for row in state.stores)
-    known = tuple(Known(*map(moved, one)) for one in state.known)
-    return State(state.at, stores, known, moved(state.fences))
-
-
-def _latest(state: State) -> State:
-    """Everybody knows the last store to each place."""
-    last = tuple(len(row) - 1 for row in state.stores)
-    known = (Known(last, last, last),) * len(state.known)
-    return state._replace(known=known, fences=last)
-
-
-def _pruned(state: State) -> State:
-    """Without the stores that nobody can see any more."""
-    for place in range(len(state.stores)):
-        oldest = min(one.now[place] for one in state.known)
-        if oldest > 0:
-            stores = _at(state.stores, place, state.stores[place][oldest:])
-            state = _moved(state._replace(stores=stores), place, 0, -oldest)
-    return state
-
-
-# --- the search ---------------------------------------------------------------------------------
 
 
 @dataclass
@@ -411,13 +124,12 @@ class Search:
         replay = Replay(dict(at.own), self.shared, at.answers)
         function = self.parts[text][at.part]
         assert len(at.answers) < MOST_STEPS, f"{self.names[text]} never ends"
-        with _in_place(replay):
-            try:
-                result = function(at.given) if at.part else function()
-            except Paused as paused:
-                self._touch(text, replay)
-                stands = text, at.part, paused.frames, replay.own(), at.given, at.answers[-SPIN:]
-                return paused.step, self.same.setdefault(stands, at)
+        try:
+            result = run_text(function, replay, *([at.given] if at.part else []))
+        except Paused as paused:
+            self._touch(text, replay)
+            reached = text, at.part, paused.frames, replay.own(), at.given, at.answers[-SPIN:]
+            return paused.step, self.same.setdefault(reached, at)
         self._touch(text, replay)
         return None, At(at.part + 1, result, replay.own())
 
@@ -442,11 +154,11 @@ class Search:
                 step, at = steps[text]
                 for after, answer, said in self._take(state, text, step) if step else ():
                     moved = True
-                    after = _pruned(after if self.weak else _latest(after))
+                    after = pruned(after if self.weak else latest(after))
                     now = self._next(text, at._replace(answers=(*at.answers, answer)))[1]
                     assert step is not None
                     label = f"{self.names[text]:>10}  {step.where:<30} {said}"
-                    yield after._replace(at=_at(state.at, text, now)), label
+                    yield after._replace(at=replaced(state.at, text, now)), label
             if moved:
                 return
         raise AssertionError("every text waits\n" + self._story(state))
@@ -465,7 +177,7 @@ class Search:
     def _take(self, state: State, text: int, step: Step) -> Iterator[tuple[State, Any, str]]:
         """(state, answer, what it was) for each way in which a step can go."""
         if step.place is None:
-            yield _fence(state, text), None, "fence"
+            yield fenced(state, text), None, "fence"
             return
         place = self.shared[step.place]
         last = len(state.stores[place]) - 1
@@ -481,13 +193,13 @@ class Search:
             for n in range(oldest, last + 1):
                 value = state.stores[place][n].value
                 if not self._spins(state, text, value):
-                    seen = _see(state, text, place, n, step.ordered)
+                    seen = load_seen(state, text, place, n, step.ordered)
                     yield seen, value, f"{name} is {value:#x}" + (" (late)" if n < last else "")
         else:
             kind = "ordered" if step.ordered else "plain"
             for n in range(oldest + 1, last + 2):
                 if n > last or not state.stores[place][n].atomic:
-                    after = _put(state, text, place, n, step.value, kind)
+                    after = store_put(state, text, place, n, step.value, kind)
                     yield after, None, f"{name} = {step.value:#x}"
 
     def _spins(self, state: State, text: int, answer: Any) -> bool:
@@ -503,9 +215,9 @@ class Search:
         """An atomic operation."""
         last = len(state.stores[place]) - 1
         if new is None:
-            return _see(state, text, place, last, True)
-        state = _see(_fence(state, text), text, place, last, True)
-        return _fence(_put(state, text, place, last + 1, new, "atomic"), text)
+            return load_seen(state, text, place, last, True)
+        state = load_seen(fenced(state, text), text, place, last, True)
+        return fenced(store_put(state, text, place, last + 1, new, "atomic"), text)
 
     def _end(self, state: State) -> None:
         """All texts have ended: check what memory holds now."""
@@ -519,7 +231,7 @@ class Search:
         if key in self.ends:
             return
         self.ends.add(key)
-        with _in_place(Alone(memory)):
+        with in_place(Alone(memory)):
             try:
                 self.check(results)
             except AssertionError as error:
@@ -531,19 +243,6 @@ class Search:
             state, label = self.came[state]
             lines.append(label)
         return "\n".join(reversed(lines))
-
-
-class Alone(Replay):
-    """What runs when all texts have ended."""
-
-    def __init__(self, memory: Mapping[Place, int]) -> None:
-        super().__init__(memory, {}, ())
-
-    def _is_step(self, place: Place, atomic: bool) -> bool:
-        return False
-
-    def fence(self) -> None:
-        pass
 
 
 def everything(
