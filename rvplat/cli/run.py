@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,6 @@ from rvplat.cli.serve import add_gdb_options, check_gdb_options, lobby_for, serv
 
 if TYPE_CHECKING:
     from rvplat.gdb.protocol.early_session import EarlySession
-    from rvplat.machine.inspection.trace import Tracer
     from rvplat.machine.machine import Machine
     from rvplat.machine.running.stop import Stop
 
@@ -105,6 +104,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | None) -> int:
     from rvplat.cli.terminal import Terminal
+    from rvplat.machine.inspection.recording import recording
     from rvplat.machine.running.run import Runner
     from rvplat.machine.running.stop import Stop
 
@@ -114,14 +114,11 @@ def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | 
         signature_range(machine.symbols, str(arguments.words[-1] if arguments.words else "demo"))
         _write(arguments.signature, "")
     if lobby is not None:
-        with _profiling(machine, arguments.profile), Terminal(machine) as terminal:
+        with recording(machine, None, arguments.profile), Terminal(machine) as terminal:
             stop = serve(machine, arguments, terminal, lobby)
         return _report(machine, stop, arguments, terminal.signal)
-    with (
-        _profiling(machine, arguments.profile),
-        _turns(machine, arguments.trace) as turns,
-        Terminal(machine) as terminal,
-    ):
+    files = recording(machine, arguments.trace, arguments.profile)
+    with files as turns, Terminal(machine) as terminal:
         runner = Runner(
             machine, arguments.timeout, arguments.max_instructions, not terminal.has_input,
             turns=turns,
@@ -135,22 +132,6 @@ def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | 
             if machine.running:
                 machine.pause()
     return _report(machine, stop, arguments, terminal.signal)
-
-
-def _turns(machine: Machine, trace: Path | None) -> AbstractContextManager[Tracer | None]:
-    if trace is None:
-        return nullcontext()
-    from rvplat.machine.inspection.trace import tracing
-
-    return tracing(machine, trace)
-
-
-def _profiling(machine: Machine, file: Path | None) -> AbstractContextManager[None]:
-    if file is None:
-        return nullcontext()
-    from rvplat.machine.inspection.profile import profiling
-
-    return profiling(machine, file)
 
 
 def _status(machine: Machine, stop: Stop, signal: int) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rvplat.arguments import choice, flag, hart_number, integer, path, paths, word
+from rvplat.arguments import choice, flag, hart_number, integer, optional_path, paths, word
 from rvplat.bus.ram import use_fence
 from rvplat.errors import RvplatError
 from rvplat.hart.state import STOP_BREAK
@@ -19,6 +19,7 @@ from rvplat.isa.privileged import VMID
 from rvplat.machine.boards.board import Board
 from rvplat.machine.boards.extensions import core_of, hart_extensions, refuse_clashes
 from rvplat.machine.boards.toml_tree import Override
+from rvplat.machine.inspection.recording import recording
 from rvplat.machine.loading.loader import Software, plan_load
 from rvplat.machine.open import open_board
 from rvplat.machine.open_arguments import OpenArguments, PathLike
@@ -168,6 +169,7 @@ class Machine(System):
     def run(
         self, timeout_s: float | None = None, max_instructions: int | None = None,
         restart: bool = True, trace: PathLike | None = None, ends_idle: bool = True,
+        profile: PathLike | None = None,
     ) -> Stop:  # fmt: skip
         """Run until something stops the machine, and return the reason (`Stop`).
 
@@ -178,6 +180,7 @@ class Machine(System):
             trace: a file for Spike's commit log.
             ends_idle: end when every hart waits and nothing can wake one. Pass False if threads
                 of the host may send input after a long wait.
+            profile: a file for a sampling profile, by world and symbol, in speedscope's format.
 
         Raises:
             RuntimeError: the machine runs already, or is closed.
@@ -187,13 +190,9 @@ class Machine(System):
         flag("restart", restart)
         flag("ends_idle", ends_idle)
         self.must_be_free()
-        if trace is None:
-            stop = Runner(self, timeout_s, max_instructions, ends_idle, restart).run()
-        else:
-            from rvplat.machine.inspection.trace import tracing
-
-            with tracing(self, path("trace", trace)) as turns:
-                stop = Runner(self, timeout_s, max_instructions, ends_idle, restart, turns).run()
+        files = optional_path("trace", trace), optional_path("profile", profile)
+        with recording(self, *files) as turns:
+            stop = Runner(self, timeout_s, max_instructions, ends_idle, restart, turns).run()
         self.raise_failures(stop)
         return stop
 

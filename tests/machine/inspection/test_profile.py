@@ -93,8 +93,8 @@ def test_worlds_have_their_own_symbols(tmp_path: Path) -> None:
 
 
 def test_each_hart_has_its_profile(tmp_path: Path) -> None:
-    with Machine.open(program="demo", harts=2) as machine, profiling(machine, tmp_path / "p"):
-        machine.run(timeout_s=120)
+    with Machine.open(program="demo", harts=2) as machine:
+        machine.run(timeout_s=120, profile=tmp_path / "p")
     names = [one["name"] for one in read(tmp_path / "p")["profiles"]]
     assert names == [f"hart {n}, {what}" for n in (0, 1) for what in ("time", "instructions")]
 

@@ -23,7 +23,7 @@ OPERANDS = (("s1", "s1", "s2"), ("s2", "s1", "s0"), ("s3", "s2", "s3"), ("zero",
 COUNT = A_MODULE * len(OPERANDS)
 ISA = {"harts.isa": "rv64imac_zicsr_xodd", "harts.allow_draft": True}
 FIELDS = ("odd_count", "odd_byte", "odd_cells")
-EXTENSION = '''
+EXTENSION = """
 from rvplat.hookspecs import hookimpl
 from rvplat.isa import Extension
 
@@ -36,7 +36,7 @@ Xodd.state("odd_cells", u32, 8)
 @hookimpl
 def rvplat_extensions():
     return [Xodd]
-'''
+"""
 INSTRUCTION = '''
 
 @Xodd.instruction("{number:07b} rs2 rs1 000 rd 0001011", "odd{number} rd, rs1, rs2")
@@ -100,4 +100,3 @@ def test_random_definitions_in_regions(seed: int, tmp_path: Path) -> None:
             there = [in_region(machine, machine.symbols["body"] + 4 * n) for n in range(COUNT)]
             assert all(there[: PURE * len(OPERANDS)]) == (mode == "all")
     assert ends["off"] == ends["all"]
-
