@@ -69,7 +69,8 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         help="an ELF file with symbols of the host's software, or of that of the guest with a VMID",
     )  # fmt: skip
     parser.add_argument(
-        "--load", dest="pieces", action="append", default=[], type=piece, metavar="[ADDR=]FILE",
+        "--load", dest="extra_files", action="append", default=[], type=piece,
+        metavar="[ADDR=]FILE",
         help="load one more file into memory at each reset: its bytes to the physical address "
         "ADDR, or, without ADDR, the segments of an ELF file to their addresses; may be repeated",
     )  # fmt: skip
@@ -172,7 +173,7 @@ def _build(arguments: argparse.Namespace, watched: object) -> Machine:
         program = demo_elf()
     software = read_software(
         board, program, arguments.kernel, arguments.initrd, arguments.append, arguments.dtb,
-        tuple(plugins.loaders.values()), arguments.pieces,
+        tuple(plugins.loaders.values()), arguments.extra_files,
     )  # fmt: skip
     assert callable(watched)
     software = replace(software, symbol_files=symbol_files(arguments.symbols, program))

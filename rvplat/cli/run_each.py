@@ -120,7 +120,7 @@ def _run(path: Path, board: Board, plugins: Plugins, arguments: argparse.Namespa
     began = time.perf_counter()
     try:
         loaders = tuple(plugins.loaders.values())
-        software = read_software(board, path, loaders=loaders, pieces=arguments.pieces)
+        software = read_software(board, path, loaders=loaders, extra_files=arguments.extra_files)
         with progress() as say:
             machine = Machine(board, software, None, plugins, say)
     except RvplatError as error:

@@ -98,7 +98,7 @@ def unsigned(a: u64, fmt: Format) -> u64:
 
 
 @define
-def stands(result: u64, fmt: Format) -> bool:
+def host_is_right(result: u64, fmt: Format) -> bool:
     """Whether the host's result and its flags are right: no NaN, no doubt about underflow."""
     if fp_unordered(result, result, fmt):
         return False
@@ -128,7 +128,7 @@ def sub(hart, a: u64, b: u64, fmt: Format, rm: u64) -> u64:
 def mul(hart, a: u64, b: u64, fmt: Format, rm: u64) -> u64:
     if host_rounds(hart, rm) and holds(a & b, fmt):
         result = fp_mul(pattern(a, fmt), pattern(b, fmt), fmt)
-        if stands(result, fmt):
+        if host_is_right(result, fmt):
             return register(result, fmt)
     return register(soft_mul(hart, number(a, fmt), number(b, fmt), fmt, rm), fmt)
 
@@ -137,7 +137,7 @@ def mul(hart, a: u64, b: u64, fmt: Format, rm: u64) -> u64:
 def div(hart, a: u64, b: u64, fmt: Format, rm: u64) -> u64:
     if host_rounds(hart, rm) and holds(a & b, fmt):
         result = fp_div(pattern(a, fmt), pattern(b, fmt), fmt)
-        if stands(result, fmt):
+        if host_is_right(result, fmt):
             return register(result, fmt)
     return register(soft_div(hart, number(a, fmt), number(b, fmt), fmt, rm), fmt)
 
@@ -162,7 +162,7 @@ def fma(
         result = fp_fma(
             pattern(a, fmt) ^ flip_a, pattern(b, fmt), pattern(c, fmt) ^ flip_c, fmt
         )  # fmt: skip
-        if stands(result, fmt):
+        if host_is_right(result, fmt):
             return register(result, fmt)
     first = number(a, fmt) ^ flip_a
     last = number(c, fmt) ^ flip_c
@@ -253,7 +253,7 @@ def single_to_double(hart, a: u64, rm: u64) -> u64:
 def double_to_single(hart, a: u64, rm: u64) -> u64:
     if host_rounds(hart, rm):
         result = fp_narrowed(a)
-        if stands(result, 32):
+        if host_is_right(result, 32):
             return register(result, 32)
     return register(soft_convert(hart, a, 64, 32, rm), 32)
 

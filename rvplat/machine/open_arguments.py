@@ -41,7 +41,7 @@ class OpenArguments:
         self.append = None if append is None else text("append", append)
         self.dtb = optional_path("dtb", dtb)
         self.disks = [Disk(str(one), f"disk={str(one)!r}") for one in paths("disk", disk)]
-        self.pieces = _pieces(load)
+        self.extra_files = _extra_files(load)
         self.symbol_files = {**shipped_symbols(self.program), **_symbol_files(symbols)}
         self._harts = harts
         self._memory = memory
@@ -50,7 +50,7 @@ class OpenArguments:
         """The software, read from its files. LoaderError if a file has a fault."""
         found = read_software(
             board, self.program, self.kernel, self.initrd, self.append, self.dtb,
-            tuple(plugins.loaders.values()), self.pieces,
+            tuple(plugins.loaders.values()), self.extra_files,
         )  # fmt: skip
         return replace(found, symbol_files=self.symbol_files)
 
@@ -114,7 +114,7 @@ def _symbol_files(named: Mapping[int | None, PathLike] | None) -> dict[int | Non
     return found
 
 
-def _pieces(load: Mapping[int, PathLike] | None) -> list[LoadOption]:
+def _extra_files(load: Mapping[int, PathLike] | None) -> list[LoadOption]:
     if load is not None and not isinstance(load, Mapping):
         raise TypeError(f"load={load!r}: expected addresses and files, a dict")
     return [

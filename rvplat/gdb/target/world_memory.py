@@ -90,7 +90,7 @@ class WorldMemory:
 
     # --- access ---
 
-    def _pieces(
+    def _page_parts(
         self, number: int, state: dict[str, int], start: int, length: int
     ) -> list[tuple[int, int]]:
         """(physical address, bytes) in order, up to the first address that is not mapped. Each lies
@@ -114,7 +114,7 @@ class WorldMemory:
         """As many bytes as can be read. GdbError if none can."""
         parts: list[bytes] = []
         problem = GdbError(f"{start:#x} is not mapped")
-        for pa, size in self._pieces(number, state, start, length):
+        for pa, size in self._page_parts(number, state, start, length):
             try:
                 parts.append(self._read(pa, size))
             except GdbError as error:
@@ -134,17 +134,17 @@ class WorldMemory:
 
     def write(self, number: int, state: dict[str, int], start: int, data: bytes) -> None:
         """Write all the data. GdbError if some of it can't be written; then nothing is."""
-        pieces = self._pieces(number, state, start, len(data))
-        done = sum(size for _, size in pieces)
+        parts = self._page_parts(number, state, start, len(data))
+        done = sum(size for _, size in parts)
         if done < len(data):
             raise GdbError(f"{start + done:#x} is not mapped")
-        for pa, size in pieces:
+        for pa, size in parts:
             if any(rom.base <= pa < rom.end for rom in self._roms):
                 raise GdbError(f"{pa:#x} is in ROM")
             if not self._is_ram(pa):
                 self._words(pa, size)
         at = 0
-        for pa, size in pieces:
+        for pa, size in parts:
             self._write(pa, data[at : at + size])
             at += size
 

@@ -45,11 +45,11 @@ class StopPoints:
         self.breakpoints = Breakpoints(machine, self.breakpoint_rows, *others)
         self.watchpoints = Watchpoints(machine, self.watchpoint_rows, *others)
         for hart in machine.harts:
-            hart.goes_past = self._goes_past
+            hart.passes_watchpoints = self._passes_watchpoints
 
     # --- in the thread that runs the hart ---
 
-    def _goes_past(self, hart: Hart) -> bool:
+    def _passes_watchpoints(self, hart: Hart) -> bool:
         """Whether a hart that stopped by STOP_BREAK goes on, because the conditions of all the
         watchpoints that it met are false."""
         if not self.watchpoints.has_conditions:

@@ -74,7 +74,7 @@ class Software:
     append: str | None = None
     dtb: Node | None = None
     initrd_path: Path = Path()
-    pieces: tuple[Program, ...] = ()
+    extra_files: tuple[Program, ...] = ()
     #: ELF files with symbols for debuggers, by the guest's VMID; None is the host.
     symbol_files: Mapping[int | None, Path] = field(default_factory=dict)
 
@@ -121,7 +121,7 @@ def read_software(
     append: str | None = None,
     dtb: Path | None = None,
     loaders: Sequence[Loader] = (),
-    pieces: Sequence[LoadOption] = (),
+    extra_files: Sequence[LoadOption] = (),
 ) -> Software:
     """Read the files in the arguments; the board's `[boot]` supplies missing ones.
 
@@ -134,7 +134,7 @@ def read_software(
     initrd, dtb = initrd or board.boot.initrd, dtb or board.boot.dtb
     if kernel is not None and program is None:
         program = system_firmware()
-    software = Software(append=append, pieces=tuple(piece.read() for piece in pieces))
+    software = Software(append=append, extra_files=tuple(piece.read() for piece in extra_files))
     if program is not None:
         firmware = read_program(program, "the program", loaders).at(board.main_memory.base)
         wrong_files.tell_of_no_firmware(firmware)
@@ -205,7 +205,7 @@ class _Planner:
         info = dtb - INFO_ROOM
         self._put(info, _firmware_info(kernel.entry if kernel else 0))
         self._place_initrd(initrd, above, info)
-        self._place_pieces()
+        self._place_extra_files()
         entry = self._reset_code(program.entry if program else self.main.base, dtb, info)
         registers = tuple({A0: hart, A1: dtb, A2: info} for hart in range(self.board.harts.count))
         return LoadPlan(tuple(self.segments), entry, registers, self.software.symbols, self.places)
@@ -250,9 +250,9 @@ class _Planner:
             _refuse_overlap(program, kernel)
         return self._add("kernel", kernel)
 
-    def _place_pieces(self) -> None:
+    def _place_extra_files(self) -> None:
         """Place the files of `--load` at their addresses; they must not overlap another part."""
-        for piece in self.software.pieces:
+        for piece in self.software.extra_files:
             for segment in piece.segments:
                 for other in self.segments:
                     if segment.address < other.end and other.address < segment.end:

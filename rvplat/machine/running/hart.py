@@ -256,7 +256,7 @@ class Hart(NativeHart, metaclass=PublicNames):
             BusError: the address is not mapped, or not to memory (`bus` reads devices).
         """
         memory = self._owner.memory
-        return b"".join(memory.read(pa, n) for pa, n in self._pieces(va, size))
+        return b"".join(memory.read(pa, n) for pa, n in self._page_parts(va, size))
 
     def write(self, va: int, data: bytes) -> None:
         """Write memory at a virtual address, even if it is write-protected or code.
@@ -265,13 +265,13 @@ class Hart(NativeHart, metaclass=PublicNames):
             BusError: the address is not mapped, or not to memory. If a page is not mapped, nothing
                 is written.
         """
-        pieces = list(self._pieces(va, len(data)))
+        parts = list(self._page_parts(va, len(data)))
         at = 0
-        for pa, n in pieces:
+        for pa, n in parts:
             self._owner.memory.write(pa, data[at : at + n])
             at += n
 
-    def _pieces(self, va: int, size: int) -> Iterator[tuple[int, int]]:
+    def _page_parts(self, va: int, size: int) -> Iterator[tuple[int, int]]:
         """(physical address, number of bytes) in each page."""
         va, size = word("va", va), integer("size", size, 0, MASK64)
         while size > 0:

@@ -138,7 +138,7 @@ class NativeHart(NativeRecord):
         self.retired_before = 0  # instructions, before the last reset
         self.ran_ns = 0
         self.device_ns = 0  # the part of ran_ns in device accesses
-        self.goes_past: Callable[[Any], bool] | None = None  # set if there are watchpoints
+        self.passes_watchpoints: Callable[[Any], bool] | None = None  # set if there are watchpoints
         self.left_native: Callable[[], None] = _do_nothing  # devices have delayed calls
         self._reported_at = NOWHERE  # the pc of the last reported stop at a watchpoint
         self._slots = Block(SLOT_POOL)
@@ -229,7 +229,11 @@ class NativeHart(NativeRecord):
         if here and not self._pass_over(run):
             return
         run(self.address)
-        while self.stop_code.value == STOP_BREAK and self.goes_past and self.goes_past(self):
+        while (
+            self.stop_code.value == STOP_BREAK
+            and self.passes_watchpoints
+            and self.passes_watchpoints(self)
+        ):
             if not self._pass_over(run):
                 return
             run(self.address)

@@ -44,7 +44,7 @@ class Run(Protocol):
     def give_up(self, error: BaseException) -> None: ...
 
 
-class Watch(Protocol):
+class WatchdogProtocol(Protocol):
     """Check that plugin code returns (watchdog.py). `stepping`: harts that are executing a single
     instruction, in a thread that can't handle a request to stop meanwhile."""
 
@@ -110,7 +110,7 @@ class System(metaclass=PublicNames):
     native: NativeMachine
     turns: TurnTaking
     plan: LoadPlan
-    watchdog: Watch
+    watchdog: WatchdogProtocol
     stuck_in: Callable[[Hart], Device | None]  # the native device in which a hart's loop was ended
     regions: RegionsLike
     _awaited: Callable[[int], Any]
