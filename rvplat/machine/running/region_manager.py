@@ -250,6 +250,8 @@ class RegionManager:
         from rvplat.engine.regions.messages import Request
 
         with self._lock:
+            if self._closed:  # `close` has ended the client, and would not end another one
+                return
             page = self._pages[start]
             page.reports, page.needed = 0, page.needed * 4
             self._number += 1

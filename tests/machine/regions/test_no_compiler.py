@@ -6,10 +6,14 @@ import errno
 import logging
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from rvplat.engine.regions import client as clients
+from rvplat.isa.privileged import PAGE_MASK
+from rvplat.machine.running.region_manager import ALL_RAN, RegionManager
+from rvplat.machine.running.region_pages import Page
 from tests.machine.regions.forced import End, inside, machine_of, run_to_end
 from tests.machine.small_guests import POWER_OFF
 
@@ -101,3 +105,16 @@ def test_a_machine_that_is_closed_leaves_no_compiler(instructions: int) -> None:
     with machine_of(LOOPS.replace("200000", "60000000"), "hot") as machine:
         machine.run(max_instructions=instructions)
     assert workers() == []
+
+
+def test_a_compile_that_begins_after_the_end_starts_no_compiler() -> None:
+    """The thread that compiles may be slow to notice that the machine is closed."""
+    with machine_of(LOOPS, "hot") as machine:
+        machine.run(max_instructions=1000)
+        start = machine.harts[0].pc & PAGE_MASK
+        regions = cast(RegionManager, machine.regions)
+        regions._pages.setdefault(start, Page()).heads[0] = None
+        regions.close()
+        regions._compile_page(start, ALL_RAN)
+        assert workers() == []
+        assert regions._client is None or regions._client._process is None
