@@ -68,9 +68,9 @@ class Harts:
         None,
     )
     regions: Regions = setting(
-        "experimental: which guest code becomes native code of the host while it runs: none, hot "
-        "code, or all code when it is first executed, which is for tests and slow",
-        "off",
+        "which guest code becomes native code of the host while it runs: none, hot code, or all "
+        "code when it is first executed, which is for tests and slow",
+        "hot",
     )
     allow_draft: bool = setting("whether the ISA string may name extensions that are drafts", False)
 
