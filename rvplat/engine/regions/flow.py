@@ -102,9 +102,10 @@ class Flow:
 
     def _fits(self, loop: set[int]) -> bool:
         """Whether the values of a loop fit in the host's registers."""
-        registers = frozenset[Register]().union(*map(self.read, loop))
+        files = Counter(file for file, _ in frozenset[Register]().union(*map(self.read, loop)))
         bases = {self.base(offset) for offset in loop} - {None}
-        return len(registers) + 2 * len(bases) <= HOST_REGISTERS
+        most = max(files["x"] + 2 * len(bases), files["f"])
+        return most <= HOST_REGISTERS
 
     def _within(self, make: Callable[[int], frozenset[Register]]) -> dict[int, frozenset[Register]]:
         """The union of what `make` gives for the instructions before each, on all ways in its
