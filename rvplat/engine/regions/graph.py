@@ -17,7 +17,7 @@ from rvplat.isa.machinery.encoding import Condition, Operand, Pattern, Piece
 PAGE = 4096
 SINK = 32  # rd, where the instruction has x0
 LINKS = (1, 5)  # registers of return addresses (Unprivileged, "Unconditional Jumps")
-MOST = 400  # instructions of a region
+MOST = 1000  # instructions of a region
 
 
 @dataclass(frozen=True)
