@@ -17,7 +17,6 @@ from rvplat.isa.machinery.encoding import Condition, Operand, Pattern, Piece
 PAGE = 4096
 SINK = 32  # rd, where the instruction has x0
 LINKS = (1, 5)  # registers of return addresses (Unprivileged, "Unconditional Jumps")
-MOST = 1000  # instructions of a region
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def word_at(page: bytes, offset: int) -> int:
 
 def discover(
     page: bytes, ran: bytes, heads: Iterable[int], decoder: Decoder,
-    templates: Mapping[str, Template], most: int = MOST,
+    templates: Mapping[str, Template], most: int,
 ) -> Graph:  # fmt: skip
     """Find what can be reached from the heads, up to `most` instructions. `ran` has a byte for each
     halfword: whether tier 0 has run it. Code that never ran is not part of a region."""

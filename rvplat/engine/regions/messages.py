@@ -10,17 +10,20 @@ import struct
 from dataclasses import dataclass
 from typing import IO, Any
 
+MOST = 1000  # instructions of a region
+
 
 @dataclass(frozen=True)
 class Request:
-    """Compile what can be reached from `heads`, offsets in `page`. `ran`: see `discover`. `dump`:
-    where to write the stages, a path without the suffix; or ""."""
+    """Compile what can be reached from `heads`, offsets in `page`, up to `most` instructions.
+    `ran`: see `discover`. `dump`: where to write the stages, a path without the suffix; or ""."""
 
     number: int
     page: bytes
     ran: bytes
     heads: tuple[int, ...]
     dump: str = ""
+    most: int = MOST
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from rvplat.engine.regions.assemble import Assembler
-from rvplat.engine.regions.graph import MOST, Decoder, discover
-from rvplat.engine.regions.messages import Answer, Request, receive, send
+from rvplat.engine.regions.graph import Decoder, discover
+from rvplat.engine.regions.messages import MOST, Answer, Request, receive, send
 from rvplat.engine.regions.tables import Tables
 
 
@@ -44,7 +44,7 @@ class Compiler:
         began = time.process_time()
         graph = discover(
             request.page, request.ran, request.heads, self._decoder, self._tables.templates,
-            effort.most,
+            min(effort.most, request.most),
         )  # fmt: skip
         if not graph.heads:
             return Answer(request.number, left=tuple(sorted(graph.left)))

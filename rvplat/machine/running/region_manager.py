@@ -43,6 +43,7 @@ log = logging.getLogger("rvplat.regions")
 WAIT_NS = 1_000_000_000
 PAUSE_S = 0.002  # between two looks at reports: each takes processor time from the harts
 MANY_DROPS = 6  # statistics call a page whose region was dropped so often "rewritten"
+FIRST = 200  # instructions of a page's first region, ready soon; the next has twice as many
 SAVE_S = 20.0  # between two writes of the kept regions
 ALL_RAN = b"\1" * (PAGE_BYTES // 2)
 MOST_BYTES = 64 << 20  # of code in memory; when there is more, all regions are dropped
@@ -247,17 +248,18 @@ class RegionManager:
     def _compile_page(self, start: int, ran: bytes) -> None:
         """Compile a page and put its region in place."""
         from rvplat.engine.regions.client import Client, CompilerGone
-        from rvplat.engine.regions.messages import Request
+        from rvplat.engine.regions.messages import MOST, Request
 
         with self._lock:
             if self._closed:  # `close` has ended the client, and would not end another one
                 return
             page = self._pages[start]
+            most = MOST if self.mode == "all" else min(max(FIRST, 2 * page.size), MOST)
             page.reports, page.needed = 0, page.needed * 4
             self._number += 1
             data = self._code.bytes_at(start)
             dump = dump_path(self._dump, self._number, start)
-            request = Request(self._number, data, ran, tuple(page.heads), str(dump or ""))
+            request = Request(self._number, data, ran, tuple(page.heads), str(dump or ""), most)
             if self._client is None:
                 self._client = Client(self._tables)
         try:

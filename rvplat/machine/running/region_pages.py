@@ -72,6 +72,11 @@ class Page:
         """Whether a store has dropped its region."""
         return self.placed is not None and int(self.placed.row.placed) == 0
 
+    @property
+    def size(self) -> int:
+        """How many instructions its region has."""
+        return 0 if self.placed is None else len(self.placed.answer.inside)
+
     def has(self, offset: int) -> bool:
         """Whether its region has the instruction at an offset."""
         return self.placed is not None and offset in self.placed.answer.inside
