@@ -18,7 +18,7 @@ LONGEST_S = 60.0  # a process that takes longer for an answer is killed
 DYING_S = 5.0  # so long a process may take to end after it has closed its pipes
 FAILURES = 3  # after so many in a row no other process is started
 NICENESS = 10
-ALONE = 19  # where it shares its only core with the harts: they keep 98 % of it
+BUSY = 19  # where the harts can use all cores: they keep 98 % of them
 _ROOT = str(Path(rvplat.__file__).parent.parent)
 # The current folder is not searched for modules: files there may have the names of modules.
 _START = f"""
@@ -30,12 +30,12 @@ main()
 """
 
 
-def niceness() -> int:
-    """How much the process gives way to others."""
+def niceness(harts: int) -> int:
+    """How much the process gives way to others, beside so many harts."""
     cores = os.cpu_count() or 1
     if sys.platform == "linux":
         cores = len(os.sched_getaffinity(0))
-    return NICENESS if cores > 1 else ALONE
+    return NICENESS if cores > harts else BUSY
 
 
 class CompilerGone(Exception):
@@ -45,8 +45,9 @@ class CompilerGone(Exception):
 class Client:
     """The process. It starts at the first request, and another one starts if it dies."""
 
-    def __init__(self, tables: bytes) -> None:
+    def __init__(self, tables: bytes, harts: int = 1) -> None:
         self._tables = tables
+        self._niceness = niceness(harts)
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None  # what the process writes to stderr
         self._failures = 0
@@ -90,7 +91,7 @@ class Client:
             try:
                 self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (`_end` closes it)
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-c", _START, str(niceness())],
+                    [sys.executable, "-P", "-c", _START, str(self._niceness)],
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
                     start_new_session=True,
                 )  # fmt: skip

@@ -261,7 +261,7 @@ class RegionManager:
             dump = dump_path(self._dump, self._number, start)
             request = Request(self._number, data, ran, tuple(page.heads), str(dump or ""), most)
             if self._client is None:
-                self._client = Client(self._tables)
+                self._client = Client(self._tables, len(self._harts))
         try:
             answer = self._client.compile(request)
         except CompilerGone as error:
