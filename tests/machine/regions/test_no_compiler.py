@@ -91,11 +91,15 @@ def test_a_cache_that_cannot_be_written_is_logged(
 def workers() -> list[str]:
     """The processes of this one that compile regions."""
     found = []
-    for task in Path("/proc/self/task").iterdir():
-        for child in (task / "children").read_text().split():
-            command = Path("/proc", child, "cmdline").read_bytes()
-            if b"rvplat.engine.regions.worker" in command:
-                found.append(child)
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            status = (process / "status").read_text()
+            command = (process / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):  # another process has just ended
+            continue
+        is_child = f"\nPPid:\t{os.getpid()}\n" in status
+        if is_child and b"rvplat.engine.regions.worker" in command:
+            found.append(process.name)
     return found
 
 
