@@ -24,8 +24,8 @@ from tests.region_compiler import Here
 
 EXAMPLES = int(os.environ.get("RVPLAT_EXAMPLES", "3"))
 EFFORTS = (Effort(False, 0), Effort(True, 0), USUAL)
-# What nobody reads afterwards: the sink is written instead of x0, and regions forget kept pages when
-# they are entered.
+# Nobody reads these afterwards: the sink is written instead of x0, and a region forgets kept pages
+# when it is entered.
 SCRATCH = ("x[32]", "kept_pages[")
 
 
