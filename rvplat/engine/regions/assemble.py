@@ -7,7 +7,6 @@ The region has the signature of a handler. It is entered through the slot of a h
     J{offset}  its indirect jump: go on at a known target, or leave the region
     X{offset}  leave the region before the instruction
     N{offset}  go on after it, where another block begins or the region ends
-
     E{offset}  enter a loop at an instruction: read its registers
 
 The budget is counted at the ends of blocks. A way out of a zone (zones.py) writes back the
@@ -34,7 +33,6 @@ class Assembler:
         self.graph = graph
         self.lines: list[str] = []
         self.allocas: list[str] = []
-        self.locals: set[tuple[Zone, Register]] = set()
         self.entered: set[int] = set()  # instructions of loops that are reached from elsewhere
         self.count = 0
         self.exits: dict[tuple[Zone, frozenset[Register]], int] = {}
@@ -57,7 +55,6 @@ class Assembler:
 
     def local(self, zone: Zone, register: Register) -> str:
         """The zone's local for a register."""
-        self.locals.add((zone, register))
         return f"%z{zone.number}_{register[0]}{register[1]}"
 
     def read_registers(self, zone: Zone, registers: frozenset[Register]) -> None:
@@ -126,10 +123,9 @@ class Assembler:
         holes |= {"u": u, "next": f"N{offset}", "taken": f"T{offset}", "jump": f"J{offset}",
                   "give_up": f"X{offset}", "zone": f"z{zone.number}_", "kept": kept}  # fmt: skip
         self.lines.append(f"I{offset}:\n  %{u}pc = add i64 %page, {offset}")
-        self.read_registers(zone, self.flow.read(offset) - self.flow.known[offset])
+        self.read_registers(zone, self.flow.used(offset) - self.flow.known[offset])
         self.lines.append(fill(template.text, holes))
         self.allocas.append(fill(template.allocas, holes))
-        self.locals.update((zone, register) for register in self.flow.read(offset))
         for way in template.ways:
             getattr(self, "way_" + way)(offset, one)
 
@@ -174,11 +170,8 @@ class Assembler:
             self.leave(after, budget)
 
     def way_taken(self, offset: int, one: Decoded) -> None:
-        target, zone, dirty = (
-            self.flow.target(offset),
-            self.zones[offset],
-            self.flow.dirty_after(offset),
-        )
+        target, zone = self.flow.target(offset), self.zones[offset]
+        dirty = self.flow.dirty_after(offset)
         self.lines.append(f"T{offset}:")
         budget = self.budget(self.flow.retired[offset] + 1)
         if not 0 <= target < PAGE:
@@ -244,8 +237,9 @@ class Assembler:
         put("entry:")
         for name in ("b", "target", "exit_budget", "exit_slot", "exit_form"):
             put(f"  %{name} = alloca i64")
-        for zone, register in sorted(self.locals, key=lambda one: (one[0].number, one[1])):
-            put(f"  {self.local(zone, register)} = alloca i64")
+        for zone, offsets in self.flow.members.items():
+            for register in sorted(self.flow.used_in(offsets)):
+                put(f"  {self.local(zone, register)} = alloca i64")
         self._kept_pages()
         put("".join(self.allocas))
         put("  store i64 %budget, ptr %b")

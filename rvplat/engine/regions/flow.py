@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from rvplat.engine.regions.graph import SINK, Decoded, Graph
 from rvplat.engine.regions.tables import Tables, Template
@@ -30,7 +30,7 @@ class Flow:
             self.members.setdefault(self.zones[offset], []).append(offset)
         self.leaders = self._leaders()
         self.retired = self._retired()
-        self.dirty = self._dirty()
+        self.dirty = self._within(self.written)
         self.known = self._known()
 
     def template(self, one: Decoded) -> Template:
@@ -82,18 +82,27 @@ class Flow:
                 offset, count = self.after(offset), count + 1
         return found
 
-    def read(self, offset: int) -> frozenset[Register]:
-        """The registers that an instruction uses or changes."""
-        one = self.graph.instructions[offset]
-        template = self.template(one)
-        names = (*template.reads, *template.writes)
-        return frozenset((file, number_of(one, name)) for file, name in names)
+    def used(self, offset: int) -> frozenset[Register]:
+        """The registers that an instruction reads or changes."""
+        template = self.template(self.graph.instructions[offset])
+        return self._numbered(offset, (*template.reads, *template.writes))
 
     def written(self, offset: int) -> frozenset[Register]:
         """The registers that an instruction changes."""
-        one = self.graph.instructions[offset]
-        found = {(file, number_of(one, name)) for file, name in self.template(one).writes}
-        return frozenset(found - {("x", SINK)})
+        template = self.template(self.graph.instructions[offset])
+        return self._numbered(offset, template.writes) - {("x", SINK)}
+
+    def _numbered(self, offset: int, names: Iterable[Sequence[str]]) -> frozenset[Register]:
+        """Registers with their numbers: those of the instruction's operands, or the name is the
+        number."""
+        operands = self.graph.instructions[offset].operands
+        return frozenset(
+            (file, int(name) if name.isdigit() else operands[name]) for file, name in names
+        )
+
+    def used_in(self, offsets: Iterable[int]) -> frozenset[Register]:
+        """The registers that some instructions read or change."""
+        return frozenset[Register]().union(*map(self.used, offsets))
 
     def base(self, offset: int) -> int | None:
         """The base register whose page an instruction keeps."""
@@ -102,10 +111,9 @@ class Flow:
 
     def _fits(self, loop: set[int]) -> bool:
         """Whether the values of a loop fit in the host's registers."""
-        files = Counter(file for file, _ in frozenset[Register]().union(*map(self.read, loop)))
+        files = Counter(file for file, _ in self.used_in(loop))
         bases = {self.base(offset) for offset in loop} - {None}
-        most = max(files["x"] + 2 * len(bases), files["f"])
-        return most <= HOST_REGISTERS
+        return max(files["x"] + 2 * len(bases), files["f"]) <= HOST_REGISTERS
 
     def _within(self, make: Callable[[int], frozenset[Register]]) -> dict[int, frozenset[Register]]:
         """The union of what `make` gives for the instructions before each, on all ways in its
@@ -128,17 +136,12 @@ class Flow:
         """The registers that may differ from the hart's record after an instruction."""
         return self.dirty[offset] | self.written(offset)
 
-    def _dirty(self) -> dict[int, frozenset[Register]]:
-        """The registers that may differ from the hart's record before each instruction."""
-        return self._within(self.written)
-
     def _known(self) -> dict[int, frozenset[Register]]:
         """The registers that a zone has read from the hart's record before each instruction."""
-        found = self._within(self.read)
+        found = self._within(self.used)
         for zone, offsets in self.members.items():
             if zone.is_loop:
-                every = frozenset[Register]().union(*map(self.read, offsets))
-                found.update(dict.fromkeys(offsets, every))
+                found.update(dict.fromkeys(offsets, self.used_in(offsets)))
         return found
 
     def leaves_zone(self, offset: int, target: int) -> bool:
@@ -149,8 +152,3 @@ class Flow:
     def bases(self, zone: Zone) -> set[int]:
         """The base registers whose pages a zone keeps."""
         return {base for base in map(self.base, self.members[zone]) if base is not None}
-
-
-def number_of(one: Decoded, name: str) -> int:
-    """The number of a register: an operand's, or the name is the number."""
-    return int(name) if name.isdigit() else one.operands[name]
