@@ -40,7 +40,12 @@ class Kept:
 
 def lines_of(mask: int, page: bytes) -> bytes:
     """The bytes of some lines of a page, in order."""
-    return b"".join(page[n * LINE : n * LINE + LINE] for n in range(64) if mask >> n & 1)
+    return b"".join(page[n * LINE : n * LINE + LINE] for n in numbers_of(mask))
+
+
+def numbers_of(mask: int) -> list[int]:
+    """The numbers of the lines in a mask."""
+    return [n for n in range(64) if mask >> n & 1]
 
 
 def key_of(offset: int, page: bytes) -> Key:
@@ -122,8 +127,7 @@ class Store:
 
 def _keys(kept: Kept) -> list[Key]:
     """The keys under which a region is found: of its heads."""
-    lines = [n for n in range(64) if kept.answer.lines >> n & 1]
-    at = {line: i * LINE for i, line in enumerate(lines)}
+    at = {line: i * LINE for i, line in enumerate(numbers_of(kept.answer.lines))}
     starts = [(head, at[head // LINE]) for head in kept.answer.heads]
     return [(head, kept.data[start : start + LINE]) for head, start in starts]
 
@@ -136,18 +140,17 @@ def _includes(new: Kept, old: Kept) -> bool:
         return False
     if not (set(old.answer.inside) <= set(new.answer.inside)):
         return False
-    lines = [n for n in range(64) if new.answer.lines >> n & 1]
-    parts = {n: new.data[i * LINE : i * LINE + LINE] for i, n in enumerate(lines)}
-    return old.data == b"".join(parts[n] for n in lines if old.answer.lines >> n & 1)
+    places = enumerate(numbers_of(new.answer.lines))
+    shared = sum(1 << i for i, line in places if old.answer.lines >> line & 1)
+    return old.data == lines_of(shared, new.data)
 
 
 def _pack(regions: list[Kept]) -> bytes:
     rows = []
     for kept in regions:
         one = kept.answer
-        size = len(one.code or b"")
         offsets = [one.heads, one.inside, one.left, one.beyond]
-        rows.append([offsets, one.lines, one.seconds, kept.used, size])
+        rows.append([offsets, one.lines, one.seconds, kept.used, kept.size])
     head = json.dumps(rows).encode()
     parts = [struct.pack("<I", len(head)), head]
     for kept in regions:
