@@ -7,7 +7,7 @@ is armed then. `place_region` asks under the code lock, and whoever lists a page
 after that.
 """
 
-from rvplat.engine.breakpoints import ALIASES, is_breakpoint, page_hash
+from rvplat.engine.breakpoints import ALIASES, PageList, has_rows, is_breakpoint
 from rvplat.engine.slots import header_at
 from rvplat.hart.acceleration.code_lines import page_in, region_place
 from rvplat.hart.acceleration.invalidate import release_code_lock, take_code_lock
@@ -17,33 +17,31 @@ from rvplat.hart.acceleration.young_pages import hart_at
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import FETCH_ENTRIES, SLOT_HEADER
 from rvplat.isa.privileged import PAGE_MASK
-from rvplat.lang import define, read_u32, read_u64, u64, write_u64
+from rvplat.lang import define, read_u64, u64, write_u64
 
 # --- pages ---------------------------------------------------------------------------------------
 
 
 @define
-def has_rows(hart, page: u64) -> bool:
-    """Whether there are rows for addresses in a page, of any space. Sometimes true if there are
-    none, because pages share counts."""
-    return read_u32(hart.machine.break_pages + page_hash(page) * 4) != 0
+def list_has_rows(hart, pages: PageList) -> bool:
+    """Whether there are rows for addresses in some listed page, or there are more pages than
+    listed."""
+    if pages.count > ALIASES:
+        return True
+    for i in range(pages.count):  # noqa: SIM110
+        if has_rows(hart, pages.page[i]):
+            return True
+    return False
 
 
 @define(cold=True)
 def is_armed(hart, header) -> bool:
     """Whether the slots of a page may have breakpoints."""
-    machine = hart.machine
-    if machine.break_count == 0:
+    if hart.machine.break_count == 0:
         return False
-    if header.alias_count > ALIASES or header.guest_count > ALIASES or has_rows(hart, header.pa):
+    if has_rows(hart, header.pa) or list_has_rows(hart, header.aliases):
         return True
-    for i in range(header.alias_count):
-        if has_rows(hart, header.aliases[i]):
-            return True
-    for i in range(header.guest_count):  # noqa: SIM110
-        if has_rows(hart, header.guests[i]):
-            return True
-    return False
+    return list_has_rows(hart, header.guests)
 
 
 @define(cold=True)
@@ -86,57 +84,36 @@ def drop_slot(hart, slots: u64, offset: u64):
 
 
 @define
-def is_alias(header, page: u64) -> bool:
-    """Whether a virtual page is listed."""
-    known = header.alias_count if header.alias_count < ALIASES else u64(ALIASES)
+def is_listed(pages: PageList, page: u64) -> bool:
+    """Whether a page is listed."""
+    known = pages.count if pages.count < ALIASES else u64(ALIASES)
     for i in range(known):  # noqa: SIM110
-        if header.aliases[i] == page:
+        if pages.page[i] == page:
             return True
     return False
 
 
 @define
-def note_alias(header, page: u64):
-    """List a virtual page, if it isn't."""
-    if not is_alias(header, page):
-        if header.alias_count < ALIASES:
-            header.aliases[header.alias_count] = page
-            header.alias_count += 1
+def list_page(pages: PageList, page: u64):
+    """List a page, if it isn't."""
+    if not is_listed(pages, page):
+        if pages.count < ALIASES:
+            pages.page[pages.count] = page
+            pages.count += 1
         else:
-            header.alias_count = ALIASES + 1
-
-
-@define
-def is_guest_alias(header, page: u64) -> bool:
-    """Whether a guest-physical page is listed."""
-    known = header.guest_count if header.guest_count < ALIASES else u64(ALIASES)
-    for i in range(known):  # noqa: SIM110
-        if header.guests[i] == page:
-            return True
-    return False
-
-
-@define
-def note_guest_alias(header, page: u64):
-    """List a guest-physical page, if it isn't."""
-    if not is_guest_alias(header, page):
-        if header.guest_count < ALIASES:
-            header.guests[header.guest_count] = page
-            header.guest_count += 1
-        else:
-            header.guest_count = ALIASES + 1
+            pages.count = ALIASES + 1
 
 
 @define
 def note_page(hart, header, page: u64) -> bool:
     """List the virtual and the guest-physical page by which a page of slots is entered. Returns
     whether they were listed already and no row was added since."""
-    settled = header.armed_stamp == hart.machine.break_stamp and is_alias(header, page)
-    note_alias(header, page)
+    settled = header.armed_stamp == hart.machine.break_stamp and is_listed(header.aliases, page)
+    list_page(header.aliases, page)
     if hart.machine.break_guest != 0 and hart.virt != 0:
         guest = hart.guest_page & PAGE_MASK  # set by the walk that found the page
-        settled = settled and is_guest_alias(header, guest)
-        note_guest_alias(header, guest)
+        settled = settled and is_listed(header.guests, guest)
+        list_page(header.guests, guest)
     return settled
 
 
@@ -174,7 +151,7 @@ def arm_virtual(hart, va: u64):
         used = hart.fetch_ctx[n].regime != 0  # else all is zero, as is the tag of page 0
         if used and entry.tag == va & PAGE_MASK:
             header = header_at(entry.slots - SLOT_HEADER)
-            note_alias(header, va & PAGE_MASK)
+            list_page(header.aliases, va & PAGE_MASK)
             withhold_region(hart, header)
             drop_slot(hart, entry.slots, va & 0xFFE)
 
@@ -200,7 +177,7 @@ def arm_guest_page(hart, n: u64, gpa: u64):
         page = hart.fetch_ctx[n].guest_pages[i] & PAGE_MASK
         if entry.tag != NO_TAG and page == gpa & PAGE_MASK:
             header = header_at(entry.slots - SLOT_HEADER)
-            note_guest_alias(header, page)
+            list_page(header.guests, page)
             withhold_region(hart, header)
             drop_slot(hart, entry.slots, gpa & 0xFFE)
 

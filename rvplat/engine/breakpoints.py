@@ -70,11 +70,13 @@ MachineState.add("break_physical", u64)  # rows in the physical space
 MachineState.add("break_guest", u64)  # rows in guests' physical spaces
 MachineState.add("break_stamp", u64)  # changes when a row is added
 
+PageList = Record("PageList")
+PageList.add("count", u64)  # ALIASES + 1: there are more
+PageList.add("page", u64, ALIASES)
+
 SlotHeader.add("armed_stamp", u64)  # break_stamp when it was armed
-SlotHeader.add("alias_count", u64)  # ALIASES + 1: there are more
-SlotHeader.add("aliases", u64, ALIASES)  # virtual pages by which it was entered
-SlotHeader.add("guest_count", u64)  # the same for guest-physical pages
-SlotHeader.add("guests", u64, ALIASES)
+SlotHeader.add("aliases", PageList)  # virtual pages by which it was entered
+SlotHeader.add("guests", PageList)  # guest-physical pages by which it was entered
 
 HartState.add("break_skip", u64)  # don't stop at this address once; an odd value is no address
 HartState.add("kept", KeptHandler, KEPT)
@@ -104,6 +106,13 @@ def first_row(hart, space: u64, address: u64) -> u64:
     return n
 
 
+@define
+def has_rows(hart, address: u64) -> bool:
+    """Whether there are rows for addresses in the page of an address, of any space. Sometimes true
+    if there are none, because pages share counts."""
+    return read_u32(hart.machine.break_pages + page_hash(address) * 4) != 0
+
+
 # --- decoding -----------------------------------------------------------------------------------
 
 
@@ -113,7 +122,7 @@ def has_row(hart, va: u64, pa: u64) -> bool:
     machine = hart.machine
     if machine.break_physical != 0 and first_row(hart, u64(PHYSICAL), pa) != 0:
         return True
-    if read_u32(machine.break_pages + page_hash(va) * 4) == 0:
+    if not has_rows(hart, va):
         return False
     return first_row(hart, u64(VIRTUAL), va) != 0
 
@@ -121,10 +130,10 @@ def has_row(hart, va: u64, pa: u64) -> bool:
 @define(cold=True)
 def is_guest_breakpoint(hart, header, offset: u64) -> bool:
     """Whether there is a row for an offset in any of the guest-physical pages."""
-    if header.guest_count > ALIASES:
+    if header.guests.count > ALIASES:
         return True
-    for i in range(header.guest_count):
-        if first_row(hart, u64(GUEST_PHYSICAL), header.guests[i] | offset) != 0:
+    for i in range(header.guests.count):
+        if first_row(hart, u64(GUEST_PHYSICAL), header.guests.page[i] | offset) != 0:
             return True
     return False
 
@@ -135,10 +144,10 @@ def is_breakpoint(hart, header, pc: u64) -> bool:
     offset = pc & 0xFFE
     if hart.machine.break_offsets[offset >> 1] == 0:
         return False
-    if header.alias_count > ALIASES or has_row(hart, pc, header.pa | offset):
+    if header.aliases.count > ALIASES or has_row(hart, pc, header.pa | offset):
         return True
-    for i in range(header.alias_count):
-        if has_row(hart, header.aliases[i] | offset, header.pa | offset):
+    for i in range(header.aliases.count):
+        if has_row(hart, header.aliases.page[i] | offset, header.pa | offset):
             return True
     return hart.machine.break_guest != 0 and is_guest_breakpoint(hart, header, offset)
 

@@ -87,8 +87,8 @@ def new_slots(hart, pa: u64, region: u64, number: u64) -> u64:
     header.host = ram.host + (number << 12)
     header.pa = pa
     header.code = ram.code + number * 8
-    header.alias_count = 0
-    header.guest_count = 0
+    header.aliases.count = 0
+    header.guests.count = 0
     header.armed_stamp = 0
     write_u64(hart.slot_pages + (ram.first_page + number) * 8, slots)
     return slots
