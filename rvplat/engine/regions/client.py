@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from typing import IO
 
 import rvplat
 from rvplat.engine.regions.messages import Answer, Request, receive, send
+from rvplat.lang.native.processors import processors
 
 LONGEST_S = 60.0  # a process that takes longer for an answer is killed
 DYING_S = 5.0  # so long a process may take to end after it has closed its pipes
@@ -32,10 +32,7 @@ main()
 
 def niceness(harts: int) -> int:
     """How much the process gives way to others, beside so many harts."""
-    cores = os.cpu_count() or 1
-    if sys.platform == "linux":
-        cores = len(os.sched_getaffinity(0))
-    return NICENESS if cores > harts else BUSY
+    return NICENESS if processors() > harts else BUSY
 
 
 class CompilerGone(Exception):

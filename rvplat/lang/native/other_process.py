@@ -6,7 +6,6 @@ Run as a program, this module compiles the text from standard input to standard 
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from typing import IO
 
 from rvplat.lang.native.dumps import Dumps
 from rvplat.lang.native.objects import compile_text
+from rvplat.lang.native.processors import processors
 
 
 class Compiling:
@@ -26,7 +26,7 @@ class Compiling:
     def __init__(self, text: str, dumps: Dumps | None = None) -> None:
         self._text, self._dumps = text, dumps
         self._made: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (`stop` closes it)
-        alone = dumps is not None or not sys.executable or _processors() == 1
+        alone = dumps is not None or not sys.executable or processors() == 1
         self._process = None if alone else self._start()
 
     def _start(self) -> subprocess.Popen[bytes] | None:
@@ -54,13 +54,6 @@ class Compiling:
             self._process.kill()
             self._process.wait()
         self._made.close()
-
-
-def _processors() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def main() -> None:
