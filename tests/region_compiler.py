@@ -6,10 +6,11 @@ ways out; with optimisation, those of LLVM's passes too. The usual effort shows 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from rvplat.engine.regions.client import Client
-from rvplat.engine.regions.messages import Answer, Request
+from rvplat.engine.regions.messages import MOST, Answer, Request
 from rvplat.engine.regions.tables import Tables
 from rvplat.engine.regions.worker import USUAL, Compiler, Effort
 
@@ -23,15 +24,20 @@ def _compiler(tables: bytes) -> Compiler:
 
 
 class Here(Client):
-    """Compiles in this process, at most `left` regions. It is the client of a `RegionManager`."""
+    """Compiles in this process, at most `left` regions of at most `most` instructions. It is the
+    client of a `RegionManager`."""
 
-    def __init__(self, tables: bytes, effort: Effort = USUAL, left: int = ENDLESS) -> None:
+    def __init__(
+        self, tables: bytes, effort: Effort = USUAL, left: int = ENDLESS,
+        most: int = MOST,
+    ) -> None:  # fmt: skip
         super().__init__(tables)
-        self.effort, self.left = effort, left
+        self.effort, self.left, self.most = effort, left, most
         self.compiled = 0
 
     def compile(self, request: Request) -> Answer:
         if self.compiled >= self.left:
             return Answer(request.number, left=request.heads)
         self.compiled += 1
-        return _compiler(self._tables).answer(request, self.effort)
+        smaller = replace(request, most=min(request.most, self.most))
+        return _compiler(self._tables).answer(smaller, self.effort)

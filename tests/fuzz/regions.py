@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -35,8 +34,8 @@ class Regions:
     def __init__(self, rng: Random, mode: str = "") -> None:
         self.rng = rng
         self.mode = mode or rng.choices(list(MODES), list(MODES.values()))[0]
-        effort = rng.choices(list(EFFORTS), list(EFFORTS.values()))[0]
-        self.effort = replace(effort, most=rng.choice(MOST))
+        self.effort = rng.choices(list(EFFORTS), list(EFFORTS.values()))[0]
+        self.most = rng.choice(MOST)
         self.calm = self.mode != "off" and rng.random() < 0.6  # hart and memory change little
         self.client: Here | None = None
 
@@ -50,7 +49,7 @@ class Regions:
         self.machine, self.manager = machine, machine.regions
         if self.mode != "off":
             manager: Any = machine.regions
-            self.client = manager._client = Here(manager._tables, self.effort, COMPILES)
+            self.client = manager._client = Here(manager._tables, self.effort, COMPILES, self.most)
             manager._store = Memory("regions of a trial")
 
     def grow(self) -> None:

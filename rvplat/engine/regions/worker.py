@@ -15,18 +15,16 @@ from typing import Any
 
 from rvplat.engine.regions.assemble import Assembler
 from rvplat.engine.regions.graph import Decoder, discover
-from rvplat.engine.regions.messages import MOST, Answer, Request, receive, send
+from rvplat.engine.regions.messages import Answer, Request, receive, send
 from rvplat.engine.regions.tables import Tables
 
 
 @dataclass(frozen=True)
 class Effort:
-    """The most instructions of a region, whether LLVM optimises it, and its level of code
-    generation."""
+    """What LLVM does with a region: whether it optimises it, and its level of code generation."""
 
     optimise: bool = True
     generation: int = 1
-    most: int = MOST
 
 
 USUAL = Effort()
@@ -44,7 +42,7 @@ class Compiler:
         began = time.process_time()
         graph = discover(
             request.page, request.ran, request.heads, self._decoder, self._tables.templates,
-            min(effort.most, request.most),
+            request.most,
         )  # fmt: skip
         if not graph.heads:
             return Answer(request.number, left=tuple(sorted(graph.left)))
