@@ -207,20 +207,34 @@ static s64 now_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int passes(u32 number)
+static int ends_well(u32 number, u32 deadline_s)
 {
-    s64 begin = now_ms();
     note[0] = 0;
-    if (setjmp(failed)) {
-        printf("kvm %s: FAIL: %s\n", checks[number].name, note);
-        return 0;
-    }
-    set_deadline(DEADLINE_S);
+    if (setjmp(failed)) return 0;
+    set_deadline(deadline_s);
     be_real_time(0);
     checks[number].check();
     set_deadline(0);
-    printf("kvm %s: pass%s%s (%ld ms)\n", checks[number].name, note[0] ? ", " : "", note,
-           now_ms() - begin);
+    return 1;
+}
+
+/*
+ * A check that does not end in time is tried again where Linux may lose an alarm. A check that ends
+ * and finds a fault is never tried again.
+ */
+static int passes(u32 number)
+{
+    const char *name = checks[number].name;
+    s64 begin = now_ms();
+    int tries = checks[number].check == check_timer_and_ipi ? 3 : 1;
+    for (int try = 1; !ends_well(number, DEADLINE_S / tries); try++) {
+        if (!late || try == tries) {
+            printf("kvm %s: FAIL: %s\n", name, note);
+            return 0;
+        }
+        printf("kvm %s: try %d: %s\n", name, try, note);
+    }
+    printf("kvm %s: pass%s%s (%ld ms)\n", name, note[0] ? ", " : "", note, now_ms() - begin);
     return 1;
 }
 

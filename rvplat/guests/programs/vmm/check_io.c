@@ -31,7 +31,8 @@ void check_plic(void)
  * Linux 6.12 loses an alarm that is set by SBI if the thread is preempted before it is in the guest
  * again, where there is Sstc: it writes vstimecmp alone, and what it puts into that on its way back
  * to the CPU is what it read at the last exit (kvm_riscv_vcpu_update_vstimecmp, _timer_restore). So
- * nothing may preempt it.
+ * nothing may preempt it. A real-time thread is still preempted on a busy host, by the kernel's fair
+ * server and by migration; then the check does not end, and is tried again.
  */
 void check_timer_and_ipi(void)
 {
