@@ -32,6 +32,7 @@ def ended(machine: Machine) -> tuple[bytes, int]:
     return bytes(output).split(b" ticks ")[0], machine.harts[0].instret
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regions", ["hot", "all"])
 def test_a_program_runs_as_in_the_interpreter(regions: str) -> None:
     with sieve("off", clock="virtual") as machine:
