@@ -14,12 +14,12 @@ from rvplat.engine.breakpoints import (
     stops_before_fetch,
 )
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
-from rvplat.engine.hot_code import enters_region, region_word, take_sample
+from rvplat.engine.hot_code import region_entry, take_sample
 from rvplat.engine.pairs import find_pair
+from rvplat.engine.slot_pages import new_slots
 from rvplat.engine.slots import header_at, slot_at
 from rvplat.hart.acceleration.invalidate import lines_settled, mark_lines
-from rvplat.hart.acceleration.region_rows import row_at
-from rvplat.hart.acceleration.tlb import fetch_fill, flush_everything
+from rvplat.hart.acceleration.tlb import fetch_fill
 from rvplat.hart.acceleration.young_pages import enter_young, pass_young
 from rvplat.hart.atomics import finish_amo
 from rvplat.hart.counters import timer_check
@@ -32,7 +32,6 @@ from rvplat.hart.sleep import is_firmware_waiting, may_sleep, sleep
 from rvplat.hart.state import (
     FETCH_ENTRIES,
     SLOT_HEADER,
-    SLOTS_SIZE,
     STOP_BREAK,
     STOP_LIMIT,
     STOP_NONE,
@@ -47,14 +46,11 @@ from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import (
     compare_exchange_u64,
     define,
-    fill_memory,
     read_u64,
     relaxed_load_u16,
     s64,
-    u8,
     u32,
     u64,
-    write_u64,
 )
 
 QUANTUM = 8192  # instructions between two checks of the clock and of other threads
@@ -62,47 +58,6 @@ SLACK = 2112  # more than the instructions between any two tests of the budget
 
 
 # --- pages of slots -----------------------------------------------------------------------------
-
-
-@define
-def clear_slots(hart, slots: u64):
-    """Make every slot of a page undecoded."""
-    decode = hart.machine.decode_handler
-    for i in range(2048):
-        write_u64(slots + i * 16, decode)
-    write_u64(slots + 32768, hart.machine.page_end_handler)
-
-
-@define(cold=True)
-def new_slots(hart, pa: u64, region: u64, number: u64) -> u64:
-    """Make a page of slots for a page of RAM, which is number `number` of the region. If the
-    memory for slots is full, drop all slots of the hart first."""
-    if hart.slot_pool_used + SLOTS_SIZE > hart.slot_pool_size:
-        drop_slots(hart)
-    slots = hart.slot_pool + hart.slot_pool_used + SLOT_HEADER
-    hart.slot_pool_used += SLOTS_SIZE
-    clear_slots(hart, slots)
-    header = header_at(slots - SLOT_HEADER)
-    ram = hart.machine.ram[region]
-    header.host = ram.host + (number << 12)
-    header.pa = pa
-    header.code = ram.code + number * 8
-    header.aliases.count = 0
-    header.guests.count = 0
-    header.armed_stamp = 0
-    write_u64(hart.slot_pages + (ram.first_page + number) * 8, slots)
-    return slots
-
-
-@define(cold=True)
-def drop_slots(hart):
-    """Drop every decoded instruction of the hart."""
-    hart.slot_pool_used = 0
-    machine = hart.machine
-    for i in range(machine.ram_count):
-        ram = machine.ram[i]
-        fill_memory(hart.slot_pages + ram.first_page * 8, u8(0), (ram.size >> 12) * 8)
-    flush_everything(hart)
 
 
 @define(cold=True)
@@ -155,15 +110,18 @@ def decode_slot(hart, address: u64):
     while True:
         mark_lines(hart, header.code, header.pa, lines)
         bits = read_page(header.host, offset)
-        slot.handler = own_handler(hart, slot, bits, offset)
+        own = own_handler(hart, slot, bits, offset)
+        slot.handler = own
         if lines_settled(hart, header.code, lines) and read_page(header.host, offset) == bits:
             break
     if hart.machine.compile_now != 0:
         call_out(hart, hart.machine.compile_now, header.pa | offset, u64(0), u64(0))
     if hart.machine.break_count != 0 and is_breakpoint(hart, header, pc):
         cover_slot(hart, address)
-    elif enters_region(hart, header, offset):
-        slot.handler = row_at(region_word(hart, header)).entry
+        return
+    entry = region_entry(hart, header, offset)
+    if entry != 0:  # another hart may drop the region and the slot meanwhile: it stays dropped
+        compare_exchange_u64(address, own, entry)
     elif bits & 3 != 3:
         join(hart, address, offset, u64(2))
     elif offset != 0xFFE:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from rvplat.engine import arm_breakpoints, breakpoints, core, region_places
+from rvplat.engine import (
+    arm_breakpoints,
+    breakpoints,
+    core,  # noqa: F401 (it adds to the records)
+    region_places,
+    slot_pages,
+)
 from rvplat.hart import counters, csr, interrupts, mmu, page_tables, sleep
 from rvplat.hart.acceleration import contexts, invalidate, tlb
 from rvplat.hart.debugging import watchpoints
@@ -66,7 +72,7 @@ _exported: dict[str, Any] = {
     "dma_written": invalidate.dma_written,
     "context_changed": contexts.context_changed,
     "flush_everything": tlb.flush_everything,
-    "drop_slots": core.drop_slots,
+    "drop_slots": slot_pages.drop_slots,
     "debug_translate": mmu.debug_translate,
     "list_table": page_tables.list_table,
     "watch_changed": watchpoints.watch_changed,

@@ -33,14 +33,16 @@ def region_word(hart, header) -> u64:
 
 
 @define
-def enters_region(hart, header, offset: u64) -> bool:
-    """Whether the slot at an offset of a page enters a region."""
+def region_entry(hart, header, offset: u64) -> u64:
+    """The handler with which the slot at an offset of a page enters a region, or 0."""
     if hart.machine.regions_on == 0:
-        return False
+        return u64(0)
     address = region_word(hart, header)
     if address == 0 or not has_bit(row_at(address).heads, offset):
-        return False
-    return same_bytes(row_at(address), header.host)
+        return u64(0)
+    if not same_bytes(row_at(address), header.host):
+        return u64(0)
+    return row_at(address).entry
 
 
 @define

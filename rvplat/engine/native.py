@@ -233,19 +233,19 @@ class Core:
         made.code = self.code  # keeps the code alive
         return cast(Callable[[], Any], made)
 
-    def region_tables(self, extensions: Sequence[Extension], harts: int) -> bytes:
-        """The tables for the compiler of regions (regions/tables.py), for a number of harts."""
-        architecture, alone = self.architecture, harts == 1
+    def region_tables(self, extensions: Sequence[Extension]) -> bytes:
+        """The tables for the compiler of regions (regions/tables.py)."""
+        architecture = self.architecture
         names = [one.name for one in extensions]
         added = [self._key_of(one) for one in architecture.added]
-        key = "\n".join(["regions", self.key, *added, *names, str(alone)])
+        key = "\n".join(["regions", self.key, *added, *names])
         kept = load_cached(key)
         if kept is None:
             from rvplat.engine.region_templates import make_tables
             from rvplat.engine.units import new_unit
 
             entries = architecture.enabled_entries(extensions)
-            made = make_tables(new_unit(architecture), architecture.forms, entries, alone)
+            made = make_tables(new_unit(architecture), architecture.forms, entries)
             kept = made.to_bytes()
             self._keep(key, kept, "texts for regions")
         return kept

@@ -13,7 +13,7 @@ from rvplat.hart.acceleration.region_rows import (
 )
 from rvplat.hart.acceleration.young_pages import hart_at
 from rvplat.hart.ram import region_of
-from rvplat.lang import atomic_load_u64, atomic_or_u64, define, read_u64, u64, write_u64
+from rvplat.lang import atomic_load_u64, atomic_or_u64, define, fence, read_u64, u64, write_u64
 
 
 @define(cold=True)
@@ -22,7 +22,10 @@ def place_region(hart, pa: u64, address: u64) -> u64:
     if the page may have breakpoints, or 0 if it has no code or other bytes now. `address`: of the
     region's row.
 
-    A page with code has no write tags. So this thread may set further bits."""
+    A page with code has no write tags. So this thread may set further bits. A store in flight may
+    change the bytes after they were compared, and a hart's fence.i may come before its slots enter
+    the region. So the bytes are compared again before the lock is released: until then a hart that
+    has dropped a slot doesn't execute it again (invalidate.py, `lines_settled`)."""
     machine = hart.machine
     row = row_at(address)
     region = region_of(hart, pa)
@@ -42,6 +45,9 @@ def place_region(hart, pa: u64, address: u64) -> u64:
         write_u64(place, address)
         for i in range(machine.hart_count):
             enter_heads(hart_at(machine.harts[i]), row, page, machine.decode_handler)
+        fence()
+        if not same_bytes(row, ram.host + (pa - ram.base)):
+            drop_region(hart, place, page)
     release_code_lock(hart)
     return u64(row.placed)
 

@@ -190,12 +190,9 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
         return [(name, Value(u64, hole(name))) for name in form.instruction.operands]
 
 
-def region_definitions(unit: Unit, keeps_writes: bool) -> Definitions:
-    """The definitions for templates: accesses keep pages. `keeps_writes`: stores too, which only a
-    machine with one hart allows."""
-    words: dict[Any, Any] = dict(KEPT_READS)
-    if keeps_writes:
-        words |= KEPT_WRITES
+def region_definitions(unit: Unit) -> Definitions:
+    """The definitions for templates: accesses keep pages."""
+    words: dict[Any, Any] = {**KEPT_READS, **KEPT_WRITES}
     return unit.definitions.specialised(Constants(words=words))
 
 
@@ -276,11 +273,9 @@ def _row(entry: DecodeEntry) -> list[Any]:
     return [pattern.length, pattern.mask, pattern.match, terms, form, operands]
 
 
-def make_tables(
-    unit: Unit, forms: Sequence[Form], entries: Sequence[DecodeEntry], keeps_writes: bool
-) -> Tables:
+def make_tables(unit: Unit, forms: Sequence[Form], entries: Sequence[DecodeEntry]) -> Tables:
     """The tables for harts that decode these entries."""
-    definitions = region_definitions(unit, keeps_writes)
+    definitions = region_definitions(unit)
     made = {form.key: template_of(unit, form, definitions) for form in forms}
     templates = {key: template for key, template in made.items() if template is not None}
     offsets = {name: HartState.fields[name].offset for name in ("x", "f", "pc_bias", "kept_pages")}

@@ -2,10 +2,13 @@
 
 A region keeps, for each base register and apart for loads and stores, the tag and addend of the TLB
 entry that it used last. Loops keep them in host registers, other code in `kept_pages` of the hart's
-record. They are forgotten when a region is entered. So all that changes translations (fences, other
-contexts, watchpoints, new code in a page) need not know of them: it happens outside regions, or on
-another hart. Another hart removes only write tags, so machines with several harts don't keep pages
-for stores.
+record. They are forgotten when a region is entered. So all that changes translations on this hart
+(fences, other contexts, watchpoints, new code in a page) need not know of them: it happens outside
+regions.
+
+Another hart may remove a write tag that is kept, because the page becomes code. The stores through
+the kept tag are then stores in flight (invalidate.py): they end before this hart passes the page,
+because it does so between two budgets, and no region outlasts a budget.
 
 The fields `kept_read_tag` and so on name these values in the definitions. Their memory is not used
 (engine/region_templates.py).

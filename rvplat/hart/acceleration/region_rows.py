@@ -19,7 +19,15 @@ code has no write tags.
 
 from rvplat.hart.acceleration.young_pages import hart_at
 from rvplat.hart.state import HartState, MachineState
-from rvplat.lang import Record, define, read_u64, record_at, u64, write_u64
+from rvplat.lang import (
+    Record,
+    compare_exchange_u64,
+    define,
+    read_u64,
+    record_at,
+    u64,
+    write_u64,
+)
 
 PAGE_WORDS = 32  # of 64 bits: a bit for each halfword of a page
 LINE_WORDS = 8  # u64 a line
@@ -111,10 +119,13 @@ def drop_region_of_lines(hart, place: u64, page: u64, lines: u64):
 
 @define
 def enter_heads(owner: HartState, row: RegionRow, page: u64, decode: u64):
-    """Let a hart's decoded slots of the heads enter the region."""
+    """Let a hart's decoded slots of the heads enter the region. The hart may drop them meanwhile,
+    at fence.i: they stay dropped."""
     slots = read_u64(owner.slot_pages + page * 8)
     if slots != 0:
         for half in range(2048):
-            place = slots + half * 16
-            if has_bit(row.heads, u64(half) * 2) and read_u64(place) != decode:
-                write_u64(place, row.entry)
+            if has_bit(row.heads, u64(half) * 2):
+                place = slots + half * 16
+                own = read_u64(place)
+                if own != decode:
+                    compare_exchange_u64(place, own, row.entry)

@@ -337,7 +337,7 @@ class RegionManager:
 
     @cached_property
     def _tables(self) -> bytes:
-        return self._owner.core.region_tables(self._owner.extensions, len(self._harts))
+        return self._owner.core.region_tables(self._owner.extensions)
 
     @property
     def _kept(self) -> Store:

@@ -30,7 +30,7 @@ def request(number: int = 1) -> Request:
 @pytest.fixture(scope="module")
 def tables() -> bytes:
     extensions = tuple(shipped_extensions().values())
-    return Core(Architecture(extensions)).region_tables(extensions, 1)
+    return Core(Architecture(extensions)).region_tables(extensions)
 
 
 @pytest.fixture
