@@ -259,7 +259,8 @@ class RegionManager:
             self._number += 1
             data = self._code.bytes_at(start)
             dump = dump_path(self._dump, self._number, start)
-            request = Request(self._number, data, ran, tuple(page.heads), str(dump or ""), most)
+            heads = page.every_head
+            request = Request(self._number, data, ran, heads, str(dump or ""), most)
             if self._client is None:
                 self._client = Client(self._tables, len(self._harts))
         try:

@@ -77,6 +77,13 @@ class Page:
         """How many instructions its region has."""
         return 0 if self.placed is None else len(self.placed.answer.inside)
 
+    @property
+    def every_head(self) -> tuple[int, ...]:
+        """The heads of its region, which may be of an earlier run, and those that were found since:
+        a new region has all that the old one had."""
+        placed = () if self.placed is None or self.is_dropped else self.placed.answer.heads
+        return tuple(dict.fromkeys((*placed, *self.heads)))
+
     def has(self, offset: int) -> bool:
         """Whether its region has the instruction at an offset."""
         return self.placed is not None and offset in self.placed.answer.inside
