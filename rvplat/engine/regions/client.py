@@ -7,11 +7,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 import rvplat
-from rvplat.engine.regions.messages import Answer, Request, receive, send
+from rvplat.engine.regions.messages import Answer, Farewell, Request, receive, send
 from rvplat.lang.native.processors import processors
 
 LONGEST_S = 60.0  # a process that takes longer for an answer is killed
@@ -48,6 +49,7 @@ class Client:
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None  # what the process writes to stderr
         self._failures = 0
+        self._pending: int | None = None  # the number of the request that waits for its answer
         self._closed = False
         self._lock = threading.Lock()
 
@@ -57,16 +59,13 @@ class Client:
         Raises:
             CompilerGone: no process could be started, several have died in a row, or `close`.
         """
-        process, is_new = self._running()
-        assert process.stdin is not None and process.stdout is not None
+        process = self._asked(request)
+        assert process.stdout is not None
         late = threading.Event()
         timer = threading.Timer(LONGEST_S, _kill, (process, late))
         timer.daemon = True
         timer.start()
         try:
-            if is_new:
-                send(process.stdin, self._tables)
-            send(process.stdin, request)
             found: Answer = receive(process.stdout)
         except (OSError, EOFError, ValueError) as error:  # ValueError: `close` has closed the pipes
             problem = self._ended(process, late.is_set())
@@ -75,27 +74,57 @@ class Client:
             return Answer(request.number, problem=problem)
         finally:
             timer.cancel()
-        self._failures = 0
+        with self._lock:
+            self._failures, self._pending = 0, None
+            is_left = self._closed
+        if is_left:
+            process.wait()
+            self.close()
         return found
 
-    def _running(self) -> tuple[subprocess.Popen[bytes], bool]:
-        """The process, and whether it was started now."""
+    def _asked(self, request: Request) -> subprocess.Popen[bytes]:
+        """Send a request to the process, which is started if there is none."""
         with self._lock:
             if self._closed:
                 raise CompilerGone("the machine is closed")
-            if self._process is not None:
-                return self._process, False
-            try:
-                self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (`_end` closes it)
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-c", _START, str(self._niceness)],
-                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-                    start_new_session=True,
-                )  # fmt: skip
-            except (OSError, ValueError) as error:
-                self._end()
-                raise CompilerGone(f"the compiler of regions can't be started: {error}") from error
-            return self._process, True
+            if self._process is None:
+                try:
+                    self._start()
+                except (OSError, ValueError) as error:
+                    self._end()
+                    raise CompilerGone(
+                        f"the compiler of regions can't be started: {error}"
+                    ) from error
+            process = self._process
+            assert process is not None and process.stdin is not None
+            with contextlib.suppress(OSError):  # it has died: it gives no answer
+                send(process.stdin, request)  # it waits for requests, and a pipe has room for one
+            self._pending = request.number
+            return process
+
+    def _start(self) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (`_end` closes it)
+        with tempfile.TemporaryFile() as tables:
+            tables.write(self._tables)
+            tables.seek(0)
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _START, str(self._niceness), str(tables.fileno())],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
+                start_new_session=True, pass_fds=(tables.fileno(),),
+            )  # fmt: skip
+
+    def leave(self, key: str, more: Sequence[Request]) -> bool:
+        """As `close`, but let the process finish what it compiles, compile `more`, and keep the
+        results under the store's key. False if it compiles nothing."""
+        with self._lock:
+            if self._closed or self._process is None or self._pending is None:
+                return False
+            self._closed = True
+            stdin = self._process.stdin
+            assert stdin is not None
+            with contextlib.suppress(OSError):  # it has died
+                send(stdin, Farewell(key, self._pending, tuple(more)))
+            return True
 
     def _ended(self, process: subprocess.Popen[bytes], late: bool) -> str:
         """The process gave no answer: end it. Returns what happened."""
@@ -103,6 +132,7 @@ class Client:
             process.wait(DYING_S)
         with self._lock:
             self._failures += 1
+            self._pending = None
             said = self._said()
             self._end()
         if late:

@@ -44,6 +44,16 @@ class Answer:
     beyond: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Farewell:
+    """The machine is closed, and nobody waits for answers any more. Keep the answer to request
+    `number` under the store's `key`, and then those to `more` requests."""
+
+    key: str
+    number: int
+    more: tuple[Request, ...]
+
+
 def send(stream: IO[bytes], message: Any) -> None:
     """Write a message."""
     data = pickle.dumps(message)

@@ -58,7 +58,7 @@ class Store:
     """The kept regions of one kind of harts."""
 
     def __init__(self, key: str) -> None:
-        self._key = key
+        self.key = key
         self._regions: dict[Key, list[Kept]] = {}
         self._size = 0
         self.changed = 0  # regions that were added since the last `save`
@@ -122,7 +122,7 @@ class Store:
         """Write the regions. Returns the error, if any."""
         self.changed = 0
         every = self._every()
-        return save_cached(self._key, _pack(every), f"{len(every)} regions of hot guest code")
+        return save_cached(self.key, _pack(every), f"{len(every)} regions of hot guest code")
 
 
 def _keys(kept: Kept) -> list[Key]:

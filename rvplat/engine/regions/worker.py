@@ -1,12 +1,15 @@
 """The process that compiles regions. It is separate, so that it holds up no hart, device or gdb.
 
-Requests come on standard input and answers go to standard output (messages.py). The first message
-has the tables (tables.py).
+Requests come on standard input and answers go to standard output (messages.py). A file has the
+tables (tables.py). When the machine is closed, the process finishes its work and keeps the result
+for the next start.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -15,7 +18,8 @@ from typing import Any
 
 from rvplat.engine.regions.assemble import Assembler
 from rvplat.engine.regions.graph import Decoder, discover
-from rvplat.engine.regions.messages import Answer, Request, receive, send
+from rvplat.engine.regions.messages import Answer, Farewell, Request, receive, send
+from rvplat.engine.regions.store import Store
 from rvplat.engine.regions.tables import Tables
 
 
@@ -28,6 +32,8 @@ class Effort:
 
 
 USUAL = Effort()
+LONGEST_S = 90  # a compile that takes longer ends the process
+FINISHING_S = 10  # so long the process works on after the machine was closed
 
 
 class Compiler:
@@ -92,21 +98,49 @@ def _optimise(module: Any, machine: Any) -> None:
     passes.run(module.get_function("region"), builder)
 
 
+def _answer(compiler: Compiler, request: Request) -> Answer:
+    try:
+        return compiler.answer(request)
+    except Exception as error:  # reported; the harts go on without this region
+        return Answer(request.number, problem=f"{type(error).__name__}: {error}")
+
+
+def finish(compiler: Compiler, last: tuple[Request, Answer] | None, farewell: Farewell) -> None:
+    """Keep the last answer, if nobody has taken it, and those to further requests."""
+    store = Store(farewell.key)
+    if last is not None and last[0].number == farewell.number:
+        _keep(store, *last)
+    for request in farewell.more:
+        _keep(store, request, _answer(compiler, request))
+
+
+def _keep(store: Store, request: Request, answer: Answer) -> None:
+    if answer.code is not None:
+        store.add(answer, request.page)
+        store.save()  # nobody is there to be told of a problem
+
+
 def main() -> None:
-    """Answer requests until the stream ends."""
+    """Answer requests until the stream ends. The last argument is the tables' file descriptor."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print does not disturb the answers
-    compiler = Compiler(Tables.from_bytes(receive(requests)))
+    with os.fdopen(int(sys.argv[-1]), "rb") as tables:
+        compiler = Compiler(Tables.from_bytes(tables.read()))
+    last = None
     while True:
         try:
-            request = receive(requests)
+            message = receive(requests)
         except EOFError:
             return
-        try:
-            answer = compiler.answer(request)
-        except Exception as error:  # reported; the harts go on without this region
-            answer = Answer(request.number, problem=f"{type(error).__name__}: {error}")
-        send(answers, answer)
+        if isinstance(message, Farewell):
+            signal.alarm(FINISHING_S)
+            finish(compiler, last, message)
+            return
+        signal.alarm(LONGEST_S)  # it may be that nobody is there who would end this process
+        last = message, _answer(compiler, message)
+        signal.alarm(0)
+        with contextlib.suppress(BrokenPipeError):  # the machine's process has ended
+            send(answers, last[1])
 
 
 if __name__ == "__main__":

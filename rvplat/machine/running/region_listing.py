@@ -21,12 +21,12 @@ def dump_path(folder: Path | None, number: int, start: int) -> Path | None:
 
 
 def write_listing(
-    dump: Path | None, start: int, answer: Answer, page: bytes, extensions: Sequence[Extension]
+    dump: str, start: int, answer: Answer, page: bytes, extensions: Sequence[Extension]
 ) -> None:
-    """Write the guest code of a region."""
-    if dump is not None:
+    """Write the guest code of a region. `dump`: of its request (regions/messages.py)."""
+    if dump:
         text = listing(start, page, answer, Disassembler(extensions))
-        dump.with_suffix(".guest.s").write_text(text, encoding="ascii")
+        Path(dump).with_suffix(".guest.s").write_text(text, encoding="ascii")
 
 
 def listing(start: int, page: bytes, answer: Answer, disassembler: Disassembler) -> str:

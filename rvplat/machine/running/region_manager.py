@@ -35,7 +35,7 @@ from rvplat.machine.running.region_pages import FAILURES, Counts, Fate, GuestCod
 
 if TYPE_CHECKING:  # these take 7 ms to import, and machines without regions don't need them
     from rvplat.engine.regions.client import Client
-    from rvplat.engine.regions.messages import Answer
+    from rvplat.engine.regions.messages import Answer, Request
     from rvplat.engine.regions.store import Store
 
 log = logging.getLogger("rvplat.regions")
@@ -45,6 +45,7 @@ PAUSE_S = 0.002  # between two looks at reports: each takes processor time from 
 MANY_DROPS = 6  # statistics call a page whose region was dropped so often "rewritten"
 FIRST = 200  # instructions of a page's first region, ready soon; the next has twice as many
 SAVE_S = 20.0  # between two writes of the kept regions
+FINISHED = 4  # pages of the queue that are compiled after the end, for the next start
 ALL_RAN = b"\1" * (PAGE_BYTES // 2)
 MOST_BYTES = 64 << 20  # of code in memory; when there is more, all regions are dropped
 _HOST: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
@@ -130,18 +131,34 @@ class RegionManager:
             thread.start()
 
     def close(self) -> None:
-        """End the threads and the worker, and keep the regions for the next start."""
+        """End the threads and the worker, and keep the regions for the next start. If the worker is
+        compiling, it finishes that, and some of what waits, for the next start."""
         with self._work:
             self._closed = True
             self._work.notify_all()
         self._calls.value += 1
         _HOST(int(self._native.view.wake_fn))(self._calls_at, 0, 0, 0)
+        self._save(0)
+        if self._finishes():
+            return
         client = self._client
         if client is not None:
             client.close()
         for thread in self._threads:
             thread.join(5)
         self._save(0)
+
+    def _finishes(self) -> bool:
+        """Let the worker finish what it compiles now; False if that is nothing."""
+        with self._lock:
+            if self._client is None or self.mode != "hot" or self._dump or not unchanged():
+                return False
+            more = [self._request(start, self._ran(start)) for start in self._hottest()[:FINISHED]]
+            return self._client.leave(self._kept.key, more)
+
+    def _hottest(self) -> list[int]:
+        """The pages of the queue, the hottest first."""
+        return sorted(self._queue, key=lambda pa: self._pages[pa].reports, reverse=True)
 
     def forget(self) -> None:
         """Forget every page: its memory and the harts' records were replaced."""
@@ -231,7 +248,7 @@ class RegionManager:
                     self._work.wait()
                 if self._closed or self._ended:
                     return
-                start = max(self._queue, key=lambda pa: self._pages[pa].reports)
+                start = self._hottest()[0]
                 del self._queue[start]
             self._compile_page(start, self._ran(start))
 
@@ -248,19 +265,13 @@ class RegionManager:
     def _compile_page(self, start: int, ran: bytes) -> None:
         """Compile a page and put its region in place."""
         from rvplat.engine.regions.client import Client, CompilerGone
-        from rvplat.engine.regions.messages import MOST, Request
 
         with self._lock:
             if self._closed:  # `close` has ended the client, and would not end another one
                 return
             page = self._pages[start]
-            most = MOST if self.mode == "all" else min(max(FIRST, 2 * page.size), MOST)
+            request = self._request(start, ran)
             page.reports, page.needed = 0, page.needed * 4
-            self._number += 1
-            data = self._code.bytes_at(start)
-            dump = dump_path(self._dump, self._number, start)
-            heads = page.every_head
-            request = Request(self._number, data, ran, heads, str(dump or ""), most)
             if self._client is None:
                 self._client = Client(self._tables, len(self._harts))
         try:
@@ -268,10 +279,23 @@ class RegionManager:
         except CompilerGone as error:
             self._end(error)
             return
-        write_listing(dump, start, answer, data, self._owner.extensions)
+        write_listing(request.dump, start, answer, request.page, self._owner.extensions)
         with self._lock:
             if not self._closed:
-                self._take_answer(page, start, answer, data)
+                self._take_answer(page, start, answer, request.page)
+            elif answer.code is not None and self.mode == "hot":
+                self._kept.add(answer, request.page)
+
+    def _request(self, start: int, ran: bytes) -> Request:
+        """The request to compile a page."""
+        from rvplat.engine.regions.messages import MOST, Request
+
+        page = self._pages[start]
+        most = MOST if self.mode == "all" else min(max(FIRST, 2 * page.size), MOST)
+        self._number += 1
+        dump = dump_path(self._dump, self._number, start)
+        data = self._code.bytes_at(start)
+        return Request(self._number, data, ran, page.every_head, str(dump or ""), most)
 
     def _take_answer(self, page: Page, start: int, answer: Answer, data: bytes) -> None:
         page.tried = True

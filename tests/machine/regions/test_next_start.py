@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
 from typing import cast
 
+import pytest
+
 from rvplat import Machine
+from rvplat.engine.regions.client import Client
+from rvplat.engine.regions.messages import Request
+from rvplat.engine.regions.store import Store
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.machine.running.region_manager import RegionManager
+from rvplat.machine.running.region_pages import REPORTS
 from tests.machine.regions.forced import machine_of, run_to_end
 from tests.machine.small_guests import POWER_OFF
 
-#: Three functions in a page. They run so shortly that the harts report nothing.
+ROOT = Path(__file__).parents[3]
+
+NAMES = {"first": 4096, "second": 4, "third": 4, "far": 4096}  # with their alignments
+
+#: Three functions in a page and one in another. They run so shortly that harts report nothing.
 FUNCTIONS = (
-    "".join(f"  call {name}\n" for name in ("first", "second", "third"))
+    "".join(f"  call {name}\n" for name in NAMES)
     + POWER_OFF
-    + ".balign 4096\n"
     + "".join(
-        f"{name}:\n  li s0, 200\n1: addi s1, s1, {n}\n  addi s0, s0, -1\n  bnez s0, 1b\n  ret\n"
-        for n, name in enumerate(("first", "second", "third"))
+        f"""
+.balign {align}
+{name}:
+  li s0, 200
+1: addi s1, s1, {n}
+  addi s0, s0, -1
+  bnez s0, 1b
+  ret
+"""
+        for n, (name, align) in enumerate(NAMES.items())
     )
 )
 
 
-def report(machine: Machine, symbol: str) -> None:
+def report(machine: Machine, symbol: str, count: int = 1) -> None:
     """A hart finds that code is hot."""
-    cast(RegionManager, machine.regions)._report(machine.symbols[symbol], 1)
+    regions = cast(RegionManager, machine.regions)
+    with regions._work:
+        regions._report(machine.symbols[symbol], count)
 
 
 def compiled(machine: Machine) -> set[int]:
@@ -38,18 +64,95 @@ def placed(machine: Machine) -> set[int]:
     return {offset for page in machine.regions.hot_pages() for offset in page.inside}
 
 
-def test_a_region_of_an_earlier_start_grows() -> None:
+def test_a_region_of_an_earlier_start_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is not replaced by one that has only what this start has found hot."""
     with machine_of(FUNCTIONS, "hot") as machine:
         run_to_end(machine)
+        monkeypatch.setenv("RVPLAT_CACHE", str(tmp_path))
         report(machine, "first")
         report(machine, "second")
-        before, kept = compiled(machine), cast(RegionManager, machine.regions)._kept
+        before = compiled(machine)
         assert before
+    monkeypatch.undo()
     with machine_of(FUNCTIONS, "hot") as machine:
         run_to_end(machine)
-        cast(RegionManager, machine.regions)._store = kept
+        monkeypatch.setenv("RVPLAT_CACHE", str(tmp_path))
         report(machine, "second")
         assert placed(machine) == before
         report(machine, "third")
         assert before < compiled(machine)
+
+
+# --- what the compiler does at the end ----------------------------------------------------------
+
+#: Closes a machine as `closed_while_compiling` does, and ends.
+PROCESS = f"""
+import sys
+import pytest
+from pathlib import Path
+from {__name__} import closed_while_compiling
+with pytest.MonkeyPatch.context() as patch:
+    process, regions, _ = closed_while_compiling(Path(sys.argv[1]), patch)
+    print(process)
+    print(regions._kept.key)
+"""
+
+
+def closed_while_compiling(
+    folder: Path, patch: pytest.MonkeyPatch
+) -> tuple[int, RegionManager, list[bytes]]:
+    """Close a machine while it compiles a page and another one waits; `folder` is the cache.
+    Returns the compiler, which is stopped, and the bytes of the pages."""
+    asked, pids, original = threading.Event(), list[int](), Client._asked
+
+    def stopped(self: Client, request: Request) -> subprocess.Popen[bytes]:
+        process = original(self, request)
+        os.kill(process.pid, signal.SIGSTOP)
+        pids.append(process.pid)
+        asked.set()
+        return process
+
+    patch.setattr(Client, "_asked", stopped)
+    with machine_of(FUNCTIONS, "hot") as machine:
+        patch.setenv("RVPLAT_CACHE", str(folder))
+        run_to_end(machine)
+        regions = cast(RegionManager, machine.regions)
+        report(machine, "first", REPORTS)
+        assert asked.wait(60)
+        report(machine, "far", REPORTS)
+        pages = [regions._code.bytes_at(machine.symbols[name]) for name in ("first", "far")]
+    return pids[0], regions, pages
+
+
+def test_what_is_compiled_at_the_end_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So is what waits. `close` waits for neither, and no process is left."""
+    process, regions, pages = closed_while_compiling(tmp_path, monkeypatch)
+    os.kill(process, signal.SIGCONT)
+    for thread in regions._threads:
+        thread.join()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    store = Store(regions._kept.key)
+    assert all(store.find(0, page) is not None for page in pages)
+
+
+def test_the_compiler_finishes_though_the_machine_s_process_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with machine_of(FUNCTIONS, "off") as machine:
+        code = [machine.memory.read(machine.symbols[name], 4096) for name in ("first", "far")]
+    command = [sys.executable, "-c", PROCESS, str(tmp_path)]
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    number, _, key = said.partition("\n")
+    process = int(number)
+    ended = os.pidfd_open(process)
+    os.kill(process, signal.SIGCONT)
+    assert select.select([ended], [], [], 60)[0]
+    os.close(ended)
+    monkeypatch.setenv("RVPLAT_CACHE", str(tmp_path))
+    store = Store(key.rstrip("\n"))
+    assert all(store.find(0, page) is not None for page in code)
