@@ -95,6 +95,8 @@ def _own_texts(extension: Extension, layout: Record) -> Iterator[str]:
     definitions: list[Definition] = []
     yield from _rows(extension, definitions)
     named = {row.name for row in extension.csrs}
+    if extension.rows_in:  # a part of rvplat, whose texts are in `digest`
+        named.update(layout.fields)
     for text, names in _foreign(definitions):
         yield text
         named.update(names)

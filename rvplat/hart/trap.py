@@ -232,6 +232,14 @@ def stops_at_ebreak(hart) -> bool:
     return True
 
 
+@implement(vocabulary.drop_trap, cold=True)
+def drop_trap(hart):
+    """A debugger's stop is no exception, so it is passed on."""
+    if hart.stop >= STOP_BREAK:
+        raise Trap
+    hart.access_offset = 0
+
+
 @define(cold=True)
 def take_trap(hart):
     """Enter the handler of the trap in hart.trap_cause; hart.pc is epc, then the handler.

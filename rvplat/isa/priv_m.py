@@ -50,6 +50,8 @@ def set_mstatus(hart, status: u64):
     hart.mstatus = status
     if changed & Status.FS != 0:
         hart.fp_ready = 0
+    if changed & Status.VS != 0:
+        hart.v_ready = 0
     if changed & LOADS_DEPEND != 0 or (changed & PREVIOUS != 0 and status & Status.MPRV != 0):
         context_changed(hart)
     if changed & status & ENABLES != 0:
@@ -73,7 +75,7 @@ def mstatus_read(hart, number: u32) -> u64:
 
 @define
 def mstatus_write(hart, value: u64, number: u32):
-    """MPP is WARL, UXL and SXL are read-only; VS, XS and the endianness bits are read-only zero."""
+    """MPP is WARL, UXL and SXL are read-only; XS and the endianness bits are read-only zero."""
     mask = hart.mstatus_writable
     mpp = legal_mode(hart, (value & Status.MPP) >> Status.MPP_SHIFT) << Status.MPP_SHIFT
     set_mstatus(hart, (hart.mstatus & ~mask) | (value & mask & ~Status.MPP) | mpp)
@@ -83,7 +85,8 @@ def mstatus_write(hart, value: u64, number: u32):
 def reset_status(hart):
     """Reset mstatus, and set which bits this hart's extensions give it ("Reset": MIE, MPRV are 0).
 
-    SUM, MXR and TVM exist with translation, FS with F or S mode (so that M mode can emulate F).
+    SUM, MXR and TVM exist with translation, FS with F or S mode (so that M mode can emulate F), VS
+    with vectors.
     """
     writable = u64(Status.MIE | Status.MPIE | Status.MPP)
     status = u64(Status.MPP) if hart.has_u == 0 else u64(0)
@@ -97,6 +100,8 @@ def reset_status(hart):
             writable &= ~(Status.SUM | Status.MXR | Status.TVM)
     if hart.has_f != 0:
         writable |= Status.FS
+    if hart.has_zve32x != 0:
+        writable |= Status.VS
     if hart.has_h != 0:
         writable |= OF_HYPERVISOR
     hart.mstatus_writable = writable
@@ -123,6 +128,7 @@ def misa_letters(hart) -> u64:
     misa |= u64(hart.has_a) << 0 | u64(hart.has_c) << 2 | u64(hart.has_d) << 3
     misa |= u64(hart.has_f) << 5 | u64(hart.has_i) << 8 | u64(hart.has_m) << 12
     misa |= u64(hart.has_h) << 7 | u64(hart.has_s) << 18 | u64(hart.has_u) << 20
+    misa |= u64(hart.has_v) << 21
     misa |= u64(hart.has_zba & hart.has_zbb & hart.has_zbs) << 1
     return misa
 

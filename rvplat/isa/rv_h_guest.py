@@ -26,6 +26,8 @@ def vsstatus_write(hart, value: u64, number: u32):
     hart.vsstatus = new
     if changed & Status.FS != 0:
         hart.fp_ready = 0
+    if changed & Status.VS != 0:
+        hart.v_ready = 0
     if changed & (Status.SUM | Status.MXR) != 0:
         context_changed(hart)
     if changed & new & Status.SIE != 0:

@@ -348,7 +348,7 @@ class Machine(System):
         compressed = any(e.name == "Zca" for e in self.extensions)
         added = tuple(plugins.extensions.values()) if plugins else ()
         refuse_clashes(added, self.extensions)
-        self.core = core_of(added, compressed, say)
+        self.core = core_of(added, compressed, self.extensions, say)
         self.native = NativeMachine()
         self._awaited = self.export("awaited_interrupts")
         self._set_up_memory()
@@ -384,6 +384,7 @@ class Machine(System):
         hart = Hart(number, self.native, table, architecture.layout, self, self.extensions)
         self.mmio.attach(hart)
         view = hart.view
+        view.vlen_bytes = self.board.vlen // 8
         view.geilen = self.board.harts.geilen
         view.tinst_zero = int(self.board.harts.tinst == "zero")
         view.menvcfg_reset = self.board.menvcfg

@@ -11,14 +11,15 @@ import ctypes
 import functools
 
 from rvplat.bus.ram import Ram
-from rvplat.engine.architecture import Architecture, enable
+from rvplat.engine.architecture import enable
 from rvplat.engine.native import Core
 from rvplat.engine.reference import Reference
 from rvplat.hart import reset
 from rvplat.hart.csr import csr_write
 from rvplat.isa.machinery.extension import Extension
 from rvplat.lang import u32, u64
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
+from rvplat.machine.boards.extensions import architecture_for
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 
 BASE, SIZE = 0x8000_0000, 0x8000
@@ -43,8 +44,7 @@ class Twin:
     """The hart, its memory, and both ways to run it."""
 
     def __init__(self, extensions: list[Extension], compressed: bool) -> None:
-        everything = tuple(shipped_extensions().values())
-        self.core = Core(Architecture(everything, compressed=compressed))
+        self.core = Core(architecture_for((), compressed, extensions))
         self.layout = self.core.architecture.layout
         self.reference = Reference(extensions)
         self.ram = Ram(BASE, SIZE)
@@ -143,6 +143,7 @@ class Twin:
 
 @functools.cache
 def twin(compressed: bool = True) -> Twin:
-    """A hart with every extension that ships, or all but the compressed ones."""
-    wanted = shipped_extensions().values()
+    """A hart with every extension that ships without those whose native code is a part of its own,
+    or all of these but the compressed ones."""
+    wanted = base_extensions()
     return Twin([e for e in wanted if compressed or not e.name.startswith(("C", "Zc"))], compressed)

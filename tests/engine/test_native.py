@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from rvplat.engine.reference import decode
 from rvplat.isa.machinery.disassemble import render
 from rvplat.isa.machinery.extension import Row, enabled_rows
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
 from tests.engine.native_bench import BASE, CODE, DATA, FAULTS, SIZE, WFI, Twin, twin
 
-EXTENSIONS = list(shipped_extensions().values())
+EXTENSIONS = list(base_extensions())
 ROWS = enabled_rows(EXTENSIONS)
 CSR_NUMBERS = sorted({csr.number for e in EXTENSIONS for csr in e.csrs})
 ONES = (1 << 64) - 1

@@ -12,7 +12,7 @@ from rvplat.engine import pairs
 from rvplat.hart.state import Slot
 from rvplat.isa.machinery.extension import Compressed, Row, enabled_rows
 from rvplat.lang import u64
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
 from tests.engine.native_bench import BASE, CODE, DATA, LIMIT, WFI, Twin, twin
 
 LINES = [
@@ -20,7 +20,7 @@ LINES = [
     for line in Path(pairs.__file__).with_name("pairs.txt").read_text().splitlines()
     if not line.startswith("#")
 ]
-ROWS = enabled_rows(list(shipped_extensions().values()))
+ROWS = enabled_rows(list(base_extensions()))
 PLACE = CODE + 0x800
 TRIALS = 8
 EDGES = [0, 1, 63, (1 << 31) - 1, 1 << 31, (1 << 63) - 1, 1 << 63, (1 << 64) - 1]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from rvplat.engine.regions.tables import Tables
 from rvplat.engine.regions.worker import USUAL, Effort
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
 from rvplat.machine.running.region_manager import RegionManager
 from tests.engine.native_bench import Twin
 from tests.engine.test_native import JUMPS, ROWS, arrange, cases
@@ -33,7 +33,7 @@ class InRegions(Twin):
     """A hart whose native run compiles what it decodes."""
 
     def __init__(self) -> None:
-        extensions = list(shipped_extensions().values())
+        extensions = list(base_extensions())
         super().__init__(extensions, compressed=True)
         owner: Any = SimpleNamespace(
             core=self.core, extensions=extensions, native=self.machine, harts=[self.native],

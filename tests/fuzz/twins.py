@@ -17,7 +17,7 @@ from rvplat.hart.acceleration.tlb import flush_everything
 from rvplat.hart.counters import update_deadline
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.disassemble import Disassembler
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.hart import Hart
 from tests.fuzz import devices, guest, trial
@@ -43,7 +43,7 @@ _memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
 def fields() -> Iterator[tuple[str, int, int]]:
     """(name, offset, bytes) of the fields that must be equal in both machines."""
     known = set(COMPARED)
-    for extension in shipped_extensions().values():
+    for extension in base_extensions():
         known |= {row.name for row in extension.csrs if row.storage}
         known |= {name for name, _, _ in extension.states}
     for one in HartState.fields.values():
@@ -167,7 +167,7 @@ def by_reference(machine: Machine) -> None:
 
 @cache
 def _disassembler() -> Disassembler:
-    return Disassembler(shipped_extensions().values())
+    return Disassembler(base_extensions())
 
 
 def where(hart: Hart) -> str:

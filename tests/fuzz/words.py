@@ -11,20 +11,20 @@ from random import Random
 from typing import Any
 
 from rvplat.isa.machinery.extension import Row
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
 
 POINTERS = range(8, 16)
 OTHERS = [0, 1, 5, 6, 7, *range(16, 32)]
 
 
 def _rows() -> Iterator[Row]:
-    for extension in shipped_extensions().values():
+    for extension in base_extensions():
         yield from extension.instructions
         yield from extension.compressed_forms
 
 
 ROWS = {row.name: row for row in _rows()}
-CSRS = [row.number for extension in shipped_extensions().values() for row in extension.csrs]
+CSRS = [row.number for extension in base_extensions() for row in extension.csrs]
 
 # The weights of the extensions' rows. An extension that isn't here has the weight 1.
 WEIGHTS = {

@@ -20,7 +20,7 @@ from rvplat.hart.state import CONTEXTS
 from rvplat.isa.machinery.vocabulary import context_changed, csr_read, csr_write, protection_changed
 from rvplat.isa.privileged import INTERRUPT, HStatus, Status
 from rvplat.lang import u32, u64
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 
 RAM, SIZE = 0x8000_0000, 0x20_0000
@@ -41,8 +41,8 @@ LOAD, STORE, FETCH = "load", "store", "fetch"
 LEVELS = {0: 0, 8: 3, 9: 4, 10: 5}  # by MODE
 
 _CALL = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
-ROWS = {row.name: row for e in shipped_extensions().values() for row in e.instructions}
-NUMBERS = {row.name: row.number for e in shipped_extensions().values() for row in e.csrs}
+ROWS = {row.name: row for e in base_extensions() for row in e.instructions}
+NUMBERS = {row.name: row.number for e in base_extensions() for row in e.csrs}
 NOP = 0x13
 
 
@@ -75,7 +75,7 @@ class Trap:
 @functools.cache
 def native_core(compressed: bool) -> Core:
     """Of every extension that ships; `compressed`: for harts that all have C."""
-    return Core(Architecture(tuple(shipped_extensions().values()), compressed=compressed))
+    return Core(Architecture(base_extensions(), compressed=compressed))
 
 
 class Bench:
@@ -83,7 +83,7 @@ class Bench:
 
     def __init__(self, kind: str, without: str = "", geilen: int = 0, tinst: str = "transformed"):
         absent = set(without.split())
-        self.extensions = [e for e in shipped_extensions().values() if e.name.lower() not in absent]
+        self.extensions = [e for e in base_extensions() if e.name.lower() not in absent]
         self.kind = kind
         core = native_core("zca" not in absent)
         self._run = core.run

@@ -27,7 +27,7 @@ from rvplat.lang.native.functions import module_text
 from rvplat.lang.native.native_code import NativeCode
 from rvplat.lang.native.objects import compile_text
 from rvplat.lang.native.unit import Unit
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
 
 RAM = 0x8000_0000
 RAM_BYTES = 1 << 20
@@ -43,7 +43,7 @@ N = 1 << 63
 PBMT_NC, PBMT_IO = 1 << 61, 2 << 61
 LEAF = V | R | W | X | A | D
 
-LAYOUT = Architecture(tuple(shipped_extensions().values())).layout
+LAYOUT = Architecture(base_extensions()).layout
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Bench:
         hart.hart_id = number
         hart.young_passed = young_pages.AWAY
         hart.priv = 3
-        extensions = [e for e in shipped_extensions().values() if e.name.lower() not in without]
+        extensions = [e for e in base_extensions() if e.name.lower() not in without]
         enable(hart, extensions)
         reset_status(hart)
         hart.slot_pages = self._memory(8 * self._first_page)

@@ -24,7 +24,7 @@ from rvplat.isa.priv_m import Sm, U, reset_status
 from rvplat.isa.priv_s import S
 from rvplat.isa.privileged import INTERRUPT, MACHINE
 from rvplat.lang import address_of, u32, u64
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
 
 FLAGS = [
     "i",
@@ -62,7 +62,7 @@ BITS = 0x1234_5673  # what the current instruction is said to be
 BY_NAME = {row.name: row for e in EXTENSIONS for row in e.csrs}
 
 
-LAYOUT = Architecture(tuple(shipped_extensions().values())).layout
+LAYOUT = Architecture(base_extensions()).layout
 
 
 def _fill(view: Any, enabled: frozenset[str]) -> None:

@@ -9,9 +9,9 @@ from rvplat.hart.reset import reset
 from rvplat.hart.state import STOP_BREAK, STOP_NONE, MachineState
 from rvplat.isa.privileged import MACHINE, Irq, Status
 from rvplat.lang import address_of
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
 
-EXTENSIONS = list(shipped_extensions().values())
+EXTENSIONS = list(base_extensions())
 LAYOUT = Architecture(tuple(EXTENSIONS)).layout
 
 

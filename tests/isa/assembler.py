@@ -18,7 +18,7 @@ NAMES = [
     for name, extension in shipped_extensions().items()
     if name[0] == "Z" and name != "Zcf" and (extension.instructions or extension.compressed_forms)
 ]
-ARCH = "_".join(["rv64imafdch", *NAMES, "svinval"])
+ARCH = "_".join(["rv64imafdcvh", *NAMES, "svinval"])
 HEADER = f".option arch, {ARCH}\n.option norelax\n.option exact\n"
 
 

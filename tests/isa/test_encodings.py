@@ -36,8 +36,15 @@ DISASSEMBLER = Disassembler(EXTENSIONS)
 
 
 def has_text(row: Row, bits: int) -> bool:
-    """Whether the assembler has a text for it: not for reserved rounding and fence modes."""
+    """Whether the assembler has a text for it: not for reserved rounding and fence modes, and not
+    for groups of vector registers that overlap in a way that is reserved for some LMUL."""
     values = {name: operand.extract(bits) for name, operand in row.pattern.operands.items()}
+    if "vd" in values:
+        masked = values.get("vm") == 0
+        if values["vd"] in (0 if masked else 32, values.get("vs1"), values.get("vs2")):
+            return False
+    if "{nregs}" in row.syntax and values.get("vd", values.get("vs3", 0)) & values["nf"]:
+        return False
     return values.get("rm") not in (5, 6) and values.get("fm", 0) == 0
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from rvplat.bus.ram import Ram
-from rvplat.engine.architecture import Architecture, enable
+from rvplat.engine.architecture import enable
 from rvplat.engine.native import Core
 from rvplat.hart import reset
 from rvplat.hart.state import STOP_LIMIT, STOP_WFI, HartState
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.isa.vector.state import FILE_BYTES
+from rvplat.lang import Record
+from rvplat.machine.boards.extensions import architecture_for
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 from rvplat.machine.running.region_manager import RegionManager
 from rvplat.machine.running.region_pages import Page
@@ -34,7 +36,7 @@ class Ours:
 
     def __init__(self, isa: str, quick: bool = False) -> None:
         owned = extensions(isa)
-        self.core = Core(Architecture(tuple(shipped_extensions().values())))
+        self.core = Core(architecture_for((), True, owned))
         record = self.core.architecture.layout
         self.ram = Ram(layout.BASE, layout.SIZE)
         self.native = NativeMachine()
@@ -56,7 +58,7 @@ class Ours:
             *((block.address, block.size) for block in self.native.blocks),
             (int(self.hart.slot_pages), 8 * self.native.pages),
         ]
-        self._fields()
+        self._fields(record)
         self._read_csr: Callable[..., int] = self.core.export("read_csr")
         self.extensions, self.harts, self.export = owned, [self.native_hart], self.core.export
         self.regions = RegionManager(self, "off")
@@ -65,7 +67,7 @@ class Ours:
             self.regions._client = self.here
         self._pristine = [ctypes.string_at(*block) for block in self._blocks]
 
-    def _fields(self) -> None:
+    def _fields(self, record: Record) -> None:
         """The fields that are read after every instruction, for faster access than by views."""
 
         def at(name: str, kind: Any) -> Any:
@@ -74,6 +76,10 @@ class Ours:
         self.pc, self.limit = at("pc", ctypes.c_uint64), at("limit", ctypes.c_int64)
         self.priv, self.virt = at("priv", ctypes.c_uint8), at("virt", ctypes.c_uint8)
         self.stop = at("stop", ctypes.c_uint32)
+        self.v_array: Any = None  # the bytes of the vector registers
+        if self.hart.has_zve32x != 0:
+            address = self.native_hart.address + record.fields["vectors"].offset
+            self.v_array = (ctypes.c_uint8 * FILE_BYTES).from_address(address)
         self.x_array, self.f_array = (at(n, ctypes.c_uint64 * 32) for n in ("x", "f"))
 
     # --- the CLINT ---

@@ -31,6 +31,7 @@ class Step:
     f: tuple[tuple[int, int], ...]
     csrs: tuple[tuple[int, int], ...]
     stores: tuple[tuple[int, int, int], ...]  # (virtual address, value, bytes)
+    v: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Trapped:
     pc: int
     tval: int | None
     bits: int = 0  # of the instruction, if it was fetched
+    v: tuple[tuple[int, int], ...] = ()  # what it had written before
 
     @property
     def is_interrupt(self) -> bool:
@@ -116,7 +118,7 @@ def parse(text: str) -> tuple[list[Event], bool]:
     events: list[Event] = []
     tohost = layout.address(layout.TOHOST)
     pending: Trapped | None = None
-    fetched = (0, 0)
+    fetched, half = (0, 0), False  # whether there is a line of what it has written
     for line in text.splitlines():
         words = line.split()
         if words[2] in ("0", "1", "3") and words[3].startswith("0x"):
@@ -125,16 +127,20 @@ def parse(text: str) -> tuple[list[Event], bool]:
             if not events and step.pc < layout.BASE:
                 continue
             events.append(step)
+            half = step.pc == fetched[0]
             if any(va == tohost for va, _, _ in step.stores):
                 return events, True
         elif words[2].startswith("0x"):
-            fetched = int(words[2], 16), int(words[3][1:-1], 16)
+            fetched, half = (int(words[2], 16), int(words[3][1:-1], 16)), False
         elif words[2] == "exception":
             epc = words.index("epc")
             pc = int(words[epc + 1], 16)
             bits = fetched[1] if fetched[0] == pc else 0
+            name = " ".join(words[3:epc]).rstrip(",")
+            in_the_middle = half and bits and not name.startswith("interrupt")
+            v = events.pop().v if in_the_middle else ()
             fetched = (0, 0)
-            pending = Trapped(" ".join(words[3:epc]).rstrip(","), pc, None, bits)
+            pending = Trapped(name, pc, None, bits, v)
             events.append(pending)
         elif words[2] == "tval" and pending is not None:
             events[-1] = replace(pending, tval=int(words[3], 16))
@@ -144,7 +150,7 @@ def parse(text: str) -> tuple[list[Event], bool]:
 def _step(words: list[str]) -> Step:
     """Parse a line such as "core 0: 3 0x80000000 (0x4515) x10 0x5 c768_mstatus 0x.. mem 0x.. 0x..".
     A register is followed by its value, `mem` by an address and for a store by the value."""
-    x, f, csrs, stores = [], [], [], []
+    x, f, csrs, stores, v = [], [], [], [], []
     at, end = 5, len(words)
     while at < end:
         word = words[at]
@@ -156,15 +162,20 @@ def _step(words: list[str]) -> Step:
             else:
                 at += 2
             continue
+        if word[0] == "e":  # SEW, LMUL and vl
+            at += 3
+            continue
         value = int(words[at + 1], 16)
         if word[0] == "x":
             x.append((int(word[1:]), value))
         elif word[0] == "f":
             f.append((int(word[1:]), value))
+        elif word[0] == "v":
+            v.append((int(word[1:]), value))
         elif found := _CSR.match(word):
             csrs.append((int(found[1]), value))
         at += 2
     return Step(
         int(words[2]), int(words[3], 16), int(words[4][1:-1], 16), tuple(x), tuple(f), tuple(csrs),
-        tuple(stores),
+        tuple(stores), tuple(v),
     )  # fmt: skip

@@ -65,7 +65,7 @@ def remember_guest(hart):
 
 @define(cold=True)
 def switch_world(hart, virt: u64):
-    """V changes. Which FS counts changes with it (isa/fp_state.py)."""
+    """V changes. Which FS and VS count changes with it (isa/fp_state.py, isa/vector/state.py)."""
     now = retired(hart)
     spent = now - hart.world_since
     hart.world_retired[hart.virt] += spent
@@ -79,6 +79,7 @@ def switch_world(hart, virt: u64):
         keep_world(hart, hart.guest_last)
     hart.virt = u8(virt)
     hart.fp_ready = 0
+    hart.v_ready = 0
 
 
 @define

@@ -9,8 +9,12 @@ In a syntax these words stand for operands; all other text is printed as it is:
     pred, succ                     a set out of i, o, r, w
     rm, rm=rne                     the rounding mode, left out when it is dynamic; or rne
     csr                            the CSR's name, or its number when no row has it
+    vd vs1 vs2 vs3                 a vector register
+    vtypei                         such as e32, m1, ta, ma (V, "vtype encoding")
     fli                            the number that rs1 stands for (Zfa, "Load-Immediate ...")
     {aqrl}                         ".aq", ".rl", ".aqrl" or nothing
+    {vm}                           ", v0.t" for a masked vector instruction, or nothing
+    {seg}, {nregs}                 "seg4" or nothing for one field; the registers, from nf (V)
 """
 
 from __future__ import annotations
@@ -36,7 +40,8 @@ FLI_NUMBERS = (
     *(f"{2.0**n}" for n in (2, 3, 4, 7, 8, 15, 16)), "inf", "nan",
 )  # fmt: skip
 
-_WORD = re.compile(r"pc\+imm|\{aqrl\}|\bimm\[31:12\]|\bf?r(?:d|s[123])\b|\b[a-z][a-z0-9]*\b")
+_WORD = re.compile(r"pc\+imm|\{\w+\}|\bimm\[31:12\]|\bf?r(?:d|s[123])\b|\b[a-z][a-z0-9]*\b")
+_BRACED = re.compile(r"\{(\w+)\}")
 _ROUNDING = re.compile(r",\s*rm\b(?:=(\w+))?")
 
 
@@ -90,7 +95,7 @@ def render(
     def word(found: re.Match[str]) -> str:
         return _word(found[0], operands, bits, pc, csr_names or {})
 
-    mnemonic = mnemonic.replace("{aqrl}", _ordering(operands, bits))
+    mnemonic = _BRACED.sub(lambda found: _braced(found[1], operands, bits), mnemonic)
     return f"{mnemonic} {_WORD.sub(word, rest)}".rstrip()
 
 
@@ -119,6 +124,8 @@ def _word(
         return hex(operands["imm"].extract(bits) >> 12 & 0xFFFFF)
     if word == "fli":
         return FLI_NUMBERS[operands["rs1"].extract(bits)]
+    if braced := _BRACED.fullmatch(word):
+        return _braced(braced[1], operands, bits)
     plain = word.removeprefix("f") if word.startswith("fr") else word
     if plain not in operands:
         return word
@@ -136,6 +143,18 @@ def _rounding(usual: str | None, rm: Operand, bits: int) -> str:
     return "" if mode == (usual or "dyn") else f", {mode}"
 
 
+def _braced(word: str, operands: dict[str, Operand], bits: int) -> str:
+    """What a word in braces stands for."""
+    if word == "aqrl":
+        return _ordering(operands, bits)
+    value = operands["nf" if word in ("seg", "nregs") else word].extract(bits)
+    if word == "vm":
+        return "" if value else ", v0.t"
+    if word == "nregs":
+        return str(value + 1)
+    return f"seg{value + 1}" if value else ""
+
+
 def _ordering(operands: dict[str, Operand], bits: int) -> str:
     """The suffix of an atomic instruction (Unprivileged, "A")."""
     suffix = "".join(n for n in ("aq", "rl") if n in operands and operands[n].extract(bits))
@@ -147,7 +166,26 @@ def _access_set(value: int) -> str:
     return "".join(c for i, c in enumerate("iorw") if value >> (3 - i) & 1) or "0"
 
 
+def _vector_register(value: int) -> str:
+    return f"v{value}"
+
+
+def _vtype(value: int) -> str:
+    """vtype as an assembler writes it, or a number for a reserved one."""
+    sew, lmul = value >> 3 & 7, value & 7
+    if value >> 8 or sew > 3 or lmul == 4:
+        return hex(value)
+    group = f"m{1 << lmul}" if lmul < 4 else f"mf{1 << 8 - lmul}"
+    tail, mask = ("ta" if value & 64 else "tu"), ("ma" if value & 128 else "mu")
+    return f"e{8 << sew}, {group}, {tail}, {mask}"
+
+
 _FORMATS: dict[str, Callable[[int], str]] = {
+    "vd": _vector_register,
+    "vs1": _vector_register,
+    "vs2": _vector_register,
+    "vs3": _vector_register,
+    "vtypei": _vtype,
     "pred": _access_set,
     "succ": _access_set,
 }

@@ -17,6 +17,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Literal
 
 from rvplat.frozen import frozen
@@ -95,6 +96,9 @@ class Extension:
     A hart that has all of `implied_by` has this extension, even if its ISA string doesn't name it
     (C and D imply Zcd). `place` is the file and line that define the extension, `state_places`
     those that define its states.
+
+    A large extension has its rows in modules of their own, `rows_in`. They are imported when its
+    rows are asked for, and native code is made of them only for boards whose harts have it.
     """
 
     name: str
@@ -103,12 +107,35 @@ class Extension:
     title: str = ""
     requires: tuple[str, ...] = ()
     implied_by: tuple[str, ...] = ()
-    instructions: list[Instruction] = field(default_factory=list, repr=False)
+    rows_in: tuple[str, ...] = ()
     compressed_forms: list[Compressed] = field(default_factory=list, repr=False)
-    csrs: list[Csr] = field(default_factory=list, repr=False)
-    states: list[tuple[str, Any, int]] = field(default_factory=list, repr=False)
     state_places: list[str] = field(default_factory=list, repr=False)
     place: str = field(default_factory=place_of_caller, repr=False)
+    _instructions: list[Instruction] = field(default_factory=list, repr=False)
+    _csrs: list[Csr] = field(default_factory=list, repr=False)
+    _states: list[tuple[str, Any, int]] = field(default_factory=list, repr=False)
+
+    def _import_rows(self) -> None:
+        for module in self.rows_in:
+            import_module(module)
+
+    @property
+    def instructions(self) -> list[Instruction]:
+        """Its instructions, in the order of their definition."""
+        self._import_rows()
+        return self._instructions
+
+    @property
+    def csrs(self) -> list[Csr]:
+        """Its CSRs."""
+        self._import_rows()
+        return self._csrs
+
+    @property
+    def states(self) -> list[tuple[str, Any, int]]:
+        """The fields that it adds to a hart, besides those of its CSRs: name, type, count."""
+        self._import_rows()
+        return self._states
 
     def instruction(
         self, pattern: str, syntax: str, *, where: str = "", xlen: int = 0, name: str = "",
@@ -124,7 +151,7 @@ class Extension:
                 if operand not in parsed.operands:
                     raise LanguageError(f"{self.name} {title}", f"no operand {operand!r}")
             row = Instruction(title, parsed, syntax, definition, self, xlen, requires, excludes)
-            self.instructions.append(row)
+            self._instructions.append(row)
             return row
 
         return add
@@ -159,12 +186,12 @@ class Extension:
             number, name, self.name, parse_fields(name, fields), writable, reset, read, write,
             access, storage, place_of_caller(),
         )  # fmt: skip
-        self.csrs.append(row)
+        self._csrs.append(row)
         return row
 
     def state(self, name: str, kind: Any, count: int = 0) -> None:
         """Add a field (or an array of `count`) to the hart's record."""
-        self.states.append((name, kind, count))
+        self._states.append((name, kind, count))
         self.state_places.append(place_of_caller())
 
 

@@ -53,6 +53,12 @@ def raise_access_trap(hart, cause: u64, tval: u64, tval2: u64, tinst: u64, guest
 
 
 @declare
+def drop_trap(hart):
+    """The exception that a part of the instruction has raised is not taken. A debugger's stop is
+    raised again."""
+
+
+@declare
 def instruction_bits(hart) -> u64:
     """The current instruction: 16 or 32 bits, zero-extended."""
 

@@ -18,6 +18,8 @@ A device key that `Connection` lacks is a setting of the device's model.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -47,6 +49,13 @@ MENVCFG_EXTENSIONS = {"ADUE": "Svadu", "PBMTE": "Svpbmt"}
 Tinst = Literal["transformed", "zero"]
 Regions = Literal["off", "hot", "all"]
 MAX_GEILEN = 63
+MIN_VLEN, MAX_VLEN = 128, 1024
+
+
+def least_vlen(extensions: Iterable[Extension]) -> int:
+    """The least VLEN that the extensions allow, in bits; 0 for no minimum."""
+    found = (re.fullmatch(r"Zvl(\d+)b", extension.name) for extension in extensions)
+    return max((int(one[1]) for one in found if one), default=0)
 
 
 @frozen
@@ -57,6 +66,11 @@ class Harts:
     count: int = setting("how many harts", 1, minimum=1, maximum=MAX_HARTS)
     mmu: Mmu = setting("the largest translation scheme; it includes the smaller ones", "sv57")
     pmp_entries: PmpEntries = setting("entries of physical memory protection", 16)
+    vlen: int | None = setting(
+        "bits of a vector register, a power of two; without this key as many as the ISA string "
+        "demands, at least 128",
+        None, minimum=MIN_VLEN, maximum=MAX_VLEN,
+    )  # fmt: skip
     geilen: int = setting("guest external interrupts (H)", 0, minimum=0, maximum=MAX_GEILEN)
     tinst: Tinst = setting(
         "the value of htinst and mtinst for an explicit access (H)", "transformed"
@@ -199,6 +213,13 @@ class Board:
     boot: Boot
     debug: Debug = Debug()
     files: tuple[Path, ...] = ()
+
+    @property
+    def vlen(self) -> int:
+        """The bits of a vector register; 0 if the harts have none."""
+        if not any(extension.name == "Zve32x" for extension in self.extensions):
+            return 0
+        return self.harts.vlen or max(MIN_VLEN, least_vlen(self.extensions))
 
     @property
     def menvcfg(self) -> int:

@@ -47,6 +47,12 @@ class Catalogue:
 
 
 @cache
+def base_extensions() -> tuple[Extension, ...]:
+    """The shipped extensions whose native code is made together, for every board."""
+    return tuple(one for one in shipped_extensions().values() if not one.rows_in)
+
+
+@cache
 def shipped_extensions() -> dict[str, Extension]:
     """The extensions that the modules of `rvplat.isa` define, by name."""
     found: dict[str, Extension] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rvplat.bus.device import InterruptController
@@ -12,7 +12,9 @@ from rvplat.isa.privileged import PAGE_BYTES
 from rvplat.machine.boards.board import (
     LAST_ADDRESS,
     MAX_MEMORIES,
+    MAX_VLEN,
     MENVCFG_EXTENSIONS,
+    MIN_VLEN,
     RESET_CODE_BYTES,
     Board,
     BoardDevice,
@@ -23,6 +25,7 @@ from rvplat.machine.boards.board import (
     Debug,
     General,
     Harts,
+    least_vlen,
 )
 from rvplat.machine.boards.board_faults import (
     Fault,
@@ -141,6 +144,7 @@ class _Checker:
             found = 'H beside mmu = "bare": guests need translation'
             self.fault(place, "harts.isa", found, 'mmu = "sv39" or larger, or no H')
         self._menvcfg(harts, extensions)
+        self._vlen(harts, extensions)
         return list(extensions)
 
     def _menvcfg(self, harts: Harts, extensions: Iterable[Extension]) -> None:
@@ -151,6 +155,18 @@ class _Checker:
                 found = f"{quoted(name)} without {extension.lower()} in the ISA string"
                 expected = f"no {name}, or {extension.lower()} in harts.isa"
                 self.fault(self._place("harts", "menvcfg"), "harts.menvcfg", found, expected)
+
+    def _vlen(self, harts: Harts, extensions: Sequence[Extension]) -> None:
+        vlen, least = harts.vlen, least_vlen(extensions)
+        expected = ""
+        if vlen is not None and vlen & vlen - 1:
+            expected = f"a power of two from {MIN_VLEN} to {MAX_VLEN}"
+        elif vlen is not None and not any(one.name == "Zve32x" for one in extensions):
+            expected = "no vlen, or a vector extension such as v in harts.isa"
+        elif vlen is not None and vlen < least:
+            expected = f"at least {least}, which harts.isa demands with zvl{least}b"
+        if expected:
+            self.fault(self._place("harts", "vlen"), "harts.vlen", str(vlen), expected)
 
     # Memories and devices
 

@@ -10,26 +10,34 @@ from rvplat.errors import DefinitionError
 from rvplat.isa.machinery.extension import Extension
 from rvplat.lang import LanguageError
 from rvplat.machine.boards.board import Board
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions, shipped_extensions
 from rvplat.machine.boards.plugin_clashes import bad_texts, clashes
 
 _MOST_CORES = 8  # repeated edits of a plugin must not fill the memory
 _cores: dict[Architecture, Core] = {}  # the least recently used first
 
 
-def architecture_for(added: Sequence[Extension], compressed: bool) -> Architecture:
-    """The shipped extensions and those that plugins add. `compressed`: every hart has C."""
-    return Architecture(tuple(shipped_extensions().values()), tuple(added), compressed)
+def architecture_for(
+    added: Sequence[Extension], compressed: bool, harts: Sequence[Extension] = ()
+) -> Architecture:
+    """The shipped extensions and those that plugins add. `compressed`: every hart has C. Of the
+    shipped extensions with native code of their own, only those of `harts` are in it."""
+    own = tuple(one for one in harts if one.rows_in)
+    return Architecture(base_extensions(), (*own, *added), compressed)
 
 
-def core_of(added: Sequence[Extension], compressed: bool, say: Callable[[str], None]) -> Core:
+def core_of(
+    added: Sequence[Extension], compressed: bool, harts: Sequence[Extension],
+    say: Callable[[str], None],
+) -> Core:  # fmt: skip
     """The native code of an architecture; arguments as of `architecture_for`. Machines of one
     process that have the same architecture share it.
 
     Raises:
         DefinitionError: a definition of a plugin's extension is not well formed.
     """
-    architecture = architecture_for(added, compressed)
+    own = [one for one in harts if one not in added]
+    architecture = architecture_for(added, compressed, own)
     core = _cores.pop(architecture, None)
     if core is None:
         try:

@@ -17,7 +17,7 @@ from rvplat.engine.native import Core
 from rvplat.engine.regions import client as clients
 from rvplat.engine.regions.client import FAILURES, Client, CompilerGone, niceness
 from rvplat.engine.regions.messages import Request
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
 
 PAGE = struct.pack("<II", 0x0012_8293, 0xFFDF_F06F).ljust(4096, b"\0")  # addi t0, t0, 1; j back
 RAN = b"\1\0\1\0".ljust(2048, b"\0")
@@ -29,7 +29,7 @@ def request(number: int = 1) -> Request:
 
 @pytest.fixture(scope="module")
 def tables() -> bytes:
-    extensions = tuple(shipped_extensions().values())
+    extensions = base_extensions()
     return Core(Architecture(extensions)).region_tables(extensions)
 
 

@@ -28,7 +28,7 @@ from rvplat.lang import (
     write_u16,
     write_u32,
 )
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 from tests.h.bench import native_core
 from tests.hart.acceleration.interleaving import Text, everything
@@ -62,7 +62,7 @@ class World:
         self.machine.view.instructions_per_tick = 1 << 40
         self.ram = Ram(RAM, 1 << 16)
         self.machine.add_ram(self.ram, True)
-        extensions = list(shipped_extensions().values())
+        extensions = list(base_extensions())
         table = self.core.decoder(extensions)
         self.natives = [
             NativeHart(n, self.machine, table, self.core.architecture.layout) for n in range(harts)

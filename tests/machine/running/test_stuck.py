@@ -14,7 +14,7 @@ from rvplat.engine.architecture import Architecture
 from rvplat.engine.poll import POLL
 from rvplat.engine.units import new_unit
 from rvplat.errors import RunFailed
-from rvplat.machine.boards.catalogue import shipped_extensions
+from rvplat.machine.boards.catalogue import base_extensions
 from rvplat.machine.running import watchdog
 from tests.machine.small_guests import LOOP, guest
 from tests.machine.stuck import (
@@ -139,7 +139,7 @@ def test_a_long_loop_that_is_stopped_in_the_middle_goes_on(
 
 def test_what_ships_never_looks() -> None:
     """Built-in code contains no polls, so it has no cost from them."""
-    extensions = list(shipped_extensions().values())
+    extensions = list(base_extensions())
     unit = new_unit(Architecture(tuple(extensions)))
     rows = [row.definition for one in extensions for row in one.instructions]
     csrs = [row for one in extensions for row in one.csrs]

@@ -1,0 +1,38 @@
+"""The vector extensions of V 1.0 (Unprivileged, "V" and "Zve*"). Their rows are in `isa/vector`.
+
+The instructions are rows of Zve32x and Zve32f. The extensions above these allow wider elements, and
+what depends on the width is decided when an instruction runs.
+"""
+
+from rvplat.isa.machinery.extension import Extension
+
+_ROOM = "rvplat.isa.vector"
+
+
+def _vector(name: str, title: str, *requires: str, rows_in: tuple[str, ...] = ()) -> Extension:
+    return Extension(name, "1.0", "ratified", title, requires, rows_in=rows_in)
+
+
+def _length(bits: int, *requires: str) -> Extension:
+    return _vector(f"Zvl{bits}b", f"Vector registers of at least {bits} bits", *requires)
+
+
+# "Zvl*: Minimum Vector Length Extensions": each includes the shorter ones.
+Zvl32b = _length(32)
+Zvl64b = _length(64, "Zvl32b")
+Zvl128b = _length(128, "Zvl64b")
+Zvl256b = _length(256, "Zvl128b")
+Zvl512b = _length(512, "Zvl256b")
+Zvl1024b = _length(1024, "Zvl512b")
+
+Zve32x = _vector(
+    "Zve32x", "Vectors of integers of up to 32 bits", "Zicsr", "Zvl32b",
+    rows_in=tuple(f"{_ROOM}.{module}" for module in ("configuration", "memory", "integer")),
+)  # fmt: skip
+Zve32f = _vector("Zve32f", "Vectors of singles", "Zve32x", "F")
+Zve64x = _vector("Zve64x", "Vectors of integers of up to 64 bits", "Zve32x", "Zvl64b")
+Zve64f = _vector(
+    "Zve64f", "Vectors of integers of up to 64 bits, and of singles", "Zve64x", "Zve32f"
+)
+Zve64d = _vector("Zve64d", "Vectors of doubles", "Zve64f", "D")
+V = _vector("V", "Vectors, for application processors", "Zve64d", "Zvl128b")

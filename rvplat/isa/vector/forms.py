@@ -1,0 +1,309 @@
+"""The operand forms of vector arithmetic (Unprivileged, "Vector Arithmetic Instruction Formats").
+
+An instruction's own text computes one element. A *shape* makes of it a definition that checks the
+operands, computes all elements and writes them back: it is the same for all instructions whose
+operands have the same widths. The shape's definition has the parameters
+
+    (hart, vd, vs2, vs1, b, vm)
+
+where `b` is the host address of the second operand's elements: those of the group vs1, or copies of
+the scalar operand (then vs1 is NO_REGISTER). `operands` makes the .vv, .vx and .vi forms of it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rvplat.isa.machinery.extension import Extension, Instruction
+from rvplat.isa.rv_v import Zve32x
+from rvplat.isa.vector.elements import (
+    Width,
+    element,
+    group,
+    is_active,
+    mask_bit,
+    result,
+    set_element,
+    splat,
+    write_back,
+    write_back_mask,
+)
+from rvplat.isa.vector.groups import (
+    NO_REGISTER,
+    prepare_high_half,
+    prepare_mask,
+    prepare_narrowing,
+    prepare_same,
+    prepare_wide,
+    prepare_widening,
+)
+from rvplat.lang import Definition, define, u64
+
+# funct3 by form ("Vector Arithmetic Instruction encoding"); m: the forms of OPMVV and OPMVX.
+FUNCT3 = {"vv": "000", "vx": "100", "vi": "011", "vu": "011", "mvv": "010", "mvx": "110"}
+_SECOND = {"v": "vs1", "x": "rs1", "i": "simm[4:0]", "u": "uimm[4:0]"}
+
+Shape = Callable[[Definition], Definition]
+
+
+def operands(apply: Definition) -> dict[str, Definition]:
+    """The definitions of the forms, by the letter of the second operand."""
+
+    @define
+    def vector(hart, vd, vs2, vs1, vm):
+        apply(hart, vd, vs2, vs1, group(hart, vs1), vm)
+
+    @define
+    def register(hart, vd, vs2, rs1, vm):
+        apply(hart, vd, vs2, NO_REGISTER, splat(hart, hart.x[rs1]), vm)
+
+    @define
+    def immediate(hart, vd, vs2, simm, vm):
+        apply(hart, vd, vs2, NO_REGISTER, splat(hart, simm), vm)
+
+    @define
+    def unsigned_immediate(hart, vd, vs2, uimm, vm):
+        apply(hart, vd, vs2, NO_REGISTER, splat(hart, uimm), vm)
+
+    found: Any = {"v": vector, "x": register, "i": immediate, "u": unsigned_immediate}
+    return dict(found)
+
+
+def add_forms(
+    extension: Extension, funct6: str, name: str, forms: str, made: Mapping[str, Definition],
+    where: str = "", suffix: str = "", swapped: bool = False,
+) -> list[Instruction]:  # fmt: skip
+    """Add rows. `forms` are such as "vv vx vi" or "mvv mvx" (FUNCT3), with "w" for the first letter
+    of an operand of 2*SEW. `where`: "vm == 0" or "vm != 0" if only that is legal. `suffix` ends the
+    mnemonic ("m"). `swapped`: the syntax names vs2 last, as multiply-add does."""
+    rows = []
+    for form in forms.split():
+        letters = form.removeprefix("m")
+        second = _SECOND[letters[1]]
+        funct3 = FUNCT3[form.replace("w", "v")]
+        shown = letters.replace("u", "i") + suffix
+        sources = f"{second.split('[')[0]}, vs2" if swapped else f"vs2, {second.split('[')[0]}"
+        mask = {"": "{vm}", "vm == 0": ", v0", "vm != 0": ""}[where]
+        syntax = f"{name}.{shown} vd, {sources}{mask}"
+        pattern = f"{funct6} vm vs2 {second} {funct3} vd 1010111"
+        add = extension.instruction(pattern, syntax, name=f"{name}.{shown}", where=where)
+        rows.append(add(made[letters[1]]))
+    return rows
+
+
+def arithmetic(
+    funct6: str, forms: str, shape: Shape, extension: Extension = Zve32x, name: str = "",
+    carries: bool = False, **how: Any,
+) -> Callable[[Callable[..., Any]], list[Instruction]]:  # fmt: skip
+    """Add an instruction in its forms; the decorated text computes one element. Its name is the
+    mnemonic, unless `name` gives that. `carries`: the mask is a carry, which may be left out."""
+
+    def add(function: Callable[..., Any]) -> list[Instruction]:
+        operation = Definition(function)
+        made = operands(shape(operation))
+        shown = name or operation.name
+        if not carries:
+            return add_forms(extension, funct6, shown, forms, made, **how)
+        masked = add_forms(extension, funct6, shown, forms, made, "vm == 0", "m")
+        return masked + add_forms(extension, funct6, shown, forms, made, "vm != 0")
+
+    return add
+
+
+def named(definition: Definition, operation: Definition, what: str) -> Definition:
+    """Name what a shape made after the operation, for texts that show native code."""
+    definition.name = f"{operation.name}.{what}"
+    return definition
+
+
+# --- loops over all elements --------------------------------------------------------------------
+
+
+def every_width(loop: Definition, operation: Definition, widest: int = 64) -> Definition:
+    """The loop for SEW as vtype has it, up to `widest`."""
+    of_64_too = widest == 64
+    of_32_too = widest >= 32
+
+    @define
+    def compute(hart, a: u64, b: u64, d: u64, vm: u64):
+        if hart.vsew == 8:
+            loop(hart, a, b, d, vm, 8)
+        elif hart.vsew == 16:
+            loop(hart, a, b, d, vm, 16)
+        elif hart.vsew == 32 and of_32_too:
+            loop(hart, a, b, d, vm, 32)
+        elif of_64_too:
+            loop(hart, a, b, d, vm, 64)
+
+    return named(compute, operation, "widths")
+
+
+def two_operand_loop(operation: Definition, a_factor: int = 1, d_factor: int = 1) -> Definition:
+    """`operation(a, b, sew)`; a has a_factor * SEW bits, the result d_factor * SEW."""
+
+    @define
+    def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
+        to = result(hart)
+        for i in range(hart.vl):
+            first = element(a, i, sew * a_factor)
+            set_element(to, i, operation(first, element(b, i, sew), sew), sew * d_factor)
+
+    widest = 64 // max(a_factor, d_factor)
+    return every_width(named(loop, operation, "loop"), operation, widest)
+
+
+def three_operand_loop(operation: Definition, d_factor: int = 1) -> Definition:
+    """`operation(a, b, c, sew)`, where c is the destination's element of d_factor * SEW bits."""
+
+    @define
+    def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
+        to = result(hart)
+        for i in range(hart.vl):
+            old = element(d, i, sew * d_factor)
+            found = operation(element(a, i, sew), element(b, i, sew), old, sew)
+            set_element(to, i, found, sew * d_factor)
+
+    return every_width(named(loop, operation, "loop"), operation, 64 // d_factor)
+
+
+def flagging_loop(operation: Definition, a_factor: int = 1) -> Definition:
+    """`operation(hart, a, b, sew)`, which may set flags: only active elements are computed."""
+
+    @define
+    def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
+        to = result(hart)
+        for i in range(hart.vl):
+            if is_active(hart, vm, i):
+                first = element(a, i, sew * a_factor)
+                set_element(to, i, operation(hart, first, element(b, i, sew), sew), sew)
+
+    return every_width(named(loop, operation, "loop"), operation, 64 // a_factor)
+
+
+def carry_loop(operation: Definition, d_bits: int = 0) -> Definition:
+    """`operation(a, b, carry, sew)`; the carry is v0.mask[i], or 0 without a mask. The result has
+    d_bits, or SEW for 0."""
+
+    @define
+    def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
+        to = result(hart)
+        mask = group(hart, u64(0))
+        for i in range(hart.vl):
+            carry = mask_bit(mask, i) if vm == 0 else u64(0)
+            found = operation(element(a, i, sew), element(b, i, sew), carry, sew)
+            if d_bits == 8:
+                set_element(to, i, found, 8)
+            else:
+                set_element(to, i, found, sew)
+
+    return every_width(named(loop, operation, "loop"), operation)
+
+
+# --- shapes -------------------------------------------------------------------------------------
+
+
+def shape(
+    operation: Definition, prepare: Definition, compute: Definition, d_factor: int = 1
+) -> Definition:
+    """Check and prepare, compute all elements, and write the active ones back."""
+
+    @define(cold=True)
+    def apply(hart, vd: u64, vs2: u64, vs1: u64, b: u64, vm: u64):
+        prepare(hart, vd, vs2, vs1, vm)
+        compute(hart, group(hart, vs2), b, group(hart, vd), vm)
+        write_back(hart, vd, vm, hart.vsew * d_factor)
+
+    return named(apply, operation, "apply")
+
+
+def single_width(operation: Definition) -> Definition:
+    """vd[i] = operation(vs2[i], b[i], sew)."""
+    return shape(operation, prepare_same, two_operand_loop(operation))
+
+
+def single_width_high(operation: Definition) -> Definition:
+    """As single_width, for the high half of a product."""
+    return shape(operation, prepare_high_half, two_operand_loop(operation))
+
+
+def multiply_add(operation: Definition) -> Definition:
+    """vd[i] = operation(vs2[i], b[i], vd[i], sew)."""
+    return shape(operation, prepare_same, three_operand_loop(operation))
+
+
+def flagging(operation: Definition) -> Definition:
+    """vd[i] = operation(hart, vs2[i], b[i], sew), which may set flags."""
+    return shape(operation, prepare_same, flagging_loop(operation))
+
+
+def flagging_high(operation: Definition) -> Definition:
+    """As flagging, for the high half of a product."""
+    return shape(operation, prepare_high_half, flagging_loop(operation))
+
+
+def widening(operation: Definition) -> Definition:
+    """2*SEW = operation(SEW, SEW, sew)."""
+    return shape(operation, prepare_widening, two_operand_loop(operation, d_factor=2), 2)
+
+
+def widening_multiply_add(operation: Definition) -> Definition:
+    """2*SEW = operation(SEW, SEW, 2*SEW of vd, sew)."""
+    return shape(operation, prepare_widening, three_operand_loop(operation, d_factor=2), 2)
+
+
+def widening_wide(operation: Definition) -> Definition:
+    """2*SEW = operation(2*SEW, SEW, sew)."""
+    return shape(operation, prepare_wide, two_operand_loop(operation, 2, 2), 2)
+
+
+def narrowing(operation: Definition) -> Definition:
+    """SEW = operation(2*SEW, SEW, sew)."""
+    return shape(operation, prepare_narrowing, two_operand_loop(operation, a_factor=2))
+
+
+def narrowing_flagging(operation: Definition) -> Definition:
+    """SEW = operation(hart, 2*SEW, SEW, sew), which may set flags."""
+    return shape(operation, prepare_narrowing, flagging_loop(operation, a_factor=2))
+
+
+def carry_in(operation: Definition) -> Definition:
+    """vd[i] = operation(vs2[i], b[i], v0.mask[i], sew), for every body element."""
+    compute = carry_loop(operation)
+
+    @define(cold=True)
+    def apply(hart, vd: u64, vs2: u64, vs1: u64, b: u64, vm: u64):
+        prepare_same(hart, vd, vs2, vs1, 0)
+        compute(hart, group(hart, vs2), b, group(hart, vd), 0)
+        write_back(hart, vd, 1, hart.vsew)
+
+    return named(apply, operation, "apply")
+
+
+def _to_mask(operation: Definition, compute: Definition, all_active: bool) -> Definition:
+    """The result has EEW=1. `all_active`: every body element is written, whatever the mask."""
+
+    @define(cold=True)
+    def apply(hart, vd: u64, vs2: u64, vs1: u64, b: u64, vm: u64):
+        prepare_mask(hart, vd, vs2, vs1, vm)
+        compute(hart, group(hart, vs2), b, group(hart, vd), vm)
+        write_back_mask(hart, vd, u64(1) if all_active else vm)
+
+    return named(apply, operation, "apply")
+
+
+def comparison(operation: Definition) -> Definition:
+    """vd.mask[i] = operation(vs2[i], b[i], sew)."""
+
+    @define
+    def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
+        to = result(hart)
+        for i in range(hart.vl):
+            found = operation(element(a, i, sew), element(b, i, sew), sew)
+            set_element(to, i, u64(found), 8)
+
+    compute = every_width(named(loop, operation, "loop"), operation)
+    return _to_mask(operation, compute, False)
+
+
+def carry_out(operation: Definition) -> Definition:
+    """vd.mask[i] = operation(vs2[i], b[i], v0.mask[i] or 0, sew), for every body element."""
+    return _to_mask(operation, carry_loop(operation, 8), True)

@@ -1,0 +1,83 @@
+"""One hart with V that runs a vector instruction by the reference and natively (`Twin`)."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import random
+
+from rvplat.isa.machinery.extension import Instruction
+from rvplat.isa.rv_v import Zve32f, Zve32x
+from rvplat.isa.vector.configuration import is_supported, set_vtype
+from rvplat.isa.vector.state import FILE_BYTES, VILL
+from rvplat.lang import u64
+from rvplat.machine.boards.catalogue import base_extensions
+from tests.engine.native_bench import BASE, CODE, DATA, SIZE, WFI, Twin
+
+VLEN = 128
+STATUS = 3 << 13 | 3 << 9  # FS and VS are Dirty
+ROWS: list[Instruction] = [*Zve32x.instructions, *Zve32f.instructions]
+VTYPES = [sew << 3 | lmul for sew in range(4) for lmul in (0, 1, 2, 3, 5, 6, 7)]
+
+
+@functools.cache
+def twin() -> Twin:
+    """The bench, with memory and registers as after a reset."""
+    own = [one for one in (Zve32x, Zve32f) if one.rows_in]
+    bench = Twin([*base_extensions(), *own], True)
+    bench.hart.vlen_bytes = VLEN // 8
+    bench._pristine = bench.save()
+    return bench
+
+
+def registers(bench: Twin) -> bytearray:
+    """The bytes of the vector registers, in place."""
+    address = bench.native.address + bench.layout.fields["vectors"].offset
+    return (ctypes.c_uint8 * FILE_BYTES).from_address(address)  # type: ignore[return-value]
+
+
+def begin(bench: Twin, chance: random.Random, bits: int, vtype: int, vl: int) -> None:
+    """Random registers and data; the instruction is next, in M mode."""
+    bench.begin()
+    hart = bench.hart
+    bench.poke(CODE, bits.to_bytes(4, "little") + WFI.to_bytes(4, "little") * 4)
+    bench.poke(DATA, chance.randbytes(0x2000))
+    for i in range(1, 32):
+        hart.x[i] = DATA + chance.randrange(0x200) * 8 if chance.randrange(2) else edge(chance)
+        hart.f[i] = chance.getrandbits(64)
+    vectors = registers(bench)
+    kind = chance.randrange(3)
+    for i in range(32 * VLEN // 8):
+        vectors[i] = chance.choice((0, 1, 0x7F, 0x80, 0xFF)) if kind == 0 else chance.getrandbits(8)
+    hart.mstatus = int(hart.mstatus) | STATUS
+    hart.vxrm, hart.frm = chance.randrange(4), chance.choice((0, 0, 1, 2, 3, 4))
+    set_vtype(hart, u64(vtype), is_supported(hart, u64(vtype)))
+    hart.vl = min(vl, int(hart.vlmax))
+    hart.pc = CODE
+
+
+def edge(chance: random.Random) -> int:
+    """A value for a register."""
+    small = chance.choice((0, 1, -1, 2, 7, 64, -128, 127, 1 << 31, -1 << 63, (1 << 63) - 1))
+    return (small if chance.randrange(2) else chance.getrandbits(64)) & (1 << 64) - 1
+
+
+def draw(chance: random.Random, row: Instruction) -> tuple[int, dict[str, int]]:
+    """Bits of the row and its operands, with registers that are multiples of 1 to 8."""
+    step = chance.choice((1, 2, 4, 8))
+    values = {}
+    for name, operand in row.pattern.operands.items():
+        value = chance.getrandbits(operand.width)
+        if name in ("vd", "vs1", "vs2", "vs3"):
+            value = value // step * step
+        if name == "nf" and chance.randrange(3):
+            value = 0
+        values[name] = operand.extract(operand.insert(value))
+    bits = row.pattern.encode(**values)
+    if not row.pattern.matches(bits):
+        return draw(chance, row)
+    return bits, values
+
+
+__all__ = ["BASE", "CODE", "DATA", "ROWS", "SIZE", "VILL", "VLEN", "VTYPES", "begin", "draw",
+           "registers", "twin"]  # fmt: skip

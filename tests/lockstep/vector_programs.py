@@ -1,0 +1,291 @@
+"""Random programs of vector instructions: python -m tests.lockstep.vectors runs them.
+
+The body runs in U mode, in straight line. The handler in M mode skips an instruction that traps. A
+page of data is closed by PMP until an access to it traps: the handler opens it, and the instruction
+goes on in the middle. An ecall closes it again. x29 to x31 belong to the handler.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from functools import cache
+
+from rvplat.isa.machinery.extension import Instruction
+
+from . import layout
+from .assembly import Code, Isa, Label, encode, signed
+from .operands import double, integer, single
+from .program import Program, extensions
+
+STRICT = "_zicsr_zifencei"
+ISAS = {
+    f"rv64gcv{STRICT}_zicclsm": 128, f"rv64gcv_zvl256b{STRICT}": 256,
+    f"rv64gcv_zvl512b{STRICT}_zicclsm": 512, f"rv64gcv_zvl1024b{STRICT}": 1024,
+    f"rv64imac_zve32x_zvl128b{STRICT}": 128, f"rv64imac_zve64x_zvl128b{STRICT}": 128,
+}  # fmt: skip
+STOP, T, U = 29, 30, 31  # the handler's registers; STOP is 1 at the end
+MTVEC, MEPC, MCAUSE, MSTATUS = 0x305, 0x341, 0x342, 0x300
+PMPCFG0, PMPADDR0 = 0x3A0, 0x3B0
+VSTART, VXSAT, VXRM, VCSR, FRM, FFLAGS = 0x008, 0x009, 0x00A, 0x00F, 0x002, 0x001
+STATUS = 3 << 13 | 3 << 9  # FS and VS are Dirty
+CLOSED = layout.DATA[4]
+READ_WRITE = 3
+OFFSETS = dict(zip((8, 16, 32, 64), layout.DATA[-5:-1], strict=True))  # pages of offsets, by width
+
+
+@cache
+def rows(isa: str) -> tuple[Isa, list[Instruction]]:
+    """The rows of an ISA string, and those among them that are vector instructions."""
+    found = Isa(extensions(isa))
+    vector = [row for row in found.rows if row.extension.name in ("Zve32x", "Zve32f")]
+    return found, vector  # type: ignore[return-value]
+
+
+class Maker:
+    """Makes one program."""
+
+    def __init__(self, seed: str, number: int, instructions: int) -> None:
+        self.name = f"{seed}/{number}"
+        self.rng = random.Random(self.name)
+        self.isa = self.rng.choice(list(ISAS))
+        self.vlen = ISAS[self.isa]
+        self.known, self.vector = rows(self.isa)
+        self.image = bytearray(layout.END * layout.PAGE)
+        self.count = instructions
+        self.lmul = 1  # the registers of a group, as vtype was set last
+        self.code = Code(self.known, layout.address(layout.CODE[0]))
+
+    # --- the frame ---
+
+    def put(self, code: Code) -> None:
+        at = code.start - layout.BASE
+        self.image[at : at + len(code.data)] = code.data
+
+    def handler(self) -> None:
+        code, named = Code(self.known, layout.address(layout.MACHINE_HANDLER)), self.known.named
+        fault, close, skip, end = (Label() for _ in range(4))
+        code("csrrs", rd=U, csr=MCAUSE, rs1=0)
+        for cause, label in ((8, close), (5, fault), (7, fault)):
+            code("addi", rd=T, rs1=0, imm=cause)
+            code.branch(named["beq"], label, rs1=U, rs2=T)
+        code.bind(skip)
+        code("csrrs", rd=T, csr=MEPC, rs1=0)
+        code("addi", rd=T, rs1=T, imm=4)
+        code("csrrw", rd=0, csr=MEPC, rs1=T)
+        code("mret")
+        code.bind(fault)
+        code("csrrs", rd=T, csr=PMPCFG0, rs1=0)
+        code("andi", rd=T, rs1=T, imm=READ_WRITE)
+        code.branch(named["bne"], skip, rs1=T, rs2=0)
+        code("csrrsi", rd=0, csr=PMPCFG0, zimm=READ_WRITE)
+        code("mret")
+        code.bind(close)
+        code("csrrci", rd=0, csr=PMPCFG0, zimm=READ_WRITE)
+        code.branch(named["beq"], skip, rs1=STOP, rs2=0)
+        code.place(T, layout.address(layout.TOHOST))
+        code("sd", rs1=T, rs2=STOP, imm=0)
+        code.bind(end)
+        code.jump(end)
+        self.put(code)
+
+    def start(self) -> None:
+        code = Code(self.known, layout.BASE)
+        code.place(T, layout.address(layout.MACHINE_HANDLER))
+        code("csrrw", rd=0, csr=MTVEC, rs1=T)
+        for number, value in (
+            (PMPADDR0, layout.address(CLOSED) >> 2 | 0x1FF), (PMPADDR0 + 1, (1 << 54) - 1),
+            (PMPCFG0, 0x1F << 8 | 0x18), (MEPC, layout.address(layout.CODE[0])),
+            (MSTATUS, STATUS),
+        ):  # fmt: skip
+            code.constant(T, value)
+            code("csrrw", rd=0, csr=number, rs1=T)
+        for n in range(1, STOP):
+            code.constant(n, integer(self.rng))
+        code("addi", rd=STOP, rs1=0, imm=0)
+        code("mret")
+        self.put(code)
+
+    # --- the body ---
+
+    def register(self) -> int:
+        return self.rng.randrange(STOP)
+
+    def make(self) -> Program:
+        rng, code = self.rng, self.code
+        self.load_all()
+        while code.count < self.count:
+            kind = rng.randrange(20)
+            if kind < 3:
+                self.configure()
+            elif kind == 3:
+                code.constant(rng.randrange(1, STOP), integer(rng))
+            elif kind == 4:
+                self.control()
+            elif kind == 5 and rng.randrange(4) == 0:
+                code("ecall")
+            elif kind == 6 and rng.randrange(4) == 0:
+                self.load_all()
+            else:
+                self.instruction(rng.choice(self.vector))
+        code("addi", rd=STOP, rs1=0, imm=1)
+        code("ecall")
+        self.put(code)
+        self.start()
+        self.handler()
+        for page in layout.DATA:
+            at = page * layout.PAGE
+            self.image[at : at + layout.PAGE] = self.data()
+        for width, page in OFFSETS.items():
+            count = layout.PAGE * 8 // width
+            limit = min(1 << width, 6000)
+            offsets = (rng.randrange(limit) & -rng.choice((1, 1, 8)) for _ in range(count))
+            data = b"".join(one.to_bytes(width // 8, "little") for one in offsets)
+            self.image[page * layout.PAGE : (page + 1) * layout.PAGE] = data
+        return Program(self.name, bytes(self.image), self.isa, (), self.count)
+
+    def data(self) -> bytes:
+        """A page: random bytes, small integers, or floating-point numbers."""
+        rng, kind = self.rng, self.rng.randrange(4)
+        if kind == 0:
+            return rng.randbytes(layout.PAGE)
+        if kind == 1:
+            return bytes(rng.choice((0, 1, 2, 0x7F, 0x80, 0xFF)) for _ in range(layout.PAGE))
+        if kind == 2:
+            return struct.pack("<1024I", *(single(rng) for _ in range(1024)))
+        return struct.pack("<512Q", *(double(rng) for _ in range(512)))
+
+    def load_all(self) -> None:
+        """Load all vector registers."""
+        page = self.rng.choice(layout.DATA[:-1])
+        self.code("csrrwi", rd=0, csr=VSTART, zimm=0)
+        for first in range(0, 32, 8):
+            self.code.place(1, layout.address(page, first * self.vlen // 8))
+            width = self.rng.choice((8, 16, 32))
+            self.code(f"vl1re{width}.v", vd=first, rs1=1, nf=7)
+
+    def configure(self) -> None:
+        """Set vtype and vl, mostly to what is legal."""
+        rng, code = self.rng, self.code
+        vtype = rng.randrange(256)
+        if rng.randrange(8):
+            vtype = rng.choice((0, 0, 0, 1, 1, 2, 3, 5, 6, 7)) | rng.randrange(4) << 3
+            vtype |= rng.randrange(4) << 6
+        elif rng.randrange(4) == 0:
+            vtype = rng.randrange(1024)
+        self.lmul = 1 << (vtype & 3) if vtype & 4 == 0 else 1
+        kind = rng.randrange(8)
+        if kind == 2 and rng.randrange(4):
+            kind = 3
+        if kind == 0:
+            code("vsetivli", rd=self.register(), uimm=rng.randrange(32), vtypei=vtype)
+        elif kind == 1:
+            code("vsetvli", rd=self.register(), rs1=0, vtypei=vtype)
+        elif kind == 2:
+            code("vsetvli", rd=0, rs1=0, vtypei=vtype)
+        else:
+            avl = rng.choice((0, 1, 2, 3, rng.randrange(40), rng.randrange(1100), 5000))
+            code.constant(1, avl)
+            if rng.randrange(4):
+                code("vsetvli", rd=self.register(), rs1=1, vtypei=vtype)
+            else:
+                code.constant(2, rng.choice((vtype, vtype, vtype | 1 << rng.randrange(64))))
+                code("vsetvl", rd=self.register(), rs1=1, rs2=2)
+
+    def control(self) -> None:
+        """Write or read a CSR."""
+        rng, code = self.rng, self.code
+        number = rng.choice((VSTART, VXSAT, VXRM, VCSR, FRM, FFLAGS, 0xC20, 0xC21, 0xC22))
+        if number == FRM and rng.randrange(4):
+            number = VXRM
+        value = rng.randrange(32) if number != FRM else rng.randrange(5 + rng.randrange(2))
+        if number == VSTART and rng.randrange(3):
+            value = 0
+        code(rng.choice(("csrrwi", "csrrsi")), rd=self.register(), csr=number, zimm=value)
+        if number == VSTART and value and rng.randrange(2):
+            memory = [row for row in self.vector if row.pattern.match & 0x7F != 0x57]
+            self.instruction(rng.choice(memory))
+
+    def instruction(self, row: Instruction) -> None:
+        """An instruction whose registers mostly fit LMUL."""
+        rng = self.rng
+        widens = row.name.startswith(("vw", "vn", "vfw", "vfn"))
+        step = min(8, self.lmul * 2 if widens else self.lmul)
+        if rng.randrange(8) == 0:
+            step = rng.choice((1, 1, 2, 4, 8))
+        for _ in range(50):
+            values = {name: self.operand(row, name, step) for name in row.pattern.operands}
+            if "nf" in values and rng.randrange(2):
+                values["nf"] = 0
+            try:
+                bits = encode(row, **values)
+            except ValueError:
+                continue
+            if self.known.find(bits) is row and allowed(row, values):
+                break
+        else:
+            return
+        if row.pattern.match & 0x7F in (0x07, 0x27):
+            self.address(row, values)
+        if "{nregs}" in row.syntax:  # Spike takes a vstart from EVL on as the end
+            start = rng.choice((0, 0, rng.randrange(self.vlen // 64)))
+            self.code("csrrwi", rd=0, csr=VSTART, zimm=start)
+        elif rng.randrange(6) == 0:
+            self.code("csrrwi", rd=0, csr=VSTART, zimm=0)
+        self.code.row(row, **values)
+
+    def operand(self, row: Instruction, name: str, step: int) -> int:
+        operand = row.pattern.operands[name]
+        if name in ("vd", "vs1", "vs2", "vs3"):
+            register = self.rng.randrange(32)
+            return register if self.rng.randrange(12) == 0 else register // step * step
+        if name == "rd":
+            return self.register()
+        if name in ("rs1", "rs2"):
+            return self.rng.randrange(32) if f"f{name}" in row.syntax else self.register()
+        value = self.rng.getrandbits(operand.width)
+        return signed(value, operand.width) if operand.signed else value
+
+    def address(self, row: Instruction, values: dict[str, int]) -> None:
+        """Put an address into rs1, and a stride into rs2."""
+        rng = self.rng
+        base = values["rs1"] = rng.randrange(3, STOP)
+        page = rng.choice((*layout.DATA[2:-6], CLOSED, CLOSED - 1, CLOSED - 1))
+        near = layout.PAGE - 8 * rng.randrange(1, 20)
+        offset = rng.choice((0, rng.randrange(512) * 8, rng.randrange(4096), near))
+        target = layout.address(page, offset)
+        if rng.randrange(16) == 0:
+            target = layout.BASE + layout.SIZE - 8 * rng.randrange(16)
+        self.code.constant(base, target)
+        if "rs2" in values:
+            stride = values["rs2"] = rng.choice([n for n in range(1, STOP) if n != base])
+            size = rng.choice((0, 1, 2, 4, 8, 16, -4, -8, rng.randrange(-64, 64)))
+            self.code.constant(stride, size)
+        if "vs2" in values and rng.randrange(8):
+            self.small_offsets(values["vs2"], row.name)
+
+    def small_offsets(self, register: int, name: str) -> None:
+        """Load offsets that stay in the data into registers."""
+        page = OFFSETS[{"8": 8, "16": 16, "32": 32, "64": 64}[name.split("ei")[1].split(".")[0]]]
+        register, count = register // 8 * 8, 8
+        self.code("csrrwi", rd=0, csr=VSTART, zimm=0)
+        self.code.place(1, layout.address(page, self.rng.randrange(4) * 512))
+        self.code("vl1re8.v", vd=register, rs1=1, nf=count - 1)
+
+
+def allowed(row: Instruction, values: dict[str, int]) -> bool:
+    """Whether Spike treats an encoding as the manual says, whatever LMUL is. It doesn't refuse that
+    a register is read with two EEWs ("Vector Operands")."""
+    sources = [values[name] for name in ("vs1", "vs2", "vs3") if name in values]
+    if values.get("vm") == 0 and 0 in sources and not row.name.endswith(".m"):
+        return False
+    if "vs3" in values and "vs2" in values:
+        return values["vs2"] // 8 not in (values["vs3"] // 8, (values["vs3"] + 7) // 8)
+    if row.name.endswith(".wv") or row.name == "vrgatherei16.vv":
+        return values["vs1"] // 8 != values["vs2"] // 8
+    return True
+
+
+def make(seed: str, number: int, instructions: int = 500) -> Program:
+    """Make the program with this seed and number."""
+    return Maker(seed, number, instructions).make()

@@ -1,0 +1,179 @@
+"""Runs random programs of vector instructions here and in Spike, and compares the vector state
+after each instruction: python -m tests.lockstep.vectors --programs 500 --seed S
+"""
+
+from __future__ import annotations
+
+import argparse
+import struct
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from . import layout, spike, vector_programs
+from .ours import Ours
+from .program import Program
+from .spike import Event, Step, Trapped
+from .vector_programs import ISAS
+
+LOADS, STORES, VECTORS = 0x07, 0x27, 0x57
+CSRS = {"vstart": 0x008, "vxsat": 0x009, "vxrm": 0x00A, "vl": 0xC20, "vtype": 0xC21}
+AROUND = 12
+
+
+class Mismatch(Exception):
+    """A difference; the text describes it."""
+
+
+class Lockstep:
+    """Compares one program at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.harts: dict[str, Ours] = {}
+        self.counts: Counter[str] = Counter()
+        self.traps: Counter[str] = Counter()
+
+    def compare(self, program: Program) -> str | None:
+        """The first difference as text; None if there is none."""
+        course = spike.run(program, self.folder)
+        ours = self.harts.get(program.isa)
+        if ours is None:
+            ours = self.harts[program.isa] = Ours(program.isa)
+        walk = Walk(program, course.events, ours, self)
+        try:
+            walk.run()
+            if course.memory is None:
+                raise Mismatch("the program does not end in Spike")
+            if ours.compared() != course.memory:
+                raise Mismatch("memory at the end")
+        except Mismatch as mismatch:
+            return f"program {program.name} ({program.isa})\n{mismatch}"
+        return None
+
+
+class Walk:
+    """One program, step by step."""
+
+    def __init__(
+        self, program: Program, events: list[Event], ours: Ours, owner: Lockstep
+    ) -> None:
+        self.program, self.events, self.ours, self.owner = program, events, ours, owner
+        self.known, _ = vector_programs.rows(program.isa)
+        self.bytes = ISAS[program.isa] // 8
+        self.x, self.f = bytearray(256), bytearray(256)
+        self.v = bytearray(32 * self.bytes)
+        self.at = 0
+
+    def registers(self) -> bytes:
+        return bytes(self.ours.v_array[: 32 * self.bytes])
+
+    def run(self) -> None:
+        """Run the program. Mismatch for the first difference."""
+        ours = self.ours
+        ours.begin(self.program)
+        ours.hart.vlen_bytes = self.bytes
+        for i, value in ((5, layout.BASE), (11, 0x1020)):  # set by Spike's own ROM
+            ours.x_array[i] = value
+            self.x[8 * i : 8 * i + 8] = struct.pack("<Q", value)
+        for at, event in enumerate(self.events):
+            self.at = at
+            if ours.pc.value != event.pc:
+                raise self.mismatch(f"pc: {event.pc:#x} in Spike, {ours.pc.value:#x} here")
+            ours.step()
+            if isinstance(event, Trapped):
+                self.trapped(event)
+            else:
+                self.stepped(event)
+
+    def trapped(self, event: Trapped) -> None:
+        self.owner.traps[event.name] += 1
+        self.compare_vectors(event)
+
+    def compare_vectors(self, event: Event) -> None:
+        for number, value in event.v:
+            at = number * self.bytes
+            self.v[at : at + self.bytes] = value.to_bytes(self.bytes, "little")
+        if (found := self.registers()) != self.v:
+            raise self.mismatch(differences("v", self.bytes, self.v, found))
+
+    def stepped(self, event: Step) -> None:
+        ours = self.ours
+        row = self.known.find(event.bits)
+        if row is not None and event.bits & 0x7F in (LOADS, STORES, VECTORS):
+            self.owner.counts[row.name] += 1
+        for number, value in event.x:
+            self.x[8 * number : 8 * number + 8] = struct.pack("<Q", value)
+        for number, value in event.f:
+            self.f[8 * number : 8 * number + 8] = struct.pack("<Q", value)
+        if ours.x() != self.x:
+            raise self.mismatch(differences("x", 8, self.x, ours.x()))
+        if ours.f() != self.f:
+            raise self.mismatch(differences("f", 8, self.f, ours.f()))
+        self.compare_vectors(event)
+        for number, value in event.csrs:
+            if number in (0xB00, 0xB02) or number not in self.known.disassembler.csr_names:
+                continue
+            if (csr := ours.csr(number)) != value:
+                raise self.mismatch(f"csr {number:#x}: {value:#x} in Spike, {csr:#x} here")
+
+    def mismatch(self, text: str) -> Mismatch:
+        first = max(0, self.at - AROUND)
+        lines = [self.line(event) for event in self.events[first : self.at + 1]]
+        state = " ".join(f"{name} {self.ours.csr(n):x}" for name, n in CSRS.items())
+        cause = f"mcause {self.ours.csr(0x342):x} mtval {self.ours.csr(0x343):x}"
+        return Mismatch("\n".join([text, *lines, f"here: {state} {cause}"]))
+
+    def line(self, event: Event) -> str:
+        shown = self.known.disassembler.text(event.bits, event.pc)
+        if isinstance(event, Trapped):
+            return f"  {event.pc:#x}: {shown}: {event.name} {event.tval}"
+        written = [f"x{n}={value:#x}" for n, value in event.x]
+        written += [f"v{n}={value:#x}" for n, value in event.v]
+        return f"  {event.pc:#x}: {shown} {' '.join(written)}"
+
+
+def differences(name: str, size: int, expected: bytes | bytearray, found: bytes) -> str:
+    """The registers that differ."""
+    lines = []
+    for n in range(32):
+        a, b = expected[n * size : n * size + size], found[n * size : n * size + size]
+        if a != b:
+            lines.append(f"{name}{n}: {a[::-1].hex()} in Spike,\n    {b[::-1].hex()} here")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run the programs. The exit status is 1 if there is a difference."""
+    parser = argparse.ArgumentParser(prog="python -m tests.lockstep.vectors", description=__doc__)
+    parser.add_argument("--programs", type=int, default=100)
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--instructions", type=int, default=500)
+    parser.add_argument("--stop-after", type=int, default=1, metavar="N")
+    given = parser.parse_args()
+    started, found = time.monotonic(), 0
+    with tempfile.TemporaryDirectory() as folder:
+        lockstep = Lockstep(Path(folder))
+        for number in range(given.first, given.first + given.programs):
+            program = vector_programs.make(given.seed, number, given.instructions)
+            difference = lockstep.compare(program)
+            if difference is not None:
+                print(difference, flush=True)
+                found += 1
+                if found == given.stop_after:
+                    break
+    rows = {row.name for isa in ISAS for row in vector_programs.rows(isa)[1]}
+    seldom = sorted(rows, key=lambda name: lockstep.counts[name])[:12]
+    print(f"{lockstep.counts.total()} vector instructions of {len(rows)} rows; seldom:",
+          ", ".join(f"{name} {lockstep.counts[name]}" for name in seldom))  # fmt: skip
+    print("traps:", dict(lockstep.traps))
+    print(f"{number + 1 - given.first} programs, {found} with differences, "
+          f"{time.monotonic() - started:.0f} s")  # fmt: skip
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
