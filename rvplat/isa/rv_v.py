@@ -6,7 +6,12 @@ what depends on the width is decided when an instruction runs.
 
 from rvplat.isa.machinery.extension import Extension
 
-_ROOM = "rvplat.isa.vector"
+_INTEGER = tuple(
+    f"rvplat.isa.vector.{module}"
+    for module in (
+        "configuration", "memory", "integer", "fixed_point", "reductions", "masks", "permutations",
+    )
+)  # fmt: skip
 
 
 def _vector(name: str, title: str, *requires: str, rows_in: tuple[str, ...] = ()) -> Extension:
@@ -27,7 +32,7 @@ Zvl1024b = _length(1024, "Zvl512b")
 
 Zve32x = _vector(
     "Zve32x", "Vectors of integers of up to 32 bits", "Zicsr", "Zvl32b",
-    rows_in=tuple(f"{_ROOM}.{module}" for module in ("configuration", "memory", "integer")),
+    rows_in=_INTEGER,
 )  # fmt: skip
 Zve32f = _vector("Zve32f", "Vectors of singles", "Zve32x", "F")
 Zve64x = _vector("Zve64x", "Vectors of integers of up to 64 bits", "Zve32x", "Zvl64b")

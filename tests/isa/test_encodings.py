@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import random
+import re
 
 import pytest
 
@@ -43,6 +44,8 @@ def has_text(row: Row, bits: int) -> bool:
         masked = values.get("vm") == 0
         if values["vd"] in (0 if masked else 32, values.get("vs1"), values.get("vs2")):
             return False
+    if (moved := re.fullmatch(r"vmv(\d)r\.v", row.name)) is not None:
+        return not (values["vd"] | values["vs2"]) & int(moved[1]) - 1
     if "{nregs}" in row.syntax and values.get("vd", values.get("vs3", 0)) & values["nf"]:
         return False
     return values.get("rm") not in (5, 6) and values.get("fm", 0) == 0

@@ -281,7 +281,8 @@ def allowed(row: Instruction, values: dict[str, int]) -> bool:
         return False
     if "vs3" in values and "vs2" in values:
         return values["vs2"] // 8 not in (values["vs3"] // 8, (values["vs3"] + 7) // 8)
-    if row.name.endswith(".wv") or row.name == "vrgatherei16.vv":
+    mixed = ("vrgatherei16", "vwred", "vfwred")
+    if row.name.endswith((".wv", ".vm")) or row.name.startswith(mixed):
         return values["vs1"] // 8 != values["vs2"] // 8
     return True
 

@@ -119,7 +119,8 @@ def named(definition: Definition, operation: Definition, what: str) -> Definitio
 
 
 def every_width(loop: Definition, operation: Definition, widest: int = 64) -> Definition:
-    """The loop for SEW as vtype has it, up to `widest`."""
+    """The loop for SEW as vtype has it, up to `widest`. Its arguments are the host addresses of the
+    groups vs2, vs1 and vd, and vm."""
     of_64_too = widest == 64
     of_32_too = widest >= 32
 
