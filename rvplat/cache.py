@@ -76,21 +76,32 @@ def load_cached(key: str) -> bytes | None:
 def save_cached(key: str, data: bytes, title: str) -> OSError | None:
     """Keep bytes under the key, and prune the folder. `title` says in one line what they are.
     Returns the error if the folder can't be written."""
-    import tempfile  # a start that only reads does without it
+    return save_all([(key, data, title)])
 
-    path = _path(key)
-    rest = title.encode().replace(b"\n", b" ") + b"\n" + data
+
+def save_all(made: Iterable[tuple[str, bytes, str]]) -> OSError | None:
+    """As `save_cached`, for several: their keys, bytes and titles. The folder is pruned once."""
+    path = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f"{path.stem}.", suffix=".part", delete=False
-        ) as file:
-            file.write(_MAGIC + hashlib.sha256(rest).digest() + rest)
-        Path(file.name).replace(path)
+        for key, data, title in made:
+            path = _path(key)
+            _write(path, title.encode().replace(b"\n", b" ") + b"\n" + data)
     except OSError as error:
         return error
     prune(keep=path)
     return None
+
+
+def _write(path: Path, rest: bytes) -> None:
+    """Write a file with its digest, under a temporary name first."""
+    import tempfile  # a start that only reads does without it
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f"{path.stem}.", suffix=".part", delete=False
+    ) as file:
+        file.write(_MAGIC + hashlib.sha256(rest).digest() + rest)
+    Path(file.name).replace(path)
 
 
 def entries() -> list[CacheEntry]:

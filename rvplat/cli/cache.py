@@ -11,9 +11,9 @@ from rvplat.cache import LIMIT_BYTES, UNUSED_DAYS, CacheEntry, cache_folder, cle
 from rvplat.tables import table
 
 ABOUT = f"""\
-The first start compiles the instruction set, and each plugin's extension by itself. The code is
-kept in the user's cache folder (the environment variable RVPLAT_CACHE names another one). It is
-compiled again after a change of rvplat, of the plugin or of the processor. Each write to the folder
+The first start compiles each extension by itself, and what they share. The code is kept in the
+user's cache folder (the environment variable RVPLAT_CACHE names another one). It is compiled again
+after a change of its texts, in rvplat or a plugin, or of the processor. Each write to the folder
 also removes the files that were not used for {UNUSED_DAYS} days, and then the least recently used
 files until the rest takes at most {LIMIT_BYTES >> 20} MiB.
 """

@@ -30,10 +30,10 @@ FieldRow = tuple[str, Any, int]
 class Architecture:
     """What harts of a machine can have.
 
-    The native code of the `shipped` extensions is made together. `added` are extensions of
-    plugins; each has its own code. No two extensions have the same name, CSR number or field of the
-    hart (`plugin_clashes`). `compressed`: every hart has C, so that IALIGN is 16. `xlen` is in
-    bits.
+    Each extension has its own native code. `added` are extensions of plugins: the CSRs of the
+    `shipped` ones are in code that all share. No two extensions have the same name, CSR number or
+    field of the hart (`plugin_clashes`). `compressed`: every hart has C, so that IALIGN is 16.
+    `xlen` is in bits.
     """
 
     shipped: tuple[Extension, ...]
@@ -83,12 +83,17 @@ class Architecture:
         """Every instruction in every length that it comes in. LanguageError for a name twice."""
         return forms(self.extensions, self.xlen)
 
-    def forms_of(self, extension: Extension) -> list[Form]:
-        """The forms that an added extension adds: its instructions, and new lengths of other
-        instructions."""
-        before = [*self.shipped, *self.added[: self.added.index(extension)]]
-        known = {form.key for form in forms(before, self.xlen)}
-        return [form for form in forms([*before, extension], self.xlen) if form.key not in known]
+    @cached_property
+    def forms_by_extension(self) -> dict[Extension, list[Form]]:
+        """The forms that each extension adds to those before it: its instructions, and new lengths
+        of other instructions."""
+        known: set[str] = set()
+        found = {}
+        for extension in self.extensions:
+            new = {form.key: form for form in forms([extension], self.xlen)}
+            found[extension] = [form for key, form in new.items() if key not in known]
+            known |= new.keys()
+        return found
 
     def prepare(self, hart: Any, extensions: Iterable[Extension]) -> None:
         """Set the fields that never change: the constants, and which extensions the hart has."""

@@ -7,6 +7,7 @@ that makes the access. If a definition raises, the function sets the hart's `por
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rvplat.engine.architecture import Architecture
@@ -62,9 +63,7 @@ def load_devices(core: Core, name: str, classes: Sequence[DeviceClass], what: st
     """
     key = "\n".join(one.key() for one in classes)
     title = f"{what}: {', '.join(sorted({one.place for one in classes}))}"
-    return core.load_part(
-        name, key, lambda: _text(core.architecture.base, classes, core.code), what, title
-    )
+    return core.load_part(name, key, partial(_text, core.architecture.base, classes), what, title)
 
 
 def _text(

@@ -6,6 +6,8 @@ the cache needs these names and not the compiler.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from rvplat.frozen import frozen
 from rvplat.isa.machinery.extension import Instruction
 
@@ -24,7 +26,7 @@ class Form:
     instruction: Instruction
     length: int
 
-    @property
+    @cached_property
     def key(self) -> str:
         return f"{self.instruction.name}.{self.length}"
 

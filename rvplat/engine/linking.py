@@ -1,17 +1,16 @@
-"""Object code in parts: the base part for what ships, a part for the fast handlers of what ships,
-and a part for each plugin's extension.
+"""Object code in parts: the base part, a part for each extension, and one for the pairs.
 
-The fast handlers are a part of their own, so that both parts are compiled at the same time. They
-call slow handlers of the base part, by addresses as a plugin's part does.
-
-A plugin's part has its own copies of those rvplat definitions that it needs and that are not cold.
-It calls the base part's functions for cold ones, by addresses that are stored in its variables when
-it is loaded. So it is small, may lie anywhere in memory, and never changes the base part.
+The base part has what belongs to no instruction, the CSRs of what ships, and the cold definitions
+of files on which all parts depend (`sources.py`). The other parts have their own copies of those
+definitions that they need and that are not cold. They call the base part's functions for cold ones,
+by addresses that are stored in their variables when they are loaded. So they are small, may lie
+anywhere in memory, and never change the base part.
 """
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from pathlib import Path
 
 import rvplat
@@ -21,6 +20,9 @@ from rvplat.lang.native.native_code import NativeCode
 
 SHARED_HANDLERS = ("pause", "arrive", "trap", "resume")
 """Handlers of the base part that handlers of other parts call."""
+
+SLOW = "slow."
+"""Begins the symbols of slow handlers. The part of the pairs imports them from other parts."""
 
 _ROOT = str(Path(rvplat.__file__).parent)
 
@@ -43,7 +45,7 @@ def csr_symbol(what: str, number: int) -> str:
 
 @frozen
 class Part:
-    """Object code, and the symbols that it imports from the base part."""
+    """Object code, and the symbols that it imports from other parts."""
 
     code: bytes
     imports: tuple[str, ...] = ()
@@ -58,11 +60,11 @@ class Part:
         imports, _, code = data.partition(b"\0")
         return cls(code, tuple(imports.decode().split()))
 
-    def load(self, base: NativeCode | None) -> NativeCode:
-        """Load the code into memory and set its imports."""
+    def load(self, find: Callable[[str], int] | None = None) -> NativeCode:
+        """Load the code into memory and set its imports: `find` gives a symbol's address."""
         code = NativeCode(self.code)
         for symbol in self.imports:
-            assert base is not None
+            assert find is not None
             place = ctypes.c_uint64.from_address(code.address(f"import.{symbol}"))
-            place.value = base.address(symbol)
+            place.value = find(symbol)
         return code

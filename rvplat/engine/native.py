@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Container, Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakValueDictionary
 
-from rvplat.cache import load_cached, save_cached
+from rvplat.cache import load_cached, save_all
 from rvplat.engine.architecture import Architecture
 from rvplat.engine.decode import Table, build_table
 from rvplat.engine.exports import EXPORTS
-from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL, Form
-from rvplat.engine.linking import Part, csr_symbol
+from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL
+from rvplat.engine.linking import SLOW, Part, csr_symbol
 from rvplat.engine.pairs import pair_table, wanted_pairs
 from rvplat.engine.sources import digest, digest_of, unchanged
+from rvplat.frozen import frozen
 from rvplat.hart.added_csrs import CSRS, AddedCsr
 from rvplat.isa.machinery.extension import Extension
 from rvplat.lang.native.dumps import Dumps, wanted_dumps
@@ -26,26 +27,28 @@ if TYPE_CHECKING:
     from rvplat.engine.units import PartText
 
 Say = Callable[[str], None]
-_FAST = "\nfast handlers"  # ends the key of their part
+_BASE, _PAIRS = "", "pairs"  # names of parts, besides those of extensions
+_loaded: WeakValueDictionary[str, NativeCode] = WeakValueDictionary()  # parts by their keys
 
 
-class BaseCode:
-    """The shipped extensions' code in memory: the base part, and that of the fast handlers."""
+@frozen
+class Wanted:
+    """A part: its name ("" for the base part), all that it depends on, what it is for the user and
+    for the cache, and how its text is made, if the base part has the functions that are given."""
 
-    def __init__(self, base: Part, fast: Part) -> None:
-        self.code = base.load(None)
-        self.fast = fast.load(self.code)
-
-
-_base_codes: WeakValueDictionary[str, BaseCode] = WeakValueDictionary()  # by their keys
+    name: str
+    key: str
+    what: str
+    title: str
+    make: Callable[[Container[str]], PartText]
 
 
 class Core:
     """Handlers and helper functions of an architecture as native code, in parts (`linking.py`).
 
     `say` gets a message before slow work. `compiled` has the functions that were compiled for it,
-    by the name of their part: "" the base part, else the extension's. Parts that the cache had are
-    not in it.
+    by the name of their part: "" the base part, "pairs", else the extension's. Parts that the cache
+    had are not in it. Cores of a process share parts that are the same.
     """
 
     def __init__(
@@ -55,16 +58,8 @@ class Core:
         self.compiled: dict[str, tuple[str, ...]] = {}
         self._say = say
         self._dumps = dumps or wanted_dumps()
-        self.forms: list[Form] = architecture.base.forms
-        self.pairs = wanted_pairs(self.forms)
-        self._base = self._base_code()
-        self.code = self._base.code
-        self._added = {
-            one: self._part_of(one).load(self.code)
-            for one in architecture.added
-            if architecture.forms_of(one) or one.csrs
-        }
-        self.handlers = self._handlers()
+        self.pairs = wanted_pairs(architecture.base.forms)
+        self._load_parts()
         slow = [self.handlers[f"{form.key} slow"] for form in architecture.forms]
         self._slow_handlers = (ctypes.c_uint64 * len(slow))(*slow)
         self._tables: dict[tuple[Extension, ...], Table] = {}
@@ -77,105 +72,170 @@ class Core:
     @cached_property
     def key(self) -> str:
         """All that the base part depends on."""
-        pairs = ",".join(f"{a.key} {b.key}" for a, b in self.pairs)
-        return "\n".join([digest(self.architecture), pairs, host_key()])
+        return "\n".join([digest(self.architecture), host_key()])
 
-    def _base_code(self) -> BaseCode:
-        """The shipped extensions' code. Cores of a process with the same code share it."""
-        if self._dumps is not None:
-            return self._compiled_base(self._dumps)
-        loaded = _base_codes.get(self.key)
-        if loaded is None:
-            kept = [load_cached(self.key + part) for part in ("", _FAST)]
-            if None in kept:
-                loaded = self._compiled_base(None)
-            else:
-                loaded = BaseCode(*(Part.from_bytes(data) for data in kept if data is not None))
-            _base_codes[self.key] = loaded
-        return loaded
+    def _wanted_base(self) -> Wanted:
+        base = self.architecture.base
+        what = f"{len(base.forms)} instruction forms"
+        title = "the instruction set: what its parts share"
 
-    def _compiled_base(self, dumps: Dumps | None) -> BaseCode:
-        """Compile the shipped extensions' code: its two parts at the same time."""
-        from rvplat.engine.units import base_text, fast_text  # these import the compiler
-        from rvplat.lang.native.objects import compile_text
-        from rvplat.lang.native.other_process import Compiling
+        def make(elsewhere: Container[str]) -> PartText:
+            from rvplat.engine.units import base_text  # imports the compiler
 
-        what = f"{len(self.forms)} instruction forms"
-        self._say(f"compiling {what} for this machine, once")
-        fast, slow_keys = fast_text(self.architecture, self.pairs)
-        other = Compiling(fast.text, dumps.named("fast") if dumps else None)
-        try:
-            base = base_text(self.architecture, slow_keys)
-            base_part = Part(compile_text(base.text, dumps), base.imports)
-            fast_part = Part(other.result(), fast.imports)
-        finally:
-            other.stop()
-        self.compiled[""] = base.functions + fast.functions
-        self._keep(self.key, base_part.to_bytes(), f"the instruction set: {what}")
-        self._keep(self.key + _FAST, fast_part.to_bytes(), "the instruction set: fast handlers")
-        return BaseCode(base_part, fast_part)
+            return base_text(base)
 
-    def _part_of(self, extension: Extension) -> Part:
-        """The part of a plugin's extension."""
+        return Wanted(_BASE, self.key, what, title, make)
+
+    def _has_part(self, extension: Extension) -> bool:
+        has_csrs = bool(extension.csrs) and extension in self.architecture.added
+        return has_csrs or bool(self.architecture.forms_by_extension[extension])
+
+    def _wanted(self, extension: Extension) -> Wanted:
+        """The part of an extension."""
         what = f"the extension {extension.name}"
         title = f"{what} {extension.version}: {extension.place}"
-        key, make = self._key_of(extension), partial(self._text_of, extension)
-        return self._part(extension.name, key, make, what, title)
+        # The shipped ones' code does not depend on what plugins add.
+        shipped = extension in self.architecture.shipped
+        architecture = self.architecture.base if shipped else self.architecture
 
-    def _key_of(self, extension: Extension) -> str:
-        """All that the part of a plugin's extension depends on."""
-        digest = digest_of(extension, self.architecture.layout)
-        forms = ",".join(form.key for form in self.architecture.forms_of(extension))
-        return "\n".join([self.key, digest, forms])
+        def make(elsewhere: Container[str]) -> PartText:
+            from rvplat.engine.units import extension_text  # imports the compiler
 
-    def _text_of(self, extension: Extension) -> PartText:
-        from rvplat.engine.units import extension_text
+            return extension_text(architecture, extension, elsewhere)
 
-        return extension_text(self.architecture, extension, self.code)
+        return Wanted(extension.name, self._keys[extension], what, title, make)
+
+    def _wanted_pairs(self) -> Wanted:
+        named = ",".join(f"{a.key} {b.key}" for a, b in self.pairs)
+        keys = {form.key for pair in self.pairs for form in pair}
+        found = self.architecture.base.forms_by_extension
+        owners = [
+            one for one, own in found.items() if not keys.isdisjoint(form.key for form in own)
+        ]
+        key = "\n".join([self.key, named, *(self._keys[one] for one in owners)])
+        what = f"{len(self.pairs)} pairs of instructions"
+        base = self.architecture.base
+
+        def make(elsewhere: Container[str]) -> PartText:
+            from rvplat.engine.units import pairs_text  # imports the compiler
+
+            return pairs_text(base, self.pairs, elsewhere)
+
+        return Wanted(_PAIRS, key, what, f"the instruction set: {what}", make)
+
+    @cached_property
+    def _keys(self) -> dict[Extension, str]:
+        """All that the part of each extension that has one depends on."""
+        layout, found = self.architecture.layout, self.architecture.forms_by_extension
+        return {
+            one: "\n".join([self.key, digest_of(one, layout), *(form.key for form in found[one])])
+            for one in self.architecture.extensions
+            if self._has_part(one)
+        }
 
     def load_part(
-        self, name: str, key: str, make: Callable[[], PartText], what: str, title: str
+        self, name: str, key: str, make: Callable[[Container[str]], PartText], what: str, title: str
     ) -> NativeCode:
         """Other code that calls the base part's, from the cache or compiled. `make` makes its text,
         `what` and `title` describe it to the user and in the cache."""
-        whole = "\n".join([self.key, key])
-        return self._part(name, whole, make, what, title).load(self.code)
+        wanted = Wanted(name, "\n".join([self.key, key]), what, title, make)
+        return self._parts([wanted], self.code)[name].load(self.code.address)
 
-    def _part(
-        self, name: str, key: str, make: Callable[[], PartText], what: str, title: str
-    ) -> Part:
-        """Load a part from the cache, or compile it."""
-        kept = load_cached(key) if self._dumps is None else None
-        if kept is not None:
-            return Part.from_bytes(kept)
-        from rvplat.lang.native.objects import compile_text
+    def _load_parts(self) -> None:
+        """Load all parts: the base part first, the pairs last, since parts call those before."""
+        base, pairs = self._wanted_base(), self._wanted_pairs()
+        others = {one: self._wanted(one) for one in self._keys}
+        wanted = [base, *others.values(), pairs]
+        memory = self._in_memory(wanted)
+        missing = [one for one in wanted if one.name not in memory]
+        parts = self._parts(missing, memory.get(base.name))
 
-        self._say(f"compiling {what} for this machine, once")
-        made = make()
-        self.compiled[name] = made.functions
-        dumps = self._dumps.named(name) if self._dumps is not None else None
-        part = Part(compile_text(made.text, dumps), made.imports)
-        self._keep(key, part.to_bytes(), title)
-        return part
+        def loaded(one: Wanted, find: Callable[[str], int] | None = None) -> NativeCode:
+            code = memory.get(one.name) or parts[one.name].load(find)
+            if self._dumps is None:
+                _loaded[one.key] = code
+            return code
 
-    def _keep(self, key: str, data: bytes, title: str) -> None:
-        """Put what was made from the imported texts into the cache."""
+        self.code = loaded(base)
+        self._codes = {one: loaded(part, self.code.address) for one, part in others.items()}
+        self.handlers = self._own_handlers()
+        self._pairs_code = loaded(pairs, self._address)
+        self.handlers |= _table(self._pairs_code, [f"{a.key} {b.key}" for a, b in self.pairs])
+
+    def _in_memory(self, wanted: Sequence[Wanted]) -> dict[str, NativeCode]:
+        """The parts that other cores have loaded, by name; none if no core has the base part, whose
+        addresses are in the others."""
+        if self._dumps is not None or wanted[0].key not in _loaded:
+            return {}
+        found = {one.name: _loaded.get(one.key) for one in wanted}
+        return {name: code for name, code in found.items() if code is not None}
+
+    def _parts(self, wanted: Sequence[Wanted], base: NativeCode | None) -> dict[str, Part]:
+        """The parts by name, from the cache or compiled. `base`: the base part, if it is loaded.
+        Else it is the first that is wanted."""
+        kept = {one.name: load_cached(one.key) if self._dumps is None else None for one in wanted}
+        found = {name: Part.from_bytes(data) for name, data in kept.items() if data is not None}
+        missing = [one for one in wanted if one.name not in found]
+        if missing:
+            self._announce(missing)
+            if missing[0].name == _BASE:
+                found |= self._compiled_with_base(missing)
+            else:
+                found |= self._compiled(missing, base or found[_BASE].load())
+            self._keep((one.key, found[one.name].to_bytes(), one.title) for one in missing)
+        return found
+
+    def _announce(self, missing: Sequence[Wanted]) -> None:
+        """Say what will be compiled. What ships is one thing if all of it is missing."""
+        shipped = {one.name for one in self.architecture.shipped} | {_PAIRS}
+        whole = missing[0].name == _BASE
+        for one in missing:
+            if not (whole and one.name in shipped):
+                self._say(f"compiling {one.what} for this machine, once")
+
+    def _compiled_with_base(self, missing: Sequence[Wanted]) -> dict[str, Part]:
+        """Compile the base part, the first, in another process, and the others in this one."""
+        from rvplat.lang.native.other_process import Compiling  # imports the compiler
+
+        text = missing[0].make(())
+        other = Compiling(text.text, self._dumps)
+        try:
+            parts = self._compiled(missing[1:], frozenset(text.functions))
+            parts[_BASE] = Part(other.result(), text.imports)
+        finally:
+            other.stop()
+        self.compiled[_BASE] = text.functions
+        return parts
+
+    def _compiled(self, missing: Sequence[Wanted], elsewhere: Container[str]) -> dict[str, Part]:
+        """Compile parts. The base part has the functions `elsewhere`."""
+        from rvplat.lang.native.objects import compile_text  # imports the compiler
+
+        parts = {}
+        for one in missing:
+            text = one.make(elsewhere)
+            dumps = self._dumps.named(one.name.strip()) if self._dumps is not None else None
+            parts[one.name] = Part(compile_text(text.text, dumps), text.imports)
+            self.compiled[one.name] = text.functions
+        return parts
+
+    def _keep(self, made: Iterable[tuple[str, bytes, str]]) -> None:
+        """Put what was made from the imported texts into the cache: keys, data and titles."""
         if unchanged():
-            problem = save_cached(key, data, title)
+            problem = save_all(made)
             if problem is not None:
                 how = "it is made anew at each start"
                 self._say(f"cannot keep the compiled code ({problem}); {how}")
 
     # --- tables ---
 
-    def _handlers(self) -> dict[str, int]:
-        """Host addresses of handlers: "add.4" fast, "beq.4 near", and the special ones."""
-        slow = [f"{form.key} slow" for form in self.forms]
-        found = _table(self.code, [*slow, *SPECIAL])
-        fast = [f"{form.key}{kind}" for form in self.forms for kind in ("", " near")]
-        found |= _table(self._base.fast, [*fast, *(f"{a.key} {b.key}" for a, b in self.pairs)])
-        for extension, code in self._added.items():
-            forms, kinds = self.architecture.forms_of(extension), ("", " near", " slow")
+    def _own_handlers(self) -> dict[str, int]:
+        """Host addresses of handlers: "add.4" fast, "beq.4 near", "lw.4 slow", and the special
+        ones."""
+        found = _table(self.code, SPECIAL)
+        kinds = ("", " near", " slow")
+        for extension, code in self._codes.items():
+            forms = self.architecture.forms_by_extension[extension]
             found |= _table(code, [f"{form.key}{kind}" for form in forms for kind in kinds])
         for form in self.architecture.forms:
             slow_one = found[f"{form.key} slow"] = found[f"{form.key} slow"] or found[form.key]
@@ -183,9 +243,15 @@ class Core:
                 found[form.key + kind] = found[form.key + kind] or slow_one
         return found
 
+    def _address(self, symbol: str) -> int:
+        """The address of a function of the base part, or of a slow handler."""
+        if symbol.startswith(SLOW):
+            return self.handlers[f"{symbol.removeprefix(SLOW)} slow"]
+        return self.code.address(symbol)
+
     def _csr_table(self) -> Any:
         """The functions of plugins' CSRs by number, in host memory; None without such CSRs."""
-        rows = [(row, code) for one, code in self._added.items() for row in one.csrs]
+        rows = [(row, self._codes[one]) for one in self.architecture.added for row in one.csrs]
         if not rows:
             return None
         table = (AddedCsr.structure() * CSRS)()
@@ -236,9 +302,8 @@ class Core:
     def region_tables(self, extensions: Sequence[Extension]) -> bytes:
         """The tables for the compiler of regions (regions/tables.py)."""
         architecture = self.architecture
-        names = [one.name for one in extensions]
-        added = [self._key_of(one) for one in architecture.added]
-        key = "\n".join(["regions", self.key, *added, *names])
+        keys = [self._keys[one] for one in self._codes]
+        key = "\n".join(["regions", *keys, *(one.name for one in extensions)])
         kept = load_cached(key)
         if kept is None:
             from rvplat.engine.region_templates import make_tables
@@ -247,7 +312,7 @@ class Core:
             entries = architecture.enabled_entries(extensions)
             made = make_tables(new_unit(architecture), architecture.forms, entries)
             kept = made.to_bytes()
-            self._keep(key, kept, "texts for regions")
+            self._keep([(key, kept, "texts for regions")])
         return kept
 
     def attach(self, machine: Any) -> None:

@@ -8,7 +8,9 @@ Otherwise the cache would give wrong code to processes that have the new files.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +25,8 @@ from rvplat.lang.define import read_source, text_of
 
 _ROOT = Path(rvplat.__file__).parent
 _LAYERS = ("lang", "bus/natives", "isa", "hart", "engine")
+_HELPERS = frozenset({str(_ROOT / "isa/fp_soft.py")})
+"""Files of `isa` whose definitions several extensions share, in the base part."""
 
 
 def _files() -> list[str]:
@@ -36,6 +40,43 @@ def _files() -> list[str]:
 
 # Definitions have the texts of their files. The other files are read here.
 _AT_IMPORT = {file: text_of(file) or read_source(file) for file in _files()}
+
+_ISA, _MACHINERY = f"{_ROOT / 'isa'}/", f"{_ROOT / 'isa' / 'machinery'}/"
+_IMPORT = re.compile(r"(rvplat\.isa[\w.]*)(?: import ([^\n(]+|\([^)]*\)))?")
+
+
+def _is_own(file: str) -> bool:
+    """Whether a file is in `isa`, and not of its machinery."""
+    return file.startswith(_ISA) and not file.startswith(_MACHINERY)
+
+
+def _with_imports(files: Iterable[str]) -> set[str]:
+    """The files, and those of `isa` that they import, directly or not."""
+    found: set[str] = set()
+    waiting = list(files)
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            for module, names in _IMPORT.findall(_AT_IMPORT[file]):
+                path = f"{_ROOT.parent}/{module.replace('.', '/')}"
+                paths = [path, *(f"{path}/{name}" for name in re.findall(r"\w+", names))]
+                waiting += [f"{one}.py" for one in paths if f"{one}.py" in _AT_IMPORT]
+    return found
+
+
+BASE_FILES = frozenset(
+    _with_imports(file for file in _AT_IMPORT if not _is_own(file) or file in _HELPERS)
+)
+"""The files on which every part depends: all but those of `isa` that only extensions use."""
+
+
+def base_modules() -> list[ModuleType]:
+    """The modules of BASE_FILES that have definitions of harts."""
+    paths = [Path(file).relative_to(_ROOT) for file in sorted(BASE_FILES)]
+    names = [".".join(path.with_suffix("").parts) for path in paths if path.name != "__init__.py"]
+    wanted = [name for name in names if name.startswith(("hart.", "isa."))]
+    return [importlib.import_module(f"rvplat.{name}") for name in wanted]
 
 
 def unchanged() -> bool:
@@ -52,8 +93,8 @@ def digest(architecture: Architecture) -> str:
 
 
 def digest_of(extension: Extension, layout: Record) -> str:
-    """The digest of what the part of a plugin's extension depends on, besides `digest`: its texts
-    and rows, and the offsets of the fields that they name."""
+    """The digest of what an extension's part depends on, besides `digest`: its texts and rows, and
+    the offsets of the fields that they name."""
     return _digest(_own_texts(extension, layout))
 
 
@@ -80,22 +121,28 @@ def _digest(texts: Iterable[str]) -> str:
 
 def _base_texts(architecture: Architecture) -> Iterator[str]:
     yield f"XLEN {architecture.xlen} {architecture.constants}"
-    for path, text in _AT_IMPORT.items():
-        yield path.removeprefix(str(_ROOT))
-        yield text_of(path) or text
-    for record in (architecture.layout, MachineState):
-        yield repr([(f.name, f.offset, f.count) for f in record.fields.values()])
     definitions: list[Definition] = []
     for extension in architecture.extensions:
-        yield from _rows(extension, definitions)
+        yield from _csr_rows(extension, definitions)
+    own = {one.file for one in definitions if one.file in _AT_IMPORT}
+    yield from _texts(BASE_FILES | _with_imports(own))
+    for record in (architecture.layout, MachineState):
+        yield repr([(f.name, f.offset, f.count) for f in record.fields.values()])
     yield from (text for text, _ in _foreign(definitions))
+
+
+def _texts(files: Iterable[str]) -> Iterator[str]:
+    for path in sorted(files):
+        yield path.removeprefix(str(_ROOT))
+        yield text_of(path) or _AT_IMPORT[path]
 
 
 def _own_texts(extension: Extension, layout: Record) -> Iterator[str]:
     definitions: list[Definition] = []
     yield from _rows(extension, definitions)
+    yield from _csr_rows(extension, definitions)
     named = {row.name for row in extension.csrs}
-    if extension.rows_in:  # a part of rvplat, whose texts are in `digest`
+    if extension.rows_in:  # the names that its texts use are not gathered
         named.update(layout.fields)
     for text, names in _foreign(definitions):
         yield text
@@ -106,28 +153,36 @@ def _own_texts(extension: Extension, layout: Record) -> Iterator[str]:
 
 
 def _rows(extension: Extension, definitions: list[Definition]) -> Iterator[str]:
-    """An extension's rows as text. Adds the definitions that they name to `definitions`."""
+    """An extension's instructions as text. Adds their definitions to `definitions`."""
     yield f"{extension.name} {extension.version}"
     rows: list[Row] = [*extension.instructions, *extension.compressed_forms]
     for row in rows:
         instruction = row if isinstance(row, Instruction) else row.expands
         yield f"{row.name} {row.pattern.text} {row.pattern.conditions} {instruction.name}"
         definitions.append(instruction.definition)
+
+
+def _csr_rows(extension: Extension, definitions: list[Definition]) -> Iterator[str]:
+    """An extension's CSRs as text. Adds the definitions that they name to `definitions`."""
     for csr in extension.csrs:
         yield f"{csr.name} {csr.number} {csr.writable} {csr.storage}"
         definitions += [d for d in (csr.read, csr.write, csr.access) if d is not None]
 
 
-# --- definitions of plugins, which may be in any file ---------------------------------------------
+# --- definitions outside the base files; those of plugins may be in any file ----------------------
 
 
 def _foreign(waiting: list[Definition]) -> Iterator[tuple[str, Sequence[str]]]:
-    """The files of all reached definitions that aren't rvplat's, and the constants that they use,
-    as texts; with each text, the names that it uses."""
+    """The files of all reached definitions, but the base files, and the constants that they use, as
+    texts; with each text, the names that it uses. Files of `isa` come with what they import."""
     seen: set[int] = set()
+    shipped: set[str] = set()
     while waiting:
         definition = waiting.pop()
-        if id(definition) in seen or definition.file in _AT_IMPORT:
+        if definition.file in _AT_IMPORT:
+            shipped.add(definition.file)
+            continue
+        if id(definition) in seen:
             continue
         seen.add(id(definition))
         yield f"{definition.name} {definition.text}", definition.function.__code__.co_names
@@ -136,6 +191,7 @@ def _foreign(waiting: list[Definition]) -> Iterator[tuple[str, Sequence[str]]]:
                 waiting.append(thing)
             elif isinstance(thing, int | float | str):
                 yield f"{name} = {thing!r}", ()
+    yield from ((text, ()) for text in _texts(_with_imports(shipped) - BASE_FILES))
 
 
 def _reached(definition: Definition) -> Iterator[tuple[str, Any]]:

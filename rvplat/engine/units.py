@@ -3,7 +3,7 @@ a start with code from the cache does not import it."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from weakref import WeakKeyDictionary
 
 from rvplat.engine import exports
@@ -11,11 +11,13 @@ from rvplat.engine.architecture import Architecture
 from rvplat.engine.forms import SPECIAL, Pair
 from rvplat.engine.handlers import HandlerText
 from rvplat.engine.implied import implied_types
-from rvplat.engine.linking import SHARED_HANDLERS, csr_symbol, shared_symbol
+from rvplat.engine.linking import SHARED_HANDLERS, SLOW, csr_symbol, shared_symbol
 from rvplat.engine.poll import POLL
+from rvplat.engine.sources import base_modules
 from rvplat.frozen import frozen
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.extension import Extension
+from rvplat.lang import Definition
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.native.functions import module_text
 from rvplat.lang.native.unit import Linkage, Unit
@@ -50,55 +52,60 @@ def new_unit(architecture: Architecture, elsewhere: Container[str] = ()) -> Unit
     return Unit(definitions_of(architecture), linkage=Linkage(shared_symbol, elsewhere))
 
 
-def fast_text(architecture: Architecture, pairs: Sequence[Pair]) -> tuple[PartText, set[str]]:
-    """The text of the part of the shipped extensions' fast handlers, and the keys of the forms that
-    need a slow handler."""
-    unit = new_unit(architecture.base)
-    handlers = HandlerText(unit)
-    names = [name for form in architecture.base.forms for name in handlers.fast_forms(form)]
-    names += [handlers.pair(a, b) or "null" for a, b in pairs]
-    handlers.table(names)
-    slow = [
-        f"slow.{form.key}" for form in architecture.base.forms if form.key in handlers.slow_keys
-    ]
-    for name in (*SHARED_HANDLERS, *slow):
-        handlers.import_handler(name)
-    return finished(unit), handlers.slow_keys
-
-
-def base_text(architecture: Architecture, slow_keys: Container[str]) -> PartText:
-    """The text of the base part: slow handlers of the shipped extensions, and exported functions.
-    `slow_keys`: of the forms that need a slow handler."""
+def base_text(architecture: Architecture) -> PartText:
+    """The text of the base part (`linking.py`)."""
     unit = new_unit(architecture.base)
     handlers = HandlerText(unit)
     handlers.specials()
-    names = [
-        handlers.slow(form) if form.key in slow_keys else "null" for form in architecture.base.forms
-    ]
-    handlers.table([*names, *(f'@"special.{name}"' for name in SPECIAL)])
+    handlers.table([f'@"special.{name}"' for name in SPECIAL])
     for name, definition in exports.EXPORTS.items():
         unit.export(definition, f"export.{name}")
+    for definition in _cold_definitions():
+        unit.function(definition)
     return finished(unit)
+
+
+def _cold_definitions() -> Iterator[Definition]:
+    """The cold definitions of the base files, which parts share. Those with fixed parameters are in
+    the parts that call them."""
+    for module in base_modules():
+        own = [
+            thing
+            for name, thing in vars(module).items()
+            if isinstance(thing, Definition) and (thing.file, thing.name) == (module.__file__, name)
+        ]
+        yield from (one for one in own if shared_symbol(one) and not one.signature.fixed)
 
 
 def extension_text(
     architecture: Architecture, extension: Extension, elsewhere: Container[str]
 ) -> PartText:
-    """The text of the part of a plugin's extension: its handlers and the functions of its CSRs."""
+    """The text of an extension's part: its handlers and, if it is a plugin's, the functions of its
+    CSRs. The base part has the functions `elsewhere`."""
     unit = new_unit(architecture, elsewhere)
     handlers = HandlerText(unit)
     for name in SHARED_HANDLERS:
         handlers.import_handler(name)
-    names = []
-    for form in architecture.forms_of(extension):
-        names += handlers.form(form)
-    handlers.table(names)
-    for row in extension.csrs:
+    forms = architecture.forms_by_extension[extension]
+    handlers.table([name for form in forms for name in handlers.form(form)])
+    for row in extension.csrs if extension in architecture.added else ():
         unit.export(row.reader, csr_symbol("read", row.number))
         if not row.read_only:
             unit.export(row.writer, csr_symbol("write", row.number))
         if row.access is not None:
             unit.export(row.access, csr_symbol("guard", row.number))
+    return finished(unit)
+
+
+def pairs_text(
+    architecture: Architecture, pairs: Sequence[Pair], elsewhere: Container[str]
+) -> PartText:
+    """The text of the part with the pairs' handlers."""
+    unit = new_unit(architecture.base, elsewhere)
+    handlers = HandlerText(unit)
+    handlers.table([handlers.pair(a, b) or "null" for a, b in pairs])
+    for name in (*SHARED_HANDLERS, *sorted(SLOW + key for key in handlers.slow_keys)):
+        handlers.import_handler(name)
     return finished(unit)
 
 
