@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from rvplat.engine.forms import Form
 from rvplat.engine.operands import IMM, places
+from rvplat.engine.regions.convention import CONVENTION, PARAMETERS_NOALIAS, arguments
 from rvplat.hart.state import FETCH_ENTRIES, FetchEntry, HartState, TlbEntry
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.extension import Instruction
@@ -26,8 +27,6 @@ from rvplat.lang.typed_ir import ir
 from rvplat.lang.typed_ir.specialise import Constants
 from rvplat.lang.typed_ir.values import Pointer, Value
 
-HANDLER = "ptr noalias %hart, ptr %slot, i64 %budget, ptr %tlb"
-ARGUMENTS = "ptr %hart, ptr {slot}, i64 {budget}, ptr %tlb"
 # A handler begins at a cache line, so that its speed doesn't depend on the handlers before it.
 LINE = "align 64"
 FLOW = {"jump", "branch", "branch_in_page"}
@@ -60,8 +59,8 @@ class HandlerEmitter(Emitter):
 
     def tail(self, handler: str, slot: str, budget: str) -> None:
         """A tail call of a handler with the same tlb."""
-        given = ARGUMENTS.format(slot=slot, budget=budget)
-        self.line(f"musttail call void {handler}({given})")
+        given = arguments(slot, budget)
+        self.line(f"musttail call {CONVENTION} void {handler}({given})")
         self.finish("ret void")
 
     def hart_place(self, name: str) -> str:
@@ -236,7 +235,8 @@ class FastEmitter(HandlerEmitter):
         self._begin(self.chain[-1])
         if not self.ended:
             self.leave([])
-        lines = [f"define internal void {symbol}({HANDLER}) #0 {LINE} {{", "entry:"]
+        head = f"define internal {CONVENTION} void {symbol}({PARAMETERS_NOALIAS}) #0 {LINE} {{"
+        lines = [head, "entry:"]
         return "\n".join([*lines, *self.allocas, *self.lines, "}"])
 
     def _begin(self, form: Form, exit: str = "") -> None:

@@ -13,7 +13,6 @@ from typing import Any
 from rvplat.engine import core
 from rvplat.engine.fast import (
     FLOW,
-    HANDLER,
     NEAR,
     FastEmitter,
     HandlerEmitter,
@@ -22,6 +21,7 @@ from rvplat.engine.fast import (
 )
 from rvplat.engine.forms import HOST_FUNCTIONS, Form
 from rvplat.engine.linking import SHARED_HANDLERS
+from rvplat.engine.regions.convention import CONVENTION, KINDS, PARAMETERS, arguments
 from rvplat.hart import trap
 from rvplat.hart.acceleration import young_pages
 from rvplat.hart.state import STOP_STUCK, HartState
@@ -172,7 +172,8 @@ class HandlerText:
         """Enter native code at hart.pc. It returns with the reason in hart.stop."""
         names = [core.begin, fp_state.enter_unit, fp_state.leave_unit, young_pages.leave_young]
         begin, enter, leave, end = (self._symbol(definition) for definition in names)
-        resume = 'call void @"resume"(ptr %hart, ptr null, i64 0, ptr null)'
+        nowhere = arguments("null", "0", tlb="null")
+        resume = f'call {CONVENTION} void @"resume"({nowhere})'
         calls = [f"call void {begin}(ptr %hart)", f"call void {enter}(ptr %hart)", resume,
                  f"call void {leave}(ptr %hart)", f"call void {end}(ptr %hart)"]  # fmt: skip
         body = "\n".join(f"  {call}" for call in [*calls, "ret void"])
@@ -264,7 +265,7 @@ class HandlerText:
 
     def import_handler(self, name: str) -> None:
         """Let a handler be another part's."""
-        self.unit.import_function(name, "void", ["ptr", "ptr", "i64", "ptr"], " musttail")
+        self.unit.import_function(name, "void", [*KINDS], " musttail", CONVENTION)
 
     def table(self, names: list[str]) -> None:
         """Emit the exported table of handlers."""
@@ -295,14 +296,13 @@ class Bare(HandlerEmitter):
     def dispatch_with(self, slot: str, budget: str, tlb: str) -> None:
         """Go on with a slot's handler."""
         handler = self.result(None, f"load ptr, ptr {slot}").text
-        given = f"ptr %hart, ptr {slot}, i64 {budget}, ptr {tlb}"
-        self.line(f"musttail call void {handler}({given})")
+        given = arguments(slot, budget, tlb=tlb)
+        self.line(f"musttail call {CONVENTION} void {handler}({given})")
         self.finish("ret void")
 
     def handler(self, symbol: str) -> str:
         """The text of the handler."""
-        parameters = HANDLER.replace(" noalias", "")
         shared = symbol in _SHARED or symbol.startswith('@"slow.')
         linkage = "dso_local" if shared else "internal"
-        head = f"define {linkage} void {symbol}({parameters}) noinline #0 {{"
+        head = f"define {linkage} {CONVENTION} void {symbol}({PARAMETERS}) noinline #0 {{"
         return "\n".join([head, "entry:", *self.allocas, *self.lines, "}"])

@@ -16,6 +16,7 @@ instructions that ran since the block began.
 
 from __future__ import annotations
 
+from rvplat.engine.regions.convention import CONVENTION, PARAMETERS_NOALIAS
 from rvplat.engine.regions.flow import Flow, Register
 from rvplat.engine.regions.graph import PAGE, SINK, Decoded, Graph
 from rvplat.engine.regions.tables import Tables, fill
@@ -226,8 +227,8 @@ class Assembler:
         self._entry(heads)
         return "\n".join([
             *self.tables.declarations,
-            'define void @"region"(ptr noalias %hart, ptr %slot, i64 %budget, ptr %tlb) '
-            "#0 align 64 {", *self.lines, *body, "}",
+            f'define {CONVENTION} void @"region"({PARAMETERS_NOALIAS}) #0 align 64 {{',
+            *self.lines, *body, "}",
             "attributes #0 = { nounwind strictfp }",
             '!0 = !{!"branch_weights", i32 1, i32 2000}', "",
         ])  # fmt: skip

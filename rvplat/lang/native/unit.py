@@ -109,16 +109,19 @@ class Unit:
                 self.waiting.append(target)
         return self.functions[key]
 
-    def import_function(self, symbol: str, returns: str, kinds: list[str], how: str = "") -> None:
-        """Let a symbol be another unit's function. `how` ("musttail") is the kind of its calls."""
+    def import_function(
+        self, symbol: str, returns: str, kinds: list[str], how: str = "", convention: str = ""
+    ) -> None:
+        """Let a symbol be another unit's function. `how` ("musttail") is the kind of its calls, and
+        `convention` how it takes arguments, if not as C functions do."""
         self.imports.append(symbol)
         given = ", ".join(f"{kind} %a{i}" for i, kind in enumerate(kinds))
         result, back = ("", "ret void") if returns == "void" else ("%r = ", f"ret {returns} %r")
         self.texts.append(
             f'@"import.{symbol}" = global ptr null\n'
-            f'define internal {returns} @"{symbol}"({given}) cold noinline #0 {{\n'
+            f'define internal {convention} {returns} @"{symbol}"({given}) cold noinline #0 {{\n'
             f'  %f = load ptr, ptr @"import.{symbol}"\n'
-            f"  {result}{how} call {returns} %f({given})\n  {back}\n}}"
+            f"  {result}{how} call {convention} {returns} %f({given})\n  {back}\n}}"
         )
 
     def _made(self, target: ir.Body | Dispatch) -> NativeFunction:
