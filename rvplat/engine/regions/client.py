@@ -1,8 +1,15 @@
-"""A machine's side of the process that compiles regions (worker.py)."""
+"""A machine's side of the process that compiles regions (worker.py).
+
+Where the harts can use all processors, the process has the scheduler's class for idle tasks. Any
+other gives way only after some milliseconds, however low its priority: each hart that is woken by
+an interrupt would wait so long. If the harts leave it no time at all, another process takes its
+place, which gets one or two percent of a processor.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,14 +24,17 @@ from rvplat.lang.native.processors import processors
 
 LONGEST_S = 60.0  # a process that takes longer for an answer is killed
 DYING_S = 5.0  # so long a process may take to end after it has closed its pipes
+STARVED_S = 3.0  # a process of the class for idle tasks that takes longer gets too little time
 FAILURES = 3  # after so many in a row no other process is started
 NICENESS = 10
-BUSY = 19  # where the harts can use all cores: they keep 98 % of them
+BUSY = 19  # where the harts can use all processors
 _ROOT = str(Path(rvplat.__file__).parent.parent)
 # The current folder is not searched for modules: files there may have the names of modules.
 _START = f"""
 import os, sys
 os.nice(int(sys.argv[1]))
+if sys.argv[2] == "idle":
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 sys.path += [] if {_ROOT!r} in sys.path else [{_ROOT!r}]
 from rvplat.engine.regions.worker import main
 main()
@@ -46,6 +56,7 @@ class Client:
     def __init__(self, tables: bytes, harts: int = 1) -> None:
         self._tables = tables
         self._niceness = niceness(harts)
+        self._is_idle = self._may_be_idle = self._niceness == BUSY and hasattr(os, "SCHED_IDLE")
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None  # what the process writes to stderr
         self._failures = 0
@@ -62,12 +73,14 @@ class Client:
         process = self._asked(request)
         assert process.stdout is not None
         late = threading.Event()
-        timer = threading.Timer(LONGEST_S, _kill, (process, late))
+        timer = threading.Timer(self._patience, self._kill, (process, late))
         timer.daemon = True
         timer.start()
         try:
             found: Answer = receive(process.stdout)
         except (OSError, EOFError, ValueError) as error:  # ValueError: `close` has closed the pipes
+            if late.is_set() and self._is_idle:
+                return self._compile_with_more_time(request)
             problem = self._ended(process, late.is_set())
             if self._failures >= FAILURES:
                 raise CompilerGone(problem) from error
@@ -81,6 +94,31 @@ class Client:
             process.wait()
             self.close()
         return found
+
+    @property
+    def _patience(self) -> float:
+        """How long an answer may take, in seconds."""
+        return STARVED_S if self._is_idle else LONGEST_S
+
+    def _kill(self, process: subprocess.Popen[bytes], late: threading.Event) -> None:
+        """The process takes too long."""
+        with self._lock:
+            if not self._closed:  # else it ends by itself (`leave`), or has ended
+                late.set()
+                process.kill()
+
+    def _compile_with_more_time(self, request: Request) -> Answer:
+        with self._lock:
+            self._is_idle, self._pending = False, None
+            self._end()
+        return self.compile(request)
+
+    def rest(self) -> None:
+        """End the process until the next request, unless it compiles."""
+        with self._lock:
+            if self._pending is None:
+                self._is_idle = self._may_be_idle
+                self._end()
 
     def _asked(self, request: Request) -> subprocess.Popen[bytes]:
         """Send a request to the process, which is started if there is none."""
@@ -108,7 +146,10 @@ class Client:
             tables.write(self._tables)
             tables.seek(0)
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _START, str(self._niceness), str(tables.fileno())],
+                [
+                    sys.executable, "-P", "-c", _START, str(self._niceness),
+                    "idle" if self._is_idle else "", str(tables.fileno()),
+                ],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
                 start_new_session=True, pass_fds=(tables.fileno(),),
             )  # fmt: skip
@@ -170,9 +211,3 @@ class Client:
                     stream.close()
                 except OSError:  # the rest of a request, which nobody reads any more
                     continue
-
-
-def _kill(process: subprocess.Popen[bytes], late: threading.Event) -> None:
-    """The process takes too long."""
-    late.set()
-    process.kill()

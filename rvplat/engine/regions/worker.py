@@ -106,7 +106,10 @@ def _answer(compiler: Compiler, request: Request) -> Answer:
 
 
 def finish(compiler: Compiler, last: tuple[Request, Answer] | None, farewell: Farewell) -> None:
-    """Keep the last answer, if nobody has taken it, and those to further requests."""
+    """Keep the last answer, if nobody has taken it, and those to further requests. Nobody waits for
+    it, so everything else goes first."""
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     store = Store(farewell.key)
     if last is not None and last[0].number == farewell.number:
         _keep(store, *last)

@@ -46,6 +46,7 @@ MANY_DROPS = 6  # statistics call a page whose region was dropped so often "rewr
 FIRST = 200  # instructions of a page's first region, ready soon; the next has twice as many
 SAVE_S = 20.0  # between two writes of the kept regions
 FINISHED = 4  # pages of the queue that are compiled after the end, for the next start
+REST_S = 20.0  # the worker ends when it had nothing to do for so long
 ALL_RAN = b"\1" * (PAGE_BYTES // 2)
 MOST_BYTES = 64 << 20  # of code in memory; when there is more, all regions are dropped
 _HOST: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
@@ -245,7 +246,8 @@ class RegionManager:
         while True:
             with self._work:
                 while not (self._queue or self._closed or self._ended):
-                    self._work.wait()
+                    if not self._work.wait(REST_S) and self._client is not None:
+                        self._client.rest()
                 if self._closed or self._ended:
                     return
                 start = self._hottest()[0]

@@ -17,6 +17,7 @@ from rvplat.engine.native import Core
 from rvplat.engine.regions import client as clients
 from rvplat.engine.regions.client import FAILURES, Client, CompilerGone, niceness
 from rvplat.engine.regions.messages import Request
+from rvplat.lang.native.processors import processors
 from rvplat.machine.boards.catalogue import base_extensions
 
 PAGE = struct.pack("<II", 0x0012_8293, 0xFFDF_F06F).ljust(4096, b"\0")  # addi t0, t0, 1; j back
@@ -145,6 +146,35 @@ def test_the_process_gives_way_to_the_harts(client: Client) -> None:
         assert niceness(1) == 19
     finally:
         os.sched_setaffinity(0, cores)
+
+
+def test_a_hart_that_wakes_up_need_not_wait(tables: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the harts can use all processors, the scheduler lets everything else go first. If that
+    leaves the process no time, another one gets a small share."""
+    client = Client(tables, harts=processors())
+    try:
+        client.compile(request())
+        first = process_of(client)
+        assert os.sched_getscheduler(first) == os.SCHED_IDLE
+        os.kill(first, signal.SIGSTOP)
+        monkeypatch.setattr(clients, "STARVED_S", 0.5)
+        assert client.compile(request()).problem == ""
+        assert os.sched_getscheduler(process_of(client)) == os.SCHED_OTHER
+        assert os.getpriority(os.PRIO_PROCESS, process_of(client)) == 19
+        client.rest()
+        assert client.compile(request()).problem == ""
+        assert os.sched_getscheduler(process_of(client)) == os.SCHED_IDLE
+    finally:
+        client.close()
+
+
+def test_a_process_without_work_is_ended(client: Client) -> None:
+    client.compile(request())
+    process = process_of(client)
+    client.rest()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+    assert client.compile(request()).problem == ""
 
 
 def test_it_gives_way_where_the_harts_can_use_all_cores() -> None:
