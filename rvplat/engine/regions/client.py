@@ -9,6 +9,7 @@ place, which gets one or two percent of a processor.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -26,6 +27,8 @@ LONGEST_S = 60.0  # a process that takes longer for an answer is killed
 DYING_S = 5.0  # so long a process may take to end after it has closed its pipes
 STARVED_S = 3.0  # a process of the class for idle tasks that takes longer gets too little time
 FAILURES = 3  # after so many in a row no other process is started
+REQUEST_BYTES = 16 << 10  # a request takes less
+ROOM_BYTES = 1 << 20
 NICENESS = 10
 BUSY = 19  # where the harts can use all processors
 _ROOT = str(Path(rvplat.__file__).parent.parent)
@@ -46,6 +49,20 @@ def niceness(harts: int) -> int:
     return NICENESS if processors() > harts else BUSY
 
 
+def _memory() -> IO[bytes]:
+    """A file without a name, in memory where the host can do that: a disk may be full."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("rvplat"), "w+b")
+    return tempfile.TemporaryFile()
+
+
+def _widened(pipe: int) -> int:
+    """Let a pipe hold more, where the host can do that. Returns how many bytes it holds."""
+    with contextlib.suppress(AttributeError, OSError):
+        return fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, ROOM_BYTES)
+    return 16384  # as macOS begins with
+
+
 class CompilerGone(Exception):
     """There is no process, and none is started again. The message says what happened."""
 
@@ -59,6 +76,7 @@ class Client:
         self._is_idle = self._may_be_idle = self._niceness == BUSY and hasattr(os, "SCHED_IDLE")
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None  # what the process writes to stderr
+        self._room = 0  # bytes that its pipe can hold
         self._failures = 0
         self._pending: int | None = None  # the number of the request that waits for its answer
         self._closed = False
@@ -81,7 +99,7 @@ class Client:
         except (OSError, EOFError, ValueError) as error:  # ValueError: `close` has closed the pipes
             if late.is_set() and self._is_idle:
                 return self._compile_with_more_time(request)
-            problem = self._ended(process, late.is_set())
+            problem = self._ended(process, late.is_set(), error)
             if self._failures >= FAILURES:
                 raise CompilerGone(problem) from error
             return Answer(request.number, problem=problem)
@@ -141,9 +159,10 @@ class Client:
             return process
 
     def _start(self) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (`_end` closes it)
-        with tempfile.TemporaryFile() as tables:
+        self._errors = _memory()  # `_end` closes it
+        with _memory() as tables:
             tables.write(self._tables)
+            tables.flush()
             tables.seek(0)
             self._process = subprocess.Popen(
                 [
@@ -153,24 +172,29 @@ class Client:
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
                 start_new_session=True, pass_fds=(tables.fileno(),),
             )  # fmt: skip
+        assert self._process.stdin is not None
+        self._room = _widened(self._process.stdin.fileno())
 
     def leave(self, key: str, more: Sequence[Request]) -> bool:
-        """As `close`, but let the process finish what it compiles, compile `more`, and keep the
-        results under the store's key. False if it compiles nothing."""
+        """As `close`, but let the process finish what it compiles, compile `more` (as many as the
+        pipe has room for), and keep the results under the store's key. False if it compiles
+        nothing."""
         with self._lock:
             if self._closed or self._process is None or self._pending is None:
                 return False
             self._closed = True
             stdin = self._process.stdin
             assert stdin is not None
+            fit = max(0, self._room // REQUEST_BYTES - 1)
             with contextlib.suppress(OSError):  # it has died
-                send(stdin, Farewell(key, self._pending, tuple(more)))
+                send(stdin, Farewell(key, self._pending, tuple(more[:fit])))
             return True
 
-    def _ended(self, process: subprocess.Popen[bytes], late: bool) -> str:
+    def _ended(self, process: subprocess.Popen[bytes], late: bool, error: Exception) -> str:
         """The process gave no answer: end it. Returns what happened."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(DYING_S)
+        if not isinstance(error, ValueError):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(DYING_S)
         with self._lock:
             self._failures += 1
             self._pending = None
@@ -178,6 +202,8 @@ class Client:
             self._end()
         if late:
             return f"the compiler of regions gave no answer in {LONGEST_S:.0f} s"
+        if isinstance(error, ValueError):
+            return f"the compiler of regions gave a wrong answer: {error}"
         status = process.returncode
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         return f"the compiler of regions {how}{said}"

@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import IO, Any
 
+LONGEST_BYTES = 64 << 20
 MOST = 1000  # instructions of a region
 
 
@@ -62,12 +63,22 @@ def send(stream: IO[bytes], message: Any) -> None:
 
 
 def receive(stream: IO[bytes]) -> Any:
-    """Read a message. EOFError at the end of the stream."""
+    """Read a message.
+
+    Raises:
+        EOFError: the stream ends.
+        ValueError: what comes is no message.
+    """
     head = stream.read(4)
     if len(head) < 4:
         raise EOFError
     (length,) = struct.unpack("<I", head)
+    if length > LONGEST_BYTES:
+        raise ValueError(f"a message of {length} bytes")
     data = stream.read(length)
     if len(data) < length:
         raise EOFError
-    return pickle.loads(data)
+    try:
+        return pickle.loads(data)
+    except Exception as error:  # pickle raises anything
+        raise ValueError(f"not a message: {error}") from error

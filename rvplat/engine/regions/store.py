@@ -162,7 +162,7 @@ def _loaded(key: str) -> list[Kept]:
     """The regions of an entry of the cache; none if it has another form."""
     try:
         return list(_unpack(load_cached(key) or b""))
-    except (ValueError, TypeError, AttributeError, struct.error):
+    except (ValueError, TypeError, AttributeError, LookupError, struct.error):
         return []
 
 
@@ -174,7 +174,11 @@ def _unpack(data: bytes) -> Iterator[Kept]:
     for offsets, lines, seconds, used, size in json.loads(data[4:at]):
         end = at + LINE * lines.bit_count()
         code = data[end : end + size]
+        if len(code) != size or not code:
+            raise ValueError(f"{len(code)} of {size} bytes of code")
         heads, inside, left, beyond = map(tuple, offsets)
         answer = Answer(0, code, heads, inside, left, lines, seconds, beyond=beyond)
-        yield Kept(answer, data[at:end], used)
+        kept = Kept(answer, data[at:end], used)
+        _keys(kept)  # raises an error if a head is in none of the lines
+        yield kept
         at = end + size

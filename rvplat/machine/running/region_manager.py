@@ -45,7 +45,6 @@ PAUSE_S = 0.002  # between two looks at reports: each takes processor time from 
 MANY_DROPS = 6  # statistics call a page whose region was dropped so often "rewritten"
 FIRST = 200  # instructions of a page's first region, ready soon; the next has twice as many
 SAVE_S = 20.0  # between two writes of the kept regions
-FINISHED = 4  # pages of the queue that are compiled after the end, for the next start
 REST_S = 20.0  # the worker ends when it had nothing to do for so long
 ALL_RAN = b"\1" * (PAGE_BYTES // 2)
 MOST_BYTES = 64 << 20  # of code in memory; when there is more, all regions are dropped
@@ -133,7 +132,7 @@ class RegionManager:
 
     def close(self) -> None:
         """End the threads and the worker, and keep the regions for the next start. If the worker is
-        compiling, it finishes that, and some of what waits, for the next start."""
+        compiling, it finishes that, and what waits, for the next start."""
         with self._work:
             self._closed = True
             self._work.notify_all()
@@ -154,7 +153,7 @@ class RegionManager:
         with self._lock:
             if self._client is None or self.mode != "hot" or self._dump or not unchanged():
                 return False
-            more = [self._request(start, self._ran(start)) for start in self._hottest()[:FINISHED]]
+            more = [self._request(start, self._ran(start)) for start in self._hottest()]
             return self._client.leave(self._kept.key, more)
 
     def _hottest(self) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import struct
 import sys
@@ -113,6 +114,40 @@ def test_after_several_deaths_in_a_row_there_is_no_other(
         assert client.compile(request()).problem == said
     with pytest.raises(CompilerGone, match=f"^{said}$"):
         client.compile(request())
+
+
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [
+        (b"\4\0\0\0abcd", "not a message: unpickling stack underflow"),
+        (b"\xff\xff\xff\xff", "a message of 4294967295 bytes"),
+    ],
+)
+def test_a_wrong_answer(
+    client: Client, monkeypatch: pytest.MonkeyPatch, answer: bytes, what: str
+) -> None:
+    script = (
+        f"import sys; sys.stdout.buffer.write({answer!r}); sys.stdout.flush(); sys.stdin.read()"
+    )
+    monkeypatch.setattr(clients, "_START", script)
+    assert client.compile(request()).problem == (
+        f"the compiler of regions gave a wrong answer: {what}"
+    )
+
+
+def test_no_room_for_temporary_files(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/no/such/folder")
+    assert client.compile(request()).problem == ""
+
+
+def test_too_many_open_files(client: Client) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+    try:
+        with pytest.raises(CompilerGone, match="Too many open files"):
+            client.compile(request())
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_a_process_that_cannot_be_started(

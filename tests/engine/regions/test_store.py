@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import struct
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,18 @@ def test_a_damaged_entry_is_not_used(folder: Path, damage: str) -> None:
 
 
 def test_an_entry_that_cannot_be_read_as_regions_is_not_used() -> None:
-    cache.save_cached("key", b"\x08\0\0\0[1, 2, 3]", "regions of another version")
-    assert Store("key").find(0, PAGE) is None
+    rows = [
+        "[1, 2, 3]",
+        "[[[[0], [0], [], []], 1, 0.5, 0, 100]]",  # 100 bytes of code, which are not there
+        "[[[[0], [0], [], []], 0, 0.5, 0, 4]]",  # no lines
+        "[[[[0], [0], [], []], 1, 0.5, 0, -4]]",
+        '[["0000", 1, 0.5, 0, 4]]',
+        "null",
+    ]
+    for row in rows:
+        data = struct.pack("<I", len(row)) + row.encode() + PAGE[:64] + b"code"
+        cache.save_cached("key", data, "regions of another version")
+        assert Store("key").find(0, PAGE) is None
 
 
 def test_a_full_disk_is_reported() -> None:
