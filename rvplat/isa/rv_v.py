@@ -34,7 +34,13 @@ Zve32x = _vector(
     "Zve32x", "Vectors of integers of up to 32 bits", "Zicsr", "Zvl32b",
     rows_in=_INTEGER,
 )  # fmt: skip
-Zve32f = _vector("Zve32f", "Vectors of singles", "Zve32x", "F")
+Zve32f = _vector(
+    "Zve32f", "Vectors of singles", "Zve32x", "F",
+    rows_in=tuple(
+        f"rvplat.isa.vector.float_{module}"
+        for module in ("arithmetic", "conversions", "estimates", "reductions")
+    ),
+)  # fmt: skip
 Zve64x = _vector("Zve64x", "Vectors of integers of up to 64 bits", "Zve32x", "Zvl64b")
 Zve64f = _vector(
     "Zve64f", "Vectors of integers of up to 64 bits, and of singles", "Zve64x", "Zve32f"

@@ -41,7 +41,7 @@ def has_text(row: Row, bits: int) -> bool:
     for groups of vector registers that overlap in a way that is reserved for some LMUL."""
     values = {name: operand.extract(bits) for name, operand in row.pattern.operands.items()}
     if "vd" in values:
-        masked = values.get("vm") == 0
+        masked = values.get("vm") == 0 or row.name == "vfmerge.vfm"
         if values["vd"] in (0 if masked else 32, values.get("vs1"), values.get("vs2")):
             return False
     if (moved := re.fullmatch(r"vmv(\d)r\.v", row.name)) is not None:

@@ -23,6 +23,8 @@ ISAS = {
     f"rv64gcv{STRICT}_zicclsm": 128, f"rv64gcv_zvl256b{STRICT}": 256,
     f"rv64gcv_zvl512b{STRICT}_zicclsm": 512, f"rv64gcv_zvl1024b{STRICT}": 1024,
     f"rv64imac_zve32x_zvl128b{STRICT}": 128, f"rv64imac_zve64x_zvl128b{STRICT}": 128,
+    f"rv64imafc_zve32f_zvl128b{STRICT}": 128, f"rv64imafdc_zve64f_zvl256b{STRICT}": 256,
+    f"rv64imafdc_zve64d_zvl128b{STRICT}": 128,
 }  # fmt: skip
 STOP, T, U = 29, 30, 31  # the handler's registers; STOP is 1 at the end
 MTVEC, MEPC, MCAUSE, MSTATUS = 0x305, 0x341, 0x342, 0x300
@@ -31,6 +33,7 @@ VSTART, VXSAT, VXRM, VCSR, FRM, FFLAGS = 0x008, 0x009, 0x00A, 0x00F, 0x002, 0x00
 STATUS = 3 << 13 | 3 << 9  # FS and VS are Dirty
 CLOSED = layout.DATA[4]
 READ_WRITE = 3
+WIDENING = ("vw", "vns", "vnc", "vfw", "vfnc")
 OFFSETS = dict(zip((8, 16, 32, 64), layout.DATA[-5:-1], strict=True))  # pages of offsets, by width
 
 
@@ -53,7 +56,8 @@ class Maker:
         self.known, self.vector = rows(self.isa)
         self.image = bytearray(layout.END * layout.PAGE)
         self.count = instructions
-        self.lmul = 1  # the registers of a group, as vtype was set last
+        self.lmul, self.sew = 1, 0  # the registers of a group, and vsew, as vtype was set last
+        self.elen = 64 if "zve32" not in self.isa else 32
         self.code = Code(self.known, layout.address(layout.CODE[0]))
 
     # --- the frame ---
@@ -102,6 +106,9 @@ class Maker:
             code("csrrw", rd=0, csr=number, rs1=T)
         for n in range(1, STOP):
             code.constant(n, integer(self.rng))
+        mover = next((n for n in ("fmv.d.x", "fmv.w.x") if n in self.known.named), None)
+        for n in range(32 if mover else 0):  # Spike takes what was never written as not boxed
+            code(str(mover), rd=n, rs1=self.rng.randrange(STOP))
         code("addi", rd=STOP, rs1=0, imm=0)
         code("mret")
         self.put(code)
@@ -126,6 +133,8 @@ class Maker:
                 code("ecall")
             elif kind == 6 and rng.randrange(4) == 0:
                 self.load_all()
+            elif kind == 7 and rng.randrange(4) == 0:
+                self.load_float()
             else:
                 self.instruction(rng.choice(self.vector))
         code("addi", rd=STOP, rs1=0, imm=1)
@@ -164,15 +173,39 @@ class Maker:
             width = self.rng.choice((8, 16, 32))
             self.code(f"vl1re{width}.v", vd=first, rs1=1, nf=7)
 
-    def configure(self) -> None:
+    def load_float(self) -> None:
+        """Load an f register, if the hart has them."""
+        width = self.rng.choice((32, 64))
+        name = "flw" if width == 32 else "fld"
+        if name in self.known.named:
+            place = layout.address(self.rng.choice(layout.DATA[5:-6]), self.rng.randrange(250) * 8)
+            self.code.place(1, place)
+            self.code(name, rd=self.rng.randrange(32), rs1=1, imm=0)
+
+    def fit(self, row: Instruction) -> None:
+        """Mostly set a vtype with which the row is legal, if the present one isn't such."""
+        widens, least = row.name.startswith(WIDENING), 0
+        if row.extension.name == "Zve32f":
+            least = 1 if row.name.startswith("vfncvt") else 2
+        most = (2 if self.elen == 64 else 1) if widens else (3 if self.elen == 64 else 2)
+        if "x." in row.name and row.name.startswith("vfwcvt.f"):
+            least = 1
+        bad = not least <= self.sew <= most or (widens and self.lmul == 8)
+        if bad and least <= most and self.rng.randrange(8):
+            lmul = self.rng.choice((0, 0, 1, 1, 2, 7))
+            self.configure(lmul | self.rng.randint(least, most) << 3 | self.rng.randrange(4) << 6)
+
+    def configure(self, vtype: int = -1) -> None:
         """Set vtype and vl, mostly to what is legal."""
         rng, code = self.rng, self.code
-        vtype = rng.randrange(256)
-        if rng.randrange(8):
-            vtype = rng.choice((0, 0, 0, 1, 1, 2, 3, 5, 6, 7)) | rng.randrange(4) << 3
-            vtype |= rng.randrange(4) << 6
-        elif rng.randrange(4) == 0:
-            vtype = rng.randrange(1024)
+        if vtype >= 0:
+            pass
+        elif rng.randrange(8):
+            vtype = rng.choice((0, 0, 0, 1, 1, 2, 3, 5, 6, 7))
+            vtype |= rng.randrange(4 if self.elen == 64 else 3) << 3 | rng.randrange(4) << 6
+        else:
+            vtype = rng.randrange(rng.choice((256, 1024)))
+        self.sew = vtype >> 3 & 7
         self.lmul = 1 << (vtype & 3) if vtype & 4 == 0 else 1
         kind = rng.randrange(8)
         if kind == 2 and rng.randrange(4):
@@ -202,6 +235,9 @@ class Maker:
         if number == VSTART and rng.randrange(3):
             value = 0
         code(rng.choice(("csrrwi", "csrrsi")), rd=self.register(), csr=number, zimm=value)
+        if number == FRM and value == 5:  # every floating-point instruction is illegal
+            self.instruction(rng.choice(self.vector))
+            code("csrrwi", rd=0, csr=FRM, zimm=rng.randrange(5))
         if number == VSTART and value and rng.randrange(2):
             memory = [row for row in self.vector if row.pattern.match & 0x7F != 0x57]
             self.instruction(rng.choice(memory))
@@ -209,7 +245,8 @@ class Maker:
     def instruction(self, row: Instruction) -> None:
         """An instruction whose registers mostly fit LMUL."""
         rng = self.rng
-        widens = row.name.startswith(("vw", "vn", "vfw", "vfn"))
+        self.fit(row)
+        widens = row.name.startswith(WIDENING)
         step = min(8, self.lmul * 2 if widens else self.lmul)
         if rng.randrange(8) == 0:
             step = rng.choice((1, 1, 2, 4, 8))
@@ -277,7 +314,8 @@ def allowed(row: Instruction, values: dict[str, int]) -> bool:
     """Whether Spike treats an encoding as the manual says, whatever LMUL is. It doesn't refuse that
     a register is read with two EEWs ("Vector Operands")."""
     sources = [values[name] for name in ("vs1", "vs2", "vs3") if name in values]
-    if values.get("vm") == 0 and 0 in sources and not row.name.endswith(".m"):
+    masked = values.get("vm") == 0 or row.name == "vfmerge.vfm"
+    if masked and 0 in sources and not row.name.endswith(".m"):
         return False
     if "vs3" in values and "vs2" in values:
         return values["vs2"] // 8 not in (values["vs3"] // 8, (values["vs3"] + 7) // 8)

@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from . import layout, spike, vector_programs
+from .operands import BOX
 from .ours import Ours
 from .program import Program
 from .spike import Event, Step, Trapped
@@ -107,6 +108,7 @@ class Walk:
         for number, value in event.x:
             self.x[8 * number : 8 * number + 8] = struct.pack("<Q", value)
         for number, value in event.f:
+            value |= 0 if "fld" in self.known.named else BOX  # registers of 32 bits there
             self.f[8 * number : 8 * number + 8] = struct.pack("<Q", value)
         if ours.x() != self.x:
             raise self.mismatch(differences("x", 8, self.x, ours.x()))

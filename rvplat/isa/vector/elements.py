@@ -10,6 +10,7 @@ test of the mask: LLVM can use the host's vector instructions.
 
 from typing import Annotated
 
+from rvplat.isa.fp_state import unbox
 from rvplat.isa.vector.state import FILE_BYTES, GROUP_BYTES
 from rvplat.lang import (
     FIXED,
@@ -101,6 +102,13 @@ def splat(hart, value: u64) -> u64:
     else:
         fill(at, hart.vl, value, 64)
     return at
+
+
+@define
+def splat_float(hart, value: u64) -> u64:
+    """As `splat`, for the value of an f register: a single must be boxed, else it is the canonical
+    NaN."""
+    return splat(hart, unbox(value) if hart.vsew == 32 else value)
 
 
 # --- masks ("Mask Register Layout") -------------------------------------------------------------

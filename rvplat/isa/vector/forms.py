@@ -24,6 +24,7 @@ from rvplat.isa.vector.elements import (
     result,
     set_element,
     splat,
+    splat_float,
     write_back,
     write_back_mask,
 )
@@ -38,9 +39,13 @@ from rvplat.isa.vector.groups import (
 )
 from rvplat.lang import Definition, define, u64
 
-# funct3 by form ("Vector Arithmetic Instruction encoding"); m: the forms of OPMVV and OPMVX.
-FUNCT3 = {"vv": "000", "vx": "100", "vi": "011", "vu": "011", "mvv": "010", "mvx": "110"}
-_SECOND = {"v": "vs1", "x": "rs1", "i": "simm[4:0]", "u": "uimm[4:0]"}
+# funct3 by form ("Vector Arithmetic Instruction encoding"); a first letter m: OPMVV and OPMVX, f:
+# OPFVV and OPFVF.
+FUNCT3 = {
+    "vv": "000", "vx": "100", "vi": "011", "vu": "011", "mvv": "010", "mvx": "110", "fvv": "001",
+    "fvf": "101",
+}  # fmt: skip
+_SECOND = {"v": "vs1", "x": "rs1", "i": "simm[4:0]", "u": "uimm[4:0]", "f": "rs1"}
 
 Shape = Callable[[Definition], Definition]
 
@@ -64,7 +69,13 @@ def operands(apply: Definition) -> dict[str, Definition]:
     def unsigned_immediate(hart, vd, vs2, uimm, vm):
         apply(hart, vd, vs2, NO_REGISTER, splat(hart, uimm), vm)
 
-    found: Any = {"v": vector, "x": register, "i": immediate, "u": unsigned_immediate}
+    @define
+    def floating(hart, vd, vs2, rs1, vm):
+        apply(hart, vd, vs2, NO_REGISTER, splat_float(hart, hart.f[rs1]), vm)
+
+    found: Any = {
+        "v": vector, "x": register, "i": immediate, "u": unsigned_immediate, "f": floating,
+    }  # fmt: skip
     return dict(found)
 
 
@@ -72,16 +83,17 @@ def add_forms(
     extension: Extension, funct6: str, name: str, forms: str, made: Mapping[str, Definition],
     where: str = "", suffix: str = "", swapped: bool = False,
 ) -> list[Instruction]:  # fmt: skip
-    """Add rows. `forms` are such as "vv vx vi" or "mvv mvx" (FUNCT3), with "w" for the first letter
-    of an operand of 2*SEW. `where`: "vm == 0" or "vm != 0" if only that is legal. `suffix` ends the
-    mnemonic ("m"). `swapped`: the syntax names vs2 last, as multiply-add does."""
+    """Add rows. `forms` are such as "vv vx vi", "mvv mvx" or "fvv fvf" (FUNCT3), with "w" for the
+    first letter of an operand of 2*SEW. `where`: "vm == 0" or "vm != 0" if only that is legal.
+    `suffix` ends the mnemonic ("m"). `swapped`: the syntax names vs2 last, as multiply-add does."""
     rows = []
     for form in forms.split():
-        letters = form.removeprefix("m")
+        letters = form[-2:]
         second = _SECOND[letters[1]]
         funct3 = FUNCT3[form.replace("w", "v")]
         shown = letters.replace("u", "i") + suffix
-        sources = f"{second.split('[')[0]}, vs2" if swapped else f"vs2, {second.split('[')[0]}"
+        source = "frs1" if letters[1] == "f" else second.split("[")[0]
+        sources = f"{source}, vs2" if swapped else f"vs2, {source}"
         mask = {"": "{vm}", "vm == 0": ", v0", "vm != 0": ""}[where]
         syntax = f"{name}.{shown} vd, {sources}{mask}"
         pattern = f"{funct6} vm vs2 {second} {funct3} vd 1010111"
@@ -130,7 +142,7 @@ def every_width(loop: Definition, operation: Definition, widest: int = 64) -> De
             loop(hart, a, b, d, vm, 8)
         elif hart.vsew == 16:
             loop(hart, a, b, d, vm, 16)
-        elif hart.vsew == 32 and of_32_too:
+        elif of_32_too and hart.vsew == 32:
             loop(hart, a, b, d, vm, 32)
         elif of_64_too:
             loop(hart, a, b, d, vm, 64)

@@ -1,0 +1,322 @@
+"""Vector floating-point arithmetic, comparisons and moves (Unprivileged, "Vector Floating-Point
+Instructions"). `a` is the element of vs2, `b` that of vs1 or of f[rs1], `d` the old one of vd."""
+
+from rvplat.isa.fp_arithmetic import add, div, eq, fma, fmax, fmin, le, lt, mul, sign, sqrt, sub
+from rvplat.isa.fp_state import DYN, box, make_dirty, unbox, writes_f
+from rvplat.isa.rv_v import Zve32f
+from rvplat.isa.vector.elements import FixedBool, Width, element, group, splat_float, write_back
+from rvplat.isa.vector.float_forms import (
+    float_comparison,
+    float_fused,
+    float_single,
+    float_wide,
+    float_widening,
+    float_widening_fused,
+    floating,
+    number,
+    prepare_float,
+    require_float,
+    unary,
+    widened,
+)
+from rvplat.isa.vector.forms import carry_in
+from rvplat.isa.vector.groups import NO_REGISTER
+from rvplat.isa.vector.permutations import prepare_apart, slide_1_down, slide_1_up
+from rvplat.isa.vector.state import begin_change, require_start_at_zero
+from rvplat.lang import copy_memory, define, u32, u64
+from rvplat.lang.floating_point.conversions import classify
+
+# "Vector Single-Width Floating-Point Add/Subtract Instructions"
+
+
+@floating("000000", "fvv fvf", float_single)
+def vfadd(hart, a: u64, b: u64, sew: Width) -> u64:
+    return add(hart, number(a, sew), number(b, sew), sew, DYN)
+
+
+@floating("000010", "fvv fvf", float_single)
+def vfsub(hart, a: u64, b: u64, sew: Width) -> u64:
+    return sub(hart, number(a, sew), number(b, sew), sew, DYN)
+
+
+@floating("100111", "fvf", float_single)
+def vfrsub(hart, a: u64, b: u64, sew: Width) -> u64:
+    return sub(hart, number(b, sew), number(a, sew), sew, DYN)
+
+
+# "Vector Widening Floating-Point Add/Subtract Instructions"
+
+
+@floating("110000", "fvv fvf", float_widening)
+def vfwadd(hart, a: u64, b: u64, sew: Width) -> u64:
+    return add(hart, widened(hart, a), widened(hart, b), 64, DYN)
+
+
+@floating("110010", "fvv fvf", float_widening)
+def vfwsub(hart, a: u64, b: u64, sew: Width) -> u64:
+    return sub(hart, widened(hart, a), widened(hart, b), 64, DYN)
+
+
+@floating("110100", "fwv fwf", float_wide, name="vfwadd")
+def vfwadd_w(hart, a: u64, b: u64, sew: Width) -> u64:
+    return add(hart, a, widened(hart, b), 64, DYN)
+
+
+@floating("110110", "fwv fwf", float_wide, name="vfwsub")
+def vfwsub_w(hart, a: u64, b: u64, sew: Width) -> u64:
+    return sub(hart, a, widened(hart, b), 64, DYN)
+
+
+# "... Multiply/Divide Instructions", "Vector Widening Floating-Point Multiply"
+
+
+@floating("100100", "fvv fvf", float_single)
+def vfmul(hart, a: u64, b: u64, sew: Width) -> u64:
+    return mul(hart, number(a, sew), number(b, sew), sew, DYN)
+
+
+@floating("100000", "fvv fvf", float_single)
+def vfdiv(hart, a: u64, b: u64, sew: Width) -> u64:
+    return div(hart, number(a, sew), number(b, sew), sew, DYN)
+
+
+@floating("100001", "fvf", float_single)
+def vfrdiv(hart, a: u64, b: u64, sew: Width) -> u64:
+    return div(hart, number(b, sew), number(a, sew), sew, DYN)
+
+
+@floating("111000", "fvv fvf", float_widening)
+def vfwmul(hart, a: u64, b: u64, sew: Width) -> u64:
+    return mul(hart, widened(hart, a), widened(hart, b), 64, DYN)
+
+
+# "Vector Single-Width Floating-Point Fused Multiply-Add Instructions"
+
+
+@define
+def fused(
+    hart, a: u64, b: u64, c: u64, negate_a: FixedBool, negate_c: FixedBool, sew: Width
+) -> u64:
+    """a * b + c."""
+    first = number(a, sew)
+    last = number(c, sew)
+    return fma(hart, first, number(b, sew), last, negate_a, negate_c, sew, DYN)
+
+
+@floating("101100", "fvv fvf", float_fused, swapped=True)
+def vfmacc(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
+    return fused(hart, b, a, d, False, False, sew)
+
+
+@floating("101101", "fvv fvf", float_fused, swapped=True)
+def vfnmacc(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
+    return fused(hart, b, a, d, True, True, sew)
+
+
+@floating("101110", "fvv fvf", float_fused, swapped=True)
+def vfmsac(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
+    return fused(hart, b, a, d, False, True, sew)
+
+
+@floating("101111", "fvv fvf", float_fused, swapped=True)
+def vfnmsac(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
+    return fused(hart, b, a, d, True, False, sew)
+
+
+@floating("101000", "fvv fvf", float_fused, swapped=True)
+def vfmadd(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
+    return fused(hart, b, d, a, False, False, sew)
+
+
+@floating("101001", "fvv fvf", float_fused, swapped=True)
+def vfnmadd(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
+    return fused(hart, b, d, a, True, True, sew)
+
+
+@floating("101010", "fvv fvf", float_fused, swapped=True)
+def vfmsub(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
+    return fused(hart, b, d, a, False, True, sew)
+
+
+@floating("101011", "fvv fvf", float_fused, swapped=True)
+def vfnmsub(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
+    return fused(hart, b, d, a, True, False, sew)
+
+
+# "Vector Widening Floating-Point Fused Multiply-Add Instructions"
+
+
+@define
+def fused_wide(hart, a: u64, b: u64, c: u64, negate_a: FixedBool, negate_c: FixedBool) -> u64:
+    """a * b + c, where a and b are singles."""
+    return fma(hart, widened(hart, a), widened(hart, b), c, negate_a, negate_c, 64, DYN)
+
+
+@floating("111100", "fvv fvf", float_widening_fused, swapped=True)
+def vfwmacc(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
+    return fused_wide(hart, b, a, d, False, False)
+
+
+@floating("111101", "fvv fvf", float_widening_fused, swapped=True)
+def vfwnmacc(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
+    return fused_wide(hart, b, a, d, True, True)
+
+
+@floating("111110", "fvv fvf", float_widening_fused, swapped=True)
+def vfwmsac(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
+    return fused_wide(hart, b, a, d, False, True)
+
+
+@floating("111111", "fvv fvf", float_widening_fused, swapped=True)
+def vfwnmsac(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
+    return fused_wide(hart, b, a, d, True, False)
+
+
+# "Vector Floating-Point Square-Root Instruction", "MIN/MAX", "Sign-Injection", "Classify"
+
+
+@unary("010011 00000", "vfsqrt.v")
+def vfsqrt(hart, a: u64, sew: Width) -> u64:
+    return sqrt(hart, number(a, sew), sew, DYN)
+
+
+@unary("010011 10000", "vfclass.v")
+def vfclass(hart, a: u64, sew: Width) -> u64:
+    """One bit for the class."""
+    return u64(1) << classify(a, sew)
+
+
+@floating("000100", "fvv fvf", float_single)
+def vfmin(hart, a: u64, b: u64, sew: Width) -> u64:
+    return fmin(hart, number(a, sew), number(b, sew), sew)
+
+
+@floating("000110", "fvv fvf", float_single)
+def vfmax(hart, a: u64, b: u64, sew: Width) -> u64:
+    return fmax(hart, number(a, sew), number(b, sew), sew)
+
+
+@floating("001000", "fvv fvf", float_single)
+def vfsgnj(hart, a: u64, b: u64, sew: Width) -> u64:
+    return a & ~sign(sew) | b & sign(sew)
+
+
+@floating("001001", "fvv fvf", float_single)
+def vfsgnjn(hart, a: u64, b: u64, sew: Width) -> u64:
+    return a & ~sign(sew) | ~b & sign(sew)
+
+
+@floating("001010", "fvv fvf", float_single)
+def vfsgnjx(hart, a: u64, b: u64, sew: Width) -> u64:
+    return a ^ b & sign(sew)
+
+
+# "Vector Floating-Point Compare Instructions": feq is quiet, the others signal for any NaN.
+
+
+@floating("011000", "fvv fvf", float_comparison)
+def vmfeq(hart, a: u64, b: u64, sew: Width) -> bool:
+    return eq(hart, number(a, sew), number(b, sew), sew)
+
+
+@floating("011100", "fvv fvf", float_comparison)
+def vmfne(hart, a: u64, b: u64, sew: Width) -> bool:
+    return not eq(hart, number(a, sew), number(b, sew), sew)
+
+
+@floating("011011", "fvv fvf", float_comparison)
+def vmflt(hart, a: u64, b: u64, sew: Width) -> bool:
+    return lt(hart, number(a, sew), number(b, sew), True, sew)
+
+
+@floating("011001", "fvv fvf", float_comparison)
+def vmfle(hart, a: u64, b: u64, sew: Width) -> bool:
+    return le(hart, number(a, sew), number(b, sew), True, sew)
+
+
+@floating("011101", "fvf", float_comparison)
+def vmfgt(hart, a: u64, b: u64, sew: Width) -> bool:
+    return lt(hart, number(b, sew), number(a, sew), True, sew)
+
+
+@floating("011111", "fvf", float_comparison)
+def vmfge(hart, a: u64, b: u64, sew: Width) -> bool:
+    return le(hart, number(b, sew), number(a, sew), True, sew)
+
+
+# "Vector Floating-Point Merge Instruction", "Vector Floating-Point Move Instruction"
+
+
+@define
+def merged(a: u64, b: u64, mask: u64, sew: Width) -> u64:
+    return b if mask != 0 else a
+
+
+copy_merged = carry_in(merged)
+
+
+@define(cold=True)
+def merge(hart, vd: u64, vs2: u64, vs1: u64, b: u64, vm: u64):
+    require_float(hart, hart.vsew)
+    copy_merged(hart, vd, vs2, vs1, b, vm)
+
+
+@Zve32f.instruction("010111 0 vs2 rs1 101 vd 1010111", "vfmerge.vfm vd, vs2, frs1, v0")
+def vfmerge_vfm(hart, vd, vs2, rs1):
+    merge(hart, vd, vs2, NO_REGISTER, splat_float(hart, hart.f[rs1]), 0)
+
+
+@Zve32f.instruction("010111 1 00000 rs1 101 vd 1010111", "vfmv.v.f vd, frs1")
+def vfmv_v_f(hart, vd, rs1):
+    prepare_float(hart, vd, NO_REGISTER, NO_REGISTER, 1)
+    copy_memory(group(hart, vd), splat_float(hart, hart.f[rs1]), hart.vl * hart.vsew >> 3)
+
+
+# --- "Vector Floating-Point Permutation Instructions" -------------------------------------------
+
+
+@Zve32f.instruction("010000 1 vs2 00000 001 rd 1010111", "vfmv.f.s frd, vs2")
+def vfmv_f_s(hart, rd, vs2):
+    """Also if vl is 0."""
+    require_start_at_zero(hart)
+    require_float(hart, hart.vsew)
+    begin_change(hart)
+    if not writes_f(hart):
+        make_dirty(hart)
+    at = group(hart, vs2)
+    if hart.vsew == 32:
+        hart.f[rd] = box(u32(element(at, u64(0), 32)))
+    else:
+        hart.f[rd] = element(at, u64(0), 64)
+
+
+@Zve32f.instruction("010000 1 00000 rs1 101 vd 1010111", "vfmv.s.f vd, frs1")
+def vfmv_s_f(hart, vd, rs1):
+    """Nothing if vl is 0."""
+    require_start_at_zero(hart)
+    require_float(hart, hart.vsew)
+    begin_change(hart)
+    if hart.vl != 0:
+        copy_memory(group(hart, vd), splat_float(hart, hart.f[rs1]), hart.vsew >> 3)
+
+
+@define(cold=True)
+def prepare_slide_up(hart, vd: u64, vs2: u64, vm: u64):
+    require_float(hart, hart.vsew)
+    prepare_apart(hart, vd, vs2, NO_REGISTER, vm)
+
+
+@Zve32f.instruction("001110 vm vs2 rs1 101 vd 1010111", "vfslide1up.vf vd, vs2, frs1{vm}")
+def vfslide1up_vf(hart, vd, vs2, rs1, vm):
+    prepare_slide_up(hart, vd, vs2, vm)
+    scalar = unbox(hart.f[rs1]) if hart.vsew == 32 else hart.f[rs1]
+    slide_1_up(hart, group(hart, vs2), scalar, group(hart, vd), vm)
+    write_back(hart, vd, vm, hart.vsew)
+
+
+@Zve32f.instruction("001111 vm vs2 rs1 101 vd 1010111", "vfslide1down.vf vd, vs2, frs1{vm}")
+def vfslide1down_vf(hart, vd, vs2, rs1, vm):
+    prepare_float(hart, vd, vs2, NO_REGISTER, vm)
+    scalar = unbox(hart.f[rs1]) if hart.vsew == 32 else hart.f[rs1]
+    slide_1_down(hart, group(hart, vs2), scalar, group(hart, vd), vm)
+    write_back(hart, vd, vm, hart.vsew)

@@ -1,0 +1,270 @@
+"""Shapes of vector floating-point instructions (see forms.py), and what these require.
+
+A text computes one element with the operations of F and D. These take numbers as f registers hold
+them, so a single is boxed first (`number`). Only active elements are computed, since they may set
+flags.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from rvplat.isa.fp_arithmetic import register, single_to_double
+from rvplat.isa.fp_state import DYN, reads_f, require_fp
+from rvplat.isa.machinery.extension import Instruction
+from rvplat.isa.machinery.vocabulary import illegal
+from rvplat.isa.rv_v import Zve32f
+from rvplat.isa.vector.elements import (
+    Width,
+    element,
+    group,
+    is_active,
+    result,
+    set_element,
+    write_back,
+    write_back_mask,
+)
+from rvplat.isa.vector.forms import Shape, arithmetic, named, shape
+from rvplat.isa.vector.groups import (
+    NO_REGISTER,
+    prepare_mask,
+    prepare_narrowing,
+    prepare_same,
+    prepare_wide,
+    prepare_widening,
+)
+from rvplat.lang import Definition, define, u64
+from rvplat.lang.floating_point.formats import RMM
+
+Adding = Callable[[Callable[..., Any]], Instruction]
+"""What adds a row, given an instruction's text."""
+
+# --- what is required ---------------------------------------------------------------------------
+
+
+@define
+def require_float(hart, eew: u64):
+    """FS isn't Off, and frm is legal, whatever the instruction ("Vector Arithmetic Instruction
+    encoding"). Floating-point operands have 32 bits, or 64 with Zve64d."""
+    if not reads_f(hart):
+        require_fp(hart)
+    if hart.frm > RMM:
+        illegal(hart)
+    if eew != 32 and (eew != 64 or hart.has_zve64d == 0):
+        illegal(hart)
+
+
+@define(cold=True)
+def prepare_float(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    require_float(hart, hart.vsew)
+    prepare_same(hart, vd, vs2, vs1, vm)
+
+
+@define(cold=True)
+def prepare_float_mask(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    require_float(hart, hart.vsew)
+    prepare_mask(hart, vd, vs2, vs1, vm)
+
+
+@define(cold=True)
+def prepare_widened(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    """The result is a number of 2*SEW bits. The source is one of SEW bits, or an integer."""
+    require_float(hart, hart.vsew * 2)
+    prepare_widening(hart, vd, vs2, vs1, vm)
+
+
+@define(cold=True)
+def prepare_widened_integer(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    """The source is a number of SEW bits, the result an integer."""
+    require_float(hart, hart.vsew)
+    prepare_widening(hart, vd, vs2, vs1, vm)
+
+
+@define(cold=True)
+def prepare_float_widening(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    """Sources and result are numbers."""
+    require_float(hart, hart.vsew)
+    prepare_widened(hart, vd, vs2, vs1, vm)
+
+
+@define(cold=True)
+def prepare_float_wide(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    require_float(hart, hart.vsew)
+    require_float(hart, hart.vsew * 2)
+    prepare_wide(hart, vd, vs2, vs1, vm)
+
+
+@define(cold=True)
+def prepare_narrowed(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    """The result is a number of SEW bits."""
+    require_float(hart, hart.vsew)
+    prepare_narrowing(hart, vd, vs2, vs1, vm)
+
+
+@define(cold=True)
+def prepare_narrowed_integer(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    """The source is a number of 2*SEW bits, the result an integer."""
+    require_float(hart, hart.vsew * 2)
+    prepare_narrowing(hart, vd, vs2, vs1, vm)
+
+
+@define(cold=True)
+def prepare_float_narrowing(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    """Source and result are numbers."""
+    require_float(hart, hart.vsew * 2)
+    prepare_narrowed(hart, vd, vs2, vs1, vm)
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+@define
+def number(a: u64, sew: Width) -> u64:
+    """An element as an f register holds it."""
+    return register(a, sew)
+
+
+@define
+def widened(hart, a: u64) -> u64:
+    """A single, as an element, converted to a double."""
+    return single_to_double(hart, number(a, 32), DYN)
+
+
+# --- loops and shapes ---------------------------------------------------------------------------
+
+
+def of_floats(loop: Definition, operation: Definition, widths: tuple[int, ...]) -> Definition:
+    """The loop for SEW as vtype has it; `widths` are those that can be."""
+    has_16, has_32, has_64 = (width in widths for width in (16, 32, 64))
+
+    @define
+    def compute(hart, a: u64, b: u64, d: u64, vm: u64):
+        if has_16 and hart.vsew == 16:
+            loop(hart, a, b, d, vm, 16)
+        elif has_32 and hart.vsew == 32:
+            loop(hart, a, b, d, vm, 32)
+        elif has_64:
+            loop(hart, a, b, d, vm, 64)
+
+    return named(compute, operation, "widths")
+
+
+def float_loop(
+    operation: Definition, widths: tuple[int, ...] = (32, 64), a_factor: int = 1, d_factor: int = 1
+) -> Definition:
+    """`operation(hart, a, b, sew)`."""
+
+    @define
+    def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
+        to = result(hart)
+        for i in range(hart.vl):
+            if is_active(hart, vm, i):
+                first = element(a, i, sew * a_factor)
+                found = operation(hart, first, element(b, i, sew), sew)
+                set_element(to, i, found, sew * d_factor)
+
+    return of_floats(named(loop, operation, "loop"), operation, widths)
+
+
+def fused_loop(operation: Definition, widths: tuple[int, ...], d_factor: int) -> Definition:
+    """`operation(hart, a, b, d, sew)`, where d is the destination's element."""
+
+    @define
+    def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
+        to = result(hart)
+        for i in range(hart.vl):
+            if is_active(hart, vm, i):
+                old = element(d, i, sew * d_factor)
+                found = operation(hart, element(a, i, sew), element(b, i, sew), old, sew)
+                set_element(to, i, found, sew * d_factor)
+
+    return of_floats(named(loop, operation, "loop"), operation, widths)
+
+
+def float_single(operation: Definition) -> Definition:
+    """vd[i] = operation(hart, vs2[i], b[i], sew)."""
+    return shape(operation, prepare_float, float_loop(operation))
+
+
+def float_fused(operation: Definition) -> Definition:
+    """vd[i] = operation(hart, vs2[i], b[i], vd[i], sew)."""
+    return shape(operation, prepare_float, fused_loop(operation, (32, 64), 1))
+
+
+def float_widening(operation: Definition) -> Definition:
+    """2*SEW = operation(hart, SEW, SEW, sew), for singles."""
+    compute = float_loop(operation, (32,), d_factor=2)
+    return shape(operation, prepare_float_widening, compute, 2)
+
+
+def float_wide(operation: Definition) -> Definition:
+    """2*SEW = operation(hart, 2*SEW, SEW, sew)."""
+    return shape(operation, prepare_float_wide, float_loop(operation, (32,), 2, 2), 2)
+
+
+def float_widening_fused(operation: Definition) -> Definition:
+    """2*SEW = operation(hart, SEW, SEW, 2*SEW of vd, sew)."""
+    return shape(operation, prepare_float_widening, fused_loop(operation, (32,), 2), 2)
+
+
+def float_comparison(operation: Definition) -> Definition:
+    """vd.mask[i] = operation(hart, vs2[i], b[i], sew)."""
+
+    @define
+    def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
+        to = result(hart)
+        for i in range(hart.vl):
+            if is_active(hart, vm, i):
+                found = operation(hart, element(a, i, sew), element(b, i, sew), sew)
+                set_element(to, i, u64(found), 8)
+
+    compute = of_floats(named(loop, operation, "loop"), operation, (32, 64))
+
+    @define(cold=True)
+    def apply(hart, vd: u64, vs2: u64, vs1: u64, b: u64, vm: u64):
+        prepare_float_mask(hart, vd, vs2, vs1, vm)
+        compute(hart, group(hart, vs2), b, group(hart, vd), vm)
+        write_back_mask(hart, vd, vm)
+
+    return named(apply, operation, "apply")
+
+
+def floating(
+    funct6: str, forms: str, shape_of: Shape, **how: Any
+) -> Callable[[Callable[..., Any]], list[Instruction]]:
+    """As `arithmetic`, for Zve32f."""
+    return arithmetic(funct6, forms, shape_of, Zve32f, **how)
+
+
+def unary(
+    digits: str, name: str, prepare: Definition = prepare_float,
+    widths: tuple[int, ...] = (32, 64), a_factor: int = 1, d_factor: int = 1,
+) -> Adding:  # fmt: skip
+    """Add an instruction with the source vs2 alone: `operation(hart, a, sew)`. `digits` are funct6
+    and the field vs1."""
+    funct6, vs1 = digits.split()
+
+    def add(function: Callable[..., Any]) -> Instruction:
+        operation = Definition(function)
+
+        @define
+        def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
+            to = result(hart)
+            for i in range(hart.vl):
+                if is_active(hart, vm, i):
+                    found = operation(hart, element(a, i, sew * a_factor), sew)
+                    set_element(to, i, found, sew * d_factor)
+
+        compute = of_floats(named(loop, operation, "loop"), operation, widths)
+
+        @define
+        def instruction(hart, vd, vs2, vm):
+            prepare(hart, vd, vs2, NO_REGISTER, vm)
+            compute(hart, group(hart, vs2), 0, 0, vm)
+            write_back(hart, vd, vm, hart.vsew * d_factor)
+
+        pattern = f"{funct6} vm vs2 {vs1} 001 vd 1010111"
+        row = Zve32f.instruction(pattern, f"{name} vd, vs2{{vm}}", name=name)
+        made: Any = instruction
+        return row(named(made, operation, "v"))
+
+    return add
