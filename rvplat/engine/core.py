@@ -14,7 +14,7 @@ from rvplat.engine.breakpoints import (
     stops_before_fetch,
 )
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
-from rvplat.engine.hot_code import region_entry, take_sample
+from rvplat.engine.hot_code import region_entry, sample_exit, take_sample
 from rvplat.engine.pairs import find_pair
 from rvplat.engine.slot_pages import new_slots
 from rvplat.engine.slots import header_at, slot_at
@@ -245,6 +245,7 @@ def begin(hart):
     hart.instret_base -= u64(hart.budget)
     hart.budget = 0
     hart.stop = STOP_NONE
+    hart.left_slot = u64(0)  # the memory of slots may be another since
     if hart.waiting != 0 and hart.sleeps != 0:
         hart.stop = STOP_WFI
     hart.attention = 1
@@ -266,6 +267,7 @@ def refill(hart):
     hart.passes += 1
     if hart.machine.regions_on != 0:
         take_sample(hart)
+        sample_exit(hart)
     if hart.profile_ring != 0:
         take_profile(hart)
     if hart.stop_request != 0 and hart.stop != STOP_STUCK:

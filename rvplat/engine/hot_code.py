@@ -1,7 +1,8 @@
 """Finding hot code, and entering the regions that are made of it.
 
 Where a budget ends, the hart notes the instruction. Since budgets end after branches, that is
-likely the head of a loop, a function, or a case of a switch. Code that is found several times is
+likely the head of a loop, a function, or a case of a switch. It also notes where a region was left
+last. Code that is found several times is
 reported to the machine (`tell_hot`), which lets a region be compiled. Code that stays in tier 0 is
 reported after 2, 4, 8, ... further samples, so that reports take no time.
 """
@@ -18,9 +19,11 @@ from rvplat.hart.acceleration.region_rows import (
     same_bytes,
 )
 from rvplat.hart.ram import region_of
-from rvplat.hart.state import FETCH_ENTRIES, SLOT_HEADER, MachineState
+from rvplat.hart.state import FETCH_ENTRIES, SLOT_HEADER, SLOTS_SIZE, HartState, MachineState
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import call_host, define, fence, host_address, read_u64, u64
+
+HartState.add("left_slot", u64)  # host address of the slot where a region was left last, or 0
 
 HOT_CALLS = MachineState.fields["hot_calls"].offset
 
@@ -47,7 +50,7 @@ def region_entry(hart, header, offset: u64) -> u64:
 
 @define
 def take_sample(hart):
-    """Note where the budget ended. Call the compiler of regions when that is found to be hot."""
+    """Note where the budget ended."""
     entry = hart.fetch[hart.pc >> 12 & (FETCH_ENTRIES - 1)]
     if entry.tag != hart.pc & PAGE_MASK:
         return
@@ -58,7 +61,28 @@ def take_sample(hart):
         hart.region_samples += 1
         return
     hart.other_samples += 1
-    pa = header.pa | offset
+    note_hot(hart, header.pa | offset)
+
+
+@define
+def sample_exit(hart):
+    """Note where a region was left last, if no region is entered there. Code without branches, and
+    code that a region had no room for, is found only so: no budget ends there."""
+    if hart.left_slot == 0:
+        return
+    inside = hart.left_slot - hart.slot_pool
+    number = inside // u64(SLOTS_SIZE)
+    header = header_at(hart.slot_pool + number * SLOTS_SIZE)
+    offset = (inside - number * SLOTS_SIZE - SLOT_HEADER) >> 3
+    hart.left_slot = u64(0)
+    address = region_word(hart, header)
+    if address == 0 or not has_bit(row_at(address).heads, offset):
+        note_hot(hart, header.pa | offset)
+
+
+@define
+def note_hot(hart, pa: u64):
+    """Count a sample. Call the compiler of regions when code is found to be hot."""
     sample = hart.samples[(pa >> 1 ^ pa >> 10) & (SAMPLES - 1)]
     if sample.pa != pa:
         sample.count = sample.count >> 1

@@ -236,6 +236,14 @@ class GlueEmitter(NamesWithHoles):
         slow_handler = self.result(None, f"load ptr, ptr {place}").text
         self.tail(slow_handler, hole("slot"), hole("budget"))
 
+    def note_exit(self, slot: str) -> None:
+        """Note the slot at which tier 0 goes on (hot_code.py, `sample_exit`)."""
+        self.line(f"store ptr {slot}, ptr {self.hart_place('left_slot')}")
+
+    def take_if_budget(self, slot: str, budget: str) -> None:
+        self.note_exit(slot)
+        super().take_if_budget(slot, budget)
+
     def lines_of(self) -> tuple[str, ...]:
         return split("\n".join(self.lines) + "\n")
 
@@ -244,6 +252,7 @@ def glue(unit: Unit) -> dict[str, tuple[str, ...]]:
     """The ways to leave a region, by name, with the holes `slot`, `budget`, `target`, `form`."""
     slot, budget = hole("slot"), hole("budget")
     emitters = {name: GlueEmitter(unit, None) for name in ("leave", "exit", "pause", "far")}
+    emitters["leave"].note_exit(slot)
     emitters["leave"].dispatch(slot, budget)
     emitters["exit"].leave_at_head()
     emitters["pause"].tail('@"pause"', slot, budget)

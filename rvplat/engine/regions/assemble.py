@@ -109,7 +109,7 @@ class Assembler:
         return self.value(f"sub i64 {now}, {less}") if less else now
 
     def leave(self, offset: int, budget: str) -> None:
-        """Go on in tier 0 at an instruction of the page."""
+        """Go on in tier 0 at an instruction of the page, or of another."""
         if offset >= PAGE or offset < 0:
             pc = self.value(f"add i64 %page, {offset}")
             self.glue("far", target=pc, budget=budget)
@@ -165,10 +165,7 @@ class Assembler:
             self.go(offset, after)
             return
         self.write_back(self.zones[offset], self.flow.dirty_after(offset))
-        if after >= PAGE:  # the slot after the page's last goes on with the next page
-            self.glue("leave", slot=self.slot(PAGE), budget=budget)
-        else:
-            self.leave(after, budget)
+        self.leave(after, budget)
 
     def way_taken(self, offset: int, one: Decoded) -> None:
         target, zone = self.flow.target(offset), self.zones[offset]

@@ -202,7 +202,7 @@ class RegionManager:
         start, offset = pa & PAGE_MASK, pa & OFFSET_MASK
         page = self._pages.setdefault(start, Page())
         self._look_after(page)
-        if page.failed or page.is_withheld or page.has(offset):
+        if page.failed or page.is_withheld or page.enters(offset) or page.keeps_out(offset):
             return
         is_new = offset not in page.heads
         page.heads[offset] = None
@@ -222,7 +222,7 @@ class RegionManager:
         kept = self._kept.find(offset, data)
         if kept is None:
             return False
-        if page.placed is not None and len(page.placed.answer.inside) >= len(kept.inside):
+        if page.placed is not None and page.size > len(kept.inside):
             return False
         if not self._place(page, start, kept, data):
             return False

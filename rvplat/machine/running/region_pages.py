@@ -84,6 +84,15 @@ class Page:
         placed = () if self.placed is None or self.is_dropped else self.placed.answer.heads
         return tuple(dict.fromkeys((*placed, *self.heads)))
 
+    def enters(self, offset: int) -> bool:
+        """Whether its region is entered at an offset."""
+        return self.placed is not None and offset in self.placed.answer.heads
+
+    def keeps_out(self, offset: int) -> bool:
+        """Whether tier 0 must execute the instruction at an offset, however large its region is."""
+        beyond = () if self.placed is None else self.placed.answer.beyond
+        return offset in self.left and offset not in beyond
+
     def has(self, offset: int) -> bool:
         """Whether its region has the instruction at an offset."""
         return self.placed is not None and offset in self.placed.answer.inside

@@ -1,0 +1,51 @@
+"""Code without branches over several pages. No budget ends in it, so no sample falls there."""
+
+from __future__ import annotations
+
+from tests.machine.regions.forced import (
+    compile_quickly,
+    in_region,
+    machine_of,
+    same_in_regions,
+)
+from tests.machine.small_guests import POWER_OFF
+
+#: A loop of 2,700 instructions in three pages.
+LONG = (
+    """
+.option norvc
+  li s0, {rounds}
+.balign 4096
+begin:
+"""
+    + "  addi s1, s1, 3\n" * 600
+    + "deep:\n"
+    + "  xor s2, s2, s1\n" * 1000
+    + "second:\n"
+    + "  add s3, s3, s2\n" * 1000
+    + """
+last:
+  addi s4, s4, 1
+  addi s0, s0, -1
+  beqz s0, 1f
+  j begin
+1:
+"""
+    + POWER_OFF
+)
+
+
+def test_it_comes_into_regions_piece_by_piece() -> None:
+    """The first region has no room for the first page, and the other pages have no sample."""
+    wanted = "begin", "deep", "second", "last"
+    with machine_of(LONG.format(rounds=1 << 40), "hot") as machine:
+        compile_quickly(machine)
+        for _ in range(400):
+            machine.run(max_instructions=10_000_000)
+            if all(in_region(machine, symbol) for symbol in wanted):
+                break
+        assert [symbol for symbol in wanted if not in_region(machine, symbol)] == []
+
+
+def test_it_is_exact_from_page_to_page() -> None:
+    same_in_regions(LONG.format(rounds=3000), None, "begin", "second", "last")
