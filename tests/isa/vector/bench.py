@@ -9,10 +9,10 @@ import random
 from rvplat.isa.machinery.extension import Instruction
 from rvplat.isa.rv_v import Zve32f, Zve32x
 from rvplat.isa.vector.configuration import is_supported, set_vtype
-from rvplat.isa.vector.state import FILE_BYTES, VILL
+from rvplat.isa.vector.state import FILE_BYTES
 from rvplat.lang import u64
 from rvplat.machine.boards.catalogue import base_extensions
-from tests.engine.native_bench import BASE, CODE, DATA, SIZE, WFI, Twin
+from tests.engine.native_bench import CODE, DATA, WFI, Twin
 
 VLEN = 128
 STATUS = 3 << 13 | 3 << 9  # FS and VS are Dirty
@@ -20,23 +20,24 @@ ROWS: list[Instruction] = [*Zve32x.instructions, *Zve32f.instructions]
 VTYPES = [sew << 3 | lmul for sew in range(4) for lmul in (0, 1, 2, 3, 5, 6, 7)]
 
 
+class VectorTwin(Twin):
+    """A hart with V. `vectors` are the bytes of the vector registers, in place."""
+
+    def __init__(self) -> None:
+        super().__init__([*base_extensions(), Zve32x, Zve32f], True)
+        self.hart.vlen_bytes = VLEN // 8
+        self._pristine = self.save()
+        address = self.native.address + self.layout.fields["vectors"].offset
+        self.vectors = (ctypes.c_uint8 * FILE_BYTES).from_address(address)
+
+
 @functools.cache
-def twin() -> Twin:
-    """The bench, with memory and registers as after a reset."""
-    own = [one for one in (Zve32x, Zve32f) if one.rows_in]
-    bench = Twin([*base_extensions(), *own], True)
-    bench.hart.vlen_bytes = VLEN // 8
-    bench._pristine = bench.save()
-    return bench
+def twin() -> VectorTwin:
+    """The bench."""
+    return VectorTwin()
 
 
-def registers(bench: Twin) -> bytearray:
-    """The bytes of the vector registers, in place."""
-    address = bench.native.address + bench.layout.fields["vectors"].offset
-    return (ctypes.c_uint8 * FILE_BYTES).from_address(address)  # type: ignore[return-value]
-
-
-def begin(bench: Twin, chance: random.Random, bits: int, vtype: int, vl: int) -> None:
+def begin(bench: VectorTwin, chance: random.Random, bits: int, vtype: int, vl: int) -> None:
     """Random registers and data; the instruction is next, in M mode."""
     bench.begin()
     hart = bench.hart
@@ -45,13 +46,13 @@ def begin(bench: Twin, chance: random.Random, bits: int, vtype: int, vl: int) ->
     for i in range(1, 32):
         hart.x[i] = DATA + chance.randrange(0x200) * 8 if chance.randrange(2) else edge(chance)
         hart.f[i] = chance.getrandbits(64)
-    vectors = registers(bench)
+    vectors = bench.vectors
     kind = chance.randrange(3)
     for i in range(32 * VLEN // 8):
         vectors[i] = chance.choice((0, 1, 0x7F, 0x80, 0xFF)) if kind == 0 else chance.getrandbits(8)
     hart.mstatus = int(hart.mstatus) | STATUS
     hart.vxrm, hart.frm = chance.randrange(4), chance.choice((0, 0, 1, 2, 3, 4))
-    set_vtype(hart, u64(vtype), is_supported(hart, u64(vtype)))
+    set_vtype(hart, u64(vtype), bool(is_supported(hart, u64(vtype))))
     hart.vl = min(vl, int(hart.vlmax))
     hart.pc = CODE
 
@@ -79,5 +80,5 @@ def draw(chance: random.Random, row: Instruction) -> tuple[int, dict[str, int]]:
     return bits, values
 
 
-__all__ = ["BASE", "CODE", "DATA", "ROWS", "SIZE", "VILL", "VLEN", "VTYPES", "begin", "draw",
-           "registers", "twin"]  # fmt: skip
+__all__ = ["CODE", "DATA", "ROWS", "STATUS", "VLEN", "VTYPES", "VectorTwin", "begin", "draw",
+           "twin"]  # fmt: skip
