@@ -13,6 +13,7 @@ from rvplat.gdb.target.target_description import (
     FP_CSRS,
     MODES,
     REG_MODE,
+    REG_V,
     Layout,
     csr_itself,
     layout_of,
@@ -37,7 +38,9 @@ class Registers:
             row.number: row for extension in machine.extensions for row in extension.csrs
         }
         names = {extension.name for extension in machine.extensions}
-        self.layout: Layout = layout_of(self._rows.values(), "F" in names, "D" in names)
+        self.layout: Layout = layout_of(
+            self._rows.values(), "F" in names, "D" in names, machine.board.vlen
+        )
         self._read = machine.core.export("read_csr")
         self._write = machine.core.export("write_csr")
         self._changed = machine.core.export("context_changed")
@@ -81,6 +84,8 @@ class Registers:
         """A register's value."""
         self.size(number)
         number = csr_itself(number)
+        if number >= REG_V:
+            return int(self._harts[hart].v[number - REG_V])
         view = self._harts[hart].plain
         if number < REG_PC:
             return int(self._x[hart][number])
@@ -154,7 +159,9 @@ class Registers:
         self.size(number)
         number = csr_itself(number)
         view = self._harts[hart].plain
-        if number < REG_PC:
+        if number >= REG_V:
+            self._harts[hart].v[number - REG_V] = value
+        elif number < REG_PC:
             if number:
                 self._x[hart][number] = value
         elif number == REG_PC:

@@ -2,6 +2,7 @@
 Description Format").
 
 Register numbers are gdb's, where gdb has some: x 0 to 31, pc 32, f 33 to 64, CSR n 65 + n, priv.
+A description may choose the numbers of vector registers.
 
 A CSR is a 64-bit number. gdb can't calculate with a structure, nor cast a number to one. So the
 fields are a second register beside the CSR: `mstatus` and `mstatus_fields`. LLDB can show the
@@ -36,6 +37,12 @@ REG_MODE = 4165  # priv with names for its values; gdb's conditions need the num
 OURS = {REG_MODE: "mode", REG_PRIV: "priv", REG_VIRT: "virt", REG_VMID: "vmid", REG_ASID: "asid"}
 OUR_BITS = 16  # gdb would show eight bits as a character
 FIELDS = 0x2000  # added to the number of a CSR's register: its fields
+REG_V = 0x4000  # v0
+VECTORS = (
+    ("b", "uint8", 8), ("s", "uint16", 16), ("w", "uint32", 32), ("l", "uint64", 64),
+    ("q", "uint128", 128), ("f", "ieee_single", 32), ("d", "ieee_double", 64),
+)  # fmt: skip
+"""The elements of a vector register by their names in gdb: type and bits."""
 FIELDS_SUFFIX = "_fields"
 FIELDS_GROUP = "fields"
 MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}  # by priv: the privilege, and 4 more where V=1
@@ -54,7 +61,7 @@ class Layout:
 
 def csr_itself(number: int) -> int:
     """The register that a number stands for: the CSR, if it is that of a CSR's fields."""
-    return number - FIELDS if number >= FIELDS else number
+    return number - FIELDS if FIELDS <= number < REG_V else number
 
 
 def _reg(name: str, number: int, bits: int, kind: str, group: str = "") -> str:
@@ -91,6 +98,18 @@ def _fpu(double: bool, csrs: Iterable[Csr]) -> str:
     rows = [_reg(n, REG_F + i, bits, kind, "float") for i, n in enumerate(F_NAMES)]
     rows += [_reg(c.name, REG_CSR + c.number, 32, "int", "float") for c in csrs]
     return _feature("org.gnu.gdb.riscv.fpu", [union, *rows])
+
+
+def _vector(vlen: int) -> str:
+    """v0 to v31, each as vectors of all element types. gdb takes the whole size as VLEN."""
+    kinds = [
+        f'<vector id="v{name}" type="{kind}" count="{vlen // bits}"/>'
+        for name, kind, bits in VECTORS
+    ]
+    rows = "".join(f'<field name="{name}" type="v{name}"/>' for name, _, _ in VECTORS)
+    union = f'<union id="riscv_vector">{rows}</union>'
+    regs = [_reg(f"v{n}", REG_V + n, vlen, "riscv_vector", "vector") for n in range(32)]
+    return _feature("org.gnu.gdb.riscv.vector", [*kinds, union, *regs])
 
 
 def _has_fields(row: Csr) -> bool:
@@ -165,8 +184,9 @@ def _csr_files(plain: list[Csr], lldb: bool) -> dict[str, str]:
     }
 
 
-def layout_of(csrs: Iterable[Csr], has_f: bool, has_d: bool) -> Layout:
-    """The registers of a hart that has these CSRs and floating-point registers."""
+def layout_of(csrs: Iterable[Csr], has_f: bool, has_d: bool, vlen: int = 0) -> Layout:
+    """The registers of a hart that has these CSRs, floating-point registers, and vector registers
+    of `vlen` bits (0: none)."""
     rows = sorted(csrs, key=lambda row: row.number)
     fp_rows = [row for row in rows if row.number in FP_CSRS]
     plain = [row for row in rows if row not in fp_rows]
@@ -177,6 +197,9 @@ def layout_of(csrs: Iterable[Csr], has_f: bool, has_d: bool) -> Layout:
         files["riscv-fpu.xml"] = _fpu(has_d, fp_rows)
         general += [(REG_F + n, 8 if has_d else 4) for n in range(32)]
         sizes.update(general)
+    if vlen:
+        files["riscv-vector.xml"] = _vector(vlen)
+        sizes.update({REG_V + n: vlen // 8 for n in range(32)})
     sizes.update({REG_CSR + row.number: 8 for row in plain})
     sizes.update({REG_CSR + row.number + FIELDS: 8 for row in plain if _has_fields(row)})
     sizes.update({REG_CSR + row.number: 4 for row in fp_rows})

@@ -8,6 +8,8 @@ It needs a stopped machine: while the machine runs, it raises RuntimeError.
 
 from __future__ import annotations
 
+import ctypes
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -68,6 +70,41 @@ class RegisterFile(Sequence[int]):
         return iter(self[0:32])
 
 
+class VectorFile(Sequence[int]):
+    """32 vector registers, by number or as "v0". A value has VLEN bits, element 0 lowest."""
+
+    def __init__(self, hart: NativeHart, still: Callable[[], None]) -> None:
+        self._address = hart.address + hart.layout.fields["vectors"].offset
+        self._hart = hart
+        self._still = still
+
+    def _bytes(self, key: int | str) -> Any:
+        """The bytes of a register, in place."""
+        self._still()
+        number = key
+        if isinstance(key, str):
+            number = int(key[1:]) if re.fullmatch(r"v\d+", key) else -1
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise TypeError(f"no register {key!r}: expected its number or name")
+        if not 0 <= number < 32:
+            raise LookupError(f"no register {key!r}: there are v0 to v31")
+        size = int(self._hart.view.vlen_bytes)
+        return (ctypes.c_uint8 * size).from_address(self._address + number * size)
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            return [self[n] for n in range(*key.indices(32))]
+        return int.from_bytes(bytes(self._bytes(key)), "little")
+
+    def __setitem__(self, key: int | str, value: int) -> None:
+        cells = self._bytes(key)
+        bits = integer("value", value, 0, (1 << 8 * len(cells)) - 1)
+        cells[:] = bits.to_bytes(len(cells), "little")
+
+    def __len__(self) -> int:
+        return 32
+
+
 def _hint(name: str, names: Mapping[str, Any]) -> str:
     found = nearest(name, names)
     return f"; did you mean {found!r}?" if found else ""
@@ -94,7 +131,7 @@ class Hart(NativeHart, metaclass=PublicNames):
     """
 
     public = (
-        "number", "state", "pc", "x", "f", "priv", "virt", "instret", "csrs", "csr", "set_csr",
+        "number", "state", "pc", "x", "f", "v", "priv", "virt", "instret", "csrs", "csr", "set_csr",
         "translate", "read", "write",
     )  # fmt: skip
     number: int
@@ -138,6 +175,14 @@ class Hart(NativeHart, metaclass=PublicNames):
     def f(self) -> RegisterFile:
         """The floating-point registers, by number or ABI name, as 64 bits (floats NaN-boxed)."""
         return self._f
+
+    @cached_property
+    def v(self) -> VectorFile:
+        """The vector registers, by number or name, as numbers of VLEN bits. LookupError on a hart
+        without vectors."""
+        if self.view.vlen_bytes == 0:
+            raise LookupError(f"hart {self.number} has no vector registers")
+        return VectorFile(self, self._still)
 
     @property
     def pc(self) -> int:

@@ -131,6 +131,7 @@ class NativeHart(NativeRecord):
 
     def __init__(self, number: int, machine: NativeMachine, table: Table, layout: Record) -> None:
         super().__init__(layout)
+        self.layout = layout
         self.number = number
         self.machine = machine
         self.table = table

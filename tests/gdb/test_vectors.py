@@ -1,0 +1,53 @@
+"""gdb's vector registers (`org.gnu.gdb.riscv.vector`), with named element types."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rvplat.machine.machine import Machine
+
+from .conftest import Serve
+from .driver import Gdb
+
+
+@pytest.fixture
+def machine(guest: Path) -> Machine:
+    settings = {"harts.isa": "rv64gcvh", "harts.vlen": 256}
+    machine = Machine.open("virt", program=guest, settings=settings)
+    machine.harts[0].v[8] = int.from_bytes(bytes(range(32)), "little")
+    return machine
+
+
+def test_elements_of_every_type(gdb: Gdb, serve: Serve, machine: Machine) -> None:
+    gdb.attach(serve(machine))
+    assert gdb.value("$v8.b[31]") == "31"
+    assert gdb.value("/x $v8.s[1]") == "0x302"
+    assert gdb.value("/x $v8.w[7]") == "0x1f1e1d1c"
+    assert gdb.value("/x $v8.l[0]") == "0x706050403020100"
+    assert gdb.value("/x $v8.q[1]") == "0x1f1e1d1c1b1a19181716151413121110"
+    assert gdb.value("sizeof($v8)") == "32"
+    assert gdb.value("sizeof($v8.f) / sizeof($v8.f[0])") == "8"
+
+
+def test_an_element_is_written(gdb: Gdb, serve: Serve, machine: Machine) -> None:
+    gdb.attach(serve(machine))
+    gdb.do("set $v9.d[1] = 1.5")
+    assert machine.harts[0].v["v9"] == 0x3FF8_0000_0000_0000 << 64
+    assert gdb.value("$v9.d[1]") == "1.5"
+    assert "v9" in gdb.do("info registers vector")
+
+
+def test_vector_csrs(gdb: Gdb, serve: Serve, machine: Machine) -> None:
+    machine.harts[0].set_csr("mstatus.VS", 3)
+    gdb.attach(serve(machine))
+    assert gdb.value("$vlenb") == "32"
+    assert gdb.value("/x $vtype") == "0x8000000000000000"
+
+
+def test_a_hart_without_vectors_has_no_vector_registers(
+    gdb: Gdb, serve: Serve, guest: Path
+) -> None:
+    gdb.attach(serve(Machine.open("virt", program=guest)))
+    assert gdb.value("$v8") == "void"
