@@ -58,9 +58,7 @@ class Lockstep:
 class Walk:
     """One program, step by step."""
 
-    def __init__(
-        self, program: Program, events: list[Event], ours: Ours, owner: Lockstep
-    ) -> None:
+    def __init__(self, program: Program, events: list[Event], ours: Ours, owner: Lockstep) -> None:
         self.program, self.events, self.ours, self.owner = program, events, ours, owner
         self.known, _ = vector_programs.rows(program.isa)
         self.bytes = ISAS[program.isa] // 8

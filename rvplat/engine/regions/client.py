@@ -1,9 +1,13 @@
 """A machine's side of the process that compiles regions (worker.py).
 
-Where the harts can use all processors, the process has the scheduler's class for idle tasks. Any
-other gives way only after some milliseconds, however low its priority: each hart that is woken by
-an interrupt would wait so long. If the harts leave it no time at all, another process takes its
-place, which gets one or two percent of a processor.
+The process has a process group of its own, so that Ctrl-C does not end it, but no session: Linux
+gives all sessions the same share of a processor, whatever the priority of their processes is
+(sched(7), "The autogroup feature").
+
+Where the harts can use all processors, it has the scheduler's class for idle tasks. Any other gives
+way only after some milliseconds, however low its priority: each hart that is woken by an interrupt
+would wait so long. If the harts leave it no time at all, another process takes its place, which
+gets one or two percent of a processor.
 """
 
 from __future__ import annotations
@@ -170,7 +174,7 @@ class Client:
                     "idle" if self._is_idle else "", str(tables.fileno()),
                 ],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
-                start_new_session=True, pass_fds=(tables.fileno(),),
+                process_group=0, pass_fds=(tables.fileno(),),
             )  # fmt: skip
         assert self._process.stdin is not None
         self._room = _widened(self._process.stdin.fileno())

@@ -129,6 +129,7 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print does not disturb the answers
     with os.fdopen(int(sys.argv[-1]), "rb") as tables:
         compiler = Compiler(Tables.from_bytes(tables.read()))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # of a terminal; the pipe will end too
     last = None
     while True:
         try:

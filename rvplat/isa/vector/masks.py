@@ -150,9 +150,7 @@ def vfirst_m(hart, rd, vs2, vm):
 
 
 @define(cold=True)
-def set_around_first(
-    hart, vd: u64, vs2: u64, vm: u64, before: FixedBool, first: FixedBool
-):
+def set_around_first(hart, vd: u64, vs2: u64, vm: u64, before: FixedBool, first: FixedBool):
     """Write to the active elements `before` and at the `first` that is set; 0 after it."""
     require_start_at_zero(hart)
     check_mask(hart, vd, vm)

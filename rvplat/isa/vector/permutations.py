@@ -220,9 +220,7 @@ def prepare_apart(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
     prepare_same(hart, vd, vs2, vs1, vm)
 
 
-def by_scalar(
-    funct6: str, name: str, forms: str, compute: Definition, prepare: Definition
-) -> None:
+def by_scalar(funct6: str, name: str, forms: str, compute: Definition, prepare: Definition) -> None:
     """Add rows whose second operand is a number, which is not truncated to SEW bits."""
 
     @define(cold=True)

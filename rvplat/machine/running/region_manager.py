@@ -2,8 +2,9 @@
 
 Harts report hot code (engine/hot_code.py), and one thread waits for the reports. If the region of a
 page is kept from an earlier run, the thread puts it in place. If not, it queues the page. Another
-thread takes the hottest page of the queue, lets the worker process compile it, and puts the region
-in place. With `regions = "all"` a hart that decodes an instruction waits for its region.
+thread takes the page of the queue that is the hottest lately, lets the worker process compile it,
+and puts the region in place. With `regions = "all"` a hart that decodes an instruction waits for
+its region.
 
 A page with a breakpoint has no region in place; when its code is hot later, the region that was
 withheld is put in place again.
@@ -153,12 +154,9 @@ class RegionManager:
         with self._lock:
             if self._client is None or self.mode != "hot" or self._dump or not unchanged():
                 return False
-            more = [self._request(start, self._ran(start)) for start in self._hottest()]
+            waiting = sorted(self._queue, key=lambda pa: self._pages[pa].reports, reverse=True)
+            more = [self._request(start, self._ran(start)) for start in waiting]
             return self._client.leave(self._kept.key, more)
-
-    def _hottest(self) -> list[int]:
-        """The pages of the queue, the hottest first."""
-        return sorted(self._queue, key=lambda pa: self._pages[pa].reports, reverse=True)
 
     def forget(self) -> None:
         """Forget every page: its memory and the harts' records were replaced."""
@@ -206,7 +204,7 @@ class RegionManager:
             return
         is_new = offset not in page.heads
         page.heads[offset] = None
-        page.reports += weight
+        page.add_reports(weight, time.monotonic())
         looks = is_new or page.placed is None
         if looks and page.reports >= page.patience and self._place_kept(page, start, offset):
             return
@@ -249,7 +247,8 @@ class RegionManager:
                         self._client.rest()
                 if self._closed or self._ended:
                     return
-                start = self._hottest()[0]
+                now = time.monotonic()
+                start = max(self._queue, key=lambda pa: self._pages[pa].heat_at(now))
                 del self._queue[start]
             self._compile_page(start, self._ran(start))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rvplat.engine.regions.messages import Answer
 
 REPORTS = 24  # of hot code in a page before it is compiled: by then most heads are known
+HALF_S = 0.2
 FAILURES = 2  # a page that could not be compiled so often is not tried again
 DROPPED = 4  # so many times longer a page waits after each time that a store has dropped its region
 LONG_S = 30.0  # a region that lived so long was worth its cost
@@ -49,6 +50,8 @@ class Page:
 
     heads: dict[int, None] = field(default_factory=dict)
     reports: int = 0
+    heat: float = 0.0  # reports, of which half count after each HALF_S; at the time `heated`
+    heated: float = 0.0
     needed: int = REPORTS
     patience: int = 1
     drops: int = 0
@@ -96,6 +99,15 @@ class Page:
     def has(self, offset: int) -> bool:
         """Whether its region has the instruction at an offset."""
         return self.placed is not None and offset in self.placed.answer.inside
+
+    def add_reports(self, count: int, now: float) -> None:
+        """Its code was found to be hot. `now`: of `time.monotonic`."""
+        self.reports += count
+        self.heat, self.heated = self.heat_at(now) + count, now
+
+    def heat_at(self, now: float) -> float:
+        """How hot it is lately: a guest that boots leaves most hot code behind."""
+        return float(self.heat * 0.5 ** ((now - self.heated) / HALF_S))
 
     def note_drop(self) -> None:
         """A store has dropped the region. Code that rewrites itself is not compiled each time."""

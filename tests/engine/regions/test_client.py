@@ -174,6 +174,9 @@ def test_the_process_gives_way_to_the_harts(client: Client) -> None:
     """With a single core it takes only what the harts leave."""
     client.compile(request())
     own = os.getpriority(os.PRIO_PROCESS, 0)
+    session = os.getsid(process_of(client))
+    assert session == os.getsid(0), "sessions have equal shares, whatever their priorities are"
+    assert os.getpgid(process_of(client)) != os.getpgid(0), "Ctrl-C is not for it"
     assert os.getpriority(os.PRIO_PROCESS, process_of(client)) == min(own + niceness(1), 19)
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})

@@ -194,8 +194,15 @@ def test_a_whole_register_access_with_a_vstart_past_its_end_is_illegal() -> None
         assert traps(bench) is illegal, WHOLE
 
 
-@pytest.mark.parametrize("text", ["vadd.vv vd=2 vs2=4 vs1=6 vm=1", "vle8.v vd=2 rs1=10 vm=1 nf=0",
-                                  "vl1re8.v vd=2 rs1=10 nf=0", "vsetvli rd=5 rs1=10 vtypei=0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vadd.vv vd=2 vs2=4 vs1=6 vm=1",
+        "vle8.v vd=2 rs1=10 vm=1 nf=0",
+        "vl1re8.v vd=2 rs1=10 nf=0",
+        "vsetvli rd=5 rs1=10 vtypei=0",
+    ],
+)
 def test_every_vector_instruction_is_illegal_while_vs_is_off(text: str) -> None:
     """ "Vector Context Status in mstatus"."""
     bench = arrange(text, "e8,m1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import subprocess
 import sys
 import threading
@@ -14,6 +13,7 @@ from typing import cast
 import pytest
 
 from rvplat import Machine
+from rvplat.engine.regions import client as clients
 from rvplat.engine.regions.client import Client
 from rvplat.engine.regions.messages import Request
 from rvplat.engine.regions.store import Store
@@ -104,17 +104,18 @@ def closed_while_compiling(
     folder: Path, patch: pytest.MonkeyPatch
 ) -> tuple[int, RegionManager, list[bytes]]:
     """Close a machine while it compiles a page and another one waits; `folder` is the cache.
-    Returns the compiler, which is stopped, and the bytes of the pages."""
+    Returns the compiler, which goes on when `go_on` is called, and the bytes of the pages."""
     asked, pids, original = threading.Event(), list[int](), Client._asked
+    os.mkfifo(folder / "gate")
+    patch.setattr(clients, "_START", f"open({str(folder / 'gate')!r}).read()\n" + clients._START)
 
-    def stopped(self: Client, request: Request) -> subprocess.Popen[bytes]:
+    def noted(self: Client, request: Request) -> subprocess.Popen[bytes]:
         process = original(self, request)
-        os.kill(process.pid, signal.SIGSTOP)
         pids.append(process.pid)
         asked.set()
         return process
 
-    patch.setattr(Client, "_asked", stopped)
+    patch.setattr(Client, "_asked", noted)
     with machine_of(FUNCTIONS, "hot") as machine:
         patch.setenv("RVPLAT_CACHE", str(folder))
         run_to_end(machine)
@@ -126,12 +127,16 @@ def closed_while_compiling(
     return pids[0], regions, pages
 
 
+def go_on(folder: Path) -> None:
+    (folder / "gate").write_text("")
+
+
 def test_what_is_compiled_at_the_end_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So is what waits. `close` waits for neither, and no process is left."""
     process, regions, pages = closed_while_compiling(tmp_path, monkeypatch)
-    os.kill(process, signal.SIGCONT)
+    go_on(tmp_path)
     for thread in regions._threads:
         thread.join()
     with pytest.raises(ProcessLookupError):
@@ -150,7 +155,7 @@ def test_the_compiler_finishes_though_the_machine_s_process_has_ended(
     number, _, key = said.partition("\n")
     process = int(number)
     ended = os.pidfd_open(process)
-    os.kill(process, signal.SIGCONT)
+    go_on(tmp_path)
     assert select.select([ended], [], [], 60)[0]
     os.close(ended)
     monkeypatch.setenv("RVPLAT_CACHE", str(tmp_path))
