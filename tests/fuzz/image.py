@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from tests.fuzz import loops
-from tests.fuzz.words import Words, word
+from tests.fuzz.words import Words, load_address, load_number, word
 
 BASE = 0x8000_0000
 BYTES = 0x20_0000
@@ -85,13 +85,13 @@ class Maker:
 
     def make(self) -> Image:
         """The whole image."""
-        for at in CODE + USER_CODE:
-            self._put(at, self._calm_code() if self.calm else self.words.code(self.rng, PAGE))
         for page in DATA:
             if self.rng.random() < 0.2:
                 self._put(BASE + page * PAGE, self.rng.randbytes(PAGE))
         self.image.first = [self._tables(wide=False) for _ in range(3)]
         self.image.second = [self._tables(wide=True) for _ in range(2)]
+        for at in CODE + USER_CODE:
+            self._put(at, self._calm_code() if self.calm else self.words.code(self.rng, PAGE))
         self.image.modes = self.rng.choices([0, 8, 9, 10], [1, 3, 3, 3], k=2)
         for kind, at in HANDLERS.items():
             skips = self.calm and kind == "m"
@@ -106,8 +106,11 @@ class Maker:
     def _calm_code(self) -> bytes:
         """A page of loops, with some random instructions between them."""
         rng, data = self.rng, b""
+        last_tables = [tables.last for tables in (*self.image.first, *self.image.second)]
         while len(data) < PAGE:
-            data += loops.loop(rng) + b"".join(rng.choices(self.words.pool, k=rng.randrange(6)))
+            data += loops.loop(rng, last_tables, BASE) + b"".join(
+                rng.choices(self.words.pool, k=rng.randrange(6))
+            )
         return data[:PAGE]
 
     # --- tables ---
@@ -203,19 +206,6 @@ def pointer(rng: Random) -> int:
     if rng.random() < 0.7:
         return rng.choice(PLACES) + rng.choice([0, 0, 0, 4, 8, rng.randrange(256) & ~3]) & ONES
     return rng.getrandbits(rng.choice([64, 57, 48, 39, 32]))
-
-
-def load_number(register: int, value: int) -> bytes:
-    """Code that loads a 32-bit number into a register, sign-extended."""
-    low = (value & 0xFFF ^ 0x800) - 0x800
-    high = word("lui", rd=register, imm=(value - low) & 0xFFFF_F000)
-    return high + word("addi", rd=register, rs1=register, imm=low)
-
-
-def load_address(register: int, value: int) -> bytes:
-    """Code that loads a 32-bit number into a register, zero-extended."""
-    shifts = [word(op, rd=register, rs1=register, shamt=32) for op in ("slli", "srli")]
-    return load_number(register, value) + b"".join(shifts)
 
 
 # Instructions that handlers may also contain.

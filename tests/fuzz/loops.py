@@ -1,13 +1,15 @@
 """Loops for trials with regions: code that runs often, calls functions, jumps through tables, and
-rewrites itself. They use x1, x5, x6, x7 and x28; what they compute is in x16 to x27."""
+rewrites itself or page tables. They use x1, x5, x6, x7, x28, and x15 for a page whose mapping they
+change; what they compute is in x16 to x27."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
-from tests.fuzz.words import POINTERS, ROWS, word
+from tests.fuzz.words import POINTERS, ROWS, load_address, word
 
-LINK, COUNTER, ONE, HERE, TWO = 1, 5, 6, 7, 28
+LINK, COUNTER, ONE, HERE, TWO, MOVED = 1, 5, 6, 7, 28, 15
 RESULTS = range(16, 28)
 THREE = ("add", "sub", "xor", "sltu", "mul", "divu", "remw", "sraw", "addw", "andn", "sh2add")
 IMMEDIATE = ("addi", "xori", "slti", "addiw", "andi")
@@ -92,6 +94,29 @@ def cases(rng: Random) -> bytes:
     return word("auipc", rd=HERE, imm=0) + counted(rng, jump + b"".join(each) + some(rng, 4))
 
 
-def loop(rng: Random) -> bytes:
+def remaps(rng: Random, last_tables: Sequence[int], base: int) -> bytes:
+    """A loop that accesses a page and, in each round, changes bits of the page's entry in a table
+    of the last level: its page, its permissions, A, D or V. All is mapped to itself from `base`."""
+    number = rng.randrange(48, 512)
+    entry, page = rng.choice(last_tables) + 8 * number, base + (number << 12)
+    bits = rng.choice([1 << 10, 1 << 10, 1 << 2, 1 << 1, 1 << 6, 1 << 7, 1])
+    fences = ("sfence.vma", "sfence.vma", "sfence.vma", "hfence.vvma", "hfence.gvma")
+    fence = word(rng.choice(fences), rs1=rng.choice([0, MOVED]), rs2=0)
+    unfenced = word("addi", rd=0, rs1=0, imm=0)
+    access = some(rng, 3)
+    for name in rng.choices(["ld", "sd", "lbu", "sw"], k=rng.randrange(1, 4)):
+        given = {"rd": rng.choice(RESULTS), "rs2": rng.choice(RESULTS), "rs1": MOVED}
+        given["imm"] = 8 * rng.randrange(200)
+        operands = ROWS[name].pattern.operands
+        access += word(name, **{n: value for n, value in given.items() if n in operands})
+    change = word("ld", rd=ONE, rs1=HERE, imm=0) + word("xori", rd=ONE, rs1=ONE, imm=bits)
+    change += word("sd", rs1=HERE, rs2=ONE, imm=0)
+    body = access + change + (fence if rng.random() < 0.9 else unfenced) + access
+    return load_address(HERE, entry) + load_address(MOVED, page) + counted(rng, body)
+
+
+def loop(rng: Random, last_tables: Sequence[int], base: int) -> bytes:
     """Any of these."""
+    if rng.random() < 0.2:
+        return remaps(rng, last_tables, base)
     return rng.choice([plain, patches, patches, calls, cases])(rng)

@@ -115,3 +115,16 @@ def immediate(rng: Random, row: Row, width: int) -> int:
     if row.name.startswith(("b", "j", "c.b", "c.j")):
         return rng.randrange(-32, 64) * 2
     return rng.choice([0, 0, 0, 8, 16, -8, 4, 1, 2, -1, rng.randrange(-64, 64)])
+
+
+def load_number(register: int, value: int) -> bytes:
+    """Code that loads a 32-bit number into a register, sign-extended."""
+    low = (value & 0xFFF ^ 0x800) - 0x800
+    high = word("lui", rd=register, imm=(value - low) & 0xFFFF_F000)
+    return high + word("addi", rd=register, rs1=register, imm=low)
+
+
+def load_address(register: int, value: int) -> bytes:
+    """Code that loads a 32-bit number into a register, zero-extended."""
+    shifts = [word(op, rd=register, rs1=register, shamt=32) for op in ("slli", "srli")]
+    return load_number(register, value) + b"".join(shifts)
