@@ -142,7 +142,9 @@ def _own_texts(extension: Extension, layout: Record) -> Iterator[str]:
     yield from _rows(extension, definitions)
     yield from _csr_rows(extension, definitions)
     named = {row.name for row in extension.csrs}
-    if extension.rows_in:  # the names that its texts use are not gathered
+    if extension.rows_in:  # its rows are made of texts of other modules than their own
+        modules = {f"{_ROOT.parent}/{name.replace('.', '/')}.py" for name in extension.rows_in}
+        yield from _texts(_with_imports(modules) - BASE_FILES)
         named.update(layout.fields)
     for text, names in _foreign(definitions):
         yield text

@@ -3,6 +3,7 @@ of them."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 from rvplat.engine.architecture import Architecture
-from rvplat.engine.sources import digest, digest_of
+from rvplat.engine.sources import _own_texts, digest, digest_of
 from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.rv_v import Zve32f, Zve32x
 from rvplat.lang import u64
+from rvplat.machine.boards.extensions import architecture_for
 from tests.lang.compiled import native
 
 TWO = """
@@ -142,3 +145,11 @@ def test_the_key_of_what_ships_is_of_the_records_as_they_lie() -> None:
     made.state("more", u64)
     assert digest(Architecture((made,))) != before
     assert digest(Architecture((made,), xlen=32)) != digest(Architecture((made,)))
+
+
+@pytest.mark.parametrize("extension", [Zve32x, Zve32f], ids=lambda one: one.name)
+def test_the_digest_has_the_texts_of_all_modules_of_rows(extension: Extension) -> None:
+    """An instruction's own text may be reached only through what is made of it."""
+    texts = list(_own_texts(extension, architecture_for((), True, [Zve32x, Zve32f]).layout))
+    for module in extension.rows_in:
+        assert Path(str(importlib.import_module(module).__file__)).read_text() in texts

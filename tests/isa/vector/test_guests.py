@@ -12,7 +12,7 @@ from .test_rules import arrange
 OFF, INITIAL, CLEAN, DIRTY = range(4)
 ADD = "vadd.vv vd=2 vs2=4 vs1=6 vm=1"
 LOAD = "vle8.v vd=2 rs1=10 vm=1 nf=0"
-SCRATCH = ("guest_page:", "csr_value:")  # what a native run alone leaves behind
+SCRATCH = ("guest_page:", "fault_gpa:", "csr_value:")  # what a native run alone leaves behind
 VLENB, VSTART = 0xC22, 0x008
 
 
