@@ -306,7 +306,7 @@ class Core:
         key = "\n".join(["regions", *keys, *(one.name for one in extensions)])
         kept = load_cached(key)
         if kept is None:
-            from rvplat.engine.region_templates import make_tables
+            from rvplat.engine.region_tables import make_tables
             from rvplat.engine.units import new_unit
 
             entries = architecture.enabled_entries(extensions)

@@ -15,16 +15,14 @@ are unique. The other holes are operands and labels.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
-from rvplat.engine.decode import DecodeEntry
 from rvplat.engine.fast import FastEmitter, HandlerEmitter, NoFastForm
 from rvplat.engine.forms import Form
-from rvplat.engine.regions.tables import Tables, Template
+from rvplat.engine.region_sums import Sums
+from rvplat.engine.regions.tables import Template
 from rvplat.hart.acceleration.kept_pages import KEPT_FIELDS, KEPT_READS, KEPT_WRITES
 from rvplat.hart.state import HartState, MachineState
-from rvplat.isa.machinery.extension import SINK
 from rvplat.lang import Declaration, Definition, u64
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.native.unit import Unit
@@ -184,7 +182,10 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
         text = split("\n".join(self.lines) + "\n")
         allocas = split("\n".join(self.allocas) + "\n") if self.allocas else ("",)
         order = tuple(sorted(self.reads)), tuple(sorted(self.writes))
-        return Template(text, allocas, *order, self.branch, tuple(sorted(self.ways)), self.keeps)
+        ways = tuple(sorted(self.ways))
+        is_sum = ways == ("next",) and order[1] == (("x", "rd"),)
+        total = Sums(self.lines).result if is_sum else ()
+        return Template(text, allocas, *order, self.branch, ways, self.keeps, total)
 
     def operands(self, form: Form) -> list[tuple[str, Value]]:
         return [(name, Value(u64, hole(name))) for name in form.instruction.operands]
@@ -258,37 +259,3 @@ def glue(unit: Unit) -> dict[str, tuple[str, ...]]:
     emitters["pause"].tail('@"pause"', slot, budget)
     emitters["far"].jump_to(hole("target"), budget)
     return {name: emitter.lines_of() for name, emitter in emitters.items()}
-
-
-def rows_of(entries: Sequence[DecodeEntry]) -> list[Any]:
-    """The decoder's rows as plain data, the most specific first (graph.py, `Decoder`)."""
-    return [_row(entry) for entry in sorted(entries, key=lambda e: e.pattern.rank, reverse=True)]
-
-
-def _row(entry: DecodeEntry) -> list[Any]:
-    pattern, instruction = entry.pattern, entry.instruction
-    operands = {}
-    for name in instruction.operands:
-        source = entry.source[name]
-        sink = SINK if name == "rd" and instruction.redirects_rd else 0
-        if isinstance(source, int):
-            operands[name] = ["", [], source, sink]
-        else:
-            held = pattern.operands[source]
-            pieces = [[piece.low, piece.width, piece.to] for piece in held.pieces]
-            operands[name] = [held.name, pieces, held.base, sink]
-    terms = [[term.mask, term.value, term.equal] for term in pattern.conditions]
-    form = f"{instruction.name}.{pattern.length}"
-    return [pattern.length, pattern.mask, pattern.match, terms, form, operands]
-
-
-def make_tables(unit: Unit, forms: Sequence[Form], entries: Sequence[DecodeEntry]) -> Tables:
-    """The tables for harts that decode these entries."""
-    definitions = region_definitions(unit)
-    made = {form.key: template_of(unit, form, definitions) for form in forms}
-    templates = {key: template for key, template in made.items() if template is not None}
-    offsets = {name: HartState.fields[name].offset for name in ("x", "f", "pc_bias", "kept_pages")}
-    numbers = {form.key: n for n, form in enumerate(forms)}
-    return Tables(
-        templates, numbers, glue(unit), list(unit.declarations), offsets, rows_of(entries)
-    )

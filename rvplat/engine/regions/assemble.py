@@ -9,6 +9,8 @@ The region has the signature of a handler. It is entered through the slot of a h
     N{offset}  go on after it, where another block begins or the region ends
     E{offset}  enter a loop at an instruction: read its registers
 
+The fast copy of a covered loop has the same with "f" before the offset (guards.py).
+
 The budget is counted at the ends of blocks. A way out of a zone (zones.py) writes back the
 registers that may have changed on the ways to it. A way out of the region also subtracts the
 instructions that ran since the block began.
@@ -17,33 +19,34 @@ instructions that ran since the block began.
 from __future__ import annotations
 
 from rvplat.engine.regions.convention import CONVENTION, PARAMETERS_NOALIAS
+from rvplat.engine.regions.covered import covered_loops
 from rvplat.engine.regions.flow import Flow, Register
 from rvplat.engine.regions.graph import PAGE, SINK, Decoded, Graph
-from rvplat.engine.regions.tables import Tables, fill
+from rvplat.engine.regions.guards import Guards, covered_prefix
+from rvplat.engine.regions.lines import Lines
+from rvplat.engine.regions.tables import Access, Tables, Template, fill
 from rvplat.engine.regions.zones import Zone
 
 RARE = "!prof !0"
 KEPT = ("read_tag", "read_addend", "write_tag", "write_addend")
 
 
-class Assembler:
+class Assembler(Lines):
     """Makes the text of one region."""
 
     def __init__(self, tables: Tables, graph: Graph) -> None:
+        super().__init__()
         self.tables = tables
         self.graph = graph
-        self.lines: list[str] = []
         self.allocas: list[str] = []
         self.entered: set[int] = set()  # instructions of loops that are reached from elsewhere
-        self.count = 0
         self.exits: dict[tuple[Zone, frozenset[Register]], int] = {}
         self.flow = Flow(tables, graph)
         self.zones = self.flow.zones
-
-    def value(self, text: str) -> str:
-        self.count += 1
-        self.lines.append(f"  %v{self.count} = {text}")
-        return f"%v{self.count}"
+        self.copy = ""  # "f" in the fast copy of a covered loop
+        self.loops = list(covered_loops(self.flow))
+        self.loop_of = {offset: loop for loop in self.loops for offset in loop.body}
+        self.guards = Guards(self, tables.offsets, lambda zone, n: self.local(zone, ("x", n)))
 
     def hart_place(self, field: str, index: int = 0) -> str:
         """The address of a field of the hart's record, or of an element of 8 bytes."""
@@ -78,6 +81,10 @@ class Assembler:
             self.write_back(zone, self.flow.dirty_after(offset))
         self.lines.append(f"  br label %{self.label(offset, target)}")
 
+    def at(self, offset: int) -> str:
+        """What the labels of an instruction end with, in the copy that is made."""
+        return f"{self.copy}{offset}"
+
     def entry(self, target: int) -> str:
         """The label at which an instruction is reached from other zones."""
         if not self.zones[target].is_loop:
@@ -87,26 +94,51 @@ class Assembler:
 
     def label(self, offset: int, target: int) -> str:
         """The label at which an instruction is reached from another."""
-        return self.entry(target) if self.flow.leaves_zone(offset, target) else f"I{target}"
+        if self.flow.leaves_zone(offset, target):
+            return self.entry(target)
+        loop = self.loop_of.get(target)
+        inside = self.copy and loop is self.loop_of.get(offset)
+        if loop is not None and target == loop.header:
+            return f"{'B' if inside else 'C'}{target}"
+        return f"I{self.copy if inside else ''}{target}"
 
     def _loop_entries(self) -> None:
         for target in sorted(self.entered):
             zone = self.zones[target]
             self.lines.append(f"E{target}:")
             self.read_registers(zone, self.flow.known[target])
-            for base in sorted(self.flow.bases(zone)):
+            for base in sorted(self.kept(zone)):
                 for name in KEPT:
                     value = self.value(f"load i64, ptr %m{base}_kept_{name}")
                     place = f"%z{zone.number}_{base}_kept_{name}"
                     self.lines.append(f"  store i64 {value}, ptr {place}")
-            self.lines.append(f"  br label %I{target}")
+            for loop in self.loops:
+                if loop.zone == zone:
+                    self.guards.reset(loop)
+            at_header = target in (loop.header for loop in self.loops)
+            self.lines.append(f"  br label %{'C' if at_header else 'I'}{target}")
+
+    def kept(self, zone: Zone) -> set[int]:
+        """The base registers whose pages a zone keeps in locals."""
+        if not zone.is_loop:
+            return set()
+        every = self.flow.members[zone]
+        covered = {at for at in every if at in self.loop_of and at in self.loop_of[at].covered}
+        return {base for at in every if (base := self.flow.base(at)) is not None
+                and at not in covered}  # fmt: skip
 
     def slot(self, offset: int) -> str:
         return self.value(f"getelementptr inbounds i8, ptr %slots, i64 {offset * 8}")
 
     def budget(self, less: int) -> str:
-        now = self.value("load i64, ptr %b")
-        return self.value(f"sub i64 {now}, {less}") if less else now
+        """The budget, less some instructions."""
+        return self.value(f"add i64 {self.value('load i64, ptr %b')}, {1 - less}")
+
+    def count_budget(self, less: int) -> str:
+        """Count the instructions of a block; returns the budget less 1, which `%b` has."""
+        left = self.value(f"sub i64 {self.value('load i64, ptr %b')}, {less}")
+        self.lines.append(f"  store i64 {left}, ptr %b")
+        return left
 
     def leave(self, offset: int, budget: str) -> None:
         """Go on in tier 0 at an instruction of the page, or of another."""
@@ -117,24 +149,34 @@ class Assembler:
             self.glue("leave", slot=self.slot(offset), budget=budget)
 
     def instruction(self, offset: int, one: Decoded) -> None:
-        template, zone, u = self.flow.template(one), self.zones[offset], f"i{offset}_"
-        base = self.flow.base(offset)
-        kept = f"z{zone.number}_{base}_" if zone.is_loop else f"m{base}_"
+        template, zone, u = self.template(offset, one), self.zones[offset], f"i{self.at(offset)}_"
+        loop, base = self.loop_of.get(offset), self.flow.base(offset)
+        in_locals = zone.is_loop and (loop is None or self.copy)
+        here = self.at(offset)
         holes = {name: str(value) for name, value in one.operands.items()}
-        holes |= {"u": u, "next": f"N{offset}", "taken": f"T{offset}", "jump": f"J{offset}",
-                  "give_up": f"X{offset}", "zone": f"z{zone.number}_", "kept": kept}  # fmt: skip
-        self.lines.append(f"I{offset}:\n  %{u}pc = add i64 %page, {offset}")
+        holes |= {"u": u, "next": f"N{here}", "taken": f"T{here}", "jump": f"J{here}",
+                  "give_up": f"X{here}", "zone": f"z{zone.number}_",
+                  "kept": f"z{zone.number}_{base}_" if in_locals else f"m{base}_"}  # fmt: skip
+        if loop is not None and offset in loop.covered:
+            holes["covered"] = covered_prefix(loop, loop.covered[offset])
+        self.lines.append(f"I{here}:\n  %{u}pc = add i64 %page, {offset}")
         self.read_registers(zone, self.flow.used(offset) - self.flow.known[offset])
         self.lines.append(fill(template.text, holes))
         self.allocas.append(fill(template.allocas, holes))
         for way in template.ways:
             getattr(self, "way_" + way)(offset, one)
 
+    def template(self, offset: int, one: Decoded) -> Template | Access:
+        loop = self.loop_of.get(offset)
+        if self.copy and loop is not None and offset in loop.covered:
+            return self.tables.accesses[one.form]
+        return self.flow.template(one)
+
     def way_give_up(self, offset: int, one: Decoded) -> None:
         """All ways out with the same registers to write back share a block."""
         key = self.zones[offset], self.flow.dirty[offset]
         number = self.exits.setdefault(key, len(self.exits))
-        self.lines.append(f"X{offset}:")
+        self.lines.append(f"X{self.at(offset)}:")
         budget = self.budget(self.flow.retired[offset])
         self.lines.append(
             f"  store i64 {budget}, ptr %exit_budget\n  store i64 {offset * 8}, ptr %exit_slot\n"
@@ -155,45 +197,47 @@ class Assembler:
 
     def way_next(self, offset: int, one: Decoded) -> None:
         after = offset + one.length
-        self.lines.append(f"N{offset}:")
+        self.lines.append(f"N{self.at(offset)}:")
         if after in self.graph.instructions and after not in self.flow.leaders:
             self.go(offset, after)
             return
-        budget = self.budget(self.flow.retired[offset] + 1)
+        retired = self.flow.retired[offset] + 1
         if after in self.graph.instructions:
-            self.lines.append(f"  store i64 {budget}, ptr %b")
+            self.count_budget(retired)
             self.go(offset, after)
             return
+        budget = self.budget(retired)
         self.write_back(self.zones[offset], self.flow.dirty_after(offset))
         self.leave(after, budget)
 
     def way_taken(self, offset: int, one: Decoded) -> None:
+        at = self.at(offset)
         target, zone = self.flow.target(offset), self.zones[offset]
         dirty = self.flow.dirty_after(offset)
-        self.lines.append(f"T{offset}:")
-        budget = self.budget(self.flow.retired[offset] + 1)
+        self.lines.append(f"T{at}:")
+        retired = self.flow.retired[offset] + 1
         if not 0 <= target < PAGE:
+            budget = self.budget(retired)
             self.write_back(zone, dirty)
             self.leave(target, budget)
             return
-        self.lines.append(f"  store i64 {budget}, ptr %b")
-        over = self.value(f"icmp slt i64 {budget}, 1")
-        self.lines.append(f"  br i1 {over}, label %P{offset}, label %G{offset}, {RARE}")
-        self.lines.append(f"P{offset}:")
+        over = self.value(f"icmp slt i64 {self.count_budget(retired)}, 0")
+        self.lines.append(f"  br i1 {over}, label %P{at}, label %G{at}, {RARE}")
+        self.lines.append(f"P{at}:")
         self.write_back(zone, dirty)
-        self.glue("pause", slot=self.slot(target), budget=budget)
-        self.lines.append(f"G{offset}:")
+        self.glue("pause", slot=self.slot(target), budget=self.budget(0))
+        self.lines.append(f"G{at}:")
         if target in self.graph.instructions:
             self.go(offset, target)
         else:
             self.write_back(zone, dirty)
-            self.leave(target, budget)
+            self.leave(target, self.budget(0))
 
     def way_jump(self, offset: int, one: Decoded) -> None:
+        at = self.at(offset)
         zone, dirty = self.zones[offset], self.flow.dirty_after(offset)
-        self.lines.append(f"J{offset}:")
-        budget = self.budget(self.flow.retired[offset] + 1)
-        self.lines.append(f"  store i64 {budget}, ptr %b")
+        self.lines.append(f"J{at}:")
+        left = self.count_budget(self.flow.retired[offset] + 1)
         target = self.value("load i64, ptr %target")
         targets = sorted(self.graph.jumps(offset))
         if any(self.flow.leaves_zone(offset, inside) for inside in targets):
@@ -201,21 +245,22 @@ class Assembler:
             dirty = frozenset()
         if targets:
             inside = self.value(f"sub i64 {target}, %page")
-            over = self.value(f"icmp slt i64 {budget}, 1")
-            self.lines.append(f"  br i1 {over}, label %F{offset}, label %S{offset}, {RARE}")
-            self.lines.append(f"S{offset}:\n  switch i64 {inside}, label %F{offset} [")
+            over = self.value(f"icmp slt i64 {left}, 0")
+            self.lines.append(f"  br i1 {over}, label %F{at}, label %S{at}, {RARE}")
+            self.lines.append(f"S{at}:\n  switch i64 {inside}, label %F{at} [")
             self.lines += [f"    i64 {t}, label %{self.label(offset, t)}" for t in targets]
             self.lines.append("  ]")
         else:
-            self.lines.append(f"  br label %F{offset}")
-        self.lines.append(f"F{offset}:")
+            self.lines.append(f"  br label %F{at}")
+        self.lines.append(f"F{at}:")
         self.write_back(zone, dirty)
-        self.glue("far", target=target, budget=budget)
+        self.glue("far", target=target, budget=self.budget(0))
 
     def text(self) -> str:
         """The module."""
         for offset, one in sorted(self.graph.instructions.items()):
             self.instruction(offset, one)
+        self._covered_loops()
         self._exits()
         heads = [f"    i64 {head}, label %{self.entry(head)}" for head in sorted(self.graph.heads)]
         self._loop_entries()
@@ -230,6 +275,14 @@ class Assembler:
             '!0 = !{!"branch_weights", i32 1, i32 2000}', "",
         ])  # fmt: skip
 
+    def _covered_loops(self) -> None:
+        for loop in self.loops:
+            self.copy = "f"
+            for offset in sorted(loop.body):
+                self.instruction(offset, self.graph.instructions[offset])
+            self.copy = ""
+            self.guards.text(loop)
+
     def _entry(self, heads: list[str]) -> None:
         put = self.lines.append
         put("entry:")
@@ -239,8 +292,10 @@ class Assembler:
             for register in sorted(self.flow.used_in(offsets)):
                 put(f"  {self.local(zone, register)} = alloca i64")
         self._kept_pages()
+        for loop in self.loops:
+            self.guards.allocas(loop)
         put("".join(self.allocas))
-        put("  store i64 %budget, ptr %b")
+        put(f"  store i64 {self.value('sub i64 %budget, 1')}, ptr %b")
         bias = self.value(f"load i64, ptr {self.hart_place('pc_bias')}")
         address = self.value("ptrtoint ptr %slot to i64")
         pc = self.value(f"add i64 {bias}, {self.value(f'lshr i64 {address}, 3')}")
@@ -256,9 +311,8 @@ class Assembler:
         """Locals of loops for kept pages, and their places in the hart's record, with no page."""
         every: set[int] = set()
         for zone in self.flow.members:
-            bases = self.flow.bases(zone)
-            every |= bases
-            for base in sorted(bases if zone.is_loop else ()):
+            every |= self.flow.bases(zone)
+            for base in sorted(self.kept(zone)):
                 for name in KEPT:
                     self.lines.append(f"  %z{zone.number}_{base}_kept_{name} = alloca i64")
         first = self.tables.offsets["kept_pages"]

@@ -111,7 +111,8 @@ class Flow:
 
     def _fits(self, loop: set[int]) -> bool:
         """Whether the values of a loop fit in the host's registers."""
-        files = Counter(file for file, _ in self.used_in(loop))
+        used = self.used_in(loop) - {("x", 0), ("x", SINK)}
+        files = Counter(file for file, _ in used)
         bases = {self.base(offset) for offset in loop} - {None}
         return max(files["x"] + 2 * len(bases), files["f"]) <= HOST_REGISTERS
 

@@ -11,6 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+Term = tuple[str, str]
+"""A term of a sum: "x" and the operand with the number of a register, or "" and an operand. Digits
+stand for themselves."""
+
 
 class Template(NamedTuple):
     """The text of a form. `text` and `allocas` are literal parts and names of holes in turn.
@@ -25,14 +29,31 @@ class Template(NamedTuple):
     branch: str
     ways: Sequence[str]
     keeps: bool
+    sum: Sequence[Term] = ()
+    """The terms of x[rd], if it is a sum."""
+
+
+class Access(NamedTuple):
+    """A load or store of a form: `size` bytes at the sum of `address`. `text` and `allocas` are of
+    its template where the page is known (covered.py): the local `addend` leads to the host's
+    memory."""
+
+    stores: bool
+    size: int
+    address: Sequence[Term]
+    text: Sequence[str]
+    allocas: Sequence[str]
+    ways: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Tables:
-    """`templates` and the numbers of the slow handlers (`forms`) by form; `glue` as in
-    region_templates.py; `offsets` of fields of the hart's record."""
+    """`templates`, `accesses` and the numbers of the slow handlers (`forms`) by form; `glue` as in
+    region_templates.py; `offsets` of fields of the hart's record and of an entry of the TLB
+    (`tlb_`), with its size and the number of entries."""
 
     templates: Mapping[str, Template]
+    accesses: Mapping[str, Access]
     forms: Mapping[str, int]
     glue: Mapping[str, Sequence[str]]
     declarations: Sequence[str]
@@ -46,6 +67,7 @@ class Tables:
     def from_bytes(cls, data: bytes) -> Tables:
         held = json.loads(data)
         held["templates"] = {name: Template(*row) for name, row in held["templates"].items()}
+        held["accesses"] = {name: Access(*row) for name, row in held["accesses"].items()}
         return cls(**held)
 
 

@@ -76,6 +76,20 @@ def _loops(
         yield from inner or [part]
 
 
+def inner_loops(
+    nodes: set[int], successors: Successors
+) -> Iterator[tuple[int, set[int]]]:
+    """The innermost loops among some instructions, each with its header."""
+    for part in _strong_parts(nodes, successors):
+        (first, *more) = part
+        if not more and first not in successors[first]:
+            continue
+        header = _header(part, successors)
+        within = {one: [a for a in successors[one] if a != header] for one in part}
+        inner = list(inner_loops(part, within))
+        yield from inner or [(header, part)]
+
+
 def _header(part: set[int], successors: Successors) -> int:
     """The first instruction at which a loop is entered from elsewhere."""
     entered = {

@@ -1,0 +1,143 @@
+"""The text of the guards of covered loops (covered.py).
+
+A loop with the header H has the blocks
+
+    CH  come to the header in any way: check the page of each group
+    BH  come back from the fast copy: check what an iteration may have changed
+    RH_n  the page of the group n is another one: look it up in the TLB
+
+They lead to the fast copy (IfH), or to the slow one (IH). Of each group, the local `edge` is the
+last value of its register for which all accesses are in the page; where the register goes down, it
+is the first one. `addend` leads from addresses to the host's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from rvplat.engine.regions.covered import Group, Loop
+from rvplat.engine.regions.graph import PAGE
+from rvplat.engine.regions.lines import Lines
+from rvplat.engine.regions.zones import Zone
+
+RARE = "!prof !0"
+NO_PAGE = 1 << 63  # no address space has a page there
+TOP = -2 * PAGE  # no guard covers these pages: a register could pass the end of the address space
+
+
+class Guards:
+    """Adds guards to a text. `local` gives the local of an integer register; `offsets` are those of
+    `Tables`."""
+
+    def __init__(
+        self, out: Lines, offsets: Mapping[str, int], local: Callable[[Zone, int], str]
+    ) -> None:
+        self._out, self._offsets, self._local = out, offsets, local
+
+    def allocas(self, loop: Loop) -> None:
+        for group in loop.groups:
+            for name in ("edge", "addend"):
+                self._out.put(f"  {_place(loop, group, name)} = alloca i64")
+
+    def reset(self, loop: Loop) -> None:
+        """Forget the pages: the zone is entered."""
+        for group in loop.groups:
+            self._out.put(f"  store i64 {_edge(group, NO_PAGE)}, ptr {_place(loop, group, 'edge')}")
+
+    def text(self, loop: Loop) -> None:
+        """The guards of a loop."""
+        h, count = loop.header, len(loop.groups)
+        self._out.put(f"C{h}:\n  br label %C{h}_0")
+        for n, group in enumerate(loop.groups):
+            self._out.put(f"C{h}_{n}:")
+            self._check(loop, n, group)
+            self._out.put(f"  br label %C{h}_{n + 1}")
+            self._look_up(loop, n, group)
+        self._out.put(f"C{h}_{count}:\n  br label %B{h}\nB{h}:")
+        for n, group in enumerate(loop.groups):
+            if group.step is None:
+                self._check(loop, n, group)
+            elif group.step or group.stride:
+                self._check_moved(loop, n, group)
+        self._out.put(f"  br label %If{h}")
+
+    def _register(self, loop: Loop, number: int) -> str:
+        return self._out.value(f"load i64, ptr {self._local(loop.zone, number)}")
+
+    def _rare(self, condition: str, away: str, on: str) -> None:
+        """Go to a label in the rare case, otherwise to another one, which starts here."""
+        self._out.put(f"  br i1 {condition}, label %{away}, label %{on}, {RARE}\n{on}:")
+
+    def _new(self, loop: Loop) -> str:
+        self._out.count += 1
+        return f"D{loop.header}_{self._out.count}"
+
+    def _check(self, loop: Loop, n: int, group: Group) -> None:
+        """Check the alignment of the register, its stride, and the page."""
+        value, h = self._out.value, loop.header
+        register = self._register(loop, group.register)
+        if group.align > 1:
+            low = value(f"and i64 {register}, {group.align - 1}")
+            self._rare(value(f"icmp ne i64 {low}, 0"), f"I{h}", self._new(loop))
+        if group.stride:
+            allowed = PAGE - 1 & -group.align
+            odd = value(f"and i64 {self._register(loop, group.stride)}, {~allowed}")
+            self._rare(value(f"icmp ne i64 {odd}, 0"), f"I{h}", self._new(loop))
+        edge = value(f"load i64, ptr {_place(loop, group, 'edge')}")
+        order = f"{register}, {edge}" if _goes_down(group) else f"{edge}, {register}"
+        away = value(f"icmp ugt i64 {value(f'sub i64 {order}')}, {group.room}")
+        self._rare(away, f"R{h}_{n}", self._new(loop))
+
+    def _check_moved(self, loop: Loop, n: int, group: Group) -> None:
+        """Check a register that has moved on by less than a page since the last check."""
+        register = self._register(loop, group.register)
+        edge = self._out.value(f"load i64, ptr {_place(loop, group, 'edge')}")
+        order = "ult" if _goes_down(group) else "ugt"
+        away = self._out.value(f"icmp {order} i64 {register}, {edge}")
+        self._rare(away, f"R{loop.header}_{n}", self._new(loop))
+
+    def _look_up(self, loop: Loop, n: int, group: Group) -> None:
+        """Take the page of a group from the TLB."""
+        value, h = self._out.value, loop.header
+        self._out.put(f"R{h}_{n}:")
+        register = self._register(loop, group.register)
+        first = value(f"add i64 {register}, {group.low}")
+        page = value(f"and i64 {first}, {-PAGE}")
+        inside = value(f"and i64 {first}, {PAGE - 1}")
+        self._rare(value(f"icmp ugt i64 {inside}, {group.room}"), f"I{h}", self._new(loop))
+        self._rare(value(f"icmp uge i64 {page}, {TOP}"), f"I{h}", self._new(loop))
+        index = value(f"and i64 {value(f'lshr i64 {first}, 12')}, {self._offsets['tlb_count'] - 1}")
+        unit = f"[{self._offsets['tlb_size']} x i8]"
+        entry = value(f"getelementptr inbounds {unit}, ptr %tlb, i64 {index}")
+        for name, wanted in (("read_tag", group.loads), ("write_tag", group.stores)):
+            if wanted:
+                tag = self._field(entry, name)
+                self._rare(value(f"icmp ne i64 {tag}, {page}"), f"I{h}", self._new(loop))
+        addend = self._field(entry, "addend")
+        self._out.put(f"  store i64 {addend}, ptr {_place(loop, group, 'addend')}")
+        edge = value(f"add i64 {page}, {_edge(group, 0)}")
+        self._out.put(f"  store i64 {edge}, ptr {_place(loop, group, 'edge')}")
+        self._out.put(f"  br label %C{h}_{n + 1}")
+
+    def _field(self, entry: str, name: str) -> str:
+        offset = self._offsets["tlb_" + name]
+        place = self._out.value(f"getelementptr inbounds i8, ptr {entry}, i64 {offset}")
+        return self._out.value(f"load i64, ptr {place}")
+
+
+def covered_prefix(loop: Loop, register: int) -> str:
+    """What the names of the locals of a group begin with."""
+    return f"c{loop.header}_{register}_"
+
+
+def _place(loop: Loop, group: Group, name: str) -> str:
+    return f"%{covered_prefix(loop, group.register)}{name}"
+
+
+def _goes_down(group: Group) -> bool:
+    return group.step is not None and group.step < 0
+
+
+def _edge(group: Group, page: int) -> int:
+    """The edge for a page."""
+    return page - group.low if _goes_down(group) else page + group.room - group.low
