@@ -14,6 +14,7 @@ are unique. The other holes are operands and labels.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -133,6 +134,14 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
         super().do_store(node)
         if isinstance(node.place, ir.FieldPlace) and node.place.field.name in KEPT_FIELDS:
             self.written = before  # a kept page is no state
+
+    def do_if(self, node: ir.If) -> None:
+        """Another page than the kept one is rare."""
+        test = node.test
+        left = test.left if isinstance(test, ir.Compare) else None
+        place = left.place if isinstance(left, ir.Read) else None
+        is_kept = isinstance(place, ir.FieldPlace) and place.field.name in KEPT_FIELDS
+        super().do_if(dataclasses.replace(node, rare=True) if is_kept else node)
 
     def _pc(self) -> Value:
         return Value(u64, f"%{hole('u')}pc")

@@ -127,26 +127,25 @@ class Assembler(Lines):
         return {base for at in every if (base := self.flow.base(at)) is not None
                 and at not in covered}  # fmt: skip
 
-    def slot(self, offset: int) -> str:
-        return self.value(f"getelementptr inbounds i8, ptr %slots, i64 {offset * 8}")
-
-    def budget(self, less: int) -> str:
-        """The budget, less some instructions."""
-        return self.value(f"add i64 {self.value('load i64, ptr %b')}, {1 - less}")
+    def left(self, less: int) -> str:
+        """The budget less 1, as in `%b`, less some instructions."""
+        now = self.value("load i64, ptr %b")
+        return self.value(f"sub i64 {now}, {less}") if less else now
 
     def count_budget(self, less: int) -> str:
-        """Count the instructions of a block; returns the budget less 1, which `%b` has."""
-        left = self.value(f"sub i64 {self.value('load i64, ptr %b')}, {less}")
-        self.lines.append(f"  store i64 {left}, ptr %b")
+        """Count the instructions of a block. Returns what `%b` has then."""
+        left = self.left(less)
+        self.put(f"  store i64 {left}, ptr %b")
         return left
 
-    def leave(self, offset: int, budget: str) -> None:
-        """Go on in tier 0 at an instruction of the page, or of another."""
-        if offset >= PAGE or offset < 0:
-            pc = self.value(f"add i64 %page, {offset}")
-            self.glue("far", target=pc, budget=budget)
+    def leave(self, way: str, offset: int, less: int) -> None:
+        """Leave the region at an offset of the page, after some instructions: by a shared block, so
+        that LLVM has no other sums of the budget to keep."""
+        if way == "far":
+            self.put(f"  store i64 {self.value(f'add i64 %page, {offset}')}, ptr %target")
         else:
-            self.glue("leave", slot=self.slot(offset), budget=budget)
+            self.put(f"  store i64 {offset * 8}, ptr %exit_slot")
+        self.put(f"  store i64 {self.left(less)}, ptr %exit_budget\n  br label %{way}")
 
     def instruction(self, offset: int, one: Decoded) -> None:
         template, zone, u = self.template(offset, one), self.zones[offset], f"i{self.at(offset)}_"
@@ -177,23 +176,26 @@ class Assembler(Lines):
         key = self.zones[offset], self.flow.dirty[offset]
         number = self.exits.setdefault(key, len(self.exits))
         self.lines.append(f"X{self.at(offset)}:")
-        budget = self.budget(self.flow.retired[offset])
-        self.lines.append(
-            f"  store i64 {budget}, ptr %exit_budget\n  store i64 {offset * 8}, ptr %exit_slot\n"
-            f"  store i64 {self.tables.forms[one.form]}, ptr %exit_form\n  br label %W{number}"
-        )
+        self.put(f"  store i64 {self.tables.forms[one.form]}, ptr %exit_form")
+        self.put(f"  store i64 {offset * 8}, ptr %exit_slot")
+        left = self.left(self.flow.retired[offset])
+        self.put(f"  store i64 {left}, ptr %exit_budget\n  br label %W{number}")
 
     def _exits(self) -> None:
         for (zone, dirty), number in self.exits.items():
-            self.lines.append(f"W{number}:")
+            self.put(f"W{number}:")
             self.write_back(zone, dirty)
-            self.lines.append("  br label %exit")
-        self.lines.append("exit:")
-        budget = self.value("load i64, ptr %exit_budget")
-        form = self.value("load i64, ptr %exit_form")
-        inside = self.value("load i64, ptr %exit_slot")
-        slot = self.value(f"getelementptr inbounds i8, ptr %slots, i64 {inside}")
-        self.glue("exit", slot=slot, budget=budget, form=form)
+            self.put("  br label %exit")
+        for name in ("exit", "leave", "pause", "far"):
+            self.put(f"{name}:")
+            budget = self.value(f"add i64 {self.value('load i64, ptr %exit_budget')}, 1")
+            holes = {"budget": budget, "form": self.value("load i64, ptr %exit_form")}
+            if name == "far":
+                holes["target"] = self.value("load i64, ptr %target")
+            else:
+                inside = self.value("load i64, ptr %exit_slot")
+                holes["slot"] = self.value(f"getelementptr inbounds i8, ptr %slots, i64 {inside}")
+            self.glue(name, **holes)
 
     def way_next(self, offset: int, one: Decoded) -> None:
         after = offset + one.length
@@ -206,9 +208,8 @@ class Assembler(Lines):
             self.count_budget(retired)
             self.go(offset, after)
             return
-        budget = self.budget(retired)
         self.write_back(self.zones[offset], self.flow.dirty_after(offset))
-        self.leave(after, budget)
+        self.leave("leave" if after < PAGE else "far", after, retired)
 
     def way_taken(self, offset: int, one: Decoded) -> None:
         at = self.at(offset)
@@ -217,21 +218,20 @@ class Assembler(Lines):
         self.lines.append(f"T{at}:")
         retired = self.flow.retired[offset] + 1
         if not 0 <= target < PAGE:
-            budget = self.budget(retired)
             self.write_back(zone, dirty)
-            self.leave(target, budget)
+            self.leave("far", target, retired)
             return
         over = self.value(f"icmp slt i64 {self.count_budget(retired)}, 0")
         self.lines.append(f"  br i1 {over}, label %P{at}, label %G{at}, {RARE}")
         self.lines.append(f"P{at}:")
         self.write_back(zone, dirty)
-        self.glue("pause", slot=self.slot(target), budget=self.budget(0))
+        self.leave("pause", target, 0)
         self.lines.append(f"G{at}:")
         if target in self.graph.instructions:
             self.go(offset, target)
         else:
             self.write_back(zone, dirty)
-            self.leave(target, self.budget(0))
+            self.leave("leave", target, 0)
 
     def way_jump(self, offset: int, one: Decoded) -> None:
         at = self.at(offset)
@@ -254,7 +254,7 @@ class Assembler(Lines):
             self.lines.append(f"  br label %F{at}")
         self.lines.append(f"F{at}:")
         self.write_back(zone, dirty)
-        self.glue("far", target=target, budget=self.budget(0))
+        self.put(f"  store i64 {left}, ptr %exit_budget\n  br label %far")
 
     def text(self) -> str:
         """The module."""

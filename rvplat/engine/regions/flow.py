@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from rvplat.engine.regions.graph import SINK, Decoded, Graph
 from rvplat.engine.regions.tables import Tables, Template
-from rvplat.engine.regions.zones import Zone, zones_of
+from rvplat.engine.regions.zones import Zone, inner_loops, zones_of
 
 Register = tuple[str, int]
 HOST_REGISTERS = 16  # about as many values of a loop fit
+CROWDED = 11  # with so many it is better to keep only those that are used often
 
 
 class Flow:
@@ -109,12 +110,15 @@ class Flow:
         one = self.graph.instructions[offset]
         return one.operands.get("rs1", SINK) if self.template(one).keeps else None
 
+    def _values(self, loop: Iterable[int]) -> int:
+        """How many values a loop keeps, besides floating point ones or with them."""
+        files = Counter(file for file, _ in self.used_in(loop) - {("x", 0), ("x", SINK)})
+        bases = {self.base(offset) for offset in loop} - {None}
+        return max(files["x"] + 2 * len(bases), files["f"])
+
     def _fits(self, loop: set[int]) -> bool:
         """Whether the values of a loop fit in the host's registers."""
-        used = self.used_in(loop) - {("x", 0), ("x", SINK)}
-        files = Counter(file for file, _ in used)
-        bases = {self.base(offset) for offset in loop} - {None}
-        return max(files["x"] + 2 * len(bases), files["f"]) <= HOST_REGISTERS
+        return self._values(loop) <= HOST_REGISTERS
 
     def _within(self, make: Callable[[int], frozenset[Register]]) -> dict[int, frozenset[Register]]:
         """The union of what `make` gives for the instructions before each, on all ways in its
@@ -142,8 +146,18 @@ class Flow:
         found = self._within(self.used)
         for zone, offsets in self.members.items():
             if zone.is_loop:
-                found.update(dict.fromkeys(offsets, self.used_in(offsets)))
+                held = self.used_in(offsets) - self._seldom(offsets)
+                found.update(dict.fromkeys(offsets, held))
         return found
+
+    def _seldom(self, loop: list[int]) -> frozenset[Register]:
+        """The registers that a crowded loop reads from the hart's record each time: it never
+        changes them, and its innermost loops don't use them."""
+        if self._values(loop) <= CROWDED:
+            return frozenset()
+        inner = [at for _, body in inner_loops(set(loop), self.after_each) for at in body]
+        written = frozenset[Register]().union(*map(self.written, loop))
+        return self.used_in(loop) - self.used_in(inner) - written - {("x", 0), ("x", SINK)}
 
     def leaves_zone(self, offset: int, target: int) -> bool:
         """Whether a way leads to another zone, or to the root of its tree."""

@@ -117,7 +117,9 @@ class Guards:
         self._out.put(f"  store i64 {addend}, ptr {_place(loop, group, 'addend')}")
         edge = value(f"add i64 {page}, {_edge(group, 0)}")
         self._out.put(f"  store i64 {edge}, ptr {_place(loop, group, 'edge')}")
-        self._out.put(f"  br label %C{h}_{n + 1}")
+        # what may have any value need not be checked again by BH
+        whole = group.step is None and group is loop.groups[-1]
+        self._out.put(f"  br label %{f'If{h}' if whole else f'C{h}_{n + 1}'}")
 
     def _field(self, entry: str, name: str) -> str:
         offset = self._offsets["tlb_" + name]

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ def compile_region(text: str, dump: Path | None = None, effort: Effort = USUAL) 
     from rvplat.lang.native.image_link import linked
     from rvplat.lang.native.objects import target_machine
 
+    _set_options()
     machine = target_machine(effort.generation)
     if dump:
         dump.with_suffix(".ll").write_text(text)
@@ -83,6 +85,15 @@ def compile_region(text: str, dump: Path | None = None, effort: Effort = USUAL) 
     made = bytes(machine.emit_object(module))
     image = linked(made)
     return made if image is None else image.to_bytes()
+
+
+@cache
+def _set_options() -> None:
+    """Set LLVM's options of code generation, once in a process. Loop strength reduction is off: it
+    brings addresses to a common counter, which takes more registers than the host has."""
+    import llvmlite.binding as llvm
+
+    llvm.set_option("", "-disable-lsr")
 
 
 def _optimise(module: Any, machine: Any) -> None:

@@ -1,0 +1,295 @@
+"""Loops whose accesses are covered by one guard: at the ends of pages, and where a guard fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from rvplat import Machine
+from tests.machine.regions.forced import LEAF, RAM, End, map_gigabyte, map_page, same_in_regions
+from tests.machine.regions.test_translations import BODY, SV39, A, turns
+from tests.machine.small_guests import POWER_OFF
+
+DATA = RAM + 0x20_0000
+VA = 0x4000_0000
+TOP = 0xFFFF_FFFF_FFFF_F000  # the last page of the address space
+
+#: Runs LOOP for s0 = 400 to 1. It may change all registers but s0 to s3. The sum of all that
+#: it leaves in t0 to t6 and in memory is in s1; the handler of traps skips an instruction, and s2
+#: has the sum of causes and addresses.
+ROUNDS = (
+    f"""
+.option norvc
+  la t0, handler
+  csrw mtvec, t0
+  li s3, {DATA:#x}
+  li t0, 4096            # something in memory
+1: sd t0, 0(s3)
+  slli t1, t0, 13
+  xor t0, t0, t1
+  addi s3, s3, 8
+  srli t1, t0, 7
+  xor t0, t0, t1
+  li t1, {DATA + 0x4000:#x}
+  bne s3, t1, 1b
+  li s3, {DATA:#x}
+  li s0, 400
+round:
+LOOP
+  add s1, s1, t0
+  xor s1, s1, t1
+  add s1, s1, t2
+  xor s1, s1, t3
+  add s1, s1, a0
+  xor s1, s1, a1
+  slli t0, s1, 5
+  sub s1, t0, s1
+  addi s0, s0, -1
+  bnez s0, round
+  mv a0, s3
+  li t1, {DATA + 0x4000:#x}
+2: ld t0, 0(a0)
+  add s1, s1, t0
+  slli t2, s1, 7
+  xor s1, s1, t2
+  addi a0, a0, 8
+  bne a0, t1, 2b
+"""
+    + POWER_OFF
+    + """
+.balign 4
+handler:
+  csrr s4, mcause
+  add s2, s2, s4
+  csrr s4, mtval
+  xor s2, s2, s4
+  slli s4, s2, 3
+  add s2, s2, s4
+  csrr s4, mepc
+  add s2, s2, s4
+  addi s4, s4, 4
+  csrw mepc, s4
+  mret
+"""
+)
+
+#: Words from one place to another, unrolled, at distances that leave both pages at any place.
+UNROLLED = """
+  slli a0, s0, 3
+  add a0, a0, s3
+  slli a1, s0, 4
+  add a1, a1, s3
+  li t4, 1
+  slli t4, t4, 11
+  add a1, a1, t4
+  li a2, 70
+1: ld t0, 0(a0)
+  ld t1, 8(a0)
+  ld t2, 16(a0)
+  ld t3, 24(a0)
+  sd t3, 0(a1)
+  sd t1, 8(a1)
+  sd t2, 16(a1)
+  sd t0, 24(a1)
+  addi a0, a0, 32
+  addi a1, a1, 32
+  addi a2, a2, -1
+  bnez a2, 1b
+"""
+
+#: Downwards, with accesses on both sides of the register, at all alignments.
+DOWN = """
+  add a0, s3, s0
+  li t4, 9000
+  add a0, a0, t4
+  li a2, 60
+1: lw t0, -4(a0)
+  lhu t1, 0(a0)
+  add t2, t2, t0
+  xor t3, t3, t1
+  addi a0, a0, -4
+  sw t2, 4(a0)
+  addi a2, a2, -1
+  bnez a2, 1b
+"""
+
+#: By a register: up, down, not at all, and by more than a page.
+STRIDE = """
+  li t5, 4800
+  andi t4, s0, 3
+  addi a2, s0, 1
+  slli a2, a2, 3
+  beqz t4, 2f
+  neg a2, a2
+  addi t4, t4, -1
+  beqz t4, 2f
+  li a2, 0
+  addi t4, t4, -1
+  beqz t4, 2f
+  li a2, 4104
+  li t5, 0
+2: add a0, s3, t5
+  li a1, 3
+  bnez t5, 1f
+1: ld t0, 0(a0)
+  addi t0, t0, 5
+  sd t0, 0(a0)
+  add a0, a0, a2
+  addi a1, a1, -1
+  bnez a1, 1b
+"""
+
+#: A list: the register may have any value in the next iteration.
+CHAIN = """
+  mv a0, s3
+  li t5, 40
+  li a2, 4080
+1: slli t1, t5, 8
+  add t1, t1, s0
+  slli t1, t1, 3
+  and t1, t1, a2
+  slli t2, t5, 10
+  add t1, t1, t2
+  and t1, t1, a2
+  add t1, t1, s3
+  sd t1, 0(a0)
+  sd t5, 8(a0)
+  ld t0, 8(a0)
+  ld a0, 0(a0)
+  addi t5, t5, -1
+  bnez t5, 1b
+"""
+
+#: A store on one way only, and a register that moves on two ways by different steps.
+WAYS = """
+  add a0, s3, s0
+  li t3, 3000
+  add a0, a0, t3
+  li a2, 900
+1: lbu t0, 0(a0)
+  andi t1, t0, 4
+  beqz t1, 2f
+  sb a2, 1(a0)
+  addi a0, a0, 2
+  j 3f
+2: addi a0, a0, 1
+3: addi a2, a2, -1
+  bnez a2, 1b
+"""
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [UNROLLED, DOWN, STRIDE, CHAIN, WAYS],
+    ids=["unrolled", "down", "stride", "chain", "ways"],
+)
+def test_loops_over_the_ends_of_pages(loop: str) -> None:
+    same_in_regions(ROUNDS.replace("LOOP", loop))
+
+
+@pytest.mark.parametrize("step", [8, -8])
+def test_the_end_of_memory_is_a_trap_at_the_right_access(step: int) -> None:
+    """The loop runs out of RAM, and each access there is a trap."""
+    end_of_ram = RAM + (1 << 30) if step > 0 else RAM
+    loop = f"""
+  li a0, {end_of_ram:#x}
+  addi a0, a0, {-20 * step if step > 0 else 160}
+  li a2, 40
+1: ld t0, 0(a0)
+  ld t1, 8(a0)
+  add t2, t2, t0
+  addi a0, a0, {step}
+  addi a2, a2, -1
+  bnez a2, 1b
+"""
+    end: End = same_in_regions(ROUNDS.replace("LOOP", loop).replace("s0, 400", "s0, 30"))
+    assert end.x[0][18] != 0, "there were traps"
+
+
+def test_a_loop_that_stores_into_its_own_instructions() -> None:
+    """Stores come from a page of data into the page of the code, and change the loop's sum."""
+    loop = """
+  la t4, patched
+  lw t5, 0(t4)
+  li t6, 0x100000
+  xor t5, t5, t6         # addi t1, t1, 1 or 0
+  la a0, patched
+  addi a0, a0, -80
+  li a2, 40
+  la t4, 1f
+1: sub t3, t4, a0
+  addi a0, a0, 4
+  lw t0, 76(a0)
+  lw t2, 80(a0)
+patched:
+  addi t1, t1, 1
+  addi a2, a2, -1
+  bnez a2, 1b
+  la t4, patched
+2: sw t5, 0(t4)
+  addi t4, t4, -4
+  lw t5, -4(t4)
+  la t0, 1b
+  bgeu t4, t0, 2b
+  la t4, patched
+  fence.i
+"""
+    same_in_regions(ROUNDS.replace("LOOP", loop).replace("s0, 400", "s0, 1"))
+
+
+SUPERVISOR = f"li t1, {SV39 | A >> 12:#x}\n csrw satp, t1\n li t2, {BODY:#x}\n csrw mepc, t2\n"
+
+
+def test_the_last_page_of_the_address_space() -> None:
+    """A loop passes the end of the address space: the next page is the first one."""
+    body = f"""
+.balign 4096
+body:
+  li s4, {TOP + 1024:#x}
+  li t0, 1600
+1: ld t1, 0(s4)
+  add s1, s1, t1
+  sd s1, 8(s4)
+  addi s4, s4, 16
+  addi t0, t0, -1
+  bnez t0, 1b
+  ecall
+"""
+
+    def pages(machine: Machine) -> None:
+        map_gigabyte(machine, A, RAM)
+        for n in range(8):
+            va = (TOP + n * 4096) % (1 << 39)
+            map_page(machine, A, va, DATA + n * 4096)
+            machine.memory.write(DATA + n * 4096, bytes(range(256)) * 16)
+
+    end = same_in_regions(turns(SUPERVISOR, body), pages, "body")
+    assert end.x[0][27] == 9, "ecall from S mode"
+    assert end.x[0][20] == 1024 - 4096 + 1600 * 16
+
+
+@pytest.mark.parametrize("bits", [LEAF & ~4, LEAF & ~2 & ~4], ids=["read only", "no access"])
+def test_a_loop_that_comes_to_a_page_without_permission(bits: int) -> None:
+    """Loads and stores go through one page; then a store, or the load, is a page fault."""
+    body = f"""
+.balign 4096
+body:
+  li s4, {VA + 64:#x}
+  li t0, 1000
+1: ld t1, 0(s4)
+  add s1, s1, t1
+  sd s1, 8(s4)
+  addi s4, s4, 16
+  addi t0, t0, -1
+  bnez t0, 1b
+  ecall
+"""
+
+    def pages(machine: Machine) -> None:
+        map_gigabyte(machine, A, RAM)
+        map_page(machine, A, VA, DATA)
+        map_page(machine, A, VA + 4096, DATA + 4096, bits)
+        machine.memory.write(DATA, bytes(range(256)) * 32)
+
+    end = same_in_regions(turns(SUPERVISOR, body), pages, "body")
+    assert end.x[0][27] == (15 if bits & 2 else 13), "store or load page fault"
+    assert end.x[0][20] == VA + 4096
