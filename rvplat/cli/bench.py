@@ -41,7 +41,8 @@ class Bench:
         )  # fmt: skip
         parser.add_argument(
             "--native", action="store_true",
-            help="compare with the programs built for the host, which needs the package ziglang",
+            help="compare with the programs built for the host, which needs the package ziglang; "
+            "each program runs again on the same machine, without the start of its regions",
         )  # fmt: skip
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -84,24 +85,29 @@ def _measured(
             native = Native(wanted, Path(folder), watched)
         sides = bench.beside_qemu(not arguments.alone, native.about if native else None)
         on_qemu = bench.run_on_qemu if sides.about else None
-        own = Here(watched, ITS_OWN)
+        own = Here(watched, ITS_OWN, again=arguments.native)
         return bench.compare(wanted, own, on_qemu, repeat, watched, sides, native)
 
 
 class Here:
-    """Runs a program in one mode of a `virt` board, and returns what it printed."""
+    """Runs a program in one mode of a `virt` board, and returns what it printed. `again`: it runs
+    twice on the same machine."""
 
-    def __init__(self, watched: Progress, world: int) -> None:
+    def __init__(self, watched: Progress, world: int, again: bool = False) -> None:
         self._watched = watched
         self._world = world
+        self._again = again
 
     def __call__(self, path: Path) -> str:
         from rvplat.guests.errors import GuestError
         from rvplat.machine.machine import Machine
 
         with Machine.open("virt", program=path, say=self._watched) as machine:
-            machine.harts[0].x["tp"] = self._world
-            stop = machine.run(timeout_s=TIMEOUT_S)
-            if stop.reason != "off":
-                raise GuestError(f"{path.name}: {stop}")
+            for n in range(1 + self._again):
+                if n:
+                    machine.reset()
+                machine.harts[0].x["tp"] = self._world
+                stop = machine.run(timeout_s=TIMEOUT_S)
+                if stop.reason != "off":
+                    raise GuestError(f"{path.name}: {stop}")
             return machine.console.output.decode(errors="replace")

@@ -1,6 +1,10 @@
 """Runs the benchmark programs on two sides in turn, and compares: rvplat and QEMU, or VS and HS
 mode. A third side may be the same programs built for the host (native.py).
 
+Programs run for less than a second, so their first run includes the start of the regions of hot
+code: the search for those of earlier starts, or their compile. Beside native programs, rvplat runs
+each program again after a reset of the machine, and both runs are compared with the native one.
+
 A program measures itself with the board's clock (mtime, 10 MHz) and prints `bench NAME checksum HEX
 ticks N instret N`, so the start of the simulator is not measured. On QEMU `instret` is the host's
 time and not a number of instructions: the first side gives that number for both.
@@ -26,7 +30,8 @@ REPEATS = 5
 TIMEOUT_S = 120
 
 Runner = Callable[[Path], str]
-"""Runs an ELF file in M mode on a `virt` board until it powers off; returns the UART's output."""
+"""Runs an ELF file in M mode on a `virt` board until it powers off, once or again after a reset;
+returns the UART's output."""
 NativeRunner = Callable[[BenchProgram], str]
 """Runs a program that was built for the host; returns its output."""
 
@@ -67,14 +72,15 @@ class Measurement:
 
 @frozen
 class Row:
-    """A program's medians. `there_seconds` and `native_seconds` are None if there is no such
-    side."""
+    """A program's medians. `there_seconds` and `native_seconds` are None if there is no such side;
+    `again_seconds` is of further runs on the same machine, None if there are none."""
 
     program: BenchProgram
     seconds: float
     instructions: int
     there_seconds: float | None
     native_seconds: float | None = None
+    again_seconds: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -85,6 +91,13 @@ class Row:
     def native_ratio(self) -> float | None:
         """How many times as fast as the native program."""
         return None if self.native_seconds is None else self.native_seconds / self.seconds
+
+    @property
+    def native_ratio_again(self) -> float | None:
+        """The same of a further run, whose regions are there from its start on."""
+        if self.native_seconds is None or self.again_seconds is None:
+            return None
+        return self.native_seconds / self.again_seconds
 
     @property
     def million_per_second(self) -> float:
@@ -115,6 +128,11 @@ class Report:
         """The geometric mean of the ratios to native; None if there are none."""
         return _mean(row.native_ratio for row in self.rows)
 
+    @property
+    def native_geometric_mean_again(self) -> float | None:
+        """The same of further runs."""
+        return _mean(row.native_ratio_again for row in self.rows)
+
     def as_json(self) -> dict[str, object]:
         """The report as values for json.dumps. Times are in seconds, rates in million per
         second."""
@@ -127,6 +145,7 @@ class Report:
         if self.sides.native is not None:
             found["native"] = self.sides.native
             found["native_geometric_mean"] = self.native_geometric_mean
+            found["native_geometric_mean_again"] = self.native_geometric_mean_again
         return found
 
     def table(self) -> str:
@@ -157,16 +176,20 @@ class Report:
         here, there = self.sides.here, self.sides.there
         beside, native = self._beside, self.sides.native is not None
         ours, theirs = self.geometric_mean, self.native_geometric_mean
+        again = self.native_geometric_mean_again
         columns = [
             (True, _Column("", "program", lambda row: row.program.name)),
             (True, _Column("seconds", here, lambda row: _number(row.seconds, 3))),
             (beside, _Column("", there, lambda row: _number(row.there_seconds, 3))),
+            (again is not None, _Column("", "again", lambda row: _number(row.again_seconds, 3))),
             (native, _Column("", "native", lambda row: _number(row.native_seconds, 3))),
             (True, _Column("million/s", here, lambda row: _number(row.million_per_second, 0))),
             (beside, _Column("", there, lambda row: _number(row.there_million_per_second, 0))),
             (beside, _Column("", "ratio", lambda row: _number(row.ratio, 2), _number(ours, 2))),
             (native, _Column(
                 "", "to native", lambda row: _number(row.native_ratio, 2), _number(theirs, 2))),
+            (again is not None, _Column(
+                "", "again", lambda row: _number(row.native_ratio_again, 2), _number(again, 2))),
             (True, _Column("", "", lambda row: row.program.about)),
         ]  # fmt: skip
         return [column for wanted, column in columns if wanted]
@@ -200,19 +223,28 @@ def _row_json(row: Row, sides: Sides) -> dict[str, object]:
         "ratio": row.ratio,
     }  # fmt: skip
     if sides.native is not None:
-        found |= {"native_seconds": row.native_seconds, "native_ratio": row.native_ratio}
+        found |= {
+            "native_seconds": row.native_seconds, "native_ratio": row.native_ratio,
+            "again_seconds": row.again_seconds, "native_ratio_again": row.native_ratio_again,
+        }  # fmt: skip
     return found
 
 
 def parse(program: BenchProgram, output: str) -> Measurement:
-    """Find and parse the line with a program's result in its output."""
-    found = _LINE.search(output)
-    if found is None or found["name"] != program.name:
+    """Find and parse the first line with a program's result in its output."""
+    return parse_all(program, output)[0]
+
+
+def parse_all(program: BenchProgram, output: str) -> list[Measurement]:
+    """Find and parse the lines with a program's results in its output: one for each run."""
+    lines = list(_LINE.finditer(output))
+    if not lines or any(line["name"] != program.name for line in lines):
         shown = output.strip()[-200:] or "nothing"
         raise GuestError(f"{program.name} printed no result, but: {shown}")
-    return Measurement(
-        found["checksum"], int(found["ticks"]) / TICKS_PER_SECOND, int(found["instret"])
-    )
+    return [
+        Measurement(line["checksum"], int(line["ticks"]) / TICKS_PER_SECOND, int(line["instret"]))
+        for line in lines
+    ]
 
 
 def qemu_version() -> str | None:
@@ -277,14 +309,16 @@ def _compare_one(
     native: NativeRunner | None,
     repeats: int,
 ) -> Row:
-    ours, theirs, natives = [], [], []
+    ours, again, theirs, natives = [], [], [], []
     for _ in range(repeats):
-        ours.append(parse(program, here(program.path)))
+        first, *more = parse_all(program, here(program.path))
+        ours.append(first)
+        again += more
         if there is not None:
             theirs.append(parse(program, there(program.path)))
         if native is not None and program.native:
             natives.append(parse(program, native(program)))
-    checksums = {m.checksum for m in (*ours, *theirs, *natives)}
+    checksums = {m.checksum for m in (*ours, *again, *theirs, *natives)}
     if len(checksums) != 1:
         raise GuestError(f"{program.name}: the runs disagree: checksums {sorted(checksums)}")
     return Row(
@@ -293,6 +327,7 @@ def _compare_one(
         round(statistics.median(m.instret for m in ours)),
         _median_seconds(theirs) if theirs else None,
         _median_seconds(natives) if natives else None,
+        _median_seconds(again) if again else None,
     )
 
 

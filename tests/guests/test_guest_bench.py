@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.cli.bench import IN_VS
+from rvplat.cli.bench import IN_VS, ITS_OWN, Here
+from rvplat.cli.progress import progress
 from rvplat.guests import BenchProgram, bench_programs
 from rvplat.guests import bench as logic
-from rvplat.guests.bench import Measurement, compare, parse, qemu_version, run_on_qemu
+from rvplat.guests.bench import (
+    Measurement,
+    compare,
+    parse,
+    parse_all,
+    qemu_version,
+    run_on_qemu,
+)
 from rvplat.guests.build import compiler_version
 from rvplat.guests.errors import GuestError
 from rvplat.guests.native import Native
@@ -144,6 +152,31 @@ def test_native_ratio_in_table_and_json() -> None:
     assert values["programs"][0]["native_ratio"] == 0.25
     assert values["programs"][1]["native_seconds"] is None
     assert (values["native"], values["native_geometric_mean"]) == ("native: a compiler", 0.25)
+
+
+def test_a_further_run_is_compared_with_native_too() -> None:
+    lines = [f"bench sieve checksum ab1 ticks {ticks} instret 3000000\n" for ticks in (4, 2)]
+    outputs = iter(["".join(lines)])
+    sieve = BenchProgram("sieve", Path("sieve.elf"), "a sieve", native=True)
+    sides = logic.beside_qemu(False, "native: a compiler")
+    native = "bench sieve checksum ab1 ticks 1 instret 0\n"
+    report = compare(
+        [sieve], lambda _: next(outputs), None, 1, sides=sides, native=lambda _: native
+    )
+    (row,) = report.rows
+    assert (row.native_ratio, row.native_ratio_again) == (0.25, 0.5)
+    head, line = (" ".join(line.split()) for line in report.table().splitlines()[1:3])
+    assert head == "program rvplat again native rvplat to native again"
+    assert line.endswith("0.25 0.50 a sieve")
+    assert report.as_json()["native_geometric_mean_again"] == pytest.approx(0.5)
+
+
+def test_a_run_after_a_reset_computes_the_same() -> None:
+    program = next(program for program in bench_programs() if program.name == "crc32")
+    with progress() as watched:
+        output = Here(watched, ITS_OWN, again=True)(program.path)
+    first, again = parse_all(program, output)
+    assert first.checksum == again.checksum
 
 
 def test_a_native_program_that_computes_something_else_is_an_error() -> None:
