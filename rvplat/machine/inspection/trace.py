@@ -4,8 +4,10 @@
     core   0: 3 0x0000000080000004 (0x00533023) mem 0x0000000080001000 0x000000000000000a
 
 A line has the hart, privilege, pc and instruction; registers and CSRs that it wrote; addresses that
-it loaded from; addresses and values that it stored. An instruction that traps is not committed and
-has no line. A traced run is slow: one thread executes one instruction at a time, harts in turns.
+it loaded from; addresses and values that it stored. A vector instruction has SEW, LMUL, vl and the
+vector registers that it changed, but not the addresses. An instruction that traps is not committed
+and has no line. A traced run is slow: one thread executes one instruction at a time, harts in
+turns.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ from rvplat.machine.running.system import System
 
 TURN = 500  # instructions of a hart before the turn of the next
 SINK = 32
-X, F, CSR = 0, 1, 4  # in this order within a number, as Spike sorts them
+X, F, V, VTYPE, CSR = range(5)  # in this order within a number, as Spike sorts them
 
 
 @frozen
@@ -55,6 +57,7 @@ class Plan:
     #: CSRs that it writes if `writes` returns true (None: always); others appear if they change.
     csrs: tuple[Csr, ...]
     writes: Callable[[list[int], list[int], Mapping[str, int]], int] | None
+    is_vector: bool = False
 
 
 class Tracer(RoundRobin):
@@ -109,6 +112,7 @@ class Tracer(RoundRobin):
             pc, priv = cells.pc.value, cells.priv.value
             x, f = cells.x[:], cells.f[:]
             before = [cell.value for cell in cells.watched]
+            v = bytes(cells.v)
             retired = hart.retired
             cells.held.value = 1
             hart.allow(1)
@@ -118,14 +122,15 @@ class Tracer(RoundRobin):
                 cells.clock_virtual.value = paused
             if hart.retired != retired:
                 text = f"core {hart.number:3}: {priv} 0x{pc:016x} "
-                lines.append(text + self._written(hart, cells, x, f, before))
+                lines.append(text + self._written(hart, cells, x, f, v, before))
         return int(hart.stop_code.value)
 
     # --- lines ---
 
     def _written(
-        self, hart: Hart, cells: TracedFields, x: list[int], f: list[int], before: list[int]
-    ) -> str:
+        self, hart: Hart, cells: TracedFields, x: list[int], f: list[int], v: bytes,
+        before: list[int],
+    ) -> str:  # fmt: skip
         bits = cells.bits.value - 1
         plan = self._plans.get(bits) or self._plan(bits)
         found = []
@@ -142,6 +147,8 @@ class Tracer(RoundRobin):
         for row in rows:
             value = self.machine.export("read_csr")(hart.address, row.number)
             found.append((row.number << 4 | CSR, f" c{row.number}_{row.name} 0x{value:016x}"))
+        if plan.is_vector:
+            found += cells.vectors(v)
         if len(found) > 1:
             found.sort()
         memory = [self._access(hart, one, plan, x, f) for one in plan.accesses]
@@ -195,6 +202,7 @@ class Tracer(RoundRobin):
             text, operands, rd if is_x and 0 < rd < SINK else -1,
             rd if not is_x and "rd" in operands else -1, known.accesses,
             self._csrs(operands.get("csr"), known.csrs), known.writes_csr,
+            instruction.extension.name.startswith("Zve"),
         )  # fmt: skip
         return plan
 
@@ -273,5 +281,21 @@ class TracedFields:
         self.x = hart.field("x")
         self.f = hart.field("f")
         self.watched = [hart.field(row.name) for row in watched]
+        self.vlenb = int(hart.view.vlen_bytes)
+        self.v: Any = hart.vector_bytes() if self.vlenb else b""
+        self._vtype = [hart.field(name) for name in ("vsew", "vlmul", "vl")] if self.vlenb else []
         self.time_now = hart.machine.field("time_now")
         self.clock_virtual = hart.machine.field("clock_virtual")
+
+    def vectors(self, before: bytes) -> list[tuple[int, str]]:
+        """The texts of SEW, LMUL, vl and of the vector registers that have changed, each with what
+        it is sorted by."""
+        sew, lmul, vl = (cell.value for cell in self._vtype)
+        group = f"m{1 << lmul}" if lmul >= 0 else f"mf{1 << -lmul}"
+        found = [(VTYPE, f" e{sew} {group} l{vl}")]
+        after = bytes(self.v)
+        for n in range(32) if after != before else ():
+            value = after[n * self.vlenb : (n + 1) * self.vlenb]
+            if value != before[n * self.vlenb : (n + 1) * self.vlenb]:
+                found.append((n << 4 | V, f" v{n:<2} 0x{value[::-1].hex()}"))
+        return found

@@ -184,6 +184,11 @@ class Hart(NativeHart, metaclass=PublicNames):
             raise LookupError(f"hart {self.number} has no vector registers")
         return VectorFile(self, self._still)
 
+    def vector_bytes(self) -> Any:
+        """The bytes of all vector registers, in place. The hart has some."""
+        address = self.address + self.layout.fields["vectors"].offset
+        return (ctypes.c_uint8 * (32 * int(self.view.vlen_bytes))).from_address(address)
+
     @property
     def pc(self) -> int:
         """The address of the next instruction. A write clears bit 0 of the value (IALIGN) and ends
