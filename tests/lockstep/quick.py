@@ -25,14 +25,16 @@ def choose(program: Program) -> tuple[Effort, bool]:
     return rng.choices(list(EFFORTS), list(EFFORTS.values()))[0], rng.random() < WITH_HEADS
 
 
-def heads(events: list[Event]) -> dict[int, dict[int, None]]:
-    """Where a program went other than to the next instruction: offsets by physical page."""
-    found: dict[int, dict[int, None]] = {}
+def heads(events: list[Event]) -> dict[int, dict[int, int]]:
+    """Where a program went other than to the next instruction: by physical page, the offsets and
+    how often."""
+    found: dict[int, dict[int, int]] = {}
     expected = 0
     for event in events:
         if event.pc != expected:
             page = layout.address(layout.page_of(event.pc))
-            found.setdefault(page, {})[event.pc & layout.PAGE - 1] = None
+            offsets, offset = found.setdefault(page, {}), event.pc & layout.PAGE - 1
+            offsets[offset] = offsets.get(offset, 0) + 1
         bits = getattr(event, "bits", 0)
         expected = event.pc + (4 if bits & 3 == 3 else 2)
     return found

@@ -44,7 +44,8 @@ log = logging.getLogger("rvplat.regions")
 WAIT_NS = 1_000_000_000
 PAUSE_S = 0.002  # between two looks at reports: each takes processor time from the harts
 MANY_DROPS = 6  # statistics call a page whose region was dropped so often "rewritten"
-FIRST = 200  # instructions of a page's first region, ready soon; the next has twice as many
+FIRST = 60  # instructions of a page's first region, ready soon; the next has twice as many
+FINISHED = 200  # of the first one that is compiled after the end, for the next start
 SAVE_S = 20.0  # between two writes of the kept regions
 REST_S = 20.0  # the worker ends when it had nothing to do for so long
 ALL_RAN = b"\1" * (PAGE_BYTES // 2)
@@ -155,7 +156,7 @@ class RegionManager:
             if self._client is None or self.mode != "hot" or self._dump or not unchanged():
                 return False
             waiting = sorted(self._queue, key=lambda pa: self._pages[pa].reports, reverse=True)
-            more = [self._request(start, self._ran(start)) for start in waiting]
+            more = [self._request(start, self._ran(start), FINISHED) for start in waiting]
             return self._client.leave(self._kept.key, more)
 
     def forget(self) -> None:
@@ -203,8 +204,7 @@ class RegionManager:
         if page.failed or page.is_withheld or page.enters(offset) or page.keeps_out(offset):
             return
         is_new = offset not in page.heads
-        page.heads[offset] = None
-        page.add_reports(weight, time.monotonic())
+        page.add_reports(offset, weight, time.monotonic())
         looks = is_new or page.placed is None
         if looks and page.reports >= page.patience and self._place_kept(page, start, offset):
             return
@@ -286,12 +286,12 @@ class RegionManager:
             elif answer.code is not None and self.mode == "hot":
                 self._kept.add(answer, request.page)
 
-    def _request(self, start: int, ran: bytes) -> Request:
-        """The request to compile a page."""
+    def _request(self, start: int, ran: bytes, first: int = FIRST) -> Request:
+        """The request to compile a page, `first` instructions if it has no region."""
         from rvplat.engine.regions.messages import MOST, Request
 
         page = self._pages[start]
-        most = MOST if self.mode == "all" else min(max(FIRST, 2 * page.size), MOST)
+        most = MOST if self.mode == "all" else min(max(first, 2 * page.size), MOST)
         self._number += 1
         dump = dump_path(self._dump, self._number, start)
         data = self._code.bytes_at(start)
@@ -331,7 +331,7 @@ class RegionManager:
                     return 0
                 if offset in page.left or page.has(offset):
                     return 0
-                page.heads[offset] = None
+                page.heads.setdefault(offset, 1)
                 self._compile_page(start, ALL_RAN)
         except BaseException as error:  # native code calls this, so nothing can be raised
             log.exception("a region could not be made: %s", error)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rvplat.engine.regions.messages import Answer
 
 REPORTS = 24  # of hot code in a page before it is compiled: by then most heads are known
-HALF_S = 0.2
+HALF_S = 0.4
 FAILURES = 2  # a page that could not be compiled so often is not tried again
 DROPPED = 4  # so many times longer a page waits after each time that a store has dropped its region
 LONG_S = 30.0  # a region that lived so long was worth its cost
@@ -48,7 +48,7 @@ class Page:
     """A page with hot code. `reports` count since its last compile; it is compiled when there are
     `needed`, and a kept region is put in place when there are `patience`."""
 
-    heads: dict[int, None] = field(default_factory=dict)
+    heads: dict[int, int] = field(default_factory=dict)  # offsets, and how often each was reported
     reports: int = 0
     heat: float = 0.0  # reports, of which half count after each HALF_S; at the time `heated`
     heated: float = 0.0
@@ -83,9 +83,10 @@ class Page:
     @property
     def every_head(self) -> tuple[int, ...]:
         """The heads of its region, which may be of an earlier run, and those that were found since:
-        a new region has all that the old one had."""
+        a new region has all that the old one had, and then what is the hottest."""
         placed = () if self.placed is None or self.is_dropped else self.placed.answer.heads
-        return tuple(dict.fromkeys((*placed, *self.heads)))
+        hottest = sorted(self.heads, key=self.heads.__getitem__, reverse=True)
+        return tuple(dict.fromkeys((*placed, *hottest)))
 
     def enters(self, offset: int) -> bool:
         """Whether its region is entered at an offset."""
@@ -100,8 +101,9 @@ class Page:
         """Whether its region has the instruction at an offset."""
         return self.placed is not None and offset in self.placed.answer.inside
 
-    def add_reports(self, count: int, now: float) -> None:
+    def add_reports(self, offset: int, count: int, now: float) -> None:
         """Its code was found to be hot. `now`: of `time.monotonic`."""
+        self.heads[offset] = self.heads.get(offset, 0) + count
         self.reports += count
         self.heat, self.heated = self.heat_at(now) + count, now
 

@@ -19,7 +19,7 @@ from rvplat.engine.regions.messages import Request
 from rvplat.engine.regions.store import Store
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.machine.running.region_manager import RegionManager
-from rvplat.machine.running.region_pages import REPORTS
+from rvplat.machine.running.region_pages import HALF_S, REPORTS, Page
 from tests.machine.regions.forced import machine_of, run_to_end
 from tests.machine.small_guests import POWER_OFF
 
@@ -83,6 +83,19 @@ def test_a_region_of_an_earlier_start_grows(
         assert placed(machine) == before
         report(machine, "third")
         assert before < compiled(machine)
+
+
+def test_the_hottest_code_is_compiled_first() -> None:
+    """A region of limited size has what is hot, not what was reported first. A page that is hot now
+    comes before one that was hotter once."""
+    page = Page()
+    for offset, count in ((0, 1), (64, 8), (128, 2), (0, 2)):
+        page.add_reports(offset, count, 100.0)
+    assert page.every_head == (64, 0, 128)
+    earlier = Page()
+    earlier.add_reports(0, 20, 98.0)
+    assert page.heat_at(98.0 + 10 * HALF_S) > earlier.heat_at(98.0 + 10 * HALF_S)
+    assert earlier.reports > page.reports
 
 
 # --- what the compiler does at the end ----------------------------------------------------------

@@ -122,7 +122,7 @@ def test_a_compile_that_begins_after_the_end_starts_no_compiler() -> None:
         machine.run(max_instructions=1000)
         start = machine.harts[0].pc & PAGE_MASK
         regions = cast(RegionManager, machine.regions)
-        regions._pages.setdefault(start, Page()).heads[0] = None
+        regions._pages.setdefault(start, Page()).heads[0] = 1
         regions.close()
         regions._compile_page(start, ALL_RAN)
         assert workers() <= earlier
