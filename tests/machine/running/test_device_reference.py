@@ -1,9 +1,12 @@
 """Native devices against their reference: a hart makes random accesses, with the definitions as
-native code and under CPython. All shipped devices with definitions are on the board."""
+native code and under CPython. All shipped devices with definitions are on the board.
+
+RVPLAT_DEVICE_EXAMPLES sets how many examples are tried, for a long run."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +31,7 @@ UART, PLIC, CLINT, RTC, FINISHER = 0x1000_0000, 0x0C00_0000, 0x200_0000, 0x10_10
 VIRTIO = (0x1000_1000, 0x1000_2000, 0x1000_3000, 0x1000_4000)  # a device of each model
 POWER, FAIL = 0x5555, 0x3333
 SECTORS = 64
+EXAMPLES = int(os.environ.get("RVPLAT_DEVICE_EXAMPLES", "30"))
 
 #: Makes the accesses of a table and stores what they gave: a value, or bit 63 and the cause.
 DO_ALL = (
@@ -178,7 +182,7 @@ STEPS = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(STEPS, st.binary(max_size=40), st.booleans())
 def test_devices_agree_with_their_reference(
     image: Path, steps: list[Step], typed: bytes, legacy: bool
