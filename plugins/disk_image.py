@@ -12,7 +12,7 @@ import errno
 import fcntl
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,7 +29,6 @@ READ_ONLY_HINT = (
     "; set readonly = true for the disk, or snapshot = true, which keeps what the guest writes "
     "until the machine closes (--set devices.virtio0.readonly=true)"
 )
-NOWAIT = 8  # RWF_NOWAIT: read only what the host has in memory
 _sync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -50,8 +49,8 @@ class Disk(Protocol):
     def write_from(self, offset: int, buffers: Buffers) -> None:
         """Write a guest's memory at `offset`."""
 
-    def read_cached(self, offset: int, buffers: Buffers) -> bool:
-        """As `read_into`, if that needs no wait for the host's disk; else it returns False."""
+    def host_file(self) -> int:
+        """The file that has exactly the bytes of the disk, as long as it is whole; -1: none."""
 
     def flush(self) -> None:
         """Make all written data durable."""
@@ -109,20 +108,17 @@ def write_all(fd: int, offset: int, views: Views) -> None:
         done += os.pwritev(fd, cut(views, done, total)[:IOV_MAX], offset + done)
 
 
-Transfer = Callable[[int, int, int, int, int], int]  # (fd, iov, count, offset, flags) -> bytes
-
-
-def _host_call(name: str) -> Transfer:
-    """preadv2(2) or pwritev2(2). If the host has no such call, a function that does nothing."""
-    call: Any = getattr(ctypes.CDLL(None), name, None)
-    if call is None:
-        return lambda fd, iov, count, offset, flags: -1
+def _host_call(name: str) -> Any:
+    """preadv(2) or pwritev(2), which take (fd, iov, count, offset) and return a number of bytes."""
+    call: Any = getattr(ctypes.CDLL(None), name)
     call.restype = ctypes.c_ssize_t
-    call.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_int]
-    return call  # type: ignore[no-any-return]
+    call.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_int64]
+    return call
 
 
-_preadv2, _pwritev2 = _host_call("preadv2"), _host_call("pwritev2")
+_preadv, _pwritev = _host_call("preadv"), _host_call("pwritev")
+#: Host addresses of preadv and pwritev, for definitions.
+PREADV, PWRITEV = (ctypes.cast(call, ctypes.c_void_p).value or 0 for call in (_preadv, _pwritev))
 
 
 def open_locked(path: Path, flags: int, exclusive: bool) -> int:
@@ -193,16 +189,20 @@ class RawImage:
         write_all(self.fd, offset, views)
 
     def read_into(self, offset: int, buffers: Buffers) -> None:
-        if _preadv2(self.fd, buffers.iov, buffers.count, offset, 0) != buffers.size:
+        if _preadv(self.fd, buffers.iov, buffers.count, offset) != buffers.size:
             self.read(offset, buffers.views)  # the rest, or the error
 
     def write_from(self, offset: int, buffers: Buffers) -> None:
         self._check_there()
-        if _pwritev2(self.fd, buffers.iov, buffers.count, offset, 0) != buffers.size:
+        if _pwritev(self.fd, buffers.iov, buffers.count, offset) != buffers.size:
             write_all(self.fd, offset, buffers.views)
 
-    def read_cached(self, offset: int, buffers: Buffers) -> bool:
-        return _preadv2(self.fd, buffers.iov, buffers.count, offset, NOWAIT) == buffers.size
+    def host_file(self) -> int:
+        try:
+            self._check_there()
+        except OSError:
+            return -1
+        return self.fd
 
     def flush(self) -> None:
         if not self.readonly:
@@ -315,8 +315,8 @@ class Overlay:
     def write_from(self, offset: int, buffers: Buffers) -> None:
         self.write(offset, buffers.views)
 
-    def read_cached(self, offset: int, buffers: Buffers) -> bool:
-        return False
+    def host_file(self) -> int:
+        return -1
 
     def flush(self) -> None:
         if self.path is None:

@@ -43,6 +43,7 @@ class Rings(Device):
 
     state: ClassVar[tuple[str | State, ...]] = (
         State("q_size", u32, MOST_QUEUES, saved=False),
+        State("q_ready", u8, MOST_QUEUES, saved=False),
         State("q_features", u8, MOST_QUEUES, saved=False),
         State("q_table", u64, MOST_QUEUES, saved=False),  # host addresses of the three parts
         State("q_available", u64, MOST_QUEUES, saved=False),
@@ -66,6 +67,7 @@ class Rings(Device):
     )
 
     q_size: MutableSequence[u32]
+    q_ready: MutableSequence[u8]
     q_features: MutableSequence[u8]
     q_table: MutableSequence[u64]
     q_available: MutableSequence[u64]

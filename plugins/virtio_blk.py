@@ -1,9 +1,10 @@
 """`virtio-blk`: a disk.
 
 Manual: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html, section 5.2. A thread of
-the device does the requests, so that no hart waits for the host's disk. Only short reads of what
-the host has in memory are done by the hart's thread. If the clock is repeatable, it does all
-requests, at once.
+the device does the requests, so that no hart waits for the host's disk. It runs definitions
+(blk_requests.py), which take requests off the ring, read and write, and give them back, without
+Python and without the bus lock. Python does the rare ones. If the clock is repeatable, the hart's
+thread does all requests, at once.
 """
 
 from __future__ import annotations
@@ -16,26 +17,37 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rvplat_plugins.disk_image import SECTOR, Buffers, Disk, open_disk
-from rvplat_plugins.rings import TAKEN
-from rvplat_plugins.virtio_device import MOST_AT_ONCE, USED_BUFFER
-from rvplat_plugins.virtio_mmio import VirtioMmio, VirtioSettings
+from rvplat_plugins.blk_requests import (
+    CANCELLED,
+    FOR_PYTHON,
+    HEADER_BYTES,
+    IDLE,
+    IN,
+    MORE,
+    NO_REQUEST,
+    NONE,
+    OK,
+    OUT,
+    PAIR_BYTES,
+    SHUT,
+    BlkRequests,
+)
+from rvplat_plugins.disk_image import PREADV, PWRITEV, SECTOR, Buffers, Disk, open_disk
+from rvplat_plugins.virtio_device import MOST_AT_ONCE
+from rvplat_plugins.virtio_mmio import VirtioSettings
 from rvplat_plugins.virtqueue import RingError, Virtqueue, fill, take
 
-from rvplat.bus import Device, State, native, setting
+from rvplat.bus import Device, setting
 from rvplat.errors import DeviceError
 from rvplat.hookspecs import hookimpl
-from rvplat.lang import read_u8, relaxed_store_u8, u8, u32, u64
+from rvplat.lang import u8, u32, u64
 
 log = logging.getLogger("rvplat.virtio")
 
 SEG_MAX, READ_ONLY, BLK_SIZE, FLUSH, WRITE_ZEROES = 1 << 2, 1 << 5, 1 << 6, 1 << 9, 1 << 14
-IN, OUT, T_FLUSH, GET_ID, T_WRITE_ZEROES = 0, 1, 4, 8, 13  # request types
+T_FLUSH, GET_ID, T_WRITE_ZEROES = 4, 8, 13  # request types, besides IN and OUT
 FLUSH_OUT, BARRIER = 5, 1 << 31  # legacy: another flush, and a flag in the type
-OK, IOERR, UNSUPP = 0, 1, 2  # status
-NO_REQUEST = 100  # `next_request` found a chain without header or status
-HEADER_BYTES, PAIR_BYTES = 16, 16  # of a request's header, of an entry of `iov`
-MOST_BY_HART, MOST_BYTES_BY_HART = 64, 1 << 21  # requests before the worker goes on; bytes of one
+IOERR, UNSUPP = 1, 2  # status, besides OK
 RANGE = struct.Struct("<QII")  # sector, sectors, flags
 UNMAP, SERIAL_BYTES = 1, 20
 QUEUE_SIZE = 512
@@ -70,50 +82,39 @@ class Request:
     generation: int
 
 
-class VirtioBlk(VirtioMmio):
-    """One request at a time is taken off the queue and done, without the bus lock: by the hart's
-    thread, as long as they are reads that need not wait for the host's disk; then by the worker,
-    until the queue is empty. `outstanding`: one of them does. A request of an older `generation` is
-    dropped."""
+class VirtioBlk(BlkRequests):
+    """`stale`: a cancelled request is being done. `waiting`: how many threads wait for requests to
+    end."""
 
     model = "virtio-blk"
     virtio_id = 2
     queue_sizes = (QUEUE_SIZE,)
     settings_type = DiskSettings
-    state = (
-        State("request_kind", u32, saved=False),
-        State("request_sector", u64, saved=False),
-        State("request_status", u64, saved=False),  # host address of the status byte
-        State("request_data", u32, saved=False),  # the first readable span with data
-        State("request_read", u64, saved=False),  # bytes of data from the driver
-    )
 
     settings: DiskSettings
-    request_kind: u32
-    request_sector: u64
-    request_status: u64
-    request_data: u32
-    request_read: u64
     disk: Disk
     worker: threading.Thread | None = None
-    outstanding = 0
-    stale = 0  #: how many requests were cancelled and are being done
-    generation = 0
+    stale = 0
+    waiting = 0
     closing = False
-    job: Request | None = None  #: the request with which the worker goes on
 
     def setup(self) -> None:
         settings = self.settings
         self.disk = open_disk(
             settings.image, settings.readonly, settings.overlay, settings.snapshot, settings.raw
         )
-        self.wanted = threading.Lock()  # the worker waits for its release
-        self.wanted.acquire()
         self.idle = threading.Condition(self.wiring.lock)
+        self.iov_at = u64(ctypes.addressof(self.iov))  # type: ignore[arg-type]
+        self.sectors = u64(self.disk.size // SECTOR)
 
-    @property
-    def is_working(self) -> bool:
-        return self.outstanding > 0
+    def check_file(self) -> None:
+        """Let definitions read and write the image's file, as long as it is whole. The driver's
+        writes must be durable if it can't flush; then Python does them."""
+        file = self.disk.host_file()
+        self.file = u64(max(file, 0))
+        may_write = not self.settings.readonly and self.accepted & FLUSH
+        self.read_fn = u64(PREADV if file >= 0 else 0)
+        self.write_fn = u64(PWRITEV if file >= 0 and may_write else 0)
 
     # ---- features and configuration (sections 5.2.3 and 5.2.4)
 
@@ -125,135 +126,84 @@ class VirtioBlk(VirtioMmio):
         capacity = self.disk.size // SECTOR
         return LAYOUT.pack(capacity, 0, QUEUE_SIZE - 2, SECTOR, 1, 1, ZERO_SECTORS, 1, 0)
 
-    # ---- requests on the queue, as definitions
-
-    @native
-    def next_request(self) -> u64:
-        """Take the next request, and split it into header, data and status (section 5.2.6).
-        Descriptors may divide it anywhere."""
-        found = self.next_chain(u64(0))
-        if found != TAKEN:
-            return found
-        self.request_data = u32(0)
-        self.request_kind = u32(self.header_word())
-        self.header_word()
-        low = self.header_word()
-        self.request_sector = low | self.header_word() << 32
-        if self.request_data > self.readable or self.readable == self.spans:
-            return u64(NO_REQUEST)
-        last = u64(self.spans) * 2 - 1
-        self.iov[last] -= 1
-        self.request_status = self.iov[last - 1] + self.iov[last]
-        self.request_read = u64(0)
-        for n in range(self.request_data, self.readable):
-            self.request_read += self.iov[n * 2 + 1]
-        return u64(TAKEN)
-
-    @native
-    def header_word(self) -> u64:
-        """Take four bytes of the data from the driver."""
-        word = u64(0)
-        for n in range(4):
-            word |= u64(self.header_byte()) << n * 8
-        return word
-
-    @native
-    def header_byte(self) -> u8:
-        """Take a byte of the data from the driver. `request_data` is beyond `readable` without."""
-        while self.request_data < self.readable and self.iov[self.request_data * 2 + 1] == 0:
-            self.request_data += 1
-        if self.request_data >= self.readable:
-            self.request_data = self.readable + 1
-            return u8(0)
-        at = u64(self.request_data) * 2
-        host = self.iov[at]
-        self.iov[at] += 1
-        self.iov[at + 1] -= 1
-        return u8(read_u8(host))
-
-    @native
-    def finish_request(self, status: u8, written: u64) -> None:
-        """Set the status byte, give the buffer back to the driver, and interrupt it."""
-        relaxed_store_u8(self.request_status, status)
-        self.give_last(u64(0), written)
-        if self.driver_wants_interrupt(u64(0)):
-            self.interrupt(u32(USED_BUFFER))
-
     # ---- requests come and go
 
     def serve(self, queue: Virtqueue) -> None:
         if self.wiring.clock.repeatable:
             self.serve_at_once(queue)
-        elif not self.outstanding:
-            self.outstanding = 1
-            self.wiring.lock.after(self.begin)
+            return
+        self.notified |= u32(1)
+        if self.worker is None:
+            self.start_worker()
+        self.call_thread()
 
     def serve_at_once(self, queue: Virtqueue) -> None:
         """Do all requests in this thread."""
         for _ in range(MOST_AT_ONCE):
-            request = self.take_request()
-            if request is None:
+            if self.take_next() == IDLE:
                 return
+            request = self.taken()
             self.finish(request, self.execute(request))
+        self.signal()
         self.rest(queue)
 
-    def begin(self) -> None:
-        """Do requests in the hart's thread as long as none has to wait for the host."""
-        with self.wiring.lock:
-            request = self.take_request()
-        left = MOST_BY_HART
-        while request is not None and left and self.quick_read(request):
-            left -= 1
-            with self.wiring.lock:
-                self.finish_safely(request, OK)
-                request = self.take_request()
-        if request is not None:
-            self.go_on_with(request)
-
-    def go_on_with(self, request: Request) -> None:
-        """Let the worker do a request, and those after it."""
-        self.job = request
-        if self.worker is None:
-            name = f"rvplat-{self.wiring.name}"
-            self.worker = threading.Thread(target=self.work, name=name, daemon=True)
-            self.worker.start()
-        self.wanted.release()
+    def start_worker(self) -> None:
+        """Start the thread that does the requests."""
+        self.has_thread = u8(1)
+        name = f"rvplat-{self.wiring.name}"
+        self.worker = threading.Thread(target=self.work, name=name, daemon=True)
+        self.worker.start()
 
     def work(self) -> None:
-        """The worker thread. It does I/O without the bus lock, and holds the lock for the rings."""
+        """The worker thread."""
         while True:
-            self.wanted.acquire()
+            self.wait_for_call()
             if self.closing:
                 return
-            request, self.job = self.job, None
-            while request is not None:
-                is_wanted = request.generation == self.generation
-                status = self.execute(request) if is_wanted else OK
-                with self.wiring.lock:
-                    self.finish_safely(request, status)
-                    request = self.take_request()
+            self.check_file()
+            while self.attend(self.do_requests()) != IDLE:
+                self.check_file()
+            self.tell_waiting()
 
-    def take_request(self) -> Request | None:
-        """Take a request off the queue. None if there is none: then the driver's next one is
-        served anew."""
-        queue = self.queues[0]
-        if self.outstanding:  # the request before is done
-            self.stale = 0
-            self.idle.notify_all()
+    def attend(self, why: int) -> int:
+        """Do in Python what `do_requests` left; IDLE if there is nothing to do."""
+        if why == FOR_PYTHON:
+            self.signal_early()
+            request = self.taken()
+            is_wanted = request.generation == self.generation
+            status = self.execute(request) if is_wanted else OK
+            with self.wiring.lock:
+                self.finish_safely(request, status)
+                return self.take_next()
+        asked = self._plain.bus.asked | self._plain.bus.delayed
+        if why in (IDLE, MORE) and not asked:
+            return why
+        with self.wiring.lock:
+            self.run_asked()
+            return why if why in (IDLE, MORE) else self.take_next(None if why == SHUT else why)
+
+    def signal_early(self) -> None:
+        """Interrupt the driver for what was given back before a request that may take long."""
+        if self.unsignalled:
+            with self.wiring.lock:
+                self.signal()
+
+    def take_next(self, found: int | None = None) -> int:
+        """Go on with the queue, under the bus lock: `found` is what `advance` has returned already.
+        TAKEN, or IDLE if there is no request: then the driver's next one is served anew."""
         try:
-            while self.is_usable(queue):
-                found = self.next_request()
-                if found == TAKEN:
-                    return self.taken()
-                if found == NO_REQUEST:
-                    raise RingError("a block request without a header or a status byte")
-                queue.check(found)
-                if not queue.listen():
-                    break
+            found = self.advance() if found is None else found
+            while found == CANCELLED:
+                self.note_end()
+                found = self.advance()
+            if found == NO_REQUEST:
+                raise RingError("a block request without a header or a status byte")
+            if found != IDLE:
+                self.queues[0].check(found)
         except RingError as error:
             self.fail(str(error))
-        self.outstanding = 0
-        return None
+            found = IDLE
+        return found
 
     def taken(self) -> Request:
         """The request that was taken last."""
@@ -262,10 +212,9 @@ class VirtioBlk(VirtioMmio):
         if self.legacy:
             kind = u32(kind & ~BARRIER)
             kind = u32(T_FLUSH) if kind == FLUSH_OUT else kind
-        first = ctypes.addressof(self.iov)  # type: ignore[arg-type]
-        source = Buffers(first + PAIR_BYTES * data, readable - data, size)
-        target = Buffers(first + PAIR_BYTES * readable, self.spans - readable, room)
-        return Request(kind, self.request_sector, source, target, self.generation)
+        source = Buffers(self.iov_at + PAIR_BYTES * data, readable - data, size)
+        target = Buffers(self.iov_at + PAIR_BYTES * readable, self.spans - readable, room)
+        return Request(kind, self.request_sector, source, target, self.request_generation)
 
     def finish_safely(self, request: Request, status: int) -> None:
         """As `finish`, unless the request was cancelled. The worker goes on if that raises."""
@@ -274,17 +223,45 @@ class VirtioBlk(VirtioMmio):
                 self.finish(request, status)
         except Exception as error:
             self.wiring.failures.note("a request", error, self)
+        self.outstanding = u32(NONE)
+        self.note_end()
 
     def finish(self, request: Request, status: int) -> None:
         """Give the buffer back to the driver."""
         room = request.target.size
         self.finish_request(status, room + 1 if status == OK or not room else 0)
+        self.outstanding = u32(NONE)
+
+    # ---- waiting for requests
+
+    @property
+    def is_working(self) -> bool:
+        return self.outstanding != NONE or bool(self.has_thread and self.notified)
+
+    def note_end(self) -> None:
+        """Tell those who wait that a request has ended. Called under the bus lock."""
+        self.stale = 0
+        self.idle.notify_all()
+
+    def tell_waiting(self) -> None:
+        """Tell those who wait that there is no request. They wrote `waiting` before they looked."""
+        if self.waiting:
+            with self.wiring.lock:
+                self.idle.notify_all()
+
+    def wait_until(self, is_over: Callable[[], bool]) -> None:
+        """Wait, under the bus lock, until no request keeps something from being over."""
+        self.waiting += 1
+        try:
+            self.idle.wait_for(is_over)
+        finally:
+            self.waiting -= 1
 
     def settle(self) -> None:
         """Drop the queued requests. A request that the worker is doing goes on, with its DMA. Only
         the hart whose store stops the queue waits for that."""
-        self.generation += 1
-        self.stale = self.outstanding
+        self.generation = u32(self.generation + 1)
+        self.stale = int(self.outstanding != NONE)
         if self.stale:
             self.wiring.lock.after(self.wait)
 
@@ -295,23 +272,12 @@ class VirtioBlk(VirtioMmio):
     def wait(self) -> None:
         """Wait until no cancelled request is being done: then its DMA has ended."""
         with self.wiring.lock:
-            self.idle.wait_for(lambda: self.stale == 0)
+            self.wait_until(lambda: self.stale == 0)
 
     def drain(self) -> None:
-        self.idle.wait_for(lambda: self.outstanding == 0)
+        self.wait_until(lambda: not self.is_working)
 
     # ---- the request types
-
-    def quick_read(self, request: Request) -> bool:
-        """Do a request if it is a short read of data that the host has in memory."""
-        target = request.target
-        is_short = request.kind == IN and target.size <= MOST_BYTES_BY_HART
-        if not is_short or not self.within(request.sector, target.size):
-            return False
-        try:
-            return self.disk.read_cached(request.sector * SECTOR, target)
-        except OSError:  # the worker tries again, and reports it
-            return False
 
     def execute(self, request: Request) -> int:
         """Do a request. Its status."""
@@ -383,7 +349,7 @@ class VirtioBlk(VirtioMmio):
         with self.wiring.lock:
             self.drain()
         self.closing = True
-        self.wanted.release()
+        self.call_thread()
         if self.worker is not None:
             self.worker.join()
         try:

@@ -19,7 +19,7 @@ from rvplat_plugins.virtqueue import RingError, Virtqueue
 
 from rvplat.bus import Device, Hole, Line, Register, State, afterwards, native, setting
 from rvplat.hookspecs import hookimpl
-from rvplat.lang import u32
+from rvplat.lang import u8, u32
 
 log = logging.getLogger("rvplat.virtio")
 
@@ -82,6 +82,7 @@ class VirtioMmio(VirtioDevice):
     state: ClassVar[tuple[str | State, ...]] = (
         "accepted",
         State("notified", u32, saved=False),  # a bit for each queue in which the driver put buffers
+        State("has_thread", u8, saved=False, lasting=True),  # 1: it serves the queues
     )
 
     settings: VirtioSettings
@@ -89,6 +90,7 @@ class VirtioMmio(VirtioDevice):
     queue_sel: u32
     interrupt_status: u32
     notified: u32
+    has_thread: u8
     device_features_sel: int
     driver_features_sel: int
     accepted: int  #: the features that the driver accepted
@@ -230,7 +232,10 @@ class VirtioMmio(VirtioDevice):
         """The driver has put buffers into a queue."""
         if value < MOST_QUEUES:
             self.notified |= u32(1) << value
-            self.serve_notified()
+            if self.has_thread != 0:
+                self.call_thread()
+            else:
+                self.serve_notified()
 
     @afterwards
     def serve_notified(self) -> None:

@@ -89,6 +89,13 @@ class _Feature:
         queue.features = queue.features & ~self.bit | (self.bit if value else 0)
 
 
+class _Switch(_Cell):
+    """A truth value of a queue, in its device's record."""
+
+    def __get__(self, queue: Virtqueue, kind: type) -> bool:
+        return bool(super().__get__(queue, kind))
+
+
 class Virtqueue:
     """One queue of a device. The transport sets its addresses and features, and makes it ready."""
 
@@ -98,6 +105,7 @@ class Virtqueue:
     )  # fmt: skip
 
     size = _Cell("q_size", u32)
+    ready = _Switch("q_ready", u8)
     features = _Cell("q_features", u8)
     seen = _Cell("q_seen", u16)  # available entries taken
     used = _Cell("q_used", u16)  # used entries given

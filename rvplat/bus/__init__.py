@@ -7,7 +7,7 @@ from rvplat.bus.failures import Failure, Failures
 from rvplat.bus.interrupts import Line, MipBit
 from rvplat.bus.lock import BusLock
 from rvplat.bus.map import AddressMap, DeviceRaised, Range, overlaps
-from rvplat.bus.natives import DeviceAlarm, State, afterwards, native, soon
+from rvplat.bus.natives import DeviceAlarm, State, afterwards, native, soon, unlocked
 from rvplat.bus.natives.records import MAX_HARTS
 from rvplat.bus.ram import Memory, Ram, barrier
 from rvplat.bus.registers import Hole, Register
@@ -46,4 +46,5 @@ __all__ = [
     "overlaps",
     "setting",
     "soon",
+    "unlocked",
 ]

@@ -9,14 +9,16 @@ from rvplat.bus.natives.records import (
     PULSED,
     AlarmState,
     DeviceState,
+    Gate,
     LineState,
 )
 from rvplat.hart.acceleration.invalidate import dma_written
 from rvplat.hart.acceleration.young_pages import hart_at
 from rvplat.hart.counters import NS, host_time, read_time
-from rvplat.hart.ports import device_at
+from rvplat.hart.ports import device_at, enter_gate, wake_thread
 from rvplat.hart.state import WATCHED, HartState, MachineState
 from rvplat.lang import (
+    atomic_store_u32,
     call_host,
     define,
     fence,
@@ -25,6 +27,7 @@ from rvplat.lang import (
     intrinsic,
     record_at,
     u8,
+    u32,
     u64,
 )
 
@@ -35,6 +38,7 @@ _ATTENTION = HartState.fields["attention"].offset
 
 
 machine_at = record_at(MachineState)
+gate_at = record_at(Gate)
 
 
 @intrinsic(
@@ -128,16 +132,68 @@ def ram_written(device: DeviceState, pa: u64, size: u64) -> bool:
     return False
 
 
+# --- the device's own thread ---------------------------------------------------------------------
+
+
+@implement(words.call_thread)
+def call_thread(device: DeviceState) -> None:
+    """The thread clears `called` before it looks for work, so a call that finds it set is not
+    lost. A hart wakes the thread after it has left: a thread that wakes wants to enter."""
+    if device.bus.called == 0:
+        device.bus.called = 1
+        if device.bus.hart != 0:
+            device.bus.wakes = 1
+        else:
+            wake_thread(machine_at(device.bus.machine), device)
+
+
+@implement(words.hold)
+def hold(device: DeviceState) -> bool:
+    machine = machine_at(device.bus.machine)
+    if not enter_gate(machine.gate):
+        return False
+    gate_at(machine.gate).is_thread = 1
+    return True
+
+
+@implement(words.release)
+def release(device: DeviceState) -> None:
+    """Harts wake after it has left: they want to enter."""
+    machine = machine_at(device.bus.machine)
+    gate = gate_at(machine.gate)
+    wakes = gate.wakes
+    gate.wakes = 0
+    gate.is_thread = 0
+    atomic_store_u32(machine.gate, u32(0))
+    hart = u64(0)
+    while wakes != 0:
+        if wakes & 1 != 0:
+            wake_hart(machine, hart_at(machine.harts[hart]))
+        wakes >>= 1
+        hart += 1
+
+
 # --- interrupts ----------------------------------------------------------------------------------
 
 
 @define
-def alert(machine: MachineState, target: HartState):
+def alert(machine: MachineState, hart: u64):
     """Make a hart look at its lines and timers, which were changed (hart/sleep.py). It may be the
     hart that runs this."""
+    target = hart_at(machine.harts[hart])
     fence()
     target.attention = 1
     fence()
+    gate = gate_at(machine.gate)
+    if gate.is_thread != 0:
+        gate.wakes |= u64(1) << hart
+    else:
+        wake_hart(machine, target)
+
+
+@define
+def wake_hart(machine: MachineState, target: HartState):
+    """Wake a hart, if it is in WFI."""
     if target.waiting != 0:
         word = host_address(target) + _ATTENTION
         call_host(machine.wake_fn, word, u64(0), u64(0), u64(0))
@@ -150,7 +206,7 @@ def set_hart_line(device: DeviceState, hart: u64, bit: u64, level: bool) -> None
     lines = (target.irq_lines & ~(u64(1) << bit)) | u64(level) << bit
     if lines != target.irq_lines:
         target.irq_lines = lines
-        alert(machine, target)
+        alert(machine, hart)
 
 
 @implement(words.set_timer)
@@ -158,7 +214,7 @@ def set_timer(device: DeviceState, hart: u64, mtimecmp: u64) -> None:
     machine = machine_at(device.bus.machine)
     target = hart_at(machine.harts[hart])
     target.mtimecmp = mtimecmp
-    alert(machine, target)
+    alert(machine, hart)
 
 
 @implement(words.set_line)

@@ -9,7 +9,7 @@ gate is open (bus/lock.py says why there is a gate). Otherwise it makes the acce
 which waits for the bus lock.
 """
 
-from rvplat.bus.natives.records import DeviceState, Gate
+from rvplat.bus.natives.records import BusState, DeviceState, Gate
 from rvplat.hart.ram import read_host, write_host
 from rvplat.hart.state import STOP_STUCK, HartState, MachineState
 from rvplat.isa.fp_state import call_out
@@ -18,7 +18,9 @@ from rvplat.lang import (
     atomic_load_u32,
     atomic_store_u32,
     atomic_swap_u32,
+    call_host,
     define,
+    fence,
     host_address,
     intrinsic,
     ptr,
@@ -80,6 +82,7 @@ HartState.add("port_error", u8)  # a definition of a device has raised
 HartState.add("ports", Port, PORTS)
 
 _SHUT = Gate.fields["shut"].offset
+_CALLED = DeviceState.fields["bus"].offset + BusState.fields["called"].offset
 
 
 device_at = record_at(DeviceState)
@@ -150,9 +153,8 @@ def port_of(hart, pa: u64, size: u64, way: u64) -> Port:
 
 
 @define
-def enter_devices(hart) -> bool:
-    """Keep other harts and Python out of native devices. False: make the access through Python."""
-    gate = hart.machine.gate
+def enter_gate(gate: u64) -> bool:
+    """Keep other threads out of native devices. False: Python is inside, or somebody for long."""
     for _turn in range(SPINS):
         if atomic_swap_u32(gate, u32(1)) == 0:
             if atomic_load_u32(gate + _SHUT) == 0:
@@ -160,6 +162,19 @@ def enter_devices(hart) -> bool:
             atomic_store_u32(gate, u32(0))
             return False
     return False
+
+
+@define
+def enter_devices(hart) -> bool:
+    """Keep other harts and Python out of native devices. False: make the access through Python."""
+    return enter_gate(hart.machine.gate)
+
+
+@define
+def wake_thread(machine: MachineState, device: DeviceState):
+    """Wake a device's own thread (words.call_thread)."""
+    fence()
+    call_host(machine.wake_fn, host_address(device) + _CALLED, u64(0), u64(0), u64(0))
 
 
 @define
@@ -174,7 +189,11 @@ def leave_devices(hart, device: u64) -> bool:
         hart.in_device = 0
     if bus.delayed != 0:
         hart.delayed = 1
+    wakes = bus.wakes != 0
+    bus.wakes = 0
     atomic_store_u32(hart.machine.gate, u32(0))
+    if wakes:
+        wake_thread(hart.machine, device_at(device))
     if asked:
         call_out(hart, hart.mmio_asked, u64(bus.number), u64(0), u64(0))
     if hart.attention != 0:

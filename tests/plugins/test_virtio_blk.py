@@ -106,6 +106,7 @@ def test_a_worker_that_fails_is_kept_and_goes_on(
     disk = Disk(image, threaded=True)
     good, noted = disk.blk.finish, threading.Event()
     disk.blk.wiring.failures.on_failure = lambda failure: noted.set()
+    monkeypatch.setattr(disk.blk.disk, "host_file", lambda: -1)  # Python reads
     monkeypatch.setattr(disk.blk, "finish", lambda *of: NOTHING["broken"])
     with disk.blk.wiring.lock:
         disk.driver.offer(0, struct.pack("<IIQ", IN, 0, 0), 512, 1, indirect=True)
@@ -168,6 +169,7 @@ def test_write_zeroes(disk: Disk, image: Path) -> None:
 def test_a_request_without_a_status_byte_needs_a_reset(disk: Disk) -> None:
     with disk.blk.wiring.lock:
         disk.driver.offer(0, struct.pack("<IIQ", IN, 0, 0))
+        disk.blk.drain()
     assert disk.driver.get(0x70) & 64
 
 
@@ -255,7 +257,7 @@ def test_a_reset_waits_for_the_request_in_flight_and_drops_the_rest(
         assert go_on.wait(10)
         read(offset, buffers)
 
-    monkeypatch.setattr(disk.blk.disk, "read_cached", lambda offset, buffers: False)
+    monkeypatch.setattr(disk.blk.disk, "host_file", lambda: -1)  # Python reads
     monkeypatch.setattr(disk.blk.disk, "read_into", slow)
     with disk.blk.wiring.lock:
         for sector in (1, 2):

@@ -22,11 +22,11 @@ code; CPython runs the same text as the reference, for instance for a device wit
 
 from rvplat.bus.natives.alarms import DeviceAlarm
 from rvplat.bus.natives.layout import FieldProperty
-from rvplat.bus.natives.methods import NativeMethod, afterwards, native, soon
+from rvplat.bus.natives.methods import NativeMethod, afterwards, native, soon, unlocked
 from rvplat.bus.natives.parts import NativeParts
 from rvplat.bus.natives.records import State
 
 __all__ = [
     "DeviceAlarm", "FieldProperty", "NativeMethod", "NativeParts", "State", "afterwards", "native",
-    "soon",
+    "soon", "unlocked",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ class NativeMethod(Definition):
     """A method that is a definition. `self` is the device's record."""
 
     record: Record | None = None  # set when its class is complete
+    unlocked = False  # whether a thread of the device runs it, without the bus lock
 
     @cached_property
     def signature(self) -> Signature:
@@ -70,6 +71,16 @@ def native(function: Callable[..., R]) -> Callable[..., R]:
     return NativeMethod(function)
 
 
+def unlocked(function: Callable[..., R]) -> Callable[..., R]:
+    """A definition that only the device's own thread calls, without the bus lock and beside the
+    harts. It may wait for the host, in `call_host`. For what others use too, it calls `self.hold()`
+    first, and then `self.release()`. What it asks for (`afterwards`, interrupt lines), the thread
+    runs: it calls `run_asked` under the bus lock."""
+    made = NativeMethod(function)
+    made.unlocked = True
+    return made
+
+
 def afterwards(function: F) -> F:
     """A Python method without arguments that definitions can ask for: `self.name()` in a definition
     has it run as soon as the access is over, before the hart's next instruction. It holds the bus
@@ -95,18 +106,22 @@ class Bound:
         self.__doc__ = method.__doc__
 
     def __call__(self, *arguments: Any) -> Any:
-        device = self.device
-        device.begin_definition()
-        try:
-            if self.call is not None:
-                found: Any = self.call(*arguments)
-            else:
-                kinds = self.method.signature.types[1:]
-                given = [_fitted(a, k) for a, k in zip(arguments, kinds, strict=True)]
-                found = self.method(device.native_state.view, *given)
-        finally:
-            device.end_definition()
+        if self.method.unlocked:
+            found = self._run(arguments)
+        else:
+            self.device.begin_definition()
+            try:
+                found = self._run(arguments)
+            finally:
+                self.device.end_definition()
         return None if self.method.signature.returns is None else int(found)
+
+    def _run(self, arguments: tuple[Any, ...]) -> Any:
+        if self.call is not None:
+            return self.call(*arguments)
+        kinds = self.method.signature.types[1:]
+        given = [_fitted(a, k) for a, k in zip(arguments, kinds, strict=True)]
+        return self.method(self.device.native_state.view, *given)
 
 
 def _fitted(argument: Any, kind: Any) -> Any:

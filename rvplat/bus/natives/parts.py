@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ import rvplat.bus.natives.words  # noqa: F401 (adds the methods of records)
 from rvplat.bus.natives.alarms import DeviceAlarm
 from rvplat.bus.natives.layout import build_layout
 from rvplat.bus.natives.methods import Bound, NativeMethod
-from rvplat.bus.natives.records import ALARMS, LINES, Memory, State
+from rvplat.bus.natives.records import ALARMS, LINES, BusState, DeviceState, Memory, State
 from rvplat.lang import Record, u64
 
 
@@ -32,6 +33,10 @@ class NativeParts:
     bound: dict[str, Bound]
     #: Called after a definition that Python has run: harts may have to look.
     ran: Callable[[], None] | None = None
+    #: Sleep while the word at a host address is 0, and wake who sleeps so (futexes). None without a
+    #: machine.
+    sleep_on: Callable[[int], object] | None = None
+    wake_on: Callable[[int], object] | None = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -44,12 +49,15 @@ class NativeParts:
             return
         self.native_state = Memory(layout, self)
         self._plain = self.native_state.plain
+        bus_at = self.native_state.address + DeviceState.fields["bus"].offset
+        self._called_at = bus_at + BusState.fields["called"].offset
         self._depth = 0
         self.timers = {name: DeviceAlarm(self, method) for name, method in self.alarms.items()}
         for name, owned in {**self.lines, **self.timers}.items():
             owned.state.plain.owner = self.native_state.address
             setattr(self._plain, name, owned.state.address)
             setattr(self, name, owned)
+        self._called = threading.Event()
         methods = layout.methods.items()
         self.bound = {n: Bound(self, m) for n, m in methods if isinstance(m, NativeMethod)}
 
@@ -58,7 +66,7 @@ class NativeParts:
         if self.layout is None:
             return
         for row in (row for one in type(self).__mro__ for row in vars(one).get("state", ())):
-            if isinstance(row, State):
+            if isinstance(row, State) and not row.lasting:
                 setattr(self, row.name, [0] * row.count if row.count else 0)
         for timer in self.timers.values():
             timer.stop()
@@ -89,6 +97,35 @@ class NativeParts:
         """Tell the harts, and devices in that memory, that RAM was written."""
         self.wiring.memory.written(pa, size)
         return False
+
+    def call_thread(self) -> None:
+        """Wake the device's own thread. Any thread may call it."""
+        self._plain.bus.called = 1
+        self._called.set()
+        if self.wake_on is not None:
+            self.wake_on(self._called_at)
+
+    def hold(self) -> bool:
+        """Keep harts and other threads out until `release`."""
+        self.wiring.lock.__enter__()
+        return True
+
+    def release(self) -> None:
+        """Undo `hold`."""
+        self.wiring.lock.__exit__()
+
+    # ---- for the device's own thread
+
+    def wait_for_call(self) -> None:
+        """Wait until a definition or Python has called `call_thread` since the last wait."""
+        bus = self._plain.bus
+        while not bus.called:
+            if self.sleep_on is not None:
+                self.sleep_on(self._called_at)
+            else:
+                self._called.wait()
+        self._called.clear()
+        bus.called = 0
 
     # ---- running definitions
 

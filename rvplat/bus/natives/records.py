@@ -26,6 +26,8 @@ BusState.add("asked", u64)  # Python methods that run when the access is over, b
 BusState.add("delayed", u64)  # Python methods that run soon
 BusState.add("ticks", u64)  # the time for a definition that Python runs
 BusState.add("number", u32)  # of the device among the machine's native devices
+BusState.add("called", u32)  # 1: the device's thread has work (words.call_thread)
+BusState.add("wakes", u8)  # 1: the hart wakes the thread when it has left the device
 
 DeviceState = Record("Device")  # what every device's record begins with
 DeviceState.add("bus", BusState)
@@ -47,17 +49,21 @@ Gate = Record("Gate")  # keeps harts and Python apart (bus/lock.py)
 Gate.add("inside", u32)  # 1: a hart runs a definition of a device
 Gate.add("line_padding", u32, 15)
 Gate.add("shut", u32)  # 1: Python does
+Gate.add("is_thread", u8)  # 1: inside is a device's thread
+Gate.add("wakes", u64)  # the harts, bit by bit, that it wakes when it has left
 
 
 @frozen
 class State:
     """A row of `Device.state`: a field of a native device's record, or an array of `count`. A
-    register that is in `Device.rows` only needs such a row. `saved`: `Device.save` saves it."""
+    register that is in `Device.rows` only needs such a row. `saved`: `Device.save` saves it.
+    `lasting`: a reset leaves it as it is."""
 
     name: str
     type: type[Integer] = u64
     count: int = 0
     saved: bool = True
+    lasting: bool = False
 
 
 _owners: WeakValueDictionary[int, Any] = WeakValueDictionary()

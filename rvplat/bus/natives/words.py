@@ -69,6 +69,25 @@ def ram_written(device: DeviceState, pa: u64, size: u64) -> bool:
 
 
 @word
+def call_thread(device: DeviceState) -> None:
+    """Wake the device's own thread, which waits in `Device.wait_for_call`."""
+    owner_of(device).call_thread()
+
+
+@word
+def hold(device: DeviceState) -> bool:
+    """For `unlocked` definitions: keep harts and Python out of native devices until `release`.
+    False if Python is inside: then it is not held, and Python has to go on."""
+    return owner_of(device).hold()
+
+
+@word
+def release(device: DeviceState) -> None:
+    """Undo `hold`."""
+    owner_of(device).release()
+
+
+@word
 def set_line(line: LineState, level: bool) -> None:
     """Drive an interrupt line, as `Line.set`."""
     owner_of(line).set(bool(level))
@@ -93,6 +112,9 @@ DeviceState.methods.update(
     set_timer=set_timer,
     ram=ram,
     ram_written=ram_written,
+    call_thread=call_thread,
+    hold=hold,
+    release=release,
 )
 LineState.methods.update(set=set_line)
 AlarmState.methods.update(start=start, stop=stop)

@@ -25,6 +25,7 @@ from rvplat.hart.ports import (
     WRITES_TIME,
     PortRow,
 )
+from rvplat.hart.sleep import LONGEST_NS
 from rvplat.lang import LanguageError
 from rvplat.machine.running.native_records import NativeHart
 from rvplat.machine.running.system import System
@@ -106,12 +107,24 @@ class NativeDevices:
 
     def _connect_methods(self, device: Device) -> None:
         kind = type(device)
-        make = _KEEPS_GIL if _is_shipped(kind) else _FREES_GIL
+        keeps_gil = _is_shipped(kind)
         for name, bound in device.bound.items():
             address = self._address(kind, "call", name)
-            if address:
+            if address and bound.method.unlocked:
+                bound.call = self._unlocked_caller(device, _FREES_GIL(address))
+            elif address:
+                make = _KEEPS_GIL if keeps_gil else _FREES_GIL
                 bound.call = self._caller(device, make(address))
         device.ran = self._wake
+        native = self.machine.native.view
+        sleep, wake = _FREES_GIL(int(native.wait_fn)), _KEEPS_GIL(int(native.wake_fn))
+        device.sleep_on = lambda address: sleep(address, 0, LONGEST_NS, 0)
+        device.wake_on = lambda address: wake(address, 0, 0, 0)
+
+    def _unlocked_caller(self, device: Device, function: Callable[..., int]) -> Callable[..., int]:
+        """A Python function that calls native code of a device beside the harts."""
+        address, where = device.native_state.address, self.machine.harts[0].address
+        return lambda a=0, b=0: function(address, a, b, where)
 
     def _caller(self, device: Device, function: Callable[..., int]) -> Callable[..., int]:
         """A Python function that calls native code of a device while harts are kept out."""
