@@ -31,3 +31,16 @@ def test_most_instructions_retire(lockstep: Lockstep, tmp_path: Path) -> None:
     for number in range(10):
         assert other.compare(vector_programs.make("retire", number)) is None
     assert other.counts.total() > other.traps.total()
+
+
+def test_regions_leave_at_vector_instructions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tier 0 executes them, and the region goes on after them."""
+    monkeypatch.setenv("RVPLAT_REGIONS", "all")
+    lockstep = Lockstep(tmp_path)
+    for number in range(3):
+        assert lockstep.compare(vector_programs.make("regions", number)) is None
+    for ours in lockstep.harts.values():
+        assert ours.regions.counts.compiled > 0
+        ours.regions.close()

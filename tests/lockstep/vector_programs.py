@@ -90,6 +90,7 @@ class Maker:
         code.place(T, layout.address(layout.TOHOST))
         code("sd", rs1=T, rs2=STOP, imm=0)
         code.bind(end)
+        code("wfi")
         code.jump(end)
         self.put(code)
 

@@ -50,6 +50,10 @@ class Lockstep:
                 raise Mismatch("the program does not end in Spike")
             if ours.compared() != course.memory:
                 raise Mismatch("memory at the end")
+            walk.begin()
+            ours.prepare_regions(program, course.events)
+            if not ours.finish() or ours.compared() != course.memory:
+                raise Mismatch("at full speed only")
         except Mismatch as mismatch:
             return f"program {program.name} ({program.isa})\n{mismatch}"
         return None
@@ -69,11 +73,15 @@ class Walk:
     def registers(self) -> bytes:
         return bytes(self.ours.v_array[: 32 * self.bytes])
 
+    def begin(self) -> None:
+        """Reset the hart, and load the program."""
+        self.ours.begin(self.program)
+        self.ours.hart.vlen_bytes = self.bytes
+
     def run(self) -> None:
         """Run the program. Mismatch for the first difference."""
         ours = self.ours
-        ours.begin(self.program)
-        ours.hart.vlen_bytes = self.bytes
+        self.begin()
         for i, value in ((5, layout.BASE), (11, 0x1020)):  # set by Spike's own ROM
             ours.x_array[i] = value
             self.x[8 * i : 8 * i + 8] = struct.pack("<Q", value)
