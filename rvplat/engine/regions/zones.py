@@ -76,9 +76,7 @@ def _loops(
         yield from inner or [part]
 
 
-def inner_loops(
-    nodes: set[int], successors: Successors
-) -> Iterator[tuple[int, set[int]]]:
+def inner_loops(nodes: set[int], successors: Successors) -> Iterator[tuple[int, set[int]]]:
     """The innermost loops among some instructions, each with its header."""
     for part in _strong_parts(nodes, successors):
         (first, *more) = part

@@ -47,7 +47,8 @@ class Signatures:
             pairs = zip(signature.types, signature.names, strict=True)
             return [self.parameter_type(k, n) for k, n in pairs]
         except LanguageError as error:
-            raise LanguageError(f"{callee.function.__code__.co_filename}: {callee.name}",
+            code = callee.function.__code__
+            raise LanguageError(f"{code.co_filename}:{code.co_firstlineno}: {callee.name}",
                                   f"{error.where}: {error.problem}") from None  # fmt: skip
 
     def polls(self, definition: Definition) -> bool:

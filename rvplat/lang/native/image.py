@@ -67,8 +67,9 @@ class LoadedImage:
 
     def __init__(self, image: Image) -> None:
         self._symbols = image.symbols
-        self._memory = mmap.mmap(-1, len(image.memory), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self._memory[:] = image.memory
+        size = max(len(image.memory), mmap.PAGESIZE)  # an image may be empty
+        self._memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._memory[: len(image.memory)] = image.memory
         self._kept = ctypes.c_char.from_buffer(self._memory)
         self._base = ctypes.addressof(self._kept)
         with memoryview(self._memory) as view, view.cast("Q") as words:

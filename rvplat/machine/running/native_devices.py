@@ -222,7 +222,17 @@ class NativeDevices:
 
 
 def _described(kind: type[Device]) -> DeviceClass:
+    """A class for the engine. DefinitionError if harts can't call a register's definition."""
     assert kind.layout is not None
+    for row in (one for one in kind.registers if isinstance(one, Register)):
+        for way, others in (("read", []), ("write", ["value"])):
+            wanted = ["self", *(["index"] if row.count else []), *others]
+            method = getattr(kind, f"{way}_{row.attribute}", None)
+            if isinstance(method, NativeMethod) and len(method.signature.names) != len(wanted):
+                raise DefinitionError(
+                    f"{method.place}: {method.name} takes ({', '.join(method.signature.names)}); a "
+                    f"definition that {way}s {row.name} takes ({', '.join(wanted)})"
+                )
     return DeviceClass(kind.__qualname__, kind.__module__, kind.layout)
 
 

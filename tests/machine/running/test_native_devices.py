@@ -160,6 +160,40 @@ def test_a_definition_that_cannot_be_compiled_is_named(
     assert str(caught.value) == f"{tmp_path / 'counter.py'}:{number}: {message}"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            "value: u32, other: u32",
+            "write_ask takes (self, value, other); a definition that writes ASK takes "
+            "(self, value)",
+        ),
+        ("", "write_ask takes (self); a definition that writes ASK takes (self, value)"),
+        ("value", "write_ask: value: the parameter has no type"),
+    ],
+)
+def test_a_registers_definition_takes_what_harts_give(
+    tmp_path: Path, arguments: str, message: str
+) -> None:
+    head = "    def write_ask(self, value: u32) -> None:"
+    number = COUNTER.splitlines().index(head)  # of the decorator's line, from 1
+    given = f"self, {arguments}" if arguments else "self"
+    text = COUNTER.replace(head, f"    def write_ask({given}) -> None:")
+    with pytest.raises(DefinitionError) as caught:
+        with_counter(tmp_path, text, ASK)
+    assert str(caught.value) == f"{tmp_path / 'counter.py'}:{number}: {message}"
+
+
+def test_a_native_device_without_definitions(tmp_path: Path) -> None:
+    """Harts access its registers, and there is no code of its own."""
+    text = COUNTER.split("    state = ")[0] + "    is_native = True\n\n\n"
+    text += COUNTER[COUNTER.index("@hookimpl") :]
+    with with_counter(tmp_path, text, ASK) as machine:
+        assert machine.run(timeout_s=60).reason == "off"
+        counter: Any = machine.devices["counter"]
+        assert counter.ask == 5
+
+
 def test_output_of_a_hart_is_seen_while_it_runs() -> None:
     program = "li t0, UART\n  li t1, 'x'\n  sb t1, 0(t0)\n1: j 1b\n"
     with Machine.open("virt", guest(program)) as machine:
