@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = ("ruff check .", "ruff format --check .", "mypy")
 #: Matches code that makes a function a definition.
 DEFINES = re.compile(
-    r"^@(define|implement|declare|word|intrinsic|\w+\.instruction)\b", re.MULTILINE
+    r"^ *@(define|implement|declare|word|intrinsic|\w+\.instruction)\b", re.MULTILINE
 )
 
 
