@@ -67,6 +67,11 @@ class HandlerEmitter(Emitter):
         offset = HartState.fields[name].offset
         return self.result(None, f"getelementptr inbounds i8, ptr %hart, i64 {offset}").text
 
+    def forget_pages(self) -> None:
+        """Let regions forget the pages that they keep, because what follows may change translations
+        (hart/acceleration/kept_pages.py)."""
+        self.line(f"store i64 1, ptr {self.hart_place('kept_stale')}")
+
     def dispatch(self, slot: str, budget: str) -> None:
         """Tail call the handler of a slot."""
         handler = self.result(None, f"load ptr, ptr {slot}")
@@ -172,7 +177,9 @@ class FastEmitter(HandlerEmitter):
         if isinstance(target, Dispatch):
             self.give_up()
             return [Value(kind, "poison") for kind in self.unit.results(target)]
-        self.written |= self.definitions.effects(target.definition, target.fixed).writes
+        if self.definitions.effects(target.definition, target.fixed).writes:
+            self.written = True
+            self.forget_pages()
         return super().call_function(target, arguments)
 
     # --- state in host registers ---

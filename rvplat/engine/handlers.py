@@ -180,7 +180,7 @@ class HandlerText:
         return f'define void @"run"(ptr %hart) #0 {{\nentry:\n{body}\n}}'
 
     def _bare(self) -> Bare:
-        return Bare(self.unit, None)
+        return Bare(self.unit)
 
     def _leave_at_none(self, e: Bare, address: str) -> None:
         """Leave native code if an address is 0."""
@@ -275,6 +275,10 @@ class HandlerText:
 
 class Bare(HandlerEmitter):
     """Emits a handler line by line, not from a definition's text."""
+
+    def __init__(self, unit: Unit) -> None:
+        super().__init__(unit, None)
+        self.forget_pages()
 
     def field(self, name: str) -> str:
         """The address of a field of the hart."""

@@ -17,6 +17,7 @@ from rvplat.engine.region_templates import (
     template_of,
 )
 from rvplat.engine.regions.tables import Access, Tables
+from rvplat.hart.acceleration.kept_pages import TAGS
 from rvplat.hart.state import DATA_ENTRIES, HartState, TlbEntry
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.extension import SINK
@@ -120,7 +121,9 @@ def make_tables(unit: Unit, forms: Sequence[Form], entries: Sequence[DecodeEntry
     kept = [form for form in forms if form.key in templates and templates[form.key].keeps]
     found = {form.key: access_of(unit, form) for form in kept}
     accesses = {key: access for key, access in found.items() if access is not None}
-    offsets = {name: HartState.fields[name].offset for name in ("x", "f", "pc_bias", "kept_pages")}
+    fields = "x", "f", "pc_bias", "kept_pages", "kept_stale"
+    offsets = {name: HartState.fields[name].offset for name in fields}
+    offsets["kept_tags"] = TAGS
     offsets |= {f"tlb_{name}": TlbEntry.fields[name].offset for name in _OF_ENTRY}
     offsets |= {"tlb_size": TlbEntry.size, "tlb_count": DATA_ENTRIES}
     numbers = {form.key: n for n, form in enumerate(forms)}

@@ -28,7 +28,8 @@ from rvplat.engine.regions.tables import Access, Tables, Template, fill
 from rvplat.engine.regions.zones import Zone
 
 RARE = "!prof !0"
-KEPT = ("read_tag", "read_addend", "write_tag", "write_addend")
+TAGS = ("read_tag", "write_tag")
+KEPT = (*TAGS, "read_addend", "write_addend")
 
 
 class Assembler(Lines):
@@ -108,10 +109,8 @@ class Assembler(Lines):
             self.lines.append(f"E{target}:")
             self.read_registers(zone, self.flow.known[target])
             for base in sorted(self.kept(zone)):
-                for name in KEPT:
-                    value = self.value(f"load i64, ptr %m{base}_kept_{name}")
-                    place = f"%z{zone.number}_{base}_kept_{name}"
-                    self.lines.append(f"  store i64 {value}, ptr {place}")
+                for name in TAGS:
+                    self.put(f"  store i64 -1, ptr %z{zone.number}_{base}_kept_{name}")
             for loop in self.loops:
                 if loop.zone == zone:
                     self.guards.reset(loop)
@@ -303,23 +302,32 @@ class Assembler(Lines):
         put(f"  %page = sub i64 {pc}, {inside}")
         back = self.value(f"sub i64 0, {self.value(f'shl i64 {inside}, 3')}")
         put(f"  %slots = getelementptr i8, ptr %slot, i64 {back}")
+        self._forget_pages()
         put(f"  switch i64 {inside}, label %nowhere [")
         self.lines += heads
         put("  ]\nnowhere:\n  unreachable")
 
     def _kept_pages(self) -> None:
-        """Locals of loops for kept pages, and their places in the hart's record, with no page."""
+        """Locals of loops for kept pages, and their places in the hart's record."""
         every: set[int] = set()
         for zone in self.flow.members:
             every |= self.flow.bases(zone)
             for base in sorted(self.kept(zone)):
                 for name in KEPT:
-                    self.lines.append(f"  %z{zone.number}_{base}_kept_{name} = alloca i64")
-        first = self.tables.offsets["kept_pages"]
+                    self.put(f"  %z{zone.number}_{base}_kept_{name} = alloca i64")
         for base in sorted(every):
             for n, name in enumerate(KEPT):
-                place = f"%m{base}_kept_{name}"
-                offset = first + 8 * (base * len(KEPT) + n)
-                self.lines.append(f"  {place} = getelementptr inbounds i8, ptr %hart, i64 {offset}")
-                if name.endswith("tag"):
-                    self.lines.append(f"  store i64 -1, ptr {place}")
+                first = 0 if name in TAGS else self.tables.offsets["kept_tags"]
+                offset = self.tables.offsets["kept_pages"] + 8 * (first + 2 * base + n % 2)
+                place = f"getelementptr inbounds i8, ptr %hart, i64 {offset}"
+                self.put(f"  %m{base}_kept_{name} = {place}")
+
+    def _forget_pages(self) -> None:
+        """Forget the kept pages in the hart's record if they may be wrong."""
+        stale = self.hart_place("kept_stale")
+        wrong = self.value(f"icmp ne i64 {self.value(f'load i64, ptr {stale}')}, 0")
+        self.put(f"  br i1 {wrong}, label %forget, label %enter, {RARE}\nforget:")
+        for word in range(0, self.tables.offsets["kept_tags"], 2):
+            place = self.hart_place("kept_pages", word)
+            self.put(f"  store volatile <2 x i64> splat (i64 -1), ptr {place}, align 8")
+        self.put(f"  store i64 0, ptr {stale}\n  br label %enter\nenter:")

@@ -37,7 +37,7 @@ A hart that decodes (engine/core.py, `decode_slot`):
 
 One case remains, a fast store in flight: its tag matched before the tag was removed, and its bytes
 arrive after the page was decoded. The host can stop a thread between the two for any time, and a
-region keeps tags until it is left (kept_pages.py): all its stores to the page are in flight. So:
+region keeps tags for a while (kept_pages.py): its stores to the page are in flight then. So:
  1. Between two instructions, a hart publishes now and then how many young pages it has seen in the
     list. Its earlier stores are visible by then, and its later ones find no tags for these pages
     (`pass_young`).

@@ -1,14 +1,14 @@
 """Loads and stores in regions: the last page of each base register is kept.
 
 A region keeps, for each base register and apart for loads and stores, the tag and addend of the TLB
-entry that it used last. Loops keep them in host registers, other code in `kept_pages` of the hart's
-record. They are forgotten when a region is entered. So all that changes translations on this hart
-(fences, other contexts, watchpoints, new code in a page) need not know of them: it happens outside
-regions.
+entry that it used last. Loops keep them in host registers while they run, other code in
+`kept_pages` of the hart's record. What changes translations on this hart (fences, other contexts,
+watchpoints, new code in a page) need not know of them: it happens outside regions and fast
+handlers, and all other handlers set `kept_stale`. A region that is entered then forgets them.
 
 Another hart may remove a write tag that is kept, because the page becomes code. The stores through
 the kept tag are then stores in flight (invalidate.py): they end before this hart passes the page,
-because it does so between two budgets, and no region outlasts a budget.
+because it does so between two budgets, and pages are forgotten then.
 
 The fields `kept_read_tag` and so on name these values in the definitions. Their memory is not used
 (engine/region_templates.py).
@@ -44,7 +44,10 @@ KEPT_FIELDS = ("kept_read_tag", "kept_read_addend", "kept_write_tag", "kept_writ
 
 for _name in KEPT_FIELDS:
     HartState.add(_name, u64)
-HartState.add("kept_pages", u64, 33 * len(KEPT_FIELDS))  # for each base register
+BASES = 33  # registers, the sink included
+TAGS = 2 * BASES  # words for the tags
+HartState.add("kept_pages", u64, 2 * TAGS)  # for each base, two tags; then two addends
+HartState.add("kept_stale", u64)  # kept pages may be wrong
 
 
 @define

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rvplat import Machine
 from rvplat.guests import hypervisor_elf
 from tests.machine.regions.forced import (
@@ -73,6 +75,20 @@ body:
 """
 
 
+STRAIGHT = """
+.balign 4096
+body:
+.rept 40
+  ld t1, 0(s3)
+  add s1, s1, t1
+  sd s1, 8(s3)
+  ld t2, 8(s3)
+  xor s2, s2, t2
+.endr
+  ecall
+"""
+
+
 def turns(setup: str, body: str = LOOP, mode: int = 0x800, cause: int = 9) -> str:
     text = TURNS.replace("SETUP", setup).replace("MODE", f"{mode:#x}")
     return text.replace("CAUSE", str(cause)) + body
@@ -92,7 +108,7 @@ def spaces(machine: Machine) -> None:
         map_gigabyte(machine, root, RAM)
 
 
-SPACES = turns(f"""
+SWITCH = f"""
   li t1, {SV39 | 1 << 44 | A >> 12:#x}
   li t2, {CODE_A:#x}
   andi t0, s0, 1
@@ -101,17 +117,21 @@ SPACES = turns(f"""
   li t2, {CODE_B:#x}
 1: csrw satp, t1
   csrw mepc, t2
-""")
+"""
+SPACES = turns(SWITCH)
 
 
-def test_address_spaces_with_the_same_code() -> None:
-    end = same_in_regions(SPACES, spaces, "body")
+@pytest.mark.parametrize(("body", "rounds"), [(LOOP, 20_000), (STRAIGHT, 40)])
+def test_address_spaces_with_the_same_code(body: str, rounds: int) -> None:
+    end = same_in_regions(turns(SWITCH, body), spaces, "body")
     assert end.x[0][27] == 9, "ecall from S mode"
-    assert end.x[0][9] == 20_000 * 4 * (3 + 1000)
+    assert end.x[0][9] == rounds * 4 * (3 + 1000)
 
 
-def test_a_table_that_changes_under_a_region() -> None:
-    """S mode changes the entry of the loop's data page; sfence.vma follows."""
+@pytest.mark.parametrize("branch", ["bnez a1, 2b", "nop"])
+def test_a_table_that_changes_under_a_region(branch: str) -> None:
+    """S mode changes the entry of the data page of a loop, or of code without one; sfence.vma
+    follows."""
     first, second = (data >> 12 << 10 | LEAF for data in (DATA_A, DATA_B))
     body = f"""
 .balign 4096
@@ -127,7 +147,7 @@ body:
   add s1, s1, t1
   sd s1, 8(s3)
   addi a1, a1, -1
-  bnez a1, 2b
+  {branch}
   mv a0, t5
   mv t5, t6
   mv t6, a0
@@ -138,7 +158,7 @@ body:
     setup = f"li t1, {SV39 | A >> 12:#x}\n csrw satp, t1\n li t2, {CODE_A:#x}\n csrw mepc, t2\n"
     end = same_in_regions(turns(setup, body), spaces)
     assert end.x[0][27] == 9
-    assert end.x[0][9] == 8 * 20 * 750 * (3 + 1000)
+    assert end.x[0][9] == 8 * (1 if branch == "nop" else 20) * 750 * (3 + 1000)
 
 
 def guests(machine: Machine) -> None:
