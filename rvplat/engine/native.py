@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 _BASE, _PAIRS = "", "pairs"  # names of parts, besides those of extensions
+LARGE = 1 << 20  # characters of a part's text: compiling it takes seconds
 _loaded: WeakValueDictionary[str, NativeCode] = WeakValueDictionary()  # parts by their keys
 
 
@@ -208,15 +209,28 @@ class Core:
         return parts
 
     def _compiled(self, missing: Sequence[Wanted], elsewhere: Container[str]) -> dict[str, Part]:
-        """Compile parts. The base part has the functions `elsewhere`."""
-        from rvplat.lang.native.objects import compile_text  # imports the compiler
+        """Compile parts, a large one in another process. The base part has the functions
+        `elsewhere`."""
+        from rvplat.lang.native.objects import compile_text  # these import the compiler
+        from rvplat.lang.native.other_process import Compiling
 
+        texts = {one.name: one.make(elsewhere) for one in missing}
+        self.compiled |= {name: text.functions for name, text in texts.items()}
+        large = max(texts, key=lambda name: len(texts[name].text), default="")
+        other = None
+        if len(texts) > 1 and len(texts[large].text) > LARGE and self._dumps is None:
+            other = Compiling(texts[large].text)
         parts = {}
-        for one in missing:
-            text = one.make(elsewhere)
-            dumps = self._dumps.named(one.name.strip()) if self._dumps is not None else None
-            parts[one.name] = Part(compile_text(text.text, dumps), text.imports)
-            self.compiled[one.name] = text.functions
+        try:
+            for name, text in texts.items():
+                if other is None or name != large:
+                    dumps = self._dumps.named(name.strip()) if self._dumps is not None else None
+                    parts[name] = Part(compile_text(text.text, dumps), text.imports)
+            if other is not None:
+                parts[large] = Part(other.result(), texts[large].imports)
+        finally:
+            if other is not None:
+                other.stop()
         return parts
 
     def _keep(self, made: Iterable[tuple[str, bytes, str]]) -> None:
