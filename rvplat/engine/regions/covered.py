@@ -70,12 +70,13 @@ class Loop:
 
 
 def covered_loops(flow: Flow) -> Iterator[Loop]:
-    """The loops of a region that are worth two copies."""
+    """The loops of a region that are worth two copies. A loop through an indirect jump is not: the
+    next case of an interpreter's switch is seldom the same."""
     for zone, members in flow.members.items():
         if not zone.is_loop:
             continue
         for header, body in inner_loops(set(members), flow.after_each):
-            if len(body) <= MOST:
+            if len(body) <= MOST and not any(map(flow.jumps, body)):
                 groups, covered = _Iteration(flow, header, body).groups()
                 if groups:
                     yield Loop(zone, header, frozenset(body), groups, covered)

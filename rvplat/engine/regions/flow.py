@@ -37,6 +37,10 @@ class Flow:
     def template(self, one: Decoded) -> Template:
         return self.tables.templates[one.form]
 
+    def jumps(self, offset: int) -> bool:
+        """Whether an instruction is an indirect jump."""
+        return "jump" in self.template(self.graph.instructions[offset]).ways
+
     def target(self, offset: int) -> int:
         """The target of a branch, as an offset from the page."""
         one = self.graph.instructions[offset]
