@@ -62,7 +62,7 @@ def _where(text: str) -> str:
 def _instructions(one: Extension, forms: FastForms) -> Iterator[tuple[str, str, str]]:
     for row in one.instructions:
         slow = forms.why_slow(row)
-        meaning = doc_of(row.definition) + (f" It runs in its slow form: {slow}." if slow else "")
+        meaning = doc_of(row.text) + (f" It runs in its slow form: {slow}." if slow else "")
         encoding = code(row.pattern.text) + _where(conditions(row.pattern))
         yield code(row.syntax), encoding, meaning
 

@@ -153,9 +153,9 @@ def _brief(row: Row, forms: FastForms) -> list[str]:
     lines = [row.pattern.text + (f"    where {where}" if where else "")]
     if isinstance(row, Compressed):
         return [*lines, f"is {expansion(row)}"]
-    if doc := doc_of(row.definition):
+    if doc := doc_of(row.text):
         lines += textwrap.wrap(doc, 92)
-    lines += [f"    {line}".rstrip() for line in body_of(row.definition).splitlines()]
+    lines += [f"    {line}".rstrip() for line in body_of(row.text).splitlines()]
     if reason := forms.why_slow(row):
         lines += textwrap.wrap(ALWAYS_SLOW + reason, 92)
     return lines

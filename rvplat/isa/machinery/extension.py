@@ -45,7 +45,8 @@ def rd_is_zero(rd: u64) -> bool:
 
 @frozen
 class Instruction:
-    """Pattern, syntax and meaning of one instruction. `xlen` is 0 if every XLEN has it."""
+    """Pattern, syntax and meaning of one instruction. `xlen` is 0 if every XLEN has it. `own_text`
+    is what a reader should see, if the definition was made of that."""
 
     name: str
     pattern: Pattern
@@ -55,6 +56,12 @@ class Instruction:
     xlen: int = 0
     requires: tuple[str, ...] = ()  # further extensions that must be enabled
     excludes: tuple[str, ...] = ()  # extensions that take its encoding
+    own_text: Definition | None = None
+
+    @property
+    def text(self) -> Definition:
+        """The definition that shows what the instruction does."""
+        return self.own_text or self.definition
 
     @property
     def operands(self) -> tuple[str, ...]:
@@ -64,7 +71,7 @@ class Instruction:
     @property
     def place(self) -> str:
         """The file and line that define it."""
-        return self.definition.place
+        return self.text.place
 
     @property
     def redirects_rd(self) -> bool:
@@ -140,8 +147,10 @@ class Extension:
     def instruction(
         self, pattern: str, syntax: str, *, where: str = "", xlen: int = 0, name: str = "",
         requires: tuple[str, ...] = (), excludes: tuple[str, ...] = (),
+        text: Definition | None = None,
     ) -> Callable[[Callable[..., None]], Instruction]:  # fmt: skip
-        """Add an instruction. Without `name`, the function's name gives it, with "." for "_"."""
+        """Add an instruction. Without `name`, the function's name gives it, with "." for "_".
+        `text` is the definition to show, if what is decorated was made of it."""
 
         def add(function: Callable[..., None]) -> Instruction:
             definition = function if isinstance(function, Definition) else Definition(function)
@@ -150,7 +159,9 @@ class Extension:
             for operand in definition.signature.names[1:]:
                 if operand not in parsed.operands:
                     raise LanguageError(f"{self.name} {title}", f"no operand {operand!r}")
-            row = Instruction(title, parsed, syntax, definition, self, xlen, requires, excludes)
+            row = Instruction(
+                title, parsed, syntax, definition, self, xlen, requires, excludes, text
+            )  # fmt: skip
             self._instructions.append(row)
             return row
 

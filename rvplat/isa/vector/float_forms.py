@@ -263,7 +263,7 @@ def unary(
             write_back(hart, vd, vm, hart.vsew * d_factor)
 
         pattern = f"{funct6} vm vs2 {vs1} 001 vd 1010111"
-        row = Zve32f.instruction(pattern, f"{name} vd, vs2{{vm}}", name=name)
+        row = Zve32f.instruction(pattern, f"{name} vd, vs2{{vm}}", name=name, text=operation)
         made: Any = instruction
         return row(named(made, operation, "v"))
 

@@ -69,7 +69,8 @@ def reduction(
             compute(hart, group(hart, vs2), group(hart, vs1), group(hart, vd), vm)
 
         pattern = f"{funct6} vm vs2 vs1 001 vd 1010111"
-        row = Zve32f.instruction(pattern, f"{name} vd, vs2, vs1{{vm}}", name=name)
+        syntax = f"{name} vd, vs2, vs1{{vm}}"
+        row = Zve32f.instruction(pattern, syntax, name=name, text=operation)
         made: Any = instruction
         row(made)
         return operation

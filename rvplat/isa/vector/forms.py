@@ -81,11 +81,12 @@ def operands(apply: Definition) -> dict[str, Definition]:
 
 def add_forms(
     extension: Extension, funct6: str, name: str, forms: str, made: Mapping[str, Definition],
-    where: str = "", suffix: str = "", swapped: bool = False,
+    where: str = "", suffix: str = "", swapped: bool = False, text: Definition | None = None,
 ) -> list[Instruction]:  # fmt: skip
-    """Add rows. `forms` are such as "vv vx vi", "mvv mvx" or "fvv fvf" (FUNCT3), with "w" for the
-    first letter of an operand of 2*SEW. `where`: "vm == 0" or "vm != 0" if only that is legal.
-    `suffix` ends the mnemonic ("m"). `swapped`: the syntax names vs2 last, as multiply-add does."""
+    """Add rows, which show `text`. `forms` are such as "vv vx vi", "mvv mvx" or "fvv fvf" (FUNCT3),
+    with "w" for the first letter of an operand of 2*SEW. `where`: "vm == 0" or "vm != 0" if only
+    that is legal. `suffix` ends the mnemonic ("m"). `swapped`: the syntax names vs2 last, as
+    multiply-add does."""
     rows = []
     for form in forms.split():
         letters = form[-2:]
@@ -97,7 +98,9 @@ def add_forms(
         mask = {"": "{vm}", "vm == 0": ", v0", "vm != 0": ""}[where]
         syntax = f"{name}.{shown} vd, {sources}{mask}"
         pattern = f"{funct6} vm vs2 {second} {funct3} vd 1010111"
-        add = extension.instruction(pattern, syntax, name=f"{name}.{shown}", where=where)
+        add = extension.instruction(
+            pattern, syntax, name=f"{name}.{shown}", where=where, text=text
+        )  # fmt: skip
         rows.append(add(made[letters[1]]))
     return rows
 
@@ -113,10 +116,11 @@ def arithmetic(
         operation = Definition(function)
         made = operands(shape(operation))
         shown = name or operation.name
+        how["text"] = operation
         if not carries:
             return add_forms(extension, funct6, shown, forms, made, **how)
-        masked = add_forms(extension, funct6, shown, forms, made, "vm == 0", "m")
-        return masked + add_forms(extension, funct6, shown, forms, made, "vm != 0")
+        masked = add_forms(extension, funct6, shown, forms, made, "vm == 0", "m", **how)
+        return masked + add_forms(extension, funct6, shown, forms, made, "vm != 0", **how)
 
     return add
 

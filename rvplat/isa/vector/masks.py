@@ -48,7 +48,9 @@ def logical(funct6: str) -> Callable[[Callable[..., Any]], Any]:
 
         name = f"{operation.name}.mm"
         pattern = f"{funct6} 1 vs2 vs1 010 vd 1010111"
-        return Zve32x.instruction(pattern, f"{name} vd, vs2, vs1", name=name)(instruction)
+        return Zve32x.instruction(pattern, f"{name} vd, vs2, vs1", name=name, text=operation)(
+            instruction
+        )
 
     return add
 

@@ -64,7 +64,9 @@ def reduction(
 
         name = f"{operation.name}.vs"
         pattern = f"{funct6} vm vs2 vs1 {funct3} vd 1010111"
-        return Zve32x.instruction(pattern, f"{name} vd, vs2, vs1{{vm}}", name=name)(instruction)
+        return Zve32x.instruction(pattern, f"{name} vd, vs2, vs1{{vm}}", name=name, text=operation)(
+            instruction
+        )
 
     return add
 
