@@ -6,8 +6,8 @@ gives all sessions the same share of a processor, whatever the priority of their
 
 Where the harts can use all processors, it has the scheduler's class for idle tasks. Any other gives
 way only after some milliseconds, however low its priority: each hart that is woken by an interrupt
-would wait so long. If the harts leave it no time at all, another process takes its place, which
-gets one or two percent of a processor.
+would wait so long. If the harts leave it no time for some seconds, they compute, and native code is
+worth its cost: another process takes its place, which gets a quarter of a processor.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ FAILURES = 3  # after so many in a row no other process is started
 REQUEST_BYTES = 16 << 10  # a request takes less
 ROOM_BYTES = 1 << 20
 NICENESS = 10
-BUSY = 19  # where the harts can use all processors
+STARVED = 5  # the niceness of the process that gets a share
+BUSY = 19  # where the harts can use all processors, and there is no class for idle tasks
 _ROOT = str(Path(rvplat.__file__).parent.parent)
 # The current folder is not searched for modules: files there may have the names of modules.
 _START = f"""
@@ -77,7 +78,8 @@ class Client:
     def __init__(self, tables: bytes, harts: int = 1) -> None:
         self._tables = tables
         self._niceness = niceness(harts)
-        self._is_idle = self._may_be_idle = self._niceness == BUSY and hasattr(os, "SCHED_IDLE")
+        self._may_be_idle = self._niceness == BUSY and hasattr(os, "SCHED_IDLE")
+        self._is_idle = self._may_be_idle
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None  # what the process writes to stderr
         self._room = 0  # bytes that its pipe can hold
@@ -170,7 +172,8 @@ class Client:
             tables.seek(0)
             self._process = subprocess.Popen(
                 [
-                    sys.executable, "-P", "-c", _START, str(self._niceness),
+                    sys.executable, "-P", "-c", _START,
+                    str(STARVED if self._may_be_idle else self._niceness),
                     "idle" if self._is_idle else "", str(tables.fileno()),
                 ],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,

@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # these take 7 ms to import, and machines without regions don
 log = logging.getLogger("rvplat.regions")
 
 WAIT_NS = 1_000_000_000
-PAUSE_S = 0.002  # between two looks at reports: each takes processor time from the harts
+PAUSE_S = 0.005  # between two looks at reports: each takes processor time from the harts
 MANY_DROPS = 6  # statistics call a page whose region was dropped so often "rewritten"
 FIRST = 60  # instructions of a page's first region, ready soon; the next has twice as many
 FINISHED = 200  # of the first one that is compiled after the end, for the next start
