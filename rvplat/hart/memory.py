@@ -176,22 +176,24 @@ def store_slow(hart, va: u64, size: u64, value: u64):
         if (va & OFFSET_MASK) + size > PAGE_BYTES:
             store_across(hart, va, size, value)
             return
+    if store_cached(hart, va, size, value):
+        return
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.read_tag == va & PAGE_MASK | DEVICE and entry.page & WRITABLE != 0:
         device_store(hart, va, address_in(entry.page, va), size, value)
-    elif not store_cached(hart, va, size, value):
-        pa = translate(hart, va, size, u64(STORE), va)
-        region = region_of(hart, pa)
-        if region == NO_REGION:
-            device_store(hart, va, pa, size, value)
-        elif hart.machine.ram[region].writable == WATCHED and pa & (size - 1) == 0:
-            device_store(hart, va, pa, size, value)  # the host function stores to RAM as well
-        elif hart.machine.ram[region].writable == ROM:
-            raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
-        else:
-            write_host(ram_host(hart, pa), size, value)
-            note_store(hart, pa, size)
-            tell_device(hart, region, pa, size)
+        return
+    pa = translate(hart, va, size, u64(STORE), va)
+    region = region_of(hart, pa)
+    if region == NO_REGION:
+        device_store(hart, va, pa, size, value)
+    elif hart.machine.ram[region].writable == WATCHED and pa & (size - 1) == 0:
+        device_store(hart, va, pa, size, value)  # the host function stores to RAM as well
+    elif hart.machine.ram[region].writable == ROM:
+        raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))
+    else:
+        write_host(ram_host(hart, pa), size, value)
+        note_store(hart, pa, size)
+        tell_device(hart, region, pa, size)
 
 
 # --- words of the vocabulary ----------------------------------------------------------------------

@@ -26,7 +26,7 @@ EXAMPLES = int(os.environ.get("RVPLAT_EXAMPLES", "3"))
 EFFORTS = (Effort(False, 0), Effort(True, 0), USUAL)
 # Nobody reads these afterwards: the sink is written instead of x0, and a region forgets kept pages
 # when it is entered.
-SCRATCH = ("x[32]", "kept_pages[", "left_slot")
+SCRATCH = ("x[32]", "kept_pages[")
 
 
 class InRegions(Twin):
