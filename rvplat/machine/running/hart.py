@@ -74,7 +74,6 @@ class VectorFile(Sequence[int]):
     """32 vector registers, by number or as "v0". A value has VLEN bits, element 0 lowest."""
 
     def __init__(self, hart: NativeHart, still: Callable[[], None]) -> None:
-        self._address = hart.address + hart.layout.fields["vectors"].offset
         self._hart = hart
         self._still = still
 
@@ -89,7 +88,10 @@ class VectorFile(Sequence[int]):
         if not 0 <= number < 32:
             raise LookupError(f"no register {key!r}: there are v0 to v31")
         size = int(self._hart.view.vlen_bytes)
-        return (ctypes.c_uint8 * size).from_address(self._address + number * size)
+        if size == 0:
+            raise LookupError("the hart has no vector registers")
+        address = self._hart.address + self._hart.layout.fields["vectors"].offset
+        return (ctypes.c_uint8 * size).from_address(address + number * size)
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
@@ -178,10 +180,8 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     @cached_property
     def v(self) -> VectorFile:
-        """The vector registers, by number or name, as numbers of VLEN bits. LookupError on a hart
-        without vectors."""
-        if self.view.vlen_bytes == 0:
-            raise LookupError(f"hart {self.number} has no vector registers")
+        """The vector registers, by number or name, as numbers of VLEN bits. An access raises
+        LookupError on a hart without vectors."""
         return VectorFile(self, self._still)
 
     def vector_bytes(self) -> Any:

@@ -304,6 +304,8 @@ class RegionManager:
             page.failures += 1
             log.warning("code at %#x stays in the interpreter: %s", start, answer.problem)
         page.left = frozenset(answer.left)
+        if answer.beyond:  # the next region is larger, so it is worth its cost sooner
+            page.needed //= 2
         if answer.code is not None:
             self.counts.compiled += 1
             self.counts.instructions += len(answer.inside)
