@@ -27,7 +27,7 @@ settings.load_profile("untimed")
 ROOT = Path(__file__).parent
 SLOW_FOLDERS = {"docs", "fuzz", "guests", "lockstep", "real"}
 SLOW_FIXTURES = {"debian_guest", "gdb"}
-SAMPLE = 8
+SAMPLE = 4
 
 
 def pytest_configure() -> None:

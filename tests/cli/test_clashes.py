@@ -128,6 +128,7 @@ def both(file: Path, *more: object) -> Any:
     return found[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_check_reports_what_run_reports(tmp_path: Path, case: str) -> None:
     text, expected = CASES[case]

@@ -83,6 +83,7 @@ def test_schema_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["title"] == "rvplat board"
 
 
+@pytest.mark.slow
 def test_bench_runs_the_named_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "crc32", "--alone", "--repeat", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -95,6 +96,7 @@ def test_bench_runs_the_named_programs(capsys: pytest.CaptureFixture[str]) -> No
     assert 'did you mean "crc32"?' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(compiler_version() is None, reason="needs ziglang")
 def test_bench_compares_with_the_host(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "crc32", "--alone", "--native", "--repeat", "1", "--json"]) == 0

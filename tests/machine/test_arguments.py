@@ -235,6 +235,7 @@ def test_a_wait_in_vain_says_where_the_harts_are() -> None:
     assert [line.partition(":")[0] for line in lines[1:]] == ["hart 0", "hart 1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", ["host", "virtual"])
 def test_it_says_so_while_the_harts_wait_and_they_go_on(clock: str) -> None:
     with Machine.open(program=guest(WAIT), settings={"clock": clock}) as machine:
@@ -273,6 +274,7 @@ def rvplat_devices():
 """
 
 
+@pytest.mark.slow
 def test_a_hart_that_does_not_stop_holds_up_no_complaint(tmp_path: Path) -> None:
     plugin = tmp_path / "stuck.py"
     plugin.write_text(STUCK)

@@ -83,6 +83,7 @@ def outcome(disk: Disk, seed: int) -> list[object]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_random_requests_give_what_a_plain_file_gives(
     blk: VirtioBlk, image: Path, tmp_path: Path, seed: int

@@ -98,6 +98,7 @@ def test_a_board_that_cant_be_built_hangs_up() -> None:
     listener.close()
 
 
+@pytest.mark.slow
 def test_a_pipe_with_an_empty_cache(tmp_path: Path, guest: Path) -> None:
     """gdb waits until the whole instruction set is compiled."""
     if not gdbs():

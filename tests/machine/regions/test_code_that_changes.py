@@ -41,6 +41,7 @@ def rewrites(rounds: int, loops: int, fence: str = "fence.i") -> str:
     return text.replace("FENCE", fence)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fence", "harts"), [("fence.i", 1), ("nop", 1), ("fence.i", 2)])
 def test_self_modifying_code(fence: str, harts: int) -> None:
     """With one hart, stores to code count at once, as in the interpreter. With several, code may be

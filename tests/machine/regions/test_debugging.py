@@ -89,6 +89,7 @@ def test_conditions_in_hot_code(mode: str) -> None:
         assert machine.run(timeout_s=60).reason == "off"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("space", "vmid"), [("virtual", 1), ("virtual", 2), ("guest-physical", None)]
 )

@@ -66,6 +66,7 @@ seen: .dword 0
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["all", "hot"])
 def test_a_hart_writes_the_code_of_another(mode: str) -> None:
     rounds = 100 if mode == "all" else 1000

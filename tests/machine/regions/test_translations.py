@@ -209,6 +209,7 @@ def test_a_second_stage_that_changes_under_a_region() -> None:
     assert end.x[0][9] == 20_000 * 4 * (3 + 1000)
 
 
+@pytest.mark.slow
 def test_a_hypervisor_and_its_guests() -> None:
     """The same state, instructions by world, and traps by cause."""
     found = []

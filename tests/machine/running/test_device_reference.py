@@ -182,6 +182,7 @@ STEPS = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(STEPS, st.binary(max_size=40), st.booleans())
 def test_devices_agree_with_their_reference(

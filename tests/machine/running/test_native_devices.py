@@ -130,6 +130,7 @@ PC = 0x8000_0004
 SPIN = "li s0, 0x10010000\n  sw zero, 8(s0)\n1: j 1b\n"
 
 
+@pytest.mark.slow
 def test_a_definition_that_never_ends_is_ended(tmp_path: Path) -> None:
     with with_counter(tmp_path, COUNTER, SPIN) as machine:
         machine.run(max_instructions=1)  # with RVPLAT_REGIONS=all this starts the compiler

@@ -74,6 +74,7 @@ def test_the_time_is_up(settings: dict[str, Any]) -> None:
     assert 0.3 <= time.monotonic() - began < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, VIRTUAL, {"harts.count": 3}])
 def test_a_machine_that_nothing_can_wake_says_so(settings: dict[str, Any]) -> None:
     stop = run(WAIT, settings=settings)
@@ -81,6 +82,7 @@ def test_a_machine_that_nothing_can_wake_says_so(settings: dict[str, Any]) -> No
     assert str(stop) == "every hart waits for an interrupt, and nothing can raise one"
 
 
+@pytest.mark.slow
 def test_a_machine_that_input_may_wake_is_not_given_up() -> None:
     with open_guest(ECHO_ASLEEP) as machine:
         machine.start()

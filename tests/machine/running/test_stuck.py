@@ -79,6 +79,7 @@ def test_it_can_be_paused(folder: Path) -> None:
         assert caught.value.stop.reason == "pause"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", ["host", "virtual"])
 def test_a_machine_is_given_up_that_nothing_ends(folder: Path, clock: str) -> None:
     _, what, function = HOPELESS["sleep"]
