@@ -14,6 +14,9 @@ from rvplat.isa.machinery.extension import Instruction
 SPECIAL = ("decode", "page_end", "straddle", "illegal", "breakpoint")
 """The handlers that belong to no instruction."""
 
+SLOW = "slow."
+"""Begins the symbols of slow handlers."""
+
 HOST_FUNCTIONS = ("clock", "wall", "yield", "wait", "wake", "fence")
 """Host functions that native code calls, as lang/host/system_calls.py names them. The machine's
 record has their addresses: `clock_fn` and so on."""
@@ -33,7 +36,7 @@ class Form:
     @property
     def slow(self) -> str:
         """The symbol of the slow handler."""
-        return f'@"slow.{self.key}"'
+        return f'@"{SLOW}{self.key}"'
 
 
 Pair = tuple[Form, Form]

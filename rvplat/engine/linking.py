@@ -21,9 +21,6 @@ from rvplat.lang.native.native_code import NativeCode
 SHARED_HANDLERS = ("pause", "arrive", "trap", "resume")
 """Handlers of the base part that handlers of other parts call."""
 
-SLOW = "slow."
-"""Begins the symbols of slow handlers. The part of the pairs imports them from other parts."""
-
 _ROOT = str(Path(rvplat.__file__).parent)
 
 

@@ -12,8 +12,8 @@ from rvplat.cache import load_cached, save_all
 from rvplat.engine.architecture import Architecture
 from rvplat.engine.decode import Table, build_table
 from rvplat.engine.exports import EXPORTS
-from rvplat.engine.forms import HOST_FUNCTIONS, SPECIAL
-from rvplat.engine.linking import SLOW, Part, csr_symbol
+from rvplat.engine.forms import HOST_FUNCTIONS, SLOW, SPECIAL
+from rvplat.engine.linking import Part, csr_symbol
 from rvplat.engine.pairs import pair_table, wanted_pairs
 from rvplat.engine.sources import digest, digest_of, unchanged
 from rvplat.frozen import frozen
@@ -179,10 +179,9 @@ class Core:
         missing = [one for one in wanted if one.name not in found]
         if missing:
             self._announce(missing)
-            if missing[0].name == _BASE:
-                found |= self._compiled_with_base(missing)
-            else:
-                found |= self._compiled(missing, base or found[_BASE].load())
+            if base is None and _BASE in found:
+                base = found[_BASE].load()
+            found |= self._compiled(missing, () if base is None else base)
             self._keep((one.key, found[one.name].to_bytes(), one.title) for one in missing)
         return found
 
@@ -194,44 +193,38 @@ class Core:
             if not (whole and one.name in shipped):
                 self._say(f"compiling {one.what} for this machine, once")
 
-    def _compiled_with_base(self, missing: Sequence[Wanted]) -> dict[str, Part]:
-        """Compile the base part, the first, in another process, and the others in this one."""
-        from rvplat.lang.native.other_process import Compiling  # imports the compiler
-
-        text = missing[0].make(())
-        other = Compiling(text.text, self._dumps)
-        try:
-            parts = self._compiled(missing[1:], frozenset(text.functions))
-            parts[_BASE] = Part(other.result(), text.imports)
-        finally:
-            other.stop()
-        self.compiled[_BASE] = text.functions
-        return parts
-
     def _compiled(self, missing: Sequence[Wanted], elsewhere: Container[str]) -> dict[str, Part]:
-        """Compile parts, a large one in another process. The base part has the functions
-        `elsewhere`."""
+        """Compile parts: the base part and a large one in other processes, the rest in this one.
+        `elsewhere`: the functions of the base part, if it is not the first of them."""
         from rvplat.lang.native.objects import compile_text  # these import the compiler
         from rvplat.lang.native.other_process import Compiling
 
-        texts = {one.name: one.make(elsewhere) for one in missing}
-        self.compiled |= {name: text.functions for name, text in texts.items()}
-        large = max(texts, key=lambda name: len(texts[name].text), default="")
-        other = None
-        if len(texts) > 1 and len(texts[large].text) > LARGE and self._dumps is None:
-            other = Compiling(texts[large].text)
-        parts = {}
+        texts: dict[str, PartText] = {}
+        others: dict[str, Compiling] = {}
         try:
-            for name, text in texts.items():
-                if other is None or name != large:
-                    dumps = self._dumps.named(name.strip()) if self._dumps is not None else None
-                    parts[name] = Part(compile_text(text.text, dumps), text.imports)
-            if other is not None:
-                parts[large] = Part(other.result(), texts[large].imports)
+            for one in missing:
+                text = texts[one.name] = one.make(elsewhere)
+                if one.name == _BASE:
+                    elsewhere = frozenset(text.functions)
+                    others[_BASE] = Compiling(text.text, self._dumps)
+            rest = texts.keys() - others.keys()
+            large = max(rest, key=lambda name: len(texts[name].text), default="")
+            if len(rest) > 1 and len(texts[large].text) > LARGE:
+                others[large] = Compiling(texts[large].text, self._dumps_of(large))
+            made = {
+                name: compile_text(texts[name].text, self._dumps_of(name))
+                for name in texts
+                if name not in others
+            }
+            made |= {name: other.result() for name, other in others.items()}
         finally:
-            if other is not None:
+            for other in others.values():
                 other.stop()
-        return parts
+        self.compiled |= {name: text.functions for name, text in texts.items()}
+        return {name: Part(code, texts[name].imports) for name, code in made.items()}
+
+    def _dumps_of(self, name: str) -> Dumps | None:
+        return self._dumps.named(name) if self._dumps is not None else None
 
     def _keep(self, made: Iterable[tuple[str, bytes, str]]) -> None:
         """Put what was made from the imported texts into the cache: keys, data and titles."""

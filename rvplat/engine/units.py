@@ -8,10 +8,10 @@ from weakref import WeakKeyDictionary
 
 from rvplat.engine import exports
 from rvplat.engine.architecture import Architecture
-from rvplat.engine.forms import SPECIAL, Pair
+from rvplat.engine.forms import SLOW, SPECIAL, Pair
 from rvplat.engine.handlers import HandlerText
 from rvplat.engine.implied import implied_types
-from rvplat.engine.linking import SHARED_HANDLERS, SLOW, csr_symbol, shared_symbol
+from rvplat.engine.linking import SHARED_HANDLERS, csr_symbol, shared_symbol
 from rvplat.engine.poll import POLL
 from rvplat.engine.sources import base_modules
 from rvplat.frozen import frozen
