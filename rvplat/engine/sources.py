@@ -50,6 +50,11 @@ def _is_own(file: str) -> bool:
     return file.startswith(_ISA) and not file.startswith(_MACHINERY)
 
 
+def _file_of(module: str) -> str:
+    """The file of a module of rvplat."""
+    return f"{_ROOT.parent}/{module.replace('.', '/')}.py"
+
+
 def _with_imports(files: Iterable[str]) -> set[str]:
     """The files, and those of `isa` that they import, directly or not."""
     found: set[str] = set()
@@ -59,9 +64,9 @@ def _with_imports(files: Iterable[str]) -> set[str]:
         if file not in found:
             found.add(file)
             for module, names in _IMPORT.findall(_AT_IMPORT[file]):
-                path = f"{_ROOT.parent}/{module.replace('.', '/')}"
-                paths = [path, *(f"{path}/{name}" for name in re.findall(r"\w+", names))]
-                waiting += [f"{one}.py" for one in paths if f"{one}.py" in _AT_IMPORT]
+                inner = (f"{module}.{name}" for name in re.findall(r"\w+", names))
+                named = [_file_of(one) for one in (module, *inner)]
+                waiting += [one for one in named if one in _AT_IMPORT]
     return found
 
 
@@ -124,8 +129,7 @@ def _base_texts(architecture: Architecture) -> Iterator[str]:
     definitions: list[Definition] = []
     for extension in architecture.extensions:
         yield from _csr_rows(extension, definitions)
-    own = {one.file for one in definitions if one.file in _AT_IMPORT}
-    yield from _texts(BASE_FILES | _with_imports(own))
+    yield from _texts(BASE_FILES)
     for record in (architecture.layout, MachineState):
         yield repr([(f.name, f.offset, f.count) for f in record.fields.values()])
     yield from (text for text, _ in _foreign(definitions))
@@ -143,8 +147,8 @@ def _own_texts(extension: Extension, layout: Record) -> Iterator[str]:
     yield from _csr_rows(extension, definitions)
     named = {row.name for row in extension.csrs}
     if extension.rows_in:  # its rows are made of texts of other modules than their own
-        modules = {f"{_ROOT.parent}/{name.replace('.', '/')}.py" for name in extension.rows_in}
-        yield from _texts(_with_imports(modules) - BASE_FILES)
+        files = _with_imports(_file_of(module) for module in extension.rows_in)
+        yield from _texts(files - BASE_FILES)
         named.update(layout.fields)
     for text, names in _foreign(definitions):
         yield text
