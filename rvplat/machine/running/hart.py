@@ -73,7 +73,7 @@ class RegisterFile(Sequence[int]):
 class VectorFile(Sequence[int]):
     """32 vector registers, by number or as "v0". A value has VLEN bits, element 0 lowest."""
 
-    def __init__(self, hart: NativeHart, still: Callable[[], None]) -> None:
+    def __init__(self, hart: Hart, still: Callable[[], None]) -> None:
         self._hart = hart
         self._still = still
 
@@ -90,8 +90,7 @@ class VectorFile(Sequence[int]):
         size = int(self._hart.view.vlen_bytes)
         if size == 0:
             raise LookupError("the hart has no vector registers")
-        address = self._hart.address + self._hart.layout.fields["vectors"].offset
-        return (ctypes.c_uint8 * size).from_address(address + number * size)
+        return (ctypes.c_uint8 * size).from_buffer(self._hart.vector_bytes(), number * size)
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
