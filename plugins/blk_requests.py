@@ -30,9 +30,9 @@ NONE, BEGUN, DONE = range(3)
 
 
 class BlkRequests(VirtioMmio):
-    """One request at a time is taken off the queue and done. It is `outstanding` meanwhile, and of
-    one `generation`: a request of an older one was cancelled. A reset does not change what the
-    thread uses meanwhile."""
+    """Takes one request at a time off the queue and does it. Until it is given back, it is
+    `outstanding`. A request whose generation is not the device's `generation` was cancelled. A
+    reset does not change the state that the thread uses (`lasting`)."""
 
     state = (
         State("request_kind", u32, saved=False, lasting=True),

@@ -2,9 +2,9 @@
 
 Where a budget ends, the hart notes the instruction. Since budgets end after branches, that is
 likely the head of a loop, a function, or a case of a switch. It also notes where a region was left
-last. Code that is found several times is
-reported to the machine (`tell_hot`), which lets a region be compiled. Code that stays in tier 0 is
-reported after 2, 4, 8, ... further samples, so that reports take no time.
+last. Code that is found several times is reported to the machine (`tell_hot`), which lets a region
+be compiled. Code that stays in tier 0 is reported after 2, 4, 8, ... further samples, so that
+reports take no time.
 """
 
 from rvplat.engine.slots import header_at

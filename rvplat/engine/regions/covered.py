@@ -174,10 +174,9 @@ class _Iteration:
         step, stride = None, 0
         if moves is not None and moves.base == base and abs(moves.moved) <= FAST:
             fixed = {after.get(moves.stride, Value(moves.stride)) for after in self._after}
-            if moves.moved % align == 0 and fixed == {Value(moves.stride)}:
+            moves_once = not (moves.moved and moves.stride)
+            if moves_once and moves.moved % align == 0 and fixed == {Value(moves.stride)}:
                 step, stride = moves.moved, moves.stride
-        if stride and step:
-            step, stride = None, 0
         if high - low > SPAN or (step is None and len(rows) < 2):
             return None
         return Group(base, low, high, align, False in stores, True in stores, step, stride)

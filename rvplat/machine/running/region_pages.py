@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rvplat.engine.regions.messages import Answer
 
 REPORTS = 24  # of hot code in a page before it is compiled: by then most heads are known
-HALF_S = 0.4
+HALF_S = 0.4  # the time after which a report counts half for a page's heat
 FAILURES = 2  # a page that could not be compiled so often is not tried again
 DROPPED = 4  # so many times longer a page waits after each time that a store has dropped its region
 LONG_S = 30.0  # a region that lived so long was worth its cost
@@ -50,7 +50,7 @@ class Page:
 
     heads: dict[int, int] = field(default_factory=dict)  # offsets, and how often each was reported
     reports: int = 0
-    heat: float = 0.0  # reports, of which half count after each HALF_S; at the time `heated`
+    heat: float = 0.0  # its reports at the time `heated`; each counts half after HALF_S
     heated: float = 0.0
     needed: int = REPORTS
     patience: int = 1
