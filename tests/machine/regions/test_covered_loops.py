@@ -239,13 +239,13 @@ patched:
 SUPERVISOR = f"li t1, {SV39 | A >> 12:#x}\n csrw satp, t1\n li t2, {BODY:#x}\n csrw mepc, t2\n"
 
 
-def test_the_last_page_of_the_address_space() -> None:
-    """A loop passes the end of the address space: the next page is the first one."""
-    body = f"""
+def sums(start: int, rounds: int) -> str:
+    """A loop upwards from an address: it adds doublewords up, and stores each sum behind them."""
+    return f"""
 .balign 4096
 body:
-  li s4, {TOP + 1024:#x}
-  li t0, 1600
+  li s4, {start:#x}
+  li t0, {rounds}
 1: ld t1, 0(s4)
   add s1, s1, t1
   sd s1, 8(s4)
@@ -254,6 +254,11 @@ body:
   bnez t0, 1b
   ecall
 """
+
+
+def test_the_last_page_of_the_address_space() -> None:
+    """A loop passes the end of the address space: the next page is the first one."""
+    body = sums(TOP + 1024, 1600)
 
     def pages(machine: Machine) -> None:
         map_gigabyte(machine, A, RAM)
@@ -270,19 +275,7 @@ body:
 @pytest.mark.parametrize("bits", [LEAF & ~4, LEAF & ~2 & ~4], ids=["read only", "no access"])
 def test_a_loop_that_comes_to_a_page_without_permission(bits: int) -> None:
     """Loads and stores go through one page; then a store, or the load, is a page fault."""
-    body = f"""
-.balign 4096
-body:
-  li s4, {VA + 64:#x}
-  li t0, 1000
-1: ld t1, 0(s4)
-  add s1, s1, t1
-  sd s1, 8(s4)
-  addi s4, s4, 16
-  addi t0, t0, -1
-  bnez t0, 1b
-  ecall
-"""
+    body = sums(VA + 64, 1000)
 
     def pages(machine: Machine) -> None:
         map_gigabyte(machine, A, RAM)
