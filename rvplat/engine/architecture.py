@@ -30,10 +30,10 @@ FieldRow = tuple[str, Any, int]
 class Architecture:
     """What harts of a machine can have.
 
-    Each extension has its own native code. `added` are extensions of plugins: the CSRs of the
-    `shipped` ones are in code that all share. No two extensions have the same name, CSR number or
-    field of the hart (`plugin_clashes`). `compressed`: every hart has C, so that IALIGN is 16.
-    `xlen` is in bits.
+    Each extension has its own native code. `shipped` are the extensions of every architecture: code
+    that all share has their CSRs. `added` are those of plugins, and large ones that ship. No two
+    extensions have the same name, CSR number or field of the hart (`plugin_clashes`). `compressed`:
+    every hart has C, so that IALIGN is 16. `xlen` is in bits.
     """
 
     shipped: tuple[Extension, ...]
@@ -48,7 +48,7 @@ class Architecture:
 
     @cached_property
     def base(self) -> Architecture:
-        """The architecture without plugins' extensions."""
+        """The architecture without the added extensions."""
         return replace(self, added=()) if self.added else self
 
     @property

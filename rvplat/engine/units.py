@@ -80,8 +80,8 @@ def _cold_definitions() -> Iterator[Definition]:
 def extension_text(
     architecture: Architecture, extension: Extension, elsewhere: Container[str]
 ) -> PartText:
-    """The text of an extension's part: its handlers and, if it is a plugin's, the functions of its
-    CSRs. The base part has the functions `elsewhere`."""
+    """The text of an extension's part: its handlers and, if it is an added one, the functions of
+    its CSRs. The base part has the functions `elsewhere`."""
     unit = new_unit(architecture, elsewhere)
     handlers = HandlerText(unit)
     for name in SHARED_HANDLERS:

@@ -52,6 +52,11 @@ MAX_GEILEN = 63
 MIN_VLEN, MAX_VLEN = 128, 1024
 
 
+def has_vectors(extensions: Iterable[Extension]) -> bool:
+    """Whether harts with these extensions have vector registers."""
+    return any(extension.name == "Zve32x" for extension in extensions)
+
+
 def least_vlen(extensions: Iterable[Extension]) -> int:
     """The least VLEN that the extensions allow, in bits; 0 for no minimum."""
     found = (re.fullmatch(r"Zvl(\d+)b", extension.name) for extension in extensions)
@@ -217,7 +222,7 @@ class Board:
     @property
     def vlen(self) -> int:
         """The bits of a vector register; 0 if the harts have none."""
-        if not any(extension.name == "Zve32x" for extension in self.extensions):
+        if not has_vectors(self.extensions):
             return 0
         return self.harts.vlen or max(MIN_VLEN, least_vlen(self.extensions))
 

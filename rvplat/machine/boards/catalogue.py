@@ -48,7 +48,7 @@ class Catalogue:
 
 @cache
 def base_extensions() -> tuple[Extension, ...]:
-    """The shipped extensions whose native code is made together, for every board."""
+    """The shipped extensions of every architecture: all but those with `rows_in`."""
     return tuple(one for one in shipped_extensions().values() if not one.rows_in)
 
 

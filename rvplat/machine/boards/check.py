@@ -25,6 +25,7 @@ from rvplat.machine.boards.board import (
     Debug,
     General,
     Harts,
+    has_vectors,
     least_vlen,
 )
 from rvplat.machine.boards.board_faults import (
@@ -161,7 +162,7 @@ class _Checker:
         expected = ""
         if vlen is not None and vlen & vlen - 1:
             expected = f"a power of two from {MIN_VLEN} to {MAX_VLEN}"
-        elif vlen is not None and not any(one.name == "Zve32x" for one in extensions):
+        elif vlen is not None and not has_vectors(extensions):
             expected = "no vlen, or a vector extension such as v in harts.isa"
         elif vlen is not None and vlen < least:
             expected = f"at least {least}, which harts.isa demands with zvl{least}b"

@@ -21,7 +21,7 @@ def architecture_for(
     added: Sequence[Extension], compressed: bool, harts: Sequence[Extension] = ()
 ) -> Architecture:
     """The shipped extensions and those that plugins add. `compressed`: every hart has C. Of the
-    shipped extensions with native code of their own, only those of `harts` are in it."""
+    shipped extensions with `rows_in`, it has only those of `harts`."""
     own = tuple(one for one in harts if one.rows_in)
     return Architecture(base_extensions(), (*own, *added), compressed)
 
