@@ -86,42 +86,52 @@ def counts_here(hart, watch: WatchRow) -> bool:
 
 
 @define
-def meet_watch(hart, n: u64, va: u64):
-    """An access meets a row. The first one gives the address of the stop."""
-    watch = hart.machine.watch_rows[n]
-    if hart.met_count == 0:
-        hart.watch_row = n
-        hart.watch_address = va if va > watch.start else watch.start
-    note_met(hart, n)
+def meets(hart, watch: WatchRow, va: u64, last: u64, kinds: u64) -> bool:
+    """Whether an access in one page stops the hart because of this row."""
+    return overlaps(watch, va, last, kinds) and counts_here(hart, watch)
+
+
+@define(cold=True)
+def stop_at_watch(hart, va: u64, last: u64, kinds: u64, first: u64):
+    """Stop the hart at a row that an access meets; list the other rows that it meets, too."""
+    machine = hart.machine
+    start = machine.watch_rows[first].start
+    hart.watch_row = first
+    hart.watch_address = va if va > start else start
+    hart.watch_kind = kinds
+    hart.break_row = 0
+    hart.met_count = 0
+    n = first
+    while n != 0:
+        if meets(hart, machine.watch_rows[n], va, last, kinds):
+            note_met(hart, n)
+        n = u64(machine.watch_rows[n].next)
+    hart.stop = STOP_BREAK
+    raise Trap
 
 
 @define(cold=True)
 def watch_bytes(hart, va: u64, last: u64, kinds: u64):
-    """Stop the hart if an access in one page is watched. Raises Trap, with hart.stop set."""
+    """Stop the hart if an access in one page is watched. Raises Trap, with hart.stop set.
+
+    Each access of a watched page runs this, so it only reads until a row is met."""
     machine = hart.machine
     n = first_watch(hart, va)
-    hart.met_count = 0
     while n != 0:
-        watch = machine.watch_rows[n]
-        if overlaps(watch, va, last, kinds) and counts_here(hart, watch):
-            meet_watch(hart, n, va)
-        n = u64(watch.next)
-    if hart.met_count != 0:
-        hart.watch_kind = kinds
-        hart.break_row = 0
-        hart.stop = STOP_BREAK
-        raise Trap
+        if meets(hart, machine.watch_rows[n], va, last, kinds):
+            stop_at_watch(hart, va, last, kinds, n)
+        n = u64(machine.watch_rows[n].next)
 
 
 @define(cold=True)
 def watch_access(hart, va: u64, size: u64, kinds: u64):
     """As `watch_bytes`, for an access that may reach into the next page."""
     last = va + size - 1
-    if (va ^ last) >> 12 == 0:
-        watch_bytes(hart, va, last, kinds)
-    else:
+    here = va
+    if (va ^ last) >> 12 != 0:
         watch_bytes(hart, va, va | 0xFFF, kinds)
-        watch_bytes(hart, last & ~0xFFF, last, kinds)
+        here = last & ~0xFFF
+    watch_bytes(hart, here, last, kinds)
 
 
 @define(cold=True)
