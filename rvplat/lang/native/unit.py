@@ -118,10 +118,10 @@ class Unit:
         given = ", ".join(f"{kind} %a{i}" for i, kind in enumerate(kinds))
         result, back = ("", "ret void") if returns == "void" else ("%r = ", f"ret {returns} %r")
         self.texts.append(
-            f'@"import.{symbol}" = global ptr null\n'
-            f'define internal {convention} {returns} @"{symbol}"({given}) cold noinline #0 {{\n'
+            f'@"import.{symbol}" = dso_local global ptr null\n'
+            f'define internal {convention} {returns} @"{symbol}"({given}) alwaysinline #0 {{\n'
             f'  %f = load ptr, ptr @"import.{symbol}"\n'
-            f"  {result}{how} call {convention} {returns} %f({given})\n  {back}\n}}"
+            f"  {result}{how} call {convention} {returns} %f({given}) cold\n  {back}\n}}"
         )
 
     def _made(self, target: ir.Body | Dispatch) -> NativeFunction:
