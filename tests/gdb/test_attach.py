@@ -25,6 +25,7 @@ def test_gdb_attaches_to_a_machine_of_a_program(gdb: Gdb) -> None:
             gdb.do("set architecture riscv:rv64")
             gdb.do(f"target extended-remote {server.place}")
             gdb.do(f"tbreak *{START:#x}")
+            gdb.stops.clear()
             gdb.machine("-exec-continue")
             machine_runs = "^the gdb server at 127.0.0.1:[0-9]+ runs the machine: close it first$"
             for call in (machine.run, machine.start, machine.step, machine.reset, machine.close):
@@ -34,6 +35,7 @@ def test_gdb_attaches_to_a_machine_of_a_program(gdb: Gdb) -> None:
                 serve_gdb(machine)
             with pytest.raises(TimeoutError, match="^the machine is still debugged after 0 s$"):
                 server.wait(timeout_s=0)
+            gdb.wait()
             gdb.machine("-exec-continue")
             machine.console.wait_for(b">", timeout_s=60)
             machine.console.feed(b"q")

@@ -37,7 +37,7 @@ class Watched:
         self.target.resume([(thread, Action(kind)) for thread in threads])
         found: list[Event] = []
         while not found:
-            assert self._awake.wait(20)
+            assert self._awake.wait(60)
             self._awake.clear()
             found = self.target.take_events()
         return found
