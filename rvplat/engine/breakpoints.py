@@ -44,7 +44,7 @@ PAGES = 1 << 12  # counts of rows, by a hash of the page
 MOST = 1 << 16  # rows; number 0 means no row
 KEPT = 1 << 12  # own handlers of slots with breakpoints, by a hash of the slot
 ANY_ASID = 0xFFFF_FFFF
-ALIASES = 5  # so that a header has 128 bytes
+ALIASES = 5
 
 BreakRow = Record("BreakRow")
 BreakRow.add("address", u64)

@@ -4,12 +4,14 @@ Where a budget ends, the hart notes the instruction. Since budgets end after bra
 likely the head of a loop, a function, or a case of a switch. It also notes where a region was left
 last. Code that is found several times is reported to the machine (`tell_hot`), which lets a region
 be compiled. Code that stays in tier 0 is reported after 2, 4, 8, ... further samples, so that
-reports take no time.
+reports take no time. At a page's first sample the machine is asked for a region from an earlier
+start.
 """
 
 from rvplat.engine.slots import header_at
 from rvplat.hart.acceleration.code_lines import region_place
 from rvplat.hart.acceleration.region_rows import (
+    ASKS,
     ENOUGH,
     HOT,
     SAMPLES,
@@ -25,6 +27,7 @@ from rvplat.lang import call_host, define, fence, host_address, read_u64, u64
 
 HartState.add("left_slot", u64)  # host address of the slot where a region was left last, or 0
 
+ASK_AGAIN = 64  # samples: the page may have other code than at the first one
 HOT_CALLS = MachineState.fields["hot_calls"].offset
 
 
@@ -61,6 +64,9 @@ def take_sample(hart):
         hart.region_samples += 1
         return
     hart.other_samples += 1
+    header.samples += 1
+    if address == 0 and (header.samples == 1 or header.samples == ASK_AGAIN):
+        tell_hot(hart, header.pa | u64(1) << ASKS)
     note_hot(hart, header.pa | offset)
 
 

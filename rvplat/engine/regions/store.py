@@ -4,22 +4,25 @@ All regions for one kind of harts are one entry of the cache: a list of descript
 the object files after it. It is read at the first hot code, and written when the machine is closed
 and now and then. If two processes write it, the later one wins.
 
-A region is found by the page offset at which hot code was seen, and the bytes of that line. It is
-used only if the page has the same bytes in all lines from which the region was made.
+A region is found by the page offset at which hot code was seen, and the bytes of that line, or by
+the bytes of its first line. It is used only if the page has the same bytes in all lines from which
+the region was made.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from rvplat.cache import load_cached, save_cached
 from rvplat.engine.regions.messages import Answer
 
 LIMIT_BYTES = 24 << 20  # of code in one entry, and in memory
 LINE = 64
+LINES = 64  # of a page
 Key = tuple[int, bytes]
 
 
@@ -45,13 +48,23 @@ def lines_of(mask: int, page: bytes) -> bytes:
 
 def numbers_of(mask: int) -> list[int]:
     """The numbers of the lines in a mask."""
-    return [n for n in range(64) if mask >> n & 1]
+    return [n for n in range(LINES) if mask >> n & 1]
 
 
 def key_of(offset: int, page: bytes) -> Key:
     """The key under which a region for hot code at this offset is looked up."""
     start = offset // LINE * LINE
     return offset, page[start : start + LINE]
+
+
+def page_keys(page: bytes) -> Iterator[Key]:
+    """The keys under which the regions of a page are looked up."""
+    return (first_key(n, page[n * LINE : n * LINE + LINE]) for n in range(LINES))
+
+
+def first_key(line: int, data: bytes) -> Key:
+    """The key of a region whose first line is this one. No offset is negative."""
+    return -1 - line, data
 
 
 class Store:
@@ -68,8 +81,15 @@ class Store:
 
     def find(self, offset: int, page: bytes) -> Answer | None:
         """The largest region for hot code at an offset of a page with these bytes."""
+        return self._largest([key_of(offset, page)], page)
+
+    def find_any(self, page: bytes) -> Answer | None:
+        """The largest region of a page with these bytes."""
+        return self._largest(page_keys(page), page) if self._regions else None
+
+    def _largest(self, keys: Iterable[Key], page: bytes) -> Answer | None:
         best: Kept | None = None
-        for kept in self._regions.get(key_of(offset, page), ()):
+        for kept in chain.from_iterable(self._regions.get(key, ()) for key in keys):
             if kept.data == lines_of(kept.answer.lines, page) and (
                 best is None or len(kept.answer.inside) > len(best.answer.inside)
             ):
@@ -126,10 +146,11 @@ class Store:
 
 
 def _keys(kept: Kept) -> list[Key]:
-    """The keys under which a region is found: of its heads."""
+    """The keys under which a region is found: of its heads, and of its first line."""
     at = {line: i * LINE for i, line in enumerate(numbers_of(kept.answer.lines))}
     starts = [(head, at[head // LINE]) for head in kept.answer.heads]
-    return [(head, kept.data[start : start + LINE]) for head, start in starts]
+    keys = [(head, kept.data[start : start + LINE]) for head, start in starts]
+    return [*keys, first_key(min(at), kept.data[:LINE])]
 
 
 def _includes(new: Kept, old: Kept) -> bool:

@@ -18,7 +18,7 @@ code has no write tags.
 """
 
 from rvplat.hart.acceleration.young_pages import hart_at
-from rvplat.hart.state import HartState, MachineState
+from rvplat.hart.state import HartState, MachineState, SlotHeader
 from rvplat.lang import (
     Record,
     compare_exchange_u64,
@@ -48,16 +48,18 @@ Sample.add("pa", u64)  # physical address of an instruction at which budgets end
 Sample.add("count", u64)  # since it was told last
 Sample.add("told", u64)  # how often it was told
 
-SAMPLES = 512
+SAMPLES = 2048
 HOT = 256  # reports of a hart that are kept
 ENOUGH = 4  # samples that make an instruction hot
 WEIGHT = 56  # a report's bits from here on: it stands for ENOUGH << weight samples
+ASKS = 63  # a report with this bit asks whether a region of the page is kept
 PLACED = 1  # the region is entered
 WITHHELD = 2  # it is not entered because the page has a breakpoint
 
 MachineState.add("regions_on", u64)  # 0: none is entered
 MachineState.add("compile_now", u64)  # host function (hart, pa): compile what was decoded; or 0
 MachineState.add("hot_calls", u64)  # changes when a hart has found hot code
+SlotHeader.add("samples", u64)  # of the page, where no region is entered
 HartState.add("samples", Sample, SAMPLES)
 HartState.add("hot", u64, HOT)  # a ring of reports: physical addresses and weights
 HartState.add("hot_count", u64)

@@ -1,10 +1,11 @@
 """Regions of a running machine: hot pages become native code while the harts run.
 
-Harts report hot code (engine/hot_code.py), and one thread waits for the reports. If the region of a
+Harts report hot code (engine/hot_code.py), and one thread waits for the reports. If a region of the
 page is kept from an earlier run, the thread puts it in place. If not, it queues the page. Another
 thread takes the page of the queue that is the hottest lately, lets the worker process compile it,
-and puts the region in place. With `regions = "all"` a hart that decodes an instruction waits for
-its region.
+and puts the region in place. When the queue is empty for a while, it takes a page that is nearly
+hot, for this start and the next ones. With `regions = "all"` a hart that decodes an instruction
+waits for its region.
 
 A page with a breakpoint has no region in place; when its code is hot later, the region that was
 withheld is put in place again.
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rvplat.engine.native import Core
 from rvplat.engine.sources import unchanged
-from rvplat.hart.acceleration.region_rows import HOT, WEIGHT
+from rvplat.hart.acceleration.region_rows import ASKS, WEIGHT
 from rvplat.hart.state import MachineState
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
@@ -32,7 +33,15 @@ from rvplat.lang.native.dumps import dump_folder
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 from rvplat.machine.running.placed_regions import PlacedRegions
 from rvplat.machine.running.region_listing import dump_path, write_listing
-from rvplat.machine.running.region_pages import FAILURES, Counts, Fate, GuestCode, HotPage, Page
+from rvplat.machine.running.region_pages import (
+    FAILURES,
+    Counts,
+    GuestCode,
+    HotPage,
+    Page,
+    Reports,
+)
+from rvplat.machine.running.region_queue import PageQueue
 
 if TYPE_CHECKING:  # these take 7 ms to import, and machines without regions don't need them
     from rvplat.engine.regions.client import Client
@@ -43,10 +52,10 @@ log = logging.getLogger("rvplat.regions")
 
 WAIT_NS = 1_000_000_000
 PAUSE_S = 0.005  # between two looks at reports: each takes processor time from the harts
-MANY_DROPS = 6  # statistics call a page whose region was dropped so often "rewritten"
 FIRST = 60  # instructions of a page's first region, ready soon; the next has twice as many
 FINISHED = 200  # of the first one that is compiled after the end, for the next start
 SAVE_S = 20.0  # between two writes of the kept regions
+IDLE_S = 0.1  # when no page was hot for so long, one that is nearly hot is compiled
 REST_S = 20.0  # the worker ends when it had nothing to do for so long
 ALL_RAN = b"\1" * (PAGE_BYTES // 2)
 MOST_BYTES = 64 << 20  # of code in memory; when there is more, all regions are dropped
@@ -83,8 +92,8 @@ class RegionManager:
         self.counts = Counts()
         self._dump = dump_folder() if mode != "off" else None
         self._pages: dict[int, Page] = {}
-        self._queue: dict[int, None] = {}
-        self._seen = [0] * len(owner.harts)
+        self._queue = PageQueue(self._pages)
+        self._reports = Reports(owner.harts)
         self._lock = threading.RLock()
         self._work = threading.Condition(self._lock)
         self._closed = False
@@ -107,21 +116,8 @@ class RegionManager:
     def hot_pages(self) -> list[HotPage]:
         """What became of each page with hot code so far."""
         with self._lock:
-            return [self._hot_page(start, page) for start, page in sorted(self._pages.items())]
-
-    def _hot_page(self, start: int, page: Page) -> HotPage:
-        placed = page.placed
-        if placed is not None and not page.is_dropped:
-            answer, data = placed.answer, placed.data.raw
-            return HotPage(start, "compiled", data, answer.inside, page.left, answer.beyond)
-        fate: Fate = "waiting"
-        if page.drops >= MANY_DROPS:
-            fate = "rewritten"
-        elif page.failures:
-            fate = "failed"
-        elif page.tried:
-            fate = "left"
-        return HotPage(start, fate, self._code.bytes_at(start), (), page.left)
+            read = self._code.bytes_at
+            return [page.result(start, read) for start, page in sorted(self._pages.items())]
 
     def start(self) -> None:
         """Begin to make regions, when the machine first runs."""
@@ -155,8 +151,8 @@ class RegionManager:
         with self._lock:
             if self._client is None or self.mode != "hot" or self._dump or not unchanged():
                 return False
-            waiting = sorted(self._queue, key=lambda pa: self._pages[pa].reports, reverse=True)
-            more = [self._request(start, self._ran(start), FINISHED) for start in waiting]
+            every = self._queue.every()
+            more = [self._request(start, self._ran(start), FINISHED) for start in every]
             return self._client.leave(self._kept.key, more)
 
     def forget(self) -> None:
@@ -167,6 +163,7 @@ class RegionManager:
                     page.placed.row.placed = 0
                     self._placed.retire(page)
             self._pages.clear()
+            self._queue.clear()
             self._placed.free()
 
     # --- finding hot pages ---
@@ -182,19 +179,18 @@ class RegionManager:
 
     def _take_reports(self) -> bool:
         """Handle what harts have reported; returns whether there was anything."""
-        found = [one for n, hart in enumerate(self._harts) for one in self._reports(n, hart)]
+        found = self._reports.new()
         with self._work:
             for report in found:
-                self._report(report & (1 << WEIGHT) - 1, 1 << (report >> WEIGHT))
+                pa = report & (1 << WEIGHT) - 1
+                if report >> ASKS:
+                    self._find_kept(pa)
+                else:
+                    self._report(pa, 1 << (report >> WEIGHT))
             self._placed.free()
         if found:
             self._save(SAVE_S)
         return bool(found)
-
-    def _reports(self, n: int, hart: NativeHart) -> list[int]:
-        count = int(hart.plain.hot_count)
-        first, self._seen[n] = max(self._seen[n], count - HOT), count
-        return [int(hart.plain.hot[i % HOT]) for i in range(first, count)]
 
     def _report(self, pa: int, weight: int) -> None:
         """Code at a physical address is hot, and no region has it."""
@@ -203,29 +199,35 @@ class RegionManager:
         self._look_after(page)
         if page.failed or page.is_withheld or page.enters(offset) or page.keeps_out(offset):
             return
-        is_new = offset not in page.heads
+        is_new, was_warm = offset not in page.heads, page.is_warm
         page.add_reports(offset, weight, time.monotonic())
         looks = is_new or page.placed is None
         if looks and page.reports >= page.patience and self._place_kept(page, start, offset):
             return
         if page.reports >= page.needed and not self._ended:
-            self._queue[start] = None
+            self._queue.add(start)
+        if self._queue or page.is_warm > was_warm:
             self._work.notify_all()
 
-    def _place_kept(self, page: Page, start: int, offset: int) -> bool:
-        """Put a kept region with this head in place, unless the page has a larger one."""
+    def _find_kept(self, start: int) -> None:
+        """A hart has begun to execute a page: put a kept region of it in place."""
+        page = self._pages.get(start) or Page()
+        is_known = page.placed is not None or page.failures or page.drops
+        if not is_known and self._place_kept(page, start):
+            self._pages[start] = page
+
+    def _place_kept(self, page: Page, start: int, head: int | None = None) -> bool:
+        """Put a kept region in place, one with this head if given, unless the page has a larger
+        one."""
         if self._dump is not None:  # it is compiled, so that every stage can be written
             return False
         data = self._code.bytes_at(start)
-        kept = self._kept.find(offset, data)
-        if kept is None:
+        kept = self._kept.find_any(data) if head is None else self._kept.find(head, data)
+        if kept is None or page.size > len(kept.inside):
             return False
-        if page.placed is not None and page.size > len(kept.inside):
-            return False
-        if not self._place(page, start, kept, data):
-            return False
-        self.counts.kept += 1
-        return True
+        is_placed = self._place(page, start, kept, data)
+        self.counts.kept += is_placed
+        return is_placed
 
     def _look_after(self, page: Page) -> None:
         """Put the page's region in place again if it is withheld, or note that a store has dropped
@@ -241,23 +243,30 @@ class RegionManager:
 
     def _compile(self) -> None:
         while True:
-            with self._work:
-                while not (self._queue or self._closed or self._ended):
-                    if not self._work.wait(REST_S) and self._client is not None:
-                        self._client.rest()
-                if self._closed or self._ended:
-                    return
-                now = time.monotonic()
-                start = max(self._queue, key=lambda pa: self._pages[pa].heat_at(now))
-                del self._queue[start]
+            if (start := self._next_page()) is None:
+                return
             self._compile_page(start, self._ran(start))
+
+    def _next_page(self) -> int | None:
+        """Wait for a page to compile; None if no more are compiled."""
+        with self._work:
+            idle_at = time.monotonic() + IDLE_S
+            while not (self._queue or self._closed or self._ended):
+                warm, left_s = self._queue.warm(), idle_at - time.monotonic()
+                if warm and left_s <= 0:
+                    self._queue.add(warm[0])
+                elif not self._work.wait(left_s if warm else REST_S) and not warm and self._client:
+                    self._client.rest()
+            if self._closed or self._ended:
+                return None
+            return self._queue.take(time.monotonic())
 
     def _ran(self, start: int) -> bytes:
         """For each halfword of a page, whether an instruction there has run. That includes the
         instructions of the page's region: placing it has made harts decode its heads again."""
         found = bytearray(self._code.ran(start))
-        page = self._pages[start]
-        if page.placed is not None and not page.is_dropped:
+        page = self._pages.get(start)
+        if page is not None and page.placed is not None and not page.is_dropped:
             for offset in page.placed.answer.inside:
                 found[offset >> 1] = 1
         return bytes(found)
@@ -269,9 +278,10 @@ class RegionManager:
         with self._lock:
             if self._closed:  # `close` has ended the client, and would not end another one
                 return
-            page = self._pages[start]
+            if (page := self._pages.get(start)) is None:  # it was forgotten
+                return
             request = self._request(start, ran)
-            page.reports, page.needed = 0, page.needed * 4
+            page.reports, page.needed = 0, page.needed * (4 if page.reports >= page.needed else 1)
             if self._client is None:
                 self._client = Client(self._tables, len(self._harts))
         try:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from rvplat.frozen import frozen
-from rvplat.hart.acceleration.region_rows import WITHHELD
+from rvplat.hart.acceleration.region_rows import HOT, WITHHELD
 from rvplat.isa.privileged import PAGE_BYTES
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rvplat.engine.regions.messages import Answer
 
 REPORTS = 24  # of hot code in a page before it is compiled: by then most heads are known
+EARLY = 6  # reports of a page that is compiled because the compiler has nothing else to do
 HALF_S = 0.4  # the time after which a report counts half for a page's heat
+MANY_DROPS = 6  # statistics call a page whose region was dropped so often "rewritten"
 FAILURES = 2  # a page that could not be compiled so often is not tried again
 DROPPED = 4  # so many times longer a page waits after each time that a store has dropped its region
 LONG_S = 30.0  # a region that lived so long was worth its cost
@@ -64,6 +66,12 @@ class Page:
     def failed(self) -> bool:
         """Whether it is not compiled again."""
         return self.failures >= FAILURES
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether it may be compiled when no page is hotter. One that was compiled, or whose region
+        was dropped, waits until it is hot."""
+        return self.reports >= EARLY and not (self.tried or self.failures or self.drops)
 
     @property
     def is_withheld(self) -> bool:
@@ -121,6 +129,21 @@ class Page:
         self.drops += 1
         self.reports, self.left = 0, frozenset()
 
+    def result(self, start: int, bytes_at: Callable[[int], bytes]) -> HotPage:
+        """What became of it. `bytes_at`: of `GuestCode`."""
+        placed = self.placed
+        if placed is not None and not self.is_dropped:
+            answer, data = placed.answer, placed.data.raw
+            return HotPage(start, "compiled", data, answer.inside, self.left, answer.beyond)
+        fate: Fate = "waiting"
+        if self.drops >= MANY_DROPS:
+            fate = "rewritten"
+        elif self.failures:
+            fate = "failed"
+        elif self.tried:
+            fate = "left"
+        return HotPage(start, fate, bytes_at(start), (), self.left)
+
 
 @dataclass
 class Counts:
@@ -148,6 +171,23 @@ class HotPage:
     inside: Sequence[int]
     left: frozenset[int]
     beyond: Sequence[int] = ()
+
+
+class Reports:
+    """What harts report in their rings (engine/hot_code.py)."""
+
+    def __init__(self, harts: Sequence[NativeHart]) -> None:
+        self._harts = harts
+        self._seen = [0] * len(harts)
+
+    def new(self) -> list[int]:
+        """The reports since the last call."""
+        return [report for n, hart in enumerate(self._harts) for report in self._new_of(n, hart)]
+
+    def _new_of(self, n: int, hart: NativeHart) -> list[int]:
+        count = int(hart.plain.hot_count)
+        first, self._seen[n] = max(self._seen[n], count - HOT), count
+        return [int(hart.plain.hot[i % HOT]) for i in range(first, count)]
 
 
 class GuestCode:

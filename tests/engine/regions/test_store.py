@@ -58,6 +58,18 @@ def test_a_stale_region_is_not_used() -> None:
     assert Store("key").find(0, changed(64)) is not None, "not a line of the region"
 
 
+def test_a_region_of_a_page_is_found_without_a_head() -> None:
+    """It is the largest one whose lines have the same bytes."""
+    kept(heads=(64,), lines=0b10)
+    store = Store("key")
+    assert store.find_any(PAGE) == store.find(64, PAGE)
+    assert store.find_any(changed(64)) is None
+    assert store.find_any(changed(0)) is not None, "not a line of the region"
+    store.add(answer(heads=(8, 16, 192), lines=0b1001), PAGE)
+    assert store.find_any(PAGE) == store.find(192, PAGE)
+    assert store.find_any(changed(192)) == store.find(64, PAGE)
+
+
 def test_a_foreign_entry_is_not_used() -> None:
     kept(key="other harts")
     assert Store("key").find(0, PAGE) is None

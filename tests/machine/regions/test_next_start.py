@@ -7,6 +7,8 @@ import select
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +21,7 @@ from rvplat.engine.regions.messages import Request
 from rvplat.engine.regions.store import Store
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.machine.running.region_manager import RegionManager
-from rvplat.machine.running.region_pages import HALF_S, REPORTS, Page
+from rvplat.machine.running.region_pages import EARLY, HALF_S, REPORTS, Page
 from tests.machine.regions.forced import machine_of, run_to_end
 from tests.machine.small_guests import POWER_OFF
 
@@ -64,25 +66,79 @@ def placed(machine: Machine) -> set[int]:
     return {offset for page in machine.regions.hot_pages() for offset in page.inside}
 
 
-def test_a_region_of_an_earlier_start_grows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@contextmanager
+def machine_with_store(program: str, folder: Path) -> Iterator[Machine]:
+    """A machine that keeps its regions in a folder of the test, and has all else from the cache."""
+    with pytest.MonkeyPatch.context() as patch, machine_of(program, "hot") as machine:
+        assert cast(RegionManager, machine.regions)._tables
+        patch.setenv("RVPLAT_CACHE", str(folder))
+        yield machine
+
+
+def test_a_region_of_an_earlier_start_grows(tmp_path: Path) -> None:
     """It is not replaced by one that has only what this start has found hot."""
-    with machine_of(FUNCTIONS, "hot") as machine:
+    with machine_with_store(FUNCTIONS, tmp_path) as machine:
         run_to_end(machine)
-        monkeypatch.setenv("RVPLAT_CACHE", str(tmp_path))
         report(machine, "first")
         report(machine, "second")
         before = compiled(machine)
         assert before
-    monkeypatch.undo()
-    with machine_of(FUNCTIONS, "hot") as machine:
+    with machine_with_store(FUNCTIONS, tmp_path) as machine:
         run_to_end(machine)
-        monkeypatch.setenv("RVPLAT_CACHE", str(tmp_path))
         report(machine, "second")
         assert placed(machine) == before
         report(machine, "third")
         assert before < compiled(machine)
+
+
+#: Two samples or three are in the second page, at different instructions of straight code.
+SELDOM = (
+    """
+  li s0, 10
+1: call work
+  addi s0, s0, -1
+  bnez s0, 1b
+"""
+    + POWER_OFF
+    + ".balign 4096\nfirst: work:\n.rept 600\n  c.addi s1, 1\n  c.j 1f\n1:\n.endr\n  ret\n"
+)
+
+
+def test_a_region_of_an_earlier_start_is_used_from_the_first_sample_on(tmp_path: Path) -> None:
+    """It would take several samples of one instruction to find the code hot."""
+    with machine_of(SELDOM, "off") as machine:
+        expected = run_to_end(machine)
+    with machine_with_store(SELDOM, tmp_path) as machine:
+        run_to_end(machine)
+        assert placed(machine) == set()
+        report(machine, "first")
+        assert compiled(machine)
+    with machine_with_store(SELDOM, tmp_path) as machine:
+        regions = cast(RegionManager, machine.regions)
+        assert run_to_end(machine) == expected
+        regions._take_reports()  # if the guest's end came before the thread
+        assert placed(machine)
+        assert regions.counts.kept == 1
+
+
+def test_code_that_is_nearly_hot_is_compiled_when_nothing_else_is() -> None:
+    with machine_of(FUNCTIONS, "hot") as machine:
+        run_to_end(machine)
+        regions = cast(RegionManager, machine.regions)
+        regions._ended = True  # the machine's thread compiles nothing
+        with regions._work:
+            regions._work.notify_all()
+        for thread in regions._threads[1:]:
+            thread.join()
+        regions._ended = False
+        far, first = (machine.symbols[name] & PAGE_MASK for name in ("far", "first"))
+        report(machine, "first", EARLY - 1)
+        report(machine, "far", EARLY)
+        report(machine, "first", REPORTS)
+        assert regions._queue.every() == [first, far]
+        assert regions._next_page() == first
+        regions._compile_page(first, regions._ran(first))
+        assert regions._next_page() == far
 
 
 def test_the_hottest_code_is_compiled_first() -> None:
