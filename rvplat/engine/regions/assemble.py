@@ -24,6 +24,7 @@ from rvplat.engine.regions.flow import Flow, Register
 from rvplat.engine.regions.graph import PAGE, SINK, Decoded, Graph
 from rvplat.engine.regions.guards import Guards, covered_prefix
 from rvplat.engine.regions.lines import Lines
+from rvplat.engine.regions.spans import SpanChecks, span_prefix, spans_of
 from rvplat.engine.regions.tables import Access, Tables, Template, fill
 from rvplat.engine.regions.zones import Zone
 
@@ -47,6 +48,8 @@ class Assembler(Lines):
         self.copy = ""  # "f" in the fast copy of a covered loop
         self.loops = list(covered_loops(self.flow))
         self.loop_of = {offset: loop for loop in self.loops for offset in loop.body}
+        self.spans = spans_of(self.flow, self.loop_of)
+        self.checks = SpanChecks(self, tables.offsets)
         self.guards = Guards(self, tables.offsets, lambda zone, n: self.local(zone, ("x", n)))
 
     def hart_place(self, field: str, index: int = 0) -> str:
@@ -155,18 +158,27 @@ class Assembler(Lines):
         holes |= {"u": u, "next": f"N{here}", "taken": f"T{here}", "jump": f"J{here}",
                   "give_up": f"X{here}", "zone": f"z{zone.number}_",
                   "kept": f"z{zone.number}_{base}_" if in_locals else f"m{base}_"}  # fmt: skip
+        span = self.spans.get(offset)
         if loop is not None and offset in loop.covered:
             holes["covered"] = covered_prefix(loop, loop.covered[offset])
+        if span is not None:
+            holes["covered"] = span_prefix(span)
         self.lines.append(f"I{here}:\n  %{u}pc = add i64 %page, {offset}")
         self.read_registers(zone, self.flow.used(offset) - self.flow.known[offset])
+        ways = set(template.ways)
+        if span is not None and span.first == offset:
+            self.checks.text(
+                span, self.local(zone, ("x", span.register)), holes["kept"], f"X{here}"
+            )
+            ways.add("give_up")
         self.lines.append(fill(template.text, holes))
         self.allocas.append(fill(template.allocas, holes))
-        for way in template.ways:
+        for way in sorted(ways):
             getattr(self, "way_" + way)(offset, one)
 
     def template(self, offset: int, one: Decoded) -> Template | Access:
         loop = self.loop_of.get(offset)
-        if self.copy and loop is not None and offset in loop.covered:
+        if (self.copy and loop is not None and offset in loop.covered) or offset in self.spans:
             return self.tables.accesses[one.form]
         return self.flow.template(one)
 
@@ -293,6 +305,8 @@ class Assembler(Lines):
         self._kept_pages()
         for loop in self.loops:
             self.guards.allocas(loop)
+        for span in {span.first: span for span in self.spans.values()}.values():
+            self.checks.allocas(span)
         put("".join(self.allocas))
         put(f"  store i64 {self.value('sub i64 %budget, 1')}, ptr %b")
         bias = self.value(f"load i64, ptr {self.hart_place('pc_bias')}")

@@ -116,7 +116,7 @@ class _Iteration:
         one = self._flow.graph.instructions[offset]
         state = dict(self._before[offset])
         terms = self._flow.template(one).sum
-        made = self._sum(offset, state, terms) if terms else None
+        made = sum_before(self._flow, offset, state, terms) if terms else None
         for file, number in self._flow.written(offset):
             if file == "x":
                 state[number] = made
@@ -125,37 +125,13 @@ class _Iteration:
         if self._header in self._flow.after_each[offset]:
             self._after.append(state)
 
-    def _sum(
-        self, offset: int, state: Mapping[int, Value | None], terms: Sequence[Term]
-    ) -> Value | None:
-        """The value of a sum before an instruction."""
-        operands = self._flow.graph.instructions[offset].operands
-        moved, registers = 0, []
-        for file, name in terms:
-            number = int(name) if name.lstrip("-").isdigit() else operands[name]
-            if file != "x":
-                moved += (number + (1 << 63)) % (1 << 64) - (1 << 63)
-            elif number not in (0, SINK):
-                registers.append(number)
-        values = [state.get(number, Value(number)) for number in registers]
-        if len(registers) == 2 and operands.get("rd") == registers[1]:
-            values.reverse()
-        if not values or None in values or len(values) > 2:
-            return None
-        first, *more = [value for value in values if value is not None]
-        stride = first.stride
-        if more:
-            if stride or more[0] != Value(more[0].base):
-                return None
-            stride = more[0].base
-        return Value(first.base, first.moved + moved, stride)
-
     def groups(self) -> tuple[tuple[Group, ...], dict[int, int]]:
         """The groups, and the register of each covered access."""
         found: dict[int, dict[int, tuple[int, int, bool]]] = {}
         for offset in self._before:
             access = self._flow.tables.accesses.get(self._flow.graph.instructions[offset].form)
-            value = self._sum(offset, self._before[offset], access.address) if access else None
+            before = self._before[offset]
+            value = sum_before(self._flow, offset, before, access.address) if access else None
             if access and value and not value.stride and value.moved % access.size == 0:
                 row = value.moved, access.size, access.stores
                 found.setdefault(value.base, {})[offset] = row
@@ -180,6 +156,33 @@ class _Iteration:
         if high - low > SPAN or (step is None and len(rows) < 2):
             return None
         return Group(base, low, high, align, False in stores, True in stores, step, stride)
+
+
+def sum_before(
+    flow: Flow, offset: int, state: Mapping[int, Value | None], terms: Sequence[Term]
+) -> Value | None:
+    """The value of a sum before an instruction, if it is known. `state` has the values that
+    registers have then, where they changed."""
+    operands = flow.graph.instructions[offset].operands
+    moved, registers = 0, []
+    for file, name in terms:
+        number = int(name) if name.lstrip("-").isdigit() else operands[name]
+        if file != "x":
+            moved += (number + (1 << 63)) % (1 << 64) - (1 << 63)
+        elif number not in (0, SINK):
+            registers.append(number)
+    values = [state.get(number, Value(number)) for number in registers]
+    if len(registers) == 2 and operands.get("rd") == registers[1]:
+        values.reverse()
+    if not values or None in values or len(values) > 2:
+        return None
+    first, *more = [value for value in values if value is not None]
+    stride = first.stride
+    if more:
+        if stride or more[0] != Value(more[0].base):
+            return None
+        stride = more[0].base
+    return Value(first.base, first.moved + moved, stride)
 
 
 def _join(

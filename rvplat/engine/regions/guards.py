@@ -106,14 +106,12 @@ class Guards:
         inside = value(f"and i64 {first}, {PAGE - 1}")
         self._rare(value(f"icmp ugt i64 {inside}, {group.room}"), f"I{h}", self._new(loop))
         self._rare(value(f"icmp uge i64 {page}, {TOP}"), f"I{h}", self._new(loop))
-        index = value(f"and i64 {value(f'lshr i64 {first}, 12')}, {self._offsets['tlb_count'] - 1}")
-        unit = f"[{self._offsets['tlb_size']} x i8]"
-        entry = value(f"getelementptr inbounds {unit}, ptr %tlb, i64 {index}")
+        entry = tlb_entry(self._out, self._offsets, first)
         for name, wanted in (("read_tag", group.loads), ("write_tag", group.stores)):
             if wanted:
-                tag = self._field(entry, name)
+                tag = entry_field(self._out, self._offsets, entry, name)
                 self._rare(value(f"icmp ne i64 {tag}, {page}"), f"I{h}", self._new(loop))
-        addend = self._field(entry, "addend")
+        addend = entry_field(self._out, self._offsets, entry, "addend")
         self._out.put(f"  store i64 {addend}, ptr {_place(loop, group, 'addend')}")
         edge = value(f"add i64 {page}, {_edge(group, 0)}")
         self._out.put(f"  store i64 {edge}, ptr {_place(loop, group, 'edge')}")
@@ -121,10 +119,18 @@ class Guards:
         whole = group.step is None and group is loop.groups[-1]
         self._out.put(f"  br label %{f'If{h}' if whole else f'C{h}_{n + 1}'}")
 
-    def _field(self, entry: str, name: str) -> str:
-        offset = self._offsets["tlb_" + name]
-        place = self._out.value(f"getelementptr inbounds i8, ptr {entry}, i64 {offset}")
-        return self._out.value(f"load i64, ptr {place}")
+
+def tlb_entry(out: Lines, offsets: Mapping[str, int], address: str) -> str:
+    """The entry of the TLB that an address may have."""
+    index = out.value(f"and i64 {out.value(f'lshr i64 {address}, 12')}, {offsets['tlb_count'] - 1}")
+    unit = f"[{offsets['tlb_size']} x i8]"
+    return out.value(f"getelementptr inbounds {unit}, ptr %tlb, i64 {index}")
+
+
+def entry_field(out: Lines, offsets: Mapping[str, int], entry: str, name: str) -> str:
+    """A field of an entry."""
+    place = out.value(f"getelementptr inbounds i8, ptr {entry}, i64 {offsets['tlb_' + name]}")
+    return out.value(f"load i64, ptr {place}")
 
 
 def covered_prefix(loop: Loop, register: int) -> str:

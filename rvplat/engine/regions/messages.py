@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 LONGEST_BYTES = 64 << 20
-MOST = 1000  # instructions of a region
+MOST = 2048  # instructions of a region: as many as a page can have
 
 
 @dataclass(frozen=True)
