@@ -109,6 +109,11 @@ class Client:
             if self._failures >= FAILURES:
                 raise CompilerGone(problem) from error
             return Answer(request.number, problem=problem)
+        except BaseException:  # Ctrl-C: the next request must not get this one's answer
+            with self._lock:
+                self._pending = None
+                self._end()
+            raise
         finally:
             timer.cancel()
         with self._lock:

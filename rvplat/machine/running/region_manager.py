@@ -19,20 +19,17 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from rvplat.engine.native import Core
 from rvplat.engine.sources import unchanged
 from rvplat.hart.acceleration.region_rows import ASKS, WEIGHT
 from rvplat.hart.state import MachineState
-from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
 from rvplat.lang.native.dumps import dump_folder
-from rvplat.machine.running.native_records import NativeHart, NativeMachine
 from rvplat.machine.running.placed_regions import PlacedRegions
 from rvplat.machine.running.region_listing import dump_path, write_listing
+from rvplat.machine.running.region_owner import Owner
 from rvplat.machine.running.region_pages import (
     FAILURES,
     Counts,
@@ -60,24 +57,6 @@ REST_S = 20.0  # the worker ends when it had nothing to do for so long
 ALL_RAN = b"\1" * (PAGE_BYTES // 2)
 MOST_BYTES = 64 << 20  # of code in memory; when there is more, all regions are dropped
 _HOST: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
-
-
-class Owner(Protocol):
-    """The part of a machine that regions need (system.py)."""
-
-    @property
-    def core(self) -> Core: ...
-
-    @property
-    def extensions(self) -> Sequence[Extension]: ...
-
-    @property
-    def native(self) -> NativeMachine: ...
-
-    @property
-    def harts(self) -> Sequence[NativeHart]: ...
-
-    def export(self, name: str) -> Callable[..., Any]: ...
 
 
 class RegionManager:
@@ -345,8 +324,10 @@ class RegionManager:
                     return 0
                 page.heads.setdefault(offset, 1)
                 self._compile_page(start, ALL_RAN)
-        except BaseException as error:  # native code calls this, so nothing can be raised
+        except Exception as error:  # native code calls this, so nothing can be raised
             log.exception("a region could not be made: %s", error)
+        except BaseException as error:  # Ctrl-C
+            self._owner.fail(error)
         return 0
 
     # --- placing ---

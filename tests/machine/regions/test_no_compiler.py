@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 import pytest
 
 from rvplat.engine.regions import client as clients
+from rvplat.engine.regions.messages import receive
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.machine.running.region_manager import ALL_RAN, RegionManager
 from rvplat.machine.running.region_pages import Page
@@ -127,3 +129,28 @@ def test_a_compile_that_begins_after_the_end_starts_no_compiler() -> None:
         regions._compile_page(start, ALL_RAN)
         assert workers() <= earlier
         assert regions._client is None or regions._client._process is None
+
+
+def test_ctrl_c_ends_a_step_that_waits_for_the_compiler(
+    expected: End, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The step ends, and the answer that nobody waits for any more is not the next one's."""
+    waits: list[IO[bytes]] = []
+
+    def interrupted(stream: IO[bytes]) -> object:
+        waits.append(stream)
+        if len(waits) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return receive(stream)
+
+    monkeypatch.setattr(clients, "receive", interrupted)
+    old = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with caplog.at_level(logging.WARNING), machine_of(LOOPS, "all") as machine:
+            with pytest.raises(KeyboardInterrupt):
+                machine.step(1 << 40)
+            assert run_to_end(machine) == expected
+            assert inside(machine) > 0
+    finally:
+        signal.signal(signal.SIGINT, old)
+    assert not caplog.messages
