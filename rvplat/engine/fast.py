@@ -89,6 +89,16 @@ class HandlerEmitter(Emitter):
 
     def jump_to(self, target: str, budget: str) -> None:
         """Go on at an absolute address: through a fetch entry, or through `arrive` on a miss."""
+        entry, miss = self.fetch_entry(target)
+        away, on = self.label(), self.label()
+        self.branch_on(miss, away, on, RARE)
+        self.start(away)
+        self.tail('@"arrive"', self.result(None, f"inttoptr i64 {target} to ptr").text, budget)
+        self.start(on)
+        self.take_if_budget(self.slot_in(entry, target), budget)
+
+    def fetch_entry(self, target: str) -> tuple[str, Value]:
+        """The fetch entry for an address, and whether it is another page's."""
         fetch = self.result(None, f"load ptr, ptr {self.hart_place('fetch')}").text
         page = self.result(None, f"lshr i64 {target}, 12").text
         index = self.result(None, f"and i64 {page}, {FETCH_ENTRIES - 1}").text
@@ -96,19 +106,17 @@ class HandlerEmitter(Emitter):
         entry = self.result(None, f"getelementptr inbounds {unit}, ptr {fetch}, i64 {index}").text
         tag = self.result(None, f"load i64, ptr {entry}").text
         wanted = self.result(None, f"and i64 {target}, -4095").text
-        hit = self.result(bool, f"icmp ne i64 {tag}, {wanted}")
-        away, on = self.label(), self.label()
-        self.branch_on(hit, away, on, RARE)
-        self.start(away)
-        self.tail('@"arrive"', self.result(None, f"inttoptr i64 {target} to ptr").text, budget)
-        self.start(on)
+        return entry, self.result(bool, f"icmp ne i64 {tag}, {wanted}")
+
+    def slot_in(self, entry: str, target: str) -> str:
+        """The slot of an address in the page of a fetch entry, which is the hart's page now."""
         slots = self._entry_field(entry, "slots")
         bias = self._entry_field(entry, "bias")
         self.line(f"store i64 {bias}, ptr {self.hart_place('pc_bias')}")
         offset = self.result(None, f"and i64 {target}, 4094").text
         scaled = self.result(None, f"shl i64 {offset}, 3").text
         place = self.result(None, f"add i64 {slots}, {scaled}").text
-        self.take_if_budget(self.result(None, f"inttoptr i64 {place} to ptr").text, budget)
+        return self.result(None, f"inttoptr i64 {place} to ptr").text
 
     def _entry_field(self, entry: str, name: str) -> str:
         offset = FetchEntry.fields[name].offset

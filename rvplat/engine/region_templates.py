@@ -21,11 +21,13 @@ from typing import Any
 from rvplat.engine.fast import FastEmitter, HandlerEmitter, NoFastForm
 from rvplat.engine.forms import Form
 from rvplat.engine.region_sums import Sums
+from rvplat.engine.regions.convention import CONVENTION, arguments
 from rvplat.engine.regions.tables import Template
 from rvplat.hart.acceleration.kept_pages import KEPT_FIELDS, KEPT_READS, KEPT_WRITES
-from rvplat.hart.state import HartState, MachineState
+from rvplat.hart.state import HartState, MachineState, TlbEntry
 from rvplat.lang import Declaration, Definition, u64
 from rvplat.lang.checking.definitions import Definitions
+from rvplat.lang.native.function_text import RARE
 from rvplat.lang.native.unit import Unit
 from rvplat.lang.typed_ir import ir
 from rvplat.lang.typed_ir.specialise import Constants
@@ -34,6 +36,7 @@ from rvplat.lang.typed_ir.values import Pointer, Value
 OPEN, CLOSE = "«", "»"
 _HOLE = re.compile(f"{OPEN}(\\w+){CLOSE}")
 FILES = ("x", "f")
+WAYS = ("leave", "exit", "pause", "far", "link")
 
 
 def hole(name: str) -> str:
@@ -120,6 +123,9 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
         return super().place(node)
 
     def read(self, node: ir.Read, place: ir.Place) -> Value:
+        if isinstance(place, ir.FieldPlace) and place.field is HartState.fields["tlb"]:
+            kind = Pointer(TlbEntry)  # it is seldom needed, so it takes no host register
+            return self.result(kind, f"load ptr, ptr {self.hart_place('tlb')}")
         register = self._register(place)
         if register is not None and not self.ended:
             self.reads.add(register)
@@ -219,10 +225,14 @@ class GlueEmitter(NamesWithHoles):
     """Emits how a region is left, which is the same for all instructions."""
 
     def tail(self, handler: str, slot: str, budget: str) -> None:
-        """Handlers of the base part are found through the machine's record."""
+        """Handlers of the base part are found through the machine's record. `tlb` is in the hart's:
+        in the region it takes no register."""
         if handler.startswith("@"):
             handler = self._machine_field(handler.strip('@"') + "_handler")
-        super().tail(handler, slot, budget)
+        tlb = self.result(None, f"load ptr, ptr {self.hart_place('tlb')}").text
+        given = arguments(slot, budget, tlb)
+        self.line(f"musttail call {CONVENTION} void {handler}({given})")
+        self.finish("ret void")
 
     def _machine_field(self, name: str) -> str:
         machine = self.result(None, f"load ptr, ptr {self.hart_place('machine')}").text
@@ -250,21 +260,28 @@ class GlueEmitter(NamesWithHoles):
         """Note the slot at which tier 0 goes on (hot_code.py, `sample_exit`)."""
         self.line(f"store ptr {slot}, ptr {self.hart_place('left_slot')}")
 
-    def take_if_budget(self, slot: str, budget: str) -> None:
-        self.note_exit(slot)
-        super().take_if_budget(slot, budget)
+    def link(self) -> None:
+        """Go on at `target`, which is likely in another region. Without a fetch entry go `away`,
+        before anything is written."""
+        entry, miss = self.fetch_entry(hole("target"))
+        on = self.label()
+        self.finish(f"br i1 {miss.text}, label %{hole('away')}, label %{on}, {RARE}")
+        self.start(on)
+        self.dispatch(self.slot_in(entry, hole("target")), hole("budget"))
 
     def lines_of(self) -> tuple[str, ...]:
         return split("\n".join(self.lines) + "\n")
 
 
 def glue(unit: Unit) -> dict[str, tuple[str, ...]]:
-    """The ways to leave a region, by name, with the holes `slot`, `budget`, `target`, `form`."""
+    """The ways to leave a region, by name, with the holes `slot`, `budget`, `target`, `form`,
+    `away`."""
     slot, budget = hole("slot"), hole("budget")
-    emitters = {name: GlueEmitter(unit, None) for name in ("leave", "exit", "pause", "far")}
+    emitters = {name: GlueEmitter(unit, None) for name in WAYS}
     emitters["leave"].note_exit(slot)
     emitters["leave"].dispatch(slot, budget)
     emitters["exit"].leave_at_head()
     emitters["pause"].tail('@"pause"', slot, budget)
     emitters["far"].jump_to(hole("target"), budget)
+    emitters["link"].link()
     return {name: emitter.lines_of() for name, emitter in emitters.items()}

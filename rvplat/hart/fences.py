@@ -106,9 +106,15 @@ def drop_guest_data(hart, n: u64, gpa: u64):
 def drop_guest_fetch(hart, n: u64, gpa: u64):
     """The same for fetches."""
     ctx = hart.fetch_ctx[n]
-    for i in range(FETCH_ENTRIES):
-        if is_mapped(ctx.guest_pages[i], gpa):
-            ctx.entries[i].tag = NO_TAG
+    if ctx.fills > LOG:
+        for i in range(FETCH_ENTRIES):
+            if is_mapped(ctx.guest_pages[i], gpa):
+                ctx.entries[i].tag = NO_TAG
+    else:
+        for i in range(ctx.fills):
+            at = u64(ctx.log[i])
+            if is_mapped(ctx.guest_pages[at], gpa):
+                ctx.entries[at].tag = NO_TAG
 
 
 @define

@@ -25,7 +25,7 @@ PLAIN = 1
 WATCHED = 2  # a device is carved out of it: stores go to the host function
 
 DATA_ENTRIES = 1024
-FETCH_ENTRIES = 256
+FETCH_ENTRIES = 1024
 CONTEXTS = 16
 
 TlbEntry = Record("TlbEntry")  # 32 bytes; a tag that can't match is all ones

@@ -6,6 +6,7 @@ The region has the signature of a handler. It is entered through the slot of a h
     T{offset}  its branch is taken: count the budget, and go on at the target
     J{offset}  its indirect jump: go on at a known target, or leave the region
     X{offset}  leave the region before the instruction
+    K{offset}  leave the region for another page
     N{offset}  go on after it, where another block begins or the region ends
     E{offset}  enter a loop at an instruction: read its registers
 
@@ -23,6 +24,7 @@ from rvplat.engine.regions.covered import covered_loops
 from rvplat.engine.regions.flow import Flow, Register
 from rvplat.engine.regions.graph import PAGE, SINK, Decoded, Graph
 from rvplat.engine.regions.guards import Guards, covered_prefix
+from rvplat.engine.regions.heads import go_to_head, head_table
 from rvplat.engine.regions.lines import Lines
 from rvplat.engine.regions.spans import SpanChecks, span_prefix, spans_of
 from rvplat.engine.regions.tables import Access, Tables, Template, fill
@@ -204,9 +206,23 @@ class Assembler(Lines):
             if name == "far":
                 holes["target"] = self.value("load i64, ptr %target")
             else:
-                inside = self.value("load i64, ptr %exit_slot")
-                holes["slot"] = self.value(f"getelementptr inbounds i8, ptr %slots, i64 {inside}")
+                holes["slot"] = self.slot_at(self.value("load i64, ptr %exit_slot"))
             self.glue(name, **holes)
+
+    def slot_at(self, inside: str) -> str:
+        """The slot at a distance from the page's first one: pc = pc_bias + (slot >> 3)."""
+        bias = self.value(f"load i64, ptr {self.hart_place('pc_bias')}")
+        slots = self.value(f"shl i64 {self.value(f'sub i64 %page, {bias}')}, 3")
+        return self.value(f"inttoptr i64 {self.value(f'add i64 {slots}, {inside}')} to ptr")
+
+    def link(self, at: str, target: str, left: str) -> None:
+        """Leave the region for another page: straight to its region, or by the shared block `far`
+        if the budget has ended or there is no fetch entry."""
+        self.put(f"  store i64 {target}, ptr %target\n  store i64 {left}, ptr %exit_budget")
+        over = self.value(f"icmp slt i64 {left}, 0")
+        self.put(f"  br i1 {over}, label %far, label %K{at}, {RARE}\nK{at}:")
+        budget = self.value(f"add i64 {left}, 1")
+        self.glue("link", target=target, budget=budget, away="far")
 
     def way_next(self, offset: int, one: Decoded) -> None:
         after = offset + one.length
@@ -230,7 +246,7 @@ class Assembler(Lines):
         retired = self.flow.retired[offset] + 1
         if not 0 <= target < PAGE:
             self.write_back(zone, dirty)
-            self.leave("far", target, retired)
+            self.link(at, self.value(f"add i64 %page, {target}"), self.left(retired))
             return
         over = self.value(f"icmp slt i64 {self.count_budget(retired)}, 0")
         self.lines.append(f"  br i1 {over}, label %P{at}, label %G{at}, {RARE}")
@@ -265,7 +281,7 @@ class Assembler(Lines):
             self.lines.append(f"  br label %F{at}")
         self.lines.append(f"F{at}:")
         self.write_back(zone, dirty)
-        self.put(f"  store i64 {left}, ptr %exit_budget\n  br label %far")
+        self.link(at, target, left)
 
     def text(self) -> str:
         """The module."""
@@ -273,13 +289,14 @@ class Assembler(Lines):
             self.instruction(offset, one)
         self._covered_loops()
         self._exits()
-        heads = [f"    i64 {head}, label %{self.entry(head)}" for head in sorted(self.graph.heads)]
+        for head in self.graph.heads:
+            self.entry(head)
         self._loop_entries()
         body = self.lines
         self.lines = []
-        self._entry(heads)
+        self._entry()
         return "\n".join([
-            *self.tables.declarations,
+            *self.tables.declarations, *head_table(self.graph.heads),
             f'define {CONVENTION} void @"region"({PARAMETERS_NOALIAS}) #0 align 64 {{',
             *self.lines, *body, "}",
             "attributes #0 = { nounwind strictfp }",
@@ -294,7 +311,7 @@ class Assembler(Lines):
             self.copy = ""
             self.guards.text(loop)
 
-    def _entry(self, heads: list[str]) -> None:
+    def _entry(self) -> None:
         put = self.lines.append
         put("entry:")
         for name in ("b", "target", "exit_budget", "exit_slot", "exit_form"):
@@ -314,12 +331,8 @@ class Assembler(Lines):
         pc = self.value(f"add i64 {bias}, {self.value(f'lshr i64 {address}, 3')}")
         inside = self.value(f"and i64 {pc}, 4094")
         put(f"  %page = sub i64 {pc}, {inside}")
-        back = self.value(f"sub i64 0, {self.value(f'shl i64 {inside}, 3')}")
-        put(f"  %slots = getelementptr i8, ptr %slot, i64 {back}")
         self._forget_pages()
-        put(f"  switch i64 {inside}, label %nowhere [")
-        self.lines += heads
-        put("  ]\nnowhere:\n  unreachable")
+        go_to_head(self, inside, {head: self.entry(head) for head in self.graph.heads})
 
     def _kept_pages(self) -> None:
         """Locals of loops for kept pages, and their places in the hart's record."""

@@ -107,10 +107,14 @@ class Graph:
     beyond: set[int] = field(default_factory=set)  # those of them for which there was no room
 
     def jumps(self, offset: int) -> set[int]:
-        """Where the indirect jump at an offset may lead in the region."""
+        """Where the indirect jump at an offset may lead in the region. A jump that links to another
+        register than calls do is in a procedure linkage table (RISC-V ELF psABI, "Procedure Linkage
+        Table"): it leads to another page."""
         operands = self.instructions[offset].operands
-        is_return = operands.get("rd") == SINK and operands.get("rs1") in LINKS
-        return self.returns if is_return else self.targets
+        rd, rs1 = operands.get("rd"), operands.get("rs1")
+        if rd not in (SINK, *LINKS):
+            return set()
+        return self.returns if rd == SINK and rs1 in LINKS else self.targets
 
     @property
     def lines(self) -> int:

@@ -124,7 +124,9 @@ def tlb_entry(out: Lines, offsets: Mapping[str, int], address: str) -> str:
     """The entry of the TLB that an address may have."""
     index = out.value(f"and i64 {out.value(f'lshr i64 {address}, 12')}, {offsets['tlb_count'] - 1}")
     unit = f"[{offsets['tlb_size']} x i8]"
-    return out.value(f"getelementptr inbounds {unit}, ptr %tlb, i64 {index}")
+    place = out.value(f"getelementptr inbounds i8, ptr %hart, i64 {offsets['tlb']}")
+    entries = out.value(f"load ptr, ptr {place}")
+    return out.value(f"getelementptr inbounds {unit}, ptr {entries}, i64 {index}")
 
 
 def entry_field(out: Lines, offsets: Mapping[str, int], entry: str, name: str) -> str:

@@ -46,15 +46,14 @@ AnyContext.add("regime", u64)
 AnyContext.add("root", u64)  # satp, or vsatp; 0 where there is no translation
 AnyContext.add("guest", u64)  # hgatp, where V=1
 AnyContext.add("large", u64)  # a bit for each GiB (modulo 64) with pieces of superpages
+AnyContext.add("fills", u64)  # since the context was cleared
+AnyContext.add("log", u16, LOG)  # the entries that were filled
 
 Context = Record("Context", base=AnyContext)
-Context.add("fills", u64)  # since the context was cleared
-Context.add("log", u16, LOG)  # the entries that were filled
 Context.add("entries", TlbEntry, DATA_ENTRIES)
 Context.add("guest_pages", u64, DATA_ENTRIES)  # of each entry, where V=1: see hart.guest_page
 
 FetchContext = Record("FetchContext", base=AnyContext)
-FetchContext.add("unused", u64, 4)
 FetchContext.add("entries", FetchEntry, FETCH_ENTRIES)
 FetchContext.add("guest_pages", u64, FETCH_ENTRIES)
 
@@ -124,14 +123,20 @@ def large_bits(va: u64, shift: u64) -> u64:
 
 
 @define
+def log_fill(ctx: AnyContext, index: u64):
+    """Remember that an entry of a context is filled."""
+    if ctx.fills < LOG:
+        ctx.log[ctx.fills] = u16(index)
+    ctx.fills += 1
+
+
+@define
 def note_fill(hart, va: u64, shift: u64):
     """Remember that the entry for an address is about to be filled in the context in force."""
     ctx = hart.ctx[hart.data.context]
     ctx.large |= large_bits(va, shift)
     index = va >> 12 & (DATA_ENTRIES - 1)
-    if ctx.fills < LOG:
-        ctx.log[ctx.fills] = u16(index)
-    ctx.fills += 1
+    log_fill(ctx, index)
     if hart.data.regime & REGIME_VIRT != 0:
         ctx.guest_pages[index] = hart.guest_page
 
@@ -146,9 +151,11 @@ def fetch_fill(hart, pc: u64, host: u64, slots: u64):
     entry.bias = page - (slots >> 3)
     entry.host = host
     entry.tag = page
+    index = pc >> 12 & (FETCH_ENTRIES - 1)
+    ctx = hart.fetch_ctx[hart.fetches.context]
+    log_fill(ctx, index)
     if hart.virt != 0:
-        ctx = hart.fetch_ctx[hart.fetches.context]
-        ctx.guest_pages[pc >> 12 & (FETCH_ENTRIES - 1)] = hart.guest_page
+        ctx.guest_pages[index] = hart.guest_page
 
 
 # --- clearing -----------------------------------------------------------------------------------
@@ -174,7 +181,12 @@ def clear_data(hart, n: u64):
 def clear_fetch(hart, n: u64):
     """Forget every translation of a context for fetches."""
     ctx = hart.fetch_ctx[n]
-    fill_memory(host_address(ctx.entries[0]), u8(0xFF), u64(FETCH_ENTRIES * 32))
+    if ctx.regime == 0 or ctx.fills > LOG:
+        fill_memory(host_address(ctx.entries[0]), u8(0xFF), u64(FETCH_ENTRIES * 32))
+    else:
+        for i in range(ctx.fills):
+            ctx.entries[ctx.log[i]].tag = NO_TAG
+    ctx.fills = 0
     ctx.large = 0
 
 
