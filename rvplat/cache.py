@@ -2,8 +2,8 @@
 
 The caller's key contains everything that the bytes depend on. `save_cached` writes a temporary file
 and renames it, so that two processes, or a process that is killed, can't damage a file. Each file
-holds a digest, by which a damaged file is recognised and made again, and a title, which
-`rvplat cache` shows.
+holds a digest of its name and its bytes, by which a damaged file, or one with another file's
+bytes, is recognised and made again, and a title, which `rvplat cache` shows.
 
 A file's modification time is the time of its last use. Each write to the folder also removes the
 files that were not used for UNUSED_DAYS days, and then the least recently used files until the rest
@@ -13,9 +13,11 @@ takes at most LIMIT_BYTES. Files that rvplat did not write are never removed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
+import stat
 import sys
 import time
 from collections.abc import Iterable
@@ -26,10 +28,11 @@ from rvplat.frozen import frozen
 LIMIT_BYTES = 256 << 20
 UNUSED_DAYS = 60
 
+_LARGEST_BYTES = 1 << 30  # no file of the cache is larger
 _DAY_S = 86_400
 _NOTE_USE_S = 3600  # a use updates a file's time only if the time is older than this
 _ABANDONED_S = 3600  # a temporary file older than this was left by a process that was killed
-_MAGIC = b"rvplat 1"
+_MAGIC = b"rvplat 2"
 _DIGEST_BYTES = 32
 _HEAD_BYTES = 512
 _NAME = re.compile(r"[0-9a-f]{40}\.bin")
@@ -63,13 +66,14 @@ def load_cached(key: str) -> bytes | None:
     """The bytes that are kept under the key; None if there are none, or the file is damaged."""
     path = _path(key)
     try:
+        status = _status(path)
         data = path.read_bytes()
-        _note_use(path)
     except OSError:
         return None
     magic, digest, rest = data[:8], data[8 : 8 + _DIGEST_BYTES], data[8 + _DIGEST_BYTES :]
-    if magic != _MAGIC or hashlib.sha256(rest).digest() != digest:
+    if magic != _MAGIC or _digest(path, rest) != digest:
         return None
+    _note_use(path, status.st_mtime)
     return rest.partition(b"\n")[2]
 
 
@@ -100,8 +104,14 @@ def _write(path: Path, rest: bytes) -> None:
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=f"{path.stem}.", suffix=".part", delete=False
     ) as file:
-        file.write(_MAGIC + hashlib.sha256(rest).digest() + rest)
-    Path(file.name).replace(path)
+        part = Path(file.name)
+        try:
+            file.write(_MAGIC + _digest(path, rest) + rest)
+            file.close()
+            part.replace(path)
+        except BaseException:  # the disk may be full: leave nothing there
+            _remove([part])
+            raise
 
 
 def entries() -> list[CacheEntry]:
@@ -134,7 +144,23 @@ def clear() -> list[CacheEntry]:
 
 
 def _path(key: str) -> Path:
-    return cache_folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}.bin"
+    return cache_folder() / f"{hashlib.sha256(_MAGIC + key.encode()).hexdigest()[:40]}.bin"
+
+
+def _digest(path: Path, rest: bytes) -> bytes:
+    """The digest of a file's name and of the bytes after the digest."""
+    found = hashlib.sha256(path.name.encode())
+    found.update(rest)
+    return found.digest()
+
+
+def _status(path: Path) -> os.stat_result:
+    """The status of a file of the cache. OSError if the file can't be one: a read of a pipe would
+    wait, and a read of a device or a very large file might take all memory."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_BYTES:
+        raise OSError(errno.EINVAL, "not a file of the cache", str(path))
+    return status
 
 
 def _files(name: re.Pattern[str]) -> list[Path]:
@@ -147,7 +173,7 @@ def _files(name: re.Pattern[str]) -> list[Path]:
 def _entry(path: Path) -> CacheEntry | None:
     """Describe a file; None if another process has removed it meanwhile."""
     try:
-        status = path.stat()
+        status = _status(path)
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     except OSError:
@@ -166,9 +192,9 @@ def _time(path: Path) -> float:
         return float("inf")
 
 
-def _note_use(path: Path) -> None:
+def _note_use(path: Path, before: float) -> None:
     """Set the file's time to now, unless it is recent or the folder can't be written."""
-    if time.time() - path.stat().st_mtime > _NOTE_USE_S:
+    if time.time() - before > _NOTE_USE_S:
         with contextlib.suppress(OSError):
             os.utime(path)
 

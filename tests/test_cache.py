@@ -3,6 +3,7 @@
 import importlib.metadata
 import multiprocessing
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -37,6 +38,53 @@ def test_a_damaged_file_is_not_loaded(cache: Path) -> None:
     assert load_cached("key") is None
     file.write_bytes(b"")
     assert load_cached("key") is None
+
+
+def test_the_bytes_of_another_file_are_not_loaded(cache: Path) -> None:
+    """A file that was copied over another one is whole, but not what the key stands for."""
+    save_cached("key", b"object code", "code")
+    (file,) = cache.iterdir()
+    save_cached("another key", b"other code", "code")
+    (other,) = set(cache.iterdir()) - {file}
+    other.write_bytes(file.read_bytes())
+    assert load_cached("key") == b"object code"
+    assert load_cached("another key") is None
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "link to itself", "huge"])
+def test_what_is_no_file_of_the_cache_is_not_read(cache: Path, kind: str) -> None:
+    """A read of it would wait for ever, take all memory, or fail."""
+    save_cached("key", b"object code", "code")
+    (path,) = cache.iterdir()
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "huge":
+        path.touch()
+        os.truncate(path, 1 << 40)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else path)
+    assert load_cached("key") is None
+    assert _titles() == []
+    problem = save_cached("key", b"new code", "code")
+    assert (problem is not None) == (kind == "folder")
+    assert load_cached("key") == (None if problem else b"new code")
+    assert list(cache.iterdir()) == [path], "no temporary file is left"
+
+
+def test_a_full_disk_leaves_no_temporary_file(cache: Path) -> None:
+    save_cached("key", b"object code", "code")
+    kept_files = list(cache.iterdir())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        assert isinstance(save_cached("key", bytes(5000), "code"), OSError)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(cache.iterdir()) == kept_files
+    assert load_cached("key") == b"object code"
 
 
 def test_a_folder_that_cannot_be_made_is_reported(

@@ -51,11 +51,12 @@ class Trace:
     def __init__(
         self, control: HartControl, machine: Machine, path: Path, say: Callable[[str], None]
     ) -> None:
-        from rvplat.machine.inspection.trace import Tracer, open_trace  # late: types definitions
+        from rvplat.machine.inspection.output_file import open_output
+        from rvplat.machine.inspection.trace import Tracer  # late: types definitions
 
         self.path = path
         try:
-            self._sink = TraceFile(path, open_trace(path, new=True), say)
+            self._sink = TraceFile(path, open_output(path, new=True), say)
         except HostError as error:
             raise GdbError(str(error)) from None
         self._control = control

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from rvplat.errors import HostError
 from rvplat.frozen import frozen
 
 
@@ -25,12 +26,19 @@ class Dumps:
 
 
 def dump_folder() -> Path | None:
-    """The folder that the variable RVPLAT_DUMP names, which is made. None if it is not set."""
+    """The folder that the variable RVPLAT_DUMP names, which is made. None if it is not set.
+
+    Raises:
+        HostError: it can't be made.
+    """
     chosen = os.environ.get("RVPLAT_DUMP")
     if not chosen:
         return None
     folder = Path(chosen)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HostError(f"RVPLAT_DUMP={chosen}: can't be made a folder: {error.strerror}") from None
     return folder
 
 

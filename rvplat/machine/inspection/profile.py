@@ -18,11 +18,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 from rvplat.errors import HostError
 from rvplat.hart.debugging.profile_samples import RING, ProfileSample
 from rvplat.isa.privileged import MACHINE, PAGE_MASK, SUPERVISOR, USER
+from rvplat.machine.inspection.output_file import open_output
 from rvplat.machine.loading.symbol_files import SymbolTable, symbols_of
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.native_records import Block
@@ -203,14 +204,20 @@ def profiling(machine: System, path: Path) -> Iterator[None]:
         HostError: the file can't be written.
         LoaderError: a file with symbols can no longer be read.
     """
+    with open_output(path) as file:
+        profiler = Profiler(machine)
+        try:
+            yield
+        finally:
+            profiler.close()
+            _write(file, path, profiler.as_json())
+
+
+def _write(file: IO[str], path: Path, profile: dict[str, object]) -> None:
+    """Write the profile and close the file. Errors of what was profiled are not errors of this."""
     try:
-        with path.open("w", encoding="ascii") as file:
-            profiler = Profiler(machine)
-            try:
-                yield
-            finally:
-                profiler.close()
-                json.dump(profiler.as_json(), file)
-                file.write("\n")
+        with file:
+            json.dump(profile, file)
+            file.write("\n")
     except OSError as error:
         raise HostError(f"{path}: {error.strerror}") from None

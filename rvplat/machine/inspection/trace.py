@@ -13,16 +13,13 @@ turns.
 from __future__ import annotations
 
 import contextlib
-import errno
-import io
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 from rvplat.engine.reference import decode
-from rvplat.errors import BusError, HostError
+from rvplat.errors import BusError
 from rvplat.frozen import frozen
 from rvplat.hart.state import STOP_LIMIT
 from rvplat.isa.machinery.csr_rows import Csr
@@ -36,6 +33,7 @@ from rvplat.machine.inspection.instruction_effects import (
     InstructionEffects,
     KnownEffects,
 )
+from rvplat.machine.inspection.output_file import open_output
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.system import System
@@ -220,38 +218,6 @@ class Tracer(RoundRobin):
         return tuple(sorted(rows, key=lambda one: one.number))
 
 
-def open_trace(path: Path, new: bool = False) -> TextIO:
-    """Open a file for a trace, or a pipe with a reader; `new`: the file must not exist.
-
-    Raises:
-        HostError: it can't be written.
-    """
-    try:
-        raw = _TraceFile(path, "x" if new else "w", opener=_opened)
-    except OSError as error:
-        unread = error.errno == errno.ENXIO and path.is_fifo()
-        problem = "the pipe has no reader" if unread else error.strerror
-        raise HostError(f"{path}: {problem}") from None
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="ascii")
-
-
-def _opened(path: str, flags: int) -> int:
-    """Open without waiting for a reader of a pipe."""
-    fd = os.open(path, flags | os.O_NONBLOCK, 0o666)
-    os.set_blocking(fd, True)
-    return fd
-
-
-class _TraceFile(io.FileIO):
-    """A file whose write errors name it."""
-
-    def write(self, data: Any, /) -> int:
-        try:
-            return super().write(data)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.name)) from None
-
-
 @contextlib.contextmanager
 def tracing(machine: System, path: Path | None) -> Iterator[Tracer | None]:
     """A tracer that runs harts in turns and writes to a file; None if no file is named.
@@ -262,7 +228,7 @@ def tracing(machine: System, path: Path | None) -> Iterator[Tracer | None]:
     if path is None:
         yield None
         return
-    with open_trace(path) as file:
+    with open_output(path) as file:
         tracer = Tracer(machine, file)
         try:
             yield tracer

@@ -22,11 +22,17 @@ def dump_path(folder: Path | None, number: int, start: int) -> Path | None:
 
 def write_listing(
     dump: str, start: int, answer: Answer, page: bytes, extensions: Sequence[Extension]
-) -> None:
-    """Write the guest code of a region. `dump`: of its request (regions/messages.py)."""
-    if dump:
-        text = listing(start, page, answer, Disassembler(extensions))
+) -> Answer:
+    """Write the guest code of a region. `dump`: of its request (regions/messages.py). Returns the
+    answer, or one with the problem if the file can't be written."""
+    if not dump or answer.problem:
+        return answer
+    text = listing(start, page, answer, Disassembler(extensions))
+    try:
         Path(dump).with_suffix(".guest.s").write_text(text, encoding="ascii")
+    except OSError as error:
+        return type(answer)(answer.number, problem=f"{type(error).__name__}: {error}")
+    return answer
 
 
 def listing(start: int, page: bytes, answer: Answer, disassembler: Disassembler) -> str:

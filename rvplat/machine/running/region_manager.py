@@ -16,9 +16,9 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import logging
-import os
 import threading
 import time
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
 from rvplat.lang.native.dumps import dump_folder
 from rvplat.machine.running.placed_regions import PlacedRegions
 from rvplat.machine.running.region_listing import dump_path, write_listing
+from rvplat.machine.running.region_mode import region_mode
 from rvplat.machine.running.region_owner import Owner
 from rvplat.machine.running.region_pages import (
     FAILURES,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # these take 7 ms to import, and machines without regions don
     from rvplat.engine.regions.client import Client
     from rvplat.engine.regions.messages import Answer, Request
     from rvplat.engine.regions.store import Store
+    from rvplat.machine.boards.board import Regions
 
 log = logging.getLogger("rvplat.regions")
 
@@ -60,14 +62,17 @@ _HOST: Any = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 
 
 class RegionManager:
-    """Makes regions for the harts of a machine. `mode` is the board's `harts.regions`; the variable
-    RVPLAT_REGIONS overrides it, for tests."""
+    """Makes regions for the harts of a machine. `board_mode` is the board's `harts.regions`.
 
-    def __init__(self, owner: Owner, mode: str) -> None:
+    Raises:
+        HostError: the variable RVPLAT_REGIONS or RVPLAT_DUMP has a value that can't be used.
+    """
+
+    def __init__(self, owner: Owner, board_mode: Regions) -> None:
         self._owner, self._native, self._harts = owner, owner.native, owner.harts
         self._code = GuestCode(owner.native, owner.harts)
         self._placed = PlacedRegions(owner.harts, owner.export)
-        self.mode = mode = os.environ.get("RVPLAT_REGIONS") or mode
+        self.mode = mode = region_mode(board_mode)
         self.counts = Counts()
         self._dump = dump_folder() if mode != "off" else None
         self._pages: dict[int, Page] = {}
@@ -102,10 +107,23 @@ class RegionManager:
         """Begin to make regions, when the machine first runs."""
         if self._threads or self._closed or self.mode != "hot":
             return
-        for target in (self._watch, self._compile):
-            thread = threading.Thread(target=target, name=f"rvplat{target.__name__}", daemon=True)
+        for work in (self._watch, self._compile):
+            thread = threading.Thread(
+                target=self._attempt, args=(work,), name=f"rvplat{work.__name__}", daemon=True
+            )
+            try:
+                thread.start()
+            except RuntimeError as error:  # the host has no more threads
+                self._end(error)
+                return
             self._threads.append(thread)
-            thread.start()
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """Do a thread's work. If it fails, the guest goes on without more regions."""
+        try:
+            work()
+        except Exception as error:
+            self._end(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
     def close(self) -> None:
         """End the threads and the worker, and keep the regions for the next start. If the worker is
@@ -268,7 +286,8 @@ class RegionManager:
         except CompilerGone as error:
             self._end(error)
             return
-        write_listing(request.dump, start, answer, request.page, self._owner.extensions)
+        extensions = self._owner.extensions
+        answer = write_listing(request.dump, start, answer, request.page, extensions)
         with self._lock:
             if not self._closed:
                 self._take_answer(page, start, answer, request.page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,26 @@ def test_a_file_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFix
         profiling(machine, Path("/dev/full")),
     ):
         machine.run(max_instructions=1000)
+
+
+def test_an_error_of_the_run_is_not_one_of_the_file(tmp_path: Path) -> None:
+    """Such as that the reader of the console has closed its pipe."""
+    with (
+        Machine.open(program=guest(HOT)) as machine,
+        pytest.raises(BrokenPipeError, match="the console"),
+        profiling(machine, tmp_path / "profile"),
+    ):
+        raise BrokenPipeError("the console")
+    assert read(tmp_path / "profile")["profiles"]
+
+
+def test_a_pipe_without_a_reader_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        Machine.open(program=guest(HOT)) as machine,
+        pytest.raises(HostError, match="pipe: the pipe has no reader$"),
+    ):
+        machine.run(max_instructions=1000, profile=tmp_path / "pipe")
 
 
 def test_a_long_profile_has_longer_periods() -> None:

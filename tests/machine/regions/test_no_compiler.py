@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import IO, cast
 
@@ -88,6 +89,39 @@ def test_a_cache_that_cannot_be_written_is_logged(
         made = machine.regions.counts.compiled
     cannot = [one for one in caplog.messages if one.startswith("cannot keep the compiled regions:")]
     assert len(cannot) == (1 if made else 0)
+
+
+def test_a_thread_that_fails_is_logged(
+    expected: End, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The guest goes on when the host has no memory for what regions need."""
+
+    def fail(manager: RegionManager) -> bool:
+        raise MemoryError
+
+    monkeypatch.setattr(RegionManager, "_take_reports", fail)
+    with caplog.at_level(logging.WARNING), machine_of(LOOPS, "hot") as machine:
+        assert run_to_end(machine) == expected
+        for thread in cast(RegionManager, machine.regions)._threads:
+            thread.join(60)
+            assert not thread.is_alive()
+    assert caplog.messages == ["no more regions are made: MemoryError"]
+
+
+def test_a_host_without_threads_is_logged(
+    expected: End, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "rvplat_compile":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with caplog.at_level(logging.WARNING), machine_of(LOOPS, "hot") as machine:
+        assert run_to_end(machine) == expected
+    assert caplog.messages == ["no more regions are made: can't start new thread"]
 
 
 def workers() -> set[str]:
