@@ -17,7 +17,6 @@ import fcntl
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import IO
 
 import rvplat
 from rvplat.engine.regions.messages import Answer, Farewell, Request, receive, send
+from rvplat.lang.native.memory_file import memory_file
 from rvplat.lang.native.processors import processors
 
 LONGEST_S = 60.0  # a process that takes longer for an answer is killed
@@ -52,13 +52,6 @@ main()
 def niceness(harts: int) -> int:
     """How much the process gives way to others, beside so many harts."""
     return NICENESS if processors() > harts else BUSY
-
-
-def _memory() -> IO[bytes]:
-    """A file without a name, in memory where the host can do that: a disk may be full."""
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("rvplat"), "w+b")
-    return tempfile.TemporaryFile()
 
 
 def _widened(pipe: int) -> int:
@@ -170,8 +163,8 @@ class Client:
             return process
 
     def _start(self) -> None:
-        self._errors = _memory()  # `_end` closes it
-        with _memory() as tables:
+        self._errors = memory_file()  # `_end` closes it
+        with memory_file() as tables:
             tables.write(self._tables)
             tables.flush()
             tables.seek(0)

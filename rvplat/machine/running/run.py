@@ -17,6 +17,7 @@ from collections.abc import Callable
 from rvplat.arguments import integer, seconds
 from rvplat.hart.state import STOP_LIMIT, STOP_REQUEST, STOP_WFI
 from rvplat.machine.running.hart import Hart
+from rvplat.machine.running.interrupts_later import InterruptsLater
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System, TurnTaking
 
@@ -74,12 +75,15 @@ class Runner:
 
     def start(self) -> None:
         """Run in the background."""
-        deadline = None if self.timeout_s is None else time.monotonic() + self.timeout_s
-        self.machine.began(self)
-        self._deadline = deadline
         try:
-            self._thread.start()
+            with InterruptsLater():
+                deadline = None if self.timeout_s is None else time.monotonic() + self.timeout_s
+                self.machine.began(self)
+                self._deadline = deadline
+                self._thread.start()
         except BaseException as error:
+            if self.machine.current is not self:  # it did not begin, or has ended
+                raise
             if isinstance(error, RuntimeError) or not self._began.wait(LONGEST_LOOK_S):
                 self.machine.ended()  # the host cannot start a thread
             else:  # Ctrl-C while the thread starts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -265,6 +266,46 @@ class _Interrupted(threading.Thread):
     def start(self) -> None:
         super().start()
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("when", ["began", "watchdog.begin", "regions.start", "time_begins"])
+def test_an_interrupt_before_the_thread_of_a_run_starts(
+    monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    with Machine.open("virt", program=guest(LOOP)) as machine:
+        owner, _, name = f"machine.{when}".rpartition(".")
+        part = machine if owner == "machine" else getattr(machine, owner.removeprefix("machine."))
+        ordinary = getattr(part, name)
+
+        def interrupted(*given: object) -> None:
+            signal.raise_signal(signal.SIGINT)
+            ordinary(*given)
+            signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(part, name, interrupted)
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                machine.run()
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        finally:
+            signal.signal(signal.SIGINT, before)
+        assert not machine.running
+        monkeypatch.undo()
+        assert machine.run(max_instructions=1000).reason == "limit"
+
+
+def test_a_host_without_threads_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with Machine.open("virt", program=guest(LOOP)) as machine:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            machine.run()
+        assert not machine.running
+        monkeypatch.undo()
+        assert machine.run(max_instructions=1000).reason == "limit"
 
 
 def test_an_interrupt_while_a_run_begins_ends_it() -> None:
