@@ -214,13 +214,13 @@ class RegionManager:
             self._pages[start] = page
 
     def _place_kept(self, page: Page, start: int, head: int | None = None) -> bool:
-        """Put a kept region in place, one with this head if given, unless the page has a larger
-        one."""
+        """Put a kept region in place, one with this head if given, unless the page has one that is
+        as large: two of them would replace each other again and again."""
         if self._dump is not None:  # it is compiled, so that every stage can be written
             return False
         data = self._code.bytes_at(start)
         kept = self._kept.find_any(data) if head is None else self._kept.find(head, data)
-        if kept is None or page.size > len(kept.inside):
+        if kept is None or page.size >= len(kept.inside):
             return False
         is_placed = self._place(page, start, kept, data)
         self.counts.kept += is_placed

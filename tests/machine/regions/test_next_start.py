@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -118,6 +119,28 @@ def test_a_region_of_an_earlier_start_is_used_from_the_first_sample_on(tmp_path:
         assert run_to_end(machine) == expected
         regions._take_reports()  # if the guest's end came before the thread
         assert placed(machine)
+        assert regions.counts.kept == 1
+
+
+def test_kept_regions_of_the_same_size_do_not_replace_each_other(tmp_path: Path) -> None:
+    """Each is found by its own head."""
+    with machine_with_store(FUNCTIONS, tmp_path) as machine:
+        run_to_end(machine)
+        report(machine, "first")
+        assert compiled(machine)
+        (page,) = cast(RegionManager, machine.regions)._pages.values()
+        assert page.placed is not None
+        made, data = page.placed.answer, page.placed.data.raw
+    with machine_with_store(FUNCTIONS, tmp_path) as machine:
+        run_to_end(machine)
+        regions, start = cast(RegionManager, machine.regions), machine.symbols["first"]
+        regions._store = Store("two regions")
+        first, second, *_ = made.heads
+        for head in (first, second):
+            regions._store.add(replace(made, heads=(head,)), data)
+        for _ in range(3):
+            regions._report(start + first, 1)
+            regions._report(start + second, 1)
         assert regions.counts.kept == 1
 
 
