@@ -134,8 +134,8 @@ def test_a_plugin_s_extension(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (["0x0"], "isa: 0x0000: all zeros, which is never an instruction"),
         (
-            ["0x8000"],
-            "isa: 0x8000: no instruction that rvplat knows; it is a compressed one of quad",
+            ["0x9000"],
+            "isa: 0x9000: no instruction that rvplat knows; it is a compressed one of quad",
         ),
         (["0x100000013"], "isa: 0x100000013: expected at most 32 bits, an instruction word"),
         (["0xmul"], "isa: 0xmul: expected a hexadecimal number"),

@@ -18,7 +18,7 @@ from rvplat.hart import reset
 from rvplat.hart.csr import csr_write
 from rvplat.isa.machinery.extension import Extension
 from rvplat.lang import u32, u64
-from rvplat.machine.boards.catalogue import base_extensions
+from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.boards.extensions import architecture_for
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 
@@ -39,6 +39,12 @@ OFF_BY_DESIGN = {
 }  # fmt: skip
 CSR = {"mtvec": 0x305, "stvec": 0x105, "pmpcfg0": 0x3A0, "pmpaddr0": 0x3B0}
 _CALL = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
+
+
+def scalar_extensions() -> list[Extension]:
+    """What ships, without the vector extensions."""
+    shipped = shipped_extensions().values()
+    return [one for one in shipped if not any(".vector." in module for module in one.rows_in)]
 
 
 class Twin:
@@ -144,7 +150,6 @@ class Twin:
 
 @functools.cache
 def twin(compressed: bool = True) -> Twin:
-    """A hart with every extension that ships without those whose native code is a part of its own,
-    or all of these but the compressed ones."""
-    wanted = base_extensions()
+    """A hart with every scalar extension, or all of these but the compressed ones."""
+    wanted = scalar_extensions()
     return Twin([e for e in wanted if compressed or not e.name.startswith(("C", "Zc"))], compressed)

@@ -13,10 +13,19 @@ from hypothesis import strategies as st
 from rvplat.engine.reference import decode
 from rvplat.isa.machinery.disassemble import render
 from rvplat.isa.machinery.extension import Row, enabled_rows
-from rvplat.machine.boards.catalogue import base_extensions
-from tests.engine.native_bench import BASE, CODE, DATA, FAULTS, SIZE, WFI, Twin, twin
+from tests.engine.native_bench import (
+    BASE,
+    CODE,
+    DATA,
+    FAULTS,
+    SIZE,
+    WFI,
+    Twin,
+    scalar_extensions,
+    twin,
+)
 
-EXTENSIONS = list(base_extensions())
+EXTENSIONS = scalar_extensions()
 ROWS = enabled_rows(EXTENSIONS)
 CSR_NUMBERS = sorted({csr.number for e in EXTENSIONS for csr in e.csrs})
 ONES = (1 << 64) - 1

@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 
 from rvplat.engine.regions.tables import Tables
 from rvplat.engine.regions.worker import USUAL, Effort
-from rvplat.machine.boards.catalogue import base_extensions
 from rvplat.machine.running.region_manager import RegionManager
-from tests.engine.native_bench import Twin
+from tests.engine.native_bench import Twin, scalar_extensions
 from tests.engine.test_native import JUMPS, ROWS, arrange, cases
 from tests.region_compiler import Here
 
@@ -33,7 +32,7 @@ class InRegions(Twin):
     """A hart whose native run compiles what it decodes."""
 
     def __init__(self) -> None:
-        extensions = list(base_extensions())
+        extensions = scalar_extensions()
         super().__init__(extensions, compressed=True)
         owner: Any = SimpleNamespace(
             core=self.core, extensions=extensions, native=self.machine, harts=[self.native],

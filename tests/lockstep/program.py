@@ -19,6 +19,7 @@ from .operands import floating, integer, pool
 from .worlds import (
     ANY,
     EVERYTHING,
+    FEW,
     ILLEGAL,
     ISAS,
     PLANS,
@@ -101,9 +102,9 @@ class Program:
 
 
 @cache
-def isa() -> Isa:
+def isa(few: bool = True) -> Isa:
     """The rows that programs are made of."""
-    return Isa(extensions(EVERYTHING))
+    return Isa(extensions(EVERYTHING if few else EVERYTHING.removesuffix(FEW)))
 
 
 def extensions(text: str) -> list[Extension]:
@@ -131,24 +132,27 @@ PMP_READ = {PMPCFG0, PMPCFG2, *range(PMPADDR0, PMPADDR0 + 16)}
 class Maker:
     """Makes one program."""
 
-    def __init__(self, seed: str, number: int, instructions: int) -> None:
+    def __init__(self, seed: str, number: int, instructions: int, few: bool) -> None:
         self.name = f"{seed}/{number}"
         self.rng = rng = random.Random(self.name)
         self.instructions = instructions
         self.image = bytearray(layout.END * layout.PAGE)
+        self.known = isa(few)
         [self.isa] = rng.choices(list(ISAS), list(ISAS.values()))
+        if not few:
+            self.isa = self.isa.removesuffix(FEW)
         hypervisor = "h" in self.isa.partition("_")[0]
         registers = runtime.draw(rng)
         exit_cause = rng.choice([ILLEGAL, SUPERVISOR_CALL, SUPERVISOR_CALL])
         timer = rng.choice(["none", "machine", "supervisor"]) if "sstc" in self.isa else "none"
         self.generator = g = Generator(
-            rng, isa(), registers.all, registers.request, exit_cause, timer,
+            rng, self.known, registers.all, registers.request, exit_cause, timer,
             timer != "none" and rng.randrange(3) != 0, self.isa, hypervisor,
             hypervisor and rng.randrange(3) == 0, rng.randrange(3) == 0,
             tables.Spaces(rng, self.image, hypervisor), SNIPPETS,
         )  # fmt: skip
         self.style = runtime.Style(
-            isa(), registers, exit_cause, hypervisor, g.transforms,
+            self.known, registers, exit_cause, hypervisor, g.transforms,
             hypervisor and exit_cause != ILLEGAL and rng.randrange(2) == 0,
         )  # fmt: skip
         self.sections: list[tuple[int, World]] = []
@@ -183,7 +187,7 @@ class Maker:
         near = (start | layout.PAGE - 1) + 1 - 2 * rng.randrange(1, 40)
         if rng.randrange(4) == 0 and near > start and near + ROOM <= layout.address(world.code[-1]):
             start = near
-        g.world, g.code = world, Code(isa(), start)
+        g.world, g.code = world, Code(self.known, start)
         g.block(rng.randrange(*(GUEST_SECTION if world.virtual else SECTION)))
         g.leave()
         self.put_code(g.code)
@@ -202,7 +206,11 @@ class Maker:
             MSTATUS: FS | rng.choice([0, SUM, SUM | MXR]),  # first: fcsr depends on it
             MTVEC: PLANS["mtvec"].value(g),
             **dict.fromkeys((MSTATEEN0, HSTATEEN0), rng.choice([states, states, 0])),
-            **{csr.number: self._planned(csr.name) for csr in isa().csrs if csr.name in PLANNED},
+            **{
+                csr.number: self._planned(csr.name)
+                for csr in self.known.csrs
+                if csr.name in PLANNED
+            },
             **dict.fromkeys(CLEARED, 0),
             **{number: integer(rng) for number in SCRATCHED},
             **{number: integer(rng) & ~TIMER_BIT | timer for number in COUNTER_ENABLES},
@@ -258,9 +266,9 @@ class Maker:
         return b"".join(struct.pack("<QQ", *row) for row in rows)
 
 
-def make(seed: str, number: int, instructions: int = 500) -> Program:
-    """Make the program with this seed and number."""
-    maker = Maker(seed, number, instructions)
+def make(seed: str, number: int, instructions: int = 500, few: bool = True) -> Program:
+    """Make the program with this seed and number, with or without the rows of FEW."""
+    maker = Maker(seed, number, instructions, few)
     maker.fill()
     maker.surroundings()
     return Program(

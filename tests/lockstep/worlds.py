@@ -20,12 +20,14 @@ UNPRIVILEGED = (
     MORE + "_zicond_zicbom_zicbop_zicboz_zihintpause_zihintntl_zawrs_zfa_zba_zbb_zbc_zbs_svinval"
 )
 STRICT = UNPRIVILEGED + "_svnapot_svpbmt_svadu_sstc"
-EVERYTHING = f"{LETTERS}h{STRICT}_zicclsm_smstateen"
+# What rv_scalar.py names. Programs with `few=False` are made without it.
+FEW = "_zcb_zimop_zcmop"
+EVERYTHING = f"{LETTERS}h{STRICT}_zicclsm_smstateen{FEW}"
 # ISA strings of harts, and their weights. Programs use all instructions: missing ones trap.
 ISAS = {
-    EVERYTHING: 7, f"{LETTERS}h{STRICT}_smstateen": 7, f"{LETTERS}h{STRICT}": 3,
-    f"{LETTERS}h{UNPRIVILEGED}": 1, f"{LETTERS}h{MORE}": 1,
-    f"{LETTERS}{STRICT}_zicclsm": 1, f"{LETTERS}{STRICT}": 1, LETTERS + MORE: 1,
+    EVERYTHING: 7, f"{LETTERS}h{STRICT}_smstateen{FEW}": 7, f"{LETTERS}h{STRICT}": 3,
+    f"{LETTERS}h{UNPRIVILEGED}": 1, f"{LETTERS}h{MORE}{FEW}": 1,
+    f"{LETTERS}{STRICT}_zicclsm": 1, f"{LETTERS}{STRICT}{FEW}": 1, LETTERS + MORE: 1,
 }  # fmt: skip
 
 

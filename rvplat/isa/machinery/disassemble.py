@@ -14,6 +14,7 @@ In a syntax these words stand for operands; all other text is printed as it is:
     fli                            the number that rs1 stands for (Zfa, "Load-Immediate ...")
     {aqrl}                         ".aq", ".rl", ".aqrl" or nothing
     {vm}                           ", v0.t" for a masked vector instruction, or nothing
+    {n}                            the number n (Zimop)
     {seg}, {nregs}                 "seg4" or nothing for one field; the registers, from nf (V)
 """
 
@@ -150,6 +151,8 @@ def _braced(word: str, operands: dict[str, Operand], bits: int) -> str:
     value = operands["nf" if word in ("seg", "nregs") else word].extract(bits)
     if word == "vm":
         return "" if value else ", v0.t"
+    if word == "n":
+        return str(value)
     if word == "nregs":
         return str(value + 1)
     return f"seg{value + 1}" if value else ""

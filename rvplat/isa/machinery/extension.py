@@ -104,8 +104,9 @@ class Extension:
     (C and D imply Zcd). `place` is the file and line that define the extension, `state_places`
     those that define its states.
 
-    A large extension has its rows in modules of their own, `rows_in`. They are imported when its
-    rows are asked for, and native code is made of them only for boards whose harts have it.
+    An extension that is large or that few harts have has its rows in modules of their own,
+    `rows_in`. They are imported when its rows are asked for, and native code is made of them only
+    for boards whose harts have it.
     """
 
     name: str
@@ -115,10 +116,10 @@ class Extension:
     requires: tuple[str, ...] = ()
     implied_by: tuple[str, ...] = ()
     rows_in: tuple[str, ...] = ()
-    compressed_forms: list[Compressed] = field(default_factory=list, repr=False)
     state_places: list[str] = field(default_factory=list, repr=False)
     place: str = field(default_factory=place_of_caller, repr=False)
     _instructions: list[Instruction] = field(default_factory=list, repr=False)
+    _compressed_forms: list[Compressed] = field(default_factory=list, repr=False)
     _csrs: list[Csr] = field(default_factory=list, repr=False)
     _states: list[tuple[str, Any, int]] = field(default_factory=list, repr=False)
 
@@ -131,6 +132,12 @@ class Extension:
         """Its instructions, in the order of their definition."""
         self._import_rows()
         return self._instructions
+
+    @property
+    def compressed_forms(self) -> list[Compressed]:
+        """Its 16-bit forms of instructions."""
+        self._import_rows()
+        return self._compressed_forms
 
     @property
     def csrs(self) -> list[Csr]:
@@ -167,6 +174,10 @@ class Extension:
 
         return add
 
+    def share(self, *rows: Instruction) -> None:
+        """Add instructions that another extension defines: each of the two alone gives them."""
+        self._instructions.extend(rows)
+
     def compressed(
         self, pattern: str, syntax: str, expands: Instruction, *, where: str = "", xlen: int = 0,
         requires: tuple[str, ...] = (), excludes: tuple[str, ...] = (), **mapping: str | int,
@@ -183,7 +194,7 @@ class Extension:
                 message = f"{expands.name} has no operand {name!r}"
                 raise LanguageError(f"{self.name} {title}", message)
         row = Compressed(title, parsed, syntax, expands, self, full, xlen, requires, excludes)
-        self.compressed_forms.append(row)
+        self._compressed_forms.append(row)
         return row
 
     def csr(
@@ -218,7 +229,7 @@ def enabled_rows(extensions: Iterable[Extension], xlen: int = 64) -> list[Row]:
         rows += [*extension.instructions, *extension.compressed_forms]
     enabled = [
         row
-        for row in rows
+        for row in {id(row): row for row in rows}.values()  # extensions share some
         if row.xlen in (0, xlen)
         and names.issuperset(row.requires)
         and names.isdisjoint(row.excludes)
