@@ -30,7 +30,7 @@ BELOW = {
     "lang.native": {"lang", "lang.checking", "lang.host", "lang.typed_ir"},
     "isa.machinery": {"lang"},
     "isa": {"isa.machinery", "lang", "lang.floating_point"},
-    "isa.scalar": {"isa", "isa.machinery"},
+    "isa.scalar": {"isa", "isa.machinery", "lang"},
     "isa.vector": {"isa", "isa.machinery", "lang", "lang.floating_point"},
     "hart": {"bus.natives", "hart.acceleration", "hart.debugging", "isa", "isa.machinery", "lang"},
     "hart.acceleration": {"hart", "isa", "isa.machinery", "lang"},

@@ -19,7 +19,7 @@ from rvplat.isa.machinery.encoding import Condition, Operand, Pattern
 from rvplat.isa.machinery.extension import SINK, Compressed, Instruction
 from rvplat.lang import LanguageError, Record, define, read_u16, s32, u8, u32, u64
 
-MAX_CONDITIONS = 4
+MAX_CONDITIONS = 5
 MAX_OPERANDS = 5
 MAX_PIECES = 8
 BUCKETS = 256 + 32

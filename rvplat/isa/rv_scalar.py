@@ -18,3 +18,40 @@ Zcmop = Extension(
     "Zcmop", "1.0", "ratified", "Compressed may-be-operations", ("Zca",),
     rows_in=(f"{ROWS}.zimop",),
 )  # fmt: skip
+
+# "Scalar Cryptography Extensions"
+Zbkb = Extension(
+    "Zbkb", "1.0", "ratified", "Bit manipulation for cryptography", ("I",),
+    rows_in=(f"{ROWS}.zbk",),
+)  # fmt: skip
+Zbkc = Extension(
+    "Zbkc", "1.0", "ratified", "Carry-less multiplication for cryptography", ("I",),
+    rows_in=(f"{ROWS}.zbk",),
+)  # fmt: skip
+Zbkx = Extension(
+    "Zbkx", "1.0", "ratified", "Crossbar permutations", ("I",), rows_in=(f"{ROWS}.zbk",)
+)  # fmt: skip
+Zknd = Extension(
+    "Zknd", "1.0", "ratified", "AES decryption", ("I",), rows_in=(f"{ROWS}.aes",)
+)  # fmt: skip
+Zkne = Extension(
+    "Zkne", "1.0", "ratified", "AES encryption", ("I",), rows_in=(f"{ROWS}.aes",)
+)  # fmt: skip
+Zknh = Extension(
+    "Zknh", "1.0", "ratified", "SHA-2 hash functions", ("I",), rows_in=(f"{ROWS}.sha2",)
+)  # fmt: skip
+Zksed = Extension(
+    "Zksed", "1.0", "ratified", "SM4 block cipher", ("I",), rows_in=(f"{ROWS}.shangmi",)
+)  # fmt: skip
+Zksh = Extension(
+    "Zksh", "1.0", "ratified", "SM3 hash function", ("I",), rows_in=(f"{ROWS}.shangmi",)
+)  # fmt: skip
+Zkt = Extension("Zkt", "1.0", "ratified", "Times that do not depend on data")
+Zkn = Extension(
+    "Zkn", "1.0", "ratified", "NIST algorithms: Zbkb, Zbkc, Zbkx, Zknd, Zkne, Zknh",
+    ("Zbkb", "Zbkc", "Zbkx", "Zknd", "Zkne", "Zknh"),
+)  # fmt: skip
+Zks = Extension(
+    "Zks", "1.0", "ratified", "ShangMi algorithms: Zbkb, Zbkc, Zbkx, Zksed, Zksh",
+    ("Zbkb", "Zbkc", "Zbkx", "Zksed", "Zksh"),
+)  # fmt: skip
