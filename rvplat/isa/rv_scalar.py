@@ -18,6 +18,13 @@ Zcmop = Extension(
     "Zcmop", "1.0", "ratified", "Compressed may-be-operations", ("Zca",),
     rows_in=(f"{ROWS}.zimop",),
 )  # fmt: skip
+Zacas = Extension(
+    "Zacas", "1.0", "ratified", "Atomic compare-and-swap", ("Zaamo",), rows_in=(f"{ROWS}.zacas",)
+)  # fmt: skip
+Zabha = Extension(
+    "Zabha", "1.0", "ratified", "Atomic operations on bytes and halfwords", ("Zaamo",),
+    rows_in=(f"{ROWS}.zabha",),
+)  # fmt: skip
 
 # "Scalar Cryptography Extensions"
 Zbkb = Extension(

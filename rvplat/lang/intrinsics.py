@@ -16,6 +16,7 @@ The order of memory accesses, on every host:
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
 from typing import Any
 
 from rvplat.lang.define import Intrinsic
@@ -23,7 +24,7 @@ from rvplat.lang.define import intrinsic as _intrinsic
 from rvplat.lang.host.processor import FENCE, MACHINE, after_atomic
 from rvplat.lang.observation import observations, redirected
 from rvplat.lang.record import Record, address_of
-from rvplat.lang.types import Integer, s32, s64, u8, u16, u32, u64
+from rvplat.lang.types import Integer, s32, s64, u8, u16, u32, u64, u128
 
 
 class Generic:
@@ -134,12 +135,17 @@ _AFTER = after_atomic(MACHINE)
 
 
 def _load(address: int, bits: int) -> int:
+    if bits == 128:
+        return _load(address, 64) | _load(int(address) + 8, 64) << 64
     if observations:
         address = redirected(int(address), bits // 8, writes=False)
     return int(_CELL[bits].from_address(int(address)).value)
 
 
 def _save(address: int, bits: int, value: int) -> None:
+    if bits == 128:
+        _save(int(address) + 8, 64, int(value) >> 64)
+        bits, value = 64, int(value) & (1 << 64) - 1
     if observations:
         address = redirected(int(address), bits // 8, writes=True)
     _CELL[bits].from_address(int(address)).value = int(value)
@@ -217,7 +223,7 @@ _RMW = {"swap": "xchg", "add": "add", "and": "and", "or": "or", "xor": "xor",
 
 
 def _signed(x: Integer) -> int:
-    return int(s64(x)) if x.bits == 64 else int(s32(x))
+    return int(x) - (int(x) >> (x.bits - 1) << x.bits)
 
 
 _MEANING: dict[str, Any] = {
@@ -228,15 +234,21 @@ _MEANING: dict[str, Any] = {
     "maxu": lambda old, v: old if old >= v else v, "minu": lambda old, v: old if old <= v else v,
 }  # fmt: skip
 
-atomic_swap_u32, atomic_swap_u64 = (_atomic("swap", t, _MEANING["swap"]) for t in (u32, u64))
-atomic_add_u32, atomic_add_u64 = (_atomic("add", t, _MEANING["add"]) for t in (u32, u64))
-atomic_and_u32, atomic_and_u64 = (_atomic("and", t, _MEANING["and"]) for t in (u32, u64))
-atomic_or_u32, atomic_or_u64 = (_atomic("or", t, _MEANING["or"]) for t in (u32, u64))
-atomic_xor_u32, atomic_xor_u64 = (_atomic("xor", t, _MEANING["xor"]) for t in (u32, u64))
-atomic_max_u32, atomic_max_u64 = (_atomic("max", t, _MEANING["max"]) for t in (u32, u64))
-atomic_min_u32, atomic_min_u64 = (_atomic("min", t, _MEANING["min"]) for t in (u32, u64))
-atomic_maxu_u32, atomic_maxu_u64 = (_atomic("maxu", t, _MEANING["maxu"]) for t in (u32, u64))
-atomic_minu_u32, atomic_minu_u64 = (_atomic("minu", t, _MEANING["minu"]) for t in (u32, u64))
+
+def _atomics(operation: str) -> Iterator[Any]:
+    """The operation on each width."""
+    return (_atomic(operation, t, _MEANING[operation]) for t in _NARROW_TO_WIDE)
+
+
+atomic_swap_u8, atomic_swap_u16, atomic_swap_u32, atomic_swap_u64 = _atomics("swap")
+atomic_add_u8, atomic_add_u16, atomic_add_u32, atomic_add_u64 = _atomics("add")
+atomic_and_u8, atomic_and_u16, atomic_and_u32, atomic_and_u64 = _atomics("and")
+atomic_or_u8, atomic_or_u16, atomic_or_u32, atomic_or_u64 = _atomics("or")
+atomic_xor_u8, atomic_xor_u16, atomic_xor_u32, atomic_xor_u64 = _atomics("xor")
+atomic_max_u8, atomic_max_u16, atomic_max_u32, atomic_max_u64 = _atomics("max")
+atomic_min_u8, atomic_min_u16, atomic_min_u32, atomic_min_u64 = _atomics("min")
+atomic_maxu_u8, atomic_maxu_u16, atomic_maxu_u32, atomic_maxu_u64 = _atomics("maxu")
+atomic_minu_u8, atomic_minu_u16, atomic_minu_u32, atomic_minu_u64 = _atomics("minu")
 
 
 atomic_load_u32, atomic_load_u64 = (
@@ -266,6 +278,29 @@ def _exchange(t: type[Integer]) -> Any:
 
 compare_exchange_u8, compare_exchange_u16, compare_exchange_u32, compare_exchange_u64 = (
     _exchange(t) for t in (u8, u16, u32, u64)
+)
+
+
+def _compare_and_swap(t: type[Integer]) -> Any:
+    def apply(address: u64, expected: Integer, new: Integer) -> int:
+        old = t(_load(address, t.bits))
+        if old == expected:
+            _save(address, t.bits, new)
+        return old
+
+    i = f"i{t.bits}"
+    return _make(
+        f"atomic_cas_{t.__name__}", (u64, t, t), t, apply,
+        _TO_PTR
+        + f"%x{{t}} = cmpxchg ptr %p{{t}}, {i} {{1}}, {i} {{2}} seq_cst seq_cst\n"
+        + f"{{result}} = extractvalue {{{{ {i}, i1 }}}} %x{{t}}, 0" + _AFTER,
+        writes=True,
+    )  # fmt: skip
+
+
+# They store the new value if they find the expected one, and return what they find.
+atomic_cas_u8, atomic_cas_u16, atomic_cas_u32, atomic_cas_u64, atomic_cas_u128 = (
+    _compare_and_swap(t) for t in (*_NARROW_TO_WIDE, u128)
 )
 # writes=False: an instruction may begin anew after a fence.
 fence = _make("fence", (), None, lambda: None, FENCE, writes=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import random
 import struct
@@ -174,3 +175,19 @@ def test_a_slow_handler_only_where_a_fast_one_gives_up() -> None:
         assert handlers[f"{name} slow"] == handlers[name], name
     for name in ("lw.4", "sd.4", "fadd.d.4", "csrrw.4"):
         assert handlers[f"{name} slow"] != handlers[name], name
+
+
+@pytest.mark.parametrize("name", ["amocas.b", "amocas.h", "amocas.w", "amocas.d", "amocas.q"])
+def test_compare_and_swap_that_finds_what_it_expects(name: str) -> None:
+    bench = twin()
+    row = next(row for row in ROWS if row.name == name)
+    bits = row.pattern.encode(rd=10, rs1=9, rs2=12)
+    case = Case("", bits, CODE + 0x800, 1, {9: DATA + 16}, {}, 3, 3 << 13, 0, 0, 0)
+    arrange(bench, case, 4)
+    found = ctypes.string_at(bench.ram.address + DATA + 16 - BASE, 16)
+    bench.hart.x[10], bench.hart.x[11] = struct.unpack("<2Q", found)
+    new = struct.pack("<2Q", bench.hart.x[12], bench.hart.x[13])
+    assert bench.differences() == []
+    size = {"b": 1, "h": 2, "w": 4, "d": 8, "q": 16}[name[-1]]
+    after = ctypes.string_at(bench.ram.address + DATA + 16 - BASE, 16)
+    assert after == new[:size] + found[size:]

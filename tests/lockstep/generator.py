@@ -82,9 +82,14 @@ class Generator:
                 bits = encode(row, **values)
             except ValueError:
                 continue
-            if self.isa.find(bits) is row:
+            if self.isa.find(bits) is row and not self._pairs_badly(row, values):
                 return values
         raise ValueError(f"{row.name}: no operands with {fixed}")
+
+    def _pairs_badly(self, row: Row, values: Mapping[str, int]) -> bool:
+        """Whether the second register of a pair is one that a snippet may not use."""
+        pairs = {values["rd"] + 1, values["rs2"] + 1} if row.name == "amocas.q" else set()
+        return not pairs.isdisjoint(self.temporaries | self.locked)
 
     def _operand(self, row: Row, name: str) -> int:
         operand = row.pattern.operands[name]

@@ -95,6 +95,7 @@ def immediate(rng: random.Random, width: int, signed: bool) -> int:
 # --- kinds of rows, as the encoding table shows them ---------------------------------------------
 
 SYSTEM_EXTENSIONS = {"Sm", "S", "Svbare", "Svinval", "Zawrs", "Zifencei", "H"}
+ATOMIC_EXTENSIONS = ("Zalrsc", "Zaamo", "Zacas", "Zabha")
 TRAPPING = ("ecall", "ebreak", "c.ebreak")
 
 
@@ -106,7 +107,7 @@ def kind_of(row: Row) -> str:
         return "guest"
     if row.name in TRAPPING or row.extension.name in SYSTEM_EXTENSIONS:
         return "system"
-    if row.extension.name in ("Zalrsc", "Zaamo"):
+    if row.extension.name in ATOMIC_EXTENSIONS:
         return "atomic"
     if row.extension.name in ("Zicbom", "Zicboz"):
         return "block"
@@ -134,8 +135,8 @@ def access_size(row: Row) -> int:
     name = row.name.removeprefix("c.")
     if name.startswith(("hlv", "hsv")):
         name = name.partition(".")[2]
-    if row.extension.name in ("Zalrsc", "Zaamo"):
-        return 8 if name.endswith(".d") else 4
+    if row.extension.name in ATOMIC_EXTENSIONS:
+        return {"b": 1, "h": 2, "w": 4, "d": 8, "q": 16}[name[-1]]
     name = name.removesuffix("sp").lstrip("f").removesuffix("u")
     return {"b": 1, "h": 2, "w": 4, "d": 8}[name[-1]]
 
