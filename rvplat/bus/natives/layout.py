@@ -8,9 +8,10 @@ from typing import Any
 
 from rvplat.bus.natives.methods import Later, NativeMethod
 from rvplat.bus.natives.records import AlarmState, DeviceState, LineState, State
-from rvplat.errors import DeviceError
-from rvplat.lang import Record, ptr, u8, u16, u32, u64
+from rvplat.errors import DeviceError, did_you_mean, nearest
+from rvplat.lang import Integer, Record, ptr, u8, u16, u32, u64
 
+_OWN = frozenset({"wiring", "settings", "lines", "timers", "bound", "native_state"})
 _UNSIGNED = {1: u8, 2: u16, 4: u32, 8: u64}
 
 
@@ -21,8 +22,10 @@ class FieldProperty(property):
 def build_layout(kind: Any) -> Record | None:
     """The record of a class; that of its base if it adds nothing. None if it is not native.
 
-    DeviceError if a definition or a field has the name of another.
+    DeviceError if a definition or a field has the name of another, a row of `state` is none, or an
+    alarm has no method.
     """
+    _check_rows(kind)
     base: Record | None = getattr(kind.__mro__[1], "layout", None)
     natives = {n: m for n, m in vars(kind).items() if isinstance(m, NativeMethod)}
     rows = [row for row in kind.state if isinstance(row, State)]
@@ -40,6 +43,26 @@ def build_layout(kind: Any) -> Record | None:
     _add_methods(kind, record, natives, later)
     kind.later = later
     return record
+
+
+def _check_rows(kind: Any) -> None:
+    """DeviceError if a row of `state` is none or has no type of a field, or an alarm no method."""
+    name = kind.__qualname__
+    if isinstance(kind.state, State | str):
+        raise DeviceError(f'{name}.state: expected rows, as in state = (State("name", u32),)')
+    for row in kind.state:
+        if not isinstance(row, State):
+            continue
+        if not (isinstance(row.type, type) and issubclass(row.type, Integer)):
+            found = getattr(row.type, "__name__", repr(row.type))
+            example = f'expected one such as u32, as in State("{row.name}", u32)'
+            raise DeviceError(f"{name}: {row.name} has the type {found}, {example}")
+        if row.name in _OWN:
+            raise DeviceError(f"{name}: {row.name} is the name of something else already")
+    for alarm, method in kind.alarms.items():
+        if not hasattr(kind, method):
+            hint = did_you_mean(nearest(method, vars(kind)))
+            raise DeviceError(f"{name}: the alarm {alarm} calls {method}, which is no method{hint}")
 
 
 def _fields(kind: Any, rows: list[State]) -> Iterator[tuple[str, Any, int]]:

@@ -29,6 +29,7 @@ class Definitions(Signatures):
         self._typed: dict[Definition, ir.Body] = {}
         self._bodies: dict[tuple[Definition, Fixed], ir.Body] = {}
         self._effects: dict[Any, Effects] = {}
+        self._open: list[Any] = []  # what `effects` is called for: a definition inside its callers
 
     def specialised(self, constants: Constants) -> Definitions:
         """The same definitions with further constants."""
@@ -75,13 +76,39 @@ class Definitions(Signatures):
         if isinstance(target, Intrinsic):
             return Effects(writes=target.writes)
         key = target, fixed
-        if key not in self._effects:
-            found = self._effects[key] = Effects(cold=isinstance(target, Dispatch) or target.cold)
-            if isinstance(target, Dispatch):
-                rows = [*self.rows(target).values(), *filter(None, [target.default])]
-                for row in dict.fromkeys(rows):
-                    found.absorb(self.effects(row), caught=False)
-            else:
-                block = self.body(target, fixed).statements
-                effects_of_body(block, self.effects, self.poll, found)
+        if key in self._open:
+            self._refuse_circle([one for one, _ in self._open[self._open.index(key) :]])
+        elif key not in self._effects:
+            self._open.append(key)
+            try:
+                self._find_effects(key)
+            except LanguageError:
+                del self._effects[key]
+                raise
+            finally:
+                self._open.pop()
         return self._effects[key]
+
+    def _find_effects(self, key: tuple[Definition | Dispatch, Fixed]) -> None:
+        target, fixed = key
+        found = self._effects[key] = Effects(cold=isinstance(target, Dispatch) or target.cold)
+        if isinstance(target, Dispatch):
+            rows = [*self.rows(target).values(), *filter(None, [target.default])]
+            for row in dict.fromkeys(rows):
+                found.absorb(self.effects(row), caught=False)
+        else:
+            block = self.body(target, fixed).statements
+            effects_of_body(block, self.effects, self.poll, found)
+
+    def _refuse_circle(self, calls: list[Definition | Dispatch]) -> None:
+        """Refuse definitions that call each other in a circle, if one is a plugin's: nothing ends
+        it before the host's stack is full, and then the process dies."""
+        circle = [one for one in calls if isinstance(one, Definition)]
+        theirs = [one for one in circle if self.poll and self.poll.applies(one)]
+        if theirs:
+            at = circle.index(theirs[0])
+            first, *others = [*circle[at:], *circle[:at]]
+            way = f" through {', '.join(one.name for one in others)}" if others else ""
+            raise LanguageError(
+                first.place, f"{first.name} calls itself{way}: write a loop instead"
+            )

@@ -15,7 +15,7 @@ from rvplat.lang.typed_ir import ir
 class Poll:
     """A call in each iteration of loops, so that another thread can end them. Loops call
     `definition`, which may raise; its one parameter has the type `kind`. `applies` selects the
-    definitions whose loops do so."""
+    definitions whose loops do so. Those may not call themselves: nothing would end that."""
 
     definition: Definition
     kind: Any

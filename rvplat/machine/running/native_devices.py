@@ -228,7 +228,14 @@ def _described(kind: type[Device]) -> DeviceClass:
         for way, others in (("read", []), ("write", ["value"])):
             wanted = ["self", *(["index"] if row.count else []), *others]
             method = getattr(kind, f"{way}_{row.attribute}", None)
-            if isinstance(method, NativeMethod) and len(method.signature.names) != len(wanted):
+            if not isinstance(method, NativeMethod):
+                continue
+            if way == "read" and method.signature.returns is None:
+                raise DefinitionError(
+                    f"{method.place}: {method.name} returns nothing; a definition that reads "
+                    f"{row.name} returns a number, as in -> u{8 * row.width}"
+                )
+            if len(method.signature.names) != len(wanted):
                 raise DefinitionError(
                     f"{method.place}: {method.name} takes ({', '.join(method.signature.names)}); a "
                     f"definition that {way}s {row.name} takes ({', '.join(wanted)})"

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from rvplat import Machine
-from rvplat.errors import DefinitionError, RunFailed
+from rvplat.bus import Device, State
+from rvplat.errors import DefinitionError, DeviceError, RunFailed
 from tests.machine.small_guests import POWER_OFF, guest
 
 # --- two harts and Python at one device -----------------------------------------------------------
@@ -183,6 +184,65 @@ def test_a_registers_definition_takes_what_harts_give(
     with pytest.raises(DefinitionError) as caught:
         with_counter(tmp_path, text, ASK)
     assert str(caught.value) == f"{tmp_path / 'counter.py'}:{number}: {message}"
+
+
+def test_a_definition_that_reads_a_register_returns_it(tmp_path: Path) -> None:
+    head = "    def write_ask(self, value: u32) -> None:"
+    method = "    def read_ask(self) -> None:\n        self.ask = 1\n\n    @native\n"
+    number = COUNTER.splitlines().index(head)  # of the decorator's line, from 1
+    with pytest.raises(DefinitionError) as caught:
+        with_counter(tmp_path, COUNTER.replace(head, method + head), ASK)
+    assert str(caught.value) == (
+        f"{tmp_path / 'counter.py'}:{number}: read_ask returns nothing; a definition that reads "
+        "ASK returns a number, as in -> u32"
+    )
+
+
+@pytest.mark.parametrize("through", ["", " through more"])
+def test_a_definition_that_calls_itself_is_refused(tmp_path: Path, through: str) -> None:
+    """Nothing would end it before the host's stack is full, and the process would die."""
+    head = "    def write_ask(self, value: u32) -> None:\n"
+    number = COUNTER[: COUNTER.index(head)].count("\n")  # of the decorator's line, from 1
+    text = COUNTER.replace(
+        head, head + f"        self.{'more' if through else 'write_ask'}(value)\n"
+    )
+    more = "    @native\n    def more(self, value: u32) -> None:\n        self.write_ask(value)\n\n"
+    text = text.replace("    @native\n    def write_spin", more + "    @native\n    def write_spin")
+    with pytest.raises(DefinitionError) as caught:
+        with_counter(tmp_path, text, ASK)
+    assert str(caught.value) == (
+        f"{tmp_path / 'counter.py'}:{number}: write_ask calls itself{through}: write a loop instead"
+    )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        (
+            {"state": (State("x", float),)},  # type: ignore[arg-type]
+            'x has the type float, expected one such as u32, as in State("x", u32)',
+        ),
+        (
+            {"state": (State("x", "u32"),)},  # type: ignore[arg-type]
+            "x has the type 'u32', expected one such as u32, as in State(\"x\", u32)",
+        ),
+        ({"state": (State("wiring"),)}, "wiring is the name of something else already"),
+        (
+            {"state": (), "is_native": True, "alarms": {"over": "rest"}},
+            'the alarm over calls rest, which is no method; did you mean "reset"?',
+        ),
+    ],
+)
+def test_mistakes_in_a_class_are_named(attributes: dict[str, Any], message: str) -> None:
+    with pytest.raises(DeviceError) as caught:
+        type("Lamp", (Device,), {"model": "lamp", **attributes, "reset": Device.reset})
+    assert str(caught.value) == f"Lamp: {message}"
+
+
+def test_state_is_a_row_of_rows() -> None:
+    with pytest.raises(DeviceError) as caught:
+        type("Lamp", (Device,), {"model": "lamp", "state": State("x")})
+    assert str(caught.value) == ('Lamp.state: expected rows, as in state = (State("name", u32),)')
 
 
 def test_a_native_device_without_definitions(tmp_path: Path) -> None:
