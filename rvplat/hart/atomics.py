@@ -1,4 +1,6 @@
-"""Atomic accesses (Unprivileged, "A"): natural alignment and RAM are required.
+"""Atomic accesses (Unprivileged, "A"): natural alignment and RAM are required. With Zama16b an AMO
+need only lie within 16 aligned bytes: the host's atomic operations are atomic there too, on x86-64
+and on AArch64 with FEAT_LSE2.
 
 A reservation is a host address and the value that the load-reserved read there. A store-conditional
 compares and exchanges on the host, and always ends the reservation. The host's atomics make both
@@ -10,7 +12,7 @@ from rvplat.hart.counters import timer_check
 from rvplat.hart.debugging.watchpoints import READS, WRITES, watch_access
 from rvplat.hart.device_ram import tell_device_afterwards, tell_touched
 from rvplat.hart.interrupts import enabled_interrupts
-from rvplat.hart.memory_faults import raise_misaligned
+from rvplat.hart.memory_faults import in_granule, raise_misaligned
 from rvplat.hart.page_tables import LOAD, STORE
 from rvplat.hart.ram import region_of
 from rvplat.hart.state import DATA_ENTRIES, HartState
@@ -42,8 +44,8 @@ YIELDS = 16  # how often it yields at most
 
 @define(cold=True)
 def amo_slow(hart, va: u64, size: u64) -> u64:
-    """AMOs fault as stores ("Zaamo"); misaligned ones always trap."""
-    if va & (size - 1) != 0:
+    """AMOs fault as stores ("Zaamo")."""
+    if va & (size - 1) != 0 and not in_granule(hart, va, size):
         raise_misaligned(hart, va, u64(STORE))
     if hart.pages_watched != 0:
         watch_access(hart, va, size, u64(READS | WRITES))
@@ -68,6 +70,23 @@ def amo_address(hart, va: u64, size: u64) -> u64:
     if entry.write_tag == va & (PAGE_MASK | (size - 1)):
         return va + entry.addend
     return amo_slow(hart, va, size)
+
+
+@define(cold=True)
+def conditional_slow(hart, va: u64, size: u64) -> u64:
+    """A store-conditional is always aligned ("Zalrsc")."""
+    if va & (size - 1) != 0:
+        raise_misaligned(hart, va, u64(STORE))
+    return amo_slow(hart, va, size)
+
+
+@define
+def conditional_address(hart, va: u64, size: u64) -> u64:
+    """Where a store-conditional may write."""
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    if entry.write_tag == va & (PAGE_MASK | (size - 1)):
+        return va + entry.addend
+    return conditional_slow(hart, va, size)
 
 
 @define(cold=True)
@@ -112,7 +131,7 @@ def load_reserved_u64(hart, va: u64) -> u64:
 @implement(vocabulary.store_conditional_u32)
 def store_conditional_u32(hart, va: u64, value: u32) -> bool:
     """Permissions are checked even if the store-conditional fails ("Zalrsc")."""
-    host = amo_address(hart, va, u64(4))
+    host = conditional_address(hart, va, u64(4))
     held = hart.reservation_host == host
     hart.reservation_host = 0
     if held and compare_exchange_u32(host, u32(hart.reservation_value), value):
@@ -124,7 +143,7 @@ def store_conditional_u32(hart, va: u64, value: u32) -> bool:
 @implement(vocabulary.store_conditional_u64)
 def store_conditional_u64(hart, va: u64, value: u64) -> bool:
     """A word's reservation doesn't hold the doubleword's other bytes."""
-    host = amo_address(hart, va, u64(8))
+    host = conditional_address(hart, va, u64(8))
     held = hart.reservation_host == host and hart.reservation_size == 8
     hart.reservation_host = 0
     if held and compare_exchange_u64(host, hart.reservation_value, value):

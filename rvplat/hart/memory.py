@@ -13,7 +13,7 @@ from rvplat.hart.acceleration.tlb import DEVICE, HELD, HIDDEN, NO_TAG, REGIME_EX
 from rvplat.hart.counters import timer_check
 from rvplat.hart.debugging.watchpoints import READS, WRITES, watch_access
 from rvplat.hart.device_ram import tell_device
-from rvplat.hart.memory_faults import raise_fault, raise_misaligned
+from rvplat.hart.memory_faults import check_alignment, raise_fault
 from rvplat.hart.misaligned import load_across, store_across
 from rvplat.hart.mmu import ACCESS_FAULT
 from rvplat.hart.page_tables import LOAD, STORE, address_in
@@ -131,8 +131,7 @@ def load_slow(hart, va: u64, size: u64) -> u64:
     if hart.pages_watched != 0:
         watch_access(hart, va, size, u64(READS))
     if va & (size - 1) != 0:
-        if hart.has_zicclsm == 0:
-            raise_misaligned(hart, va, u64(LOAD))
+        check_alignment(hart, va, size, u64(LOAD))
         if (va & OFFSET_MASK) + size > PAGE_BYTES:
             return load_across(hart, va, size)
     entry = hart.tlb[va >> 12 & INDEX_MASK]
@@ -171,8 +170,7 @@ def store_slow(hart, va: u64, size: u64, value: u64):
     if hart.pages_watched != 0:
         watch_access(hart, va, size, u64(WRITES))
     if va & (size - 1) != 0:
-        if hart.has_zicclsm == 0:
-            raise_misaligned(hart, va, u64(STORE))
+        check_alignment(hart, va, size, u64(STORE))
         if (va & OFFSET_MASK) + size > PAGE_BYTES:
             store_across(hart, va, size, value)
             return

@@ -48,6 +48,19 @@ def fault_cause(access: u64, fault: u64) -> u64:
     return u64(Cause.FETCH_PAGE) if access == FETCH else u64(Cause.STORE_PAGE)
 
 
+@define
+def in_granule(hart, va: u64, size: u64) -> bool:
+    """Whether a misaligned access to main memory is atomic (Zama16b)."""
+    return hart.has_zama16b != 0 and (va & 15) + size <= 16
+
+
+@define(cold=True)
+def check_alignment(hart, va: u64, size: u64, access: u64):
+    """Raise the exception of a misaligned load or store, unless Zicclsm or Zama16b allows it."""
+    if hart.has_zicclsm == 0 and not in_granule(hart, va, size):
+        raise_misaligned(hart, va, access)
+
+
 @define(cold=True)
 def raise_misaligned(hart, va: u64, access: u64) -> NoReturn:
     """Raise load or store/AMO address misaligned."""

@@ -79,7 +79,7 @@ def test_the_part_that_faults_is_named_and_nothing_is_stored(memory: Bench) -> N
 
 
 def test_without_zicclsm_misaligned_accesses_trap(make_bench: Callable[..., Bench]) -> None:
-    memory = make_bench(without="zicclsm")
+    memory = make_bench(without="zicclsm zama16b")
     assert memory.load(PA + 1, 2) == Fault(LOAD_MISALIGNED, PA + 1)
     assert memory.store(PA + 6, 0, 4) == Fault(STORE_MISALIGNED, PA + 6)
     assert memory.load(PA + 4, 4) == 0
@@ -185,7 +185,32 @@ def test_only_ram_has_atomics_and_zero_blocks(memory: Bench) -> None:
 # --- atomics ------------------------------------------------------------------------------------
 
 
-def test_amo_addresses_are_aligned_and_writable(memory: Bench) -> None:
+@pytest.mark.parametrize("zicclsm", [True, False])
+@pytest.mark.parametrize(("offset", "size", "inside"), [
+    (1, 2, True), (13, 2, True), (15, 2, False), (12, 4, True), (13, 4, False), (8, 8, True),
+    (5, 8, True), (9, 8, False), (0xFFC, 4, True), (0xFFD, 4, False),
+])  # fmt: skip
+def test_zama16b_allows_what_lies_in_16_aligned_bytes(
+    make_bench: Callable[..., Bench], offset: int, size: int, inside: bool, zicclsm: bool
+) -> None:
+    """Loads and stores, and AMOs too; never store-conditionals."""
+    memory = make_bench() if zicclsm else make_bench(without="zicclsm")
+    va, mask = PA + offset, (1 << 8 * size) - 1
+    for _ in range(2):
+        memory.store(va, VALUE & mask, size)
+        if inside or zicclsm:
+            assert memory.load(va, size) == VALUE & mask == memory.peek(va, size)
+        else:
+            assert memory.load(va, size) == Fault(LOAD_MISALIGNED, va)
+        found = memory.amo_address(va, size)
+        assert found == (memory.host(va) if inside else Fault(STORE_MISALIGNED, va))
+    if size > 2 and offset % size:
+        conditional = getattr(memory, f"store_conditional_u{8 * size}")
+        assert conditional(va, 0) == Fault(STORE_MISALIGNED, va)
+
+
+def test_amo_addresses_are_aligned_and_writable(make_bench: Callable[..., Bench]) -> None:
+    memory = make_bench(without="zama16b")
     memory.map(VA, PA, V | R | A | D)
     memory.map(VA + 0x1000, PA, V | X | A | D)
     assert memory.amo_address(PA + 4, 4) == memory.host(PA + 4)
