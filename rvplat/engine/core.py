@@ -14,7 +14,7 @@ from rvplat.engine.breakpoints import (
     stops_before_fetch,
 )
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
-from rvplat.engine.hot_code import region_entry, sample_exit, take_sample
+from rvplat.engine.hot_code import region_entry, sample_exit, sample_split, take_sample
 from rvplat.engine.pairs import find_pair
 from rvplat.engine.slot_pages import new_slots
 from rvplat.engine.slots import header_at, slot_at
@@ -268,6 +268,7 @@ def refill(hart):
     if hart.machine.regions_on != 0:
         take_sample(hart)
         sample_exit(hart)
+        sample_split(hart)
     if hart.profile_ring != 0:
         take_profile(hart)
     if hart.stop_request != 0 and hart.stop != STOP_STUCK:

@@ -6,6 +6,10 @@ last. Code that is found several times is reported to the machine (`tell_hot`), 
 be compiled. Code that stays in tier 0 is reported after 2, 4, 8, ... further samples, so that
 reports take no time. At a page's first sample the machine is asked for a region from an earlier
 start.
+
+Several accesses of a region share one check of a page (regions/spans.py). Where they often lie in
+two pages, the region is left each time. That is reported too (`sample_split`), and the next region
+of the page checks them one by one.
 """
 
 from rvplat.engine.slots import header_at
@@ -15,19 +19,30 @@ from rvplat.hart.acceleration.region_rows import (
     ENOUGH,
     HOT,
     SAMPLES,
+    SPLIT,
     WEIGHT,
     has_bit,
     row_at,
     same_bytes,
 )
 from rvplat.hart.ram import region_of
-from rvplat.hart.state import FETCH_ENTRIES, SLOT_HEADER, SLOTS_SIZE, HartState, MachineState
+from rvplat.hart.state import (
+    FETCH_ENTRIES,
+    SLOT_HEADER,
+    SLOTS_SIZE,
+    HartState,
+    MachineState,
+    SlotHeader,
+)
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import call_host, define, fence, host_address, read_u64, u64
 
 HartState.add("left_slot", u64)  # host address of the slot where a region was left last, or 0
 
 ASK_AGAIN = 64  # samples: the page may have other code than at the first one
+HartState.add("split_slot", u64)  # host address of the slot of accesses that lay in two pages
+HartState.add("split_count", u64)  # how often there were any in this budget
+MANY_SPLITS = 32  # so many in a budget cost more than the shared check saves
 HOT_CALLS = MachineState.fields["hot_calls"].offset
 
 
@@ -71,19 +86,34 @@ def take_sample(hart):
 
 
 @define
+def place_of(hart, slot: u64) -> tuple[SlotHeader, u64]:
+    """The header of a slot's page, and the slot's offset."""
+    inside = slot - hart.slot_pool
+    number = inside // u64(SLOTS_SIZE)
+    header = header_at(hart.slot_pool + number * SLOTS_SIZE)
+    return header, (inside - number * SLOTS_SIZE - SLOT_HEADER) >> 3
+
+
+@define
 def sample_exit(hart):
     """Note where a region was left last, if no region is entered there. Code without branches, and
     code that a region had no room for, is found only so: no budget ends there."""
     if hart.left_slot == 0:
         return
-    inside = hart.left_slot - hart.slot_pool
-    number = inside // u64(SLOTS_SIZE)
-    header = header_at(hart.slot_pool + number * SLOTS_SIZE)
-    offset = (inside - number * SLOTS_SIZE - SLOT_HEADER) >> 3
+    header, offset = place_of(hart, hart.left_slot)
     hart.left_slot = u64(0)
     address = region_word(hart, header)
     if address == 0 or not has_bit(row_at(address).heads, offset):
         note_hot(hart, header.pa | offset)
+
+
+@define
+def sample_split(hart):
+    """Note accesses that lay in two pages often since the last budget ended."""
+    if hart.split_count > MANY_SPLITS:
+        header, offset = place_of(hart, hart.split_slot)
+        note_hot(hart, header.pa | offset | SPLIT)
+    hart.split_count = 0
 
 
 @define

@@ -121,7 +121,9 @@ def make_tables(unit: Unit, forms: Sequence[Form], entries: Sequence[DecodeEntry
     kept = [form for form in forms if form.key in templates and templates[form.key].keeps]
     found = {form.key: access_of(unit, form) for form in kept}
     accesses = {key: access for key, access in found.items() if access is not None}
-    fields = "x", "f", "pc_bias", "tlb", "kept_pages", "kept_stale"
+    fields = (
+        "x", "f", "pc_bias", "tlb", "kept_pages", "kept_stale", "split_slot", "split_count",
+    )  # fmt: skip
     offsets = {name: HartState.fields[name].offset for name in fields}
     offsets["kept_tags"] = TAGS
     offsets |= {f"tlb_{name}": TlbEntry.fields[name].offset for name in _OF_ENTRY}

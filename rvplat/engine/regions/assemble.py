@@ -19,6 +19,8 @@ instructions that ran since the block began.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from rvplat.engine.regions.convention import CONVENTION, PARAMETERS_NOALIAS
 from rvplat.engine.regions.covered import covered_loops
 from rvplat.engine.regions.flow import Flow, Register
@@ -38,7 +40,7 @@ KEPT = (*TAGS, "read_addend", "write_addend")
 class Assembler(Lines):
     """Makes the text of one region."""
 
-    def __init__(self, tables: Tables, graph: Graph) -> None:
+    def __init__(self, tables: Tables, graph: Graph, split: Collection[int] = ()) -> None:
         super().__init__()
         self.tables = tables
         self.graph = graph
@@ -50,7 +52,7 @@ class Assembler(Lines):
         self.copy = ""  # "f" in the fast copy of a covered loop
         self.loops = list(covered_loops(self.flow))
         self.loop_of = {offset: loop for loop in self.loops for offset in loop.body}
-        self.spans = spans_of(self.flow, self.loop_of)
+        self.spans = spans_of(self.flow, self.loop_of, split)
         self.checks = SpanChecks(self, tables.offsets)
         self.guards = Guards(self, tables.offsets, lambda zone, n: self.local(zone, ("x", n)))
 

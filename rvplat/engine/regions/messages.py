@@ -17,7 +17,8 @@ MOST = 2048  # instructions of a region: as many as a page can have
 @dataclass(frozen=True)
 class Request:
     """Compile what can be reached from `heads`, offsets in `page`, up to `most` instructions.
-    `ran`: see `discover`. `dump`: where to write the stages, a path without the suffix; or ""."""
+    `ran`: see `discover`. `dump`: where to write the stages, a path without the suffix; or "".
+    `split` are accesses that often lie in two pages with those that follow (spans.py)."""
 
     number: int
     page: bytes
@@ -25,6 +26,7 @@ class Request:
     heads: tuple[int, ...]
     dump: str = ""
     most: int = MOST
+    split: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ Accesses to fields of a structure, or to a function's frame, are at constant dis
 Where they follow each other in one way only, the first one checks that all of them lie in one page,
 and that the TLB has that page. The others are not checked, so the region isn't left there: LLVM
 need not keep what each of these ways out would write back. If the accesses lie in two pages, the
-region is left at the first one.
+region is left at the first one. It counts that: if it happens often, as with a frame that a hot
+function always has there, the next region checks these accesses one by one (hot_code.py).
 
 The check of a span that begins at the offset F has the blocks
 
-    HF  all accesses lie in one page
+    YF  the accesses lie in two pages
+    HF  they lie in one page
     MF  it is not the page that is kept: look it up in the TLB
     VF  the TLB has it
     KF  go on with the page
@@ -28,6 +30,10 @@ from rvplat.engine.regions.lines import Lines
 
 SPAN = PAGE // 8  # bytes that one check covers
 RESULTS = PAGE  # what an instruction made is named by its offset and this
+
+
+_Spans = dict[tuple[int, bool], "Span | None"]
+"""The last span of loads or of stores from a value; None: they have none."""
 
 
 @dataclass
@@ -56,17 +62,18 @@ class Span:
         self.count += 1
 
 
-def spans_of(flow: Flow, checked: Collection[int]) -> dict[int, Span]:
-    """The span of each access that has one. `checked`: instructions that are left out."""
-    found = _Straight(flow, checked).found
+def spans_of(flow: Flow, checked: Collection[int], split: Collection[int] = ()) -> dict[int, Span]:
+    """The span of each access that has one. `checked`: instructions that are left out. `split`:
+    accesses that begin no span, and those that would share their check."""
+    found = _Straight(flow, checked, split).found
     return {offset: span for offset, span in found.items() if span.count > 1}
 
 
 class _Straight:
     """Follows values from each instruction that is reached in several ways."""
 
-    def __init__(self, flow: Flow, checked: Collection[int]) -> None:
-        self._flow, self._checked = flow, checked
+    def __init__(self, flow: Flow, checked: Collection[int], split: Collection[int]) -> None:
+        self._flow, self._checked, self._split = flow, checked, split
         self.found: dict[int, Span] = {}
         inside = Counter(
             after for offset in flow.graph.instructions for after in self._all_after(offset)
@@ -85,8 +92,7 @@ class _Straight:
                 yield after
 
     def _follow(self, root: int) -> None:
-        work: list[tuple[int, dict[int, Value | None], dict[tuple[int, bool], Span]]]
-        work = [(root, {}, {})]
+        work: list[tuple[int, dict[int, Value | None], _Spans]] = [(root, {}, {})]
         while work:
             offset, values, spans = work.pop()
             if offset not in self._checked:
@@ -99,9 +105,7 @@ class _Straight:
             after = [one for one in self._all_after(offset) if one in self._straight]
             work += [(one, dict(values), dict(spans)) for one in after]
 
-    def _access(
-        self, offset: int, values: Mapping[int, Value | None], spans: dict[tuple[int, bool], Span]
-    ) -> None:
+    def _access(self, offset: int, values: Mapping[int, Value | None], spans: _Spans) -> None:
         """Add an access to the last span from the same value, or begin another one."""
         flow, one = self._flow, self._flow.graph.instructions[offset]
         access, base = flow.tables.accesses.get(one.form), flow.base(offset)
@@ -111,7 +115,11 @@ class _Straight:
         if value is None or value.stride or value.moved % access.size:
             return
         key = value.base, access.stores
+        if offset in self._split:
+            spans[key] = None
         span = spans.get(key)
+        if span is None and key in spans:
+            return
         if span is not None:
             low, high, _ = span.joined(value.moved, access.size)
         if span is None or high - low > SPAN:
@@ -144,7 +152,9 @@ class SpanChecks:
         page = value(f"and i64 {start}, {-PAGE | span.align - 1}")
         if size > span.align:
             over = value(f"icmp ugt i64 {value(f'and i64 {start}, {PAGE - 1}')}, {PAGE - size}")
-            put(f"  br i1 {over}, label %{away}, label %H{at}, {RARE}\nH{at}:")
+            put(f"  br i1 {over}, label %Y{at}, label %H{at}, {RARE}\nY{at}:")
+            self._count_split(at)
+            put(f"  br label %{away}\nH{at}:")
         tag = value(f"load i64, ptr %{kept}kept_{kind}_tag")
         other = value(f"icmp ne i64 {tag}, {page}")
         put(f"  br i1 {other}, label %M{at}, label %K{at}, {RARE}\nM{at}:")
@@ -158,6 +168,16 @@ class SpanChecks:
         put(f"  br label %K{at}\nK{at}:")
         addend = value(f"load i64, ptr %{kept}kept_{kind}_addend")
         put(f"  store i64 {addend}, ptr %{span_prefix(span)}addend")
+
+    def _count_split(self, at: int) -> None:
+        """Note that the accesses lie in two pages."""
+        value, offsets = self._out.value, self._offsets
+        count = value(f"getelementptr inbounds i8, ptr %hart, i64 {offsets['split_count']}")
+        more = value(f"add i64 {value(f'load i64, ptr {count}')}, 1")
+        self._out.put(f"  store i64 {more}, ptr {count}")
+        slot = value(f"getelementptr inbounds i8, ptr %slots, i64 {at * 8}")
+        place = value(f"getelementptr inbounds i8, ptr %hart, i64 {offsets['split_slot']}")
+        self._out.put(f"  store ptr {slot}, ptr {place}")
 
 
 def span_prefix(span: Span) -> str:

@@ -51,6 +51,7 @@ Sample.add("told", u64)  # how often it was told
 SAMPLES = 2048
 HOT = 256  # reports of a hart that are kept
 ENOUGH = 4  # samples that make an instruction hot
+SPLIT = 1  # a report with this bit is about accesses that lie in two pages
 WEIGHT = 56  # a report's bits from here on: it stands for ENOUGH << weight samples
 ASKS = 63  # a report with this bit asks whether a region of the page is kept
 PLACED = 1  # the region is entered

@@ -23,7 +23,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rvplat.engine.sources import unchanged
-from rvplat.hart.acceleration.region_rows import ASKS, WEIGHT
+from rvplat.hart.acceleration.region_rows import ASKS, SPLIT, WEIGHT
 from rvplat.hart.state import MachineState
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
 from rvplat.lang.native.dumps import dump_folder
@@ -198,7 +198,7 @@ class RegionManager:
             return
         is_new, was_warm = offset not in page.heads, page.is_warm
         page.add_reports(offset, weight, time.monotonic())
-        looks = is_new or page.placed is None
+        looks = not offset & SPLIT and (is_new or page.placed is None)
         if looks and page.reports >= page.patience and self._place_kept(page, start, offset):
             return
         if page.reports >= page.needed and not self._ended:
@@ -303,7 +303,8 @@ class RegionManager:
         self._number += 1
         dump = dump_path(self._dump, self._number, start)
         data = self._code.bytes_at(start)
-        return Request(self._number, data, ran, page.every_head, str(dump or ""), most)
+        return Request(self._number, data, ran, page.every_head, str(dump or ""), most,
+                       tuple(page.split))  # fmt: skip
 
     def _take_answer(self, page: Page, start: int, answer: Answer, data: bytes) -> None:
         page.tried = True

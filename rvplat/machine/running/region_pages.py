@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from rvplat.frozen import frozen
-from rvplat.hart.acceleration.region_rows import HOT, WITHHELD
+from rvplat.hart.acceleration.region_rows import HOT, SPLIT, WITHHELD
 from rvplat.isa.privileged import PAGE_BYTES
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 
@@ -57,6 +57,7 @@ class Page:
     needed: int = REPORTS
     patience: int = 1
     drops: int = 0
+    split: set[int] = field(default_factory=set)  # accesses (engine/regions/spans.py)
     placed: Placed | None = None
     left: frozenset[int] = frozenset()  # offsets that tier 0 must execute
     tried: bool = False  # it was compiled
@@ -111,7 +112,10 @@ class Page:
 
     def add_reports(self, offset: int, count: int, now: float) -> None:
         """Its code was found to be hot. `now`: of `time.monotonic`."""
-        self.heads[offset] = self.heads.get(offset, 0) + count
+        if offset & SPLIT:
+            self.split.add(offset & ~SPLIT)
+        else:
+            self.heads[offset] = self.heads.get(offset, 0) + count
         self.reports += count
         self.heat, self.heated = self.heat_at(now) + count, now
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from rvplat import Machine
@@ -12,6 +14,9 @@ from rvplat.engine.regions.tables import Tables
 from tests.machine.regions.forced import (
     LEAF,
     RAM,
+    compile_quickly,
+    in_region,
+    inside,
     machine_of,
     map_gigabyte,
     map_page,
@@ -229,3 +234,44 @@ def test_which_accesses_share_a_check() -> None:
     of = {(at - start) // 4: ((spans[at].first - start) // 4) for at in spans}
     assert of == {0: 0, 2: 0, 4: 0, 1: 1, 5: 1, 7: 7, 8: 7}
     assert [(spans[start].low, spans[start].high), (spans[start + 4].high)] == [(0, 24), 48]
+    rest = spans_of(Flow(tables, graph), (), [start, start + 28])
+    assert {(at - start) // 4 for at in rest} == {1, 5}, "a split access takes the others along"
+
+
+def test_a_frame_that_always_lies_in_two_pages_is_checked_access_by_access() -> None:
+    program = f"""
+  li t2, {time.time_ns() & 0x7FFFFFFF}   # no region of it is kept from an earlier run
+  li s3, {DATA + 4096:#x}
+  li s0, 1 << 40
+1: jal ra, function
+  addi s0, s0, -1
+  bnez s0, 1b
+{POWER_OFF}
+function:
+  addi sp, s3, 16
+  sd ra, -8(sp)
+  sd s0, -16(sp)
+  sd s1, -24(sp)
+  ld t1, -16(sp)
+  ld s1, -24(sp)
+  add s1, s1, t1
+  ld ra, -8(sp)
+  ret
+"""
+    with machine_of(program, "hot") as machine:
+        compile_quickly(machine)
+        hart = machine.harts[0].plain
+        seen = False
+        end = time.monotonic() + 120  # the compiler needs time, and the host may be busy
+        while time.monotonic() < end:
+            machine.run(max_instructions=20_000_000)
+            page = machine.regions._pages.get(RAM)  # type: ignore[attr-defined]
+            seen = seen or int(hart.split_slot) != 0
+            hart.split_slot = 0
+            if page is not None and page.split and in_region(machine, "function"):
+                machine.run(max_instructions=20_000_000)
+                if int(hart.split_slot) == 0:
+                    break
+        assert seen, "the region was left at these accesses"
+        assert int(hart.split_slot) == 0, "and then no more"
+        assert inside(machine) > 0
