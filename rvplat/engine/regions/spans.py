@@ -29,6 +29,7 @@ from rvplat.engine.regions.guards import RARE, entry_field, tlb_entry
 from rvplat.engine.regions.lines import Lines
 
 SPAN = PAGE // 8  # bytes that one check covers
+WORTH = 2  # a check of a span takes longer than that of an access
 RESULTS = PAGE  # what an instruction made is named by its offset and this
 
 
@@ -40,7 +41,8 @@ _Spans = dict[tuple[int, bool], "Span | None"]
 class Span:
     """Accesses at `low` to `high` - 1 from a value. Before the `first` of them, the integer
     register `register` holds the value and `moved`. `base`: the base register whose page it keeps.
-    `align`: the largest of the accesses."""
+    `align`: the largest of the accesses. `forks`: how many there were before it on its way.
+    `worth`: how many accesses the check is likely to serve, if each fork is taken half the time."""
 
     first: int
     register: int
@@ -50,23 +52,24 @@ class Span:
     low: int
     high: int
     align: int
-    count: int = 0
+    forks: int
+    worth: float = 0.0
 
     def joined(self, low: int, size: int) -> tuple[int, int, int]:
         """What `low`, `high` and `align` are with a further access."""
         align = max(self.align, size)
         return min(self.low, low) // align * align, max(self.high, low + size), align
 
-    def add(self, low: int, size: int) -> None:
+    def add(self, low: int, size: int, forks: int) -> None:
         self.low, self.high, self.align = self.joined(low, size)
-        self.count += 1
+        self.worth += 0.5 ** (forks - self.forks)
 
 
 def spans_of(flow: Flow, checked: Collection[int], split: Collection[int] = ()) -> dict[int, Span]:
     """The span of each access that has one. `checked`: instructions that are left out. `split`:
     accesses that begin no span, and those that would share their check."""
     found = _Straight(flow, checked, split).found
-    return {offset: span for offset, span in found.items() if span.count > 1}
+    return {offset: span for offset, span in found.items() if span.worth >= WORTH}
 
 
 class _Straight:
@@ -92,20 +95,23 @@ class _Straight:
                 yield after
 
     def _follow(self, root: int) -> None:
-        work: list[tuple[int, dict[int, Value | None], _Spans]] = [(root, {}, {})]
+        work: list[tuple[int, int, dict[int, Value | None], _Spans]] = [(root, 0, {}, {})]
         while work:
-            offset, values, spans = work.pop()
+            offset, forks, values, spans = work.pop()
             if offset not in self._checked:
-                self._access(offset, values, spans)
+                self._access(offset, forks, values, spans)
             terms = self._flow.template(self._flow.graph.instructions[offset]).sum
             made = sum_before(self._flow, offset, values, terms) if terms else None
             for file, number in self._flow.written(offset):
                 if file == "x":
                     values[number] = made or Value(RESULTS + offset)
             after = [one for one in self._all_after(offset) if one in self._straight]
-            work += [(one, dict(values), dict(spans)) for one in after]
+            forks += len(self._flow.after_each[offset]) > 1
+            work += [(one, forks, dict(values), dict(spans)) for one in after]
 
-    def _access(self, offset: int, values: Mapping[int, Value | None], spans: _Spans) -> None:
+    def _access(
+        self, offset: int, forks: int, values: Mapping[int, Value | None], spans: _Spans
+    ) -> None:
         """Add an access to the last span from the same value, or begin another one."""
         flow, one = self._flow, self._flow.graph.instructions[offset]
         access, base = flow.tables.accesses.get(one.form), flow.base(offset)
@@ -127,9 +133,9 @@ class _Straight:
             register = int(name) if name.isdigit() else one.operands[name]
             moved = (values.get(register) or Value(register)).moved
             start = value.moved
-            span = Span(offset, register, base, access.stores, moved, start, start, 1)
+            span = Span(offset, register, base, access.stores, moved, start, start, 1, forks)
         spans[key] = self.found[offset] = span
-        span.add(value.moved, access.size)
+        span.add(value.moved, access.size, forks)
 
 
 class SpanChecks:
