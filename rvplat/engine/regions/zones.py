@@ -85,7 +85,31 @@ def inner_loops(nodes: set[int], successors: Successors) -> Iterator[tuple[int, 
         header = _header(part, successors)
         within = {one: [a for a in successors[one] if a != header] for one in part}
         inner = list(inner_loops(part, within))
+        if inner and (body := _body_beside(part, header, successors, inner)):
+            yield header, body
         yield from inner or [(header, part)]
+
+
+def _body_beside(
+    part: set[int], header: int, successors: Successors, inner: list[tuple[int, set[int]]]
+) -> set[int]:
+    """The instructions of a loop that has the same header as an outer one: what leads back to the
+    header and is in no other inner loop."""
+    before: dict[int, list[int]] = {}
+    for one in part:
+        for after in successors[one]:
+            before.setdefault(after, []).append(one)
+    found: set[int] = set()
+    for last in before[header]:
+        body, work = {header}, [last]
+        while work:
+            one = work.pop()
+            if one not in body:
+                body.add(one)
+                work += before.get(one, ())
+        if not any(body & other for _, other in inner):
+            found |= body
+    return found
 
 
 def _header(part: set[int], successors: Successors) -> int:

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rvplat.engine.regions.zones import zones_of
+from rvplat.engine.regions.zones import inner_loops, zones_of
 
 NODES = 24
 flows = st.lists(
@@ -55,3 +55,20 @@ def test_a_loop_that_does_not_fit_is_split_at_its_header() -> None:
     assert not zones[3].is_loop
     whole = zones_of(outer_with_inner, {0}, lambda loop: True)
     assert whole[1] == whole[2] == whole[3]
+
+
+@given(flows)
+def test_an_innermost_loop_has_no_cycle_without_its_header(every: list[list[int]]) -> None:
+    flow = dict(enumerate(every))
+    found = list(inner_loops(set(flow), flow))
+    assert sum(len(body) for _, body in found) == len(set().union(*(body for _, body in found)))
+    for header, body in found:
+        assert all(body <= reached(one, body, flow) for one in body)
+        rest = body - {header}
+        assert all(one not in reached(one, rest, flow) for one in rest)
+
+
+def test_a_loop_may_share_its_header_with_an_outer_one() -> None:
+    """As in `while (more) { while (a()) b(); while (c()) d(); }`, entered at the first test."""
+    flow = {0: [2], 1: [2], 2: [2, 3], 3: [3, 4], 4: [1, 5], 5: []}
+    assert list(inner_loops(set(flow), flow)) == [(2, {2}), (3, {3})]

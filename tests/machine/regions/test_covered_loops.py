@@ -176,11 +176,34 @@ WAYS = """
   bnez a2, 1b
 """
 
+#: Two scans towards each other, as in quicksort: the first one has its header in common with the
+#: loop around both.
+SCANS = """
+  slli a0, s0, 3
+  add a0, a0, s3
+  li t4, 4000
+  add a1, a0, t4
+  ld t2, 800(a0)
+  li t5, 700
+  j 2f
+1: sd t0, -8(a0)
+  sd t1, 0(a1)
+2: ld t0, 0(a0)
+  addi a0, a0, 8
+  addi t5, t5, -1
+  bltu t0, t2, 2b
+3: ld t1, -8(a1)
+  addi a1, a1, -8
+  addi t5, t5, -1
+  bltu t2, t1, 3b
+  bgtz t5, 1b
+"""
+
 
 @pytest.mark.parametrize(
     "loop",
-    [UNROLLED, DOWN, STRIDE, CHAIN, WAYS],
-    ids=["unrolled", "down", "stride", "chain", "ways"],
+    [UNROLLED, DOWN, STRIDE, CHAIN, WAYS, SCANS],
+    ids=["unrolled", "down", "stride", "chain", "ways", "scans"],
 )
 def test_loops_over_the_ends_of_pages(loop: str) -> None:
     same_in_regions(ROUNDS.replace("LOOP", loop))
