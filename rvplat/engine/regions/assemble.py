@@ -53,7 +53,7 @@ class Assembler(Lines):
         self.loops = list(covered_loops(self.flow))
         self.loop_of = {offset: loop for loop in self.loops for offset in loop.body}
         self.spans = spans_of(self.flow, self.loop_of, split)
-        self.checks = SpanChecks(self, tables.offsets)
+        self.checks = SpanChecks(self, tables.offsets, self.slot_at)
         self.guards = Guards(self, tables.offsets, lambda zone, n: self.local(zone, ("x", n)))
 
     def hart_place(self, field: str, index: int = 0) -> str:

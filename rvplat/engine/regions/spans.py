@@ -13,13 +13,13 @@ The check of a span that begins at the offset F has the blocks
     HF  they lie in one page
     MF  it is not the page that is kept: look it up in the TLB
     VF  the TLB has it
-    KF  go on with the page
+    AF  go on with the page
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from rvplat.engine.regions.covered import Value, sum_before
@@ -139,10 +139,13 @@ class _Straight:
 
 
 class SpanChecks:
-    """Adds the checks of spans to a text. `offsets` are those of `Tables`."""
+    """Adds the checks of spans to a text. `offsets` are those of `Tables`; `slot_at` gives the slot
+    at a distance from the page's first one."""
 
-    def __init__(self, out: Lines, offsets: Mapping[str, int]) -> None:
-        self._out, self._offsets = out, offsets
+    def __init__(
+        self, out: Lines, offsets: Mapping[str, int], slot_at: Callable[[str], str]
+    ) -> None:
+        self._out, self._offsets, self._slot_at = out, offsets, slot_at
 
     def allocas(self, span: Span) -> None:
         self._out.put(f"  %{span_prefix(span)}addend = alloca i64")
@@ -163,7 +166,7 @@ class SpanChecks:
             put(f"  br label %{away}\nH{at}:")
         tag = value(f"load i64, ptr %{kept}kept_{kind}_tag")
         other = value(f"icmp ne i64 {tag}, {page}")
-        put(f"  br i1 {other}, label %M{at}, label %K{at}, {RARE}\nM{at}:")
+        put(f"  br i1 {other}, label %M{at}, label %A{at}, {RARE}\nM{at}:")
         entry = tlb_entry(self._out, self._offsets, start)
         tag = entry_field(self._out, self._offsets, entry, kind + "_tag")
         missing = value(f"icmp ne i64 {tag}, {page}")
@@ -171,7 +174,7 @@ class SpanChecks:
         put(f"  store i64 {tag}, ptr %{kept}kept_{kind}_tag")
         addend = entry_field(self._out, self._offsets, entry, "addend")
         put(f"  store i64 {addend}, ptr %{kept}kept_{kind}_addend")
-        put(f"  br label %K{at}\nK{at}:")
+        put(f"  br label %A{at}\nA{at}:")
         addend = value(f"load i64, ptr %{kept}kept_{kind}_addend")
         put(f"  store i64 {addend}, ptr %{span_prefix(span)}addend")
 
@@ -181,7 +184,7 @@ class SpanChecks:
         count = value(f"getelementptr inbounds i8, ptr %hart, i64 {offsets['split_count']}")
         more = value(f"add i64 {value(f'load i64, ptr {count}')}, 1")
         self._out.put(f"  store i64 {more}, ptr {count}")
-        slot = value(f"getelementptr inbounds i8, ptr %slots, i64 {at * 8}")
+        slot = self._slot_at(str(at * 8))
         place = value(f"getelementptr inbounds i8, ptr %hart, i64 {offsets['split_slot']}")
         self._out.put(f"  store ptr {slot}, ptr {place}")
 
