@@ -301,10 +301,9 @@ class RegionManager:
         page = self._pages[start]
         most = MOST if self.mode == "all" else min(max(first, 2 * page.size), MOST)
         self._number += 1
-        dump = dump_path(self._dump, self._number, start)
-        data = self._code.bytes_at(start)
-        return Request(self._number, data, ran, page.every_head, str(dump or ""), most,
-                       tuple(page.split))  # fmt: skip
+        dump = str(dump_path(self._dump, self._number, start) or "")
+        data, split = self._code.bytes_at(start), tuple(page.split)
+        return Request(self._number, data, ran, page.every_head, dump, most, split)
 
     def _take_answer(self, page: Page, start: int, answer: Answer, data: bytes) -> None:
         page.tried = True
