@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from rvplat.engine.regions.store import Store
-from rvplat.hart.acceleration.region_rows import WEIGHT
+from rvplat.hart.acceleration.region_rows import ASKS, WEIGHT
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.region_pages import Page
 from tests.fuzz.image import CODE, HANDLERS, PAGE, USER_CODE
@@ -57,7 +57,7 @@ class Regions:
         if self.mode != "hot":
             return
         manager: Any = self.manager
-        hot = {pa for n, hart in enumerate(self.machine.harts) for pa in manager._reports(n, hart)}
+        hot = {report for report in manager._reports.new() if report >> ASKS == 0}
         chosen = self.rng.sample(sorted(hot), min(len(hot), self.rng.choice([1, 2, 4])))
         for pa in chosen:
             pa &= (1 << WEIGHT) - 1
@@ -76,7 +76,7 @@ class Regions:
             for head in heads:
                 page.reports = 0
                 manager._report(start + head, 1)
-            manager._queue.pop(start, None)
+            manager._queue.remove(start)
         if heads:  # in steps nothing is decoded, and stores drop code: it has run nevertheless
             ran = manager._code.ran(start) if self.rng.random() < 0.5 else EVERYTHING
             manager._compile_page(start, ran)
