@@ -99,24 +99,36 @@ def soft_to_integer(hart, a: u64, fmt: u64, bits: u64, has_sign: bool, rm: u64) 
     return result
 
 
-@define(cold=True)
-def soft_min(hart, a: u64, b: u64, fmt: u64) -> u64:
-    """IEEE 754-2019 minimumNumber: of a number and a NaN, the number."""
-    require_fp(hart)
+@define
+def lesser(a: u64, b: u64, fmt: u64) -> tuple[u64, u64]:
+    """IEEE 754-2019 minimumNumber, with flags: of a number and a NaN, the number."""
     flags = compare_flags(a, b, fmt, False)
     if is_nan(a, fmt):
-        return end(hart, default_nan(fmt) if is_nan(b, fmt) else b, flags)
-    return end(hart, a if is_nan(b, fmt) else minimum(a, b, fmt), flags)
+        return default_nan(fmt) if is_nan(b, fmt) else b, flags
+    return a if is_nan(b, fmt) else minimum(a, b, fmt), flags
+
+
+@define
+def greater(a: u64, b: u64, fmt: u64) -> tuple[u64, u64]:
+    """IEEE 754-2019 maximumNumber, with flags."""
+    flags = compare_flags(a, b, fmt, False)
+    if is_nan(a, fmt):
+        return default_nan(fmt) if is_nan(b, fmt) else b, flags
+    return a if is_nan(b, fmt) else maximum(a, b, fmt), flags
+
+
+@define(cold=True)
+def soft_min(hart, a: u64, b: u64, fmt: u64) -> u64:
+    require_fp(hart)
+    result, flags = lesser(a, b, fmt)
+    return end(hart, result, flags)
 
 
 @define(cold=True)
 def soft_max(hart, a: u64, b: u64, fmt: u64) -> u64:
-    """IEEE 754-2019 maximumNumber."""
     require_fp(hart)
-    flags = compare_flags(a, b, fmt, False)
-    if is_nan(a, fmt):
-        return end(hart, default_nan(fmt) if is_nan(b, fmt) else b, flags)
-    return end(hart, a if is_nan(b, fmt) else maximum(a, b, fmt), flags)
+    result, flags = greater(a, b, fmt)
+    return end(hart, result, flags)
 
 
 @define(cold=True)

@@ -50,10 +50,16 @@ D = Extension(
 
 
 class Scalar(NamedTuple):
-    """An instruction of F, and the same instruction of D."""
+    """An instruction of F, and the same instruction of D. `half(owner, requires)` adds it for
+    halves to an extension."""
 
     s: Instruction
     d: Instruction
+    half: Callable[..., Instruction]
+
+
+#: The bits and the letter of a format in instructions ("Floating-Point Formats"), by its width.
+FORMATS = {16: ("10", "h"), 32: ("00", "s"), 64: ("01", "d")}
 
 
 def scalar(
@@ -64,14 +70,18 @@ def scalar(
 
     def add_both(function: Callable[..., None]) -> Scalar:
         definition = Definition(function)
-        rows = []
-        for owner, fmt, bits, letter in zip(owners, (32, 64), ("00", "01"), "sd", strict=True):
+
+        def row(owner: Extension, requires: tuple[str, ...], fmt: int = 16) -> Instruction:
+            bits, letter = FORMATS[fmt]
             shown = syntax.replace("ff", letter)
-            name = shown.split()[0].replace(".", "_")
-            needed = ("D",) if letter == "d" and owner is not D else ()
-            row = owner.instruction(pattern.replace("ff", bits), shown, requires=needed, **options)
-            rows.append(row(definition.given(name, fmt=fmt)))
-        return Scalar(*rows)
+            add = owner.instruction(
+                pattern.replace("ff", bits), shown, requires=requires, **options
+            )  # fmt: skip
+            return add(definition.given(shown.split()[0].replace(".", "_"), fmt=fmt))
+
+        first, second = owners
+        needed = () if second is D else ("D",)
+        return Scalar(row(first, (), 32), row(second, needed, 64), row)
 
     return add_both
 
@@ -210,11 +220,19 @@ def _word(digits: str, word: str) -> Callable[[Callable[..., None]], Scalar]:
 
     def add_both(function: Callable[..., None]) -> Scalar:
         pattern, definition = f"{digits} rs1 rm rd 1010011", Definition(function)
+
+        def half(owner: Extension, requires: tuple[str, ...]) -> Instruction:
+            add = owner.instruction(
+                f"1101010 {pattern}", f"fcvt.h.{word} frd, rs1, rm", requires=requires
+            )  # fmt: skip
+            return add(definition.given(f"fcvt_h_{word}", fmt=16))
+
         single = F.instruction(f"1101000 {pattern}", f"fcvt.s.{word} frd, rs1, rm")
         double = D.instruction(f"1101001 {pattern}", f"fcvt.d.{word} frd, rs1, rm=rne")
         return Scalar(
             single(definition.given(f"fcvt_s_{word}", fmt=32)),
             double(definition.given(f"fcvt_d_{word}", fmt=64)),
+            half,
         )
 
     return add_both

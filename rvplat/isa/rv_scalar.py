@@ -25,6 +25,14 @@ Zabha = Extension(
     "Zabha", "1.0", "ratified", "Atomic operations on bytes and halfwords", ("Zaamo",),
     rows_in=(f"{ROWS}.zabha",),
 )  # fmt: skip
+Zfhmin = Extension(
+    "Zfhmin", "1.0", "ratified", "Half-precision floating-point conversions", ("F",),
+    rows_in=(f"{ROWS}.zfhmin",),
+)  # fmt: skip
+Zfh = Extension(
+    "Zfh", "1.0", "ratified", "Half-precision floating-point", ("Zfhmin",),
+    rows_in=(f"{ROWS}.zfh",),
+)  # fmt: skip
 
 # "Scalar Cryptography Extensions"
 Zbkb = Extension(

@@ -71,6 +71,8 @@ def immediate(index: u64, fmt: u64) -> u64:
         return infinity(fmt)
     if index == FLI_NAN:
         return default_nan(fmt)
+    if fmt == 16 and (index == 2 or index == 3):  # 2**-16 and 2**-15 are subnormal
+        return u64(0x40) << index
     lower = u64(FLI_0) if index < 8 else u64(FLI_8)
     upper = u64(FLI_16) if index < 24 else u64(FLI_24)
     entry = (lower if index < 16 else upper) >> (8 * (index & 7)) & 0xFF

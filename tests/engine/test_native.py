@@ -45,7 +45,11 @@ DOUBLES = [
     0x7FF8_0000_0000_0000, 0x7FF0_0000_0000_0001, 0xFFF8_0000_0000_1234, 0x7FEF_FFFF_FFFF_FFFF,
     0x000F_FFFF_FFFF_FFFF, 0x41DF_FFFF_FFFF_FFFF, 0x41EF_FFFF_FFFF_FFFF,
 ]  # fmt: skip
-BOX = 0xFFFF_FFFF_0000_0000
+BOX, BOX_H = 0xFFFF_FFFF_0000_0000, 0xFFFF_FFFF_FFFF_0000
+HALVES = [
+    0, 1, 0x3FF, 0x400, 0x401, 0x3800, 0x3BFF, 0x3C00, 0x3C01, 0x4000, 0x77FF, 0x7BFF, 0x7C00,
+    0x7C01, 0x7DFF, 0x7E00, 0x7E01, 0x8000, 0xBC00, 0xFBFF, 0xFC00, 0xFD55, 0xFFFF,
+]  # fmt: skip
 MPP = 3 << 11
 KEPT = 3 << 13 | 1 << 17 | 0xA  # FS is drawn by itself; MPRV, MIE and SIE stay clear
 
@@ -53,6 +57,7 @@ words = st.one_of(st.sampled_from(CORNERS), st.integers(0, ONES))
 floats = st.one_of(
     st.sampled_from([BOX | s for s in SINGLES]), st.sampled_from(DOUBLES), st.integers(0, ONES),
     st.integers(0, ONES).map(lambda v: BOX | v),
+    st.sampled_from([BOX_H | h for h in HALVES]), st.integers(0, ONES).map(lambda v: BOX_H | v),
 )  # fmt: skip
 addresses = st.one_of(
     st.integers(0, 0x1FF0).map(lambda offset: DATA + offset),

@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from rvplat.bus.ram import Ram
-from rvplat.engine.architecture import Architecture
 from rvplat.engine.native import Core
 from rvplat.engine.reference import Reference
 from rvplat.hart.reset import reset
 from rvplat.isa import rv_fd, rv_i, zicsr
 from rvplat.isa.machinery.extension import Extension, Instruction
-from rvplat.machine.boards.catalogue import base_extensions
+from rvplat.machine.boards.extensions import architecture_for
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
+from tests.engine.native_bench import scalar_extensions
 from tests.isa.fp_oracle import WIDTHS
 
 RAM = 0x8000_0000
@@ -35,13 +35,13 @@ POINTER, END, INTEGER, RESULT = 10, 11, 5, 6  # x registers of the loop
 
 @functools.cache
 def core() -> Core:
-    """Native code for everything that ships."""
-    return Core(Architecture(base_extensions()))
+    """Native code for the scalar extensions."""
+    return Core(architecture_for((), True, scalar_extensions()))
 
 
 def extensions() -> list[Extension]:
-    """All shipped extensions except H and those that require it."""
-    return [e for e in base_extensions() if e.name not in ("H", "Sha")]
+    """The scalar extensions except H and those that require it."""
+    return [e for e in scalar_extensions() if e.name not in ("H", "Sha")]
 
 
 def text_of(instruction: Instruction, rm: int) -> tuple[int, bool, bool]:

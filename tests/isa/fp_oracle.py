@@ -1,4 +1,4 @@
-"""The result of every instruction of F, D and Zfa, by the manual and exact fractions (ieee.py).
+"""The results of F, D, Zfh and Zfa, by the manual and exact fractions (ieee.py).
 
     expected("fadd.s", (a, b, c), mode)  ->  (register, flags)
 
@@ -16,7 +16,8 @@ from tests.lang.floating_point.ieee import FORMATS, NV, NX
 BOX = 0xFFFF_FFFF << 32
 Row = tuple[int, ...]
 Result = tuple[int, int]
-WIDTHS = {"s": 32, "d": 64}
+BOXES = {16: 0xFFFF_FFFF_FFFF_0000, 32: BOX, 64: 0}
+WIDTHS = {"h": 16, "s": 32, "d": 64}
 INTEGERS = {"w": (32, True), "wu": (32, False), "l": (64, True), "lu": (64, False)}
 FLI = [
     -1.0, None, 2.0**-16, 2.0**-15, 2.0**-8, 2.0**-7, 0.0625, 0.125, 0.25, 0.3125, 0.375, 0.4375,
@@ -25,23 +26,20 @@ FLI = [
 ]  # fmt: skip
 
 
-def single(register: int) -> int:
-    """The single in an f register ("NaN Boxing of Narrower Values")."""
-    return register - BOX if register >= BOX else FORMATS[32].nan
-
-
 def operand(register: int, width: int) -> int:
-    return single(register) if width == 32 else register
+    """The number in an f register ("NaN Boxing of Narrower Values")."""
+    box = BOXES[width]
+    return register - box if register >= box else FORMATS[width].nan
 
 
 def boxed(pattern: int, width: int) -> int:
-    return pattern | BOX if width == 32 else pattern
+    return pattern | BOXES[width]
 
 
-def sign_extended(value: int) -> int:
-    """The low 32 bits, sign-extended as in an x register of RV64."""
-    value &= 0xFFFF_FFFF
-    return value | BOX if value >> 31 else value
+def sign_extended(value: int, width: int = 32) -> int:
+    """The low bits, sign-extended as in an x register of RV64."""
+    value %= 1 << width
+    return value | BOXES[width] if value >> width - 1 else value
 
 
 def negated(pattern: int, width: int) -> int:
@@ -89,6 +87,8 @@ def _modular(register: int) -> Result:
 _MOVES: dict[str, Callable[[int], Result]] = {
     "fmv.x.w": lambda r: (sign_extended(r), 0),
     "fmv.w.x": lambda r: (r & 0xFFFF_FFFF | BOX, 0),
+    "fmv.x.h": lambda r: (sign_extended(r, 16), 0),
+    "fmv.h.x": lambda r: (r & 0xFFFF | BOXES[16], 0),
     "fmv.x.d": lambda r: (r, 0),
     "fmv.d.x": lambda r: (r, 0),
     "fcvtmod.w.d": _modular,

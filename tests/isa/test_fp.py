@@ -1,4 +1,4 @@
-"""F, D and Zfa as a guest sees them: on the host's unit, in software, on the reference."""
+"""F, D, Zfh and Zfa as a guest sees them: on the host's unit, in software, on the reference."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from rvplat.isa import rv_fd, rv_zfa
+from rvplat.isa import rv_fd, rv_scalar, rv_zfa
 from rvplat.isa.fp_state import F
 from rvplat.isa.machinery.extension import Instruction
 from tests.isa.fp_guest import FpGuest, guest_of, width_of
-from tests.isa.fp_oracle import BOX, expected
+from tests.isa.fp_oracle import BOX, BOXES, expected
 from tests.lang.floating_point.patterns import corners, some_numbers
 
-LOADS = ("flw", "fsw", "fld", "fsd", "fli.s", "fli.d")
+LOADS = ("flw", "fsw", "fld", "fsd", "flh", "fsh", "fli.h", "fli.s", "fli.d")
 ROWS = [
     row
-    for extension in (F, rv_fd.D, rv_zfa.Zfa)
+    for extension in (F, rv_fd.D, rv_zfa.Zfa, rv_scalar.Zfhmin, rv_scalar.Zfh)
     for row in extension.instructions
     if row.name not in LOADS
 ]
@@ -41,7 +41,7 @@ def some_integer(chance: random.Random) -> int:
 
 
 def operands(row: Instruction, count: int, seed: object) -> list[tuple[int, ...]]:
-    """Operands for an instruction, with a few singles that aren't NaN-boxed."""
+    """Operands for an instruction, with a few narrow numbers that aren't NaN-boxed."""
     chance = random.Random(f"{row.name} {seed}")
     width = width_of(row)
     if width == 0:
@@ -49,9 +49,9 @@ def operands(row: Instruction, count: int, seed: object) -> list[tuple[int, ...]
     made: list[tuple[int, ...]] = []
     for _ in range(count):
         values: tuple[int, ...] = some_numbers(chance, width)
-        if width == 32:
-            spoiled = chance.randrange(40)
-            values = tuple(v | (BOX if i != spoiled else BOX // 2) for i, v in enumerate(values))
+        if width < 64:
+            spoiled, box = chance.randrange(40), BOXES[width]
+            values = tuple(v | (box if i != spoiled else box // 2) for i, v in enumerate(values))
         made.append(values)
     return made
 

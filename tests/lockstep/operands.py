@@ -30,6 +30,10 @@ DOUBLES: list[int] = [
     0x000F_FFFF_FFFF_FFFF, 0x3FEF_FFFF_FFFF_FFFF, 0x3810_0000_0000_0000, 0x380F_FFFF_F000_0000,
     0x380F_FFFF_E000_0000, 0x41DF_FFFF_FFE0_0000, 0x41EF_FFFF_FFF0_0000, 0x43DF_FFFF_FFFF_FFFF,
 ]  # fmt: skip
+HALVES = [
+    0, 1, 0x3FF, 0x400, 0x401, 0x1400, 0x3800, 0x3BFF, 0x3C00, 0x3C01, 0x3E00, 0x4000, 0x5BFF,
+    0x77FF, 0x7800, 0x7BFF, 0x7C00, 0x7C01, 0x7DFF, 0x7E00, 0x7E01, 0x7FFF,
+]  # fmt: skip
 BOX = 0xFFFF_FFFF_0000_0000
 
 
@@ -66,6 +70,13 @@ def double(rng: random.Random) -> int:
         exponent = rng.choice([rng.randrange(0x3C0, 0x440), rng.randrange(0x360, 0x3A0)])
         return exponent << 52 | rng.getrandbits(52) | rng.getrandbits(1) << 63
     return rng.getrandbits(64)
+
+
+def half(rng: random.Random) -> int:
+    """16 bits of a half."""
+    if rng.randrange(2):
+        return rng.choice(HALVES) | rng.getrandbits(1) << 15
+    return rng.getrandbits(16)
 
 
 def floating(rng: random.Random) -> int:

@@ -69,6 +69,9 @@ SNIPPETS: dict[str, Mapping[Snippet, int]] = {
     },
     "VU": GUEST | {privileged.csrs: 3, privileged.status: 1},
 }
+WITH_HALVES: dict[str, Mapping[Snippet, int]] = {
+    world: {**plan, snippets.halves: 12} for world, plan in SNIPPETS.items()
+}
 SECTION, GUEST_SECTION = (8, 40), (16, 56)  # instructions
 ROOM = 2048  # the most bytes of a section
 
@@ -149,7 +152,8 @@ class Maker:
             rng, self.known, registers.all, registers.request, exit_cause, timer,
             timer != "none" and rng.randrange(3) != 0, self.isa, hypervisor,
             hypervisor and rng.randrange(3) == 0, rng.randrange(3) == 0,
-            tables.Spaces(rng, self.image, hypervisor), SNIPPETS,
+            tables.Spaces(rng, self.image, hypervisor),
+            WITH_HALVES if few else SNIPPETS,
         )  # fmt: skip
         self.style = runtime.Style(
             self.known, registers, exit_cause, hypervisor, g.transforms,

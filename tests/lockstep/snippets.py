@@ -7,7 +7,7 @@ from collections.abc import Callable
 from . import layout
 from .assembly import Label, encode
 from .generator import WILD, Generator
-from .operands import access_size, floating, integer, is_store
+from .operands import access_size, floating, half, integer, is_store
 
 ADDRESS_BYTES = 8  # the length of the code that Code.place appends
 PLAIN_EXTENSIONS = ("I", "Zmmul", "M", "Zca")
@@ -35,6 +35,18 @@ def float_operand(g: Generator) -> None:
     g.constant(source, floating(g.rng))
     mover = g.rng.choice(["fmv.d.x", "fmv.d.x", "fmv.w.x"])
     g.code(mover, rd=g.rng.randrange(32), rs1=source)
+
+
+def halves(g: Generator) -> None:
+    """A half-precision instruction, mostly on new operands that are halves."""
+    rows = [row for row in g.kinds["float"] if row.extension.name in ("Zfh", "Zfhmin")]
+    row, source = g.rng.choice(rows), g.pointer()
+    values = g.operands(row)
+    for name in ("rs1", "rs2", "rs3"):
+        if name in values and f"f{name}" in row.syntax and g.rng.randrange(4):
+            g.constant(source, half(g.rng))
+            g.code("fmv.h.x", rd=values[name], rs1=source)
+    g.code.row(row, **values)
 
 
 def hints(g: Generator) -> None:

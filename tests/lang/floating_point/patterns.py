@@ -72,7 +72,8 @@ def some_number(chance: random.Random, width: int) -> int:
         exponent = chance.randrange(2 * f.top + 1)
         magnitude = exponent * unit | 1 << chance.randrange(f.digits - 1)
     elif kind == 2:
-        magnitude = (f.top + chance.randrange(-70, 70)) * unit + chance.randrange(unit)
+        reach = min(70, f.top)
+        magnitude = (f.top + chance.randrange(-reach, reach)) * unit + chance.randrange(unit)
     return magnitude | chance.choice((0, f.sign))
 
 
