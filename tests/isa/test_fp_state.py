@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rvplat.isa import rv_fd, rv_zfa, zicsr
+from rvplat.isa import rv_fd, rv_scalar, rv_zfa, zicsr
 from rvplat.isa.fp_state import F
 from rvplat.isa.machinery.extension import Instruction
 from tests.isa.fp_guest import (
@@ -21,7 +21,7 @@ from tests.isa.fp_guest import (
     text_of,
     width_of,
 )
-from tests.isa.fp_oracle import BOX, immediate
+from tests.isa.fp_oracle import BOX, BOXES, immediate
 from tests.lang.floating_point.ieee import FORMATS
 
 ILLEGAL = 2
@@ -178,10 +178,37 @@ def test_the_host_keeps_its_rounding(native: FpGuest) -> None:
 
 @pytest.mark.parametrize("index", range(32))
 def test_load_immediate(guest: FpGuest, index: int) -> None:
-    for row, width in ((rv_zfa.fli.s, 32), (rv_zfa.fli.d, 64)):
+    rows = {row.name: row for row in rv_scalar.Zfh.instructions}
+    for row, width in ((rows["fli.h"], 16), (rv_zfa.fli.s, 32), (rv_zfa.fli.d, 64)):
         assert one(guest, row.pattern.encode(rd=4, rs1=index))
-        wanted = immediate(index, width) | (BOX if width == 32 else 0)
-        assert int(guest.hart.f[4]) == wanted
+        assert int(guest.hart.f[4]) == immediate(index, width) | BOXES[width]
+
+
+def test_halves_keep_every_bit(guest: FpGuest) -> None:
+    """A signaling NaN survives a load, moves and a store (Zfhmin)."""
+    rows = {row.name: row.pattern.encode for row in rv_scalar.Zfhmin.instructions}
+    code = [
+        rows["flh"](rd=4, rs1=1, imm=2), rows["fmv.x.h"](rd=2, rs1=4), rows["fmv.h.x"](rd=5, rs1=2),
+        rows["fsh"](rs2=5, rs1=1, imm=-2),
+    ]  # fmt: skip
+    guest.start(code, FS_INITIAL, 0)
+    guest.hart.x[1] = RAM + 0x8000
+    guest.ram.view[0x7FF8:0x8008] = bytes(8) + (0xFD55_DEAD).to_bytes(8, "little")
+    guest.go(len(code))
+    assert int(guest.hart.f[4]) == int(guest.hart.f[5]) == BOXES[16] | 0xFD55
+    assert int(guest.hart.x[2]) == (1 << 64) - 0x10000 | 0xFD55
+    assert guest.ram.view[0x7FF8:0x8000] == bytes(6) + b"\x55\xfd"
+
+
+def test_a_single_is_no_half(guest: FpGuest) -> None:
+    """A single in an f register is the canonical NaN where a half is wanted; a half in it is a NaN
+    where a single is wanted."""
+    rows = {row.name: row.pattern.encode for row in rv_scalar.Zfh.instructions}
+    guest.start([rows["fclass.h"](rd=2, rs1=4), rv_fd.fclass.s.pattern.encode(rd=3, rs1=5)],
+                FS_INITIAL, 0)  # fmt: skip
+    guest.hart.f[4], guest.hart.f[5] = BOX | 0x3C00, BOXES[16] | 0x3C00
+    guest.go(2)
+    assert (int(guest.hart.x[2]), int(guest.hart.x[3])) == (1 << 9, 1 << 9)
 
 
 def test_loads_and_stores_keep_every_bit(guest: FpGuest) -> None:
