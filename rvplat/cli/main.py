@@ -62,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         from rvplat.errors import RunFailed, RvplatError
 
+        if lack := _lack(error):
+            complain(lack)
+            return OUR_ERROR
         if not isinstance(error, RvplatError):
             raise
         for line in str(error).splitlines():
@@ -83,6 +86,15 @@ def complain(line: str) -> None:
     """Print a line on stderr, if that can be written."""
     with contextlib.suppress(OSError):
         print(line if line.startswith(" ") else f"rvplat: {line}", file=sys.stderr, flush=True)
+
+
+def _lack(error: Exception) -> str:
+    """What the host has no more of, if that is the error."""
+    if isinstance(error, MemoryError):
+        return "this host has no more memory"
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
+        return "this host can't start another thread"
+    return ""
 
 
 def _message(error: OSError) -> str:

@@ -6,11 +6,13 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from rvplat.cli.main import main
 from tests.cli.test_run_command import one_line, rvplat
 from tests.machine.programs import elf, linux_image
 from tests.machine.small_guests import HELLO, LOOP, guest
@@ -324,6 +326,25 @@ STREAMS = {
         "or file of this name\n",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("can't start new thread"), "this host can't start another thread"),
+        (MemoryError(), "this host has no more memory"),
+    ],
+)
+def test_what_the_host_lacks_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception,
+    message: str,
+) -> None:  # fmt: skip
+    def refuse(thread: threading.Thread) -> None:
+        raise error
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert main(["run", str(guest(HELLO))]) == 2
+    assert capsys.readouterr().err == f"rvplat: {message}\n"
 
 
 @pytest.mark.parametrize("line", STREAMS)

@@ -103,6 +103,7 @@ class Bound:
         self.device = device
         self.method = method
         self.call: Callable[..., int] | None = None
+        self._wanted = method.function.__code__.co_argcount - 1
         self.__doc__ = method.__doc__
 
     def __call__(self, *arguments: Any) -> Any:
@@ -117,6 +118,9 @@ class Bound:
         return None if self.method.signature.returns is None else int(found)
 
     def _run(self, arguments: tuple[Any, ...]) -> Any:
+        if len(arguments) != self._wanted:  # native code would take 0 for what is missing
+            what = f"{self.method.owner}.{self.method.name} takes {self._wanted} arguments"
+            raise TypeError(f"{what}, {len(arguments)} given")
         if self.call is not None:
             return self.call(*arguments)
         kinds = self.method.signature.types[1:]

@@ -186,6 +186,20 @@ def test_a_registers_definition_takes_what_harts_give(
     assert str(caught.value) == f"{tmp_path / 'counter.py'}:{number}: {message}"
 
 
+def test_python_gives_a_definition_all_arguments(tmp_path: Path) -> None:
+    """In a machine, where native code runs, as without one."""
+    with with_counter(tmp_path, COUNTER, ASK) as machine:
+        counter: Any = machine.devices["counter"]
+        for device in (counter, type(counter)()):
+            for given in ((), (1, 2)):
+                with pytest.raises(TypeError) as caught:
+                    device.write_total(*given)
+                told = f"Counter.write_total takes 1 arguments, {len(given)} given"
+                assert str(caught.value) == told
+            device.write_total(1)
+            assert device.total == 2
+
+
 def test_a_definition_that_reads_a_register_returns_it(tmp_path: Path) -> None:
     head = "    def write_ask(self, value: u32) -> None:"
     method = "    def read_ask(self) -> None:\n        self.ask = 1\n\n    @native\n"
