@@ -119,8 +119,9 @@ class Bound:
 
     def _run(self, arguments: tuple[Any, ...]) -> Any:
         if len(arguments) != self._wanted:  # native code would take 0 for what is missing
-            what = f"{self.method.owner}.{self.method.name} takes {self._wanted} arguments"
-            raise TypeError(f"{what}, {len(arguments)} given")
+            names = ", ".join(self.method.function.__code__.co_varnames[1 : self._wanted + 1])
+            what = f"{self.method.owner}.{self.method.name} takes ({names})"
+            raise TypeError(f"{what}, found {len(arguments)} arguments")
         if self.call is not None:
             return self.call(*arguments)
         kinds = self.method.signature.types[1:]

@@ -194,7 +194,7 @@ def test_python_gives_a_definition_all_arguments(tmp_path: Path) -> None:
             for given in ((), (1, 2)):
                 with pytest.raises(TypeError) as caught:
                     device.write_total(*given)
-                told = f"Counter.write_total takes 1 arguments, {len(given)} given"
+                told = f"Counter.write_total takes (value), found {len(given)} arguments"
                 assert str(caught.value) == told
             device.write_total(1)
             assert device.total == 2
