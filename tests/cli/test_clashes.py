@@ -102,10 +102,10 @@ CASES = {
     "calls-itself": (
         '@X.instruction("0000000 rs2 rs1 000 rd 0001011", "mine rd, rs1, rs2")\n'
         'def mine(hart, rd, rs1, rs2):\n    hart.x[rd] = down(hart, hart.x[rs1])\n\n'
-        '@define\ndef down(hart, n: u64) -> u64:\n'
+        '@define  # here\ndef down(hart, n: u64) -> u64:\n'
         '    return down(hart, n - load_u64(hart, n)) if n != 0 else n\n\n'
         'from rvplat.isa.machinery.vocabulary import load_u64',
-        '{at}: mine calls itself, or is nested too deep',
+        '{here}: down calls itself: write a loop instead',
     ),
     "no-such-field": (
         '@X.instruction("0000000 rs2 rs1 000 rd 0001011", "mine rd, rs1, rs2")\n'

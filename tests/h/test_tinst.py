@@ -120,7 +120,7 @@ def test_access_faults_and_misaligned_ones_transform_too(bench: Bench, mode: str
     found = bench.step(word("lw", rd=9, rs1=6, imm=16), mode)
     assert found is not None
     assert (found.cause, found.tinst) == (5, word("lw", rd=9))
-    bench.hart.x[6] = PA + 1
+    bench.hart.x[6] = PA + 13  # Zama16b allows misaligned AMOs within 16 aligned bytes
     found = bench.step(word("amoadd.w", rd=9, rs1=6), mode)
     assert found is not None
     assert (found.cause, found.tinst) == (6, word("amoadd.w", rd=9))
