@@ -37,13 +37,13 @@ from rvplat.hart.state import (
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import call_host, define, fence, host_address, read_u64, u64
 
-HartState.add("left_slot", u64)  # host address of the slot where a region was left last, or 0
-
 ASK_AGAIN = 64  # samples: the page may have other code than at the first one
-HartState.add("split_slot", u64)  # host address of the slot of accesses that lay in two pages
-HartState.add("split_count", u64)  # how often there were any in this budget
 MANY_SPLITS = 32  # so many in a budget cost more than the shared check saves
 HOT_CALLS = MachineState.fields["hot_calls"].offset
+
+HartState.add("left_slot", u64)  # host address of the slot where a region was left last, or 0
+HartState.add("split_slot", u64)  # host address of the slot of accesses that lay in two pages
+HartState.add("split_count", u64)  # how often there were any in this budget
 
 
 @define

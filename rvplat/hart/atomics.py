@@ -72,21 +72,12 @@ def amo_address(hart, va: u64, size: u64) -> u64:
     return amo_slow(hart, va, size)
 
 
-@define(cold=True)
-def conditional_slow(hart, va: u64, size: u64) -> u64:
-    """A store-conditional is always aligned ("Zalrsc")."""
-    if va & (size - 1) != 0:
-        raise_misaligned(hart, va, u64(STORE))
-    return amo_slow(hart, va, size)
-
-
 @define
 def conditional_address(hart, va: u64, size: u64) -> u64:
-    """Where a store-conditional may write."""
-    entry = hart.tlb[va >> 12 & INDEX_MASK]
-    if entry.write_tag == va & (PAGE_MASK | (size - 1)):
-        return va + entry.addend
-    return conditional_slow(hart, va, size)
+    """Where a store-conditional may write. It is always aligned ("Zalrsc")."""
+    if va & (size - 1) != 0:
+        raise_misaligned(hart, va, u64(STORE))
+    return amo_address(hart, va, size)
 
 
 @define(cold=True)

@@ -8,7 +8,6 @@ it ("Hypervisor Memory-Management Fence Instructions").
 from rvplat.hart.acceleration.guest_tables import forget_tables
 from rvplat.hart.acceleration.tlb import (
     BLOCK_SHIFT,
-    LOG,
     NO_TAG,
     REGIME_VIRT,
     FixedBool,
@@ -16,6 +15,8 @@ from rvplat.hart.acceleration.tlb import (
     context,
     context_count,
     drop,
+    filled_at,
+    filled_count,
 )
 from rvplat.hart.debugging.world_switches import vmid_of
 from rvplat.hart.state import DATA_ENTRIES, FETCH_ENTRIES
@@ -89,32 +90,21 @@ def is_mapped(page: u64, gpa: u64) -> bool:
 def drop_guest_data(hart, n: u64, gpa: u64):
     """Forget the entries of a context whose G-stage mapping maps an address."""
     ctx = hart.ctx[n]
-    if ctx.fills > LOG:
-        for i in range(DATA_ENTRIES):
-            if is_mapped(ctx.guest_pages[i], gpa):
-                ctx.entries[i].read_tag = NO_TAG
-                ctx.entries[i].write_tag = NO_TAG
-    else:
-        for i in range(ctx.fills):
-            at = u64(ctx.log[i])
-            if is_mapped(ctx.guest_pages[at], gpa):
-                ctx.entries[at].read_tag = NO_TAG
-                ctx.entries[at].write_tag = NO_TAG
+    for i in range(filled_count(ctx, u64(DATA_ENTRIES))):
+        at = filled_at(ctx, u64(i))
+        if is_mapped(ctx.guest_pages[at], gpa):
+            ctx.entries[at].read_tag = NO_TAG
+            ctx.entries[at].write_tag = NO_TAG
 
 
 @define
 def drop_guest_fetch(hart, n: u64, gpa: u64):
     """The same for fetches."""
     ctx = hart.fetch_ctx[n]
-    if ctx.fills > LOG:
-        for i in range(FETCH_ENTRIES):
-            if is_mapped(ctx.guest_pages[i], gpa):
-                ctx.entries[i].tag = NO_TAG
-    else:
-        for i in range(ctx.fills):
-            at = u64(ctx.log[i])
-            if is_mapped(ctx.guest_pages[at], gpa):
-                ctx.entries[at].tag = NO_TAG
+    for i in range(filled_count(ctx, u64(FETCH_ENTRIES))):
+        at = filled_at(ctx, u64(i))
+        if is_mapped(ctx.guest_pages[at], gpa):
+            ctx.entries[at].tag = NO_TAG
 
 
 @define

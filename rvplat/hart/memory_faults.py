@@ -54,7 +54,7 @@ def in_granule(hart, va: u64, size: u64) -> bool:
     return hart.has_zama16b != 0 and (va & 15) + size <= 16
 
 
-@define(cold=True)
+@define
 def check_alignment(hart, va: u64, size: u64, access: u64):
     """Raise the exception of a misaligned load or store, unless Zicclsm or Zama16b allows it."""
     if hart.has_zicclsm == 0 and not in_granule(hart, va, size):

@@ -131,6 +131,18 @@ def log_fill(ctx: AnyContext, index: u64):
 
 
 @define
+def filled_count(ctx: AnyContext, entries: u64) -> u64:
+    """How many entries of a context may be filled: all of them if there were too many to log."""
+    return entries if ctx.fills > LOG else ctx.fills
+
+
+@define
+def filled_at(ctx: AnyContext, i: u64) -> u64:
+    """The index of one of these entries."""
+    return i if ctx.fills > LOG else u64(ctx.log[i])
+
+
+@define
 def note_fill(hart, va: u64, shift: u64):
     """Remember that the entry for an address is about to be filled in the context in force."""
     ctx = hart.ctx[hart.data.context]
