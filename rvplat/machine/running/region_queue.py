@@ -22,13 +22,17 @@ class PageQueue:
     def add(self, start: int) -> None:
         self._waiting.add(start)
 
+    def remove(self, start: int) -> None:
+        """Remove a page, if it waits."""
+        self._waiting.discard(start)
+
     def clear(self) -> None:
         self._waiting.clear()
 
     def take(self, now: float) -> int:
         """Remove the page that is the hottest lately. `now`: of `time.monotonic`."""
         start = max(self._waiting, key=lambda pa: self._pages[pa].heat_at(now))
-        self._waiting.remove(start)
+        self.remove(start)
         return start
 
     def warm(self) -> list[int]:

@@ -144,13 +144,11 @@ def test_kept_regions_of_the_same_size_do_not_replace_each_other(tmp_path: Path)
         assert regions.counts.kept == 1
 
 
-def test_code_that_is_nearly_hot_is_compiled_when_nothing_else_is() -> None:
-    with machine_of(FUNCTIONS, "hot") as machine:
-        run_to_end(machine)
+def test_code_that_is_nearly_hot_is_compiled_when_nothing_else_is(tmp_path: Path) -> None:
+    with machine_with_store(FUNCTIONS, tmp_path) as machine:
         regions = cast(RegionManager, machine.regions)
         regions._ended = True  # the machine's thread compiles nothing
-        with regions._work:
-            regions._work.notify_all()
+        run_to_end(machine)
         for thread in regions._threads[1:]:
             thread.join()
         regions._ended = False
