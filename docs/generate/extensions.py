@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from generate.markdown import anchor, code, table
 from rvplat.engine.fast_reason import FastForms
 from rvplat.isa import Extension
+from rvplat.isa.machinery.profiles import PROFILES
 from rvplat.machine.boards.catalogue import shipped_extensions
 from rvplat.machine.boards.isa_string import order
 from rvplat.machine.inspection.extension_text import (
@@ -18,16 +19,45 @@ from rvplat.machine.inspection.extension_text import (
     groups,
     legal_values,
 )
+from rvplat.machine.inspection.profile_parts import missing_of
 
 
 def page() -> str:
     """A table of all, then a section for each that holds something."""
     known = sorted(shipped_extensions().values(), key=lambda one: order(one.name))
     forms = FastForms(known)
-    rows = [(_link(one), one.version, one.standing, one.title) for one in known]
-    parts = [table(("extension", "version", "standing", "what"), rows)]
+    rows = [(_link(one), one.version, one.standing, *_text(one), one.title) for one in known]
+    head = ("extension", "version", "standing", "ratified", "text", "what")
+    parts = [table(head, rows), *_profiles()]
     parts += [_extension(one, forms) for one in known if _holds_something(one)]
     return "\n\n".join(parts)
+
+
+def _text(one: Extension) -> tuple[str, str]:
+    """When it was ratified, and where its text is."""
+    found = one.ratification
+    return (found.when, f"{found.volume}, {found.chapter}") if found else ("", "")
+
+
+def _profiles() -> Iterator[str]:
+    """The profiles: what they demand, and what of that is missing."""
+    known = shipped_extensions()
+    rows = [
+        (
+            code(name), one.ratified, ", ".join(one.mandatory),
+            ", ".join(missing_of(one.mandatory, known)) or "nothing",
+            ", ".join(missing_of(one.options, known)) or "nothing",
+        )
+        for name, one in PROFILES.items()
+    ]  # fmt: skip
+    head = ("profile", "ratified", "mandatory", "missing of these", "missing of its options")
+    yield "## Profiles"
+    yield (
+        "A profile's name is an ISA string, alone or with further extensions: `rva22s64`, "
+        "`rva22s64_v`. `rvplat isa rva22s64` lists its parts. A board can't name a profile "
+        "of which a mandatory extension is missing."
+    )
+    yield table(head, rows)
 
 
 def _holds_something(one: Extension) -> bool:

@@ -1,4 +1,4 @@
-"""`rvplat isa`: lists the ISA extensions, or shows one, an instruction, its bits or a CSR."""
+"""`rvplat isa`: lists the ISA extensions, or shows one, a profile, an instruction or a CSR."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from rvplat.machine.boards.catalogue import Catalogue
 
 DETAILS = """\
-NAME is an extension (M), an instruction (mul, c.addi) or a CSR (mstatus). M.mul names an
-instruction or a CSR of one extension. A number such as 0x00b50533 is decoded as an instruction, or
-as two if its low half is a compressed one. BOARD is the board whose harts are meant and whose
-plugins are loaded.
+NAME is an extension (M), a profile (rva22s64), an instruction (mul, c.addi) or a CSR (mstatus).
+M.mul names an instruction or a CSR of one extension. A number such as 0x00b50533 is decoded as an
+instruction, or as two if its low half is a compressed one. BOARD is the board whose harts are meant
+and whose plugins are loaded.
 """
 ALWAYS_SLOW = "runs in its slow form: "
 
@@ -30,7 +30,7 @@ class Isa:
     """Lists the ISA extensions, or shows one of them."""
 
     name = "isa"
-    help = "list the ISA extensions, or show an extension, an instruction, its bits, or a CSR"
+    help = "list the ISA extensions, or show one, a profile, an instruction, its bits, or a CSR"
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.usage = "rvplat isa [BOARD] [NAME] [options]"
@@ -72,17 +72,19 @@ def _listed(board: Board, catalogue: Catalogue) -> str:
     from rvplat.machine.boards.listing import list_extensions
 
     cells = [
-        (row.name, row.version, row.standing, "yes" if row.enabled else "-",
+        (row.name, row.version, row.standing, row.ratified, "yes" if row.enabled else "-",
          str(row.instructions), str(row.csrs), row.title)
         for row in list_extensions(catalogue, board)
     ]  # fmt: skip
-    head = ("extension", "version", "standing", board.name, "instructions", "CSRs", "what")
+    head = ("extension", "version", "standing", "ratified", board.name, "instructions", "CSRs",
+            "what")  # fmt: skip
     return table(head, cells)
 
 
 def _shown(wanted: str, board: Board, catalogue: Catalogue) -> str:
     """Show an extension, an instruction or a CSR."""
     from rvplat.errors import DefinitionError, RvplatError, did_you_mean
+    from rvplat.isa.machinery.profiles import PROFILES
     from rvplat.lang import LanguageError
     from rvplat.machine.inspection.extension_text import find, nearest
 
@@ -91,11 +93,15 @@ def _shown(wanted: str, board: Board, catalogue: Catalogue) -> str:
         from rvplat.cli.isa_word import word_shown
 
         return word_shown(wanted, board, known)
+    if profile := PROFILES.get(wanted.lower()):
+        from rvplat.cli.isa_profile import profile_shown
+
+        return profile_shown(profile, board, catalogue.extensions)
     found = find(wanted, known)
     if found is None:
         hint = did_you_mean(nearest(wanted, known))
         raise RvplatError(
-            f'isa: "{wanted}" is no board, extension, instruction or CSR{hint} '
+            f'isa: "{wanted}" is no board, extension, profile, instruction or CSR{hint} '
             "(`rvplat isa` lists the extensions)"
         )
     try:
@@ -131,6 +137,8 @@ def _head(extension: Extension, board: Board) -> list[str]:
     """Name, version, standing, relation to other extensions, state."""
     title = f": {extension.title}" if extension.title else ""
     lines = [f"{extension.name} {extension.version}, {extension.standing}{title}"]
+    if text := extension.ratification:
+        lines.append(f'ratified {text.when}: volume {text.volume}, "{text.chapter}"')
     if extension.requires:
         lines.append(f"requires {', '.join(extension.requires)}")
     if extension.implied_by:

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from rvplat.cli.isa_profile import profile_shown
 from rvplat.cli.main import main
 from rvplat.engine.fast_reason import FastForms
 from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.profiles import PROFILES
 from rvplat.machine.boards.catalogue import base_extensions, shipped_extensions
 from rvplat.machine.inspection.extension_text import boxes, find, groups, rows_of
 from rvplat.machine.inspection.instruction_word import rows_for
+from rvplat.machine.open import open_board
 
 XMIX = Path(__file__).parents[2] / "plugins" / "examples" / "xmix.py"
 MUL = """\
@@ -36,6 +39,29 @@ def test_an_extension(capsys: pytest.CaptureFixture[str]) -> None:
     assert "the harts of virt have it\n" in said
     assert "\nczero.eqz rd, rs1, rs2\n    0000111 rs2 rs1 101 rd 0110011\n" in said
     assert "the harts of minimal do not have it\n" in shown(capsys, "minimal", "zicond")
+
+
+def test_an_extension_s_ratification(capsys: pytest.CaptureFixture[str]) -> None:
+    text = 'volume I, "Zicond Extension for Integer Conditional Operations"'
+    assert f"\nratified 2023-11: {text}\n" in shown(capsys, "zicond")
+
+
+def test_a_profile(capsys: pytest.CaptureFixture[str]) -> None:
+    said = shown(capsys, "RVA22S64")
+    assert said.startswith("RVA22S64, ratified 2023-03\nmandatory and missing here: nothing\n")
+    assert '\nharts.isa = "rva22s64" enables it\n' in said
+    rows = said.splitlines()
+    assert any(row.split()[:4] == ["Svpbmt", "1.0", "2021-12", "yes"] for row in rows)
+    assert any(row.split()[:4] == ["Zfh", "1.0", "2021-11", "-"] for row in rows)
+    assert rows.index(next(row for row in rows if row.startswith("optional  "))) > 20
+
+
+def test_what_of_a_profile_is_missing() -> None:
+    known = {n: e for n, e in shipped_extensions().items() if n not in ("Zkt", "Zkn")}
+    board = open_board("virt")[0]
+    said = profile_shown(PROFILES["rva22u64"], board, known)
+    assert "\nmandatory and missing here: Zkt\noptional and missing here: Zkn\n\n" in said
+    assert "\nZkt          missing  2021-12   -     Zkt Extension for Data-Ind" in said
 
 
 def test_an_instruction_by_each_of_its_names(capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,7 +153,10 @@ def test_a_plugin_s_extension(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["mull"], 'isa: "mull" is no board, extension, instruction or CSR; did you mean "mul"?'),
+        (
+            ["mull"],
+            'isa: "mull" is no board, extension, profile, instruction or CSR; did you mean "mul"?',
+        ),
         (
             ["0x00c5850b"],
             "isa: 0x00c5850b: no instruction that rvplat knows; its opcode is custom-0",

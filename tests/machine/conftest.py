@@ -126,7 +126,8 @@ EXTENSIONS = [
     _extension("Zicboz"),
     _extension("Zba"),
     _extension("Svinval"),
-    _extension("H"),
+    _extension("Sv39"),
+    _extension("H", requires=("Sv39",)),
     _extension("Zdraft", "draft"),
 ]
 

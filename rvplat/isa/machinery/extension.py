@@ -18,12 +18,15 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rvplat.frozen import frozen
 from rvplat.isa.machinery.csr_rows import ALL_ONES, Csr, parse_fields
 from rvplat.isa.machinery.encoding import Pattern, parse
 from rvplat.lang import Definition, LanguageError, define, u64
+
+if TYPE_CHECKING:
+    from rvplat.isa.machinery.ratifications import Ratification
 
 Standing = Literal["ratified", "frozen", "draft"]
 SINK = 32  # the index of hart.x that takes what is written to x0
@@ -122,6 +125,13 @@ class Extension:
     _compressed_forms: list[Compressed] = field(default_factory=list, repr=False)
     _csrs: list[Csr] = field(default_factory=list, repr=False)
     _states: list[tuple[str, Any, int]] = field(default_factory=list, repr=False)
+
+    @property
+    def ratification(self) -> Ratification | None:
+        """When it was ratified and where its text is; None for a plugin's, and for a draft."""
+        from rvplat.isa.machinery.ratifications import ratifications
+
+        return ratifications().get(self.name) if self.standing == "ratified" else None
 
     def _import_rows(self) -> None:
         for module in self.rows_in:

@@ -67,7 +67,10 @@ def least_vlen(extensions: Iterable[Extension]) -> int:
 class Harts:
     """The harts of a board, which are all alike."""
 
-    isa: str = setting('the ISA string, such as "rv64imafdc_zicsr_zifencei"')
+    isa: str = setting(
+        'the ISA string, such as "rv64imafdc_zicsr_zifencei", or a profile with or without further '
+        'extensions, such as "rva22s64_v"'
+    )
     count: int = setting("how many harts", 1, minimum=1, maximum=MAX_HARTS)
     mmu: Mmu = setting("the largest translation scheme; it includes the smaller ones", "sv57")
     pmp_entries: PmpEntries = setting("entries of physical memory protection", 16)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rvplat.bus.device import InterruptController
 from rvplat.bus.map import Range, overlaps
 from rvplat.errors import BoardError
+from rvplat.isa.machinery.profiles import PROFILES
 from rvplat.isa.privileged import PAGE_BYTES
 from rvplat.machine.boards.board import (
     LAST_ADDRESS,
@@ -38,7 +39,12 @@ from rvplat.machine.boards.board_faults import (
     toml_text,
 )
 from rvplat.machine.boards.catalogue import Catalogue
-from rvplat.machine.boards.isa_string import resolve_isa
+from rvplat.machine.boards.isa_string import (
+    TRANSLATION,
+    needed_translation,
+    profile_of,
+    resolve_isa,
+)
 from rvplat.machine.boards.model_errors import model_errors
 from rvplat.machine.boards.schema import WRONG, Wrong, convert_table, fields_of, joined
 from rvplat.machine.boards.toml_tree import Source, TomlEntry
@@ -139,14 +145,26 @@ class _Checker:
         extensions, faults = resolve_isa(harts.isa, known, harts.allow_draft, harts.privileged)
         place = self._place("harts", "isa")
         for one in faults:
-            names = (one.unknown, [name.lower() for name in known]) if one.unknown else None
+            names = (one.unknown, [*map(str.lower, known), *PROFILES]) if one.unknown else None
             self.fault(place, "harts.isa", one.found, one.expected, names)
-        if harts.mmu == "bare" and any(extension.name == "H" for extension in extensions):
-            found = 'H beside mmu = "bare": guests need translation'
-            self.fault(place, "harts.isa", found, 'mmu = "sv39" or larger, or no H')
+        self._translation(harts, extensions)
         self._menvcfg(harts, extensions)
         self._vlen(harts, extensions)
         return list(extensions)
+
+    def _translation(self, harts: Harts, extensions: Sequence[Extension]) -> None:
+        """Refuse extensions that need a larger translation scheme than `harts.mmu`."""
+        needed = needed_translation(extensions, TRANSLATION[harts.mmu])
+        if needed is None:
+            return
+        who, scheme = needed
+        profile = profile_of(harts.isa)
+        if profile is not None and scheme in profile.mandatory:
+            who = profile.name.lower()
+        why = f": it needs {scheme}" if who != scheme else ""
+        found = f'{who} beside mmu = "{harts.mmu}"{why}'
+        expected = f'mmu = "{scheme.lower()}" or larger, or no {who}'
+        self.fault(self._place("harts", "isa"), "harts.isa", found, expected)
 
     def _menvcfg(self, harts: Harts, extensions: Iterable[Extension]) -> None:
         owned = {extension.name for extension in extensions}

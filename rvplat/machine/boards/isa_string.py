@@ -1,4 +1,7 @@
-"""ISA strings: "rv64imafdc_zicsr_zifencei" (Unprivileged, "ISA Extension Naming Conventions")."""
+"""ISA strings: "rv64imafdc_zicsr_zifencei" (Unprivileged, "ISA Extension Naming Conventions"), or a
+profile, alone or with further extensions: "rva22s64_v" (RISC-V Profiles, "Profile Naming
+Convention").
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from rvplat.frozen import frozen
-from rvplat.machine.boards.board_faults import toml_text
+from rvplat.isa.machinery.profiles import PROFILES, Profile
+from rvplat.machine.boards.board_faults import listed, toml_text
 
 # Other keys of a board select these extensions: an ISA string must not name them, and the device
 # tree has separate properties for them.
@@ -18,6 +22,7 @@ TRANSLATION = {"bare": "Svbare", "sv39": "Sv39", "sv48": "Sv48", "sv57": "Sv57"}
 PRIVILEGED = (*MODES, PMP, *TRANSLATION.values())
 #: The extensions that "g" abbreviates.
 GENERAL = ("I", "M", "A", "F", "D", "Zicsr", "Zifencei")
+_PROFILE = re.compile(r"rv[a-z]\d\d[usm](32|64)")
 _LETTERS_THEN_NAME = re.compile(r"([a-rt-wy]*)([zsx][a-z0-9]+)?")
 
 
@@ -48,16 +53,41 @@ class IsaFault:
     unknown: str = ""
 
 
+def profile_of(isa: str) -> Profile | None:
+    """The profile that an ISA string begins with."""
+    return PROFILES.get(isa.lower().partition("_")[0])
+
+
 def split_isa(isa: str) -> list[str] | IsaFault:
-    """The names in an ISA string, in their order there and in lower case."""
+    """The names in an ISA string, in their order there and in lower case; those that its profile
+    stands for are not among them."""
     text = isa.lower()
+    if _PROFILE.match(text):
+        return _split_profile(isa)
     example = 'an ISA string such as "rv64imafdc_zicsr"'
     if text.startswith("rv32"):
         return IsaFault(f"{toml_text(isa)}, which is RV32", "RV64: " + example)
     if not re.match(r"rv64[ig]", text):
         return IsaFault(toml_text(isa), example)
+    return _split_names(isa, text[4:].split("_"))
+
+
+def _split_profile(isa: str) -> list[str] | IsaFault:
+    """`split_isa` of a string that begins as a profile's name does."""
+    name, *parts = isa.lower().split("_")
+    if name not in PROFILES:
+        return IsaFault(f"the unknown profile {toml_text(name)}", listed(PROFILES), name)
+    return _split_names(isa, parts)
+
+
+def _split_names(isa: str, parts: Sequence[str]) -> list[str] | IsaFault:
+    """The names in the parts of a string, which underscores separate."""
     names: list[str] = []
-    for part in text[4:].split("_"):
+    for part in parts:
+        if _PROFILE.fullmatch(part):
+            first = profile_of(isa)
+            what = f"two profiles, {first.name.lower()} and {part}, in" if first else f"{part} in"
+            return IsaFault(f"{what} {toml_text(isa)}", "one profile, as the first part")
         found = _LETTERS_THEN_NAME.fullmatch(part)
         if not found or not part:
             return IsaFault(
@@ -80,6 +110,10 @@ def resolve_isa(
         return [], [names]
     by_lower = {name.lower(): extension for name, extension in known.items()}
     faults = [IsaFault(f'"{name}" twice', "it once") for name in _twice(names)]
+    profile = profile_of(isa)
+    if profile is not None:
+        faults += _missing(profile, known)
+        further = (*further, *profile.mandatory)
     wanted = [known[name] for name in further if name in known]
     for name in dict.fromkeys(_expanded(names)):
         if name not in by_lower:
@@ -90,6 +124,15 @@ def resolve_isa(
     if not allow_draft:
         faults += [_draft(extension) for extension in closed if extension.standing == "draft"]
     return sorted(closed, key=lambda extension: order(extension.name)), faults
+
+
+def _missing(profile: Profile, known: Mapping[str, Named]) -> list[IsaFault]:
+    """The fault of a profile that demands an extension which no plugin or rvplat itself has."""
+    names = [name for name in profile.mandatory if name not in known]
+    if not names:
+        return []
+    found = f"{profile.name.lower()}, which demands {', '.join(names)}: rvplat lacks that"
+    return [IsaFault(found, "another profile, or the extensions one by one")]
 
 
 def _draft(extension: Named) -> IsaFault:
@@ -119,6 +162,18 @@ def _closure(wanted: Sequence[E], known: Mapping[str, E]) -> list[E]:
         queue += [known[name] for name in extension.requires if name in known]
         queue += [e for e in known.values() if e.implied_by and found.keys() >= {*e.implied_by}]
     return list(found.values())
+
+
+def needed_translation(extensions: Sequence[Named], largest: str) -> tuple[str, str] | None:
+    """The translation scheme that extensions need beyond the `largest` of the harts, and the
+    extension that needs it; None if there is none."""
+    schemes = list(TRANSLATION.values())
+    names = [extension.name for extension in extensions]
+    beyond = [scheme for scheme in schemes[schemes.index(largest) + 1 :] if scheme in names]
+    if not beyond:
+        return None
+    by = [one.name for one in extensions if beyond[-1] in one.requires]
+    return (by or beyond[-1:])[0], beyond[-1]
 
 
 def order(name: str) -> tuple[int, int, str]:

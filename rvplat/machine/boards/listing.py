@@ -32,6 +32,7 @@ class ExtensionRow:
     name: str
     version: str
     standing: str
+    ratified: str  # year and month; empty if it is no ratified one of the manual
     title: str
     instructions: int
     csrs: int
@@ -52,13 +53,18 @@ def _board_row(name: str, path: Path) -> BoardRow:
     return BoardRow(name, path, str(top.get("description", "")), str(top.get("extends", "")))
 
 
+def _ratified(extension: Extension) -> str:
+    text = extension.ratification
+    return text.when if text else ""
+
+
 def list_extensions(catalogue: Catalogue, board: Board | None = None) -> list[ExtensionRow]:
     """Every extension that a board may name, in canonical order."""
     enabled = {extension.name for extension in board.extensions} if board else set()
     known: Sequence[Extension] = list(catalogue.extensions.values())
     return [
         ExtensionRow(
-            one.name, one.version, one.standing, one.title,
+            one.name, one.version, one.standing, _ratified(one), one.title,
             len(one.instructions) + len(one.compressed_forms), len(one.csrs), one.name in enabled,
         )
         for one in sorted(known, key=lambda one: order(one.name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.profiles import PROFILES
 from rvplat.machine.boards.catalogue import Catalogue
 from rvplat.machine.boards.isa_string import IsaFault, isa_string, order, resolve_isa, split_isa
 
@@ -17,6 +18,8 @@ from rvplat.machine.boards.isa_string import IsaFault, isa_string, order, resolv
         ("rv64imaczifencei", ["i", "m", "a", "c", "zifencei"]),
         ("rv64gc_zba_svinval", ["g", "c", "zba", "svinval"]),
         ("rv64i_m_xlamp", ["i", "m", "xlamp"]),
+        ("rva22s64", []),
+        ("RVA22S64_v_Zfh", ["v", "zfh"]),
     ],
 )
 def test_split(isa: str, names: list[str]) -> None:
@@ -37,6 +40,27 @@ def test_split(isa: str, names: list[str]) -> None:
 )
 def test_no_isa_string(isa: str, found: str, expected: str) -> None:
     assert split_isa(isa) == IsaFault(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("isa", "found", "expected"),
+    [
+        (
+            "rva22u64_rva22s64", 'two profiles, rva22u64 and rva22s64, in "rva22u64_rva22s64"',
+            "one profile, as the first part",
+        ),
+        (
+            "rv64gc_rva22s64", 'rva22s64 in "rv64gc_rva22s64"', "one profile, as the first part"
+        ),
+        ("rva22s64v", 'the unknown profile "rva22s64v"', f"one of {', '.join(PROFILES)}"),
+        ("rva24s64", 'the unknown profile "rva24s64"', f"one of {', '.join(PROFILES)}"),
+        ("rva22s64_", '"" in "rva22s64_"', "letters, or a name with z, s or x first"),
+    ],
+)  # fmt: skip
+def test_a_string_with_no_profile_or_too_many(isa: str, found: str, expected: str) -> None:
+    fault = split_isa(isa)
+    assert isinstance(fault, IsaFault)
+    assert (fault.found, fault.expected) == (found, expected)
 
 
 def test_what_is_required_and_implied_comes_with_it(catalogue: Catalogue) -> None:
