@@ -8,7 +8,8 @@ A loop with the header H has the blocks
 
 They lead to the fast copy (IfH), or to the slow one (IH). Of each group, the local `edge` is the
 last value of its register for which all accesses are in the page; where the register goes down, it
-is the first one. `addend` leads from addresses to the host's memory.
+is the first one. `addend` leads from addresses to the host's memory. `entry` and `found` are the
+entry of the TLB and its addend, where the register may have any value in the next iteration.
 """
 
 from __future__ import annotations
@@ -36,8 +37,11 @@ class Guards:
 
     def allocas(self, loop: Loop) -> None:
         for group in loop.groups:
-            for name in ("edge", "addend"):
-                self._out.put(f"  {_place(loop, group, name)} = alloca i64")
+            kinds = {"edge": "i64", "addend": "i64"}
+            if group.step is None:
+                kinds |= {"entry": "ptr", "found": "i64"}
+            for name, kind in kinds.items():
+                self._out.put(f"  {_place(loop, group, name)} = alloca {kind}")
 
     def reset(self, loop: Loop) -> None:
         """Forget the pages: the zone is entered."""
@@ -76,6 +80,8 @@ class Guards:
         """Check the alignment of the register, its stride, and the page."""
         value, h = self._out.value, loop.header
         register = self._register(loop, group.register)
+        if group.step is None:
+            self._begin_look_up(loop, group, register)
         if group.align > 1:
             low = value(f"and i64 {register}, {group.align - 1}")
             self._rare(value(f"icmp ne i64 {low}, 0"), f"I{h}", self._new(loop))
@@ -87,6 +93,16 @@ class Guards:
         order = f"{register}, {edge}" if _goes_down(group) else f"{edge}, {register}"
         away = value(f"icmp ugt i64 {value(f'sub i64 {order}')}, {group.room}")
         self._rare(away, f"R{h}_{n}", self._new(loop))
+
+    def _begin_look_up(self, loop: Loop, group: Group, register: str) -> None:
+        """Load the addend from the TLB before anything is checked. The next node of a list is often
+        in another page. Then its access waits for this load, so the load must come first: the host
+        executes older instructions first. LLVM would move a load that is not volatile."""
+        first = self._out.value(f"add i64 {register}, {group.low}")
+        entry = tlb_entry(self._out, self._offsets, first)
+        self._out.put(f"  store ptr {entry}, ptr {_place(loop, group, 'entry')}")
+        found = entry_field(self._out, self._offsets, entry, "addend", "load volatile")
+        self._out.put(f"  store i64 {found}, ptr {_place(loop, group, 'found')}")
 
     def _check_moved(self, loop: Loop, n: int, group: Group) -> None:
         """Check a register that has moved on by less than a page since the last check."""
@@ -102,21 +118,28 @@ class Guards:
         self._out.put(f"R{h}_{n}:")
         register = self._register(loop, group.register)
         first = value(f"add i64 {register}, {group.low}")
+        has_begun = group.step is None
         page = value(f"and i64 {first}, {-PAGE}")
         inside = value(f"and i64 {first}, {PAGE - 1}")
         self._rare(value(f"icmp ugt i64 {inside}, {group.room}"), f"I{h}", self._new(loop))
         self._rare(value(f"icmp uge i64 {page}, {TOP}"), f"I{h}", self._new(loop))
-        entry = tlb_entry(self._out, self._offsets, first)
+        if has_begun:
+            entry = value(f"load ptr, ptr {_place(loop, group, 'entry')}")
+        else:
+            entry = tlb_entry(self._out, self._offsets, first)
         for name, wanted in (("read_tag", group.loads), ("write_tag", group.stores)):
             if wanted:
                 tag = entry_field(self._out, self._offsets, entry, name)
                 self._rare(value(f"icmp ne i64 {tag}, {page}"), f"I{h}", self._new(loop))
-        addend = entry_field(self._out, self._offsets, entry, "addend")
+        if has_begun:
+            addend = value(f"load i64, ptr {_place(loop, group, 'found')}")
+        else:
+            addend = entry_field(self._out, self._offsets, entry, "addend")
         self._out.put(f"  store i64 {addend}, ptr {_place(loop, group, 'addend')}")
         edge = value(f"add i64 {page}, {_edge(group, 0)}")
         self._out.put(f"  store i64 {edge}, ptr {_place(loop, group, 'edge')}")
         # what may have any value need not be checked again by BH
-        whole = group.step is None and group is loop.groups[-1]
+        whole = has_begun and group is loop.groups[-1]
         self._out.put(f"  br label %{f'If{h}' if whole else f'C{h}_{n + 1}'}")
 
 
@@ -129,10 +152,12 @@ def tlb_entry(out: Lines, offsets: Mapping[str, int], address: str) -> str:
     return out.value(f"getelementptr inbounds {unit}, ptr {entries}, i64 {index}")
 
 
-def entry_field(out: Lines, offsets: Mapping[str, int], entry: str, name: str) -> str:
+def entry_field(
+    out: Lines, offsets: Mapping[str, int], entry: str, name: str, load: str = "load"
+) -> str:
     """A field of an entry."""
     place = out.value(f"getelementptr inbounds i8, ptr {entry}, i64 {offsets['tlb_' + name]}")
-    return out.value(f"load i64, ptr {place}")
+    return out.value(f"{load} i64, ptr {place}")
 
 
 def covered_prefix(loop: Loop, register: int) -> str:
