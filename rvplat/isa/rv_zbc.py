@@ -1,8 +1,12 @@
 """Zbc, carry-less multiplication (Unprivileged, "Zbc"): the product of polynomials over GF(2)."""
 
+from typing import Annotated
+
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.xlen import XLEN, ux
-from rvplat.lang import define
+from rvplat.lang import FIXED, define, u64
+
+Width = Annotated[u64, FIXED]
 
 Zbc = Extension(
     "Zbc", version="1.0", standing="ratified", title="Carry-less multiplication", requires=("I",)
@@ -10,36 +14,37 @@ Zbc = Extension(
 
 
 @define
-def product_high(a: ux, b: ux) -> ux:
-    """Bits 2*XLEN-1 to XLEN of the product, to which bit 0 of b contributes nothing."""
-    result = ux(0)
-    for i in range(1, XLEN):
-        result = result ^ ((a >> (XLEN - i)) & -((b >> i) & 1))
+def product_high(a: u64, b: u64, width: Width) -> u64:
+    """The upper half of the product of numbers of `width` bits. Bit 0 of b contributes nothing."""
+    result = u64(0)
+    for i in range(1, width):
+        result = result ^ ((a >> (width - i)) & -((b >> i) & 1))
     return result
 
 
 @define
-def product_low(a: ux, b: ux) -> ux:
-    """Bits XLEN-1 to 0 of the product."""
-    result = ux(0)
-    for i in range(XLEN):
+def product_low(a: u64, b: u64, width: Width) -> u64:
+    """The lower half; bits above it are not cleared."""
+    result = u64(0)
+    for i in range(width):
         result = result ^ ((a << i) & -((b >> i) & 1))
     return result
 
 
 @Zbc.instruction("0000101 rs2 rs1 001 rd 0110011", "clmul rd, rs1, rs2")
 def clmul(hart, rd, rs1, rs2):
-    hart.x[rd] = product_low(hart.x[rs1], hart.x[rs2])
+    hart.x[rd] = ux(product_low(u64(hart.x[rs1]), u64(hart.x[rs2]), XLEN))
 
 
 @Zbc.instruction("0000101 rs2 rs1 011 rd 0110011", "clmulh rd, rs1, rs2")
 def clmulh(hart, rd, rs1, rs2):
-    hart.x[rd] = product_high(hart.x[rs1], hart.x[rs2])
+    hart.x[rd] = ux(product_high(u64(hart.x[rs1]), u64(hart.x[rs2]), XLEN))
 
 
 @Zbc.instruction("0000101 rs2 rs1 010 rd 0110011", "clmulr rd, rs1, rs2")
 def clmulr(hart, rd, rs1, rs2):
     """Bits 2*XLEN-2 to XLEN-1: the high half one bit lower, and the low half's top bit."""
-    a = hart.x[rs1]
-    b = hart.x[rs2]
-    hart.x[rd] = (product_high(a, b) << 1) | (product_low(a, b) >> (XLEN - 1))
+    a = u64(hart.x[rs1])
+    b = u64(hart.x[rs2])
+    high = ux(product_high(a, b, XLEN))
+    hart.x[rd] = high << 1 | ux(product_low(a, b, XLEN)) >> (XLEN - 1)

@@ -19,12 +19,17 @@ from .operands import double, integer, single
 from .program import Program, extensions
 
 STRICT = "_zicsr_zifencei"
+CRYPTOGRAPHY = "_zvbb_zvbc_zvkng_zvksg"
+SMALL = "_zvbb_zvkg_zvkned_zvknha_zvksed_zvksh"  # what Zve32x may have
 ISAS = {
     f"rv64gcv{STRICT}_zicclsm": 128, f"rv64gcv_zvl256b{STRICT}": 256,
     f"rv64gcv_zvl512b{STRICT}_zicclsm": 512, f"rv64gcv_zvl1024b{STRICT}": 1024,
     f"rv64imac_zve32x_zvl128b{STRICT}": 128, f"rv64imac_zve64x_zvl128b{STRICT}": 128,
     f"rv64imafc_zve32f_zvl128b{STRICT}": 128, f"rv64imafdc_zve64f_zvl256b{STRICT}": 256,
     f"rv64imafdc_zve64d_zvl128b{STRICT}": 128,
+    f"rv64gcv{STRICT}_zicclsm{CRYPTOGRAPHY}": 128, f"rv64gcv_zvl256b{STRICT}{CRYPTOGRAPHY}": 256,
+    f"rv64gcv_zvl1024b{STRICT}{CRYPTOGRAPHY}": 1024,
+    f"rv64imac_zve32x_zvl128b{STRICT}{SMALL}": 128, f"rv64imac_zve64x_zvl512b{STRICT}{SMALL}": 512,
 }  # fmt: skip
 STOP, T, U = 29, 30, 31  # the handler's registers; STOP is 1 at the end
 MTVEC, MEPC, MCAUSE, MSTATUS = 0x305, 0x341, 0x342, 0x300
@@ -33,6 +38,7 @@ VSTART, VXSAT, VXRM, VCSR, FRM, FFLAGS = 0x008, 0x009, 0x00A, 0x00F, 0x002, 0x00
 STATUS = 3 << 13 | 3 << 9  # FS and VS are Dirty
 CLOSED = layout.DATA[4]
 READ_WRITE = 3
+OP_VE = 0x77
 WIDENING = ("vw", "vns", "vnc", "vfw", "vfnc")
 OFFSETS = dict(zip((8, 16, 32, 64), layout.DATA[-5:-1], strict=True))  # pages of offsets, by width
 
@@ -41,7 +47,7 @@ OFFSETS = dict(zip((8, 16, 32, 64), layout.DATA[-5:-1], strict=True))  # pages o
 def rows(isa: str) -> tuple[Isa, list[Instruction]]:
     """The rows of an ISA string, and those among them that are vector instructions."""
     found = Isa(extensions(isa))
-    vector = [row for row in found.rows if row.extension.name in ("Zve32x", "Zve32f")]
+    vector = [row for row in found.rows if row.extension.name.startswith("Zv")]
     return found, vector  # type: ignore[return-value]
 
 
@@ -54,6 +60,7 @@ class Maker:
         self.isa = self.rng.choice(list(ISAS))
         self.vlen = ISAS[self.isa]
         self.known, self.vector = rows(self.isa)
+        self.added = [row for row in self.vector if row.extension.name not in ("Zve32x", "Zve32f")]
         self.image = bytearray(layout.END * layout.PAGE)
         self.count = instructions
         self.lmul, self.sew = 1, 0  # the registers of a group, and vsew, as vtype was set last
@@ -137,7 +144,8 @@ class Maker:
             elif kind == 7 and rng.randrange(4) == 0:
                 self.load_float()
             else:
-                self.instruction(rng.choice(self.vector))
+                more = self.added if self.added and rng.randrange(2) else self.vector
+                self.instruction(rng.choice(more))
         code("addi", rd=STOP, rs1=0, imm=1)
         code("ecall")
         self.put(code)
@@ -185,19 +193,33 @@ class Maker:
 
     def fit(self, row: Instruction) -> None:
         """Mostly set a vtype with which the row is legal, if the present one isn't such."""
+        widens = row.name.startswith(WIDENING)
+        least, most = self.widths(row)
+        groups = row.pattern.match & 0x7F == OP_VE
+        bad = not least <= self.sew <= most or (widens and self.lmul == 8) or (
+            groups and self.rng.randrange(8) == 0
+        )  # fmt: skip
+        if bad and least <= most and self.rng.randrange(8):
+            lmul = self.rng.choice((0, 1, 1, 2, 3, 7) if groups else (0, 0, 1, 1, 2, 7))
+            vtype = lmul | self.rng.randint(least, most) << 3 | self.rng.randrange(4) << 6
+            self.configure(vtype, 8 if groups else 1)
+
+    def widths(self, row: Instruction) -> tuple[int, int]:
+        """The least and the greatest vsew with which the row is legal."""
         widens, least = row.name.startswith(WIDENING), 0
+        if row.pattern.match & 0x7F == OP_VE:
+            return 2, 3 if row.name.startswith("vsha2") and self.elen == 64 else 2
+        if row.name.startswith("vclmul"):
+            return 3, 3
         if row.extension.name == "Zve32f":
             least = 1 if row.name.startswith("vfncvt") else 2
-        most = (2 if self.elen == 64 else 1) if widens else (3 if self.elen == 64 else 2)
         if "x." in row.name and row.name.startswith("vfwcvt.f"):
             least = 1
-        bad = not least <= self.sew <= most or (widens and self.lmul == 8)
-        if bad and least <= most and self.rng.randrange(8):
-            lmul = self.rng.choice((0, 0, 1, 1, 2, 7))
-            self.configure(lmul | self.rng.randint(least, most) << 3 | self.rng.randrange(4) << 6)
+        most = 3 if self.elen == 64 else 2
+        return least, most - 1 if widens else most
 
-    def configure(self, vtype: int = -1) -> None:
-        """Set vtype and vl, mostly to what is legal."""
+    def configure(self, vtype: int = -1, multiple: int = 1) -> None:
+        """Set vtype and vl, mostly to what is legal; AVL mostly to a multiple of a number."""
         rng, code = self.rng, self.code
         if vtype >= 0:
             pass
@@ -219,6 +241,8 @@ class Maker:
             code("vsetvli", rd=0, rs1=0, vtypei=vtype)
         else:
             avl = rng.choice((0, 1, 2, 3, rng.randrange(40), rng.randrange(1100), 5000))
+            if rng.randrange(8):
+                avl *= multiple
             code.constant(1, avl)
             if rng.randrange(4):
                 code("vsetvli", rd=self.register(), rs1=1, vtypei=vtype)

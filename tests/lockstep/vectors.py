@@ -19,7 +19,7 @@ from .program import Program
 from .spike import Event, Step, Trapped
 from .vector_programs import ISAS
 
-LOADS, STORES, VECTORS = 0x07, 0x27, 0x57
+LOADS, STORES, VECTORS, GROUPS = 0x07, 0x27, 0x57, 0x77
 CSRS = {"vstart": 0x008, "vxsat": 0x009, "vxrm": 0x00A, "vl": 0xC20, "vtype": 0xC21}
 AROUND = 12
 
@@ -109,7 +109,7 @@ class Walk:
     def stepped(self, event: Step) -> None:
         ours = self.ours
         row = self.known.find(event.bits)
-        if row is not None and event.bits & 0x7F in (LOADS, STORES, VECTORS):
+        if row is not None and event.bits & 0x7F in (LOADS, STORES, VECTORS, GROUPS):
             self.owner.counts[row.name] += 1
         for number, value in event.x:
             self.x[8 * number : 8 * number + 8] = struct.pack("<Q", value)

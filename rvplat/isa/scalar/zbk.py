@@ -4,9 +4,10 @@ Zbkb and Zbkc share instructions with Zbb and Zbc.
 """
 
 from rvplat.isa import rv_zbb, rv_zbc
-from rvplat.isa.machinery.xlen import EACH_BYTE, XLEN, ux
+from rvplat.isa.cryptography.galois import mirrored
+from rvplat.isa.machinery.xlen import XLEN, ux
 from rvplat.isa.rv_scalar import Zbkb, Zbkc, Zbkx
-from rvplat.lang import define, s32, u8, u16, u32
+from rvplat.lang import define, s32, u8, u16, u32, u64
 
 Zbkb.share(
     rv_zbb.rol, rv_zbb.rolw, rv_zbb.ror, rv_zbb.rori, rv_zbb.roriw, rv_zbb.rorw, rv_zbb.andn,
@@ -36,18 +37,10 @@ def packw(hart, rd, rs1, rs2):
     hart.x[rd] = ux(s32(u32(u16(hart.x[rs1])) | u32(hart.x[rs2]) << 16))
 
 
-@define
-def exchanged(a: ux, bits: ux, lower: ux) -> ux:
-    """Exchange groups of `bits` bits with their neighbours. `lower`: the lower ones in a byte."""
-    mask = lower * EACH_BYTE
-    return (a & mask) << bits | a >> bits & mask
-
-
 @Zbkb.instruction("011010000111 rs1 101 rd 0010011", "brev8 rd, rs1")
 def brev8(hart, rd, rs1):
     """Reverse the bits in each byte."""
-    a = exchanged(hart.x[rs1], ux(1), ux(0x55))
-    hart.x[rd] = exchanged(exchanged(a, ux(2), ux(0x33)), ux(4), ux(0x0F))
+    hart.x[rd] = ux(mirrored(u64(hart.x[rs1])))
 
 
 @define

@@ -23,7 +23,7 @@ from rvplat.isa.vector.elements import (
     write_back,
     write_back_mask,
 )
-from rvplat.isa.vector.forms import Shape, arithmetic, named, shape
+from rvplat.isa.vector.forms import Shape, arithmetic, every_width, named, shape
 from rvplat.isa.vector.groups import (
     NO_REGISTER,
     prepare_mask,
@@ -132,22 +132,6 @@ def widened(hart, a: u64) -> u64:
 # --- loops and shapes ---------------------------------------------------------------------------
 
 
-def of_floats(loop: Definition, operation: Definition, widths: tuple[int, ...]) -> Definition:
-    """The loop for SEW as vtype has it; `widths` are those that can be."""
-    has_16, has_32, has_64 = (width in widths for width in (16, 32, 64))
-
-    @define
-    def compute(hart, a: u64, b: u64, d: u64, vm: u64):
-        if has_16 and hart.vsew == 16:
-            loop(hart, a, b, d, vm, 16)
-        elif has_32 and hart.vsew == 32:
-            loop(hart, a, b, d, vm, 32)
-        elif has_64:
-            loop(hart, a, b, d, vm, 64)
-
-    return named(compute, operation, "widths")
-
-
 def float_loop(
     operation: Definition, widths: tuple[int, ...] = (32, 64), a_factor: int = 1, d_factor: int = 1
 ) -> Definition:
@@ -162,7 +146,7 @@ def float_loop(
                 found = operation(hart, first, element(b, i, sew), sew)
                 set_element(to, i, found, sew * d_factor)
 
-    return of_floats(named(loop, operation, "loop"), operation, widths)
+    return every_width(named(loop, operation, "loop"), operation, widths)
 
 
 def fused_loop(operation: Definition, widths: tuple[int, ...], d_factor: int) -> Definition:
@@ -177,7 +161,7 @@ def fused_loop(operation: Definition, widths: tuple[int, ...], d_factor: int) ->
                 found = operation(hart, element(a, i, sew), element(b, i, sew), old, sew)
                 set_element(to, i, found, sew * d_factor)
 
-    return of_floats(named(loop, operation, "loop"), operation, widths)
+    return every_width(named(loop, operation, "loop"), operation, widths)
 
 
 def float_single(operation: Definition) -> Definition:
@@ -217,7 +201,7 @@ def float_comparison(operation: Definition) -> Definition:
                 found = operation(hart, element(a, i, sew), element(b, i, sew), sew)
                 set_element(to, i, u64(found), 8)
 
-    compute = of_floats(named(loop, operation, "loop"), operation, (32, 64))
+    compute = every_width(named(loop, operation, "loop"), operation, (32, 64))
 
     @define(cold=True)
     def apply(hart, vd: u64, vs2: u64, vs1: u64, b: u64, vm: u64):
@@ -254,7 +238,7 @@ def unary(
                     found = operation(hart, element(a, i, sew * a_factor), sew)
                     set_element(to, i, found, sew * d_factor)
 
-        compute = of_floats(named(loop, operation, "loop"), operation, widths)
+        compute = every_width(named(loop, operation, "loop"), operation, widths)
 
         @define
         def instruction(hart, vd, vs2, vm):

@@ -12,8 +12,8 @@ from rvplat.isa.fp_arithmetic import add, fmax, fmin, sign
 from rvplat.isa.fp_state import DYN
 from rvplat.isa.rv_v import Zve32f
 from rvplat.isa.vector.elements import Width, element, group, is_active, set_element
-from rvplat.isa.vector.float_forms import number, of_floats, require_float, widened
-from rvplat.isa.vector.forms import named
+from rvplat.isa.vector.float_forms import number, require_float, widened
+from rvplat.isa.vector.forms import every_width, named
 from rvplat.isa.vector.reductions import prepare_reduction, prepare_widening_reduction
 from rvplat.lang import Definition, define, u64
 from rvplat.lang.floating_point.formats import RDN
@@ -61,7 +61,7 @@ def reduction(
             if hart.vl != 0:
                 set_element(d, u64(0), total, sew * d_factor)
 
-        compute = of_floats(named(loop, operation, "loop"), operation, widths)
+        compute = every_width(named(loop, operation, "loop"), operation, widths)
 
         @define
         def instruction(hart, vd, vs2, vs1, vm):

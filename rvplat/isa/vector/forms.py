@@ -40,12 +40,15 @@ from rvplat.isa.vector.groups import (
 from rvplat.lang import Definition, define, u64
 
 # funct3 by form ("Vector Arithmetic Instruction encoding"); a first letter m: OPMVV and OPMVX, f:
-# OPFVV and OPFVF.
+# OPFVV and OPFVF. The immediate of vl is long: its bit 5 is in place of the last bit of funct6.
 FUNCT3 = {
-    "vv": "000", "vx": "100", "vi": "011", "vu": "011", "mvv": "010", "mvx": "110", "fvv": "001",
-    "fvf": "101",
+    "vv": "000", "vx": "100", "vi": "011", "vu": "011", "vl": "011", "mvv": "010", "mvx": "110",
+    "fvv": "001", "fvf": "101",
 }  # fmt: skip
-_SECOND = {"v": "vs1", "x": "rs1", "i": "simm[4:0]", "u": "uimm[4:0]", "f": "rs1"}
+_SECOND = {
+    "v": "vs1", "x": "rs1", "i": "simm[4:0]", "u": "uimm[4:0]", "l": "uimm[4:0]", "f": "rs1",
+}  # fmt: skip
+WIDTHS = (8, 16, 32, 64)  # of elements
 
 Shape = Callable[[Definition], Definition]
 
@@ -74,7 +77,8 @@ def operands(apply: Definition) -> dict[str, Definition]:
         apply(hart, vd, vs2, NO_REGISTER, splat_float(hart, hart.f[rs1]), vm)
 
     found: Any = {
-        "v": vector, "x": register, "i": immediate, "u": unsigned_immediate, "f": floating,
+        "v": vector, "x": register, "i": immediate, "u": unsigned_immediate,
+        "l": unsigned_immediate, "f": floating,
     }  # fmt: skip
     return dict(found)
 
@@ -92,12 +96,13 @@ def add_forms(
         letters = form[-2:]
         second = _SECOND[letters[1]]
         funct3 = FUNCT3[form.replace("w", "v")]
-        shown = letters.replace("u", "i") + suffix
+        shown = letters.replace("u", "i").replace("l", "i") + suffix
         source = "frs1" if letters[1] == "f" else second.split("[")[0]
         sources = f"{source}, vs2" if swapped else f"vs2, {source}"
         mask = {"": "{vm}", "vm == 0": ", v0", "vm != 0": ""}[where]
         syntax = f"{name}.{shown} vd, {sources}{mask}"
-        pattern = f"{funct6} vm vs2 {second} {funct3} vd 1010111"
+        digits = f"{funct6[:5]} uimm[5]" if letters[1] == "l" else funct6
+        pattern = f"{digits} vm vs2 {second} {funct3} vd 1010111"
         add = extension.instruction(
             pattern, syntax, name=f"{name}.{shown}", where=where, text=text
         )  # fmt: skip
@@ -134,27 +139,35 @@ def named(definition: Definition, operation: Definition, what: str) -> Definitio
 # --- loops over all elements --------------------------------------------------------------------
 
 
-def every_width(loop: Definition, operation: Definition, widest: int = 64) -> Definition:
-    """The loop for SEW as vtype has it, up to `widest`. Its arguments are the host addresses of the
-    groups vs2, vs1 and vd, and vm."""
-    of_64_too = widest == 64
-    of_32_too = widest >= 32
+def up_to(widest: int) -> tuple[int, ...]:
+    """The widths of elements up to the widest."""
+    return tuple(width for width in WIDTHS if width <= widest)
+
+
+def every_width(
+    loop: Definition, operation: Definition, widths: tuple[int, ...] = WIDTHS
+) -> Definition:
+    """The loop for SEW as vtype has it; `widths` are those that can be. Its arguments are the host
+    addresses of the groups vs2, vs1 and vd, and vm."""
+    has_8, has_16, has_32, has_64 = (width in widths for width in WIDTHS)
 
     @define
     def compute(hart, a: u64, b: u64, d: u64, vm: u64):
-        if hart.vsew == 8:
+        if has_8 and hart.vsew == 8:
             loop(hart, a, b, d, vm, 8)
-        elif hart.vsew == 16:
+        elif has_16 and hart.vsew == 16:
             loop(hart, a, b, d, vm, 16)
-        elif of_32_too and hart.vsew == 32:
+        elif has_32 and hart.vsew == 32:
             loop(hart, a, b, d, vm, 32)
-        elif of_64_too:
+        elif has_64:
             loop(hart, a, b, d, vm, 64)
 
     return named(compute, operation, "widths")
 
 
-def two_operand_loop(operation: Definition, a_factor: int = 1, d_factor: int = 1) -> Definition:
+def two_operand_loop(
+    operation: Definition, a_factor: int = 1, d_factor: int = 1, widths: tuple[int, ...] = ()
+) -> Definition:
     """`operation(a, b, sew)`; a has a_factor * SEW bits, the result d_factor * SEW."""
 
     @define
@@ -164,8 +177,8 @@ def two_operand_loop(operation: Definition, a_factor: int = 1, d_factor: int = 1
             first = element(a, i, sew * a_factor)
             set_element(to, i, operation(first, element(b, i, sew), sew), sew * d_factor)
 
-    widest = 64 // max(a_factor, d_factor)
-    return every_width(named(loop, operation, "loop"), operation, widest)
+    possible = widths or up_to(64 // max(a_factor, d_factor))
+    return every_width(named(loop, operation, "loop"), operation, possible)
 
 
 def three_operand_loop(operation: Definition, d_factor: int = 1) -> Definition:
@@ -179,7 +192,7 @@ def three_operand_loop(operation: Definition, d_factor: int = 1) -> Definition:
             found = operation(element(a, i, sew), element(b, i, sew), old, sew)
             set_element(to, i, found, sew * d_factor)
 
-    return every_width(named(loop, operation, "loop"), operation, 64 // d_factor)
+    return every_width(named(loop, operation, "loop"), operation, up_to(64 // d_factor))
 
 
 def flagging_loop(operation: Definition, a_factor: int = 1) -> Definition:
@@ -193,7 +206,7 @@ def flagging_loop(operation: Definition, a_factor: int = 1) -> Definition:
                 first = element(a, i, sew * a_factor)
                 set_element(to, i, operation(hart, first, element(b, i, sew), sew), sew)
 
-    return every_width(named(loop, operation, "loop"), operation, 64 // a_factor)
+    return every_width(named(loop, operation, "loop"), operation, up_to(64 // a_factor))
 
 
 def carry_loop(operation: Definition, d_bits: int = 0) -> Definition:

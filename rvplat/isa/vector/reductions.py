@@ -8,7 +8,7 @@ from typing import Any
 
 from rvplat.isa.rv_v import Zve32x
 from rvplat.isa.vector.elements import Width, element, group, is_active, set_element, signed
-from rvplat.isa.vector.forms import every_width, named
+from rvplat.isa.vector.forms import every_width, named, up_to
 from rvplat.isa.vector.groups import (
     check_element,
     check_group,
@@ -55,7 +55,7 @@ def reduction(
             if hart.vl != 0:
                 set_element(d, u64(0), total, sew * d_factor)
 
-        compute = every_width(named(loop, operation, "loop"), operation, 64 // d_factor)
+        compute = every_width(named(loop, operation, "loop"), operation, up_to(64 // d_factor))
 
         @define
         def instruction(hart, vd, vs2, vs1, vm):

@@ -7,24 +7,31 @@ import functools
 import random
 
 from rvplat.isa.machinery.extension import Instruction
-from rvplat.isa.rv_v import Zve32f, Zve32x
 from rvplat.isa.vector.configuration import is_supported, set_vtype
 from rvplat.isa.vector.state import FILE_BYTES
 from rvplat.lang import u64
-from rvplat.machine.boards.catalogue import base_extensions
+from rvplat.machine.boards.catalogue import base_extensions, shipped_extensions
 from tests.engine.native_bench import CODE, DATA, WFI, Twin
 
 VLEN = 128
 STATUS = 3 << 13 | 3 << 9  # FS and VS are Dirty
-ROWS: list[Instruction] = [*Zve32x.instructions, *Zve32f.instructions]
+VECTOR = [one for one in shipped_extensions().values() if one.name[:2] == "Zv" and one.rows_in]
+ROWS: list[Instruction] = [row for one in VECTOR for row in one.instructions]
 VTYPES = [sew << 3 | lmul for sew in range(4) for lmul in (0, 1, 2, 3, 5, 6, 7)]
+OP_VE = 0x77  # the opcode of instructions on element groups, with SEW 32 or 64
+GROUP_VTYPES = [vtype for vtype in VTYPES if vtype >> 4 == 1]
+
+
+def vtypes_for(row: Instruction) -> list[int]:
+    """The values of vtype to draw from."""
+    return GROUP_VTYPES if row.pattern.match & 0x7F == OP_VE else VTYPES
 
 
 class VectorTwin(Twin):
     """A hart with V. `vectors` are the bytes of the vector registers, in place."""
 
     def __init__(self) -> None:
-        super().__init__([*base_extensions(), Zve32x, Zve32f], True)
+        super().__init__([*base_extensions(), *VECTOR], True)
         self.hart.vlen_bytes = VLEN // 8
         self._pristine = self.save()
         address = self.native.address + self.layout.fields["vectors"].offset
@@ -81,4 +88,4 @@ def draw(chance: random.Random, row: Instruction) -> tuple[int, dict[str, int]]:
 
 
 __all__ = ["CODE", "DATA", "ROWS", "STATUS", "VLEN", "VTYPES", "VectorTwin", "begin", "draw",
-           "twin"]  # fmt: skip
+           "twin", "vtypes_for"]  # fmt: skip

@@ -1,5 +1,5 @@
-"""What the integer instructions of V do, in plain Python over lists, from the manual's text
-(Unprivileged, "V"). It shares nothing with the definitions.
+"""What the integer instructions of V, Zvbb and Zvbc do, in plain Python over lists, from the
+manual's text (Unprivileged, "V"). It shares nothing with the definitions.
 
 A `State` has the registers as bytes; `execute` changes it. All operands are legal.
 """
@@ -85,6 +85,19 @@ def unsigned_clip(state: State, value: int, bits: int) -> int:
     return clip(state, value, 0, (1 << bits) - 1)
 
 
+def carry_less(a: int, b: int) -> int:
+    """The product of polynomials over GF(2)."""
+    result = 0
+    for i in range(b.bit_length()):
+        result ^= a << i if b >> i & 1 else 0
+    return result
+
+
+def mirrored(a: int, bits: int) -> int:
+    """The bits reversed."""
+    return int(f"{a:0{bits}b}"[::-1], 2)
+
+
 def truncated(a: int, b: int) -> int:
     return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
 
@@ -124,6 +137,19 @@ SINGLE: dict[str, Binary] = {
     "vsmul": lambda t, a, b, w: signed_clip(t, roundoff(t, s(a, w) * s(b, w), w - 1), w),
     "vssrl": lambda t, a, b, w: roundoff(t, a, b % w),
     "vssra": lambda t, a, b, w: roundoff(t, s(a, w), b % w),
+    "vandn": lambda t, a, b, w: a & ~b,
+    "vrol": lambda t, a, b, w: a << b % w | a >> w - b % w,
+    "vror": lambda t, a, b, w: a >> b % w | a << w - b % w,
+    "vclmul": lambda t, a, b, w: carry_less(a, b),
+    "vclmulh": lambda t, a, b, w: carry_less(a, b) >> w,
+}
+ONE: dict[str, Callable[[int, int], int]] = {  # (vs2[i], SEW)
+    "vbrev": mirrored,
+    "vbrev8": lambda a, w: sum(mirrored(a >> i & 255, 8) << i for i in range(0, w, 8)),
+    "vrev8": lambda a, w: int.from_bytes(a.to_bytes(w // 8, "little"), "big"),
+    "vclz": lambda a, w: w - a.bit_length(),
+    "vctz": lambda a, w: next((i for i in range(w) if a >> i & 1), w),
+    "vcpop": lambda a, w: a.bit_count(),
 }
 WIDENING: dict[str, Binary] = {
     "vwaddu": lambda t, a, b, w: a + b,
@@ -133,6 +159,7 @@ WIDENING: dict[str, Binary] = {
     "vwmulu": lambda t, a, b, w: a * b,
     "vwmul": lambda t, a, b, w: s(a, w) * s(b, w),
     "vwmulsu": lambda t, a, b, w: s(a, w) * b,
+    "vwsll": lambda t, a, b, w: a << b % (2 * w),
 }
 WIDE: dict[str, Binary] = {  # the first source has 2*SEW
     "vwaddu": lambda t, a, b, w: a + b,
@@ -246,6 +273,8 @@ class Run:
             binary(NARROWING[n], 2 * w, w)
         elif n in SINGLE:
             binary(SINGLE[n], w, w)
+        elif n in ONE and self.form == "v":
+            self.write(w, {i: ONE[n](t.get(vs2, w, i), w) for i in body})
         elif n in ACCUMULATE:
             e = 2 * w if n.startswith("vw") else w
             g = ACCUMULATE[n]

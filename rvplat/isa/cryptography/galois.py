@@ -1,7 +1,6 @@
 """Arithmetic in fields of 2**8 elements, on the eight bytes of a u64 at once.
 
-A byte is a polynomial over GF(2). `reduction` is what x**8 is equal to: it chooses the field. This
-needs no tables, so that it takes the same time for all data (Zkt).
+A byte is a polynomial over GF(2). `reduction` is what x**8 is equal to: it chooses the field.
 """
 
 from rvplat.lang import define, u64
@@ -51,3 +50,17 @@ def inverse(a: u64, reduction: u64) -> u64:
     a12 = power_of_two(a3, u64(2), reduction)
     a240 = power_of_two(product(a12, a3, reduction), u64(4), reduction)
     return product(product(a240, a12, reduction), a2, reduction)
+
+
+@define
+def exchanged(a: u64, bits: u64, lower: u64) -> u64:
+    """Exchange groups of `bits` bits with their neighbours. `lower`: the lower ones in a byte."""
+    mask = lower * BYTES
+    return (a & mask) << bits | a >> bits & mask
+
+
+@define
+def mirrored(a: u64) -> u64:
+    """The bits of each byte reversed."""
+    pairs = exchanged(a, 1, 0x55)
+    return exchanged(exchanged(pairs, 2, 0x33), 4, 0x0F)
