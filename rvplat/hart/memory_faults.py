@@ -3,6 +3,7 @@
 from rvplat.hart.acceleration.tlb import REGIME_VIRT
 from rvplat.hart.mmu import ACCESS_FAULT, GUEST_FAULT
 from rvplat.hart.page_tables import FETCH, LOAD, address_in
+from rvplat.hart.pointer_masking import effective_address
 from rvplat.isa.machinery.vocabulary import raise_access_trap
 from rvplat.isa.privileged import Cause
 from rvplat.lang import NoReturn, define, u64
@@ -13,8 +14,10 @@ def raise_fault(hart, va: u64, access: u64, fault: u64) -> NoReturn:
     """Raise the page fault, guest-page fault or access fault of the original access type.
 
     htval is the guest physical address of va, or of an entry of the guest's page tables: then
-    htinst is a pseudoinstruction ("Guest-Page Faults"; Shtvala).
+    htinst is a pseudoinstruction ("Guest-Page Faults"; Shtvala). xtval is the transformed address
+    ("Memory Accesses Subject to Pointer Masking"); fetches are not masked.
     """
+    tval = va if access == FETCH else effective_address(hart, va)
     gpa = u64(0)
     tinst = u64(0)
     if fault == GUEST_FAULT:
@@ -22,7 +25,8 @@ def raise_fault(hart, va: u64, access: u64, fault: u64) -> NoReturn:
         gpa = hart.fault_gpa
         if tinst == 0:
             gpa = address_in(gpa, va)
-    raise_access_trap(hart, fault_cause(access, fault), va, gpa >> 2, tinst, is_guest(hart, access))
+    cause = fault_cause(access, fault)
+    raise_access_trap(hart, cause, tval, gpa >> 2, tinst, is_guest(hart, access))
 
 
 @define
@@ -65,4 +69,5 @@ def check_alignment(hart, va: u64, size: u64, access: u64):
 def raise_misaligned(hart, va: u64, access: u64) -> NoReturn:
     """Raise load or store/AMO address misaligned."""
     cause = u64(Cause.LOAD_MISALIGNED) if access == LOAD else u64(Cause.STORE_MISALIGNED)
-    raise_access_trap(hart, cause, va, u64(0), u64(0), is_guest(hart, access))
+    tval = effective_address(hart, va)
+    raise_access_trap(hart, cause, tval, u64(0), u64(0), is_guest(hart, access))

@@ -42,6 +42,7 @@ from rvplat.hart.page_tables import (
     permissions,
 )
 from rvplat.hart.pmp import EVERYTHING, READ, WRITE, pmp_grant
+from rvplat.hart.pointer_masking import masking_of, transformed
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import ROM, HartState
 from rvplat.hart.walk_events import (
@@ -310,10 +311,24 @@ def walk_guest(hart, gpa: u64, access: u64, regime: u64) -> Translation:
 
 
 @define
+def debug_root(hart) -> u64:
+    """The root of the current mode's first stage; 0 is Bare."""
+    return guest_root(hart) if hart.virt != 0 else translation_root(hart, u64(hart.priv))
+
+
+@define
 def debug_translate(hart, va: u64) -> DebugTranslation:
-    """Translate in the current mode for a debugger: no permissions, no PMP, no A or D, no trap."""
+    """Translate in the current mode for a debugger: no permissions, no PMP, no A or D, no trap.
+
+    An address that means nothing as it is may be a pointer that the mode masks."""
     regime = REGIME_VALID | REGIME_DEBUG | u64(hart.priv)
     if hart.virt != 0:
         regime |= REGIME_VIRT
     found = walk(hart, va, u64(PROBE), regime)
-    return DebugTranslation(address_in(found.page, va), found.fault == NO_FAULT)
+    at = va
+    masking = masking_of(hart, u64(hart.priv), hart.virt != 0)
+    root = debug_root(hart)
+    if masking != 0 and (found.fault != NO_FAULT or root == 0):
+        at = transformed(va, masking, root)
+        found = walk(hart, at, u64(PROBE), regime)
+    return DebugTranslation(address_in(found.page, at), found.fault == NO_FAULT)

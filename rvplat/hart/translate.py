@@ -16,6 +16,7 @@ from rvplat.hart.memory_faults import raise_fault
 from rvplat.hart.mmu import ACCESS_FAULT, NO_FAULT, walk
 from rvplat.hart.page_tables import LOAD, STORE, address_in
 from rvplat.hart.pmp import EXECUTE, READ, WRITE, pmp_grant
+from rvplat.hart.pointer_masking import effective_address
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM
 from rvplat.isa.privileged import PAGE_BYTES, PAGE_MASK
@@ -35,7 +36,9 @@ def fill(hart, va: u64, page: u64, grant: u64):
     if region == NO_REGION:
         fill_device(hart, va, page, grant)
         return
-    watched = watched_kinds(hart, va) if hart.pages_watched != 0 else u64(0)
+    watched = (
+        watched_kinds(hart, effective_address(hart, va)) if hart.pages_watched != 0 else u64(0)
+    )
     note_fill(hart, va, page & BLOCK_SHIFT)
     ram = hart.machine.ram[region]
     entry = hart.tlb[va >> 12 & (DATA_ENTRIES - 1)]
@@ -63,9 +66,9 @@ def fill_device(hart, va: u64, page: u64, grant: u64):
 def translate(hart, va: u64, size: u64, access: u64, tval: u64) -> u64:
     """The physical address for an access of `size` bytes in one page, checked and remembered.
 
-    Raises the access's faults with `tval`.
+    Raises the access's faults with `tval`. Both addresses are as the instruction gave them.
     """
-    found = walk(hart, va, access, hart.data.regime)
+    found = walk(hart, effective_address(hart, va), access, hart.data.regime)
     if found.fault != NO_FAULT:
         raise_fault(hart, tval, access, found.fault)
     pa = address_in(found.page, va)

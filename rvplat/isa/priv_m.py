@@ -10,7 +10,7 @@ from rvplat.isa.machinery.vocabulary import (
     interrupts_changed,
     update_deadline,
 )
-from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, EnvCfg, Irq, Status
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, EnvCfg, HStatus, Irq, Status
 from rvplat.lang import define, u32, u64
 
 Sm = Extension(
@@ -21,6 +21,7 @@ U = Extension("U", version="1.13", standing="ratified", title="User mode", requi
 # --- mstatus ("Machine Status Registers") -------------------------------------------------------
 
 Sm.state("mstatus_writable", u64)  # the bits that this hart has, set by `reset_status`
+Sm.state("pointer_masks", u64)  # not 0 if a mode's loads and stores ignore bits of addresses
 
 LOADS_DEPEND = Status.MPRV | Status.SUM | Status.MXR
 PREVIOUS = Status.MPP | Status.MPV  # loads depend on them too, while MPRV is set
@@ -276,6 +277,20 @@ def cache_fields(hart) -> u64:
 
 
 @define
+def legal_pmm(value: u64) -> u64:
+    """PMM = 1 is reserved: it becomes 0."""
+    return value & ~EnvCfg.PMM if value & EnvCfg.PMM == 1 << EnvCfg.PMM_SHIFT else value
+
+
+@define
+def masks_changed(hart):
+    """A field PMM or HUPMM has changed ("Pointer Masking Extensions")."""
+    fields = (hart.menvcfg | hart.senvcfg | hart.henvcfg | hart.mseccfg) & EnvCfg.PMM
+    hart.pointer_masks = fields | (hart.hstatus & HStatus.HUPMM)
+    context_changed(hart)
+
+
+@define
 def menvcfg_write(hart, value: u64, number: u32):
     """Fields of extensions that the hart lacks are read-only zero."""
     mask = cache_fields(hart)
@@ -283,11 +298,14 @@ def menvcfg_write(hart, value: u64, number: u32):
     mask |= u64(EnvCfg.ADUE) if hart.has_svadu != 0 else u64(0)
     mask |= u64(EnvCfg.PBMTE) if hart.has_svpbmt != 0 else u64(0)
     mask |= u64(EnvCfg.STCE) if hart.has_sstc != 0 else u64(0)
-    new = legal_cbie(value) & mask
+    mask |= u64(EnvCfg.PMM) if hart.has_smnpm != 0 else u64(0)
+    new = legal_pmm(legal_cbie(value)) & mask
     changed = hart.menvcfg ^ new
     hart.menvcfg = new
     if changed & (EnvCfg.ADUE | EnvCfg.PBMTE) != 0:
         context_changed(hart)
+    if changed & EnvCfg.PMM != 0:
+        masks_changed(hart)
     if changed & EnvCfg.STCE != 0:
         hart.mip &= ~Irq.STI  # with STCE, stimecmp alone drives STIP ("Sstc")
         update_deadline(hart)
@@ -296,5 +314,5 @@ def menvcfg_write(hart, value: u64, number: u32):
 
 U.csr(
     0x30A, "menvcfg", write=menvcfg_write,
-    fields="STCE[63] PBMTE[62] ADUE[61] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
+    fields="STCE[63] PBMTE[62] ADUE[61] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
 )  # fmt: skip

@@ -13,7 +13,9 @@ from rvplat.isa.priv_m import (
     guest_interrupts,
     legal_cbie,
     legal_epc,
+    legal_pmm,
     legal_vector,
+    masks_changed,
     set_mstatus,
     with_dirty,
 )
@@ -111,12 +113,17 @@ S.csr(0x143, "stval")
 
 @define
 def senvcfg_write(hart, value: u64, number: u32):
-    hart.senvcfg = legal_cbie(value) & (cache_fields(hart) | EnvCfg.FIOM)
+    mask = cache_fields(hart) | EnvCfg.FIOM
+    mask |= u64(EnvCfg.PMM) if hart.has_ssnpm != 0 else u64(0)
+    changed = hart.senvcfg ^ (legal_pmm(legal_cbie(value)) & mask)
+    hart.senvcfg ^= changed
+    if changed & EnvCfg.PMM != 0:
+        masks_changed(hart)
 
 
 S.csr(
     0x10A, "senvcfg", write=senvcfg_write, access=envcfg_access,
-    fields="CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
+    fields="PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
 )  # fmt: skip
 
 # --- medeleg and mideleg ("Machine Trap Delegation Registers") ----------------------------------

@@ -55,6 +55,8 @@ class HStatus:
     VTW = 1 << 21
     VTSR = 1 << 22
     VSXL_64 = 2 << 32
+    HUPMM = 3 << 48
+    HUPMM_SHIFT = 48
 
 
 class Irq:
@@ -111,6 +113,8 @@ class EnvCfg:
     CBIE_SHIFT = 4
     CBCFE = 1 << 6
     CBZE = 1 << 7
+    PMM = 3 << 32
+    PMM_SHIFT = 32
     ADUE = 1 << 61
     PBMTE = 1 << 62
     STCE = 1 << 63

@@ -11,7 +11,7 @@ from rvplat.isa.machinery.vocabulary import (
     interrupts_changed,
     update_deadline,
 )
-from rvplat.isa.priv_m import cache_fields, legal_cbie
+from rvplat.isa.priv_m import cache_fields, legal_cbie, legal_pmm, masks_changed
 from rvplat.isa.privileged import SUPERVISOR, VMID, VMID_SHIFT, Cause, EnvCfg, HStatus, Status
 from rvplat.isa.stateen import henvcfg_access
 from rvplat.isa.sv import is_supported
@@ -56,10 +56,21 @@ def legal_vgein(hart, value: u64) -> u64:
 
 
 @define
+def legal_hupmm(hart, value: u64) -> u64:
+    """HUPMM exists with Ssnpm; 1 is reserved and becomes 0."""
+    if hart.has_ssnpm == 0 or value & HStatus.HUPMM == 1 << HStatus.HUPMM_SHIFT:
+        return u64(0)
+    return value & HStatus.HUPMM
+
+
+@define
 def hstatus_write(hart, value: u64, number: u32):
-    """VSBE and HUPMM are read-only zero; VSXL is read-only 64 bits."""
-    vgein = legal_vgein(hart, value)
-    hart.hstatus = (value & HSTATUS_WRITABLE) | vgein | HStatus.VSXL_64
+    """VSBE is read-only zero; VSXL is read-only 64 bits."""
+    fields = legal_vgein(hart, value) | legal_hupmm(hart, value) | HStatus.VSXL_64
+    changed = hart.hstatus ^ ((value & HSTATUS_WRITABLE) | fields)
+    hart.hstatus ^= changed
+    if changed & HStatus.HUPMM != 0:
+        masks_changed(hart)
     interrupts_changed(hart)
 
 
@@ -119,9 +130,12 @@ def henvcfg_write(hart, value: u64, number: u32):
     """STCE, PBMTE and ADUE are read-only zero while they are zero in menvcfg. They have their
     former values again when menvcfg sets them."""
     mask = (hart.menvcfg & FROM_MENVCFG) | cache_fields(hart) | EnvCfg.FIOM
-    new = (hart.henvcfg & ~mask) | (legal_cbie(value) & mask)
+    mask |= u64(EnvCfg.PMM) if hart.has_ssnpm != 0 else u64(0)
+    new = (hart.henvcfg & ~mask) | (legal_pmm(legal_cbie(value)) & mask)
     changed = hart.henvcfg ^ new
     hart.henvcfg = new
+    if changed & EnvCfg.PMM != 0:
+        masks_changed(hart)
     if changed & EnvCfg.STCE != 0:
         update_deadline(hart)
         interrupts_changed(hart)
@@ -131,7 +145,7 @@ H.csr(0x606, "hcounteren", write=hcounteren_write, fields=COUNTER_BITS)
 H.csr(0x605, "htimedelta", write=htimedelta_write)
 H.csr(
     0x60A, "henvcfg", read=henvcfg_read, write=henvcfg_write, access=henvcfg_access,
-    fields="STCE[63] PBMTE[62] ADUE[61] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
+    fields="STCE[63] PBMTE[62] ADUE[61] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
 )  # fmt: skip
 
 # --- what a trap reports ("Hypervisor Trap Value Register" and others) --------------------------

@@ -29,7 +29,7 @@ SSTATUS = 1 << 1 | 1 << 5 | 1 << 8 | 3 << 13 | SUM_MXR
 
 # name, value after a write of all ones, value after a write of zeros
 HELD = [
-    ("hstatus", 0x2_0070_03C0, 0x2_0000_0000),
+    ("hstatus", 0x3_0002_0070_03C0, 0x2_0000_0000),
     ("hedeleg", 1 << 18 | 1 << 19 | 0xB1FE, 0),
     ("hideleg", GUEST_IRQS, 0),
     ("hvip", GUEST_IRQS, 0),

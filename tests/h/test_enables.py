@@ -11,7 +11,8 @@ from tests.h.section import HCOUNTEREN, HENVCFG, STATEEN, STATEEN0, section
 FIOM, CBIE, CBCFE, CBZE = 1, 3 << 4, 1 << 6, 1 << 7
 TM = 1 << 1
 ADUE, PBMTE, STCE = 1 << 61, 1 << 62, 1 << 63
-ENVCFG_LOW = FIOM | CBIE | CBCFE | CBZE
+PMM = 3 << 32
+ENVCFG_LOW = FIOM | CBIE | CBCFE | CBZE | PMM
 
 
 @section("Machine Environment Configuration (menvcfg) Register")

@@ -198,3 +198,20 @@ def test_an_entry_whose_bits_are_set_is_told_once(bench: Bench) -> None:
     assert len(found.entries) == len(before.entries)
     assert [one.verdict for one in found.entries].count("leaf, A or D to be set") == 1
     assert found.fault is None
+
+
+@section("rvplat: explain")
+def test_pointer_masking_is_said(bench: Bench) -> None:
+    stages(bench)
+    bench["henvcfg"] = 2 << 32
+    bench.enter("VS")
+    tagged = VA + 8 | 5 << 57
+    found = told(bench, tagged, "load")
+    assert (found.pa, found.transformed) == (PA + 8, VA + 8)
+    assert f"\npointer masking makes it {VA + 8:#x}\n" in str(found)
+    assert told(bench, tagged, "fetch").fault is not None
+    assert told(bench, VA + 8, "load").transformed is None
+    bench.map_guest(VA, GPA, 0)
+    fault = told(bench, tagged, "load").fault
+    assert fault is not None
+    assert fault.tval == VA + 8

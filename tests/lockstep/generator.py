@@ -116,11 +116,18 @@ class Generator:
         inside = layout.BASE <= target < layout.BASE + layout.SIZE
         if not inside:
             self.constant(rd, target)
+        elif "ssnpm" in self.has and self.rng.randrange(6) == 0:
+            self.constant(rd, self.tagged(target))
         elif self.rng.randrange(5):
             self.code.place(rd, target)
         else:
             low = target & (1 << layout.LOW_BITS) - 1
             self.constant(rd, self.rng.choice(self.windows[self.world.virtual]) + low)
+
+    def tagged(self, target: int) -> int:
+        """An address with other bits where pointer masking may ignore them."""
+        tag = self.rng.choice([self.rng.getrandbits(7) << 57, self.rng.getrandbits(16) << 48])
+        return target ^ tag
 
     def target(self, size: int, crosses: str = "none", pages: Sequence[int] = layout.DATA) -> int:
         """An address in data for an access of `size` bytes.

@@ -25,7 +25,7 @@ OFTEN = (
     "menvcfg", "senvcfg", "mcounteren", "scounteren", "minstret", "instret", "cycle", "stimecmp",
     "hstatus", "hedeleg", "hideleg", "hie", "hip", "hvip", "hcounteren", "henvcfg", "htimedelta",
     "htval", "htinst", "mtval2", "mtinst", "hgatp", "vsstatus", "vsie", "vsip", "vsatp", "vsepc",
-    "vstimecmp", "hstateen0", "mstateen0", "sstateen0", "time",
+    "vstimecmp", "hstateen0", "mstateen0", "sstateen0", "time", "mseccfg",
 )  # fmt: skip
 
 GUESTS_OWN = (
@@ -43,8 +43,9 @@ def csrs(g: Generator) -> None:
         _absent(g)
         return
     names = GUESTS_OWN if g.world.virtual and g.rng.randrange(3) else OFTEN
-    often = [csr for csr in g.isa.csrs if csr.name in names]
-    csr = g.rng.choice(often if g.rng.getrandbits(1) else g.isa.csrs)
+    known = [csr for csr in g.isa.csrs if csr.name != "mseccfg" or "smmpm" in g.has]
+    often = [csr for csr in known if csr.name in names]
+    csr = g.rng.choice(often if g.rng.getrandbits(1) else known)
     plan = PLANS.get(csr.name, ANY)
     early = plan.refresh and g.timer == "machine" and not g.believes_machine
     if not plan.forms or g.rng.randrange(3) == 0 or (early and not plan.fields):

@@ -80,7 +80,7 @@ MTVEC, HGATP, MSTATEEN0, HSTATEEN0 = 0x305, 0x680, 0x30C, 0x60C
 FS, SUM, MXR = 3 << 13, 1 << 18, 1 << 19
 PLANNED = (
     "stvec", "medeleg", "mideleg", "satp", "menvcfg", "senvcfg", "mie", "vstvec", "hedeleg",
-    "hideleg", "hstatus", "vsatp", "henvcfg", "htimedelta",
+    "hideleg", "hstatus", "vsatp", "henvcfg", "htimedelta", "mseccfg",
 )  # fmt: skip
 ALWAYS = {"stvec", "vstvec", "hgatp"}  # CSRs whose initial value is always a planned one
 PMPADDR0, PMPCFG0, PMPCFG2 = 0x3B0, 0x3A0, 0x3A2

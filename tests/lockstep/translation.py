@@ -254,6 +254,8 @@ def guest_memory(g: Generator) -> None:
         if layout.BASE <= target < layout.BASE + layout.SIZE and g.rng.randrange(3):
             window = g.rng.choice(g.windows[True])
             target = window + target - layout.BASE & (1 << 64) - 1
+        if "ssnpm" in g.has and g.rng.randrange(4) == 0:
+            target = g.tagged(target)
         g.constant(base, target)
         g.emit(row, rs1=base)
 

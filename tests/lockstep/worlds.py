@@ -22,10 +22,12 @@ UNPRIVILEGED = (
 STRICT = UNPRIVILEGED + "_svnapot_svpbmt_svadu_sstc"
 # What rv_scalar.py names. Programs with `few=False` are made without it.
 FEW = "_zcb_zimop_zcmop_zacas_zabha_zfhmin_zfh_zbkb_zbkc_zbkx_zknd_zkne_zknh_zksed_zksh_zkt"
-EVERYTHING = f"{LETTERS}h{STRICT}_zicclsm_smstateen{FEW}"
+MASKS = "_smmpm_smnpm_ssnpm"
+EVERYTHING = f"{LETTERS}h{STRICT}_zicclsm_smstateen{MASKS}{FEW}"
 # ISA strings of harts, and their weights. Programs use all instructions: missing ones trap.
 ISAS = {
-    EVERYTHING: 7, f"{LETTERS}h{STRICT}_smstateen{FEW}": 7, f"{LETTERS}h{STRICT}": 3,
+    EVERYTHING: 7, f"{LETTERS}h{STRICT}_zicclsm_smstateen{FEW}": 3,
+    f"{LETTERS}h{STRICT}_smstateen{FEW}": 4, f"{LETTERS}h{STRICT}{MASKS}": 3,
     f"{LETTERS}h{UNPRIVILEGED}": 1, f"{LETTERS}h{MORE}{FEW}": 1,
     f"{LETTERS}{STRICT}_zicclsm": 1, f"{LETTERS}{STRICT}{FEW}": 1, LETTERS + MORE: 1,
 }  # fmt: skip
@@ -91,6 +93,7 @@ def _never(g: Generator) -> int:
 
 FIOM = 1 << 0
 STCE, PBMTE, ADUE = 1 << 63, 1 << 62, 1 << 61
+PMM, PMM_SHIFT = 3 << 32, 32
 STIP, VSTIP = 1 << 5, 1 << 6
 TVM, TW, TSR, FS = 1 << 20, 1 << 21, 1 << 22, 3 << 13
 VTSR, VTW, VTVM = 1 << 22, 1 << 21, 1 << 20
@@ -120,9 +123,15 @@ def _delegated_further(g: Generator) -> int:
 
 
 def _environment(g: Generator) -> int:
-    """For menvcfg and henvcfg: ADUE and PBMTE are set half of the time."""
-    both = g.rng.choice([0, ADUE, PBMTE, ADUE | PBMTE])
-    return integer(g.rng) & ~(FIOM | STCE | ADUE | PBMTE) | both
+    """For menvcfg and henvcfg: ADUE and PBMTE are set half of the time. Never are 16 bits masked,
+    because the handlers may use addresses of Sv57."""
+    both = g.rng.choice([0, ADUE, PBMTE, ADUE | PBMTE]) | g.rng.choice([0, 2, 2]) << PMM_SHIFT
+    return integer(g.rng) & ~(FIOM | STCE | ADUE | PBMTE | PMM) | both
+
+
+def _masks(g: Generator) -> int:
+    """For mseccfg: the other fields are those of extensions that only Spike has."""
+    return g.rng.choice([0, 1, 2, 3]) << PMM_SHIFT
 
 
 def _menvcfg(g: Generator) -> int:
@@ -196,7 +205,8 @@ PLANS: dict[str, Plan] = {
     "medeleg": Plan("ws", _delegated),
     "satp": Plan("w", _space),
     "menvcfg": Plan("w", _menvcfg, refresh=True),
-    "senvcfg": Plan("w", lambda g: integer(g.rng) & ~FIOM),
+    "senvcfg": Plan("w", lambda g: integer(g.rng) & ~(FIOM | PMM) | _masks(g)),
+    "mseccfg": Plan("w", _masks),
     "mcounteren": Plan("w", _mcounteren),
     "mie": Plan("w", _enabled),
     "sie": Plan("w", _enabled),
@@ -226,7 +236,7 @@ ANY = Plan()
 
 # CSRs that Spike has and rvplat's harts lack: programs never access them.
 SPIKE_ONLY = {
-    *range(0x7A0, 0x7B0), 0x5A8, 0x6A8, *range(0x3A0, 0x3B0), *range(0x3B0, 0x3F0),
+    *range(0x7A0, 0x7B0), 0x5A8, 0x6A8, *range(0x3A0, 0x3B0), *range(0x3B0, 0x3F0), 0x747,
 }  # fmt: skip
 
 
@@ -244,6 +254,8 @@ DIFFERENCES = (
      "Privileged, Physical Memory Protection CSRs: 0, 16 or 64 entries", "never accessed"),
     ("triggers, dcsr, scontext", "not there", "there", "Debug specification: optional",
      "never accessed"),
+    ("mseccfg without Smmpm; MML, MMWP and RLB", "illegal; read-only zero", "there; writable",
+     "Privileged, Machine Security Configuration Register", "never accessed; never set"),
     ("time", "a clock", "50 more a trap", "Unprivileged, Zicntr", "its value isn't compared"),
     ("mvendorid, marchid, mimpid", "zero", "Spike's", "Privileged, Machine Architecture ID",
      "their values aren't compared"),

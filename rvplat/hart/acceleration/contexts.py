@@ -14,6 +14,7 @@ from rvplat.hart.acceleration.tlb import (
     context,
     context_count,
 )
+from rvplat.hart.pointer_masking import guest_masking, masking_of
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, HStatus, Status
 from rvplat.lang import Struct, define, implement, u8, u64
@@ -92,9 +93,10 @@ def data_key(hart) -> Key:
     priv = data_privilege(hart)
     if is_guest_data(hart):
         virtual = guest_root(hart)
-        return Key(guest_regime(hart, priv, virtual), virtual, hart.hgatp)
+        regime = guest_regime(hart, priv, virtual) | masking_of(hart, priv, True)
+        return Key(regime, virtual, hart.hgatp)
     root = translation_root(hart, priv)
-    return Key(regime_of(hart, priv, root), root, 0)
+    return Key(regime_of(hart, priv, root) | masking_of(hart, priv, False), root, 0)
 
 
 @define
@@ -171,12 +173,11 @@ def select_data(hart):
 @define
 def select_guest_data(hart, execute: bool):
     """For HLV, HLVX and HSV: as though V=1 and in the mode of hstatus.SPVP. The caller selects anew
-    afterwards."""
+    afterwards. HLVX is not subject to pointer masking."""
     priv = (hart.hstatus & HStatus.SPVP) >> HStatus.SPVP_SHIFT
     root = guest_root(hart)
     regime = guest_regime(hart, priv, root)
-    if execute:
-        regime |= REGIME_EXECUTE
+    regime |= u64(REGIME_EXECUTE) if execute else guest_masking(hart, priv)
     find(hart, Key(regime, root, hart.hgatp), False)
 
 

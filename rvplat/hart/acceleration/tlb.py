@@ -40,6 +40,8 @@ REGIME_VALID = 0x20  # so that no key is zero
 REGIME_DEBUG = 0x40  # a debugger looks: no permissions, no PMP, no side effects
 REGIME_GUEST_MXR = 0x80  # MXR for the second stage: HS mode's alone
 REGIME_EXECUTE = 0x100  # HLVX: execute permission takes the place of read permission
+REGIME_PMM = 0x600  # the field PMM that is in force (pointer_masking.py)
+REGIME_PMM_SHIFT = 9
 
 AnyContext = Record("AnyContext")  # what contexts for data and for fetches begin with
 AnyContext.add("regime", u64)
@@ -204,8 +206,12 @@ def clear_fetch(hart, n: u64):
 
 @define
 def drop_data(hart, n: u64, va: u64):
-    """Forget an address, and every piece of a superpage around it."""
+    """Forget an address, and every piece of a superpage around it. With pointer masking the tags
+    have masked bits, so the whole context is forgotten."""
     ctx = hart.ctx[n]
+    if ctx.regime & REGIME_PMM != 0:
+        clear_data(hart, n)
+        return
     if ctx.large & region_bit(va) != 0:
         for i in range(DATA_ENTRIES):
             piece = ctx.entries[i]

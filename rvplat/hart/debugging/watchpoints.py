@@ -9,6 +9,7 @@ A row has no condition: machine/debugging/watchpoints.py evaluates it after the 
 
 from rvplat.hart.acceleration.tlb import CONTEXTS, drop_data
 from rvplat.hart.debugging.worlds import ANYWHERE, current_world
+from rvplat.hart.pointer_masking import effective_address
 from rvplat.hart.state import STOP_BREAK, HartState, MachineState
 from rvplat.hart.trap import Trap
 from rvplat.lang import Record, define, ptr, read_u32, u8, u32, u64
@@ -125,11 +126,12 @@ def watch_bytes(hart, va: u64, last: u64, kinds: u64):
 
 @define(cold=True)
 def watch_access(hart, va: u64, size: u64, kinds: u64):
-    """As `watch_bytes`, for an access that may reach into the next page."""
-    last = va + size - 1
-    here = va
-    if (va ^ last) >> 12 != 0:
-        watch_bytes(hart, va, va | 0xFFF, kinds)
+    """As `watch_bytes`, for an access that may reach into the next page. Its address is as the
+    instruction gave it."""
+    here = effective_address(hart, va)
+    last = here + size - 1
+    if (here ^ last) >> 12 != 0:
+        watch_bytes(hart, here, here | 0xFFF, kinds)
         here = last & ~0xFFF
     watch_bytes(hart, here, last, kinds)
 

@@ -26,6 +26,7 @@ from rvplat.hart.acceleration.tlb import REGIME_VIRT
 from rvplat.hart.debugging.world_switches import GUESTS, vmid_of
 from rvplat.hart.page_tables import FETCH, LOAD, PTE_V, STORE, address_in, is_leaf
 from rvplat.hart.pmp import pmp_grant
+from rvplat.hart.pointer_masking import masking_of, transformed
 from rvplat.hart.trap import TO_GUEST, handler_of
 from rvplat.isa.privileged import MACHINE, OFFSET_MASK, SUPERVISOR, USER
 from rvplat.lang import Unwind, observed, u64
@@ -115,9 +116,12 @@ class Explanation:
     pmp: str = ""
     memory_type: str = "PMA"
     fault: Fault | None = None
+    transformed: int | None = None  # the address that is used, if pointer masking changes it
 
     def __str__(self) -> str:
         lines = [f"{self.access} of {self.va:#x} in {self.mode} mode, {self.world}"]
+        if self.transformed is not None:
+            lines.append(f"pointer masking makes it {self.transformed:#x}")
         lines += [str(entry) for entry in self.entries]
         if self.gpa is not None:
             lines.append(f"guest physical address {self.gpa:#x}")
@@ -285,6 +289,7 @@ class _Walker:
         recorder = _Recorder(self.found, self.view)
         with observed(recorder):
             self._enter_world()
+            self._mask()
             found = mmu.walk(self.view, u64(self.va), self.wanted, self._regime())
             fault = int(found.fault)
             if fault == mmu.NO_FAULT:
@@ -302,6 +307,15 @@ class _Walker:
         view.priv, view.virt = self.priv, self.virt
         view.hgatp, view.vsatp = self.hgatp, self.vsatp
         view.data.regime = view.fetches.regime = self._regime()
+
+    def _mask(self) -> None:
+        """Apply pointer masking to the address of a load or store."""
+        priv, virt = u64(self.priv), bool(self.virt)
+        root = guest_root(self.view) if virt else translation_root(self.view, priv)
+        masking = masking_of(self.view, priv, virt)
+        used = int(transformed(u64(self.va), masking, root))
+        if self.access != "fetch" and used != self.va:
+            self.found.transformed = self.va = used
 
     def _regime(self) -> u64:
         """The rules of an access in this mode. MPRV has no effect: the caller chose the mode."""
