@@ -50,6 +50,8 @@ def reset(hart: Any, extensions: Iterable[Extension], pc: int) -> None:
         mideleg_write(hart, u64(0), u32(MIDELEG))  # what H delegates is read-only one
     if hart.has_u != 0:
         menvcfg_write(hart, u64(hart.menvcfg_reset), u32(MENVCFG))
+    if hart.seed_repeats != 0:
+        hart.seed_index = 0
     hart.priv = MACHINE
     hart.pc = pc
     hart.budget = 0

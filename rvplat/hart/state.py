@@ -119,6 +119,9 @@ HartState.add("geilen", u8)  # guest external interrupts: bits geilen to 1 of hg
 HartState.add("tinst_zero", u8)  # 1: htinst and mtinst hold no transformed instructions
 HartState.add("menvcfg_reset", u64)  # menvcfg after a reset
 
+HartState.add("seed_fn", u64)  # host function (hart, index, 0, 0) -> 16 bits; 0: no entropy source
+HartState.add("seed_index", u64)  # how many numbers of the entropy source were used up
+HartState.add("seed_repeats", u8)  # 1: the numbers are the same after each reset
 HartState.add("mmio_read", u64)  # host function (hart, pa, size, 0) -> value
 HartState.add("mmio_write", u64)  # host function (hart, pa, size, value)
 HartState.add("mmio_error", u8)  # that function found no device, or the device refused

@@ -3,7 +3,7 @@ Register"). A hart has it with Smmpm or Zkr, and each of them has its fields.
 """
 
 from rvplat.isa.priv_m import legal_pmm, masks_changed
-from rvplat.isa.privileged import EnvCfg
+from rvplat.isa.privileged import EnvCfg, SecCfg
 from rvplat.isa.zpm import Smmpm
 from rvplat.lang import define, u32, u64
 
@@ -12,6 +12,9 @@ from rvplat.lang import define, u32, u64
 def mseccfg_write(hart, value: u64, number: u32):
     """Fields of extensions that the hart lacks are read-only zero."""
     mask = u64(EnvCfg.PMM) if hart.has_smmpm != 0 else u64(0)
+    if hart.has_zkr != 0:
+        mask |= u64(SecCfg.USEED) if hart.has_u != 0 else u64(0)
+        mask |= u64(SecCfg.SSEED) if hart.has_s != 0 else u64(0)
     changed = hart.mseccfg ^ (legal_pmm(value) & mask)
     hart.mseccfg ^= changed
     if changed & EnvCfg.PMM != 0:

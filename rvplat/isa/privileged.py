@@ -120,6 +120,13 @@ class EnvCfg:
     STCE = 1 << 63
 
 
+class SecCfg:
+    """Fields of mseccfg ("Machine Security Configuration (mseccfg) Register")."""
+
+    USEED = 1 << 8
+    SSEED = 1 << 9
+
+
 class Counter:
     """Bits of mcounteren, scounteren and mcountinhibit: one for each counter's number."""
 

@@ -32,6 +32,7 @@ from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.region_manager import RegionManager
 from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.run import FOREVER, Runner
+from rvplat.machine.running.seed_source import SeedSource
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
 from rvplat.machine.running.watchdog import Watchdog
@@ -357,6 +358,7 @@ class Machine(System):
         if self.turns.virtual is not None or self.board.harts.count == 1:
             self.native.view.yield_fn = 0
         self.mmio = DeviceAccesses(self, plugins.devices.values() if plugins else ())
+        self.seeds = SeedSource(self.board.seed)
         harts = [self._new_hart(n) for n in range(self.board.harts.count)]
         with self.assembly.lock:  # the thread of a device may drive an interrupt line meanwhile
             self._harts += harts
@@ -388,6 +390,7 @@ class Machine(System):
         view.geilen = self.board.harts.geilen
         view.tinst_zero = int(self.board.harts.tinst == "zero")
         view.menvcfg_reset = self.board.menvcfg
+        self.seeds.attach(view)
         architecture.prepare(view, self.extensions)
         return hart
 

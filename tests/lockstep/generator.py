@@ -110,13 +110,14 @@ class Generator:
         """Load a constant."""
         self.code.constant(rd, value)
 
-    def address(self, rd: int, target: int) -> None:
+    def address(self, rd: int, target: int, tags: bool = True) -> None:
         """Load the address of a place in the program's memory: mostly relative to the pc, sometimes
-        in a window. An address outside the program's memory is loaded unchanged."""
+        in a window, or with tags for pointer masking. An address outside the program's memory is
+        loaded unchanged."""
         inside = layout.BASE <= target < layout.BASE + layout.SIZE
         if not inside:
             self.constant(rd, target)
-        elif "ssnpm" in self.has and self.rng.randrange(6) == 0:
+        elif tags and "ssnpm" in self.has and self.rng.randrange(6) == 0:
             self.constant(rd, self.tagged(target))
         elif self.rng.randrange(5):
             self.code.place(rd, target)

@@ -98,7 +98,10 @@ def atomics(g: Generator) -> None:
     target = g.target(size, pages=layout.DATA[1:]) & ~(size - 1)
     if "zicclsm" not in g.has and g.rng.randrange(6) == 0:
         target += g.rng.randrange(size)
-    g.address(base, target)
+    reserves = row.extension.name == "Zalrsc"
+    if reserves and "ssnpm" in g.has and not layout.BASE <= target < layout.BASE + layout.SIZE:
+        target = layout.address(layout.DATA[1])
+    g.address(base, target, tags=not reserves)
     if row.name.startswith("amocas"):
         values = g.operands(row, rs1=base)
         if g.rng.getrandbits(1) and base not in (values["rd"], values["rd"] + 1):

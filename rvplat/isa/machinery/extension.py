@@ -221,6 +221,10 @@ class Extension:
         self._csrs.append(row)
         return row
 
+    def share_csr(self, row: Csr) -> None:
+        """Add a CSR that another extension defines: each of the two alone gives it."""
+        self._csrs.append(row)
+
     def state(self, name: str, kind: Any, count: int = 0) -> None:
         """Add a field (or an array of `count`) to the hart's record."""
         self._states.append((name, kind, count))

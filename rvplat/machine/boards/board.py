@@ -89,6 +89,11 @@ class Harts:
         "without A and D fault until software sets ADUE",
         None,
     )
+    seed: int | None = setting(
+        "the seed of the entropy source (Zkr): its numbers are then the same in every run; without "
+        "this key they are random, but with a virtual clock the seed is 0",
+        None, minimum=0, maximum=(1 << 64) - 1,
+    )  # fmt: skip
     regions: Regions = setting(
         "which guest code becomes native code of the host while it runs: none, hot code, or all "
         "code when it is first executed, which is for tests and slow",
@@ -228,6 +233,12 @@ class Board:
         if not has_vectors(self.extensions):
             return 0
         return self.harts.vlen or max(MIN_VLEN, least_vlen(self.extensions))
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the entropy source; None for random numbers."""
+        repeats = self.harts.seed is None and self.general.clock == "virtual"
+        return 0 if repeats else self.harts.seed
 
     @property
     def menvcfg(self) -> int:
