@@ -53,8 +53,17 @@ class Architecture:
 
     @property
     def constants(self) -> dict[str, int]:
-        """Fields of the hart's record that have the same value in all harts."""
-        return {"ialign_mask": 1 if self.compressed else 3}
+        """Fields of the hart's record that have the same value in all harts. The flags of absent
+        extensions for which added ones ask are among them."""
+        names = {extension.name for extension in self.extensions}
+        absent = (name for one in self.added for name in one.asks if name not in names)
+        ialign_mask = 1 if self.compressed else 3
+        return {"ialign_mask": ialign_mask, **{flag_of(name): 0 for name in absent}}
+
+    def constants_of(self, extension: Extension) -> dict[str, int]:
+        """The constants among the fields of an extension."""
+        own = {name for name, _, _ in fields_of(extension)}
+        return {name: value for name, value in self.constants.items() if name in own}
 
     @cached_property
     def layout(self) -> Record:
@@ -109,12 +118,18 @@ class Architecture:
 
 def flag_field(extension: Extension) -> str:
     """The name of the hart's field that says whether it has the extension."""
-    return "has_" + extension.name.lower()
+    return flag_of(extension.name)
+
+
+def flag_of(name: str) -> str:
+    """As flag_field, by the extension's name."""
+    return "has_" + name.lower()
 
 
 def fields_of(extension: Extension) -> Iterator[FieldRow]:
     """The fields that an extension adds to the hart's record: name, type, count (0: no array)."""
-    yield flag_field(extension), u8, 0
+    for name in (extension.name, *extension.asks):
+        yield flag_of(name), u8, 0
     yield from extension.states
     yield from ((row.name, u64, 0) for row in extension.csrs if row.storage)
 

@@ -128,11 +128,13 @@ class Core:
     def _keys(self) -> dict[Extension, str]:
         """All that the part of each extension that has one depends on."""
         layout, found = self.architecture.layout, self.architecture.forms_by_extension
-        return {
-            one: "\n".join([self.key, digest_of(one, layout), *(form.key for form in found[one])])
-            for one in self.architecture.extensions
-            if self._has_part(one)
-        }
+
+        def key(one: Extension) -> str:
+            constants = repr(self.architecture.constants_of(one))
+            forms = (form.key for form in found[one])
+            return "\n".join([self.key, digest_of(one, layout), constants, *forms])
+
+        return {one: key(one) for one in self.architecture.extensions if self._has_part(one)}
 
     def load_part(
         self, name: str, key: str, make: Callable[[Container[str]], PartText], what: str, title: str

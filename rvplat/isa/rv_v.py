@@ -14,8 +14,11 @@ _INTEGER = tuple(
 )  # fmt: skip
 
 
-def _vector(name: str, title: str, *requires: str, rows_in: tuple[str, ...] = ()) -> Extension:
-    return Extension(name, "1.0", "ratified", title, requires, rows_in=rows_in)
+def _vector(
+    name: str, title: str, *requires: str, rows_in: tuple[str, ...] = (),
+    asks: tuple[str, ...] = (),
+) -> Extension:  # fmt: skip
+    return Extension(name, "1.0", "ratified", title, requires, rows_in=rows_in, asks=asks)
 
 
 def _length(bits: int, *requires: str) -> Extension:
@@ -40,10 +43,16 @@ Zve32f = _vector(
         f"rvplat.isa.vector.float_{module}"
         for module in ("arithmetic", "conversions", "estimates", "reductions")
     ),
+    asks=("Zvfh", "Zvfhmin"),
 )  # fmt: skip
 Zve64x = _vector("Zve64x", "Vectors of integers of up to 64 bits", "Zve32x", "Zvl64b")
 Zve64f = _vector(
     "Zve64f", "Vectors of integers of up to 64 bits, and of singles", "Zve64x", "Zve32f"
 )
 Zve64d = _vector("Zve64d", "Vectors of doubles", "Zve64f", "D")
+# They have no rows: they let Zve32f's work on halves. `rows_in` makes them a part of the board's
+# architecture, so that native code for halves is made only if a hart has them.
+_HALVES = ("rvplat.isa.vector.float_forms",)
+Zvfhmin = _vector("Zvfhmin", "Vector conversions of halves", "Zve32f", rows_in=_HALVES)
+Zvfh = _vector("Zvfh", "Vectors of halves", "Zvfhmin", "Zfhmin", rows_in=_HALVES)
 V = _vector("V", "Vectors, for application processors", "Zve64d", "Zvl128b")

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from rvplat.engine.architecture import Architecture
+from rvplat.engine.native import Core
 from rvplat.engine.sources import _own_texts, digest, digest_of
+from rvplat.engine.units import extension_text
 from rvplat.isa.machinery.extension import Extension
-from rvplat.isa.rv_v import Zve32f, Zve32x
+from rvplat.isa.rv_v import Zve32f, Zve32x, Zvfh, Zvfhmin
 from rvplat.lang import u64
 from rvplat.machine.boards.extensions import architecture_for
 from tests.lang.compiled import native
@@ -153,3 +155,29 @@ def test_the_digest_has_the_texts_of_all_modules_of_rows(extension: Extension) -
     texts = list(_own_texts(extension, architecture_for((), True, [Zve32x, Zve32f]).layout))
     for module in extension.rows_in:
         assert Path(str(importlib.import_module(module).__file__)).read_text() in texts
+
+
+def halves_in(extensions: list[Extension]) -> bool:
+    """Whether the native code of these extensions has a loop over halves."""
+    architecture = architecture_for((), True, extensions)
+    return "d.vfadd.loop.16" in extension_text(architecture, Zve32f, ()).functions
+
+
+def test_code_for_halves_is_made_only_for_zvfh() -> None:
+    """Zve32f's texts ask for Zvfh, which is a constant if no hart has it."""
+    without, both = [Zve32x, Zve32f], [Zve32x, Zve32f, Zvfhmin, Zvfh]
+    assert not halves_in(without)
+    assert not halves_in([*without, Zvfhmin])
+    assert halves_in(both)
+    assert architecture_for((), True, without).constants_of(Zve32f) == {
+        "has_zvfh": 0, "has_zvfhmin": 0
+    }  # fmt: skip
+    assert architecture_for((), True, both).constants_of(Zve32f) == {}
+
+
+def test_the_key_tells_code_with_halves_from_code_without() -> None:
+    cores = [
+        Core(architecture_for((), True, [Zve32x, Zve32f, *more])) for more in ((), (Zvfhmin, Zvfh))
+    ]
+    assert cores[0]._keys[Zve32f] != cores[1]._keys[Zve32f]
+    assert cores[0]._keys[Zve32x] == cores[1]._keys[Zve32x]

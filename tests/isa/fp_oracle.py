@@ -194,6 +194,16 @@ _TO_FLOAT: dict[str, Callable[[Row, int, int], Result]] = {
 }
 
 
+def computed(name: str, values: Row, width: int, mode: int) -> Result:
+    """The number that an operation such as "fmin" gives, and the flags."""
+    return _TO_FLOAT[name](values, width, mode)
+
+
+def compared(name: str, values: Row, width: int) -> Result:
+    """The integer that "feq", "flt", "fle" or "fclass" gives, and the flags."""
+    return _TO_INTEGER[name](values, width)
+
+
 def immediate(index: int, width: int) -> int:
     """The value that fli loads (Zfa, "Immediate values loaded by the FLI.S instruction")."""
     f = FORMATS[width]

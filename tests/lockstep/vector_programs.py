@@ -15,7 +15,7 @@ from rvplat.isa.machinery.extension import Instruction
 
 from . import layout
 from .assembly import Code, Isa, Label, encode, signed
-from .operands import double, integer, single
+from .operands import double, half, integer, single
 from .program import Program, extensions
 
 STRICT = "_zicsr_zifencei"
@@ -29,6 +29,8 @@ ISAS = {
     f"rv64imafdc_zve64d_zvl128b{STRICT}": 128,
     f"rv64gcv{STRICT}_zicclsm{CRYPTOGRAPHY}": 128, f"rv64gcv_zvl256b{STRICT}{CRYPTOGRAPHY}": 256,
     f"rv64gcv_zvl1024b{STRICT}{CRYPTOGRAPHY}": 1024,
+    f"rv64gcv{STRICT}_zfh_zvfh": 128, f"rv64gcv_zvl256b{STRICT}_zicclsm_zfh_zvfh": 256,
+    f"rv64imafc_zve32f_zvl128b{STRICT}_zvfh": 128, f"rv64gcv{STRICT}_zvfhmin": 128,
     f"rv64imac_zve32x_zvl128b{STRICT}{SMALL}": 128, f"rv64imac_zve64x_zvl512b{STRICT}{SMALL}": 512,
 }  # fmt: skip
 STOP, T, U = 29, 30, 31  # the handler's registers; STOP is 1 at the end
@@ -39,6 +41,7 @@ STATUS = 3 << 13 | 3 << 9  # FS and VS are Dirty
 CLOSED = layout.DATA[4]
 READ_WRITE = 3
 OP_VE = 0x77
+OF_ZVFHMIN = ("vfwcvt.f.f.v", "vfncvt.f.f.w")
 WIDENING = ("vw", "vns", "vnc", "vfw", "vfnc")
 OFFSETS = dict(zip((8, 16, 32, 64), layout.DATA[-5:-1], strict=True))  # pages of offsets, by width
 
@@ -61,6 +64,8 @@ class Maker:
         self.vlen = ISAS[self.isa]
         self.known, self.vector = rows(self.isa)
         self.added = [row for row in self.vector if row.extension.name not in ("Zve32x", "Zve32f")]
+        if "zvfh" in self.isa:
+            self.added += [row for row in self.vector if row.extension.name == "Zve32f"]
         self.image = bytearray(layout.END * layout.PAGE)
         self.count = instructions
         self.lmul, self.sew = 1, 0  # the registers of a group, and vsew, as vtype was set last
@@ -164,13 +169,15 @@ class Maker:
 
     def data(self) -> bytes:
         """A page: random bytes, small integers, or floating-point numbers."""
-        rng, kind = self.rng, self.rng.randrange(4)
+        rng, kind = self.rng, self.rng.randrange(5 if "zvfh" in self.isa else 4)
         if kind == 0:
             return rng.randbytes(layout.PAGE)
         if kind == 1:
             return bytes(rng.choice((0, 1, 2, 0x7F, 0x80, 0xFF)) for _ in range(layout.PAGE))
         if kind == 2:
             return struct.pack("<1024I", *(single(rng) for _ in range(1024)))
+        if kind == 4:
+            return struct.pack("<2048H", *(half(rng) for _ in range(2048)))
         return struct.pack("<512Q", *(double(rng) for _ in range(512)))
 
     def load_all(self) -> None:
@@ -184,8 +191,7 @@ class Maker:
 
     def load_float(self) -> None:
         """Load an f register, if the hart has them."""
-        width = self.rng.choice((32, 64))
-        name = "flw" if width == 32 else "fld"
+        name = self.rng.choice(("flw", "fld", "flh") if "zvfh" in self.isa else ("flw", "fld"))
         if name in self.known.named:
             place = layout.address(self.rng.choice(layout.DATA[5:-6]), self.rng.randrange(250) * 8)
             self.code.place(1, place)
@@ -215,6 +221,8 @@ class Maker:
             least = 1 if row.name.startswith("vfncvt") else 2
         if "x." in row.name and row.name.startswith("vfwcvt.f"):
             least = 1
+        if least and (self.isa.endswith("zvfh") or (row.name in OF_ZVFHMIN and "zvfh" in self.isa)):
+            least = 0 if least == 1 and row.name not in OF_ZVFHMIN else 1
         most = 3 if self.elen == 64 else 2
         return least, most - 1 if widens else most
 

@@ -109,7 +109,8 @@ class Extension:
 
     An extension that is large or that few harts have has its rows in modules of their own,
     `rows_in`. They are imported when its rows are asked for, and native code is made of them only
-    for boards whose harts have it.
+    for boards whose harts have it. `asks` names extensions whose flags (`hart.has_zvfh`) its texts
+    test: where no hart has such an extension, native code is made without what depends on it.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Extension:
     requires: tuple[str, ...] = ()
     implied_by: tuple[str, ...] = ()
     rows_in: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
     state_places: list[str] = field(default_factory=list, repr=False)
     place: str = field(default_factory=place_of_caller, repr=False)
     _instructions: list[Instruction] = field(default_factory=list, repr=False)

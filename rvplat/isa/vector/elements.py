@@ -10,7 +10,7 @@ test of the mask: LLVM can use the host's vector instructions.
 
 from typing import Annotated
 
-from rvplat.isa.fp_state import unbox
+from rvplat.isa.fp_arithmetic import number
 from rvplat.isa.vector.state import FILE_BYTES, GROUP_BYTES
 from rvplat.lang import (
     FIXED,
@@ -105,10 +105,17 @@ def splat(hart, value: u64) -> u64:
 
 
 @define
+def float_scalar(hart, value: u64) -> u64:
+    """The number of SEW bits in an f register: the canonical NaN if a narrow one isn't boxed."""
+    if hart.vsew == 16:
+        return number(value, 16)
+    return number(value, 32) if hart.vsew == 32 else value
+
+
+@define
 def splat_float(hart, value: u64) -> u64:
-    """As `splat`, for the value of an f register: a single must be boxed, else it is the canonical
-    NaN."""
-    return splat(hart, unbox(value) if hart.vsew == 32 else value)
+    """As `splat`, for the value of an f register."""
+    return splat(hart, float_scalar(hart, value))
 
 
 # --- masks ("Mask Register Layout") -------------------------------------------------------------

@@ -2,9 +2,17 @@
 Instructions"). `a` is the element of vs2, `b` that of vs1 or of f[rs1], `d` the old one of vd."""
 
 from rvplat.isa.fp_arithmetic import add, div, eq, fma, fmax, fmin, le, lt, mul, sign, sqrt, sub
-from rvplat.isa.fp_state import DYN, box, make_dirty, unbox, writes_f
+from rvplat.isa.fp_state import DYN, make_dirty, writes_f
 from rvplat.isa.rv_v import Zve32f
-from rvplat.isa.vector.elements import FixedBool, Width, element, group, splat_float, write_back
+from rvplat.isa.vector.elements import (
+    FixedBool,
+    Width,
+    element,
+    float_scalar,
+    group,
+    splat_float,
+    write_back,
+)
 from rvplat.isa.vector.float_forms import (
     float_comparison,
     float_fused,
@@ -23,7 +31,7 @@ from rvplat.isa.vector.forms import carry_in
 from rvplat.isa.vector.groups import NO_REGISTER
 from rvplat.isa.vector.permutations import prepare_apart, slide_1_down, slide_1_up
 from rvplat.isa.vector.state import begin_change, require_start_at_zero
-from rvplat.lang import copy_memory, define, u32, u64
+from rvplat.lang import copy_memory, define, u64
 from rvplat.lang.floating_point.conversions import classify
 
 # "Vector Single-Width Floating-Point Add/Subtract Instructions"
@@ -49,22 +57,22 @@ def vfrsub(hart, a: u64, b: u64, sew: Width) -> u64:
 
 @floating("110000", "fvv fvf", float_widening)
 def vfwadd(hart, a: u64, b: u64, sew: Width) -> u64:
-    return add(hart, widened(hart, a), widened(hart, b), 64, DYN)
+    return add(hart, widened(hart, a, sew), widened(hart, b, sew), sew * 2, DYN)
 
 
 @floating("110010", "fvv fvf", float_widening)
 def vfwsub(hart, a: u64, b: u64, sew: Width) -> u64:
-    return sub(hart, widened(hart, a), widened(hart, b), 64, DYN)
+    return sub(hart, widened(hart, a, sew), widened(hart, b, sew), sew * 2, DYN)
 
 
 @floating("110100", "fwv fwf", float_wide, name="vfwadd")
 def vfwadd_w(hart, a: u64, b: u64, sew: Width) -> u64:
-    return add(hart, a, widened(hart, b), 64, DYN)
+    return add(hart, number(a, sew * 2), widened(hart, b, sew), sew * 2, DYN)
 
 
 @floating("110110", "fwv fwf", float_wide, name="vfwsub")
 def vfwsub_w(hart, a: u64, b: u64, sew: Width) -> u64:
-    return sub(hart, a, widened(hart, b), 64, DYN)
+    return sub(hart, number(a, sew * 2), widened(hart, b, sew), sew * 2, DYN)
 
 
 # "... Multiply/Divide Instructions", "Vector Widening Floating-Point Multiply"
@@ -87,7 +95,7 @@ def vfrdiv(hart, a: u64, b: u64, sew: Width) -> u64:
 
 @floating("111000", "fvv fvf", float_widening)
 def vfwmul(hart, a: u64, b: u64, sew: Width) -> u64:
-    return mul(hart, widened(hart, a), widened(hart, b), 64, DYN)
+    return mul(hart, widened(hart, a, sew), widened(hart, b, sew), sew * 2, DYN)
 
 
 # "Vector Single-Width Floating-Point Fused Multiply-Add Instructions"
@@ -147,29 +155,33 @@ def vfnmsub(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
 
 
 @define
-def fused_wide(hart, a: u64, b: u64, c: u64, negate_a: FixedBool, negate_c: FixedBool) -> u64:
-    """a * b + c, where a and b are singles."""
-    return fma(hart, widened(hart, a), widened(hart, b), c, negate_a, negate_c, 64, DYN)
+def fused_wide(
+    hart, a: u64, b: u64, c: u64, negate_a: FixedBool, negate_c: FixedBool, sew: Width
+) -> u64:
+    """a * b + c, where c has 2*SEW bits."""
+    first = widened(hart, a, sew)
+    second = widened(hart, b, sew)
+    return fma(hart, first, second, number(c, sew * 2), negate_a, negate_c, sew * 2, DYN)
 
 
 @floating("111100", "fvv fvf", float_widening_fused, swapped=True)
 def vfwmacc(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
-    return fused_wide(hart, b, a, d, False, False)
+    return fused_wide(hart, b, a, d, False, False, sew)
 
 
 @floating("111101", "fvv fvf", float_widening_fused, swapped=True)
 def vfwnmacc(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
-    return fused_wide(hart, b, a, d, True, True)
+    return fused_wide(hart, b, a, d, True, True, sew)
 
 
 @floating("111110", "fvv fvf", float_widening_fused, swapped=True)
 def vfwmsac(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
-    return fused_wide(hart, b, a, d, False, True)
+    return fused_wide(hart, b, a, d, False, True, sew)
 
 
 @floating("111111", "fvv fvf", float_widening_fused, swapped=True)
 def vfwnmsac(hart, a: u64, b: u64, d: u64, sew: Width) -> u64:
-    return fused_wide(hart, b, a, d, True, False)
+    return fused_wide(hart, b, a, d, True, False, sew)
 
 
 # "Vector Floating-Point Square-Root Instruction", "MIN/MAX", "Sign-Injection", "Classify"
@@ -284,8 +296,10 @@ def vfmv_f_s(hart, rd, vs2):
     if not writes_f(hart):
         make_dirty(hart)
     at = group(hart, vs2)
-    if hart.vsew == 32:
-        hart.f[rd] = box(u32(element(at, u64(0), 32)))
+    if hart.vsew == 16:
+        hart.f[rd] = number(element(at, u64(0), 16), 16)
+    elif hart.vsew == 32:
+        hart.f[rd] = number(element(at, u64(0), 32), 32)
     else:
         hart.f[rd] = element(at, u64(0), 64)
 
@@ -309,7 +323,7 @@ def prepare_slide_up(hart, vd: u64, vs2: u64, vm: u64):
 @Zve32f.instruction("001110 vm vs2 rs1 101 vd 1010111", "vfslide1up.vf vd, vs2, frs1{vm}")
 def vfslide1up_vf(hart, vd, vs2, rs1, vm):
     prepare_slide_up(hart, vd, vs2, vm)
-    scalar = unbox(hart.f[rs1]) if hart.vsew == 32 else hart.f[rs1]
+    scalar = float_scalar(hart, hart.f[rs1])
     slide_1_up(hart, group(hart, vs2), scalar, group(hart, vd), vm)
     write_back(hart, vd, vm, hart.vsew)
 
@@ -317,6 +331,6 @@ def vfslide1up_vf(hart, vd, vs2, rs1, vm):
 @Zve32f.instruction("001111 vm vs2 rs1 101 vd 1010111", "vfslide1down.vf vd, vs2, frs1{vm}")
 def vfslide1down_vf(hart, vd, vs2, rs1, vm):
     prepare_float(hart, vd, vs2, NO_REGISTER, vm)
-    scalar = unbox(hart.f[rs1]) if hart.vsew == 32 else hart.f[rs1]
+    scalar = float_scalar(hart, hart.f[rs1])
     slide_1_down(hart, group(hart, vs2), scalar, group(hart, vd), vm)
     write_back(hart, vd, vm, hart.vsew)

@@ -6,6 +6,7 @@ All but the `rtz` ones round as frm says. `a` is the element of vs2.
 
 from rvplat.isa.fp_arithmetic import (
     FixedBool,
+    converted,
     double_to_single,
     from_integer,
     from_unsigned,
@@ -15,14 +16,16 @@ from rvplat.isa.fp_soft import soft_to_integer
 from rvplat.isa.fp_state import DYN, accrue
 from rvplat.isa.vector.elements import Width, signed
 from rvplat.isa.vector.float_forms import (
+    NARROW,
     Adding,
     number,
     prepare_float_narrowing,
-    prepare_float_widening,
     prepare_narrowed,
     prepare_narrowed_integer,
+    prepare_narrower_format,
     prepare_widened,
     prepare_widened_integer,
+    prepare_wider_format,
     unary,
     widened,
 )
@@ -77,35 +80,35 @@ def vfcvt_f_x(hart, a: u64, sew: Width) -> u64:
     return number_of(hart, signed(a, sew), True, sew)
 
 
-# --- widening: a number that is converted is a single -------------------------------------------
+# --- widening -----------------------------------------------------------------------------------
 
 
 def _to_wide_integer(vs1: str, name: str) -> Adding:
-    return unary(f"010010 {vs1}", name, prepare_widened_integer, (32,), d_factor=2)
+    return unary(f"010010 {vs1}", name, prepare_widened_integer, NARROW, d_factor=2)
 
 
 def _to_wide_number(vs1: str, name: str) -> Adding:
-    return unary(f"010010 {vs1}", name, prepare_widened, (16, 32), d_factor=2)
+    return unary(f"010010 {vs1}", name, prepare_widened, (8, 16, 32), d_factor=2)
 
 
 @_to_wide_integer("01000", "vfwcvt.xu.f.v")
 def vfwcvt_xu_f(hart, a: u64, sew: Width) -> u64:
-    return to_integer(hart, number(a, 32), 64, False, 32, DYN)
+    return to_integer(hart, number(a, sew), sew * 2, False, sew, DYN)
 
 
 @_to_wide_integer("01001", "vfwcvt.x.f.v")
 def vfwcvt_x_f(hart, a: u64, sew: Width) -> u64:
-    return to_integer(hart, number(a, 32), 64, True, 32, DYN)
+    return to_integer(hart, number(a, sew), sew * 2, True, sew, DYN)
 
 
 @_to_wide_integer("01110", "vfwcvt.rtz.xu.f.v")
 def vfwcvt_rtz_xu_f(hart, a: u64, sew: Width) -> u64:
-    return to_integer(hart, number(a, 32), 64, False, 32, RTZ)
+    return to_integer(hart, number(a, sew), sew * 2, False, sew, RTZ)
 
 
 @_to_wide_integer("01111", "vfwcvt.rtz.x.f.v")
 def vfwcvt_rtz_x_f(hart, a: u64, sew: Width) -> u64:
-    return to_integer(hart, number(a, 32), 64, True, 32, RTZ)
+    return to_integer(hart, number(a, sew), sew * 2, True, sew, RTZ)
 
 
 @_to_wide_number("01010", "vfwcvt.f.xu.v")
@@ -118,9 +121,9 @@ def vfwcvt_f_x(hart, a: u64, sew: Width) -> u64:
     return number_of(hart, signed(a, sew), True, sew * 2)
 
 
-@unary("010010 01100", "vfwcvt.f.f.v", prepare_float_widening, (32,), d_factor=2)
+@unary("010010 01100", "vfwcvt.f.f.v", prepare_wider_format, NARROW, d_factor=2, minimal=True)
 def vfwcvt_f_f(hart, a: u64, sew: Width) -> u64:
-    return widened(hart, a)
+    return widened(hart, a, sew)
 
 
 # --- narrowing ----------------------------------------------------------------------------------
@@ -128,18 +131,18 @@ def vfwcvt_f_f(hart, a: u64, sew: Width) -> u64:
 
 @define
 def narrow_integer_of(hart, a: u64, has_sign: FixedBool, rm: u64, sew: Width) -> u64:
-    """A number of 2*SEW bits as an integer of SEW bits. F has no integers of 16 bits."""
-    if sew == 16:
-        return soft_to_integer(hart, a, 32, 16, has_sign, rm)
+    """A number of 2*SEW bits as an integer of SEW bits. F has no integers of less than 32 bits."""
+    if sew < 32:
+        return soft_to_integer(hart, a, sew * 2, sew, has_sign, rm)
     return to_integer(hart, number(a, sew * 2), sew, has_sign, sew * 2, rm)
 
 
 def _to_narrow_integer(vs1: str, name: str) -> Adding:
-    return unary(f"010010 {vs1}", name, prepare_narrowed_integer, (16, 32), a_factor=2)
+    return unary(f"010010 {vs1}", name, prepare_narrowed_integer, (8, 16, 32), a_factor=2)
 
 
 def _to_narrow_number(vs1: str, name: str) -> Adding:
-    return unary(f"010010 {vs1}", name, prepare_narrowed, (32,), a_factor=2)
+    return unary(f"010010 {vs1}", name, prepare_narrowed, NARROW, a_factor=2)
 
 
 @_to_narrow_integer("10000", "vfncvt.xu.f.w")
@@ -164,22 +167,24 @@ def vfncvt_rtz_x_f(hart, a: u64, sew: Width) -> u64:
 
 @_to_narrow_number("10010", "vfncvt.f.xu.w")
 def vfncvt_f_xu(hart, a: u64, sew: Width) -> u64:
-    return number_of(hart, s64(a), False, 32)
+    return number_of(hart, s64(a), False, sew)
 
 
 @_to_narrow_number("10011", "vfncvt.f.x.w")
 def vfncvt_f_x(hart, a: u64, sew: Width) -> u64:
-    return number_of(hart, s64(a), True, 32)
+    return number_of(hart, signed(a, sew * 2), True, sew)
 
 
-@unary("010010 10100", "vfncvt.f.f.w", prepare_float_narrowing, (32,), a_factor=2)
+@unary("010010 10100", "vfncvt.f.f.w", prepare_narrower_format, NARROW, a_factor=2, minimal=True)
 def vfncvt_f_f(hart, a: u64, sew: Width) -> u64:
+    if sew == 16:
+        return converted(hart, number(a, 32), 32, 16, DYN)
     return double_to_single(hart, a, DYN)
 
 
-@unary("010010 10101", "vfncvt.rod.f.f.w", prepare_float_narrowing, (32,), a_factor=2)
+@unary("010010 10101", "vfncvt.rod.f.f.w", prepare_float_narrowing, NARROW, a_factor=2)
 def vfncvt_rod_f_f(hart, a: u64, sew: Width) -> u64:
     """Rounded towards odd: towards zero, with the lowest bit set if that is inexact."""
-    result, flags = convert_format(a, 64, 32, RTZ)
+    result, flags = convert_format(a, sew * 2, sew, RTZ)
     accrue(hart, flags)
     return result | 1 if flags & NX != 0 else result

@@ -8,7 +8,7 @@ flags.
 from collections.abc import Callable
 from typing import Any
 
-from rvplat.isa.fp_arithmetic import register, single_to_double
+from rvplat.isa.fp_arithmetic import converted, register, single_to_double
 from rvplat.isa.fp_state import DYN, reads_f, require_fp
 from rvplat.isa.machinery.extension import Instruction
 from rvplat.isa.machinery.vocabulary import illegal
@@ -23,7 +23,7 @@ from rvplat.isa.vector.elements import (
     write_back,
     write_back_mask,
 )
-from rvplat.isa.vector.forms import Shape, arithmetic, every_width, named, shape
+from rvplat.isa.vector.forms import Shape, arithmetic, named, shape
 from rvplat.isa.vector.groups import (
     NO_REGISTER,
     prepare_mask,
@@ -44,12 +44,24 @@ Adding = Callable[[Callable[..., Any]], Instruction]
 @define
 def require_float(hart, eew: u64):
     """FS isn't Off, and frm is legal, whatever the instruction ("Vector Arithmetic Instruction
-    encoding"). Floating-point operands have 32 bits, or 64 with Zve64d."""
+    encoding"). Floating-point operands have 32 bits, 64 with Zve64d, or 16 with Zvfh."""
+    require_conversion(hart, eew)
+    if eew == 16 and hart.has_zvfh == 0:
+        illegal(hart)
+
+
+@define
+def require_conversion(hart, eew: u64):
+    """As require_float, for conversions between formats, which Zvfhmin has for 16 bits."""
     if not reads_f(hart):
         require_fp(hart)
     if hart.frm > RMM:
         illegal(hart)
-    if eew != 32 and (eew != 64 or hart.has_zve64d == 0):
+    if eew == 64 and hart.has_zve64d == 0:
+        illegal(hart)
+    if eew == 16 and hart.has_zvfhmin == 0:
+        illegal(hart)
+    if eew < 16 or eew > 64:
         illegal(hart)
 
 
@@ -114,6 +126,22 @@ def prepare_float_narrowing(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
     prepare_narrowed(hart, vd, vs2, vs1, vm)
 
 
+@define(cold=True)
+def prepare_wider_format(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    """As prepare_float_widening, for a conversion."""
+    require_conversion(hart, hart.vsew)
+    require_conversion(hart, hart.vsew * 2)
+    prepare_widening(hart, vd, vs2, vs1, vm)
+
+
+@define(cold=True)
+def prepare_narrower_format(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    """As prepare_float_narrowing, for a conversion."""
+    require_conversion(hart, hart.vsew)
+    require_conversion(hart, hart.vsew * 2)
+    prepare_narrowing(hart, vd, vs2, vs1, vm)
+
+
 # --- numbers ------------------------------------------------------------------------------------
 
 
@@ -124,16 +152,43 @@ def number(a: u64, sew: Width) -> u64:
 
 
 @define
-def widened(hart, a: u64) -> u64:
-    """A single, as an element, converted to a double."""
+def widened(hart, a: u64, sew: Width) -> u64:
+    """A number of SEW bits converted to 2*SEW."""
+    if sew == 16:
+        return converted(hart, number(a, 16), 16, 32, DYN)
     return single_to_double(hart, number(a, 32), DYN)
 
 
 # --- loops and shapes ---------------------------------------------------------------------------
 
+FORMATS = (16, 32, 64)
+NARROW = (16, 32)
+
+
+def float_widths(
+    loop: Definition, operation: Definition, widths: tuple[int, ...], minimal: bool = False
+) -> Definition:
+    """As every_width. The least of the widths is the one with halves among the operands: it needs
+    Zvfh, or Zvfhmin if it is `minimal`."""
+    least = widths[0]
+    has_16, has_32, has_64 = (width in widths[1:] for width in (16, 32, 64))
+
+    @define
+    def compute(hart, a: u64, b: u64, d: u64, vm: u64):
+        if (hart.has_zvfhmin if minimal else hart.has_zvfh) != 0 and hart.vsew == least:
+            loop(hart, a, b, d, vm, least)
+        elif has_16 and hart.vsew == 16:
+            loop(hart, a, b, d, vm, 16)
+        elif has_32 and hart.vsew == 32:
+            loop(hart, a, b, d, vm, 32)
+        elif has_64:
+            loop(hart, a, b, d, vm, 64)
+
+    return named(compute, operation, "widths")
+
 
 def float_loop(
-    operation: Definition, widths: tuple[int, ...] = (32, 64), a_factor: int = 1, d_factor: int = 1
+    operation: Definition, widths: tuple[int, ...] = FORMATS, a_factor: int = 1, d_factor: int = 1
 ) -> Definition:
     """`operation(hart, a, b, sew)`."""
 
@@ -146,7 +201,7 @@ def float_loop(
                 found = operation(hart, first, element(b, i, sew), sew)
                 set_element(to, i, found, sew * d_factor)
 
-    return every_width(named(loop, operation, "loop"), operation, widths)
+    return float_widths(named(loop, operation, "loop"), operation, widths)
 
 
 def fused_loop(operation: Definition, widths: tuple[int, ...], d_factor: int) -> Definition:
@@ -161,7 +216,7 @@ def fused_loop(operation: Definition, widths: tuple[int, ...], d_factor: int) ->
                 found = operation(hart, element(a, i, sew), element(b, i, sew), old, sew)
                 set_element(to, i, found, sew * d_factor)
 
-    return every_width(named(loop, operation, "loop"), operation, widths)
+    return float_widths(named(loop, operation, "loop"), operation, widths)
 
 
 def float_single(operation: Definition) -> Definition:
@@ -171,23 +226,23 @@ def float_single(operation: Definition) -> Definition:
 
 def float_fused(operation: Definition) -> Definition:
     """vd[i] = operation(hart, vs2[i], b[i], vd[i], sew)."""
-    return shape(operation, prepare_float, fused_loop(operation, (32, 64), 1))
+    return shape(operation, prepare_float, fused_loop(operation, FORMATS, 1))
 
 
 def float_widening(operation: Definition) -> Definition:
-    """2*SEW = operation(hart, SEW, SEW, sew), for singles."""
-    compute = float_loop(operation, (32,), d_factor=2)
+    """2*SEW = operation(hart, SEW, SEW, sew)."""
+    compute = float_loop(operation, NARROW, d_factor=2)
     return shape(operation, prepare_float_widening, compute, 2)
 
 
 def float_wide(operation: Definition) -> Definition:
     """2*SEW = operation(hart, 2*SEW, SEW, sew)."""
-    return shape(operation, prepare_float_wide, float_loop(operation, (32,), 2, 2), 2)
+    return shape(operation, prepare_float_wide, float_loop(operation, NARROW, 2, 2), 2)
 
 
 def float_widening_fused(operation: Definition) -> Definition:
     """2*SEW = operation(hart, SEW, SEW, 2*SEW of vd, sew)."""
-    return shape(operation, prepare_float_widening, fused_loop(operation, (32,), 2), 2)
+    return shape(operation, prepare_float_widening, fused_loop(operation, NARROW, 2), 2)
 
 
 def float_comparison(operation: Definition) -> Definition:
@@ -201,7 +256,7 @@ def float_comparison(operation: Definition) -> Definition:
                 found = operation(hart, element(a, i, sew), element(b, i, sew), sew)
                 set_element(to, i, u64(found), 8)
 
-    compute = every_width(named(loop, operation, "loop"), operation, (32, 64))
+    compute = float_widths(named(loop, operation, "loop"), operation, FORMATS)
 
     @define(cold=True)
     def apply(hart, vd: u64, vs2: u64, vs1: u64, b: u64, vm: u64):
@@ -221,10 +276,10 @@ def floating(
 
 def unary(
     digits: str, name: str, prepare: Definition = prepare_float,
-    widths: tuple[int, ...] = (32, 64), a_factor: int = 1, d_factor: int = 1,
+    widths: tuple[int, ...] = FORMATS, a_factor: int = 1, d_factor: int = 1, minimal: bool = False,
 ) -> Adding:  # fmt: skip
     """Add an instruction with the source vs2 alone: `operation(hart, a, sew)`. `digits` are funct6
-    and the field vs1."""
+    and the field vs1. `minimal`: Zvfhmin has it for halves."""
     funct6, vs1 = digits.split()
 
     def add(function: Callable[..., Any]) -> Instruction:
@@ -238,7 +293,7 @@ def unary(
                     found = operation(hart, element(a, i, sew * a_factor), sew)
                     set_element(to, i, found, sew * d_factor)
 
-        compute = every_width(named(loop, operation, "loop"), operation, widths)
+        compute = float_widths(named(loop, operation, "loop"), operation, widths, minimal)
 
         @define
         def instruction(hart, vd, vs2, vm):

@@ -12,8 +12,15 @@ from rvplat.isa.fp_arithmetic import add, fmax, fmin, sign
 from rvplat.isa.fp_state import DYN
 from rvplat.isa.rv_v import Zve32f
 from rvplat.isa.vector.elements import Width, element, group, is_active, set_element
-from rvplat.isa.vector.float_forms import number, require_float, widened
-from rvplat.isa.vector.forms import every_width, named
+from rvplat.isa.vector.float_forms import (
+    FORMATS,
+    NARROW,
+    float_widths,
+    number,
+    require_float,
+    widened,
+)
+from rvplat.isa.vector.forms import named
 from rvplat.isa.vector.reductions import prepare_reduction, prepare_widening_reduction
 from rvplat.lang import Definition, define, u64
 from rvplat.lang.floating_point.formats import RDN
@@ -40,7 +47,7 @@ def identity(hart, sew: Width) -> u64:
 
 def reduction(
     funct6: str, name: str, prepare: Definition = prepare_float_reduction,
-    widths: tuple[int, ...] = (32, 64), d_factor: int = 1, ordered: bool = True,
+    widths: tuple[int, ...] = FORMATS, d_factor: int = 1, ordered: bool = True,
 ) -> Callable[[Callable[..., Any]], Any]:  # fmt: skip
     """Add an instruction: `operation(hart, total, element, sew)`. Without an active element,
     element 0 of vs1 is copied as it is, or added to if the sum isn't `ordered`."""
@@ -61,7 +68,7 @@ def reduction(
             if hart.vl != 0:
                 set_element(d, u64(0), total, sew * d_factor)
 
-        compute = every_width(named(loop, operation, "loop"), operation, widths)
+        compute = float_widths(named(loop, operation, "loop"), operation, widths)
 
         @define
         def instruction(hart, vd, vs2, vs1, vm):
@@ -94,7 +101,7 @@ def float_greatest(hart, total: u64, a: u64, sew: Width) -> u64:
     return fmax(hart, number(total, sew), number(a, sew), sew)
 
 
-@reduction("110001", "vfwredusum.vs", prepare_float_widening_reduction, (32,), 2, ordered=False)
-@reduction("110011", "vfwredosum.vs", prepare_float_widening_reduction, (32,), 2)
+@reduction("110001", "vfwredusum.vs", prepare_float_widening_reduction, NARROW, 2, ordered=False)
+@reduction("110011", "vfwredosum.vs", prepare_float_widening_reduction, NARROW, 2)
 def wide_sum(hart, total: u64, a: u64, sew: Width) -> u64:
-    return add(hart, total, widened(hart, a), 64, DYN)
+    return add(hart, number(total, sew * 2), widened(hart, a, sew), sew * 2, DYN)

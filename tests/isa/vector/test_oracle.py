@@ -1,5 +1,5 @@
-"""Native code against the oracles: every instruction on vectors of integers and on element groups,
-on random state."""
+"""Native code against the oracles: every instruction on vectors of integers and numbers and on
+element groups, on random state."""
 
 from __future__ import annotations
 
@@ -7,11 +7,25 @@ import random
 
 import pytest
 
+from rvplat.isa.fp_state import fflags_read
 from rvplat.isa.machinery.disassemble import render
 from rvplat.isa.machinery.extension import Instruction
+from rvplat.lang import u32
 
-from .bench import OP_VE, ROWS, STATUS, VLEN, VTYPES, begin, draw, twin, vtypes_for
+from .bench import (
+    OP_VE,
+    ROWS,
+    STATUS,
+    VLEN,
+    VTYPES,
+    VectorTwin,
+    begin,
+    draw,
+    twin,
+    vtypes_for,
+)
 from .ciphers import group_of, size_of
+from .float_oracle import FloatRun
 from .oracle import Run, State
 
 LIMIT, ILLEGAL, CASES = 1 << 20, 2, 40
@@ -52,6 +66,57 @@ def test_native_leaves_what_the_oracle_leaves(row: Instruction) -> None:
         if compared == CASES:
             break
     assert compared >= 5
+
+
+FLOATS = [row for row in ROWS
+          if row.extension.name == "Zve32f" and row.name[:5] not in ("vfrec", "vfrsq")]  # fmt: skip
+RESERVED_VTYPES = [13, 21, 22, 29, 30, 31]  # SEW is more than LMUL * ELEN
+NUMBERS = [0, 1 << 63, 0x3FF0 << 48, 0x7FF0 << 48, 0x7FF8 << 48, 0x7FF0_0000_0000_0001,
+           0x3F80_0000, 0x7F80_0000, 0x7F80_0001, 0x7FC0_0000, 0xFF80_0000, 0x0080_0000,
+           0x3C00, 0x7C00, 0x7C01, 0x7E00, 0xFC00, 0x0400, 0x03FF, 0x7BFF]  # fmt: skip
+
+
+def fill_with_numbers(chance: random.Random, bench: VectorTwin, sew: int) -> None:
+    """Some elements become numbers of any format."""
+    for at in range(0, 32 * VLEN // 8, sew // 8):
+        if chance.randrange(2):
+            number = chance.choice(NUMBERS) & (1 << sew) - 1
+            bench.vectors[at : at + sew // 8] = list(number.to_bytes(sew // 8, "little"))
+    for n in range(32):
+        box = (1 << 64) - (1 << sew) if chance.randrange(8) else 0
+        bench.hart.f[n] = box | chance.choice((*NUMBERS, chance.getrandbits(64))) & (1 << sew) - 1
+
+
+@pytest.mark.parametrize("row", FLOATS, ids=[row.name for row in FLOATS])
+def test_numbers_become_what_the_oracle_makes_of_them(row: Instruction) -> None:
+    chance = random.Random(row.name)
+    bench, compared, widths = twin(), 0, set()
+    name, _, form = row.name.partition(".")
+    for _ in range(600):
+        bits, values = draw(chance, row)
+        vtype = chance.choice([one for one in VTYPES if one not in RESERVED_VTYPES])
+        begin(bench, chance, bits, vtype, chance.choice((0, 1, 2, 3, 7, 16)))
+        hart = bench.hart
+        sew, vl, frm = int(hart.vsew), int(hart.vl), int(hart.frm)
+        fill_with_numbers(chance, bench, sew)
+        state = State(VLEN, bytearray(bench.vectors[: 32 * VLEN // 8]), [], sew, 1, vl)
+        run = FloatRun(state, [int(hart.f[n]) for n in range(32)], frm, name, form, values)
+        hart.limit = LIMIT
+        bench.core.run(bench.native.address)
+        if hart.mcause == ILLEGAL:
+            continue  # test_rules.py
+        found = run.execute()
+        shown = f"{render(row, bits)} sew {sew} vl {vl} frm {frm}"
+        assert bytes(bench.vectors[: 32 * VLEN // 8]) == bytes(state.v), shown
+        assert int(fflags_read(hart, u32(1))) == run.flags, shown
+        if found is not None:
+            assert int(hart.f[values["rd"]]) == found | (1 << 64) - (1 << sew), shown
+        widths.add(sew)
+        compared += 1
+        if compared >= CASES and len(widths) > 1:
+            break
+    assert compared >= CASES
+    assert len(widths) > 1
 
 
 def words(state: State, register: int, first: int, count: int) -> list[int]:

@@ -12,7 +12,7 @@ import pytest
 
 from rvplat.engine.architecture import flag_field
 from rvplat.isa.machinery.extension import Extension
-from rvplat.isa.rv_v import V, Zve64d, Zve64x
+from rvplat.isa.rv_v import V, Zve64d, Zve64x, Zvfh, Zvfhmin
 from rvplat.isa.vector.state import VILL
 
 from .bench import DATA, ROWS, STATUS, VectorTwin, begin, twin
@@ -82,8 +82,10 @@ RESERVED = [
     ("Vector Widening Integer Reduction Instructions", "e64,m1",
      "vwredsum.vs vd=8 vs2=4 vs1=6 vm=1"),
     (OPERANDS, "e8,m2", "vwredsum.vs vd=8 vs2=4 vs1=5 vm=1"),
-    ("Vector Arithmetic Instruction encoding", "e16,m1", "vfadd.vv vd=4 vs2=6 vs1=8 vm=1"),
-    ("Vector Floating-Point Instructions", "e8,m1", "vfwcvt.f.x.v vd=4 vs2=8 vm=1"),
+    ("Vector Arithmetic Instruction encoding", "e8,m1", "vfadd.vv vd=4 vs2=6 vs1=8 vm=1"),
+    ("Vector Floating-Point Instructions", "e8,m1", "vfcvt.f.x.v vd=4 vs2=8 vm=1"),
+    ("Zvfhmin", "e8,m1", "vfwcvt.f.f.v vd=4 vs2=8 vm=1"),
+    ("Zvfh", "e8,m1", "vfncvt.f.f.w vd=4 vs2=8 vm=1"),
     ("Widening Floating-Point/Integer Type-Convert Instructions", "e32,m1",
      "vfwcvt.x.f.v vd=4 vs2=4 vm=1"),
     ("Narrowing Floating-Point/Integer Type-Convert Instructions", "e32,m1",
@@ -246,6 +248,21 @@ def test_floating_point_is_illegal_while_fs_is_off() -> None:
         (V, "e64,m1", "vsmul.vv vd=4 vs2=6 vs1=8 vm=1"),
         (Zve64d, "e64,m1", "vfadd.vv vd=4 vs2=6 vs1=8 vm=1"),
         (Zve64d, "e32,m1", "vfwadd.vv vd=4 vs2=6 vs1=8 vm=1"),
+        (Zvfh, "e16,m1", "vfadd.vv vd=4 vs2=6 vs1=8 vm=1"),
+        (Zvfh, "e16,m1", "vmfeq.vv vd=4 vs2=6 vs1=8 vm=1"),
+        (Zvfh, "e16,m1", "vfmv.s.f vd=4 rs1=6"),
+        (Zvfh, "e16,m1", "vfmv.f.s rd=4 vs2=6"),
+        (Zvfh, "e16,m1", "vfredosum.vs vd=4 vs2=6 vs1=8 vm=1"),
+        (Zvfh, "e16,m1", "vfwadd.wv vd=4 vs2=6 vs1=8 vm=1"),
+        (Zvfh, "e16,m1", "vfwredusum.vs vd=4 vs2=6 vs1=8 vm=1"),
+        (Zvfh, "e16,m1", "vfslide1up.vf vd=4 vs2=6 rs1=8 vm=1"),
+        (Zvfh, "e16,m1", "vfwcvt.x.f.v vd=4 vs2=6 vm=1"),
+        (Zvfh, "e16,m1", "vfncvt.f.x.w vd=4 vs2=6 vm=1"),
+        (Zvfh, "e16,m1", "vfncvt.rod.f.f.w vd=4 vs2=6 vm=1"),
+        (Zvfh, "e8,m1", "vfwcvt.f.x.v vd=4 vs2=6 vm=1"),
+        (Zvfh, "e8,m1", "vfncvt.rtz.xu.f.w vd=4 vs2=6 vm=1"),
+        (Zvfhmin, "e16,m1", "vfwcvt.f.f.v vd=4 vs2=6 vm=1"),
+        (Zvfhmin, "e16,m1", "vfncvt.f.f.w vd=4 vs2=6 vm=1"),
         (Zve64x, "e8,m1", "vle64.v vd=8 rs1=10 vm=1 nf=0"),
         (Zve64x, "e8,m1", "vl1re64.v vd=8 rs1=10 nf=0"),
         (Zve64x, "e8,mf8", "vluxei64.v vd=8 rs1=10 vs2=4 vm=1 nf=0"),
@@ -255,12 +272,26 @@ def test_floating_point_is_illegal_while_fs_is_off() -> None:
 def test_what_an_extension_adds_is_illegal_without_it(
     missing: Extension, vtype: str, text: str
 ) -> None:
-    """ "Zve64x", "Zve64f", "Zve64d": widths that they don't support."""
+    """ "Zve64x", "Zve64f", "Zve64d", "Zvfh", "Zvfhmin": widths that they don't support."""
     bench = arrange(text, vtype)
     assert not traps(bench)
     bench = arrange(text, vtype)
     setattr(bench.hart, flag_field(missing), 0)
     assert traps(bench)
+
+
+@pytest.mark.parametrize(
+    ("vtype", "text"),
+    [
+        ("e16,m1", "vfwcvt.f.f.v vd=4 vs2=6 vm=1"), ("e16,m1", "vfncvt.f.f.w vd=4 vs2=6 vm=1"),
+        ("e16,m1", "vfwcvt.f.x.v vd=4 vs2=6 vm=1"), ("e16,m1", "vfncvt.x.f.w vd=4 vs2=6 vm=1"),
+    ],
+)  # fmt: skip
+def test_without_zvfh_conversions_are_legal(vtype: str, text: str) -> None:
+    """ "Zvfhmin"; and those of singles with integers of 16 bits."""
+    bench = arrange(text, vtype)
+    setattr(bench.hart, flag_field(Zvfh), 0)
+    assert not traps(bench)
 
 
 # --- vsetvl ("Configuration-Setting Instructions") ----------------------------------------------

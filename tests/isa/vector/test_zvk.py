@@ -316,10 +316,12 @@ def test_sha512_needs_zvknhb() -> None:
         ("rv64i_zvknc", "zvkn zvbc"), ("rv64i_zvkng", "zvkn zvkg"),
         ("rv64i_zvks", "zvksed zvksh zvkb zvkt"), ("rv64i_zvksc", "zvks zvbc"),
         ("rv64i_zvksg", "zvks zvkg"), ("rv64i_zvkt", "zve32x"),
+        ("rv64i_zvfh", "zvfhmin zfhmin zve32f f"), ("rv64i_zvfhmin", "zve32f f"),
     ],
 )  # fmt: skip
 def test_what_a_name_includes(isa: str, more: str) -> None:
-    """ "Extensions Overview": an ISA string names what an extension depends on implicitly."""
+    """ "Extensions Overview", "Zvfh"; an ISA string implies what an extension depends on ("ISA
+    Extension Naming Conventions")."""
     names = {extension.name.lower() for extension in extensions(isa)}
     assert names >= set(more.split())
     assert ("zve64x" in names) is ("zvbc" in names or "zvknhb" in names)
