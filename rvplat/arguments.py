@@ -25,9 +25,10 @@ def integer(name: str, value: object, low: int, high: int) -> int:
     return int(number)
 
 
-def word(name: str, value: object) -> int:
-    """A 64-bit number for a register, signed or unsigned."""
-    return integer(name, value, -(1 << 63), MASK64) & MASK64
+def word(name: str, value: object, bits: int = 64) -> int:
+    """A number for a register of this many bits, signed or unsigned."""
+    mask = (1 << bits) - 1
+    return integer(name, value, -(1 << bits - 1), mask) & mask
 
 
 def hart_number(value: object, count: int) -> int:

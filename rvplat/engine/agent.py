@@ -139,7 +139,7 @@ def agent_special(hart, number: u64) -> u64:
 def agent_register(hart, number: u64) -> u64:
     """A register by gdb's number."""
     if number < 32:
-        return hart.x[number]
+        return u64(hart.x[number])
     if number == REG_PC:
         return hart.pc
     return agent_special(hart, number)

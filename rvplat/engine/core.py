@@ -42,6 +42,7 @@ from rvplat.hart.state import (
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa.fp_state import call_out
 from rvplat.isa.machinery.vocabulary import illegal, relax
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import (
     compare_exchange_u64,
@@ -323,6 +324,8 @@ def locate(hart) -> u64:
 @define
 def settle(hart) -> u64:
     """Do all that is due before the instruction at hart.pc. The slot to go on with, or 0."""
+    if ux.bits < 64:  # after the last instruction of the address space comes the first
+        hart.pc = u64(ux(hart.pc))
     while True:
         if hart.stop == STOP_WFI:
             if may_sleep(hart):

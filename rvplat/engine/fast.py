@@ -18,7 +18,8 @@ from rvplat.engine.regions.convention import CONVENTION, PARAMETERS_NOALIAS, arg
 from rvplat.hart.state import FETCH_ENTRIES, FetchEntry, HartState, TlbEntry
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.extension import Instruction
-from rvplat.lang import Declaration, Dispatch, declare, u64
+from rvplat.isa.machinery.xlen import ux
+from rvplat.lang import Declaration, Dispatch, declare, s32, s64, u32, u64
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.native.emit_statements import Emitter
 from rvplat.lang.native.function_text import RARE, Scope
@@ -33,7 +34,7 @@ FLOW = {"jump", "branch", "branch_in_page"}
 
 
 @declare
-def branch_in_page(hart: Any, offset: u64) -> None:
+def branch_in_page(hart: Any, offset: ux) -> None:
     """The meaning of `branch` if the target is in the page of the instruction."""
 
 
@@ -76,6 +77,12 @@ class HandlerEmitter(Emitter):
         """Tail call the handler of a slot."""
         handler = self.result(None, f"load ptr, ptr {slot}")
         self.tail(handler.text, slot, budget)
+
+    def address(self, sum: str) -> str:
+        """A sum as an address: it has XLEN bits."""
+        if self.definitions.value_type(ux) is u64:
+            return sum
+        return self.result(u64, f"and i64 {sum}, {0xFFFF_FFFF}").text
 
     def take_if_budget(self, slot: str, budget: str) -> None:
         """Dispatch a slot after a jump, unless the budget has ended."""
@@ -228,18 +235,22 @@ class FastEmitter(HandlerEmitter):
 
     def speak(self, word: Declaration, arguments: list[Value]) -> Value | None:
         if word.name == "jump":
-            self.jump_to(arguments[1].text, self.retire())
+            self.jump_to(self.resize(arguments[1], u64).text, self.retire())
         elif word.name == "branch_in_page":
-            offset = self.result(None, f"shl i64 {arguments[1].text}, 3").text
+            offset = self.result(None, f"shl i64 {self._distance(arguments[1])}, 3").text
             slot = self.result(None, f"getelementptr i8, ptr {self.slot}, i64 {offset}").text
             self.take_if_budget(slot, self.retire())
         elif word.name == "branch":
             pc = self._pc().text
-            target = self.result(u64, f"add i64 {pc}, {arguments[1].text}").text
-            self.jump_to(target, self.retire())
+            target = self.result(u64, f"add i64 {pc}, {self._distance(arguments[1])}").text
+            self.jump_to(self.address(target), self.retire())
         else:
             return None
         return Value(None, "")
+
+    def _distance(self, offset: Value) -> str:
+        """A branch's offset, sign-extended."""
+        return self.resize(Value(s32 if offset.type is u32 else s64, offset.text), s64).text
 
     # --- the whole ---
 
@@ -278,7 +289,7 @@ class FastEmitter(HandlerEmitter):
 
 
 def read_operands(emitter: HandlerEmitter, instruction: Instruction) -> list[tuple[str, Value]]:
-    """Load the operands from the slot, each as a u64."""
+    """Load the operands from the slot."""
     values = {}
     for place in places(instruction):
         offset = 12 if place.index == IMM else 8 + place.index
@@ -287,5 +298,7 @@ def read_operands(emitter: HandlerEmitter, instruction: Instruction) -> list[tup
             None, f"getelementptr inbounds i8, ptr {emitter.slot}, i64 {offset}"
         ).text
         raw = emitter.result(None, f"load {kind}, ptr {at}").text
-        values[place.name] = emitter.result(u64, f"{extend} {kind} {raw} to i64")
+        wanted = emitter.definitions.implied[place.name]
+        value = emitter.result(u64, f"{extend} {kind} {raw} to i64") if wanted is u64 else None
+        values[place.name] = value or Value(wanted, raw)
     return [(name, values[name]) for name in instruction.operands]

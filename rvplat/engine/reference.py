@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rvplat.engine.core import met_in_scratch
+from rvplat.engine.implied import operand_type
 from rvplat.hart.atomics import finish_amo
 from rvplat.hart.counters import timer_check
 from rvplat.hart.fetch import fetch_instruction
@@ -20,7 +21,8 @@ from rvplat.isa.fp_state import enter_unit, leave_unit
 from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.isa.machinery.extension import SINK, Extension, Instruction, Row
 from rvplat.isa.machinery.vocabulary import illegal
-from rvplat.lang import u64
+from rvplat.isa.machinery.xlen import TYPES, ux
+from rvplat.lang import standing_for, u64
 
 
 def decode(row: Row, bits: int) -> tuple[Instruction, dict[str, int]]:
@@ -43,11 +45,18 @@ class Reference:
     """Runs harts that have these extensions."""
 
     def __init__(self, extensions: Iterable[Extension]) -> None:
-        self.find = Disassembler(extensions).find
+        extensions = list(extensions)
+        xlen = max((one.xlen for one in extensions), default=64)
+        self.find = Disassembler(extensions, xlen).find
+        self.types = TYPES[xlen]
 
     def run(self, hart: Any, limit: int) -> int:
         """Go on at hart.pc until hart.stop is set, or `limit` instructions have run (one that traps
         counts). Returns how many have run."""
+        with standing_for(self.types):
+            return self._run(hart, limit)
+
+    def _run(self, hart: Any, limit: int) -> int:
         hart.stop = STOP_NONE
         enter_unit(hart)
         count = 0
@@ -80,7 +89,7 @@ class Reference:
         except Trap:
             take_trap(hart)
             return
-        hart.pc = hart.next_pc
+        hart.pc = u64(ux(hart.next_pc))
         hart.budget -= 1
 
     def _execute(self, hart: Any) -> None:
@@ -90,4 +99,5 @@ class Reference:
             illegal(hart)
         instruction, operands = decode(row, bits)
         hart.next_pc = hart.pc + row.pattern.length
-        instruction.definition(hart, *(u64(operands[name]) for name in instruction.operands))
+        given = (operand_type(name)(operands[name]) for name in instruction.operands)
+        instruction.definition(hart, *given)

@@ -21,6 +21,7 @@ from rvplat.hart.acceleration.kept_pages import TAGS
 from rvplat.hart.state import DATA_ENTRIES, HartState, TlbEntry
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.extension import SINK
+from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import (
     Declaration,
     relaxed_load_u8,
@@ -84,7 +85,8 @@ class AccessEmitter(TemplateEmitter):
 
 
 def access_of(unit: Unit, form: Form) -> Access | None:
-    """The load or store of a form, where its page is known; None if it is no such form."""
+    """The load or store of a form, where its page is known; None if it is no such form. On RV32
+    there are none: sums of addresses wrap at 32 bits."""
     try:
         return AccessEmitter(unit, form, unit.definitions).access()
     except NoFastForm:
@@ -131,5 +133,5 @@ def make_tables(unit: Unit, forms: Sequence[Form], entries: Sequence[DecodeEntry
     numbers = {form.key: n for n, form in enumerate(forms)}
     return Tables(
         templates, accesses, numbers, glue(unit), list(unit.declarations), offsets,
-        rows_of(entries),
+        rows_of(entries), unit.definitions.value_type(ux).bits,
     )  # fmt: skip

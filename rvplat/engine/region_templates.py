@@ -175,7 +175,7 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
 
     def speak(self, word: Declaration, arguments: list[Value]) -> Value | None:
         if word.name == "jump":
-            self.line(f"store i64 {arguments[1].text}, ptr %target")
+            self.line(f"store i64 {self.resize(arguments[1], u64).text}, ptr %target")
             self.way("jump")
         elif word.name == "branch":
             offset = _HOLE.fullmatch(arguments[1].text)
@@ -203,7 +203,8 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
         return Template(text, allocas, *order, self.branch, ways, self.keeps, total)
 
     def operands(self, form: Form) -> list[tuple[str, Value]]:
-        return [(name, Value(u64, hole(name))) for name in form.instruction.operands]
+        kinds = self.definitions.implied
+        return [(name, Value(kinds[name], hole(name))) for name in form.instruction.operands]
 
 
 def region_definitions(unit: Unit) -> Definitions:

@@ -17,6 +17,7 @@ from rvplat.engine.sources import base_modules
 from rvplat.frozen import frozen
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.xlen import TYPES
 from rvplat.lang import Definition
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.native.functions import module_text
@@ -42,7 +43,8 @@ def definitions_of(architecture: Architecture) -> Definitions:
     if found is None:
         implied = implied_types((f.instruction for f in architecture.forms), architecture.layout)
         constants = {(HartState, name): n for name, n in architecture.constants.items()}
-        found = Definitions(implied, POLL).specialised(Constants(constants))
+        types = TYPES[architecture.xlen]
+        found = Definitions(implied, POLL, types).specialised(Constants(constants))
         _definitions[architecture] = found
     return found
 

@@ -11,6 +11,7 @@ from rvplat.hart.page_tables import FETCH, address_in
 from rvplat.hart.pmp import pmp_grant
 from rvplat.hart.ram import NO_REGION, ram_host, region_of
 from rvplat.hart.state import FETCH_ENTRIES
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
 from rvplat.lang import define, relaxed_load_u16, u16, u32, u64
 
@@ -75,4 +76,4 @@ def fetch_instruction(hart, pc: u64) -> u32:
     low = u32(fetch_halfword(hart, pc))
     if low & 3 != 3:
         return low
-    return low | u32(fetch_halfword(hart, pc + 2)) << 16
+    return low | u32(fetch_halfword(hart, u64(ux(pc + 2)))) << 16

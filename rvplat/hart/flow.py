@@ -5,20 +5,21 @@ Fast handlers continue without next_pc (engine/fast.py), with the same effect.
 
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import raise_trap
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import Cause
 from rvplat.lang import implement, u64
 
 
 @implement(vocabulary.jump)
-def jump(hart, target: u64):
+def jump(hart, target: ux):
     """Go to a target. Its bit 0 is clear."""
-    hart.next_pc = target
+    hart.next_pc = u64(target)
 
 
 @implement(vocabulary.branch)
-def branch(hart, offset: u64):
+def branch(hart, offset: ux):
     """Go to a target that is relative to this instruction."""
-    hart.next_pc = hart.pc + offset
+    hart.next_pc = u64(ux(hart.pc) + offset)
 
 
 @implement(vocabulary.check_target)

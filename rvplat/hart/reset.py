@@ -15,10 +15,11 @@ from rvplat.hart.debugging.world_switches import STATISTICS
 from rvplat.hart.state import STOP_NONE, HartState
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.vocabulary import context_changed, protection_changed
+from rvplat.isa.machinery.xlen import TYPES
 from rvplat.isa.priv_m import menvcfg_write, reset_status
 from rvplat.isa.priv_s import mideleg_write
 from rvplat.isa.privileged import MACHINE
-from rvplat.lang import u32, u64
+from rvplat.lang import standing_for, u32, u64
 
 MIDELEG, MENVCFG = 0x303, 0x30A
 _ZEROED = (
@@ -35,6 +36,12 @@ def reset(hart: Any, extensions: Iterable[Extension], pc: int) -> None:
     devices drive them.
     """
     owned = tuple(extensions)
+    xlen = owned[0].xlen if owned else 64
+    with standing_for(TYPES[xlen]):
+        _reset(hart, owned, pc)
+
+
+def _reset(hart: Any, owned: tuple[Extension, ...], pc: int) -> None:
     for array in (hart.x, hart.f):
         array.clear()
     for name in _ZEROED:

@@ -6,6 +6,7 @@ The modules of this package add the fields that they own. This file holds the fi
 """
 
 from rvplat.bus.natives.records import MAX_HARTS
+from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import Record, ptr, s32, s64, u8, u32, u64
 
 MAX_RAM_REGIONS = 8
@@ -76,7 +77,7 @@ MachineState.add("time_now", u64)  # ticks, when the clock is virtual
 MachineState.add("instructions_per_tick", u64)
 
 # Hot fields first.
-HartState.add("x", u64, 33)  # x[32] takes what is written to x0
+HartState.add("x", ux, 33)  # x[32] takes what is written to x0
 HartState.add("pc_bias", u64)  # pc = pc_bias + (slot address >> 3)
 HartState.add("tlb", ptr(TlbEntry))  # data entries of the context in force
 HartState.add("fetch", ptr(FetchEntry))  # fetch entries of the context in force

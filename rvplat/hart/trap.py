@@ -12,6 +12,7 @@ from rvplat.hart.tinst import is_explicit, trap_instruction
 from rvplat.hart.trap_loops import note_nested
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import context_changed, instruction_bits, virtual_instruction
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
 
@@ -118,6 +119,14 @@ def vector_of(base: u64, cause: u64) -> u64:
 
 
 @define
+def reported(cause: u64) -> u64:
+    """A cause as xcause holds it: the Interrupt bit is bit XLEN-1."""
+    if ux.bits == 64:
+        return cause
+    return cause & (INTERRUPT - 1) | (cause & INTERRUPT) >> 32
+
+
+@define
 def handler_of(hart, cause: u64) -> u64:
     """Who handles the trap: MACHINE, SUPERVISOR, TO_GUEST. None from M mode is delegated ("Machine
     Trap Delegation"), to VS mode only a guest's ("Hypervisor Trap Delegation Registers")."""
@@ -152,7 +161,7 @@ def enter_machine(hart, cause: u64):
     hart.mtval2 = hart.trap_tval2
     hart.mtinst = hart.trap_tinst
     hart.mepc = hart.pc
-    hart.mcause = cause
+    hart.mcause = reported(cause)
     hart.mtval = hart.trap_tval
     hart.pc = vector_of(hart.mtvec, cause)
     enter_privilege(hart, u64(MACHINE), u64(0))
@@ -186,7 +195,7 @@ def enter_supervisor(hart, cause: u64):
     hart.mstatus = pushed(hart, hart.mstatus)
     push_world(hart)
     hart.sepc = hart.pc
-    hart.scause = cause
+    hart.scause = reported(cause)
     hart.stval = hart.trap_tval
     hart.htval = hart.trap_tval2
     hart.htinst = hart.trap_tinst
@@ -203,7 +212,7 @@ def enter_guest(hart, cause: u64):
         note_nested(hart, cause, u64(TO_GUEST), hart.vsepc, hart.vscause, hart.vstval)
     hart.vsstatus = pushed(hart, hart.vsstatus)
     hart.vsepc = hart.pc
-    hart.vscause = known
+    hart.vscause = reported(known)
     hart.vstval = hart.trap_tval
     hart.pc = vector_of(hart.vstvec, known)
     enter_privilege(hart, u64(SUPERVISOR), u64(1))

@@ -21,4 +21,6 @@ def mseccfg_write(hart, value: u64, number: u32):
         masks_changed(hart)
 
 
-mseccfg = Smmpm.csr(0x747, "mseccfg", write=mseccfg_write, fields="PMM[33:32] SSEED[9] USEED[8]")
+mseccfg = Smmpm.csr(0x747, "mseccfg", write=mseccfg_write, fields="PMM[33:32] SSEED[9] USEED[8]",
+    high=0x757,
+)  # fmt: skip

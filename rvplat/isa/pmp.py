@@ -5,6 +5,7 @@ There are sixteen entries with a grain of four bytes. `hart/pmp.py` checks acces
 
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.vocabulary import protection_changed
+from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import define, u8, u32, u64
 
 Smpmp = Extension(
@@ -24,7 +25,7 @@ PMP_NA4 = 0x10
 PMP_NAPOT = 0x18
 PMP_LOCKED = 0x80
 CFG_WRITABLE = PMP_PERMISSIONS | PMP_MODE | PMP_LOCKED
-ADDRESS_WRITABLE = (1 << 54) - 1  # bits 55 to 2 of a physical address
+ADDRESS_WRITABLE = (1 << 54) - 1  # bits 55 to 2 of a physical address; RV32 has bits 33 to 2
 
 Smpmp.state("pmp_cfg", u8, PMP_ENTRIES)
 Smpmp.state("pmp_address", u64, PMP_ENTRIES)
@@ -39,10 +40,10 @@ def legal_cfg(value: u8) -> u8:
 
 @define
 def pmpcfg_read(hart, number: u32) -> u64:
-    """Eight entries; only even numbers exist with XLEN = 64."""
+    """XLEN / 8 entries; only even numbers exist on RV64."""
     first = u64(number - CFG_BASE) * 4
     value = u64(0)
-    for i in range(8):
+    for i in range(ux.bits // 8):
         value |= u64(hart.pmp_cfg[first + i]) << (8 * i)
     return value
 
@@ -51,7 +52,7 @@ def pmpcfg_read(hart, number: u32) -> u64:
 def pmpcfg_write(hart, value: u64, number: u32):
     """Locked entries don't change."""
     first = u64(number - CFG_BASE) * 4
-    for i in range(8):
+    for i in range(ux.bits // 8):
         if hart.pmp_cfg[first + i] & PMP_LOCKED == 0:
             hart.pmp_cfg[first + i] = legal_cfg(u8(value >> (8 * i)))
     protection_changed(hart)
@@ -80,13 +81,18 @@ def pmpaddr_write(hart, value: u64, number: u32):
         protection_changed(hart)
 
 
-for _number in (0, 2):
+for _number, _xlen in ((0, 64), (2, 64), (0, 32), (1, 32), (2, 32), (3, 32)):
     Smpmp.csr(
         CFG_BASE + _number, f"pmpcfg{_number}", read=pmpcfg_read, write=pmpcfg_write, storage=False,
-        fields=" ".join(f"pmp{4 * _number + i}cfg[{8 * i + 7}:{8 * i}]" for i in range(8)),
+        fields=" ".join(f"pmp{4 * _number + i}cfg[{8 * i + 7}:{8 * i}]" for i in range(_xlen // 8)),
+        xlen=_xlen,
     )  # fmt: skip
 for _number in range(PMP_ENTRIES):
     Smpmp.csr(
         ADDRESS_BASE + _number, f"pmpaddr{_number}", read=pmpaddr_read, write=pmpaddr_write,
-        storage=False, fields="address[53:0]",
+        storage=False, fields="address[53:0]", xlen=64,
+    )  # fmt: skip
+    Smpmp.csr(
+        ADDRESS_BASE + _number, f"pmpaddr{_number}", read=pmpaddr_read, write=pmpaddr_write,
+        storage=False, fields="address[31:0]", xlen=32,
     )  # fmt: skip

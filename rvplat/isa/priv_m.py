@@ -10,6 +10,7 @@ from rvplat.isa.machinery.vocabulary import (
     interrupts_changed,
     update_deadline,
 )
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, EnvCfg, HStatus, Irq, Status
 from rvplat.lang import define, u32, u64
 
@@ -36,11 +37,12 @@ OF_HYPERVISOR = Status.MPV | Status.GVA
 
 @define
 def with_dirty(status: u64) -> u64:
-    """The status with SD, which summarizes FS, VS and XS. SD is not stored but derived by reads."""
+    """The status with SD, which summarizes FS, VS and XS. SD is not stored but derived by reads. It
+    is bit XLEN-1."""
     fs = status & Status.FS == Status.FS
     vs = status & Status.VS == Status.VS
     if fs or vs or status & Status.XS == Status.XS:
-        return status | Status.SD
+        return status | u64(1) << ux.bits - 1
     return status
 
 
@@ -87,16 +89,16 @@ def reset_status(hart):
     """Reset mstatus, and set which bits this hart's extensions give it ("Reset": MIE, MPRV are 0).
 
     SUM, MXR and TVM exist with translation, FS with F or S mode (so that M mode can emulate F), VS
-    with vectors.
+    with vectors. RV32 has neither UXL nor SXL.
     """
     writable = u64(Status.MIE | Status.MPIE | Status.MPP)
     status = u64(Status.MPP) if hart.has_u == 0 else u64(0)
     if hart.has_u != 0:
         writable |= OF_USER
-        status |= Status.UXL_64
+        status |= u64(Status.UXL_64) if ux.bits == 64 else u64(0)
     if hart.has_s != 0:
         writable |= OF_SUPERVISOR
-        status |= Status.SXL_64
+        status |= u64(Status.SXL_64) if ux.bits == 64 else u64(0)
         if hart.has_sv39 == 0:
             writable &= ~(Status.SUM | Status.MXR | Status.TVM)
     if hart.has_f != 0:
@@ -110,10 +112,10 @@ def reset_status(hart):
 
 
 Sm.csr(
-    0x300, "mstatus", read=mstatus_read, write=mstatus_write,
-    fields="SD[63] MPV[39] GVA[38] MBE[37] SBE[36] SXL[35:34] UXL[33:32] TSR[22] TW[21] TVM[20] "
-    "MXR[19] SUM[18] MPRV[17] XS[16:15] FS[14:13] MPP[12:11] VS[10:9] SPP[8] MPIE[7] UBE[6] "
-    "SPIE[5] MIE[3] SIE[1]",
+    0x300, "mstatus", read=mstatus_read, write=mstatus_write, high=0x310,
+    fields="SD[XLEN-1] MPV[39] GVA[38] MBE[37] SBE[36] SXL[35:34] UXL[33:32] TSR[22] TW[21] "
+    "TVM[20] MXR[19] SUM[18] MPRV[17] XS[16:15] FS[14:13] MPP[12:11] VS[10:9] SPP[8] MPIE[7] "
+    "UBE[6] SPIE[5] MIE[3] SIE[1]",
 )  # fmt: skip
 
 # --- misa and identity --------------------------------------------------------------------------
@@ -121,11 +123,11 @@ Sm.csr(
 
 @define
 def misa_letters(hart) -> u64:
-    """MXL = 2 and a bit for each letter. All of it is read-only, as WARL allows.
+    """MXL = 2 (1 on RV32) and a bit for each letter. All of it is read-only, as WARL allows.
 
     B is Zba, Zbb and Zbs together ("Machine ISA Register").
     """
-    misa = u64(2 << 62)
+    misa = u64(2 << 62) if ux.bits == 64 else u64(1 << 30)
     misa |= u64(hart.has_a) << 0 | u64(hart.has_c) << 2 | u64(hart.has_d) << 3
     misa |= u64(hart.has_f) << 5 | u64(hart.has_i) << 8 | u64(hart.has_m) << 12
     misa |= u64(hart.has_h) << 7 | u64(hart.has_s) << 18 | u64(hart.has_u) << 20
@@ -157,7 +159,7 @@ def mhartid_read(hart, number: u32) -> u64:
 
 Sm.csr(
     0x301, "misa", read=misa_read, write=nothing_write, storage=False,
-    fields="MXL[63:62] Extensions[25:0]",
+    fields="MXL[XLEN-1:XLEN-2] Extensions[25:0]",
 )  # fmt: skip
 Sm.csr(0xF11, "mvendorid", read=zero_read, storage=False, fields="Bank[31:7] Offset[6:0]")
 Sm.csr(0xF12, "marchid", read=zero_read, storage=False)
@@ -244,10 +246,10 @@ def mepc_write(hart, value: u64, number: u32):
     hart.mepc = legal_epc(hart, value)
 
 
-Sm.csr(0x305, "mtvec", write=mtvec_write, fields="BASE[63:2] MODE[1:0]")
+Sm.csr(0x305, "mtvec", write=mtvec_write, fields="BASE[XLEN-1:2] MODE[1:0]")
 Sm.csr(0x340, "mscratch")
 Sm.csr(0x341, "mepc", write=mepc_write)
-Sm.csr(0x342, "mcause", fields="Interrupt[63] Code[62:0]")
+Sm.csr(0x342, "mcause", fields="Interrupt[XLEN-1] Code[XLEN-2:0]")
 Sm.csr(0x343, "mtval")
 
 # --- delegation ("Machine Trap Delegation Registers"): exists with S mode, see priv_s.py --------
@@ -313,6 +315,6 @@ def menvcfg_write(hart, value: u64, number: u32):
 
 
 U.csr(
-    0x30A, "menvcfg", write=menvcfg_write,
+    0x30A, "menvcfg", write=menvcfg_write, high=0x31A,
     fields="STCE[63] PBMTE[62] ADUE[61] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
 )  # fmt: skip

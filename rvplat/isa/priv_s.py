@@ -31,7 +31,7 @@ SSTATUS_WRITABLE = (
     Status.SIE | Status.SPIE | Status.SPP | Status.VS | Status.FS | Status.XS | Status.SUM
     | Status.MXR
 )  # fmt: skip
-SSTATUS_READABLE = SSTATUS_WRITABLE | Status.UXL | Status.SD
+SSTATUS_READABLE = SSTATUS_WRITABLE | Status.UXL | Status.SD | Status.SD_32
 
 
 @define
@@ -47,8 +47,8 @@ def sstatus_write(hart, value: u64, number: u32):
 
 S.csr(
     0x100, "sstatus", read=sstatus_read, write=sstatus_write, storage=False,
-    fields="SD[63] UXL[33:32] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] SPP[8] UBE[6] SPIE[5] "
-    "SIE[1]",
+    fields="SD[XLEN-1] UXL[33:32] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] SPP[8] UBE[6] "
+    "SPIE[5] SIE[1]",
 )  # fmt: skip
 
 # --- sip and sie: views of mip and mie ("Supervisor Interrupt Registers") -----------------------
@@ -102,10 +102,10 @@ def sepc_write(hart, value: u64, number: u32):
     hart.sepc = legal_epc(hart, value)
 
 
-S.csr(0x105, "stvec", write=stvec_write, fields="BASE[63:2] MODE[1:0]")
+S.csr(0x105, "stvec", write=stvec_write, fields="BASE[XLEN-1:2] MODE[1:0]")
 S.csr(0x140, "sscratch")
 S.csr(0x141, "sepc", write=sepc_write)
-S.csr(0x142, "scause", fields="Interrupt[63] Code[62:0]")
+S.csr(0x142, "scause", fields="Interrupt[XLEN-1] Code[XLEN-2:0]")
 S.csr(0x143, "stval")
 
 # --- senvcfg ("Supervisor Environment Configuration Register") ----------------------------------
@@ -157,5 +157,5 @@ def mideleg_write(hart, value: u64, number: u32):
     interrupts_changed(hart)
 
 
-S.csr(0x302, "medeleg", write=medeleg_write)
+S.csr(0x302, "medeleg", write=medeleg_write, high=0x312)
 S.csr(0x303, "mideleg", write=mideleg_write, fields=IRQ_BITS)

@@ -39,6 +39,7 @@ class Status:
     GVA = 1 << 38
     MPV = 1 << 39
     SD = 1 << 63
+    SD_32 = 1 << 31  # on RV32
 
 
 class HStatus:

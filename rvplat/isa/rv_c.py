@@ -48,9 +48,9 @@ c("000 imm[5] rd imm[4:0] 01",          "c.addi rd, imm",         rv_i.addi, rs1
 c("001 imm[5] rd imm[4:0] 01",          "c.addiw rd, imm",        rv_i.addiw, rs1="rd", where="rd != 0", xlen=64)
 c("011 imm[9] 00010 imm[4|6|8:7|5] 01", "c.addi16sp sp, imm",     rv_i.addi, rd=SP, rs1=SP, where="imm != 0")
 c("000 uimm[5:4|9:6|2|3] rd' 00",       "c.addi4spn rd, sp, uimm", rv_i.addi, rs1=SP, imm="uimm", where="uimm != 0")
-c("000 shamt[5] rd shamt[4:0] 10",      "c.slli rd, shamt",       rv_i.slli, rs1="rd", xlen=64)
-c("100 shamt[5] 00 rd' shamt[4:0] 01",  "c.srli rd, shamt",       rv_i.srli, rs1="rd", xlen=64)
-c("100 shamt[5] 01 rd' shamt[4:0] 01",  "c.srai rd, shamt",       rv_i.srai, rs1="rd", xlen=64)
+c("000 shamt[5] rd shamt[4:0] 10",      "c.slli rd, shamt",       rv_i.slli, rs1="rd", rv32="000 0 rd shamt[4:0] 10")
+c("100 shamt[5] 00 rd' shamt[4:0] 01",  "c.srli rd, shamt",       rv_i.srli, rs1="rd", rv32="100 0 00 rd' shamt[4:0] 01")
+c("100 shamt[5] 01 rd' shamt[4:0] 01",  "c.srai rd, shamt",       rv_i.srai, rs1="rd", rv32="100 0 01 rd' shamt[4:0] 01")
 c("100 imm[5] 10 rd' imm[4:0] 01",      "c.andi rd, imm",         rv_i.andi, rs1="rd")
 
 # "Integer Register-Register Operations"

@@ -11,7 +11,7 @@ from rvplat.isa.rv_c import SP
 Zcd = Extension("Zcd", version="1.0", standing="ratified", title="Double-precision compressed instructions",
                 requires=("Zca", "D"), implied_by=("C", "D"))  # fmt: skip
 Zcf = Extension("Zcf", version="1.0", standing="ratified", title="Single-precision compressed instructions",
-                requires=("Zca", "F"))  # fmt: skip
+                requires=("Zca", "F"), implied_by=("C", "F"), widths=(32,))  # fmt: skip
 
 # fmt: off
 

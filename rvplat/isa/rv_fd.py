@@ -308,7 +308,7 @@ def fmv_x_w(hart, rd, rs1):
 
 @F.instruction("1111000 00000 rs1 000 rd 1010011", "fmv.w.x frd, rs1")
 def fmv_w_x(hart, rd, rs1):
-    put(hart, rd, hart.x[rs1], 32)
+    put(hart, rd, u64(hart.x[rs1]), 32)
 
 
 @D.instruction("1110001 00000 rs1 000 rd 1010011", "fmv.x.d rd, frs1", xlen=64)

@@ -98,7 +98,7 @@ def hedeleg_write(hart, value: u64, number: u32):
     hart.hedeleg = value & (mask if hart.has_c != 0 else mask | 1 << Cause.FETCH_MISALIGNED)
 
 
-H.csr(0x602, "hedeleg", write=hedeleg_write)
+H.csr(0x602, "hedeleg", write=hedeleg_write, high=0x612)
 
 # --- what a guest may use -----------------------------------------------------------------------
 
@@ -142,9 +142,9 @@ def henvcfg_write(hart, value: u64, number: u32):
 
 
 H.csr(0x606, "hcounteren", write=hcounteren_write, fields=COUNTER_BITS)
-H.csr(0x605, "htimedelta", write=htimedelta_write)
+H.csr(0x605, "htimedelta", write=htimedelta_write, high=0x615)
 H.csr(
-    0x60A, "henvcfg", read=henvcfg_read, write=henvcfg_write, access=henvcfg_access,
+    0x60A, "henvcfg", read=henvcfg_read, write=henvcfg_write, access=henvcfg_access, high=0x61A,
     fields="STCE[63] PBMTE[62] ADUE[61] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
 )  # fmt: skip
 

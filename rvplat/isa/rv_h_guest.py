@@ -55,12 +55,12 @@ def vsatp_write(hart, value: u64, number: u32):
 
 H.csr(
     0x200, "vsstatus", read=vsstatus_read, write=vsstatus_write, reset=Status.UXL_64,
-    fields="SD[63] UXL[33:32] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] SPP[8] UBE[6] SPIE[5] "
-    "SIE[1]",
+    fields="SD[XLEN-1] UXL[33:32] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] SPP[8] UBE[6] "
+    "SPIE[5] SIE[1]",
 )  # fmt: skip
-H.csr(0x205, "vstvec", write=vstvec_write, fields="BASE[63:2] MODE[1:0]")
+H.csr(0x205, "vstvec", write=vstvec_write, fields="BASE[XLEN-1:2] MODE[1:0]")
 H.csr(0x240, "vsscratch")
 H.csr(0x241, "vsepc", write=vsepc_write)
-H.csr(0x242, "vscause", fields="Interrupt[63] Code[62:0]")
+H.csr(0x242, "vscause", fields="Interrupt[XLEN-1] Code[XLEN-2:0]")
 H.csr(0x243, "vstval")
 H.csr(0x280, "vsatp", write=vsatp_write, fields="MODE[63:60] ASID[59:44] PPN[43:0]")

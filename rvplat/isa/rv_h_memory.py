@@ -28,21 +28,21 @@ def require_guest_access(hart):
 
 
 @define(cold=True)
-def load(hart, va: u64, size: u64) -> u64:
+def load(hart, va: ux, size: u64) -> u64:
     """An explicit load as though in VS or VU mode, zero-extended."""
     require_guest_access(hart)
     return guest_load(hart, va, size, False)
 
 
 @define(cold=True)
-def load_code(hart, va: u64, size: u64) -> u64:
+def load_code(hart, va: ux, size: u64) -> u64:
     """The same, but it needs execute permission instead of read permission."""
     require_guest_access(hart)
     return guest_load(hart, va, size, True)
 
 
 @define(cold=True)
-def store(hart, va: u64, size: u64, value: u64):
+def store(hart, va: ux, size: u64, value: u64):
     """An explicit store as though in VS or VU mode."""
     require_guest_access(hart)
     guest_store(hart, va, size, value)
@@ -55,7 +55,7 @@ def hlv_b(hart, rd, rs1):
 
 @H.instruction("0110000 00001 rs1 100 rd 1110011", "hlv.bu rd, (rs1)")
 def hlv_bu(hart, rd, rs1):
-    hart.x[rd] = load(hart, hart.x[rs1], u64(1))
+    hart.x[rd] = ux(load(hart, hart.x[rs1], u64(1)))
 
 
 @H.instruction("0110010 00000 rs1 100 rd 1110011", "hlv.h rd, (rs1)")
@@ -65,12 +65,12 @@ def hlv_h(hart, rd, rs1):
 
 @H.instruction("0110010 00001 rs1 100 rd 1110011", "hlv.hu rd, (rs1)")
 def hlv_hu(hart, rd, rs1):
-    hart.x[rd] = load(hart, hart.x[rs1], u64(2))
+    hart.x[rd] = ux(load(hart, hart.x[rs1], u64(2)))
 
 
 @H.instruction("0110010 00011 rs1 100 rd 1110011", "hlvx.hu rd, (rs1)")
 def hlvx_hu(hart, rd, rs1):
-    hart.x[rd] = load_code(hart, hart.x[rs1], u64(2))
+    hart.x[rd] = ux(load_code(hart, hart.x[rs1], u64(2)))
 
 
 @H.instruction("0110100 00000 rs1 100 rd 1110011", "hlv.w rd, (rs1)")
@@ -80,37 +80,37 @@ def hlv_w(hart, rd, rs1):
 
 @H.instruction("0110100 00001 rs1 100 rd 1110011", "hlv.wu rd, (rs1)", xlen=64)
 def hlv_wu(hart, rd, rs1):
-    hart.x[rd] = load(hart, hart.x[rs1], u64(4))
+    hart.x[rd] = ux(load(hart, hart.x[rs1], u64(4)))
 
 
 @H.instruction("0110100 00011 rs1 100 rd 1110011", "hlvx.wu rd, (rs1)")
 def hlvx_wu(hart, rd, rs1):
-    hart.x[rd] = load_code(hart, hart.x[rs1], u64(4))
+    hart.x[rd] = ux(load_code(hart, hart.x[rs1], u64(4)))
 
 
 @H.instruction("0110110 00000 rs1 100 rd 1110011", "hlv.d rd, (rs1)", xlen=64)
 def hlv_d(hart, rd, rs1):
-    hart.x[rd] = load(hart, hart.x[rs1], u64(8))
+    hart.x[rd] = ux(load(hart, hart.x[rs1], u64(8)))
 
 
 @H.instruction("0110001 rs2 rs1 100 00000 1110011", "hsv.b rs2, (rs1)")
 def hsv_b(hart, rs1, rs2):
-    store(hart, hart.x[rs1], u64(1), hart.x[rs2])
+    store(hart, hart.x[rs1], u64(1), u64(hart.x[rs2]))
 
 
 @H.instruction("0110011 rs2 rs1 100 00000 1110011", "hsv.h rs2, (rs1)")
 def hsv_h(hart, rs1, rs2):
-    store(hart, hart.x[rs1], u64(2), hart.x[rs2])
+    store(hart, hart.x[rs1], u64(2), u64(hart.x[rs2]))
 
 
 @H.instruction("0110101 rs2 rs1 100 00000 1110011", "hsv.w rs2, (rs1)")
 def hsv_w(hart, rs1, rs2):
-    store(hart, hart.x[rs1], u64(4), hart.x[rs2])
+    store(hart, hart.x[rs1], u64(4), u64(hart.x[rs2]))
 
 
 @H.instruction("0110111 rs2 rs1 100 00000 1110011", "hsv.d rs2, (rs1)", xlen=64)
 def hsv_d(hart, rs1, rs2):
-    store(hart, hart.x[rs1], u64(8), hart.x[rs2])
+    store(hart, hart.x[rs1], u64(8), u64(hart.x[rs2]))
 
 
 # --- "Hypervisor Memory-Management Fence Instructions" and "Svinval" ----------------------------
@@ -139,7 +139,7 @@ def hfence_gvma(hart, rs1, rs2):
     (rs1 holds it shifted right by two) and of a VMID (rs2)."""
     require_guest_tables(hart)
     fence()
-    flush_guest_physical(hart, hart.x[rs1] << 2, hart.x[rs2], rs1 != 0, rs2 != 0)
+    flush_guest_physical(hart, u64(hart.x[rs1]) << 2, hart.x[rs2], rs1 != 0, rs2 != 0)
 
 
 @Svinval.instruction("0010011 rs2 rs1 000 00000 1110011", "hinval.vvma rs1, rs2", requires=("H",))
@@ -153,4 +153,4 @@ def hinval_vvma(hart, rs1, rs2):
 def hinval_gvma(hart, rs1, rs2):
     """Drop the translations that hfence.gvma drops, without ordering stores."""
     require_guest_tables(hart)
-    flush_guest_physical(hart, hart.x[rs1] << 2, hart.x[rs2], rs1 != 0, rs2 != 0)
+    flush_guest_physical(hart, u64(hart.x[rs1]) << 2, hart.x[rs2], rs1 != 0, rs2 != 0)

@@ -61,17 +61,20 @@ def xori(hart, rd, rs1, imm):
     hart.x[rd] = hart.x[rs1] ^ imm
 
 
-@BASE.instruction("000000 shamt[5:0] rs1 001 rd 0010011", "slli rd, rs1, shamt", xlen=64)
+@BASE.instruction("000000 shamt[5:0] rs1 001 rd 0010011", "slli rd, rs1, shamt",
+                  rv32="0000000 shamt[4:0] rs1 001 rd 0010011")  # fmt: skip
 def slli(hart, rd, rs1, shamt):
     hart.x[rd] = hart.x[rs1] << shamt
 
 
-@BASE.instruction("000000 shamt[5:0] rs1 101 rd 0010011", "srli rd, rs1, shamt", xlen=64)
+@BASE.instruction("000000 shamt[5:0] rs1 101 rd 0010011", "srli rd, rs1, shamt",
+                  rv32="0000000 shamt[4:0] rs1 101 rd 0010011")  # fmt: skip
 def srli(hart, rd, rs1, shamt):
     hart.x[rd] = hart.x[rs1] >> shamt
 
 
-@BASE.instruction("010000 shamt[5:0] rs1 101 rd 0010011", "srai rd, rs1, shamt", xlen=64)
+@BASE.instruction("010000 shamt[5:0] rs1 101 rd 0010011", "srai rd, rs1, shamt",
+                  rv32="0100000 shamt[4:0] rs1 101 rd 0010011")  # fmt: skip
 def srai(hart, rd, rs1, shamt):
     hart.x[rd] = ux(sx(hart.x[rs1]) >> shamt)
 
@@ -85,7 +88,7 @@ def lui(hart, rd, imm):
 @BASE.instruction("imm[31:12] rd 0010111", "auipc rd, imm[31:12]")
 def auipc(hart, rd, imm):
     """Add the upper immediate to the address of this instruction."""
-    hart.x[rd] = hart.pc + imm
+    hart.x[rd] = ux(hart.pc) + imm
 
 
 # RV32I, "Integer Register-Register Instructions"
@@ -148,8 +151,8 @@ def sra(hart, rd, rs1, rs2):
 @BASE.instruction("imm[20|10:1|11|19:12] rd 1101111", "jal rd, pc+imm")
 def jal(hart, rd, imm):
     """The link is written only if the target is aligned."""
-    check_target(hart, hart.pc + imm)
-    hart.x[rd] = hart.next_pc
+    check_target(hart, ux(hart.pc) + imm)
+    hart.x[rd] = ux(hart.next_pc)
     branch(hart, imm)
 
 
@@ -158,7 +161,7 @@ def jalr(hart, rd, rs1, imm):
     """The target's lowest bit is cleared; rs1 is read before rd is written."""
     target = (hart.x[rs1] + imm) & ~1
     check_target(hart, target)
-    hart.x[rd] = hart.next_pc
+    hart.x[rd] = ux(hart.next_pc)
     jump(hart, target)
 
 
@@ -168,7 +171,7 @@ def jalr(hart, rd, rs1, imm):
 @define
 def take(hart, offset: ux):
     """Take a branch. Only a branch that is taken checks its target."""
-    check_target(hart, hart.pc + offset)
+    check_target(hart, ux(hart.pc) + offset)
     branch(hart, offset)
 
 

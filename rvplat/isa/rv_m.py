@@ -1,7 +1,7 @@
 """M, integer multiplication and division (Unprivileged, "M" and "Zmmul")."""
 
 from rvplat.isa.machinery.extension import Extension
-from rvplat.isa.machinery.xlen import ALL_ONES, XLEN, sx, ux
+from rvplat.isa.machinery.xlen import sx, ux
 from rvplat.lang import define, s32, s128, sdiv, srem, u32, u128
 
 Zmmul = Extension(
@@ -28,19 +28,19 @@ def mul(hart, rd, rs1, rs2):
 @Zmmul.instruction("0000001 rs2 rs1 001 rd 0110011", "mulh rd, rs1, rs2")
 def mulh(hart, rd, rs1, rs2):
     """The high XLEN bits of the product, both signed."""
-    hart.x[rd] = ux((s128(sx(hart.x[rs1])) * s128(sx(hart.x[rs2]))) >> XLEN)
+    hart.x[rd] = ux((s128(sx(hart.x[rs1])) * s128(sx(hart.x[rs2]))) >> ux.bits)
 
 
 @Zmmul.instruction("0000001 rs2 rs1 010 rd 0110011", "mulhsu rd, rs1, rs2")
 def mulhsu(hart, rd, rs1, rs2):
     """The high XLEN bits of the product of a signed rs1 and an unsigned rs2."""
-    hart.x[rd] = ux((s128(sx(hart.x[rs1])) * s128(hart.x[rs2])) >> XLEN)
+    hart.x[rd] = ux((s128(sx(hart.x[rs1])) * s128(hart.x[rs2])) >> ux.bits)
 
 
 @Zmmul.instruction("0000001 rs2 rs1 011 rd 0110011", "mulhu rd, rs1, rs2")
 def mulhu(hart, rd, rs1, rs2):
     """The high XLEN bits of the product, both unsigned."""
-    hart.x[rd] = ux((u128(hart.x[rs1]) * u128(hart.x[rs2])) >> XLEN)
+    hart.x[rd] = ux((u128(hart.x[rs1]) * u128(hart.x[rs2])) >> ux.bits)
 
 
 @Zmmul.instruction("0000001 rs2 rs1 000 rd 0111011", "mulw rd, rs1, rs2", xlen=64)
@@ -77,7 +77,7 @@ def remainder(a: sx, b: sx) -> sx:
 def quotient_unsigned(a: ux, b: ux) -> ux:
     """a / b; all ones if b is 0."""
     if b == 0:
-        return ux(ALL_ONES)
+        return ux(-1)
     return a // b
 
 

@@ -13,6 +13,7 @@ from rvplat.isa.machinery.vocabulary import (
     virtual_instruction,
     wait_for_interrupt,
 )
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.priv_m import Sm
 from rvplat.isa.priv_s import S
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
@@ -57,7 +58,7 @@ def mret(hart):
         new &= ~Status.MPRV
     hart.mstatus = new | lowest_mode(hart) << Status.MPP_SHIFT
     enter_privilege(hart, mode, u64(old & Status.MPV != 0 and mode != MACHINE))
-    jump(hart, hart.mepc)
+    jump(hart, ux(hart.mepc))
 
 
 @define
@@ -104,10 +105,10 @@ def sret(hart):
     require_privilege(hart, u64(SUPERVISOR))
     if hart.virt != 0:
         return_in_guest(hart)
-        jump(hart, hart.vsepc)
+        jump(hart, ux(hart.vsepc))
     else:
         return_from_supervisor(hart)
-        jump(hart, hart.sepc)
+        jump(hart, ux(hart.sepc))
 
 
 @Sm.instruction("0001000 00101 00000 000 00000 1110011", "wfi")

@@ -110,7 +110,8 @@ def sext_h(hart, rd, rs1):
     hart.x[rd] = ux(s16(hart.x[rs1]))
 
 
-@Zbb.instruction("0000100 00000 rs1 100 rd 0111011", "zext.h rd, rs1", xlen=64)
+@Zbb.instruction("0000100 00000 rs1 100 rd 0111011", "zext.h rd, rs1",
+                 rv32="0000100 00000 rs1 100 rd 0110011")  # fmt: skip
 def zext_h(hart, rd, rs1):
     hart.x[rd] = ux(u16(hart.x[rs1]))
 
@@ -133,7 +134,8 @@ def ror(hart, rd, rs1, rs2):
     hart.x[rd] = rotr(hart.x[rs1], hart.x[rs2])
 
 
-@Zbb.instruction("011000 shamt[5:0] rs1 101 rd 0010011", "rori rd, rs1, shamt", xlen=64)
+@Zbb.instruction("011000 shamt[5:0] rs1 101 rd 0010011", "rori rd, rs1, shamt",
+                 rv32="0110000 shamt[4:0] rs1 101 rd 0010011")  # fmt: skip
 def rori(hart, rd, rs1, shamt):
     hart.x[rd] = rotr(hart.x[rs1], shamt)
 
@@ -155,13 +157,14 @@ def rorw(hart, rd, rs1, rs2):
 def orc_b(hart, rd, rs1):
     """Each byte becomes 0xFF unless it is 0: its low seven bits + 0x7F carry into the eighth."""
     a = hart.x[rs1]
-    nonzero = (((a & LOW_SEVEN) + LOW_SEVEN) | a) >> 7
-    hart.x[rd] = (nonzero & EACH_BYTE) * 0xFF
+    nonzero = (((a & ux(LOW_SEVEN)) + ux(LOW_SEVEN)) | a) >> 7
+    hart.x[rd] = (nonzero & ux(EACH_BYTE)) * 0xFF
 
 
 # "Byte-reverse"
 
 
-@Zbb.instruction("011010111000 rs1 101 rd 0010011", "rev8 rd, rs1", xlen=64)
+@Zbb.instruction("011010111000 rs1 101 rd 0010011", "rev8 rd, rs1",
+                 rv32="011010011000 rs1 101 rd 0010011")  # fmt: skip
 def rev8(hart, rd, rs1):
     hart.x[rd] = bswap(hart.x[rs1])

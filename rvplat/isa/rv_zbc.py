@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from rvplat.isa.machinery.extension import Extension
-from rvplat.isa.machinery.xlen import XLEN, ux
+from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import FIXED, define, u64
 
 Width = Annotated[u64, FIXED]
@@ -33,12 +33,12 @@ def product_low(a: u64, b: u64, width: Width) -> u64:
 
 @Zbc.instruction("0000101 rs2 rs1 001 rd 0110011", "clmul rd, rs1, rs2")
 def clmul(hart, rd, rs1, rs2):
-    hart.x[rd] = ux(product_low(u64(hart.x[rs1]), u64(hart.x[rs2]), XLEN))
+    hart.x[rd] = ux(product_low(u64(hart.x[rs1]), u64(hart.x[rs2]), ux.bits))
 
 
 @Zbc.instruction("0000101 rs2 rs1 011 rd 0110011", "clmulh rd, rs1, rs2")
 def clmulh(hart, rd, rs1, rs2):
-    hart.x[rd] = ux(product_high(u64(hart.x[rs1]), u64(hart.x[rs2]), XLEN))
+    hart.x[rd] = ux(product_high(u64(hart.x[rs1]), u64(hart.x[rs2]), ux.bits))
 
 
 @Zbc.instruction("0000101 rs2 rs1 010 rd 0110011", "clmulr rd, rs1, rs2")
@@ -46,5 +46,5 @@ def clmulr(hart, rd, rs1, rs2):
     """Bits 2*XLEN-2 to XLEN-1: the high half one bit lower, and the low half's top bit."""
     a = u64(hart.x[rs1])
     b = u64(hart.x[rs2])
-    high = ux(product_high(a, b, XLEN))
-    hart.x[rd] = high << 1 | ux(product_low(a, b, XLEN)) >> (XLEN - 1)
+    high = ux(product_high(a, b, ux.bits))
+    hart.x[rd] = high << 1 | ux(product_low(a, b, ux.bits)) >> (ux.bits - 1)

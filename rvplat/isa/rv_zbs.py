@@ -23,7 +23,8 @@ def bclr(hart, rd, rs1, rs2):
     hart.x[rd] = hart.x[rs1] & ~(ux(1) << hart.x[rs2])
 
 
-@Zbs.instruction("010010 shamt[5:0] rs1 001 rd 0010011", "bclri rd, rs1, shamt", xlen=64)
+@Zbs.instruction("010010 shamt[5:0] rs1 001 rd 0010011", "bclri rd, rs1, shamt",
+                 rv32="0100100 shamt[4:0] rs1 001 rd 0010011")  # fmt: skip
 def bclri(hart, rd, rs1, shamt):
     hart.x[rd] = hart.x[rs1] & ~(ux(1) << shamt)
 
@@ -33,7 +34,8 @@ def bext(hart, rd, rs1, rs2):
     hart.x[rd] = (hart.x[rs1] >> hart.x[rs2]) & 1
 
 
-@Zbs.instruction("010010 shamt[5:0] rs1 101 rd 0010011", "bexti rd, rs1, shamt", xlen=64)
+@Zbs.instruction("010010 shamt[5:0] rs1 101 rd 0010011", "bexti rd, rs1, shamt",
+                 rv32="0100100 shamt[4:0] rs1 101 rd 0010011")  # fmt: skip
 def bexti(hart, rd, rs1, shamt):
     hart.x[rd] = (hart.x[rs1] >> shamt) & 1
 
@@ -43,7 +45,8 @@ def binv(hart, rd, rs1, rs2):
     hart.x[rd] = hart.x[rs1] ^ (ux(1) << hart.x[rs2])
 
 
-@Zbs.instruction("011010 shamt[5:0] rs1 001 rd 0010011", "binvi rd, rs1, shamt", xlen=64)
+@Zbs.instruction("011010 shamt[5:0] rs1 001 rd 0010011", "binvi rd, rs1, shamt",
+                 rv32="0110100 shamt[4:0] rs1 001 rd 0010011")  # fmt: skip
 def binvi(hart, rd, rs1, shamt):
     hart.x[rd] = hart.x[rs1] ^ (ux(1) << shamt)
 
@@ -53,6 +56,7 @@ def bset(hart, rd, rs1, rs2):
     hart.x[rd] = hart.x[rs1] | (ux(1) << hart.x[rs2])
 
 
-@Zbs.instruction("001010 shamt[5:0] rs1 001 rd 0010011", "bseti rd, rs1, shamt", xlen=64)
+@Zbs.instruction("001010 shamt[5:0] rs1 001 rd 0010011", "bseti rd, rs1, shamt",
+                 rv32="0010100 shamt[4:0] rs1 001 rd 0010011")  # fmt: skip
 def bseti(hart, rd, rs1, shamt):
     hart.x[rd] = hart.x[rs1] | (ux(1) << shamt)

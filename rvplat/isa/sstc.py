@@ -37,7 +37,9 @@ def stimecmp_write(hart, value: u64, number: u32):
     interrupts_changed(hart)
 
 
-Sstc.csr(0x14D, "stimecmp", write=stimecmp_write, access=stimecmp_access, reset=(1 << 64) - 1)
+Sstc.csr(
+    0x14D, "stimecmp", write=stimecmp_write, access=stimecmp_access, reset=(1 << 64) - 1, high=0x15D
+)
 
 
 @define
@@ -57,4 +59,11 @@ def vstimecmp_write(hart, value: u64, number: u32):
     interrupts_changed(hart)
 
 
-Sstc.csr(0x24D, "vstimecmp", write=vstimecmp_write, access=vstimecmp_access, reset=(1 << 64) - 1)
+Sstc.csr(
+    0x24D,
+    "vstimecmp",
+    write=vstimecmp_write,
+    access=vstimecmp_access,
+    reset=(1 << 64) - 1,
+    high=0x25D,
+)

@@ -21,6 +21,7 @@ Smstateen = Extension(
 
 REGISTERS = 4
 MSTATEEN, HSTATEEN, SSTATEEN = 0x30C, 0x60C, 0x10C  # mstateen0, hstateen0, sstateen0
+HIGH_HALF = 0x10  # added to the numbers of mstateen and hstateen on RV32
 
 Smstateen.state("mstateen", u64, REGISTERS)
 Ssstateen.state("hstateen", u64, REGISTERS)
@@ -67,7 +68,7 @@ def mstateen_write(hart, value: u64, number: u32):
 @define
 def hstateen_access(hart, write: bool, number: u32):
     if hart.has_h == 0 or (
-        hart.priv != MACHINE and machine_enables(hart, u64(number - HSTATEEN)) & StateEnable.SE == 0
+        hart.priv != MACHINE and machine_enables(hart, u64(number & 3)) & StateEnable.SE == 0
     ):
         illegal(hart)
 
@@ -116,11 +117,12 @@ for _i in range(REGISTERS):
     _fields = "SE0[63] ENVCFG[62]" if _i == 0 else f"SE{_i}[63]"
     Smstateen.csr(
         MSTATEEN + _i, f"mstateen{_i}", read=mstateen_read, write=mstateen_write, storage=False,
-        fields=_fields,
+        fields=_fields, high=MSTATEEN + HIGH_HALF + _i,
     )  # fmt: skip
     Ssstateen.csr(
         HSTATEEN + _i, f"hstateen{_i}", read=hstateen_read, write=hstateen_write,
         access=hstateen_access, storage=False, fields=_fields,
+        high=HSTATEEN + HIGH_HALF + _i,
     )  # fmt: skip
     Ssstateen.csr(
         SSTATEEN + _i, f"sstateen{_i}", read=sstateen_read, write=sstateen_write,

@@ -12,21 +12,27 @@ from rvplat.isa.machinery.vocabulary import (
     require_privilege,
     virtual_instruction,
 )
+from rvplat.isa.machinery.xlen import WIDTHS
 from rvplat.isa.privileged import SUPERVISOR, HStatus, Status
 from rvplat.lang import define, fence, u32, u64
 
 
-def _extension(name: str, title: str, *requires: str, version: str = "1.0") -> Extension:
-    return Extension(name, version, "ratified", title, requires)
+def _extension(
+    name: str, title: str, *requires: str, version: str = "1.0", widths: tuple[int, ...] = WIDTHS
+) -> Extension:
+    return Extension(name, version, "ratified", title, requires, widths=widths)
+
+
+RV64 = (64,)
 
 
 Svbare = _extension("Svbare", "satp mode Bare", "S", version="1.13")
-Sv39 = _extension("Sv39", "39-bit virtual memory", "Svbare", version="1.13")
-Sv48 = _extension("Sv48", "48-bit virtual memory", "Sv39", version="1.13")
-Sv57 = _extension("Sv57", "57-bit virtual memory", "Sv48", version="1.13")
+Sv39 = _extension("Sv39", "39-bit virtual memory", "Svbare", version="1.13", widths=RV64)
+Sv48 = _extension("Sv48", "48-bit virtual memory", "Sv39", version="1.13", widths=RV64)
+Sv57 = _extension("Sv57", "57-bit virtual memory", "Sv48", version="1.13", widths=RV64)
 Svinval = _extension("Svinval", "Fine-grained invalidation of translations", "Svbare")
-Svnapot = _extension("Svnapot", "Contiguous pages of 64 KiB", "Sv39")
-Svpbmt = _extension("Svpbmt", "Page-based memory types", "Sv39")
+Svnapot = _extension("Svnapot", "Contiguous pages of 64 KiB", "Sv39", widths=RV64)
+Svpbmt = _extension("Svpbmt", "Page-based memory types", "Sv39", widths=RV64)
 Svade = _extension("Svade", "Page faults where A and D must be set", "Sv39")
 Svadu = _extension("Svadu", "Hardware updating of A and D", "Sv39")
 Svvptc = _extension("Svvptc", "Valid PTEs are seen in bounded time", "Sv39")

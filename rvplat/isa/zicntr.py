@@ -132,14 +132,20 @@ def mcountinhibit_write(hart, value: u64, number: u32):
     hart.mcountinhibit = new
 
 
-Zicntr.csr(0xC00, "cycle", read=cycle_read, access=counter_access, storage=False)
-Zicntr.csr(0xC01, "time", read=time_read, access=counter_access, storage=False)
-Zicntr.csr(0xC02, "instret", read=instret_read, access=counter_access, storage=False)
-Sm.csr(0xB00, "mcycle", read=cycle_read, write=mcycle_write)
-Sm.csr(0xB02, "minstret", read=instret_read, write=minstret_write)
+Zicntr.csr(0xC00, "cycle", read=cycle_read, access=counter_access, storage=False, high=0xC80)
+Zicntr.csr(0xC01, "time", read=time_read, access=counter_access, storage=False, high=0xC81)
+Zicntr.csr(0xC02, "instret", read=instret_read, access=counter_access, storage=False, high=0xC82)
+Sm.csr(0xB00, "mcycle", read=cycle_read, write=mcycle_write, high=0xB80)
+Sm.csr(0xB02, "minstret", read=instret_read, write=minstret_write, high=0xB82)
 Sm.csr(0x320, "mcountinhibit", write=mcountinhibit_write, fields="HPM[31:3] IR[2] CY[0]")
 
 for n in range(FIRST_EVENT, LAST_EVENT + 1):
-    Zihpm.csr(0xC00 + n, f"hpmcounter{n}", read=zero_read, access=counter_access, storage=False)
-    Sm.csr(0xB00 + n, f"mhpmcounter{n}", read=zero_read, write=nothing_write, storage=False)
+    Zihpm.csr(
+        0xC00 + n, f"hpmcounter{n}", read=zero_read, access=counter_access, storage=False,
+        high=0xC80 + n,
+    )  # fmt: skip
+    Sm.csr(
+        0xB00 + n, f"mhpmcounter{n}", read=zero_read, write=nothing_write, storage=False,
+        high=0xB80 + n,
+    )  # fmt: skip
     Sm.csr(0x320 + n, f"mhpmevent{n}", read=zero_read, write=nothing_write, storage=False)

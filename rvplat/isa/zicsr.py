@@ -20,35 +20,35 @@ Zicsr = Extension(
 
 
 @define(cold=True)
-def swap(hart, rd: u64, number: u32, value: u64):
+def swap(hart, rd: u64, number: u32, value: ux):
     """csrrw and csrrwi: with rd = x0 the CSR is not read."""
     csr_check(hart, number, True)
     actual = csr_in_force(hart, number)
-    old = ux(0) if rd_is_zero(rd) else csr_read(hart, actual)
-    csr_write(hart, actual, value)
+    old = ux(0) if rd_is_zero(rd) else ux(csr_read(hart, actual))
+    csr_write(hart, actual, u64(value))
     hart.x[rd] = old
 
 
 @define(cold=True)
-def set_bits(hart, rd: u64, number: u32, mask: u64, write: bool):
+def set_bits(hart, rd: u64, number: u32, mask: ux, write: bool):
     """csrrs and csrrsi: with rs1 = x0 or uimm = 0 they don't write, so a read-only CSR is legal."""
     csr_check(hart, number, write)
     actual = csr_in_force(hart, number)
     old = csr_read(hart, actual)
     if write:
-        csr_write(hart, actual, csr_stored(hart, actual, old) | mask)
-    hart.x[rd] = old
+        csr_write(hart, actual, csr_stored(hart, actual, old) | u64(mask))
+    hart.x[rd] = ux(old)
 
 
 @define(cold=True)
-def clear_bits(hart, rd: u64, number: u32, mask: u64, write: bool):
+def clear_bits(hart, rd: u64, number: u32, mask: ux, write: bool):
     """csrrc and csrrci."""
     csr_check(hart, number, write)
     actual = csr_in_force(hart, number)
     old = csr_read(hart, actual)
     if write:
-        csr_write(hart, actual, csr_stored(hart, actual, old) & ~mask)
-    hart.x[rd] = old
+        csr_write(hart, actual, csr_stored(hart, actual, old) & u64(~mask))
+    hart.x[rd] = ux(old)
 
 
 @Zicsr.instruction("csr rs1 001 rd 1110011", "csrrw rd, csr, rs1")
@@ -72,16 +72,16 @@ def csrrc(hart, rd, rs1, csr):
 @Zicsr.instruction("csr zimm 101 rd 1110011", "csrrwi rd, csr, zimm")
 def csrrwi(hart, rd, csr, zimm):
     """Write a five-bit immediate to the CSR, zero-extended, and the CSR's old value to rd."""
-    swap(hart, rd, u32(csr), zimm)
+    swap(hart, rd, u32(csr), ux(zimm))
 
 
 @Zicsr.instruction("csr zimm 110 rd 1110011", "csrrsi rd, csr, zimm")
 def csrrsi(hart, rd, csr, zimm):
     """Read, and set the bits that are set in a five-bit immediate."""
-    set_bits(hart, rd, u32(csr), zimm, zimm != 0)
+    set_bits(hart, rd, u32(csr), ux(zimm), zimm != 0)
 
 
 @Zicsr.instruction("csr zimm 111 rd 1110011", "csrrci rd, csr, zimm")
 def csrrci(hart, rd, csr, zimm):
     """Read, and clear the bits that are set in a five-bit immediate."""
-    clear_bits(hart, rd, u32(csr), zimm, zimm != 0)
+    clear_bits(hart, rd, u32(csr), ux(zimm), zimm != 0)

@@ -34,11 +34,25 @@ from rvplat.lang.intrinsics import *  # noqa: F403
 from rvplat.lang.observation import observed
 from rvplat.lang.record import Record, View, address_of, ptr
 from rvplat.lang.struct import Struct
-from rvplat.lang.types import Integer, s8, s16, s32, s64, s128, u8, u16, u32, u64, u128
+from rvplat.lang.types import (
+    Integer,
+    Standing,
+    s8,
+    s16,
+    s32,
+    s64,
+    s128,
+    standing_for,
+    u8,
+    u16,
+    u32,
+    u64,
+    u128,
+)
 
 __all__ = [
     "FIXED", "Declaration", "Definition", "Dispatch", "Integer", "Intrinsic", "LanguageError",
-    "NoReturn", "Record", "Struct", "Unwind", "View", "address_of", "bind", "declare", "define",
-    "event", "implement", "intrinsic", "observed", "ptr", "s8", "s16", "s32", "s64", "s128", "u8",
-    "u16", "u32", "u64", "u128",
+    "NoReturn", "Record", "Standing", "Struct", "Unwind", "View", "address_of", "bind", "declare",
+    "define", "event", "implement", "intrinsic", "observed", "ptr", "s8", "s16", "s32", "s64",
+    "s128", "standing_for", "u8", "u16", "u32", "u64", "u128",
 ]  # fmt: skip

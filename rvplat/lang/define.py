@@ -14,7 +14,7 @@ from importlib.util import decode_source
 from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, overload
 
 from rvplat.lang.record import rows_of
-from rvplat.lang.types import Integer, convert, s64, u64
+from rvplat.lang.types import Integer, Standing, convert, s64, u64
 
 __all__ = [
     "FIXED", "Declaration", "Definition", "Dispatch", "Intrinsic", "LanguageError", "NoReturn",
@@ -357,9 +357,16 @@ def bind(word: Declaration, definition: Definition | Intrinsic) -> None:
     if word.implementation is not None:
         raise TypeError(f"{word.name} is implemented already")
     ours, theirs = word.signature, definition.signature
-    if (ours.types, ours.returns, ours.fixed) != (theirs.types, theirs.returns, theirs.fixed):
+    same = tuple(map(_usual, ours.types)) == tuple(map(_usual, theirs.types))
+    if not same or (ours.returns, ours.fixed) != (theirs.returns, theirs.fixed):
         raise TypeError(f"{word.name}: declared and implemented with different types")
     word.implementation = definition
+
+
+def _usual(kind: Any) -> Any:
+    """The type, or what it usually stands for: an argument of a word is extended to the type of its
+    implementation's parameter."""
+    return kind.usual if isinstance(kind, Standing) else kind
 
 
 def intrinsic(

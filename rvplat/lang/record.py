@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from rvplat.frozen import frozen
 from rvplat.lang.observation import observations, redirected
-from rvplat.lang.types import Integer
+from rvplat.lang.types import Integer, Standing
 
 
 @frozen
@@ -53,11 +53,16 @@ def size_of(kind: FieldType) -> int:
     """Bytes of one value of the type in memory."""
     if isinstance(kind, Record):
         return kind.size
-    return 8 if isinstance(kind, ptr) else kind.bits // 8
+    return 8 if isinstance(kind, ptr) else held_as(kind).bits // 8
+
+
+def held_as(kind: Any) -> Any:
+    """The type whose memory a field of a type has: its own, or the usual one (`Standing`)."""
+    return kind.usual if isinstance(kind, Standing) else kind
 
 
 def _alignment(kind: FieldType) -> int:
-    return 8 if isinstance(kind, Record | ptr) else min(8, kind.bits // 8)
+    return 8 if isinstance(kind, Record | ptr) else min(8, size_of(kind))
 
 
 class Record:
@@ -147,7 +152,8 @@ def _c_type(field: RecordField) -> Any:
     elif isinstance(field.type, ptr):
         kind = ctypes.c_uint64
     else:
-        kind = _C_TYPES[field.type.bits, field.type.signed]
+        held = held_as(field.type)
+        kind = _C_TYPES[held.bits, held.signed]
     return kind * field.count if field.count else kind
 
 

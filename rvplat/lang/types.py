@@ -6,7 +6,9 @@ Two different types can't be mixed. Native code behaves in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 T = TypeVar("T", bound="Integer")
@@ -164,6 +166,56 @@ class s128(Integer):
     bits, signed = 128, True
 
 
+class Standing(type):
+    """The class of types that stand for another integer type, which differs between machines.
+
+        class ux(u64, metaclass=Standing):
+            "A register's value."
+
+    A compilation says which types they stand for (`Definitions`). In CPython it is the base class,
+    and inside `standing_for` what that says. `ux(5)` is then an object of that type. In records
+    such a type always has the size of its base class, of which narrower types use the low bytes.
+    """
+
+    @property
+    def usual(cls) -> type[Integer]:
+        """What it stands for unless something else is said."""
+        found: type[Integer] = cls.__mro__[1]
+        return found
+
+    @property
+    def now(cls) -> type[Integer]:
+        """What it stands for in CPython now."""
+        found: type[Integer] = _stands_for.get().get(cls) or cls.usual
+        return found
+
+    @property
+    def bits(cls) -> int:
+        """The width in bits. Texts read it as they read a constant."""
+        return cls.now.bits
+
+    def __call__(cls, value: int = 0) -> Any:
+        return cls.now(value)
+
+    @property
+    def adapt(cls) -> Callable[[object], int]:
+        """As `Integer.adapt`, which the class itself has too: only a property comes before that."""
+        return cls.now.adapt
+
+
+_stands_for: ContextVar[Mapping[type, type[Integer]]] = ContextVar("stands_for", default={})  # noqa: B039
+
+
+@contextmanager
+def standing_for(types: Mapping[type, type[Integer]]) -> Iterator[None]:
+    """Run definitions in CPython with other meanings of types that stand for others."""
+    before = _stands_for.set(types)
+    try:
+        yield
+    finally:
+        _stands_for.reset(before)
+
+
 INTEGERS: dict[str, type[Integer]] = {
     t.__name__: t for t in (u8, u16, u32, u64, u128, s8, s16, s32, s64, s128)
 }
@@ -172,5 +224,7 @@ INTEGERS: dict[str, type[Integer]] = {
 def convert(value: Any, annotation: object) -> Any:
     """Convert an argument or result to its annotated type. Only integers change: they wrap."""
     if isinstance(annotation, type) and issubclass(annotation, Integer):
+        if type(annotation) is Standing:
+            annotation = annotation.now
         return value if type(value) is annotation else annotation(value)
     return value

@@ -51,7 +51,8 @@ class Twin:
     """The hart, its memory, and both ways to run it."""
 
     def __init__(self, extensions: list[Extension], compressed: bool) -> None:
-        self.core = Core(architecture_for((), compressed, extensions))
+        xlen = extensions[0].xlen
+        self.core = Core(architecture_for((), compressed, extensions, xlen))
         self.layout = self.core.architecture.layout
         self.reference = Reference(extensions)
         self.ram = Ram(BASE, SIZE)
@@ -66,6 +67,7 @@ class Twin:
         self.hart.mmio_read = ctypes.cast(self._refuse, ctypes.c_void_p).value
         self.hart.mmio_write = self.hart.mmio_read
         self.hart.ialign_mask = self.core.architecture.constants["ialign_mask"]
+        self.mask = (1 << xlen) - 1
         self.hart.mtimecmp = (1 << 64) - 1
         enable(self.hart, extensions)
         reset.reset(self.hart, extensions, CODE)

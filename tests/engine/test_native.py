@@ -136,7 +136,7 @@ def arrange(bench: Twin, case: Case, length: int) -> None:
     bench.poke(DATA, chance.randbytes(0x2000))
     hart = bench.hart
     for i in range(32):
-        hart.x[i] = case.x.get(i, chance.getrandbits(64) if i else 0)
+        hart.x[i] = case.x.get(i, chance.getrandbits(64) if i else 0) & bench.mask
         boxed = BOX | chance.choice(SINGLES)
         hart.f[i] = case.f.get(i, chance.choice([boxed, chance.choice(DOUBLES)]))
     writable = int(hart.mstatus_writable) & (~MPP if case.mstatus >> 11 & 3 == 2 else ONES)

@@ -18,19 +18,22 @@ NAMES = [
     for name, extension in shipped_extensions().items()
     if name[0] == "Z" and name != "Zcf" and (extension.instructions or extension.compressed_forms)
 ]
-ARCH = "_".join(["rv64imafdcvh", *NAMES, "svinval"])
-HEADER = f".option arch, {ARCH}\n.option norelax\n.option exact\n"
+ARCHES = {
+    64: "_".join(["rv64imafdcvh", *NAMES, "svinval"]),
+    32: "_".join(["rv32imafdch", *(name for name in NAMES if name[:2] != "zv"), "zcf", "svinval"]),
+}
 
 
-def assemble(lines: Sequence[str]) -> bytes:
+def assemble(lines: Sequence[str], xlen: int = 64) -> bytes:
     """Assemble the lines. The assembler compresses and relaxes nothing by itself.
 
     Raises AssertionError with the assembler's messages and the lines that they refer to.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder, "code.s"), Path(folder, "code.o")
-        source.write_text(HEADER + "\n".join(lines) + "\n")
-        command = [sys.executable, "-m", "ziglang", "cc", "-target", "riscv64-linux-musl"]
+        header = f".option arch, {ARCHES[xlen]}\n.option norelax\n.option exact\n"
+        source.write_text(header + "\n".join(lines) + "\n")
+        command = [sys.executable, "-m", "ziglang", "cc", "-target", f"riscv{xlen}-linux-musl"]
         run = subprocess.run(
             [*command, "-ferror-limit=0", "-c", source, "-o", made], capture_output=True, text=True
         )
@@ -42,9 +45,9 @@ def assemble(lines: Sequence[str]) -> bytes:
         return bytes(text.content)
 
 
-def differences(expected: Sequence[tuple[str, int, int]]) -> list[str]:
+def differences(expected: Sequence[tuple[str, int, int]], xlen: int = 64) -> list[str]:
     """Assemble (text, bits, bytes) triples; return the texts whose code differs from `bits`."""
-    code = assemble([text for text, _, _ in expected])
+    code = assemble([text for text, _, _ in expected], xlen)
     found, position = [], 0
     for text, bits, length in expected:
         made = int.from_bytes(code[position : position + length], "little")

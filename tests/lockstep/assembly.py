@@ -18,13 +18,14 @@ class Isa:
 
     def __init__(self, extensions: Iterable[Extension]) -> None:
         extensions = list(extensions)
-        self.rows = enabled_rows(extensions)
+        self.xlen = extensions[0].xlen
+        self.rows = enabled_rows(extensions, self.xlen)
         self.named = {row.name: row for row in reversed(self.rows)}
         hypervisor = any(extension.name == "H" for extension in extensions)
         self.csrs = [
             csr for e in extensions for csr in e.csrs if hypervisor or csr.privilege != HYPERVISOR
         ]
-        self.disassembler = Disassembler(extensions)
+        self.disassembler = Disassembler(extensions, self.xlen)
         self.find = self.disassembler.find
 
 
@@ -114,15 +115,15 @@ class Code:
     # --- constants ---
 
     def constant(self, rd: int, value: int) -> None:
-        """Load any 64-bit value."""
-        value = signed(value, 64)
+        """Load any value of XLEN bits."""
+        value = signed(value, self.isa.xlen)
         low = signed(value, 12)
         if value == low:
             self("addi", rd=rd, rs1=0, imm=low)
         elif value == signed(value, 32):
             self("lui", rd=rd, imm=signed(value - low, 32))
             if low:
-                self("addiw", rd=rd, rs1=rd, imm=low)
+                self("addiw" if self.isa.xlen == 64 else "addi", rd=rd, rs1=rd, imm=low)
         else:
             high = (value - low) >> 12
             shift = (high & -high).bit_length() - 1

@@ -88,7 +88,8 @@ class Generator:
 
     def _pairs_badly(self, row: Row, values: Mapping[str, int]) -> bool:
         """Whether the second register of a pair is one that a snippet may not use."""
-        pairs = {values["rd"] + 1, values["rs2"] + 1} if row.name == "amocas.q" else set()
+        wide = "amocas.q" if self.isa.xlen == 64 else "amocas.d"
+        pairs = {values["rd"] + 1, values["rs2"] + 1} if row.name == wide else set()
         return not pairs.isdisjoint(self.temporaries | self.locked)
 
     def _operand(self, row: Row, name: str) -> int:

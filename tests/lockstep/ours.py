@@ -36,7 +36,7 @@ class Ours:
 
     def __init__(self, isa: str, quick: bool = False) -> None:
         owned = extensions(isa)
-        self.core = Core(architecture_for((), True, owned))
+        self.core = Core(architecture_for((), True, owned, owned[0].xlen))
         record = self.core.architecture.layout
         self.ram = Ram(layout.BASE, layout.SIZE)
         self.native = NativeMachine()

@@ -10,7 +10,7 @@ from functools import cache
 
 from rvplat.isa.machinery.extension import Extension
 from rvplat.machine.boards.catalogue import shipped_extensions
-from rvplat.machine.boards.isa_string import PRIVILEGED, resolve_isa
+from rvplat.machine.boards.isa_string import PRIVILEGED, resolve_isa, xlen_of
 
 from . import layout, privileged, runtime, snippets, tables, translation
 from .assembly import Code, Isa
@@ -112,7 +112,9 @@ def isa(few: bool = True) -> Isa:
 
 def extensions(text: str) -> list[Extension]:
     """The extensions of a hart with an ISA string."""
-    found, faults = resolve_isa(text, shipped_extensions(), False, PRIVILEGED)
+    known = shipped_extensions()
+    further = [name for name in PRIVILEGED if xlen_of(text) in known[name].widths]
+    found, faults = resolve_isa(text, known, False, further)
     if faults:
         raise ValueError(f"{text}: {faults}")
     return found

@@ -105,9 +105,10 @@ def atomics(g: Generator) -> None:
     if row.name.startswith("amocas"):
         values = g.operands(row, rs1=base)
         if g.rng.getrandbits(1) and base not in (values["rd"], values["rd"] + 1):
-            for at in range(0, size, 8):
-                load = {1: "lb", 2: "lh", 4: "lw"}.get(size, "ld")
-                g.code(load, rd=values["rd"] + at // 8, rs1=base, imm=at)
+            word = min(size, g.isa.xlen // 8)
+            for n in range(size // word):
+                load = {1: "lb", 2: "lh", 4: "lw", 8: "ld"}[word]
+                g.code(load, rd=values["rd"] + n, rs1=base, imm=n * word)
         g.code.row(row, **values)
         return
     if row.extension.name != "Zalrsc" or g.rng.randrange(8) == 0:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from rvplat.machine.boards.isa_string import xlen_of
+
 from . import layout
 from .elf import write_elf
 from .program import Program
@@ -78,7 +80,7 @@ def run(program: Program, folder: Path) -> Course:
         "tohost": layout.address(layout.TOHOST), "fromhost": layout.address(layout.TOHOST, 64),
         "begin_signature": layout.address(first), "end_signature": layout.address(last),
     }  # fmt: skip
-    file.write_bytes(write_elf(layout.BASE, program.image, symbols))
+    file.write_bytes(write_elf(layout.BASE, program.image, symbols, xlen_of(program.isa)))
     signature.unlink(missing_ok=True)
     command = [
         executable(), f"--isa={program.isa}", f"-m{layout.BASE:#x}:{layout.SIZE:#x}", "-l",

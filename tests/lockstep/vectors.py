@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from . import layout, spike, vector_programs
+from .assembly import Isa
 from .operands import BOX
 from .ours import Ours
 from .program import Program
@@ -40,10 +41,8 @@ class Lockstep:
     def compare(self, program: Program) -> str | None:
         """The first difference as text; None if there is none."""
         course = spike.run(program, self.folder)
-        ours = self.harts.get(program.isa)
-        if ours is None:
-            ours = self.harts[program.isa] = Ours(program.isa)
-        walk = Walk(program, course.events, ours, self)
+        walk = self.walk(program, course.events)
+        ours = walk.ours
         try:
             walk.run()
             if course.memory is None:
@@ -58,17 +57,27 @@ class Lockstep:
             return f"program {program.name} ({program.isa})\n{mismatch}"
         return None
 
+    def walk(self, program: Program, events: list[Event]) -> Walk:
+        """What compares the steps."""
+        ours = self.harts.get(program.isa)
+        if ours is None:
+            ours = self.harts[program.isa] = Ours(program.isa)
+        return Walk(program, events, ours, self, vector_programs.rows(program.isa)[0])
+
 
 class Walk:
     """One program, step by step."""
 
-    def __init__(self, program: Program, events: list[Event], ours: Ours, owner: Lockstep) -> None:
+    def __init__(
+        self, program: Program, events: list[Event], ours: Ours, owner: Lockstep, known: Isa
+    ) -> None:
         self.program, self.events, self.ours, self.owner = program, events, ours, owner
-        self.known, _ = vector_programs.rows(program.isa)
-        self.bytes = ISAS[program.isa] // 8
+        self.known = known
+        self.bytes = ISAS.get(program.isa, 0) // 8
         self.x, self.f = bytearray(256), bytearray(256)
         self.v = bytearray(32 * self.bytes)
         self.at = 0
+        self.letters = program.isa.partition("_")[0][4:].replace("g", "imafd")
 
     def registers(self) -> bytes:
         return bytes(self.ours.v_array[: 32 * self.bytes])
@@ -114,7 +123,7 @@ class Walk:
         for number, value in event.x:
             self.x[8 * number : 8 * number + 8] = struct.pack("<Q", value)
         for number, value in event.f:
-            value |= 0 if "fld" in self.known.named else BOX  # registers of 32 bits there
+            value |= 0 if "d" in self.letters else BOX  # registers of 32 bits there
             self.f[8 * number : 8 * number + 8] = struct.pack("<Q", value)
         if ours.x() != self.x:
             raise self.mismatch(differences("x", 8, self.x, ours.x()))
@@ -122,7 +131,7 @@ class Walk:
             raise self.mismatch(differences("f", 8, self.f, ours.f()))
         self.compare_vectors(event)
         for number, value in event.csrs:
-            if number in (0xB00, 0xB02) or number not in self.known.disassembler.csr_names:
+            if number & ~0x80 in (0xB00, 0xB02) or number not in self.known.disassembler.csr_names:
                 continue
             if (csr := ours.csr(number)) != value:
                 raise self.mismatch(f"csr {number:#x}: {value:#x} in Spike, {csr:#x} here")
@@ -130,9 +139,12 @@ class Walk:
     def mismatch(self, text: str) -> Mismatch:
         first = max(0, self.at - AROUND)
         lines = [self.line(event) for event in self.events[first : self.at + 1]]
+        return Mismatch("\n".join([text, *lines, f"here: {self.state()}"]))
+
+    def state(self) -> str:
+        """The CSRs that matter, in the hart here."""
         state = " ".join(f"{name} {self.ours.csr(n):x}" for name, n in CSRS.items())
-        cause = f"mcause {self.ours.csr(0x342):x} mtval {self.ours.csr(0x343):x}"
-        return Mismatch("\n".join([text, *lines, f"here: {state} {cause}"]))
+        return f"{state} mcause {self.ours.csr(0x342):x} mtval {self.ours.csr(0x343):x}"
 
     def line(self, event: Event) -> str:
         shown = self.known.disassembler.text(event.bits, event.pc)

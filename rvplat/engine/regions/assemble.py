@@ -69,18 +69,29 @@ class Assembler(Lines):
         """The zone's local for a register."""
         return f"%z{zone.number}_{register[0]}{register[1]}"
 
+    def kind(self, register: Register) -> str:
+        """The LLVM type of a register's value, in the low bytes of a cell of 8."""
+        return f"i{self.tables.xlen}" if register[0] == "x" else "i64"
+
+    def page_sum(self, offset: int) -> str:
+        """The address at an offset from the page. Addresses have XLEN bits."""
+        found = self.value(f"add i64 %page, {offset}")
+        return self.value(f"and i64 {found}, {0xFFFF_FFFF}") if self.tables.xlen == 32 else found
+
     def read_registers(self, zone: Zone, registers: frozenset[Register]) -> None:
         """Read registers from the hart's record."""
         for register in sorted(registers - {("x", SINK)}):
             value = "0"
             if register != ("x", 0):
-                value = self.value(f"load i64, ptr {self.hart_place(*register)}")
-            self.lines.append(f"  store i64 {value}, ptr {self.local(zone, register)}")
+                value = self.value(f"load {self.kind(register)}, ptr {self.hart_place(*register)}")
+            place = self.local(zone, register)
+            self.lines.append(f"  store {self.kind(register)} {value}, ptr {place}")
 
     def write_back(self, zone: Zone, registers: frozenset[Register]) -> None:
         for register in sorted(registers):
-            value = self.value(f"load i64, ptr {self.local(zone, register)}")
-            self.lines.append(f"  store i64 {value}, ptr {self.hart_place(*register)}")
+            kind = self.kind(register)
+            value = self.value(f"load {kind}, ptr {self.local(zone, register)}")
+            self.lines.append(f"  store {kind} {value}, ptr {self.hart_place(*register)}")
 
     def go(self, offset: int, target: int) -> None:
         """Go on from an instruction at another of the region."""
@@ -148,7 +159,7 @@ class Assembler(Lines):
         """Leave the region at an offset of the page, after some instructions: by a shared block, so
         that LLVM has no other sums of the budget to keep."""
         if way == "far":
-            self.put(f"  store i64 {self.value(f'add i64 %page, {offset}')}, ptr %target")
+            self.put(f"  store i64 {self.page_sum(offset)}, ptr %target")
         else:
             self.put(f"  store i64 {offset * 8}, ptr %exit_slot")
         self.put(f"  store i64 {self.left(less)}, ptr %exit_budget\n  br label %{way}")
@@ -248,7 +259,7 @@ class Assembler(Lines):
         retired = self.flow.retired[offset] + 1
         if not 0 <= target < PAGE:
             self.write_back(zone, dirty)
-            self.link(at, self.value(f"add i64 %page, {target}"), self.left(retired))
+            self.link(at, self.page_sum(target), self.left(retired))
             return
         over = self.value(f"icmp slt i64 {self.count_budget(retired)}, 0")
         self.lines.append(f"  br i1 {over}, label %P{at}, label %G{at}, {RARE}")
@@ -320,7 +331,7 @@ class Assembler(Lines):
             put(f"  %{name} = alloca i64")
         for zone, offsets in self.flow.members.items():
             for register in sorted(self.flow.used_in(offsets)):
-                put(f"  {self.local(zone, register)} = alloca i64")
+                put(f"  {self.local(zone, register)} = alloca {self.kind(register)}")
         self._kept_pages()
         for loop in self.loops:
             self.guards.allocas(loop)

@@ -50,7 +50,7 @@ class Access(NamedTuple):
 class Tables:
     """`templates`, `accesses` and the numbers of the slow handlers (`forms`) by form; `glue` as in
     region_templates.py; `offsets` of fields of the hart's record and of an entry of the TLB
-    (`tlb_`), with its size and the number of entries."""
+    (`tlb_`), with its size and the number of entries. `xlen` is the width of an x register."""
 
     templates: Mapping[str, Template]
     accesses: Mapping[str, Access]
@@ -59,6 +59,7 @@ class Tables:
     declarations: Sequence[str]
     offsets: Mapping[str, int]
     rows: Sequence[Any]
+    xlen: int = 64
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()

@@ -62,7 +62,7 @@ HartState.add("kept_worlds", KeptWorld, KEPT_WORLDS)
 def keep_registers(hart, kept: KeptWorld, pc: u64, priv: u64):
     """The registers of a world that no hart is in."""
     for i in range(32):
-        kept.x[i] = hart.x[i]
+        kept.x[i] = u64(hart.x[i])
     kept.pc = pc
     kept.priv = u8(priv)
     kept.known = 1

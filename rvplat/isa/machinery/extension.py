@@ -16,13 +16,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from rvplat.frozen import frozen
 from rvplat.isa.machinery.csr_rows import ALL_ONES, Csr, parse_fields
 from rvplat.isa.machinery.encoding import Pattern, parse
+from rvplat.isa.machinery.xlen import WIDTHS
 from rvplat.lang import Definition, LanguageError, define, u64
 
 if TYPE_CHECKING:
@@ -111,6 +112,9 @@ class Extension:
     `rows_in`. They are imported when its rows are asked for, and native code is made of them only
     for boards whose harts have it. `asks` names extensions whose flags (`hart.has_zvfh`) its texts
     test: where no hart has such an extension, native code is made without what depends on it.
+
+    `widths` are the XLENs for which it exists. An object stands for the extension on one XLEN,
+    `xlen`, and its rows are those of that XLEN. Modules define it for RV64; `of` gives the other.
     """
 
     name: str
@@ -121,12 +125,15 @@ class Extension:
     implied_by: tuple[str, ...] = ()
     rows_in: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
+    widths: tuple[int, ...] = WIDTHS
+    xlen: int = 64
     state_places: list[str] = field(default_factory=list, repr=False)
     place: str = field(default_factory=place_of_caller, repr=False)
     _instructions: list[Instruction] = field(default_factory=list, repr=False)
     _compressed_forms: list[Compressed] = field(default_factory=list, repr=False)
     _csrs: list[Csr] = field(default_factory=list, repr=False)
     _states: list[tuple[str, Any, int]] = field(default_factory=list, repr=False)
+    _others: dict[int, Extension] = field(default_factory=dict, repr=False)
 
     @property
     def ratification(self) -> Ratification | None:
@@ -141,21 +148,23 @@ class Extension:
 
     @property
     def instructions(self) -> list[Instruction]:
-        """Its instructions, in the order of their definition."""
+        """Its instructions for its XLEN, in the order of their definition."""
         self._import_rows()
-        return self._instructions
+        return [row for row in self._instructions if row.xlen in (0, self.xlen)]
 
     @property
     def compressed_forms(self) -> list[Compressed]:
         """Its 16-bit forms of instructions."""
         self._import_rows()
-        return self._compressed_forms
+        return [row for row in self._compressed_forms if row.xlen in (0, self.xlen)]
 
     @property
     def csrs(self) -> list[Csr]:
-        """Its CSRs."""
+        """Its CSRs. On RV32, some are two (csr_rows.py)."""
         self._import_rows()
-        return self._csrs
+        if self.xlen == 64:
+            return [row for row in self._csrs if row.xlen in (0, 64)]
+        return [one for row in self._csrs for one in row.narrow]
 
     @property
     def states(self) -> list[tuple[str, Any, int]]:
@@ -163,39 +172,62 @@ class Extension:
         self._import_rows()
         return self._states
 
+    def of(self, xlen: int) -> Extension:
+        """The same extension with the rows of an XLEN, 32 or 64."""
+        if xlen == self.xlen:
+            return self
+        if xlen not in self._others:
+            self._others[xlen] = replace(self, xlen=xlen, _others={self.xlen: self})
+        return self._others[xlen]
+
     def instruction(
         self, pattern: str, syntax: str, *, where: str = "", xlen: int = 0, name: str = "",
         requires: tuple[str, ...] = (), excludes: tuple[str, ...] = (),
-        text: Definition | None = None,
+        text: Definition | None = None, rv32: str = "",
     ) -> Callable[[Callable[..., None]], Instruction]:  # fmt: skip
         """Add an instruction. Without `name`, the function's name gives it, with "." for "_".
-        `text` is the definition to show, if what is decorated was made of it."""
+        `text` is the definition to show, if what is decorated was made of it. `rv32` is another
+        pattern for RV32; then `pattern` is that of RV64."""
 
         def add(function: Callable[..., None]) -> Instruction:
             definition = function if isinstance(function, Definition) else Definition(function)
-            parsed = parse(pattern, where)
             title = name or definition.name.rstrip("_").replace("_", ".")
-            for operand in definition.signature.names[1:]:
-                if operand not in parsed.operands:
-                    raise LanguageError(f"{self.name} {title}", f"no operand {operand!r}")
-            row = Instruction(
-                title, parsed, syntax, definition, self, xlen, requires, excludes, text
-            )  # fmt: skip
-            self._instructions.append(row)
+            for pattern_here, width in _widths(pattern, xlen, rv32):
+                parsed = parse(pattern_here, where)
+                for operand in definition.signature.names[1:]:
+                    if operand not in parsed.operands:
+                        raise LanguageError(f"{self.name} {title}", f"no operand {operand!r}")
+                row = Instruction(
+                    title, parsed, syntax, definition, self, width, requires, excludes, text
+                )  # fmt: skip
+                self._instructions.append(row)
             return row
 
         return add
 
     def share(self, *rows: Instruction) -> None:
-        """Add instructions that another extension defines: each of the two alone gives them."""
-        self._instructions.extend(rows)
+        """Add instructions that another extension defines, each with all its patterns: each of the
+        two extensions alone gives them."""
+        for row in rows:
+            own = row.extension._instructions
+            self._instructions.extend(one for one in own if one.name == row.name)
 
     def compressed(
         self, pattern: str, syntax: str, expands: Instruction, *, where: str = "", xlen: int = 0,
-        requires: tuple[str, ...] = (), excludes: tuple[str, ...] = (), **mapping: str | int,
+        requires: tuple[str, ...] = (), excludes: tuple[str, ...] = (), rv32: str = "",
+        **mapping: str | int,
     ) -> Compressed:  # fmt: skip
-        """Add a 16-bit form. `mapping` may omit operands that have the same name in both forms."""
-        parsed = parse(pattern, where)
+        """Add a 16-bit form. `mapping` may omit operands that have the same name in both forms.
+        `rv32` is as of `instruction`."""
+        for pattern_here, width in _widths(pattern, xlen, rv32):
+            parsed = parse(pattern_here, where)
+            row = self._compressed(parsed, syntax, expands, width, requires, excludes, mapping)
+        return row
+
+    def _compressed(
+        self, parsed: Pattern, syntax: str, expands: Instruction, xlen: int,
+        requires: tuple[str, ...], excludes: tuple[str, ...], mapping: dict[str, str | int],
+    ) -> Compressed:  # fmt: skip
         title = syntax.split()[0]
         full = {name: mapping.get(name, name) for name in expands.pattern.operands}
         for name, source in full.items():
@@ -212,13 +244,13 @@ class Extension:
     def csr(
         self, number: int, name: str, *, fields: str = "", writable: int = ALL_ONES,
         reset: int = 0, read: Any = None, write: Any = None, access: Any = None,
-        storage: bool = True,
+        storage: bool = True, xlen: int = 0, high: int = 0,
     ) -> Csr:  # fmt: skip
         """Add a CSR row (see `Csr`): number, name, fields such as "MODE[63:60] V[0]", the bits that
-        a write changes, the value after a reset."""
+        a write changes, the value after a reset, the number of the high half on RV32."""
         row = Csr(
             number, name, self.name, parse_fields(name, fields), writable, reset, read, write,
-            access, storage, place_of_caller(),
+            access, storage, xlen, high, None, fields, place_of_caller(),
         )  # fmt: skip
         self._csrs.append(row)
         return row
@@ -234,6 +266,11 @@ class Extension:
 
 
 Row = Instruction | Compressed
+
+
+def _widths(pattern: str, xlen: int, rv32: str) -> list[tuple[str, int]]:
+    """The patterns of a row and their XLENs, that of RV64 last."""
+    return [(rv32, 32), (pattern, 64)] if rv32 else [(pattern, xlen)]
 
 
 def enabled_rows(extensions: Iterable[Extension], xlen: int = 64) -> list[Row]:

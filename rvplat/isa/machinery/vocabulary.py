@@ -1,8 +1,10 @@
 """The vocabulary: every operation of a hart that definitions of instructions and CSRs may call.
 
-These are declarations. `rvplat/hart` and `rvplat/engine` implement them.
+These are declarations. `rvplat/hart` and `rvplat/engine` implement them. They take addresses as
+registers hold them (`ux`); the implementations have them zero-extended.
 """
 
+from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import NoReturn, declare, u8, u16, u32, u64
 
 # --- control flow: the last effect of an instruction --------------------------------------------
@@ -14,17 +16,17 @@ def relax(hart):
 
 
 @declare
-def jump(hart, target: u64):
+def jump(hart, target: ux):
     """Continue at an absolute address."""
 
 
 @declare
-def branch(hart, offset: u64):
+def branch(hart, offset: ux):
     """Continue at this instruction's address plus an offset."""
 
 
 @declare
-def check_target(hart, target: u64):
+def check_target(hart, target: ux):
     """Raise instruction-address-misaligned if IALIGN forbids the target (unprivileged, 2.2)."""
 
 
@@ -157,69 +159,69 @@ def csr_stored(hart, number: u32, value: u64) -> u64:
 
 
 @declare
-def load_u8(hart, va: u64) -> u8:
+def load_u8(hart, va: ux) -> u8:
     """Load a byte with the current data privilege and translation."""
 
 
 @declare
-def load_u16(hart, va: u64) -> u16:
+def load_u16(hart, va: ux) -> u16:
     """Load a halfword, aligned or not."""
 
 
 @declare
-def load_u32(hart, va: u64) -> u32:
+def load_u32(hart, va: ux) -> u32:
     """Load a word, aligned or not."""
 
 
 @declare
-def load_u64(hart, va: u64) -> u64:
+def load_u64(hart, va: ux) -> u64:
     """Load a doubleword, aligned or not."""
 
 
 @declare
-def store_u8(hart, va: u64, value: u8):
+def store_u8(hart, va: ux, value: u8):
     """Store a byte."""
 
 
 @declare
-def store_u16(hart, va: u64, value: u16):
+def store_u16(hart, va: ux, value: u16):
     """Store a halfword, aligned or not."""
 
 
 @declare
-def store_u32(hart, va: u64, value: u32):
+def store_u32(hart, va: ux, value: u32):
     """Store a word, aligned or not."""
 
 
 @declare
-def store_u64(hart, va: u64, value: u64):
+def store_u64(hart, va: ux, value: u64):
     """Store a doubleword, aligned or not."""
 
 
 @declare
-def guest_load(hart, va: u64, size: u64, execute: bool) -> u64:
+def guest_load(hart, va: ux, size: u64, execute: bool) -> u64:
     """Load as though V=1 with the privilege of hstatus.SPVP, zero-extended. With `execute` the load
     needs execute permission instead of read permission (HLVX)."""
 
 
 @declare
-def guest_store(hart, va: u64, size: u64, value: u64):
+def guest_store(hart, va: ux, size: u64, value: u64):
     """Store as though V=1 with the privilege of hstatus.SPVP."""
 
 
 @declare
-def amo_address(hart, va: u64, size: u64) -> u64:
+def amo_address(hart, va: ux, size: u64) -> u64:
     """The host address of memory that an AMO may access. Raises the access's exceptions,
     misalignment among them."""
 
 
 @declare
-def load_reserved_u32(hart, va: u64) -> u32:
+def load_reserved_u32(hart, va: ux) -> u32:
     """Load a word and reserve it."""
 
 
 @declare
-def load_reserved_u64(hart, va: u64) -> u64:
+def load_reserved_u64(hart, va: ux) -> u64:
     """Load a doubleword and reserve it."""
 
 
@@ -230,38 +232,38 @@ def wait_on_reservation(hart) -> bool:
 
 
 @declare
-def store_conditional_u32(hart, va: u64, value: u32) -> bool:
+def store_conditional_u32(hart, va: ux, value: u32) -> bool:
     """Store a word if the reservation still holds; return whether it did. It ends in any case."""
 
 
 @declare
-def store_conditional_u64(hart, va: u64, value: u64) -> bool:
+def store_conditional_u64(hart, va: ux, value: u64) -> bool:
     """Store a doubleword if the reservation still holds; return whether it did."""
 
 
 @declare
-def zero_block(hart, va: u64):
+def zero_block(hart, va: ux):
     """Store zeros to the cache block around an address."""
 
 
 @declare
-def cache_block_check(hart, va: u64):
+def cache_block_check(hart, va: ux):
     """Raise the exception of a cache-block management instruction: a store fault, if the block may
     be neither loaded nor stored."""
 
 
 @declare
-def flush_translations(hart, va: u64, asid: u64, has_va: bool, has_asid: bool):
+def flush_translations(hart, va: ux, asid: ux, has_va: bool, has_asid: bool):
     """Drop cached translations: of an address, of an address space, of both, or all."""
 
 
 @declare
-def flush_guest_virtual(hart, va: u64, asid: u64, has_va: bool, has_asid: bool):
+def flush_guest_virtual(hart, va: ux, asid: ux, has_va: bool, has_asid: bool):
     """Drop VS-stage translations of the VMID in hgatp: of an address, of an address space."""
 
 
 @declare
-def flush_guest_physical(hart, gpa: u64, vmid: u64, has_gpa: bool, has_vmid: bool):
+def flush_guest_physical(hart, gpa: u64, vmid: ux, has_gpa: bool, has_vmid: bool):
     """Drop G-stage translations: of a guest physical address, of a VMID, of both, or all."""
 
 

@@ -5,7 +5,7 @@ Zbkb and Zbkc share instructions with Zbb and Zbc.
 
 from rvplat.isa import rv_zbb, rv_zbc
 from rvplat.isa.cryptography.galois import mirrored
-from rvplat.isa.machinery.xlen import XLEN, ux
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.rv_scalar import Zbkb, Zbkc, Zbkx
 from rvplat.lang import define, s32, u8, u16, u32, u64
 
@@ -15,14 +15,11 @@ Zbkb.share(
 )  # fmt: skip
 Zbkc.share(rv_zbc.clmul, rv_zbc.clmulh)
 
-HALF = XLEN // 2
-LOWER_HALF = (1 << HALF) - 1
-
 
 @Zbkb.instruction("0000100 rs2 rs1 100 rd 0110011", "pack rd, rs1, rs2")
 def pack(hart, rd, rs1, rs2):
     """The lower halves of both, that of rs2 above."""
-    hart.x[rd] = hart.x[rs1] & LOWER_HALF | hart.x[rs2] << HALF
+    hart.x[rd] = hart.x[rs1] & ux(-1) >> ux.bits // 2 | hart.x[rs2] << ux.bits // 2
 
 
 @Zbkb.instruction("0000100 rs2 rs1 111 rd 0110011", "packh rd, rs1, rs2")
@@ -48,11 +45,12 @@ def looked_up(table: ux, indexes: ux, bits: ux) -> ux:
     """For each index of `bits` bits, the element of the table; 0 for one beyond it."""
     result = ux(0)
     mask = (ux(1) << bits) - 1
-    count = XLEN // bits
+    count = ux(ux.bits) // bits
     for i in range(count):
-        index = indexes >> i * bits & mask
+        place = ux(i) * bits
+        index = indexes >> place & mask
         if index < count:
-            result |= (table >> index * bits & mask) << i * bits
+            result |= (table >> index * bits & mask) << place
     return result
 
 

@@ -38,7 +38,7 @@ def fmv_x_h(hart, rd, rs1):
 
 @Zfhmin.instruction("1111010 00000 rs1 000 rd 1010011", "fmv.h.x frd, rs1")
 def fmv_h_x(hart, rd, rs1):
-    put(hart, rd, hart.x[rs1], 16)
+    put(hart, rd, u64(hart.x[rs1]), 16)
 
 
 @Zfhmin.instruction("0100000 00010 rs1 rm rd 1010011", "fcvt.s.h frd, frs1, rm=rne")

@@ -7,6 +7,7 @@ effects. It emits no code.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from rvplat.lang.checking.check import check_body, check_text
@@ -17,13 +18,17 @@ from rvplat.lang.typed_ir import ir
 from rvplat.lang.typed_ir.effects import Effects, Poll, effects_of_body
 from rvplat.lang.typed_ir.ir import Fixed
 from rvplat.lang.typed_ir.specialise import Constants, specialise
+from rvplat.lang.types import Integer
 
 
 class Definitions(Signatures):
     """Typed definitions."""
 
-    def __init__(self, implied: dict[str, Any], poll: Poll | None = None) -> None:
-        super().__init__(implied, poll)
+    def __init__(
+        self, implied: dict[str, Any], poll: Poll | None = None,
+        stands_for: Mapping[type, type[Integer]] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(implied, poll, stands_for)
         self.constants = Constants()
         self.plain = self  # the definitions without constants
         self._typed: dict[Definition, ir.Body] = {}
@@ -33,7 +38,7 @@ class Definitions(Signatures):
 
     def specialised(self, constants: Constants) -> Definitions:
         """The same definitions with further constants."""
-        made = Definitions(self.implied, self.poll)
+        made = Definitions(self.implied, self.poll, self.stands_for)
         made.layouts = self.layouts
         made.plain = self.plain
         made.constants = self.constants.and_also(constants)

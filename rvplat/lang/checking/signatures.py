@@ -9,18 +9,36 @@ from rvplat.lang.define import Callee, Definition, Dispatch, LanguageError
 from rvplat.lang.record import Record
 from rvplat.lang.typed_ir.effects import Poll
 from rvplat.lang.typed_ir.values import Pointer, value_type
+from rvplat.lang.types import Integer, Standing
 
 
 class Signatures:
     """`implied` are the types of parameters without an annotation, by name. If one is a record that
     extends another (`Record.extended`), definitions that name the other use all fields and tables
-    of the extension. `poll` is the call in each iteration of loops."""
+    of the extension. `poll` is the call in each iteration of loops. `stands_for` says what types
+    stand for (`Standing`) if not for the usual one."""
 
-    def __init__(self, implied: dict[str, Any], poll: Poll | None) -> None:
-        self.implied = {name: value_type(kind) for name, kind in implied.items()}
+    def __init__(
+        self, implied: dict[str, Any], poll: Poll | None,
+        stands_for: Mapping[type, type[Integer]] | None = None,
+    ) -> None:  # fmt: skip
+        self.stands_for = stands_for or {}
+        self.implied = {name: self.value_type(kind) for name, kind in implied.items()}
         records = (kind for kind in implied.values() if isinstance(kind, Record))
         self.layouts = {record.core: record for record in records}
         self.poll = poll
+
+    def value_type(self, kind: Any) -> Any:
+        """The type of a value with this annotation (values.py), without `Standing` types."""
+        if isinstance(kind, Standing):
+            return self.stands_for.get(kind, kind.usual)
+        return value_type(kind)
+
+    def names(self, definition: Definition) -> dict[str, Any]:
+        """The objects that a definition's names mean, without `Standing` types."""
+        found = definition.globals
+        named = {name: one for name, one in found.items() if isinstance(one, Standing)}
+        return {**found, **{name: self.value_type(one) for name, one in named.items()}}
 
     def layout(self, record: Record) -> Record:
         """The record that is used for a record that definitions name."""
@@ -38,7 +56,13 @@ class Signatures:
             if found is None:
                 raise LanguageError(name, "the parameter has no type")
             return found
-        return value_type(kind)
+        return self.value_type(kind)
+
+    def results(self, target: Callee | Dispatch) -> tuple[Any, ...]:
+        """The types of the values of a call."""
+        if isinstance(target, Dispatch):
+            return () if target.returns is None else (self.value_type(target.returns),)
+        return tuple(self.value_type(kind) for kind in target.signature.parts)
 
     def parameter_types(self, callee: Callee) -> list[Any]:
         """The types of a callee's parameters."""

@@ -48,7 +48,7 @@ class CallTyper(ExpressionTyper):
             return self._callee(node, target)
         if isinstance(target, Dispatch):
             kinds = [self.signatures.parameter_type(t, "hart") for t in target.args]
-            types = () if target.returns is None else (value_type(target.returns),)
+            types = self.signatures.results(target)
             return ir.Call(types, target, self._arguments(node, kinds))
         raise self.fail(node, f"{ast.unparse(node.func)} is not a definition or intrinsic")
 
@@ -104,7 +104,7 @@ class CallTyper(ExpressionTyper):
         before = () if first is None else (first,)
         arguments = (*before, *self._arguments(node, kinds[len(before) :]))
         signature = target.signature
-        types = tuple(value_type(kind) for kind in signature.parts)
+        types = self.signatures.results(target)
         if not signature.fixed:
             return ir.Call(types, target, arguments)
         named = dict(zip(signature.names, arguments, strict=True))

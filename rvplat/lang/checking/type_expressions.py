@@ -20,7 +20,7 @@ from rvplat.lang.typed_ir.values import (
     type_name,
     value_type,
 )
-from rvplat.lang.types import Integer, u64
+from rvplat.lang.types import Integer, Standing, u64
 
 ARITHMETIC: dict[type[ast.operator], str] = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and", ast.BitOr: "or",
@@ -62,7 +62,7 @@ class ExpressionTyper:
         self.signatures = signatures
         self.definition = definition
         self.file = definition.file
-        self.names = definition.globals
+        self.names = signatures.names(definition)
         self.local_names = frozenset(definition.function.__code__.co_varnames)
         self.locals: dict[str, Any] = {}
 
@@ -133,7 +133,8 @@ class ExpressionTyper:
             root = root.value
         if isinstance(root, ast.Name) and root.id in self.local_names:
             return None
-        return resolve(node, self.names)
+        found = resolve(node, self.names)
+        return self.signatures.value_type(found) if isinstance(found, Standing) else found
 
     # --- names, fields, elements ---
 
@@ -187,7 +188,8 @@ class ExpressionTyper:
 
     def read(self, place: ir.Place, kind: Any) -> ir.Read:
         """The value of a field or element; for a nested record, its address."""
-        return ir.Read(Pointer(kind) if isinstance(kind, Record) else value_type(kind), place)
+        value = Pointer(kind) if isinstance(kind, Record) else self.signatures.value_type(kind)
+        return ir.Read(value, place)
 
     def on_subscript(self, node: ast.Subscript) -> Operand:
         place = self.element(node)

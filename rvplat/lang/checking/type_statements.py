@@ -15,7 +15,7 @@ from rvplat.lang.define import Callee, Unwind
 from rvplat.lang.record import Record
 from rvplat.lang.struct import is_struct
 from rvplat.lang.typed_ir import ir
-from rvplat.lang.typed_ir.values import Elements, Literal, Static, is_number, type_name, value_type
+from rvplat.lang.typed_ir.values import Elements, Literal, Static, is_number, type_name
 from rvplat.lang.types import u64
 
 SHORT = 256  # iterations of a loop that needs no poll
@@ -31,7 +31,7 @@ class Typer(CallTyper):
         kinds = self.signatures.parameter_types(definition)
         parameters = tuple(zip(signature.names, kinds, strict=True))
         self.locals.update(parameters)
-        self.results = tuple(value_type(kind) for kind in signature.parts)
+        self.results = self.signatures.results(definition)
         statements = self.block(definition.tree.body)
         return ir.Body(definition, parameters, self.results, statements)
 
@@ -114,13 +114,13 @@ class Typer(CallTyper):
             raise self.fail(target, f"cannot assign to {type(target).__name__}")
         if isinstance(kind, Record):
             raise self.fail(target, "a record is assigned to field by field")
-        return value_type(kind), place
+        return self.signatures.value_type(kind), place
 
     def do_annassign(self, node: ast.AnnAssign) -> ir.Statement:
         kind = resolve(node.annotation, self.names)
         if not isinstance(node.target, ast.Name) or node.value is None or kind is None:
             raise self.fail(node, "an annotated assignment is name: type = value")
-        value = self.typed_by_itself(node.value, value_type(kind))
+        value = self.typed_by_itself(node.value, self.signatures.value_type(kind))
         return ir.Assign(node.lineno, (self.bind(node, node.target.id, value.type),), value)
 
     def do_augassign(self, node: ast.AugAssign) -> ir.Statement:

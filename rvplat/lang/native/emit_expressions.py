@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rvplat.lang.define import Declaration, Dispatch, Intrinsic
+from rvplat.lang.define import Callee, Declaration, Dispatch, Intrinsic
 from rvplat.lang.native.function_text import RARE, Scope, Text
-from rvplat.lang.record import Record
+from rvplat.lang.record import Record, held_as
 from rvplat.lang.typed_ir import ir
 from rvplat.lang.typed_ir.effects import fixed_values
-from rvplat.lang.typed_ir.values import Value, ir_type
+from rvplat.lang.typed_ir.values import Value, ir_type, is_number
 from rvplat.lang.types import s64
 
 
@@ -55,7 +55,7 @@ class Expressions(Text):
             start = self.value(node.base).text
         index = self.resize(self.value(node.index), s64).text
         kind = node.kind
-        unit = f"[{kind.size} x i8]" if isinstance(kind, Record) else ir_type(kind)
+        unit = f"[{kind.size} x i8]" if isinstance(kind, Record) else ir_type(held_as(kind))
         return self.result(None, f"getelementptr inbounds {unit}, ptr {start}, i64 {index}").text
 
     def on_read(self, node: ir.Read) -> Value:
@@ -165,11 +165,24 @@ class Expressions(Text):
             if target.implementation is None:
                 raise self.fail(f"{target.name} is declared, and nothing implements it")
             target = target.implementation
+        if self.definitions.stands_for and not isinstance(target, Dispatch):
+            arguments = self._extended(target, arguments)
         if isinstance(target, Intrinsic):
             return self._intrinsic(target, fixed_values(node), arguments)
         if isinstance(target, Dispatch):
             return self.call_function(target, arguments)
         return self.definition(self.definitions.body(target, fixed_values(node)), arguments)
+
+    def _extended(self, target: Callee, arguments: list[Value]) -> list[Value]:
+        """The arguments of a word as its implementation takes them: it may have a wider type where
+        the word has a `Standing` one."""
+        kinds = self.definitions.parameter_types(target)
+        named = zip(target.signature.names, kinds, strict=True)
+        open_ = [kind for name, kind in named if name not in target.signature.fixed]
+        return [
+            self.resize(one, kind) if one.type != kind and is_number(kind) else one
+            for one, kind in zip(arguments, open_, strict=True)
+        ]
 
     def definition(self, body: ir.Body, arguments: list[Value]) -> list[Value]:
         """Emit a call of a definition."""

@@ -80,9 +80,7 @@ class Unit:
 
     def results(self, target: Callee | Dispatch) -> tuple[Any, ...]:
         """The types of the values of a call."""
-        if isinstance(target, Dispatch):
-            return () if target.returns is None else (value_type(target.returns),)
-        return tuple(value_type(kind) for kind in target.signature.parts)
+        return self.definitions.results(target)
 
     def symbol(self, name: str) -> str:
         """A unique symbol."""

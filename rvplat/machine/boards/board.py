@@ -28,7 +28,7 @@ from rvplat.bus.settings import setting
 from rvplat.frozen import frozen
 from rvplat.isa.privileged import PAGE_BYTES, EnvCfg
 from rvplat.machine.boards.board_faults import Place
-from rvplat.machine.boards.isa_string import MODES, PMP, TRANSLATION
+from rvplat.machine.boards.isa_string import MODES, PMP, TRANSLATION, xlen_of
 from rvplat.machine.boards.schema import Size
 
 if TYPE_CHECKING:
@@ -72,7 +72,11 @@ class Harts:
         'extensions, such as "rva22s64_v"'
     )
     count: int = setting("how many harts", 1, minimum=1, maximum=MAX_HARTS)
-    mmu: Mmu = setting("the largest translation scheme; it includes the smaller ones", "sv57")
+    mmu: Mmu | None = setting(
+        "the largest translation scheme; it includes the smaller ones; without this key sv57, and "
+        "bare on RV32",
+        None,
+    )
     pmp_entries: PmpEntries = setting("entries of physical memory protection", 16)
     vlen: int | None = setting(
         "bits of a vector register, a power of two; without this key as many as the ISA string "
@@ -102,9 +106,20 @@ class Harts:
     allow_draft: bool = setting("whether the ISA string may name extensions that are drafts", False)
 
     @property
+    def xlen(self) -> int:
+        """The bits of an integer register: 32 or 64."""
+        return xlen_of(self.isa)
+
+    @property
+    def translation(self) -> Mmu:
+        """The largest translation scheme."""
+        return self.mmu or ("bare" if self.xlen == 32 else "sv57")
+
+    @property
     def privileged(self) -> tuple[str, ...]:
         """The extensions that the other keys stand for: modes, translation, protection."""
-        return ("I", *MODES, TRANSLATION[self.mmu], *([PMP] if self.pmp_entries else []))
+        pmp = [PMP] if self.pmp_entries else []
+        return ("I", *MODES, TRANSLATION[self.translation], *pmp)
 
 
 @frozen

@@ -47,9 +47,9 @@ class Catalogue:
 
 
 @cache
-def base_extensions() -> tuple[Extension, ...]:
+def base_extensions(xlen: int = 64) -> tuple[Extension, ...]:
     """The shipped extensions of every architecture: all but those with `rows_in`."""
-    return tuple(one for one in shipped_extensions().values() if not one.rows_in)
+    return tuple(one.of(xlen) for one in shipped_extensions().values() if not one.rows_in)
 
 
 @cache

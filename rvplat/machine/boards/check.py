@@ -41,6 +41,7 @@ from rvplat.machine.boards.board_faults import (
 from rvplat.machine.boards.catalogue import Catalogue
 from rvplat.machine.boards.isa_string import (
     TRANSLATION,
+    IsaFault,
     needed_translation,
     profile_of,
     resolve_isa,
@@ -143,6 +144,7 @@ class _Checker:
             return []
         known = self.catalogue.extensions
         extensions, faults = resolve_isa(harts.isa, known, harts.allow_draft, harts.privileged)
+        faults = self._mmu(harts, faults)
         place = self._place("harts", "isa")
         for one in faults:
             names = (one.unknown, [*map(str.lower, known), *PROFILES]) if one.unknown else None
@@ -154,7 +156,7 @@ class _Checker:
 
     def _translation(self, harts: Harts, extensions: Sequence[Extension]) -> None:
         """Refuse extensions that need a larger translation scheme than `harts.mmu`."""
-        needed = needed_translation(extensions, TRANSLATION[harts.mmu])
+        needed = needed_translation(extensions, TRANSLATION[harts.translation])
         if needed is None:
             return
         who, scheme = needed
@@ -162,9 +164,20 @@ class _Checker:
         if profile is not None and scheme in profile.mandatory:
             who = profile.name.lower()
         why = f": it needs {scheme}" if who != scheme else ""
-        found = f'{who} beside mmu = "{harts.mmu}"{why}'
+        found = f'{who} beside mmu = "{harts.translation}"{why}'
         expected = f'mmu = "{scheme.lower()}" or larger, or no {who}'
         self.fault(self._place("harts", "isa"), "harts.isa", found, expected)
+
+    def _mmu(self, harts: Harts, faults: list[IsaFault]) -> list[IsaFault]:
+        """Report a translation scheme of another XLEN at its key. Returns the other faults."""
+        known, name = self.catalogue.extensions, TRANSLATION[harts.translation]
+        scheme = known.get(name)
+        if harts.mmu is None or scheme is None or harts.xlen in scheme.widths:
+            return faults
+        found = f"{quoted(harts.mmu)} beside RV{harts.xlen} in harts.isa"
+        mmus = [mmu for mmu, one in TRANSLATION.items() if harts.xlen in known[one].widths]
+        self.fault(self._place("harts", "mmu"), "harts.mmu", found, listed(mmus))
+        return [one for one in faults if not one.found.startswith(f"{name} on ")]
 
     def _menvcfg(self, harts: Harts, extensions: Iterable[Extension]) -> None:
         owned = {extension.name for extension in extensions}

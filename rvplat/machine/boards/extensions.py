@@ -18,12 +18,13 @@ _cores: dict[Architecture, Core] = {}  # the least recently used first
 
 
 def architecture_for(
-    added: Sequence[Extension], compressed: bool, harts: Sequence[Extension] = ()
+    added: Sequence[Extension], compressed: bool, harts: Sequence[Extension] = (), xlen: int = 64
 ) -> Architecture:
     """The shipped extensions and those that plugins add. `compressed`: every hart has C. Of the
     shipped extensions with `rows_in`, it has only those of `harts`."""
-    own = tuple(one for one in harts if one.rows_in)
-    return Architecture(base_extensions(), (*own, *added), compressed)
+    own = (one for one in harts if one.rows_in)
+    further = tuple(one.of(xlen) for one in (*own, *added) if xlen in one.widths)
+    return Architecture(base_extensions(xlen), further, compressed, xlen)
 
 
 def core_of(
@@ -36,8 +37,9 @@ def core_of(
     Raises:
         DefinitionError: a definition of a plugin's extension is not well formed.
     """
-    own = [one for one in harts if one not in added]
-    architecture = architecture_for(added, compressed, own)
+    names = {one.name for one in added}
+    own = [one for one in harts if one.name not in names]
+    architecture = architecture_for(added, compressed, own, harts[0].xlen if harts else 64)
     core = _cores.pop(architecture, None)
     if core is None:
         try:
@@ -67,13 +69,14 @@ def hart_extensions(board: Board) -> list[Extension]:
     """The extensions of every hart: from the ISA string and from the other keys."""
     known = shipped_extensions()
     found: dict[str, Extension] = {}
+    xlen = board.harts.xlen
 
     def take(extension: Extension) -> None:
         if extension.name not in found:
             for name in extension.requires:
                 if name in known:
                     take(known[name])
-            found[extension.name] = extension
+            found[extension.name] = extension.of(xlen)
 
     for extension in [*(known[name] for name in board.harts.privileged), *board.extensions]:
         take(extension)

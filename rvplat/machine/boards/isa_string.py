@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from rvplat.frozen import frozen
 from rvplat.isa.machinery.profiles import PROFILES, Profile
@@ -39,6 +39,9 @@ class Named(Protocol):
     def requires(self) -> tuple[str, ...]: ...
     @property
     def implied_by(self) -> tuple[str, ...]: ...
+    @property
+    def widths(self) -> tuple[int, ...]: ...
+    def of(self, xlen: int) -> Self: ...
 
 
 E = TypeVar("E", bound=Named)
@@ -64,11 +67,8 @@ def split_isa(isa: str) -> list[str] | IsaFault:
     text = isa.lower()
     if _PROFILE.match(text):
         return _split_profile(isa)
-    example = 'an ISA string such as "rv64imafdc_zicsr"'
-    if text.startswith("rv32"):
-        return IsaFault(f"{toml_text(isa)}, which is RV32", "RV64: " + example)
-    if not re.match(r"rv64[ig]", text):
-        return IsaFault(toml_text(isa), example)
+    if not re.match(r"rv(32|64)[ig]", text):
+        return IsaFault(toml_text(isa), 'an ISA string such as "rv64imafdc_zicsr"')
     return _split_names(isa, text[4:].split("_"))
 
 
@@ -110,6 +110,7 @@ def resolve_isa(
         return [], [names]
     by_lower = {name.lower(): extension for name, extension in known.items()}
     faults = [IsaFault(f'"{name}" twice', "it once") for name in _twice(names)]
+    xlen = xlen_of(isa)
     profile = profile_of(isa)
     if profile is not None:
         faults += _missing(profile, known)
@@ -120,10 +121,24 @@ def resolve_isa(
             faults.append(IsaFault(f'the unknown extension "{name}"', "a known one", name))
         else:
             wanted.append(by_lower[name])
-    closed = _closure(wanted, known)
+    exist = {name: extension for name, extension in known.items() if xlen in extension.widths}
+    faults += [_narrow(one, xlen) for one in wanted if one.name not in exist]
+    closed = _closure([one for one in wanted if one.name in exist], exist)
     if not allow_draft:
         faults += [_draft(extension) for extension in closed if extension.standing == "draft"]
-    return sorted(closed, key=lambda extension: order(extension.name)), faults
+    found = (extension.of(xlen) for extension in closed)
+    return sorted(found, key=lambda extension: order(extension.name)), faults
+
+
+def xlen_of(isa: str) -> int:
+    """XLEN, from the beginning of an ISA string."""
+    return 32 if isa.lower().startswith("rv32") else 64
+
+
+def _narrow(extension: Named, xlen: int) -> IsaFault:
+    found = f"{extension.name} on RV{xlen}"
+    only = " and ".join(f"RV{width}" for width in extension.widths)
+    return IsaFault(found, f"{extension.name} on {only} only")
 
 
 def _missing(profile: Profile, known: Mapping[str, Named]) -> list[IsaFault]:
@@ -186,8 +201,8 @@ def order(name: str) -> tuple[int, int, str]:
     return "zsx".find(first) + 1, category, name.lower()
 
 
-def isa_string(extensions: Iterable[Named]) -> str:
+def isa_string(extensions: Iterable[Named], xlen: int = 64) -> str:
     """The string that names exactly these extensions."""
     names = [extension.name.lower() for extension in extensions]
     single = "".join(name for name in names if len(name) == 1)
-    return "_".join(["rv64" + single, *(name for name in names if len(name) > 1)])
+    return "_".join([f"rv{xlen}{single}", *(name for name in names if len(name) > 1)])

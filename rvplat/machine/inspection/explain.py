@@ -28,8 +28,9 @@ from rvplat.hart.page_tables import FETCH, LOAD, PTE_V, STORE, address_in, is_le
 from rvplat.hart.pmp import pmp_grant
 from rvplat.hart.pointer_masking import masking_of, transformed
 from rvplat.hart.trap import TO_GUEST, handler_of
+from rvplat.isa.machinery.xlen import TYPES
 from rvplat.isa.privileged import MACHINE, OFFSET_MASK, SUPERVISOR, USER
-from rvplat.lang import Unwind, observed, u64
+from rvplat.lang import Unwind, observed, standing_for, u64
 from rvplat.machine.inspection.trap_names import cause_name
 from rvplat.machine.running.system import System
 
@@ -282,12 +283,13 @@ class _Walker:
         self.wanted = u64(_WANTED[access])
         self.priv, self.virt = MODES[mode]
         self.hgatp, self.vsatp = hgatp, vsatp
+        self.types = TYPES[machine.core.architecture.xlen]
         world = f"guest with VMID {int(vmid_of(u64(self.hgatp)))}" if self.virt else "host"
         self.found = Explanation(world, mode, access, va)
 
     def explain(self) -> Explanation:
         recorder = _Recorder(self.found, self.view)
-        with observed(recorder):
+        with observed(recorder), standing_for(self.types):
             self._enter_world()
             self._mask()
             found = mmu.walk(self.view, u64(self.va), self.wanted, self._regime())

@@ -105,10 +105,11 @@ class _Builder:
         node.set("reg", number)
         node.set("status", "okay")
         node.set("compatible", "riscv")
-        node.set("riscv,isa", isa_string(extensions))
-        node.set("riscv,isa-base", "rv64i")
+        node.set("riscv,isa", isa_string(extensions, harts.xlen))
+        node.set("riscv,isa-base", f"rv{harts.xlen}i")
         node.set("riscv,isa-extensions", *names)
-        node.set("mmu-type", "riscv,none" if harts.mmu == "bare" else f"riscv,{harts.mmu}")
+        scheme = harts.translation
+        node.set("mmu-type", "riscv,none" if scheme == "bare" else f"riscv,{scheme}")
         for name in ("zicbom", "zicboz", "zicbop"):
             if name in names:
                 node.set(f"riscv,{name[2:]}-block-size", CACHE_BLOCK_BYTES)

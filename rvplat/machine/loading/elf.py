@@ -1,4 +1,5 @@
-"""ELF64 files for RISC-V (System V ABI, "Object Files"; RISC-V ELF psABI, chapter 8).
+"""ELF files for RISC-V, of 64 and of 32 bits (System V ABI, "Object Files"; RISC-V ELF psABI,
+chapter 8).
 
 This does not use lief because its import takes half a second. Each kind of fault has its own
 message.
@@ -15,16 +16,36 @@ from pathlib import Path
 from typing import Final
 
 from rvplat.errors import LoaderError
+from rvplat.frozen import frozen
 from rvplat.machine.loading.program import Program, Segment
 
 log = logging.getLogger("rvplat.loader")
 
 MAGIC: Final = b"\x7fELF"
-_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
-_PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
-_SECTION_HEADER = struct.Struct("<IIQQQQIIQQ")
-_SYMBOL = struct.Struct("<IBBHQQ")
-_CLASSES = {1: "32-bit", 2: "64-bit"}
+
+
+@frozen
+class _Class:
+    """The structures of an ELF class. `parts` are the places of these fields of a program header:
+    offset, virtual and physical address, size in the file and in memory; `names` those of these
+    fields of a symbol: name, info, section, value."""
+
+    bits: int
+    header: struct.Struct
+    program_header: struct.Struct
+    section_header: struct.Struct
+    symbol: struct.Struct
+    parts: tuple[int, ...]
+    names: tuple[int, ...]
+
+
+_CLASSES = {
+    1: _Class(32, struct.Struct("<16sHHIIIIIHHHHHH"), struct.Struct("<8I"), struct.Struct("<10I"),
+              struct.Struct("<IIIBBH"), (1, 2, 3, 4, 5), (0, 3, 5, 1)),
+    2: _Class(64, struct.Struct("<16sHHIQQQIHHHHHH"), struct.Struct("<IIQQQQQQ"),
+              struct.Struct("<IIQQQQIIQQ"), struct.Struct("<IBBHQQ"), (2, 3, 4, 5, 6),
+              (0, 1, 3, 4)),
+}  # fmt: skip
 _BYTE_ORDERS = {1: "little-endian", 2: "big-endian"}
 _TYPES = {1: "a relocatable object: link it first", 4: "a core dump"}
 MACHINES = {3: "x86", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 40: "Arm", 62: "x86-64",
@@ -64,10 +85,10 @@ class _Elf:
     def __init__(self, path: Path, data: bytes) -> None:
         self.path = path
         self.data = data
-        self._check_identity()
-        if len(data) < _HEADER.size:
-            raise self._truncated("its header", _HEADER.size)
-        header = _HEADER.unpack_from(data)
+        self.form = self._identified()
+        if len(data) < self.form.header.size:
+            raise self._truncated("its header", self.form.header.size)
+        header = self.form.header.unpack_from(data)
         self.type, self.machine, self.entry = header[1], header[2], header[4]
         self.headers_at, self.sections_at = header[5], header[6]
         self.header_count, self.section_count = header[10], header[12]
@@ -83,27 +104,29 @@ class _Elf:
             f"a truncated ELF file: {what} ends at byte {end}, the file has {len(self.data)}"
         )
 
-    def _check_identity(self) -> None:
+    def _identified(self) -> _Class:
         identity = self.data[:16]
         if len(identity) < 16:
-            raise self._truncated("its header", _HEADER.size)
-        if identity[4] != 2:
-            found = _CLASSES.get(identity[4], f"class {identity[4]}")
-            raise self.error(f"a {found} ELF file; expected one for 64-bit RISC-V")
+            raise self._truncated("its header", _CLASSES[2].header.size)
+        form = _CLASSES.get(identity[4])
+        if form is None:
+            raise self.error(f"a class {identity[4]} ELF file; expected one for RISC-V")
         if identity[5] != 1:
             found = _BYTE_ORDERS.get(identity[5], f"data encoding {identity[5]}")
             raise self.error(f"a {found} ELF file; expected a little-endian one")
+        return form
 
     def _check_headers(self, size: int) -> None:
-        if size != _PROGRAM_HEADER.size:
+        expected = self.form.program_header.size
+        if size != expected:
             raise self.error(
-                f"an ELF file with program headers of {size} bytes; expected {_PROGRAM_HEADER.size}"
+                f"an ELF file with program headers of {size} bytes; expected {expected}"
             )
 
     def _check_target(self) -> None:
         if self.machine != RISCV:
             found = MACHINES.get(self.machine, f"machine {self.machine}")
-            raise self.error(f"an ELF file for {found}; expected one for 64-bit RISC-V")
+            raise self.error(f"an ELF file for {found}; expected one for RISC-V")
         if self.type not in (EXECUTABLE, SHARED):
             found = _TYPES.get(self.type, f"of type {self.type}")
             raise self.error(f"an ELF file that is {found}; expected a program")
@@ -117,29 +140,28 @@ class _Elf:
         low = min(segment.address for segment in segments)
         fixed = self.type == EXECUTABLE or low != 0
         self._check_sections()
-        symbols = Symbols(self.data, self.sections_at, self.section_count)
+        symbols = Symbols(self.data, self.form, self.sections_at, self.section_count)
         return Program(
             self.path, "elf", segments, self._physical(self.entry, loadables), fixed,
-            symbols=symbols,
+            symbols=symbols, bits=self.form.bits,
         )  # fmt: skip
 
     def _check_sections(self) -> None:
         """Warn if the section headers are cut off; the program loads without them."""
-        end = self.sections_at + self.section_count * _SECTION_HEADER.size
+        end = self.sections_at + self.section_count * self.form.section_header.size
         if self.sections_at and end > len(self.data):
             log.warning("%s", f"{self._truncated('its section header table', end)}; no symbols")
 
     def _loadables(self) -> Iterator[_Loadable]:
-        end = self.headers_at + self.header_count * _PROGRAM_HEADER.size
+        size = self.form.program_header.size
+        end = self.headers_at + self.header_count * size
         if end > len(self.data):
             raise self._truncated("its program header table", end)
         for index in range(self.header_count):
-            at = self.headers_at + index * _PROGRAM_HEADER.size
-            kind, _, offset, virtual, physical, file_size, size, _ = _PROGRAM_HEADER.unpack_from(
-                self.data, at
-            )
-            if kind == PT_LOAD and size:
-                yield _Loadable(offset, virtual, physical, file_size, size)
+            header = self.form.program_header.unpack_from(self.data, self.headers_at + index * size)
+            loadable = _Loadable(*(header[n] for n in self.form.parts))
+            if header[0] == PT_LOAD and loadable.size:
+                yield loadable
 
     def _bytes(self, one: _Loadable) -> memoryview:
         end = one.offset + one.file_size
@@ -160,8 +182,9 @@ class _Elf:
 class Symbols(Mapping[str, int]):
     """The symbol table by name, read at first use; global symbols hide local ones."""
 
-    def __init__(self, data: bytes, sections_at: int, section_count: int) -> None:
+    def __init__(self, data: bytes, form: _Class, sections_at: int, section_count: int) -> None:
         self._data = data
+        self._form = form
         self._sections_at = sections_at
         self._count = section_count
 
@@ -182,9 +205,8 @@ class Symbols(Mapping[str, int]):
             return {}  # a program runs without its symbols
 
     def _section(self, index: int) -> tuple[int, ...]:
-        return _SECTION_HEADER.unpack_from(
-            self._data, self._sections_at + index * _SECTION_HEADER.size
-        )
+        header = self._form.section_header
+        return header.unpack_from(self._data, self._sections_at + index * header.size)
 
     def _read(self) -> dict[str, int]:
         local: dict[str, int] = {}
@@ -195,8 +217,9 @@ class Symbols(Mapping[str, int]):
                 table = memoryview(self._data)[section[4] : section[4] + section[5]]
                 strings = self._section(section[6])
                 names = self._data[strings[4] : strings[4] + strings[5]]
-                whole = len(table) - len(table) % _SYMBOL.size
-                for name, info, _, where, value, _ in _SYMBOL.iter_unpack(table[:whole]):
+                whole = len(table) - len(table) % self._form.symbol.size
+                for fields in self._form.symbol.iter_unpack(table[:whole]):
+                    name, info, where, value = (fields[n] for n in self._form.names)
                     if name and where and info & 15 not in (STT_SECTION, STT_FILE):
                         text = names[name : names.index(b"\0", name)].decode(errors="replace")
                         (local if info >> 4 == STB_LOCAL else found)[text] = value

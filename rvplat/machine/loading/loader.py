@@ -40,18 +40,25 @@ DTB_HEADROOM: Final = 16 << 10
 DTB_GUESS: Final = 32 << 10
 INFO_ROOM: Final = 64
 A0, A1, A2 = 10, 11, 12
-#: Three addresses follow: the program's entry, the device tree, the information structure.
-RESET_CODE = struct.pack(
-    "<6I",
-    0x00000297,  # auipc t0, 0
-    0x0282B603,  # ld    a2, 40(t0)
-    0xF1402573,  # csrr  a0, mhartid
-    0x0202B583,  # ld    a1, 32(t0)
-    0x0182B283,  # ld    t0, 24(t0)
-    0x00028067,  # jr    t0
-)
+
+
+def reset_code(xlen: int) -> bytes:
+    """The code at the reset vector. Its loads have XLEN bits. Three addresses follow it: the
+    program's entry, the device tree, the information structure."""
+    load = {32: 2 << 12, 64: 3 << 12}[xlen]  # funct3 of lw and ld
+    return struct.pack(
+        "<6I",
+        0x00000297,  # auipc t0, 0
+        0x02828603 | load,  # a2, 40(t0)
+        0xF1402573,  # csrr  a0, mhartid
+        0x02028583 | load,  # a1, 32(t0)
+        0x01828283 | load,  # t0, 24(t0)
+        0x00028067,  # jr    t0
+    )
+
+
 #: struct fw_dynamic_info: magic, version, next_addr, next_mode, options, boot_hart.
-FW_DYNAMIC = struct.Struct("<6Q")
+FW_DYNAMIC = {32: struct.Struct("<6I"), 64: struct.Struct("<6Q")}
 FW_DYNAMIC_MAGIC: Final = 0x4942534F
 FW_DYNAMIC_VERSION: Final = 2
 NEXT_MODE_S: Final = 1
@@ -137,10 +144,12 @@ def read_software(
     software = Software(append=append, extra_files=tuple(piece.read() for piece in extra_files))
     if program is not None:
         firmware = read_program(program, "the program", loaders).at(board.main_memory.base)
+        _check_width(firmware, board)
         wrong_files.tell_of_no_firmware(firmware)
         software = replace(software, program=firmware)
     if kernel is not None:
         software = replace(software, kernel=read_program(kernel, "the kernel", loaders))
+        _check_width(software.kernel, board)
     if initrd is not None:
         room = min(LARGEST_FILE, board.main_memory.size)
         data = read_file(initrd, "the initrd", room, ", the RAM of the board; --memory gives more")
@@ -148,6 +157,14 @@ def read_software(
         check_cpio(initrd, data)
         software = replace(software, initrd=data, initrd_path=initrd)
     return replace(software, dtb=_read_dtb(dtb)) if dtb is not None else software
+
+
+def _check_width(program: Program | None, board: Board) -> None:
+    """LoaderError if a program was built for another XLEN than that of the harts."""
+    xlen = board.harts.xlen
+    if program is not None and program.bits not in (0, xlen):
+        found = f"{program.path}: a {program.bits}-bit ELF file; expected one for {xlen}-bit RISC-V"
+        raise LoaderError(f"{found} (harts.isa says RV{xlen})")
 
 
 def system_firmware() -> Path:
@@ -203,7 +220,7 @@ class _Planner:
         initrd = self._initrd_range(kernel.start if kernel else above, above)
         dtb = self._place_dtb(self._tree(initrd), max(above, initrd[1] if initrd else 0))
         info = dtb - INFO_ROOM
-        self._put(info, _firmware_info(kernel.entry if kernel else 0))
+        self._put(info, _firmware_info(kernel.entry if kernel else 0, self.board.harts.xlen))
         self._place_initrd(initrd, above, info)
         self._place_extra_files()
         entry = self._reset_code(program.entry if program else self.main.base, dtb, info)
@@ -337,15 +354,16 @@ class _Planner:
         vector = self.board.boot.reset_vector
         if vector is None:
             return entry
-        self._put(vector, RESET_CODE + struct.pack("<3Q", entry, dtb, info))
+        self._put(vector, reset_code(self.board.harts.xlen) + struct.pack("<3Q", entry, dtb, info))
         assert self.segments[-1].size == RESET_CODE_BYTES
         return vector
 
 
-def _firmware_info(next_address: int) -> bytes:
+def _firmware_info(next_address: int, xlen: int) -> bytes:
     """Tell `fw_dynamic` what to start in S mode, and on which hart: always 0, so that boots are
     reproducible."""
-    return FW_DYNAMIC.pack(FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION, next_address, NEXT_MODE_S, 0, 0)
+    version = FW_DYNAMIC_VERSION
+    return FW_DYNAMIC[xlen].pack(FW_DYNAMIC_MAGIC, version, next_address, NEXT_MODE_S, 0, 0)
 
 
 def _refuse_overlap(program: Program, kernel: Program) -> None:

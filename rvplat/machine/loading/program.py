@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -30,7 +30,8 @@ class Program:
     chooses those of any other.
 
     A program that is not fixed has addresses relative to 0; `room` is the memory that it needs from
-    there, and `offset` its least distance from the start of memory.
+    there, and `offset` its least distance from the start of memory. `bits` is the XLEN that it was
+    built for, or 0 if the file doesn't tell.
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Program:
     room: int = 0
     offset: int = 0
     symbols: Mapping[str, int] = field(default_factory=dict, repr=False)
+    bits: int = 0
 
     @property
     def start(self) -> int:
@@ -59,8 +61,8 @@ class Program:
             return self
         segments = tuple(Segment(one.address + base, one.data, one.size) for one in self.segments)
         symbols = {name: value + base for name, value in self.symbols.items()}
-        return Program(
-            self.path, self.kind, segments, self.entry + base, True, self.room, self.offset, symbols
+        return replace(
+            self, segments=segments, entry=self.entry + base, fixed=True, symbols=symbols
         )
 
 

@@ -31,10 +31,13 @@ if TYPE_CHECKING:
 
 
 class RegisterFile(Sequence[int]):
-    """32 registers, by number or ABI name. x0 stays zero."""
+    """32 registers of `width` bits, by number or ABI name. x0 stays zero."""
 
-    def __init__(self, cells: Any, names: Sequence[str], zero: bool, still: Callable[[], None]):
+    def __init__(
+        self, cells: Any, names: Sequence[str], zero: bool, still: Callable[[], None], width: int
+    ):
         self._cells = cells
+        self._width = width
         self._numbers = {name: n for n, name in enumerate(names)}
         self._zero = zero
         self._still = still
@@ -59,7 +62,7 @@ class RegisterFile(Sequence[int]):
     def __setitem__(self, key: int | str, value: int) -> None:
         self._still()
         number = self._number(key)
-        bits = word("value", value)
+        bits = word("value", value, self._width)
         if number or not self._zero:
             self._cells[number] = bits
 
@@ -126,7 +129,8 @@ class Owner(Protocol):
 class Hart(NativeHart, metaclass=PublicNames):
     """One hart of a stopped machine. While the machine runs, all members raise RuntimeError.
 
-    Values have 64 bits and are unsigned when read; negative values are written in two's complement.
+    Values have XLEN bits (those of f 64) and are unsigned when read; negative values are written in
+    two's complement.
     A value of the wrong type raises TypeError, a value out of range ValueError, an unknown register
     or CSR LookupError, and an address without memory BusError.
     """
@@ -145,8 +149,9 @@ class Hart(NativeHart, metaclass=PublicNames):
         super().__init__(number, machine, table, layout)
         self._owner = owner
         self._extensions = extensions
-        self._x = RegisterFile(self.field("x"), X_NAMES, True, self._still)
-        self._f = RegisterFile(self.field("f"), F_NAMES, False, self._still)
+        self._xlen = extensions[0].xlen if extensions else 64
+        self._x = RegisterFile(self.field("x"), X_NAMES, True, self._still, self._xlen)
+        self._f = RegisterFile(self.field("f"), F_NAMES, False, self._still, 64)
 
     def __repr__(self) -> str:
         return f"<hart {self.number}, {self.state}>"
@@ -198,7 +203,7 @@ class Hart(NativeHart, metaclass=PublicNames):
     @pc.setter
     def pc(self, value: int) -> None:
         self._still()
-        self.view.pc = word("pc", value) & ~1
+        self.view.pc = word("pc", value, self._xlen) & ~1
         self.waiting = False
 
     @property
@@ -264,7 +269,9 @@ class Hart(NativeHart, metaclass=PublicNames):
             value = integer(f"{row.name}.{field.name}", value, 0, most) << field.low
             value |= self.csr(row.name) & ~(most << field.low)
         try:
-            self._owner.export("write_csr")(self.address, word(row.name, value), row.number)
+            self._owner.export("write_csr")(
+                self.address, word(row.name, value, self._xlen), row.number
+            )
         except Raised:
             raise LookupError(f"{row.name} can't be written now") from None
 
@@ -295,7 +302,7 @@ class Hart(NativeHart, metaclass=PublicNames):
         It ignores permissions and changes nothing: no fault, no A or D bit.
         """
         self._still()
-        found = self._owner.export("debug_translate")(self.address, word("va", va))
+        found = self._owner.export("debug_translate")(self.address, word("va", va, self._xlen))
         return int(found.pa) if found.mapped else None
 
     def read(self, va: int, size: int) -> bytes:
@@ -322,7 +329,7 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     def _page_parts(self, va: int, size: int) -> Iterator[tuple[int, int]]:
         """(physical address, number of bytes) in each page."""
-        va, size = word("va", va), integer("size", size, 0, MASK64)
+        va, size = word("va", va, self._xlen), integer("size", size, 0, MASK64)
         while size > 0:
             n = min(size, PAGE_BYTES - va % PAGE_BYTES)
             pa = self.translate(va)

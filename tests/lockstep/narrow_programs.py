@@ -1,0 +1,266 @@
+"""Random programs for RV32: python -m tests.lockstep.narrow runs them.
+
+Sections run in M and U mode. They are made of the snippets of RV64's programs. The handler in M
+mode logs a trap and goes on after the instruction, or with the next section if the instruction
+can't be fetched or the section asks for it. Four registers are the handler's.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+from . import layout, snippets, worlds
+from .assembly import Code, Isa, Label
+from .generator import Generator, Snippet
+from .operands import floating, integer, pool
+from .program import Program, extensions
+from .worlds import ILLEGAL, WORLDS
+
+PLAIN = "_zicsr_zifencei_zicntr_zihpm"
+UNPRIVILEGED = (
+    PLAIN + "_zicond_zicbom_zicbop_zicboz_zihintpause_zihintntl_zawrs_zfa_zba_zbb_zbc_zbs"
+)
+EVERYTHING = f"rv32imafdc{UNPRIVILEGED}"
+# Programs use all instructions: those that a hart lacks trap.
+ISAS = {EVERYTHING: 6, f"{EVERYTHING}_zicclsm": 3, f"rv32imafc{PLAIN}": 1, f"rv32imac{PLAIN}": 2}
+REQUEST, T, U, V = 28, 29, 30, 31
+MTVEC, MSTATUS, MEPC, MCAUSE, MTVAL = 0x305, 0x300, 0x341, 0x342, 0x343
+FETCH_CAUSES = 1 << 0 | 1 << 1
+MPP, FS = 3 << 11, 3 << 13
+SHADOW_DISTANCE = layout.SHADOW[0] * layout.PAGE
+SECTION, ROOM = (8, 60), 2048
+WORDS = layout.REGISTERS
+PMPCFG0, PMPADDR0 = 0x3A0, 0x3B0
+#: CSRs that programs write with any value.
+WRITTEN = (
+    "mscratch", "mepc", "mcause", "mtval", "sscratch", "sepc", "scause", "stval", "fcsr", "fflags",
+    "frm", "mcounteren", "scounteren", "minstret", "minstreth", "mcycle", "mcycleh", "menvcfg",
+    "menvcfgh", "senvcfg", "mcountinhibit", "medeleg", "mie", "mtvec", "stvec", "mhartid",
+    "pmpaddr7", "mhpmcounter3", "mhpmcounter3h", "mhpmevent3", "cycleh", "instreth", "mstatush",
+)  # fmt: skip
+LATER = {"mtvec", "medeleg", "mie", "mcountinhibit"}  # a write would change the program's course
+FIOM = 1 << 0
+CLEARED = (0x304, 0x302, 0x320, 0x340, 0xB80, 0xB82, 0xB00, 0xB02, 0x003)
+OTHERWISE = {*worlds.OTHERWISE, 0xC81}  # time and identity
+MISSING = {0x312, 0x612}  # medelegh and hedelegh (Privileged 1.13), which Spike lacks
+
+
+@cache
+def isa() -> Isa:
+    """The rows that programs are made of."""
+    return Isa(extensions(EVERYTHING))
+
+
+# --- snippets of RV32 ----------------------------------------------------------------------------
+
+
+def refresh(g: Generator) -> None:
+    """Load operands from the pool into several registers."""
+    base = g.pointer()
+    g.address(base, layout.address(layout.POOL))
+    for _ in range(g.rng.randrange(2, 6)):
+        offset = 8 * g.rng.randrange(256)
+        row = g.rng.choice(("fld", "fld", "flw", "lw", "lw"))
+        rd = g.rng.randrange(32) if row[0] == "f" else g.pointer(base)
+        g.code(row, rd=rd, rs1=base, imm=offset)
+
+
+def csrs(g: Generator) -> None:
+    """Any instruction on a CSR: a read of any one, or a write of some."""
+    csr = g.rng.choice([row for row in g.isa.csrs if row.number not in MISSING])
+    if g.rng.randrange(2):
+        csr = g.rng.choice([row for row in g.isa.csrs if row.name in WRITTEN])
+    rd = 0 if csr.number in OTHERWISE else g.pointer()
+    if csr.name in WRITTEN and csr.name not in LATER and g.rng.randrange(4):
+        source = g.pointer()
+        value = integer(g.rng)
+        g.constant(source, value & ~FIOM if csr.name.endswith("envcfg") else value)
+        g.code(g.rng.choice(("csrrw", "csrrs", "csrrc")), rd=rd, csr=csr.number, rs1=source)
+    elif g.rng.randrange(2):
+        g.code(g.rng.choice(("csrrs", "csrrc")), rd=rd, csr=csr.number, rs1=0)
+    else:
+        g.code(g.rng.choice(("csrrsi", "csrrci")), rd=rd, csr=csr.number, zimm=0)
+
+
+def float_status(g: Generator) -> None:
+    """mstatus.FS, which Off makes every floating-point instruction illegal."""
+    source = g.pointer()
+    g.constant(source, FS)
+    g.code(g.rng.choice(("csrrs", "csrrs", "csrrs", "csrrc")), rd=0, csr=MSTATUS, rs1=source)
+
+
+def fences(g: Generator) -> None:
+    """Instructions that order memory, or wait on a reservation."""
+    g.emit(g.rng.choice([g.isa.named[name] for name in ("fence.i", "wrs.nto", "wrs.sto")]))
+
+
+PLAN: dict[Snippet, int] = {
+    snippets.integers: 60, snippets.floats: 24, refresh: 10, snippets.hints: 2, snippets.loops: 5,
+    snippets.jumps: 6, snippets.patches: 4, snippets.memory: 30, snippets.atomics: 10,
+    snippets.blocks: 2, snippets.wild_jump: 1, snippets.illegal: 4, snippets.calls: 2,
+    snippets.beside: 4, snippets.busy: 4, snippets.sweeps: 6, csrs: 12, float_status: 2, fences: 3,
+}  # fmt: skip
+
+
+class Maker:
+    """Makes one program."""
+
+    def __init__(self, seed: str, number: int, instructions: int) -> None:
+        self.name = f"{seed}/{number}"
+        self.rng = rng = random.Random(self.name)
+        [self.isa] = rng.choices(list(ISAS), list(ISAS.values()))
+        self.count = instructions
+        self.image = bytearray(layout.END * layout.PAGE)
+        self.known = isa()
+        spaces: Any = SimpleNamespace(windows=lambda virtual: [layout.BASE])
+        self.generator = Generator(
+            rng, self.known, frozenset((REQUEST, T, U, V)), REQUEST, ILLEGAL, "none", False,
+            self.isa, False, False, False, spaces, {"M": PLAN, "U": PLAN},
+        )  # fmt: skip
+        self.sections: list[tuple[int, int]] = []
+        self.used = {name: layout.address(WORLDS[name].code[0]) for name in ("M", "U")}
+
+    def put(self, code: Code) -> None:
+        at = code.start - layout.BASE
+        self.image[at : at + len(code.data)] = code.data
+
+    def section(self) -> int:
+        """Make a section. Returns its instructions."""
+        g = self.generator
+        world = WORLDS[self.rng.choice("MMU")]
+        if self.used[world.name] + ROOM > layout.address(world.code[-1] + 1):
+            return self.count
+        g.world = world
+        g.code = Code(self.known, self.used[world.name] + 2 * self.rng.randrange(8))
+        self.sections.append((g.code.start, world.status))
+        g.block(self.rng.randrange(*SECTION))
+        g.leave()
+        self.put(g.code)
+        self.used[world.name] = g.code.pc
+        return g.code.count
+
+    def make(self) -> Program:
+        made = 0
+        while made < self.count:
+            made += self.section()
+        end, desk = self.end(), layout.address(layout.MACHINE_DESK) - layout.BASE
+        for code in (self.start(), handler(self.known), end):
+            self.put(code)
+        rows = [*self.sections, (end.start, MPP)]
+        table = b"".join(struct.pack("<II", *row) for row in rows)
+        first = layout.BASE + desk + layout.SECTIONS
+        self.image[desk + layout.NEXT : desk + layout.NEXT + 4] = struct.pack("<I", first)
+        self.image[desk + layout.SECTIONS : desk + layout.SECTIONS + len(table)] = table
+        self.data()
+        names = tuple((address, "U" if status == 0 else "M") for address, status in self.sections)
+        return Program(self.name, bytes(self.image), self.isa, names, self.count)
+
+    def data(self) -> None:
+        """Fill the pages of data, the values of registers, and the copy of the code."""
+        numbers = [integer(self.rng) & 0xFFFF_FFFF for _ in range(32)]
+        values = struct.pack("<32I32Q", *numbers, *(floating(self.rng) for _ in range(32)))
+        at = layout.DUMP * layout.PAGE + WORDS
+        self.image[at : at + len(values)] = values
+        for page in layout.DATA:
+            content = pool(self.rng) if page == layout.POOL else self.rng.randbytes(layout.PAGE)
+            self.image[page * layout.PAGE : (page + 1) * layout.PAGE] = content
+        at = layout.SHADOW[0] * layout.PAGE
+        size = len(layout.SHADOW) * layout.PAGE
+        self.image[at : at + size] = self.image[:size]
+
+    def start(self) -> Code:
+        """Set up CSRs and registers, and enter the first section."""
+        code = Code(self.known, layout.BASE)
+        for number, value in (
+            (MTVEC, layout.address(layout.MACHINE_HANDLER)), (MSTATUS, FS), (0x306, -1),
+            (0x106, -1), (PMPADDR0, -1), (PMPCFG0, 0x1F), *((number, 0) for number in CLEARED),
+        ):  # fmt: skip
+            code.constant(T, value)
+            code("csrrw", rd=0, csr=number, rs1=T)
+        code.place(T, layout.address(layout.DUMP, WORDS))
+        for n in range(32 if "fd" in self.isa else 0):
+            code("fld", rd=n, rs1=T, imm=128 + 8 * n)
+        for n in range(1, REQUEST):
+            code("lw", rd=n, rs1=T, imm=4 * n)
+        code.constant(REQUEST, 1)
+        code.bits(0, 2)
+        return code
+
+    def end(self) -> Code:
+        """Store all registers and CSRs to memory, and write to tohost."""
+        code = Code(self.known, layout.address(layout.ENDING))
+        code.place(T, layout.address(layout.DUMP))
+        for n in range(1, 32):
+            code("sw", rs1=T, rs2=n, imm=4 * n)
+        code.constant(U, FS)
+        code("csrrs", rd=0, csr=MSTATUS, rs1=U)
+        for n in range(32 if "fd" in self.isa else 0):
+            code("fsd", rs1=T, rs2=n, imm=128 + 8 * n)
+        present = {csr.number for csr in Isa(extensions(self.isa)).csrs} - OTHERWISE - MISSING
+        for n, number in enumerate(sorted(present)):
+            if n % 256 == 0:
+                code.place(T, layout.address(layout.TABLES[0] + n // 256))
+            code("csrrs", rd=U, csr=number, rs1=0)
+            code("sw", rs1=T, rs2=U, imm=4 * (n % 256))
+        code.place(T, layout.address(layout.TOHOST))
+        code.constant(U, 1)
+        code("sw", rs1=T, rs2=U, imm=0)
+        forever = code.here()
+        code("wfi")
+        code.jump(forever)
+        return code
+
+
+def handler(known: Isa) -> Code:
+    """The handler in M mode."""
+    code, named = Code(known, layout.address(layout.MACHINE_HANDLER)), known.named
+    following, skip = Label(), Label()
+    code.place(T, layout.address(layout.MACHINE_DESK))
+    code("sc.w", rd=U, rs1=T, rs2=0)  # it drops the reservation, as Spike does
+    code("lw", rd=V, rs1=T, imm=layout.LOG_AT)
+    code("addi", rd=U, rs1=V, imm=16)
+    code("andi", rd=U, rs1=U, imm=layout.LOG_MASK)
+    code("sw", rs1=T, rs2=U, imm=layout.LOG_AT)
+    code("add", rd=V, rs1=V, rs2=T)
+    for n, number in enumerate((MEPC, MTVAL, MSTATUS, MCAUSE)):
+        code("csrrs", rd=U, csr=number, rs1=0)
+        code("sw", rs1=V, rs2=U, imm=layout.LOG + 4 * n)
+    code.constant(V, FETCH_CAUSES)
+    code("srl", rd=V, rs1=V, rs2=U)
+    code("andi", rd=V, rs1=V, imm=1)
+    code.branch(named["bne"], following, rs1=V, rs2=0)
+    code.branch(named["beq"], skip, rs1=REQUEST, rs2=0)
+    code.bind(following)
+    code("lw", rd=U, rs1=T, imm=layout.NEXT)
+    code("addi", rd=V, rs1=U, imm=8)
+    code("sw", rs1=T, rs2=V, imm=layout.NEXT)
+    code("lw", rd=V, rs1=U, imm=0)
+    code("csrrw", rd=0, csr=MEPC, rs1=V)
+    code("lw", rd=V, rs1=U, imm=4)
+    code.constant(U, MPP)
+    code("csrrc", rd=0, csr=MSTATUS, rs1=U)
+    code("csrrs", rd=0, csr=MSTATUS, rs1=V)
+    code("addi", rd=REQUEST, rs1=0, imm=0)
+    code("mret")
+    code.bind(skip)
+    code("csrrs", rd=U, csr=MEPC, rs1=0)
+    code.constant(V, SHADOW_DISTANCE)
+    code("add", rd=V, rs1=U, rs2=V)
+    code("lbu", rd=V, rs1=V, imm=0)
+    code("andi", rd=V, rs1=V, imm=3)
+    code("sltiu", rd=V, rs1=V, imm=3)
+    code("slli", rd=V, rs1=V, shamt=1)
+    code("addi", rd=U, rs1=U, imm=4)
+    code("sub", rd=U, rs1=U, rs2=V)
+    code("csrrw", rd=0, csr=MEPC, rs1=U)
+    code("mret")
+    return code
+
+
+def make(seed: str, number: int, instructions: int = 500) -> Program:
+    """Make the program with this seed and number."""
+    return Maker(seed, number, instructions).make()

@@ -1,0 +1,129 @@
+"""Boards with RV32 harts: what runs there, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from rvplat import Machine
+from rvplat.errors import BoardError, LoaderError
+from rvplat.isa.machinery.extension import enabled_rows
+from rvplat.machine.boards.catalogue import base_extensions
+from rvplat.machine.loading.fdt_read import from_dtb
+from tests.lockstep.elf import write_elf
+
+BASE, TOHOST, TEST = 0x8000_0000, 0x8000_1000, 0x10_0000
+ROWS = {row.name: row.pattern.encode for row in enabled_rows(base_extensions(32), 32)}
+RV32 = {"harts.isa": "rv32imac_zicsr_zifencei_zicntr"}
+
+
+def write(folder: Path, code: Sequence[int], bits: int = 32) -> Path:
+    """A program of these instructions, which ends through tohost, or on virt by its test device."""
+    path = folder / f"program{bits}"
+    image = b"".join(word.to_bytes(4, "little") for word in code)
+    path.write_bytes(write_elf(BASE, image, {"tohost": TOHOST, "fromhost": TOHOST + 64}, bits))
+    return path
+
+
+def store(address: int, value: int) -> list[int]:
+    """Store a word, with t5 and t6."""
+    words = []
+    for register, number in ((30, address), (31, value)):
+        low = (number & 0xFFF ^ 0x800) - 0x800
+        upper = (number - low & 0xFFFF_FFFF ^ 0x8000_0000) - 0x8000_0000
+        words += [ROWS["lui"](rd=register, imm=upper)]
+        words += [ROWS["addi"](rd=register, rs1=register, imm=low)]
+    return [*words, ROWS["sw"](rs1=30, rs2=31, imm=0), ROWS["jal"](rd=0, imm=0)]
+
+
+ARITHMETIC = [
+    ROWS["addi"](rd=10, rs1=0, imm=-1), ROWS["slli"](rd=11, rs1=10, shamt=31),
+    ROWS["mulhu"](rd=12, rs1=10, rs2=10), ROWS["divu"](rd=13, rs1=10, rs2=0),
+    ROWS["csrrs"](rd=14, csr=0x301, rs1=0), ROWS["csrrs"](rd=15, csr=0xB80, rs1=0),
+]  # fmt: skip
+
+
+def test_a_program_runs_on_spike_s_board(tmp_path: Path) -> None:
+    program = write(tmp_path, [*ARITHMETIC, *store(TOHOST, 1)])
+    with Machine.open("spike", program=program, settings=RV32) as machine:
+        stop = machine.run(timeout_s=60)
+        assert (stop.reason, stop.code) == ("off", 0)
+        hart = machine.harts[0]
+        assert hart.x[10:16] == [0xFFFF_FFFF, 1 << 31, 0xFFFF_FFFE, 0xFFFF_FFFF, 0x4014_1105, 0]
+        assert hart.csr("misa.MXL") == 1
+        assert "mstatush" in hart.csrs and "mcycleh" in hart.csrs
+
+
+def test_the_reset_code_of_virt_has_loads_of_32_bits(tmp_path: Path) -> None:
+    """a0 is the hart, a1 the device tree (QEMU's `virt`)."""
+    copies = [ROWS["addi"](rd=18, rs1=10, imm=0), ROWS["addi"](rd=19, rs1=11, imm=0)]
+    program = write(tmp_path, [*copies, *store(TEST, 0x5555)])
+    with Machine.open("virt", program=program, settings=RV32) as machine:
+        assert machine.run(timeout_s=60).reason == "off"
+        hart = machine.harts[0]
+        tree = hart.x["s3"]
+        assert hart.x["s2"] == 0
+        magic, size = (int.from_bytes(machine.memory.read(tree + n, 4), "big") for n in (0, 4))
+        assert magic == 0xD00D_FEED
+        cpus = from_dtb(bytes(machine.memory.read(tree, size))).get("cpus")
+        node = cpus.get("cpu@0") if cpus is not None else None
+        assert node is not None
+        assert str(node.properties["riscv,isa"][0]).startswith("b'rv32imac_zicntr_zicsr")
+        assert node.properties["riscv,isa-base"] == (b"rv32i\0",)
+
+
+def test_registers_have_32_bits(tmp_path: Path) -> None:
+    with Machine.open("spike", program=write(tmp_path, ARITHMETIC), settings=RV32) as machine:
+        hart = machine.harts[0]
+        hart.x["a0"] = -2
+        assert hart.x["a0"] == 0xFFFF_FFFE
+        with pytest.raises(ValueError, match="expected -0x80000000 to 0xffffffff"):
+            hart.x["a0"] = 1 << 32
+        with pytest.raises(ValueError, match="pc=0x100000000"):
+            hart.pc = 1 << 32
+
+
+def test_after_the_last_instruction_comes_the_first(tmp_path: Path) -> None:
+    """The address space is circular ("Memory"): a jump over its end goes to its begin."""
+    code = [ROWS["addi"](rd=5, rs1=0, imm=-4), ROWS["jalr"](rd=1, rs1=5, imm=0)]
+    settings = {**RV32, "memory.top.base": 0xFFFF_F000, "memory.top.size": 0x1000}
+    settings |= {"memory.low.base": 0, "memory.low.size": 0x1000, "memory.ram.size": 1 << 20}
+    with Machine.open("spike", program=write(tmp_path, code), settings=settings) as machine:
+        machine.memory.write(0xFFFF_FFFC, ROWS["addi"](rd=6, rs1=0, imm=7).to_bytes(4, "little"))
+        last = store(TOHOST, 1)
+        machine.memory.write(0, b"".join(word.to_bytes(4, "little") for word in last))
+        assert machine.run(timeout_s=60).reason == "off"
+        assert machine.harts[0].x["t1"] == 7
+
+
+@pytest.mark.parametrize(
+    ("isa", "bits", "message"),
+    [
+        ("rv32i", 64, "a 64-bit ELF file; expected one for 32-bit RISC-V (harts.isa says RV32)"),
+        ("rv64i", 32, "a 32-bit ELF file; expected one for 64-bit RISC-V (harts.isa says RV64)"),
+    ],
+)  # fmt: skip
+def test_a_program_for_another_width_is_refused(
+    tmp_path: Path, isa: str, bits: int, message: str
+) -> None:
+    program = write(tmp_path, ARITHMETIC, bits)
+    with pytest.raises(LoaderError) as raised:
+        Machine.open("spike", program=program, settings={"harts.isa": isa})
+    assert str(raised.value) == f"{program}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"harts.isa": "rv32imac", "harts.mmu": "sv39"},
+         'harts.mmu: found "sv39" beside RV32 in harts.isa'),
+        ({"harts.isa": "rv32imac_svnapot"}, "found Svnapot on RV32, expected Svnapot on RV64 only"),
+        ({"harts.isa": "rv64imafc_zcf"}, "found Zcf on RV64, expected Zcf on RV32 only"),
+    ],
+)  # fmt: skip
+def test_contradictions_are_refused(changes: dict[str, object], fault: str) -> None:
+    with pytest.raises(BoardError) as raised:
+        Machine.open("spike", settings=changes)
+    assert fault in str(raised.value)
