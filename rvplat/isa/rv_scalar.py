@@ -25,6 +25,14 @@ Zabha = Extension(
     "Zabha", "1.0", "ratified", "Atomic operations on bytes and halfwords", ("Zaamo",),
     rows_in=(f"{ROWS}.zabha",),
 )  # fmt: skip
+Zilsd = Extension(
+    "Zilsd", "1.0", "ratified", "Loads and stores of register pairs", ("I",),
+    rows_in=(f"{ROWS}.zilsd",), widths=(32,),
+)  # fmt: skip
+Zclsd = Extension(
+    "Zclsd", "1.0", "ratified", "Compressed loads and stores of register pairs", ("Zca", "Zilsd"),
+    rows_in=(f"{ROWS}.zilsd",), widths=(32,),
+)  # fmt: skip
 Zfhmin = Extension(
     "Zfhmin", "1.0", "ratified", "Half-precision floating-point conversions", ("F",),
     rows_in=(f"{ROWS}.zfhmin",),

@@ -14,8 +14,16 @@ from rvplat.isa.fp_arithmetic import (
     unsigned,
 )
 from rvplat.isa.fp_soft import begin
-from rvplat.isa.fp_state import accrue, make_dirty, require_fp, rounding_mode, writes_f
+from rvplat.isa.fp_state import (
+    accrue,
+    make_dirty,
+    reads_f,
+    require_fp,
+    rounding_mode,
+    writes_f,
+)
 from rvplat.isa.machinery.extension import Extension
+from rvplat.isa.machinery.register_pairs import joined
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.rv_fd import put, scalar
 from rvplat.lang import define, s32, u64
@@ -172,6 +180,29 @@ def fcvtmod_w_d(hart, rd, rs1):
         hart.x[rd] = ux(s32(fp_to_s64_towards_zero(a, 64)))
     else:
         hart.x[rd] = ux(s32(soft_modular(hart, a)))
+
+
+# "Move Instructions"
+
+
+@Zfa.instruction(
+    "1110001 00001 rs1 000 rd 1010011", "fmvh.x.d rd, frs1", name="fmvh.x.d", requires=("D",),
+    xlen=32,
+)  # fmt: skip
+def fmvh_x_d(hart, rd, rs1):
+    """The high half of a double, unchanged."""
+    if not reads_f(hart):
+        require_fp(hart)
+    hart.x[rd] = ux(hart.f[rs1] >> 32)
+
+
+@Zfa.instruction(
+    "1011001 rs2 rs1 000 rd 1010011", "fmvp.d.x frd, rs1, rs2", name="fmvp.d.x", requires=("D",),
+    xlen=32,
+)  # fmt: skip
+def fmvp_d_x(hart, rd, rs1, rs2):
+    """A double from its halves, the low one in rs1."""
+    put(hart, rd, joined(hart.x[rs1], hart.x[rs2]), 64)
 
 
 # "Comparison Instructions"

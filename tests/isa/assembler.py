@@ -20,20 +20,25 @@ NAMES = [
 ]
 ARCHES = {
     64: "_".join(["rv64imafdcvh", *NAMES, "svinval"]),
-    32: "_".join(["rv32imafdch", *(name for name in NAMES if name[:2] != "zv"), "zcf", "svinval"]),
+    32: "_".join(
+        ["rv32imafdch", *(name for name in NAMES if name[:2] != "zv"), "zcf", "zilsd", "svinval"]
+    ),
 }
 
 
-def assemble(lines: Sequence[str], xlen: int = 64) -> bytes:
+RV64, RV32 = ARCHES[64], ARCHES[32]
+
+
+def assemble(lines: Sequence[str], arch: str = RV64) -> bytes:
     """Assemble the lines. The assembler compresses and relaxes nothing by itself.
 
     Raises AssertionError with the assembler's messages and the lines that they refer to.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder, "code.s"), Path(folder, "code.o")
-        header = f".option arch, {ARCHES[xlen]}\n.option norelax\n.option exact\n"
+        header = f".option arch, {arch}\n.option norelax\n.option exact\n"
         source.write_text(header + "\n".join(lines) + "\n")
-        command = [sys.executable, "-m", "ziglang", "cc", "-target", f"riscv{xlen}-linux-musl"]
+        command = [sys.executable, "-m", "ziglang", "cc", "-target", f"riscv{arch[2:4]}-linux-musl"]
         run = subprocess.run(
             [*command, "-ferror-limit=0", "-c", source, "-o", made], capture_output=True, text=True
         )
@@ -45,9 +50,9 @@ def assemble(lines: Sequence[str], xlen: int = 64) -> bytes:
         return bytes(text.content)
 
 
-def differences(expected: Sequence[tuple[str, int, int]], xlen: int = 64) -> list[str]:
+def differences(expected: Sequence[tuple[str, int, int]], arch: str = RV64) -> list[str]:
     """Assemble (text, bits, bytes) triples; return the texts whose code differs from `bits`."""
-    code = assemble([text for text, _, _ in expected], xlen)
+    code = assemble([text for text, _, _ in expected], arch)
     found, position = [], 0
     for text, bits, length in expected:
         made = int.from_bytes(code[position : position + length], "little")

@@ -88,8 +88,9 @@ class Generator:
 
     def _pairs_badly(self, row: Row, values: Mapping[str, int]) -> bool:
         """Whether the second register of a pair is one that a snippet may not use."""
-        wide = "amocas.q" if self.isa.xlen == 64 else "amocas.d"
-        pairs = {values["rd"] + 1, values["rs2"] + 1} if row.name == wide else set()
+        held = row.pattern.operands
+        paired = [n for n in ("rd", "rs2") if n in held and min(p.to for p in held[n].pieces)]
+        pairs = {values[name] + 1 for name in paired}
         return not pairs.isdisjoint(self.temporaries | self.locked)
 
     def _operand(self, row: Row, name: str) -> int:

@@ -24,9 +24,14 @@ PLAIN = "_zicsr_zifencei_zicntr_zihpm"
 UNPRIVILEGED = (
     PLAIN + "_zicond_zicbom_zicbop_zicboz_zihintpause_zihintntl_zawrs_zfa_zba_zbb_zbc_zbs"
 )
-EVERYTHING = f"rv32imafdc{UNPRIVILEGED}"
-# Programs use all instructions: those that a hart lacks trap.
-ISAS = {EVERYTHING: 6, f"{EVERYTHING}_zicclsm": 3, f"rv32imafc{PLAIN}": 1, f"rv32imac{PLAIN}": 2}
+FEW = "_zcb_zimop_zcmop_zacas_zabha_zfhmin_zfh_zbkb_zbkc_zbkx_zknd_zkne_zknh_zksed_zksh_zilsd"
+EVERYTHING = f"rv32imafdc{UNPRIVILEGED}{FEW}"
+# Programs use all instructions: those that a hart lacks trap. Zclsd has the encodings of Zcf.
+ISAS = {
+    EVERYTHING: 6, f"{EVERYTHING}_zicclsm": 3, f"rv32imafc{PLAIN}": 1, f"rv32imac{PLAIN}": 2,
+    f"rv32imac{PLAIN}_zacas_zabha_zilsd_zclsd_zbkb_zknd_zkne_zknh": 2,
+    f"rv32imafdc{PLAIN}_zfa": 1,
+}  # fmt: skip
 REQUEST, T, U, V = 28, 29, 30, 31
 MTVEC, MSTATUS, MEPC, MCAUSE, MTVAL = 0x305, 0x300, 0x341, 0x342, 0x343
 FETCH_CAUSES = 1 << 0 | 1 << 1

@@ -9,13 +9,16 @@ import pytest
 
 from rvplat import Machine
 from rvplat.errors import BoardError, LoaderError
+from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.isa.machinery.extension import enabled_rows
+from rvplat.isa.rv_scalar import Zilsd
 from rvplat.machine.boards.catalogue import base_extensions
 from rvplat.machine.loading.fdt_read import from_dtb
 from tests.lockstep.elf import write_elf
 
 BASE, TOHOST, TEST = 0x8000_0000, 0x8000_1000, 0x10_0000
 ROWS = {row.name: row.pattern.encode for row in enabled_rows(base_extensions(32), 32)}
+PAIRS = ROWS | {row.name: row.pattern.encode for row in Zilsd.of(32).instructions}
 RV32 = {"harts.isa": "rv32imac_zicsr_zifencei_zicntr"}
 
 
@@ -85,6 +88,35 @@ def test_registers_have_32_bits(tmp_path: Path) -> None:
             hart.pc = 1 << 32
 
 
+def test_pairs_of_registers(tmp_path: Path) -> None:
+    """Zilsd, "Use of x0 as operand": a load to x0 leaves x1, a store of x0 stores zeros."""
+    code = [
+        PAIRS["addi"](rd=1, rs1=0, imm=5), PAIRS["auipc"](rd=8, imm=0x1000),
+        PAIRS["addi"](rd=10, rs1=0, imm=-1), PAIRS["addi"](rd=11, rs1=0, imm=7),
+        PAIRS["sd"](rs1=8, rs2=10, imm=124), PAIRS["ld"](rd=12, rs1=8, imm=124),
+        PAIRS["ld"](rd=0, rs1=8, imm=124), PAIRS["sd"](rs1=8, rs2=0, imm=124),
+        PAIRS["lw"](rd=14, rs1=8, imm=124), PAIRS["lw"](rd=15, rs1=8, imm=128),
+        PAIRS["sd"](rs1=8, rs2=10, imm=132), PAIRS["ld"](rd=8, rs1=8, imm=132),
+    ]  # fmt: skip
+    settings = {"harts.isa": "rv32imac_zicsr_zilsd"}
+    with Machine.open("spike", program=write(tmp_path, code), settings=settings) as machine:
+        machine.step(len(code))
+        hart = machine.harts[0]
+        assert hart.x[10:16] == [0xFFFF_FFFF, 7, 0xFFFF_FFFF, 7, 0, 0]
+        assert (hart.x[1], hart.x[8], hart.x[9]) == (5, 0xFFFF_FFFF, 7)
+
+
+@pytest.mark.parametrize("name", ["ld", "sd"])
+def test_odd_registers_of_pairs_are_reserved(name: str) -> None:
+    """Zilsd: "register numbers must be even"."""
+    extensions = [one.of(32) for one in (*base_extensions(), Zilsd)]
+    find = Disassembler(extensions, 32).find
+    bits = PAIRS[name](**{"rd" if name == "ld" else "rs2": 10}, rs1=8, imm=0)
+    row = find(bits)
+    assert row is not None and row.name == name
+    assert find(bits | 1 << (7 if name == "ld" else 20)) is None
+
+
 def test_after_the_last_instruction_comes_the_first(tmp_path: Path) -> None:
     """The address space is circular ("Memory"): a jump over its end goes to its begin."""
     code = [ROWS["addi"](rd=5, rs1=0, imm=-4), ROWS["jalr"](rd=1, rs1=5, imm=0)]
@@ -121,6 +153,8 @@ def test_a_program_for_another_width_is_refused(
          'harts.mmu: found "sv39" beside RV32 in harts.isa'),
         ({"harts.isa": "rv32imac_svnapot"}, "found Svnapot on RV32, expected Svnapot on RV64 only"),
         ({"harts.isa": "rv64imafc_zcf"}, "found Zcf on RV64, expected Zcf on RV32 only"),
+        ({"harts.isa": "rv64imac_zilsd"}, "found Zilsd on RV64, expected Zilsd on RV32 only"),
+        ({"harts.isa": "rv32imafc_zclsd"}, "Zclsd beside Zcf, which C and F imply"),
     ],
 )  # fmt: skip
 def test_contradictions_are_refused(changes: dict[str, object], fault: str) -> None:

@@ -1,12 +1,22 @@
 """Zknd and Zkne, AES (Unprivileged, "Zknd" and "Zkne"; FIPS 197).
 
-rs1 holds the state's columns 0 and 1, rs2 the columns 2 and 3. With the registers exchanged the
-instructions make the other half of the result.
+On RV64 rs1 holds the state's columns 0 and 1, rs2 the columns 2 and 3. With the registers exchanged
+the instructions make the other half of the result. On RV32 a register holds a column, and an
+instruction adds to rs1 what one byte of rs2 contributes to it.
 """
 
-from rvplat.isa.cryptography.aes import decrypted, encrypted, mixed, mixed_back, schedule_word
+from rvplat.isa.cryptography.aes import (
+    decrypted,
+    encrypted,
+    mixed,
+    mixed_back,
+    schedule_word,
+    substituted,
+    substituted_back,
+)
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.rv_scalar import Zknd, Zkne
-from rvplat.lang import u32, u64
+from rvplat.lang import define, rotl, u8, u32, u64
 
 
 @Zkne.instruction("0011001 rs2 rs1 000 rd 0110011", "aes64es rd, rs1, rs2", xlen=64)
@@ -58,3 +68,45 @@ def aes64ks2(hart, rd, rs1, rs2):
 
 
 Zkne.share(aes64ks1i, aes64ks2)
+
+# RV32
+
+
+@define
+def chosen(column: ux, bs: u64) -> u64:
+    """Byte bs of a column."""
+    return u64(u8(column >> 8 * bs))
+
+
+@define
+def placed(column: u64, bs: u64) -> ux:
+    """What a byte in row bs contributes, from what it would contribute in row 0."""
+    return ux(rotl(u32(column), u32(8 * bs)))
+
+
+@Zkne.instruction("bs 10001 rs2 rs1 000 rd 0110011", "aes32esi rd, rs1, rs2, bs", xlen=32)
+def aes32esi(hart, rd, rs1, rs2, bs):
+    """The last round of encryption: SubBytes."""
+    byte = u64(u8(substituted(chosen(hart.x[rs2], bs))))
+    hart.x[rd] = hart.x[rs1] ^ placed(byte, bs)
+
+
+@Zkne.instruction("bs 10011 rs2 rs1 000 rd 0110011", "aes32esmi rd, rs1, rs2, bs", xlen=32)
+def aes32esmi(hart, rd, rs1, rs2, bs):
+    """A middle round of encryption: SubBytes and MixColumns."""
+    byte = u64(u8(substituted(chosen(hart.x[rs2], bs))))
+    hart.x[rd] = hart.x[rs1] ^ placed(mixed(byte), bs)
+
+
+@Zknd.instruction("bs 10101 rs2 rs1 000 rd 0110011", "aes32dsi rd, rs1, rs2, bs", xlen=32)
+def aes32dsi(hart, rd, rs1, rs2, bs):
+    """The last round of decryption: InvSubBytes."""
+    byte = u64(u8(substituted_back(chosen(hart.x[rs2], bs))))
+    hart.x[rd] = hart.x[rs1] ^ placed(byte, bs)
+
+
+@Zknd.instruction("bs 10111 rs2 rs1 000 rd 0110011", "aes32dsmi rd, rs1, rs2, bs", xlen=32)
+def aes32dsmi(hart, rd, rs1, rs2, bs):
+    """A middle round of decryption: InvSubBytes and InvMixColumns."""
+    byte = u64(u8(substituted_back(chosen(hart.x[rs2], bs))))
+    hart.x[rd] = hart.x[rs1] ^ placed(mixed_back(byte), bs)

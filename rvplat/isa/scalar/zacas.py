@@ -1,10 +1,12 @@
 """Zacas, atomic compare-and-swap (Unprivileged, "Zacas").
 
 An instruction needs write permission even if it finds another value than rd's and writes nothing.
-The two registers of amocas.q begin with an even one, and x0 stands for two zeros.
+The two registers of amocas.q, and of amocas.d on RV32, begin with an even one, and x0 stands for
+two zeros.
 """
 
 from rvplat.isa.machinery.extension import rd_is_zero
+from rvplat.isa.machinery.register_pairs import old_pair, put_pair, source_pair
 from rvplat.isa.machinery.vocabulary import amo_address
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.rv_scalar import Zacas
@@ -44,6 +46,16 @@ def amocas_w(hart, rd, rs1, rs2):
 def amocas_d(hart, rd, rs1, rs2):
     address = amo_address(hart, hart.x[rs1], 8)
     hart.x[rd] = atomic_cas_u64(address, expected(hart, rd), hart.x[rs2])
+
+
+@Zacas.instruction(
+    "00101 aq rl rs2[4:1] 0 rs1 011 rd[4:1] 0 0101111", "amocas.d{aqrl} rd, rs2, (rs1)",
+    name="amocas.d", xlen=32,
+)  # fmt: skip
+def amocas_pair(hart, rd, rs1, rs2):
+    """On the registers rd and rd + 1, and rs2 and rs2 + 1. Odd numbers are reserved."""
+    address = amo_address(hart, hart.x[rs1], 8)
+    put_pair(hart, rd, atomic_cas_u64(address, old_pair(hart, rd), source_pair(hart, rs2)))
 
 
 @Zacas.instruction(

@@ -40,6 +40,26 @@ def brev8(hart, rd, rs1):
     hart.x[rd] = ux(mirrored(u64(hart.x[rs1])))
 
 
+@Zbkb.instruction("000010001111 rs1 001 rd 0010011", "zip rd, rs1", xlen=32)
+def zip_(hart, rd, rs1):
+    """The bits of the lower half become those at even places, the others those at odd places."""
+    a = hart.x[rs1]
+    result = ux(0)
+    for i in range(16):
+        result |= (a >> i & 1) << 2 * i | (a >> i + 16 & 1) << 2 * i + 1
+    hart.x[rd] = result
+
+
+@Zbkb.instruction("000010001111 rs1 101 rd 0010011", "unzip rd, rs1", xlen=32)
+def unzip(hart, rd, rs1):
+    """The inverse of zip."""
+    a = hart.x[rs1]
+    result = ux(0)
+    for i in range(16):
+        result |= (a >> 2 * i & 1) << i | (a >> 2 * i + 1 & 1) << i + 16
+    hart.x[rd] = result
+
+
 @define
 def looked_up(table: ux, indexes: ux, bits: ux) -> ux:
     """For each index of `bits` bits, the element of the table; 0 for one beyond it."""

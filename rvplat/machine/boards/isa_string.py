@@ -124,6 +124,9 @@ def resolve_isa(
     exist = {name: extension for name, extension in known.items() if xlen in extension.widths}
     faults += [_narrow(one, xlen) for one in wanted if one.name not in exist]
     closed = _closure([one for one in wanted if one.name in exist], exist)
+    if {"Zclsd", "Zcf"} <= {extension.name for extension in closed}:
+        clash = "Zclsd beside Zcf, which C and F imply: they share encodings"
+        faults.append(IsaFault(clash, "one of them, such as zca and f with zclsd"))
     if not allow_draft:
         faults += [_draft(extension) for extension in closed if extension.standing == "draft"]
     found = (extension.of(xlen) for extension in closed)
