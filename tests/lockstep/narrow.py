@@ -14,7 +14,7 @@ from pathlib import Path
 from . import narrow_programs, spike, vectors
 from .ours import Ours
 from .program import Program
-from .spike import Event, Step
+from .spike import Event, Step, Trapped
 from .vectors import Mismatch
 
 SHOWN = {"mstatus": 0x300, "mepc": 0x341, "mcause": 0x342, "mtval": 0x343}
@@ -49,6 +49,9 @@ class Walk(vectors.Walk):
         if isinstance(event, Step):
             row = self.known.find(event.bits)
             self.owner.counts[row.extension.name if row is not None else ""] += 1
+
+    def trap_name(self, event: Trapped) -> str:
+        return event.name
 
     def state(self) -> str:
         return " ".join(f"{name} {self.ours.csr(n):x}" for name, n in SHOWN.items())

@@ -1,5 +1,5 @@
-"""Random programs of vector instructions, here and in Spike, with the vector state compared after
-each instruction. python -m tests.lockstep.vectors runs more."""
+"""Random programs of vector instructions in U, S, VS and VU mode, here and in Spike. The vector
+state is compared after each instruction. python -m tests.lockstep.vectors runs more."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from . import vector_programs
+from .vector_frames import MODES
 from .vectors import Lockstep
 
 CHUNKS, CHUNK = 4, 20
@@ -31,6 +32,31 @@ def test_most_instructions_retire(lockstep: Lockstep, tmp_path: Path) -> None:
     for number in range(10):
         assert other.compare(vector_programs.make("retire", number)) is None
     assert other.counts.total() > other.traps.total()
+
+
+def in_the_middle() -> list[str]:
+    """The traps of each mode that must have occurred, as vectors.py counts them."""
+    faults = [f"{access}_{kind}" for access in ("load", "store")
+              for kind in ("access_fault", "page_fault", "guest_page_fault")]  # fmt: skip
+    wanted = []
+    for mode in MODES:
+        possible = [one for one in faults if mode.stages or one.endswith("access_fault")]
+        possible = [one for one in possible if mode.virtual or "guest" not in one]
+        wanted += [f"{mode.name}: {one}, in the middle" for one in possible]
+        fields = ("mstatus", "vsstatus") if mode.virtual else ("mstatus",)
+        wanted += [f"{mode.name}: illegal_instruction, {name}.VS off" for name in fields]
+    return wanted
+
+
+def test_each_mode_goes_on_in_the_middle(tmp_path: Path) -> None:
+    """After faults of PMP and of each stage, and after VS was Off in either status register."""
+    lockstep, number = Lockstep(tmp_path), 0
+    while (
+        missing := [one for one in in_the_middle() if lockstep.traps[one] == 0]
+    ) and number < 200:
+        assert lockstep.compare(vector_programs.make("modes", number)) is None
+        number += 1
+    assert not missing
 
 
 def test_regions_leave_at_vector_instructions(

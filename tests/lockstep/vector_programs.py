@@ -1,8 +1,7 @@
 """Random programs of vector instructions: python -m tests.lockstep.vectors runs them.
 
-The body runs in U mode, in straight line. The handler in M mode skips an instruction that traps. A
-page of data is closed by PMP until an access to it traps: the handler opens it, and the instruction
-goes on in the middle. An ecall closes it again. x29 to x31 belong to the handler.
+The body runs in straight line, in U, S, VS or VU mode (vector_frames.py). x28 to x31 belong to the
+handler.
 """
 
 from __future__ import annotations
@@ -14,9 +13,19 @@ from functools import cache
 from rvplat.isa.machinery.extension import Instruction
 
 from . import layout
-from .assembly import Code, Isa, Label, encode, signed
+from .assembly import Code, Isa, encode, signed
 from .operands import double, half, integer, single
 from .program import Program, extensions
+from .vector_frames import (
+    CLOSED_PAGES,
+    COMMAND,
+    FOR_VSSTATUS,
+    MODES,
+    STOP,
+    VS,
+    VS_INITIAL,
+    Frame,
+)
 
 STRICT = "_zicsr_zifencei"
 CRYPTOGRAPHY = "_zvbb_zvbc_zvkng_zvksg"
@@ -33,14 +42,10 @@ ISAS = {
     f"rv64imafc_zve32f_zvl128b{STRICT}_zvfh": 128, f"rv64gcv{STRICT}_zvfhmin": 128,
     f"rv64imac_zve32x_zvl128b{STRICT}{SMALL}": 128, f"rv64imac_zve64x_zvl512b{STRICT}{SMALL}": 512,
 }  # fmt: skip
-STOP, T, U = 29, 30, 31  # the handler's registers; STOP is 1 at the end
-MTVEC, MEPC, MCAUSE, MSTATUS = 0x305, 0x341, 0x342, 0x300
-PMPCFG0, PMPADDR0 = 0x3A0, 0x3B0
+H_ISAS = {isa.replace("_", "h_", 1): vlen for isa, vlen in ISAS.items()}
 VSTART, VXSAT, VXRM, VCSR, FRM, FFLAGS = 0x008, 0x009, 0x00A, 0x00F, 0x002, 0x001
-STATUS = 3 << 13 | 3 << 9  # FS and VS are Dirty
-CLOSED = layout.DATA[4]
-READ_WRITE = 3
-OP_VE = 0x77
+SSTATUS = 0x100
+LOADS, STORES, OP_VE = 0x07, 0x27, 0x77
 OF_ZVFHMIN = ("vfwcvt.f.f.v", "vfncvt.f.f.w")
 WIDENING = ("vw", "vns", "vnc", "vfw", "vfnc")
 OFFSETS = dict(zip((8, 16, 32, 64), layout.DATA[-5:-1], strict=True))  # pages of offsets, by width
@@ -62,7 +67,11 @@ class Maker:
         self.rng = random.Random(self.name)
         self.isa = self.rng.choice(list(ISAS))
         self.vlen = ISAS[self.isa]
+        self.mode = self.rng.choice(MODES)
+        if self.mode.virtual:
+            self.isa = self.isa.replace("_", "h_", 1)
         self.known, self.vector = rows(self.isa)
+        self.memory = [row for row in self.vector if row.pattern.match & 0x7F in (LOADS, STORES)]
         self.added = [row for row in self.vector if row.extension.name not in ("Zve32x", "Zve32f")]
         if "zvfh" in self.isa:
             self.added += [row for row in self.vector if row.extension.name == "Zve32f"]
@@ -71,60 +80,7 @@ class Maker:
         self.lmul, self.sew = 1, 0  # the registers of a group, and vsew, as vtype was set last
         self.elen = 64 if "zve32" not in self.isa else 32
         self.code = Code(self.known, layout.address(layout.CODE[0]))
-
-    # --- the frame ---
-
-    def put(self, code: Code) -> None:
-        at = code.start - layout.BASE
-        self.image[at : at + len(code.data)] = code.data
-
-    def handler(self) -> None:
-        code, named = Code(self.known, layout.address(layout.MACHINE_HANDLER)), self.known.named
-        fault, close, skip, end = (Label() for _ in range(4))
-        code("csrrs", rd=U, csr=MCAUSE, rs1=0)
-        for cause, label in ((8, close), (5, fault), (7, fault)):
-            code("addi", rd=T, rs1=0, imm=cause)
-            code.branch(named["beq"], label, rs1=U, rs2=T)
-        code.bind(skip)
-        code("csrrs", rd=T, csr=MEPC, rs1=0)
-        code("addi", rd=T, rs1=T, imm=4)
-        code("csrrw", rd=0, csr=MEPC, rs1=T)
-        code("mret")
-        code.bind(fault)
-        code("csrrs", rd=T, csr=PMPCFG0, rs1=0)
-        code("andi", rd=T, rs1=T, imm=READ_WRITE)
-        code.branch(named["bne"], skip, rs1=T, rs2=0)
-        code("csrrsi", rd=0, csr=PMPCFG0, zimm=READ_WRITE)
-        code("mret")
-        code.bind(close)
-        code("csrrci", rd=0, csr=PMPCFG0, zimm=READ_WRITE)
-        code.branch(named["beq"], skip, rs1=STOP, rs2=0)
-        code.place(T, layout.address(layout.TOHOST))
-        code("sd", rs1=T, rs2=STOP, imm=0)
-        code.bind(end)
-        code("wfi")
-        code.jump(end)
-        self.put(code)
-
-    def start(self) -> None:
-        code = Code(self.known, layout.BASE)
-        code.place(T, layout.address(layout.MACHINE_HANDLER))
-        code("csrrw", rd=0, csr=MTVEC, rs1=T)
-        for number, value in (
-            (PMPADDR0, layout.address(CLOSED) >> 2 | 0x1FF), (PMPADDR0 + 1, (1 << 54) - 1),
-            (PMPCFG0, 0x1F << 8 | 0x18), (MEPC, layout.address(layout.CODE[0])),
-            (MSTATUS, STATUS),
-        ):  # fmt: skip
-            code.constant(T, value)
-            code("csrrw", rd=0, csr=number, rs1=T)
-        for n in range(1, STOP):
-            code.constant(n, integer(self.rng))
-        mover = next((n for n in ("fmv.d.x", "fmv.w.x") if n in self.known.named), None)
-        for n in range(32 if mover else 0):  # Spike takes what was never written as not boxed
-            code(str(mover), rd=n, rs1=self.rng.randrange(STOP))
-        code("addi", rd=STOP, rs1=0, imm=0)
-        code("mret")
-        self.put(code)
+        self.frame = Frame(self.rng, self.known, self.mode, self.image)
 
     # --- the body ---
 
@@ -142,20 +98,24 @@ class Maker:
                 code.constant(rng.randrange(1, STOP), integer(rng))
             elif kind == 4:
                 self.control()
-            elif kind == 5 and rng.randrange(4) == 0:
-                code("ecall")
+            elif kind == 5 and rng.randrange(2 if self.mode.stages else 4) == 0:
+                self.call()
             elif kind == 6 and rng.randrange(4) == 0:
                 self.load_all()
+            elif kind == 8 and rng.randrange(6) == 0:
+                self.status()
             elif kind == 7 and rng.randrange(4) == 0:
                 self.load_float()
+            elif kind > 15 and self.mode.stages:
+                self.instruction(rng.choice(self.memory))
             else:
                 more = self.added if self.added and rng.randrange(2) else self.vector
                 self.instruction(rng.choice(more))
         code("addi", rd=STOP, rs1=0, imm=1)
         code("ecall")
-        self.put(code)
-        self.start()
-        self.handler()
+        for make in (self.frame.start, self.frame.handler, self.frame.tables):
+            make()
+        self.frame.put(code)
         for page in layout.DATA:
             at = page * layout.PAGE
             self.image[at : at + layout.PAGE] = self.data()
@@ -165,7 +125,8 @@ class Maker:
             offsets = (rng.randrange(limit) & -rng.choice((1, 1, 8)) for _ in range(count))
             data = b"".join(one.to_bytes(width // 8, "little") for one in offsets)
             self.image[page * layout.PAGE : (page + 1) * layout.PAGE] = data
-        return Program(self.name, bytes(self.image), self.isa, (), self.count)
+        sections = ((self.code.start, self.mode.name),)
+        return Program(self.name, bytes(self.image), self.isa, sections, self.count)
 
     def data(self) -> bytes:
         """A page: random bytes, small integers, or floating-point numbers."""
@@ -258,6 +219,20 @@ class Maker:
                 code.constant(2, rng.choice((vtype, vtype, vtype | 1 << rng.randrange(64))))
                 code("vsetvl", rd=self.register(), rs1=1, rs2=2)
 
+    def call(self) -> None:
+        """Have pages closed, and sometimes VS changed."""
+        masks = (0, 0, 0, VS, VS_INITIAL, VS & ~VS_INITIAL)
+        command = self.rng.choice(masks) | self.rng.choice(masks) << FOR_VSSTATUS
+        self.code.constant(COMMAND, command)
+        self.code("ecall")
+
+    def status(self) -> None:
+        """Read sstatus, and sometimes change its VS."""
+        mask = self.rng.choice((0, 0, VS, VS_INITIAL, VS & ~VS_INITIAL))
+        self.code.constant(COMMAND, mask)
+        name = self.rng.choice(("csrrc", "csrrs"))
+        self.code(name, rd=self.register(), csr=SSTATUS, rs1=COMMAND)
+
     def control(self) -> None:
         """Write or read a CSR."""
         rng, code = self.rng, self.code
@@ -272,8 +247,7 @@ class Maker:
             self.instruction(rng.choice(self.vector))
             code("csrrwi", rd=0, csr=FRM, zimm=rng.randrange(5))
         if number == VSTART and value and rng.randrange(2):
-            memory = [row for row in self.vector if row.pattern.match & 0x7F != 0x57]
-            self.instruction(rng.choice(memory))
+            self.instruction(rng.choice(self.memory))
 
     def instruction(self, row: Instruction) -> None:
         """An instruction whose registers mostly fit LMUL."""
@@ -295,7 +269,7 @@ class Maker:
                 break
         else:
             return
-        if row.pattern.match & 0x7F in (0x07, 0x27):
+        if row.pattern.match & 0x7F in (LOADS, STORES):
             self.address(row, values)
         if "{nregs}" in row.syntax:  # Spike takes a vstart from EVL on as the end
             start = rng.choice((0, 0, rng.randrange(self.vlen // 64)))
@@ -320,7 +294,8 @@ class Maker:
         """Put an address into rs1, and a stride into rs2."""
         rng = self.rng
         base = values["rs1"] = rng.randrange(3, STOP)
-        page = rng.choice((*layout.DATA[2:-6], CLOSED, CLOSED - 1, CLOSED - 1))
+        shut = rng.choice(CLOSED_PAGES)
+        page = rng.choice((*layout.DATA[2:-6], shut, shut, shut - 1, shut - 1))
         near = layout.PAGE - 8 * rng.randrange(1, 20)
         offset = rng.choice((0, rng.randrange(512) * 8, rng.randrange(4096), near))
         target = layout.address(page, offset)

@@ -18,11 +18,12 @@ from .operands import BOX
 from .ours import Ours
 from .program import Program
 from .spike import Event, Step, Trapped
-from .vector_programs import ISAS
+from .vector_frames import ILLEGAL, MPV, VS
+from .vector_programs import H_ISAS, ISAS
 
 LOADS, STORES, VECTORS, GROUPS = 0x07, 0x27, 0x57, 0x77
 CSRS = {"vstart": 0x008, "vxsat": 0x009, "vxrm": 0x00A, "vl": 0xC20, "vtype": 0xC21}
-AROUND = 12
+AROUND, MTVAL = 12, 0x343
 
 
 class Mismatch(Exception):
@@ -36,7 +37,7 @@ class Lockstep:
         self.folder = folder
         self.harts: dict[str, Ours] = {}
         self.counts: Counter[str] = Counter()
-        self.traps: Counter[str] = Counter()
+        self.traps: Counter[str] = Counter()  # by mode, and name with what is particular
 
     def compare(self, program: Program) -> str | None:
         """The first difference as text; None if there is none."""
@@ -73,7 +74,7 @@ class Walk:
     ) -> None:
         self.program, self.events, self.ours, self.owner = program, events, ours, owner
         self.known = known
-        self.bytes = ISAS.get(program.isa, 0) // 8
+        self.bytes = (ISAS | H_ISAS).get(program.isa, 0) // 8
         self.x, self.f = bytearray(256), bytearray(256)
         self.v = bytearray(32 * self.bytes)
         self.at = 0
@@ -105,8 +106,26 @@ class Walk:
                 self.stepped(event)
 
     def trapped(self, event: Trapped) -> None:
-        self.owner.traps[event.name] += 1
+        self.owner.traps[self.trap_name(event)] += 1
         self.compare_vectors(event)
+        if event.tval is not None and (tval := self.ours.csr(MTVAL)) != event.tval:
+            raise self.mismatch(f"mtval: {event.tval:#x} in Spike, {tval:#x} here")
+
+    def trap_name(self, event: Trapped) -> str:
+        """The name under which a trap is counted: the mode, the cause, and whether VS is Off or the
+        instruction is done in part."""
+        [(_, mode)] = self.program.sections
+        return f"{mode}: {event.name.removeprefix('trap_')}{self.particular()}"
+
+    def particular(self) -> str:
+        hart = self.ours.hart
+        fields = {"mstatus": int(hart.mstatus) & VS}
+        if int(hart.mstatus) & MPV:
+            fields["vsstatus"] = int(hart.vsstatus) & VS
+        for name, vs in fields.items():
+            if hart.mcause == ILLEGAL and vs == 0:
+                return f", {name}.VS off"
+        return ", in the middle" if hart.vstart != 0 else ""
 
     def compare_vectors(self, event: Event) -> None:
         for number, value in event.v:
@@ -144,7 +163,7 @@ class Walk:
     def state(self) -> str:
         """The CSRs that matter, in the hart here."""
         state = " ".join(f"{name} {self.ours.csr(n):x}" for name, n in CSRS.items())
-        return f"{state} mcause {self.ours.csr(0x342):x} mtval {self.ours.csr(0x343):x}"
+        return f"{state} mcause {self.ours.csr(0x342):x} mtval {self.ours.csr(MTVAL):x}"
 
     def line(self, event: Event) -> str:
         shown = self.known.disassembler.text(event.bits, event.pc)
@@ -189,7 +208,8 @@ def main() -> int:
     seldom = sorted(rows, key=lambda name: lockstep.counts[name])[:12]
     print(f"{lockstep.counts.total()} vector instructions of {len(rows)} rows; seldom:",
           ", ".join(f"{name} {lockstep.counts[name]}" for name in seldom))  # fmt: skip
-    print("traps:", dict(lockstep.traps))
+    for name, count in sorted(lockstep.traps.items()):
+        print(f"{count:7} {name}")
     print(f"{number + 1 - given.first} programs, {found} with differences, "
           f"{time.monotonic() - started:.0f} s")  # fmt: skip
     return 1 if found else 0
