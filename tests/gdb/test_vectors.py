@@ -31,6 +31,24 @@ def test_elements_of_every_type(gdb: Gdb, serve: Serve, machine: Machine) -> Non
     assert gdb.value("sizeof($v8.f) / sizeof($v8.f[0])") == "8"
 
 
+def test_halves_are_elements_if_vectors_have_them(gdb: Gdb, serve: Serve, guest: Path) -> None:
+    settings = {"harts.isa": "rv64gcv_zvfhmin", "harts.vlen": 256}
+    machine = Machine.open("virt", program=guest, settings=settings)
+    machine.harts[0].v[8] = 0xC100 << 32 | 0x3E00 << 16
+    gdb.attach(serve(machine))
+    assert gdb.value("$v8.h[1]") == "1.5"
+    assert gdb.value("$v8.h[2]") == "-2.5"
+    assert gdb.value("sizeof($v8.h) / sizeof($v8.h[0])") == "16"
+    gdb.do("set $v9.h[15] = 3.0")
+    assert machine.harts[0].v["v9"] == 0x4200 << 240
+
+
+def test_without_zvfhmin_there_are_no_halves(gdb: Gdb, serve: Serve, machine: Machine) -> None:
+    gdb.attach(serve(machine))
+    with pytest.raises(RuntimeError, match="no member named h"):
+        gdb.value("$v8.h[1]")
+
+
 def test_an_element_is_written(gdb: Gdb, serve: Serve, machine: Machine) -> None:
     gdb.attach(serve(machine))
     gdb.do("set $v9.d[1] = 1.5")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,14 @@ def test_every_shipped_extension_has_its_date_and_chapter(extension: Extension) 
         assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", found.when)
         assert found.volume in ("I", "II", "D")
         assert found.chapter
+
+
+@pytest.mark.parametrize("extension", shipped_extensions().values(), ids=lambda one: one.name)
+def test_the_place_of_an_extension_is_where_it_is_named(extension: Extension) -> None:
+    """Not in a helper that makes several."""
+    file, _, line = extension.place.rpartition(":")
+    name = "BASE" if extension.name == "I" else extension.name
+    assert Path(file).read_text().splitlines()[int(line) - 1].startswith(f"{name} = ")
 
 
 def test_a_draft_and_an_extension_of_a_plugin_have_none() -> None:

@@ -39,8 +39,9 @@ class Registers:
         }
         names = {extension.name for extension in machine.extensions}
         self.layout: Layout = layout_of(
-            self._rows.values(), "F" in names, "D" in names, machine.board.vlen
-        )
+            self._rows.values(), "F" in names, "D" in names, machine.board.vlen,
+            "Zvfhmin" in names,
+        )  # fmt: skip
         self._read = machine.core.export("read_csr")
         self._write = machine.core.export("write_csr")
         self._changed = machine.core.export("context_changed")

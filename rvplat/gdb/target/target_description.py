@@ -43,6 +43,8 @@ VECTORS = (
     ("q", "uint128", 128), ("f", "ieee_single", 32), ("d", "ieee_double", 64),
 )  # fmt: skip
 """The elements of a vector register by their names in gdb: type and bits."""
+HALVES = ("h", "ieee_half", 16)
+"""The elements that a vector register has too, if there are vectors of halves."""
 FIELDS_SUFFIX = "_fields"
 FIELDS_GROUP = "fields"
 MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}  # by priv: the privilege, and 4 more where V=1
@@ -100,13 +102,14 @@ def _fpu(double: bool, csrs: Iterable[Csr]) -> str:
     return _feature("org.gnu.gdb.riscv.fpu", [union, *rows])
 
 
-def _vector(vlen: int) -> str:
+def _vector(vlen: int, has_halves: bool) -> str:
     """v0 to v31, each as vectors of all element types. gdb takes the whole size as VLEN."""
+    elements = (*VECTORS, HALVES) if has_halves else VECTORS
     kinds = [
         f'<vector id="v{name}" type="{kind}" count="{vlen // bits}"/>'
-        for name, kind, bits in VECTORS
+        for name, kind, bits in elements
     ]
-    rows = "".join(f'<field name="{name}" type="v{name}"/>' for name, _, _ in VECTORS)
+    rows = "".join(f'<field name="{name}" type="v{name}"/>' for name, _, _ in elements)
     union = f'<union id="riscv_vector">{rows}</union>'
     regs = [_reg(f"v{n}", REG_V + n, vlen, "riscv_vector", "vector") for n in range(32)]
     return _feature("org.gnu.gdb.riscv.vector", [*kinds, union, *regs])
@@ -184,9 +187,11 @@ def _csr_files(plain: list[Csr], lldb: bool) -> dict[str, str]:
     }
 
 
-def layout_of(csrs: Iterable[Csr], has_f: bool, has_d: bool, vlen: int = 0) -> Layout:
+def layout_of(
+    csrs: Iterable[Csr], has_f: bool, has_d: bool, vlen: int = 0, has_halves: bool = False
+) -> Layout:
     """The registers of a hart that has these CSRs, floating-point registers, and vector registers
-    of `vlen` bits (0: none)."""
+    of `vlen` bits (0: none), which may have halves."""
     rows = sorted(csrs, key=lambda row: row.number)
     fp_rows = [row for row in rows if row.number in FP_CSRS]
     plain = [row for row in rows if row not in fp_rows]
@@ -198,7 +203,7 @@ def layout_of(csrs: Iterable[Csr], has_f: bool, has_d: bool, vlen: int = 0) -> L
         general += [(REG_F + n, 8 if has_d else 4) for n in range(32)]
         sizes.update(general)
     if vlen:
-        files["riscv-vector.xml"] = _vector(vlen)
+        files["riscv-vector.xml"] = _vector(vlen, has_halves)
         sizes.update({REG_V + n: vlen // 8 for n in range(32)})
     sizes.update({REG_CSR + row.number: 8 for row in plain})
     sizes.update({REG_CSR + row.number + FIELDS: 8 for row in plain if _has_fields(row)})

@@ -34,9 +34,12 @@ SINK = 32  # the index of hart.x that takes what is written to x0
 
 
 def place_of_caller() -> str:
-    """FILE:LINE of the innermost frame outside this file and outside generated code."""
+    """FILE:LINE of the innermost frame outside this file, generated code and private helpers."""
     frame = sys._getframe(1)
-    while frame.f_code.co_filename in (__file__, "<string>") and frame.f_back is not None:
+    while frame.f_back is not None:
+        code = frame.f_code
+        if code.co_filename not in (__file__, "<string>") and code.co_name[0] != "_":
+            break
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
