@@ -16,12 +16,14 @@ from rvplat.hart.acceleration import contexts, invalidate, tlb
 from rvplat.hart.debugging import watchpoints
 from rvplat.hart.state import STOP_NONE
 from rvplat.hart.trap import Trap
+from rvplat.isa.privileged import Counter
 from rvplat.lang import Definition, define, u32, u64
 from rvplat.lang.native.exported import Raised
 
 __all__ = ["EXPORTS", "Raised"]
 
-MCYCLE = 0xB00  # and minstret, 0xB02
+MCYCLE, MINSTRET = 0xB00, 0xB02
+HIGH = 0x80  # added to their numbers for the high halves of RV32
 
 
 @define
@@ -41,11 +43,12 @@ def read_csr(hart, number: u32) -> u64:
 @define
 def write_csr(hart, value: u64, number: u32):
     """Write a CSR, in any mode. Counters don't count the instruction that writes them
-    (isa/zicntr.py). Here no instruction writes, so this corrects `instret_base` for it."""
-    left_out = u64(number & ~2 == MCYCLE)
-    hart.instret_base -= left_out
+    (isa/zicntr.py). Here no instruction writes, so that one is counted."""
     csr.csr_write(hart, number, value)
-    hart.instret_base += left_out
+    if number & ~HIGH == MCYCLE:
+        hart.mcycle += u64(hart.mcountinhibit & Counter.CY == 0)
+    elif number & ~HIGH == MINSTRET:
+        hart.minstret += u64(hart.mcountinhibit & Counter.IR == 0)
 
 
 @define

@@ -1,5 +1,5 @@
-"""Bare, Sv39, Sv48 and Sv57 (Privileged, "Virtual Address Translation Process"), and the two stages
-of guests ("Two-Stage Address Translation").
+"""Bare, Sv32, Sv39, Sv48 and Sv57 (Privileged, "Virtual Address Translation Process"), and the two
+stages of guests ("Two-Stage Address Translation").
 
 `walk` never raises: it gives a `Translation`, whose fault its callers raise or report. A guest's
 page tables are at guest physical addresses: `table_entry`, through which every page-table access
@@ -35,9 +35,13 @@ from rvplat.hart.page_tables import (
     STORE,
     address_in,
     enabled,
+    entry_bytes,
     entry_kind,
+    exchange_entry,
     lacks_bits,
     leaf_page,
+    level_bits,
+    load_entry,
     next_table,
     permissions,
 )
@@ -56,8 +60,9 @@ from rvplat.hart.walk_events import (
     update_began,
     update_ended,
 )
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import PAGE_BYTES, PAGE_MASK, SUPERVISOR, EnvCfg
-from rvplat.lang import Struct, atomic_load_u64, compare_exchange_u64, define, u64
+from rvplat.lang import Struct, define, u64
 
 NO_FAULT = 0
 PAGE_FAULT = 1
@@ -68,8 +73,8 @@ HartState.add("fault_gpa", u64)  # guest physical address that the second stage 
 HartState.add("leaf_table", u64)  # the table in which the last walk ended, if it is a last one
 HartState.add("fault_tinst", u64)  # the pseudoinstruction if that was an implicit access
 
-READ_ENTRY = 0x3000  # 64-bit read for VS-stage address translation ("Special pseudoinst...")
-WRITE_ENTRY = 0x3020
+READ_ENTRY = 0x2000  # 32-bit read for VS-stage address translation ("Special pseudoinst...")
+WRITE_ENTRY = 0x2020  # with bit 12 they are of 64 bits
 
 WIDER = 2  # bits that a guest physical address has more than a virtual one of the same mode
 
@@ -120,7 +125,7 @@ def physical_entry(hart, pa: u64, regime: u64, wanted: u64) -> u64:
     """The host address of a page-table entry at a physical address, 0 for an access fault. The
     effective privilege is S ("Physical Memory Protection and Paging")."""
     as_supervisor = (regime & REGIME_DEBUG) | SUPERVISOR
-    granted = pmp_grant(hart, pa, u64(8), as_supervisor)
+    granted = pmp_grant(hart, pa, entry_bytes(), as_supervisor)
     entry_checked(pa, granted)
     if granted & wanted == 0:
         return u64(0)
@@ -144,7 +149,9 @@ def guest_entry(hart, address: u64, regime: u64, wanted: u64) -> EntryPlace:
     implicit = regime & ~(REGIME_GUEST_MXR | REGIME_EXECUTE)
     found = walk_guest(hart, address, wanted, implicit)
     if found.fault != NO_FAULT:
-        hart.fault_tinst = u64(READ_ENTRY) if wanted == READ else u64(WRITE_ENTRY)
+        hart.fault_tinst = u64(ux.bits // 64 << 12) + (
+            u64(READ_ENTRY) if wanted == READ else u64(WRITE_ENTRY)
+        )
         return EntryPlace(0, 0, found.fault)
     pa = address_in(found.page, address)
     host = physical_entry(hart, pa, regime, wanted)
@@ -185,8 +192,8 @@ def update_leaf(hart, address: u64, read_at: u64, pte: u64, access: u64, regime:
         forget_tables(hart)
         return u64(NO_FAULT)
     new = pte | PTE_A | PTE_D if access == STORE else pte | PTE_A
-    if compare_exchange_u64(entry.host, pte, new):
-        note_store(hart, entry.pa, u64(8))
+    if exchange_entry(entry.host, pte, new):
+        note_store(hart, entry.pa, entry_bytes())
     return u64(NO_FAULT)
 
 
@@ -197,19 +204,19 @@ def walk_tables(hart, va: u64, access: u64, regime: u64, root: u64, levels: u64)
     It has six parameters, so that all are in registers and `walk` can end in a jump."""
     table = root & PAGE_MASK
     level = levels - 1
-    mask = (u64(0x200) << (root & WIDER)) - 1
+    mask = (u64(1) << level_bits() + (root & WIDER)) - 1
     while True:
-        address = table + (va >> (12 + 9 * level) & mask) * 8
+        address = table + (va >> (12 + level_bits() * level) & mask) * entry_bytes()
         entry = table_entry(hart, address, regime, u64(READ))
         if entry.fault != NO_FAULT:
             entry_refused(regime, level, address)
             return refused(entry.fault)
-        pte = atomic_load_u64(entry.host)
+        pte = load_entry(entry.host)
         entry_read(regime, level, address, pte)
         kind = entry_kind(hart, pte, level, regime)
         if kind == POINTER:
             table = next_table(pte)
-            mask = u64(0x1FF)
+            mask = (u64(1) << level_bits()) - 1
             level -= 1
         elif kind == INVALID:
             return refused(u64(PAGE_FAULT))
@@ -229,8 +236,16 @@ def walk_tables(hart, va: u64, access: u64, regime: u64, root: u64, levels: u64)
 
 
 @define
+def levels_of(root: u64) -> u64:
+    """The levels of satp's or hgatp's MODE: 8 is Sv39 with three; RV32 has Sv32 alone, with two."""
+    return (root >> 60) - 5 if ux.bits == 64 else u64(2)
+
+
+@define
 def is_canonical(va: u64, levels: u64) -> bool:
-    """The bits above the virtual address's highest are copies of it ("Sv39")."""
+    """The bits above the virtual address's highest are copies of it ("Sv39"); Sv32 has none."""
+    if ux.bits == 32:
+        return True
     top = 12 + 9 * levels - 1
     high = va >> top
     return high == 0 or high == u64(0xFFFF_FFFF_FFFF_FFFF) >> top
@@ -263,7 +278,7 @@ def walk_stage(hart, va: u64, access: u64, regime: u64, root: u64) -> Translatio
     if root == 0:
         return Translation(va & PAGE_MASK | 12, EVERYTHING, NO_FAULT)
     hart.walks[u64(regime & REGIME_VIRT != 0)] += 1
-    levels = (root >> 60) - 5  # MODE 8 is Sv39 with three levels
+    levels = levels_of(root)
     if not is_canonical(va, levels):
         return refused(u64(PAGE_FAULT))
     return walk_tables(hart, va, access, regime, (root & SATP_PPN) << 12, levels)
@@ -297,11 +312,11 @@ def walk_guest(hart, gpa: u64, access: u64, regime: u64) -> Translation:
     """The second stage: as `walk`, of a guest physical address, by hgatp ("Guest Physical Address
     Translation"). Leaves the guest page and its mapping's size in hart.guest_page."""
     hart.fault_gpa = gpa
-    levels = (hart.hgatp >> 60) - 5
+    levels = levels_of(hart.hgatp)
     if hart.hgatp >> 60 == 0:
         hart.guest_page = gpa & PAGE_MASK | 12
         return Translation(gpa & PAGE_MASK | 12, EVERYTHING, NO_FAULT)
-    if gpa >> (12 + 9 * levels + WIDER) != 0:
+    if gpa >> (12 + level_bits() * levels + WIDER) != 0:
         return refused(u64(GUEST_FAULT))
     hart.walks[2] += 1
     found = walk_second(hart, gpa, access, regime, levels)

@@ -1,5 +1,6 @@
 """Page-table entries: what they say and what they allow (Privileged, "Sv39: Page-Based 39-bit
-Virtual-Memory System" and its extensions Svnapot, Svpbmt, Svade and Svadu). hart/mmu.py walks them.
+Virtual-Memory System", Sv32, and the extensions Svnapot, Svpbmt, Svade and Svadu). hart/mmu.py
+walks them.
 
 Steps are those of "Virtual Address Translation Process".
 """
@@ -14,8 +15,18 @@ from rvplat.hart.acceleration.tlb import (
 )
 from rvplat.hart.pmp import EVERYTHING, EXECUTE, READ, WRITE
 from rvplat.hart.walk_events import entry_malformed, leaf_misplaced
-from rvplat.isa.privileged import OFFSET_MASK, PAGE_MASK, SUPERVISOR, USER, EnvCfg
-from rvplat.lang import define, read_u64, u64, write_u64
+from rvplat.isa.machinery.xlen import ux
+from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK, SUPERVISOR, USER, EnvCfg
+from rvplat.lang import (
+    atomic_load_u32,
+    atomic_load_u64,
+    compare_exchange_u32,
+    compare_exchange_u64,
+    define,
+    u32,
+    u64,
+    write_u64,
+)
 
 # What an access wants; it is given if any of these bits is granted.
 LOAD = READ
@@ -39,12 +50,40 @@ PTE_N = 1 << 63
 PTE_NOT_IN_POINTER = PTE_U | PTE_A | PTE_D | PTE_PBMT | PTE_N
 SATP_PPN = (1 << 44) - 1
 NAPOT_SHIFT = 16  # Svnapot has one size: 64 KiB
-TABLE_ENTRIES = 512
+TABLE_ENTRIES = {32: 1024, 64: 512}  # by XLEN: an entry of Sv32 has four bytes
 
 # What an entry is.
 INVALID = 0
 POINTER = 1  # to a table of the next lower level
 LEAF = 2
+
+
+@define
+def level_bits() -> u64:
+    """The bits of an address that select an entry of a table of one page."""
+    return u64(9) if ux.bits == 64 else u64(10)
+
+
+@define
+def entry_bytes() -> u64:
+    """The size of an entry."""
+    return u64(ux.bits // 8)
+
+
+@define
+def load_entry(host: u64) -> u64:
+    """An entry of memory, zero-extended: Sv32 has what the low 32 bits of other schemes' have."""
+    if ux.bits == 64:
+        return atomic_load_u64(host)
+    return u64(atomic_load_u32(host))
+
+
+@define
+def exchange_entry(host: u64, old: u64, new: u64) -> bool:
+    """Change an entry if it is still the old one."""
+    if ux.bits == 64:
+        return compare_exchange_u64(host, old, new)
+    return compare_exchange_u32(host, u32(old), u32(new))
 
 
 @define
@@ -78,7 +117,7 @@ def block_shift(pte: u64, level: u64) -> u64:
     """log2 of what a leaf maps."""
     if pte & PTE_N != 0:
         return u64(NAPOT_SHIFT)
-    return 12 + 9 * level
+    return 12 + level_bits() * level
 
 
 @define
@@ -88,7 +127,7 @@ def is_misplaced(pte: u64, level: u64) -> bool:
     ppn = (pte & PTE_PPN) >> 10
     if pte & PTE_N != 0:
         return level != 0 or ppn & 0xF != 8
-    return ppn & ((u64(1) << 9 * level) - 1) != 0
+    return ppn & ((u64(1) << level_bits() * level) - 1) != 0
 
 
 @define
@@ -154,10 +193,10 @@ def list_table(hart, table: u64, level: u64, regime: u64, found: u64):
     """For lists of mappings: what each entry of a table is. The table has been copied to the host
     address `table`. At the host address `found` are two u64 for each entry: its kind, and the
     address of the page or table to which it points."""
-    for i in range(TABLE_ENTRIES):
-        pte = read_u64(table + 8 * i)
+    for i in range(PAGE_BYTES // (ux.bits // 8)):
+        pte = load_entry(table + entry_bytes() * i)
         kind = entry_kind(hart, pte, level, regime)
-        page = leaf_page(pte, i << 12 + 9 * level, level) & PAGE_MASK
+        page = leaf_page(pte, i << 12 + level_bits() * level, level) & PAGE_MASK
         write_u64(found + 16 * i, kind)
         write_u64(found + 16 * i + 8, page if kind == LEAF else next_table(pte))
 

@@ -85,6 +85,12 @@ def mstatus_write(hart, value: u64, number: u32):
 
 
 @define
+def has_paging(hart) -> bool:
+    """Whether the hart has a translation scheme other than Bare."""
+    return hart.has_sv39 != 0 or hart.has_sv32 != 0
+
+
+@define
 def reset_status(hart):
     """Reset mstatus, and set which bits this hart's extensions give it ("Reset": MIE, MPRV are 0).
 
@@ -99,7 +105,7 @@ def reset_status(hart):
     if hart.has_s != 0:
         writable |= OF_SUPERVISOR
         status |= u64(Status.SXL_64) if ux.bits == 64 else u64(0)
-        if hart.has_sv39 == 0:
+        if not has_paging(hart):
             writable &= ~(Status.SUM | Status.MXR | Status.TVM)
     if hart.has_f != 0:
         writable |= Status.FS

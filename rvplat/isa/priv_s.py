@@ -11,6 +11,7 @@ from rvplat.isa.priv_m import (
     PAGE_FAULTS,
     cache_fields,
     guest_interrupts,
+    has_paging,
     legal_cbie,
     legal_epc,
     legal_pmm,
@@ -144,7 +145,7 @@ def medeleg_write(hart, value: u64, number: u32):
     """
     mask = u64(DELEGABLE)
     mask |= u64(0) if hart.has_c != 0 else u64(1 << Cause.FETCH_MISALIGNED)
-    mask |= u64(PAGE_FAULTS) if hart.has_sv39 != 0 else u64(0)
+    mask |= u64(PAGE_FAULTS) if has_paging(hart) else u64(0)
     mask |= u64(OF_GUESTS) if hart.has_h != 0 else u64(0)
     hart.medeleg = value & mask
 

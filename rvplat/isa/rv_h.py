@@ -11,15 +11,16 @@ from rvplat.isa.machinery.vocabulary import (
     interrupts_changed,
     update_deadline,
 )
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.priv_m import cache_fields, legal_cbie, legal_pmm, masks_changed
 from rvplat.isa.privileged import SUPERVISOR, VMID, VMID_SHIFT, Cause, EnvCfg, HStatus, Status
 from rvplat.isa.stateen import henvcfg_access
-from rvplat.isa.sv import is_supported
+from rvplat.isa.sv import is_supported, narrowed_root, widened_root
 from rvplat.isa.zicntr import COUNTER_BITS, counters_of
 from rvplat.lang import define, u32, u64
 
 H = Extension(
-    "H", version="1.0", standing="ratified", title="Hypervisor", requires=("S", "Sv39")
+    "H", version="1.0", standing="ratified", title="Hypervisor", requires=("S", "Sv39", "Sv32")
 )  # fmt: skip
 
 
@@ -65,8 +66,9 @@ def legal_hupmm(hart, value: u64) -> u64:
 
 @define
 def hstatus_write(hart, value: u64, number: u32):
-    """VSBE is read-only zero; VSXL is read-only 64 bits."""
-    fields = legal_vgein(hart, value) | legal_hupmm(hart, value) | HStatus.VSXL_64
+    """VSBE is read-only zero; VSXL is read-only 64 bits, and RV32 has none."""
+    fields = legal_vgein(hart, value) | legal_hupmm(hart, value)
+    fields |= u64(HStatus.VSXL_64) if ux.bits == 64 else u64(0)
     changed = hart.hstatus ^ ((value & HSTATUS_WRITABLE) | fields)
     hart.hstatus ^= changed
     if changed & HStatus.HUPMM != 0:
@@ -179,7 +181,25 @@ def hgatp_write(hart, value: u64, number: u32):
     context_changed(hart)
 
 
+VMID_RV32 = 0x7F << 22  # VMIDLEN is 7
+
+
+@define
+def hgatp_read_rv32(hart, number: u32) -> u64:
+    return narrowed_root(hart.hgatp)
+
+
+@define
+def hgatp_write_rv32(hart, value: u64, number: u32):
+    fields = u64(1 << 31 | VMID_RV32 | 0x3F_FFFF)
+    hgatp_write(hart, widened_root(value & fields), number)
+
+
 H.csr(
     0x680, "hgatp", write=hgatp_write, access=hgatp_access,
-    fields="MODE[63:60] VMID[57:44] PPN[43:0]",
+    fields="MODE[63:60] VMID[57:44] PPN[43:0]", xlen=64,
+)  # fmt: skip
+H.csr(
+    0x680, "hgatp", read=hgatp_read_rv32, write=hgatp_write_rv32, access=hgatp_access,
+    fields="MODE[31] VMID[28:22] PPN[21:0]", xlen=32,
 )  # fmt: skip

@@ -7,7 +7,7 @@ from rvplat.isa.priv_m import legal_epc, legal_vector, with_dirty
 from rvplat.isa.priv_s import SSTATUS_READABLE, SSTATUS_WRITABLE
 from rvplat.isa.privileged import Status
 from rvplat.isa.rv_h import H
-from rvplat.isa.sv import is_supported
+from rvplat.isa.sv import is_supported, narrowed_root, widened_root
 from rvplat.lang import define, u32, u64
 
 
@@ -63,4 +63,22 @@ H.csr(0x240, "vsscratch")
 H.csr(0x241, "vsepc", write=vsepc_write)
 H.csr(0x242, "vscause", fields="Interrupt[XLEN-1] Code[XLEN-2:0]")
 H.csr(0x243, "vstval")
-H.csr(0x280, "vsatp", write=vsatp_write, fields="MODE[63:60] ASID[59:44] PPN[43:0]")
+H.csr(
+    0x280, "vsatp", write=vsatp_write, fields="MODE[63:60] ASID[59:44] PPN[43:0]", xlen=64
+)  # fmt: skip
+
+
+@define
+def vsatp_read_rv32(hart, number: u32) -> u64:
+    return narrowed_root(hart.vsatp)
+
+
+@define
+def vsatp_write_rv32(hart, value: u64, number: u32):
+    vsatp_write(hart, widened_root(value), number)
+
+
+H.csr(
+    0x280, "vsatp", read=vsatp_read_rv32, write=vsatp_write_rv32,
+    fields="MODE[31] ASID[30:22] PPN[21:0]", xlen=32,
+)  # fmt: skip

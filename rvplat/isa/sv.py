@@ -12,7 +12,7 @@ from rvplat.isa.machinery.vocabulary import (
     require_privilege,
     virtual_instruction,
 )
-from rvplat.isa.machinery.xlen import WIDTHS
+from rvplat.isa.machinery.xlen import WIDTHS, ux
 from rvplat.isa.privileged import SUPERVISOR, HStatus, Status
 from rvplat.lang import define, fence, u32, u64
 
@@ -27,6 +27,7 @@ RV64 = (64,)
 
 
 Svbare = _extension("Svbare", "satp mode Bare", "S", version="1.13")
+Sv32 = _extension("Sv32", "32-bit virtual memory", "Svbare", version="1.13", widths=(32,))
 Sv39 = _extension("Sv39", "39-bit virtual memory", "Svbare", version="1.13", widths=RV64)
 Sv48 = _extension("Sv48", "48-bit virtual memory", "Sv39", version="1.13", widths=RV64)
 Sv57 = _extension("Sv57", "57-bit virtual memory", "Sv48", version="1.13", widths=RV64)
@@ -38,6 +39,7 @@ Svadu = _extension("Svadu", "Hardware updating of A and D", "Sv39")
 Svvptc = _extension("Svvptc", "Valid PTEs are seen in bounded time", "Sv39")
 
 BARE = 0
+SV32 = 1
 SV39 = 8
 SV48 = 9
 SV57 = 10
@@ -58,6 +60,8 @@ def require_memory_management(hart):
 @define
 def is_supported(hart, mode: u64) -> bool:
     """Whether satp.MODE may take the value."""
+    if ux.bits == 32:
+        return mode == BARE or (mode == SV32 and hart.has_sv32 != 0)
     if mode == SV39:
         return hart.has_sv39 != 0
     if mode == SV48:
@@ -81,9 +85,39 @@ def satp_write(hart, value: u64, number: u32):
         context_changed(hart)
 
 
+# On RV32 satp and the like are stored as on RV64: MODE, then ASID or VMID from bit 44, then PPN.
+
+
+@define
+def widened_root(value: u64) -> u64:
+    """satp, vsatp or hgatp of RV32 in the layout of RV64. ASIDLEN is 9, VMIDLEN 7."""
+    return value >> 31 << 60 | (value >> 22 & 0x1FF) << 44 | value & 0x3F_FFFF
+
+
+@define
+def narrowed_root(root: u64) -> u64:
+    """The inverse."""
+    return root >> 60 << 31 | (root >> 44 & 0x1FF) << 22 | root & 0x3F_FFFF
+
+
+@define
+def satp_read_rv32(hart, number: u32) -> u64:
+    return narrowed_root(hart.satp)
+
+
+@define
+def satp_write_rv32(hart, value: u64, number: u32):
+    satp_write(hart, widened_root(value), number)
+
+
 Svbare.csr(
-    0x180, "satp", write=satp_write, access=satp_access, fields="MODE[63:60] ASID[59:44] PPN[43:0]"
-)
+    0x180, "satp", write=satp_write, access=satp_access,
+    fields="MODE[63:60] ASID[59:44] PPN[43:0]", xlen=64,
+)  # fmt: skip
+Svbare.csr(
+    0x180, "satp", read=satp_read_rv32, write=satp_write_rv32, access=satp_access,
+    fields="MODE[31] ASID[30:22] PPN[21:0]", xlen=32,
+)  # fmt: skip
 
 
 @Svbare.instruction("0001001 rs2 rs1 000 00000 1110011", "sfence.vma rs1, rs2")

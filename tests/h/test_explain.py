@@ -23,7 +23,8 @@ def told(bench: Bench, va: int, access: Any, **where: Any) -> Explanation:
     memory = Memory()
     memory.add(bench.ram)
     harts = [SimpleNamespace(view=bench.hart)]
-    machine: Any = SimpleNamespace(harts=harts, memory=memory, bus=AddressMap(memory))
+    core = SimpleNamespace(architecture=SimpleNamespace(xlen=64))
+    machine: Any = SimpleNamespace(harts=harts, memory=memory, bus=AddressMap(memory), core=core)
     return explain(machine, va, access, **where)
 
 

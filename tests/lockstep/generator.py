@@ -89,6 +89,8 @@ class Generator:
     def _pairs_badly(self, row: Row, values: Mapping[str, int]) -> bool:
         """Whether the second register of a pair is one that a snippet may not use."""
         held = row.pattern.operands
+        if row.extension.name == "Zilsd" and values.get("rd") == 0:
+            return True  # Spike makes no access then
         paired = [n for n in ("rd", "rs2") if n in held and min(p.to for p in held[n].pieces)]
         pairs = {values[name] + 1 for name in paired}
         return not pairs.isdisjoint(self.temporaries | self.locked)

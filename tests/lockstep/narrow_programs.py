@@ -1,14 +1,16 @@
 """Random programs for RV32: python -m tests.lockstep.narrow runs them.
 
-Sections run in M and U mode. They are made of the snippets of RV64's programs. The handler in M
-mode logs a trap and goes on after the instruction, or with the next section if the instruction
-can't be fetched or the section asks for it. Four registers are the handler's.
+Sections run in M, S and U mode, those of S and U mode with Sv32. They are made of the snippets of
+RV64's programs. The handler in M mode logs a trap and goes on after the instruction, or with the
+next section if the instruction can't be fetched or the section asks for it. Four registers are the
+handler's.
 """
 
 from __future__ import annotations
 
 import random
 import struct
+from collections.abc import Mapping
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +36,7 @@ ISAS = {
 }  # fmt: skip
 REQUEST, T, U, V = 28, 29, 30, 31
 MTVEC, MSTATUS, MEPC, MCAUSE, MTVAL = 0x305, 0x300, 0x341, 0x342, 0x343
-FETCH_CAUSES = 1 << 0 | 1 << 1
+FETCH_CAUSES = 1 << 0 | 1 << 1 | 1 << 12
 MPP, FS = 3 << 11, 3 << 13
 SHADOW_DISTANCE = layout.SHADOW[0] * layout.PAGE
 SECTION, ROOM = (8, 60), 2048
@@ -49,6 +51,12 @@ WRITTEN = (
 )  # fmt: skip
 LATER = {"mtvec", "medeleg", "mie", "mcountinhibit"}  # a write would change the program's course
 FIOM = 1 << 0
+SATP, SSTATUS, SUM, MXR = 0x180, 0x100, 1 << 18, 1 << 19
+SV32, ASID_SHIFT = 1 << 31, 22
+ROOT, TABLE, CSR_DUMP = layout.TABLES[0], layout.TABLES[1], layout.TABLES[8]
+WINDOWS = [layout.BASE, 0x4000_0000, 0xC000_0000, 0xC040_0000]
+PTE_V, PTE_R, PTE_W, PTE_X, PTE_U, PTE_G, PTE_A, PTE_D = (1 << n for n in range(8))
+USABLE = PTE_V | PTE_R | PTE_W | PTE_A | PTE_D
 CLEARED = (0x304, 0x302, 0x320, 0x340, 0xB80, 0xB82, 0xB00, 0xB02, 0x003)
 OTHERWISE = {*worlds.OTHERWISE, 0xC81}  # time and identity
 MISSING = {0x312, 0x612}  # medelegh and hedelegh (Privileged 1.13), which Spike lacks
@@ -103,11 +111,59 @@ def fences(g: Generator) -> None:
     g.emit(g.rng.choice([g.isa.named[name] for name in ("fence.i", "wrs.nto", "wrs.sto")]))
 
 
+def sums(g: Generator) -> None:
+    """sstatus.SUM and MXR, on which accesses of S mode to pages depend."""
+    source = g.pointer()
+    g.constant(source, g.rng.choice((SUM, MXR, SUM | MXR)))
+    g.code(g.rng.choice(("csrrs", "csrrc")), rd=0, csr=SSTATUS, rs1=source)
+
+
+def spaces(g: Generator) -> None:
+    """Another value of satp: Bare, or the tables with some ASID."""
+    source = g.pointer()
+    asid = g.rng.randrange(1 << 9)
+    root = SV32 | asid << ASID_SHIFT | layout.address(ROOT) >> 12
+    g.constant(source, g.rng.choice((0, root, root, root)))
+    g.code("csrrw", rd=g.register(write=True), csr=SATP, rs1=source)
+    g.code("sfence.vma", rs1=0, rs2=0)
+
+
+def remaps(g: Generator) -> None:
+    """A new entry for a page of data, and a fence."""
+    page = g.rng.choice(layout.DATA[:-2])
+    slot = g.pointer()
+    value = g.pointer(slot)
+    g.constant(slot, layout.address(TABLE, 4 * page))
+    g.constant(value, entry(g.rng, page))
+    g.code("sw", rs1=slot, rs2=value, imm=0)
+    if g.rng.getrandbits(1):
+        g.code("sfence.vma", rs1=0, rs2=0)
+    else:
+        for window in WINDOWS[:2]:
+            g.constant(slot, window + page * layout.PAGE)
+            g.code("sfence.vma", rs1=slot, rs2=0)
+
+
+def entry(rng: random.Random, page: int) -> int:
+    """An entry for a page of data, mostly one that allows accesses."""
+    flags = USABLE | (PTE_U if rng.getrandbits(1) else 0)
+    if rng.randrange(3) == 0:
+        flags ^= rng.choice(
+            (PTE_V, PTE_R, PTE_W, PTE_A, PTE_D, PTE_A | PTE_D, PTE_G, PTE_R | PTE_W)
+        )
+        flags |= rng.choice((0, 0, PTE_X))
+    elsewhere = rng.choice(layout.DATA) if rng.randrange(4) == 0 else page
+    return layout.address(elsewhere) >> 12 << 10 | flags
+
+
 PLAN: dict[Snippet, int] = {
     snippets.integers: 60, snippets.floats: 24, refresh: 10, snippets.hints: 2, snippets.loops: 5,
     snippets.jumps: 6, snippets.patches: 4, snippets.memory: 30, snippets.atomics: 10,
     snippets.blocks: 2, snippets.wild_jump: 1, snippets.illegal: 4, snippets.calls: 2,
     snippets.beside: 4, snippets.busy: 4, snippets.sweeps: 6, csrs: 12, float_status: 2, fences: 3,
+}  # fmt: skip
+PLANS: dict[str, Mapping[Snippet, int]] = {
+    "M": {**PLAN, remaps: 20, spaces: 3, sums: 3}, "HS": {**PLAN, spaces: 4, sums: 8}, "U": PLAN,
 }  # fmt: skip
 
 
@@ -121,13 +177,13 @@ class Maker:
         self.count = instructions
         self.image = bytearray(layout.END * layout.PAGE)
         self.known = isa()
-        spaces: Any = SimpleNamespace(windows=lambda virtual: [layout.BASE])
+        mapped: Any = SimpleNamespace(windows=lambda virtual: WINDOWS)
         self.generator = Generator(
             rng, self.known, frozenset((REQUEST, T, U, V)), REQUEST, ILLEGAL, "none", False,
-            self.isa, False, False, False, spaces, {"M": PLAN, "U": PLAN},
+            self.isa, False, False, False, mapped, PLANS,
         )  # fmt: skip
         self.sections: list[tuple[int, int]] = []
-        self.used = {name: layout.address(WORLDS[name].code[0]) for name in ("M", "U")}
+        self.used = {name: layout.address(WORLDS[name].code[0]) for name in PLANS}
 
     def put(self, code: Code) -> None:
         at = code.start - layout.BASE
@@ -136,7 +192,7 @@ class Maker:
     def section(self) -> int:
         """Make a section. Returns its instructions."""
         g = self.generator
-        world = WORLDS[self.rng.choice("MMU")]
+        world = WORLDS[self.rng.choice(("M", "M", "HS", "HS", "U"))]
         if self.used[world.name] + ROOM > layout.address(world.code[-1] + 1):
             return self.count
         g.world = world
@@ -161,7 +217,8 @@ class Maker:
         self.image[desk + layout.NEXT : desk + layout.NEXT + 4] = struct.pack("<I", first)
         self.image[desk + layout.SECTIONS : desk + layout.SECTIONS + len(table)] = table
         self.data()
-        names = tuple((address, "U" if status == 0 else "M") for address, status in self.sections)
+        modes = {0: "U", 1 << 11: "HS", MPP: "M"}
+        names = tuple((address, modes[status]) for address, status in self.sections)
         return Program(self.name, bytes(self.image), self.isa, names, self.count)
 
     def data(self) -> None:
@@ -173,9 +230,30 @@ class Maker:
         for page in layout.DATA:
             content = pool(self.rng) if page == layout.POOL else self.rng.randbytes(layout.PAGE)
             self.image[page * layout.PAGE : (page + 1) * layout.PAGE] = content
+        self.tables()
         at = layout.SHADOW[0] * layout.PAGE
         size = len(layout.SHADOW) * layout.PAGE
         self.image[at : at + size] = self.image[:size]
+
+    def tables(self) -> None:
+        """Make the page tables: one for the MiB, which two windows share, and superpages."""
+
+        def put(table: int, index: int, value: int) -> None:
+            at = table * layout.PAGE + 4 * index
+            self.image[at : at + 4] = struct.pack("<I", value)
+
+        for world in ("HS", "U"):
+            user = PTE_U if world == "U" else 0
+            for page in WORLDS[world].code:
+                flags = PTE_V | PTE_R | PTE_X | PTE_A | PTE_D | user
+                put(TABLE, page, layout.address(page) >> 12 << 10 | flags)
+        for page in layout.DATA:
+            good = layout.address(page) >> 12 << 10 | USABLE | PTE_U
+            put(TABLE, page, good if page in layout.TWINS else entry(self.rng, page))
+        large = layout.BASE >> 12 << 10 | USABLE | self.rng.choice((0, PTE_U))
+        pointer = layout.address(TABLE) >> 12 << 10 | PTE_V
+        for window, value in zip(WINDOWS, (pointer, pointer, large, large | 1 << 10), strict=True):
+            put(ROOT, window >> 22, value)
 
     def start(self) -> Code:
         """Set up CSRs and registers, and enter the first section."""
@@ -183,6 +261,7 @@ class Maker:
         for number, value in (
             (MTVEC, layout.address(layout.MACHINE_HANDLER)), (MSTATUS, FS), (0x306, -1),
             (0x106, -1), (PMPADDR0, -1), (PMPCFG0, 0x1F), *((number, 0) for number in CLEARED),
+            (SATP, SV32 | layout.address(ROOT) >> 12),
         ):  # fmt: skip
             code.constant(T, value)
             code("csrrw", rd=0, csr=number, rs1=T)
@@ -208,7 +287,7 @@ class Maker:
         present = {csr.number for csr in Isa(extensions(self.isa)).csrs} - OTHERWISE - MISSING
         for n, number in enumerate(sorted(present)):
             if n % 256 == 0:
-                code.place(T, layout.address(layout.TABLES[0] + n // 256))
+                code.place(T, layout.address(CSR_DUMP + n // 256))
             code("csrrs", rd=U, csr=number, rs1=0)
             code("sw", rs1=T, rs2=U, imm=4 * (n % 256))
         code.place(T, layout.address(layout.TOHOST))

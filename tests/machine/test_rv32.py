@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.isa.machinery.extension import enabled_rows
 from rvplat.isa.rv_scalar import Zilsd
 from rvplat.machine.boards.catalogue import base_extensions
+from rvplat.machine.inspection.explain import explain
+from rvplat.machine.inspection.mappings import mappings
 from rvplat.machine.loading.fdt_read import from_dtb
 from tests.lockstep.elf import write_elf
 
@@ -88,6 +90,101 @@ def test_registers_have_32_bits(tmp_path: Path) -> None:
             hart.pc = 1 << 32
 
 
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A stopped machine whose hart has everything that RV32 can have."""
+    settings = {"harts.isa": "rv32imafdch_zicsr_zicntr_zihpm_sstc_svadu_smstateen"}
+    with Machine.open("spike", program=write(tmp_path, ARITHMETIC), settings=settings) as made:
+        yield made
+
+
+def test_high_halves_of_csrs(machine: Machine) -> None:
+    """A write of a half leaves the other ("Machine Status (mstatus and mstatush) Registers",
+    "Hardware Performance Monitor", Sstc)."""
+    hart = machine.harts[0]
+    for low in ("mcycle", "stimecmp", "htimedelta", "minstret", "vstimecmp"):
+        high = f"{low}h"
+        hart.set_csr(low, 0x1234_5678)
+        hart.set_csr(high, 0x9ABC_DEF0)
+        assert (hart.csr(low), hart.csr(high)) == (0x1234_5678, 0x9ABC_DEF0)
+        hart.set_csr(low, 5)
+        assert (hart.csr(low), hart.csr(high)) == (5, 0x9ABC_DEF0)
+    hart.set_csr("mstatus", 3 << 13)
+    hart.set_csr("mstatush", 0xFFFF_FFFF)
+    assert hart.csr("mstatush") == 1 << 6 | 1 << 7  # GVA and MPV; the manual's MBE and SBE are zero
+    assert hart.csr("mstatus.SD") == hart.csr("mstatus") >> 31 == 1
+    hart.set_csr("menvcfgh", 0xFFFF_FFFF)
+    assert hart.csr("menvcfgh.STCE") == hart.csr("menvcfgh.ADUE") == 1
+    hart.set_csr("mstateen0h", 0xFFFF_FFFF)
+    assert hart.csr("mstateen0h") == 3 << 30
+    for name in ("medelegh", "hedelegh"):  # no exception has a code from 32 on
+        hart.set_csr(name, 0xFFFF_FFFF)
+        assert hart.csr(name) == 0
+
+
+def test_the_roots_of_page_tables(machine: Machine) -> None:
+    """MODE has one bit, ASID nine, VMID seven, PPN 22 ("Supervisor Address Translation and
+    Protection (satp) Register", "Hypervisor Guest Address Translation and Protection Register")."""
+    hart = machine.harts[0]
+    for name, identity, most in (
+        ("satp", "ASID", 511),
+        ("vsatp", "ASID", 511),
+        ("hgatp", "VMID", 127),
+    ):
+        hart.set_csr(name, 0xFFFF_FFFF)
+        assert (hart.csr(f"{name}.MODE"), hart.csr(f"{name}.{identity}")) == (1, most)
+        assert hart.csr(f"{name}.PPN") == (0x3F_FFFF if name != "hgatp" else 0x3F_FFFC)
+        hart.set_csr(name, 0)
+        assert hart.csr(name) == 0
+    assert hart.csr("vsstatus") == hart.csr("hstatus") == 0  # neither UXL nor VSXL
+
+
+def test_pmp_has_four_entries_in_a_register(machine: Machine) -> None:
+    """pmpcfg0 to pmpcfg3, and addresses of 34 bits ("Physical Memory Protection CSRs")."""
+    hart = machine.harts[0]
+    hart.set_csr("pmpaddr15", 0xFFFF_FFFF)
+    hart.set_csr("pmpcfg3", 0x1F00_0000)
+    assert (hart.csr("pmpcfg3"), hart.csr("pmpcfg3.pmp15cfg")) == (0x1F00_0000, 0x1F)
+    assert (hart.csr("pmpaddr15"), hart.csr("pmpcfg2")) == (0xFFFF_FFFF, 0)
+    assert "pmpcfg1" in hart.csrs
+
+
+def test_the_interrupt_bit_of_causes_is_the_highest(machine: Machine) -> None:
+    """Bit XLEN-1 ("Machine Cause (mcause) Register")."""
+    hart = machine.harts[0]
+    machine.memory.write(BASE + 0x100, ROWS["jal"](rd=0, imm=0).to_bytes(4, "little"))
+    hart.set_csr("mtvec", BASE + 0x100)
+    hart.set_csr("mie", 1 << 1)
+    hart.set_csr("mip", 1 << 1)
+    hart.set_csr("mstatus.MIE", 1)
+    machine.step(1)
+    assert hart.csr("mcause") == 1 << 31 | 1
+    assert (hart.csr("mcause.Interrupt"), hart.csr("mcause.Code")) == (1, 1)
+
+
+def test_addresses_of_34_bits(machine: Machine) -> None:
+    """Sv32 maps to more memory than 4 GiB; `explain` and lists of mappings know it ("Sv32:
+    Page-Based 32-bit Virtual-Memory Systems")."""
+    hart, memory = machine.harts[0], machine.memory
+    table, root = BASE + 0x3000, BASE + 0x2000
+    memory.write(root + 4, (table >> 12 << 10 | 1).to_bytes(4, "little"))
+    memory.write(root + 8, (0x1C_0000 << 10 | 0xCF).to_bytes(4, "little"))  # 4 MiB at 0x1_c000_0000
+    memory.write(table + 4 * 5, (0x8_0000 << 10 | 0xC7).to_bytes(4, "little"))
+    hart.set_csr("satp", 1 << 31 | root >> 12)
+    hart.priv = 1
+    assert hart.translate(0x40_5123) == 0x8000_0123
+    assert hart.translate(0x80_1234) == 0x1_C000_1234
+    assert hart.translate(0x40_6000) is None
+    found = [
+        (one.va, one.size, one.pa) for one in mappings(machine, hart.plain, int(hart.plain.satp))
+    ]
+    assert found == [(0x40_5000, 4096, 0x8000_0000), (0x80_0000, 1 << 22, 0x1_C000_0000)]
+    hart.set_csr("pmpaddr0", 0xFFFF_FFFF)
+    hart.set_csr("pmpcfg0", 0x1F)
+    told = explain(machine, 0x40_5123)
+    assert (told.pa, [one.stage for one in told.entries]) == (0x8000_0123, ["S Sv32", "S Sv32"])
+
+
 def test_pairs_of_registers(tmp_path: Path) -> None:
     """Zilsd, "Use of x0 as operand": a load to x0 leaves x1, a store of x0 stores zeros."""
     code = [
@@ -150,7 +247,9 @@ def test_a_program_for_another_width_is_refused(
     ("changes", "fault"),
     [
         ({"harts.isa": "rv32imac", "harts.mmu": "sv39"},
-         'harts.mmu: found "sv39" beside RV32 in harts.isa'),
+         'harts.mmu: found "sv39" beside RV32 in harts.isa, expected one of bare, sv32'),
+        ({"harts.isa": "rv64imac", "harts.mmu": "sv32"},
+         'found "sv32" beside RV64 in harts.isa, expected one of bare, sv39, sv48, sv57'),
         ({"harts.isa": "rv32imac_svnapot"}, "found Svnapot on RV32, expected Svnapot on RV64 only"),
         ({"harts.isa": "rv64imafc_zcf"}, "found Zcf on RV64, expected Zcf on RV32 only"),
         ({"harts.isa": "rv64imac_zilsd"}, "found Zilsd on RV64, expected Zilsd on RV32 only"),

@@ -8,12 +8,12 @@ hfence.gvma and changes of PMP clear both.
 """
 
 from rvplat.hart.state import HartState
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_MASK
 from rvplat.lang import define, u64
 
 TABLES = 64
 VALID = 1  # in table_page and last_gpa
-REACH = 21  # log2 of what a last table maps
 
 HartState.add("table_page", u64, TABLES)  # guest physical address | VALID
 HartState.add("table_guest", u64, TABLES)  # hgatp
@@ -22,6 +22,12 @@ HartState.add("table_host", u64, TABLES)  # host address
 HartState.add("last_gpa", u64, TABLES)  # first guest physical address that the table maps | VALID
 HartState.add("last_guest", u64, TABLES)  # hgatp
 HartState.add("last_table", u64, TABLES)  # physical address
+
+
+@define
+def reach() -> u64:
+    """log2 of what a last table maps."""
+    return u64(21) if ux.bits == 64 else u64(22)
 
 
 @define
@@ -53,8 +59,8 @@ def forget_tables(hart):
 @define
 def known_last(hart, gpa: u64) -> u64:
     """The physical address of the second stage's last-level table for an address; 0: not known."""
-    n = gpa >> REACH & (TABLES - 1)
-    if hart.last_gpa[n] != gpa >> REACH << REACH | VALID or hart.last_guest[n] != hart.hgatp:
+    n = gpa >> reach() & (TABLES - 1)
+    if hart.last_gpa[n] != gpa >> reach() << reach() | VALID or hart.last_guest[n] != hart.hgatp:
         return u64(0)
     return hart.last_table[n]
 
@@ -62,7 +68,7 @@ def known_last(hart, gpa: u64) -> u64:
 @define
 def remember_last(hart, gpa: u64, table: u64):
     """A walk of the second stage ended in this last-level table."""
-    n = gpa >> REACH & (TABLES - 1)
-    hart.last_gpa[n] = gpa >> REACH << REACH | VALID
+    n = gpa >> reach() & (TABLES - 1)
+    hart.last_gpa[n] = gpa >> reach() << reach() | VALID
     hart.last_guest[n] = hart.hgatp
     hart.last_table[n] = table

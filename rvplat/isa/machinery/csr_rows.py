@@ -132,12 +132,18 @@ def rows_of_rv32(row: Csr) -> tuple[Csr, ...]:
     A register of 64 bits on every XLEN has a low and a high half there. The high half's name ends
     with an h. Writing a half leaves the other as it is (Zicsr, "CSR Listing").
     """
+    if row.high == 0 and row.xlen == 64:
+        return ()
+    low = tuple(
+        replace(one, high=min(one.high, 31))
+        for one in parse_fields(row.name, row.field_text, 32)
+        if one.low < 32
+    )
     if row.high == 0:
-        fields = parse_fields(row.name, row.field_text, 32)
-        return (replace(row, fields=fields, xlen=32),) if row.xlen in (0, 32) else ()
-    low = tuple(replace(one, high=min(one.high, 31)) for one in row.fields if one.low < 32)
-    up = (replace(one, high=one.high - 32, low=max(one.low - 32, 0)) for one in row.fields
-          if one.high >= 32)  # fmt: skip
+        return (replace(row, fields=low, reset=row.reset & 0xFFFF_FFFF, xlen=32),)
+    fixed = " ".join(text for text in row.field_text.split() if "XLEN" not in text)
+    up = (replace(one, high=one.high - 32, low=max(one.low - 32, 0))
+          for one in parse_fields(row.name, fixed) if one.high >= 32)  # fmt: skip
     return (
         replace(row, fields=low, xlen=32, whole=row, read=None, write=None),
         replace(

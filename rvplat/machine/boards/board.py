@@ -41,7 +41,7 @@ MAX_MEMORIES = 8
 LAST_ADDRESS = (1 << 56) - 1
 RESET_CODE_BYTES = 48
 
-Mmu = Literal["bare", "sv39", "sv48", "sv57"]
+Mmu = Literal["bare", "sv32", "sv39", "sv48", "sv57"]
 PmpEntries = Literal[0, 16]
 MenvcfgField = Literal["ADUE", "PBMTE"]
 #: The extension that adds each of these fields of menvcfg.
@@ -74,7 +74,7 @@ class Harts:
     count: int = setting("how many harts", 1, minimum=1, maximum=MAX_HARTS)
     mmu: Mmu | None = setting(
         "the largest translation scheme; it includes the smaller ones; without this key sv57, and "
-        "bare on RV32",
+        "sv32 on RV32",
         None,
     )
     pmp_entries: PmpEntries = setting("entries of physical memory protection", 16)
@@ -113,7 +113,7 @@ class Harts:
     @property
     def translation(self) -> Mmu:
         """The largest translation scheme."""
-        return self.mmu or ("bare" if self.xlen == 32 else "sv57")
+        return self.mmu or ("sv32" if self.xlen == 32 else "sv57")
 
     @property
     def privileged(self) -> tuple[str, ...]:

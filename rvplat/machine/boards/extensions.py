@@ -74,7 +74,7 @@ def hart_extensions(board: Board) -> list[Extension]:
     def take(extension: Extension) -> None:
         if extension.name not in found:
             for name in extension.requires:
-                if name in known:
+                if name in known and xlen in known[name].widths:
                     take(known[name])
             found[extension.name] = extension.of(xlen)
 

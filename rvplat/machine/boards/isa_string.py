@@ -18,7 +18,7 @@ from rvplat.machine.boards.board_faults import listed, toml_text
 MODES = ("Sm", "S", "U")
 PMP = "Smpmp"
 #: The largest translation scheme by the value of `harts.mmu`; it requires the smaller ones.
-TRANSLATION = {"bare": "Svbare", "sv39": "Sv39", "sv48": "Sv48", "sv57": "Sv57"}
+TRANSLATION = {"bare": "Svbare", "sv32": "Sv32", "sv39": "Sv39", "sv48": "Sv48", "sv57": "Sv57"}
 PRIVILEGED = (*MODES, PMP, *TRANSLATION.values())
 #: The extensions that "g" abbreviates.
 GENERAL = ("I", "M", "A", "F", "D", "Zicsr", "Zifencei")

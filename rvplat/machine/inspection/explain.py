@@ -43,7 +43,7 @@ MODES: dict[str, tuple[int, int]] = {
 }  # fmt: skip
 ACCESSES = ("load", "store", "fetch")
 _WANTED: dict[str, int] = {"load": LOAD, "store": STORE, "fetch": FETCH}
-_SCHEMES = {8: "Sv39", 9: "Sv48", 10: "Sv57"}
+_SCHEMES = {1: "Sv32", 8: "Sv39", 9: "Sv48", 10: "Sv57"}
 _MEMORY_TYPES = ("PMA", "NC", "IO", "reserved")
 _FLAGS = "VRWXUGAD"
 _HANDLERS = {MACHINE: "M", SUPERVISOR: "HS", TO_GUEST: "VS"}

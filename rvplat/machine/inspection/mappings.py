@@ -107,17 +107,17 @@ def _through(read: Read, second: list[Mapping]) -> Read:
 
 def _stage(walk: _Walk, root: int, wide: int = 0) -> Iterator[Mapping]:
     """The ranges of one stage: the leaves below satp, vsatp or hgatp. `wide`: bits of the root's
-    index beyond nine."""
+    index beyond those of other tables."""
     if root >> 60 == 0:
         yield Mapping(0, SPACE, 0, "")
         return
-    levels = (root >> 60) - 5
-    table, bits = (root & SATP_PPN) << 12, 12 + 9 * levels
+    levels = (root >> 60) - 5 if walk.xlen == 64 else 2
+    table, bits = (root & SATP_PPN) << 12, 12 + walk.index_bits * levels
     left = MOST
     for part in range(1 << wide):
         above = part << bits
         for one in walk.leaves(table + part * PAGE_BYTES, levels - 1, above):
-            high = not wide and one.va >> bits - 1 & 1
+            high = not wide and walk.xlen == 64 and one.va >> bits - 1 & 1
             yield replace(one, va=one.va | SPACE - (1 << bits)) if high else one
             left -= 1
             if left == 0:
@@ -132,12 +132,15 @@ class _Walk:
         self._read = read
         self._list_table = machine.export("list_table")
         self._hart, self._regime = hart, regime
-        self._found = (ctypes.c_uint64 * (2 * TABLE_ENTRIES))()
+        self.xlen = machine.core.architecture.xlen
+        self.index_bits = 9 if self.xlen == 64 else 10
+        self._entries_count = TABLE_ENTRIES[self.xlen]
+        self._found = (ctypes.c_uint64 * (2 * self._entries_count))()
         self._known: dict[tuple[int, int], list[_Entry]] = {}
 
     def leaves(self, table: int, level: int, above: int) -> Iterator[Mapping]:
         """The leaves of a table and of those that it points to."""
-        shift, is_empty = 12 + 9 * level, True
+        shift, is_empty = 12 + self.index_bits * level, True
         for index, kind, address, pte in self._entries(table, level):
             va = above | index << shift
             if kind == LEAF:  # one of 16 equal leaves may map 64 KiB
@@ -158,11 +161,13 @@ class _Walk:
         return self._known[table, level]
 
     def _listed(self, page: bytes, level: int) -> Iterator[_Entry]:
-        table = (ctypes.c_uint64 * TABLE_ENTRIES).from_buffer_copy(page)
+        kind = ctypes.c_uint64 if self.xlen == 64 else ctypes.c_uint32
+        count = self._entries_count
+        table = (kind * count).from_buffer_copy(page)
         found = self._found
         where = ctypes.addressof(table), level, self._regime, ctypes.addressof(found)
         self._list_table(self._hart, *where)
-        rows = zip(range(TABLE_ENTRIES), found[::2], found[1::2], table, strict=True)
+        rows = zip(range(count), found[::2], found[1::2], table, strict=True)
         return (row for row in rows if row[1] != INVALID)
 
 
