@@ -63,9 +63,9 @@ def reduction(
                 if is_active(hart, vm, i):
                     total = operation(hart, total, element(a, i, sew), sew)
                     is_changed = True
-            if not is_changed:
-                total = operation(hart, total, identity(hart, sew), sew)
             if hart.vl != 0:
+                if not is_changed:
+                    total = operation(hart, total, identity(hart, sew), sew)
                 set_element(d, u64(0), total, sew * d_factor)
 
         compute = float_widths(named(loop, operation, "loop"), operation, widths)

@@ -11,9 +11,11 @@ import random
 import pytest
 
 from rvplat.engine.architecture import flag_field
+from rvplat.isa.fp_state import fflags_read
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.rv_v import V, Zve64d, Zve64x, Zvfh, Zvfhmin
 from rvplat.isa.vector.state import VILL
+from rvplat.lang import u32
 
 from .bench import DATA, ROWS, STATUS, VectorTwin, begin, twin
 
@@ -239,6 +241,18 @@ def test_floating_point_is_illegal_while_fs_is_off() -> None:
     bench.hart.mstatus = int(bench.hart.mstatus) & ~STATUS | 3 << 9
     bench.hart.fp_ready = 0
     assert traps(bench)
+
+
+@pytest.mark.parametrize("name", ["vfredusum", "vfredosum", "vfredmin", "vfwredusum", "vfwredosum"])
+@pytest.mark.parametrize(("vtype", "nan"), [("e16,m1", 0x7F80_7C01), ("e32,m1", 0x7F80_0001)])
+def test_a_reduction_of_nothing_raises_no_flag(name: str, vtype: str, nan: int) -> None:
+    """ "Vector Reduction Operations": if vl is 0, nothing is done; vs1 has a signaling NaN here."""
+    bench = arrange(f"{name}.vs vd=4 vs2=6 vs1=8 vm=1", vtype, 0)
+    if name.startswith("vfw"):
+        nan = {"e16,m1": 0x7F80_0001, "e32,m1": 0x7FF0_0000_0000_0001}[vtype]
+    bench.vectors[8 * 16 : 8 * 16 + 8] = list(nan.to_bytes(8, "little"))
+    assert not traps(bench)
+    assert int(fflags_read(bench.hart, u32(1))) == 0
 
 
 @pytest.mark.parametrize(
