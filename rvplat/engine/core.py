@@ -41,7 +41,8 @@ from rvplat.hart.state import (
 )
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa.fp_state import call_out
-from rvplat.isa.machinery.vocabulary import illegal, relax
+from rvplat.isa.hpm import find_overflows
+from rvplat.isa.machinery.vocabulary import illegal, relax, retired
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import (
@@ -255,6 +256,13 @@ def begin(hart):
     enter_young(hart)
 
 
+@define
+def until_overflow(hart, grant: s64) -> s64:
+    """A budget that ends where a counter overflows, if it is longer."""
+    due = hart.overflow_at - retired(hart)
+    return s64(due) if due != 0 and due < u64(grant) else grant
+
+
 @define(cold=True)
 def refill(hart):
     """The budget has ended, or another thread calls: check timers and requests of other threads,
@@ -275,6 +283,8 @@ def refill(hart):
     if hart.stop_request != 0 and hart.stop != STOP_STUCK:
         hart.stop = STOP_REQUEST
     timer_check(hart)
+    if hart.hpm_watched != 0:
+        find_overflows(hart, u64(0))
     left = hart.limit + hart.budget
     if left <= 0:
         if hart.stop == STOP_NONE:
@@ -286,6 +296,8 @@ def refill(hart):
         grant = s64(1)
     elif grant > QUANTUM:
         grant = s64(QUANTUM)
+    if hart.hpm_watched != 0:
+        grant = until_overflow(hart, grant)
     hart.limit -= grant - hart.budget
     hart.instret_base += u64(grant - hart.budget)
     hart.budget = grant

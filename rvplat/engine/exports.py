@@ -16,14 +16,16 @@ from rvplat.hart.acceleration import contexts, invalidate, tlb
 from rvplat.hart.debugging import watchpoints
 from rvplat.hart.state import STOP_NONE
 from rvplat.hart.trap import Trap
-from rvplat.isa.privileged import Counter
+from rvplat.isa.hpm import count_one
 from rvplat.lang import Definition, define, u32, u64
 from rvplat.lang.native.exported import Raised
 
 __all__ = ["EXPORTS", "Raised"]
 
-MCYCLE, MINSTRET = 0xB00, 0xB02
+MCYCLE = 0xB00  # minstret and the event counters follow
 HIGH = 0x80  # added to their numbers for the high halves of RV32
+FILTERS = 0x321  # mcyclecfg; minstretcfg follows
+FILTERS_HIGH = 0x721
 
 
 @define
@@ -43,12 +45,13 @@ def read_csr(hart, number: u32) -> u64:
 @define
 def write_csr(hart, value: u64, number: u32):
     """Write a CSR, in any mode. Counters don't count the instruction that writes them
-    (isa/zicntr.py). Here no instruction writes, so that one is counted."""
+    (isa/hpm.py). Here no instruction writes, so that one is counted."""
+    filters = number - FILTERS < 2 or number - FILTERS_HIGH < 2
+    hart.instret_base -= u64(filters)
     csr.csr_write(hart, number, value)
-    if number & ~HIGH == MCYCLE:
-        hart.mcycle += u64(hart.mcountinhibit & Counter.CY == 0)
-    elif number & ~HIGH == MINSTRET:
-        hart.minstret += u64(hart.mcountinhibit & Counter.IR == 0)
+    hart.instret_base += u64(filters)
+    if number & ~(HIGH | 31) == MCYCLE:
+        count_one(hart, u64(number & 31))
 
 
 @define

@@ -18,6 +18,7 @@ from rvplat.hart.interrupts import answer_call, take_interrupt
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_NONE
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa.fp_state import enter_unit, leave_unit
+from rvplat.isa.hpm import find_overflows
 from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.isa.machinery.extension import SINK, Extension, Instruction, Row
 from rvplat.isa.machinery.vocabulary import illegal
@@ -73,6 +74,8 @@ class Reference:
         """Take pending interrupts. Returns whether the hart goes on."""
         answer_call(hart)
         timer_check(hart)
+        if hart.hpm_watched != 0:
+            find_overflows(hart, u64(0))
         while hart.resync != 0:
             hart.resync = 0
             finish_amo(hart)

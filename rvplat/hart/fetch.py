@@ -21,6 +21,7 @@ NO_PAGE = 0xFFFF_FFFF_FFFF_FFFF
 @define(cold=True)
 def fetch_address(hart, va: u64) -> tuple[u64, u64]:
     """(physical address, what PMP grants for the whole page), or an instruction fault."""
+    hart.tlb_misses[2] += 1
     found = walk(hart, va, u64(FETCH), hart.fetches.regime)
     if found.fault != NO_FAULT:
         raise_fault(hart, va, u64(FETCH), found.fault)

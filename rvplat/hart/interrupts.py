@@ -82,7 +82,7 @@ def pending_interrupt(hart) -> u64:
     delegated = pending & hart.mideleg & ~hart.hideleg
     if delegated != 0 and supervisor_enabled(hart):
         return INTERRUPT | first_interrupt(delegated)
-    guest = pending & hart.hideleg
+    guest = pending & hart.mideleg & hart.hideleg
     if guest != 0 and guest_enabled(hart):
         return INTERRUPT | first_interrupt(guest)
     return u64(0)

@@ -18,9 +18,11 @@ from rvplat.hart.page_tables import LOAD, STORE, address_in
 from rvplat.hart.pmp import EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.pointer_masking import effective_address
 from rvplat.hart.ram import NO_REGION, region_of
-from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM
+from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM, HartState
 from rvplat.isa.privileged import PAGE_BYTES, PAGE_MASK
 from rvplat.lang import Struct, define, u64
+
+HartState.add("tlb_misses", u64, 3)  # translations: for loads, for stores, for fetches
 
 
 @define
@@ -68,6 +70,7 @@ def translate(hart, va: u64, size: u64, access: u64, tval: u64) -> u64:
 
     Raises the access's faults with `tval`. Both addresses are as the instruction gave them.
     """
+    hart.tlb_misses[u64(access != LOAD)] += 1
     found = walk(hart, effective_address(hart, va), access, hart.data.regime)
     if found.fault != NO_FAULT:
         raise_fault(hart, tval, access, found.fault)

@@ -10,12 +10,14 @@ from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.state import STOP_BREAK, HartState
 from rvplat.hart.tinst import is_explicit, trap_instruction
 from rvplat.hart.trap_loops import note_nested
+from rvplat.isa.hpm import restart_counters
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import context_changed, instruction_bits, virtual_instruction
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
 
+LCOFI = 13  # the interrupt that has the same number in VS mode as in S mode
 EBREAK_MET = 3  # of hart.switch_met
 HartState.add("ebreak_stops", u8)  # 1: an ebreak stops for a debugger instead of trapping
 HartState.add("ebreak_skip", u64)  # the next ebreak at this address traps; odd: none
@@ -100,13 +102,30 @@ def require_hypervisor(hart):
         illegal(hart)
 
 
-@implement(vocabulary.enter_privilege, cold=True)
-def enter_privilege(hart, priv: u64, virt: u64):
+@define
+def change_mode(hart, priv: u64, virt: u64):
     """Change the mode and the translation context; the run loop then checks for interrupts."""
     hart.priv = u8(priv)
     if hart.virt != u8(virt):
         switch_world(hart, virt)
     context_changed(hart)
+
+
+@implement(vocabulary.enter_privilege, cold=True)
+def enter_privilege(hart, priv: u64, virt: u64):
+    """A return from a trap is counted in the mode that it leaves ("Counter Behavior" of
+    Smcntrpmf)."""
+    change_mode(hart, priv, virt)
+    if hart.hpm_filtered != 0:
+        restart_counters(hart, u64(1))
+
+
+@define
+def enter_handler(hart, priv: u64, virt: u64):
+    """Change the mode for a trap: no instruction retires."""
+    change_mode(hart, priv, virt)
+    if hart.hpm_filtered != 0:
+        restart_counters(hart, u64(0))
 
 
 @define
@@ -164,7 +183,7 @@ def enter_machine(hart, cause: u64):
     hart.mcause = reported(cause)
     hart.mtval = hart.trap_tval
     hart.pc = vector_of(hart.mtvec, cause)
-    enter_privilege(hart, u64(MACHINE), u64(0))
+    enter_handler(hart, u64(MACHINE), u64(0))
 
 
 @define
@@ -200,14 +219,16 @@ def enter_supervisor(hart, cause: u64):
     hart.htval = hart.trap_tval2
     hart.htinst = hart.trap_tinst
     hart.pc = vector_of(hart.stvec, cause)
-    enter_privilege(hart, u64(SUPERVISOR), u64(0))
+    enter_handler(hart, u64(SUPERVISOR), u64(0))
 
 
 @define
 def enter_guest(hart, cause: u64):
     """Enter VS mode. No CSR of HS mode is written. An interrupt gets the number that it has in S
     mode ("Hypervisor Trap Delegation Registers")."""
-    known = cause - 1 if cause & INTERRUPT != 0 else cause
+    known = cause
+    if cause & INTERRUPT != 0 and cause != INTERRUPT | LCOFI:
+        known = cause - 1
     if hart.priv == SUPERVISOR and cause & INTERRUPT == 0:
         note_nested(hart, cause, u64(TO_GUEST), hart.vsepc, hart.vscause, hart.vstval)
     hart.vsstatus = pushed(hart, hart.vsstatus)
@@ -215,7 +236,7 @@ def enter_guest(hart, cause: u64):
     hart.vscause = reported(known)
     hart.vstval = hart.trap_tval
     hart.pc = vector_of(hart.vstvec, known)
-    enter_privilege(hart, u64(SUPERVISOR), u64(1))
+    enter_handler(hart, u64(SUPERVISOR), u64(1))
 
 
 @define

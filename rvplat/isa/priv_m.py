@@ -187,10 +187,16 @@ def guest_interrupts(hart) -> u64:
 
 
 @define
+def overflow_interrupt(hart) -> u64:
+    """The interrupt of Sscofpmf."""
+    return u64(Irq.LCOFI) if hart.has_sscofpmf != 0 else u64(0)
+
+
+@define
 def interrupts_of(hart) -> u64:
     """The interrupts that exist on this hart: the writable bits of mie."""
     found = u64(Irq.MACHINE | Irq.SUPERVISOR) if hart.has_s != 0 else u64(Irq.MACHINE)
-    return found | guest_interrupts(hart)
+    return found | overflow_interrupt(hart) | guest_interrupts(hart)
 
 
 @define
@@ -201,8 +207,8 @@ def mip_read(hart, number: u32) -> u64:
 
 @define
 def mip_write(hart, value: u64, number: u32):
-    """SEIP, SSIP and STIP are writable, except STIP while stimecmp drives it (menvcfg.STCE). VSSIP
-    is an alias of hvip's ("Machine Interrupt (mip and mie) Registers" of H)."""
+    """LCOFIP, SEIP, SSIP, STIP are writable, except STIP while stimecmp drives it (menvcfg.STCE).
+    VSSIP is an alias of hvip's ("Machine Interrupt (mip and mie) Registers" of H)."""
     mask = u64(0)
     if hart.has_s != 0:
         mask = u64(Irq.SUPERVISOR)
@@ -210,6 +216,7 @@ def mip_write(hart, value: u64, number: u32):
             mask = u64(Irq.SSI | Irq.SEI)
     if hart.has_h != 0:
         mask |= Irq.VSSI
+    mask |= overflow_interrupt(hart)
     hart.mip = (hart.mip & ~mask) | (value & mask)
     interrupts_changed(hart)
 
@@ -286,7 +293,9 @@ def cache_fields(hart) -> u64:
 
 @define
 def legal_pmm(value: u64) -> u64:
-    """PMM = 1 is reserved: it becomes 0."""
+    """PMM = 1 is reserved: it becomes 0. On RV32 the field is read-only zero."""
+    if ux.bits == 32:
+        return value & ~EnvCfg.PMM
     return value & ~EnvCfg.PMM if value & EnvCfg.PMM == 1 << EnvCfg.PMM_SHIFT else value
 
 

@@ -17,6 +17,7 @@ from rvplat.isa.priv_m import (
     legal_pmm,
     legal_vector,
     masks_changed,
+    overflow_interrupt,
     set_mstatus,
     with_dirty,
 )
@@ -68,8 +69,8 @@ def sip_read(hart, number: u32) -> u64:
 
 @define
 def sip_write(hart, value: u64, number: u32):
-    """Only SSIP is writable here; M mode writes SEIP and STIP in mip."""
-    mask = hart.mideleg & Irq.SSI
+    """Only SSIP and LCOFIP are writable here; M mode writes SEIP and STIP in mip."""
+    mask = hart.mideleg & (Irq.SSI | overflow_interrupt(hart))
     hart.mip = (hart.mip & ~mask) | (value & mask)
     interrupts_changed(hart)
 
@@ -154,7 +155,8 @@ def medeleg_write(hart, value: u64, number: u32):
 def mideleg_write(hart, value: u64, number: u32):
     """S mode's interrupts can be delegated, M mode's can't be, H's always are ("Machine Interrupt
     Delegation (mideleg) Register")."""
-    hart.mideleg = (value & Irq.SUPERVISOR) | guest_interrupts(hart)
+    mask = Irq.SUPERVISOR | overflow_interrupt(hart)
+    hart.mideleg = (value & mask) | guest_interrupts(hart)
     interrupts_changed(hart)
 
 

@@ -13,14 +13,15 @@ from rvplat.lang import define, u32, u64
 
 GUEST_BITS = "VSEI[10] VSTI[6] VSSI[2]"
 HYPERVISOR_BITS = "SGEI[12] " + GUEST_BITS
-VIRTUAL_BITS = "SEI[9] STI[5] SSI[1]"
+VIRTUAL_BITS = "LCOFI[13] SEI[9] STI[5] SSI[1]"
 GUEST_SHIFT = 1  # a guest sees VSSI, VSTI and VSEI one bit lower, as SSI, STI and SEI
 
 
 @define
 def hideleg_write(hart, value: u64, number: u32):
-    """The three VS-level interrupts are writable, the rest is read-only zero."""
-    hart.hideleg = value & Irq.GUEST
+    """The three VS-level interrupts are writable, and LCOFI with Shlcofideleg."""
+    mask = u64(Irq.GUEST | Irq.LCOFI) if hart.has_shlcofideleg != 0 else u64(Irq.GUEST)
+    hart.hideleg = value & mask
     interrupts_changed(hart)
 
 
@@ -71,7 +72,7 @@ def hie_write(hart, value: u64, number: u32):
     put_enabled(hart, interrupts_of(hart) & Irq.HYPERVISOR, value)
 
 
-H.csr(0x603, "hideleg", write=hideleg_write, fields=GUEST_BITS)
+H.csr(0x603, "hideleg", write=hideleg_write, fields="LCOFI[13] " + GUEST_BITS)
 H.csr(0x645, "hvip", read=hvip_read, write=hvip_write, storage=False, fields=GUEST_BITS)
 H.csr(0x644, "hip", read=hip_read, write=hip_write, storage=False, fields=HYPERVISOR_BITS)
 H.csr(0x604, "hie", read=hie_read, write=hie_write, storage=False, fields=HYPERVISOR_BITS)
@@ -104,24 +105,30 @@ H.csr(0x607, "hgeie", write=hgeie_write)
 
 @define
 def vsip_read(hart, number: u32) -> u64:
-    """The interrupts that hideleg delegates, at the bit numbers of sip."""
-    return (hip_read(hart, number) & hart.hideleg) >> GUEST_SHIFT
+    """The interrupts that hideleg delegates, at the bit numbers of sip. LCOFIP is sip's."""
+    overflow = hart.mip & hart.mideleg & hart.hideleg & Irq.LCOFI
+    return (hip_read(hart, number) & hart.hideleg) >> GUEST_SHIFT | overflow
 
 
 @define
 def vsip_write(hart, value: u64, number: u32):
-    """Only SSIP is writable."""
-    put_pending(hart, hart.hideleg & Irq.VSSI, value << GUEST_SHIFT)
+    """Only SSIP and LCOFIP are writable."""
+    overflow = hart.mideleg & hart.hideleg & Irq.LCOFI
+    bits = (value << GUEST_SHIFT & Irq.VSSI) | (value & Irq.LCOFI)
+    put_pending(hart, (hart.hideleg & Irq.VSSI) | overflow, bits)
 
 
 @define
 def vsie_read(hart, number: u32) -> u64:
-    return (hart.mie & hart.hideleg) >> GUEST_SHIFT
+    overflow = hart.mie & hart.mideleg & hart.hideleg & Irq.LCOFI
+    return (hart.mie & hart.hideleg & Irq.GUEST) >> GUEST_SHIFT | overflow
 
 
 @define
 def vsie_write(hart, value: u64, number: u32):
-    put_enabled(hart, hart.hideleg, value << GUEST_SHIFT)
+    overflow = hart.mideleg & hart.hideleg & Irq.LCOFI
+    bits = (value << GUEST_SHIFT & Irq.GUEST) | (value & Irq.LCOFI)
+    put_enabled(hart, (hart.hideleg & Irq.GUEST) | overflow, bits)
 
 
 H.csr(0x244, "vsip", read=vsip_read, write=vsip_write, storage=False, fields=VIRTUAL_BITS)

@@ -1,14 +1,29 @@
 """Zicntr and Zihpm, the counters (Unprivileged, "Zicntr" and "Zihpm"), with M mode's CSRs for them.
 
-`retired(hart)` is the number of instructions that the hart has retired. hart.minstret and
-hart.mcycle hold what has to be added to it to give the counter; while mcountinhibit stops a
-counter, they hold its value. One instruction takes one cycle. The 29 event counters and their
-selectors are read-only zero, which is legal (Privileged, "Hardware Performance Monitor").
+How counters count is in hpm.py. One instruction takes one cycle. Without Sscofpmf the 29 event
+counters and their selectors are read-only zero, which is legal (Privileged, "Hardware Performance
+Monitor").
 """
 
+from rvplat.isa.hpm import (
+    CYCLE,
+    FIRST_EVENT,
+    INSTRET,
+    Smcntrpmf,
+    Sscofpmf,
+    filter_changed,
+    find_overflows,
+    inhibit_fields,
+    overflow_bits,
+    put_counter,
+    restart_counters,
+    set_event,
+    value_of,
+    watch_counters,
+)
 from rvplat.isa.machinery.extension import Extension
-from rvplat.isa.machinery.vocabulary import illegal, observed_time, retired, virtual_instruction
-from rvplat.isa.priv_m import Sm, U, nothing_write, zero_read
+from rvplat.isa.machinery.vocabulary import illegal, observed_time, virtual_instruction
+from rvplat.isa.priv_m import Sm, U
 from rvplat.isa.priv_s import S
 from rvplat.isa.privileged import MACHINE, USER, Counter
 from rvplat.lang import define, u32, u64
@@ -22,7 +37,6 @@ Zihpm = Extension(
     requires=("Zicsr", "Zicntr"),
 )  # fmt: skip
 
-FIRST_EVENT = 3
 LAST_EVENT = 31
 
 # --- access ("Machine Counter-Enable Register", "Counter-Enable (scounteren) Register") ----------
@@ -69,29 +83,14 @@ S.csr(0x106, "scounteren", write=scounteren_write, fields=COUNTER_BITS)
 
 
 @define
-def counted(hart, counter: u64, inhibit: u64) -> u64:
-    """A counter's value, from the field that holds its state."""
-    return counter if hart.mcountinhibit & inhibit != 0 else counter + retired(hart)
-
-
-@define
-def counter_from(hart, value: u64, inhibit: u64) -> u64:
-    """The state to store so that the next instruction reads `value`.
-
-    The writing instruction's own retirement is not counted (Zicsr, "CSR Instructions").
-    """
-    return value if hart.mcountinhibit & inhibit != 0 else value - retired(hart) - 1
-
-
-@define
 def cycle_read(hart, number: u32) -> u64:
-    return counted(hart, hart.mcycle, u64(Counter.CY))
+    return value_of(hart, u64(CYCLE), u64(0))
 
 
 @define
 def instret_read(hart, number: u32) -> u64:
     """Instructions retired before this one; those that trapped are not among them."""
-    return counted(hart, hart.minstret, u64(Counter.IR))
+    return value_of(hart, u64(INSTRET), u64(0))
 
 
 @define
@@ -103,18 +102,12 @@ def time_read(hart, number: u32) -> u64:
 
 @define
 def mcycle_write(hart, value: u64, number: u32):
-    hart.mcycle = counter_from(hart, value, u64(Counter.CY))
+    put_counter(hart, u64(CYCLE), value)
 
 
 @define
 def minstret_write(hart, value: u64, number: u32):
-    hart.minstret = counter_from(hart, value, u64(Counter.IR))
-
-
-@define
-def toggled(hart, counter: u64, stop: bool) -> u64:
-    """The new state of a counter that stops, or that starts again."""
-    return counter + retired(hart) if stop else counter - retired(hart)
+    put_counter(hart, u64(INSTRET), value)
 
 
 @define
@@ -123,13 +116,66 @@ def mcountinhibit_write(hart, value: u64, number: u32):
 
     The new setting decides whether the writing instruction is counted. TM is read-only zero.
     """
-    new = value & counters_of(hart) & ~Counter.TM
-    changed = hart.mcountinhibit ^ new
-    if changed & Counter.CY != 0:
-        hart.mcycle = toggled(hart, hart.mcycle, new & Counter.CY != 0)
-    if changed & Counter.IR != 0:
-        hart.minstret = toggled(hart, hart.minstret, new & Counter.IR != 0)
-    hart.mcountinhibit = new
+    hart.mcountinhibit = value & counters_of(hart) & ~Counter.TM
+    restart_counters(hart, u64(0))
+
+
+# --- events ("Hardware Performance Monitor"): read-only zero without Sscofpmf --------------------
+
+
+@define
+def hpm_read(hart, number: u32) -> u64:
+    if hart.has_sscofpmf == 0:
+        return u64(0)
+    return value_of(hart, u64(number & 31), u64(0))
+
+
+@define
+def mhpmcounter_write(hart, value: u64, number: u32):
+    if hart.has_sscofpmf != 0:
+        if hart.hpm_watched != 0:
+            find_overflows(hart, u64(0))
+        put_counter(hart, u64(number & 31), value)
+        watch_counters(hart, u64(1))
+
+
+@define
+def mhpmevent_read(hart, number: u32) -> u64:
+    if hart.hpm_watched != 0:
+        find_overflows(hart, u64(0))
+    return hart.hpm_event[number & 31]
+
+
+@define
+def mhpmevent_write(hart, value: u64, number: u32):
+    if hart.has_sscofpmf != 0:
+        set_event(hart, u64(number & 31), value)
+
+
+@define
+def scountovf_read(hart, number: u32) -> u64:
+    """Below M mode the bits that mcounteren, and with V=1 hcounteren, allows ("Supervisor Count
+    Overflow (scountovf) Register")."""
+    if hart.hpm_watched != 0:
+        find_overflows(hart, u64(0))
+    shown = overflow_bits(hart)
+    if hart.priv != MACHINE:
+        shown &= hart.mcounteren
+    return shown & hart.hcounteren if hart.virt != 0 else shown
+
+
+@define
+def config_read(hart, number: u32) -> u64:
+    return hart.hpm_event[number & 31 & ~1]
+
+
+@define
+def config_write(hart, value: u64, number: u32):
+    """Fields of absent modes are read-only zero, and so is OF ("Machine Counter Configuration
+    (mcyclecfg, minstretcfg) Registers"). The old setting decides whether the writing instruction is
+    counted, which the manual leaves open; Spike does so."""
+    filter_changed(hart, u64(number & 31 & ~1), value & inhibit_fields(hart))
+    restart_counters(hart, u64(1))
 
 
 Zicntr.csr(0xC00, "cycle", read=cycle_read, access=counter_access, storage=False, high=0xC80)
@@ -141,11 +187,22 @@ Sm.csr(0x320, "mcountinhibit", write=mcountinhibit_write, fields="HPM[31:3] IR[2
 
 for n in range(FIRST_EVENT, LAST_EVENT + 1):
     Zihpm.csr(
-        0xC00 + n, f"hpmcounter{n}", read=zero_read, access=counter_access, storage=False,
+        0xC00 + n, f"hpmcounter{n}", read=hpm_read, access=counter_access, storage=False,
         high=0xC80 + n,
     )  # fmt: skip
     Sm.csr(
-        0xB00 + n, f"mhpmcounter{n}", read=zero_read, write=nothing_write, storage=False,
+        0xB00 + n, f"mhpmcounter{n}", read=hpm_read, write=mhpmcounter_write, storage=False,
         high=0xB80 + n,
     )  # fmt: skip
-    Sm.csr(0x320 + n, f"mhpmevent{n}", read=zero_read, write=nothing_write, storage=False)
+    Sm.csr(
+        0x320 + n, f"mhpmevent{n}", read=mhpmevent_read, write=mhpmevent_write, storage=False,
+        high=0x720 + n,
+        fields="OF[63] MINH[62] SINH[61] UINH[60] VSINH[59] VUINH[58] Event[31:0]",
+    )  # fmt: skip
+
+Sscofpmf.csr(0xDA0, "scountovf", read=scountovf_read, storage=False, fields="OF[31:3]")
+for number, name in ((0x321, "mcyclecfg"), (0x322, "minstretcfg")):
+    Smcntrpmf.csr(
+        number, name, read=config_read, write=config_write, storage=False, high=number + 0x400,
+        fields="MINH[62] SINH[61] UINH[60] VSINH[59] VUINH[58]",
+    )  # fmt: skip

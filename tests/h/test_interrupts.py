@@ -69,7 +69,7 @@ def test_hie_is_part_of_mie_and_not_of_sie(bench: Bench) -> None:
     assert bench["mie"] == GUEST
     assert bench["sie"] == 0
     bench["sie"] = ONES
-    assert bench["mie"] == GUEST | 0x222
+    assert bench["mie"] == GUEST | 0x2222
     assert bench["hie"] == GUEST
     bench["mie"] = 0
     assert bench["hie"] == 0
@@ -88,7 +88,7 @@ def test_bits_of_sip_and_sie_are_zero_in_hip_and_hie(make: MakeBench, geilen: in
     assert bench["hie"] == bench["mie"] == ours
     bench["mie"] = ONES
     bench["hie"] = 0
-    assert (bench["mie"], bench["sie"]) == (0xAAA, 0x222)
+    assert (bench["mie"], bench["sie"]) == (0x2AAA, 0x2222)
 
 
 @section(MIP)
@@ -103,7 +103,7 @@ def test_sgei_is_the_same_in_hip_and_mip(make: MakeBench) -> None:
     assert bench["hip"] == bench["mip"] == SGEI
     bench.native.set_guest_line(1, False)
     bench.native.set_guest_line(2, False)
-    bench["hip"] = bench["mip"] = ONES & ~GUEST & ~0x222
+    bench["hip"] = bench["mip"] = ONES & ~GUEST & ~0x2222
     assert bench["hip"] == bench["mip"] == 0
     bench["hie"] = SGEI
     assert bench["mie"] == SGEI

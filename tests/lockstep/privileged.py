@@ -26,6 +26,7 @@ OFTEN = (
     "hstatus", "hedeleg", "hideleg", "hie", "hip", "hvip", "hcounteren", "henvcfg", "htimedelta",
     "htval", "htinst", "mtval2", "mtinst", "hgatp", "vsstatus", "vsie", "vsip", "vsatp", "vsepc",
     "vstimecmp", "hstateen0", "mstateen0", "sstateen0", "time", "mseccfg",
+    "mcyclecfg", "minstretcfg",
 )  # fmt: skip
 
 GUESTS_OWN = (

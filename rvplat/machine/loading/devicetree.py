@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from rvplat.bus.device import Device, InterruptController
 from rvplat.errors import DeviceError
 from rvplat.frozen import frozen
+from rvplat.isa.hpm import RAW_EVENTS, SBI_CACHE_EVENTS, Event
+from rvplat.isa.privileged import Counter
 from rvplat.machine.boards.board import Board, BoardDevice, BoardMemory
 from rvplat.machine.boards.isa_string import PRIVILEGED, isa_string
 from rvplat.machine.boards.model_errors import model_errors
@@ -61,6 +63,7 @@ class _Builder:
             if not memory.rom:
                 self._memory(memory)
         self._cpus()
+        self._pmu()
         self._soc()
         self._chosen(at_chosen, chosen)
         return self.root
@@ -120,6 +123,27 @@ class _Builder:
         intc.set("compatible", "riscv,cpu-intc")
         self.intcs.append(intc)
         return node
+
+    def _pmu(self) -> None:
+        """The event counters (bindings/perf/riscv,pmu.yaml): which of SBI's events have one. The
+        selectors are SBI's own numbers. Cycles and instructions have their fixed counters too."""
+        if not any(one.name == "Sscofpmf" for one in self.board.extensions):
+            return
+        node = self.root.child("pmu")
+        node.set("compatible", "riscv,pmu")
+        counters = {
+            Event.CYCLES: Counter.HPM | Counter.CY, Event.INSTRUCTIONS: Counter.HPM | Counter.IR,
+            **dict.fromkeys(SBI_CACHE_EVENTS, Counter.HPM),
+        }  # fmt: skip
+        node.set("riscv,event-to-mhpmevent", *(c for one in counters for c in (one, 0, one)))
+        node.set(
+            "riscv,event-to-mhpmcounters",
+            *(c for one, mask in counters.items() for c in (one, one, mask)),
+        )
+        node.set(
+            "riscv,raw-event-to-mhpmcounters",
+            *(c for one in RAW_EVENTS for c in (0, one, 0xFFFF_FFFF, 0xFFFF_FFFF, Counter.HPM)),
+        )
 
     def _soc(self) -> None:
         soc = self.root.child("soc")

@@ -91,6 +91,21 @@ def test_the_device_tree_names_the_extensions(tmp_path: Path) -> None:
     assert "zvl256b" in names
 
 
+def test_the_device_tree_names_the_events_of_the_counters(tmp_path: Path) -> None:
+    """Each of SBI's events that a selector has (Linux, bindings/perf/riscv,pmu.yaml)."""
+    isa = open_board("virt")[0].harts.isa
+    assert tree_of(open_board("virt")[0]).find("/pmu") is None
+    node = tree_of(board_of(tmp_path, f'isa = "{isa}_sscofpmf"')).find("/pmu")
+    assert node is not None
+    assert node.properties["compatible"] == ("riscv,pmu",)
+    events = node.properties["riscv,event-to-mhpmcounters"]
+    assert events[:6] == (1, 1, 0xFFFF_FFF9, 2, 2, 0xFFFF_FFFC)
+    selectors = node.properties["riscv,event-to-mhpmevent"]
+    assert selectors[::3] == selectors[2::3] == events[::3] == events[1::3]
+    raw = node.properties["riscv,raw-event-to-mhpmcounters"]
+    assert raw[:5] == (0, 0x100, 0xFFFF_FFFF, 0xFFFF_FFFF, 0xFFFF_FFF8)
+
+
 def test_a_machine_of_a_profile_runs() -> None:
     with Machine.open(program=guest(HELLO), settings={"harts.isa": "rva22s64_zacas"}) as machine:
         assert machine.run(timeout_s=60).reason == "off"
