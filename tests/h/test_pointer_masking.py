@@ -66,7 +66,7 @@ def test_legal_values_of_the_fields(make: MakeBench, whose: str) -> None:
         assert bench[name] >> low & 3 == value
     put(bench, whose, 1)
     assert bench[name] >> low & 3 in (OFF, SEVEN, SIXTEEN)
-    extension = {"M": "smmpm", "HS": "smnpm"}.get(whose, "ssnpm supm")
+    extension = {"M": "smmpm zkr zk", "HS": "smnpm"}.get(whose, "ssnpm supm")
     bench = make("sspm smnpm" if extension == "smnpm" else extension)
     if whose != "M":
         put(bench, whose, SIXTEEN)

@@ -163,6 +163,7 @@ Sstvala      2023-03  II  Sstvala Extension for Trap Value Reporting
 Sstvecd      2023-03  II  Sstvecd Extension for Direct Trap Vectoring
 Ssu64xl      2023-03  II  Ssu64xl Extension for UXLEN=64 Support
 Supm         2024-10  II  Pointer Masking Extensions
+Sv32         2024-10  II  Sv32: Page-Based 32-bit Virtual-Memory Systems
 Sv39         2024-10  II  Sv39: Page-Based 39-bit Virtual-Memory System
 Sv48         2024-10  II  Sv48: Page-Based 48-bit Virtual-Memory System
 Sv57         2024-10  II  Sv57: Page-Based 57-bit Virtual-Memory System
