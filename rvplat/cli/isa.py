@@ -11,6 +11,8 @@ from rvplat.cli.options import DEFAULT_BOARD, add_board_options, overrides
 from rvplat.tables import table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rvplat.engine.fast_reason import FastForms
     from rvplat.isa.machinery.csr_rows import Csr, CsrField
     from rvplat.isa.machinery.extension import Extension, Row
@@ -86,9 +88,10 @@ def _shown(wanted: str, board: Board, catalogue: Catalogue) -> str:
     from rvplat.errors import DefinitionError, RvplatError, did_you_mean
     from rvplat.isa.machinery.profiles import PROFILES
     from rvplat.lang import LanguageError
+    from rvplat.machine.boards.listing import known_extensions
     from rvplat.machine.inspection.extension_text import find, nearest
 
-    known = list(catalogue.extensions.values())
+    known = known_extensions(catalogue, board)
     if wanted[:2].lower() == "0x":
         from rvplat.cli.isa_word import word_shown
 
@@ -106,20 +109,20 @@ def _shown(wanted: str, board: Board, catalogue: Catalogue) -> str:
         )
     try:
         if found.rows:
-            forms = _forms(catalogue)
+            forms = _forms(known, found.rows[0].xlen or board.harts.xlen)
             return "\n".join(_instruction(row, forms) for row in found.rows)
         if found.csr is not None:
             return _csr(found.csr)
-        return _extension(found.extension, board, _forms(catalogue))
+        return _extension(found.extension, board, _forms(known, found.extension.xlen))
     except (TypeError, LanguageError) as error:  # a plugin's; `rvplat check` says more
         raise DefinitionError(str(error)) from error
 
 
-def _forms(catalogue: Catalogue) -> FastForms:
-    """An object that knows which instructions have a fast form."""
+def _forms(known: Sequence[Extension], xlen: int) -> FastForms:
+    """An object that knows which instructions of an XLEN have a fast form."""
     from rvplat.engine.fast_reason import FastForms
 
-    return FastForms(catalogue.extensions.values())
+    return FastForms(one.of(xlen) for one in known)
 
 
 def _extension(extension: Extension, board: Board, forms: FastForms) -> str:
@@ -201,6 +204,8 @@ def _csr(csr: Csr) -> str:
 
     lines = [f"{csr.name}, CSR {csr.number:#x}, {access(csr)}, of {csr.extension}"]
     lines += textwrap.wrap(f"legal values: {legal_values(csr)}", 96)
+    if csr.whole is not None:
+        lines.append(f"a half of the 64 bits that RV64 has as {csr.whole.name}")
     lines.append(f"after a reset: {csr.reset:#x}")
     if csr.access is not None:
         lines += textwrap.wrap(f"access: {doc_of(csr.access) or csr.access.name}", 96)

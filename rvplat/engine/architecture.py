@@ -90,7 +90,7 @@ class Architecture:
     @cached_property
     def forms(self) -> list[Form]:
         """Every instruction in every length that it comes in. LanguageError for a name twice."""
-        return forms(self.extensions, self.xlen)
+        return forms(self.extensions)
 
     @cached_property
     def forms_by_extension(self) -> dict[Extension, list[Form]]:
@@ -99,7 +99,7 @@ class Architecture:
         known: set[str] = set()
         found = {}
         for extension in self.extensions:
-            new = {form.key: form for form in forms([extension], self.xlen)}
+            new = {form.key: form for form in forms([extension])}
             found[extension] = [form for key, form in new.items() if key not in known]
             known |= new.keys()
         return found
@@ -113,7 +113,7 @@ class Architecture:
 
     def enabled_entries(self, extensions: Iterable[Extension]) -> list[DecodeEntry]:
         """The patterns that a hart with exactly these extensions decodes."""
-        return entries(extensions, self.xlen)
+        return entries(extensions)
 
 
 def flag_field(extension: Extension) -> str:
@@ -141,9 +141,8 @@ def enable(hart: Any, extensions: Sequence[Extension]) -> None:
         csr.enable(hart, extension.csrs)
 
 
-def forms(extensions: Iterable[Extension], xlen: int = 64) -> list[Form]:
+def forms(extensions: Iterable[Extension]) -> list[Form]:
     """Every instruction in every length that it comes in. LanguageError for a name twice."""
-    widths = (0, xlen)
     lengths: dict[str, set[int]] = {}
     rows: dict[str, Instruction] = {}
     extensions = list(extensions)
@@ -151,15 +150,14 @@ def forms(extensions: Iterable[Extension], xlen: int = 64) -> list[Form]:
         for row in extension.instructions:
             if rows.setdefault(row.name, row) is not row:
                 raise LanguageError(f"{extension.name} {row.name}", "is defined twice")
-            if row.xlen in widths:
-                lengths.setdefault(row.name, set()).add(row.pattern.length)
+            lengths.setdefault(row.name, set()).add(row.pattern.length)
     for extension in extensions:
-        for short in (one for one in extension.compressed_forms if one.xlen in widths):
+        for short in extension.compressed_forms:
             lengths.setdefault(short.expands.name, set()).add(2)
             rows.setdefault(short.expands.name, short.expands)
     return [Form(rows[name], n) for name in sorted(lengths) for n in sorted(lengths[name])]
 
 
-def entries(extensions: Iterable[Extension], xlen: int = 64) -> list[DecodeEntry]:
+def entries(extensions: Iterable[Extension]) -> list[DecodeEntry]:
     """The patterns that a hart with exactly these extensions decodes."""
-    return [entry_of(row) for row in enabled_rows(extensions, xlen)]
+    return [entry_of(row) for row in enabled_rows(extensions)]

@@ -21,7 +21,8 @@ class FastForms:
     """Which instructions of some extensions have a fast form."""
 
     def __init__(self, extensions: Iterable[Extension]) -> None:
-        architecture = Architecture(tuple(extensions))
+        every = tuple(extensions)
+        architecture = Architecture(every, xlen=every[0].xlen if every else 64)
         self._unit = new_unit(architecture)
         self._forms = {form.instruction.name: form for form in architecture.forms}
 

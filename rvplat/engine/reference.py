@@ -48,7 +48,7 @@ class Reference:
     def __init__(self, extensions: Iterable[Extension]) -> None:
         extensions = list(extensions)
         xlen = max((one.xlen for one in extensions), default=64)
-        self.find = Disassembler(extensions, xlen).find
+        self.find = Disassembler(extensions).find
         self.types = TYPES[xlen]
 
     def run(self, hart: Any, limit: int) -> int:

@@ -13,7 +13,7 @@ from tests.engine.native_bench import Twin, scalar_extensions
 from tests.engine.test_native import arrange, cases
 
 EXTENSIONS = [one.of(32) for one in scalar_extensions() if 32 in one.widths]
-ROWS = enabled_rows(EXTENSIONS, 32)
+ROWS = enabled_rows(EXTENSIONS)
 
 
 @functools.cache

@@ -37,8 +37,8 @@ ROWS = enabled_rows(EXTENSIONS)
 DISASSEMBLER = Disassembler(EXTENSIONS)
 OF_RV32 = {one.name: one.of(32) for one in EXTENSIONS if 32 in one.widths}
 NARROW = [one for name, one in OF_RV32.items() if name[:2] != "Zv" and name != "Zclsd"]
-NARROW_ROWS = enabled_rows(NARROW, 32)
-NARROW_DISASSEMBLER = Disassembler(NARROW, 32)
+NARROW_ROWS = enabled_rows(NARROW)
+NARROW_DISASSEMBLER = Disassembler(NARROW)
 FEW = [value for value in vars(rv_scalar).values() if isinstance(value, Extension)]
 WITHOUT_FEW = Disassembler([one for one in EXTENSIONS if one not in FEW])
 
@@ -97,7 +97,7 @@ def test_disassembled_text_of_rv32_assembles_to_the_same_bits() -> None:
 def test_compressed_pairs_are_the_assembler_s() -> None:
     """Zclsd has the encodings of Zcf ("Compressed Load/Store pair instructions"). Odd registers and
     c.ldsp to x0 are reserved."""
-    found = Disassembler([OF_RV32[name] for name in ("I", "Zca", "Zilsd", "Zclsd")], 32)
+    found = Disassembler([OF_RV32[name] for name in ("I", "Zca", "Zilsd", "Zclsd")])
     names = ("c.ldsp", "c.sdsp", "c.ld", "c.sd")
     rows = {bits: found.find(bits) for bits in compressed_samples()}
     wanted = [
@@ -207,7 +207,7 @@ def test_every_compressed_code_point_of_rv32_agrees_with_the_assembler() -> None
 def test_what_only_rv64_has_does_not_decode_on_rv32(bits: int, what: str) -> None:
     assert DISASSEMBLER.find(bits) is not None or "shamt" in what
     assert (
-        Disassembler([one for one in NARROW if one.name not in ("Zilsd", "Zknd")], 32).find(bits)
+        Disassembler([one for one in NARROW if one.name not in ("Zilsd", "Zknd")]).find(bits)
         is None
     )
 

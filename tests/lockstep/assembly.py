@@ -19,13 +19,13 @@ class Isa:
     def __init__(self, extensions: Iterable[Extension]) -> None:
         extensions = list(extensions)
         self.xlen = extensions[0].xlen
-        self.rows = enabled_rows(extensions, self.xlen)
+        self.rows = enabled_rows(extensions)
         self.named = {row.name: row for row in reversed(self.rows)}
         hypervisor = any(extension.name == "H" for extension in extensions)
         self.csrs = [
             csr for e in extensions for csr in e.csrs if hypervisor or csr.privilege != HYPERVISOR
         ]
-        self.disassembler = Disassembler(extensions, self.xlen)
+        self.disassembler = Disassembler(extensions)
         self.find = self.disassembler.find
 
 

@@ -19,7 +19,7 @@ from rvplat.machine.loading.fdt_read import from_dtb
 from tests.lockstep.elf import write_elf
 
 BASE, TOHOST, TEST = 0x8000_0000, 0x8000_1000, 0x10_0000
-ROWS = {row.name: row.pattern.encode for row in enabled_rows(base_extensions(32), 32)}
+ROWS = {row.name: row.pattern.encode for row in enabled_rows(base_extensions(32))}
 PAIRS = ROWS | {row.name: row.pattern.encode for row in Zilsd.of(32).instructions}
 RV32 = {"harts.isa": "rv32imac_zicsr_zifencei_zicntr"}
 
@@ -207,7 +207,7 @@ def test_pairs_of_registers(tmp_path: Path) -> None:
 def test_odd_registers_of_pairs_are_reserved(name: str) -> None:
     """Zilsd: "register numbers must be even"."""
     extensions = [one.of(32) for one in (*base_extensions(), Zilsd)]
-    find = Disassembler(extensions, 32).find
+    find = Disassembler(extensions).find
     bits = PAIRS[name](**{"rd" if name == "ld" else "rs2": 10}, rs1=8, imm=0)
     row = find(bits)
     assert row is not None and row.name == name

@@ -21,6 +21,7 @@ from rvplat.gdb.target.target_description import (
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.privileged import MACHINE
+from rvplat.machine.inspection.mappings import root_csr
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.hart import Hart
 
@@ -40,8 +41,9 @@ class Registers:
         names = {extension.name for extension in machine.extensions}
         self.layout: Layout = layout_of(
             self._rows.values(), "F" in names, "D" in names, machine.board.vlen,
-            "Zvfhmin" in names,
+            "Zvfhmin" in names, machine.board.harts.xlen,
         )  # fmt: skip
+        self._word = self.layout.sizes[REG_PC]
         self._read = machine.core.export("read_csr")
         self._write = machine.core.export("write_csr")
         self._changed = machine.core.export("context_changed")
@@ -114,7 +116,7 @@ class Registers:
         roots = {0x680: "hgatp", 0x280: "vsatp", 0x180: "vsatp"} if virt else {}
         name = roots.get(number - REG_CSR)
         if name is not None:
-            return state[name]
+            return root_csr(state[name], 8 * self._word)
         if number == REG_VIRT:
             return virt
         if number == REG_VMID and state:
@@ -130,7 +132,8 @@ class Registers:
     def frame(self, hart: int) -> list[tuple[int, int, int]]:
         """(number, bytes, value) of the registers that show where a hart is: pc, ra, sp, s0."""
         x = self._x[hart]
-        return [(REG_PC, 8, self._harts[hart].plain.pc), *((n, 8, x[n]) for n in FRAME)]
+        size = self._word
+        return [(REG_PC, size, self._harts[hart].plain.pc), *((n, size, x[n]) for n in FRAME)]
 
     def read_general_kept(self, kept: Any, state: dict[str, int]) -> list[int | None]:
         """The general registers of a world that the hart has left; None for unknown ones."""
@@ -164,7 +167,7 @@ class Registers:
             self._harts[hart].v[number - REG_V] = value
         elif number < REG_PC:
             if number:
-                self._x[hart][number] = value
+                self._x[hart][number] = value & (1 << 8 * self._word) - 1
         elif number == REG_PC:
             view.pc = value & ~1
         elif number < REG_CSR:

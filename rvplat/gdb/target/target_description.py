@@ -4,8 +4,8 @@ Description Format").
 Register numbers are gdb's, where gdb has some: x 0 to 31, pc 32, f 33 to 64, CSR n 65 + n, priv.
 A description may choose the numbers of vector registers.
 
-A CSR is a 64-bit number. gdb can't calculate with a structure, nor cast a number to one. So the
-fields are a second register beside the CSR: `mstatus` and `mstatus_fields`. LLDB can show the
+A CSR is a number of XLEN bits. gdb can't calculate with a structure, nor cast a number to one. So
+the fields are a second register beside the CSR: `mstatus` and `mstatus_fields`. LLDB can show the
 fields of a register that is a number, so for LLDB the CSR itself has them.
 """
 
@@ -86,9 +86,9 @@ def _feature(name: str, rows: Iterable[str]) -> str:
     return f'{head}<feature name="{name}">\n{body}\n</feature>\n'
 
 
-def _cpu() -> str:
-    rows = [_reg(n, i, 64, _POINTERS.get(n, "int")) for i, n in enumerate(X_NAMES)]
-    return _feature("org.gnu.gdb.riscv.cpu", [*rows, _reg("pc", REG_PC, 64, "code_ptr")])
+def _cpu(xlen: int) -> str:
+    rows = [_reg(n, i, xlen, _POINTERS.get(n, "int")) for i, n in enumerate(X_NAMES)]
+    return _feature("org.gnu.gdb.riscv.cpu", [*rows, _reg("pc", REG_PC, xlen, "code_ptr")])
 
 
 def _fpu(double: bool, csrs: Iterable[Csr]) -> str:
@@ -126,19 +126,24 @@ def _fields(row: Csr, kind: str) -> str:
         f'<field name={quoteattr(f.name)} start="{f.low}" end="{f.high}"/>'
         for f in sorted(row.fields, key=lambda f: f.low)
     )
-    return f'<{kind} id="{row.name}{FIELDS_SUFFIX}" size="8">{rows}</{kind}>'
+    return f'<{kind} id="{row.name}{FIELDS_SUFFIX}" size="{_bits(row) // 8}">{rows}</{kind}>'
+
+
+def _bits(row: Csr) -> int:
+    """The size of a CSR's register: XLEN."""
+    return row.xlen or 64
 
 
 def _csrs(rows: Iterable[Csr], lldb: bool) -> list[str]:
     """Types and registers. gdb ignores the groups in the features that it knows itself."""
     kinds, regs = [], []
     for row in rows:
-        kind = "uint64"
+        kind = f"uint{_bits(row)}"
         if lldb and _has_fields(row):
             kinds.append(_fields(row, "flags"))
             kind = f"{row.name}{FIELDS_SUFFIX}"
         group = "hypervisor" if row.privilege == HYPERVISOR else "csr"
-        regs.append(_state(row.name, REG_CSR + row.number, 64, kind, group))
+        regs.append(_state(row.name, REG_CSR + row.number, _bits(row), kind, group))
     return [*kinds, *regs]
 
 
@@ -150,7 +155,8 @@ def _companions(rows: Iterable[Csr]) -> list[str]:
         if _has_fields(row):
             name = f"{row.name}{FIELDS_SUFFIX}"
             kinds.append(_fields(row, "struct"))
-            regs.append(_state(name, REG_CSR + row.number + FIELDS, 64, name, FIELDS_GROUP))
+            number = REG_CSR + row.number + FIELDS
+            regs.append(_state(name, number, _bits(row), name, FIELDS_GROUP))
     return [*kinds, *regs]
 
 
@@ -164,12 +170,12 @@ def _worlds() -> list[str]:
     return rows
 
 
-def _annexes(files: dict[str, str]) -> dict[str, str]:
+def _annexes(files: dict[str, str], xlen: int) -> dict[str, str]:
     """The files, and the target.xml that includes them in this order."""
     includes = "".join(f'<xi:include href="{name}"/>\n' for name in files)
     target = (
         '<?xml version="1.0"?>\n<!DOCTYPE target SYSTEM "gdb-target.dtd">\n<target version="1.0">\n'
-        f"<architecture>riscv:rv64</architecture>\n<osabi>none</osabi>\n{includes}</target>\n"
+        f"<architecture>riscv:rv{xlen}</architecture>\n<osabi>none</osabi>\n{includes}</target>\n"
     )
     return {**files, "target.xml": target}
 
@@ -188,15 +194,17 @@ def _csr_files(plain: list[Csr], lldb: bool) -> dict[str, str]:
 
 
 def layout_of(
-    csrs: Iterable[Csr], has_f: bool, has_d: bool, vlen: int = 0, has_halves: bool = False
-) -> Layout:
+    csrs: Iterable[Csr], has_f: bool, has_d: bool, vlen: int = 0, has_halves: bool = False,
+    xlen: int = 64,
+) -> Layout:  # fmt: skip
     """The registers of a hart that has these CSRs, floating-point registers, and vector registers
     of `vlen` bits (0: none), which may have halves."""
     rows = sorted(csrs, key=lambda row: row.number)
     fp_rows = [row for row in rows if row.number in FP_CSRS]
     plain = [row for row in rows if row not in fp_rows]
-    files = {"riscv-cpu.xml": _cpu()}
-    general = [(n, 8) for n in range(REG_PC + 1)]
+    files = {"riscv-cpu.xml": _cpu(xlen)}
+    word = xlen // 8
+    general = [(n, word) for n in range(REG_PC + 1)]
     sizes = dict(general)
     if has_f:
         files["riscv-fpu.xml"] = _fpu(has_d, fp_rows)
@@ -205,9 +213,11 @@ def layout_of(
     if vlen:
         files["riscv-vector.xml"] = _vector(vlen, has_halves)
         sizes.update({REG_V + n: vlen // 8 for n in range(32)})
-    sizes.update({REG_CSR + row.number: 8 for row in plain})
-    sizes.update({REG_CSR + row.number + FIELDS: 8 for row in plain if _has_fields(row)})
+    sizes.update({REG_CSR + row.number: word for row in plain})
+    sizes.update({REG_CSR + row.number + FIELDS: word for row in plain if _has_fields(row)})
     sizes.update({REG_CSR + row.number: 4 for row in fp_rows})
     sizes.update(dict.fromkeys(OURS, OUR_BITS // 8))
-    annexes, lldb = (_annexes({**files, **_csr_files(plain, flags)}) for flags in (False, True))
+    annexes, lldb = (
+        _annexes({**files, **_csr_files(plain, flags)}, xlen) for flags in (False, True)
+    )
     return Layout(tuple(general), sizes, annexes, lldb)

@@ -141,7 +141,7 @@ def rows_of_rv32(row: Csr) -> tuple[Csr, ...]:
     )
     if row.high == 0:
         return (replace(row, fields=low, reset=row.reset & 0xFFFF_FFFF, xlen=32),)
-    fixed = " ".join(text for text in row.field_text.split() if "XLEN" not in text)
+    fixed = " ".join(text for text in row.field_text.split() if not _OF_WIDTH.match(text))
     up = (replace(one, high=one.high - 32, low=max(one.low - 32, 0))
           for one in parse_fields(row.name, fixed) if one.high >= 32)  # fmt: skip
     return (
@@ -154,6 +154,8 @@ def rows_of_rv32(row: Csr) -> tuple[Csr, ...]:
 
 
 _FIELD = re.compile(r"(\w+)\[(\d+)(?::(\d+))?\]")
+_OF_WIDTH = re.compile(r"[SU]XL\[|\w+\[XLEN")
+"""Fields that tell XLEN, which RV32 lacks, and those at the upper end of a register."""
 _FROM_TOP = re.compile(r"XLEN-(\d)")
 
 

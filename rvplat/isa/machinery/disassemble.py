@@ -54,11 +54,11 @@ def instruction_length(low_half: int) -> int:
 class Disassembler:
     """Disassembles for a hart that has exactly the given extensions."""
 
-    def __init__(self, extensions: Iterable[Extension], xlen: int = 64) -> None:
+    def __init__(self, extensions: Iterable[Extension]) -> None:
         extensions = list(extensions)
         self.csr_names = {csr.number: csr.name for e in extensions for csr in e.csrs}
         self._rows: dict[tuple[int, int], list[Row]] = {}
-        for row in enabled_rows(extensions, xlen):
+        for row in enabled_rows(extensions):
             opcode = row.pattern.match & _opcode_mask(row.pattern.length)
             self._rows.setdefault((row.pattern.length, opcode), []).append(row)
 

@@ -276,7 +276,7 @@ def _widths(pattern: str, xlen: int, rv32: str) -> list[tuple[str, int]]:
     return [(rv32, 32), (pattern, 64)] if rv32 else [(pattern, xlen)]
 
 
-def enabled_rows(extensions: Iterable[Extension], xlen: int = 64) -> list[Row]:
+def enabled_rows(extensions: Iterable[Extension]) -> list[Row]:
     """The rows that a hart with exactly these extensions decodes, the most specific first."""
     extensions = list(extensions)
     names = {extension.name for extension in extensions}
@@ -286,9 +286,7 @@ def enabled_rows(extensions: Iterable[Extension], xlen: int = 64) -> list[Row]:
     enabled = [
         row
         for row in {id(row): row for row in rows}.values()  # extensions share some
-        if row.xlen in (0, xlen)
-        and names.issuperset(row.requires)
-        and names.isdisjoint(row.excludes)
+        if names.issuperset(row.requires) and names.isdisjoint(row.excludes)
     ]
     return sorted(enabled, key=lambda row: row.pattern.rank, reverse=True)
 

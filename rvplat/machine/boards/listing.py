@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import tomli
@@ -58,10 +57,18 @@ def _ratified(extension: Extension) -> str:
     return text.when if text else ""
 
 
+def known_extensions(catalogue: Catalogue, board: Board | None = None) -> list[Extension]:
+    """Every extension that a board may name, as it is on the board's harts; those that don't exist
+    for their XLEN as they are elsewhere."""
+    xlen = board.harts.xlen if board else 64
+    every = catalogue.extensions.values()
+    return [one.of(xlen if xlen in one.widths else one.widths[0]) for one in every]
+
+
 def list_extensions(catalogue: Catalogue, board: Board | None = None) -> list[ExtensionRow]:
     """Every extension that a board may name, in canonical order."""
     enabled = {extension.name for extension in board.extensions} if board else set()
-    known: Sequence[Extension] = list(catalogue.extensions.values())
+    known = known_extensions(catalogue, board)
     return [
         ExtensionRow(
             one.name, one.version, one.standing, _ratified(one), one.title,

@@ -72,7 +72,8 @@ def _hart(machine: System, hart: Hart, disassembler: Disassembler) -> list[str]:
     loop = trap_loop(hart)
     if loop is not None:
         lines.append(f"  it loops in traps: {loop}")
-    values = [f"{name:<4} {hart.x[n]:016x}" for n, name in enumerate(X_NAMES) if n]
+    digits = machine.board.harts.xlen // 4
+    values = [f"{name:<4} {hart.x[n]:0{digits}x}" for n, name in enumerate(X_NAMES) if n]
     lines += ["  " + "  ".join(row) for row in _rows(values)]
     for names in _CSRS:
         csrs = [f"{name} {hart.csr(name):x}" for name in names if name in hart.csrs]

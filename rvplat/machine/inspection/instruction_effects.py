@@ -17,6 +17,7 @@ from rvplat.hart.state import HartState
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.machinery.extension import Instruction
+from rvplat.isa.machinery.xlen import TYPES
 from rvplat.lang import Definition
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.checking.queries import Assigned, Spoken, reached
@@ -65,7 +66,8 @@ class InstructionEffects:
 
     def __init__(self, architecture: Architecture) -> None:
         instructions = (form.instruction for form in architecture.forms)
-        self._definitions = Definitions(implied_types(instructions, architecture.layout))
+        implied = implied_types(instructions, architecture.layout)
+        self._definitions = Definitions(implied, None, TYPES[architecture.xlen])
 
     def of(self, instruction: Instruction) -> KnownEffects:
         """The effects that the definition of an instruction states directly."""

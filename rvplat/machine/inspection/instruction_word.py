@@ -18,7 +18,6 @@ MAJOR_OPCODES = (
     "MADD", "MSUB", "NMSUB", "NMADD", "OP-FP", "OP-V", "custom-2", "48-bit",
     "BRANCH", "JALR", "reserved", "JAL", "SYSTEM", "OP-VE", "custom-3", "80-bit or longer",
 )  # fmt: skip
-XLEN = 64
 FP_EXTENSIONS = ("F", "D", "Zfa", "Zcd", "Zcf")
 
 
@@ -29,15 +28,15 @@ def word_text(bits: int) -> str:
 
 
 def rows_for(bits: int, extensions: Iterable[Extension]) -> list[Row]:
-    """The instructions of RV64 that `bits` can be, on harts that have what they require; the most
-    specific first."""
+    """The instructions that `bits` can be, on harts that have what they require; the most specific
+    first."""
     length = instruction_length(bits)
     low = bits & (1 << 8 * length) - 1
     found = [
         row
         for extension in extensions
         for row in rows_of(extension)
-        if row.xlen in (0, XLEN) and row.pattern.length == length and row.pattern.matches(low)
+        if row.pattern.length == length and row.pattern.matches(low)
     ]
     return sorted(found, key=lambda row: row.pattern.rank, reverse=True)
 

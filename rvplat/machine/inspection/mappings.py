@@ -24,6 +24,8 @@ from rvplat.hart.acceleration.tlb import REGIME_VIRT
 from rvplat.hart.mmu import WIDER
 from rvplat.hart.page_tables import INVALID, LEAF, SATP_PPN, TABLE_ENTRIES
 from rvplat.isa.privileged import PAGE_BYTES
+from rvplat.isa.sv import narrowed_root
+from rvplat.lang import u64
 from rvplat.machine.running.system import System
 
 MOST = 1 << 17  # leaves; tables that point to themselves would have far more
@@ -81,6 +83,11 @@ def mappings(machine: System, hart: Any, root: int, hgatp: int | None = None) ->
     second = list(merged(_stage(_Walk(machine, hart, read, 0), hgatp, WIDER)))
     guests = _Walk(machine, hart, _through(read, second), int(REGIME_VIRT))
     return list(merged(_both(_stage(guests, root), second)))
+
+
+def root_csr(root: int, xlen: int) -> int:
+    """The value of satp, vsatp or hgatp for a root as a hart's record holds it (isa/sv.py)."""
+    return root if xlen == 64 else int(narrowed_root(u64(root)))
 
 
 def _reader(machine: System) -> Read:

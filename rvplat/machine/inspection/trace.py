@@ -71,6 +71,7 @@ class Tracer(RoundRobin):
         self._numbers = {row.number: row for row in self._rows.values()}
         self._plans: dict[int, Plan] = {}
         self._effects = InstructionEffects(machine.core.architecture)
+        self._digits = machine.board.harts.xlen // 4
         self._known_effects: dict[str, KnownEffects] = {}
         self._watched = [self._rows[name] for name in ("fflags", "mstatus") if name in self._rows]
         self._cells = {hart.number: TracedFields(hart, self._watched) for hart in machine.harts}
@@ -119,11 +120,15 @@ class Tracer(RoundRobin):
             if on_host:
                 cells.clock_virtual.value = paused
             if hart.retired != retired:
-                text = f"core {hart.number:3}: {priv} 0x{pc:016x} "
+                text = f"core {hart.number:3}: {priv} {self._word(pc)} "
                 lines.append(text + self._written(hart, cells, x, f, v, before))
         return int(hart.stop_code.value)
 
     # --- lines ---
+
+    def _word(self, value: int) -> str:
+        """A number of XLEN bits in hexadecimal, as Spike writes it."""
+        return f"0x{value:0{self._digits}x}"
 
     def _written(
         self, hart: Hart, cells: TracedFields, x: list[int], f: list[int], v: bytes,
@@ -133,7 +138,7 @@ class Tracer(RoundRobin):
         plan = self._plans.get(bits) or self._plan(bits)
         found = []
         if plan.rd >= 0:
-            found.append((plan.rd << 4, f" x{plan.rd:<2} 0x{cells.x[plan.rd]:016x}"))
+            found.append((plan.rd << 4, f" x{plan.rd:<2} {self._word(cells.x[plan.rd])}"))
         if plan.frd >= 0:
             found.append((plan.frd << 4 | F, f" f{plan.frd:<2} 0x{cells.f[plan.frd]:016x}"))
         rows: list[Csr] = []
@@ -144,7 +149,7 @@ class Tracer(RoundRobin):
                 rows.append(row)
         for row in rows:
             value = self.machine.export("read_csr")(hart.address, row.number)
-            found.append((row.number << 4 | CSR, f" c{row.number}_{row.name} 0x{value:016x}"))
+            found.append((row.number << 4 | CSR, f" c{row.number}_{row.name} {self._word(value)}"))
         if plan.is_vector:
             found += cells.vectors(v)
         if len(found) > 1:
@@ -154,12 +159,12 @@ class Tracer(RoundRobin):
 
     def _access(self, hart: Hart, access: Access, plan: Plan, x: list[int], f: list[int]) -> str:
         address = access.address(x, f, plan.operands) & (1 << 64) - 1
-        load = f" mem 0x{address:016x}"
+        load = f" mem {self._word(address)}"
         if access.kind == LOAD:
             return load
         if access.kind == ZERO:
             block = address & -access.size
-            return "".join(f" mem 0x{block + n:016x} 0x00" for n in range(access.size))
+            return "".join(f" mem {self._word(block + n)} 0x00" for n in range(access.size))
         if access.kind == CONDITIONAL and self._failed(hart, plan):
             return ""
         value = self._stored(hart, access, address, plan, x, f)
