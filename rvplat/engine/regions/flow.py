@@ -11,6 +11,7 @@ from rvplat.engine.regions.zones import Zone, inner_loops, zones_of
 
 Register = tuple[str, int]
 HOST_REGISTERS = 16  # about as many values of a loop fit
+MORE = 2  # in a loop with indirect jumps: an interpreter would leave a smaller zone at each of them
 CROWDED = 11  # with so many it is better to keep only those that are used often
 
 
@@ -122,7 +123,8 @@ class Flow:
 
     def _fits(self, loop: set[int]) -> bool:
         """Whether the values of a loop fit in the host's registers."""
-        return self._values(loop) <= HOST_REGISTERS
+        jumps = any(map(self.jumps, loop))
+        return self._values(loop) <= HOST_REGISTERS + (MORE if jumps else 0)
 
     def _within(self, make: Callable[[int], frozenset[Register]]) -> dict[int, frozenset[Register]]:
         """The union of what `make` gives for the instructions before each, on all ways in its
