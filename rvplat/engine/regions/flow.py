@@ -11,7 +11,8 @@ from rvplat.engine.regions.zones import Zone, inner_loops, zones_of
 
 Register = tuple[str, int]
 HOST_REGISTERS = 16  # about as many values of a loop fit
-MORE = 2  # in a loop with indirect jumps: an interpreter would leave a smaller zone at each of them
+JUMPING = 18  # if it has indirect jumps: an interpreter would leave a smaller zone at each of them
+OUTER = 26  # if it has one inner loop: LLVM spills around that what only the outer one uses
 CROWDED = 11  # with so many it is better to keep only those that are used often
 
 
@@ -122,9 +123,15 @@ class Flow:
         return max(files["x"] + 2 * len(bases), files["f"])
 
     def _fits(self, loop: set[int]) -> bool:
-        """Whether the values of a loop fit in the host's registers."""
-        jumps = any(map(self.jumps, loop))
-        return self._values(loop) <= HOST_REGISTERS + (MORE if jumps else 0)
+        """Whether a loop is better kept whole: its values fit in the host's registers, or it has
+        one of the shapes that lose more when they are split."""
+        values = self._values(loop)
+        if values <= HOST_REGISTERS or values > OUTER:
+            return values <= HOST_REGISTERS
+        inner = list(inner_loops(set(loop), self.after_each))
+        if len(inner) == 1 and len(inner[0][1]) < len(loop):
+            return True
+        return any(map(self.jumps, loop)) and values <= JUMPING
 
     def _within(self, make: Callable[[int], frozenset[Register]]) -> dict[int, frozenset[Register]]:
         """The union of what `make` gives for the instructions before each, on all ways in its
