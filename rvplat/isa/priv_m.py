@@ -315,6 +315,7 @@ def menvcfg_write(hart, value: u64, number: u32):
     mask |= u64(EnvCfg.ADUE) if hart.has_svadu != 0 else u64(0)
     mask |= u64(EnvCfg.PBMTE) if hart.has_svpbmt != 0 else u64(0)
     mask |= u64(EnvCfg.STCE) if hart.has_sstc != 0 else u64(0)
+    mask |= u64(EnvCfg.CDE) if hart.has_smcdeleg != 0 else u64(0)
     mask |= u64(EnvCfg.PMM) if hart.has_smnpm != 0 else u64(0)
     new = legal_pmm(legal_cbie(value)) & mask
     changed = hart.menvcfg ^ new
@@ -331,5 +332,5 @@ def menvcfg_write(hart, value: u64, number: u32):
 
 U.csr(
     0x30A, "menvcfg", write=menvcfg_write, high=0x31A,
-    fields="STCE[63] PBMTE[62] ADUE[61] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
+    fields="STCE[63] PBMTE[62] ADUE[61] CDE[60] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
 )  # fmt: skip

@@ -116,6 +116,7 @@ class EnvCfg:
     CBZE = 1 << 7
     PMM = 3 << 32
     PMM_SHIFT = 32
+    CDE = 1 << 60
     ADUE = 1 << 61
     PBMTE = 1 << 62
     STCE = 1 << 63
@@ -140,6 +141,7 @@ class Counter:
 class StateEnable:
     """Bits of mstateen0 and hstateen0 ("State Enable 0 Registers"); SE is bit 63 of each."""
 
+    CSRIND = 1 << 60
     ENVCFG = 1 << 62
     SE = 1 << 63
 

@@ -1,8 +1,8 @@
 """Smstateen and Ssstateen, which control access to state of extensions (Privileged, "Smstateen").
 
-The only state that they control here is senvcfg and henvcfg, by bit ENVCFG of mstateen0 and
-hstateen0. Bit SE is writable too, and every other bit is read-only zero. So sstateen is zero: its
-bit FCSR is read-only zero on a hart with F.
+The state that they control here is senvcfg and henvcfg, by bit ENVCFG of mstateen0 and hstateen0,
+and indirect CSRs, by bit CSRIND (indirect.py). Bit SE is writable too, and every other bit is
+read-only zero. So sstateen is zero: its bit FCSR is read-only zero on a hart with F.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -49,9 +49,12 @@ def require_state(hart, i: u64, bit: u64):
 
 
 @define
-def implemented(i: u64) -> u64:
+def implemented(hart, i: u64) -> u64:
     """The writable bits of a register."""
-    return u64(StateEnable.SE | StateEnable.ENVCFG) if i == 0 else u64(StateEnable.SE)
+    if i != 0:
+        return u64(StateEnable.SE)
+    found = u64(StateEnable.SE | StateEnable.ENVCFG)
+    return found | StateEnable.CSRIND if hart.has_sscsrind != 0 else found
 
 
 @define
@@ -62,7 +65,7 @@ def mstateen_read(hart, number: u32) -> u64:
 @define
 def mstateen_write(hart, value: u64, number: u32):
     i = u64(number - MSTATEEN)
-    hart.mstateen[i] = value & implemented(i)
+    hart.mstateen[i] = value & implemented(hart, i)
 
 
 @define
@@ -81,7 +84,7 @@ def hstateen_read(hart, number: u32) -> u64:
 @define
 def hstateen_write(hart, value: u64, number: u32):
     i = u64(number - HSTATEEN)
-    mask = implemented(i) & machine_enables(hart, i)
+    mask = implemented(hart, i) & machine_enables(hart, i)
     hart.hstateen[i] = (hart.hstateen[i] & ~mask) | (value & mask)
 
 
@@ -114,7 +117,7 @@ def henvcfg_access(hart, write: bool, number: u32):
 
 
 for _i in range(REGISTERS):
-    _fields = "SE0[63] ENVCFG[62]" if _i == 0 else f"SE{_i}[63]"
+    _fields = "SE0[63] ENVCFG[62] CSRIND[60]" if _i == 0 else f"SE{_i}[63]"
     Smstateen.csr(
         MSTATEEN + _i, f"mstateen{_i}", read=mstateen_read, write=mstateen_write, storage=False,
         fields=_fields, high=MSTATEEN + HIGH_HALF + _i,

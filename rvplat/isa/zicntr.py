@@ -25,7 +25,7 @@ from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.vocabulary import illegal, observed_time, virtual_instruction
 from rvplat.isa.priv_m import Sm, U
 from rvplat.isa.priv_s import S
-from rvplat.isa.privileged import MACHINE, USER, Counter
+from rvplat.isa.privileged import MACHINE, USER, Counter, EnvCfg
 from rvplat.lang import define, u32, u64
 
 Zicntr = Extension(
@@ -153,6 +153,14 @@ def mhpmevent_write(hart, value: u64, number: u32):
 
 
 @define
+def scountovf_access(hart, write: bool, number: u32):
+    """A guest's access is a virtual instruction while counters are delegated to S mode
+    ("Virtualizing scountovf")."""
+    if hart.virt != 0 and hart.menvcfg & EnvCfg.CDE != 0:
+        virtual_instruction(hart)
+
+
+@define
 def scountovf_read(hart, number: u32) -> u64:
     """Below M mode the bits that mcounteren, and with V=1 hcounteren, allows ("Supervisor Count
     Overflow (scountovf) Register")."""
@@ -200,7 +208,10 @@ for n in range(FIRST_EVENT, LAST_EVENT + 1):
         fields="OF[63] MINH[62] SINH[61] UINH[60] VSINH[59] VUINH[58] Event[31:0]",
     )  # fmt: skip
 
-Sscofpmf.csr(0xDA0, "scountovf", read=scountovf_read, storage=False, fields="OF[31:3]")
+Sscofpmf.csr(
+    0xDA0, "scountovf", read=scountovf_read, access=scountovf_access, storage=False,
+    fields="OF[31:3]",
+)  # fmt: skip
 for number, name in ((0x321, "mcyclecfg"), (0x322, "minstretcfg")):
     Smcntrpmf.csr(
         number, name, read=config_read, write=config_write, storage=False, high=number + 0x400,

@@ -49,7 +49,7 @@ HELD = [
     ("vscause", ONES, 0),
     ("vstval", ONES, 0),
     ("vstimecmp", ONES, 0),
-    ("mstateen0", 3 << 62, 0),
+    ("mstateen0", 3 << 62 | 1 << 60, 0),
     ("mstateen3", 1 << 63, 0),
     ("sstateen0", 0, 0),
 ]  # fmt: skip
