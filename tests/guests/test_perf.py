@@ -1,0 +1,54 @@
+"""Linux's perf events on harts with Sscofpmf, through OpenSBI's PMU extension."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rvplat import Machine
+from rvplat.guests.cpio import CpioArchive
+from rvplat.guests.debian import FAST, DebianGuest
+
+SOURCE = Path(__file__).parent / "programs" / "sample.c"
+LOOPS = 10_000_000
+
+
+@pytest.fixture(scope="module")
+def initrd(debian_guest: DebianGuest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Debian's initramfs with the program `sample` in its root."""
+    folder = tmp_path_factory.mktemp("perf")
+    subprocess.run(
+        [sys.executable, "-m", "ziglang", "cc", "-target", "riscv64-linux-musl", "-O1", "-static",
+         "-o", str(folder / "sample"), str(SOURCE)],
+        check=True,
+    )  # fmt: skip
+    added = CpioArchive()
+    added.file("sample", (folder / "sample").read_bytes(), 0o755)
+    found = folder / "initrd"
+    found.write_bytes(debian_guest.initrd.read_bytes() + added.dump())
+    return found
+
+
+@pytest.mark.parametrize("isa", ["rva23s64", "rva22s64_sscofpmf_sstc_smcntrpmf_smcdeleg"])
+def test_a_program_samples_itself(debian_guest: DebianGuest, initrd: Path, isa: str) -> None:
+    """A million instructions a sample, all of them in its loop, which has six instructions."""
+    output = bytearray()
+    with Machine.open(
+        program=debian_guest.fw_jump, kernel=debian_guest.kernel, initrd=initrd,
+        append=f"console=ttyS0 {FAST} rvplat.run=script rvplat.script=/sample",
+        settings={"harts.isa": isa},
+    ) as machine:  # fmt: skip
+        machine.console.sinks.append(output.extend)
+        assert machine.run(timeout_s=300).reason == "off"
+    text = output.decode(errors="replace")
+    found = re.search(r"sampled: (\d+) instructions, (\d+) cycles, (\d+) samples, (\d+) in", text)
+    assert found is not None, text[-2000:]
+    instructions, cycles, samples, inside = map(int, found.groups())
+    assert 5 * LOOPS <= instructions <= 7 * LOOPS
+    assert abs(cycles - instructions) < 100_000
+    assert abs(samples - instructions // 1_000_000) <= 1
+    assert inside >= samples - 2
