@@ -146,6 +146,16 @@ def mhpmevent_read(hart, number: u32) -> u64:
     return hart.hpm_event[number & 31]
 
 
+HIGH_EVENTS = 0x720  # mhpmevent3h is 0x723
+
+
+@define
+def mhpmevent_access(hart, write: bool, number: u32):
+    """The high halves, which only RV32 has, are a part of Sscofpmf ("Sscofpmf")."""
+    if number >= HIGH_EVENTS and hart.has_sscofpmf == 0:
+        illegal(hart)
+
+
 @define
 def mhpmevent_write(hart, value: u64, number: u32):
     if hart.has_sscofpmf != 0:
@@ -204,7 +214,7 @@ for n in range(FIRST_EVENT, LAST_EVENT + 1):
     )  # fmt: skip
     Sm.csr(
         0x320 + n, f"mhpmevent{n}", read=mhpmevent_read, write=mhpmevent_write, storage=False,
-        high=0x720 + n,
+        access=mhpmevent_access, high=HIGH_EVENTS + n,
         fields="OF[63] MINH[62] SINH[61] UINH[60] VSINH[59] VUINH[58] Event[31:0]",
     )  # fmt: skip
 

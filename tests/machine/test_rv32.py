@@ -250,6 +250,7 @@ def test_a_program_for_another_width_is_refused(
          'harts.mmu: found "sv39" beside RV32 in harts.isa, expected one of bare, sv32'),
         ({"harts.isa": "rv64imac", "harts.mmu": "sv32"},
          'found "sv32" beside RV64 in harts.isa, expected one of bare, sv39, sv48, sv57'),
+        ({"harts.isa": "rv32gcv"}, "found V on RV32, expected V on RV64 only"),
         ({"harts.isa": "rv32imac_svnapot"}, "found Svnapot on RV32, expected Svnapot on RV64 only"),
         ({"harts.isa": "rv64imafc_zcf"}, "found Zcf on RV64, expected Zcf on RV32 only"),
         ({"harts.isa": "rv64imac_zilsd"}, "found Zilsd on RV64, expected Zilsd on RV32 only"),

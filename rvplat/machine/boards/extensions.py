@@ -23,7 +23,7 @@ def architecture_for(
     """The shipped extensions and those that plugins add. `compressed`: every hart has C. Of the
     shipped extensions with `rows_in`, it has only those of `harts`."""
     own = (one for one in harts if one.rows_in)
-    further = tuple(one.of(xlen) for one in (*own, *added) if xlen in one.widths)
+    further = tuple(one.of(xlen) for one in (*own, *added))
     return Architecture(base_extensions(xlen), further, compressed, xlen)
 
 
