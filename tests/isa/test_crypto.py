@@ -7,9 +7,13 @@ import struct
 
 import pytest
 
+from rvplat.isa.cryptography import aes
+from rvplat.isa.cryptography.sm4 import substituted
 from rvplat.isa.machinery.extension import Instruction
 from rvplat.isa.rv_scalar import Zbkb, Zbkx, Zknd, Zkne, Zknh, Zksed, Zksh
+from rvplat.lang import u32, u64
 from tests.isa.conftest import ScratchHart
+from tests.isa.vector.ciphers import aes_sbox, sm4_sbox
 
 ONES, WORD = (1 << 64) - 1, (1 << 32) - 1
 ROWS: dict[str, Instruction] = {
@@ -60,6 +64,20 @@ def test_zbkb_and_zbb_share_instructions() -> None:
     assert {row.name for row in Zkne.instructions} == {
         "aes64es", "aes64esm", "aes64ks1i", "aes64ks2",
     }  # fmt: skip
+
+
+# --- S-boxes, whose tables are made of inverses that are searched for -----------------------------
+
+
+def test_the_s_boxes_of_every_byte() -> None:
+    forward, sm4 = aes_sbox(), sm4_sbox()
+    for first in range(0, 256, 4):
+        four = bytes(range(first, first + 4))
+        word = u64(int.from_bytes(four, "little"))
+        found = int(aes.substituted(word)) & WORD
+        assert found.to_bytes(4, "little") == bytes(forward[b] for b in four)
+        assert int(aes.substituted_back(u64(found))) & WORD == word
+        assert int(substituted(u32(word))).to_bytes(4, "little") == bytes(sm4[b] for b in four)
 
 
 # --- AES: FIPS 197, appendix C, and A for the keys ------------------------------------------------

@@ -3,18 +3,19 @@
 Of the two halves of a state, the definitions with parameters a and b return the half that a is.
 """
 
-from rvplat.isa.cryptography.galois import BYTES, doubled, inverse, turned
+from rvplat.isa.cryptography.galois import BYTES, doubled, inversion, turned
 from rvplat.lang import define, rotr, u32, u64
 
 REDUCTION = 0x1B  # x**8 = x**4 + x**3 + x + 1
 ROW_0, COLUMNS = 0x0000_00FF_0000_00FF, 0x0000_0001_0000_0001
 NO_CONSTANT = 10  # in place of a round's number
+inverse = inversion(REDUCTION)
 
 
 @define
 def substituted(a: u64) -> u64:
     """SubBytes (FIPS 197, 5.1.1)."""
-    b = inverse(a, u64(REDUCTION))
+    b = inverse(a)
     return b ^ turned(b, 1) ^ turned(b, 2) ^ turned(b, 3) ^ turned(b, 4) ^ BYTES * 0x63
 
 
@@ -22,7 +23,7 @@ def substituted(a: u64) -> u64:
 def substituted_back(a: u64) -> u64:
     """InvSubBytes (5.3.2)."""
     b = turned(a, 1) ^ turned(a, 3) ^ turned(a, 6) ^ BYTES * 0x05
-    return inverse(b, u64(REDUCTION))
+    return inverse(b)
 
 
 @define

@@ -3,7 +3,7 @@
 A byte is a polynomial over GF(2). `reduction` is what x**8 is equal to: it chooses the field.
 """
 
-from rvplat.lang import define, u64
+from rvplat.lang import Definition, define, u64
 
 BYTES = 0x0101_0101_0101_0101
 """The lowest bit of each byte."""
@@ -34,22 +34,38 @@ def product(a: u64, b: u64, reduction: u64) -> u64:
 
 
 @define
-def power_of_two(a: u64, squarings: u64, reduction: u64) -> u64:
-    """Each byte to the power of 2**squarings."""
-    result = a
-    for _ in range(squarings):
-        result = product(result, result, reduction)
+def mapped(a: u64, images: u64) -> u64:
+    """A linear map of each byte. Byte i of `images` is what x**i becomes."""
+    result = u64(0)
+    for i in range(8):
+        result ^= (a >> i & BYTES) * (images >> 8 * i & 0xFF)
     return result
 
 
-@define
-def inverse(a: u64, reduction: u64) -> u64:
-    """1 / a for each byte, which is a**254; 0 for 0."""
-    a2 = power_of_two(a, u64(1), reduction)
-    a3 = product(a2, a, reduction)
-    a12 = power_of_two(a3, u64(2), reduction)
-    a240 = power_of_two(product(a12, a3, reduction), u64(4), reduction)
-    return product(product(a240, a12, reduction), a2, reduction)
+def power_images(reduction: int, squarings: int) -> int:
+    """The images of the power of 2**squarings, which is a linear map."""
+    images = 0
+    for i in range(8):
+        power = u64(1 << i)
+        for _ in range(squarings):
+            power = product(power, power, u64(reduction))
+        images |= int(power) << 8 * i
+    return images
+
+
+def inversion(reduction: int) -> Definition:
+    """The definition of 1 / a for each byte, which is a**254; it is 0 for 0."""
+    square, fourth, sixteenth = (power_images(reduction, n) for n in (1, 2, 4))
+
+    @define
+    def inverse(a: u64) -> u64:
+        a2 = mapped(a, square)
+        a3 = product(a2, a, reduction)
+        a12 = mapped(a3, fourth)
+        a240 = mapped(product(a12, a3, reduction), sixteenth)
+        return product(product(a240, a12, reduction), a2, reduction)
+
+    return inverse
 
 
 @define

@@ -1,10 +1,11 @@
 """SM4 (GB/T 32907)."""
 
-from rvplat.isa.cryptography.galois import BYTES, inverse, turned
+from rvplat.isa.cryptography.galois import BYTES, inversion, turned
 from rvplat.lang import define, rotl, u32, u64
 
 REDUCTION = 0xF5  # x**8 = x**7 + x**6 + x**5 + x**4 + x**2 + 1
 OFFSET = 0xD3
+inverse = inversion(REDUCTION)
 
 
 @define
@@ -16,7 +17,7 @@ def affine(a: u64) -> u64:
 @define
 def substituted(word: u32) -> u32:
     """The S-box, of each byte (6.2)."""
-    return u32(affine(inverse(affine(u64(word)), u64(REDUCTION))))
+    return u32(affine(inverse(affine(u64(word)))))
 
 
 @define
