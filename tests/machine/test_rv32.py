@@ -185,6 +185,39 @@ def test_addresses_of_34_bits(machine: Machine) -> None:
     assert (told.pa, [one.stage for one in told.entries]) == (0x8000_0123, ["S Sv32", "S Sv32"])
 
 
+def test_both_stages_of_a_guest(machine: Machine) -> None:
+    """Sv32x4: a guest physical address has 34 bits, so the root of the second stage has 16 KiB
+    ("Guest Physical Address Translation")."""
+    hart, memory = machine.harts[0], machine.memory
+
+    def put(address: int, value: int) -> None:
+        memory.write(address, value.to_bytes(4, "little"))
+
+    large = BASE >> 12 << 10 | 0xDF  # 4 MiB of RAM, for user mode
+    for gpa in (0, 1 << 32):
+        put(BASE + 0x4000 + 4 * (gpa >> 22), large)
+    put(BASE + 0x9000 + 4, 0xA << 10 | 1)  # the guest's root and its table, in its own addresses
+    put(BASE + 0xA000 + 4 * 5, 0xB << 10 | 0xCF)
+    put(BASE + 0xA000 + 4 * 6, (1 << 20 | 0xC) << 10 | 0xCF)
+    put(BASE + 0xA000 + 4 * 7, (1 << 21) << 10 | 0xCF)
+    hart.set_csr("hgatp", 1 << 31 | 3 << 22 | BASE + 0x4000 >> 12)
+    hart.set_csr("vsatp", 1 << 31 | 9)
+    hart.priv = 1
+    hart.view.virt = 1
+    assert hart.translate(0x40_5123) == BASE + 0xB123
+    assert hart.translate(0x40_6456) == BASE + 0xC456
+    assert hart.translate(0x40_7000) is None  # the second stage doesn't map 0x2_0000_0000
+    assert hart.csr("hgatp.VMID") == 3
+
+
+def test_a_trace_has_words_of_32_bits(machine: Machine, tmp_path: Path) -> None:
+    """As Spike's commit log on RV32."""
+    machine.run(max_instructions=2, trace=tmp_path / "trace")
+    lines = (tmp_path / "trace").read_text().splitlines()
+    assert lines[0] == "core   0: 3 0x80000000 (0xfff00513) x10 0xffffffff"
+    assert lines[1] == "core   0: 3 0x80000004 (0x01f51593) x11 0x80000000"
+
+
 def test_pairs_of_registers(tmp_path: Path) -> None:
     """Zilsd, "Use of x0 as operand": a load to x0 leaves x1, a store of x0 stores zeros."""
     code = [
