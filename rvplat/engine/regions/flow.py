@@ -27,7 +27,7 @@ class Flow:
     def __init__(self, tables: Tables, graph: Graph) -> None:
         self.tables, self.graph = tables, graph
         self.after_each = {offset: self.successors(offset) for offset in graph.instructions}
-        self.zones = zones_of(self.after_each, graph.heads, self._fits)
+        self.zones = zones_of(self.after_each, graph.heads, self._fits, self.jumps)
         self.members: dict[Zone, list[int]] = {}
         for offset in sorted(self.zones):
             self.members.setdefault(self.zones[offset], []).append(offset)

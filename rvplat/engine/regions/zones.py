@@ -32,12 +32,16 @@ class Zone:
 
 
 def zones_of(
-    successors: Successors, heads: Collection[int], fits: Callable[[set[int]], bool]
+    successors: Successors,
+    heads: Collection[int],
+    fits: Callable[[set[int]], bool],
+    jumps: Callable[[int], bool] = lambda one: False,
 ) -> dict[int, Zone]:
-    """The zone of each instruction. `fits`: whether a loop's values fit in host registers."""
+    """The zone of each instruction. `fits`: whether a loop's values fit in host registers. `jumps`:
+    whether an instruction is an indirect jump."""
     found: dict[int, Zone] = {}
     count = 0
-    for loop in _loops(set(successors), successors, fits):
+    for loop in _loops(set(successors), successors, fits, jumps):
         count += 1
         found.update(dict.fromkeys(loop, Zone(count)))
     ways = Counter(after for every in successors.values() for after in every)
@@ -60,7 +64,10 @@ def _is_loop(zone: Zone | None) -> bool:
 
 
 def _loops(
-    nodes: set[int], successors: Successors, fits: Callable[[set[int]], bool]
+    nodes: set[int],
+    successors: Successors,
+    fits: Callable[[set[int]], bool],
+    jumps: Callable[[int], bool],
 ) -> Iterator[set[int]]:
     """The loops that are zones, among some instructions."""
     for part in _strong_parts(nodes, successors):
@@ -72,7 +79,11 @@ def _loops(
             continue
         header = _header(part, successors)
         within = {one: [a for a in successors[one] if a != header] for one in part}
-        inner = list(_loops(part, within, fits))
+        inner = list(_loops(part, within, fits, jumps))
+        # An interpreter would leave this zone at each of its jumps. So it is not one.
+        body = _body_beside(part, header, successors, inner) if inner else set()
+        if body and fits(body) and not any(map(jumps, body)):
+            yield body
         yield from inner or [part]
 
 
@@ -85,13 +96,14 @@ def inner_loops(nodes: set[int], successors: Successors) -> Iterator[tuple[int, 
         header = _header(part, successors)
         within = {one: [a for a in successors[one] if a != header] for one in part}
         inner = list(inner_loops(part, within))
-        if inner and (body := _body_beside(part, header, successors, inner)):
+        bodies = [body for _, body in inner]
+        if inner and (body := _body_beside(part, header, successors, bodies)):
             yield header, body
         yield from inner or [(header, part)]
 
 
 def _body_beside(
-    part: set[int], header: int, successors: Successors, inner: list[tuple[int, set[int]]]
+    part: set[int], header: int, successors: Successors, inner: list[set[int]]
 ) -> set[int]:
     """The instructions of a loop that has the same header as an outer one: what leads back to the
     header and is in no other inner loop."""
@@ -107,7 +119,7 @@ def _body_beside(
             if one not in body:
                 body.add(one)
                 work += before.get(one, ())
-        if not any(body & other for _, other in inner):
+        if not any(body & other for other in inner):
             found |= body
     return found
 

@@ -72,3 +72,14 @@ def test_a_loop_may_share_its_header_with_an_outer_one() -> None:
     """As in `while (more) { while (a()) b(); while (c()) d(); }`, entered at the first test."""
     flow = {0: [2], 1: [2], 2: [2, 3], 3: [3, 4], 4: [1, 5], 5: []}
     assert list(inner_loops(set(flow), flow)) == [(2, {2}), (3, {3})]
+
+
+def test_a_loop_that_shares_the_header_of_one_that_does_not_fit_is_a_zone() -> None:
+    """Otherwise its registers would be in the hart's record, unlike those of other loops."""
+    flow = {0: [2], 1: [2], 2: [2, 3], 3: [3, 4], 4: [1, 5], 5: []}
+    zones = zones_of(flow, {0}, lambda loop: len(loop) < 2)
+    assert zones[2].is_loop
+    assert zones[3].is_loop
+    assert not zones[4].is_loop
+    interpreter = zones_of(flow, {0}, lambda loop: len(loop) < 2, lambda one: one == 2)
+    assert not interpreter[2].is_loop
