@@ -111,21 +111,30 @@ def change_mode(hart, priv: u64, virt: u64):
     context_changed(hart)
 
 
+@define(cold=True)
+def change_filtered(hart, priv: u64, virt: u64, counted: u64):
+    """Change the mode where some counters don't count in every mode."""
+    change_mode(hart, priv, virt)
+    restart_counters(hart, counted)
+
+
 @implement(vocabulary.enter_privilege, cold=True)
 def enter_privilege(hart, priv: u64, virt: u64):
     """A return from a trap is counted in the mode that it leaves ("Counter Behavior" of
     Smcntrpmf)."""
-    change_mode(hart, priv, virt)
     if hart.hpm_filtered != 0:
-        restart_counters(hart, u64(1))
+        change_filtered(hart, priv, virt, u64(1))
+    else:
+        change_mode(hart, priv, virt)
 
 
-@define
+@define(cold=True)
 def enter_handler(hart, priv: u64, virt: u64):
     """Change the mode for a trap: no instruction retires."""
-    change_mode(hart, priv, virt)
     if hart.hpm_filtered != 0:
-        restart_counters(hart, u64(0))
+        change_filtered(hart, priv, virt, u64(0))
+    else:
+        change_mode(hart, priv, virt)
 
 
 @define

@@ -88,15 +88,22 @@ class Key(Struct):
 
 
 @define
-def data_key(hart) -> Key:
-    """Of loads and stores."""
+def unmasked_key(hart) -> Key:
+    """Of loads and stores without pointer masking."""
     priv = data_privilege(hart)
     if is_guest_data(hart):
         virtual = guest_root(hart)
-        regime = guest_regime(hart, priv, virtual) | masking_of(hart, priv, True)
-        return Key(regime, virtual, hart.hgatp)
+        return Key(guest_regime(hart, priv, virtual), virtual, hart.hgatp)
     root = translation_root(hart, priv)
-    return Key(regime_of(hart, priv, root) | masking_of(hart, priv, False), root, 0)
+    return Key(regime_of(hart, priv, root), root, 0)
+
+
+@define
+def data_key(hart) -> Key:
+    """Of loads and stores."""
+    key = unmasked_key(hart)
+    masking = masking_of(hart, data_privilege(hart), is_guest_data(hart))
+    return Key(key.regime | masking, key.root, key.guest)
 
 
 @define
@@ -191,9 +198,12 @@ def select_both(hart):
 @implement(vocabulary.context_changed)
 def context_changed(hart):
     """Select the contexts that the hart's state asks for. Nearly always both are where they were
-    the last time: so much is done without a frame."""
+    the last time: so much is done without a frame, if no mode masks pointers."""
     hart.resync = 1
-    data = data_key(hart)
+    if hart.pointer_masks != 0:
+        select_both(hart)
+        return
+    data = unmasked_key(hart)
     code = fetch_key(hart)
     n = hinted(hart, data, False)
     k = hinted(hart, code, True)
