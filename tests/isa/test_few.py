@@ -20,6 +20,8 @@ from tests.lockstep.program import extensions
         ("rv64i_zbb_zcb", 0x9C65, "c.sext.b s0"),
         ("rv64i_zcb", 0x9C69, ".2byte 0x9c69"),  # c.zext.h
         ("rv64i_zbb_zcb", 0x9C69, "c.zext.h s0"),
+        ("rv32i_zbb_zcb", 0x9C69, "c.zext.h s0"),  # "c.zext.h": RV32 and RV64
+        ("rv32i_zba_zcb", 0x9C71, ".2byte 0x9c71"),  # c.zext.w
         ("rv64i_zcb", 0x9C6D, ".2byte 0x9c6d"),  # c.sext.h
         ("rv64i_zbb_zcb", 0x9C6D, "c.sext.h s0"),
         ("rv64i_zbb_zcb", 0x9C71, ".2byte 0x9c71"),  # c.zext.w

@@ -19,7 +19,7 @@ c("100 011 rs1' 0 uimm[1] rs2' 00",  "c.sh rs2, uimm(rs1)", rv_i.sh, imm="uimm")
 
 c("100 111 rd' 11 000 01", "c.zext.b rd", rv_i.andi, rs1="rd", imm=0xFF)
 c("100 111 rd' 11 001 01", "c.sext.b rd", rv_zbb.sext_b, rs1="rd", requires=("Zbb",))
-c("100 111 rd' 11 010 01", "c.zext.h rd", rv_zbb.zext_h, rs1="rd", requires=("Zbb",), xlen=64)
+c("100 111 rd' 11 010 01", "c.zext.h rd", rv_zbb.zext_h, rs1="rd", requires=("Zbb",))
 c("100 111 rd' 11 011 01", "c.sext.h rd", rv_zbb.sext_h, rs1="rd", requires=("Zbb",))
 c("100 111 rd' 11 100 01", "c.zext.w rd", rv_zba.add_uw, rs1="rd", rs2=0, requires=("Zba",), xlen=64)
 c("100 111 rd' 11 101 01", "c.not rd",    rv_i.xori, rs1="rd", imm=-1)
