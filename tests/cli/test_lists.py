@@ -50,8 +50,8 @@ def test_isa_lists_version_and_standing_and_what_the_board_has(
 ) -> None:
     assert main(["isa", "minimal"]) == 0
     rows = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
-    assert rows["M"][1:4] == ["2.0", "ratified", "yes"]
-    assert rows["Zba"][3] == "-"
+    assert rows["M"][1:5] == ["2.0", "ratified", "2019-06", "yes"]
+    assert rows["Zba"][3:5] == ["2021-11", "-"]
 
 
 def test_check_reports_all_faults_at_once(
