@@ -5,6 +5,7 @@ A loop with the header H has the blocks
     CH  come to the header in any way: check the page of each group
     BH  come back from the fast copy: check what an iteration may have changed
     RH_n  the page of the group n is another one: look it up in the TLB
+    QH_n  the same, after BH
 
 They lead to the fast copy (IfH), or to the slow one (IH). Of each group, the local `edge` is the
 last value of its register for which all accesses are in the page; where the register goes down, it
@@ -54,16 +55,22 @@ class Guards:
         self._out.put(f"C{h}:\n  br label %C{h}_0")
         for n, group in enumerate(loop.groups):
             self._out.put(f"C{h}_{n}:")
-            self._check(loop, n, group)
+            self._check(loop, group, f"R{h}_{n}")
             self._out.put(f"  br label %C{h}_{n + 1}")
-            self._look_up(loop, n, group)
-        self._out.put(f"C{h}_{count}:\n  br label %B{h}\nB{h}:")
+            # what may have any value need not be checked again
+            whole = group.step is None and n == count - 1
+            self._look_up(loop, group, f"R{h}_{n}", f"If{h}" if whole else f"C{h}_{n + 1}")
+        self._out.put(f"C{h}_{count}:\n  br label %If{h}\nB{h}:\n  br label %B{h}_0")
         for n, group in enumerate(loop.groups):
+            self._out.put(f"B{h}_{n}:")
             if group.step is None:
-                self._check(loop, n, group)
+                self._check(loop, group, f"R{h}_{n}")
             elif group.step or group.stride:
-                self._check_moved(loop, n, group)
-        self._out.put(f"  br label %If{h}")
+                self._check_moved(loop, group, f"Q{h}_{n}")
+            self._out.put(f"  br label %B{h}_{n + 1}")
+            if group.step or group.stride:
+                self._look_up(loop, group, f"Q{h}_{n}", f"B{h}_{n + 1}")
+        self._out.put(f"B{h}_{count}:\n  br label %If{h}")
 
     def _register(self, loop: Loop, number: int) -> str:
         return self._out.value(f"load i64, ptr {self._local(loop.zone, number)}")
@@ -76,8 +83,9 @@ class Guards:
         self._out.count += 1
         return f"D{loop.header}_{self._out.count}"
 
-    def _check(self, loop: Loop, n: int, group: Group) -> None:
-        """Check the alignment of the register, its stride, and the page."""
+    def _check(self, loop: Loop, group: Group, away: str) -> None:
+        """Check the alignment of the register, its stride, and the page: go to `away` if it is
+        another one."""
         value, h = self._out.value, loop.header
         register = self._register(loop, group.register)
         if group.step is None:
@@ -91,8 +99,8 @@ class Guards:
             self._rare(value(f"icmp ne i64 {odd}, 0"), f"I{h}", self._new(loop))
         edge = value(f"load i64, ptr {_place(loop, group, 'edge')}")
         order = f"{register}, {edge}" if _goes_down(group) else f"{edge}, {register}"
-        away = value(f"icmp ugt i64 {value(f'sub i64 {order}')}, {group.room}")
-        self._rare(away, f"R{h}_{n}", self._new(loop))
+        other = value(f"icmp ugt i64 {value(f'sub i64 {order}')}, {group.room}")
+        self._rare(other, away, self._new(loop))
 
     def _begin_look_up(self, loop: Loop, group: Group, register: str) -> None:
         """Load the addend from the TLB before anything is checked. The next node of a list is often
@@ -104,18 +112,18 @@ class Guards:
         found = entry_field(self._out, self._offsets, entry, "addend", "load volatile")
         self._out.put(f"  store i64 {found}, ptr {_place(loop, group, 'found')}")
 
-    def _check_moved(self, loop: Loop, n: int, group: Group) -> None:
+    def _check_moved(self, loop: Loop, group: Group, away: str) -> None:
         """Check a register that has moved on by less than a page since the last check."""
         register = self._register(loop, group.register)
         edge = self._out.value(f"load i64, ptr {_place(loop, group, 'edge')}")
         order = "ult" if _goes_down(group) else "ugt"
-        away = self._out.value(f"icmp {order} i64 {register}, {edge}")
-        self._rare(away, f"R{loop.header}_{n}", self._new(loop))
+        other = self._out.value(f"icmp {order} i64 {register}, {edge}")
+        self._rare(other, away, self._new(loop))
 
-    def _look_up(self, loop: Loop, n: int, group: Group) -> None:
-        """Take the page of a group from the TLB."""
+    def _look_up(self, loop: Loop, group: Group, label: str, on: str) -> None:
+        """Take the page of a group from the TLB, and go on."""
         value, h = self._out.value, loop.header
-        self._out.put(f"R{h}_{n}:")
+        self._out.put(f"{label}:")
         register = self._register(loop, group.register)
         first = value(f"add i64 {register}, {group.low}")
         has_begun = group.step is None
@@ -138,9 +146,7 @@ class Guards:
         self._out.put(f"  store i64 {addend}, ptr {_place(loop, group, 'addend')}")
         edge = value(f"add i64 {page}, {_edge(group, 0)}")
         self._out.put(f"  store i64 {edge}, ptr {_place(loop, group, 'edge')}")
-        # what may have any value need not be checked again by BH
-        whole = has_begun and group is loop.groups[-1]
-        self._out.put(f"  br label %{f'If{h}' if whole else f'C{h}_{n + 1}'}")
+        self._out.put(f"  br label %{on}")
 
 
 def tlb_entry(out: Lines, offsets: Mapping[str, int], address: str) -> str:
