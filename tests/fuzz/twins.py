@@ -13,6 +13,7 @@ from typing import Any
 
 from rvplat.engine.core import SLACK
 from rvplat.engine.reference import Reference
+from rvplat.hart.acceleration.guest_tables import forget_tables
 from rvplat.hart.acceleration.tlb import flush_everything
 from rvplat.hart.counters import update_deadline
 from rvplat.hart.state import HartState
@@ -104,6 +105,7 @@ class Twins:
             # Flush as fences do, because page tables may have changed.
             for hart in machine.harts:
                 flush_everything(hart.view)
+                forget_tables(hart.view)
 
     def _again(self, changes: list[Change]) -> list[Change]:
         """With regions: often continue where a hart has been, perhaps in another mode."""
