@@ -23,7 +23,7 @@ from rvplat.engine.regions.tables import Term
 from rvplat.engine.regions.zones import Zone, inner_loops
 
 MOST = 48  # instructions of a loop that gets two copies
-SPAN = PAGE // 2  # bytes that one guard covers
+SPAN = PAGE // 2  # bytes that one guard covers, and how far they may lie from the register
 FAST = PAGE  # what a register may be moved by in an iteration
 
 
@@ -153,7 +153,7 @@ class _Iteration:
             moves_once = not (moves.moved and moves.stride)
             if moves_once and moves.moved % align == 0 and fixed == {Value(moves.stride)}:
                 step, stride = moves.moved, moves.stride
-        if high - low > SPAN or (step is None and len(rows) < 2):
+        if high - low > SPAN or abs(low) > SPAN or (step is None and len(rows) < 2):
             return None
         return Group(base, low, high, align, False in stores, True in stores, step, stride)
 

@@ -24,7 +24,8 @@ from rvplat.engine.regions.zones import Zone
 
 RARE = "!prof !0"
 NO_PAGE = 1 << 63  # no address space has a page there
-TOP = -2 * PAGE  # no guard covers these pages: a register could pass the end of the address space
+TOP = -2 * PAGE  # no guard covers these pages, and those as near to 0 where a register goes down:
+# it could pass the end of the address space (covered.py: FAST, SPAN)
 
 
 class Guards:
@@ -130,7 +131,10 @@ class Guards:
         page = value(f"and i64 {first}, {-PAGE}")
         inside = value(f"and i64 {first}, {PAGE - 1}")
         self._rare(value(f"icmp ugt i64 {inside}, {group.room}"), f"I{h}", self._new(loop))
-        self._rare(value(f"icmp uge i64 {page}, {TOP}"), f"I{h}", self._new(loop))
+        near = (
+            f"icmp ult i64 {page}, {-TOP}" if _goes_down(group) else f"icmp uge i64 {page}, {TOP}"
+        )
+        self._rare(value(near), f"I{h}", self._new(loop))
         if has_begun:
             entry = value(f"load ptr, ptr {_place(loop, group, 'entry')}")
         else:

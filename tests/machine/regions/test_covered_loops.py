@@ -309,3 +309,22 @@ def test_a_loop_that_comes_to_a_page_without_permission(bits: int) -> None:
     end = same_in_regions(turns(SUPERVISOR, body), pages, "body")
     assert end.x[0][27] == (15 if bits & 2 else 13), "store or load page fault"
     assert end.x[0][20] == VA + 4096
+
+
+#: Loops whose register goes down past 0: where it begins, what its loop does, its iterations.
+PAST_0 = {
+    "loads": ("0xff8", "ld t2, 0(a0)\n addi a0, a0, -8", 520),
+    "stores": ("0xff8", "sd t3, 0(a0)\n addi a0, a0, -8", 520),
+    "below": ("0x1008", "ld t2, -8(a0)\n addi a0, a0, -16", 260),
+}
+
+
+@pytest.mark.parametrize("case", PAST_0)
+def test_a_register_goes_down_past_address_0(case: str) -> None:
+    """Memory at 0 ends there: the next access is at the end of the address space, and faults."""
+    start, body, count = PAST_0[case]
+    head, tail = f"li a0, {start}\n li t3, {count}\n1: ", "\n addi t3, t3, -1\n bnez t3, 1b\n"
+    loop = head + body + "\n add t0, t0, t2" + tail
+    memory: dict[str, object] = {"memory.low.base": 0, "memory.low.size": 0x1000}
+    end = same_in_regions(ROUNDS.replace("LOOP", loop), None, **memory)
+    assert end.x[0][18], "some accesses fault"
