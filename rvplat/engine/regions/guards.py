@@ -9,7 +9,8 @@ A loop with the header H has the blocks
 
 They lead to the fast copy (IfH), or to the slow one (IH). Of each group, the local `edge` is the
 last value of its register for which all accesses are in the page; where the register goes down, it
-is the first one. `addend` leads from addresses to the host's memory. `entry` and `found` are the
+is the first one. `addend` leads from addresses to the host's memory. `unknown`: both are not set,
+since the zone was entered. `entry` and `found` are the
 entry of the TLB and its addend, where the register may have any value in the next iteration.
 """
 
@@ -23,7 +24,6 @@ from rvplat.engine.regions.lines import Lines
 from rvplat.engine.regions.zones import Zone
 
 RARE = "!prof !0"
-NO_PAGE = 1 << 63  # no address space has a page there
 TOP = -2 * PAGE  # no guard covers these pages, and those as near to 0 where a register goes down:
 # it could pass the end of the address space (covered.py: FAST, SPAN)
 
@@ -39,7 +39,7 @@ class Guards:
 
     def allocas(self, loop: Loop) -> None:
         for group in loop.groups:
-            kinds = {"edge": "i64", "addend": "i64"}
+            kinds = {"edge": "i64", "addend": "i64", "unknown": "i8"}
             if group.step is None:
                 kinds |= {"entry": "ptr", "found": "i64"}
             for name, kind in kinds.items():
@@ -48,7 +48,8 @@ class Guards:
     def reset(self, loop: Loop) -> None:
         """Forget the pages: the zone is entered."""
         for group in loop.groups:
-            self._out.put(f"  store i64 {_edge(group, NO_PAGE)}, ptr {_place(loop, group, 'edge')}")
+            self._out.put(f"  store i64 0, ptr {_place(loop, group, 'edge')}")
+            self._out.put(f"  store volatile i8 1, ptr {_place(loop, group, 'unknown')}")
 
     def text(self, loop: Loop) -> None:
         """The guards of a loop."""
@@ -56,7 +57,7 @@ class Guards:
         self._out.put(f"C{h}:\n  br label %C{h}_0")
         for n, group in enumerate(loop.groups):
             self._out.put(f"C{h}_{n}:")
-            self._check(loop, group, f"R{h}_{n}")
+            self._check(loop, group, f"R{h}_{n}", enters=True)
             self._out.put(f"  br label %C{h}_{n + 1}")
             # what may have any value need not be checked again
             whole = group.step is None and n == count - 1
@@ -84,9 +85,9 @@ class Guards:
         self._out.count += 1
         return f"D{loop.header}_{self._out.count}"
 
-    def _check(self, loop: Loop, group: Group, away: str) -> None:
+    def _check(self, loop: Loop, group: Group, away: str, enters: bool = False) -> None:
         """Check the alignment of the register, its stride, and the page: go to `away` if it is
-        another one."""
+        another one, or, where the loop is entered, if no page is known yet."""
         value, h = self._out.value, loop.header
         register = self._register(loop, group.register)
         if group.step is None:
@@ -101,6 +102,10 @@ class Guards:
         edge = value(f"load i64, ptr {_place(loop, group, 'edge')}")
         order = f"{register}, {edge}" if _goes_down(group) else f"{edge}, {register}"
         other = value(f"icmp ugt i64 {value(f'sub i64 {order}')}, {group.room}")
+        if enters:
+            # volatile: in memory, since a loop has no host register to spare for it
+            unknown = value(f"load volatile i8, ptr {_place(loop, group, 'unknown')}")
+            other = value(f"or i1 {value(f'icmp ne i8 {unknown}, 0')}, {other}")
         self._rare(other, away, self._new(loop))
 
     def _begin_look_up(self, loop: Loop, group: Group, register: str) -> None:
@@ -150,6 +155,7 @@ class Guards:
         self._out.put(f"  store i64 {addend}, ptr {_place(loop, group, 'addend')}")
         edge = value(f"add i64 {page}, {_edge(group, 0)}")
         self._out.put(f"  store i64 {edge}, ptr {_place(loop, group, 'edge')}")
+        self._out.put(f"  store volatile i8 0, ptr {_place(loop, group, 'unknown')}")
         self._out.put(f"  br label %{on}")
 
 

@@ -328,3 +328,21 @@ def test_a_register_goes_down_past_address_0(case: str) -> None:
     memory: dict[str, object] = {"memory.low.base": 0, "memory.low.size": 0x1000}
     end = same_in_regions(ROUNDS.replace("LOOP", loop), None, **memory)
     assert end.x[0][18], "some accesses fault"
+
+
+#: Loops at the address 1 << 63, where nothing is, and what they do.
+NOWHERE = {
+    "up": "ld t2, 0(a0)\n addi a0, a0, 8",
+    "down": "ld t2, 0xf0(a0)\n addi a0, a0, -8",
+    "fixed": "ld t2, 0(a0)\n ld t4, 8(a0)",
+    "any": "ld t2, 0(a0)\n ld t4, 8(a0)\n xor a0, a0, t3\n xor a0, a0, t3",
+}
+
+
+@pytest.mark.parametrize("case", NOWHERE)
+def test_no_address_is_in_the_page_of_a_loop_that_has_none(case: str) -> None:
+    """What a guard holds before its first look-up is no page: each access is a fault."""
+    head, tail = "li a0, 1 << 63\n li t3, 100\n1: ", "\n addi t3, t3, -1\n bnez t3, 1b\n"
+    loop = head + NOWHERE[case] + "\n add t0, t0, t2" + tail
+    end = same_in_regions(ROUNDS.replace("LOOP", loop).replace("s0, 400", "s0, 40"))
+    assert end.x[0][18], "the accesses fault"
