@@ -235,7 +235,7 @@ def restart_counters(hart, counted: u64):
 
 @define
 def filter_changed(hart, n: u64, value: u64):
-    """Write mcyclecfg, minstretcfg or mhpmevent, of which a counter depends."""
+    """Write mcyclecfg, minstretcfg or mhpmevent, on which a counter depends."""
     bit = u64(1) << n
     hart.hpm_event[n] = value
     hart.hpm_filtered &= ~bit

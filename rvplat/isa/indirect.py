@@ -3,7 +3,7 @@ Indirect CSR Access"), and what is reached so: the counters that M mode delegate
 Ssccfg ("Smcdeleg and Ssccfg Counter Delegation Extensions").
 
 `siselect` chooses a counter, `sireg` is its value and `sireg2` its event or filter. No value of
-miselect or vsiselect is implemented, so that mireg and vsireg are illegal instructions.
+miselect or vsiselect is implemented: each access to mireg or vsireg raises an exception.
 """
 
 from rvplat.isa.hpm import (
@@ -20,6 +20,7 @@ from rvplat.isa.hpm import (
 )
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.vocabulary import illegal, virtual_instruction
+from rvplat.isa.priv_m import nothing_write, zero_read
 from rvplat.isa.privileged import MACHINE, USER, Counter, EnvCfg, StateEnable
 from rvplat.isa.stateen import guest_enables, machine_enables
 from rvplat.lang import define, u32, u64
@@ -93,8 +94,7 @@ def sireg_access(hart, write: bool, number: u32):
 @define
 def unimplemented_access(hart, write: bool, number: u32):
     """No value of the select register is implemented."""
-    if hart.priv != MACHINE:
-        require_indirect(hart)
+    require_indirect(hart)
     if hart.virt != 0:
         virtual_instruction(hart)
     illegal(hart)
@@ -150,22 +150,11 @@ def select_write(hart, value: u64, number: u32):
         hart.siselect = value & SELECT
 
 
-@define
-def none_read(hart, number: u32) -> u64:
-    """Never reached: the access is refused."""
-    return u64(0)
-
-
-@define
-def none_write(hart, value: u64, number: u32):
-    """Never reached: the access is refused."""
-
-
 for _i, _name in enumerate(("", "2", "3", "", "4", "5", "6")):
     if _i == 3:  # miph and the like have that number
         continue
     Smcsrind.csr(
-        0x351 + _i, f"mireg{_name}", read=none_read, write=none_write, storage=False,
+        0x351 + _i, f"mireg{_name}", read=zero_read, write=nothing_write, storage=False,
         access=unimplemented_access,
     )  # fmt: skip
     Sscsrind.csr(
@@ -173,10 +162,10 @@ for _i, _name in enumerate(("", "2", "3", "", "4", "5", "6")):
         access=sireg_access,
     )  # fmt: skip
     Sscsrind.csr(
-        0x251 + _i, f"vsireg{_name}", read=none_read, write=none_write, storage=False,
+        0x251 + _i, f"vsireg{_name}", read=zero_read, write=nothing_write, storage=False,
         access=unimplemented_access,
     )  # fmt: skip
-Smcsrind.csr(0x350, "miselect", read=none_read, write=none_write, storage=False)
+Smcsrind.csr(0x350, "miselect", read=zero_read, write=nothing_write, storage=False)
 Sscsrind.csr(0x150, "siselect", write=select_write, access=siselect_access)
 Sscsrind.csr(VSISELECT, "vsiselect", write=select_write, access=vsiselect_access)
 

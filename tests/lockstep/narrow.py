@@ -4,10 +4,8 @@ instruction: python -m tests.lockstep.narrow --programs 500 --seed S
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -59,31 +57,17 @@ class Walk(vectors.Walk):
 
 def main() -> int:
     """Run the programs. The exit status is 1 if there is a difference."""
-    parser = argparse.ArgumentParser(prog="python -m tests.lockstep.narrow", description=__doc__)
-    parser.add_argument("--programs", type=int, default=100)
-    parser.add_argument("--seed", default="1")
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--instructions", type=int, default=500)
-    parser.add_argument("--stop-after", type=int, default=1, metavar="N")
+    parser = vectors.options("python -m tests.lockstep.narrow", __doc__)
     parser.add_argument("--keep", type=Path, help="a folder for the last program's files")
     parser.add_argument("--quick", action="store_true", help="as of tests.lockstep")
     given = parser.parse_args()
-    started, found = time.monotonic(), 0
     with tempfile.TemporaryDirectory() as folder:
         lockstep = Lockstep(given.keep or Path(folder), given.quick)
-        for number in range(given.first, given.first + given.programs):
-            program = narrow_programs.make(given.seed, number, given.instructions)
-            difference = lockstep.compare(program)
-            if difference is not None:
-                print(difference, flush=True)
-                found += 1
-                if found == given.stop_after:
-                    break
+        found, summary = vectors.compare_all(lockstep, narrow_programs.make, given)
     print(f"{lockstep.counts.total()} steps:",
           ", ".join(f"{name} {n}" for name, n in lockstep.counts.most_common()))  # fmt: skip
     print("traps:", dict(lockstep.traps))
-    print(f"{number + 1 - given.first} programs, {found} with differences, "
-          f"{time.monotonic() - started:.0f} s")  # fmt: skip
+    print(summary)
     return 1 if found else 0
 
 

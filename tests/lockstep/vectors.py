@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from . import layout, spike, vector_programs
@@ -184,34 +185,47 @@ def differences(name: str, size: int, expected: bytes | bytearray, found: bytes)
     return "\n".join(lines)
 
 
-def main() -> int:
-    """Run the programs. The exit status is 1 if there is a difference."""
-    parser = argparse.ArgumentParser(prog="python -m tests.lockstep.vectors", description=__doc__)
+def options(program: str, about: str | None) -> argparse.ArgumentParser:
+    """The options of a command that compares random programs."""
+    parser = argparse.ArgumentParser(prog=program, description=about)
     parser.add_argument("--programs", type=int, default=100)
     parser.add_argument("--seed", default="1")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--instructions", type=int, default=500)
     parser.add_argument("--stop-after", type=int, default=1, metavar="N")
-    given = parser.parse_args()
+    return parser
+
+
+def compare_all(
+    lockstep: Lockstep, make: Callable[[str, int, int], Program], given: argparse.Namespace
+) -> tuple[int, str]:
+    """Compare the programs that the options ask for, and print each difference. Returns the number
+    of differences, and a line that sums up."""
     started, found = time.monotonic(), 0
+    for number in range(given.first, given.first + given.programs):
+        difference = lockstep.compare(make(given.seed, number, given.instructions))
+        if difference is not None:
+            print(difference, flush=True)
+            found += 1
+            if found == given.stop_after:
+                break
+    count, seconds = number + 1 - given.first, time.monotonic() - started
+    return found, f"{count} programs, {found} with differences, {seconds:.0f} s"
+
+
+def main() -> int:
+    """Run the programs. The exit status is 1 if there is a difference."""
+    given = options("python -m tests.lockstep.vectors", __doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         lockstep = Lockstep(Path(folder))
-        for number in range(given.first, given.first + given.programs):
-            program = vector_programs.make(given.seed, number, given.instructions)
-            difference = lockstep.compare(program)
-            if difference is not None:
-                print(difference, flush=True)
-                found += 1
-                if found == given.stop_after:
-                    break
+        found, summary = compare_all(lockstep, vector_programs.make, given)
     rows = {row.name for isa in ISAS for row in vector_programs.rows(isa)[1]}
     seldom = sorted(rows, key=lambda name: lockstep.counts[name])[:12]
     print(f"{lockstep.counts.total()} vector instructions of {len(rows)} rows; seldom:",
           ", ".join(f"{name} {lockstep.counts[name]}" for name in seldom))  # fmt: skip
     for name, count in sorted(lockstep.traps.items()):
         print(f"{count:7} {name}")
-    print(f"{number + 1 - given.first} programs, {found} with differences, "
-          f"{time.monotonic() - started:.0f} s")  # fmt: skip
+    print(summary)
     return 1 if found else 0
 
 

@@ -9,9 +9,9 @@ A loop with the header H has the blocks
 
 They lead to the fast copy (IfH), or to the slow one (IH). Of each group, the local `edge` is the
 last value of its register for which all accesses are in the page; where the register goes down, it
-is the first one. `addend` leads from addresses to the host's memory. `unknown`: both are not set,
-since the zone was entered. `entry` and `found` are the
-entry of the TLB and its addend, where the register may have any value in the next iteration.
+is the first one. `addend` leads from addresses to the host's memory. `unknown` is not 0 from the
+entry of the zone until these two are set. `entry` and `found` are the entry of the TLB and its
+addend, where the register may have any value in the next iteration.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from rvplat.engine.regions.lines import Lines
 from rvplat.engine.regions.zones import Zone
 
 RARE = "!prof !0"
-TOP = -2 * PAGE  # no guard covers these pages, and those as near to 0 where a register goes down:
-# it could pass the end of the address space (covered.py: FAST, SPAN)
+# No guard covers the pages from here on: a register could pass the end of the address space. Where
+# it goes down, no guard covers as many pages at the start (see FAST and SPAN in covered.py).
+TOP = -2 * PAGE
 
 
 class Guards:

@@ -30,7 +30,8 @@ Adding = Callable[[Any], Definition]
 @define(cold=True)
 def prepare_groups(hart, vd: u64, vs2: u64, vs1: u64, size: u64):
     """vl is a multiple of EGS (`size`), and LMUL * VLEN at least EGW, even if vl is 0. EEW is SEW,
-    so that says that VLMAX is at least EGS. vstart is 0, a multiple."""
+    so the second rule is that VLMAX is at least EGS. `prepare_same` checks that vstart is 0, which
+    is a multiple of EGS."""
     require_vtype(hart)
     if hart.vl % size != 0 or hart.vlmax < size:
         illegal(hart)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from rvplat.frozen import frozen
 from rvplat.isa.machinery.extension import Extension
-from rvplat.isa.machinery.profiles import Profile
 from rvplat.isa.machinery.ratifications import ratifications
 
 
@@ -45,8 +44,3 @@ def parts_of(names: Iterable[str], known: Mapping[str, Extension]) -> list[Part]
 def missing_of(names: Iterable[str], known: Mapping[str, Extension]) -> list[str]:
     """The names that no extension has."""
     return [name for name in names if name not in known]
-
-
-def is_complete(profile: Profile, known: Mapping[str, Extension]) -> bool:
-    """Whether a board may name the profile."""
-    return not missing_of(profile.mandatory, known)

@@ -1,7 +1,8 @@
 """The numbers of Zkr's entropy source.
 
-They are a keyed hash of the hart's number and of how many came before. With a seed they are the
-same in every run, and after every reset; without one the key is random, and no number comes twice.
+A number is a keyed hash of the hart's number and of how many numbers it had before. With a seed the
+numbers are the same in every run, and after every reset. Without one the key is random, and a reset
+does not repeat them.
 """
 
 from __future__ import annotations
