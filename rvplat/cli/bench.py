@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rvplat.guests.bench import Report
 
 TIMEOUT_S = 120.0
+VECTOR_ISA = "rv64imafdcvh_zicclsm_zicntr_zicsr_zifencei_zihpm_zba_zbb_zbs_zvkb_zvknha"
 ITS_OWN, IN_HS, IN_VS = 0, 1, 2  # modes as guests/programs/measure.h reads them in tp
 
 
@@ -28,6 +29,10 @@ class Bench:
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("programs", nargs="*", metavar="PROGRAM", help="only these")
+        parser.add_argument(
+            "--vectors", action="store_true",
+            help="the programs with vector instructions, on a hart with V and VLEN 128",
+        )  # fmt: skip
         parser.add_argument(
             "--repeat", type=int, default=5, metavar="N",
             help="runs of each program, of which the median is shown (default: 5)",
@@ -58,7 +63,10 @@ class Bench:
             raise RvplatError(f"--repeat {arguments.repeat}: expected 1 or more")
         if arguments.native and arguments.worlds:
             raise RvplatError("--native and --worlds: expected one of them")
-        wanted = [known[name] for name in arguments.programs or known]
+        named = arguments.programs or [
+            name for name, one in known.items() if bool(one.needs) == arguments.vectors
+        ]
+        wanted = [known[name] for name in named]
         with progress() as watched:
             report = _measured(arguments, wanted, watched)
         sys.stdout.write(
@@ -98,16 +106,20 @@ class Here:
         self._world = world
         self._again = again
 
-    def __call__(self, path: Path) -> str:
+    def __call__(self, program: BenchProgram) -> str:
+        from rvplat.guests.bench import VLEN
         from rvplat.guests.errors import GuestError
         from rvplat.machine.machine import Machine
 
-        with Machine.open("virt", program=path, say=self._watched) as machine:
+        settings = {"harts.isa": VECTOR_ISA, "harts.vlen": VLEN} if program.needs else None
+        with Machine.open(
+            "virt", program=program.path, say=self._watched, settings=settings
+        ) as machine:
             for n in range(1 + self._again):
                 if n:
                     machine.reset()
                 machine.harts[0].x["tp"] = self._world
                 stop = machine.run(timeout_s=TIMEOUT_S)
                 if stop.reason != "off":
-                    raise GuestError(f"{path.name}: {stop}")
+                    raise GuestError(f"{program.path.name}: {stop}")
             return machine.console.output.decode(errors="replace")

@@ -33,6 +33,16 @@ _ABOUT = {
     "console":    "console output by UART, a character at a time",
 }  # fmt: skip
 
+VECTOR_PROGRAMS = {
+    "vmemcpy": "memory copy with vectors of bytes",
+    "vdot":    "dot product of 16-bit integers, widening",
+    "vmatrix": "product of matrices of singles, with vectors",
+    "vsha256": "SHA-256 with Zvknha",
+    "vstrlen": "strlen with fault-only-first loads",
+    "vaxpy":   "masked y += a * x of doubles",
+}  # fmt: skip
+"""The benchmarks with vector instructions, and what they are."""
+
 _OF_THE_BOARD = ("syscall", "pages", "beside", "selfmod", "registers", "console")
 _FUSED = ("nbody", "mandelbrot")
 
@@ -44,13 +54,15 @@ HYPERVISOR_GUESTS = ("fibonacci", "sort")
 class BenchProgram:
     """A bare-metal M-mode program for the `virt` board, which measures itself (bench.py). `native`:
     its source is also a program of the host (native.py); `fused`: its checksum depends on fused
-    multiplications and additions."""
+    multiplications and additions; `needs`: extensions that the board's hart must have besides, as
+    its ISA string names them."""
 
     name: str
     path: Path
     about: str
     native: bool = False
     fused: bool = False
+    needs: tuple[str, ...] = ()
 
 
 def _program(name: str) -> Path:
@@ -88,10 +100,18 @@ def vmm() -> Path:
 
 
 def bench_programs() -> list[BenchProgram]:
-    """The benchmark programs, in the order in which they are shown."""
+    """The benchmark programs, in the order in which they are shown: those for harts with V last."""
     return [
         BenchProgram(
             name, _program(f"bench/{name}.elf"), about, name not in _OF_THE_BOARD, name in _FUSED
         )
         for name, about in _ABOUT.items()
+    ] + [
+        BenchProgram(name, _program(f"bench/{name}.elf"), about, needs=_needs(name))
+        for name, about in VECTOR_PROGRAMS.items()
     ]
+
+
+def _needs(name: str) -> tuple[str, ...]:
+    """The extensions that a program of VECTOR_PROGRAMS needs."""
+    return ("v", "zvkb", "zvknha") if name == "vsha256" else ("v",)

@@ -17,7 +17,6 @@ import shutil
 import statistics
 import subprocess
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from rvplat.frozen import frozen
 from rvplat.guests import BenchProgram
@@ -28,10 +27,14 @@ QEMU = "qemu-system-riscv64"
 TICKS_PER_SECOND = 10_000_000
 REPEATS = 5
 TIMEOUT_S = 120
+VLEN = 128
+"""VLEN of the harts on which vector programs run, on both sides."""
+QEMU_WITH = {"zvknha": 9}
+"""The first version of QEMU with an extension, where it is newer than V."""
 
-Runner = Callable[[Path], str]
-"""Runs an ELF file in M mode on a `virt` board until it powers off, once or again after a reset;
-returns the UART's output."""
+Runner = Callable[[BenchProgram], str | None]
+"""Runs a program in M mode on a `virt` board until it powers off, once or again after a reset;
+returns the UART's output. None if this side lacks an extension that the program needs."""
 NativeRunner = Callable[[BenchProgram], str]
 """Runs a program that was built for the host; returns its output."""
 
@@ -255,19 +258,32 @@ def qemu_version() -> str | None:
     return answer.partition("\n")[0].strip() or None
 
 
-def run_on_qemu(path: Path) -> str:
-    """Run an ELF file on QEMU (a `Runner`)."""
+def _qemu_has(extension: str) -> bool:
+    """Whether this machine's QEMU is new enough for an extension."""
+    first = QEMU_WITH.get(extension, 0)
+    found = re.search(r"version (\d+)", (first and qemu_version()) or "")
+    return first == 0 or (found is not None and int(found[1]) >= first)
+
+
+def run_on_qemu(program: BenchProgram) -> str | None:
+    """Run a program on QEMU (a `Runner`)."""
+    if not all(map(_qemu_has, program.needs)):
+        return None
     command = [QEMU, "-M", "virt", "-display", "none", "-monitor", "none", "-serial", "stdio"]
+    if program.needs:
+        parts = ["rv64", f"vlen={VLEN}", *(f"{name}=true" for name in program.needs)]
+        command += ["-cpu", ",".join(parts)]
+    name = program.path.name
     try:
         result = subprocess.run(
-            [*command, "-bios", str(path)],
+            [*command, "-bios", str(program.path)],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise GuestError(f"{path.name}: {QEMU} didn't end within {TIMEOUT_S} s") from error
+        raise GuestError(f"{name}: {QEMU} didn't end within {TIMEOUT_S} s") from error
     if result.returncode != 0:
         raise GuestError(
-            f"{path.name}: {QEMU} ended with status {result.returncode}:"
+            f"{name}: {QEMU} ended with status {result.returncode}:"
             f" {(result.stdout + result.stderr).strip()[-200:]}"
         )
     return result.stdout
@@ -311,11 +327,12 @@ def _compare_one(
 ) -> Row:
     ours, again, theirs, natives = [], [], [], []
     for _ in range(repeats):
-        first, *more = parse_all(program, here(program.path))
+        first, *more = parse_all(program, here(program) or "")
         ours.append(first)
         again += more
-        if there is not None:
-            theirs.append(parse(program, there(program.path)))
+        other = None if there is None else there(program)
+        if other is not None:
+            theirs.append(parse(program, other))
         if native is not None and program.native:
             natives.append(parse(program, native(program)))
     checksums = {m.checksum for m in (*ours, *again, *theirs, *natives)}

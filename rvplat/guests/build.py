@@ -22,7 +22,7 @@ from pathlib import Path
 import platformdirs
 
 from rvplat.frozen import frozen
-from rvplat.guests import HYPERVISOR_GUESTS
+from rvplat.guests import HYPERVISOR_GUESTS, VECTOR_PROGRAMS
 from rvplat.guests.errors import GuestError
 
 ZIG_VERSION = "0.17.1"
@@ -37,6 +37,10 @@ _BARE_METAL = (
     "-fno-stack-protector", "-fno-sanitize=undefined", "-fno-pic", "-fno-builtin",
     "-fno-math-errno", "-nostdlib", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none",
     "-Wl,-z,max-page-size=16",
+)  # fmt: skip
+_VECTORS = (
+    *_BARE_METAL, "-mcpu=generic_rv64+m+a+f+d+c+h+v+zvknha+zvkb", "-fno-vectorize",
+    "-fno-slp-vectorize", "-Wl,-T,link.ld", *_STRIPPED,
 )  # fmt: skip
 _LINUX = (
     "-target", "riscv64-linux-musl", "-mcpu=generic_rv64+m+a+f+d+c", "-Os", "-std=gnu23",
@@ -84,7 +88,7 @@ def programs() -> list[GuestSource]:
     bench = sorted(path.name for path in (PROGRAMS / "bench").glob("*.c"))
     guests = tuple(_hypervisor_guest(name) for name in HYPERVISOR_GUESTS)
     return [
-        *(GuestSource(f"bench/{Path(n).stem}.elf", (_START, f"bench/{n}")) for n in bench),
+        *(_bench(Path(name).stem) for name in bench),
         GuestSource("demo/demo.elf", (_START, "demo/main.c", "demo/traps.S")),
         *guests,
         GuestSource(
@@ -96,6 +100,11 @@ def programs() -> list[GuestSource]:
         GuestSource("vmm/payload.elf", ("vmm/payload_start.S", "vmm/payload.c"), _VMM_PAYLOAD),
         GuestSource("vmm/vmm", tuple(f"vmm/{name}.c" for name in _VMM), _LINUX),
     ]
+
+
+def _bench(name: str) -> GuestSource:
+    options = _VECTORS if name in VECTOR_PROGRAMS else _PLAIN
+    return GuestSource(f"bench/{name}.elf", (_START, f"bench/{name}.c"), options)
 
 
 def native_program(name: str, fused: bool) -> GuestSource:
