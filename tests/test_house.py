@@ -30,7 +30,7 @@ BELOW = {
     "lang.native": {"lang", "lang.checking", "lang.host", "lang.typed_ir"},
     "isa.machinery": {"lang"},
     "isa": {"isa.machinery", "lang", "lang.floating_point"},
-    "isa.cryptography": {"lang"},
+    "isa.cryptography": {"isa.machinery", "lang"},
     "isa.scalar": {"isa", "isa.cryptography", "isa.machinery", "lang"},
     "isa.vector": {"isa", "isa.cryptography", "isa.machinery", "lang", "lang.floating_point"},
     "hart": {"bus.natives", "hart.acceleration", "hart.debugging", "isa", "isa.machinery", "lang"},

@@ -206,7 +206,7 @@ def _csr(csr: Csr) -> str:
     lines += textwrap.wrap(f"legal values: {legal_values(csr)}", 96)
     if csr.whole is not None:
         lines.append(f"a half of the 64 bits that RV64 has as {csr.whole.name}")
-    lines.append(f"after a reset: {csr.reset:#x}")
+    lines.append(f"after a reset: {csr.after_reset:#x}")
     if csr.access is not None:
         lines += textwrap.wrap(f"access: {doc_of(csr.access) or csr.access.name}", 96)
     lines.append(f"defined in {csr.place}")

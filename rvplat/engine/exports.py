@@ -15,8 +15,9 @@ from rvplat.hart import counters, csr, interrupts, mmu, page_tables, sleep
 from rvplat.hart.acceleration import contexts, invalidate, tlb
 from rvplat.hart.debugging import watchpoints
 from rvplat.hart.state import STOP_NONE
-from rvplat.hart.trap import Trap
+from rvplat.hart.trap import Trap, enter_handler
 from rvplat.isa.hpm import count_one
+from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import Definition, define, u32, u64
 from rvplat.lang.native.exported import Raised
 
@@ -39,7 +40,7 @@ def read_csr(hart, number: u32) -> u64:
         hart.interrupts_held = held
         raise Trap from None
     hart.interrupts_held = held
-    return value
+    return value if ux.bits == 64 else value & 0xFFFF_FFFF  # as an instruction reads it
 
 
 @define
@@ -52,6 +53,12 @@ def write_csr(hart, value: u64, number: u32):
     hart.instret_base += u64(filters)
     if number & ~(HIGH | 31) == MCYCLE:
         count_one(hart, u64(number & 31))
+
+
+@define
+def set_mode(hart, priv: u64, virt: u64):
+    """Put the hart into a mode. No instruction does so, and none is counted."""
+    enter_handler(hart, priv, virt)
 
 
 @define
@@ -75,11 +82,13 @@ def take_interrupts(hart) -> u64:
 _exported: dict[str, Any] = {
     "read_csr": read_csr,
     "write_csr": write_csr,
+    "set_mode": set_mode,
     "dma_written": invalidate.dma_written,
     "context_changed": contexts.context_changed,
     "flush_everything": tlb.flush_everything,
     "drop_slots": slot_pages.drop_slots,
     "debug_translate": mmu.debug_translate,
+    "table_shape": mmu.table_shape,
     "list_table": page_tables.list_table,
     "watch_changed": watchpoints.watch_changed,
     "arm_virtual": arm_breakpoints.arm_virtual,

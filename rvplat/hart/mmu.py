@@ -241,6 +241,19 @@ def levels_of(root: u64) -> u64:
     return (root >> 60) - 5 if ux.bits == 64 else u64(2)
 
 
+class TableShape(Struct):
+    """The levels of page tables, and the bits of an address that select an entry of a table."""
+
+    levels: u64
+    index_bits: u64
+
+
+@define
+def table_shape(hart, root: u64) -> TableShape:
+    """That of the tables below satp's or hgatp's value. hgatp's first one has WIDER more bits."""
+    return TableShape(levels_of(root), level_bits())
+
+
 @define
 def is_canonical(va: u64, levels: u64) -> bool:
     """The bits above the virtual address's highest are copies of it ("Sv39"); Sv32 has none."""
@@ -273,11 +286,18 @@ def walk_both(hart, va: u64, access: u64, regime: u64) -> Translation:
 
 
 @define
+def count_walk(hart, stage: u64, regime: u64):
+    """Count a walk of the hart's, not a debugger's: a guest's counters can follow the number."""
+    if regime & REGIME_DEBUG == 0:
+        hart.walks[stage] += 1
+
+
+@define
 def walk_stage(hart, va: u64, access: u64, regime: u64, root: u64) -> Translation:
     """The only stage, or a guest's first, by satp's or vsatp's value; 0 is Bare."""
     if root == 0:
         return Translation(va & PAGE_MASK | 12, EVERYTHING, NO_FAULT)
-    hart.walks[u64(regime & REGIME_VIRT != 0)] += 1
+    count_walk(hart, u64(regime & REGIME_VIRT != 0), regime)
     levels = levels_of(root)
     if not is_canonical(va, levels):
         return refused(u64(PAGE_FAULT))
@@ -318,7 +338,7 @@ def walk_guest(hart, gpa: u64, access: u64, regime: u64) -> Translation:
         return Translation(gpa & PAGE_MASK | 12, EVERYTHING, NO_FAULT)
     if gpa >> (12 + level_bits() * levels + WIDER) != 0:
         return refused(u64(GUEST_FAULT))
-    hart.walks[2] += 1
+    count_walk(hart, u64(2), regime)
     found = walk_second(hart, gpa, access, regime, levels)
     hart.guest_page = (gpa & PAGE_MASK) | (found.page & BLOCK_SHIFT)
     fault = u64(GUEST_FAULT) if found.fault == PAGE_FAULT else found.fault

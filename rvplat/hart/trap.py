@@ -14,10 +14,9 @@ from rvplat.isa.hpm import restart_counters
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import context_changed, instruction_bits, virtual_instruction
 from rvplat.isa.machinery.xlen import ux
-from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
+from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, HStatus, Irq, Status
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
 
-LCOFI = 13  # the interrupt that has the same number in VS mode as in S mode
 EBREAK_MET = 3  # of hart.switch_met
 HartState.add("ebreak_stops", u8)  # 1: an ebreak stops for a debugger instead of trapping
 HartState.add("ebreak_skip", u64)  # the next ebreak at this address traps; odd: none
@@ -234,9 +233,9 @@ def enter_supervisor(hart, cause: u64):
 @define
 def enter_guest(hart, cause: u64):
     """Enter VS mode. No CSR of HS mode is written. An interrupt gets the number that it has in S
-    mode ("Hypervisor Trap Delegation Registers")."""
+    mode ("Hypervisor Trap Delegation Registers"); that of LCOFI is the same."""
     known = cause
-    if cause & INTERRUPT != 0 and cause != INTERRUPT | LCOFI:
+    if cause & INTERRUPT != 0 and u64(Irq.LCOFI) >> (cause & 63) & 1 == 0:
         known = cause - 1
     if hart.priv == SUPERVISOR and cause & INTERRUPT == 0:
         note_nested(hart, cause, u64(TO_GUEST), hart.vsepc, hart.vscause, hart.vstval)

@@ -5,8 +5,6 @@ is boxed), and the result isn't a NaN. `fmt` is 16 for halves, 32 for singles an
 native code is made for each. Halves are computed in software, which isn't cold if FS is Dirty.
 """
 
-from typing import Annotated
-
 from rvplat.isa.fp_soft import (
     greater,
     lesser,
@@ -37,7 +35,7 @@ from rvplat.isa.fp_state import (
     unbox,
     writes_f,
 )
-from rvplat.lang import FIXED, define, s64, u16, u32, u64
+from rvplat.lang import FixedBool, define, s64, u16, u32, u64
 from rvplat.lang.floating_point import arithmetic as soft
 from rvplat.lang.floating_point import conversions as conversion
 from rvplat.lang.floating_point.conversions import maximum, minimum
@@ -63,8 +61,6 @@ from rvplat.lang.floating_point.host_unit import (
     host_has_fma,
     host_underflows_late,
 )
-
-FixedBool = Annotated[bool, FIXED]
 
 SIGN_H, SIGN_S, SIGN_D = 1 << 15, 1 << 31, 1 << 63
 LARGEST_S32 = 0x41DF_FFFF_FFC0_0000  # the double 2.0**31 - 1: a greater one may round to too much

@@ -2,8 +2,9 @@
 Indirect CSR Access"), and what is reached so: the counters that M mode delegates, Smcdeleg and
 Ssccfg ("Smcdeleg and Ssccfg Counter Delegation Extensions").
 
-`siselect` chooses a counter, `sireg` is its value and `sireg2` its event or filter. No value of
-miselect or vsiselect is implemented: each access to mireg or vsireg raises an exception.
+`siselect` chooses a counter, `sireg` is its value and `sireg2` its event or filter. On RV32
+`sireg4` and `sireg5` are their high halves. No value of miselect or vsiselect is implemented: each
+access to mireg or vsireg raises an exception.
 """
 
 from rvplat.isa.hpm import (
@@ -19,9 +20,10 @@ from rvplat.isa.hpm import (
     watch_counters,
 )
 from rvplat.isa.machinery.extension import Extension
-from rvplat.isa.machinery.vocabulary import illegal, virtual_instruction
+from rvplat.isa.machinery.vocabulary import illegal, raise_trap, virtual_instruction
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.priv_m import nothing_write, zero_read
-from rvplat.isa.privileged import MACHINE, USER, Counter, EnvCfg, StateEnable
+from rvplat.isa.privileged import MACHINE, USER, Cause, Counter, EnvCfg, StateEnable
 from rvplat.isa.stateen import guest_enables, machine_enables
 from rvplat.lang import define, u32, u64
 
@@ -36,7 +38,9 @@ Smcdeleg = Extension(
 
 SELECT = 0xFFF  # the values that the select registers hold
 COUNTERS = 0x40  # siselect of counter 0
-SIREG, SIREG2 = 0x151, 0x152
+SIREG2, SIREG5 = 0x152, 0x156
+HIGH = 4  # in the number of an alias that is a high half
+LOW_HALF = 0xFFFF_FFFF
 VSISELECT = 0x250
 
 # --- access ("Access control by the state-enable CSRs") ------------------------------------------
@@ -65,16 +69,40 @@ def is_delegated(hart, n: u64) -> bool:
 
 
 @define
-def has_state(hart, n: u64, second: bool) -> bool:
+def is_high(number: u32) -> bool:
+    """Whether an alias is a high half, of those that have one."""
+    return number & HIGH != 0
+
+
+@define
+def is_setting(number: u32) -> bool:
+    """Whether an alias is an event or a filter rather than a value."""
+    return number & ~HIGH == SIREG2
+
+
+@define
+def has_state(hart, n: u64, number: u32) -> bool:
     """Whether the hart has the state of a counter: table "Indirect HPM State Mappings"."""
     if n < FIRST_EVENT:
-        return hart.has_smcntrpmf != 0 if second else hart.has_zicntr != 0
-    return hart.has_zihpm != 0
+        return hart.has_smcntrpmf != 0 if is_setting(number) else hart.has_zicntr != 0
+    return hart.has_zihpm != 0 and (number != SIREG5 or hart.has_sscofpmf != 0)
+
+
+@define
+def is_chosen(hart, number: u32) -> bool:
+    """Whether siselect chooses a counter, other than time, of which an alias has state: sireg and
+    sireg2, and on RV32 sireg4 and sireg5."""
+    n = hart.siselect & 31
+    if hart.has_ssccfg == 0 or hart.siselect & ~31 != COUNTERS or n == 1:
+        return False
+    if number & ~HIGH > SIREG2 or (is_high(number) and ux.bits == 64):
+        return False
+    return has_state(hart, n, number)
 
 
 @define
 def sireg_access(hart, write: bool, number: u32):
-    """Illegal unless siselect chooses a delegated counter, of which sireg and sireg2 have state. A
+    """Illegal unless siselect chooses a delegated counter, of which the alias has state. A
     guest has vsiselect in its place: none of its values is implemented ("Counter Delegation")."""
     require_indirect(hart)
     if hart.virt != 0:
@@ -84,10 +112,7 @@ def sireg_access(hart, write: bool, number: u32):
         if chosen == COUNTERS and hart.has_ssccfg != 0 and hart.menvcfg & EnvCfg.CDE != 0:
             virtual_instruction(hart)
         illegal(hart)
-    n = hart.siselect & 31
-    if hart.has_ssccfg == 0 or hart.siselect & ~31 != COUNTERS or number > SIREG2:
-        illegal(hart)
-    if n == 1 or not is_delegated(hart, n) or not has_state(hart, n, number == SIREG2):
+    if not is_chosen(hart, number) or not is_delegated(hart, hart.siselect & 31):
         illegal(hart)
 
 
@@ -112,33 +137,73 @@ def vsiselect_access(hart, write: bool, number: u32):
 
 
 @define
-def sireg_read(hart, number: u32) -> u64:
-    """MINH is read-only zero here."""
+def require_chosen(hart, number: u32):
+    """Refuse a debugger's access to an alias that stands for nothing. For an instruction,
+    `sireg_access` has done so."""
+    if not is_chosen(hart, number):
+        raise_trap(hart, u64(Cause.ILLEGAL), u64(0))
+
+
+@define
+def aliased(hart, number: u32) -> u64:
+    """The 64 bits of which an alias is all or a half. MINH is read-only zero here."""
     if hart.hpm_watched != 0:
         find_overflows(hart, u64(0))
     n = hart.siselect & 31
-    if number == SIREG:
-        return value_of(hart, n, u64(0))
-    return hart.hpm_event[n] & ~Field.MINH
+    if is_setting(number):
+        return hart.hpm_event[n] & ~Field.MINH
+    return value_of(hart, n, u64(0))
+
+
+@define
+def sireg_read(hart, number: u32) -> u64:
+    require_chosen(hart, number)
+    value = aliased(hart, number)
+    return value >> 32 if is_high(number) else value
+
+
+@define
+def with_half(hart, value: u64, number: u32) -> u64:
+    """What a write makes of the 64 bits: on RV32 the other half stays."""
+    if ux.bits == 64:
+        return value
+    old = aliased(hart, number)
+    if is_high(number):
+        return value << 32 | old & LOW_HALF
+    return value & LOW_HALF | old & ~LOW_HALF
 
 
 @define
 def sireg_write(hart, value: u64, number: u32):
     """As a write of mhpmcounter, mhpmevent, mcyclecfg or minstretcfg, but MINH stays."""
+    require_chosen(hart, number)
     n = hart.siselect & 31
-    if number == SIREG:
+    whole = with_half(hart, value, number)
+    if not is_setting(number):
         if n < FIRST_EVENT or hart.has_sscofpmf != 0:
             if hart.hpm_watched != 0:
                 find_overflows(hart, u64(0))
-            put_counter(hart, n, value)
+            put_counter(hart, n, whole)
             watch_counters(hart, u64(1))
         return
-    new = (value & ~Field.MINH) | (hart.hpm_event[n] & Field.MINH)
+    new = (whole & ~Field.MINH) | (hart.hpm_event[n] & Field.MINH)
     if n < FIRST_EVENT:
         filter_changed(hart, n, new & inhibit_fields(hart))
         restart_counters(hart, u64(1))
     elif hart.has_sscofpmf != 0:
         set_event(hart, n, new)
+
+
+@define
+def unimplemented_read(hart, number: u32) -> u64:
+    """For a debugger: no instruction comes here."""
+    raise_trap(hart, u64(Cause.ILLEGAL), u64(0))
+
+
+@define
+def unimplemented_write(hart, value: u64, number: u32):
+    """For a debugger: no instruction comes here."""
+    raise_trap(hart, u64(Cause.ILLEGAL), u64(0))
 
 
 @define
@@ -154,16 +219,16 @@ for _i, _name in enumerate(("", "2", "3", "", "4", "5", "6")):
     if _i == 3:  # miph and the like have that number
         continue
     Smcsrind.csr(
-        0x351 + _i, f"mireg{_name}", read=zero_read, write=nothing_write, storage=False,
-        access=unimplemented_access,
+        0x351 + _i, f"mireg{_name}", read=unimplemented_read, write=unimplemented_write,
+        storage=False, access=unimplemented_access,
     )  # fmt: skip
     Sscsrind.csr(
         0x151 + _i, f"sireg{_name}", read=sireg_read, write=sireg_write, storage=False,
         access=sireg_access,
     )  # fmt: skip
     Sscsrind.csr(
-        0x251 + _i, f"vsireg{_name}", read=zero_read, write=nothing_write, storage=False,
-        access=unimplemented_access,
+        0x251 + _i, f"vsireg{_name}", read=unimplemented_read, write=unimplemented_write,
+        storage=False, access=unimplemented_access,
     )  # fmt: skip
 Smcsrind.csr(0x350, "miselect", read=zero_read, write=nothing_write, storage=False)
 Sscsrind.csr(0x150, "siselect", write=select_write, access=siselect_access)

@@ -141,6 +141,7 @@ class Counter:
 class StateEnable:
     """Bits of mstateen0 and hstateen0 ("State Enable 0 Registers"); SE is bit 63 of each."""
 
+    P1P13 = 1 << 56
     CSRIND = 1 << 60
     ENVCFG = 1 << 62
     SE = 1 << 63

@@ -13,8 +13,18 @@ from rvplat.isa.machinery.vocabulary import (
 )
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.priv_m import cache_fields, legal_cbie, legal_pmm, masks_changed
-from rvplat.isa.privileged import SUPERVISOR, VMID, VMID_SHIFT, Cause, EnvCfg, HStatus, Status
-from rvplat.isa.stateen import henvcfg_access
+from rvplat.isa.privileged import (
+    MACHINE,
+    SUPERVISOR,
+    VMID,
+    VMID_SHIFT,
+    Cause,
+    EnvCfg,
+    HStatus,
+    StateEnable,
+    Status,
+)
+from rvplat.isa.stateen import henvcfg_access, machine_enables
 from rvplat.isa.sv import is_supported, narrowed_root, widened_root
 from rvplat.isa.zicntr import COUNTER_BITS, counters_of
 from rvplat.lang import define, u32, u64
@@ -100,7 +110,19 @@ def hedeleg_write(hart, value: u64, number: u32):
     hart.hedeleg = value & (mask if hart.has_c != 0 else mask | 1 << Cause.FETCH_MISALIGNED)
 
 
-H.csr(0x602, "hedeleg", write=hedeleg_write, high=0x612)
+HEDELEGH = 0x612
+
+
+@define
+def hedeleg_access(hart, write: bool, number: u32):
+    """Bit P1P13 of mstateen0 controls access to hedelegh, which RV32 has ("State Enable 0
+    Registers")."""
+    enabled = machine_enables(hart, u64(0)) & StateEnable.P1P13 != 0
+    if number == HEDELEGH and hart.priv != MACHINE and not enabled:
+        illegal(hart)
+
+
+H.csr(0x602, "hedeleg", write=hedeleg_write, access=hedeleg_access, high=HEDELEGH)
 
 # --- what a guest may use -----------------------------------------------------------------------
 

@@ -1,12 +1,8 @@
 """Zbc, carry-less multiplication (Unprivileged, "Zbc"): the product of polynomials over GF(2)."""
 
-from typing import Annotated
-
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.xlen import ux
-from rvplat.lang import FIXED, define, u64
-
-Width = Annotated[u64, FIXED]
+from rvplat.lang import FixedU64, define, u64
 
 Zbc = Extension(
     "Zbc", version="1.0", standing="ratified", title="Carry-less multiplication", requires=("I",)
@@ -14,7 +10,7 @@ Zbc = Extension(
 
 
 @define
-def product_high(a: u64, b: u64, width: Width) -> u64:
+def product_high(a: u64, b: u64, width: FixedU64) -> u64:
     """The upper half of the product of numbers of `width` bits. Bit 0 of b contributes nothing."""
     result = u64(0)
     for i in range(1, width):
@@ -23,7 +19,7 @@ def product_high(a: u64, b: u64, width: Width) -> u64:
 
 
 @define
-def product_low(a: u64, b: u64, width: Width) -> u64:
+def product_low(a: u64, b: u64, width: FixedU64) -> u64:
     """The lower half; bits above it are not cleared."""
     result = u64(0)
     for i in range(width):

@@ -15,6 +15,7 @@ B = Extension(
     standing="ratified",
     title="Bit manipulation",
     requires=("Zba", "Zbb", "Zbs"),
+    implied_by=("Zba", "Zbb", "Zbs"),
 )
 
 

@@ -28,5 +28,7 @@ Ssccptr = _promise("Ssccptr", "Page tables can be in main memory", "Svbare")
 Sstvecd = _promise("Sstvecd", "stvec holds every direct address", "S")
 Sstvala = _promise("Sstvala", "stval holds the faulting address or instruction", "S")
 Sscounterenw = _promise("Sscounterenw", "scounteren is writable for every counter", "S")
-Ssu64xl = _promise("Ssu64xl", "sstatus.UXL can be 64 bits", "S")
+Ssu64xl = Extension(
+    "Ssu64xl", "1.0", "ratified", "sstatus.UXL can be 64 bits", ("S",), widths=(64,)
+)
 Ssstrict = _promise("Ssstrict", "Unimplemented opcodes and CSRs are illegal instructions", "S")

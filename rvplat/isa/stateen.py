@@ -1,12 +1,14 @@
 """Smstateen and Ssstateen, which control access to state of extensions (Privileged, "Smstateen").
 
 The state that they control here is senvcfg and henvcfg, by bit ENVCFG of mstateen0 and hstateen0,
-and indirect CSRs, by bit CSRIND (indirect.py). Bit SE is writable too, and every other bit is
-read-only zero. So sstateen is zero: its bit FCSR is read-only zero on a hart with F.
+indirect CSRs, by bit CSRIND (indirect.py), and on RV32 hedelegh, by bit P1P13 of mstateen0. Bit SE
+is writable too, and every other bit is read-only zero. So sstateen is zero: its bit FCSR is
+read-only zero on a hart with F.
 """
 
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.vocabulary import illegal, virtual_instruction
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import MACHINE, StateEnable
 from rvplat.lang import define, u32, u64
 
@@ -50,11 +52,18 @@ def require_state(hart, i: u64, bit: u64):
 
 @define
 def implemented(hart, i: u64) -> u64:
-    """The writable bits of a register."""
+    """The writable bits of hstateen."""
     if i != 0:
         return u64(StateEnable.SE)
     found = u64(StateEnable.SE | StateEnable.ENVCFG)
     return found | StateEnable.CSRIND if hart.has_sscsrind != 0 else found
+
+
+@define
+def implemented_for_machine(hart, i: u64) -> u64:
+    """The writable bits of mstateen. hedelegh, which P1P13 controls, is there on RV32."""
+    has_hedelegh = ux.bits == 32 and i == 0 and hart.has_h != 0
+    return implemented(hart, i) | StateEnable.P1P13 if has_hedelegh else implemented(hart, i)
 
 
 @define
@@ -65,7 +74,7 @@ def mstateen_read(hart, number: u32) -> u64:
 @define
 def mstateen_write(hart, value: u64, number: u32):
     i = u64(number - MSTATEEN)
-    hart.mstateen[i] = value & implemented(hart, i)
+    hart.mstateen[i] = value & implemented_for_machine(hart, i)
 
 
 @define
@@ -118,9 +127,10 @@ def henvcfg_access(hart, write: bool, number: u32):
 
 for _i in range(REGISTERS):
     _fields = "SE0[63] ENVCFG[62] CSRIND[60]" if _i == 0 else f"SE{_i}[63]"
+    _machine_fields = f"{_fields} P1P13[56]" if _i == 0 else _fields
     Smstateen.csr(
         MSTATEEN + _i, f"mstateen{_i}", read=mstateen_read, write=mstateen_write, storage=False,
-        fields=_fields, high=MSTATEEN + HIGH_HALF + _i,
+        fields=_machine_fields, high=MSTATEEN + HIGH_HALF + _i,
     )  # fmt: skip
     Ssstateen.csr(
         HSTATEEN + _i, f"hstateen{_i}", read=hstateen_read, write=hstateen_write,

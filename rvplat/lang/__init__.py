@@ -30,6 +30,7 @@ from rvplat.lang.define import (
     intrinsic,
 )
 from rvplat.lang.events import event
+from rvplat.lang.fixed import FixedBool, FixedU64
 from rvplat.lang.intrinsics import *  # noqa: F403
 from rvplat.lang.observation import observed
 from rvplat.lang.record import Record, View, address_of, ptr
@@ -51,8 +52,8 @@ from rvplat.lang.types import (
 )
 
 __all__ = [
-    "FIXED", "Declaration", "Definition", "Dispatch", "Integer", "Intrinsic", "LanguageError",
-    "NoReturn", "Record", "Standing", "Struct", "Unwind", "View", "address_of", "bind", "declare",
-    "define", "event", "implement", "intrinsic", "observed", "ptr", "s8", "s16", "s32", "s64",
-    "s128", "standing_for", "u8", "u16", "u32", "u64", "u128",
+    "FIXED", "Declaration", "Definition", "Dispatch", "FixedBool", "FixedU64", "Integer",
+    "Intrinsic", "LanguageError", "NoReturn", "Record", "Standing", "Struct", "Unwind", "View",
+    "address_of", "bind", "declare", "define", "event", "implement", "intrinsic", "observed",
+    "ptr", "s8", "s16", "s32", "s64", "s128", "standing_for", "u8", "u16", "u32", "u64", "u128",
 ]  # fmt: skip

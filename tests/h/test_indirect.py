@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rvplat.hart.trap import Trap
 from rvplat.isa.hpm import Event, Field
 from tests.h.bench import ALL_MODES, MODES, ONES, Bench, csr_word
 from tests.h.conftest import MakeBench
@@ -164,3 +165,26 @@ def test_cde_needs_smcdeleg(make: MakeBench) -> None:
     bench = make("smcdeleg")
     bench["menvcfg"] = ONES
     assert bench["menvcfg"] & CDE == 0
+
+
+@section(DELEGATION)
+@pytest.mark.parametrize("name", [name for name in ALIASES if name not in ("sireg", "sireg2")])
+def test_debuggers_do_not_reach_what_is_not_chosen(bench: Bench, name: str) -> None:
+    """A read or write from outside asks for no permission; there is nothing to access."""
+    opened(bench)
+    for access in (lambda: bench[name], lambda: bench.__setitem__(name, 1)):
+        with pytest.raises(Trap):
+            access()
+
+
+@section(DELEGATION)
+@pytest.mark.parametrize("value", [0, 0x3F, 0x41, 0x60, 0xFFF])
+def test_debuggers_do_not_reach_another_counter(bench: Bench, value: int) -> None:
+    opened(bench)
+    bench["mcycle"], bench["siselect"] = 77, value
+    before = bench["mcycle"]
+    for name in ("sireg", "sireg2"):
+        for access in (lambda n=name: bench[n], lambda n=name: bench.__setitem__(n, 1)):
+            with pytest.raises(Trap):
+                access()
+    assert bench["mcycle"] - before < 77

@@ -29,14 +29,14 @@ ARCHES = {
 RV64, RV32 = ARCHES[64], ARCHES[32]
 
 
-def assemble(lines: Sequence[str], arch: str = RV64) -> bytes:
-    """Assemble the lines. The assembler compresses and relaxes nothing by itself.
+def assemble(lines: Sequence[str], arch: str = RV64, exact: bool = True) -> bytes:
+    """Assemble the lines. The assembler relaxes nothing, and if `exact` it compresses nothing.
 
     Raises AssertionError with the assembler's messages and the lines that they refer to.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder, "code.s"), Path(folder, "code.o")
-        header = f".option arch, {arch}\n.option norelax\n.option exact\n"
+        header = f".option arch, {arch}\n.option norelax\n" + ".option exact\n" * exact
         source.write_text(header + "\n".join(lines) + "\n")
         command = [sys.executable, "-m", "ziglang", "cc", "-target", f"riscv{arch[2:4]}-linux-musl"]
         run = subprocess.run(

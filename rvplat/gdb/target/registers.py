@@ -46,7 +46,7 @@ class Registers:
         self._word = self.layout.sizes[REG_PC]
         self._read = machine.core.export("read_csr")
         self._write = machine.core.export("write_csr")
-        self._changed = machine.core.export("context_changed")
+        self._set = machine.core.export("set_mode")
         self._x = [self._array(hart, "x") for hart in machine.harts]
         self._f = [self._array(hart, "f") for hart in machine.harts]
         self._harts = machine.harts
@@ -100,7 +100,8 @@ class Registers:
             try:
                 return int(self._read(view, self.csr_number(number - REG_CSR, guest)))
             except Raised:
-                raise GdbError(f"{self._rows[number - REG_CSR].name} can't be read now") from None
+                name = self._rows[number - REG_CSR].name
+                raise Unavailable(f"{name} can't be read now") from None
         return self._special(view, number)
 
     def read_general(self, hart: int) -> list[int]:
@@ -197,5 +198,4 @@ class Registers:
         if value not in modes:
             named = ", ".join(f"{n} ({MODES[n]})" for n in sorted(modes))
             raise GdbError(f"priv can be {named}, not {value}")
-        view.priv, view.virt = value & 3, value >> 2
-        self._changed(view)
+        self._set(view, value & 3, value >> 2)

@@ -6,8 +6,6 @@ or address space selects another context (contexts.py) and flushes nothing; fenc
 name.
 """
 
-from typing import Annotated
-
 from rvplat.hart.state import (
     CONTEXTS,
     DATA_ENTRIES,
@@ -17,7 +15,7 @@ from rvplat.hart.state import (
     TlbEntry,
 )
 from rvplat.isa.privileged import PAGE_MASK
-from rvplat.lang import FIXED, Record, define, fill_memory, host_address, u8, u16, u64
+from rvplat.lang import FixedBool, Record, define, fill_memory, host_address, u8, u16, u64
 
 FETCH_CONTEXTS = 16
 LOG = 140  # fills that are remembered, so that clearing a context is cheap after a few
@@ -80,9 +78,6 @@ def _pad_to_line() -> None:
 _pad_to_line()
 HartState.add("ctx", Context, CONTEXTS)
 HartState.add("fetch_ctx", FetchContext, FETCH_CONTEXTS)
-
-
-FixedBool = Annotated[bool, FIXED]
 
 
 @define

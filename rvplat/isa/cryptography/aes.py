@@ -3,7 +3,8 @@
 Of the two halves of a state, the definitions with parameters a and b return the half that a is.
 """
 
-from rvplat.isa.cryptography.galois import BYTES, doubled, inversion, turned
+from rvplat.isa.cryptography.galois import doubled, inversion, turned
+from rvplat.isa.machinery.xlen import EACH_BYTE
 from rvplat.lang import define, rotr, u32, u64
 
 REDUCTION = 0x1B  # x**8 = x**4 + x**3 + x + 1
@@ -16,13 +17,13 @@ inverse = inversion(REDUCTION)
 def substituted(a: u64) -> u64:
     """SubBytes (FIPS 197, 5.1.1)."""
     b = inverse(a)
-    return b ^ turned(b, 1) ^ turned(b, 2) ^ turned(b, 3) ^ turned(b, 4) ^ BYTES * 0x63
+    return b ^ turned(b, 1) ^ turned(b, 2) ^ turned(b, 3) ^ turned(b, 4) ^ EACH_BYTE * 0x63
 
 
 @define
 def substituted_back(a: u64) -> u64:
     """InvSubBytes (5.3.2)."""
-    b = turned(a, 1) ^ turned(a, 3) ^ turned(a, 6) ^ BYTES * 0x05
+    b = turned(a, 1) ^ turned(a, 3) ^ turned(a, 6) ^ EACH_BYTE * 0x05
     return inverse(b)
 
 

@@ -3,23 +3,21 @@
 A byte is a polynomial over GF(2). `reduction` is what x**8 is equal to: it chooses the field.
 """
 
+from rvplat.isa.machinery.xlen import EACH_BYTE
 from rvplat.lang import Definition, define, u64
-
-BYTES = 0x0101_0101_0101_0101
-"""The lowest bit of each byte."""
 
 
 @define
 def turned(a: u64, n: u64) -> u64:
     """Each byte rotated left by n bits, 1 to 7."""
-    high = (u64(0xFF) << n & 0xFF) * BYTES
+    high = (u64(0xFF) << n & 0xFF) * EACH_BYTE
     return (a << n) & high | (a >> (8 - n)) & ~high
 
 
 @define
 def doubled(a: u64, reduction: u64) -> u64:
     """Each byte times x."""
-    return ((a & BYTES * 0x7F) << 1) ^ ((a >> 7) & BYTES) * reduction
+    return ((a & EACH_BYTE * 0x7F) << 1) ^ ((a >> 7) & EACH_BYTE) * reduction
 
 
 @define
@@ -28,7 +26,7 @@ def product(a: u64, b: u64, reduction: u64) -> u64:
     result = u64(0)
     power = a
     for i in range(8):
-        result ^= power & (((b >> i) & BYTES) * 0xFF)
+        result ^= power & (((b >> i) & EACH_BYTE) * 0xFF)
         power = doubled(power, reduction)
     return result
 
@@ -38,7 +36,7 @@ def mapped(a: u64, images: u64) -> u64:
     """A linear map of each byte. Byte i of `images` is what x**i becomes."""
     result = u64(0)
     for i in range(8):
-        result ^= (a >> i & BYTES) * (images >> 8 * i & 0xFF)
+        result ^= (a >> i & EACH_BYTE) * (images >> 8 * i & 0xFF)
     return result
 
 
@@ -71,7 +69,7 @@ def inversion(reduction: int) -> Definition:
 @define
 def exchanged(a: u64, bits: u64, lower: u64) -> u64:
     """Exchange groups of `bits` bits with their neighbours. `lower`: the lower ones in a byte."""
-    mask = lower * BYTES
+    mask = lower * EACH_BYTE
     return (a & mask) << bits | a >> bits & mask
 
 

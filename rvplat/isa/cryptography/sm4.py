@@ -1,6 +1,7 @@
 """SM4 (GB/T 32907)."""
 
-from rvplat.isa.cryptography.galois import BYTES, inversion, turned
+from rvplat.isa.cryptography.galois import inversion, turned
+from rvplat.isa.machinery.xlen import EACH_BYTE
 from rvplat.lang import define, rotl, u32, u64
 
 REDUCTION = 0xF5  # x**8 = x**7 + x**6 + x**5 + x**4 + x**2 + 1
@@ -11,7 +12,7 @@ inverse = inversion(REDUCTION)
 @define
 def affine(a: u64) -> u64:
     """The affine map before and after the inversion, of each byte."""
-    return a ^ turned(a, 1) ^ turned(a, 3) ^ turned(a, 6) ^ turned(a, 7) ^ BYTES * OFFSET
+    return a ^ turned(a, 1) ^ turned(a, 3) ^ turned(a, 6) ^ turned(a, 7) ^ EACH_BYTE * OFFSET
 
 
 @define

@@ -86,6 +86,13 @@ class Csr:
         return _access(self, "write", text)
 
     @property
+    def after_reset(self) -> int:
+        """Its value after a reset. `reset` is that of the field, which halves share."""
+        if self.whole is None:
+            return self.reset
+        return self.whole.reset >> 32 if self._is_high else self.whole.reset & 0xFFFF_FFFF
+
+    @property
     def _is_high(self) -> bool:
         return self.whole is not None and self.number == self.whole.high
 

@@ -11,8 +11,8 @@ from rvplat.isa.cryptography.aes import (
 )
 from rvplat.isa.rv_zvk import Zvkned
 from rvplat.isa.vector.element_groups import from_vs2, with_immediate
-from rvplat.isa.vector.elements import FixedBool, Width, element, set_element
-from rvplat.lang import define, u32, u64
+from rvplat.isa.vector.elements import Width, element, set_element
+from rvplat.lang import FixedBool, define, u32, u64
 
 
 @define

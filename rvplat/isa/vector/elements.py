@@ -8,12 +8,10 @@ copies the active ones. So it reads every source before it changes a register, a
 test of the mask: LLVM can use the host's vector instructions.
 """
 
-from typing import Annotated
-
 from rvplat.isa.fp_arithmetic import number
 from rvplat.isa.vector.state import FILE_BYTES, GROUP_BYTES
 from rvplat.lang import (
-    FIXED,
+    FixedU64,
     Record,
     copy_memory,
     define,
@@ -26,8 +24,7 @@ from rvplat.lang import (
 )
 from rvplat.lang.intrinsics import record_at
 
-Width = Annotated[u64, FIXED]  # bits of an element
-FixedBool = Annotated[bool, FIXED]
+Width = FixedU64  # bits of an element
 
 Bytes, Halves, Words, Doubles = (Record(name) for name in ("Bytes", "Halves", "Words", "Doubles"))
 for _record, _kind in ((Bytes, u8), (Halves, u16), (Words, u32), (Doubles, u64)):

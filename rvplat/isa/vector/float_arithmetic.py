@@ -5,7 +5,6 @@ from rvplat.isa.fp_arithmetic import add, div, eq, fma, fmax, fmin, le, lt, mul,
 from rvplat.isa.fp_state import DYN, make_dirty, writes_f
 from rvplat.isa.rv_v import Zve32f
 from rvplat.isa.vector.elements import (
-    FixedBool,
     Width,
     element,
     float_scalar,
@@ -31,7 +30,7 @@ from rvplat.isa.vector.forms import carry_in
 from rvplat.isa.vector.groups import NO_REGISTER
 from rvplat.isa.vector.permutations import prepare_apart, slide_1_down, slide_1_up
 from rvplat.isa.vector.state import begin_change, require_start_at_zero
-from rvplat.lang import copy_memory, define, u64
+from rvplat.lang import FixedBool, copy_memory, define, u64
 from rvplat.lang.floating_point.conversions import classify
 
 # "Vector Single-Width Floating-Point Add/Subtract Instructions"

@@ -5,7 +5,6 @@ All but the `rtz` ones round as frm says. `a` is the element of vs2.
 """
 
 from rvplat.isa.fp_arithmetic import (
-    FixedBool,
     converted,
     double_to_single,
     from_integer,
@@ -29,7 +28,7 @@ from rvplat.isa.vector.float_forms import (
     unary,
     widened,
 )
-from rvplat.lang import define, s64, u64
+from rvplat.lang import FixedBool, define, s64, u64
 from rvplat.lang.floating_point.conversions import convert_format
 from rvplat.lang.floating_point.formats import NX, RTZ
 

@@ -6,7 +6,6 @@ from typing import Any
 from rvplat.isa.machinery.vocabulary import illegal
 from rvplat.isa.rv_v import Zve32x
 from rvplat.isa.vector.elements import (
-    FixedBool,
     Width,
     bytes_at,
     group,
@@ -20,7 +19,7 @@ from rvplat.isa.vector.elements import (
 from rvplat.isa.vector.forms import every_width
 from rvplat.isa.vector.groups import are_apart, check_group, check_mask
 from rvplat.isa.vector.state import begin_change, require_start_at_zero
-from rvplat.lang import Definition, ctz, define, popcount, u8, u64
+from rvplat.lang import Definition, FixedBool, ctz, define, popcount, u8, u64
 
 # "Vector Mask-Register Logical Instructions": eight elements at a time.
 

@@ -22,7 +22,7 @@ from rvplat.isa.machinery.vocabulary import (
     store_u64,
 )
 from rvplat.isa.rv_v import Zve32x
-from rvplat.isa.vector.elements import FixedBool, Width, element, group, is_active, set_element
+from rvplat.isa.vector.elements import Width, element, group, is_active, set_element
 from rvplat.isa.vector.groups import (
     check_element,
     check_group,
@@ -34,7 +34,7 @@ from rvplat.isa.vector.groups import (
     registers,
 )
 from rvplat.isa.vector.state import begin_change, require_vector, require_vtype
-from rvplat.lang import Definition, Struct, Unwind, define, s64, u8, u16, u32, u64
+from rvplat.lang import Definition, FixedBool, Struct, Unwind, define, s64, u8, u16, u32, u64
 
 WIDTHS = {8: "000", 16: "101", 32: "110", 64: "111"}  # "Vector Load/Store Width Encoding"
 

@@ -9,7 +9,6 @@ from typing import Any
 from rvplat.isa.machinery.vocabulary import illegal
 from rvplat.isa.rv_v import Zve32x
 from rvplat.isa.vector.elements import (
-    FixedBool,
     Width,
     element,
     fill,
@@ -34,7 +33,7 @@ from rvplat.isa.vector.groups import (
     prepare_same,
 )
 from rvplat.isa.vector.state import begin_change, require_start_at_zero, require_vtype
-from rvplat.lang import Definition, copy_memory, define, s64, u64
+from rvplat.lang import Definition, FixedBool, copy_memory, define, s64, u64
 
 # --- "Vector Integer Merge Instructions" and "Vector Integer Move Instructions" -----------------
 

@@ -10,13 +10,12 @@ significand set. Bits lost at its lower end are ORed into bit 0.
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from rvplat.lang.define import FIXED, define
+from rvplat.lang.define import define
+from rvplat.lang.fixed import FixedU64
 from rvplat.lang.intrinsics import clz
 from rvplat.lang.types import s64, u64, u128
 
-Format = Annotated[u64, FIXED]
+Format = FixedU64
 """The width of a format, as a parameter on which native code is specialised."""
 
 # Rounding: to nearest even, towards zero, down, up, to nearest with ties away from zero.

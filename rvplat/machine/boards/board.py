@@ -69,7 +69,8 @@ class Harts:
 
     isa: str = setting(
         'the ISA string, such as "rv64imafdc_zicsr_zifencei", or a profile with or without further '
-        'extensions, such as "rva22s64_v"'
+        'extensions, such as "rva22s64_v"; a name brings what it requires with it: zve32f brings '
+        "zve32x and f"
     )
     count: int = setting("how many harts", 1, minimum=1, maximum=MAX_HARTS)
     mmu: Mmu | None = setting(

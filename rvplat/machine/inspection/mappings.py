@@ -118,13 +118,14 @@ def _stage(walk: _Walk, root: int, wide: int = 0) -> Iterator[Mapping]:
     if root >> 60 == 0:
         yield Mapping(0, SPACE, 0, "")
         return
-    levels = (root >> 60) - 5 if walk.xlen == 64 else 2
-    table, bits = (root & SATP_PPN) << 12, 12 + walk.index_bits * levels
+    shape = walk.shape(root)
+    levels, index = int(shape.levels), int(shape.index_bits)
+    table, bits = (root & SATP_PPN) << 12, 12 + index * levels
     left = MOST
     for part in range(1 << wide):
         above = part << bits
-        for one in walk.leaves(table + part * PAGE_BYTES, levels - 1, above):
-            high = not wide and walk.xlen == 64 and one.va >> bits - 1 & 1
+        for one in walk.leaves(table + part * PAGE_BYTES, levels - 1, above, index):
+            high = not wide and bits > 32 and one.va >> bits - 1 & 1
             yield replace(one, va=one.va | SPACE - (1 << bits)) if high else one
             left -= 1
             if left == 0:
@@ -139,22 +140,27 @@ class _Walk:
         self._read = read
         self._list_table = machine.export("list_table")
         self._hart, self._regime = hart, regime
-        self.xlen = machine.core.architecture.xlen
-        self.index_bits = 9 if self.xlen == 64 else 10
-        self._entries_count = TABLE_ENTRIES[self.xlen]
+        self._shape = machine.export("table_shape")
+        xlen = machine.core.architecture.xlen
+        self._entry = ctypes.c_uint64 if xlen == 64 else ctypes.c_uint32
+        self._entries_count = TABLE_ENTRIES[xlen]
         self._found = (ctypes.c_uint64 * (2 * self._entries_count))()
         self._known: dict[tuple[int, int], list[_Entry]] = {}
 
-    def leaves(self, table: int, level: int, above: int) -> Iterator[Mapping]:
-        """The leaves of a table and of those that it points to."""
-        shift, is_empty = 12 + self.index_bits * level, True
+    def shape(self, root: int) -> Any:
+        """The levels of the tables below a root, and the bits of an index (`TableShape`)."""
+        return self._shape(self._hart, root)
+
+    def leaves(self, table: int, level: int, above: int, bits: int) -> Iterator[Mapping]:
+        """The leaves of a table and of those that it points to. `bits`: those of an index."""
+        shift, is_empty = 12 + bits * level, True
         for index, kind, address, pte in self._entries(table, level):
             va = above | index << shift
             if kind == LEAF:  # one of 16 equal leaves may map 64 KiB
                 is_empty = False
                 yield Mapping(va, 1 << shift, address, flags_of(pte))
                 continue
-            for one in self.leaves(address, level - 1, va):
+            for one in self.leaves(address, level - 1, va, bits):
                 is_empty = False
                 yield one
         if is_empty:
@@ -168,9 +174,8 @@ class _Walk:
         return self._known[table, level]
 
     def _listed(self, page: bytes, level: int) -> Iterator[_Entry]:
-        kind = ctypes.c_uint64 if self.xlen == 64 else ctypes.c_uint32
         count = self._entries_count
-        table = (kind * count).from_buffer_copy(page)
+        table = (self._entry * count).from_buffer_copy(page)
         found = self._found
         where = ctypes.addressof(table), level, self._regime, ctypes.addressof(found)
         self._list_table(self._hart, *where)

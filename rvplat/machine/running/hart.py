@@ -217,8 +217,7 @@ class Hart(NativeHart, metaclass=PublicNames):
         self._still()
         if isinstance(value, bool) or value not in (USER, SUPERVISOR, MACHINE):
             raise ValueError(f"privilege {value}: expected 0 (U), 1 (S) or 3 (M)")
-        self.view.priv = value
-        self._owner.export("context_changed")(self.address)
+        self._owner.export("set_mode")(self.address, value, self.view.virt)
 
     @property
     def virt(self) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.profiles import PROFILES
-from rvplat.machine.boards.catalogue import Catalogue
+from rvplat.machine.boards.catalogue import Catalogue, shipped_extensions
 from rvplat.machine.boards.isa_string import IsaFault, isa_string, order, resolve_isa, split_isa
 
 
@@ -89,3 +89,35 @@ def test_drafts_are_asked_for(catalogue: Catalogue) -> None:
     assert resolve_isa("rv64i_zdraft", catalogue.extensions, False)[1] == [
         IsaFault("Zdraft 1.0, which is a draft", "allow_draft = true beside it, or no draft")
     ]
+
+
+@pytest.mark.parametrize(
+    ("isa", "found", "expected"),
+    [
+        ("rv64imac_zilsd", "Zilsd on RV64", "Zilsd on RV32 only"),
+        ("rv32imac_ssu64xl", "Ssu64xl on RV32", "Ssu64xl on RV64 only"),
+        ("rv32imac_sv39", "Sv39 on RV32", "Sv39 on RV64 only"),
+        ("rv32imac_svpbmt", "Svpbmt on RV32", "Svpbmt on RV64 only"),
+        ("rv32imac_supm", "Supm on RV32", "Supm on RV64 only"),
+    ],
+)
+def test_an_extension_of_the_other_width_is_refused(isa: str, found: str, expected: str) -> None:
+    assert IsaFault(found, expected) in resolve_isa(isa, shipped_extensions(), False)[1]
+
+
+@pytest.mark.parametrize(
+    ("isa", "brought"), [("rv64imac_zve32f", "F"), ("rv64imac_zve64d", "D"), ("rv64imac_v", "D")]
+)
+def test_vectors_of_floats_bring_the_scalar_ones(isa: str, brought: str) -> None:
+    """Unprivileged, "Zve*: Vector Extensions for Embedded Processors": each requires the scalar
+    extension. A name implies what it requires, as in compilers."""
+    found, faults = resolve_isa(isa, shipped_extensions(), False)
+    assert brought in [one.name for one in found] and not faults
+
+
+def test_the_parts_of_b_are_b() -> None:
+    """Unprivileged, "B Extension": B is Zba, Zbb and Zbs."""
+    found, _ = resolve_isa("rv64i_zba_zbb_zbs", shipped_extensions(), False)
+    assert "B" in [one.name for one in found]
+    found, _ = resolve_isa("rv64i_zba_zbb", shipped_extensions(), False)
+    assert "B" not in [one.name for one in found]
