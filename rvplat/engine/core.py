@@ -42,6 +42,7 @@ from rvplat.hart.state import (
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa.fp_state import call_out
 from rvplat.isa.hpm import find_overflows
+from rvplat.isa.landing_pads import check_landing
 from rvplat.isa.machinery.vocabulary import illegal, relax, retired
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import PAGE_MASK
@@ -355,6 +356,8 @@ def settle(hart) -> u64:
         if hart.stop != STOP_NONE:
             return u64(0)
         try:
+            if hart.elp != 0:
+                check_landing(hart, u64(fetch_instruction(hart, hart.pc)))
             return locate(hart)
         except Trap:
             take_trap(hart)

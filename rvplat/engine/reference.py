@@ -19,6 +19,7 @@ from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_NONE
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa.fp_state import enter_unit, leave_unit
 from rvplat.isa.hpm import find_overflows
+from rvplat.isa.landing_pads import check_landing
 from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.isa.machinery.extension import SINK, Extension, Instruction, Row
 from rvplat.isa.machinery.vocabulary import illegal
@@ -97,6 +98,8 @@ class Reference:
 
     def _execute(self, hart: Any) -> None:
         bits = int(fetch_instruction(hart, hart.pc))
+        if hart.elp != 0:
+            check_landing(hart, u64(bits))
         row = self.find(bits)
         if row is None:
             illegal(hart)

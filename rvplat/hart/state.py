@@ -85,6 +85,7 @@ HartState.add("budget", s64)  # instructions until the run loop is next; in a re
 HartState.add("fp_ready", u32)  # which FP instructions may go on (isa/fp_state.py); 0: unknown
 HartState.add("v_ready", u8)  # whether vector instructions may go on (isa/vector/state.py)
 HartState.add("resync", u8)  # privilege, translation or interrupts changed: the run loop is next
+HartState.add("elp", u8)  # 1: the next instruction must be a landing pad (isa/landing_pads.py)
 HartState.add("priv", u8)  # 0 U, 1 S, 3 M
 HartState.add("virt", u8)  # V
 HartState.add("f", u64, 33)  # NaN-boxed; f[32] is never read
@@ -115,7 +116,8 @@ HartState.add("mtimecmp", u64)  # ticks
 
 # What a board chooses where the manual leaves a choice.
 HartState.add("vlen_bytes", u64)  # VLEN / 8; 0 on a hart without vector registers
-HartState.add("has_zve32x", u8)  # its rows have native code of their own, so its field is here
+HartState.add("has_zve32x", u8)  # rows with native code of their own: fields are here
+HartState.add("has_zicfilp", u8)
 HartState.add("geilen", u8)  # guest external interrupts: bits geilen to 1 of hgeip
 HartState.add("tinst_zero", u8)  # 1: htinst and mtinst hold no transformed instructions
 HartState.add("menvcfg_reset", u64)  # menvcfg after a reset

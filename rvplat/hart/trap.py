@@ -29,6 +29,7 @@ ADDRESS_CAUSES = (
     | 1 << Cause.FETCH_PAGE | 1 << Cause.LOAD_PAGE | 1 << Cause.STORE_PAGE
     | 1 << Cause.FETCH_GUEST_PAGE | 1 << Cause.LOAD_GUEST_PAGE | 1 << Cause.STORE_GUEST_PAGE
 )  # fmt: skip
+TAKEN_BY_MACHINE = Status.MIE | Status.MPIE | Status.MPP | Status.MPV | Status.GVA | Status.MPELP
 TO_GUEST = 2  # a trap into VS mode; MACHINE and SUPERVISOR name the others
 
 
@@ -172,11 +173,14 @@ def handler_of(hart, cause: u64) -> u64:
 @define
 def enter_machine(hart, cause: u64):
     """MPP and MPIE take the mode and MIE ("Privilege and Global Interrupt-Enable Stack"), MPV takes
-    V ("Trap Entry")."""
+    V ("Trap Entry"), MPELP takes ELP."""
     if hart.priv == MACHINE and cause & INTERRUPT == 0:
         note_nested(hart, cause, u64(MACHINE), hart.mepc, hart.mcause, hart.mtval)
     old = hart.mstatus
-    new = old & ~(Status.MIE | Status.MPIE | Status.MPP | Status.MPV | Status.GVA)
+    new = old & ~u64(TAKEN_BY_MACHINE)
+    if hart.elp != 0:
+        new |= Status.MPELP
+        hart.elp = 0
     new |= u64(hart.priv) << Status.MPP_SHIFT
     if old & Status.MIE != 0:
         new |= Status.MPIE
@@ -196,8 +200,11 @@ def enter_machine(hart, cause: u64):
 
 @define
 def pushed(hart, status: u64) -> u64:
-    """sstatus or vsstatus after a trap: SPP and SPIE take the mode and SIE."""
-    new = status & ~(Status.SIE | Status.SPIE | Status.SPP)
+    """sstatus or vsstatus after a trap: SPP and SPIE take the mode and SIE, SPELP takes ELP."""
+    new = status & ~(Status.SIE | Status.SPIE | Status.SPP | Status.SPELP)
+    if hart.elp != 0:
+        new |= Status.SPELP
+        hart.elp = 0
     if status & Status.SIE != 0:
         new |= Status.SPIE
     return new | Status.SPP if hart.priv == SUPERVISOR else new

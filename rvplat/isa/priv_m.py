@@ -3,6 +3,7 @@
 mret, ecall and the like are in rv_system.py, the counters in zicntr.py, PMP in pmp.py.
 """
 
+from rvplat.isa.landing_pads import pads_changed
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.vocabulary import (
     context_changed,
@@ -23,6 +24,7 @@ U = Extension("U", version="1.13", standing="ratified", title="User mode", requi
 
 Sm.state("mstatus_writable", u64)  # the bits that this hart has, set by `reset_status`
 Sm.state("pointer_masks", u64)  # not 0 if a mode's loads and stores ignore bits of addresses
+Sm.state("landing_pads", u64)  # not 0 if a mode demands landing pads
 
 LOADS_DEPEND = Status.MPRV | Status.SUM | Status.MXR
 PREVIOUS = Status.MPP | Status.MPV  # loads depend on them too, while MPRV is set
@@ -113,15 +115,17 @@ def reset_status(hart):
         writable |= Status.VS
     if hart.has_h != 0:
         writable |= OF_HYPERVISOR
+    if hart.has_zicfilp != 0:
+        writable |= (Status.MPELP | Status.SPELP) if hart.has_s != 0 else Status.MPELP
     hart.mstatus_writable = writable
     hart.mstatus = status
 
 
 Sm.csr(
     0x300, "mstatus", read=mstatus_read, write=mstatus_write, high=0x310,
-    fields="SD[XLEN-1] MPV[39] GVA[38] MBE[37] SBE[36] SXL[35:34] UXL[33:32] TSR[22] TW[21] "
-    "TVM[20] MXR[19] SUM[18] MPRV[17] XS[16:15] FS[14:13] MPP[12:11] VS[10:9] SPP[8] MPIE[7] "
-    "UBE[6] SPIE[5] MIE[3] SIE[1]",
+    fields="SD[XLEN-1] MPELP[41] MPV[39] GVA[38] MBE[37] SBE[36] SXL[35:34] UXL[33:32] SPELP[23] "
+    "TSR[22] TW[21] TVM[20] MXR[19] SUM[18] MPRV[17] XS[16:15] FS[14:13] MPP[12:11] VS[10:9] "
+    "SPP[8] MPIE[7] UBE[6] SPIE[5] MIE[3] SIE[1]",
 )  # fmt: skip
 
 # --- misa and identity --------------------------------------------------------------------------
@@ -292,6 +296,12 @@ def cache_fields(hart) -> u64:
 
 
 @define
+def control_flow_fields(hart) -> u64:
+    """The fields of menvcfg, senvcfg and henvcfg that Zicfilp adds."""
+    return u64(EnvCfg.LPE) if hart.has_zicfilp != 0 else u64(0)
+
+
+@define
 def legal_pmm(value: u64) -> u64:
     """PMM = 1 is reserved: it becomes 0. On RV32 the field is read-only zero."""
     if ux.bits == 32:
@@ -310,7 +320,7 @@ def masks_changed(hart):
 @define
 def menvcfg_write(hart, value: u64, number: u32):
     """Fields of extensions that the hart lacks are read-only zero."""
-    mask = cache_fields(hart)
+    mask = cache_fields(hart) | control_flow_fields(hart)
     mask |= u64(EnvCfg.FIOM) if hart.has_s != 0 else u64(0)
     mask |= u64(EnvCfg.ADUE) if hart.has_svadu != 0 else u64(0)
     mask |= u64(EnvCfg.PBMTE) if hart.has_svpbmt != 0 else u64(0)
@@ -324,6 +334,8 @@ def menvcfg_write(hart, value: u64, number: u32):
         context_changed(hart)
     if changed & EnvCfg.PMM != 0:
         masks_changed(hart)
+    if changed & EnvCfg.LPE != 0:
+        pads_changed(hart)
     if changed & EnvCfg.STCE != 0:
         hart.mip &= ~Irq.STI  # with STCE, stimecmp alone drives STIP ("Sstc")
         update_deadline(hart)
@@ -332,5 +344,6 @@ def menvcfg_write(hart, value: u64, number: u32):
 
 U.csr(
     0x30A, "menvcfg", write=menvcfg_write, high=0x31A,
-    fields="STCE[63] PBMTE[62] ADUE[61] CDE[60] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
+    fields="STCE[63] PBMTE[62] ADUE[61] CDE[60] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] LPE[2] "
+    "FIOM[0]",
 )  # fmt: skip

@@ -3,6 +3,7 @@
 satp and sfence.vma are in sv.py, stimecmp is in sstc.py.
 """
 
+from rvplat.isa.landing_pads import pads_changed
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.vocabulary import interrupt_lines, interrupts_changed, update_deadline
 from rvplat.isa.priv_m import (
@@ -10,6 +11,7 @@ from rvplat.isa.priv_m import (
     IRQ_BITS,
     PAGE_FAULTS,
     cache_fields,
+    control_flow_fields,
     guest_interrupts,
     has_paging,
     legal_cbie,
@@ -31,7 +33,7 @@ S = Extension("S", version="1.13", standing="ratified", title="Supervisor mode",
 
 SSTATUS_WRITABLE = (
     Status.SIE | Status.SPIE | Status.SPP | Status.VS | Status.FS | Status.XS | Status.SUM
-    | Status.MXR
+    | Status.MXR | Status.SPELP
 )  # fmt: skip
 SSTATUS_READABLE = SSTATUS_WRITABLE | Status.UXL | Status.SD | Status.SD_32
 
@@ -49,8 +51,8 @@ def sstatus_write(hart, value: u64, number: u32):
 
 S.csr(
     0x100, "sstatus", read=sstatus_read, write=sstatus_write, storage=False,
-    fields="SD[XLEN-1] UXL[33:32] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] SPP[8] UBE[6] "
-    "SPIE[5] SIE[1]",
+    fields="SD[XLEN-1] UXL[33:32] SPELP[23] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] SPP[8] "
+    "UBE[6] SPIE[5] SIE[1]",
 )  # fmt: skip
 
 # --- sip and sie: views of mip and mie ("Supervisor Interrupt Registers") -----------------------
@@ -115,17 +117,19 @@ S.csr(0x143, "stval")
 
 @define
 def senvcfg_write(hart, value: u64, number: u32):
-    mask = cache_fields(hart) | EnvCfg.FIOM
+    mask = cache_fields(hart) | control_flow_fields(hart) | EnvCfg.FIOM
     mask |= u64(EnvCfg.PMM) if hart.has_ssnpm != 0 else u64(0)
     changed = hart.senvcfg ^ (legal_pmm(legal_cbie(value)) & mask)
     hart.senvcfg ^= changed
     if changed & EnvCfg.PMM != 0:
         masks_changed(hart)
+    if changed & EnvCfg.LPE != 0:
+        pads_changed(hart)
 
 
 S.csr(
     0x10A, "senvcfg", write=senvcfg_write, access=envcfg_access,
-    fields="PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
+    fields="PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] LPE[2] FIOM[0]",
 )  # fmt: skip
 
 # --- medeleg and mideleg ("Machine Trap Delegation Registers") ----------------------------------
@@ -141,13 +145,14 @@ OF_GUESTS = (
 def medeleg_write(hart, value: u64, number: u32):
     """The bits of exceptions that can't occur below M mode are read-only zero.
 
-    These are 18 and 19, bit 0 (a misaligned target) with C, and page faults without translation. H
-    adds guest-page faults, virtual instructions and ecall from VS mode.
+    These are 19, 18 without Zicfilp, bit 0 (a misaligned target) with C, and page faults without
+    translation. H adds guest-page faults, virtual instructions and ecall from VS mode.
     """
     mask = u64(DELEGABLE)
     mask |= u64(0) if hart.has_c != 0 else u64(1 << Cause.FETCH_MISALIGNED)
     mask |= u64(PAGE_FAULTS) if has_paging(hart) else u64(0)
     mask |= u64(OF_GUESTS) if hart.has_h != 0 else u64(0)
+    mask |= u64(1 << Cause.SOFTWARE_CHECK) if hart.has_zicfilp != 0 else u64(0)
     hart.medeleg = value & mask
 
 

@@ -33,11 +33,13 @@ class Status:
     TVM = 1 << 20
     TW = 1 << 21
     TSR = 1 << 22
+    SPELP = 1 << 23
     UXL = 3 << 32
     UXL_64 = 2 << 32
     SXL_64 = 2 << 34
     GVA = 1 << 38
     MPV = 1 << 39
+    MPELP = 1 << 41
     SD = 1 << 63
     SD_32 = 1 << 31  # on RV32
 
@@ -110,6 +112,7 @@ class EnvCfg:
     """Fields of menvcfg, senvcfg and henvcfg ("Machine Environment Configuration Register")."""
 
     FIOM = 1 << 0
+    LPE = 1 << 2
     CBIE = 3 << 4
     CBIE_SHIFT = 4
     CBCFE = 1 << 6
@@ -127,6 +130,7 @@ class SecCfg:
 
     USEED = 1 << 8
     SSEED = 1 << 9
+    MLPE = 1 << 10
 
 
 class Counter:

@@ -4,6 +4,7 @@ The VS CSRs are in rv_h_guest.py, interrupts in rv_h_interrupts.py, loads, store
 rv_h_memory.py. The second stage of translation is in `hart/mmu.py`.
 """
 
+from rvplat.isa.landing_pads import pads_changed
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.vocabulary import (
     context_changed,
@@ -12,7 +13,13 @@ from rvplat.isa.machinery.vocabulary import (
     update_deadline,
 )
 from rvplat.isa.machinery.xlen import ux
-from rvplat.isa.priv_m import cache_fields, legal_cbie, legal_pmm, masks_changed
+from rvplat.isa.priv_m import (
+    cache_fields,
+    control_flow_fields,
+    legal_cbie,
+    legal_pmm,
+    masks_changed,
+)
 from rvplat.isa.privileged import (
     MACHINE,
     SUPERVISOR,
@@ -154,12 +161,15 @@ def henvcfg_write(hart, value: u64, number: u32):
     """STCE, PBMTE and ADUE are read-only zero while they are zero in menvcfg. They have their
     former values again when menvcfg sets them."""
     mask = (hart.menvcfg & FROM_MENVCFG) | cache_fields(hart) | EnvCfg.FIOM
+    mask |= control_flow_fields(hart)
     mask |= u64(EnvCfg.PMM) if hart.has_ssnpm != 0 else u64(0)
     new = (hart.henvcfg & ~mask) | (legal_pmm(legal_cbie(value)) & mask)
     changed = hart.henvcfg ^ new
     hart.henvcfg = new
     if changed & EnvCfg.PMM != 0:
         masks_changed(hart)
+    if changed & EnvCfg.LPE != 0:
+        pads_changed(hart)
     if changed & EnvCfg.STCE != 0:
         update_deadline(hart)
         interrupts_changed(hart)
@@ -169,7 +179,7 @@ H.csr(0x606, "hcounteren", write=hcounteren_write, fields=COUNTER_BITS)
 H.csr(0x605, "htimedelta", write=htimedelta_write, high=0x615)
 H.csr(
     0x60A, "henvcfg", read=henvcfg_read, write=henvcfg_write, access=henvcfg_access, high=0x61A,
-    fields="STCE[63] PBMTE[62] ADUE[61] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] FIOM[0]",
+    fields="STCE[63] PBMTE[62] ADUE[61] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] LPE[2] FIOM[0]",
 )  # fmt: skip
 
 # --- what a trap reports ("Hypervisor Trap Value Register" and others) --------------------------

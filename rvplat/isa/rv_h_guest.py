@@ -55,8 +55,8 @@ def vsatp_write(hart, value: u64, number: u32):
 
 H.csr(
     0x200, "vsstatus", read=vsstatus_read, write=vsstatus_write, reset=Status.UXL_64,
-    fields="SD[XLEN-1] UXL[33:32] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] SPP[8] UBE[6] "
-    "SPIE[5] SIE[1]",
+    fields="SD[XLEN-1] UXL[33:32] SPELP[23] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] SPP[8] "
+    "UBE[6] SPIE[5] SIE[1]",
 )  # fmt: skip
 H.csr(0x205, "vstvec", write=vstvec_write, fields="BASE[XLEN-1:2] MODE[1:0]")
 H.csr(0x240, "vsscratch")

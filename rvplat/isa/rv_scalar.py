@@ -18,6 +18,9 @@ Zcmop = Extension(
     "Zcmop", "1.0", "ratified", "Compressed may-be-operations", ("Zca",),
     rows_in=(f"{ROWS}.zimop",),
 )  # fmt: skip
+Zicfilp = Extension(
+    "Zicfilp", "1.0", "ratified", "Landing pads", ("Zicsr",), rows_in=(f"{ROWS}.zicfilp",)
+)
 Zacas = Extension(
     "Zacas", "1.0", "ratified", "Atomic compare-and-swap", ("Zaamo",), rows_in=(f"{ROWS}.zacas",)
 )  # fmt: skip

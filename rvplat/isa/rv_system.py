@@ -4,6 +4,7 @@ A trapping instruction is not retired: ecall and ebreak do not count in instret 
 and Breakpoint").
 """
 
+from rvplat.isa.landing_pads import restore_expectation
 from rvplat.isa.machinery.vocabulary import (
     enter_privilege,
     illegal,
@@ -51,20 +52,23 @@ def mret(hart):
     require_privilege(hart, u64(MACHINE))
     old = hart.mstatus
     mode = (old & Status.MPP) >> Status.MPP_SHIFT
-    new = old & ~(Status.MIE | Status.MPP | Status.MPV) | Status.MPIE
+    new = old & ~(Status.MIE | Status.MPP | Status.MPV | Status.MPELP) | Status.MPIE
     if old & Status.MPIE != 0:
         new |= Status.MIE
     if mode != MACHINE:
         new &= ~Status.MPRV
     hart.mstatus = new | lowest_mode(hart) << Status.MPP_SHIFT
     enter_privilege(hart, mode, u64(old & Status.MPV != 0 and mode != MACHINE))
+    if old & Status.MPELP != 0:
+        restore_expectation(hart)
     jump(hart, ux(hart.mepc))
 
 
 @define
 def popped(status: u64) -> u64:
-    """sstatus or vsstatus after a return: SIE becomes SPIE, SPIE becomes 1, SPP becomes U."""
-    new = status & ~(Status.SIE | Status.SPP) | Status.SPIE
+    """sstatus or vsstatus after a return: SIE becomes SPIE, SPIE becomes 1, SPP becomes U,
+    SPELP 0."""
+    new = status & ~(Status.SIE | Status.SPP | Status.SPELP) | Status.SPIE
     return new | Status.SIE if status & Status.SPIE != 0 else new
 
 
@@ -84,6 +88,8 @@ def return_from_supervisor(hart):
     virt = u64(hart.hstatus & HStatus.SPV != 0)
     hart.hstatus &= ~HStatus.SPV
     enter_privilege(hart, previous_mode(old), virt)
+    if old & Status.SPELP != 0:
+        restore_expectation(hart)
 
 
 @define
@@ -94,6 +100,8 @@ def return_in_guest(hart):
     old = hart.vsstatus
     hart.vsstatus = popped(old)
     enter_privilege(hart, previous_mode(old), u64(1))
+    if old & Status.SPELP != 0:
+        restore_expectation(hart)
 
 
 @S.instruction("0001000 00010 00000 000 00000 1110011", "sret")

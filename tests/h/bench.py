@@ -20,7 +20,7 @@ from rvplat.hart.state import CONTEXTS
 from rvplat.isa.machinery.vocabulary import context_changed, csr_read, csr_write, protection_changed
 from rvplat.isa.privileged import INTERRUPT, HStatus, Status
 from rvplat.lang import u32, u64
-from rvplat.machine.boards.catalogue import base_extensions
+from rvplat.machine.boards.catalogue import base_extensions, shipped_extensions
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 
 RAM, SIZE = 0x8000_0000, 0x20_0000
@@ -41,8 +41,10 @@ LOAD, STORE, FETCH = "load", "store", "fetch"
 LEVELS = {0: 0, 8: 3, 9: 4, 10: 5}  # by MODE
 
 _CALL = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
-ROWS = {row.name: row for e in base_extensions() for row in e.instructions}
-NUMBERS = {row.name: row.number for e in base_extensions() for row in e.csrs}
+FURTHER = "Zimop Zcmop Zicfilp"  # extensions with native code of their own, for `further`
+KNOWN = [*base_extensions(), *(shipped_extensions()[name] for name in FURTHER.split())]
+ROWS = {row.name: row for e in KNOWN for row in e.instructions}
+NUMBERS = {row.name: row.number for e in KNOWN for row in e.csrs}
 NOP = 0x13
 
 
@@ -73,19 +75,27 @@ class Trap:
 
 
 @functools.cache
-def native_core(compressed: bool) -> Core:
-    """Of every extension that ships; `compressed`: for harts that all have C."""
-    return Core(Architecture(base_extensions(), compressed=compressed))
+def native_core(compressed: bool, further: tuple[str, ...] = ()) -> Core:
+    """Of every extension that all machines have, and of further ones; `compressed`: for harts that
+    all have C."""
+    added = tuple(shipped_extensions()[name] for name in further)
+    return Core(Architecture(base_extensions(), added, compressed))
 
 
 class Bench:
-    """`kind` is "reference" or "native"; `without` names extensions that the hart lacks."""
+    """`kind` is "reference" or "native"; `without` names extensions that the hart lacks, `further`
+    those that it has besides."""
 
-    def __init__(self, kind: str, without: str = "", geilen: int = 0, tinst: str = "transformed"):
+    def __init__(
+        self, kind: str, without: str = "", geilen: int = 0, tinst: str = "transformed",
+        further: str = "",
+    ):  # fmt: skip
         absent = set(without.split())
-        self.extensions = [e for e in base_extensions() if e.name.lower() not in absent]
+        names = tuple(further.split())
+        known = [*base_extensions(), *(shipped_extensions()[name] for name in names)]
+        self.extensions = [e for e in known if e.name.lower() not in absent]
         self.kind = kind
-        core = native_core("zca" not in absent)
+        core = native_core("zca" not in absent, names)
         self._run = core.run
         self._reference = Reference(self.extensions)
         self.ram = Ram(RAM, SIZE)

@@ -13,16 +13,18 @@ MakeBench = Callable[..., Bench]
 
 
 @cache
-def _made(kind: str, without: str, geilen: int, tinst: str) -> Bench:
-    return Bench(kind, without, geilen, tinst)
+def _made(kind: str, without: str, geilen: int, tinst: str, further: str) -> Bench:
+    return Bench(kind, without, geilen, tinst, further)
 
 
 @pytest.fixture(params=["reference", "native"])
 def make(request: pytest.FixtureRequest) -> MakeBench:
     """A function that makes a bench after reset, such as `make(geilen=5)`."""
 
-    def bench(without: str = "", geilen: int = 0, tinst: str = "transformed") -> Bench:
-        found = _made(request.param, without, geilen, tinst)
+    def bench(
+        without: str = "", geilen: int = 0, tinst: str = "transformed", further: str = ""
+    ) -> Bench:
+        found = _made(request.param, without, geilen, tinst, further)
         found.begin()
         return found
 

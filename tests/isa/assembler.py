@@ -12,9 +12,11 @@ import lief
 
 from rvplat.machine.boards.catalogue import shipped_extensions
 
+# Ratified ones that this LLVM still calls experimental: it wants their versions.
+EXPERIMENTAL = {"zicfilp": "zicfilp1p0", "zicfiss": "zicfiss1p0"}
 #: Extensions of RV64 that bring instructions, in small letters; Zcf is for RV32.
 NAMES = [
-    name.lower()
+    EXPERIMENTAL.get(name.lower(), name.lower())
     for name, extension in shipped_extensions().items()
     if name[0] == "Z" and name != "Zcf" and (extension.instructions or extension.compressed_forms)
 ]

@@ -19,7 +19,7 @@ from rvplat.isa.rv_i import BASE
 from rvplat.lang import LanguageError
 from tests.isa.assembler import RV32, differences
 
-SAMPLES = 24  # instructions of each row
+SAMPLES = 48  # instructions of each row
 
 
 def all_extensions() -> list[Extension]:

@@ -171,6 +171,7 @@ class Registers:
                 self._x[hart][number] = value & (1 << 8 * self._word) - 1
         elif number == REG_PC:
             view.pc = value & ~1
+            view.elp = 0  # a debugger may go on where there is no landing pad
         elif number < REG_CSR:
             wide = self.layout.sizes[number] == 8
             self._f[hart][number - REG_F] = value if wide else value | 0xFFFF_FFFF << 32
