@@ -29,6 +29,8 @@ def page() -> str:
             inner.get("description", ""),
             table(HEAD, _rows(inner["properties"])),
         ]
+        for own in inner.get("patternProperties", {}).values():
+            parts += [f"## `[{name}.N]`", own["description"], table(HEAD, _rows(own["properties"]))]
     return "\n\n".join(parts)
 
 

@@ -71,16 +71,17 @@ def _board_and_name(words: list[str], plugin_paths: list[str]) -> tuple[str, str
 
 def _listed(board: Board, catalogue: Catalogue) -> str:
     """A line for each extension."""
-    from rvplat.machine.boards.listing import list_extensions
+    from rvplat.machine.boards.listing import HARTS_HEAD, list_extensions, list_harts
 
     cells = [
-        (row.name, row.version, row.standing, row.ratified, "yes" if row.enabled else "-",
+        (row.name, row.version, row.standing, row.ratified, row.enabled,
          str(row.instructions), str(row.csrs), row.title)
         for row in list_extensions(catalogue, board)
     ]  # fmt: skip
     head = ("extension", "version", "standing", "ratified", board.name, "instructions", "CSRs",
             "what")  # fmt: skip
-    return table(head, cells)
+    harts = list_harts(board)
+    return table(head, cells) + ("\n" + table(HARTS_HEAD, harts) if harts else "")
 
 
 def _shown(wanted: str, board: Board, catalogue: Catalogue) -> str:
@@ -146,13 +147,22 @@ def _head(extension: Extension, board: Board) -> list[str]:
         lines.append(f"requires {', '.join(extension.requires)}")
     if extension.implied_by:
         lines.append(f"a hart with {' and '.join(extension.implied_by)} has it")
-    have = "have it" if extension in board.extensions else "do not have it"
-    lines.append(f"the harts of {board.name} {have}")
+    lines.append(_who_has(extension, board))
     lines.append(f"defined in {extension.place}")
     for name, kind, count in extension.states:
         many = f"[{count}]" if count else ""
         lines.append(f"state of a hart: {name}{many}, {kind.__name__}")
     return lines
+
+
+def _who_has(extension: Extension, board: Board) -> str:
+    """Which harts of the board have an extension."""
+    from rvplat.machine.boards.listing import have_it
+
+    found = have_it(board, extension.name)
+    if found in ("yes", "-"):
+        return f"the harts of {board.name} {'have it' if found == 'yes' else 'do not have it'}"
+    return f"of the harts of {board.name} these have it: {found}"
 
 
 def _brief(row: Row, forms: FastForms) -> list[str]:

@@ -33,12 +33,12 @@ class Architecture:
     Each extension has its own native code. `shipped` are the extensions of every architecture: code
     that all share has their CSRs. `added` are those of plugins, and large ones that ship. No two
     extensions have the same name, CSR number or field of the hart (`plugin_clashes`). `compressed`:
-    every hart has C, so that IALIGN is 16. `xlen` is in bits.
+    every hart has C, so that IALIGN is 16, or none has it; None: some have. `xlen` is in bits.
     """
 
     shipped: tuple[Extension, ...]
     added: tuple[Extension, ...] = ()
-    compressed: bool = True
+    compressed: bool | None = True
     xlen: int = 64
 
     @property
@@ -57,8 +57,10 @@ class Architecture:
         extensions for which added ones ask are among them."""
         names = {extension.name for extension in self.extensions}
         absent = (name for one in self.added for name in one.asks if name not in names)
-        ialign_mask = 1 if self.compressed else 3
-        return {"ialign_mask": ialign_mask, **{flag_of(name): 0 for name in absent}}
+        found = {flag_of(name): 0 for name in absent}
+        if self.compressed is not None:
+            found["ialign_mask"] = ialign_mask(self.compressed)
+        return found
 
     def constants_of(self, extension: Extension) -> dict[str, int]:
         """The constants among the fields of an extension."""
@@ -104,8 +106,9 @@ class Architecture:
             known |= new.keys()
         return found
 
-    def prepare(self, hart: Any, extensions: Iterable[Extension]) -> None:
+    def prepare(self, hart: Any, extensions: Sequence[Extension]) -> None:
         """Set the fields that never change: the constants, and which extensions the hart has."""
+        hart.ialign_mask = ialign_mask(any(one.name == "Zca" for one in extensions))
         for name, value in self.constants.items():
             setattr(hart, name, value)
         for extension in extensions:
@@ -114,6 +117,11 @@ class Architecture:
     def enabled_entries(self, extensions: Iterable[Extension]) -> list[DecodeEntry]:
         """The patterns that a hart with exactly these extensions decodes."""
         return entries(extensions)
+
+
+def ialign_mask(compressed: bool) -> int:
+    """The bits that a jump's target must have clear."""
+    return 1 if compressed else 3
 
 
 def flag_field(extension: Extension) -> str:
@@ -156,6 +164,19 @@ def forms(extensions: Iterable[Extension]) -> list[Form]:
             lengths.setdefault(short.expands.name, set()).add(2)
             rows.setdefault(short.expands.name, short.expands)
     return [Form(rows[name], n) for name in sorted(lengths) for n in sorted(lengths[name])]
+
+
+def shared_entries(harts: Iterable[Iterable[Extension]]) -> list[DecodeEntry]:
+    """The patterns that all of these harts decode alike. A pattern is left out if a hart has a more
+    specific one, which the others lack, for some of its encodings."""
+    each = [enabled_rows(extensions) for extensions in harts]
+    common = set.intersection(*({id(row) for row in rows} for rows in each))
+    others = [row.pattern for rows in each for row in rows if id(row) not in common]
+    return [
+        entry_of(row)
+        for row in each[0]
+        if id(row) in common and not any(row.pattern.may_be(other) for other in others)
+    ]
 
 
 def entries(extensions: Iterable[Extension]) -> list[DecodeEntry]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakValueDictionary
 
 from rvplat.cache import load_cached, save_all
-from rvplat.engine.architecture import Architecture
+from rvplat.engine.architecture import Architecture, shared_entries
 from rvplat.engine.decode import Table, build_table
 from rvplat.engine.exports import EXPORTS
 from rvplat.engine.forms import HOST_FUNCTIONS, SLOW, SPECIAL
@@ -308,17 +308,19 @@ class Core:
         made.code = self.code  # keeps the code alive
         return cast(Callable[[], Any], made)
 
-    def region_tables(self, extensions: Sequence[Extension]) -> bytes:
-        """The tables for the compiler of regions (regions/tables.py)."""
+    def region_tables(self, harts: Sequence[Sequence[Extension]]) -> bytes:
+        """The tables for the compiler of regions (regions/tables.py), for the extensions of each
+        hart. A region has only what all of them decode alike."""
         architecture = self.architecture
         keys = [self._keys[one] for one in self._codes]
-        key = "\n".join(["regions", *keys, *(one.name for one in extensions)])
+        kinds = dict.fromkeys(" ".join(one.name for one in each) for each in harts)
+        key = "\n".join(["regions", *keys, *kinds])
         kept = load_cached(key)
         if kept is None:
             from rvplat.engine.region_tables import make_tables
             from rvplat.engine.units import new_unit
 
-            entries = architecture.enabled_entries(extensions)
+            entries = shared_entries(harts)
             made = make_tables(new_unit(architecture), architecture.forms, entries)
             kept = made.to_bytes()
             self._keep([(key, kept, "texts for regions")])

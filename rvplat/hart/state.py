@@ -119,6 +119,9 @@ HartState.add("vlen_bytes", u64)  # VLEN / 8; 0 on a hart without vector registe
 HartState.add("has_zve32x", u8)  # rows with native code of their own: fields are here
 HartState.add("has_zicfilp", u8)
 HartState.add("geilen", u8)  # guest external interrupts: bits geilen to 1 of hgeip
+HartState.add("asid_fixed", u64)  # bits of satp and vsatp that are read-only zero
+HartState.add("vmid_fixed", u64)  # bits of hgatp that are read-only zero
+HartState.add("pmp_fixed", u8)  # how many of the last PMP entries are read-only zero
 HartState.add("tinst_zero", u8)  # 1: htinst and mtinst hold no transformed instructions
 HartState.add("menvcfg_reset", u64)  # menvcfg after a reset
 

@@ -1,6 +1,7 @@
 """The CSRs of physical memory protection (Privileged, "Physical Memory Protection").
 
-There are sixteen entries with a grain of four bytes. `hart/pmp.py` checks accesses by them.
+There are sixteen entries, of which the board may fix the last ones to zero, with a grain of four
+bytes. `hart/pmp.py` checks accesses by them.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -49,11 +50,17 @@ def pmpcfg_read(hart, number: u32) -> u64:
 
 
 @define
+def is_fixed(hart, i: u64) -> bool:
+    """Whether an entry is read-only zero ("Physical Memory Protection CSRs")."""
+    return i + u64(hart.pmp_fixed) >= PMP_ENTRIES
+
+
+@define
 def pmpcfg_write(hart, value: u64, number: u32):
     """Locked entries don't change."""
     first = u64(number - CFG_BASE) * 4
     for i in range(ux.bits // 8):
-        if hart.pmp_cfg[first + i] & PMP_LOCKED == 0:
+        if hart.pmp_cfg[first + i] & PMP_LOCKED == 0 and not is_fixed(hart, first + i):
             hart.pmp_cfg[first + i] = legal_cfg(u8(value >> (8 * i)))
     protection_changed(hart)
 
@@ -76,7 +83,7 @@ def address_locked(hart, i: u64) -> bool:
 @define
 def pmpaddr_write(hart, value: u64, number: u32):
     i = u64(number - ADDRESS_BASE)
-    if not address_locked(hart, i):
+    if not address_locked(hart, i) and not is_fixed(hart, i):
         hart.pmp_address[i] = value & ADDRESS_WRITABLE
         protection_changed(hart)
 

@@ -205,11 +205,11 @@ def hgatp_access(hart, write: bool, number: u32):
 @define
 def hgatp_write(hart, value: u64, number: u32):
     """Unlike in satp, each field is WARL by itself: an unsupported MODE (Shgatpa) leaves MODE
-    unchanged, and the other fields are written. VMIDLEN is 14."""
+    unchanged, and the other fields are written. VMIDLEN is 14 unless the board says less."""
     mode = value >> 60
     if not is_supported(hart, mode):
         mode = hart.hgatp >> 60
-    hart.hgatp = mode << 60 | (value & HGATP_FIELDS)
+    hart.hgatp = mode << 60 | (value & HGATP_FIELDS & ~hart.vmid_fixed)
     context_changed(hart)
 
 

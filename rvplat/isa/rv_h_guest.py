@@ -49,7 +49,7 @@ def vsepc_write(hart, value: u64, number: u32):
 def vsatp_write(hart, value: u64, number: u32):
     """The modes are those of satp (Shvsatpa). A write of another is ignored, with V=0 too."""
     if is_supported(hart, value >> 60):
-        hart.vsatp = value
+        hart.vsatp = value & ~hart.asid_fixed
         context_changed(hart)
 
 

@@ -79,9 +79,9 @@ def satp_access(hart, write: bool, number: u32):
 @define
 def satp_write(hart, value: u64, number: u32):
     """A write with a MODE that isn't supported has no effect at all ("Supervisor Address
-    Translation and Protection Register"). ASIDLEN is 16."""
+    Translation and Protection Register"). ASIDLEN is 16 unless the board says less."""
     if is_supported(hart, value >> 60):
-        hart.satp = value
+        hart.satp = value & ~hart.asid_fixed
         context_changed(hart)
 
 

@@ -17,7 +17,12 @@ from rvplat.errors import RvplatError
 from rvplat.hart.state import STOP_BREAK
 from rvplat.isa.privileged import VMID
 from rvplat.machine.boards.board import Board
-from rvplat.machine.boards.extensions import core_of, hart_extensions, refuse_clashes
+from rvplat.machine.boards.extensions import (
+    compressed_of,
+    core_of,
+    hart_extensions,
+    refuse_clashes,
+)
 from rvplat.machine.boards.toml_tree import Override
 from rvplat.machine.inspection.recording import recording
 from rvplat.machine.loading.loader import Software, plan_load
@@ -26,9 +31,9 @@ from rvplat.machine.open_arguments import OpenArguments, PathLike
 from rvplat.machine.running.assembly import assemble
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.device_accesses import DeviceAccesses
-from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.hart_ports import HartPorts
 from rvplat.machine.running.native_records import NativeMachine
+from rvplat.machine.running.new_hart import build_hart
 from rvplat.machine.running.region_manager import RegionManager
 from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.run import FOREVER, Runner
@@ -346,7 +351,7 @@ class Machine(System):
 
     def _build(self, plugins: Plugins | None, say: Say) -> None:
         self.extensions = hart_extensions(self.board)
-        compressed = any(e.name == "Zca" for e in self.extensions)
+        compressed = compressed_of(self.board)
         added = tuple(plugins.extensions.values()) if plugins else ()
         refuse_clashes(added, self.extensions)
         self.core = core_of(added, compressed, self.extensions, say)
@@ -359,7 +364,7 @@ class Machine(System):
             self.native.view.yield_fn = 0
         self.mmio = DeviceAccesses(self, plugins.devices.values() if plugins else ())
         self.seeds = SeedSource(self.board.seed)
-        harts = [self._new_hart(n) for n in range(self.board.harts.count)]
+        harts = [build_hart(self, one) for one in self.board.each]
         with self.assembly.lock:  # the thread of a device may drive an interrupt line meanwhile
             self._harts += harts
             self.hart_ports.connect_harts()
@@ -380,19 +385,6 @@ class Machine(System):
             self.native.add_ram(ram, not self.board.memory[name].rom, windows)
         self._dma_written = self.export("dma_written")
         self.memory.written = self._written
-
-    def _new_hart(self, number: int) -> Hart:
-        table, architecture = self.core.decoder(self.extensions), self.core.architecture
-        hart = Hart(number, self.native, table, architecture.layout, self, self.extensions)
-        self.mmio.attach(hart)
-        view = hart.view
-        view.vlen_bytes = self.board.vlen // 8
-        view.geilen = self.board.harts.geilen
-        view.tinst_zero = int(self.board.harts.tinst == "zero")
-        view.menvcfg_reset = self.board.menvcfg
-        self.seeds.attach(view)
-        architecture.prepare(view, self.extensions)
-        return hart
 
     def _written(self, pa: int, size: int) -> None:
         self.bus.touched(pa, size)

@@ -61,6 +61,7 @@ class Ours:
         self._fields(record)
         self._read_csr: Callable[..., int] = self.core.export("read_csr")
         self.extensions, self.harts, self.export = owned, [self.native_hart], self.core.export
+        self.decoded = [owned]
         self.regions = RegionManager(self, "off")
         self.here = Here(self.regions._tables) if quick else None
         if self.here is not None:

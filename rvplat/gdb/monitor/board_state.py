@@ -11,8 +11,10 @@ from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.protocol.interfaces import Thread
 from rvplat.gdb.target.machine_target import MachineTarget
 from rvplat.hart.debugging.worlds import HOST
+from rvplat.machine.boards.listing import HARTS_HEAD, list_harts
 from rvplat.machine.inspection.explain import Access, World, explain
 from rvplat.machine.inspection.run_statistics import statistics
+from rvplat.tables import table
 
 _IRQS = {1: "SSI", 2: "VSSI", 3: "MSI", 5: "STI", 6: "VSTI", 7: "MTI", 9: "SEI", 10: "VSEI",
          11: "MEI", 12: "SGEI", 13: "LCOFI"}  # fmt: skip
@@ -74,6 +76,13 @@ def _interrupt(name: str, pending: int, enabled: int, mideleg: int, hideleg: int
     states = [word for word, bit in (("pending", pending), ("enabled", enabled)) if bit]
     mode = "M" if not mideleg else "VS" if hideleg else "S"
     return f"{name}: {' and '.join(states)}, for {mode} mode"
+
+
+@command
+def harts(target: MachineTarget, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """harts: what each hart of the board has: ISA string, translation, VLEN, PMP entries, ASIDs."""
+    board = target.machine.board
+    say(table(HARTS_HEAD, list_harts(board, every=True)))
 
 
 @command

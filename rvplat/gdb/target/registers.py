@@ -88,7 +88,7 @@ class Registers:
         self.size(number)
         number = csr_itself(number)
         if number >= REG_V:
-            return int(self._harts[hart].v[number - REG_V])
+            return self._read_vector(hart, number - REG_V)
         view = self._harts[hart].plain
         if number < REG_PC:
             return int(self._x[hart][number])
@@ -97,12 +97,18 @@ class Registers:
         if number < REG_CSR:
             return int(self._f[hart][number - REG_F])
         if number < REG_PRIV:
-            try:
-                return int(self._read(view, self.csr_number(number - REG_CSR, guest)))
-            except Raised:
-                name = self._rows[number - REG_CSR].name
-                raise Unavailable(f"{name} can't be read now") from None
+            return self._read_csr(hart, self.csr_number(number - REG_CSR, guest))
         return self._special(view, number)
+
+    def _read_csr(self, hart: int, number: int) -> int:
+        """A CSR. The board's harts may differ: the description has what some hart has."""
+        view = self._harts[hart].plain
+        if not view.csr_present[number]:
+            raise Unavailable(f"hart {hart} has no {self._rows[number].name}")
+        try:
+            return int(self._read(view, number))
+        except Raised:
+            raise Unavailable(f"{self._rows[number].name} can't be read now") from None
 
     def read_general(self, hart: int) -> list[int]:
         """The values of the layout's general registers: x, pc, f."""
@@ -165,7 +171,7 @@ class Registers:
         number = csr_itself(number)
         view = self._harts[hart].plain
         if number >= REG_V:
-            self._harts[hart].v[number - REG_V] = value
+            self._write_vector(hart, number - REG_V, value)
         elif number < REG_PC:
             if number:
                 self._x[hart][number] = value & (1 << 8 * self._word) - 1
@@ -176,14 +182,29 @@ class Registers:
             wide = self.layout.sizes[number] == 8
             self._f[hart][number - REG_F] = value if wide else value | 0xFFFF_FFFF << 32
         elif number < REG_PRIV:
-            self._write_csr(view, self.csr_number(number - REG_CSR, guest), value)
+            self._write_csr(hart, self.csr_number(number - REG_CSR, guest), value)
         elif number in PRIVS:
             self._set_mode(view, value)
         else:
             raise GdbError("virt, vmid and asid can't be written: write priv, hgatp or satp")
 
-    def _write_csr(self, view: Any, number: int, value: int) -> None:
-        row = self._rows[number]
+    def _read_vector(self, hart: int, n: int) -> int:
+        """A vector register. The description has the longest; a shorter one ends with zeros."""
+        if not self._harts[hart].plain.vlen_bytes:
+            raise Unavailable(f"hart {hart} has no vector registers")
+        return int(self._harts[hart].v[n])
+
+    def _write_vector(self, hart: int, n: int, value: int) -> None:
+        vlen = 8 * int(self._harts[hart].plain.vlen_bytes)
+        if value >> vlen:
+            raise GdbError(f"the vector registers of hart {hart} have {vlen} bits")
+        if vlen:
+            self._harts[hart].v[n] = value
+
+    def _write_csr(self, hart: int, number: int, value: int) -> None:
+        view, row = self._harts[hart].plain, self._rows[number]
+        if not view.csr_present[number]:
+            raise GdbError(f"hart {hart} has no {row.name}")
         if row.read_only:
             raise GdbError(f"{row.name} is read-only")
         if number in FP_CSRS and int(self._read(view, number)) == value:

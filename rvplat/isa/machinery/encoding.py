@@ -97,6 +97,11 @@ class Pattern:
         """Whether an instruction has the fixed bits of this pattern and meets its conditions."""
         return bits & self.mask == self.match and all(c.holds(bits) for c in self.conditions)
 
+    def may_be(self, other: Pattern) -> bool:
+        """Whether some instruction may have the fixed bits of both patterns."""
+        both = self.mask & other.mask
+        return self.length == other.length and (self.match ^ other.match) & both == 0
+
     def encode(self, **values: int) -> int:
         """The instruction with these operand values. KeyError for an unknown operand."""
         bits = self.match

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -42,7 +42,6 @@ LAST_ADDRESS = (1 << 56) - 1
 RESET_CODE_BYTES = 48
 
 Mmu = Literal["bare", "sv32", "sv39", "sv48", "sv57"]
-PmpEntries = Literal[0, 16]
 MenvcfgField = Literal["ADUE", "PBMTE"]
 #: The extension that adds each of these fields of menvcfg.
 MENVCFG_EXTENSIONS = {"ADUE": "Svadu", "PBMTE": "Svpbmt"}
@@ -50,6 +49,10 @@ Tinst = Literal["transformed", "zero"]
 Regions = Literal["off", "hot", "all"]
 MAX_GEILEN = 63
 MIN_VLEN, MAX_VLEN = 128, 1024
+MAX_PMP = 16
+#: ASIDLEN and VMIDLEN by XLEN ("Supervisor Address Translation and Protection (satp) Register",
+#: "Hypervisor Guest Address Translation and Protection (hgatp) Register").
+MOST_ASID_BITS, MOST_VMID_BITS = {32: 9, 64: 16}, {32: 7, 64: 14}
 
 
 def has_vectors(extensions: Iterable[Extension]) -> bool:
@@ -65,7 +68,7 @@ def least_vlen(extensions: Iterable[Extension]) -> int:
 
 @frozen
 class Harts:
-    """The harts of a board, which are all alike."""
+    """The harts of a board. A hart may differ from the others by a table of its own."""
 
     isa: str = setting(
         'the ISA string, such as "rv64imafdc_zicsr_zifencei", or a profile with or without further '
@@ -78,7 +81,22 @@ class Harts:
         "sv32 on RV32",
         None,
     )
-    pmp_entries: PmpEntries = setting("entries of physical memory protection", 16)
+    pmp_entries: int = setting(
+        "entries of physical memory protection; the CSRs of further entries, up to 16, are "
+        "read-only zero, and with 0 there are none",
+        MAX_PMP, minimum=0, maximum=MAX_PMP,
+    )  # fmt: skip
+    asid_bits: int | None = setting(
+        "the bits of an ASID that can be written, ASIDLEN; without this key 16, and 9 on RV32",
+        None, minimum=0, maximum=16,
+    )  # fmt: skip
+    vmid_bits: int | None = setting(
+        "the bits of a VMID that can be written, VMIDLEN (H); without this key 14, and 7 on RV32",
+        None, minimum=0, maximum=14,
+    )  # fmt: skip
+    absent_csrs: tuple[str, ...] = setting(
+        "CSRs that the harts lack though their extensions have them", ()
+    )
     vlen: int | None = setting(
         "bits of a vector register, a power of two; without this key as many as the ISA string "
         "demands, at least 128",
@@ -121,6 +139,70 @@ class Harts:
         """The extensions that the other keys stand for: modes, translation, protection."""
         pmp = [PMP] if self.pmp_entries else []
         return ("I", *MODES, TRANSLATION[self.translation], *pmp)
+
+
+@frozen
+class HartChanges:
+    """What hart N has instead of what `[harts]` says: `[harts.0]` is hart 0's table."""
+
+    isa: str | None = setting("its ISA string, of the same XLEN, or a profile", None)
+    mmu: Mmu | None = setting("its largest translation scheme", None)
+    pmp_entries: int | None = setting(
+        "its entries of physical memory protection", None, minimum=0, maximum=MAX_PMP
+    )
+    asid_bits: int | None = setting("its ASIDLEN", None, minimum=0, maximum=16)
+    vmid_bits: int | None = setting("its VMIDLEN (H)", None, minimum=0, maximum=14)
+    vlen: int | None = setting(
+        "bits of its vector registers", None, minimum=MIN_VLEN, maximum=MAX_VLEN
+    )
+    absent_csrs: tuple[str, ...] | None = setting("CSRs that it lacks", None)
+
+    def applied(self, harts: Harts) -> Harts:
+        """What the hart has."""
+        own = {one.name: getattr(self, one.name) for one in fields(self)}
+        return replace(harts, **{name: one for name, one in own.items() if one is not None})
+
+
+@frozen
+class OneHart:
+    """What a hart has: `[harts]`, with the changes of the hart's own table, and its extensions."""
+
+    number: int
+    harts: Harts
+    extensions: tuple[Extension, ...]
+
+    @property
+    def vlen(self) -> int:
+        """The bits of a vector register; 0 if it has none."""
+        if not has_vectors(self.extensions):
+            return 0
+        return max(self.harts.vlen or MIN_VLEN, least_vlen(self.extensions))
+
+    @property
+    def asid_bits(self) -> int:
+        """ASIDLEN."""
+        most = MOST_ASID_BITS[self.harts.xlen]
+        return most if self.harts.asid_bits is None else self.harts.asid_bits
+
+    @property
+    def vmid_bits(self) -> int:
+        """VMIDLEN."""
+        most = MOST_VMID_BITS[self.harts.xlen]
+        return most if self.harts.vmid_bits is None else self.harts.vmid_bits
+
+    @property
+    def menvcfg(self) -> int:
+        """The value of menvcfg after a reset. The default follows QEMU and the device-tree binding
+        of `svade` and `svadu` (Linux, Documentation/devicetree/bindings/riscv/extensions.yaml)."""
+        names = self.harts.menvcfg
+        owned = {extension.name for extension in self.extensions}
+        if names is None:
+            names = (
+                *(("PBMTE",) if "Svpbmt" in owned else ()),
+                *(("ADUE",) if "Svadu" in owned and "Svade" not in owned else ()),
+            )
+        has = (name for name in names if MENVCFG_EXTENSIONS[name] in owned)
+        return sum(int(getattr(EnvCfg, name)) for name in set(has))
 
 
 @frozen
@@ -230,7 +312,9 @@ class BoardDevice:
 
 @frozen
 class Board:
-    """A checked board without faults, from which a machine is built."""
+    """A checked board without faults, from which a machine is built.
+
+    `extensions` are those that some hart has, and `each` is what each hart has, by number."""
 
     name: str
     general: General
@@ -242,32 +326,23 @@ class Board:
     boot: Boot
     debug: Debug = Debug()
     files: tuple[Path, ...] = ()
+    each: tuple[OneHart, ...] = ()
 
     @property
     def vlen(self) -> int:
-        """The bits of a vector register; 0 if the harts have none."""
-        if not has_vectors(self.extensions):
-            return 0
-        return self.harts.vlen or max(MIN_VLEN, least_vlen(self.extensions))
+        """The bits of the longest vector register; 0 if no hart has one."""
+        return max(one.vlen for one in self.each)
+
+    @property
+    def differs(self) -> bool:
+        """Whether the harts are not all alike."""
+        return len({(one.harts, one.extensions) for one in self.each}) > 1
 
     @property
     def seed(self) -> int | None:
         """The seed of the entropy source; None for random numbers."""
         repeats = self.harts.seed is None and self.general.clock == "virtual"
         return 0 if repeats else self.harts.seed
-
-    @property
-    def menvcfg(self) -> int:
-        """The value of menvcfg after a reset. The default follows QEMU and the device-tree binding
-        of `svade` and `svadu` (Linux, Documentation/devicetree/bindings/riscv/extensions.yaml)."""
-        names = self.harts.menvcfg
-        if names is None:
-            owned = {extension.name for extension in self.extensions}
-            names = (
-                *(("PBMTE",) if "Svpbmt" in owned else ()),
-                *(("ADUE",) if "Svadu" in owned and "Svade" not in owned else ()),
-            )
-        return sum(int(getattr(EnvCfg, name)) for name in set(names))
 
     @property
     def main_memory(self) -> BoardMemory:

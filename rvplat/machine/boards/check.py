@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from rvplat.bus.device import InterruptController
 from rvplat.bus.map import Range, overlaps
 from rvplat.errors import BoardError
-from rvplat.isa.machinery.profiles import PROFILES
 from rvplat.isa.privileged import PAGE_BYTES
 from rvplat.machine.boards.board import (
     LAST_ADDRESS,
     MAX_MEMORIES,
-    MAX_VLEN,
-    MENVCFG_EXTENSIONS,
-    MIN_VLEN,
     RESET_CODE_BYTES,
     Board,
     BoardDevice,
@@ -26,8 +21,6 @@ from rvplat.machine.boards.board import (
     Debug,
     General,
     Harts,
-    has_vectors,
-    least_vlen,
 )
 from rvplat.machine.boards.board_faults import (
     Fault,
@@ -39,19 +32,10 @@ from rvplat.machine.boards.board_faults import (
     toml_text,
 )
 from rvplat.machine.boards.catalogue import Catalogue
-from rvplat.machine.boards.isa_string import (
-    TRANSLATION,
-    IsaFault,
-    needed_translation,
-    profile_of,
-    resolve_isa,
-)
+from rvplat.machine.boards.check_harts import check_harts, every_extension, own_tables
 from rvplat.machine.boards.model_errors import model_errors
 from rvplat.machine.boards.schema import WRONG, Wrong, convert_table, fields_of, joined
 from rvplat.machine.boards.toml_tree import Source, TomlEntry
-
-if TYPE_CHECKING:
-    from rvplat.isa.machinery.extension import Extension
 
 SECTIONS = ("harts", "memory", "devices", "chosen", "boot", "debug")
 SOURCE_KEYS = ("extends", "plugins", "remove")
@@ -104,10 +88,12 @@ class _Checker:
     def board(self) -> Board | None:
         """The board; None, and a fault, if a required part is missing."""
         general = convert_table(General, self.root, "", self.faults, skip=(*SECTIONS, *SOURCE_KEYS))
-        harts = convert_table(Harts, self._section("harts"), "harts", self.faults)
+        harts = convert_table(
+            Harts, self._section("harts"), "harts", self.faults, own_tables(self._section("harts"))
+        )
         boot = convert_table(Boot, self._section("boot"), "boot", self.faults)
         debug = convert_table(Debug, self._section("debug"), "debug", self.faults)
-        extensions = self._extensions(harts)
+        each = check_harts(harts, self.root, self.catalogue, self.faults)
         memory = self._memory()
         devices = self._devices()
         self._check_overlaps(memory, devices)
@@ -116,8 +102,9 @@ class _Checker:
         self._check_boot(boot, memory)
         if isinstance(general, General) and isinstance(harts, Harts) and isinstance(boot, Boot):
             return Board(
-                self.source.name, general, harts, tuple(extensions), memory, devices, chosen, boot,
-                debug if isinstance(debug, Debug) else Debug(), tuple(self.source.files),
+                self.source.name, general, harts, every_extension(each), memory, devices, chosen,
+                boot, debug if isinstance(debug, Debug) else Debug(), tuple(self.source.files),
+                each,
             )  # fmt: skip
         return None
 
@@ -136,69 +123,6 @@ class _Checker:
         for name in path:
             entry = entry.table.get(name, entry)
         return entry.place
-
-    # Harts
-
-    def _extensions(self, harts: object) -> list[Extension]:
-        if not isinstance(harts, Harts):
-            return []
-        known = self.catalogue.extensions
-        extensions, faults = resolve_isa(harts.isa, known, harts.allow_draft, harts.privileged)
-        faults = self._mmu(harts, faults)
-        place = self._place("harts", "isa")
-        for one in faults:
-            names = (one.unknown, [*map(str.lower, known), *PROFILES]) if one.unknown else None
-            self.fault(place, "harts.isa", one.found, one.expected, names)
-        self._translation(harts, extensions)
-        self._menvcfg(harts, extensions)
-        self._vlen(harts, extensions)
-        return list(extensions)
-
-    def _translation(self, harts: Harts, extensions: Sequence[Extension]) -> None:
-        """Refuse extensions that need a larger translation scheme than `harts.mmu`."""
-        needed = needed_translation(extensions, TRANSLATION[harts.translation])
-        if needed is None:
-            return
-        who, scheme = needed
-        profile = profile_of(harts.isa)
-        if profile is not None and scheme in profile.mandatory:
-            who = profile.name.lower()
-        why = f": it needs {scheme}" if who != scheme else ""
-        found = f'{who} beside mmu = "{harts.translation}"{why}'
-        expected = f'mmu = "{scheme.lower()}" or larger, or no {who}'
-        self.fault(self._place("harts", "isa"), "harts.isa", found, expected)
-
-    def _mmu(self, harts: Harts, faults: list[IsaFault]) -> list[IsaFault]:
-        """Report a translation scheme of another XLEN at its key. Returns the other faults."""
-        known, name = self.catalogue.extensions, TRANSLATION[harts.translation]
-        scheme = known.get(name)
-        if harts.mmu is None or scheme is None or harts.xlen in scheme.widths:
-            return faults
-        found = f"{quoted(harts.mmu)} beside RV{harts.xlen} in harts.isa"
-        mmus = [mmu for mmu, one in TRANSLATION.items() if harts.xlen in known[one].widths]
-        self.fault(self._place("harts", "mmu"), "harts.mmu", found, listed(mmus))
-        return [one for one in faults if not one.found.startswith(f"{name} on ")]
-
-    def _menvcfg(self, harts: Harts, extensions: Iterable[Extension]) -> None:
-        owned = {extension.name for extension in extensions}
-        for name in harts.menvcfg or ():
-            extension = MENVCFG_EXTENSIONS[name]
-            if extension not in owned:
-                found = f"{quoted(name)} without {extension.lower()} in the ISA string"
-                expected = f"no {name}, or {extension.lower()} in harts.isa"
-                self.fault(self._place("harts", "menvcfg"), "harts.menvcfg", found, expected)
-
-    def _vlen(self, harts: Harts, extensions: Sequence[Extension]) -> None:
-        vlen, least = harts.vlen, least_vlen(extensions)
-        expected = ""
-        if vlen is not None and vlen & vlen - 1:
-            expected = f"a power of two from {MIN_VLEN} to {MAX_VLEN}"
-        elif vlen is not None and not has_vectors(extensions):
-            expected = "no vlen, or a vector extension such as v in harts.isa"
-        elif vlen is not None and vlen < least:
-            expected = f"at least {least}, which harts.isa demands with zvl{least}b"
-        if expected:
-            self.fault(self._place("harts", "vlen"), "harts.vlen", str(vlen), expected)
 
     # Memories and devices
 

@@ -9,7 +9,7 @@ from rvplat.engine.native import Core
 from rvplat.errors import DefinitionError
 from rvplat.isa.machinery.extension import Extension
 from rvplat.lang import LanguageError
-from rvplat.machine.boards.board import Board
+from rvplat.machine.boards.board import Board, OneHart
 from rvplat.machine.boards.catalogue import base_extensions, shipped_extensions
 from rvplat.machine.boards.plugin_clashes import bad_texts, clashes
 
@@ -18,9 +18,10 @@ _cores: dict[Architecture, Core] = {}  # the least recently used first
 
 
 def architecture_for(
-    added: Sequence[Extension], compressed: bool, harts: Sequence[Extension] = (), xlen: int = 64
-) -> Architecture:
-    """The shipped extensions and those that plugins add. `compressed`: every hart has C. Of the
+    added: Sequence[Extension], compressed: bool | None, harts: Sequence[Extension] = (),
+    xlen: int = 64,
+) -> Architecture:  # fmt: skip
+    """The shipped extensions and those that plugins add. `compressed`: as of Architecture. Of the
     shipped extensions with `rows_in`, it has only those of `harts`."""
     own = (one for one in harts if one.rows_in)
     further = tuple(one.of(xlen) for one in (*own, *added))
@@ -28,7 +29,7 @@ def architecture_for(
 
 
 def core_of(
-    added: Sequence[Extension], compressed: bool, harts: Sequence[Extension],
+    added: Sequence[Extension], compressed: bool | None, harts: Sequence[Extension],
     say: Callable[[str], None],
 ) -> Core:  # fmt: skip
     """The native code of an architecture; arguments as of `architecture_for`. Machines of one
@@ -66,10 +67,22 @@ def _refuse(faults: Sequence[str]) -> None:
 
 
 def hart_extensions(board: Board) -> list[Extension]:
-    """The extensions of every hart: from the ISA string and from the other keys."""
+    """The extensions that some hart has."""
+    every = {one.name: one for own in board.each for one in extensions_of(own)}
+    return list(every.values())
+
+
+def compressed_of(board: Board) -> bool | None:
+    """Whether the harts have C; None if only some have it."""
+    found = {any(one.name == "Zca" for one in extensions_of(own)) for own in board.each}
+    return found.pop() if len(found) == 1 else None
+
+
+def extensions_of(hart: OneHart) -> list[Extension]:
+    """The extensions of a hart: from the ISA string and from the other keys."""
     known = shipped_extensions()
     found: dict[str, Extension] = {}
-    xlen = board.harts.xlen
+    xlen = hart.harts.xlen
 
     def take(extension: Extension) -> None:
         if extension.name not in found:
@@ -78,6 +91,6 @@ def hart_extensions(board: Board) -> list[Extension]:
                     take(known[name])
             found[extension.name] = extension.of(xlen)
 
-    for extension in [*(known[name] for name in board.harts.privileged), *board.extensions]:
+    for extension in [*(known[name] for name in hart.harts.privileged), *hart.extensions]:
         take(extension)
     return list(found.values())

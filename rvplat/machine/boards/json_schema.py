@@ -12,7 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
-from rvplat.machine.boards.board import BoardMemory, Boot, Chosen, Connection, Debug, General, Harts
+from rvplat.machine.boards.board import (
+    BoardMemory,
+    Boot,
+    Chosen,
+    Connection,
+    Debug,
+    General,
+    HartChanges,
+    Harts,
+)
 from rvplat.machine.boards.catalogue import Catalogue
 from rvplat.machine.boards.schema import Limits, choices, fields_of, unwrap
 
@@ -29,7 +38,7 @@ def board_schema(catalogue: Catalogue) -> Schema:
         "remove": {**_STRINGS, "description": "keys of that board to leave out"},
         "plugins": {**_STRINGS, "description": "plugins to load: Python files beside the board"},
         **_properties(General),
-        "harts": _table(Harts),
+        "harts": {**_table(Harts), "patternProperties": {"^[0-9]$": _table(HartChanges)}},
         "memory": {"type": "object", "additionalProperties": _table(BoardMemory)},
         "devices": {"type": "object", "additionalProperties": _device(catalogue)},
         "chosen": _table(Chosen),

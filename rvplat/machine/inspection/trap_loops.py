@@ -90,8 +90,9 @@ def hint(machine: System, loop: TrapLoop) -> str:
     if loop.first_cause == Cause.ILLEGAL:
         fp_off = int(machine.harts[loop.hart].plain.mstatus) & Status.FS == 0
         known = machine.core.architecture.extensions
-        isa = machine.board.harts.isa
-        return Illegal(loop.first_tval, machine.extensions, known, isa, fp_off).hint()
+        own = machine.board.each[loop.hart]
+        have = machine.harts[loop.hart].extensions
+        return Illegal(loop.first_tval, have, known, own.harts.isa, fp_off).hint()
     if loop.handler == 0:
         return f"{loop.prefix}tvec is 0: the software has set no trap handler"
     return ""

@@ -100,8 +100,9 @@ class _Builder:
             cluster.child(f"core{number}").set("cpu", self.phandles.of(node))
 
     def _cpu(self, cpus: Node, number: int) -> Node:
-        harts = self.board.harts
-        extensions = [one for one in self.board.extensions if one.name not in PRIVILEGED]
+        own = self.board.each[number]
+        harts = own.harts
+        extensions = [one for one in own.extensions if one.name not in PRIVILEGED]
         names = [extension.name.lower() for extension in extensions]
         node = cpus.child(f"cpu@{number:x}", f"cpu{number}")
         node.set("device_type", "cpu")

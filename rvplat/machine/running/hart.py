@@ -144,11 +144,12 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     def __init__(
         self, number: int, machine: NativeMachine, table: Table, layout: Record, owner: Owner,
-        extensions: Sequence[Extension],
+        extensions: Sequence[Extension], absent_csrs: Sequence[str] = (),
     ) -> None:  # fmt: skip
         super().__init__(number, machine, table, layout)
         self._owner = owner
-        self._extensions = extensions
+        self.extensions = extensions
+        self._absent = frozenset(absent_csrs)
         self._xlen = extensions[0].xlen if extensions else 64
         self._x = RegisterFile(self.field("x"), X_NAMES, True, self._still, self._xlen)
         self._f = RegisterFile(self.field("f"), F_NAMES, False, self._still, 64)
@@ -237,7 +238,14 @@ class Hart(NativeHart, metaclass=PublicNames):
     @cached_property
     def csrs(self) -> Mapping[str, Csr]:
         """The rows of the hart's CSRs, by name."""
-        return {row.name: row for one in self._extensions for row in one.csrs}
+        rows = (row for one in self.extensions for row in one.csrs)
+        return {row.name: row for row in rows if row.name not in self._absent}
+
+    def withhold_csrs(self) -> None:
+        """After a reset: the hart lacks the CSRs that its board names."""
+        for row in (row for one in self.extensions for row in one.csrs):
+            if row.name in self._absent:
+                self.view.csr_present[row.number] = 0
 
     def csr(self, name: str | int) -> int:
         """The value of a CSR, or of a field of it: "mstatus", "mstatus.MPP", 0x300.

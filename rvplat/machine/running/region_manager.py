@@ -374,7 +374,7 @@ class RegionManager:
 
     @cached_property
     def _tables(self) -> bytes:
-        return self._owner.core.region_tables(self._owner.extensions)
+        return self._owner.core.region_tables(self._owner.decoded)
 
     @property
     def _kept(self) -> Store:

@@ -20,6 +20,9 @@ class Owner(Protocol):
     def extensions(self) -> Sequence[Extension]: ...
 
     @property
+    def decoded(self) -> Sequence[Sequence[Extension]]: ...
+
+    @property
     def native(self) -> NativeMachine: ...
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -154,6 +154,11 @@ class System(metaclass=PublicNames):
         return self._board
 
     @property
+    def decoded(self) -> list[Sequence[Extension]]:
+        """The extensions of each hart."""
+        return [hart.extensions for hart in self._harts]
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
@@ -235,7 +240,8 @@ class System(metaclass=PublicNames):
         self.plan.apply(self.memory)
         for hart in self.harts:
             hart.retired_before += hart.retired
-            hart_reset.reset(hart.view, self.extensions, self.plan.entry)
+            hart_reset.reset(hart.view, hart.extensions, self.plan.entry)
+            hart.withhold_csrs()
             hart.waiting = False
             for register, value in self.plan.registers[hart.number].items():
                 hart.view.x[register] = value

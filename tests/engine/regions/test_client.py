@@ -32,7 +32,7 @@ def request(number: int = 1) -> Request:
 @pytest.fixture(scope="module")
 def tables() -> bytes:
     extensions = base_extensions()
-    return Core(Architecture(extensions)).region_tables(extensions)
+    return Core(Architecture(extensions)).region_tables([extensions])
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ table: .zero 4096
     ("settings", "works"),
     [
         ({}, True),
-        ({"harts.menvcfg": []}, False),
+        ({"harts.each[0].menvcfg": []}, False),
         ({"harts.isa": BOTH}, False),
         ({"harts.isa": BOTH, "harts.menvcfg": ["ADUE"]}, True),
         ({"harts.isa": BOTH.replace("_svadu", "")}, False),
@@ -75,7 +75,7 @@ def test_page_tables_without_a_and_d(settings: dict[str, object], works: bool) -
 )
 def test_of_the_shipped_boards(board: str, value: int) -> None:
     """QEMU's `virt` has both, Spike only PBMTE."""
-    assert open_board(board)[0].menvcfg == value
+    assert open_board(board)[0].each[0].menvcfg == value
 
 
 def test_a_machine_has_it_from_the_start_and_henvcfg_has_not() -> None:

@@ -102,10 +102,10 @@ def test_regions_are_made_of_a_plugin_s_new_text(tmp_path: Path) -> None:
     """The texts of the old version were taken from the cache."""
     path = plugin(tmp_path, factor=3)
     with opened(path) as old:
-        before = old.core.region_tables(old.extensions)
+        before = old.core.region_tables([old.extensions])
     plugin(tmp_path, factor=5)
     with opened(path) as new:
-        assert new.core.region_tables(new.extensions) != before
+        assert new.core.region_tables([new.extensions]) != before
 
 
 def test_different_plugins_share_numbers_and_encodings(tmp_path: Path) -> None:
