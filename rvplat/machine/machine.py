@@ -16,7 +16,7 @@ from rvplat.bus.ram import use_fence
 from rvplat.errors import RvplatError
 from rvplat.hart.state import STOP_BREAK
 from rvplat.isa.privileged import VMID
-from rvplat.machine.boards.board import Board
+from rvplat.machine.boards.board import Board, OneHart
 from rvplat.machine.boards.extensions import (
     compressed_of,
     core_of,
@@ -31,6 +31,7 @@ from rvplat.machine.open_arguments import OpenArguments, PathLike
 from rvplat.machine.running.assembly import assemble
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.device_accesses import DeviceAccesses
+from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.hart_ports import HartPorts
 from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.new_hart import build_hart
@@ -364,7 +365,7 @@ class Machine(System):
             self.native.view.yield_fn = 0
         self.mmio = DeviceAccesses(self, plugins.devices.values() if plugins else ())
         self.seeds = SeedSource(self.board.seed)
-        harts = [build_hart(self, one) for one in self.board.each]
+        harts = [self._new_hart(one) for one in self.board.each]
         with self.assembly.lock:  # the thread of a device may drive an interrupt line meanwhile
             self._harts += harts
             self.hart_ports.connect_harts()
@@ -385,6 +386,12 @@ class Machine(System):
             self.native.add_ram(ram, not self.board.memory[name].rom, windows)
         self._dma_written = self.export("dma_written")
         self.memory.written = self._written
+
+    def _new_hart(self, own: OneHart) -> Hart:
+        hart = build_hart(self, own)
+        self.mmio.attach(hart)
+        self.seeds.attach(hart.view)
+        return hart
 
     def _written(self, pa: int, size: int) -> None:
         self.bus.touched(pa, size)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rvplat.machine.boards.board import MAX_PMP, MOST_ASID_BITS, MOST_VMID_BITS, OneHart
 from rvplat.machine.boards.extensions import extensions_of
 from rvplat.machine.running.hart import Hart
-
-if TYPE_CHECKING:
-    from rvplat.machine.machine import Machine
+from rvplat.machine.running.system import System
 
 ID_SHIFT = 44  # of ASID and VMID in satp, vsatp and hgatp, as a hart's record holds them
 
 
-def build_hart(machine: Machine, own: OneHart) -> Hart:
+def build_hart(machine: System, own: OneHart) -> Hart:
     """A hart, before its first reset."""
     extensions, architecture = extensions_of(own), machine.core.architecture
     table = machine.core.decoder(extensions)
@@ -22,7 +18,6 @@ def build_hart(machine: Machine, own: OneHart) -> Hart:
         own.number, machine.native, table, architecture.layout, machine, extensions,
         own.harts.absent_csrs,
     )  # fmt: skip
-    machine.mmio.attach(hart)
     view = hart.view
     view.vlen_bytes = own.vlen // 8
     view.geilen = own.harts.geilen
@@ -31,7 +26,6 @@ def build_hart(machine: Machine, own: OneHart) -> Hart:
     view.pmp_fixed = MAX_PMP - own.harts.pmp_entries
     view.asid_fixed = _upper(own.asid_bits, MOST_ASID_BITS[64])
     view.vmid_fixed = _upper(own.vmid_bits, MOST_VMID_BITS[64])
-    machine.seeds.attach(view)
     architecture.prepare(view, extensions)
     return hart
 
