@@ -10,7 +10,8 @@ The region has the signature of a handler. It is entered through the slot of a h
     N{offset}  go on after it, where another block begins or the region ends
     E{offset}  enter a loop at an instruction: read its registers
 
-The fast copy of a covered loop has the same with "f" before the offset (guards.py).
+The fast copies of a covered loop have the same with names before the offset (covered.py,
+`Loop.copies`).
 
 The budget is counted at the ends of blocks. A way out of a zone (zones.py) writes back the
 registers that may have changed on the ways to it. A way out of the region also subtracts the
@@ -22,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from rvplat.engine.regions.convention import CONVENTION, PARAMETERS_NOALIAS
-from rvplat.engine.regions.covered import covered_loops
+from rvplat.engine.regions.covered import FAST_COPY, covered_loops
 from rvplat.engine.regions.flow import Flow, Register
 from rvplat.engine.regions.graph import PAGE, SINK, Decoded, Graph
 from rvplat.engine.regions.guards import Guards, covered_prefix
@@ -49,7 +50,7 @@ class Assembler(Lines):
         self.exits: dict[tuple[Zone, frozenset[Register]], int] = {}
         self.flow = Flow(tables, graph)
         self.zones = self.flow.zones
-        self.copy = ""  # "f" in the fast copy of a covered loop
+        self.copy = ""  # in a fast copy of a covered loop, one of `Loop.copies`
         self.loops = list(covered_loops(self.flow))
         self.loop_of = {offset: loop for loop in self.loops for offset in loop.body}
         self.spans = spans_of(self.flow, self.loop_of, split)
@@ -118,7 +119,10 @@ class Assembler(Lines):
         loop = self.loop_of.get(target)
         inside = self.copy and loop is self.loop_of.get(offset)
         if loop is not None and target == loop.header:
-            return f"{'B' if inside else 'C'}{target}"
+            if not inside:
+                return f"C{target}"
+            _, *after = loop.copies[loop.copies.index(self.copy) :]
+            return f"I{after[0]}{target}" if after and self.copy != FAST_COPY else f"B{target}"
         return f"I{self.copy if inside else ''}{target}"
 
     def _loop_entries(self) -> None:
@@ -261,7 +265,11 @@ class Assembler(Lines):
             self.write_back(zone, dirty)
             self.link(at, self.page_sum(target), self.left(retired))
             return
-        over = self.value(f"icmp slt i64 {self.count_budget(retired)}, 0")
+        left = self.count_budget(retired)
+        if self.copy not in ("", FAST_COPY) and target in self.graph.instructions:
+            self.go(offset, target)  # the guard has found that the budget lasts
+            return
+        over = self.value(f"icmp slt i64 {left}, 0")
         self.lines.append(f"  br i1 {over}, label %P{at}, label %G{at}, {RARE}")
         self.lines.append(f"P{at}:")
         self.write_back(zone, dirty)
@@ -318,9 +326,9 @@ class Assembler(Lines):
 
     def _covered_loops(self) -> None:
         for loop in self.loops:
-            self.copy = "f"
-            for offset in sorted(loop.body):
-                self.instruction(offset, self.graph.instructions[offset])
+            for self.copy in loop.copies:
+                for offset in sorted(loop.body):
+                    self.instruction(offset, self.graph.instructions[offset])
             self.copy = ""
             self.guards.text(loop)
 

@@ -5,6 +5,9 @@ a guard has found that all addresses at small distances from a register lie in o
 the TLB has that page. Where the guard fails, the slow copy does the iteration with all its checks,
 and leaves the region as other code does.
 
+A short loop has a third copy with several iterations. Its guard finds that the last of them is in
+the page too, and that the budget lasts for all.
+
 Within the loop, an address is the value that a register had at the loop's header, and a number. If
 the loop adds a constant to the register in each iteration, or another register that it doesn't
 change, the guard of the next iteration is one comparison with the last address that is in the page.
@@ -25,6 +28,8 @@ from rvplat.engine.regions.zones import Zone, inner_loops
 MOST = 48  # instructions of a loop that gets two copies
 SPAN = PAGE // 2  # bytes that one guard covers, and how far they may lie from the register
 FAST = PAGE  # what a register may be moved by in an iteration
+FAST_COPY = "f"
+SEVERAL = (4, 2)  # how many iterations the third copy may have
 
 
 class Value(NamedTuple):
@@ -67,6 +72,20 @@ class Loop:
     body: frozenset[int]
     groups: tuple[Group, ...]
     covered: Mapping[int, int]
+
+    @property
+    def several(self) -> int:
+        """How many iterations the third copy has; 1: there is none."""
+        if any(group.step is None for group in self.groups):
+            return 1
+        return next((n for n in SEVERAL if n * len(self.body) <= MOST), 1)
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """What labels have before the offset in the iterations without checks: FAST_COPY, and those
+        of the third copy."""
+        several = self.several
+        return FAST_COPY, *(f"{FAST_COPY}{n}_" for n in range(several if several > 1 else 0))
 
 
 def covered_loops(flow: Flow) -> Iterator[Loop]:

@@ -3,11 +3,12 @@
 A loop with the header H has the blocks
 
     CH  come to the header in any way: check the page of each group
-    BH  come back from the fast copy: check what an iteration may have changed
+    BH  come back from the fast copies: check what the next iterations may change
+    SH  there are too few of them for the third copy: check what one iteration may have changed
     RH_n  the page of the group n is another one: look it up in the TLB
     QH_n  the same, after BH
 
-They lead to the fast copy (IfH), or to the slow one (IH). Of each group, the local `edge` is the
+They lead to the fast copies (IfH, If0_H), or to the slow one (IH). Of each group, the local `edge` is the
 last value of its register for which all accesses are in the page; where the register goes down, it
 is the first one. `addend` leads from addresses to the host's memory. `unknown` is not 0 from the
 entry of the zone until these two are set. `entry` and `found` are the entry of the TLB and its
@@ -25,8 +26,8 @@ from rvplat.engine.regions.zones import Zone
 
 RARE = "!prof !0"
 # No guard covers the pages from here on: a register could pass the end of the address space. Where
-# it goes down, no guard covers as many pages at the start (see FAST and SPAN in covered.py).
-TOP = -2 * PAGE
+# it goes down, no guard covers as many pages at the start (FAST, SPAN and SEVERAL in covered.py).
+TOP = -8 * PAGE
 
 
 class Guards:
@@ -63,7 +64,10 @@ class Guards:
             # what may have any value need not be checked again
             whole = group.step is None and n == count - 1
             self._look_up(loop, group, f"R{h}_{n}", f"If{h}" if whole else f"C{h}_{n + 1}")
-        self._out.put(f"C{h}_{count}:\n  br label %If{h}\nB{h}:\n  br label %B{h}_0")
+        self._out.put(f"C{h}_{count}:\n  br label %If{h}\nB{h}:")
+        if loop.several > 1:
+            self._several(loop)
+        self._out.put(f"  br label %B{h}_0")
         for n, group in enumerate(loop.groups):
             self._out.put(f"B{h}_{n}:")
             if group.step is None:
@@ -74,6 +78,22 @@ class Guards:
             if group.step or group.stride:
                 self._look_up(loop, group, f"Q{h}_{n}", f"B{h}_{n + 1}")
         self._out.put(f"B{h}_{count}:\n  br label %If{h}")
+
+    def _several(self, loop: Loop) -> None:
+        """Go to the third copy, if its last iteration is in the pages and the budget lasts."""
+        value, h, put = self._out.value, loop.header, self._out.put
+        most = loop.several * len(loop.body)
+        left = value("load i64, ptr %b")
+        self._rare(value(f"icmp slt i64 {left}, {most}"), f"S{h}", self._new(loop))
+        for group in loop.groups:
+            if group.step or group.stride:
+                last = self._register(loop, group.register)
+                if group.step:
+                    last = value(f"add i64 {last}, {(loop.several - 1) * group.step}")
+                for _ in range(loop.several - 1 if group.stride else 0):
+                    last = value(f"add i64 {last}, {self._register(loop, group.stride)}")
+                self._rare(self._is_beyond(loop, group, last), f"S{h}", self._new(loop))
+        put(f"  br label %I{loop.copies[1]}{h}\nS{h}:")
 
     def _register(self, loop: Loop, number: int) -> str:
         return self._out.value(f"load i64, ptr {self._local(loop.zone, number)}")
@@ -122,10 +142,13 @@ class Guards:
     def _check_moved(self, loop: Loop, group: Group, away: str) -> None:
         """Check a register that has moved on by less than a page since the last check."""
         register = self._register(loop, group.register)
+        self._rare(self._is_beyond(loop, group, register), away, self._new(loop))
+
+    def _is_beyond(self, loop: Loop, group: Group, register: str) -> str:
+        """Whether a value is beyond the last one for which the accesses are in the page."""
         edge = self._out.value(f"load i64, ptr {_place(loop, group, 'edge')}")
         order = "ult" if _goes_down(group) else "ugt"
-        other = self._out.value(f"icmp {order} i64 {register}, {edge}")
-        self._rare(other, away, self._new(loop))
+        return self._out.value(f"icmp {order} i64 {register}, {edge}")
 
     def _look_up(self, loop: Loop, group: Group, label: str, on: str) -> None:
         """Take the page of a group from the TLB, and go on."""
