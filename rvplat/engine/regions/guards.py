@@ -4,7 +4,7 @@ A loop with the header H has the blocks
 
     CH  come to the header in any way: check the page of each group
     BH  come back from the fast copies: check what the next iterations may change
-    SH  there are too few of them for the third copy: check what one iteration may have changed
+    BH_n  the group n allows no third copy: check what an iteration may have changed, from n on
     RH_n  the page of the group n is another one: look it up in the TLB
     QH_n  the same, after BH
 
@@ -67,7 +67,8 @@ class Guards:
         self._out.put(f"C{h}_{count}:\n  br label %If{h}\nB{h}:")
         if loop.several > 1:
             self._several(loop)
-        self._out.put(f"  br label %B{h}_0")
+        else:
+            self._out.put(f"  br label %B{h}_0")
         for n, group in enumerate(loop.groups):
             self._out.put(f"B{h}_{n}:")
             if group.step is None:
@@ -80,20 +81,22 @@ class Guards:
         self._out.put(f"B{h}_{count}:\n  br label %If{h}")
 
     def _several(self, loop: Loop) -> None:
-        """Go to the third copy, if its last iteration is in the pages and the budget lasts."""
-        value, h, put = self._out.value, loop.header, self._out.put
-        most = loop.several * len(loop.body)
-        left = value("load i64, ptr %b")
-        self._rare(value(f"icmp slt i64 {left}, {most}"), f"S{h}", self._new(loop))
-        for group in loop.groups:
+        """Go to the third copy, if its last iteration is in the pages and the budget lasts. Each
+        check has another way out: LLVM would join those with the same."""
+        value, h = self._out.value, loop.header
+        for n, group in enumerate(loop.groups):
             if group.step or group.stride:
                 last = self._register(loop, group.register)
                 if group.step:
                     last = value(f"add i64 {last}, {(loop.several - 1) * group.step}")
                 for _ in range(loop.several - 1 if group.stride else 0):
                     last = value(f"add i64 {last}, {self._register(loop, group.stride)}")
-                self._rare(self._is_beyond(loop, group, last), f"S{h}", self._new(loop))
-        put(f"  br label %I{loop.copies[1]}{h}\nS{h}:")
+                self._rare(self._is_beyond(loop, group, last), f"B{h}_{n}", self._new(loop))
+        left = value("load i64, ptr %b")
+        over = value(f"icmp slt i64 {left}, {loop.several * len(loop.body)}")
+        fast, *several = (f"I{copy}{h}" for copy in loop.copies)
+        self._rare(over, fast, self._new(loop))
+        self._out.put(f"  br label %{several[0]}")
 
     def _register(self, loop: Loop, number: int) -> str:
         return self._out.value(f"load i64, ptr {self._local(loop.zone, number)}")
