@@ -295,6 +295,96 @@ def test_the_last_page_of_the_address_space() -> None:
     assert end.x[0][20] == 1024 - 4096 + 1600 * 16
 
 
+#: Large steps, in instructions of the loop: constant ones, and those of a register.
+STEPS = {
+    "constant": "addi s4, s4, 2040\n addi s4, s4, 2040",
+    "register": "add s4, s4, a2",
+    "down": "addi s4, s4, -2040\n addi s4, s4, -2040",
+}
+
+
+@pytest.mark.parametrize("case", STEPS)
+def test_large_steps_over_the_end_of_the_address_space(case: str) -> None:
+    """No iteration takes a page for that of another one. Neighbours have distant memory."""
+    start = (1 << 64) + 20 * 4080 * (1 if case == "down" else -1)
+    body = f"""
+.balign 4096
+body:
+  li s6, 200
+2: li s4, {start % (1 << 64) + 8:#x}
+  li t0, 40
+  li a2, 4080
+1: ld t1, 0(s4)
+  add s1, s1, t1
+  slli t1, s1, 3
+  xor s1, s1, t1
+  {STEPS[case]}
+  addi t0, t0, -1
+  bnez t0, 1b
+  addi s6, s6, -1
+  bnez s6, 2b
+  ecall
+"""
+
+    def pages(machine: Machine) -> None:
+        map_gigabyte(machine, A, RAM)
+        for n in range(-21, 21):
+            place = DATA + n * 5 % 42 * 4096
+            map_page(machine, A, n * 4096 % (1 << 39), place)
+            machine.memory.write(place, bytes((n * 7 + i) % 251 for i in range(4096)))
+
+    end = same_in_regions(turns(SUPERVISOR, body), pages, "body")
+    assert end.x[0][27] == 9, "ecall from S mode"
+
+
+def test_interrupts_within_several_iterations() -> None:
+    """On the virtual clock, interrupts of the timer come at the same instructions."""
+    program = (
+        f"""
+.option norvc
+  la t0, handler
+  csrw mtvec, t0
+  li s1, MTIMECMP
+  li s2, MTIME
+  ld t1, 0(s2)
+  addi t1, t1, 300
+  sd t1, 0(s1)
+  li t1, 0x80
+  csrw mie, t1
+  csrsi mstatus, 8
+2: li a0, {DATA:#x}
+  li a1, {DATA + 0x4000:#x}
+1: ld t0, 0(a0)
+  add t0, t0, a0
+  sd t0, 0(a0)
+  addi a0, a0, 8
+  bne a0, a1, 1b
+  li t2, 300
+  blt s5, t2, 2b
+"""
+        + POWER_OFF
+        + """
+.balign 4
+handler:
+  csrr t3, mepc
+  add s6, s6, t3
+  slli t3, s6, 7
+  xor s6, s6, t3
+  add s6, s6, a0
+  add s6, s6, t0
+  ld t1, 0(s2)
+  andi t3, s5, 63
+  add t1, t1, t3
+  addi t1, t1, 100
+  sd t1, 0(s1)
+  addi s5, s5, 1
+  mret
+"""
+    )
+    end = same_in_regions(program, clock="virtual")
+    assert end.x[0][21] >= 300, "interrupts"
+
+
 @pytest.mark.parametrize("bits", [LEAF & ~4, LEAF & ~2 & ~4], ids=["read only", "no access"])
 def test_a_loop_that_comes_to_a_page_without_permission(bits: int) -> None:
     """Loads and stores go through one page; then a store, or the load, is a page fault."""
