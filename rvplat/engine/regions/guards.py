@@ -11,8 +11,8 @@ A loop with the header H has the blocks
 They lead to the fast copies (IfH, If0_H), or to the slow one (IH). Of each group, the local `edge`
 is the last value of its register for which all accesses are in the page; where the register goes
 down, it is the first one. `addend` leads from addresses to the host's memory. `unknown` is not 0
-from the entry of the zone until these two are set. `entry` and `found` are the entry of the TLB and its
-addend, where the register may have any value in the next iteration.
+from the entry of the zone until these two are set. `entry` and `found` are the entry of the TLB and
+its addend, where the register may have any value in the next iteration.
 """
 
 from __future__ import annotations
