@@ -40,12 +40,14 @@ from rvplat.hart.state import (
     STOP_WFI,
 )
 from rvplat.hart.trap import Trap, take_trap
+from rvplat.hart.triggers import counts_here, instruction_triggers, is_fetch_watched
 from rvplat.isa.fp_state import call_out
 from rvplat.isa.hpm import find_overflows
 from rvplat.isa.landing_pads import check_landing
 from rvplat.isa.machinery.vocabulary import illegal, relax, retired
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import PAGE_MASK
+from rvplat.isa.sdtrig import Armed
 from rvplat.lang import (
     compare_exchange_u64,
     define,
@@ -66,7 +68,9 @@ SLACK = 2112  # more than the instructions between any two tests of the budget
 @define(cold=True)
 def find_slots(hart, pc: u64) -> bool:
     """Translate a fetch and make the page's slots a fetch entry. False if the page can have no
-    slots, because PMP divides it. Raises Trap."""
+    slots, because PMP divides it or a trigger may match in it. Raises Trap."""
+    if is_fetch_watched(hart, pc):
+        return False
     pa = translate_fetch(hart, pc)
     if pa == NO_PAGE:
         return False
@@ -264,6 +268,22 @@ def until_overflow(hart, grant: s64) -> s64:
     return s64(due) if due != 0 and due < u64(grant) else grant
 
 
+@define
+def is_counted(hart) -> bool:
+    """Whether an icount trigger counts the instructions of the hart's mode."""
+    return hart.trigger_kinds & Armed.COUNT != 0 and counts_here(hart)
+
+
+@define(cold=True)
+def step_from_here(hart):
+    """Grant a budget of one instruction: each is asked for."""
+    rest = hart.budget - 1
+    hart.limit += rest
+    hart.instret_base -= u64(rest)
+    hart.budget = s64(1)
+    hart.stepping = 1
+
+
 @define(cold=True)
 def refill(hart):
     """The budget has ended, or another thread calls: check timers and requests of other threads,
@@ -291,7 +311,7 @@ def refill(hart):
         if hart.stop == STOP_NONE:
             hart.stop = STOP_LIMIT
         return
-    hart.stepping = u32(left <= SLACK)
+    hart.stepping = u32(left <= SLACK or is_counted(hart))
     grant = left - SLACK
     if hart.stepping != 0:
         grant = s64(1)
@@ -310,6 +330,8 @@ def single(hart) -> u64:
     if hart.machine.break_count != 0 and met_in_scratch(hart):
         hart.stop = STOP_BREAK
         return u64(0)
+    if hart.trigger_kinds & (Armed.EXECUTE | Armed.COUNT) != 0:
+        instruction_triggers(hart)
     return scratch_slot(hart)
 
 
@@ -355,6 +377,8 @@ def settle(hart) -> u64:
                 continue
         if hart.stop != STOP_NONE:
             return u64(0)
+        if hart.stepping == 0 and is_counted(hart):
+            step_from_here(hart)
         try:
             if hart.elp != 0:
                 check_landing(hart, u64(fetch_instruction(hart, hart.pc)))

@@ -17,6 +17,7 @@ from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.interrupts import answer_call, take_interrupt
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_NONE
 from rvplat.hart.trap import Trap, take_trap
+from rvplat.hart.triggers import instruction_triggers
 from rvplat.isa.fp_state import enter_unit, leave_unit
 from rvplat.isa.hpm import find_overflows
 from rvplat.isa.landing_pads import check_landing
@@ -24,6 +25,7 @@ from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.isa.machinery.extension import SINK, Extension, Instruction, Row
 from rvplat.isa.machinery.vocabulary import illegal
 from rvplat.isa.machinery.xlen import TYPES, ux
+from rvplat.isa.sdtrig import Armed
 from rvplat.lang import standing_for, u64
 
 
@@ -89,6 +91,8 @@ class Reference:
             if hart.machine.break_count != 0 and met_in_scratch(hart):
                 hart.stop = STOP_BREAK
                 return
+            if hart.trigger_kinds & (Armed.EXECUTE | Armed.COUNT) != 0:
+                instruction_triggers(hart)
             self._execute(hart)
         except Trap:
             take_trap(hart)

@@ -10,11 +10,13 @@ from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.state import STOP_BREAK, HartState
 from rvplat.hart.tinst import is_explicit, trap_instruction
 from rvplat.hart.trap_loops import note_nested
+from rvplat.hart.triggers import count_event, trap_enabled, trap_fires
 from rvplat.isa.hpm import restart_counters
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import context_changed, instruction_bits, virtual_instruction
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, HStatus, Irq, Status
+from rvplat.isa.sdtrig import Armed, Kind
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
 
 EBREAK_MET = 3  # of hart.switch_met
@@ -238,12 +240,18 @@ def enter_supervisor(hart, cause: u64):
 
 
 @define
+def known_to_guest(cause: u64) -> u64:
+    """A cause as VS mode knows it."""
+    if cause & INTERRUPT != 0 and u64(Irq.LCOFI) >> (cause & 63) & 1 == 0:
+        return cause - 1
+    return cause
+
+
+@define
 def enter_guest(hart, cause: u64):
     """Enter VS mode. No CSR of HS mode is written. An interrupt gets the number that it has in S
     mode ("Hypervisor Trap Delegation Registers"); that of LCOFI is the same."""
-    known = cause
-    if cause & INTERRUPT != 0 and u64(Irq.LCOFI) >> (cause & 63) & 1 == 0:
-        known = cause - 1
+    known = known_to_guest(cause)
     if hart.priv == SUPERVISOR and cause & INTERRUPT == 0:
         note_nested(hart, cause, u64(TO_GUEST), hart.vsepc, hart.vscause, hart.vstval)
     hart.vsstatus = pushed(hart, hart.vsstatus)
@@ -297,16 +305,52 @@ def take_trap(hart):
         hart.access_offset = 0
         return
     cause = hart.trap_cause
-    if cause == Cause.BREAKPOINT and stops_at_ebreak(hart):
-        return
+    if cause == Cause.BREAKPOINT:
+        by_trigger = hart.trigger_fired != 0
+        hart.trigger_fired = 0
+        if not by_trigger and stops_at_ebreak(hart):
+            return
     hart.traps_taken[cause & 63 | cause >> 57 & 64] += 1
     if cause & INTERRUPT == 0:
         hart.budget -= 1
         hart.instret_base -= 1
+    if hart.trigger_kinds & (Armed.TRAP | Armed.COUNT) != 0:
+        take_watched_trap(hart, cause)
+    else:
+        enter_any(hart, cause)
+
+
+@define
+def enter_any(hart, cause: u64):
+    """Enter the handler of a trap."""
     if hart.virt != 0 or is_explicit(cause):
         take_other_trap(hart, cause)
     else:
         enter_host(hart, cause, handler_of(hart, cause))
+
+
+@define(cold=True)
+def take_watched_trap(hart, cause: u64):
+    """Enter the handler of a trap that triggers may be for: then the breakpoint exception comes
+    before the handler's first instruction (Debug, "Exception Trigger", "Interrupt Trigger"). An
+    interrupt counts for icount; the instruction of an exception has counted."""
+    enabled = trap_enabled(hart)
+    code = cause & 63
+    wanted = u64(Kind.ETRIGGER)
+    if cause & INTERRUPT != 0:
+        wanted = u64(Kind.ITRIGGER)
+        count_event(hart)
+        if handler_of(hart, cause) == TO_GUEST:
+            code = known_to_guest(cause) & 63
+    enter_any(hart, cause)
+    if trap_fires(hart, enabled, wanted, code):
+        hart.trap_cause = Cause.BREAKPOINT
+        hart.trap_tval = 0
+        hart.trap_tval2 = 0
+        hart.trap_tinst = 0
+        hart.trap_gva = 0
+        hart.traps_taken[Cause.BREAKPOINT] += 1
+        enter_any(hart, u64(Cause.BREAKPOINT))
 
 
 @define(cold=True)

@@ -146,6 +146,7 @@ class StateEnable:
     """Bits of mstateen0 and hstateen0 ("State Enable 0 Registers"); SE is bit 63 of each."""
 
     P1P13 = 1 << 56
+    CONTEXT = 1 << 57
     CSRIND = 1 << 60
     ENVCFG = 1 << 62
     SE = 1 << 63

@@ -1,9 +1,9 @@
 """Smstateen and Ssstateen, which control access to state of extensions (Privileged, "Smstateen").
 
 The state that they control here is senvcfg and henvcfg, by bit ENVCFG of mstateen0 and hstateen0,
-indirect CSRs, by bit CSRIND (indirect.py), and on RV32 hedelegh, by bit P1P13 of mstateen0. Bit SE
-is writable too, and every other bit is read-only zero. So sstateen is zero: its bit FCSR is
-read-only zero on a hart with F.
+indirect CSRs, by bit CSRIND (indirect.py), scontext and hcontext, by bit CONTEXT (sdtrig.py), and
+on RV32 hedelegh, by bit P1P13 of mstateen0. Bit SE is writable too, and every other bit is
+read-only zero. So sstateen is zero: its bit FCSR is read-only zero on a hart with F.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -56,7 +56,8 @@ def implemented(hart, i: u64) -> u64:
     if i != 0:
         return u64(StateEnable.SE)
     found = u64(StateEnable.SE | StateEnable.ENVCFG)
-    return found | StateEnable.CSRIND if hart.has_sscsrind != 0 else found
+    found |= u64(StateEnable.CSRIND) if hart.has_sscsrind != 0 else u64(0)
+    return found | StateEnable.CONTEXT if hart.has_sdtrig != 0 else found
 
 
 @define
@@ -126,7 +127,7 @@ def henvcfg_access(hart, write: bool, number: u32):
 
 
 for _i in range(REGISTERS):
-    _fields = "SE0[63] ENVCFG[62] CSRIND[60]" if _i == 0 else f"SE{_i}[63]"
+    _fields = "SE0[63] ENVCFG[62] CSRIND[60] CONTEXT[57]" if _i == 0 else f"SE{_i}[63]"
     _machine_fields = f"{_fields} P1P13[56]" if _i == 0 else _fields
     Smstateen.csr(
         MSTATEEN + _i, f"mstateen{_i}", read=mstateen_read, write=mstateen_write, storage=False,

@@ -12,6 +12,8 @@ from rvplat.hart.debugging.worlds import ANYWHERE, current_world
 from rvplat.hart.pointer_masking import effective_address
 from rvplat.hart.state import STOP_BREAK, HartState, MachineState
 from rvplat.hart.trap import Trap
+from rvplat.hart.triggers import access_triggers, page_triggers
+from rvplat.isa.sdtrig import Armed
 from rvplat.lang import Record, define, ptr, read_u32, u8, u32, u64
 
 READS = 1
@@ -55,13 +57,15 @@ def watch_hash(va: u64) -> u64:
 
 @define
 def first_watch(hart, va: u64) -> u64:
-    """The first row of the chain."""
+    """The first row of the chain. There is no table before the first watchpoint."""
+    if hart.machine.watch_heads == 0:
+        return u64(0)
     return u64(read_u32(hart.machine.watch_heads + watch_hash(va) * 4))
 
 
 @define(cold=True)
 def watched_kinds(hart, va: u64) -> u64:
-    """What is watched in an address's page, in any world."""
+    """What is watched in an address's page, in any world, by debuggers and triggers."""
     machine = hart.machine
     kinds = u64(0)
     n = first_watch(hart, va)
@@ -69,6 +73,8 @@ def watched_kinds(hart, va: u64) -> u64:
         if (machine.watch_rows[n].start ^ va) >> 12 == 0:
             kinds |= u64(machine.watch_rows[n].kinds)
         n = u64(machine.watch_rows[n].next)
+    if hart.trigger_kinds & Armed.ACCESS != 0:
+        kinds |= page_triggers(hart, va) & (READS | WRITES)
     return kinds
 
 
@@ -128,12 +134,15 @@ def watch_bytes(hart, va: u64, last: u64, kinds: u64):
 def watch_access(hart, va: u64, size: u64, kinds: u64):
     """As `watch_bytes`, for an access that may reach into the next page. Its address is as the
     instruction gave it."""
-    here = effective_address(hart, va)
-    last = here + size - 1
+    first = effective_address(hart, va)
+    here = first
+    last = first + size - 1
     if (here ^ last) >> 12 != 0:
         watch_bytes(hart, here, here | 0xFFF, kinds)
         here = last & ~0xFFF
     watch_bytes(hart, here, last, kinds)
+    if hart.trigger_kinds & Armed.ACCESS != 0:
+        access_triggers(hart, first, size, kinds)
 
 
 @define(cold=True)

@@ -12,6 +12,7 @@ from typing import Any
 from rvplat.arguments import MASK64
 from rvplat.hart.debugging.watchpoints import HEADS, MOST, WatchRow
 from rvplat.isa.privileged import PAGE_BYTES
+from rvplat.isa.sdtrig import WATCHED
 from rvplat.machine.debugging.errors import DebuggingError
 from rvplat.machine.running.system import System
 
@@ -101,5 +102,5 @@ class WatchpointTable:
         """Let the harts drop the TLB entries of a page."""
         some = int(self.count > 0)
         for hart in self._harts:
-            hart.pages_watched = some
+            hart.pages_watched = int(hart.pages_watched) & WATCHED | some  # triggers may watch too
             self._changed(hart, va)
