@@ -11,11 +11,12 @@ from rvplat.hart import (
     guest,
     interrupts,
     memory,
+    shadow_stack,
     trap,
 )
 from rvplat.hart.acceleration import invalidate, tlb
 
 __all__ = [
     "atomics", "cacheblocks", "counters", "csr", "device_words", "fences", "flow", "guest",
-    "interrupts", "invalidate", "memory", "tlb", "trap",
+    "interrupts", "invalidate", "memory", "shadow_stack", "tlb", "trap",
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from rvplat.hart.acceleration.tlb import (
     REGIME_GUEST_MXR,
     REGIME_MXR,
     REGIME_PRIV,
+    REGIME_SHADOW,
     REGIME_VALID,
     REGIME_VIRT,
 )
@@ -32,18 +33,23 @@ from rvplat.hart.page_tables import (
     PTE_A,
     PTE_D,
     SATP_PPN,
-    STORE,
+    SHADOW,
     address_in,
+    below,
     enabled,
     entry_bytes,
     entry_kind,
     exchange_entry,
+    is_denied,
+    is_fatal,
+    is_store,
     lacks_bits,
     leaf_page,
     level_bits,
     load_entry,
     next_table,
     permissions,
+    with_shadow,
 )
 from rvplat.hart.pmp import EVERYTHING, READ, WRITE, pmp_grant
 from rvplat.hart.pointer_masking import masking_of, transformed
@@ -191,7 +197,7 @@ def update_leaf(hart, address: u64, read_at: u64, pte: u64, access: u64, regime:
     if entry.host != read_at:
         forget_tables(hart)
         return u64(NO_FAULT)
-    new = pte | PTE_A | PTE_D if access == STORE else pte | PTE_A
+    new = pte | PTE_A | PTE_D if is_store(access) else pte | PTE_A
     if exchange_entry(entry.host, pte, new):
         note_store(hart, entry.pa, entry_bytes())
     return u64(NO_FAULT)
@@ -222,13 +228,14 @@ def walk_tables(hart, va: u64, access: u64, regime: u64, root: u64, levels: u64)
             return refused(u64(PAGE_FAULT))
         else:
             grant = permissions(pte, regime)
-            if access != PROBE and grant & access == 0:
+            if is_denied(grant, access):
                 leaf_denied()
-                return refused(u64(PAGE_FAULT))
+                fatal = is_fatal(pte, access, regime)
+                return refused(u64(ACCESS_FAULT) if fatal else u64(PAGE_FAULT))
             if not lacks_bits(pte, access):
                 hart.leaf_table = table if level == 0 else u64(0)
                 if pte & PTE_D == 0:
-                    grant &= ~WRITE
+                    grant &= ~(WRITE | SHADOW)
                 return Translation(leaf_page(pte, va, level), grant, NO_FAULT)
             fault = update_leaf(hart, address, entry.host, pte, access, regime)
             if fault != NO_FAULT:
@@ -282,7 +289,7 @@ def walk_both(hart, va: u64, access: u64, regime: u64) -> Translation:
     hart.fault_tinst = 0
     second = walk_guest(hart, first.page & PAGE_MASK, access, regime)
     page = (second.page & PAGE_MASK) | (first.page & BLOCK_SHIFT)
-    return Translation(page, first.grant & second.grant, second.fault)
+    return Translation(page, first.grant & with_shadow(second.grant), second.fault)
 
 
 @define
@@ -296,6 +303,8 @@ def count_walk(hart, stage: u64, regime: u64):
 def walk_stage(hart, va: u64, access: u64, regime: u64, root: u64) -> Translation:
     """The only stage, or a guest's first, by satp's or vsatp's value; 0 is Bare."""
     if root == 0:
+        if access & SHADOW != 0:  # "Shadow Stack Memory Protection"
+            return refused(u64(ACCESS_FAULT))
         return Translation(va & PAGE_MASK | 12, EVERYTHING, NO_FAULT)
     count_walk(hart, u64(regime & REGIME_VIRT != 0), regime)
     levels = levels_of(root)
@@ -315,10 +324,11 @@ def second_regime(regime: u64) -> u64:
 def walk_second(hart, gpa: u64, access: u64, regime: u64, levels: u64) -> Translation:
     """The second stage's tables, from the last one on where that is known."""
     second = second_regime(regime)
+    needed = below(access)
     last = known_last(hart, gpa) if regime & REGIME_DEBUG == 0 else u64(0)
     if last != 0:
-        return walk_tables(hart, gpa, access, second, last, u64(1))
-    wanted = u64(PROBE) if regime & REGIME_DEBUG != 0 else access
+        return walk_tables(hart, gpa, needed, second, last, u64(1))
+    wanted = u64(PROBE) if regime & REGIME_DEBUG != 0 else needed
     hart.leaf_table = 0
     root = (hart.hgatp & SATP_PPN) << 12 | WIDER
     found = walk_tables(hart, gpa, wanted, second, root, levels)
@@ -356,7 +366,7 @@ def debug_translate(hart, va: u64) -> DebugTranslation:
     """Translate in the current mode for a debugger: no permissions, no PMP, no A or D, no trap.
 
     An address that means nothing as it is may be a pointer that the mode masks."""
-    regime = REGIME_VALID | REGIME_DEBUG | u64(hart.priv)
+    regime = REGIME_VALID | REGIME_DEBUG | REGIME_SHADOW | u64(hart.priv)
     if hart.virt != 0:
         regime |= REGIME_VIRT
     found = walk(hart, va, u64(PROBE), regime)

@@ -10,6 +10,7 @@ from rvplat.hart.acceleration.tlb import (
     REGIME_EXECUTE,
     REGIME_MXR,
     REGIME_PRIV,
+    REGIME_SHADOW,
     REGIME_SUM,
     REGIME_VIRT,
 )
@@ -34,6 +35,11 @@ STORE = WRITE  # AMOs and store-conditionals too
 FETCH = EXECUTE
 MANAGE = READ | WRITE  # cache-block management: what may be loaded or stored
 PROBE = 0  # a debugger: whatever is mapped
+# Shadow stacks (Privileged, "Shadow Stack Memory Protection").
+SHADOW = 8  # of a grant: shadow-stack instructions may access it
+POP = SHADOW
+PUSH = SHADOW | 0x10  # ssamoswap too
+POP_BELOW = WRITE | 0x20  # of sspopchk, what the second stage must grant: it sets no D
 
 # Page-table entries ("Sv39: Addressing and Memory Protection").
 PTE_V = 1 << 0
@@ -97,8 +103,11 @@ def enabled(hart, regime: u64, field: u64) -> bool:
 
 @define
 def is_malformed(hart, pte: u64, regime: u64) -> bool:
-    """Step 3: not valid, W without R, or something reserved set (in leaves and pointers)."""
-    if pte & PTE_V == 0 or pte & (PTE_R | PTE_W) == PTE_W or pte & PTE_RESERVED != 0:
+    """Step 3: not valid, W without R unless it is a shadow-stack page, or something reserved set
+    (in leaves and pointers)."""
+    if pte & PTE_V == 0 or pte & PTE_RESERVED != 0:
+        return True
+    if pte & (PTE_R | PTE_W) == PTE_W and (pte & PTE_X != 0 or regime & REGIME_SHADOW == 0):
         return True
     if pte & PTE_N != 0 and hart.has_svnapot == 0:
         return True
@@ -108,8 +117,8 @@ def is_malformed(hart, pte: u64, regime: u64) -> bool:
 
 @define
 def is_leaf(pte: u64) -> bool:
-    """R or X is set; otherwise it points to the next level."""
-    return pte & (PTE_R | PTE_X) != 0
+    """R, W or X is set; otherwise it points to the next level."""
+    return pte & (PTE_R | PTE_W | PTE_X) != 0
 
 
 @define
@@ -152,17 +161,69 @@ def permissions(pte: u64, regime: u64) -> u64:
     executed.
     """
     grant = pte >> 1 & EVERYTHING
+    if grant == WRITE:
+        grant = u64(READ | SHADOW)
     if regime & REGIME_EXECUTE != 0:
         grant = u64(READ) if grant & EXECUTE != 0 else u64(0)
     if regime & REGIME_MXR != 0 and grant & EXECUTE != 0:
         grant |= READ
     if regime & REGIME_DEBUG != 0:
         return grant
+    if not is_own(pte, regime):
+        return u64(0)
+    return grant & ~EXECUTE if pte & PTE_U != 0 and regime & REGIME_PRIV != USER else grant
+
+
+@define
+def is_own(pte: u64, regime: u64) -> bool:
+    """Step 6: whether the regime may use pages with this U bit."""
     if pte & PTE_U == 0:
-        return grant if regime & REGIME_PRIV == SUPERVISOR else u64(0)
-    if regime & REGIME_PRIV == USER:
-        return grant
-    return grant & ~EXECUTE if regime & REGIME_SUM != 0 else u64(0)
+        return regime & REGIME_PRIV == SUPERVISOR
+    return regime & REGIME_PRIV == USER or regime & REGIME_SUM != 0
+
+
+@define
+def is_denied(grant: u64, access: u64) -> bool:
+    """Steps 6 to 8: whether a leaf that grants this doesn't allow the access. Shadow-stack pages
+    are not for cache-block management."""
+    if access == PROBE:
+        return False
+    return grant & access == 0 or (access == MANAGE and grant & SHADOW != 0)
+
+
+@define(cold=True)
+def is_fatal(pte: u64, access: u64, regime: u64) -> bool:
+    """Step 7: whether a leaf that denies an access does it with an access fault: where a
+    shadow-stack instruction meets another page than a read-only one, and where anything but a load
+    meets a shadow-stack page."""
+    kind = pte & (PTE_R | PTE_W | PTE_X)
+    if not is_own(pte, regime):
+        return False
+    if access & SHADOW != 0:
+        return kind != PTE_R
+    return kind == PTE_W and access != LOAD
+
+
+@define
+def below(access: u64) -> u64:
+    """What an access wants of the second stage, which has no shadow-stack pages: it must be allowed
+    to be read and written there."""
+    if access == PUSH:
+        return u64(STORE)
+    return u64(POP_BELOW) if access == POP else access
+
+
+@define
+def with_shadow(grant: u64) -> u64:
+    """What PMP or the second stage grants to shadow stacks: what may be written is theirs too."""
+    return grant | (grant & WRITE) * (SHADOW // WRITE)
+
+
+@define
+def is_store(access: u64) -> bool:
+    """Whether an access sets D."""
+    own = access & SHADOW != 0 and access != POP
+    return own or access == STORE
 
 
 @define
@@ -170,7 +231,7 @@ def lacks_bits(pte: u64, access: u64) -> bool:
     """Step 9: A is clear, or D for a store. Cache-block management doesn't look at D."""
     if access == PROBE:
         return False
-    return pte & PTE_A == 0 or (access == STORE and pte & PTE_D == 0)
+    return pte & PTE_A == 0 or (is_store(access) and pte & PTE_D == 0)
 
 
 @define

@@ -22,6 +22,7 @@ LOAD, LOAD_FP, MISC_MEM, STORE, STORE_FP, AMO, SYSTEM = 0x03, 0x07, 0x0F, 0x23, 
 OPCODE, FUNCT3, RD, RS2, RS1 = 0x7F, 0x7000, 0xF80, 0x01F0_0000, 0x000F_8000
 SCALAR_FP = 0x1E  # the widths 1 to 4 of LOAD-FP and STORE-FP; the others are vectors
 ACCESS = 0x4000  # funct3 of HLV, HLVX and HSV
+MOP = 1 << 31  # set in may-be-operations, which have the funct3 of HLV: sspush and sspopchk
 CBO = 0x2000  # funct3 of cache-block operations (CMOs, "Hypervisor Extension")
 FP = 0x04  # from LOAD to LOAD-FP, from STORE to STORE-FP
 NOT_EXPANDED = 2  # bit 1, clear in what was compressed
@@ -43,7 +44,7 @@ def transformed(bits: u64) -> u64:
         return bits & (RS2 | FUNCT3 | OPCODE)
     if (
         opcode == AMO
-        or (opcode == SYSTEM and bits & FUNCT3 == ACCESS)
+        or (opcode == SYSTEM and bits & (MOP | FUNCT3) == ACCESS)
         or (opcode == MISC_MEM and bits & FUNCT3 == CBO)
     ):
         return bits & ~u64(RS1)

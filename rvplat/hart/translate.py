@@ -1,6 +1,6 @@
 """Translation of explicit accesses: walk, protection, and the TLB entry that caches both."""
 
-from rvplat.hart.acceleration.invalidate import arm_writes
+from rvplat.hart.acceleration.invalidate import arm_tag, arm_writes
 from rvplat.hart.acceleration.tlb import (
     BLOCK_SHIFT,
     DEVICE,
@@ -8,13 +8,14 @@ from rvplat.hart.acceleration.tlb import (
     HIDDEN,
     NO_TAG,
     REGIME_EXECUTE,
+    SHADOW_TAG,
     WRITABLE,
     note_fill,
 )
 from rvplat.hart.debugging.watchpoints import READS, watched_kinds
 from rvplat.hart.memory_faults import raise_fault
 from rvplat.hart.mmu import ACCESS_FAULT, NO_FAULT, walk
-from rvplat.hart.page_tables import LOAD, STORE, address_in
+from rvplat.hart.page_tables import LOAD, SHADOW, address_in, with_shadow
 from rvplat.hart.pmp import EXECUTE, READ, WRITE, pmp_grant
 from rvplat.hart.pointer_masking import effective_address
 from rvplat.hart.ram import NO_REGION, region_of
@@ -52,6 +53,8 @@ def fill(hart, va: u64, page: u64, grant: u64):
         entry.page = page | WRITABLE if watched == 0 else page | (WRITABLE | HELD)
         if watched == 0:
             arm_writes(hart, va, region, pa)
+    elif grant & SHADOW != 0 and watched == 0 and ram.writable == PLAIN:
+        arm_tag(hart, va & PAGE_MASK | SHADOW_TAG, region, pa)
 
 
 @define(cold=True)
@@ -75,10 +78,10 @@ def translate(hart, va: u64, size: u64, access: u64, tval: u64) -> u64:
     if found.fault != NO_FAULT:
         raise_fault(hart, tval, access, found.fault)
     pa = address_in(found.page, va)
-    whole = pmp_grant(hart, found.page & PAGE_MASK, u64(PAGE_BYTES), hart.data.regime)
+    whole = with_shadow(pmp_grant(hart, found.page & PAGE_MASK, u64(PAGE_BYTES), hart.data.regime))
     allowed = whole
     if whole == 0:  # nothing, or PMP divides the page
-        allowed = pmp_grant(hart, pa, size, hart.data.regime)
+        allowed = with_shadow(pmp_grant(hart, pa, size, hart.data.regime))
     if allowed & access == 0 or (hart.data.regime & REGIME_EXECUTE != 0 and allowed & EXECUTE == 0):
         raise_fault(hart, tval, access, u64(ACCESS_FAULT))
     fill(hart, va, found.page, found.grant & whole)
@@ -97,13 +100,14 @@ def ram_place(hart, va: u64, size: u64, access: u64, tval: u64) -> RamPlace:
     """The place of an access within a page that must be RAM: else an access fault. Writes need RAM
     that isn't ROM."""
     entry = hart.tlb[va >> 12 & (DATA_ENTRIES - 1)]
-    if entry.read_tag == va & PAGE_MASK and (access == LOAD or entry.page & WRITABLE != 0):
+    allowed = access == LOAD or (access & SHADOW == 0 and entry.page & WRITABLE != 0)
+    if entry.read_tag == va & PAGE_MASK and allowed:
         return RamPlace(va + entry.addend, address_in(entry.page, va))
     pa = translate(hart, va, size, access, tval)
     region = region_of(hart, pa)
     if region == NO_REGION:
         raise_fault(hart, tval, access, u64(ACCESS_FAULT))
     ram = hart.machine.ram[region]
-    if access == STORE and ram.writable == ROM:
+    if access != LOAD and ram.writable == ROM:
         raise_fault(hart, tval, access, u64(ACCESS_FAULT))
     return RamPlace(ram.host + (pa - ram.base), pa)

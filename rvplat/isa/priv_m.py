@@ -297,8 +297,9 @@ def cache_fields(hart) -> u64:
 
 @define
 def control_flow_fields(hart) -> u64:
-    """The fields of menvcfg, senvcfg and henvcfg that Zicfilp adds."""
-    return u64(EnvCfg.LPE) if hart.has_zicfilp != 0 else u64(0)
+    """The fields of menvcfg, senvcfg and henvcfg that Zicfilp and Zicfiss add."""
+    mask = u64(EnvCfg.LPE) if hart.has_zicfilp != 0 else u64(0)
+    return mask | EnvCfg.SSE if hart.has_zicfiss != 0 else mask
 
 
 @define
@@ -330,7 +331,7 @@ def menvcfg_write(hart, value: u64, number: u32):
     new = legal_pmm(legal_cbie(value)) & mask
     changed = hart.menvcfg ^ new
     hart.menvcfg = new
-    if changed & (EnvCfg.ADUE | EnvCfg.PBMTE) != 0:
+    if changed & (EnvCfg.ADUE | EnvCfg.PBMTE | EnvCfg.SSE) != 0:
         context_changed(hart)
     if changed & EnvCfg.PMM != 0:
         masks_changed(hart)
@@ -344,6 +345,6 @@ def menvcfg_write(hart, value: u64, number: u32):
 
 U.csr(
     0x30A, "menvcfg", write=menvcfg_write, high=0x31A,
-    fields="STCE[63] PBMTE[62] ADUE[61] CDE[60] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] LPE[2] "
-    "FIOM[0]",
+    fields="STCE[63] PBMTE[62] ADUE[61] CDE[60] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] SSE[3] "
+    "LPE[2] FIOM[0]",
 )  # fmt: skip

@@ -24,6 +24,7 @@ from rvplat.isa.priv_m import (
     with_dirty,
 )
 from rvplat.isa.privileged import Cause, EnvCfg, Irq, Status
+from rvplat.isa.shadow_stacks import hidden_fields
 from rvplat.isa.stateen import envcfg_access
 from rvplat.lang import define, u32, u64
 
@@ -116,10 +117,17 @@ S.csr(0x143, "stval")
 
 
 @define
+def senvcfg_read(hart, number: u32) -> u64:
+    return hart.senvcfg & ~hidden_fields(hart)
+
+
+@define
 def senvcfg_write(hart, value: u64, number: u32):
+    """SSE keeps its value while it is read-only zero."""
     mask = cache_fields(hart) | control_flow_fields(hart) | EnvCfg.FIOM
     mask |= u64(EnvCfg.PMM) if hart.has_ssnpm != 0 else u64(0)
     changed = hart.senvcfg ^ (legal_pmm(legal_cbie(value)) & mask)
+    changed &= ~hidden_fields(hart)
     hart.senvcfg ^= changed
     if changed & EnvCfg.PMM != 0:
         masks_changed(hart)
@@ -128,8 +136,8 @@ def senvcfg_write(hart, value: u64, number: u32):
 
 
 S.csr(
-    0x10A, "senvcfg", write=senvcfg_write, access=envcfg_access,
-    fields="PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] LPE[2] FIOM[0]",
+    0x10A, "senvcfg", read=senvcfg_read, write=senvcfg_write, access=envcfg_access,
+    fields="PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] SSE[3] LPE[2] FIOM[0]",
 )  # fmt: skip
 
 # --- medeleg and mideleg ("Machine Trap Delegation Registers") ----------------------------------
@@ -145,14 +153,15 @@ OF_GUESTS = (
 def medeleg_write(hart, value: u64, number: u32):
     """The bits of exceptions that can't occur below M mode are read-only zero.
 
-    These are 19, 18 without Zicfilp, bit 0 (a misaligned target) with C, and page faults without
-    translation. H adds guest-page faults, virtual instructions and ecall from VS mode.
+    These are 19, 18 without Zicfilp and Zicfiss, bit 0 (a misaligned target) with C, and page
+    faults without translation. H adds guest-page faults, virtual instructions and ecall from VS
+    mode.
     """
     mask = u64(DELEGABLE)
     mask |= u64(0) if hart.has_c != 0 else u64(1 << Cause.FETCH_MISALIGNED)
     mask |= u64(PAGE_FAULTS) if has_paging(hart) else u64(0)
     mask |= u64(OF_GUESTS) if hart.has_h != 0 else u64(0)
-    mask |= u64(1 << Cause.SOFTWARE_CHECK) if hart.has_zicfilp != 0 else u64(0)
+    mask |= u64(1 << Cause.SOFTWARE_CHECK) if hart.has_zicfilp | hart.has_zicfiss != 0 else u64(0)
     hart.medeleg = value & mask
 
 

@@ -113,6 +113,7 @@ class EnvCfg:
 
     FIOM = 1 << 0
     LPE = 1 << 2
+    SSE = 1 << 3
     CBIE = 3 << 4
     CBIE_SHIFT = 4
     CBCFE = 1 << 6

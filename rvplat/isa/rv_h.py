@@ -148,7 +148,7 @@ def htimedelta_write(hart, value: u64, number: u32):
     interrupts_changed(hart)
 
 
-FROM_MENVCFG = EnvCfg.STCE | EnvCfg.PBMTE | EnvCfg.ADUE
+FROM_MENVCFG = EnvCfg.STCE | EnvCfg.PBMTE | EnvCfg.ADUE | EnvCfg.SSE
 
 
 @define
@@ -158,10 +158,10 @@ def henvcfg_read(hart, number: u32) -> u64:
 
 @define
 def henvcfg_write(hart, value: u64, number: u32):
-    """STCE, PBMTE and ADUE are read-only zero while they are zero in menvcfg. They have their
+    """STCE, PBMTE, ADUE and SSE are read-only zero while they are zero in menvcfg. They have their
     former values again when menvcfg sets them."""
     mask = (hart.menvcfg & FROM_MENVCFG) | cache_fields(hart) | EnvCfg.FIOM
-    mask |= control_flow_fields(hart)
+    mask |= control_flow_fields(hart) & ~u64(EnvCfg.SSE)
     mask |= u64(EnvCfg.PMM) if hart.has_ssnpm != 0 else u64(0)
     new = (hart.henvcfg & ~mask) | (legal_pmm(legal_cbie(value)) & mask)
     changed = hart.henvcfg ^ new
@@ -170,6 +170,8 @@ def henvcfg_write(hart, value: u64, number: u32):
         masks_changed(hart)
     if changed & EnvCfg.LPE != 0:
         pads_changed(hart)
+    if changed & EnvCfg.SSE != 0:
+        context_changed(hart)
     if changed & EnvCfg.STCE != 0:
         update_deadline(hart)
         interrupts_changed(hart)
@@ -179,7 +181,8 @@ H.csr(0x606, "hcounteren", write=hcounteren_write, fields=COUNTER_BITS)
 H.csr(0x605, "htimedelta", write=htimedelta_write, high=0x615)
 H.csr(
     0x60A, "henvcfg", read=henvcfg_read, write=henvcfg_write, access=henvcfg_access, high=0x61A,
-    fields="STCE[63] PBMTE[62] ADUE[61] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] LPE[2] FIOM[0]",
+    fields="STCE[63] PBMTE[62] ADUE[61] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] SSE[3] LPE[2] "
+    "FIOM[0]",
 )  # fmt: skip
 
 # --- what a trap reports ("Hypervisor Trap Value Register" and others) --------------------------

@@ -21,6 +21,10 @@ Zcmop = Extension(
 Zicfilp = Extension(
     "Zicfilp", "1.0", "ratified", "Landing pads", ("Zicsr",), rows_in=(f"{ROWS}.zicfilp",)
 )
+Zicfiss = Extension(
+    "Zicfiss", "1.0", "ratified", "Shadow stacks", ("Zicsr", "Zimop", "Zaamo"),
+    rows_in=(f"{ROWS}.zicfiss",),
+)  # fmt: skip
 Zacas = Extension(
     "Zacas", "1.0", "ratified", "Atomic compare-and-swap", ("Zaamo",), rows_in=(f"{ROWS}.zacas",)
 )  # fmt: skip

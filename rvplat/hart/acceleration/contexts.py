@@ -6,6 +6,7 @@ the same key's was the last time, which a hint remembers.
 
 from rvplat.hart.acceleration.tlb import (
     REGIME_EXECUTE,
+    REGIME_SHADOW,
     REGIME_VALID,
     REGIME_VIRT,
     FixedBool,
@@ -16,7 +17,7 @@ from rvplat.hart.acceleration.tlb import (
 )
 from rvplat.hart.pointer_masking import guest_masking, masking_of
 from rvplat.isa.machinery import vocabulary
-from rvplat.isa.privileged import MACHINE, SUPERVISOR, HStatus, Status
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, EnvCfg, HStatus, Status
 from rvplat.lang import Struct, define, implement, u8, u64
 
 # --- keys ---------------------------------------------------------------------------------------
@@ -46,12 +47,19 @@ def guest_root(hart) -> u64:
 
 
 @define
+def shadow_pages(sse: u64) -> u64:
+    """The flag of a regime for SSE, in place."""
+    return (sse & EnvCfg.SSE) * (REGIME_SHADOW // EnvCfg.SSE)
+
+
+@define
 def guest_regime(hart, priv: u64, root: u64) -> u64:
     """As `regime_of` for V=1: vsstatus' SUM and MXR are the first stage's, HS mode's MXR is both
     stages' ("Two-Stage Address Translation")."""
     regime = REGIME_VALID | REGIME_VIRT | priv | (hart.mstatus & Status.MXR) >> 12
     if root != 0:
         regime |= ((hart.mstatus | hart.vsstatus) & Status.MXR) >> 15
+        regime |= shadow_pages(hart.menvcfg & hart.henvcfg)
         if priv == SUPERVISOR:
             regime |= (hart.vsstatus & Status.SUM) >> 16
     return regime
@@ -74,6 +82,7 @@ def regime_of(hart, priv: u64, root: u64) -> u64:
     regime = REGIME_VALID | priv
     if root != 0:
         regime |= (hart.mstatus & Status.MXR) >> 15
+        regime |= shadow_pages(hart.menvcfg)
         if priv == SUPERVISOR:
             regime |= (hart.mstatus & Status.SUM) >> 16
     return regime
@@ -109,10 +118,13 @@ def data_key(hart) -> Key:
 @define
 def fetch_key(hart) -> Key:
     """Of fetches: neither MPRV nor SUM nor MXR counts."""
-    priv = u64(hart.priv)
+    regime = REGIME_VALID | u64(hart.priv)
     if hart.virt != 0:
-        return Key(REGIME_VALID | REGIME_VIRT | priv, guest_root(hart), hart.hgatp)
-    return Key(REGIME_VALID | priv, translation_root(hart, priv), 0)
+        regime |= REGIME_VIRT | shadow_pages(hart.menvcfg & hart.henvcfg)
+        return Key(regime, guest_root(hart), hart.hgatp)
+    if hart.priv != MACHINE:
+        regime |= shadow_pages(hart.menvcfg)
+    return Key(regime, translation_root(hart, u64(hart.priv)), 0)
 
 
 @define

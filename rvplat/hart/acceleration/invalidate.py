@@ -241,9 +241,15 @@ def note_writer(hart, region: u64, pa: u64, index: u64):
 @define
 def arm_writes(hart, va: u64, region: u64, pa: u64):
     """Put the write tag of va's entry in place, unless the page has code."""
-    index = va >> 12 & (DATA_ENTRIES - 1)
+    arm_tag(hart, va & PAGE_MASK, region, pa)
+
+
+@define
+def arm_tag(hart, tag: u64, region: u64, pa: u64):
+    """`arm_writes` with any tag: a page's address, and flags in the low bits."""
+    index = tag >> 12 & (DATA_ENTRIES - 1)
     entry = hart.tlb[index]
-    entry.write_tag = va & PAGE_MASK
+    entry.write_tag = tag
     order_harts(hart)
     note_writer(hart, region, pa, index)
     if atomic_load_u64(code_word(hart, region, pa)) != 0 or is_code_locked(hart):

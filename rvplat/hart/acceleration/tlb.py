@@ -27,6 +27,7 @@ BLOCK_SHIFT = 0x3F  # log2 of the size of the mapping that the page is a piece o
 WRITABLE = 0x40  # stores are allowed; the write tag may be withheld all the same
 HELD = 0x80  # the write tag stays withheld: something in the page is watched
 HIDDEN = 0x800  # in a read tag: it matches no access, for the same reason
+SHADOW_TAG = 0x200  # in a write tag: it matches only accesses to shadow stacks
 DEVICE = 0x400  # in a read tag: it matches no access, because no RAM is behind the page
 
 # A regime: the part of the key that isn't an address. Bits 0 and 1 are the effective privilege.
@@ -40,6 +41,7 @@ REGIME_GUEST_MXR = 0x80  # MXR for the second stage: HS mode's alone
 REGIME_EXECUTE = 0x100  # HLVX: execute permission takes the place of read permission
 REGIME_PMM = 0x600  # the field PMM that is in force (pointer_masking.py)
 REGIME_PMM_SHIFT = 9
+REGIME_SHADOW = 0x1000  # page tables can have shadow-stack pages
 
 AnyContext = Record("AnyContext")  # what contexts for data and for fetches begin with
 AnyContext.add("regime", u64)

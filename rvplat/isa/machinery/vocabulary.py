@@ -242,6 +242,21 @@ def store_conditional_u64(hart, va: ux, value: u64) -> bool:
 
 
 @declare
+def push_shadow_stack(hart, va: ux, value: ux):
+    """Store a register to a shadow stack at an address."""
+
+
+@declare
+def pop_shadow_stack(hart, va: ux) -> u64:
+    """Load XLEN bits from a shadow stack at an address, zero-extended."""
+
+
+@declare
+def shadow_stack_address(hart, va: ux, size: u64) -> u64:
+    """The host address of memory of a shadow stack that an AMO may access."""
+
+
+@declare
 def zero_block(hart, va: ux):
     """Store zeros to the cache block around an address."""
 
