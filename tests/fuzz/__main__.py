@@ -8,7 +8,7 @@ import time
 from collections import Counter
 
 from tests.fuzz.regions import MODES
-from tests.fuzz.trial import Result
+from tests.fuzz.trial import Result, Trials
 from tests.fuzz.watch import Watch
 
 
@@ -39,6 +39,7 @@ def listed(counts: Counter[str]) -> str:
 def main() -> int:
     """Run the trials. The exit status is 1 if there is a finding."""
     given = arguments()
+    Trials(given.seed, given.regions).prepare()
     began = time.monotonic()
     total, findings, number = Result(), 0, given.first
     with Watch(given.seed, regions=given.regions) as watch:

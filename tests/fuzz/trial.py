@@ -99,6 +99,14 @@ class Trials:
             raise Finding("\n".join(listener.said))
         return result
 
+    def prepare(self) -> None:
+        """Compile what all trials need. The first time, this takes longer than a trial may."""
+        rng = random_of(self.seed, 0)
+        calm = Regions(Random(self.seed), self.regions).calm
+        image = Maker(rng, words_of(self.seed, 0), calm).make()
+        with guest.machine(guest.settings(rng, 1, "virtual"), image):
+            return
+
     def _one(self, rng: Random, image: Image, regions: Regions) -> Result:
         if rng.random() < (0.2 if regions.mode == "off" else 0.6):
             return twins.run(rng, image, regions)
