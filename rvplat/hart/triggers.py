@@ -238,11 +238,13 @@ def pending_fires(hart) -> bool:
 
 @define(cold=True)
 def instruction_triggers(hart):
-    """Before the instruction at hart.pc. It counts, whether it will retire or trap."""
+    """Before the instruction at hart.pc. It counts, whether it will retire or trap, and so does the
+    trap of a trigger in its place."""
     if hart.trigger_kinds & Armed.COUNT != 0:
-        if pending_fires(hart):
-            fire(hart, u64(0), False)
+        fires = pending_fires(hart)
         count_event(hart)
+        if fires:
+            fire(hart, u64(0), False)
     if hart.trigger_kinds & Armed.EXECUTE != 0 and control_fires(
         hart, u64(Control.EXECUTE), hart.pc, hart.pc
     ):
