@@ -143,6 +143,7 @@ class FastEmitter(HandlerEmitter):
         self.budget = "%budget"
         self.written = False
         self.gave_up: set[str] = set()  # keys of forms whose slow handlers the text calls
+        self.callee = ""  # symbol of the function apart that the text calls last
         self._written_at: dict[str, bool] = {}  # by label: whether state was written before
         self._started: set[str] = set()
 
@@ -179,6 +180,8 @@ class FastEmitter(HandlerEmitter):
         self.give_up()
 
     def inlines(self, target: ir.Body) -> bool:
+        if target.definition.apart:
+            return False
         effects = self.definitions.effects(target.definition, target.fixed)
         return effects.raises or effects.cold or bool(effects.words & FLOW)
 
@@ -192,10 +195,22 @@ class FastEmitter(HandlerEmitter):
         if isinstance(target, Dispatch):
             self.give_up()
             return [Value(kind, "poison") for kind in self.unit.results(target)]
+        if target.definition.apart:
+            return self.call_apart(target, arguments)
         if self.definitions.effects(target.definition, target.fixed).writes:
             self.written = True
             self.forget_pages()
         return super().call_function(target, arguments)
+
+    def call_apart(self, target: ir.Body, arguments: list[Value]) -> list[Value]:
+        """Call a function apart. If it raises, the instruction begins anew in its slow form. An
+        exception reads the instruction at `pc`."""
+        self.callee = self.unit.native(target).symbol
+        if self.definitions.effects(target.definition, target.fixed).raises:
+            self.line(f"store i64 {self._pc().text}, ptr {self.hart_place('pc')}")
+        values = super().call_function(target, arguments)
+        self.written = True
+        return values
 
     # --- state in host registers ---
 
@@ -271,7 +286,11 @@ class FastEmitter(HandlerEmitter):
         self.written = False
         body = self.definitions.body(form.instruction.definition)
         self.enter(Scope(body, exit=exit))
-        self.bind("hart", Value(Pointer(HartState), "%hart"))
+        hart = Value(Pointer(HartState), "%hart")
+        if body.definition.apart:
+            self.call_apart(body, [hart, *(value for _, value in self.operands(form))])
+            return
+        self.bind("hart", hart)
         for name, value in self.operands(form):
             self.bind(name, value)
         self.body(body.statements)

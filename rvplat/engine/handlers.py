@@ -42,14 +42,18 @@ class HandlerText:
         self.unit = unit
         self.near = unit.definitions.specialised(NEAR)
         self.slow_keys: set[str] = set()  # of the forms that need a slow handler
+        self.callees: dict[str, str] = {}  # the functions apart that forms call
 
     def _symbol(self, definition: Any) -> str:
         """The symbol of a definition's native function."""
         return self.unit.function(definition).symbol
 
     def form(self, form: Form) -> list[str]:
-        """Emit a form's handlers. Returns the symbols of the fast, near and slow one, or "null"."""
-        return [*self.fast_forms(form), self.slow(form) if form.key in self.slow_keys else "null"]
+        """Emit a form's handlers. Returns the symbols of the fast, near and slow one, and of the
+        function apart that regions call for it, or "null"."""
+        fast, near = self.fast_forms(form)
+        slow = self.slow(form) if form.key in self.slow_keys else "null"
+        return [fast, near, slow, self.callees.get(form.key, "null")]
 
     def fast_forms(self, form: Form) -> list[str]:
         """Emit a form's fast and near handlers. Returns their symbols; "null" for none."""
@@ -69,6 +73,8 @@ class HandlerText:
         except NoFastForm:
             return None
         self.slow_keys |= emitter.gave_up
+        if emitter.callee and len(chain) == 1:
+            self.callees[chain[0].key] = emitter.callee
         self.unit.texts.append(text)
         self.unit.emitted.append(symbol.strip('@"'))
         return symbol

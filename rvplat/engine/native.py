@@ -61,8 +61,8 @@ class Core:
         self._dumps = dumps or wanted_dumps()
         self.pairs = wanted_pairs(architecture.base.forms)
         self._load_parts()
-        slow = [self.handlers[f"{form.key} slow"] for form in architecture.forms]
-        self._slow_handlers = (ctypes.c_uint64 * len(slow))(*slow)
+        self._slow_handlers = self._by_form("slow")
+        self._callees = self._by_form("apart")
         self._tables: dict[tuple[Extension, ...], Table] = {}
         self._pairs = self._pair_table()
         self._added_csrs = self._csr_table()
@@ -242,7 +242,7 @@ class Core:
         """Host addresses of handlers: "add.4" fast, "beq.4 near", "lw.4 slow", and the special
         ones."""
         found = _table(self.code, SPECIAL)
-        kinds = ("", " near", " slow")
+        kinds = ("", " near", " slow", " apart")
         for extension, code in self._codes.items():
             forms = self.architecture.forms_by_extension[extension]
             found |= _table(code, [f"{form.key}{kind}" for form in forms for kind in kinds])
@@ -251,6 +251,11 @@ class Core:
             for kind in ("", " near"):
                 found[form.key + kind] = found[form.key + kind] or slow_one
         return found
+
+    def _by_form(self, kind: str) -> Any:
+        """The addresses of one kind of native code for each form, in host memory."""
+        found = [self.handlers[f"{form.key} {kind}"] for form in self.architecture.forms]
+        return (ctypes.c_uint64 * len(found))(*found)
 
     def _address(self, symbol: str) -> int:
         """The address of a function of the base part, or of a slow handler."""
@@ -335,6 +340,7 @@ class Core:
             machine.added_csrs = ctypes.addressof(self._added_csrs)
             machine.has_added_csrs = 1
         machine.slow_handlers = ctypes.addressof(self._slow_handlers)
+        machine.callees = ctypes.addressof(self._callees)
         machine.pause_handler = self.code.address("pause")
         machine.arrive_handler = self.code.address("arrive")
         for name in HOST_FUNCTIONS:

@@ -28,7 +28,7 @@ from rvplat.hart.state import HartState, MachineState, TlbEntry
 from rvplat.lang import Declaration, Definition, u64
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.native.function_text import RARE
-from rvplat.lang.native.unit import Unit
+from rvplat.lang.native.unit import NativeFunction, Unit
 from rvplat.lang.typed_ir import ir
 from rvplat.lang.typed_ir.specialise import Constants
 from rvplat.lang.typed_ir.values import Pointer, Value
@@ -51,6 +51,13 @@ def split(text: str) -> tuple[str, ...]:
 
 class NamesWithHoles(HandlerEmitter):
     """Names in the text begin with the hole `u`."""
+
+    def machine_field(self, name: str) -> str:
+        """A pointer in the machine's record."""
+        machine = self.result(None, f"load ptr, ptr {self.hart_place('machine')}").text
+        offset = MachineState.fields[name].offset
+        place = self.result(None, f"getelementptr inbounds i8, ptr {machine}, i64 {offset}").text
+        return self.result(None, f"load ptr, ptr {place}").text
 
     def temp(self) -> str:
         self.count += 1
@@ -171,7 +178,19 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
         self.way("next")
 
     def inlines(self, target: ir.Body) -> bool:
-        return True
+        return not target.definition.apart
+
+    def call_apart(self, target: ir.Body, arguments: list[Value]) -> list[Value]:
+        if self.callee:
+            raise NoFastForm  # the table has one function for each form
+        return super().call_apart(target, arguments)
+
+    def symbol_of(self, native: NativeFunction) -> str:
+        """The address of the function apart, from the table of those that the forms call."""
+        table = self.machine_field("callees")
+        row = f"getelementptr inbounds i64, ptr {table}, i64 {hole('form')}"
+        place = self.result(None, row).text
+        return self.result(None, f"load ptr, ptr {place}").text
 
     def speak(self, word: Declaration, arguments: list[Value]) -> Value | None:
         if word.name == "jump":
@@ -229,17 +248,11 @@ class GlueEmitter(NamesWithHoles):
         """Handlers of the base part are found through the machine's record. `tlb` is in the hart's:
         in the region it takes no register."""
         if handler.startswith("@"):
-            handler = self._machine_field(handler.strip('@"') + "_handler")
+            handler = self.machine_field(handler.strip('@"') + "_handler")
         tlb = self.result(None, f"load ptr, ptr {self.hart_place('tlb')}").text
         given = arguments(slot, budget, tlb)
         self.line(f"musttail call {CONVENTION} void {handler}({given})")
         self.finish("ret void")
-
-    def _machine_field(self, name: str) -> str:
-        machine = self.result(None, f"load ptr, ptr {self.hart_place('machine')}").text
-        offset = MachineState.fields[name].offset
-        place = self.result(None, f"getelementptr inbounds i8, ptr {machine}, i64 {offset}").text
-        return self.result(None, f"load ptr, ptr {place}").text
 
     def leave_at_head(self) -> None:
         """Go on in tier 0 with the handler of the slot. If that is the region itself, at a head,
@@ -251,7 +264,7 @@ class GlueEmitter(NamesWithHoles):
         self.start(other)
         self.tail(handler.text, hole("slot"), hole("budget"))
         self.start(slow)
-        table = self._machine_field("slow_handlers")
+        table = self.machine_field("slow_handlers")
         row = f"getelementptr inbounds i64, ptr {table}, i64 {hole('form')}"
         place = self.result(None, row).text
         slow_handler = self.result(None, f"load ptr, ptr {place}").text

@@ -229,6 +229,18 @@ def load_u64(hart, va: u64) -> u64:
     return load_slow(hart, va, u64(8))
 
 
+@implement(vocabulary.host_of_load)
+def host_of_load(hart, va: u64) -> u64:
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    return va + entry.addend if entry.read_tag == va & PAGE_MASK else u64(0)
+
+
+@implement(vocabulary.host_of_store)
+def host_of_store(hart, va: u64) -> u64:
+    entry = hart.tlb[va >> 12 & INDEX_MASK]
+    return va + entry.addend if entry.write_tag == va & PAGE_MASK else u64(0)
+
+
 @implement(vocabulary.store_u8)
 def store_u8(hart, va: u64, value: u8):
     entry = hart.tlb[va >> 12 & INDEX_MASK]

@@ -68,6 +68,7 @@ MachineState.add("straddle_handler", u64)  # for an instruction that crosses int
 MachineState.add("pause_handler", u64)  # the budget has ended (engine/handlers.py)
 MachineState.add("arrive_handler", u64)  # a jump to a page without a fetch entry
 MachineState.add("slow_handlers", u64)  # host address: a u64 a form, its slow handler
+MachineState.add("callees", u64)  # the same for the functions apart that regions call
 MachineState.add("clock_fn", u64)  # host function: nanoseconds of a steady clock
 MachineState.add("yield_fn", u64)  # host function: yield the CPU; 0: the harts share one thread
 MachineState.add("clock_base_ns", u64)

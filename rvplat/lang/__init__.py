@@ -28,6 +28,7 @@ from rvplat.lang.define import (
     define,
     implement,
     intrinsic,
+    lanes,
 )
 from rvplat.lang.events import event
 from rvplat.lang.fixed import FixedBool, FixedU64
@@ -54,6 +55,7 @@ from rvplat.lang.types import (
 __all__ = [
     "FIXED", "Declaration", "Definition", "Dispatch", "FixedBool", "FixedU64", "Integer",
     "Intrinsic", "LanguageError", "NoReturn", "Record", "Standing", "Struct", "Unwind", "View",
-    "address_of", "bind", "declare", "define", "event", "implement", "intrinsic", "observed",
-    "ptr", "s8", "s16", "s32", "s64", "s128", "standing_for", "u8", "u16", "u32", "u64", "u128",
+    "address_of", "bind", "declare", "define", "event", "implement", "intrinsic", "lanes",
+    "observed", "ptr", "s8", "s16", "s32", "s64", "s128", "standing_for", "u8", "u16", "u32", "u64",
+    "u128",
 ]  # fmt: skip

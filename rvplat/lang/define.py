@@ -18,7 +18,7 @@ from rvplat.lang.types import Integer, Standing, convert, s64, u64
 
 __all__ = [
     "FIXED", "Declaration", "Definition", "Dispatch", "Intrinsic", "LanguageError", "NoReturn",
-    "Unwind", "declare", "define", "implement", "intrinsic",
+    "Unwind", "declare", "define", "implement", "intrinsic", "lanes",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -183,6 +183,12 @@ def typed_range(*bounds: int) -> Iterator[u64]:
     return map(u64, range(*(int(s64(bound)) for bound in bounds)))
 
 
+def lanes(count: int, width: int) -> Iterator[u64]:
+    """In definitions, the numbers below `count` for a loop whose iterations may be done `width` at
+    a time: none reads or writes what another one writes."""
+    return typed_range(count)
+
+
 def _with_typed_range(function: Callable[..., Any]) -> None:
     """Let `range` in a definition be `typed_range`, without a change for the rest of the module."""
     code = function.__code__
@@ -193,12 +199,16 @@ def _with_typed_range(function: Callable[..., Any]) -> None:
 
 
 class Definition(Callee):
-    """A function of the definition language. `cold`: kept out of fast code (see the engine)."""
+    """A function of the definition language. `cold`: kept out of fast code (see the engine).
+    `apart`: fast code calls it, and never contains its text (`define`)."""
 
-    def __init__(self, function: Callable[..., Any], cold: bool = False) -> None:
+    def __init__(
+        self, function: Callable[..., Any], cold: bool = False, apart: bool = False
+    ) -> None:
         _with_typed_range(function)
         super().__init__(function)
         self.cold = cold
+        self.apart = apart
         self.general: Definition | None = None  # the definition to which `constants` are given here
         self.constants: dict[str, int] = {}
         self._source = _source(function)
@@ -247,7 +257,7 @@ class _Given(Definition):
     """Another definition with some parameters given."""
 
     def __init__(self, general: Definition, name: str, constants: dict[str, int]) -> None:
-        super().__init__(general.function, general.cold)
+        super().__init__(general.function, general.cold, general.apart)
         self.name, self.general, self.constants = name, general, constants
         self.signature = Signature(general.function, constants)
         self._order = general.signature.names
@@ -328,12 +338,16 @@ class Dispatch:
 @overload
 def define(function: F) -> F: ...
 @overload
-def define(*, cold: bool) -> Callable[[F], F]: ...
-def define(function: Any = None, *, cold: bool = False) -> Any:
-    """Make a function a definition. `cold=True`: a rare case, never part of fast code."""
+def define(*, cold: bool = False, apart: bool = False) -> Callable[[F], F]: ...
+def define(function: Any = None, *, cold: bool = False, apart: bool = False) -> Any:
+    """Make a function a definition. `cold=True`: a rare case, never part of fast code.
+
+    `apart=True`: a long text that fast code calls. It raises before it changes what an instruction
+    that begins anew would see, it uses no `x` or `f` register, and it changes no translation.
+    """
     if function is None:
-        return lambda f: Definition(f, cold)
-    return Definition(function, cold)
+        return lambda f: Definition(f, cold, apart)
+    return Definition(function, cold, apart)
 
 
 def declare(function: F) -> F:

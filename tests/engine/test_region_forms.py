@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import functools
 import os
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from rvplat.engine.regions.tables import Tables
 from rvplat.engine.regions.worker import USUAL, Effort
-from rvplat.machine.running.region_manager import RegionManager
 from tests.engine.native_bench import Twin, scalar_extensions
 from tests.engine.test_native import JUMPS, ROWS, arrange, cases
-from tests.region_compiler import Here
+from tests.region_compiler import in_regions
 
 EXAMPLES = int(os.environ.get("RVPLAT_EXAMPLES", "3"))
 EFFORTS = (Effort(False, 0), Effort(True, 0), USUAL)
@@ -34,13 +30,7 @@ class InRegions(Twin):
     def __init__(self) -> None:
         extensions = scalar_extensions()
         super().__init__(extensions, compressed=True)
-        owner: Any = SimpleNamespace(
-            core=self.core, extensions=extensions, native=self.machine, harts=[self.native],
-            export=self.core.export,
-        )  # fmt: skip
-        self.regions: Any = RegionManager(owner, "all")
-        self.here = self.regions._client = Here(self.regions._tables)
-        self.forms = set(Tables.from_bytes(self.regions._tables).templates)
+        self.regions = in_regions(self, extensions)
 
     def begin(self) -> None:
         self.regions.forget()
@@ -59,11 +49,11 @@ def test_a_region_leaves_what_the_reference_leaves(number: int, data: st.DataObj
     row, bench = ROWS[number], twin()
     case = data.draw(cases(row).filter(lambda case: bench.reference.find(case.bits) is row))
     arrange(bench, case, row.pattern.length)
-    bench.here.effort = EFFORTS[case.seed % len(EFFORTS)]
+    bench.regions.client.effort = EFFORTS[case.seed % len(EFFORTS)]
     compiled = bench.regions.counts.compiled
     found = bench.differences()
     assert [one for one in found if not one.startswith(SCRATCH)] == []
     may_loop = number in JUMPS or row.name.startswith("c.")  # then it is executed in steps
     crosses = case.pc & 4094 == 4094
-    if f"{row.name}.{row.pattern.length}" in bench.forms and not (may_loop or crosses):
+    if f"{row.name}.{row.pattern.length}" in bench.regions.forms and not (may_loop or crosses):
         assert bench.regions.counts.compiled > compiled

@@ -174,6 +174,7 @@ class Assembler(Lines):
         in_locals = zone.is_loop and (loop is None or self.copy)
         here = self.at(offset)
         holes = {name: str(value) for name, value in one.operands.items()}
+        holes["form"] = str(self.tables.forms[one.form])
         holes |= {"u": u, "next": f"N{here}", "taken": f"T{here}", "jump": f"J{here}",
                   "give_up": f"X{here}", "zone": f"z{zone.number}_",
                   "kept": f"z{zone.number}_{base}_" if in_locals else f"m{base}_"}  # fmt: skip

@@ -39,6 +39,17 @@ def raise_trap(hart, cause: u64, tval: u64) -> NoReturn:
 
 
 @declare
+def host_of_load(hart, va: u64) -> u64:
+    """The host address of the byte at va, if loads from the rest of its page are nothing but copies
+    from there: it is RAM, and its translation is known. Otherwise 0."""
+
+
+@declare
+def host_of_store(hart, va: u64) -> u64:
+    """As `host_of_load`, for stores."""
+
+
+@declare
 def illegal(hart) -> NoReturn:
     """Raise an illegal-instruction exception; xtval holds the instruction."""
 

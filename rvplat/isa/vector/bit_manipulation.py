@@ -13,6 +13,7 @@ from rvplat.isa.vector.elements import Width, element, group, result, set_elemen
 from rvplat.isa.vector.forms import (
     arithmetic,
     every_width,
+    lanes_shape,
     named,
     shape,
     single_width,
@@ -132,7 +133,7 @@ def prepare_64(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
 
 def of_64_bits(operation: Definition) -> Definition:
     """vd[i] = operation(vs2[i], b[i], 64)."""
-    return shape(operation, prepare_64, two_operand_loop(operation, widths=(64,)))
+    return lanes_shape(operation, prepare_64, two_operand_loop(operation, widths=(64,)))
 
 
 @arithmetic("001100", "mvv mvx", of_64_bits, Zvbc)

@@ -32,7 +32,7 @@ def vlmax_of(hart, vtype: u64) -> u64:
     vlen = hart.vlen_bytes * 8
     lmul = lmul_of(vtype)
     bits = vlen << u64(lmul) if lmul >= 0 else vlen >> u64(-lmul)
-    return bits // sew_of(vtype)
+    return bits >> 3 + (vtype >> 3 & 7)
 
 
 @define
@@ -59,39 +59,28 @@ def set_vtype(hart, vtype: u64, supported: bool):
         hart.vlmax = 0
 
 
-@define
-def configure(hart, avl: u64, vtype: u64):
-    """Set vtype, and vl to the lesser of AVL and VLMAX ("Constraints on Setting vl")."""
-    require_vector(hart)
-    begin_change(hart)
-    set_vtype(hart, vtype, is_supported(hart, vtype))
-    hart.vl = avl if avl < hart.vlmax else hart.vlmax
-    hart.vstart = 0
-
-
-@define
-def configure_and_keep(hart, vtype: u64):
-    """Set vtype and keep vl. It is reserved if VLMAX changes, or if vill was set: vill is set then
+@define(apart=True)
+def configured(hart, avl: u64, vtype: u64, keep: bool) -> u64:
+    """Set vtype and vl, which is returned: the lesser of AVL and VLMAX ("Constraints on Setting
+    vl"). Or vl is kept: that is reserved if VLMAX changes, or if vill was set, and vill is set then
     ("AVL encoding")."""
     require_vector(hart)
     begin_change(hart)
-    kept = is_supported(hart, vtype) and vlmax_of(hart, vtype) == hart.vlmax
-    set_vtype(hart, vtype, kept)
-    if not kept:
-        hart.vl = 0
+    supported = is_supported(hart, vtype)
+    if keep:
+        supported = supported and vlmax_of(hart, vtype) == hart.vlmax
+    set_vtype(hart, vtype, supported)
+    wanted = hart.vl if keep else avl
+    hart.vl = wanted if wanted < hart.vlmax else hart.vlmax
     hart.vstart = 0
+    return hart.vl
 
 
 @define
 def configure_by_register(hart, rd: u64, rs1: u64, vtype: u64):
     """Table "AVL used in vsetvli and vsetvl instructions"."""
-    if rs1 != 0:
-        configure(hart, hart.x[rs1], vtype)
-    elif rd_is_zero(rd):
-        configure_and_keep(hart, vtype)
-    else:
-        configure(hart, ~u64(0), vtype)
-    hart.x[rd] = hart.vl
+    avl = hart.x[rs1] if rs1 != 0 else ~u64(0)
+    hart.x[rd] = configured(hart, avl, vtype, rs1 == 0 and rd_is_zero(rd))
 
 
 @Zve32x.instruction("0 vtypei[10:0] rs1 111 rd 1010111", "vsetvli rd, rs1, vtypei")
@@ -102,8 +91,7 @@ def vsetvli(hart, rd, rs1, vtypei):
 @Zve32x.instruction("11 vtypei[9:0] uimm[4:0] 111 rd 1010111", "vsetivli rd, uimm, vtypei")
 def vsetivli(hart, rd, uimm, vtypei):
     """AVL is the immediate."""
-    configure(hart, uimm, vtypei)
-    hart.x[rd] = hart.vl
+    hart.x[rd] = configured(hart, uimm, vtypei, False)
 
 
 @Zve32x.instruction("1000000 rs2 rs1 111 rd 1010111", "vsetvl rd, rs1, rs2")

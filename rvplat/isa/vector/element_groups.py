@@ -17,7 +17,7 @@ from rvplat.isa.machinery.vocabulary import illegal
 from rvplat.isa.vector.elements import Width, group, result, write_back
 from rvplat.isa.vector.forms import named
 from rvplat.isa.vector.groups import NO_REGISTER, are_apart, check_group, prepare_same
-from rvplat.isa.vector.state import require_start_at_zero, require_vtype
+from rvplat.isa.vector.state import require_start_at_zero
 from rvplat.lang import Definition, define, u64
 
 OP_VE = "010 vd 1110111"
@@ -27,13 +27,12 @@ Adding = Callable[[Any], Definition]
 # --- what is required ---------------------------------------------------------------------------
 
 
-@define(cold=True)
+@define
 def prepare_groups(hart, vd: u64, vs2: u64, vs1: u64, size: u64):
     """vl is a multiple of EGS (`size`), and LMUL * VLEN at least EGW, even if vl is 0. EEW is SEW,
-    so the second rule is that VLMAX is at least EGS. `prepare_same` checks that vstart is 0, which
-    is a multiple of EGS."""
-    require_vtype(hart)
-    if hart.vl % size != 0 or hart.vlmax < size:
+    so the second rule is that VLMAX is at least EGS: it is 0 with vill. `prepare_same` checks that
+    vstart is 0, which is a multiple of EGS."""
+    if hart.vl & (size - 1) != 0 or hart.vlmax < size:
         illegal(hart)
     prepare_same(hart, vd, vs2, vs1, 1)
 
@@ -68,12 +67,15 @@ def prepare_apart(hart, vd: u64, vs2: u64, vs1: u64, size: u64):
 # --- loops --------------------------------------------------------------------------------------
 
 
-def group_loop(operation: Definition, size: int, scalar: int = 0, number: int = 0) -> Definition:
-    """All groups of `size` elements. `scalar`: vs2 has one group; `number`: b is a number."""
+def group_loop(
+    operation: Definition, size: int, scalar: int = 0, number: int = 0, in_place: bool = False
+) -> Definition:
+    """All groups of `size` elements. `scalar`: vs2 has one group; `number`: b is a number;
+    `in_place`: they are written to vd itself, and not to `result`."""
 
     @define
     def loop(hart, a: u64, b: u64, d: u64, sew: Width):
-        to = result(hart)
+        to = d if in_place else result(hart)
         for i in range(hart.vl // size):
             at = i * (size * sew >> 3)
             first = a if scalar == 1 else a + at
@@ -117,7 +119,7 @@ def from_vs2(extension: Extension, digits: str, name: str, form: str = "vv") -> 
         operation = _operation(text)
         compute = only_32(operation, 4, int(form == "vs"), 1)
 
-        @define
+        @define(apart=True)
         def instruction(hart, vd, vs2):
             prepare(hart, vd, vs2, NO_REGISTER, 4)
             compute(hart, group(hart, vs2), 0, group(hart, vd))
@@ -139,7 +141,7 @@ def with_immediate(
         operation = _operation(text)
         compute = only_32(operation, size, number=1)
 
-        @define
+        @define(apart=True)
         def instruction(hart, vd, vs2, uimm):
             prepare(hart, vd, vs2, NO_REGISTER, size)
             compute(hart, group(hart, vs2), uimm, group(hart, vd))
@@ -154,19 +156,20 @@ def with_immediate(
 
 def from_both(
     extension: Extension, funct6: str, name: str, prepare: Definition = prepare_32, size: int = 4,
-    widths: Callable[[Definition, int], Definition] = only_32,
+    widths: Callable[[Definition, int], Definition] = only_32, in_place: bool = False,
 ) -> Adding:  # fmt: skip
-    """Add an instruction with the operands vd, vs2 and vs1."""
+    """Add an instruction with the operands vd, vs2 and vs1. `in_place`: the loop writes vd."""
 
     def add(text: Any) -> Definition:
         operation = _operation(text)
         compute = widths(operation, size)
 
-        @define
+        @define(apart=True)
         def instruction(hart, vd, vs2, vs1):
             prepare(hart, vd, vs2, vs1, size)
             compute(hart, group(hart, vs2), group(hart, vs1), group(hart, vd))
-            write_back(hart, vd, 1, hart.vsew)
+            if not in_place:
+                write_back(hart, vd, 1, hart.vsew)
 
         pattern = f"{funct6} 1 vs2 vs1"
         _row(extension, pattern, f"{name} vd, vs2, vs1", operation, instruction)

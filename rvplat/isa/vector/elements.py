@@ -133,12 +133,41 @@ def set_mask_bit(at: u64, i: u64, bit: u64):
 
 
 @define
+def active_bits(hart, bits: u8, vm: u64, k: u64) -> u8:
+    """Byte k of a mask, without the bits of inactive and of tail elements."""
+    if vm == 0:
+        bits &= bytes_at(group(hart, u64(0))).at[k]
+    if k == hart.vl >> 3:
+        bits &= ~(u8(0xFF) << u8(hart.vl & 7))
+    return bits
+
+
+@define
+def packed(bytes_: u64) -> u8:
+    """The lowest bits of eight bytes as the bits of one: the product has each of them at its place
+    in the highest byte."""
+    return u8((bytes_ & 0x0101010101010101) * 0x0102040810204080 >> 56)
+
+
+@define
 def is_active(hart, vm: u64, i: u64) -> bool:
     """Whether a body element is active: the instruction is unmasked, or v0.mask[i] is set."""
     return vm != 0 or mask_bit(group(hart, u64(0)), i) != 0
 
 
 # --- writing back -------------------------------------------------------------------------------
+
+
+@define
+def copy_bytes(to: u64, source: u64, size: u64):
+    """Copy host memory. 16 bytes are a register of VLEN 128: for these a call takes too long."""
+    if size == 16:
+        low = doubles_at(source).at[0]
+        high = doubles_at(source).at[1]
+        doubles_at(to).at[0] = low
+        doubles_at(to).at[1] = high
+    else:
+        copy_memory(to, source, size)
 
 
 @define
@@ -158,7 +187,7 @@ def write_back(hart, vd: u64, vm: u64, eew: u64):
     policies allow."""
     to = group(hart, vd)
     if vm != 0:
-        copy_memory(to, result(hart), hart.vl * eew >> 3)
+        copy_bytes(to, result(hart), hart.vl * eew >> 3)
     elif eew == 8:
         merge(hart, to, 8)
     elif eew == 16:
@@ -172,8 +201,8 @@ def write_back(hart, vd: u64, vm: u64, eew: u64):
 @define(cold=True)
 def write_back_mask(hart, vd: u64, vm: u64):
     """Copy active elements of `result`, bytes of 0 or 1, to the bits of a mask register."""
-    source = result(hart)
-    to = group(hart, vd)
-    for i in range(hart.vl):
-        if is_active(hart, vm, i):
-            set_mask_bit(to, i, u64(bytes_at(source).at[i]))
+    to = bytes_at(group(hart, vd))
+    for k in range(hart.vl + 7 >> 3):
+        bits = packed(doubles_at(result(hart)).at[k])
+        changed = active_bits(hart, u8(0xFF), vm, k)
+        to.at[k] = to.at[k] & ~changed | bits & changed

@@ -26,11 +26,11 @@ from rvplat.isa.vector.float_forms import (
     unary,
     widened,
 )
-from rvplat.isa.vector.forms import carry_in
+from rvplat.isa.vector.forms import carry_in, second_float
 from rvplat.isa.vector.groups import NO_REGISTER
 from rvplat.isa.vector.permutations import prepare_apart, slide_1_down, slide_1_up
 from rvplat.isa.vector.state import begin_change, require_start_at_zero
-from rvplat.lang import FixedBool, copy_memory, define, u64
+from rvplat.lang import Definition, FixedBool, copy_memory, define, u64
 from rvplat.lang.floating_point.conversions import classify
 
 # "Vector Single-Width Floating-Point Add/Subtract Instructions"
@@ -263,32 +263,31 @@ def merged(a: u64, b: u64, mask: u64, sew: Width) -> u64:
     return b if mask != 0 else a
 
 
-copy_merged = carry_in(merged)
-
-
-@define(cold=True)
-def merge(hart, vd: u64, vs2: u64, vs1: u64, b: u64, vm: u64):
-    require_float(hart, hart.vsew)
-    copy_merged(hart, vd, vs2, vs1, b, vm)
+merge = carry_in(merged, prepare_float, second_float)
 
 
 @Zve32f.instruction("010111 0 vs2 rs1 101 vd 1010111", "vfmerge.vfm vd, vs2, frs1, v0")
 def vfmerge_vfm(hart, vd, vs2, rs1):
-    merge(hart, vd, vs2, NO_REGISTER, splat_float(hart, hart.f[rs1]), 0)
+    merge(hart, vd, vs2, NO_REGISTER, hart.f[rs1], 0)
+
+
+@define(apart=True)
+def copy_scalar(hart, vd: u64, value: u64):
+    prepare_float(hart, vd, NO_REGISTER, NO_REGISTER, 1)
+    copy_memory(group(hart, vd), splat_float(hart, value), hart.vl * hart.vsew >> 3)
 
 
 @Zve32f.instruction("010111 1 00000 rs1 101 vd 1010111", "vfmv.v.f vd, frs1")
 def vfmv_v_f(hart, vd, rs1):
-    prepare_float(hart, vd, NO_REGISTER, NO_REGISTER, 1)
-    copy_memory(group(hart, vd), splat_float(hart, hart.f[rs1]), hart.vl * hart.vsew >> 3)
+    copy_scalar(hart, vd, hart.f[rs1])
 
 
 # --- "Vector Floating-Point Permutation Instructions" -------------------------------------------
 
 
-@Zve32f.instruction("010000 1 vs2 00000 001 rd 1010111", "vfmv.f.s frd, vs2")
-def vfmv_f_s(hart, rd, vs2):
-    """Also if vl is 0."""
+@define(apart=True)
+def first_number(hart, vs2: u64) -> u64:
+    """Element 0, as an f register holds it."""
     require_start_at_zero(hart)
     require_float(hart, hart.vsew)
     begin_change(hart)
@@ -296,40 +295,59 @@ def vfmv_f_s(hart, rd, vs2):
         make_dirty(hart)
     at = group(hart, vs2)
     if hart.vsew == 16:
-        hart.f[rd] = number(element(at, u64(0), 16), 16)
-    elif hart.vsew == 32:
-        hart.f[rd] = number(element(at, u64(0), 32), 32)
-    else:
-        hart.f[rd] = element(at, u64(0), 64)
+        return number(element(at, u64(0), 16), 16)
+    if hart.vsew == 32:
+        return number(element(at, u64(0), 32), 32)
+    return element(at, u64(0), 64)
 
 
-@Zve32f.instruction("010000 1 00000 rs1 101 vd 1010111", "vfmv.s.f vd, frs1")
-def vfmv_s_f(hart, vd, rs1):
+@Zve32f.instruction("010000 1 vs2 00000 001 rd 1010111", "vfmv.f.s frd, vs2")
+def vfmv_f_s(hart, rd, vs2):
+    """Also if vl is 0."""
+    hart.f[rd] = first_number(hart, vs2)
+
+
+@define(apart=True)
+def set_first_number(hart, vd: u64, value: u64):
     """Nothing if vl is 0."""
     require_start_at_zero(hart)
     require_float(hart, hart.vsew)
     begin_change(hart)
     if hart.vl != 0:
-        copy_memory(group(hart, vd), splat_float(hart, hart.f[rs1]), hart.vsew >> 3)
+        copy_memory(group(hart, vd), splat_float(hart, value), hart.vsew >> 3)
+
+
+@Zve32f.instruction("010000 1 00000 rs1 101 vd 1010111", "vfmv.s.f vd, frs1")
+def vfmv_s_f(hart, vd, rs1):
+    set_first_number(hart, vd, hart.f[rs1])
 
 
 @define(cold=True)
-def prepare_slide_up(hart, vd: u64, vs2: u64, vm: u64):
+def prepare_slide_up(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
     require_float(hart, hart.vsew)
-    prepare_apart(hart, vd, vs2, NO_REGISTER, vm)
+    prepare_apart(hart, vd, vs2, vs1, vm)
+
+
+def slide_1(prepare: Definition, compute: Definition) -> Definition:
+    """A slide by one element, with a number as the new one."""
+
+    @define(apart=True)
+    def apply(hart, vd: u64, vs2: u64, value: u64, vm: u64):
+        prepare(hart, vd, vs2, NO_REGISTER, vm)
+        compute(hart, group(hart, vs2), float_scalar(hart, value), group(hart, vd), vm)
+        write_back(hart, vd, vm, hart.vsew)
+
+    return apply
+
+
+up, down = slide_1(prepare_slide_up, slide_1_up), slide_1(prepare_float, slide_1_down)
 
 
 @Zve32f.instruction("001110 vm vs2 rs1 101 vd 1010111", "vfslide1up.vf vd, vs2, frs1{vm}")
 def vfslide1up_vf(hart, vd, vs2, rs1, vm):
-    prepare_slide_up(hart, vd, vs2, vm)
-    scalar = float_scalar(hart, hart.f[rs1])
-    slide_1_up(hart, group(hart, vs2), scalar, group(hart, vd), vm)
-    write_back(hart, vd, vm, hart.vsew)
+    up(hart, vd, vs2, hart.f[rs1], vm)
 
 
 @Zve32f.instruction("001111 vm vs2 rs1 101 vd 1010111", "vfslide1down.vf vd, vs2, frs1{vm}")
 def vfslide1down_vf(hart, vd, vs2, rs1, vm):
-    prepare_float(hart, vd, vs2, NO_REGISTER, vm)
-    scalar = float_scalar(hart, hart.f[rs1])
-    slide_1_down(hart, group(hart, vs2), scalar, group(hart, vd), vm)
-    write_back(hart, vd, vm, hart.vsew)
+    down(hart, vd, vs2, hart.f[rs1], vm)

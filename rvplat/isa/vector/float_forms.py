@@ -23,7 +23,7 @@ from rvplat.isa.vector.elements import (
     write_back,
     write_back_mask,
 )
-from rvplat.isa.vector.forms import Shape, arithmetic, named, shape
+from rvplat.isa.vector.forms import Shape, arithmetic, named, second_float, shape
 from rvplat.isa.vector.groups import (
     NO_REGISTER,
     prepare_mask,
@@ -191,10 +191,11 @@ def float_loop(
     operation: Definition, widths: tuple[int, ...] = FORMATS, a_factor: int = 1, d_factor: int = 1
 ) -> Definition:
     """`operation(hart, a, b, sew)`."""
+    in_place = a_factor == d_factor == 1
 
     @define
     def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
-        to = result(hart)
+        to = d if in_place else result(hart)
         for i in range(hart.vl):
             if is_active(hart, vm, i):
                 first = element(a, i, sew * a_factor)
@@ -206,10 +207,11 @@ def float_loop(
 
 def fused_loop(operation: Definition, widths: tuple[int, ...], d_factor: int) -> Definition:
     """`operation(hart, a, b, d, sew)`, where d is the destination's element."""
+    in_place = d_factor == 1
 
     @define
     def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
-        to = result(hart)
+        to = d if in_place else result(hart)
         for i in range(hart.vl):
             if is_active(hart, vm, i):
                 old = element(d, i, sew * d_factor)
@@ -219,30 +221,48 @@ def fused_loop(operation: Definition, widths: tuple[int, ...], d_factor: int) ->
     return float_widths(named(loop, operation, "loop"), operation, widths)
 
 
+def float_shape(
+    operation: Definition, prepare: Definition, compute: Definition, d_factor: int = 1
+) -> Definition:
+    """As `shape`; the scalar operand is a number."""
+    return shape(operation, prepare, compute, d_factor, second_float)
+
+
+@define
+def nothing_left(hart, vd: u64, vm: u64, eew: u64):
+    """All elements are written."""
+
+
+def float_in_place(operation: Definition, compute: Definition) -> Definition:
+    """All widths are SEW: so groups are the same or apart, and a loop that computes only active
+    elements, in their order, may write them to vd itself."""
+    return shape(operation, prepare_float, compute, 1, second_float, nothing_left)
+
+
 def float_single(operation: Definition) -> Definition:
     """vd[i] = operation(hart, vs2[i], b[i], sew)."""
-    return shape(operation, prepare_float, float_loop(operation))
+    return float_in_place(operation, float_loop(operation))
 
 
 def float_fused(operation: Definition) -> Definition:
     """vd[i] = operation(hart, vs2[i], b[i], vd[i], sew)."""
-    return shape(operation, prepare_float, fused_loop(operation, FORMATS, 1))
+    return float_in_place(operation, fused_loop(operation, FORMATS, 1))
 
 
 def float_widening(operation: Definition) -> Definition:
     """2*SEW = operation(hart, SEW, SEW, sew)."""
     compute = float_loop(operation, NARROW, d_factor=2)
-    return shape(operation, prepare_float_widening, compute, 2)
+    return float_shape(operation, prepare_float_widening, compute, 2)
 
 
 def float_wide(operation: Definition) -> Definition:
     """2*SEW = operation(hart, 2*SEW, SEW, sew)."""
-    return shape(operation, prepare_float_wide, float_loop(operation, NARROW, 2, 2), 2)
+    return float_shape(operation, prepare_float_wide, float_loop(operation, NARROW, 2, 2), 2)
 
 
 def float_widening_fused(operation: Definition) -> Definition:
     """2*SEW = operation(hart, SEW, SEW, 2*SEW of vd, sew)."""
-    return shape(operation, prepare_float_widening, fused_loop(operation, NARROW, 2), 2)
+    return float_shape(operation, prepare_float_widening, fused_loop(operation, NARROW, 2), 2)
 
 
 def float_comparison(operation: Definition) -> Definition:
@@ -258,10 +278,10 @@ def float_comparison(operation: Definition) -> Definition:
 
     compute = float_widths(named(loop, operation, "loop"), operation, FORMATS)
 
-    @define(cold=True)
-    def apply(hart, vd: u64, vs2: u64, vs1: u64, b: u64, vm: u64):
+    @define(apart=True)
+    def apply(hart, vd: u64, vs2: u64, vs1: u64, scalar: u64, vm: u64):
         prepare_float_mask(hart, vd, vs2, vs1, vm)
-        compute(hart, group(hart, vs2), b, group(hart, vd), vm)
+        compute(hart, group(hart, vs2), second_float(hart, vs1, scalar), group(hart, vd), vm)
         write_back_mask(hart, vd, vm)
 
     return named(apply, operation, "apply")
@@ -295,7 +315,7 @@ def unary(
 
         compute = float_widths(named(loop, operation, "loop"), operation, widths, minimal)
 
-        @define
+        @define(apart=True)
         def instruction(hart, vd, vs2, vm):
             prepare(hart, vd, vs2, NO_REGISTER, vm)
             compute(hart, group(hart, vs2), 0, 0, vm)

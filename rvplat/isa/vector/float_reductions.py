@@ -70,7 +70,7 @@ def reduction(
 
         compute = float_widths(named(loop, operation, "loop"), operation, widths)
 
-        @define
+        @define(apart=True)
         def instruction(hart, vd, vs2, vs1, vm):
             prepare(hart, vs2, vs1, vm)
             compute(hart, group(hart, vs2), group(hart, vs1), group(hart, vd), vm)

@@ -4,10 +4,10 @@ An instruction's own text computes one element. A *shape* makes of it a definiti
 operands, computes all elements and writes them back: it is the same for all instructions whose
 operands have the same widths. The shape's definition has the parameters
 
-    (hart, vd, vs2, vs1, b, vm)
+    (hart, vd, vs2, vs1, scalar, vm)
 
-where `b` is the host address of the second operand's elements: those of the group vs1, or copies of
-the scalar operand (then vs1 is NO_REGISTER). `operands` makes the .vv, .vx and .vi forms of it.
+where `vs1` is NO_REGISTER if the second operand is `scalar`, of which copies are made (`second`).
+`operands` makes the .vv, .vx and .vi forms of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ from rvplat.isa.vector.groups import (
     prepare_wide,
     prepare_widening,
 )
-from rvplat.lang import Definition, define, u64
+from rvplat.lang import Definition, define, lanes, u64
 
 # funct3 by form ("Vector Arithmetic Instruction encoding"); a first letter m: OPMVV and OPMVX, f:
 # OPFVV and OPFVF. The immediate of vl is long: its bit 5 is in place of the last bit of funct6.
@@ -53,28 +53,40 @@ WIDTHS = (8, 16, 32, 64)  # of elements
 Shape = Callable[[Definition], Definition]
 
 
+@define
+def second(hart, vs1: u64, scalar: u64) -> u64:
+    """The host address of the second operand's elements."""
+    return splat(hart, scalar) if vs1 == NO_REGISTER else group(hart, vs1)
+
+
+@define
+def second_float(hart, vs1: u64, scalar: u64) -> u64:
+    """As `second`, where the scalar is the value of an f register."""
+    return splat_float(hart, scalar) if vs1 == NO_REGISTER else group(hart, vs1)
+
+
 def operands(apply: Definition) -> dict[str, Definition]:
     """The definitions of the forms, by the letter of the second operand."""
 
     @define
     def vector(hart, vd, vs2, vs1, vm):
-        apply(hart, vd, vs2, vs1, group(hart, vs1), vm)
+        apply(hart, vd, vs2, vs1, u64(0), vm)
 
     @define
     def register(hart, vd, vs2, rs1, vm):
-        apply(hart, vd, vs2, NO_REGISTER, splat(hart, hart.x[rs1]), vm)
+        apply(hart, vd, vs2, NO_REGISTER, hart.x[rs1], vm)
 
     @define
     def immediate(hart, vd, vs2, simm, vm):
-        apply(hart, vd, vs2, NO_REGISTER, splat(hart, simm), vm)
+        apply(hart, vd, vs2, NO_REGISTER, simm, vm)
 
     @define
     def unsigned_immediate(hart, vd, vs2, uimm, vm):
-        apply(hart, vd, vs2, NO_REGISTER, splat(hart, uimm), vm)
+        apply(hart, vd, vs2, NO_REGISTER, uimm, vm)
 
     @define
     def floating(hart, vd, vs2, rs1, vm):
-        apply(hart, vd, vs2, NO_REGISTER, splat_float(hart, hart.f[rs1]), vm)
+        apply(hart, vd, vs2, NO_REGISTER, hart.f[rs1], vm)
 
     found: Any = {
         "v": vector, "x": register, "i": immediate, "u": unsigned_immediate,
@@ -139,6 +151,30 @@ def named(definition: Definition, operation: Definition, what: str) -> Definitio
 # --- loops over all elements --------------------------------------------------------------------
 
 
+LANES = 128  # bits of the elements that a loop computes at once
+
+
+@define
+def are_whole(hart, vm: u64, sew: u64) -> bool:
+    """Whether all that a loop over lanes computes is written back. If the operands have one width,
+    their groups are the same or apart, and the loop then writes to vd itself."""
+    return vm != 0 and hart.vl * sew & (LANES - 1) == 0
+
+
+@define
+def write_back_lanes(hart, vd: u64, vm: u64, eew: u64):
+    """As write_back, after such a loop."""
+    if not are_whole(hart, vm, eew):
+        write_back(hart, vd, vm, eew)
+
+
+@define
+def rounded_up(hart, sew: Width) -> u64:
+    """vl, as a multiple of the elements that a loop computes at once. Those beyond vl are not
+    written back."""
+    return hart.vl + (LANES // sew - 1) & ~u64(LANES // sew - 1)
+
+
 def up_to(widest: int) -> tuple[int, ...]:
     """The widths of elements up to the widest."""
     return tuple(width for width in WIDTHS if width <= widest)
@@ -166,14 +202,17 @@ def every_width(
 
 
 def two_operand_loop(
-    operation: Definition, a_factor: int = 1, d_factor: int = 1, widths: tuple[int, ...] = ()
-) -> Definition:
-    """`operation(a, b, sew)`; a has a_factor * SEW bits, the result d_factor * SEW."""
+    operation: Definition, a_factor: int = 1, d_factor: int = 1, widths: tuple[int, ...] = (),
+    at_once: int = LANES,
+) -> Definition:  # fmt: skip
+    """`operation(a, b, sew)`; a has a_factor * SEW bits, the result d_factor * SEW. `at_once`: the
+    bits of the elements that the host computes at once."""
+    one_width = a_factor == d_factor == 1
 
     @define
     def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
-        to = result(hart)
-        for i in range(hart.vl):
+        to = d if one_width and are_whole(hart, vm, sew) else result(hart)
+        for i in lanes(rounded_up(hart, sew), at_once // sew):
             first = element(a, i, sew * a_factor)
             set_element(to, i, operation(first, element(b, i, sew), sew), sew * d_factor)
 
@@ -183,11 +222,12 @@ def two_operand_loop(
 
 def three_operand_loop(operation: Definition, d_factor: int = 1) -> Definition:
     """`operation(a, b, c, sew)`, where c is the destination's element of d_factor * SEW bits."""
+    one_width = d_factor == 1
 
     @define
     def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
-        to = result(hart)
-        for i in range(hart.vl):
+        to = d if one_width and are_whole(hart, vm, sew) else result(hart)
+        for i in lanes(rounded_up(hart, sew), LANES // sew):
             old = element(d, i, sew * d_factor)
             found = operation(element(a, i, sew), element(b, i, sew), old, sew)
             set_element(to, i, found, sew * d_factor)
@@ -215,9 +255,9 @@ def carry_loop(operation: Definition, d_bits: int = 0) -> Definition:
 
     @define
     def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
-        to = result(hart)
+        to = d if d_bits == 0 and are_whole(hart, u64(1), sew) else result(hart)
         mask = group(hart, u64(0))
-        for i in range(hart.vl):
+        for i in lanes(rounded_up(hart, sew), LANES // sew):
             carry = mask_bit(mask, i) if vm == 0 else u64(0)
             found = operation(element(a, i, sew), element(b, i, sew), carry, sew)
             if d_bits == 8:
@@ -232,32 +272,44 @@ def carry_loop(operation: Definition, d_bits: int = 0) -> Definition:
 
 
 def shape(
-    operation: Definition, prepare: Definition, compute: Definition, d_factor: int = 1
-) -> Definition:
-    """Check and prepare, compute all elements, and write the active ones back."""
+    operation: Definition, prepare: Definition, compute: Definition, d_factor: int = 1,
+    elements: Definition = second, finish: Definition = write_back,
+) -> Definition:  # fmt: skip
+    """Check and prepare, compute all elements, and write the active ones back (`finish`).
+    `elements` gives those of the second operand."""
 
-    @define(cold=True)
-    def apply(hart, vd: u64, vs2: u64, vs1: u64, b: u64, vm: u64):
+    @define(apart=True)
+    def apply(hart, vd: u64, vs2: u64, vs1: u64, scalar: u64, vm: u64):
         prepare(hart, vd, vs2, vs1, vm)
-        compute(hart, group(hart, vs2), b, group(hart, vd), vm)
-        write_back(hart, vd, vm, hart.vsew * d_factor)
+        compute(hart, group(hart, vs2), elements(hart, vs1, scalar), group(hart, vd), vm)
+        finish(hart, vd, vm, hart.vsew * d_factor)
 
     return named(apply, operation, "apply")
 
 
 def single_width(operation: Definition) -> Definition:
     """vd[i] = operation(vs2[i], b[i], sew)."""
-    return shape(operation, prepare_same, two_operand_loop(operation))
+    return lanes_shape(operation, prepare_same, two_operand_loop(operation))
+
+
+def lanes_shape(operation: Definition, prepare: Definition, compute: Definition) -> Definition:
+    """As `shape`, for a loop over lanes and operands of one width."""
+    return shape(operation, prepare, compute, finish=write_back_lanes)
+
+
+def one_by_one(operation: Definition) -> Definition:
+    """As single_width, where the host has no vector instruction."""
+    return lanes_shape(operation, prepare_same, two_operand_loop(operation, at_once=8))
 
 
 def single_width_high(operation: Definition) -> Definition:
     """As single_width, for the high half of a product."""
-    return shape(operation, prepare_high_half, two_operand_loop(operation))
+    return lanes_shape(operation, prepare_high_half, two_operand_loop(operation))
 
 
 def multiply_add(operation: Definition) -> Definition:
     """vd[i] = operation(vs2[i], b[i], vd[i], sew)."""
-    return shape(operation, prepare_same, three_operand_loop(operation))
+    return lanes_shape(operation, prepare_same, three_operand_loop(operation))
 
 
 def flagging(operation: Definition) -> Definition:
@@ -295,15 +347,17 @@ def narrowing_flagging(operation: Definition) -> Definition:
     return shape(operation, prepare_narrowing, flagging_loop(operation, a_factor=2))
 
 
-def carry_in(operation: Definition) -> Definition:
+def carry_in(
+    operation: Definition, prepare: Definition = prepare_same, elements: Definition = second
+) -> Definition:
     """vd[i] = operation(vs2[i], b[i], v0.mask[i], sew), for every body element."""
     compute = carry_loop(operation)
 
-    @define(cold=True)
-    def apply(hart, vd: u64, vs2: u64, vs1: u64, b: u64, vm: u64):
-        prepare_same(hart, vd, vs2, vs1, 0)
-        compute(hart, group(hart, vs2), b, group(hart, vd), 0)
-        write_back(hart, vd, 1, hart.vsew)
+    @define(apart=True)
+    def apply(hart, vd: u64, vs2: u64, vs1: u64, scalar: u64, vm: u64):
+        prepare(hart, vd, vs2, vs1, 0)
+        compute(hart, group(hart, vs2), elements(hart, vs1, scalar), group(hart, vd), 0)
+        write_back_lanes(hart, vd, 1, hart.vsew)
 
     return named(apply, operation, "apply")
 
@@ -311,10 +365,10 @@ def carry_in(operation: Definition) -> Definition:
 def _to_mask(operation: Definition, compute: Definition, all_active: bool) -> Definition:
     """The result has EEW=1. `all_active`: every body element is written, whatever the mask."""
 
-    @define(cold=True)
-    def apply(hart, vd: u64, vs2: u64, vs1: u64, b: u64, vm: u64):
+    @define(apart=True)
+    def apply(hart, vd: u64, vs2: u64, vs1: u64, scalar: u64, vm: u64):
         prepare_mask(hart, vd, vs2, vs1, vm)
-        compute(hart, group(hart, vs2), b, group(hart, vd), vm)
+        compute(hart, group(hart, vs2), second(hart, vs1, scalar), group(hart, vd), vm)
         write_back_mask(hart, vd, u64(1) if all_active else vm)
 
     return named(apply, operation, "apply")
@@ -326,7 +380,7 @@ def comparison(operation: Definition) -> Definition:
     @define
     def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
         to = result(hart)
-        for i in range(hart.vl):
+        for i in lanes(rounded_up(hart, sew), LANES // sew):
             found = operation(element(a, i, sew), element(b, i, sew), sew)
             set_element(to, i, u64(found), 8)
 

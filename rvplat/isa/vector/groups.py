@@ -87,15 +87,31 @@ def check_source_apart(hart, a: u64, a_emul: s64, b: u64, b_emul: s64):
 # --- what arithmetic requires -------------------------------------------------------------------
 
 
-@define(cold=True)
-def prepare_same(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+@define
+def check_same(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
     """Destination and sources have EEW=SEW and EMUL=LMUL."""
     require_start_at_zero(hart)
     if (vd | vs2 | vs1) & (registers(hart.vlmul) - 1) != 0:
         illegal(hart)
     check_mask(hart, vd, vm)
     check_mask_apart(hart, vs2, vs1, vm)
+
+
+@define(cold=True)
+def first_same(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    """As prepare_same, while VS isn't known to be Dirty."""
+    check_same(hart, vd, vs2, vs1, vm)
     begin_change(hart)
+
+
+@define
+def prepare_same(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
+    """Check the operands, and let VS be Dirty. The usual way calls nothing, so that it saves no
+    host register."""
+    if hart.v_ready == 0:
+        first_same(hart, vd, vs2, vs1, vm)
+    else:
+        check_same(hart, vd, vs2, vs1, vm)
 
 
 @define(cold=True)

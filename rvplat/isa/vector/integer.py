@@ -12,6 +12,7 @@ from rvplat.isa.vector.forms import (
     comparison,
     multiply_add,
     narrowing,
+    one_by_one,
     single_width,
     single_width_high,
     widening,
@@ -273,22 +274,22 @@ def signed_remainder(a: s64, b: s64) -> u64:
     return u64(0) if b == -1 else u64(srem(a, b))
 
 
-@arithmetic("100000", "mvv mvx", single_width)
+@arithmetic("100000", "mvv mvx", one_by_one)
 def vdivu(a: u64, b: u64, sew: Width) -> u64:
     return quotient(a, b)
 
 
-@arithmetic("100001", "mvv mvx", single_width)
+@arithmetic("100001", "mvv mvx", one_by_one)
 def vdiv(a: u64, b: u64, sew: Width) -> u64:
     return signed_quotient(signed(a, sew), signed(b, sew))
 
 
-@arithmetic("100010", "mvv mvx", single_width)
+@arithmetic("100010", "mvv mvx", one_by_one)
 def vremu(a: u64, b: u64, sew: Width) -> u64:
     return remainder(a, b)
 
 
-@arithmetic("100011", "mvv mvx", single_width)
+@arithmetic("100011", "mvv mvx", one_by_one)
 def vrem(a: u64, b: u64, sew: Width) -> u64:
     return signed_remainder(signed(a, sew), signed(b, sew))
 

@@ -7,6 +7,7 @@ from rvplat.isa.machinery.vocabulary import illegal
 from rvplat.isa.rv_v import Zve32x
 from rvplat.isa.vector.elements import (
     Width,
+    active_bits,
     bytes_at,
     group,
     is_active,
@@ -30,7 +31,7 @@ def logical(funct6: str) -> Callable[[Callable[..., Any]], Any]:
     def add(function: Callable[..., Any]) -> Any:
         operation = Definition(function)
 
-        @define
+        @define(apart=True)
         def instruction(hart, vd, vs2, vs1):
             require_start_at_zero(hart)
             begin_change(hart)
@@ -98,38 +99,27 @@ def vmxnor(a: u8, b: u8) -> u8:
 
 
 @define
-def active_bits(hart, vs2: u64, vm: u64, k: u64) -> u8:
-    """Byte k of a mask register, without the bits of inactive and of tail elements."""
-    bits = bytes_at(group(hart, vs2)).at[k]
-    if vm == 0:
-        bits &= bytes_at(group(hart, u64(0))).at[k]
-    if k == hart.vl >> 3:
-        bits &= ~(u8(0xFF) << u8(hart.vl & 7))
-    return bits
-
-
-@define
 def mask_bytes(hart) -> u64:
     """The bytes that hold the mask of vl elements."""
     return hart.vl + 7 >> 3
 
 
-@define(cold=True)
+@define(apart=True)
 def count_bits(hart, vs2: u64, vm: u64) -> u64:
     require_start_at_zero(hart)
     begin_change(hart)
     count = u64(0)
     for k in range(mask_bytes(hart)):
-        count += u64(popcount(active_bits(hart, vs2, vm, k)))
+        count += u64(popcount(active_bits(hart, bytes_at(group(hart, vs2)).at[k], vm, k)))
     return count
 
 
-@define(cold=True)
+@define(apart=True)
 def first_bit(hart, vs2: u64, vm: u64) -> u64:
     require_start_at_zero(hart)
     begin_change(hart)
     for k in range(mask_bytes(hart)):
-        bits = active_bits(hart, vs2, vm, k)
+        bits = active_bits(hart, bytes_at(group(hart, vs2)).at[k], vm, k)
         if bits != 0:
             return k * 8 + u64(ctz(bits))
     return ~u64(0)
@@ -150,7 +140,7 @@ def vfirst_m(hart, rd, vs2, vm):
 # "vmsbf Set-Before-First Mask Bit" and the like
 
 
-@define(cold=True)
+@define(apart=True)
 def set_around_first(hart, vd: u64, vs2: u64, vm: u64, before: FixedBool, first: FixedBool):
     """Write to the active elements `before` and at the `first` that is set; 0 after it."""
     require_start_at_zero(hart)
@@ -208,6 +198,7 @@ indices = every_width(index_loop, index_loop)
 
 
 @Zve32x.instruction("010100 vm vs2 10000 010 vd 1010111", "viota.m vd, vs2{vm}")
+@define(apart=True)
 def viota_m(hart, vd, vs2, vm):
     require_start_at_zero(hart)
     check_group(hart, vd, hart.vlmul)
@@ -220,6 +211,7 @@ def viota_m(hart, vd, vs2, vm):
 
 
 @Zve32x.instruction("010100 vm 00000 10001 010 vd 1010111", "vid.v vd{vm}")
+@define(apart=True)
 def vid_v(hart, vd, vm):
     require_start_at_zero(hart)
     check_group(hart, vd, hart.vlmul)

@@ -53,23 +53,23 @@ copy = single_width(copied)
 
 @Zve32x.instruction("010111 1 00000 vs1 000 vd 1010111", "vmv.v.v vd, vs1")
 def vmv_v_v(hart, vd, vs1):
-    copy(hart, vd, vs1, vs1, group(hart, vs1), 1)
+    copy(hart, vd, vs1, vs1, u64(0), 1)
 
 
 @Zve32x.instruction("010111 1 00000 rs1 100 vd 1010111", "vmv.v.x vd, rs1")
 def vmv_v_x(hart, vd, rs1):
-    copy(hart, vd, vd, vd, splat(hart, hart.x[rs1]), 1)
+    copy(hart, vd, vd, NO_REGISTER, hart.x[rs1], 1)
 
 
 @Zve32x.instruction("010111 1 00000 simm[4:0] 011 vd 1010111", "vmv.v.i vd, simm")
 def vmv_v_i(hart, vd, simm):
-    copy(hart, vd, vd, vd, splat(hart, simm), 1)
+    copy(hart, vd, vd, NO_REGISTER, simm, 1)
 
 
 # --- "Whole Vector Register Move" ---------------------------------------------------------------
 
 
-@define(cold=True)
+@define(apart=True)
 def move_registers(hart, vd: u64, vs2: u64, count: u64):
     """Whatever vl is. The registers are aligned as a group is."""
     require_start_at_zero(hart)
@@ -118,7 +118,7 @@ def extend(hart, a: u64, has_sign: FixedBool, shift: Width, sew: Width):
         set_element(to, i, u64(signed(value, sew >> shift)) if has_sign else value, sew)
 
 
-@define
+@define(apart=True)
 def vext(hart, vd, vs2, vm, has_sign: FixedBool, shift: Width):
     prepare_extension(hart, vd, vs2, vm, shift)
     if hart.vsew == 16 and shift == 1:
@@ -140,7 +140,7 @@ for _shift, _digits in ((3, "0001"), (2, "0010"), (1, "0011")):
 # --- "Integer Scalar Move Instructions": whatever LMUL is ---------------------------------------
 
 
-@define(cold=True)
+@define(apart=True)
 def first_element(hart, vs2: u64) -> u64:
     """Element 0, sign-extended."""
     require_start_at_zero(hart)
@@ -161,13 +161,18 @@ def vmv_x_s(hart, rd, vs2):
     hart.x[rd] = first_element(hart, vs2)
 
 
-@Zve32x.instruction("010000 1 00000 rs1 110 vd 1010111", "vmv.s.x vd, rs1")
-def vmv_s_x(hart, vd, rs1):
+@define(apart=True)
+def set_first_element(hart, vd: u64, value: u64):
     """Nothing if vl is 0."""
     require_start_at_zero(hart)
     begin_change(hart)
     if hart.vl != 0:
-        copy_memory(group(hart, vd), splat(hart, hart.x[rs1]), hart.vsew >> 3)
+        copy_memory(group(hart, vd), splat(hart, value), hart.vsew >> 3)
+
+
+@Zve32x.instruction("010000 1 00000 rs1 110 vd 1010111", "vmv.s.x vd, rs1")
+def vmv_s_x(hart, vd, rs1):
+    set_first_element(hart, vd, hart.x[rs1])
 
 
 # --- "Vector Slide Instructions" ----------------------------------------------------------------
@@ -222,7 +227,7 @@ def prepare_apart(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
 def by_scalar(funct6: str, name: str, forms: str, compute: Definition, prepare: Definition) -> None:
     """Add rows whose second operand is a number, which is not truncated to SEW bits."""
 
-    @define(cold=True)
+    @define(apart=True)
     def apply(hart, vd: u64, vs2: u64, b: u64, vm: u64):
         prepare(hart, vd, vs2, NO_REGISTER, vm)
         compute(hart, group(hart, vs2), b, group(hart, vd), vm)
@@ -279,6 +284,7 @@ gather, gather_16, gather_one = (
 
 
 @Zve32x.instruction("001100 vm vs2 vs1 000 vd 1010111", "vrgather.vv vd, vs2, vs1{vm}")
+@define(apart=True)
 def vrgather_vv(hart, vd, vs2, vs1, vm):
     prepare_apart(hart, vd, vs2, vs1, vm)
     gather(hart, group(hart, vs2), group(hart, vs1), 0, vm)
@@ -303,6 +309,7 @@ def prepare_gather_16(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
 
 
 @Zve32x.instruction("001110 vm vs2 vs1 000 vd 1010111", "vrgatherei16.vv vd, vs2, vs1{vm}")
+@define(apart=True)
 def vrgatherei16_vv(hart, vd, vs2, vs1, vm):
     prepare_gather_16(hart, vd, vs2, vs1, vm)
     gather_16(hart, group(hart, vs2), group(hart, vs1), 0, vm)
@@ -337,6 +344,7 @@ def prepare_compress(hart, vd: u64, vs2: u64, vs1: u64):
 
 
 @Zve32x.instruction("010111 1 vs2 vs1 010 vd 1010111", "vcompress.vm vd, vs2, vs1")
+@define(apart=True)
 def vcompress_vm(hart, vd, vs2, vs1):
     prepare_compress(hart, vd, vs2, vs1)
     compress(hart, group(hart, vs2), group(hart, vs1), group(hart, vd), 1)

@@ -57,7 +57,7 @@ def reduction(
 
         compute = every_width(named(loop, operation, "loop"), operation, up_to(64 // d_factor))
 
-        @define
+        @define(apart=True)
         def instruction(hart, vd, vs2, vs1, vm):
             prepare(hart, vs2, vs1, vm)
             compute(hart, group(hart, vs2), group(hart, vs1), group(hart, vd), vm)

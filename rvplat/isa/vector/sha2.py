@@ -10,7 +10,7 @@ from rvplat.isa.vector.forms import named
 from rvplat.lang import Definition, define, u64
 
 
-@define(cold=True)
+@define
 def prepare_sha2(hart, vd: u64, vs2: u64, vs1: u64, size: u64):
     """SEW is 32, or 64 with Zvknhb ("SEW constraints"). vd can't overlap a source."""
     if vd == vs1:
@@ -23,8 +23,9 @@ def prepare_sha2(hart, vd: u64, vs2: u64, vs1: u64, size: u64):
 
 
 def of_32_and_64(operation: Definition, size: int) -> Definition:
-    """The loop for SEW as vtype has it."""
-    loop = group_loop(operation, size)
+    """The loop for SEW as vtype has it. No source overlaps vd, and the texts read each element of d
+    before they write it."""
+    loop = group_loop(operation, size, in_place=True)
 
     @define
     def compute(hart, a: u64, b: u64, d: u64):
@@ -53,19 +54,19 @@ def compress(to: u64, a: u64, b: u64, d: u64, first: u64, sew: Width):
     set_element(to, u64(0), twice.f, sew)
 
 
-@from_both(Zvknha, "101111", "vsha2cl.vv", prepare_sha2, widths=of_32_and_64)
+@from_both(Zvknha, "101111", "vsha2cl.vv", prepare_sha2, widths=of_32_and_64, in_place=True)
 def vsha2cl(to: u64, a: u64, b: u64, d: u64, sew: Width):
     """Two rounds of compression, with the lower words of b."""
     compress(to, a, b, d, u64(0), sew)
 
 
-@from_both(Zvknha, "101110", "vsha2ch.vv", prepare_sha2, widths=of_32_and_64)
+@from_both(Zvknha, "101110", "vsha2ch.vv", prepare_sha2, widths=of_32_and_64, in_place=True)
 def vsha2ch(to: u64, a: u64, b: u64, d: u64, sew: Width):
     """Two rounds of compression, with the upper words of b."""
     compress(to, a, b, d, u64(2), sew)
 
 
-@from_both(Zvknha, "101101", "vsha2ms.vv", prepare_sha2, widths=of_32_and_64)
+@from_both(Zvknha, "101101", "vsha2ms.vv", prepare_sha2, widths=of_32_and_64, in_place=True)
 def vsha2ms(to: u64, a: u64, b: u64, d: u64, sew: Width):
     """Words 16 to 19 of the message schedule. d has words 0 to 3, a has 4, 9, 10 and 11, and b has
     12, none, 14 and 15."""

@@ -159,24 +159,28 @@ class Typer(CallTyper):
     def do_for(self, node: ast.For) -> ir.Statement:
         if node.orelse or not isinstance(node.target, ast.Name):
             raise self.fail(node, "a for loop is: for name in range(...)")
-        first, last, step = self._range(node)
+        first, last, step, lanes = self._range(node)
         name = node.target.id
         if self.locals.get(name, u64) is not u64:
             raise self.fail(node, f"{name} is {type_name(self.locals[name])} already")
         self.bind(node, name, u64)
         polls = self.signatures.polls(self.definition) and not _is_short(first, last, step)
-        return ir.For(node.lineno, name, first, last, step, self.block(node.body), polls)
+        return ir.For(node.lineno, name, first, last, step, self.block(node.body), polls, lanes)
 
-    def _range(self, node: ast.For) -> tuple[ir.Expr, ir.Expr, int]:
+    def _range(self, node: ast.For) -> tuple[ir.Expr, ir.Expr, int, ir.Expr | None]:
+        """The first and last value, the step, and the lanes."""
         call = node.iter
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "lanes" and len(call.args) == 2:
+            count, lanes = [self._bound(node, self.operand(a)) for a in call.args]
+            return ir.Const(u64, 0), count, 1, lanes
         if not isinstance(call, ast.Call) or ast.unparse(call.func) != "range" or call.keywords:
-            raise self.fail(node, "a for loop is over range(...)")
+            raise self.fail(node, "a for loop is over range(...) or lanes(count, width)")
         given = [self.operand(a) for a in call.args]
         step = given[2] if len(given) == 3 else Literal(1)
         if not isinstance(step, Literal) or step.value == 0 or len(given) not in (1, 2, 3):
             raise self.fail(node, "range takes a first, a last and a literal step")
         bounds = [self._bound(node, one) for one in given[:2]]
-        return bounds[0] if len(bounds) == 2 else ir.Const(u64, 0), bounds[-1], step.value
+        return bounds[0] if len(bounds) == 2 else ir.Const(u64, 0), bounds[-1], step.value, None
 
     def _bound(self, node: ast.For, operand: Operand) -> ir.Expr:
         if isinstance(operand, Literal):

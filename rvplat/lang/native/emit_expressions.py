@@ -6,6 +6,7 @@ from typing import Any
 
 from rvplat.lang.define import Callee, Declaration, Dispatch, Intrinsic
 from rvplat.lang.native.function_text import RARE, Scope, Text
+from rvplat.lang.native.unit import NativeFunction
 from rvplat.lang.record import Record, held_as
 from rvplat.lang.typed_ir import ir
 from rvplat.lang.typed_ir.effects import fixed_values
@@ -218,7 +219,7 @@ class Expressions(Text):
         if len(arguments) < len(native.parameters):  # the context of its polls
             arguments = [*arguments, self.context()]
         given = ", ".join(f"{ir_type(a.type)} {a.text}" for a in arguments)
-        call = f"call {native.returns_ir} {native.symbol}({given})"
+        call = f"call {native.returns_ir} {self.symbol_of(native)}({given})"
         if not native.slots:
             self.line(call)
             return []
@@ -233,6 +234,10 @@ class Expressions(Text):
         if native.raises:
             self._pass_on(values.pop(), native.never_returns)
         return values
+
+    def symbol_of(self, native: NativeFunction) -> str:
+        """What a call names as its function."""
+        return native.symbol
 
     def _pass_on(self, raised: Value, always: bool) -> None:
         if always:

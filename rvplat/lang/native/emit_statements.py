@@ -92,14 +92,32 @@ class Emitter(Expressions):
         more = self.result(bool, f"icmp {relation} i64 {now.text}, {last.text}")
         self.branch_on(more, inside, done)
         self.start(inside)
+        hints = self._begin_lanes(node.lanes)
         self.bind(node.name, Value(u64, now.text))
         self._turn(node, again, done)
         self.start(again)
         old = self.result(s64, f"load i64, ptr {counter}")
         new = self.result(s64, f"add i64 {old.text}, {node.step}")
         self.line(f"store i64 {new.text}, ptr {counter}")
-        self.go(test)
+        self.reach(test)
+        self.finish(f"br label %{test}{hints}")
+        self.access_group = ""
         self.start(done)
+
+    def _begin_lanes(self, lanes: ir.Expr | None) -> str:
+        """Begin the body of a loop with lanes, which LLVM then makes of vector instructions. Its
+        last branch has the metadata that is returned."""
+        if not isinstance(lanes, ir.Const) or lanes.value < 2:
+            return ""
+        node = self.unit.metadata_of
+        self.access_group = node("distinct !{}")
+        parts = [
+            node(f'!{{!"llvm.loop.parallel_accesses", {self.access_group}}}'),
+            node(f'!{{!"llvm.loop.vectorize.width", i32 {lanes.value}}}'),
+            node('!{!"llvm.loop.interleave.count", i32 1}'),
+        ]
+        loop = node("distinct !{" + ", ".join(["{self}", *parts]) + "}")
+        return f", !llvm.loop {loop}"
 
     def do_break(self, node: ir.Break) -> None:
         self.go(self.scope.loops[-1][1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ from rvplat.lang.native.unit import Unit
 from rvplat.lang.typed_ir import ir
 from rvplat.lang.typed_ir.values import Value
 
+_ACCESS = re.compile(r"^(%\S+ = )?(load|store|call) ")
 RARE = "!prof !0"  # branch weights: the first label is rare
 
 
@@ -38,6 +40,7 @@ class Text:
         self.count = 0
         self.ended = False  # whether the current block has its last instruction
         self.reached: set[str] = set()  # labels that are targets of jumps
+        self.access_group = ""  # metadata of accesses in a loop whose iterations are independent
         self.catchers: list[str] = []  # labels of the try statements around, innermost last
         self.enter(Scope(text))
 
@@ -60,8 +63,11 @@ class Text:
         return Value(kind, name)
 
     def line(self, text: str) -> None:
-        if not self.ended:
-            self.lines.append("  " + text)
+        if self.ended:
+            return
+        if self.access_group and _ACCESS.search(text):
+            text += f", !llvm.access.group {self.access_group}"
+        self.lines.append("  " + text)
 
     def temp(self) -> str:
         self.count += 1

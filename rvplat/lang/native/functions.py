@@ -57,6 +57,8 @@ class FunctionEmitter(Emitter):
                 raise LanguageError(where, f"{definition.name} can end without a value")
             self.leave([])
         attributes = "cold noinline #0" if self.native.cold else "#0"
+        if definition.apart:
+            attributes = "noinline #0"
         return self.unit.frame(self.native, self.allocas + self.lines, attributes)
 
 
@@ -130,6 +132,5 @@ def _reshape(label: str, call: str, row: NativeFunction, native: NativeFunction)
 def module_text(unit: Unit) -> str:
     """The text of the whole module."""
     emit_waiting(unit)
-    tail = ['attributes #0 = { nounwind strictfp }',
-            '!0 = !{!"branch_weights", i32 1, i32 2000}']  # fmt: skip
+    tail = ["attributes #0 = { nounwind strictfp }", *unit.metadata]
     return "\n\n".join([*unit.declarations, *unit.texts, *tail]) + "\n"

@@ -70,6 +70,7 @@ class Unit:
         self.emitted: list[str] = []  # symbols of this unit's functions
         self.declarations: dict[str, None] = {}
         self.texts: list[str] = []
+        self.metadata: list[str] = ['!0 = !{!"branch_weights", i32 1, i32 2000}']
         self.functions: dict[tuple[Definition | Dispatch, Fixed], NativeFunction] = {}
         self.waiting: deque[ir.Body | Dispatch] = deque()
         self._names: dict[str, int] = {}
@@ -77,6 +78,12 @@ class Unit:
     def declare(self, text: str) -> None:
         """Add a declaration (once)."""
         self.declarations[text] = None
+
+    def metadata_of(self, text: str) -> str:
+        """The name of a new metadata node. "{self}" in its text stands for it."""
+        name = f"!{len(self.metadata)}"
+        self.metadata.append(f"{name} = {text.replace('{self}', name)}")
+        return name
 
     def results(self, target: Callee | Dispatch) -> tuple[Any, ...]:
         """The types of the values of a call."""

@@ -210,7 +210,8 @@ class While:
 
 @dataclass(frozen=True, slots=True)
 class For:
-    """Counts in s64 from `first` to before `last`. The local `name` is a u64."""
+    """Counts in s64 from `first` to before `last`. The local `name` is a u64. `lanes`: how many
+    iterations are done at once, if none reads or writes what another one writes."""
 
     line: int
     name: str
@@ -219,6 +220,7 @@ class For:
     step: int
     body: Block
     polls: bool
+    lanes: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)

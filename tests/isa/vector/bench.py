@@ -27,11 +27,14 @@ def vtypes_for(row: Instruction) -> list[int]:
     return GROUP_VTYPES if row.pattern.match & 0x7F == OP_VE else VTYPES
 
 
+EXTENSIONS = [*base_extensions(), *VECTOR]
+
+
 class VectorTwin(Twin):
     """A hart with V. `vectors` are the bytes of the vector registers, in place."""
 
     def __init__(self) -> None:
-        super().__init__([*base_extensions(), *VECTOR], True)
+        super().__init__(EXTENSIONS, True)
         self.hart.vlen_bytes = VLEN // 8
         self._pristine = self.save()
         address = self.native.address + self.layout.fields["vectors"].offset
@@ -87,5 +90,7 @@ def draw(chance: random.Random, row: Instruction) -> tuple[int, dict[str, int]]:
     return bits, values
 
 
-__all__ = ["CODE", "DATA", "ROWS", "STATUS", "VLEN", "VTYPES", "VectorTwin", "begin", "draw",
-           "twin", "vtypes_for"]  # fmt: skip
+__all__ = [
+    "CODE", "DATA", "EXTENSIONS", "ROWS", "STATUS", "VLEN", "VTYPES", "VectorTwin", "begin", "draw",
+    "twin", "vtypes_for",
+]  # fmt: skip
