@@ -291,6 +291,7 @@ def drop_trap(hart):
     if hart.stop >= STOP_BREAK:
         raise Trap
     hart.access_offset = 0
+    hart.trigger_fired = 0
 
 
 @define(cold=True)

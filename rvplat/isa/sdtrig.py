@@ -14,7 +14,7 @@ from rvplat.isa.machinery.vocabulary import context_changed, illegal, protection
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.priv_m import Sm
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, Cause, StateEnable, Status
-from rvplat.isa.stateen import require_state
+from rvplat.isa.stateen import machine_enables, require_state
 from rvplat.lang import define, u8, u32, u64
 
 Sdtrig = Extension("Sdtrig", "1.0", "ratified", "Triggers: breakpoints of the hart", ("Sm",))
@@ -300,7 +300,7 @@ def tinfo_write(hart, value: u64, number: u32):
 
 @define
 def context_access(hart, write: bool, number: u32):
-    """Bit CONTEXT of mstateen0 controls scontext and hcontext, of hstateen0 scontext."""
+    """Bit CONTEXT of mstateen0 controls scontext and hcontext, that of hstateen0 only scontext."""
     require_state(hart, u64(0), u64(StateEnable.CONTEXT))
 
 
@@ -314,11 +314,10 @@ def scontext_access(hart, write: bool, number: u32):
 
 @define
 def hcontext_access(hart, write: bool, number: u32):
-    """It is there with H."""
-    if hart.has_h == 0:
+    """It is there with H. A guest has no access in any case."""
+    allowed = hart.priv == MACHINE or machine_enables(hart, u64(0)) & StateEnable.CONTEXT != 0
+    if hart.has_h == 0 or not allowed:
         illegal(hart)
-    if hart.virt == 0:
-        context_access(hart, write, number)
 
 
 @define
