@@ -43,7 +43,10 @@ def guest_externals(hart) -> u64:
 
 @define
 def enabled_interrupts(hart) -> u64:
-    """The interrupts that are pending and enabled in mie, whatever mstatus says."""
+    """The interrupts that are pending and enabled in mie, whatever mstatus says. A critical error
+    disables all."""
+    if hart.critical != 0:
+        return u64(0)
     pending = hart.irq_lines | hart.mip | hart.timer_lines
     if hart.guest_lines != 0:
         pending |= guest_externals(hart)

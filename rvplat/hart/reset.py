@@ -24,7 +24,8 @@ from rvplat.lang import standing_for, u32, u64
 MIDELEG, MENVCFG = 0x303, 0x30A
 _ZEROED = (
     "trap_cause", "trap_tval", "trap_tval2", "trap_tinst", "trap_gva", "fp_ready", "v_ready",
-    "virt", "elp", "attention", "stop_request", "reservation_host", "access_offset", "nested_traps",
+    "virt", "elp", "critical", "attention",
+    "stop_request", "reservation_host", "access_offset", "nested_traps",
 )  # fmt: skip
 
 

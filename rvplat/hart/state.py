@@ -120,6 +120,9 @@ HartState.add("vlen_bytes", u64)  # VLEN / 8; 0 on a hart without vector registe
 HartState.add("has_zve32x", u8)  # rows with native code of their own: fields are here
 HartState.add("has_zicfilp", u8)
 HartState.add("has_zicfiss", u8)
+HartState.add("has_ssdbltrp", u8)
+HartState.add("has_smdbltrp", u8)
+HartState.add("critical", u8)  # 1: after a double trap in M mode the hart does nothing any more
 HartState.add("geilen", u8)  # guest external interrupts: bits geilen to 1 of hgeip
 HartState.add("asid_fixed", u64)  # bits of satp and vsatp that are read-only zero
 HartState.add("vmid_fixed", u64)  # bits of hgatp that are read-only zero

@@ -7,7 +7,7 @@ the H extension), or to VS mode in a guest.
 
 from rvplat.hart.debugging.world_switches import count_exit, switch_world
 from rvplat.hart.fetch import fetch_instruction
-from rvplat.hart.state import STOP_BREAK, HartState
+from rvplat.hart.state import STOP_BREAK, STOP_WFI, HartState
 from rvplat.hart.tinst import is_explicit, trap_instruction
 from rvplat.hart.trap_loops import note_nested
 from rvplat.hart.triggers import count_event, trap_enabled, trap_fires
@@ -15,7 +15,17 @@ from rvplat.isa.hpm import restart_counters
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import context_changed, instruction_bits, virtual_instruction
 from rvplat.isa.machinery.xlen import ux
-from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, Cause, HStatus, Irq, Status
+from rvplat.isa.privileged import (
+    INTERRUPT,
+    MACHINE,
+    SUPERVISOR,
+    USER,
+    Cause,
+    EnvCfg,
+    HStatus,
+    Irq,
+    Status,
+)
 from rvplat.isa.sdtrig import Armed, Kind
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
 
@@ -172,6 +182,15 @@ def handler_of(hart, cause: u64) -> u64:
     return u64(TO_GUEST) if further >> cause & 1 != 0 else u64(SUPERVISOR)
 
 
+@define(cold=True)
+def enter_critical_error(hart):
+    """A double trap in M mode changes no state: the hart waits for ever ("Double Trap Control in
+    mstatus Register")."""
+    hart.critical = 1
+    hart.stop = STOP_WFI
+    hart.resync = 1
+
+
 @define
 def enter_machine(hart, cause: u64):
     """MPP and MPIE take the mode and MIE ("Privilege and Global Interrupt-Enable Stack"), MPV takes
@@ -179,7 +198,12 @@ def enter_machine(hart, cause: u64):
     if hart.priv == MACHINE and cause & INTERRUPT == 0:
         note_nested(hart, cause, u64(MACHINE), hart.mepc, hart.mcause, hart.mtval)
     old = hart.mstatus
+    if old & Status.MDT != 0:
+        enter_critical_error(hart)
+        return
     new = old & ~u64(TAKEN_BY_MACHINE)
+    if hart.has_smdbltrp != 0:
+        new |= Status.MDT
     if hart.elp != 0:
         new |= Status.MPELP
         hart.elp = 0
@@ -201,14 +225,17 @@ def enter_machine(hart, cause: u64):
 
 
 @define
-def pushed(hart, status: u64) -> u64:
-    """sstatus or vsstatus after a trap: SPP and SPIE take the mode and SIE, SPELP takes ELP."""
+def pushed(hart, status: u64, dte: u64) -> u64:
+    """sstatus or vsstatus after a trap: SPP and SPIE take the mode and SIE, SPELP takes ELP. SDT is
+    set if a register's DTE is."""
     new = status & ~(Status.SIE | Status.SPIE | Status.SPP | Status.SPELP)
     if hart.elp != 0:
         new |= Status.SPELP
         hart.elp = 0
     if status & Status.SIE != 0:
         new |= Status.SPIE
+    if dte & EnvCfg.DTE != 0:
+        new |= Status.SDT
     return new | Status.SPP if hart.priv == SUPERVISOR else new
 
 
@@ -228,7 +255,7 @@ def enter_supervisor(hart, cause: u64):
     """Enter HS mode. No CSR of M mode is written."""
     if hart.priv == SUPERVISOR and hart.virt == 0 and cause & INTERRUPT == 0:
         note_nested(hart, cause, u64(SUPERVISOR), hart.sepc, hart.scause, hart.stval)
-    hart.mstatus = pushed(hart, hart.mstatus)
+    hart.mstatus = pushed(hart, hart.mstatus, hart.menvcfg)
     push_world(hart)
     hart.sepc = hart.pc
     hart.scause = reported(cause)
@@ -254,7 +281,7 @@ def enter_guest(hart, cause: u64):
     known = known_to_guest(cause)
     if hart.priv == SUPERVISOR and cause & INTERRUPT == 0:
         note_nested(hart, cause, u64(TO_GUEST), hart.vsepc, hart.vscause, hart.vstval)
-    hart.vsstatus = pushed(hart, hart.vsstatus)
+    hart.vsstatus = pushed(hart, hart.vsstatus, hart.menvcfg & hart.henvcfg)
     hart.vsepc = hart.pc
     hart.vscause = reported(known)
     hart.vstval = hart.trap_tval
@@ -262,11 +289,22 @@ def enter_guest(hart, cause: u64):
     enter_handler(hart, u64(SUPERVISOR), u64(1))
 
 
+@define(cold=True)
+def enter_double(hart, cause: u64):
+    """A trap that S or VS mode can't take now is a double-trap exception for M mode; mtval2 holds
+    its cause ("Double Trap Control in sstatus Register")."""
+    hart.trap_tval2 = reported(cause)
+    enter_machine(hart, u64(Cause.DOUBLE_TRAP))
+
+
 @define
 def enter_host(hart, cause: u64, handler: u64):
     """Enter M mode or HS mode."""
     if handler == SUPERVISOR:
-        enter_supervisor(hart, cause)
+        if hart.mstatus & Status.SDT != 0:
+            enter_double(hart, cause)
+        else:
+            enter_supervisor(hart, cause)
     else:
         enter_machine(hart, cause)
 
@@ -359,11 +397,14 @@ def take_other_trap(hart, cause: u64):
     """A trap of a guest, or one that fills htinst. A function of its own, so that the other traps
     need no stack frame."""
     handler = handler_of(hart, cause)
-    if handler == TO_GUEST:
+    if handler == TO_GUEST and hart.vsstatus & Status.SDT == 0:
         enter_guest(hart, cause)
     else:
         if hart.virt != 0:
             count_exit(hart, cause)
         hart.trap_tinst = trap_instruction(hart, cause)
-        enter_host(hart, cause, handler)
+        if handler == TO_GUEST:
+            enter_double(hart, cause)
+        else:
+            enter_host(hart, cause, handler)
     hart.access_offset = 0

@@ -79,11 +79,27 @@ def mstatus_read(hart, number: u32) -> u64:
 
 
 @define
+def with_traps_disabled(status: u64) -> u64:
+    """A status to write: SDT and MDT clear SIE and MIE ("Double Trap Control in mstatus
+    Register")."""
+    if status & Status.SDT != 0:
+        status &= ~u64(Status.SIE)
+    return status & ~u64(Status.MIE) if status & Status.MDT != 0 else status
+
+
+@define
+def writable_sdt(dte: u64) -> u64:
+    """SDT, if it is writable by the field DTE of a register; else it is read-only zero."""
+    return u64(Status.SDT) if dte & EnvCfg.DTE != 0 else u64(0)
+
+
+@define
 def mstatus_write(hart, value: u64, number: u32):
     """MPP is WARL, UXL and SXL are read-only; XS and the endianness bits are read-only zero."""
-    mask = hart.mstatus_writable
+    mask = hart.mstatus_writable | writable_sdt(hart.menvcfg)
     mpp = legal_mode(hart, (value & Status.MPP) >> Status.MPP_SHIFT) << Status.MPP_SHIFT
-    set_mstatus(hart, (hart.mstatus & ~mask) | (value & mask & ~Status.MPP) | mpp)
+    new = (hart.mstatus & ~mask) | (value & mask & ~Status.MPP) | mpp
+    set_mstatus(hart, with_traps_disabled(new))
 
 
 @define
@@ -117,15 +133,18 @@ def reset_status(hart):
         writable |= OF_HYPERVISOR
     if hart.has_zicfilp != 0:
         writable |= (Status.MPELP | Status.SPELP) if hart.has_s != 0 else Status.MPELP
+    if hart.has_smdbltrp != 0:
+        writable |= Status.MDT
+        status |= Status.MDT
     hart.mstatus_writable = writable
     hart.mstatus = status
 
 
 Sm.csr(
     0x300, "mstatus", read=mstatus_read, write=mstatus_write, high=0x310,
-    fields="SD[XLEN-1] MPELP[41] MPV[39] GVA[38] MBE[37] SBE[36] SXL[35:34] UXL[33:32] SPELP[23] "
-    "TSR[22] TW[21] TVM[20] MXR[19] SUM[18] MPRV[17] XS[16:15] FS[14:13] MPP[12:11] VS[10:9] "
-    "SPP[8] MPIE[7] UBE[6] SPIE[5] MIE[3] SIE[1]",
+    fields="SD[XLEN-1] MDT[42] MPELP[41] MPV[39] GVA[38] MBE[37] SBE[36] SXL[35:34] UXL[33:32] "
+    "SDT[24] SPELP[23] TSR[22] TW[21] TVM[20] MXR[19] SUM[18] MPRV[17] XS[16:15] FS[14:13] "
+    "MPP[12:11] VS[10:9] SPP[8] MPIE[7] UBE[6] SPIE[5] MIE[3] SIE[1]",
 )  # fmt: skip
 
 # --- misa and identity --------------------------------------------------------------------------
@@ -319,6 +338,13 @@ def masks_changed(hart):
 
 
 @define
+def forget_guest_sdt(hart):
+    """vsstatus.SDT is read-only zero without DTE."""
+    if hart.has_h != 0:
+        hart.vsstatus &= ~u64(Status.SDT)
+
+
+@define
 def menvcfg_write(hart, value: u64, number: u32):
     """Fields of extensions that the hart lacks are read-only zero."""
     mask = cache_fields(hart) | control_flow_fields(hart)
@@ -326,6 +352,7 @@ def menvcfg_write(hart, value: u64, number: u32):
     mask |= u64(EnvCfg.ADUE) if hart.has_svadu != 0 else u64(0)
     mask |= u64(EnvCfg.PBMTE) if hart.has_svpbmt != 0 else u64(0)
     mask |= u64(EnvCfg.STCE) if hart.has_sstc != 0 else u64(0)
+    mask |= u64(EnvCfg.DTE) if hart.has_ssdbltrp != 0 else u64(0)
     mask |= u64(EnvCfg.CDE) if hart.has_smcdeleg != 0 else u64(0)
     mask |= u64(EnvCfg.PMM) if hart.has_smnpm != 0 else u64(0)
     new = legal_pmm(legal_cbie(value)) & mask
@@ -337,6 +364,9 @@ def menvcfg_write(hart, value: u64, number: u32):
         masks_changed(hart)
     if changed & EnvCfg.LPE != 0:
         pads_changed(hart)
+    if new & EnvCfg.DTE == 0:
+        hart.mstatus &= ~u64(Status.SDT)
+        forget_guest_sdt(hart)
     if changed & EnvCfg.STCE != 0:
         hart.mip &= ~Irq.STI  # with STCE, stimecmp alone drives STIP ("Sstc")
         update_deadline(hart)
@@ -345,6 +375,6 @@ def menvcfg_write(hart, value: u64, number: u32):
 
 U.csr(
     0x30A, "menvcfg", write=menvcfg_write, high=0x31A,
-    fields="STCE[63] PBMTE[62] ADUE[61] CDE[60] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] SSE[3] "
-    "LPE[2] FIOM[0]",
+    fields="STCE[63] PBMTE[62] ADUE[61] CDE[60] DTE[59] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] "
+    "SSE[3] LPE[2] FIOM[0]",
 )  # fmt: skip

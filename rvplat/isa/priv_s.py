@@ -22,6 +22,8 @@ from rvplat.isa.priv_m import (
     overflow_interrupt,
     set_mstatus,
     with_dirty,
+    with_traps_disabled,
+    writable_sdt,
 )
 from rvplat.isa.privileged import Cause, EnvCfg, Irq, Status
 from rvplat.isa.shadow_stacks import hidden_fields
@@ -36,7 +38,7 @@ SSTATUS_WRITABLE = (
     Status.SIE | Status.SPIE | Status.SPP | Status.VS | Status.FS | Status.XS | Status.SUM
     | Status.MXR | Status.SPELP
 )  # fmt: skip
-SSTATUS_READABLE = SSTATUS_WRITABLE | Status.UXL | Status.SD | Status.SD_32
+SSTATUS_READABLE = SSTATUS_WRITABLE | Status.SDT | Status.UXL | Status.SD | Status.SD_32
 
 
 @define
@@ -46,14 +48,14 @@ def sstatus_read(hart, number: u32) -> u64:
 
 @define
 def sstatus_write(hart, value: u64, number: u32):
-    mask = hart.mstatus_writable & SSTATUS_WRITABLE
-    set_mstatus(hart, (hart.mstatus & ~mask) | (value & mask))
+    mask = (hart.mstatus_writable & SSTATUS_WRITABLE) | writable_sdt(hart.menvcfg)
+    set_mstatus(hart, with_traps_disabled((hart.mstatus & ~mask) | (value & mask)))
 
 
 S.csr(
     0x100, "sstatus", read=sstatus_read, write=sstatus_write, storage=False,
-    fields="SD[XLEN-1] UXL[33:32] SPELP[23] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] SPP[8] "
-    "UBE[6] SPIE[5] SIE[1]",
+    fields="SD[XLEN-1] UXL[33:32] SDT[24] SPELP[23] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] "
+    "SPP[8] UBE[6] SPIE[5] SIE[1]",
 )  # fmt: skip
 
 # --- sip and sie: views of mip and mie ("Supervisor Interrupt Registers") -----------------------

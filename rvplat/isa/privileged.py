@@ -34,12 +34,14 @@ class Status:
     TW = 1 << 21
     TSR = 1 << 22
     SPELP = 1 << 23
+    SDT = 1 << 24
     UXL = 3 << 32
     UXL_64 = 2 << 32
     SXL_64 = 2 << 34
     GVA = 1 << 38
     MPV = 1 << 39
     MPELP = 1 << 41
+    MDT = 1 << 42
     SD = 1 << 63
     SD_32 = 1 << 31  # on RV32
 
@@ -100,6 +102,7 @@ class Cause:
     FETCH_PAGE = 12
     LOAD_PAGE = 13
     STORE_PAGE = 15
+    DOUBLE_TRAP = 16
     SOFTWARE_CHECK = 18
     HARDWARE_ERROR = 19
     FETCH_GUEST_PAGE = 20
@@ -120,6 +123,7 @@ class EnvCfg:
     CBZE = 1 << 7
     PMM = 3 << 32
     PMM_SHIFT = 32
+    DTE = 1 << 59
     CDE = 1 << 60
     ADUE = 1 << 61
     PBMTE = 1 << 62

@@ -16,6 +16,7 @@ from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.priv_m import (
     cache_fields,
     control_flow_fields,
+    forget_guest_sdt,
     legal_cbie,
     legal_pmm,
     masks_changed,
@@ -148,7 +149,7 @@ def htimedelta_write(hart, value: u64, number: u32):
     interrupts_changed(hart)
 
 
-FROM_MENVCFG = EnvCfg.STCE | EnvCfg.PBMTE | EnvCfg.ADUE | EnvCfg.SSE
+FROM_MENVCFG = EnvCfg.STCE | EnvCfg.PBMTE | EnvCfg.ADUE | EnvCfg.SSE | EnvCfg.DTE
 
 
 @define
@@ -158,8 +159,8 @@ def henvcfg_read(hart, number: u32) -> u64:
 
 @define
 def henvcfg_write(hart, value: u64, number: u32):
-    """STCE, PBMTE, ADUE and SSE are read-only zero while they are zero in menvcfg. They have their
-    former values again when menvcfg sets them."""
+    """STCE, PBMTE, ADUE, SSE and DTE are read-only zero while they are zero in menvcfg. They have
+    their former values again when menvcfg sets them."""
     mask = (hart.menvcfg & FROM_MENVCFG) | cache_fields(hart) | EnvCfg.FIOM
     mask |= control_flow_fields(hart) & ~u64(EnvCfg.SSE)
     mask |= u64(EnvCfg.PMM) if hart.has_ssnpm != 0 else u64(0)
@@ -172,6 +173,8 @@ def henvcfg_write(hart, value: u64, number: u32):
         pads_changed(hart)
     if changed & EnvCfg.SSE != 0:
         context_changed(hart)
+    if new & EnvCfg.DTE == 0:
+        forget_guest_sdt(hart)
     if changed & EnvCfg.STCE != 0:
         update_deadline(hart)
         interrupts_changed(hart)
@@ -181,8 +184,8 @@ H.csr(0x606, "hcounteren", write=hcounteren_write, fields=COUNTER_BITS)
 H.csr(0x605, "htimedelta", write=htimedelta_write, high=0x615)
 H.csr(
     0x60A, "henvcfg", read=henvcfg_read, write=henvcfg_write, access=henvcfg_access, high=0x61A,
-    fields="STCE[63] PBMTE[62] ADUE[61] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] SSE[3] LPE[2] "
-    "FIOM[0]",
+    fields="STCE[63] PBMTE[62] ADUE[61] DTE[59] PMM[33:32] CBZE[7] CBCFE[6] CBIE[5:4] SSE[3] "
+    "LPE[2] FIOM[0]",
 )  # fmt: skip
 
 # --- what a trap reports ("Hypervisor Trap Value Register" and others) --------------------------

@@ -3,7 +3,7 @@ Supervisor CSRs"). vsip and vsie are in rv_h_interrupts.py, vstimecmp is in sstc
 """
 
 from rvplat.isa.machinery.vocabulary import context_changed, interrupts_changed
-from rvplat.isa.priv_m import legal_epc, legal_vector, with_dirty
+from rvplat.isa.priv_m import legal_epc, legal_vector, with_dirty, with_traps_disabled, writable_sdt
 from rvplat.isa.priv_s import SSTATUS_READABLE, SSTATUS_WRITABLE
 from rvplat.isa.privileged import Status
 from rvplat.isa.rv_h import H
@@ -21,7 +21,8 @@ def vsstatus_read(hart, number: u32) -> u64:
 def vsstatus_write(hart, value: u64, number: u32):
     """UBE is read-only zero; UXL is read-only 64 bits."""
     mask = hart.mstatus_writable & SSTATUS_WRITABLE
-    new = (hart.vsstatus & ~mask) | (value & mask)
+    mask |= writable_sdt(hart.menvcfg & hart.henvcfg)
+    new = with_traps_disabled((hart.vsstatus & ~mask) | (value & mask))
     changed = hart.vsstatus ^ new
     hart.vsstatus = new
     if changed & Status.FS != 0:
@@ -55,8 +56,8 @@ def vsatp_write(hart, value: u64, number: u32):
 
 H.csr(
     0x200, "vsstatus", read=vsstatus_read, write=vsstatus_write, reset=Status.UXL_64,
-    fields="SD[XLEN-1] UXL[33:32] SPELP[23] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] SPP[8] "
-    "UBE[6] SPIE[5] SIE[1]",
+    fields="SD[XLEN-1] UXL[33:32] SDT[24] SPELP[23] MXR[19] SUM[18] XS[16:15] FS[14:13] VS[10:9] "
+    "SPP[8] UBE[6] SPIE[5] SIE[1]",
 )  # fmt: skip
 H.csr(0x205, "vstvec", write=vstvec_write, fields="BASE[XLEN-1:2] MODE[1:0]")
 H.csr(0x240, "vsscratch")

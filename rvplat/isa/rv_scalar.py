@@ -25,6 +25,14 @@ Zicfiss = Extension(
     "Zicfiss", "1.0", "ratified", "Shadow stacks", ("Zicsr", "Zimop", "Zaamo"),
     rows_in=(f"{ROWS}.zicfiss",),
 )  # fmt: skip
+Ssdbltrp = Extension(
+    "Ssdbltrp", "1.0", "ratified", "Double traps of S and VS mode", ("S",),
+    rows_in=(f"{ROWS}.double_traps",),
+)  # fmt: skip
+Smdbltrp = Extension(
+    "Smdbltrp", "1.0", "ratified", "Double traps of M mode", ("Sm",),
+    rows_in=(f"{ROWS}.double_traps",),
+)  # fmt: skip
 Zacas = Extension(
     "Zacas", "1.0", "ratified", "Atomic compare-and-swap", ("Zaamo",), rows_in=(f"{ROWS}.zacas",)
 )  # fmt: skip

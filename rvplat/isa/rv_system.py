@@ -52,13 +52,18 @@ def mret(hart):
     require_privilege(hart, u64(MACHINE))
     old = hart.mstatus
     mode = (old & Status.MPP) >> Status.MPP_SHIFT
-    new = old & ~(Status.MIE | Status.MPP | Status.MPV | Status.MPELP) | Status.MPIE
+    new = old & ~(Status.MIE | Status.MPP | Status.MPV | Status.MPELP | Status.MDT) | Status.MPIE
     if old & Status.MPIE != 0:
         new |= Status.MIE
     if mode != MACHINE:
         new &= ~Status.MPRV
+    guest = old & Status.MPV != 0 and mode != MACHINE
+    if mode == USER or guest:
+        new &= ~u64(Status.SDT)
+        if guest and mode == USER:
+            hart.vsstatus &= ~u64(Status.SDT)
     hart.mstatus = new | lowest_mode(hart) << Status.MPP_SHIFT
-    enter_privilege(hart, mode, u64(old & Status.MPV != 0 and mode != MACHINE))
+    enter_privilege(hart, mode, u64(guest))
     if old & Status.MPELP != 0:
         restore_expectation(hart)
     jump(hart, ux(hart.mepc))
@@ -67,8 +72,8 @@ def mret(hart):
 @define
 def popped(status: u64) -> u64:
     """sstatus or vsstatus after a return: SIE becomes SPIE, SPIE becomes 1, SPP becomes U,
-    SPELP 0."""
-    new = status & ~(Status.SIE | Status.SPP | Status.SPELP) | Status.SPIE
+    SPELP and SDT 0."""
+    new = status & ~(Status.SIE | Status.SPP | Status.SPELP | Status.SDT) | Status.SPIE
     return new | Status.SIE if status & Status.SPIE != 0 else new
 
 
@@ -84,8 +89,11 @@ def return_from_supervisor(hart):
     old = hart.mstatus
     if hart.priv == SUPERVISOR and old & Status.TSR != 0:
         illegal(hart)
-    hart.mstatus = popped(old) & ~Status.MPRV
+    new = popped(old) & ~Status.MPRV
+    hart.mstatus = new & ~u64(Status.MDT) if hart.priv == MACHINE else new
     virt = u64(hart.hstatus & HStatus.SPV != 0)
+    if virt != 0 and old & Status.SPP == 0:
+        hart.vsstatus &= ~u64(Status.SDT)
     hart.hstatus &= ~HStatus.SPV
     enter_privilege(hart, previous_mode(old), virt)
     if old & Status.SPELP != 0:

@@ -39,6 +39,7 @@ BASE = "rv64imafdch_zicsr_zifencei_zicbom_zicboz"
 CFI = "_zimop_zcmop_zicfilp_zicfiss"
 ISAS = {
     f"{BASE}{CFI}": 3, f"{BASE}{CFI}_svadu": 3,
+    f"{BASE}{CFI}_ssdbltrp_smdbltrp": 6, f"{BASE}_zimop_zcmop_ssdbltrp": 2,
     f"{BASE}_zimop_zcmop": 1, f"{BASE}_zimop_zcmop_zicfilp": 1, f"{BASE}_zimop_zcmop_zicfiss": 1,
 }  # fmt: skip
 SECTION, ROOM = (12, 60), 2048
