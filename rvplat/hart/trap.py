@@ -10,11 +10,11 @@ from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.state import STOP_BREAK, STOP_WFI, HartState
 from rvplat.hart.tinst import is_explicit, trap_instruction
 from rvplat.hart.trap_loops import note_nested
+from rvplat.hart.trap_values import reported, vector_of
 from rvplat.hart.triggers import count_event, trap_enabled, trap_fires
 from rvplat.isa.hpm import restart_counters
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import context_changed, instruction_bits, virtual_instruction
-from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import (
     INTERRUPT,
     MACHINE,
@@ -147,23 +147,6 @@ def enter_handler(hart, priv: u64, virt: u64):
         change_filtered(hart, priv, virt, u64(0))
     else:
         change_mode(hart, priv, virt)
-
-
-@define
-def vector_of(base: u64, cause: u64) -> u64:
-    """Where xtvec sends a trap: MODE 1 gives each interrupt four bytes ("... Trap-Vector ...")."""
-    target = base & ~3
-    if base & 1 != 0 and cause & INTERRUPT != 0:
-        return target + (cause << 2)
-    return target
-
-
-@define
-def reported(cause: u64) -> u64:
-    """A cause as xcause holds it: the Interrupt bit is bit XLEN-1."""
-    if ux.bits == 64:
-        return cause
-    return cause & (INTERRUPT - 1) | (cause & INTERRUPT) >> 32
 
 
 @define
