@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from rvplat.engine.regions.convention import CONVENTION, PARAMETERS_NOALIAS
-from rvplat.engine.regions.covered import FAST_COPY, covered_loops
+from rvplat.engine.regions.covered import FAST_COPY, Loop, covered_loops
 from rvplat.engine.regions.flow import Flow, Register
 from rvplat.engine.regions.graph import PAGE, SINK, Decoded, Graph
 from rvplat.engine.regions.guards import Guards, covered_prefix
@@ -55,7 +55,7 @@ class Assembler(Lines):
         self.loop_of = {offset: loop for loop in self.loops for offset in loop.body}
         self.spans = spans_of(self.flow, self.loop_of, split)
         self.checks = SpanChecks(self, tables.offsets, self.slot_at)
-        self.guards = Guards(self, tables.offsets, lambda zone, n: self.local(zone, ("x", n)))
+        self.guards = Guards(self, tables.offsets, self.place_at_header)
 
     def hart_place(self, field: str, index: int = 0) -> str:
         """The address of a field of the hart's record, or of an element of 8 bytes."""
@@ -69,6 +69,13 @@ class Assembler(Lines):
     def local(self, zone: Zone, register: Register) -> str:
         """The zone's local for a register."""
         return f"%z{zone.number}_{register[0]}{register[1]}"
+
+    def place_at_header(self, loop: Loop, number: int) -> str:
+        """Where an integer register is at the header of a loop."""
+        register = "x", number
+        if register in self.flow.known[loop.header]:
+            return self.local(loop.zone, register)
+        return self.hart_place(*register)
 
     def kind(self, register: Register) -> str:
         """The LLVM type of a register's value, in the low bytes of a cell of 8."""

@@ -1,17 +1,18 @@
 """Covered loops: one check of a page serves several accesses, and the next iterations.
 
-An innermost loop has two copies. In the fast one, accesses are not checked: before each iteration,
-a guard has found that all addresses at small distances from a register lie in one page, and that
-the TLB has that page. Where the guard fails, the slow copy does the iteration with all its checks,
-and leaves the region as other code does.
+An innermost loop has two copies, and so have the ways around the inner loops of another. In the
+fast one, accesses are not checked: before each iteration, a guard has found that all addresses at
+small distances from a register lie in one page, and that the TLB has that page. Where the guard
+fails, the slow copy does the iteration with all its checks, and leaves the region as other code
+does.
 
 A short loop has a third copy with several iterations. Its guard finds that the last of them is in
 the page too, and that the budget lasts for all.
 
-Within the loop, an address is the value that a register had at the loop's header, and a number. If
-the loop adds a constant to the register in each iteration, or another register that it doesn't
-change, the guard of the next iteration is one comparison with the last address that is in the page.
-If the loop doesn't change the register, there is no further guard.
+Within the loop, an address is the value that a register, or the sum of two, had at the loop's
+header, and a number. If the loop adds a constant to that value in each iteration, or another
+register that it doesn't change, the guard of the next iteration is one comparison with the last
+address that is in the page. If the loop doesn't change the value, there is no further guard.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import NamedTuple
 from rvplat.engine.regions.flow import Flow
 from rvplat.engine.regions.graph import PAGE, SINK
 from rvplat.engine.regions.tables import Term
-from rvplat.engine.regions.zones import Zone, inner_loops
+from rvplat.engine.regions.zones import Zone, short_loops
 
 MOST = 48  # instructions of a loop that gets two copies
 SPAN = PAGE // 2  # bytes that one guard covers, and how far they may lie from the register
@@ -41,13 +42,17 @@ class Value(NamedTuple):
     stride: int = 0
 
 
+Base = tuple[int, int]
+"""The registers whose sum is an address at the header; the second one may be 0."""
+
+
 @dataclass(frozen=True)
 class Group:
-    """Accesses at `low` to `high` - 1 from a register's value at the header. `align`: the largest
-    of them. `step` is added to the register in each iteration, and the register `stride`, if it
-    isn't 0; None: the loop does something else with the register."""
+    """Accesses at `low` to `high` - 1 from the sum of `base` at the header. `align`: the largest
+    of them. `step` is added to the sum in each iteration, and the register `stride`, if it isn't 0;
+    None: the loop does something else with the registers."""
 
-    register: int
+    base: Base
     low: int
     high: int
     align: int
@@ -64,14 +69,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Loop:
-    """A covered loop of a zone: its header, all its instructions, and the register to whose group
-    each covered access belongs."""
+    """A covered loop of a zone: its header, all its instructions, and the base of the group of each
+    covered access."""
 
     zone: Zone
     header: int
     body: frozenset[int]
     groups: tuple[Group, ...]
-    covered: Mapping[int, int]
+    covered: Mapping[int, Base]
 
     @property
     def several(self) -> int:
@@ -94,7 +99,7 @@ def covered_loops(flow: Flow) -> Iterator[Loop]:
     for zone, members in flow.members.items():
         if not zone.is_loop:
             continue
-        for header, body in inner_loops(set(members), flow.after_each):
+        for header, body in short_loops(set(members), flow.after_each):
             if len(body) <= MOST and not any(map(flow.jumps, body)):
                 groups, covered = _Iteration(flow, header, body).groups()
                 if groups:
@@ -144,37 +149,55 @@ class _Iteration:
         if self._header in self._flow.after_each[offset]:
             self._after.append(state)
 
-    def groups(self) -> tuple[tuple[Group, ...], dict[int, int]]:
-        """The groups, and the register of each covered access."""
-        found: dict[int, dict[int, tuple[int, int, bool]]] = {}
+    def groups(self) -> tuple[tuple[Group, ...], dict[int, Base]]:
+        """The groups, and the base of each covered access."""
+        found: dict[Base, dict[int, tuple[int, int, bool]]] = {}
         for offset in self._before:
             access = self._flow.tables.accesses.get(self._flow.graph.instructions[offset].form)
             before = self._before[offset]
             value = sum_before(self._flow, offset, before, access.address) if access else None
-            if access and value and not value.stride and value.moved % access.size == 0:
+            if access and value and value.moved % access.size == 0:
                 row = value.moved, access.size, access.stores
-                found.setdefault(value.base, {})[offset] = row
+                low, high = sorted((value.base, value.stride))
+                found.setdefault((high, low), {})[offset] = row
         groups = [group for base in sorted(found) if (group := self._group(base, found[base]))]
-        registers = {group.register for group in groups}
-        covered = {at: base for base, rows in found.items() if base in registers for at in rows}
+        bases = {group.base for group in groups}
+        covered = {at: base for base, rows in found.items() if base in bases for at in rows}
         groups.sort(key=lambda group: group.step is None)
         return tuple(groups), covered
 
-    def _group(self, base: int, rows: Mapping[int, tuple[int, int, bool]]) -> Group | None:
+    def _group(self, base: Base, rows: Mapping[int, tuple[int, int, bool]]) -> Group | None:
         low = min(moved for moved, _, _ in rows.values())
         high = max(moved + size for moved, size, _ in rows.values())
         align = max(size for _, size, _ in rows.values())
         stores = {store for _, _, store in rows.values()}
-        moves = _join_all([after.get(base, Value(base)) for after in self._after])
-        step, stride = None, 0
-        if moves is not None and moves.base == base and abs(moves.moved) <= FAST:
-            fixed = {after.get(moves.stride, Value(moves.stride)) for after in self._after}
-            moves_once = not (moves.moved and moves.stride)
-            if moves_once and moves.moved % align == 0 and fixed == {Value(moves.stride)}:
-                step, stride = moves.moved, moves.stride
-        if high - low > SPAN or abs(low) > SPAN or (step is None and len(rows) < 2):
+        step, stride = self._moves(base)
+        if step is not None and (step % align or abs(step) > FAST):
+            step, stride = None, 0
+        few = step is None and (len(rows) < 2 or base[1])
+        if high - low > SPAN or abs(low) > SPAN or few:
             return None
         return Group(base, low, high, align, False in stores, True in stores, step, stride)
+
+    def _moves(self, base: Base) -> tuple[int | None, int]:
+        """The number and the register that an iteration adds to a sum of registers."""
+        step, strides = 0, []
+        for register in filter(None, base):
+            moves = self._after_all(register)
+            if moves is None or moves.base != register:
+                return None, 0
+            step += moves.moved
+            strides += [moves.stride] if moves.stride else []
+        if not strides:
+            return step, 0
+        (stride, *more) = strides
+        if step or more or self._after_all(stride) != Value(stride):
+            return None, 0
+        return 0, stride
+
+    def _after_all(self, register: int) -> Value | None:
+        """What a register holds after each iteration; None: not always the same."""
+        return _join_all([after.get(register, Value(register)) for after in self._after])
 
 
 def sum_before(
@@ -196,6 +219,8 @@ def sum_before(
     if not values or None in values or len(values) > 2:
         return None
     first, *more = [value for value in values if value is not None]
+    if more and first == Value(first.base) and more[0] != Value(more[0].base):
+        first, more = more[0], [first]
     stride = first.stride
     if more:
         if stride or more[0] != Value(more[0].base):

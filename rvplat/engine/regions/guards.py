@@ -19,10 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from rvplat.engine.regions.covered import Group, Loop
+from rvplat.engine.regions.covered import Base, Group, Loop
 from rvplat.engine.regions.graph import PAGE
 from rvplat.engine.regions.lines import Lines
-from rvplat.engine.regions.zones import Zone
 
 RARE = "!prof !0"
 # No guard covers the pages from here on: a register could pass the end of the address space. Where
@@ -31,13 +30,13 @@ TOP = -8 * PAGE
 
 
 class Guards:
-    """Adds guards to a text. `local` gives the local of an integer register; `offsets` are those of
-    `Tables`."""
+    """Adds guards to a text. `register_at` gives where an integer register is at a header;
+    `offsets` are those of `Tables`."""
 
     def __init__(
-        self, out: Lines, offsets: Mapping[str, int], local: Callable[[Zone, int], str]
+        self, out: Lines, offsets: Mapping[str, int], register_at: Callable[[Loop, int], str]
     ) -> None:
-        self._out, self._offsets, self._local = out, offsets, local
+        self._out, self._offsets, self._register_at = out, offsets, register_at
 
     def allocas(self, loop: Loop) -> None:
         for group in loop.groups:
@@ -86,7 +85,7 @@ class Guards:
         value, h = self._out.value, loop.header
         for n, group in enumerate(loop.groups):
             if group.step or group.stride:
-                last = self._register(loop, group.register)
+                last = self._base(loop, group)
                 if group.step:
                     last = value(f"add i64 {last}, {(loop.several - 1) * group.step}")
                 for _ in range(loop.several - 1 if group.stride else 0):
@@ -99,7 +98,15 @@ class Guards:
         self._out.put(f"  br label %{several[0]}")
 
     def _register(self, loop: Loop, number: int) -> str:
-        return self._out.value(f"load i64, ptr {self._local(loop.zone, number)}")
+        return self._out.value(f"load i64, ptr {self._register_at(loop, number)}")
+
+    def _base(self, loop: Loop, group: Group) -> str:
+        """The sum of the registers from which the accesses of a group are."""
+        first, second = group.base
+        found = self._register(loop, first)
+        if second:
+            found = self._out.value(f"add i64 {found}, {self._register(loop, second)}")
+        return found
 
     def _rare(self, condition: str, away: str, on: str) -> None:
         """Go to a label in the rare case, otherwise to another one, which starts here."""
@@ -113,7 +120,7 @@ class Guards:
         """Check the alignment of the register, its stride, and the page: go to `away` if it is
         another one, or, where the loop is entered, if no page is known yet."""
         value, h = self._out.value, loop.header
-        register = self._register(loop, group.register)
+        register = self._base(loop, group)
         if group.step is None:
             self._begin_look_up(loop, group, register)
         if group.align > 1:
@@ -144,7 +151,7 @@ class Guards:
 
     def _check_moved(self, loop: Loop, group: Group, away: str) -> None:
         """Check a register that has moved on by less than a page since the last check."""
-        register = self._register(loop, group.register)
+        register = self._base(loop, group)
         self._rare(self._is_beyond(loop, group, register), away, self._new(loop))
 
     def _is_beyond(self, loop: Loop, group: Group, register: str) -> str:
@@ -157,7 +164,7 @@ class Guards:
         """Take the page of a group from the TLB, and go on."""
         value, h = self._out.value, loop.header
         self._out.put(f"{label}:")
-        register = self._register(loop, group.register)
+        register = self._base(loop, group)
         first = value(f"add i64 {register}, {group.low}")
         has_begun = group.step is None
         page = value(f"and i64 {first}, {-PAGE}")
@@ -203,13 +210,13 @@ def entry_field(
     return out.value(f"{load} i64, ptr {place}")
 
 
-def covered_prefix(loop: Loop, register: int) -> str:
+def covered_prefix(loop: Loop, base: Base) -> str:
     """What the names of the locals of a group begin with."""
-    return f"c{loop.header}_{register}_"
+    return f"c{loop.header}_{base[0]}_{base[1]}_"
 
 
 def _place(loop: Loop, group: Group, name: str) -> str:
-    return f"%{covered_prefix(loop, group.register)}{name}"
+    return f"%{covered_prefix(loop, group.base)}{name}"
 
 
 def _goes_down(group: Group) -> bool:

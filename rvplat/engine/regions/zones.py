@@ -102,6 +102,25 @@ def inner_loops(nodes: set[int], successors: Successors) -> Iterator[tuple[int, 
         yield from inner or [(header, part)]
 
 
+def short_loops(nodes: set[int], successors: Successors) -> Iterator[tuple[int, set[int]]]:
+    """The innermost loops among some instructions, and of each outer one the ways that avoid its
+    inner loops, each with its header. No instruction is in two of them. Without the way to its
+    header, none has a cycle."""
+    for part in _strong_parts(nodes, successors):
+        (first, *more) = part
+        if not more and first not in successors[first]:
+            continue
+        header = _header(part, successors)
+        within = {one: [a for a in successors[one] if a != header] for one in part}
+        inner = list(short_loops(part, within))
+        yield from inner
+        free = part.difference(*(body for _, body in inner))
+        among = {one: free.intersection(successors[one]) for one in free}
+        for body in _strong_parts(free, among):
+            if header in body and (len(body) > 1 or header in among[header]):
+                yield header, body
+
+
 def _body_beside(
     part: set[int], header: int, successors: Successors, inner: list[set[int]]
 ) -> set[int]:

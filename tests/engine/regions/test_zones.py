@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rvplat.engine.regions.zones import inner_loops, zones_of
+from rvplat.engine.regions.zones import inner_loops, short_loops, zones_of
 
 NODES = 24
 flows = st.lists(
@@ -57,10 +59,13 @@ def test_a_loop_that_does_not_fit_is_split_at_its_header() -> None:
     assert whole[1] == whole[2] == whole[3]
 
 
-@given(flows)
-def test_an_innermost_loop_has_no_cycle_without_its_header(every: list[list[int]]) -> None:
+@pytest.mark.parametrize("loops", [inner_loops, short_loops])
+@given(every=flows)
+def test_a_short_loop_has_no_cycle_without_its_header(
+    loops: Callable[..., Iterator[tuple[int, set[int]]]], every: list[list[int]]
+) -> None:
     flow = dict(enumerate(every))
-    found = list(inner_loops(set(flow), flow))
+    found = list(loops(set(flow), flow))
     assert sum(len(body) for _, body in found) == len(set().union(*(body for _, body in found)))
     for header, body in found:
         assert all(body <= reached(one, body, flow) for one in body)
@@ -72,6 +77,13 @@ def test_a_loop_may_share_its_header_with_an_outer_one() -> None:
     """As in `while (more) { while (a()) b(); while (c()) d(); }`, entered at the first test."""
     flow = {0: [2], 1: [2], 2: [2, 3], 3: [3, 4], 4: [1, 5], 5: []}
     assert list(inner_loops(set(flow), flow)) == [(2, {2}), (3, {3})]
+
+
+def test_ways_around_an_inner_loop() -> None:
+    """As in a sieve: most numbers have no inner loop."""
+    flow = {0: [1], 1: [2, 4], 2: [2, 3], 3: [4], 4: [1, 5], 5: []}
+    assert list(inner_loops(set(flow), flow)) == [(2, {2})]
+    assert list(short_loops(set(flow), flow)) == [(2, {2}), (1, {1, 4})]
 
 
 def test_a_loop_that_shares_the_header_of_one_that_does_not_fit_is_a_zone() -> None:
