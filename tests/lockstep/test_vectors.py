@@ -59,14 +59,13 @@ def test_each_mode_goes_on_in_the_middle(tmp_path: Path) -> None:
     assert not missing
 
 
-def test_regions_leave_at_vector_instructions(
+def test_vector_programs_run_as_in_spike_in_regions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tier 0 executes them, and the region goes on after them."""
+    """One program: compiling regions with hundreds of vector instructions takes long."""
     monkeypatch.setenv("RVPLAT_REGIONS", "all")
     lockstep = Lockstep(tmp_path)
-    for number in range(3):
-        assert lockstep.compare(vector_programs.make("regions", number)) is None
+    assert lockstep.compare(vector_programs.make("regions", 0)) is None
     for ours in lockstep.harts.values():
         assert ours.regions.counts.compiled > 0
         ours.regions.close()
