@@ -33,8 +33,8 @@ def in_regions(twin: Twin, extensions: Sequence[Extension], effort: Effort = USU
     """A manager that compiles, in this process, what the twin's native hart decodes. Its client is
     `manager.client`, and `manager.forms` are those that have a template."""
     owner: Any = SimpleNamespace(
-        core=twin.core, extensions=extensions, native=twin.machine, harts=[twin.native],
-        export=twin.core.export,
+        core=twin.core, extensions=extensions, decoded=[extensions], native=twin.machine,
+        harts=[twin.native], export=twin.core.export,
     )  # fmt: skip
     manager: Any = RegionManager(owner, "all")
     manager.client = manager._client = Here(manager._tables, effort)
