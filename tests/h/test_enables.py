@@ -164,7 +164,7 @@ def test_without_smstateen_m_mode_restricts_nothing(make: MakeBench) -> None:
     assert bench.outcome(senvcfg, "HS") == "ok"
     assert bench.outcome(senvcfg, "VS") == "virtual"
     bench["hstateen0"] = bench["hstateen1"] = ONES
-    assert (bench["hstateen0"], bench["hstateen1"]) == (3 << 62 | 1 << 60, 1 << 63)
+    assert (bench["hstateen0"], bench["hstateen1"]) == (3 << 62 | 1 << 60 | 1 << 57, 1 << 63)
     assert bench.outcome(senvcfg, "VS") == "ok"
     assert bench.outcome(csr_word("csrrs", "mstateen0", rs1=0), "M") == "illegal"
 
