@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import guarded_programs, vectors
-from .ours import Ours
 from .program import Program
 from .spike import Event, Step, Trapped
 from .worlds import MODES
@@ -24,16 +23,6 @@ TVALS = {3: 0x343, 1: 0x143}
 
 class Lockstep(vectors.Lockstep):
     """Compares one program at a time."""
-
-    def __init__(self, folder: Path, quick: bool = False) -> None:
-        super().__init__(folder)
-        self.quick = quick
-
-    def hart(self, program: Program) -> Ours:
-        """The hart for a program's ISA string."""
-        if program.isa not in self.harts:
-            self.harts[program.isa] = Ours(program.isa, self.quick)
-        return self.harts[program.isa]
 
     def walk(self, program: Program, events: list[Event]) -> vectors.Walk:
         known = guarded_programs.rows(program.isa)

@@ -10,7 +10,6 @@ from collections import Counter
 from pathlib import Path
 
 from . import narrow_programs, spike, vectors
-from .ours import Ours
 from .program import Program
 from .spike import Event, Step, Trapped
 from .vectors import Mismatch
@@ -22,15 +21,8 @@ class Lockstep(vectors.Lockstep):
     """Compares one program at a time."""
 
     def __init__(self, folder: Path, quick: bool = False) -> None:
-        super().__init__(folder)
-        self.quick = quick
+        super().__init__(folder, quick)
         self.worlds: Counter[int] = Counter()
-
-    def hart(self, program: Program) -> Ours:
-        """The hart for a program's ISA string."""
-        if program.isa not in self.harts:
-            self.harts[program.isa] = Ours(program.isa, self.quick)
-        return self.harts[program.isa]
 
     def walk(self, program: Program, events: list[Event]) -> vectors.Walk:
         return Walk(program, events, self.hart(program), self, narrow_programs.isa())

@@ -34,8 +34,8 @@ class Mismatch(Exception):
 class Lockstep:
     """Compares one program at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, quick: bool = False) -> None:
+        self.folder, self.quick = folder, quick
         self.harts: dict[str, Ours] = {}
         self.counts: Counter[str] = Counter()
         self.traps: Counter[str] = Counter()  # by mode, and name with what is particular
@@ -61,10 +61,14 @@ class Lockstep:
 
     def walk(self, program: Program, events: list[Event]) -> Walk:
         """What compares the steps."""
-        ours = self.harts.get(program.isa)
-        if ours is None:
-            ours = self.harts[program.isa] = Ours(program.isa)
-        return Walk(program, events, ours, self, vector_programs.rows(program.isa)[0])
+        known = vector_programs.rows(program.isa)[0]
+        return Walk(program, events, self.hart(program), self, known)
+
+    def hart(self, program: Program) -> Ours:
+        """The hart for a program's ISA string."""
+        if program.isa not in self.harts:
+            self.harts[program.isa] = Ours(program.isa, self.quick)
+        return self.harts[program.isa]
 
 
 class Walk:

@@ -93,9 +93,8 @@ class Guards:
                 self._rare(self._is_beyond(loop, group, last), f"B{h}_{n}", self._new(loop))
         left = value("load i64, ptr %b")
         over = value(f"icmp slt i64 {left}, {loop.several * len(loop.body)}")
-        fast, *several = (f"I{copy}{h}" for copy in loop.copies)
-        self._rare(over, fast, self._new(loop))
-        self._out.put(f"  br label %{several[0]}")
+        self._rare(over, f"If{h}", self._new(loop))
+        self._out.put(f"  br label %I{loop.copies[1]}{h}")
 
     def _register(self, loop: Loop, number: int) -> str:
         return self._out.value(f"load i64, ptr {self._register_at(loop, number)}")
