@@ -43,7 +43,7 @@ def test_a_region_leaves_what_the_reference_leaves(row: Instruction) -> None:
     chance = random.Random(f"region {row.name}")
     bench, legal = twin(), 0
     assert f"{row.name}.4" in bench.regions.forms
-    for number in range(60):
+    for number in range(400):
         bits, _ = draw(chance, row)
         if bench.reference.find(bits) is not row:
             continue

@@ -53,7 +53,7 @@ table: .zero 4096
     ("settings", "works"),
     [
         ({}, True),
-        ({"harts.each[0].menvcfg": []}, False),
+        ({"harts.menvcfg": []}, False),
         ({"harts.isa": BOTH}, False),
         ({"harts.isa": BOTH, "harts.menvcfg": ["ADUE"]}, True),
         ({"harts.isa": BOTH.replace("_svadu", "")}, False),
