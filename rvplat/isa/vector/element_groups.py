@@ -64,6 +64,14 @@ def prepare_apart(hart, vd: u64, vs2: u64, vs1: u64, size: u64):
     prepare_32(hart, vd, vs2, vs1, size)
 
 
+@define
+def is_one_group(hart, size: u64) -> bool:
+    """Whether vl is one group of SEW 32 in single registers, and vector state may change. Then
+    `prepare_groups` has nothing to refuse."""
+    differs = hart.vl ^ size | hart.vsew ^ 32 | hart.vstart
+    return differs == 0 and hart.vlmul <= 0 and hart.v_ready != 0
+
+
 # --- loops --------------------------------------------------------------------------------------
 
 
@@ -158,19 +166,30 @@ def from_both(
     extension: Extension, funct6: str, name: str, prepare: Definition = prepare_32, size: int = 4,
     widths: Callable[[Definition, int], Definition] = only_32, in_place: bool = False,
 ) -> Adding:  # fmt: skip
-    """Add an instruction with the operands vd, vs2 and vs1. `in_place`: the loop writes vd."""
+    """Add an instruction with the operands vd, vs2 and vs1. `in_place`: the loop writes vd, which
+    overlaps no source. Fast handlers and regions then have the text of one group of SEW 32 in
+    them, since a call takes as long as the text."""
 
     def add(text: Any) -> Definition:
         operation = _operation(text)
         compute = widths(operation, size)
 
         @define(apart=True)
-        def instruction(hart, vd, vs2, vs1):
+        def groups(hart, vd: u64, vs2: u64, vs1: u64):
             prepare(hart, vd, vs2, vs1, size)
             compute(hart, group(hart, vs2), group(hart, vs1), group(hart, vd))
             if not in_place:
                 write_back(hart, vd, 1, hart.vsew)
 
+        @define
+        def instruction(hart, vd, vs2, vs1):
+            if in_place and is_one_group(hart, size) and vd != vs2 and vd != vs1:
+                to = group(hart, vd)
+                operation(to, group(hart, vs2), group(hart, vs1), to, 32)
+            else:
+                groups(hart, vd, vs2, vs1)
+
+        named(groups, operation, "groups")
         pattern = f"{funct6} 1 vs2 vs1"
         _row(extension, pattern, f"{name} vd, vs2, vs1", operation, instruction)
         return operation
