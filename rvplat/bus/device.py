@@ -107,7 +107,7 @@ class Wiring:
     console: Console = field(default_factory=Console)
     power: Callable[[Power, int], None] = _no_power
     harts: int = 1
-    #: (hart index, bit of mip, level): for interrupt controllers.
+    #: (hart index, bit of mip or RNMI + cause, level): for interrupt controllers.
     set_hart_line: Callable[[int, int, bool], None] = _no_line
     #: (hart index, mtimecmp): the hart compares `mtime` with the value.
     set_timer: Callable[[int, int], None] = _no_timer

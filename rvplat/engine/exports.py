@@ -14,8 +14,9 @@ from rvplat.engine import (
 from rvplat.hart import counters, csr, interrupts, mmu, page_tables, sleep
 from rvplat.hart.acceleration import contexts, invalidate, tlb
 from rvplat.hart.debugging import watchpoints
+from rvplat.hart.modes import enter_handler
 from rvplat.hart.state import STOP_NONE
-from rvplat.hart.trap import Trap, enter_handler
+from rvplat.hart.trap import Trap
 from rvplat.isa.hpm import count_one
 from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import Definition, define, u32, u64

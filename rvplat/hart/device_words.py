@@ -1,5 +1,6 @@
 """The words of native devices (bus/natives/words.py) in native code."""
 
+from rvplat.bus.interrupts import RNMI
 from rvplat.bus.natives import words
 from rvplat.bus.natives.records import (
     ALARMS,
@@ -199,10 +200,21 @@ def wake_hart(machine: MachineState, target: HartState):
         call_host(machine.wake_fn, word, u64(0), u64(0), u64(0))
 
 
+@define
+def set_rnmi(target: HartState, cause: u64, level: bool):
+    """Drive one of a hart's resumable non-maskable interrupts."""
+    target.rnmi_lines = (target.rnmi_lines & ~(u64(1) << cause)) | u64(level) << cause
+
+
 @implement(words.set_hart_line)
 def set_hart_line(device: DeviceState, hart: u64, bit: u64, level: bool) -> None:
     machine = machine_at(device.bus.machine)
     target = hart_at(machine.harts[hart])
+    if bit >= RNMI:
+        if target.has_smrnmi != 0:
+            set_rnmi(target, bit - RNMI, level)
+            alert(machine, hart)
+        return
     lines = (target.irq_lines & ~(u64(1) << bit)) | u64(level) << bit
     if lines != target.irq_lines:
         target.irq_lines = lines

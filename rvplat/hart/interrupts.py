@@ -5,6 +5,7 @@ mip has three sources: the bits that software writes (hart.mip), the lines of de
 """
 
 from rvplat.hart.counters import read_time, refresh_timers, update_deadline
+from rvplat.hart.rnmi import pending_rnmi
 from rvplat.hart.state import STOP_WFI, HartState
 from rvplat.hart.trap import Trap, take_trap
 from rvplat.isa.machinery import vocabulary
@@ -43,14 +44,15 @@ def guest_externals(hart) -> u64:
 
 @define
 def enabled_interrupts(hart) -> u64:
-    """The interrupts that are pending and enabled in mie, whatever mstatus says. A critical error
-    disables all."""
+    """The interrupts that are pending and enabled in mie, whatever mstatus and mnstatus say. Bit 0,
+    which no interrupt has, stands for RNMIs. A critical error disables all."""
     if hart.critical != 0:
         return u64(0)
     pending = hart.irq_lines | hart.mip | hart.timer_lines
     if hart.guest_lines != 0:
         pending |= guest_externals(hart)
-    return pending & hart.mie
+    pending &= hart.mie
+    return pending | 1 if hart.rnmi_lines | hart.rnmi_once != 0 else pending
 
 
 @define
@@ -68,6 +70,8 @@ def first_interrupt(pending: u64) -> u64:
 def pending_interrupt(hart) -> u64:
     """The cause (bit 63 set) of the interrupt to take before the next instruction, or 0.
 
+    While mnstatus.NMIE is clear, no interrupt is taken; RNMIs go first, in any mode ("RNMI CSRs",
+    "RNMI Interrupt Signals").
     Interrupts for M mode are enabled below M mode, and in M mode by MIE. Delegated ones are
     enabled below S mode, in S mode by SIE, and never in M mode. M mode's go first ("Machine
     Interrupt Registers"); those that hideleg delegates to VS mode go last (hypervisor's
@@ -77,8 +81,10 @@ def pending_interrupt(hart) -> u64:
     if pending & hart.timer_lines != 0:
         update_deadline(hart)  # mtimecmp may have changed: no timer interrupt is spurious
         pending = enabled_interrupts(hart)
-    if pending == 0:
+    if pending == 0 or hart.rnmi_masked != 0:
         return u64(0)
+    if pending & 1 != 0:
+        return pending_rnmi(hart)
     machine = pending & ~hart.mideleg
     if machine != 0 and (hart.priv != MACHINE or hart.mstatus & Status.MIE != 0):
         return INTERRUPT | first_interrupt(machine)

@@ -25,7 +25,7 @@ MIDELEG, MENVCFG = 0x303, 0x30A
 _ZEROED = (
     "trap_cause", "trap_tval", "trap_tval2", "trap_tinst", "trap_gva", "fp_ready", "v_ready",
     "virt", "elp", "critical", "attention",
-    "stop_request", "reservation_host", "access_offset", "nested_traps",
+    "stop_request", "reservation_host", "access_offset", "nested_traps", "rnmi_once",
 )  # fmt: skip
 
 

@@ -5,16 +5,17 @@ hart.pc at the instruction, and calls `take_trap`. A trap goes to M mode, to S m
 the H extension), or to VS mode in a guest.
 """
 
-from rvplat.hart.debugging.world_switches import count_exit, switch_world
+from rvplat.hart.debugging.world_switches import count_exit
 from rvplat.hart.fetch import fetch_instruction
-from rvplat.hart.state import STOP_BREAK, STOP_WFI, HartState
+from rvplat.hart.modes import enter_handler
+from rvplat.hart.rnmi import RNMI, enter_unexpected, rnmi_vector, take_rnmi
+from rvplat.hart.state import STOP_BREAK, HartState
 from rvplat.hart.tinst import is_explicit, trap_instruction
 from rvplat.hart.trap_loops import note_nested
 from rvplat.hart.trap_values import reported, vector_of
 from rvplat.hart.triggers import count_event, trap_enabled, trap_fires
-from rvplat.isa.hpm import restart_counters
 from rvplat.isa.machinery import vocabulary
-from rvplat.isa.machinery.vocabulary import context_changed, instruction_bits, virtual_instruction
+from rvplat.isa.machinery.vocabulary import instruction_bits, virtual_instruction
 from rvplat.isa.privileged import (
     INTERRUPT,
     MACHINE,
@@ -115,41 +116,6 @@ def require_hypervisor(hart):
 
 
 @define
-def change_mode(hart, priv: u64, virt: u64):
-    """Change the mode and the translation context; the run loop then checks for interrupts."""
-    hart.priv = u8(priv)
-    if hart.virt != u8(virt):
-        switch_world(hart, virt)
-    context_changed(hart)
-
-
-@define(cold=True)
-def change_filtered(hart, priv: u64, virt: u64, counted: u64):
-    """Change the mode where some counters don't count in every mode."""
-    change_mode(hart, priv, virt)
-    restart_counters(hart, counted)
-
-
-@implement(vocabulary.enter_privilege, cold=True)
-def enter_privilege(hart, priv: u64, virt: u64):
-    """A return from a trap is counted in the mode that it leaves ("Counter Behavior" of
-    Smcntrpmf)."""
-    if hart.hpm_filtered != 0:
-        change_filtered(hart, priv, virt, u64(1))
-    else:
-        change_mode(hart, priv, virt)
-
-
-@define(cold=True)
-def enter_handler(hart, priv: u64, virt: u64):
-    """Change the mode for a trap: no instruction retires."""
-    if hart.hpm_filtered != 0:
-        change_filtered(hart, priv, virt, u64(0))
-    else:
-        change_mode(hart, priv, virt)
-
-
-@define
 def handler_of(hart, cause: u64) -> u64:
     """Who handles the trap: MACHINE, SUPERVISOR, TO_GUEST. None from M mode is delegated ("Machine
     Trap Delegation"), to VS mode only a guest's ("Hypervisor Trap Delegation Registers")."""
@@ -165,24 +131,17 @@ def handler_of(hart, cause: u64) -> u64:
     return u64(TO_GUEST) if further >> cause & 1 != 0 else u64(SUPERVISOR)
 
 
-@define(cold=True)
-def enter_critical_error(hart):
-    """A double trap in M mode changes no state: the hart waits for ever ("Double Trap Control in
-    mstatus Register")."""
-    hart.critical = 1
-    hart.stop = STOP_WFI
-    hart.resync = 1
-
-
 @define
 def enter_machine(hart, cause: u64):
     """MPP and MPIE take the mode and MIE ("Privilege and Global Interrupt-Enable Stack"), MPV takes
-    V ("Trap Entry"), MPELP takes ELP."""
+    V ("Trap Entry"), MPELP takes ELP. An exception in M mode while mnstatus.NMIE is clear has a
+    handler of its own ("RNMI Operation")."""
     if hart.priv == MACHINE and cause & INTERRUPT == 0:
         note_nested(hart, cause, u64(MACHINE), hart.mepc, hart.mcause, hart.mtval)
     old = hart.mstatus
-    if old & Status.MDT != 0:
-        enter_critical_error(hart)
+    unready = hart.priv == MACHINE and hart.rnmi_masked != 0
+    if old & Status.MDT != 0 or (unready and hart.has_smdbltrp != 0):
+        enter_unexpected(hart, cause)
         return
     new = old & ~u64(TAKEN_BY_MACHINE)
     if hart.has_smdbltrp != 0:
@@ -204,6 +163,8 @@ def enter_machine(hart, cause: u64):
     hart.mcause = reported(cause)
     hart.mtval = hart.trap_tval
     hart.pc = vector_of(hart.mtvec, cause)
+    if unready:
+        hart.pc = rnmi_vector(hart, hart.rnmi_exceptions)
     enter_handler(hart, u64(MACHINE), u64(0))
 
 
@@ -332,6 +293,9 @@ def take_trap(hart):
         hart.trigger_fired = 0
         if not by_trigger and stops_at_ebreak(hart):
             return
+    if cause & RNMI != 0:
+        take_rnmi(hart, cause)
+        return
     hart.traps_taken[cause & 63 | cause >> 57 & 64] += 1
     if cause & INTERRUPT == 0:
         hart.budget -= 1

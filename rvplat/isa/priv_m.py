@@ -13,7 +13,7 @@ from rvplat.isa.machinery.vocabulary import (
 )
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, EnvCfg, HStatus, Irq, Status
-from rvplat.lang import define, u32, u64
+from rvplat.lang import define, u8, u32, u64
 
 Sm = Extension(
     "Sm", version="1.13", standing="ratified", title="Machine mode", requires=("I", "Zicsr")
@@ -25,6 +25,10 @@ U = Extension("U", version="1.13", standing="ratified", title="User mode", requi
 Sm.state("mstatus_writable", u64)  # the bits that this hart has, set by `reset_status`
 Sm.state("pointer_masks", u64)  # not 0 if a mode's loads and stores ignore bits of addresses
 Sm.state("landing_pads", u64)  # not 0 if a mode demands landing pads
+Sm.state("rnmi_masked", u8)  # 1: a hart with Smrnmi has mnstatus.NMIE = 0
+Sm.state("rnmi_status", u64)  # the rest of mnstatus
+Sm.state("rnmi_epc", u64)
+Sm.state("rnmi_cause", u64)
 
 LOADS_DEPEND = Status.MPRV | Status.SUM | Status.MXR
 PREVIOUS = Status.MPP | Status.MPV  # loads depend on them too, while MPRV is set
@@ -138,6 +142,7 @@ def reset_status(hart):
         status |= Status.MDT
     hart.mstatus_writable = writable
     hart.mstatus = status
+    hart.rnmi_masked = hart.has_smrnmi
 
 
 Sm.csr(

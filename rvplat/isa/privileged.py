@@ -84,6 +84,16 @@ class Irq:
     HYPERVISOR = GUEST | SGEI
 
 
+class NmiStatus:
+    """Fields of mnstatus ("RNMI CSRs")."""
+
+    NMIE = 1 << 3
+    MNPV = 1 << 7
+    MNPELP = 1 << 9
+    MNPP = 3 << 11
+    MNPP_SHIFT = 11
+
+
 class Cause:
     """Exception codes ("Machine Cause Register")."""
 

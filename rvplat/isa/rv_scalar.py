@@ -33,6 +33,10 @@ Smdbltrp = Extension(
     "Smdbltrp", "1.0", "ratified", "Double traps of M mode", ("Sm",),
     rows_in=(f"{ROWS}.double_traps",),
 )  # fmt: skip
+Smrnmi = Extension(
+    "Smrnmi", "1.0", "ratified", "Resumable non-maskable interrupts", ("Sm",),
+    rows_in=(f"{ROWS}.smrnmi",),
+)  # fmt: skip
 Zacas = Extension(
     "Zacas", "1.0", "ratified", "Atomic compare-and-swap", ("Zaamo",), rows_in=(f"{ROWS}.zacas",)
 )  # fmt: skip

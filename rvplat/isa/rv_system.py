@@ -43,6 +43,21 @@ def lowest_mode(hart) -> u64:
     return u64(USER) if hart.has_u != 0 else u64(MACHINE)
 
 
+@define
+def after_return(hart, status: u64, mode: u64, guest: bool) -> u64:
+    """mstatus after a return from M mode: below M mode it clears MPRV, to U, VS and VU mode SDT,
+    and to VU mode vsstatus.SDT ("Double Trap Control in mstatus Register").
+
+    The manual says the latter of harts with Smdbltrp. Here it is so without it too, as in Spike and
+    QEMU: else an S mode's double trap that M mode resolves would be followed by another one.
+    """
+    if mode == USER or guest:
+        status &= ~u64(Status.SDT)
+        if guest and mode == USER:
+            hart.vsstatus &= ~u64(Status.SDT)
+    return status & ~u64(Status.MPRV) if mode != MACHINE else status
+
+
 @Sm.instruction("0011000 00010 00000 000 00000 1110011", "mret")
 def mret(hart):
     """Return from a trap to M mode ("Trap-Return Instructions", "Privilege ... Stack").
@@ -55,13 +70,8 @@ def mret(hart):
     new = old & ~(Status.MIE | Status.MPP | Status.MPV | Status.MPELP | Status.MDT) | Status.MPIE
     if old & Status.MPIE != 0:
         new |= Status.MIE
-    if mode != MACHINE:
-        new &= ~Status.MPRV
     guest = old & Status.MPV != 0 and mode != MACHINE
-    if mode == USER or guest:
-        new &= ~u64(Status.SDT)
-        if guest and mode == USER:
-            hart.vsstatus &= ~u64(Status.SDT)
+    new = after_return(hart, new, mode, guest)
     hart.mstatus = new | lowest_mode(hart) << Status.MPP_SHIFT
     enter_privilege(hart, mode, u64(guest))
     if old & Status.MPELP != 0:

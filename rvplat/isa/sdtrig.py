@@ -127,9 +127,10 @@ def given(hart, m: u64, s: u64, u: u64, guest: u64) -> u64:
 
 @define
 def may_fire(hart) -> bool:
-    """The first solution of "Native Triggers"."""
+    """The first solution of "Native Triggers". A handler of RNMIs could not handle a breakpoint
+    either."""
     if hart.priv == MACHINE:
-        return hart.mstatus & Status.MIE != 0
+        return hart.mstatus & Status.MIE != 0 and hart.rnmi_masked == 0
     if hart.priv != SUPERVISOR or hart.medeleg >> Cause.BREAKPOINT & 1 == 0:
         return True
     if hart.virt == 0:

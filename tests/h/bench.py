@@ -42,7 +42,7 @@ LEVELS = {0: 0, 8: 3, 9: 4, 10: 5}  # by MODE
 
 _CALL = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 # Extensions with native code of their own, for `further`.
-FURTHER = "Zimop Zcmop Zicfilp Zicfiss Ssdbltrp Smdbltrp"
+FURTHER = "Zimop Zcmop Zicfilp Zicfiss Ssdbltrp Smdbltrp Smrnmi"
 KNOWN = [*base_extensions(), *(shipped_extensions()[name] for name in FURTHER.split())]
 ROWS = {row.name: row for e in KNOWN for row in e.instructions}
 NUMBERS = {row.name: row.number for e in KNOWN for row in e.csrs}

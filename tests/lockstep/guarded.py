@@ -1,5 +1,5 @@
-"""Runs random programs of landing pads, shadow stacks and double traps here and in Spike, and
-compares all registers after each instruction: python -m tests.lockstep.guarded --programs 500
+"""Runs random programs of landing pads, shadow stacks, double traps and mnret here and in Spike,
+and compares all registers after each instruction: python -m tests.lockstep.guarded --programs 500
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .worlds import MODES
 SHOWN = {"mstatus": 0x300, "mepc": 0x341, "mcause": 0x342, "mtval": 0x343, "scause": 0x142,
          "stval": 0x143, "vsstatus": 0x200, "menvcfg": 0x30A, "henvcfg": 0x60A, "senvcfg": 0x10A,
          "satp": 0x180, "vsatp": 0x280}  # fmt: skip
-OF_GUARDS = ("Zicfilp", "Zicfiss")
+OF_GUARDS = ("Zicfilp", "Zicfiss", "Smrnmi")
 TVALS = {3: 0x343, 1: 0x143}
 
 

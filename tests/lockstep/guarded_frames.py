@@ -35,6 +35,7 @@ SV39 = 8 << 60
 FIRST, GUEST, SECOND = 48, 51, 56  # the roots of satp, vsatp and hgatp
 SHADOW_DISTANCE = layout.SHADOW[0] * layout.PAGE
 MPP_M = 3 << 11
+MPRV, MIE_BIT, MNSTATUS, MNCAUSE, NMIE = 1 << 17, 1 << 3, 0x744, 0x742, 1 << 3
 
 
 def pte(page: int, flags: int) -> int:
@@ -244,6 +245,8 @@ class Frame:
             values.append((MSECCFG, rng.choice((0, MLPE))))
         if "zicfiss" in self.isa:
             values.append((SSP, layout.address(rng.choice(PAGES[:4]), 8 * rng.randrange(512))))
+        if "smrnmi" in self.isa:
+            self.before_rnmis(code)
         for number, value in values:
             code.constant(T, value)
             code("csrrw", rd=0, csr=number, rs1=T)
@@ -254,6 +257,24 @@ class Frame:
         code.constant(REQUEST, 1)
         code.bits(0, 2)
         self.put(code)
+
+    def before_rnmis(self, code: Code) -> None:
+        """Before mnstatus.NMIE is set, no interrupt is taken, and MPRV has no effect: without a PMP
+        entry U mode may access nothing."""
+        enabled = MPRV | MIE_BIT
+        for number, value in ((MIE, SSI), (MIP, SSI), (MSTATUS, enabled)):
+            code.constant(T, value)
+            code("csrrw", rd=0, csr=number, rs1=T)
+        code.place(T, layout.address(PAGES[0]))
+        code("ld", rd=V, rs1=T, imm=0)
+        code("wfi")
+        code.constant(T, enabled)
+        code("csrrc", rd=0, csr=MSTATUS, rs1=T)
+        code.constant(T, NMIE)
+        code("csrrs", rd=V, csr=MNSTATUS, rs1=T)
+        code("csrrw", rd=V, csr=MNSTATUS, rs1=0)
+        code.constant(T, 1 << 63)  # Spike's mncause is this for ever
+        code("csrrw", rd=0, csr=MNCAUSE, rs1=T)
 
     def end(self) -> int:
         """Store all registers and CSRs to memory, and write to tohost."""

@@ -39,7 +39,8 @@ BASE = "rv64imafdch_zicsr_zifencei_zicbom_zicboz"
 CFI = "_zimop_zcmop_zicfilp_zicfiss"
 ISAS = {
     f"{BASE}{CFI}": 3, f"{BASE}{CFI}_svadu": 3,
-    f"{BASE}{CFI}_ssdbltrp_smdbltrp": 6, f"{BASE}_zimop_zcmop_ssdbltrp": 2,
+    f"{BASE}{CFI}_ssdbltrp_smdbltrp": 6, f"{BASE}{CFI}_ssdbltrp_smdbltrp_smrnmi": 5,
+    f"{BASE}_zimop_zcmop_smrnmi": 2, f"{BASE}_zimop_zcmop_ssdbltrp": 2,
     f"{BASE}_zimop_zcmop": 1, f"{BASE}_zimop_zcmop_zicfilp": 1, f"{BASE}_zimop_zcmop_zicfiss": 1,
 }  # fmt: skip
 SECTION, ROOM = (12, 60), 2048
@@ -49,6 +50,8 @@ SIE, SSI = 1 << 1, 1 << 1
 SSTATUS, VSSTATUS, HSTATUS = 0x100, 0x200, 0x600
 MENVCFG, HENVCFG, SENVCFG, MSECCFG = 0x30A, 0x60A, 0x10A, 0x747
 MEPC, SEPC, MIP, SIP, HVIP, ADUE = 0x341, 0x141, 0x344, 0x144, 0x645, 1 << 61
+MNSCRATCH, MNEPC, MNSTATUS, MNRET = 0x740, 0x741, 0x744, 0x7020_0073
+MNPP, MNPELP, MNPV, NMIE = 3 << 11, 1 << 9, 1 << 7, 1 << 3
 HU, SPVP, SPV, SPP = 1 << 9, 1 << 8, 1 << 7, 1 << 8
 AMO = ("amoadd.w", "amoadd.d", "amoswap.d", "lr.d", "lr.w", "sc.w")
 GUEST_ACCESSES = ("hlv.d", "hlv.wu", "hlvx.wu", "hlvx.hu", "hsv.d", "hsv.b")
@@ -133,6 +136,8 @@ class Maker:
         }  # fmt: skip
         if self.world.name != "U" and self.world.name != "VU":
             plan |= {self.enables: 3, self.status: 6, self.leave: 4}
+        if self.world.name == "M" or self.rng.randrange(4) == 0:
+            plan[self.leave_rnmi] = 4
         if self.world.name in ("M", "HS", "U"):
             plan[self.guest_access] = 3
         if self.world.name == "M":
@@ -209,6 +214,29 @@ class Maker:
         code.place(place, target)
         code("csrrw", rd=0, csr=MEPC if machine else SEPC, rs1=place)
         code("mret" if machine else "sret")
+        code.data += b"\x01\x00" * ((target - code.pc) // 2)
+        if rng.getrandbits(1):
+            code.bits(self.lpad(rng.choice((0, 0, 1))), 4)
+
+    def leave_rnmi(self) -> None:
+        """mnret to the next instruction or to a pad, as `leave`. It traps below M mode."""
+        rng, code = self.rng, self.code
+        if "smrnmi" in self.isa:
+            modes = [MNPP, MNPP, *(world.status & MNPP for world in WORLDS.values())]
+            fields = rng.choice(modes) | rng.choice((0, MNPELP)) | rng.choice((0, 0, MNPV))
+            self.csr("csrrc", MNSTATUS, MNPP | MNPV | MNPELP | NMIE)
+            self.csr("csrrs", MNSTATUS, fields)
+            self.csr("csrrw", MNSCRATCH, integer(rng))
+            if rng.randrange(3) == 0:
+                self.csr("csrrs", MSTATUS, MPRV)
+            self.csr("csrrc", MSTATUS, SDT | MDT)  # Spike's mnret keeps them
+            self.csr("csrrc", VSSTATUS, SDT)
+        place = self.register()
+        end = code.pc + 16
+        target = end + -end % 4
+        code.place(place, target)
+        code("csrrw", rd=0, csr=MNEPC, rs1=place)
+        code.bits(MNRET, 4)
         code.data += b"\x01\x00" * ((target - code.pc) // 2)
         if rng.getrandbits(1):
             code.bits(self.lpad(rng.choice((0, 0, 1))), 4)

@@ -82,7 +82,7 @@ class NativeParts:
         return u64(self.wiring.clock.wall_ns())
 
     def set_hart_line(self, hart: int, bit: int, level: bool) -> None:
-        """For interrupt controllers: drive a bit of a hart's `mip`."""
+        """For interrupt controllers: drive a bit of a hart's `mip`, or from RNMI on an RNMI."""
         self.wiring.set_hart_line(hart, bit, level)
 
     def set_timer(self, hart: int, mtimecmp: int) -> None:

@@ -44,7 +44,8 @@ def wall_ns(device: DeviceState) -> u64:
 
 @word
 def set_hart_line(device: DeviceState, hart: u64, bit: u64, level: bool) -> None:
-    """For interrupt controllers: drive a bit of a hart's `mip`, as `Wiring.set_hart_line`."""
+    """For interrupt controllers: drive a bit of a hart's `mip`, or from RNMI on an RNMI, as
+    `Wiring.set_hart_line`."""
     owner_of(device).set_hart_line(int(hart), int(bit), bool(level))
 
 

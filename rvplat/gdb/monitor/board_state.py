@@ -47,6 +47,24 @@ def devices(target: MachineTarget, thread: Thread, words: Sequence[str], say: Sa
 
 
 @command
+def rnmi(target: MachineTarget, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """rnmi [CAUSE]: raise a resumable non-maskable interrupt of the thread's hart (Smrnmi), once.
+
+    The hart takes it when it next runs, as soon as mnstatus.NMIE is set. CAUSE is 0 to 63.
+    """
+    hart = target.machine.harts[thread.tid - 1]
+    if target.control.is_running(hart.number):
+        raise GdbError(f"hart {hart.number} runs: stop it first")
+    cause = address(target, words[0]) if words else 0
+    if cause > 63:
+        raise GdbError(f"CAUSE is 0 to 63, not {cause}")
+    try:
+        hart.raise_rnmi(cause)
+    except LookupError as error:
+        raise GdbError(str(error)) from None
+
+
+@command
 def interrupts(target: MachineTarget, thread: Thread, words: Sequence[str], say: Say) -> None:
     """interrupts: for each hart the interrupts that are pending or enabled, and who takes them."""
     present = {row.name: row.number for row in target.registers.names()}

@@ -24,9 +24,15 @@ from rvplat.lang import Struct, define, implement, u8, u64
 
 
 @define
+def has_mprv(hart) -> bool:
+    """Whether MPRV counts: not while mnstatus.NMIE is clear ("RNMI CSRs")."""
+    return hart.mstatus & Status.MPRV != 0 and hart.rnmi_masked == 0
+
+
+@define
 def data_privilege(hart) -> u64:
     """The effective privilege of loads and stores ("Memory Privilege in mstatus Register")."""
-    if hart.mstatus & Status.MPRV != 0:
+    if has_mprv(hart):
         return (hart.mstatus & Status.MPP) >> Status.MPP_SHIFT
     return u64(hart.priv)
 
@@ -35,7 +41,7 @@ def data_privilege(hart) -> u64:
 def is_guest_data(hart) -> bool:
     """Whether loads and stores are a guest's: V, or MPV where MPRV makes it count ("Machine Status
     (mstatus and mstatush) Registers" of H)."""
-    if hart.mstatus & Status.MPRV != 0:
+    if has_mprv(hart):
         return hart.mstatus & Status.MPV != 0 and hart.mstatus & Status.MPP != Status.MPP
     return hart.virt != 0
 

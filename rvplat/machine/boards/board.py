@@ -48,6 +48,7 @@ MENVCFG_EXTENSIONS = {"ADUE": "Svadu", "PBMTE": "Svpbmt"}
 Tinst = Literal["transformed", "zero"]
 Regions = Literal["off", "hot", "all"]
 MAX_GEILEN = 63
+LAST_HANDLER = (1 << 64) - 4
 MIN_VLEN, MAX_VLEN = 128, 1024
 MAX_PMP = 16
 #: ASIDLEN and VMIDLEN by XLEN ("Supervisor Address Translation and Protection (satp) Register",
@@ -106,6 +107,16 @@ class Harts:
     tinst: Tinst = setting(
         "the value of htinst and mtinst for an explicit access (H)", "transformed"
     )
+    rnmi_handler: int | None = setting(
+        "where the handler of resumable non-maskable interrupts is (Smrnmi), a multiple of 4; "
+        "without this key at the BASE of mtvec",
+        None, minimum=0, maximum=LAST_HANDLER,
+    )  # fmt: skip
+    rnmi_exception_handler: int | None = setting(
+        "where the handler of exceptions in M mode is while mnstatus.NMIE is clear (Smrnmi), a "
+        "multiple of 4; without this key at the BASE of mtvec",
+        None, minimum=0, maximum=LAST_HANDLER,
+    )  # fmt: skip
     menvcfg: tuple[MenvcfgField, ...] | None = setting(
         "the fields of menvcfg that are set after a reset; without this key PBMTE if the ISA "
         "string has svpbmt, and ADUE if it has svadu and not svade: with both, page tables "
@@ -155,6 +166,13 @@ class HartChanges:
     vlen: int | None = setting(
         "bits of its vector registers", None, minimum=MIN_VLEN, maximum=MAX_VLEN
     )
+    rnmi_handler: int | None = setting(
+        "where its handler of RNMIs is (Smrnmi)", None, minimum=0, maximum=LAST_HANDLER
+    )
+    rnmi_exception_handler: int | None = setting(
+        "where its handler of exceptions in M mode is while mnstatus.NMIE is clear (Smrnmi)",
+        None, minimum=0, maximum=LAST_HANDLER,
+    )  # fmt: skip
     absent_csrs: tuple[str, ...] | None = setting("CSRs that it lacks", None)
 
     def applied(self, harts: Harts) -> Harts:

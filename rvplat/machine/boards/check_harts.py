@@ -117,6 +117,7 @@ class _HartChecker:
         if self._says("vlen"):
             self._vlen(extensions)
         self._identifiers(extensions)
+        self._rnmi(extensions)
         if not faults:
             self._absent(extensions)
         return tuple(extensions)
@@ -218,6 +219,18 @@ class _HartChecker:
                 self._fault(name, str(value), f"at most {most} on RV{harts.xlen}")
             elif name == "vmid_bits" and extensions and not has_h:
                 self._fault(name, str(value), "no vmid_bits, or h in harts.isa")
+
+    def _rnmi(self, extensions: Sequence[Extension]) -> None:
+        """Refuse addresses of handlers that no instruction can have, or without Smrnmi."""
+        has_rnmi = any(extension.name == "Smrnmi" for extension in extensions)
+        for name in ("rnmi_handler", "rnmi_exception_handler"):
+            address = getattr(self.harts, name)
+            if address is None or not self._says(name):
+                continue
+            if address & 3:
+                self._fault(name, f"{address:#x}", "a multiple of 4")
+            elif extensions and not has_rnmi:
+                self._fault(name, f"{address:#x}", f"no {name}, or smrnmi in harts.isa")
 
     def _absent(self, extensions: Sequence[Extension]) -> None:
         """Refuse names of no CSR, and of CSRs without which a hart can't be."""

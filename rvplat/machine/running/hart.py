@@ -137,7 +137,7 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     public = (
         "number", "state", "pc", "x", "f", "v", "priv", "virt", "instret", "csrs", "csr", "set_csr",
-        "translate", "read", "write",
+        "translate", "read", "write", "raise_rnmi",
     )  # fmt: skip
     number: int
     """Its number, mhartid."""
@@ -301,6 +301,19 @@ class Hart(NativeHart, metaclass=PublicNames):
         if part not in fields:
             raise LookupError(f"{csr} has no field {part!r}{_hint(part, fields)}")
         return row, fields[part]
+
+    def raise_rnmi(self, cause: int = 0) -> None:
+        """Raise a resumable non-maskable interrupt with a cause from 0 to 63. The hart takes it
+        once, as soon as mnstatus.NMIE is set.
+
+        Raises:
+            LookupError: the hart has no Smrnmi.
+        """
+        self._still()
+        if not self.plain.has_smrnmi:
+            raise LookupError(f"hart {self.number} has no Smrnmi")
+        self.plain.rnmi_once |= 1 << integer("cause", cause, 0, 63)
+        self.alert()
 
     # --- memory ---
 

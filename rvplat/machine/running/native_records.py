@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
+from rvplat.bus.interrupts import RNMI
 from rvplat.bus.ram import PRIVATE, Ram, barrier
 from rvplat.engine.decode import Table
 from rvplat.errors import DeviceError
@@ -180,6 +181,7 @@ class NativeHart(NativeRecord):
         self._asleep_ns = self.field("asleep_ns")
         self._resync = self.field("resync")
         self._lines = self.field("irq_lines")
+        self._rnmi_lines = self.field("rnmi_lines")
 
     def _fill_scratch(self, page_end: int) -> None:
         first = self._scratch.address + SLOT_HEADER
@@ -189,9 +191,14 @@ class NativeHart(NativeRecord):
     # --- from other threads ---
 
     def set_line(self, bit: int, level: bool) -> None:
-        """Drive a bit of mip, from any thread under the bus lock."""
-        lines = self._lines.value
-        self._lines.value = lines | 1 << bit if level else lines & ~(1 << bit)
+        """Drive a bit of mip, or from RNMI on an RNMI, from any thread under the bus lock."""
+        field = self._lines
+        if bit >= RNMI:
+            if not self.plain.has_smrnmi:
+                return
+            field, bit = self._rnmi_lines, bit - RNMI
+        lines = field.value
+        field.value = lines | 1 << bit if level else lines & ~(1 << bit)
         self.alert()
 
     def alert(self) -> None:

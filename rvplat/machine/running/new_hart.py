@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rvplat.hart.rnmi import AT_MTVEC
 from rvplat.machine.boards.board import MAX_PMP, MOST_ASID_BITS, MOST_VMID_BITS, OneHart
 from rvplat.machine.boards.extensions import extensions_of
 from rvplat.machine.running.hart import Hart
@@ -23,11 +24,18 @@ def build_hart(machine: System, own: OneHart) -> Hart:
     view.geilen = own.harts.geilen
     view.tinst_zero = int(own.harts.tinst == "zero")
     view.menvcfg_reset = own.menvcfg
+    view.rnmi_handler = _handler(own.harts.rnmi_handler)
+    view.rnmi_exceptions = _handler(own.harts.rnmi_exception_handler)
     view.pmp_fixed = MAX_PMP - own.harts.pmp_entries
     view.asid_fixed = _upper(own.asid_bits, MOST_ASID_BITS[64])
     view.vmid_fixed = _upper(own.vmid_bits, MOST_VMID_BITS[64])
     architecture.prepare(view, extensions)
     return hart
+
+
+def _handler(address: int | None) -> int:
+    """The address of a handler, as a hart's record holds it."""
+    return AT_MTVEC if address is None else address
 
 
 def _upper(bits: int, most: int) -> int:
