@@ -21,11 +21,6 @@ class MipBit(IntEnum):
     MEIP = 11
 
 
-#: From this bit on, a hart's lines are its resumable non-maskable interrupts: RNMI + 3 is the one
-#: with the cause 3 (Smrnmi). A hart without Smrnmi ignores them.
-RNMI = 64
-
-
 class Controller(Protocol):
     """An interrupt controller, as a line's sink uses it."""
 

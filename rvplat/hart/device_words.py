@@ -1,6 +1,5 @@
 """The words of native devices (bus/natives/words.py) in native code."""
 
-from rvplat.bus.interrupts import RNMI
 from rvplat.bus.natives import words
 from rvplat.bus.natives.records import (
     ALARMS,
@@ -8,6 +7,7 @@ from rvplat.bus.natives.records import (
     LINES,
     NEVER,
     PULSED,
+    RNMI,
     AlarmState,
     DeviceState,
     Gate,

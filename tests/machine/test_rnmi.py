@@ -9,6 +9,7 @@ import pytest
 
 from rvplat import Machine
 from rvplat.bus import RNMI, Device, Register, native
+from rvplat.errors import BoardError
 from rvplat.gdb.monitor.monitored_target import MonitoredTarget
 from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.protocol.interfaces import Thread
@@ -16,7 +17,7 @@ from rvplat.lang import u32
 from tests.machine.small_guests import LOOP, guest
 
 ISA = "rv64imac_zicsr_smrnmi"
-BELL = 0x1100_0000
+BELL, START = 0x1100_0000, 0x8000_0000
 #: Rings the bell that a1 names, with interrupts disabled; the handler counts in a0, and returns.
 RINGS = """
   la t0, 2f
@@ -77,6 +78,8 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         "spike", guest(RINGS), plugin_paths=[plugin],
         settings={"harts.isa": ISA, "devices.bell.model": "bell", "devices.bell.base": BELL},
     ) as found:  # fmt: skip
+        hart = found.harts[0]
+        hart.pc, hart.x["a1"] = START, 0
         yield found
 
 
@@ -111,9 +114,9 @@ def test_the_monitor_raises_one(machine: Machine) -> None:
 
 
 def test_a_hart_without_it_has_none() -> None:
-    with Machine.open("virt", guest(LOOP)) as plain:
-        with pytest.raises(LookupError, match="hart 0 has no Smrnmi"):
-            plain.harts[0].raise_rnmi()
+    none = pytest.raises(LookupError, match="hart 0 has no Smrnmi")
+    with Machine.open("virt", guest(LOOP)) as plain, none:
+        plain.harts[0].raise_rnmi()
 
 
 def test_a_board_says_where_the_handlers_are(tmp_path: Path) -> None:
@@ -125,12 +128,26 @@ def test_a_board_says_where_the_handlers_are(tmp_path: Path) -> None:
     source = "  .word 0\n  .org 0x200, 0\n  csrsi 0x744, 8\n1: j 1b\n"
     with Machine.open("spike", guest(source), settings=settings) as found:
         hart = found.harts[0]
+        hart.pc = START
         found.step(1)
         assert (hart.pc, hart.csr("mcause")) == (0x8000_0200, 2)
         found.step(1)
         hart.raise_rnmi()
-        found.step(0)
         found.step(1)
         assert hart.csr("mnepc") == 0x8000_0204
-        assert hart.pc & ~3 == 0x8000_0200, "the RNMI's handler has no code: its exception"
+        assert hart.pc == 0x8000_0200, "the RNMI's handler has no code: its exception"
         assert (hart.csr("mcause"), hart.csr("mepc")) == (2, 0x8000_0100)
+
+
+def test_addresses_of_handlers_are_checked(tmp_path: Path) -> None:
+    board = tmp_path / "wrong.toml"
+    board.write_text(
+        f'extends = "spike"\n[harts]\nisa = "{ISA}"\ncount = 2\nrnmi_handler = 0x8000_0002\n'
+        '[harts.1]\nisa = "rv64imac_zicsr"\nrnmi_exception_handler = 0x8000_0000\n'
+    )
+    with pytest.raises(BoardError) as caught:
+        Machine.open(board)
+    said = str(caught.value)
+    assert "5: harts.rnmi_handler: found 0x80000002, expected a multiple of 4" in said
+    expected = "expected no rnmi_exception_handler, or smrnmi in harts.isa"
+    assert f"8: harts.1.rnmi_exception_handler: found 0x80000000, {expected}" in said

@@ -18,6 +18,9 @@ LINES = 1 << 63  # in BusState.asked: pass the levels of lines on
 ALARMS = 1 << 62  # in BusState.asked: tell the clock of alarms
 CHANGED, PULSED = 1, 2  # in LineState.changes
 MAX_HARTS = 8  # of a machine
+#: From this bit on, a hart's lines are its resumable non-maskable interrupts: RNMI + 3 is the one
+#: with the cause 3 (Smrnmi). A hart without Smrnmi ignores them.
+RNMI = 64
 
 BusState = Record("BusState")  # of a device: its connection to the machine
 BusState.add("machine", u64)  # host address of the machine's record; 0: native code doesn't run it

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
-from rvplat.bus.interrupts import RNMI
+from rvplat.bus.natives.records import RNMI
 from rvplat.bus.ram import PRIVATE, Ram, barrier
 from rvplat.engine.decode import Table
 from rvplat.errors import DeviceError
