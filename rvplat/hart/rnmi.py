@@ -6,7 +6,7 @@ Devices and Python drive hart.rnmi_lines. The cause of an RNMI is the number of 
 
 from rvplat.hart.debugging.world_switches import count_exit
 from rvplat.hart.modes import enter_handler
-from rvplat.hart.state import STOP_WFI, HartState
+from rvplat.hart.state import STOP_BREAK, HartState
 from rvplat.hart.trap_values import reported
 from rvplat.hart.triggers import count_event
 from rvplat.isa.privileged import INTERRUPT, MACHINE, NmiStatus
@@ -78,7 +78,8 @@ def enter_unexpected(hart, cause: u64):
 
 @define(cold=True)
 def enter_critical_error(hart):
-    """No state changes: the hart waits for ever, and nothing interrupts it."""
+    """No state changes, and nothing interrupts the hart. The run stops and says so
+    (machine/inspection/critical_errors.py)."""
     hart.critical = 1
-    hart.stop = STOP_WFI
+    hart.stop = STOP_BREAK
     hart.resync = 1

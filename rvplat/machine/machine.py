@@ -40,8 +40,8 @@ from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.run import FOREVER, Runner
 from rvplat.machine.running.seed_source import SeedSource
 from rvplat.machine.running.stop import Stop
-from rvplat.machine.running.system import System
 from rvplat.machine.running.watchdog import Watchdog
+from rvplat.machine.trap_reports import TrapReports
 from rvplat.pluginmanager import Plugins
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def say_nothing(text: str) -> None:
     """Discard a progress message."""
 
 
-class Machine(System):
+class Machine(TrapReports):
     """A board with its software. `Machine.open` builds one, `with` closes it.
 
     While the machine is stopped, its registers, memory and devices can be read and changed. `run`
@@ -343,11 +343,6 @@ class Machine(System):
         self.stop_points = found = StopPoints(self)
         return found
 
-    def _tell_of_trap_loops(self) -> None:
-        from rvplat.machine.inspection.trap_loops import tell_of_trap_loops
-
-        tell_of_trap_loops(self)
-
     # --- building ---
 
     def _build(self, plugins: Plugins | None, say: Say) -> None:
@@ -373,7 +368,7 @@ class Machine(System):
         for console in (self.console, *self.consoles.values()):
             console.failed, console.where = self.fail, self._whereabouts
         self.assembly.failures.on_failure = self.plugin_failed
-        self.watchdog = Watchdog(self, self._tell_of_trap_loops)
+        self.watchdog = Watchdog(self, self.tell_of_trap_loops)
         self.regions = RegionManager(self, self.board.harts.regions)
         self.plan = plan_load(self.board, self.software, self.assembly.device_tree)
         self.power_on()

@@ -25,7 +25,7 @@ from rvplat.machine.running.system import TurnTaking
 
 LOOK_S = 0.25  # between two looks whether the machine was given up
 BURST = 200  # instructions that other harts execute while one does a step
-STOPS_OF_HARTS = ("break", "watch", "ebreak", "switch", "guest")
+STOPS_OF_HARTS = ("break", "watch", "ebreak", "switch", "guest", "critical")
 MET = ("break", "watch", "ebreak")  # reasons of stops before an instruction
 _STILL = nullcontext()  # nothing runs
 

@@ -177,6 +177,7 @@ class Registers:
                 self._x[hart][number] = value & (1 << 8 * self._word) - 1
         elif number == REG_PC:
             view.pc = value & ~1
+            view.critical = 0
             view.elp = 0  # a debugger may go on where there is no landing pad
         elif number < REG_CSR:
             wide = self.layout.sizes[number] == 8

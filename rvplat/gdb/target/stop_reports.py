@@ -69,6 +69,9 @@ class StopReports:
             if not breakpoints.at_ebreak(hart):
                 return True
             self._tell(hart)
+        elif stop.reason == "critical":
+            self.say(f"{stop}\n")
+            self._tell(hart)
         elif stop.reason == "watch":
             self._tell(hart, *breakpoints.at_watchpoint(stop))
         elif stop.reason == "guest" and hart not in self.resume_state.stepping:

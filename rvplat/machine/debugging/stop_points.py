@@ -55,7 +55,7 @@ class StopPoints:
         if not self.watchpoints.has_conditions:
             return False
         view = hart.plain
-        if view.break_row != 0 or view.switch_met != 0:
+        if view.break_row != 0 or view.switch_met != 0 or view.critical != 0:
             return False
         rows = met_rows(hart)
         return self.watchpoints.are_these(rows) and not self.watchpoints.met(hart, rows)

@@ -39,6 +39,7 @@ def where(machine: System, hart: Hart, disassembler: Disassembler | None = None)
         f"hart {hart.number}: {mode} mode{world}, pc {hart.pc:#x}{near(symbols, hart.pc)}: "
         + instruction_at(hart, disassembler or Disassembler(machine.extensions))
         + ("; it waits for an interrupt" if hart.waiting else "")
+        + ("; it is in a critical error" if hart.plain.critical else "")
     )
 
 

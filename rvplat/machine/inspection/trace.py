@@ -92,6 +92,8 @@ class Tracer(RoundRobin):
         while left > 0 and reason == STOP_LIMIT:
             reason = self._one(hart, lines)
             left -= 1
+        if hart.plain.critical:
+            lines.append(f"core {hart.number:3}: {self.machine.break_stop(hart)}\n")
         self._file.write("".join(lines))
         hart.allow(left)
         hart.ran_ns += time.perf_counter_ns() - began

@@ -197,7 +197,8 @@ class Hart(NativeHart, metaclass=PublicNames):
     @property
     def pc(self) -> int:
         """The address of the next instruction. A write clears bit 0 of the value (IALIGN), ends the
-        wait of a hart in WFI, and lets it go on where there is no landing pad."""
+        wait of a hart in WFI and its critical error, and lets it go on where there is no landing
+        pad."""
         self._still()
         return int(self.view.pc)
 
@@ -205,7 +206,7 @@ class Hart(NativeHart, metaclass=PublicNames):
     def pc(self, value: int) -> None:
         self._still()
         self.view.pc = word("pc", value, self._xlen) & ~1
-        self.view.elp = 0
+        self.view.elp = self.view.critical = 0
         self.waiting = False
 
     @property

@@ -25,6 +25,7 @@ _TEXTS = {
     "break": "a breakpoint",
     "watch": "a watchpoint",
     "step": "a step was done",
+    "critical": "a hart is in a critical error",
     "failure": "a plugin failed",
     "error": "rvplat failed",
 }
@@ -103,11 +104,12 @@ class Stop:
     idle        every hart waits and nothing can wake one
     failure     a plugin failed and the board is `strict`
     break       `hart`, in `world`, is before an instruction with a breakpoint, at `address`
+    critical    `hart` took a trap at `address` that M mode can't take (Smdbltrp): see `detail`
     watch       `hart`, in `world`, is before an instruction whose `access` of `address` is watched
     pause, leave, interrupt, step
 
     `world` is "host" (V=0) or the VMID of a guest. `hits` are the breakpoints or watchpoints that
-    stopped the hart, by number.
+    stopped the hart, by number. `detail` is a sentence on what happened.
     """
 
     reason: str
@@ -117,6 +119,7 @@ class Stop:
     address: int = 0
     access: Access | None = None
     hits: tuple[StopPoint, ...] = ()
+    detail: str = ""
 
     @property
     def breakpoint(self) -> Breakpoint | None:
@@ -143,6 +146,8 @@ class Stop:
         return INTERRUPT_STATUS if self.reason in ("interrupt", "pause") else TIMEOUT_STATUS
 
     def __str__(self) -> str:
+        if self.detail:
+            return self.detail
         if self.hits:
             return self._met()
         text = _TEXTS.get(self.reason, self.reason)
