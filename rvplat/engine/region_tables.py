@@ -78,15 +78,14 @@ class AccessEmitter(TemplateEmitter):
         if len(self._found) != 1:
             return None
         ((stores, size, va),) = self._found
-        address = Sums(self.lines).of(va)
+        address = Sums(self.lines, self.definitions.value_type(ux).bits).of(va)
         if sum(file == "x" for file, _ in address) != 1:
             return None
         return Access(stores, size, address, made.text, made.allocas, made.ways)
 
 
 def access_of(unit: Unit, form: Form) -> Access | None:
-    """The load or store of a form, where its page is known; None if it is no such form. On RV32
-    there are none: sums of addresses wrap at 32 bits."""
+    """The load or store of a form, where its page is known; None if it is no such form."""
     try:
         return AccessEmitter(unit, form, unit.definitions).access()
     except NoFastForm:

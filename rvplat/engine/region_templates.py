@@ -25,6 +25,7 @@ from rvplat.engine.regions.convention import CONVENTION, arguments
 from rvplat.engine.regions.tables import Template
 from rvplat.hart.acceleration.kept_pages import KEPT_FIELDS, KEPT_READS, KEPT_WRITES
 from rvplat.hart.state import HartState, MachineState, TlbEntry
+from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import Declaration, Definition, u64
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.native.function_text import RARE
@@ -218,7 +219,7 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
         order = tuple(sorted(self.reads)), tuple(sorted(self.writes))
         ways = tuple(sorted(self.ways))
         is_sum = ways == ("next",) and order[1] == (("x", "rd"),)
-        total = Sums(self.lines).result if is_sum else ()
+        total = Sums(self.lines, self.definitions.value_type(ux).bits).result if is_sum else ()
         return Template(text, allocas, *order, self.branch, ways, self.keeps, total)
 
     def operands(self, form: Form) -> list[tuple[str, Value]]:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 COMMAND = (
-    "-m", "ziglang", "cc", "-target", "riscv64-freestanding-none", "-mcpu=baseline_rv64",
+    "-m", "ziglang", "cc", "-target", "riscv{xlen}-freestanding-none", "-mcpu=baseline_rv{xlen}",
     "-mcmodel=medany", "-nostdlib", "-Wl,--build-id=none",
 )  # fmt: skip
 LINK = """
@@ -277,13 +277,14 @@ def _folder() -> Path:
 
 
 @cache
-def guest(source: str) -> Path:
+def guest(source: str, xlen: int = 64) -> Path:
     """The ELF file of a program."""
     folder = _folder()
-    name = hashlib.sha256(source.encode()).hexdigest()[:12]
+    name = hashlib.sha256(source.encode()).hexdigest()[:12] + f"-{xlen}"
+    command = [part.format(xlen=xlen) for part in COMMAND]
     text, made = folder / f"{name}.S", folder / f"{name}.elf"
     text.write_text(BEGIN + source)
     subprocess.run(
-        [sys.executable, *COMMAND, f"-Wl,-T,{folder / 'link.ld'}", text, "-o", made], check=True
+        [sys.executable, *command, f"-Wl,-T,{folder / 'link.ld'}", text, "-o", made], check=True
     )
     return made

@@ -54,8 +54,8 @@ class Assembler(Lines):
         self.loops = list(covered_loops(self.flow))
         self.loop_of = {offset: loop for loop in self.loops for offset in loop.body}
         self.spans = spans_of(self.flow, self.loop_of, split)
-        self.checks = SpanChecks(self, tables.offsets, self.slot_at)
-        self.guards = Guards(self, tables.offsets, self.place_at_header)
+        self.checks = SpanChecks(self, tables, self.slot_at)
+        self.guards = Guards(self, tables, self.place_at_header)
 
     def hart_place(self, field: str, index: int = 0) -> str:
         """The address of a field of the hart's record, or of an element of 8 bytes."""

@@ -206,11 +206,12 @@ def sum_before(
     """The value of a sum before an instruction, if it is known. `state` has the values that
     registers have then, where they changed."""
     operands = flow.graph.instructions[offset].operands
+    half = 1 << flow.tables.xlen - 1
     moved, registers = 0, []
     for file, name in terms:
         number = int(name) if name.lstrip("-").isdigit() else operands[name]
         if file != "x":
-            moved += (number + (1 << 63)) % (1 << 64) - (1 << 63)
+            moved += (number + half) % (2 * half) - half
         elif number not in (0, SINK):
             registers.append(number)
     values = [state.get(number, Value(number)) for number in registers]

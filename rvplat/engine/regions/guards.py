@@ -13,6 +13,9 @@ is the last value of its register for which all accesses are in the page; where 
 down, it is the first one. `addend` leads from addresses to the host's memory. `unknown` is not 0
 from the entry of the zone until these two are set. `entry` and `found` are the entry of the TLB and
 its addend, where the register may have any value in the next iteration.
+
+Registers and edges have XLEN bits, and so have the sums and comparisons: on RV32 addresses wrap at
+32 bits. A page is zero-extended where it is compared with a tag.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from collections.abc import Callable, Mapping
 from rvplat.engine.regions.covered import Base, Group, Loop
 from rvplat.engine.regions.graph import PAGE
 from rvplat.engine.regions.lines import Lines
+from rvplat.engine.regions.tables import Tables
 
 RARE = "!prof !0"
 # No guard covers the pages from here on: a register could pass the end of the address space. Where
@@ -31,16 +35,15 @@ TOP = -8 * PAGE
 
 class Guards:
     """Adds guards to a text. `register_at` gives where an integer register is at a header;
-    `offsets` are those of `Tables`."""
+    `tables` has the offsets and XLEN."""
 
-    def __init__(
-        self, out: Lines, offsets: Mapping[str, int], register_at: Callable[[Loop, int], str]
-    ) -> None:
-        self._out, self._offsets, self._register_at = out, offsets, register_at
+    def __init__(self, out: Lines, tables: Tables, register_at: Callable[[Loop, int], str]) -> None:
+        self._out, self._offsets, self._register_at = out, tables.offsets, register_at
+        self._kind = f"i{tables.xlen}"  # of a register
 
     def allocas(self, loop: Loop) -> None:
         for group in loop.groups:
-            kinds = {"edge": "i64", "addend": "i64", "unknown": "i8"}
+            kinds = {"edge": self._kind, "addend": "i64", "unknown": "i8"}
             if group.step is None:
                 kinds |= {"entry": "ptr", "found": "i64"}
             for name, kind in kinds.items():
@@ -49,7 +52,7 @@ class Guards:
     def reset(self, loop: Loop) -> None:
         """Forget the pages: the zone is entered."""
         for group in loop.groups:
-            self._out.put(f"  store i64 0, ptr {_place(loop, group, 'edge')}")
+            self._out.put(f"  store {self._kind} 0, ptr {_place(loop, group, 'edge')}")
             self._out.put(f"  store volatile i8 1, ptr {_place(loop, group, 'unknown')}")
 
     def text(self, loop: Loop) -> None:
@@ -87,9 +90,10 @@ class Guards:
             if group.step or group.stride:
                 last = self._base(loop, group)
                 if group.step:
-                    last = value(f"add i64 {last}, {(loop.several - 1) * group.step}")
+                    last = value(f"add {self._kind} {last}, {(loop.several - 1) * group.step}")
                 for _ in range(loop.several - 1 if group.stride else 0):
-                    last = value(f"add i64 {last}, {self._register(loop, group.stride)}")
+                    stride = self._register(loop, group.stride)
+                    last = value(f"add {self._kind} {last}, {stride}")
                 self._rare(self._is_beyond(loop, group, last), f"B{h}_{n}", self._new(loop))
         left = value("load i64, ptr %b")
         over = value(f"icmp slt i64 {left}, {loop.several * len(loop.body)}")
@@ -97,14 +101,19 @@ class Guards:
         self._out.put(f"  br label %I{loop.copies[1]}{h}")
 
     def _register(self, loop: Loop, number: int) -> str:
-        return self._out.value(f"load i64, ptr {self._register_at(loop, number)}")
+        return self._out.value(f"load {self._kind}, ptr {self._register_at(loop, number)}")
+
+    def _address(self, register: str) -> str:
+        """A register's value in 64 bits."""
+        return address_of(self._out, self._kind, register)
 
     def _base(self, loop: Loop, group: Group) -> str:
         """The sum of the registers from which the accesses of a group are."""
         first, second = group.base
         found = self._register(loop, first)
         if second:
-            found = self._out.value(f"add i64 {found}, {self._register(loop, second)}")
+            more = self._register(loop, second)
+            found = self._out.value(f"add {self._kind} {found}, {more}")
         return found
 
     def _rare(self, condition: str, away: str, on: str) -> None:
@@ -118,20 +127,20 @@ class Guards:
     def _check(self, loop: Loop, group: Group, away: str, enters: bool = False) -> None:
         """Check the alignment of the register, its stride, and the page: go to `away` if it is
         another one, or, where the loop is entered, if no page is known yet."""
-        value, h = self._out.value, loop.header
+        value, h, kind = self._out.value, loop.header, self._kind
         register = self._base(loop, group)
         if group.step is None:
             self._begin_look_up(loop, group, register)
         if group.align > 1:
-            low = value(f"and i64 {register}, {group.align - 1}")
-            self._rare(value(f"icmp ne i64 {low}, 0"), f"I{h}", self._new(loop))
+            low = value(f"and {kind} {register}, {group.align - 1}")
+            self._rare(value(f"icmp ne {kind} {low}, 0"), f"I{h}", self._new(loop))
         if group.stride:
             allowed = PAGE - 1 & -group.align
-            odd = value(f"and i64 {self._register(loop, group.stride)}, {~allowed}")
-            self._rare(value(f"icmp ne i64 {odd}, 0"), f"I{h}", self._new(loop))
-        edge = value(f"load i64, ptr {_place(loop, group, 'edge')}")
+            odd = value(f"and {kind} {self._register(loop, group.stride)}, {~allowed}")
+            self._rare(value(f"icmp ne {kind} {odd}, 0"), f"I{h}", self._new(loop))
+        edge = value(f"load {kind}, ptr {_place(loop, group, 'edge')}")
         order = f"{register}, {edge}" if _goes_down(group) else f"{edge}, {register}"
-        other = value(f"icmp ugt i64 {value(f'sub i64 {order}')}, {group.room}")
+        other = value(f"icmp ugt {kind} {value(f'sub {kind} {order}')}, {group.room}")
         if enters:
             # volatile: in memory, since a loop has no host register to spare for it
             unknown = value(f"load volatile i8, ptr {_place(loop, group, 'unknown')}")
@@ -142,8 +151,8 @@ class Guards:
         """Load the addend from the TLB before anything is checked. The next node of a list is often
         in another page. Then its access waits for this load, so the load must come first: the host
         executes older instructions first. LLVM would move a load that is not volatile."""
-        first = self._out.value(f"add i64 {register}, {group.low}")
-        entry = tlb_entry(self._out, self._offsets, first)
+        first = self._out.value(f"add {self._kind} {register}, {group.low}")
+        entry = tlb_entry(self._out, self._offsets, self._address(first))
         self._out.put(f"  store ptr {entry}, ptr {_place(loop, group, 'entry')}")
         found = entry_field(self._out, self._offsets, entry, "addend", "load volatile")
         self._out.put(f"  store i64 {found}, ptr {_place(loop, group, 'found')}")
@@ -155,28 +164,27 @@ class Guards:
 
     def _is_beyond(self, loop: Loop, group: Group, register: str) -> str:
         """Whether a value is beyond the last one for which the accesses are in the page."""
-        edge = self._out.value(f"load i64, ptr {_place(loop, group, 'edge')}")
+        edge = self._out.value(f"load {self._kind}, ptr {_place(loop, group, 'edge')}")
         order = "ult" if _goes_down(group) else "ugt"
-        return self._out.value(f"icmp {order} i64 {register}, {edge}")
+        return self._out.value(f"icmp {order} {self._kind} {register}, {edge}")
 
     def _look_up(self, loop: Loop, group: Group, label: str, on: str) -> None:
         """Take the page of a group from the TLB, and go on."""
-        value, h = self._out.value, loop.header
+        value, h, kind = self._out.value, loop.header, self._kind
         self._out.put(f"{label}:")
         register = self._base(loop, group)
-        first = value(f"add i64 {register}, {group.low}")
+        first = value(f"add {kind} {register}, {group.low}")
         has_begun = group.step is None
-        page = value(f"and i64 {first}, {-PAGE}")
-        inside = value(f"and i64 {first}, {PAGE - 1}")
-        self._rare(value(f"icmp ugt i64 {inside}, {group.room}"), f"I{h}", self._new(loop))
-        near = (
-            f"icmp ult i64 {page}, {-TOP}" if _goes_down(group) else f"icmp uge i64 {page}, {TOP}"
-        )
-        self._rare(value(near), f"I{h}", self._new(loop))
+        start = value(f"and {kind} {first}, {-PAGE}")
+        inside = value(f"and {kind} {first}, {PAGE - 1}")
+        self._rare(value(f"icmp ugt {kind} {inside}, {group.room}"), f"I{h}", self._new(loop))
+        near = f"ult {kind} {start}, {-TOP}" if _goes_down(group) else f"uge {kind} {start}, {TOP}"
+        self._rare(value(f"icmp {near}"), f"I{h}", self._new(loop))
+        page = self._address(start)
         if has_begun:
             entry = value(f"load ptr, ptr {_place(loop, group, 'entry')}")
         else:
-            entry = tlb_entry(self._out, self._offsets, first)
+            entry = tlb_entry(self._out, self._offsets, self._address(first))
         for name, wanted in (("read_tag", group.loads), ("write_tag", group.stores)):
             if wanted:
                 tag = entry_field(self._out, self._offsets, entry, name)
@@ -186,10 +194,15 @@ class Guards:
         else:
             addend = entry_field(self._out, self._offsets, entry, "addend")
         self._out.put(f"  store i64 {addend}, ptr {_place(loop, group, 'addend')}")
-        edge = value(f"add i64 {page}, {_edge(group, 0)}")
-        self._out.put(f"  store i64 {edge}, ptr {_place(loop, group, 'edge')}")
+        edge = value(f"add {kind} {start}, {_edge(group, 0)}")
+        self._out.put(f"  store {kind} {edge}, ptr {_place(loop, group, 'edge')}")
         self._out.put(f"  store volatile i8 0, ptr {_place(loop, group, 'unknown')}")
         self._out.put(f"  br label %{on}")
+
+
+def address_of(out: Lines, kind: str, register: str) -> str:
+    """The value of a register, of the type `kind`, as an address: in 64 bits."""
+    return register if kind == "i64" else out.value(f"zext {kind} {register} to i64")
 
 
 def tlb_entry(out: Lines, offsets: Mapping[str, int], address: str) -> str:

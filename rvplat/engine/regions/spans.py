@@ -25,8 +25,9 @@ from dataclasses import dataclass
 from rvplat.engine.regions.covered import Value, sum_before
 from rvplat.engine.regions.flow import Flow
 from rvplat.engine.regions.graph import PAGE
-from rvplat.engine.regions.guards import RARE, entry_field, tlb_entry
+from rvplat.engine.regions.guards import RARE, address_of, entry_field, tlb_entry
 from rvplat.engine.regions.lines import Lines
+from rvplat.engine.regions.tables import Tables
 
 SPAN = PAGE // 8  # bytes that one check covers
 WORTH = 2  # a check of a span takes longer than that of an access
@@ -139,13 +140,12 @@ class _Straight:
 
 
 class SpanChecks:
-    """Adds the checks of spans to a text. `offsets` are those of `Tables`; `slot_at` gives the slot
-    at a distance from the page's first one."""
+    """Adds the checks of spans to a text. `tables` has the offsets and XLEN; `slot_at` gives the
+    slot at a distance from the page's first one."""
 
-    def __init__(
-        self, out: Lines, offsets: Mapping[str, int], slot_at: Callable[[str], str]
-    ) -> None:
-        self._out, self._offsets, self._slot_at = out, offsets, slot_at
+    def __init__(self, out: Lines, tables: Tables, slot_at: Callable[[str], str]) -> None:
+        self._out, self._offsets, self._slot_at = out, tables.offsets, slot_at
+        self._kind = f"i{tables.xlen}"  # of a register
 
     def allocas(self, span: Span) -> None:
         self._out.put(f"  %{span_prefix(span)}addend = alloca i64")
@@ -156,8 +156,9 @@ class SpanChecks:
         value, put, at = self._out.value, self._out.put, span.first
         kind = "write" if span.stores else "read"
         size = span.high - span.low
-        here = value(f"load i64, ptr {register}")
-        start = value(f"add i64 {here}, {span.low - span.moved}")
+        here = value(f"load {self._kind}, ptr {register}")
+        first = value(f"add {self._kind} {here}, {span.low - span.moved}")
+        start = address_of(self._out, self._kind, first)
         page = value(f"and i64 {start}, {-PAGE | span.align - 1}")
         if size > span.align:
             over = value(f"icmp ugt i64 {value(f'and i64 {start}, {PAGE - 1}')}, {PAGE - size}")

@@ -11,6 +11,7 @@ from rvplat import Machine
 from rvplat.engine.regions.worker import Effort
 from rvplat.hart.acceleration.region_rows import PLACED
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
+from rvplat.machine.boards.isa_string import xlen_of
 from rvplat.machine.running.stop import Stop
 from tests.machine.small_guests import guest
 from tests.region_compiler import Here
@@ -29,7 +30,8 @@ def machine_of(
     program: str | Path, regions: str = "all", *plugins: Path, **settings: object
 ) -> Iterator[Machine]:
     """A machine with the text of a guest (small_guests.py), or a program."""
-    path = guest(program) if isinstance(program, str) else program
+    xlen = xlen_of(str(settings.get("harts.isa", "rv64i")))
+    path = guest(program, xlen) if isinstance(program, str) else program
     changes = {"harts.regions": regions, **settings}
     with Machine.open("virt", path, settings=changes, plugin_paths=plugins) as machine:
         yield machine

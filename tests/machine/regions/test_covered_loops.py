@@ -445,10 +445,9 @@ body:
     assert end.x[0][27] == 9, "ecall from S mode"
 
 
-def test_interrupts_within_several_iterations() -> None:
-    """On the virtual clock, interrupts of the timer come at the same instructions."""
-    program = (
-        f"""
+#: Interrupts of the timer at many places of a loop. s5 counts them.
+INTERRUPTS = (
+    f"""
 .option norvc
   la t0, handler
   csrw mtvec, t0
@@ -470,8 +469,8 @@ def test_interrupts_within_several_iterations() -> None:
   li t2, 300
   blt s5, t2, 2b
 """
-        + POWER_OFF
-        + """
+    + POWER_OFF
+    + """
 .balign 4
 handler:
   csrr t3, mepc
@@ -488,8 +487,12 @@ handler:
   addi s5, s5, 1
   mret
 """
-    )
-    end = same_in_regions(program, clock="virtual")
+)
+
+
+def test_interrupts_within_several_iterations() -> None:
+    """On the virtual clock, interrupts of the timer come at the same instructions."""
+    end = same_in_regions(INTERRUPTS, clock="virtual")
     assert end.x[0][21] >= 300, "interrupts"
 
 
