@@ -68,7 +68,8 @@ class AccessEmitter(TemplateEmitter):
         va = arguments[1].text
         self._found.append((word in _STORES, size, va))
         addend = self.result(u64, f"load i64, ptr %{hole('covered')}addend").text
-        address = self.result(u64, f"add i64 {va}, {addend}")
+        place = self.resize(arguments[1], u64).text
+        address = self.result(u64, f"add i64 {place}, {addend}")
         results = self._intrinsic(relaxed, (), [address, *arguments[2:]])
         return results[0] if results else Value(None, "")
 
