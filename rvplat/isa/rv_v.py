@@ -1,8 +1,7 @@
 """The vector extensions of V 1.0 (Unprivileged, "V" and "Zve*"). Their rows are in `isa/vector`.
 
 The instructions are rows of Zve32x and Zve32f. The extensions above these allow wider elements, and
-what depends on the width is decided when an instruction runs. They are for RV64 here: the
-scalar operands of the texts have 64 bits.
+what depends on the width is decided when an instruction runs.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -19,9 +18,7 @@ def _vector(
     name: str, title: str, *requires: str, rows_in: tuple[str, ...] = (),
     asks: tuple[str, ...] = (),
 ) -> Extension:  # fmt: skip
-    return Extension(
-        name, "1.0", "ratified", title, requires, rows_in=rows_in, asks=asks, widths=(64,)
-    )  # fmt: skip
+    return Extension(name, "1.0", "ratified", title, requires, rows_in=rows_in, asks=asks)
 
 
 def _length(bits: int, *requires: str) -> Extension:

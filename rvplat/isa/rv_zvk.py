@@ -9,7 +9,7 @@ from rvplat.isa.machinery.extension import Extension
 
 def _ratified(name: str, title: str, *requires: str, rows: str = "") -> Extension:
     modules = (f"rvplat.isa.vector.{rows}",) if rows else ()
-    return Extension(name, "1.0", "ratified", title, requires, rows_in=modules, widths=(64,))
+    return Extension(name, "1.0", "ratified", title, requires, rows_in=modules)
 
 
 Zvkb = _ratified(

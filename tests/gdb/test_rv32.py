@@ -61,3 +61,13 @@ def test_the_report_of_a_hart_has_eight_digits(gdb: Gdb, serve: Serve, machine: 
     gdb.go("stepi")
     text = gdb.do("monitor info registers")
     assert "a0   ffffffff" in text
+
+
+def test_vector_registers(gdb: Gdb, serve: Serve, tmp_path: Path) -> None:
+    program = write(tmp_path, [*ARITHMETIC, *store(TOHOST, 1)])
+    machine = Machine.open("spike", program=program, settings={"harts.isa": "rv32gcv"})
+    machine.harts[0].v[8] = int.from_bytes(bytes(range(16)), "little")
+    gdb.attach(serve(machine))
+    assert gdb.value("/x $v8.w[3]") == "0xf0e0d0c"
+    assert gdb.value("sizeof($v8)") == "16"
+    assert gdb.value("/x $vtype") == "0x80000000"

@@ -22,9 +22,7 @@ NAMES = [
 ]
 ARCHES = {
     64: "_".join(["rv64imafdcvh", *NAMES, "svinval"]),
-    32: "_".join(
-        ["rv32imafdch", *(name for name in NAMES if name[:2] != "zv"), "zcf", "zilsd", "svinval"]
-    ),
+    32: "_".join(["rv32imafdcvh", *NAMES, "zcf", "zilsd", "svinval"]),
 }
 
 

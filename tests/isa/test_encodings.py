@@ -36,7 +36,7 @@ EXTENSIONS = all_extensions()
 ROWS = enabled_rows(EXTENSIONS)
 DISASSEMBLER = Disassembler(EXTENSIONS)
 OF_RV32 = {one.name: one.of(32) for one in EXTENSIONS if 32 in one.widths}
-NARROW = [one for name, one in OF_RV32.items() if name[:2] != "Zv" and name != "Zclsd"]
+NARROW = [one for name, one in OF_RV32.items() if name != "Zclsd"]
 NARROW_ROWS = enabled_rows(NARROW)
 NARROW_DISASSEMBLER = Disassembler(NARROW)
 FEW = [value for value in vars(rv_scalar).values() if isinstance(value, Extension)]

@@ -25,6 +25,12 @@ def test_vector_programs_run_as_in_spike(lockstep: Lockstep, chunk: int) -> None
         assert lockstep.compare(vector_programs.make("test", number)) is None
 
 
+@pytest.mark.parametrize("chunk", range(2))
+def test_vector_programs_of_rv32_run_as_in_spike(lockstep: Lockstep, chunk: int) -> None:
+    for number in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+        assert lockstep.compare(vector_programs.make("rv32", number, xlen=32)) is None
+
+
 def test_most_instructions_retire(lockstep: Lockstep, tmp_path: Path) -> None:
     """Otherwise the programs would compare little but traps."""
     other = Lockstep(tmp_path)

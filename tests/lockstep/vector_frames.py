@@ -34,7 +34,8 @@ CALLS = (8, 9, 10)  # from U and VU, S, VS
 CLOSED, CLOSED_FIRST, CLOSED_SECOND = layout.DATA[4], layout.DATA[6], layout.DATA[8]
 CLOSED_PAGES = (CLOSED, CLOSED_FIRST, CLOSED_SECOND)
 V, R, W, X, USER, A, D = (1 << n for n in (0, 1, 2, 3, 4, 6, 7))
-SV39 = 8 << 60
+SV39, SV32 = 8 << 60, 1 << 31
+MSTATUSH = 0x310
 SECOND_ROOT, FIRST_ROOT = layout.TABLES[0], layout.TABLES[6]  # the former is of four pages
 ALIASES = range(layout.DATA.stop, layout.DATA.stop + 3 * len(layout.DATA))
 
@@ -74,12 +75,15 @@ class Frame:
 
     def __init__(self, rng: random.Random, known: Isa, mode: Mode, image: bytearray) -> None:
         self.rng, self.known, self.mode, self.image = rng, known, mode, image
+        self.narrow = known.xlen == 32
+        self.entry_bytes = 4 if self.narrow else 8
+        self.load, self.store = ("lw", "sw") if self.narrow else ("ld", "sd")
 
     def put(self, code: Code) -> None:
         at = code.start - layout.BASE
         self.image[at : at + len(code.data)] = code.data
 
-    # --- page tables: three levels, of which the last maps the program's memory ---
+    # --- page tables: three levels, and two on RV32. The last maps the program's memory. ---
 
     def tables(self) -> None:
         if self.mode.stages:
@@ -88,13 +92,22 @@ class Frame:
             self.table(SECOND_ROOT, 4, lambda page: pte(page, V | R | W | X | USER | A | D))
 
     def table(self, root: int, pages: int, entry: Callable[[int], int]) -> None:
-        """A root of one or four pages, and the two tables after it."""
-        middle, last = root + pages, root + pages + 1
-        for page, index, value in ((root, layout.BASE >> 30, pte(middle, V)),
-                                   (middle, 0, pte(last, V))):  # fmt: skip
-            struct.pack_into("<Q", self.image, page * layout.PAGE + 8 * index, value)
+        """A root of one or four pages, and the tables after it."""
+        middle, last = root + pages, self.last(root, pages)
+        if self.narrow:
+            pointers = [(root, layout.BASE >> 22, last)]
+        else:
+            pointers = [(root, layout.BASE >> 30, middle), (middle, 0, last)]
+        kind = "I" if self.narrow else "Q"
+        for page, index, to in pointers:
+            at = page * layout.PAGE + self.entry_bytes * index
+            struct.pack_into(f"<{kind}", self.image, at, pte(to, V))
         entries = [entry(page) for page in range(layout.SHADOW[0])]
-        struct.pack_into(f"<{len(entries)}Q", self.image, last * layout.PAGE, *entries)
+        struct.pack_into(f"<{len(entries)}{kind}", self.image, last * layout.PAGE, *entries)
+
+    def last(self, root: int, pages: int) -> int:
+        """The page of the last table."""
+        return root + pages + (0 if self.narrow else 1)
 
     def first_entry(self, page: int) -> int:
         """What the body may access. The pages after data are data again."""
@@ -109,11 +122,11 @@ class Frame:
         """The entries that are closed: their addresses, their values when open, and the fence."""
         found = []
         if self.mode.stages:
-            at = layout.address(FIRST_ROOT + 2, 8 * CLOSED_FIRST)
+            at = layout.address(self.last(FIRST_ROOT, 1), self.entry_bytes * CLOSED_FIRST)
             fence = "hfence.vvma" if self.mode.virtual else "sfence.vma"
             found.append((at, self.first_entry(CLOSED_FIRST), fence))
         if self.mode.virtual:
-            at = layout.address(SECOND_ROOT + 5, 8 * CLOSED_SECOND)
+            at = layout.address(self.last(SECOND_ROOT, 4), self.entry_bytes * CLOSED_SECOND)
             found.append((at, pte(CLOSED_SECOND, V | R | W | X | USER | A | D), "hfence.gvma"))
         return found
 
@@ -167,10 +180,10 @@ class Frame:
         code("csrrs", rd=U, csr=VSTART, rs1=0)
         code.bind(vs_off)
         code.constant(T, at)
-        code("ld", rd=U, rs1=T, imm=0)
+        code(self.load, rd=U, rs1=T, imm=0)
         code.constant(COMMAND, good)
         code.branch(self.known.named["beq"], skip, rs1=U, rs2=COMMAND)
-        code("sd", rs1=T, rs2=COMMAND, imm=0)
+        code(self.store, rs1=T, rs2=COMMAND, imm=0)
         self.fence(code, fence)
         code("mret")
 
@@ -194,7 +207,7 @@ class Frame:
         code.bind(label)
         code.branch(self.known.named["beq"], go_on, rs1=STOP, rs2=0)
         code.place(T, layout.address(layout.TOHOST))
-        code("sd", rs1=T, rs2=STOP, imm=0)
+        code(self.store, rs1=T, rs2=STOP, imm=0)
         code.bind(end)
         code("wfi")
         code.jump(end)
@@ -204,7 +217,7 @@ class Frame:
         for at, good, fence in self.slots():
             code.constant(T, at)
             code.constant(U, closed(self.rng, good))
-            code("sd", rs1=T, rs2=U, imm=0)
+            code(self.store, rs1=T, rs2=U, imm=0)
             self.fence(code, fence)
         code("csrrc", rd=0, csr=MSTATUS, rs1=COMMAND)
         if self.mode.virtual:
@@ -227,11 +240,14 @@ class Frame:
             (PMPCFG0, 0x1F << 8 | 0x18), (MEPC, layout.address(layout.CODE[0])),
             (MSTATUS, STATUS | self.mode.status),
         ]  # fmt: skip
+        if self.narrow:
+            values.append((MSTATUSH, self.mode.status >> 32))
+        root = SV32 if self.narrow else SV39
         if self.mode.virtual:
-            values += [(VSSTATUS, STATUS), (VSATP, SV39 | layout.address(FIRST_ROOT) >> 12),
-                       (HGATP, SV39 | layout.address(SECOND_ROOT) >> 12)]  # fmt: skip
+            values += [(VSSTATUS, STATUS), (VSATP, root | layout.address(FIRST_ROOT) >> 12),
+                       (HGATP, root | layout.address(SECOND_ROOT) >> 12)]  # fmt: skip
         elif self.mode.stages:
-            values.append((SATP, SV39 | layout.address(FIRST_ROOT) >> 12))
+            values.append((SATP, root | layout.address(FIRST_ROOT) >> 12))
         for number, value in values:
             code.constant(T, value)
             code("csrrw", rd=0, csr=number, rs1=T)

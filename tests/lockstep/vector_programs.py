@@ -42,7 +42,8 @@ ISAS = {
     f"rv64imafc_zve32f_zvl128b{STRICT}_zvfh": 128, f"rv64gcv{STRICT}_zvfhmin": 128,
     f"rv64imac_zve32x_zvl128b{STRICT}{SMALL}": 128, f"rv64imac_zve64x_zvl512b{STRICT}{SMALL}": 512,
 }  # fmt: skip
-H_ISAS = {isa.replace("_", "h_", 1): vlen for isa, vlen in ISAS.items()}
+NARROW_ISAS = {isa.replace("rv64", "rv32"): vlen for isa, vlen in ISAS.items()}
+H_ISAS = {isa.replace("_", "h_", 1): vlen for isa, vlen in (ISAS | NARROW_ISAS).items()}
 VSTART, VXSAT, VXRM, VCSR, FRM, FFLAGS = 0x008, 0x009, 0x00A, 0x00F, 0x002, 0x001
 SSTATUS = 0x100
 LOADS, STORES, OP_VE = 0x07, 0x27, 0x77
@@ -62,11 +63,12 @@ def rows(isa: str) -> tuple[Isa, list[Instruction]]:
 class Maker:
     """Makes one program."""
 
-    def __init__(self, seed: str, number: int, instructions: int) -> None:
+    def __init__(self, seed: str, number: int, instructions: int, xlen: int) -> None:
         self.name = f"{seed}/{number}"
         self.rng = random.Random(self.name)
-        self.isa = self.rng.choice(list(ISAS))
-        self.vlen = ISAS[self.isa]
+        isas = ISAS if xlen == 64 else NARROW_ISAS
+        self.isa = self.rng.choice(list(isas))
+        self.vlen = isas[self.isa]
         self.mode = self.rng.choice(MODES)
         if self.mode.virtual:
             self.isa = self.isa.replace("_", "h_", 1)
@@ -333,6 +335,6 @@ def allowed(row: Instruction, values: dict[str, int]) -> bool:
     return True
 
 
-def make(seed: str, number: int, instructions: int = 500) -> Program:
+def make(seed: str, number: int, instructions: int = 500, xlen: int = 64) -> Program:
     """Make the program with this seed and number."""
-    return Maker(seed, number, instructions).make()
+    return Maker(seed, number, instructions, xlen).make()

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from . import layout, spike, vector_programs
@@ -20,7 +21,7 @@ from .ours import Ours
 from .program import Program
 from .spike import Event, Step, Trapped
 from .vector_frames import ILLEGAL, MPV, VS
-from .vector_programs import H_ISAS, ISAS
+from .vector_programs import H_ISAS, ISAS, NARROW_ISAS
 
 LOADS, STORES, VECTORS, GROUPS = 0x07, 0x27, 0x57, 0x77
 CSRS = {"vstart": 0x008, "vxsat": 0x009, "vxrm": 0x00A, "vl": 0xC20, "vtype": 0xC21}
@@ -79,7 +80,7 @@ class Walk:
     ) -> None:
         self.program, self.events, self.ours, self.owner = program, events, ours, owner
         self.known = known
-        self.bytes = (ISAS | H_ISAS).get(program.isa, 0) // 8
+        self.bytes = (ISAS | NARROW_ISAS | H_ISAS).get(program.isa, 0) // 8
         self.x, self.f = bytearray(256), bytearray(256)
         self.v = bytearray(32 * self.bytes)
         self.at = 0
@@ -219,11 +220,18 @@ def compare_all(
 
 def main() -> int:
     """Run the programs. The exit status is 1 if there is a difference."""
-    given = options("python -m tests.lockstep.vectors", __doc__).parse_args()
+    parser = options("python -m tests.lockstep.vectors", __doc__)
+    parser.add_argument("--xlen", type=int, choices=(32, 64), default=64)
+    given = parser.parse_args()
+    make = partial(vector_programs.make, xlen=given.xlen)
     with tempfile.TemporaryDirectory() as folder:
         lockstep = Lockstep(Path(folder))
-        found, summary = compare_all(lockstep, vector_programs.make, given)
-    rows = {row.name for isa in ISAS for row in vector_programs.rows(isa)[1]}
+        found, summary = compare_all(lockstep, make, given)
+    rows = {
+        row.name
+        for isa in (ISAS if given.xlen == 64 else NARROW_ISAS)
+        for row in vector_programs.rows(isa)[1]
+    }
     seldom = sorted(rows, key=lambda name: lockstep.counts[name])[:12]
     print(f"{lockstep.counts.total()} vector instructions of {len(rows)} rows; seldom:",
           ", ".join(f"{name} {lockstep.counts[name]}" for name in seldom))  # fmt: skip

@@ -1,8 +1,9 @@
 """vsetvli, vsetivli and vsetvl (Unprivileged, "Configuration-Setting Instructions")."""
 
 from rvplat.isa.machinery.extension import rd_is_zero
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.rv_v import Zve32x
-from rvplat.isa.vector.state import VILL, begin_change, require_vector
+from rvplat.isa.vector.state import begin_change, require_vector, vill
 from rvplat.lang import define, s64, u64
 
 MAX_LMUL = 3  # the logarithm of 8
@@ -55,7 +56,7 @@ def set_vtype(hart, vtype: u64, supported: bool):
         hart.vlmul = lmul_of(vtype)
         hart.vlmax = vlmax_of(hart, vtype)
     else:
-        hart.vtype = VILL
+        hart.vtype = vill()
         hart.vlmax = 0
 
 
@@ -79,8 +80,8 @@ def configured(hart, avl: u64, vtype: u64, keep: bool) -> u64:
 @define
 def configure_by_register(hart, rd: u64, rs1: u64, vtype: u64):
     """Table "AVL used in vsetvli and vsetvl instructions"."""
-    avl = hart.x[rs1] if rs1 != 0 else ~u64(0)
-    hart.x[rd] = configured(hart, avl, vtype, rs1 == 0 and rd_is_zero(rd))
+    avl = u64(hart.x[rs1]) if rs1 != 0 else ~u64(0)
+    hart.x[rd] = ux(configured(hart, avl, vtype, rs1 == 0 and rd_is_zero(rd)))
 
 
 @Zve32x.instruction("0 vtypei[10:0] rs1 111 rd 1010111", "vsetvli rd, rs1, vtypei")
@@ -91,10 +92,10 @@ def vsetvli(hart, rd, rs1, vtypei):
 @Zve32x.instruction("11 vtypei[9:0] uimm[4:0] 111 rd 1010111", "vsetivli rd, uimm, vtypei")
 def vsetivli(hart, rd, uimm, vtypei):
     """AVL is the immediate."""
-    hart.x[rd] = configured(hart, uimm, vtypei, False)
+    hart.x[rd] = ux(configured(hart, uimm, vtypei, False))
 
 
 @Zve32x.instruction("1000000 rs2 rs1 111 rd 1010111", "vsetvl rd, rs1, rs2")
 def vsetvl(hart, rd, rs1, rs2):
     """The whole register rs2 is the new vtype."""
-    configure_by_register(hart, rd, rs1, hart.x[rs2])
+    configure_by_register(hart, rd, rs1, u64(hart.x[rs2]))

@@ -9,6 +9,7 @@ test of the mask: LLVM can use the host's vector instructions.
 """
 
 from rvplat.isa.fp_arithmetic import number
+from rvplat.isa.machinery.xlen import sx, ux
 from rvplat.isa.vector.state import FILE_BYTES, GROUP_BYTES
 from rvplat.lang import (
     FixedU64,
@@ -83,6 +84,13 @@ def fill(at: u64, count: u64, value: u64, eew: Width):
     """Write a value to the first elements of a group."""
     for i in range(count):
         set_element(at, i, value, eew)
+
+
+@define
+def scalar(value: ux) -> u64:
+    """The value of an x register as an operand: sign-extended where elements are wider, its low
+    bits where they are narrower ("Vector Arithmetic Instruction Formats")."""
+    return u64(sx(value))
 
 
 @define(cold=True)

@@ -22,6 +22,7 @@ from rvplat.isa.vector.elements import (
     is_active,
     mask_bit,
     result,
+    scalar,
     set_element,
     splat,
     splat_float,
@@ -74,7 +75,7 @@ def operands(apply: Definition) -> dict[str, Definition]:
 
     @define
     def register(hart, vd, vs2, rs1, vm):
-        apply(hart, vd, vs2, NO_REGISTER, hart.x[rs1], vm)
+        apply(hart, vd, vs2, NO_REGISTER, scalar(hart.x[rs1]), vm)
 
     @define
     def immediate(hart, vd, vs2, simm, vm):

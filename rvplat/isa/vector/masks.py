@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rvplat.isa.machinery.vocabulary import illegal
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.rv_v import Zve32x
 from rvplat.isa.vector.elements import (
     Width,
@@ -128,13 +129,13 @@ def first_bit(hart, vs2: u64, vm: u64) -> u64:
 @Zve32x.instruction("010000 vm vs2 10000 010 rd 1010111", "vcpop.m rd, vs2{vm}")
 def vcpop_m(hart, rd, vs2, vm):
     """Also if vl is 0."""
-    hart.x[rd] = count_bits(hart, vs2, vm)
+    hart.x[rd] = ux(count_bits(hart, vs2, vm))
 
 
 @Zve32x.instruction("010000 vm vs2 10001 010 rd 1010111", "vfirst.m rd, vs2{vm}")
 def vfirst_m(hart, rd, vs2, vm):
     """-1 if no active bit is set, also if vl is 0."""
-    hart.x[rd] = first_bit(hart, vs2, vm)
+    hart.x[rd] = ux(first_bit(hart, vs2, vm))
 
 
 # "vmsbf Set-Before-First Mask Bit" and the like

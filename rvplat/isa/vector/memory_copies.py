@@ -6,6 +6,7 @@ then have the number of elements that are done in vstart, the others have change
 """
 
 from rvplat.isa.machinery.vocabulary import host_of_load, host_of_store
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES
 from rvplat.isa.vector.elements import (
     Width,
@@ -51,7 +52,7 @@ def copy(hart, at: u64, va: u64, size: u64, store: FixedBool):
     if size <= here:
         copy_bytes(low if store else at, at if store else low, size)
     else:
-        high = host_of(hart, va + here, store)
+        high = host_of(hart, u64(ux(va + here)), store)
         copy_bytes(low if store else at, at if store else low, here)
         rest = at + here
         copy_bytes(high if store else rest, rest if store else high, size - here)
@@ -144,7 +145,7 @@ def copy_elements(hart, data: Data, places: Places, vm: u64, store: FixedBool, e
     """Copy the active elements from vstart on."""
     for i in range(hart.vstart, hart.vl):
         if is_active(hart, vm, i):
-            va = place_of(places, i)
+            va = u64(place_of(places, i))
             host = host_of_store(hart, va) if store else host_of_load(hart, va)
             within = (va & OFFSET_MASK) + data.groups * (eew // 8) <= PAGE_BYTES
             if host == 0 or not within or va & (eew // 8 - 1) != 0:

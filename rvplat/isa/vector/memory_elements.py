@@ -12,6 +12,7 @@ from rvplat.isa.machinery.vocabulary import (
     store_u32,
     store_u64,
 )
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.vector.elements import Width, element, group, is_active, set_element
 from rvplat.isa.vector.masks import mask_bytes
 from rvplat.isa.vector.memory_groups import (
@@ -27,7 +28,7 @@ from rvplat.lang import FixedBool, Unwind, define, u8, u16, u32, u64
 
 
 @define
-def load_element(hart, register: u64, i: u64, va: u64, eew: Width):
+def load_element(hart, register: u64, i: u64, va: ux, eew: Width):
     to = group(hart, register)
     if eew == 8:
         set_element(to, i, u64(load_u8(hart, va)), eew)
@@ -40,7 +41,7 @@ def load_element(hart, register: u64, i: u64, va: u64, eew: Width):
 
 
 @define
-def store_element(hart, register: u64, i: u64, va: u64, eew: Width):
+def store_element(hart, register: u64, i: u64, va: ux, eew: Width):
     value = element(group(hart, register), i, eew)
     if eew == 8:
         store_u8(hart, va, u8(value))
@@ -53,14 +54,14 @@ def store_element(hart, register: u64, i: u64, va: u64, eew: Width):
 
 
 @define
-def move_segment(hart, data: Data, va: u64, i: u64, store: FixedBool, eew: Width):
+def move_segment(hart, data: Data, va: ux, i: u64, store: FixedBool, eew: Width):
     """Load or store all fields of element i."""
     for k in range(data.groups):
         register = data.first + k * data.size
         if store:
-            store_element(hart, register, i, va + k * (eew // 8), eew)
+            store_element(hart, register, i, va + ux(k * (eew // 8)), eew)
         else:
-            load_element(hart, register, i, va + k * (eew // 8), eew)
+            load_element(hart, register, i, va + ux(k * (eew // 8)), eew)
 
 
 @define(cold=True)

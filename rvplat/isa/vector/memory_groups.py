@@ -1,6 +1,7 @@
 """Which registers a vector load or store may name (Unprivileged, "Vector Loads and Stores")."""
 
 from rvplat.isa.machinery.vocabulary import illegal
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.vector.elements import element
 from rvplat.isa.vector.groups import (
     check_element,
@@ -35,17 +36,17 @@ class Data(Struct):
 
 
 @define
-def place_of(places: Places, i: u64) -> u64:
+def place_of(places: Places, i: u64) -> ux:
     """The address of element i. Offsets are zero-extended."""
     if places.index_bits == 0:
-        return places.base + i * places.stride
+        return ux(places.base + i * places.stride)
     if places.index_bits == 8:
-        return places.base + element(places.index, i, 8)
+        return ux(places.base + element(places.index, i, 8))
     if places.index_bits == 16:
-        return places.base + element(places.index, i, 16)
+        return ux(places.base + element(places.index, i, 16))
     if places.index_bits == 32:
-        return places.base + element(places.index, i, 32)
-    return places.base + element(places.index, i, 64)
+        return ux(places.base + element(places.index, i, 32))
+    return ux(places.base + element(places.index, i, 64))
 
 
 @define

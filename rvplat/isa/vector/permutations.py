@@ -7,6 +7,7 @@ A loop has the arguments of those in forms.py; `b` may be a number instead of a 
 from typing import Any
 
 from rvplat.isa.machinery.vocabulary import illegal
+from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.rv_v import Zve32x
 from rvplat.isa.vector.elements import (
     Width,
@@ -15,6 +16,7 @@ from rvplat.isa.vector.elements import (
     group,
     mask_bit,
     result,
+    scalar,
     set_element,
     signed,
     splat,
@@ -58,7 +60,7 @@ def vmv_v_v(hart, vd, vs1):
 
 @Zve32x.instruction("010111 1 00000 rs1 100 vd 1010111", "vmv.v.x vd, rs1")
 def vmv_v_x(hart, vd, rs1):
-    copy(hart, vd, vd, NO_REGISTER, hart.x[rs1], 1)
+    copy(hart, vd, vd, NO_REGISTER, scalar(hart.x[rs1]), 1)
 
 
 @Zve32x.instruction("010111 1 00000 simm[4:0] 011 vd 1010111", "vmv.v.i vd, simm")
@@ -158,7 +160,7 @@ def first_element(hart, vs2: u64) -> u64:
 @Zve32x.instruction("010000 1 vs2 00000 010 rd 1010111", "vmv.x.s rd, vs2")
 def vmv_x_s(hart, rd, vs2):
     """Also if vl is 0."""
-    hart.x[rd] = first_element(hart, vs2)
+    hart.x[rd] = ux(first_element(hart, vs2))
 
 
 @define(apart=True)
@@ -172,7 +174,7 @@ def set_first_element(hart, vd: u64, value: u64):
 
 @Zve32x.instruction("010000 1 00000 rs1 110 vd 1010111", "vmv.s.x vd, rs1")
 def vmv_s_x(hart, vd, rs1):
-    set_first_element(hart, vd, hart.x[rs1])
+    set_first_element(hart, vd, scalar(hart.x[rs1]))
 
 
 # --- "Vector Slide Instructions" ----------------------------------------------------------------
@@ -224,8 +226,18 @@ def prepare_apart(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
     prepare_same(hart, vd, vs2, vs1, vm)
 
 
-def by_scalar(funct6: str, name: str, forms: str, compute: Definition, prepare: Definition) -> None:
-    """Add rows whose second operand is a number, which is not truncated to SEW bits."""
+@define
+def unsigned(value: ux) -> u64:
+    """The value of an x register as an offset or index."""
+    return u64(value)
+
+
+def by_scalar(
+    funct6: str, name: str, forms: str, compute: Definition, prepare: Definition,
+    number: Definition = unsigned,
+) -> None:  # fmt: skip
+    """Add rows whose second operand is a number, which is not truncated to SEW bits. `number` makes
+    it of the value of an x register."""
 
     @define(apart=True)
     def apply(hart, vd: u64, vs2: u64, b: u64, vm: u64):
@@ -235,7 +247,7 @@ def by_scalar(funct6: str, name: str, forms: str, compute: Definition, prepare: 
 
     @define
     def register(hart, vd, vs2, rs1, vm):
-        apply(hart, vd, vs2, hart.x[rs1], vm)
+        apply(hart, vd, vs2, number(hart.x[rs1]), vm)
 
     @define
     def immediate(hart, vd, vs2, uimm, vm):
@@ -247,8 +259,8 @@ def by_scalar(funct6: str, name: str, forms: str, compute: Definition, prepare: 
 
 by_scalar("001110", "vslideup", "vx vu", slide_up, prepare_apart)
 by_scalar("001111", "vslidedown", "vx vu", slide_down, prepare_same)
-by_scalar("001110", "vslide1up", "mvx", slide_1_up, prepare_apart)
-by_scalar("001111", "vslide1down", "mvx", slide_1_down, prepare_same)
+by_scalar("001110", "vslide1up", "mvx", slide_1_up, prepare_apart, scalar)
+by_scalar("001111", "vslide1down", "mvx", slide_1_down, prepare_same, scalar)
 
 # --- "Vector Register Gather Instructions" ------------------------------------------------------
 

@@ -7,6 +7,7 @@
 """
 
 from rvplat.isa.machinery.vocabulary import illegal
+from rvplat.isa.machinery.xlen import WIDTHS, ux
 from rvplat.isa.privileged import Status
 from rvplat.isa.rv_v import Zve32x
 from rvplat.lang import Record, define, s64, u32, u64
@@ -14,7 +15,6 @@ from rvplat.lang import Record, define, s64, u32, u64
 MAX_VLEN = 1024  # bits
 FILE_BYTES = 32 * MAX_VLEN // 8
 GROUP_BYTES = 8 * MAX_VLEN // 8  # of the largest group of registers
-VILL = 1 << 63  # of vtype
 
 # vN is at byte N * hart.vlen_bytes, so that the registers of a group lie side by side.
 VectorFile = Record("VectorFile")
@@ -64,10 +64,16 @@ def require_vector(hart):
 
 
 @define
+def vill() -> u64:
+    """What vtype holds where it is illegal: the highest bit alone."""
+    return u64(1) << (ux.bits - 1)
+
+
+@define
 def require_vtype(hart):
     """What an instruction that depends on vtype requires ("Vector Type Illegal (vill)")."""
     require_vector(hart)
-    if hart.vtype == VILL:
+    if hart.vtype == vill():
         illegal(hart)
 
 
@@ -140,8 +146,9 @@ Zve32x.csr(
     fields="RM[2:1] SAT[0]",
 )  # fmt: skip
 Zve32x.csr(0xC20, "vl", access=vector_access)
-Zve32x.csr(
-    0xC21, "vtype", access=vector_access, reset=VILL,
-    fields="vill[63] vma[7] vta[6] vsew[5:3] vlmul[2:0]",
-)  # fmt: skip
+for _xlen in WIDTHS:
+    Zve32x.csr(
+        0xC21, "vtype", access=vector_access, reset=1 << _xlen - 1, xlen=_xlen,
+        fields="vill[XLEN-1] vma[7] vta[6] vsew[5:3] vlmul[2:0]".replace("XLEN-1", str(_xlen - 1)),
+    )  # fmt: skip
 Zve32x.csr(0xC22, "vlenb", read=vlenb_read, access=vector_access, storage=False)

@@ -7,9 +7,10 @@ import functools
 import random
 
 from rvplat.isa.machinery.extension import Instruction
+from rvplat.isa.machinery.xlen import TYPES
 from rvplat.isa.vector.configuration import is_supported, set_vtype
 from rvplat.isa.vector.state import FILE_BYTES
-from rvplat.lang import u64
+from rvplat.lang import standing_for, u64
 from rvplat.machine.boards.catalogue import base_extensions, shipped_extensions
 from tests.engine.native_bench import CODE, DATA, WFI, Twin
 
@@ -17,6 +18,7 @@ VLEN = 128
 STATUS = 3 << 13 | 3 << 9  # FS and VS are Dirty
 VECTOR = [one for one in shipped_extensions().values() if one.name[:2] == "Zv" and one.rows_in]
 ROWS: list[Instruction] = [row for one in VECTOR for row in one.instructions]
+NARROW: list[Instruction] = [row for one in VECTOR for row in one.of(32).instructions]
 VTYPES = [sew << 3 | lmul for sew in range(4) for lmul in (0, 1, 2, 3, 5, 6, 7)]
 OP_VE = 0x77  # the opcode of instructions on element groups, with SEW 32 or 64
 GROUP_VTYPES = [vtype for vtype in VTYPES if vtype >> 4 == 1]
@@ -33,8 +35,9 @@ EXTENSIONS = [*base_extensions(), *VECTOR]
 class VectorTwin(Twin):
     """A hart with V. `vectors` are the bytes of the vector registers, in place."""
 
-    def __init__(self) -> None:
-        super().__init__(EXTENSIONS, True)
+    def __init__(self, xlen: int = 64) -> None:
+        super().__init__([one.of(xlen) for one in EXTENSIONS if xlen in one.widths], True)
+        self.types = TYPES[xlen]
         self.hart.vlen_bytes = VLEN // 8
         self._pristine = self.save()
         address = self.native.address + self.layout.fields["vectors"].offset
@@ -42,9 +45,9 @@ class VectorTwin(Twin):
 
 
 @functools.cache
-def twin() -> VectorTwin:
+def twin(xlen: int = 64) -> VectorTwin:
     """The bench."""
-    return VectorTwin()
+    return VectorTwin(xlen)
 
 
 def begin(bench: VectorTwin, chance: random.Random, bits: int, vtype: int, vl: int) -> None:
@@ -54,7 +57,8 @@ def begin(bench: VectorTwin, chance: random.Random, bits: int, vtype: int, vl: i
     bench.poke(CODE, bits.to_bytes(4, "little") + WFI.to_bytes(4, "little") * 4)
     bench.poke(DATA, chance.randbytes(0x2000))
     for i in range(1, 32):
-        hart.x[i] = DATA + chance.randrange(0x200) * 8 if chance.randrange(2) else edge(chance)
+        value = DATA + chance.randrange(0x200) * 8 if chance.randrange(2) else edge(chance)
+        hart.x[i] = value & bench.mask
         hart.f[i] = chance.getrandbits(64)
     vectors = bench.vectors
     kind = chance.randrange(3)
@@ -62,7 +66,8 @@ def begin(bench: VectorTwin, chance: random.Random, bits: int, vtype: int, vl: i
         vectors[i] = chance.choice((0, 1, 0x7F, 0x80, 0xFF)) if kind == 0 else chance.getrandbits(8)
     hart.mstatus = int(hart.mstatus) | STATUS
     hart.vxrm, hart.frm = chance.randrange(4), chance.choice((0, 0, 1, 2, 3, 4))
-    set_vtype(hart, u64(vtype), bool(is_supported(hart, u64(vtype))))
+    with standing_for(bench.types):
+        set_vtype(hart, u64(vtype), bool(is_supported(hart, u64(vtype))))
     hart.vl = min(vl, int(hart.vlmax))
     hart.pc = CODE
 
@@ -91,6 +96,6 @@ def draw(chance: random.Random, row: Instruction) -> tuple[int, dict[str, int]]:
 
 
 __all__ = [
-    "CODE", "DATA", "EXTENSIONS", "ROWS", "STATUS", "VLEN", "VTYPES", "VectorTwin", "begin", "draw",
-    "twin", "vtypes_for",
+    "CODE", "DATA", "EXTENSIONS", "NARROW", "ROWS", "STATUS", "VLEN", "VTYPES", "VectorTwin",
+    "begin", "draw", "twin", "vtypes_for",
 ]  # fmt: skip

@@ -14,11 +14,11 @@ from rvplat.engine.architecture import flag_field
 from rvplat.isa.fp_state import fflags_read
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.rv_v import V, Zve64d, Zve64x, Zvfh, Zvfhmin
-from rvplat.isa.vector.state import VILL
 from rvplat.lang import u32
 
 from .bench import DATA, ROWS, STATUS, VectorTwin, begin, twin
 
+VILL = 1 << 63  # of vtype
 NAMED = {row.name: row for row in ROWS}
 LMULS = {"m1": 0, "m2": 1, "m4": 2, "m8": 3, "mf8": 5, "mf4": 6, "mf2": 7}
 GROUPING = "Vector Register Grouping (vlmul)"

@@ -9,7 +9,7 @@ import pytest
 from rvplat.isa.machinery.disassemble import render
 from rvplat.isa.machinery.extension import Instruction
 
-from .bench import ROWS, begin, draw, twin, vtypes_for
+from .bench import NARROW, ROWS, begin, draw, twin, vtypes_for
 
 CASES = 12
 ILLEGAL = 2
@@ -17,8 +17,18 @@ ILLEGAL = 2
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 def test_native_leaves_what_the_reference_leaves(row: Instruction) -> None:
+    compare(row, 64)
+
+
+@pytest.mark.parametrize("row", NARROW, ids=[row.name for row in NARROW])
+def test_native_leaves_what_the_reference_leaves_on_rv32(row: Instruction) -> None:
+    compare(row, 32)
+
+
+def compare(row: Instruction, xlen: int) -> None:
+    """Run a row's cases both ways."""
     chance = random.Random(row.name)
-    bench, legal = twin(), 0
+    bench, legal = twin(xlen), 0
     for number in range(100):
         bits, _ = draw(chance, row)
         if bench.reference.find(bits) is not row:
