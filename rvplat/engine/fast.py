@@ -15,15 +15,16 @@ from typing import Any, cast
 from rvplat.engine.forms import Form
 from rvplat.engine.operands import IMM, places
 from rvplat.engine.regions.convention import CONVENTION, PARAMETERS_NOALIAS, arguments
-from rvplat.hart.state import FETCH_ENTRIES, FetchEntry, HartState, TlbEntry
+from rvplat.hart.state import FETCH_ENTRIES, STOP_STUCK, FetchEntry, HartState, TlbEntry
+from rvplat.hart.trap import Abandoned
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.extension import Instruction
 from rvplat.isa.machinery.xlen import ux
-from rvplat.lang import Declaration, Dispatch, declare, s32, s64, u32, u64
+from rvplat.lang import Declaration, Definition, Dispatch, declare, s32, s64, u32, u64
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.native.emit_statements import Emitter
 from rvplat.lang.native.function_text import RARE, Scope
-from rvplat.lang.native.unit import Unit
+from rvplat.lang.native.unit import NativeFunction, Unit
 from rvplat.lang.typed_ir import ir
 from rvplat.lang.typed_ir.specialise import Constants
 from rvplat.lang.typed_ir.values import Pointer, Value
@@ -125,6 +126,24 @@ class HandlerEmitter(Emitter):
         place = self.result(None, f"add i64 {slots}, {scaled}").text
         return self.result(None, f"inttoptr i64 {place} to ptr").text
 
+    def leave_if_stuck(self) -> None:
+        """Leave native code if a loop was ended (poll.py): that is no trap."""
+        stop = self.result(u32, f"load i32, ptr {self.hart_place('stop')}").text
+        stuck = self.result(bool, f"icmp eq i32 {stop}, {STOP_STUCK}")
+        leave, on = self.label(), self.label()
+        self.branch_on(stuck, leave, on)
+        self.start(leave)
+        self.finish("ret void")
+        self.start(on)
+
+    def take_trap(self, raiser: Definition, native: NativeFunction, budget: str) -> None:
+        """Take the trap that a definition's function has raised. pc, next_pc and the budget are in
+        memory."""
+        raised = self.unit.definitions.effects(raiser).raised
+        if native.context is not None or Abandoned in raised:
+            self.leave_if_stuck()
+        self.tail('@"trap"', self.slot, budget)
+
     def _entry_field(self, entry: str, name: str) -> str:
         offset = FetchEntry.fields[name].offset
         place = self.result(None, f"getelementptr inbounds i8, ptr {entry}, i64 {offset}").text
@@ -144,6 +163,7 @@ class FastEmitter(HandlerEmitter):
         self.written = False
         self.gave_up: set[str] = set()  # keys of forms whose slow handlers the text calls
         self.callee = ""  # symbol of the function apart that the text calls last
+        self._calling: ir.Body | None = None  # the definition of a call of a function apart
         self._written_at: dict[str, bool] = {}  # by label: whether state was written before
         self._started: set[str] = set()
 
@@ -177,7 +197,19 @@ class FastEmitter(HandlerEmitter):
         self.tail(self.form.slow, self.slot, self.budget)
 
     def leave_raised(self) -> None:
-        self.give_up()
+        """To begin anew would call a function apart again, and that would raise again."""
+        if self._calling is None:
+            self.give_up()
+        else:
+            self.trap_of(self._calling)
+
+    def trap_of(self, target: ir.Body) -> None:
+        """Take the trap that a function apart has raised, as a slow handler does."""
+        self.line(f"store i64 {self.budget}, ptr {self.hart_place('budget')}")
+        after = self.result(u64, f"add i64 {self._pc().text}, {self.form.length}").text
+        self.line(f"store i64 {after}, ptr {self.hart_place('next_pc')}")
+        self.forget_pages()
+        self.take_trap(target.definition, self.unit.native(target), self.budget)
 
     def inlines(self, target: ir.Body) -> bool:
         if target.definition.apart:
@@ -203,12 +235,14 @@ class FastEmitter(HandlerEmitter):
         return super().call_function(target, arguments)
 
     def call_apart(self, target: ir.Body, arguments: list[Value]) -> list[Value]:
-        """Call a function apart. If it raises, the instruction begins anew in its slow form. An
+        """Call a function apart. If it raises and the text has no `except`, its trap is taken. An
         exception reads the instruction at `pc`."""
         self.callee = self.unit.native(target).symbol
         if self.definitions.effects(target.definition, target.fixed).raises:
             self.line(f"store i64 {self._pc().text}, ptr {self.hart_place('pc')}")
+        self._calling = target
         values = super().call_function(target, arguments)
+        self._calling = None
         self.written = True
         return values
 

@@ -24,10 +24,9 @@ from rvplat.engine.linking import SHARED_HANDLERS
 from rvplat.engine.regions.convention import CONVENTION, KINDS, PARAMETERS, arguments
 from rvplat.hart import trap
 from rvplat.hart.acceleration import young_pages
-from rvplat.hart.state import STOP_STUCK, HartState
-from rvplat.hart.trap import Abandoned
+from rvplat.hart.state import HartState
 from rvplat.isa import fp_state
-from rvplat.lang import Definition, u32, u64
+from rvplat.lang import Definition, u64
 from rvplat.lang.host.system_calls import HOST_CALLS
 from rvplat.lang.native.unit import Unit
 from rvplat.lang.typed_ir.values import Value, ir_type
@@ -117,20 +116,7 @@ class HandlerText:
         trap, on = e.label(), e.label()
         e.branch_on(raised, trap, on)
         e.start(trap)
-        raised_classes = self.unit.definitions.effects(definition).raised
-        if native.context is not None or Abandoned in raised_classes:
-            self._leave_if_stuck(e)
-        e.tail('@"trap"', "%slot", "%budget")
-        e.start(on)
-
-    def _leave_if_stuck(self, e: Bare) -> None:
-        """Leave native code if a loop was ended (poll.py): that is no trap."""
-        stop = e.result(u32, f"load i32, ptr {e.field('stop')}").text
-        stuck = e.result(bool, f"icmp eq i32 {stop}, {STOP_STUCK}")
-        leave, on = e.label(), e.label()
-        e.branch_on(stuck, leave, on)
-        e.start(leave)
-        e.finish("ret void")
+        e.take_trap(definition, native, "%budget")
         e.start(on)
 
     def _end(self, e: Bare, length: int, jumps: bool) -> None:

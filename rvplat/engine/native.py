@@ -212,10 +212,11 @@ class Core:
             rest = texts.keys() - others.keys()
             large = max(rest, key=lambda name: len(texts[name].text), default="")
             if len(rest) > 1 and len(texts[large].text) > LARGE:
-                others[large] = Compiling(texts[large].text, self._dumps_of(large))
+                one_text = texts[large]
+                others[large] = Compiling(one_text.text, self._dumps_of(large), one_text.level)
             made = {
-                name: compile_text(texts[name].text, self._dumps_of(name))
-                for name in texts
+                name: compile_text(text.text, self._dumps_of(name), text.level)
+                for name, text in texts.items()
                 if name not in others
             }
             made |= {name: other.result() for name, other in others.items()}

@@ -175,6 +175,9 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
             raise NoFastForm
         self.way("give_up")
 
+    def trap_of(self, target: ir.Body) -> None:
+        self.give_up()
+
     def leave(self, values: list[Value]) -> None:
         self.way("next")
 

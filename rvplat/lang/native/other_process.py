@@ -20,14 +20,15 @@ from rvplat.lang.native.processors import processors
 
 
 class Compiling:
-    """A text that another process compiles. `result` waits for the code.
+    """A text that another process compiles to a level of optimisation. `result` waits for the
+    code.
 
     `result` compiles the text itself if `dumps` are wanted, if the host has one processor or a
     program embeds Python, and if the process can't start or fails.
     """
 
-    def __init__(self, text: str, dumps: Dumps | None = None) -> None:
-        self._text, self._dumps = text, dumps
+    def __init__(self, text: str, dumps: Dumps | None = None, level: int = 2) -> None:
+        self._text, self._dumps, self._level = text, dumps, level
         self._made: IO[bytes] | None = None
         alone = dumps is not None or not sys.executable or processors() == 1
         self._process = None if alone else self._start()
@@ -38,7 +39,8 @@ class Compiling:
                 given.write(self._text.encode())
                 given.seek(0)
                 self._made = memory_file()
-                command = [sys.executable, "-P", "-m", __name__, str(given.fileno())]
+                numbers = str(self._level), str(given.fileno())
+                command = [sys.executable, "-P", "-m", __name__, *numbers]
                 return subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=self._made, stderr=subprocess.DEVNULL,
                     pass_fds=(given.fileno(),),
@@ -49,7 +51,7 @@ class Compiling:
     def result(self) -> bytes:
         """The code, as `compile_text` makes it. RuntimeError if LLVM refuses the text."""
         if self._process is None or self._made is None or self._process.wait() != 0:
-            return compile_text(self._text, self._dumps)
+            return compile_text(self._text, self._dumps, self._level)
         self._made.seek(0)
         return self._made.read()
 
@@ -65,12 +67,13 @@ class Compiling:
 
 
 def main() -> None:
-    """Compile one text, from the file descriptor that the last argument names."""
+    """Compile one text to a level. The last arguments are the level and the text's file
+    descriptor."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the process that waits decides
     threading.Thread(target=_end_with_the_other, daemon=True).start()
     with os.fdopen(int(sys.argv[-1]), "rb") as given:
         text = given.read().decode()
-    sys.stdout.buffer.write(compile_text(text))
+    sys.stdout.buffer.write(compile_text(text, level=int(sys.argv[-2])))
 
 
 def _end_with_the_other() -> None:

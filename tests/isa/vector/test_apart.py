@@ -18,7 +18,7 @@ from rvplat.lang.typed_ir import ir
 from rvplat.lang.typed_ir.effects import fixed_values
 from rvplat.lang.typed_ir.values import Pointer
 
-from .bench import EXTENSIONS, ROWS
+from .bench import EXTENSIONS, ROWS, twin
 
 WORDS = {"host_of_load", "host_of_store", "illegal", "context_changed"}
 
@@ -45,6 +45,21 @@ def nodes(
             continue
         if inside or not target.cold:
             yield from nodes(definitions, target, fixed_values(node), inside)
+
+
+@pytest.mark.parametrize(
+    "name", ["vadd.vv", "vfadd.vf", "vsetvli", "vsha2ms.vv", "vrgather.vv", "vmsbf.m", "viota.m"]
+)
+def test_one_way_needs_no_slow_handler(name: str) -> None:
+    """To begin anew would call the function again, so the fast handler takes its trap."""
+    handlers = twin().core.handlers
+    assert handlers[f"{name}.4 slow"] == handlers[f"{name}.4"]
+
+
+@pytest.mark.parametrize("name", ["vle32.v", "vse8.v", "vluxei16.v"])
+def test_a_second_way_is_in_the_slow_handler(name: str) -> None:
+    handlers = twin().core.handlers
+    assert handlers[f"{name}.4 slow"] != handlers[f"{name}.4"]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
