@@ -26,6 +26,9 @@ entry, with the permissions of PMP and the memory types of Svpbmt. If the access
 fault is shown with the values that its handler would read in htval and htinst. The machine is not
 changed.
 
+Of a hart with Zicfilp or Zicfiss it also shows whether a landing pad is expected, the shadow stack,
+and what the last failed software check expected and found.
+
 WORLD is "host" (V=0) or "vmid:N", the guest with that VMID; without --world it is where the hart
 is. If no hart runs that guest now, its page tables are those with which a hart ran it last.
 """
@@ -219,11 +222,15 @@ def _report(
 ) -> str:
     """Where the hart is, and the walk of each address."""
     from rvplat.errors import RvplatError
+    from rvplat.isa.machinery.disassemble import Disassembler
+    from rvplat.machine.inspection.control_flow import control_flow
     from rvplat.machine.inspection.hart_report import where
 
     whose: World = "now" if arguments.world is None else arguments.world
     hart = _hart_in(machine, whose, stop.hart) if arguments.hart is None else arguments.hart
-    parts = [f"{stop}\n{where(machine, machine.harts[hart])}"]
+    here, disassembler = machine.harts[hart], Disassembler(machine.extensions)
+    lines = [str(stop), where(machine, here, disassembler), *control_flow(here, disassembler)]
+    parts = ["\n".join(lines)]
     try:
         for address in addresses:
             found = machine.explain(address, arguments.access, hart, arguments.mode, whose)

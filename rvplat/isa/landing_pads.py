@@ -35,6 +35,9 @@ def pads_changed(hart):
 @define(cold=True)
 def landing_pad_fault(hart) -> NoReturn:
     """The software-check exception of a missing or wrong landing pad."""
+    hart.check_pc = hart.pc
+    hart.check_expected = u64(hart.x[7])
+    hart.check_ssp = 1
     raise_trap(hart, u64(Cause.SOFTWARE_CHECK), u64(LANDING_PAD_FAULT))
 
 

@@ -25,6 +25,10 @@ U = Extension("U", version="1.13", standing="ratified", title="User mode", requi
 Sm.state("mstatus_writable", u64)  # the bits that this hart has, set by `reset_status`
 Sm.state("pointer_masks", u64)  # not 0 if a mode's loads and stores ignore bits of addresses
 Sm.state("landing_pads", u64)  # not 0 if a mode demands landing pads
+Sm.state("check_pc", u64)  # of the last software-check exception, for people who ask
+Sm.state("check_expected", u64)  # what x7, or the link register, held
+Sm.state("check_found", u64)  # what the shadow stack held
+Sm.state("check_ssp", u64)  # where; 1: it was a landing pad
 Sm.state("rnmi_masked", u8)  # 1: a hart with Smrnmi has mnstatus.NMIE = 0
 Sm.state("rnmi_status", u64)  # the rest of mnstatus
 Sm.state("rnmi_epc", u64)

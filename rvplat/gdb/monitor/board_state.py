@@ -11,7 +11,9 @@ from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.protocol.interfaces import Thread
 from rvplat.gdb.target.machine_target import MachineTarget
 from rvplat.hart.debugging.worlds import HOST
+from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.machine.boards.listing import HARTS_HEAD, list_harts
+from rvplat.machine.inspection.control_flow import control_flow
 from rvplat.machine.inspection.explain import Access, World, explain
 from rvplat.machine.inspection.run_statistics import statistics
 from rvplat.tables import table
@@ -44,6 +46,22 @@ def devices(target: MachineTarget, thread: Thread, words: Sequence[str], say: Sa
     for window, device in assembly.map.windows:
         say(f"{window.base:#018x} {window.size:#12x} {window.name} ({type(device).model})\n")
     say(f"device registers: {'on' if target.world_memory.devices else 'off'}\n")
+
+
+@command
+def cfi(target: MachineTarget, thread: Thread, words: Sequence[str], say: Say) -> None:
+    """cfi: of each hart the landing pad expected now, the shadow stack, the last failed check.
+
+    The lines are those of Zicfilp and Zicfiss: ELP, ssp and the return addresses at it, and which
+    landing pad was missing, or which return address differed.
+    """
+    disassembler = Disassembler(target.machine.extensions)
+    for hart in target.machine.harts:
+        if target.control.is_running(hart.number):
+            say(f"hart {hart.number}: running\n")
+            continue
+        lines = control_flow(hart, disassembler) or ["nothing is expected, and no check has failed"]
+        say("".join(f"hart {hart.number}: {line}\n" for line in lines))
 
 
 @command

@@ -14,7 +14,7 @@ from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import Cause
 from rvplat.isa.rv_scalar import Zicfiss
 from rvplat.isa.shadow_stacks import has_stack, require_stack
-from rvplat.lang import atomic_swap_u32, atomic_swap_u64, define, s32, u32, u64
+from rvplat.lang import NoReturn, atomic_swap_u32, atomic_swap_u64, define, s32, u32, u64
 
 SHADOW_STACK_FAULT = 3  # xtval of a software-check exception ("Machine Trap Value Register")
 
@@ -47,13 +47,24 @@ def push(hart, link: ux):
         hart.ssp = u64(top)
 
 
+@define(cold=True)
+def shadow_stack_fault(hart, top: ux, found: ux, link: ux) -> NoReturn:
+    """The software-check exception of a return address that is not the pushed one."""
+    hart.check_pc = hart.pc
+    hart.check_ssp = u64(top)
+    hart.check_found = u64(found)
+    hart.check_expected = u64(link)
+    raise_trap(hart, u64(Cause.SOFTWARE_CHECK), u64(SHADOW_STACK_FAULT))
+
+
 @define
 def pop_and_check(hart, link: ux):
     """The value that was pushed must be in the link register."""
     if has_stack(hart):
         top = ux(hart.ssp)
-        if ux(pop_shadow_stack(hart, top)) != link:
-            raise_trap(hart, u64(Cause.SOFTWARE_CHECK), u64(SHADOW_STACK_FAULT))
+        found = ux(pop_shadow_stack(hart, top))
+        if found != link:
+            shadow_stack_fault(hart, top, found, link)
         hart.ssp = u64(top + ux.bits // 8)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from rvplat.errors import BusError, LoaderError
 from rvplat.isa.machinery.disassemble import X_NAMES, Disassembler
 from rvplat.isa.privileged import MACHINE, SUPERVISOR
+from rvplat.machine.inspection.control_flow import control_flow
 from rvplat.machine.inspection.trap_loops import trap_loop
 from rvplat.machine.loading.symbol_files import SymbolTable, symbols_of
 from rvplat.machine.running.hart import Hart
@@ -73,6 +74,7 @@ def _hart(machine: System, hart: Hart, disassembler: Disassembler) -> list[str]:
     loop = trap_loop(hart)
     if loop is not None:
         lines.append(f"  it loops in traps: {loop}")
+    lines += [f"  {line}" for line in control_flow(hart, disassembler)]
     digits = machine.board.harts.xlen // 4
     values = [f"{name:<4} {hart.x[n]:0{digits}x}" for n, name in enumerate(X_NAMES) if n]
     lines += ["  " + "  ".join(row) for row in _rows(values)]
