@@ -222,14 +222,13 @@ def _report(
 ) -> str:
     """Where the hart is, and the walk of each address."""
     from rvplat.errors import RvplatError
-    from rvplat.isa.machinery.disassemble import Disassembler
     from rvplat.machine.inspection.control_flow import control_flow
     from rvplat.machine.inspection.hart_report import where
 
     whose: World = "now" if arguments.world is None else arguments.world
     hart = _hart_in(machine, whose, stop.hart) if arguments.hart is None else arguments.hart
-    here, disassembler = machine.harts[hart], Disassembler(machine.extensions)
-    lines = [str(stop), where(machine, here, disassembler), *control_flow(here, disassembler)]
+    here = machine.harts[hart]
+    lines = [str(stop), where(machine, here), *control_flow(here)]
     parts = ["\n".join(lines)]
     try:
         for address in addresses:

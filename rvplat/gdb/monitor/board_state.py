@@ -11,7 +11,6 @@ from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.protocol.interfaces import Thread
 from rvplat.gdb.target.machine_target import MachineTarget
 from rvplat.hart.debugging.worlds import HOST
-from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.machine.boards.listing import HARTS_HEAD, list_harts
 from rvplat.machine.inspection.control_flow import control_flow
 from rvplat.machine.inspection.explain import Access, World, explain
@@ -55,12 +54,11 @@ def cfi(target: MachineTarget, thread: Thread, words: Sequence[str], say: Say) -
     The lines are those of Zicfilp and Zicfiss: ELP, ssp and the return addresses at it, and which
     landing pad was missing, or which return address differed.
     """
-    disassembler = Disassembler(target.machine.extensions)
     for hart in target.machine.harts:
         if target.control.is_running(hart.number):
             say(f"hart {hart.number}: running\n")
             continue
-        lines = control_flow(hart, disassembler) or ["nothing is expected, and no check has failed"]
+        lines = control_flow(hart) or ["nothing is expected, and no check has failed"]
         say("".join(f"hart {hart.number}: {line}\n" for line in lines))
 
 

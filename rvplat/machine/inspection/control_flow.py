@@ -16,9 +16,9 @@ LABEL_SHIFT = 12
 SHOWN = 4  # words of a shadow stack
 
 
-def control_flow(hart: Hart, disassembler: Disassembler) -> list[str]:
+def control_flow(hart: Hart) -> list[str]:
     """Lines on a stopped hart; none for one with neither extension, or with nothing to tell."""
-    return [*_expectation(hart), *_stack(hart), *_fault(hart, disassembler)]
+    return [*_expectation(hart), *_stack(hart), *_fault(hart)]
 
 
 def _expectation(hart: Hart) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _words(hart: Hart, ssp: int, size: int) -> Iterator[str]:
             return
 
 
-def _fault(hart: Hart, disassembler: Disassembler) -> Iterator[str]:
+def _fault(hart: Hart) -> Iterator[str]:
     plain = hart.plain
     pc, expected = int(plain.check_pc), int(plain.check_expected)
     if pc == 0:
@@ -66,10 +66,10 @@ def _fault(hart: Hart, disassembler: Disassembler) -> Iterator[str]:
             f"{int(plain.check_ssp):#x}, the link register {expected:#x}"
         )
         return
-    yield f"{where}: expected {_label(expected)}, found {_found(hart, pc, disassembler)}"
+    yield f"{where}: expected {_label(expected)}, found {_found(hart, pc)}"
 
 
-def _found(hart: Hart, pc: int, disassembler: Disassembler) -> str:
+def _found(hart: Hart, pc: int) -> str:
     """The instruction that is where a landing pad should be, in the hart's mode of now."""
     try:
         low = int.from_bytes(hart.read(pc, 2), "little")
@@ -78,4 +78,4 @@ def _found(hart: Hart, pc: int, disassembler: Disassembler) -> str:
         return "what is not mapped now"
     if bits & LPAD_MASK == LPAD_MATCH and pc & 3:
         return "a landing pad that is not aligned to 4 bytes"
-    return disassembler.text(bits, pc)
+    return Disassembler(hart.extensions).text(bits, pc)

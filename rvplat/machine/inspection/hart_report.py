@@ -74,7 +74,7 @@ def _hart(machine: System, hart: Hart, disassembler: Disassembler) -> list[str]:
     loop = trap_loop(hart)
     if loop is not None:
         lines.append(f"  it loops in traps: {loop}")
-    lines += [f"  {line}" for line in control_flow(hart, disassembler)]
+    lines += [f"  {line}" for line in control_flow(hart)]
     digits = machine.board.harts.xlen // 4
     values = [f"{name:<4} {hart.x[n]:0{digits}x}" for n, name in enumerate(X_NAMES) if n]
     lines += ["  " + "  ".join(row) for row in _rows(values)]
