@@ -3,6 +3,7 @@
 The host's unit is used if it rounds as rm says, FS is Dirty, the operands have the format (a single
 is boxed), and the result isn't a NaN. `fmt` is 16 for halves, 32 for singles and 64 for doubles;
 native code is made for each. Halves are computed in software, which isn't cold if FS is Dirty.
+Conversions have BFLOAT16 too.
 """
 
 from rvplat.isa.fp_soft import (
@@ -26,7 +27,6 @@ from rvplat.isa.fp_soft import (
 from rvplat.isa.fp_state import (
     BOX,
     BOX_H,
-    NAN_H,
     host_rounds,
     is_boxed,
     make_dirty,
@@ -39,7 +39,7 @@ from rvplat.lang import FixedBool, define, s64, u16, u32, u64
 from rvplat.lang.floating_point import arithmetic as soft
 from rvplat.lang.floating_point import conversions as conversion
 from rvplat.lang.floating_point.conversions import maximum, minimum
-from rvplat.lang.floating_point.formats import RNE, RTZ, Format
+from rvplat.lang.floating_point.formats import BFLOAT16, RNE, RTZ, Format, default_nan
 from rvplat.lang.floating_point.host_unit import (
     fp_add,
     fp_div,
@@ -72,7 +72,7 @@ LARGEST_U32 = 0x41EF_FFFF_FFE0_0000  # 2.0**32 - 1
 @define
 def holds(a: u64, fmt: Format) -> bool:
     """Whether a register holds a number of the format; `holds(a & b)` asks for both at once."""
-    if fmt == 16:
+    if fmt == 16 or fmt == BFLOAT16:
         return a >= BOX_H
     return is_boxed(a) if fmt == 32 else True
 
@@ -80,7 +80,7 @@ def holds(a: u64, fmt: Format) -> bool:
 @define
 def pattern(a: u64, fmt: Format) -> u64:
     """The bits of the number that a register holds."""
-    if fmt == 16:
+    if fmt == 16 or fmt == BFLOAT16:
         return u64(u16(a))
     return u64(u32(a)) if fmt == 32 else a
 
@@ -88,15 +88,15 @@ def pattern(a: u64, fmt: Format) -> u64:
 @define
 def number(a: u64, fmt: Format) -> u64:
     """The number in a register: the canonical NaN if it holds none of the format."""
-    if fmt == 16:
-        return pattern(a, fmt) if holds(a, fmt) else u64(NAN_H)
+    if fmt == 16 or fmt == BFLOAT16:
+        return pattern(a, fmt) if holds(a, fmt) else default_nan(fmt)
     return unbox(a) if fmt == 32 else a
 
 
 @define
 def register(result: u64, fmt: Format) -> u64:
     """The register value for a number."""
-    if fmt == 16:
+    if fmt == 16 or fmt == BFLOAT16:
         return result | BOX_H
     return result | BOX if fmt == 32 else result
 

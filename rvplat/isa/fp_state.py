@@ -233,7 +233,6 @@ F.csr(
 BOX = 0xFFFF_FFFF_0000_0000
 NAN_S = 0x7FC0_0000
 BOX_H = 0xFFFF_FFFF_FFFF_0000  # of a half (Zfh)
-NAN_H = 0x7E00
 
 
 @define

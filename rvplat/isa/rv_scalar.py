@@ -60,6 +60,9 @@ Zfh = Extension(
     "Zfh", "1.0", "ratified", "Half-precision floating-point", ("Zfhmin",),
     rows_in=(f"{ROWS}.zfh",),
 )  # fmt: skip
+Zfbfmin = Extension(
+    "Zfbfmin", "1.0", "ratified", "Conversions of bfloat16", ("F",), rows_in=(f"{ROWS}.zfbfmin",)
+)  # fmt: skip
 
 # "Scalar Cryptography Extensions"
 Zbkb = Extension(

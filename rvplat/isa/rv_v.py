@@ -55,4 +55,10 @@ Zve64d = _vector("Zve64d", "Vectors of doubles", "Zve64f", "D")
 _HALVES = ("rvplat.isa.vector.float_forms",)
 Zvfhmin = _vector("Zvfhmin", "Vector conversions of halves", "Zve32f", rows_in=_HALVES)
 Zvfh = _vector("Zvfh", "Vectors of halves", "Zvfhmin", "Zfhmin", rows_in=_HALVES)
+_BFLOATS = ("rvplat.isa.vector.bfloat16",)
+Zvfbfmin = _vector("Zvfbfmin", "Vector conversions of bfloat16", "Zve32f", rows_in=_BFLOATS)
+Zvfbfwma = _vector(
+    "Zvfbfwma", "Vectors of bfloat16, multiplied and added to singles", "Zvfbfmin", "Zfbfmin",
+    rows_in=_BFLOATS,
+)  # fmt: skip
 V = _vector("V", "Vectors, for application processors", "Zve64d", "Zvl128b")

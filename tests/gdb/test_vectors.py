@@ -43,6 +43,16 @@ def test_halves_are_elements_if_vectors_have_them(gdb: Gdb, serve: Serve, guest:
     assert machine.harts[0].v["v9"] == 0x4200 << 240
 
 
+def test_bfloats_are_elements_if_vectors_have_them(gdb: Gdb, serve: Serve, guest: Path) -> None:
+    settings = {"harts.isa": "rv64gcv_zvfbfmin", "harts.vlen": 128}
+    machine = Machine.open("virt", program=guest, settings=settings)
+    machine.harts[0].v[8] = 0xC020 << 32 | 0x3FC0 << 16
+    gdb.attach(serve(machine))
+    assert gdb.value("$v8.bf[1]") == "1.5"
+    assert gdb.value("$v8.bf[2]") == "-2.5"
+    assert gdb.value("sizeof($v8.bf) / sizeof($v8.bf[0])") == "8"
+
+
 def test_without_zvfhmin_there_are_no_halves(gdb: Gdb, serve: Serve, machine: Machine) -> None:
     gdb.attach(serve(machine))
     with pytest.raises(RuntimeError, match="no member named h"):

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from tests.lang.floating_point import ieee
-from tests.lang.floating_point.ieee import FORMATS, NV, NX
+from tests.lang.floating_point.ieee import BFLOAT16, FORMATS, NV, NX
 
 BOX = 0xFFFF_FFFF << 32
 Row = tuple[int, ...]
 Result = tuple[int, int]
-BOXES = {16: 0xFFFF_FFFF_FFFF_0000, 32: BOX, 64: 0}
-WIDTHS = {"h": 16, "s": 32, "d": 64}
+BOXES = {16: 0xFFFF_FFFF_FFFF_0000, 32: BOX, 64: 0, BFLOAT16: 0xFFFF_FFFF_FFFF_0000}
+WIDTHS = {"h": 16, "s": 32, "d": 64, "bf16": BFLOAT16}
 INTEGERS = {"w": (32, True), "wu": (32, False), "l": (64, True), "lu": (64, False)}
 FLI = [
     -1.0, None, 2.0**-16, 2.0**-15, 2.0**-8, 2.0**-7, 0.0625, 0.125, 0.25, 0.3125, 0.375, 0.4375,

@@ -26,7 +26,9 @@ PLAIN = "_zicsr_zifencei_zicntr_zihpm"
 UNPRIVILEGED = (
     PLAIN + "_zicond_zicbom_zicbop_zicboz_zihintpause_zihintntl_zawrs_zfa_zba_zbb_zbc_zbs"
 )
-FEW = "_zcb_zimop_zcmop_zacas_zabha_zfhmin_zfh_zbkb_zbkc_zbkx_zknd_zkne_zknh_zksed_zksh_zilsd"
+FEW = (
+    "_zcb_zimop_zcmop_zacas_zabha_zfhmin_zfh_zfbfmin_zbkb_zbkc_zbkx_zknd_zkne_zknh_zksed_zksh_zilsd"
+)
 EVERYTHING = f"rv32imafdc{UNPRIVILEGED}{FEW}"
 # Programs use all instructions: those that a hart lacks trap. Zclsd has the encodings of Zcf.
 ISAS = {

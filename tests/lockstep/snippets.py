@@ -37,9 +37,12 @@ def float_operand(g: Generator) -> None:
     g.code(mover, rd=g.rng.randrange(32), rs1=source)
 
 
+HALF = ("Zfh", "Zfhmin", "Zfbfmin")
+
+
 def halves(g: Generator) -> None:
     """A half-precision instruction, mostly on new operands that are halves."""
-    rows = [row for row in g.kinds["float"] if row.extension.name in ("Zfh", "Zfhmin")]
+    rows = [row for row in g.kinds["float"] if row.extension.name in HALF]
     row, source = g.rng.choice(rows), g.pointer()
     values = g.operands(row)
     for name in ("rs1", "rs2", "rs3"):

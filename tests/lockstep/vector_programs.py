@@ -38,7 +38,7 @@ ISAS = {
     f"rv64imafdc_zve64d_zvl128b{STRICT}": 128,
     f"rv64gcv{STRICT}_zicclsm{CRYPTOGRAPHY}": 128, f"rv64gcv_zvl256b{STRICT}{CRYPTOGRAPHY}": 256,
     f"rv64gcv_zvl1024b{STRICT}{CRYPTOGRAPHY}": 1024,
-    f"rv64gcv{STRICT}_zfh_zvfh": 128, f"rv64gcv_zvl256b{STRICT}_zicclsm_zfh_zvfh": 256,
+    f"rv64gcv{STRICT}_zfbfmin_zvfbfmin_zvfbfwma_zfh_zvfh": 128, f"rv64gcv_zvl256b{STRICT}_zicclsm_zfh_zvfh": 256,
     f"rv64imafc_zve32f_zvl128b{STRICT}_zvfh": 128, f"rv64gcv{STRICT}_zvfhmin": 128,
     f"rv64imac_zve32x_zvl128b{STRICT}{SMALL}": 128, f"rv64imac_zve64x_zvl512b{STRICT}{SMALL}": 512,
 }  # fmt: skip
@@ -180,6 +180,8 @@ class Maker:
             return 2, 3 if row.name.startswith("vsha2") and self.elen == 64 else 2
         if row.name.startswith("vclmul"):
             return 3, 3
+        if "bf16" in row.name:
+            return 1, 1
         if row.extension.name == "Zve32f":
             least = 1 if row.name.startswith("vfncvt") else 2
         if "x." in row.name and row.name.startswith("vfwcvt.f"):

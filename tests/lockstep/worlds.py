@@ -21,7 +21,7 @@ UNPRIVILEGED = (
 )
 STRICT = UNPRIVILEGED + "_svnapot_svpbmt_svadu_sstc"
 # What rv_scalar.py names. Programs with `few=False` are made without it.
-FEW = "_zcb_zimop_zcmop_zacas_zabha_zfhmin_zfh_zbkb_zbkc_zbkx_zknd_zkne_zknh_zksed_zksh_zkt"
+FEW = "_zcb_zimop_zcmop_zacas_zabha_zfhmin_zfh_zfbfmin_zbkb_zbkc_zbkx_zknd_zkne_zknh_zksed_zksh_zkt"
 MASKS = "_smcntrpmf_smmpm_smnpm_ssnpm"
 EVERYTHING = f"{LETTERS}h{STRICT}_zicclsm_smstateen{MASKS}{FEW}"
 # ISA strings of harts, and their weights. Programs use all instructions: missing ones trap.

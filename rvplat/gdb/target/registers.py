@@ -40,9 +40,8 @@ class Registers:
         }
         names = {extension.name for extension in machine.extensions}
         self.layout: Layout = layout_of(
-            self._rows.values(), "F" in names, "D" in names, machine.board.vlen,
-            "Zvfhmin" in names, machine.board.harts.xlen,
-        )  # fmt: skip
+            self._rows.values(), names, machine.board.vlen, machine.board.harts.xlen
+        )
         self._word = self.layout.sizes[REG_PC]
         self._read = machine.core.export("read_csr")
         self._write = machine.core.export("write_csr")

@@ -11,7 +11,7 @@ fields of a register that is a number, so for LLDB the CSR itself has them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import field
 from xml.sax.saxutils import quoteattr
 
@@ -43,8 +43,8 @@ VECTORS = (
     ("q", "uint128", 128), ("f", "ieee_single", 32), ("d", "ieee_double", 64),
 )  # fmt: skip
 """The elements of a vector register by their names in gdb: type and bits."""
-HALVES = ("h", "ieee_half", 16)
-"""The elements that a vector register has too, if there are vectors of halves."""
+ADDED_VECTORS = {"Zvfhmin": ("h", "ieee_half", 16), "Zvfbfmin": ("bf", "bfloat16", 16)}
+"""The elements that a vector register has too, by the extension that has vectors of them."""
 FIELDS_SUFFIX = "_fields"
 FIELDS_GROUP = "fields"
 MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}  # by priv: the privilege, and 4 more where V=1
@@ -102,9 +102,10 @@ def _fpu(double: bool, csrs: Iterable[Csr]) -> str:
     return _feature("org.gnu.gdb.riscv.fpu", [union, *rows])
 
 
-def _vector(vlen: int, has_halves: bool) -> str:
+def _vector(vlen: int, extensions: Collection[str]) -> str:
     """v0 to v31, each as vectors of all element types. gdb takes the whole size as VLEN."""
-    elements = (*VECTORS, HALVES) if has_halves else VECTORS
+    added = [element for name, element in ADDED_VECTORS.items() if name in extensions]
+    elements = (*VECTORS, *added)
     kinds = [
         f'<vector id="v{name}" type="{kind}" count="{vlen // bits}"/>'
         for name, kind, bits in elements
@@ -194,11 +195,10 @@ def _csr_files(plain: list[Csr], lldb: bool) -> dict[str, str]:
 
 
 def layout_of(
-    csrs: Iterable[Csr], has_f: bool, has_d: bool, vlen: int = 0, has_halves: bool = False,
-    xlen: int = 64,
-) -> Layout:  # fmt: skip
-    """The registers of a hart that has these CSRs, floating-point registers, and vector registers
-    of `vlen` bits (0: none), which may have halves."""
+    csrs: Iterable[Csr], extensions: Collection[str], vlen: int = 0, xlen: int = 64
+) -> Layout:
+    """The registers of a hart that has these CSRs and extensions (names), and vector registers of
+    `vlen` bits (0: none)."""
     rows = sorted(csrs, key=lambda row: row.number)
     fp_rows = [row for row in rows if row.number in FP_CSRS]
     plain = [row for row in rows if row not in fp_rows]
@@ -206,12 +206,13 @@ def layout_of(
     word = xlen // 8
     general = [(n, word) for n in range(REG_PC + 1)]
     sizes = dict(general)
-    if has_f:
+    has_d = "D" in extensions
+    if "F" in extensions:
         files["riscv-fpu.xml"] = _fpu(has_d, fp_rows)
         general += [(REG_F + n, 8 if has_d else 4) for n in range(32)]
         sizes.update(general)
     if vlen:
-        files["riscv-vector.xml"] = _vector(vlen, has_halves)
+        files["riscv-vector.xml"] = _vector(vlen, extensions)
         sizes.update({REG_V + n: vlen // 8 for n in range(32)})
     sizes.update({REG_CSR + row.number: word for row in plain})
     sizes.update({REG_CSR + row.number + FIELDS: word for row in plain if _has_fields(row)})

@@ -10,7 +10,7 @@ from typing import Any
 
 from rvplat.isa.fp_arithmetic import converted, register, single_to_double
 from rvplat.isa.fp_state import DYN, reads_f, require_fp
-from rvplat.isa.machinery.extension import Instruction
+from rvplat.isa.machinery.extension import Extension, Instruction
 from rvplat.isa.machinery.vocabulary import illegal
 from rvplat.isa.rv_v import Zve32f
 from rvplat.isa.vector.elements import (
@@ -169,8 +169,16 @@ def float_widths(
     loop: Definition, operation: Definition, widths: tuple[int, ...], minimal: bool = False
 ) -> Definition:
     """As every_width. The least of the widths is the one with halves among the operands: it needs
-    Zvfh, or Zvfhmin if it is `minimal`."""
+    Zvfh, or Zvfhmin if it is `minimal`. Where there is only one width, `prepare` has checked it."""
     least = widths[0]
+    if len(widths) == 1:
+
+        @define
+        def compute_one(hart, a: u64, b: u64, d: u64, vm: u64):
+            loop(hart, a, b, d, vm, least)
+
+        return named(compute_one, operation, "widths")
+
     has_16, has_32, has_64 = (width in widths[1:] for width in (16, 32, 64))
 
     @define
@@ -297,6 +305,7 @@ def floating(
 def unary(
     digits: str, name: str, prepare: Definition = prepare_float,
     widths: tuple[int, ...] = FORMATS, a_factor: int = 1, d_factor: int = 1, minimal: bool = False,
+    extension: Extension = Zve32f,
 ) -> Adding:  # fmt: skip
     """Add an instruction with the source vs2 alone: `operation(hart, a, sew)`. `digits` are funct6
     and the field vs1. `minimal`: Zvfhmin has it for halves."""
@@ -322,7 +331,7 @@ def unary(
             write_back(hart, vd, vm, hart.vsew * d_factor)
 
         pattern = f"{funct6} vm vs2 {vs1} 001 vd 1010111"
-        row = Zve32f.instruction(pattern, f"{name} vd, vs2{{vm}}", name=name, text=operation)
+        row = extension.instruction(pattern, f"{name} vd, vs2{{vm}}", name=name, text=operation)
         made: Any = instruction
         return row(named(made, operation, "v"))
 

@@ -1,8 +1,8 @@
 """IEEE 754 binary formats in the definition language: taking numbers apart, rounding, packing.
 
-A number is its bit pattern in a `u64`; `fmt` is the format's width (16, 32 or 64). Every operation
-takes the rounding mode and returns the result with the exceptions it raised. A NaN result is the
-default NaN. Underflow is detected after rounding (IEEE 754-2019, 7.5 b).
+A number is its bit pattern in a `u64`; `fmt` is the format's width (16, 32 or 64), or BFLOAT16.
+Every operation takes the rounding mode and returns the result with the exceptions it raised. A NaN
+result is the default NaN. Underflow is detected after rounding (IEEE 754-2019, 7.5 b).
 
 Internally a finite number that isn't zero is `significand * 2**(exponent - 63)` with bit 63 of the
 significand set. Bits lost at its lower end are ORed into bit 0.
@@ -18,6 +18,8 @@ from rvplat.lang.types import s64, u64, u128
 Format = FixedU64
 """The width of a format, as a parameter on which native code is specialised."""
 
+BFLOAT16 = 116  # the format of 16 bits with the exponents of a single; 16 is binary16
+
 # Rounding: to nearest even, towards zero, down, up, to nearest with ties away from zero.
 RNE, RTZ, RDN, RUP, RMM = 0, 1, 2, 3, 4
 # Exceptions: inexact, underflow, overflow, division by zero, invalid.
@@ -30,19 +32,23 @@ NX, UF, OF, DZ, NV = 1, 2, 4, 8, 16
 @define
 def precision(fmt: u64) -> u64:
     """Bits of a significand, the implicit one included (IEEE 754-2019, table 3.5)."""
+    if fmt == BFLOAT16:
+        return u64(8)
     return u64(53) if fmt == 64 else (u64(24) if fmt == 32 else u64(11))
 
 
 @define
 def bias(fmt: u64) -> s64:
     """The bias of stored exponents, which is also the largest exponent."""
-    return s64(1023) if fmt == 64 else (s64(127) if fmt == 32 else s64(15))
+    if fmt == 64:
+        return s64(1023)
+    return s64(127) if fmt == 32 or fmt == BFLOAT16 else s64(15)
 
 
 @define
 def sign_bit(fmt: u64) -> u64:
     """The pattern of -0."""
-    return u64(1) << (fmt - 1)
+    return u64(0x8000) if fmt == BFLOAT16 else u64(1) << (fmt - 1)
 
 
 @define

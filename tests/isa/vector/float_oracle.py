@@ -111,7 +111,14 @@ class FloatRun:
 
     def execute(self) -> int | None:
         """Do it. Returns the number that goes to f[rd], if one does."""
-        kinds = (self.arithmetic, self.to_mask, self.conversion, self.reduction, self.moves)
+        kinds = (
+            self.bfloats,
+            self.arithmetic,
+            self.to_mask,
+            self.conversion,
+            self.reduction,
+            self.moves,
+        )
         if any(kind() for kind in kinds):
             return None
         assert self.form == "f.s"
@@ -135,6 +142,28 @@ class FloatRun:
             found[i] = self.take(SINGLE[plain](a, b, t.get(vd, e, i), e, self.mode))
         self.write(e, found)
         return True
+
+    def bfloats(self) -> bool:
+        """Zvfbfmin and Zvfbfwma."""
+        t, vs2, bf, found = self.t, self.o.get("vs2", 0), ieee.BFLOAT16, {}
+        if not self.name.endswith("bf16"):
+            return False
+        for i in self.body():
+            if self.name == "vfncvtbf16":
+                found[i] = self.take(ieee.convert(t.get(vs2, 32, i), 32, bf, self.mode))
+                continue
+            a = self.take(ieee.convert(t.get(vs2, 16, i), bf, 32, self.mode))
+            if self.name == "vfwmaccbf16":
+                one = t.get(self.o["vs1"], 16, i) if self.form == "vv" else self.bfloat()
+                b = self.take(ieee.convert(one, bf, 32, self.mode))
+                d = t.get(self.o["vd"], 32, i)
+                a = self.take(fused("fmadd", b, a, d, 32, self.mode))
+            found[i] = a
+        self.write(16 if self.name == "vfncvtbf16" else 32, found)
+        return True
+
+    def bfloat(self) -> int:
+        return operand(self.f[self.o["rs1"]], ieee.BFLOAT16)
 
     def to_mask(self) -> bool:
         name = "vmfeq" if self.name == "vmfne" else self.name

@@ -317,6 +317,7 @@ def test_sha512_needs_zvknhb() -> None:
         ("rv64i_zvks", "zvksed zvksh zvkb zvkt"), ("rv64i_zvksc", "zvks zvbc"),
         ("rv64i_zvksg", "zvks zvkg"), ("rv64i_zvkt", "zve32x"),
         ("rv64i_zvfh", "zvfhmin zfhmin zve32f f"), ("rv64i_zvfhmin", "zve32f f"),
+        ("rv64i_zvfbfmin", "zve32f f"), ("rv64i_zvfbfwma", "zvfbfmin zfbfmin zve32f f"),
     ],
 )  # fmt: skip
 def test_what_a_name_includes(isa: str, more: str) -> None:

@@ -1,7 +1,8 @@
 """IEEE 754 arithmetic with exact fractions: an oracle that is independent of softfloat.
 
-A number is given as a bit pattern and the width of its format. Results include the flags that
-RISC-V raises (NX 1, UF 2, OF 4, DZ 8, NV 16). Rounding modes are 0 to 4 (RNE RTZ RDN RUP RMM).
+A number is given as a bit pattern and the width of its format, or BFLOAT16. Results include the
+flags that RISC-V raises (NX 1, UF 2, OF 4, DZ 8, NV 16). Rounding modes are 0 to 4 (RNE RTZ RDN RUP
+RMM).
 """
 
 from __future__ import annotations
@@ -40,7 +41,11 @@ class Format:
         return self.infinity + (1 << (self.digits - 2))
 
 
-FORMATS = {16: Format(16, 11, 15), 32: Format(32, 24, 127), 64: Format(64, 53, 1023)}
+BFLOAT16 = 116  # as a key of FORMATS
+FORMATS = {
+    16: Format(16, 11, 15), 32: Format(32, 24, 127), 64: Format(64, 53, 1023),
+    BFLOAT16: Format(16, 8, 127),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
