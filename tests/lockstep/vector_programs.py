@@ -38,7 +38,8 @@ ISAS = {
     f"rv64imafdc_zve64d_zvl128b{STRICT}": 128,
     f"rv64gcv{STRICT}_zicclsm{CRYPTOGRAPHY}": 128, f"rv64gcv_zvl256b{STRICT}{CRYPTOGRAPHY}": 256,
     f"rv64gcv_zvl1024b{STRICT}{CRYPTOGRAPHY}": 1024,
-    f"rv64gcv{STRICT}_zfbfmin_zvfbfmin_zvfbfwma_zfh_zvfh": 128, f"rv64gcv_zvl256b{STRICT}_zicclsm_zfh_zvfh": 256,
+    f"rv64gcv{STRICT}_zfbfmin_zvfbfmin_zvfbfwma_zfh_zvfh": 128,
+    f"rv64gcv_zvl256b{STRICT}_zicclsm_zfh_zvfh": 256,
     f"rv64imafc_zve32f_zvl128b{STRICT}_zvfh": 128, f"rv64gcv{STRICT}_zvfhmin": 128,
     f"rv64imac_zve32x_zvl128b{STRICT}{SMALL}": 128, f"rv64imac_zve64x_zvl512b{STRICT}{SMALL}": 512,
 }  # fmt: skip

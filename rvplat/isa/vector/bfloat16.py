@@ -6,7 +6,7 @@ from rvplat.isa.fp_state import DYN, reads_f, require_fp
 from rvplat.isa.machinery.vocabulary import illegal
 from rvplat.isa.rv_v import Zvfbfmin, Zvfbfwma
 from rvplat.isa.vector.elements import Width, group, splat
-from rvplat.isa.vector.float_forms import fused_loop, number, unary
+from rvplat.isa.vector.float_forms import Adding, fused_loop, number, unary
 from rvplat.isa.vector.forms import arithmetic, shape
 from rvplat.isa.vector.groups import NO_REGISTER, prepare_narrowing, prepare_widening
 from rvplat.lang import Definition, define, u64
@@ -53,7 +53,7 @@ def widening_fused(operation: Definition) -> Definition:
     return shape(operation, prepare_wider, fused_loop(operation, (16,), 2), 2, second_bfloat)
 
 
-def _unary(digits: str, name: str, prepare: Definition, **factor: int):
+def _unary(digits: str, name: str, prepare: Definition, **factor: int) -> Adding:
     return unary(digits, name, prepare, (16,), extension=Zvfbfmin, **factor)
 
 
