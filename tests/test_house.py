@@ -31,7 +31,7 @@ BELOW = {
     "isa.machinery": {"lang"},
     "isa": {"isa.machinery", "lang", "lang.floating_point"},
     "isa.cryptography": {"isa.machinery", "lang"},
-    "isa.scalar": {"isa", "isa.cryptography", "isa.machinery", "lang"},
+    "isa.scalar": {"isa", "isa.cryptography", "isa.machinery", "lang", "lang.floating_point"},
     "isa.vector": {"isa", "isa.cryptography", "isa.machinery", "lang", "lang.floating_point"},
     "hart": {"bus.natives", "hart.acceleration", "hart.debugging", "isa", "isa.machinery", "lang"},
     "hart.acceleration": {"hart", "isa", "isa.machinery", "lang"},
