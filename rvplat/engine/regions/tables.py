@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 Term = tuple[str, str]
@@ -62,7 +62,7 @@ class Tables:
     xlen: int = 64
 
     def to_bytes(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+        return json.dumps(vars(self)).encode()  # asdict would copy all that is in them
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Tables:
