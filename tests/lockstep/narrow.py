@@ -33,7 +33,7 @@ class Walk(vectors.Walk):
 
     def begin(self) -> None:
         self.ours.begin(self.program)
-        self.ours.hart.geilen = 0
+        self.ours.hart.geilen = 1 if "h" in self.letters else 0
 
     def compare_vectors(self, event: Event) -> None:
         if isinstance(event, Step):

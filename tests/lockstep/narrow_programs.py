@@ -1,23 +1,24 @@
 """Random programs for RV32: python -m tests.lockstep.narrow runs them.
 
-Sections run in M, S and U mode, those of S and U mode with Sv32. They are made of the snippets of
-RV64's programs. The handler in M mode logs a trap and goes on after the instruction, or with the
-next section if the instruction can't be fetched or the section asks for it. Four registers are the
-handler's.
+Sections run in M, S and U mode, on harts with H also in VS and VU mode. Those of S and U mode are
+translated by Sv32, and guests by Sv32x4 besides. They are made of the snippets of RV64's programs.
+The handler in M mode logs a trap and goes on after the instruction, or with the next section if the
+instruction can't be fetched or the section asks for it. Four registers are the handler's.
 """
 
 from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 from . import layout, snippets, worlds
-from .assembly import Code, Isa, Label
+from .assembly import Code, Isa
 from .generator import Generator, Snippet
+from .narrow_handler import MPP, REQUEST, T, U, V, handler
 from .operands import floating, integer, pool
 from .program import Program, extensions
 from .worlds import ILLEGAL, WORLDS
@@ -29,18 +30,16 @@ UNPRIVILEGED = (
 FEW = (
     "_zcb_zimop_zcmop_zacas_zabha_zfhmin_zfh_zfbfmin_zbkb_zbkc_zbkx_zknd_zkne_zknh_zksed_zksh_zilsd"
 )
-EVERYTHING = f"rv32imafdc{UNPRIVILEGED}{FEW}"
+EVERYTHING = f"rv32imafdch{UNPRIVILEGED}{FEW}"
 # Programs use all instructions: those that a hart lacks trap. Zclsd has the encodings of Zcf.
 ISAS = {
-    EVERYTHING: 6, f"{EVERYTHING}_zicclsm": 3, f"rv32imafc{PLAIN}": 1, f"rv32imac{PLAIN}": 2,
+    EVERYTHING: 6, f"{EVERYTHING}_zicclsm": 3, f"rv32imafdc{UNPRIVILEGED}{FEW}": 3,
+    f"rv32imafc{PLAIN}": 1, f"rv32imac{PLAIN}": 2,
     f"rv32imac{PLAIN}_zacas_zabha_zilsd_zclsd_zbkb_zknd_zkne_zknh": 2,
     f"rv32imafdc{PLAIN}_zfa": 1,
 }  # fmt: skip
-REQUEST, T, U, V = 28, 29, 30, 31
-MTVEC, MSTATUS, MEPC, MCAUSE, MTVAL = 0x305, 0x300, 0x341, 0x342, 0x343
-FETCH_CAUSES = 1 << 0 | 1 << 1 | 1 << 12
-MPP, FS = 3 << 11, 3 << 13
-SHADOW_DISTANCE = layout.SHADOW[0] * layout.PAGE
+MTVEC, MSTATUS, MEPC = 0x305, 0x300, 0x341
+FS = 3 << 13
 SECTION, ROOM = (8, 60), 2048
 WORDS = layout.REGISTERS
 PMPCFG0, PMPADDR0 = 0x3A0, 0x3B0
@@ -56,11 +55,14 @@ FIOM = 1 << 0
 SATP, SSTATUS, SUM, MXR = 0x180, 0x100, 1 << 18, 1 << 19
 SV32, ASID_SHIFT = 1 << 31, 22
 ROOT, TABLE, CSR_DUMP = layout.TABLES[0], layout.TABLES[1], layout.TABLES[8]
+SECOND_ROOT, SECOND_TABLE = layout.TABLES[16], layout.TABLES[20]  # the root has four pages
+VSATP, HGATP, VSSTATUS = 0x280, 0x680, 0x200
+HCOUNTEREN, HSTATUS, SPVP, HU = 0x606, 0x600, 1 << 8, 1 << 9
 WINDOWS = [layout.BASE, 0x4000_0000, 0xC000_0000, 0xC040_0000]
 PTE_V, PTE_R, PTE_W, PTE_X, PTE_U, PTE_G, PTE_A, PTE_D = (1 << n for n in range(8))
 USABLE = PTE_V | PTE_R | PTE_W | PTE_A | PTE_D
 CLEARED = (0x304, 0x302, 0x320, 0x340, 0xB80, 0xB82, 0xB00, 0xB02, 0x003)
-OTHERWISE = {*worlds.OTHERWISE, 0xC81}  # time and identity
+OTHERWISE = {*worlds.OTHERWISE, *worlds.TINST, 0xC81}  # time, identity, transformed instructions
 MISSING = {0x312, 0x612}  # medelegh and hedelegh (Privileged 1.13), which Spike lacks
 
 
@@ -138,6 +140,7 @@ def remaps(g: Generator) -> None:
     g.constant(slot, layout.address(TABLE, 4 * page))
     g.constant(value, entry(g.rng, page))
     g.code("sw", rs1=slot, rs2=value, imm=0)
+    g.code("hfence.vvma", rs1=0, rs2=0)  # vsatp has the same tables
     if g.rng.getrandbits(1):
         g.code("sfence.vma", rs1=0, rs2=0)
     else:
@@ -158,6 +161,32 @@ def entry(rng: random.Random, page: int) -> int:
     return layout.address(elsewhere) >> 12 << 10 | flags
 
 
+def guest_accesses(g: Generator) -> None:
+    """hlv, hlvx and hsv, and what they depend on."""
+    base, status = g.pointer(), g.pointer()
+    if g.rng.randrange(3) == 0:
+        g.constant(status, g.rng.choice((SPVP, HU, SPVP | HU)))
+        g.code(g.rng.choice(("csrrs", "csrrc")), rd=0, csr=HSTATUS, rs1=status)
+    page = g.rng.choice(layout.DATA)
+    g.address(base, layout.address(page, 4 * g.rng.randrange(1024)))
+    name = g.rng.choice(("hlv.b", "hlv.bu", "hlv.h", "hlv.hu", "hlvx.hu", "hlv.w", "hlvx.wu"))
+    if g.rng.randrange(3):
+        g.code(name, rd=g.register(write=True), rs1=base)
+    else:
+        g.code(g.rng.choice(("hsv.b", "hsv.h", "hsv.w")), rs1=base, rs2=g.pointer())
+
+
+def second_stage(g: Generator) -> None:
+    """A new entry for a guest-physical page of data, and a fence."""
+    page = g.rng.choice(layout.DATA[:-2])
+    slot = g.pointer()
+    value = g.pointer(slot)
+    g.constant(slot, layout.address(SECOND_TABLE, 4 * page))
+    g.constant(value, entry(g.rng, page) ^ (0 if g.rng.randrange(8) else PTE_U) | PTE_U)
+    g.code("sw", rs1=slot, rs2=value, imm=0)
+    g.code("hfence.gvma", rs1=0, rs2=0)
+
+
 PLAN: dict[Snippet, int] = {
     snippets.integers: 60, snippets.floats: 24, refresh: 10, snippets.hints: 2, snippets.loops: 5,
     snippets.jumps: 6, snippets.patches: 4, snippets.memory: 30, snippets.atomics: 10,
@@ -166,6 +195,12 @@ PLAN: dict[Snippet, int] = {
 }  # fmt: skip
 PLANS: dict[str, Mapping[Snippet, int]] = {
     "M": {**PLAN, remaps: 20, spaces: 3, sums: 3}, "HS": {**PLAN, spaces: 4, sums: 8}, "U": PLAN,
+}  # fmt: skip
+# With H. In VS mode, `spaces` writes vsatp.
+WITH_H: dict[str, Mapping[Snippet, int]] = {
+    "M": {**PLANS["M"], guest_accesses: 12, second_stage: 12},
+    "HS": {**PLANS["HS"], guest_accesses: 16}, "U": {**PLAN, guest_accesses: 3},
+    "VS": {**PLANS["HS"], guest_accesses: 1}, "VU": PLAN,
 }  # fmt: skip
 
 
@@ -177,15 +212,17 @@ class Maker:
         self.rng = rng = random.Random(self.name)
         [self.isa] = rng.choices(list(ISAS), list(ISAS.values()))
         self.count = instructions
+        self.has_h = "h" in self.isa.partition("_")[0]
+        self.plans = WITH_H if self.has_h else PLANS
         self.image = bytearray(layout.END * layout.PAGE)
         self.known = isa()
         mapped: Any = SimpleNamespace(windows=lambda virtual: WINDOWS)
         self.generator = Generator(
             rng, self.known, frozenset((REQUEST, T, U, V)), REQUEST, ILLEGAL, "none", False,
-            self.isa, False, False, False, mapped, PLANS,
+            self.isa, False, False, False, mapped, self.plans,
         )  # fmt: skip
         self.sections: list[tuple[int, int]] = []
-        self.used = {name: layout.address(WORLDS[name].code[0]) for name in PLANS}
+        self.used = {name: layout.address(WORLDS[name].code[0]) for name in self.plans}
 
     def put(self, code: Code) -> None:
         at = code.start - layout.BASE
@@ -194,7 +231,8 @@ class Maker:
     def section(self) -> int:
         """Make a section. Returns its instructions."""
         g = self.generator
-        world = WORLDS[self.rng.choice(("M", "M", "HS", "HS", "U"))]
+        guests = ("VS", "VS", "VS", "VU", "VU") if self.has_h else ()
+        world = WORLDS[self.rng.choice(("M", "M", "HS", "HS", "U", *guests))]
         if self.used[world.name] + ROOM > layout.address(world.code[-1] + 1):
             return self.count
         g.world = world
@@ -214,12 +252,14 @@ class Maker:
         for code in (self.start(), handler(self.known), end):
             self.put(code)
         rows = [*self.sections, (end.start, MPP)]
+        # bit 0 of an address, which mepc doesn't have, says that the section runs with V=1
+        rows = [(at | (status & worlds.MPV != 0), status & MPP) for at, status in rows]
         table = b"".join(struct.pack("<II", *row) for row in rows)
         first = layout.BASE + desk + layout.SECTIONS
         self.image[desk + layout.NEXT : desk + layout.NEXT + 4] = struct.pack("<I", first)
         self.image[desk + layout.SECTIONS : desk + layout.SECTIONS + len(table)] = table
         self.data()
-        modes = {0: "U", 1 << 11: "HS", MPP: "M"}
+        modes = {world.status: name for name, world in WORLDS.items()}
         names = tuple((address, modes[status]) for address, status in self.sections)
         return Program(self.name, bytes(self.image), self.isa, names, self.count)
 
@@ -244,18 +284,29 @@ class Maker:
             at = table * layout.PAGE + 4 * index
             self.image[at : at + 4] = struct.pack("<I", value)
 
-        for world in ("HS", "U"):
-            user = PTE_U if world == "U" else 0
+        for world in self.plans.keys() - {"M"}:
+            user = PTE_U if WORLDS[world].user else 0
             for page in WORLDS[world].code:
                 flags = PTE_V | PTE_R | PTE_X | PTE_A | PTE_D | user
                 put(TABLE, page, layout.address(page) >> 12 << 10 | flags)
         for page in layout.DATA:
             good = layout.address(page) >> 12 << 10 | USABLE | PTE_U
             put(TABLE, page, good if page in layout.TWINS else entry(self.rng, page))
+        if self.has_h:
+            self.second_stage(put)
         large = layout.BASE >> 12 << 10 | USABLE | self.rng.choice((0, PTE_U))
         pointer = layout.address(TABLE) >> 12 << 10 | PTE_V
         for window, value in zip(WINDOWS, (pointer, pointer, large, large | 1 << 10), strict=True):
             put(ROOT, window >> 22, value)
+
+    def second_stage(self, put: Callable[[int, int, int], None]) -> None:
+        """The tables of guest-physical addresses: all pages, data mostly with access."""
+        for page in range(layout.END):
+            value = layout.address(page) >> 12 << 10 | USABLE | PTE_X | PTE_U
+            if page in layout.DATA and page not in layout.TWINS:
+                value = entry(self.rng, page) | PTE_U
+            put(SECOND_TABLE, page, value)
+        put(SECOND_ROOT, layout.BASE >> 22, layout.address(SECOND_TABLE) >> 12 << 10 | PTE_V)
 
     def start(self) -> Code:
         """Set up CSRs and registers, and enter the first section."""
@@ -263,7 +314,7 @@ class Maker:
         for number, value in (
             (MTVEC, layout.address(layout.MACHINE_HANDLER)), (MSTATUS, FS), (0x306, -1),
             (0x106, -1), (PMPADDR0, -1), (PMPCFG0, 0x1F), *((number, 0) for number in CLEARED),
-            (SATP, SV32 | layout.address(ROOT) >> 12),
+            (SATP, SV32 | layout.address(ROOT) >> 12), *(self.of_guests() if self.has_h else ()),
         ):  # fmt: skip
             code.constant(T, value)
             code("csrrw", rd=0, csr=number, rs1=T)
@@ -275,6 +326,13 @@ class Maker:
         code.constant(REQUEST, 1)
         code.bits(0, 2)
         return code
+
+    def of_guests(self) -> list[tuple[int, int]]:
+        """CSRs of H, and their values."""
+        return [
+            (VSATP, SV32 | layout.address(ROOT) >> 12), (VSSTATUS, FS), (HCOUNTEREN, -1),
+            (HGATP, SV32 | layout.address(SECOND_ROOT) >> 12), (0x602, 0), (0x603, 0), (0x303, 0),
+        ]  # fmt: skip
 
     def end(self) -> Code:
         """Store all registers and CSRs to memory, and write to tohost."""
@@ -299,52 +357,6 @@ class Maker:
         code("wfi")
         code.jump(forever)
         return code
-
-
-def handler(known: Isa) -> Code:
-    """The handler in M mode."""
-    code, named = Code(known, layout.address(layout.MACHINE_HANDLER)), known.named
-    following, skip = Label(), Label()
-    code.place(T, layout.address(layout.MACHINE_DESK))
-    code("sc.w", rd=U, rs1=T, rs2=0)  # it drops the reservation, as Spike does
-    code("lw", rd=V, rs1=T, imm=layout.LOG_AT)
-    code("addi", rd=U, rs1=V, imm=16)
-    code("andi", rd=U, rs1=U, imm=layout.LOG_MASK)
-    code("sw", rs1=T, rs2=U, imm=layout.LOG_AT)
-    code("add", rd=V, rs1=V, rs2=T)
-    for n, number in enumerate((MEPC, MTVAL, MSTATUS, MCAUSE)):
-        code("csrrs", rd=U, csr=number, rs1=0)
-        code("sw", rs1=V, rs2=U, imm=layout.LOG + 4 * n)
-    code.constant(V, FETCH_CAUSES)
-    code("srl", rd=V, rs1=V, rs2=U)
-    code("andi", rd=V, rs1=V, imm=1)
-    code.branch(named["bne"], following, rs1=V, rs2=0)
-    code.branch(named["beq"], skip, rs1=REQUEST, rs2=0)
-    code.bind(following)
-    code("lw", rd=U, rs1=T, imm=layout.NEXT)
-    code("addi", rd=V, rs1=U, imm=8)
-    code("sw", rs1=T, rs2=V, imm=layout.NEXT)
-    code("lw", rd=V, rs1=U, imm=0)
-    code("csrrw", rd=0, csr=MEPC, rs1=V)
-    code("lw", rd=V, rs1=U, imm=4)
-    code.constant(U, MPP)
-    code("csrrc", rd=0, csr=MSTATUS, rs1=U)
-    code("csrrs", rd=0, csr=MSTATUS, rs1=V)
-    code("addi", rd=REQUEST, rs1=0, imm=0)
-    code("mret")
-    code.bind(skip)
-    code("csrrs", rd=U, csr=MEPC, rs1=0)
-    code.constant(V, SHADOW_DISTANCE)
-    code("add", rd=V, rs1=U, rs2=V)
-    code("lbu", rd=V, rs1=V, imm=0)
-    code("andi", rd=V, rs1=V, imm=3)
-    code("sltiu", rd=V, rs1=V, imm=3)
-    code("slli", rd=V, rs1=V, shamt=1)
-    code("addi", rd=U, rs1=U, imm=4)
-    code("sub", rd=U, rs1=U, rs2=V)
-    code("csrrw", rd=0, csr=MEPC, rs1=U)
-    code("mret")
-    return code
 
 
 def make(seed: str, number: int, instructions: int = 500) -> Program:
