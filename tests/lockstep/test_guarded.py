@@ -9,7 +9,7 @@ import pytest
 from tests.lockstep import guarded_programs
 from tests.lockstep.guarded import Lockstep
 
-CHUNK = 10
+CHUNK = 5
 
 
 @pytest.fixture(scope="module")

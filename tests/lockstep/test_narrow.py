@@ -9,7 +9,7 @@ import pytest
 from tests.lockstep import narrow_programs
 from tests.lockstep.narrow import Lockstep
 
-CHUNK = 10
+CHUNK = 5
 
 
 @pytest.fixture(scope="module")

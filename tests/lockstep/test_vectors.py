@@ -11,7 +11,7 @@ from . import vector_programs
 from .vector_frames import MODES
 from .vectors import Lockstep
 
-CHUNKS, CHUNK = 4, 20
+CHUNKS, CHUNK = 4, 8
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,8 @@ def test_vector_programs_run_as_in_spike(lockstep: Lockstep, chunk: int) -> None
         assert lockstep.compare(vector_programs.make("test", number)) is None
 
 
-@pytest.mark.parametrize("chunk", range(2))
-def test_vector_programs_of_rv32_run_as_in_spike(lockstep: Lockstep, chunk: int) -> None:
-    for number in range(chunk * CHUNK, (chunk + 1) * CHUNK):
+def test_vector_programs_of_rv32_run_as_in_spike(lockstep: Lockstep) -> None:
+    for number in range(CHUNK):
         assert lockstep.compare(vector_programs.make("rv32", number, xlen=32)) is None
 
 

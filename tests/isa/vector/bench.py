@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import random
+import re
 
 from rvplat.isa.machinery.extension import Instruction
 from rvplat.isa.machinery.xlen import TYPES
@@ -19,6 +20,13 @@ STATUS = 3 << 13 | 3 << 9  # FS and VS are Dirty
 VECTOR = [one for one in shipped_extensions().values() if one.name[:2] == "Zv" and one.rows_in]
 ROWS: list[Instruction] = [row for one in VECTOR for row in one.instructions]
 NARROW: list[Instruction] = [row for one in VECTOR for row in one.of(32).instructions]
+
+
+def names_x(row: Instruction) -> bool:
+    """Whether it has an x register among its operands: to the others XLEN makes no difference."""
+    return re.search(r"\b(rd|rs1|rs2)\b", row.syntax) is not None
+
+
 VTYPES = [sew << 3 | lmul for sew in range(4) for lmul in (0, 1, 2, 3, 5, 6, 7)]
 OP_VE = 0x77  # the opcode of instructions on element groups, with SEW 32 or 64
 GROUP_VTYPES = [vtype for vtype in VTYPES if vtype >> 4 == 1]
@@ -97,5 +105,5 @@ def draw(chance: random.Random, row: Instruction) -> tuple[int, dict[str, int]]:
 
 __all__ = [
     "CODE", "DATA", "EXTENSIONS", "NARROW", "ROWS", "STATUS", "VLEN", "VTYPES", "VectorTwin",
-    "begin", "draw", "twin", "vtypes_for",
+    "begin", "draw", "names_x", "twin", "vtypes_for",
 ]  # fmt: skip

@@ -9,10 +9,11 @@ import pytest
 from rvplat.isa.machinery.disassemble import render
 from rvplat.isa.machinery.extension import Instruction
 
-from .bench import NARROW, ROWS, begin, draw, twin, vtypes_for
+from .bench import NARROW, ROWS, begin, draw, names_x, twin, vtypes_for
 
 CASES = 12
 ILLEGAL = 2
+ON_RV32 = [row for row in NARROW if names_x(row)]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
@@ -20,7 +21,7 @@ def test_native_leaves_what_the_reference_leaves(row: Instruction) -> None:
     compare(row, 64)
 
 
-@pytest.mark.parametrize("row", NARROW, ids=[row.name for row in NARROW])
+@pytest.mark.parametrize("row", ON_RV32, ids=[row.name for row in ON_RV32])
 def test_native_leaves_what_the_reference_leaves_on_rv32(row: Instruction) -> None:
     compare(row, 32)
 
