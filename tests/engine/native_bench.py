@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from typing import Any
 
 from rvplat.bus.ram import Ram
 from rvplat.engine.architecture import enable
@@ -49,6 +50,13 @@ def scalar_extensions() -> list[Extension]:
     """What ships, without the vector extensions."""
     shipped = shipped_extensions().values()
     return [one for one in shipped if not any(".vector." in module for module in one.rows_in)]
+
+
+def take_traps(hart: Any) -> None:
+    """Let M mode take its traps, as firmware does after reset: clear mstatus.MDT (Smdbltrp), and set
+    mnstatus.NMIE (Smrnmi)."""
+    hart.mstatus = int(hart.mstatus) & ~Status.MDT
+    hart.rnmi_masked = 0
 
 
 class Twin:
@@ -92,7 +100,7 @@ class Twin:
         return 0
 
     def _set_up(self) -> None:
-        self.hart.mstatus = int(self.hart.mstatus) & ~Status.MDT  # else a trap is a double trap
+        take_traps(self.hart)
         self.csr("mtvec", HANDLER)
         self.csr("stvec", HANDLER)
         self.csr("pmpaddr0", (1 << 54) - 1)
@@ -148,10 +156,11 @@ class Twin:
             for i in range(0, len(old) if old != new else 0, field.stride):
                 if old[i : i + field.stride] != new[i : i + field.stride]:
                     where = f"{field.name}[{i // field.stride}]" if field.count else field.name
-                    at = next(n for n in range(field.stride) if old[i + n] != new[i + n])
-                    a, b = (v[i + at : i + field.stride][:8][::-1].hex() for v in (old, new))
-                    place = f"{where} + {at}" if at else where
-                    result.append(f"{place}: {a} by the reference, {b} natively")
+                    if field.stride > 8:  # a record: the 8 bytes that are different
+                        at = next(n for n in range(field.stride) if old[i + n] != new[i + n])
+                        where, i = f"{where} + {at // 8 * 8}", i + at // 8 * 8
+                    a, b = (v[i : i + min(field.stride, 8)][::-1].hex() for v in (old, new))
+                    result.append(f"{where}: {a} by the reference, {b} natively")
         if expected[1] != found[1]:
             at = next(i for i in range(SIZE) if expected[1][i] != found[1][i])
             result.append(f"memory differs at {BASE + at:#x}")

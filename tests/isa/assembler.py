@@ -21,8 +21,8 @@ NAMES = [
     if name[0] == "Z" and name != "Zcf" and (extension.instructions or extension.compressed_forms)
 ]
 ARCHES = {
-    64: "_".join(["rv64imafdcvh", *NAMES, "svinval"]),
-    32: "_".join(["rv32imafdcvh", *NAMES, "zcf", "zilsd", "svinval"]),
+    64: "_".join(["rv64imafdcvh", *NAMES, "svinval", "smrnmi"]),
+    32: "_".join(["rv32imafdcvh", *NAMES, "zcf", "zilsd", "svinval", "smrnmi"]),
 }
 
 

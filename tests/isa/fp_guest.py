@@ -20,10 +20,9 @@ from rvplat.engine.reference import Reference
 from rvplat.hart.reset import reset
 from rvplat.isa import rv_fd, rv_i, zicsr
 from rvplat.isa.machinery.extension import Extension, Instruction
-from rvplat.isa.privileged import Status
 from rvplat.machine.boards.extensions import architecture_for
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
-from tests.engine.native_bench import scalar_extensions
+from tests.engine.native_bench import scalar_extensions, take_traps
 from tests.isa.fp_oracle import WIDTHS
 
 RAM = 0x8000_0000
@@ -101,7 +100,8 @@ class FpGuest:
         reset(self.hart, extensions(), RAM)
         core().export("drop_slots")(self.hart)
         self.ram.view[: 4 * len(code)] = struct.pack(f"<{len(code)}I", *code)
-        self.hart.mstatus = int(self.hart.mstatus) & ~Status.MDT | fs  # so that traps are taken
+        take_traps(self.hart)
+        self.hart.mstatus = self.hart.mstatus | fs
         self.hart.frm = frm
         self.hart.mtvec = DONE
 

@@ -186,7 +186,8 @@ def test_the_device_tree_has_each_hart_s_own(make: Make) -> None:
          "hart can't be, expected a CSR that a hart may lack"),
         ("harts.1.vmid_bits", 15, "harts.1.vmid_bits: found 15, expected an integer from 0 to 14"),
         ("harts.1.clock", 1, 'harts.1.clock: found an unknown key "clock", expected one of '
-         "absent_csrs, asid_bits, isa, mmu, pmp_entries, vlen, vmid_bits"),
+         "absent_csrs, asid_bits, isa, mmu, pmp_entries, rnmi_exception_handler, rnmi_handler, "
+         "vlen, vmid_bits"),
     ],
 )  # fmt: skip
 def test_contradictions_are_refused(make: Make, key: str, value: object, fault: str) -> None:

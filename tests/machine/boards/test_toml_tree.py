@@ -84,7 +84,8 @@ def test_faults_of_the_command_line(board_folder: Path, catalogue: Catalogue) ->
     assert [str(one) for one in faults] == [
         '--set harts.cout=2: harts.cout: found an unknown key "cout", expected one of '
         "absent_csrs, allow_draft, asid_bits, count, geilen, isa, menvcfg, mmu, pmp_entries, "
-        'regions, seed, tinst, vlen, vmid_bits; did you mean "count"?',
+        "regions, rnmi_exception_handler, rnmi_handler, seed, tinst, vlen, vmid_bits; did you mean "
+        '"count"?',
         "--harts 99: harts.count: found 99, expected an integer from 1 to 8",
         '--memory lots: memory.ram.size: found "lots", expected a size such as "512M" from 4096 to '
         "0x100000000000",
