@@ -53,7 +53,7 @@ def scalar_extensions() -> list[Extension]:
 
 
 def take_traps(hart: Any) -> None:
-    """Let M mode take its traps, as firmware does after reset: clear mstatus.MDT (Smdbltrp), and set
+    """Let M mode take its traps, as firmware does after reset: clear mstatus.MDT (Smdbltrp), set
     mnstatus.NMIE (Smrnmi)."""
     hart.mstatus = int(hart.mstatus) & ~Status.MDT
     hart.rnmi_masked = 0
