@@ -1,4 +1,4 @@
-"""A few hundred random guests, the same in each run; and tests of the watchdog for trials."""
+"""More than a hundred random guests, the same in each run; and tests of the watchdog for trials."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.fuzz.trial import Result
 from tests.fuzz.watch import Watch
 
 BATCHES = 4
-TRIALS = 50  # in each batch
+TRIALS = 30  # in each batch
 
 
 @pytest.mark.timeout(600)
