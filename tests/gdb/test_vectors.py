@@ -14,10 +14,7 @@ from .driver import Gdb
 
 @pytest.fixture
 def machine(guest: Path) -> Machine:
-    settings = {"harts.isa": "rv64gcvh", "harts.vlen": 256}
-    machine = Machine.open("virt", program=guest, settings=settings)
-    machine.harts[0].v[8] = int.from_bytes(bytes(range(32)), "little")
-    return machine
+    return with_vectors(guest, "rv64gcvh", 256, int.from_bytes(bytes(range(32)), "little"))
 
 
 def test_elements_of_every_type(gdb: Gdb, serve: Serve, machine: Machine) -> None:
@@ -31,10 +28,15 @@ def test_elements_of_every_type(gdb: Gdb, serve: Serve, machine: Machine) -> Non
     assert gdb.value("sizeof($v8.f) / sizeof($v8.f[0])") == "8"
 
 
+def with_vectors(guest: Path, isa: str, vlen: int, v8: int) -> Machine:
+    """A machine whose v8 has a value."""
+    machine = Machine.open("virt", guest, settings={"harts.isa": isa, "harts.vlen": vlen})
+    machine.harts[0].v[8] = v8
+    return machine
+
+
 def test_halves_are_elements_if_vectors_have_them(gdb: Gdb, serve: Serve, guest: Path) -> None:
-    settings = {"harts.isa": "rv64gcv_zvfhmin", "harts.vlen": 256}
-    machine = Machine.open("virt", program=guest, settings=settings)
-    machine.harts[0].v[8] = 0xC100 << 32 | 0x3E00 << 16
+    machine = with_vectors(guest, "rv64gcv_zvfhmin", 256, 0xC100 << 32 | 0x3E00 << 16)
     gdb.attach(serve(machine))
     assert gdb.value("$v8.h[1]") == "1.5"
     assert gdb.value("$v8.h[2]") == "-2.5"
@@ -44,9 +46,7 @@ def test_halves_are_elements_if_vectors_have_them(gdb: Gdb, serve: Serve, guest:
 
 
 def test_bfloats_are_elements_if_vectors_have_them(gdb: Gdb, serve: Serve, guest: Path) -> None:
-    settings = {"harts.isa": "rv64gcv_zvfbfmin", "harts.vlen": 128}
-    machine = Machine.open("virt", program=guest, settings=settings)
-    machine.harts[0].v[8] = 0xC020 << 32 | 0x3FC0 << 16
+    machine = with_vectors(guest, "rv64gcv_zvfbfmin", 128, 0xC020 << 32 | 0x3FC0 << 16)
     gdb.attach(serve(machine))
     assert gdb.value("$v8.bf[1]") == "1.5"
     assert gdb.value("$v8.bf[2]") == "-2.5"

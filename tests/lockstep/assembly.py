@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.isa.machinery.extension import Extension, Row, enabled_rows
 
+from . import layout
+
 HYPERVISOR = 2  # the lowest privilege of CSRs that exist only with H
 MASK64 = (1 << 64) - 1
 NOP = 0x0000_0013
@@ -139,3 +141,18 @@ class Code:
         low = signed(distance, 12)
         self("auipc", rd=rd, imm=distance - low)
         self("addi", rd=rd, rs1=rd, imm=low)
+
+
+def go_past(code: Code, epc: int, t: int, u: int) -> None:
+    """Advance an epc CSR past its instruction, with two registers that may be changed. The copy of
+    the code has the instruction's length."""
+    code("csrrs", rd=t, csr=epc, rs1=0)
+    code.constant(u, layout.SHADOW_DISTANCE)
+    code("add", rd=u, rs1=t, rs2=u)
+    code("lbu", rd=u, rs1=u, imm=0)
+    code("andi", rd=u, rs1=u, imm=3)
+    code("sltiu", rd=u, rs1=u, imm=3)
+    code("slli", rd=u, rs1=u, shamt=1)
+    code("addi", rd=t, rs1=t, imm=4)
+    code("sub", rd=t, rs1=t, rs2=u)
+    code("csrrw", rd=0, csr=epc, rs1=t)

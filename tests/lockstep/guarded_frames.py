@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Sequence
 
 from . import layout
-from .assembly import Code, Isa, Label
+from .assembly import Code, Isa, Label, go_past
 from .operands import integer
 from .worlds import OTHERWISE, SPIKE_ONLY, WORLDS
 
@@ -33,7 +33,6 @@ SUM, MXR, HU, SPVP, ADUE = 1 << 18, 1 << 19, 1 << 9, 1 << 8, 1 << 61
 PV, PR, PW, PX, PU, PA, PD = (1 << n for n in (0, 1, 2, 3, 4, 6, 7))
 SV39 = 8 << 60
 FIRST, GUEST, SECOND = 48, 51, 56  # the roots of satp, vsatp and hgatp
-SHADOW_DISTANCE = layout.SHADOW[0] * layout.PAGE
 MPP_M = 3 << 11
 MPRV, MIE_BIT, MNSTATUS, MNCAUSE, NMIE = 1 << 17, 1 << 3, 0x744, 0x742, 1 << 3
 
@@ -157,16 +156,7 @@ class Frame:
         if sdt:
             code.constant(V, sdt)
             code("csrrc", rd=0, csr=numbers["status"], rs1=V)
-        code("csrrs", rd=U, csr=numbers["epc"], rs1=0)
-        code.constant(V, SHADOW_DISTANCE)
-        code("add", rd=V, rs1=U, rs2=V)
-        code("lbu", rd=V, rs1=V, imm=0)
-        code("andi", rd=V, rs1=V, imm=3)
-        code("sltiu", rd=V, rs1=V, imm=3)
-        code("slli", rd=V, rs1=V, shamt=1)
-        code("addi", rd=U, rs1=U, imm=4)
-        code("sub", rd=U, rs1=U, rs2=V)
-        code("csrrw", rd=0, csr=numbers["epc"], rs1=U)
+        go_past(code, numbers["epc"], U, V)
 
     def machine_handler(self) -> None:
         code, named = Code(self.known, layout.address(layout.MACHINE_HANDLER)), self.known.named

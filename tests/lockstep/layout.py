@@ -26,6 +26,7 @@ CODE = range(16, 32)  # the program's sections
 DATA = range(32, 48)  # 64 KiB, on a boundary of 64 KiB for Svnapot
 TABLES = range(48, 160)  # page tables
 SHADOW = range(160, 192)  # an unchanged copy of the code, where handlers look up lengths
+SHADOW_DISTANCE = SHADOW[0] * PAGE  # from the code to its copy, in bytes
 END = 192
 
 COMPARED = range(MACHINE_DESK, SHADOW[0])  # pages that are compared when a program has ended

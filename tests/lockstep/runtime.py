@@ -22,7 +22,6 @@ MPRV = 1 << 17
 FETCH_CAUSES = 1 << 0 | 1 << 1 | 1 << 12 | 1 << 20
 ILLEGAL = 2
 VECTORS = 16
-SHADOW_DISTANCE = layout.SHADOW[0] * layout.PAGE
 DUMP_F, DUMP_CSRS = 256, 512
 HIE, HSTATUS = 0x604, 0x600
 
@@ -146,7 +145,7 @@ class Handler:
         self.read(rd=t, csr=self.side.epc)
         code("slli", rd=t, rs1=t, shamt=above)
         code("srli", rd=t, rs1=t, shamt=above)
-        code.place(q, layout.BASE + SHADOW_DISTANCE)
+        code.place(q, layout.BASE + layout.SHADOW_DISTANCE)
         code("add", rd=t, rs1=t, rs2=q)
         code("lbu", rd=t, rs1=t, imm=0)
         code("andi", rd=t, rs1=t, imm=3)

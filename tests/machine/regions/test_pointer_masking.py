@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rvplat.machine.open import open_board
+from tests.machine.regions.covered_programs import DOWN, ROUNDS, UNROLLED, WAYS
 from tests.machine.regions.forced import machine_of, same_in_regions
-from tests.machine.regions.test_covered_loops import DOWN, ROUNDS, UNROLLED, WAYS
 from tests.machine.small_guests import POWER_OFF
 
 ISA = open_board("virt")[0].harts.isa + "_smmpm"

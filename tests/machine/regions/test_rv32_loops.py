@@ -16,6 +16,18 @@ from rvplat.engine.regions.graph import Decoder, Graph, discover
 from rvplat.engine.regions.spans import spans_of
 from rvplat.engine.regions.tables import Tables
 from tests.machine.regions import test_spans
+from tests.machine.regions.covered_programs import (
+    DATA,
+    INTERRUPTS,
+    LOOPS,
+    NOWHERE,
+    PAST_0,
+    ROUNDS,
+    STEPS,
+    VA,
+    large_steps,
+    sums,
+)
 from tests.machine.regions.forced import (
     LEAF,
     POINTER,
@@ -26,17 +38,6 @@ from tests.machine.regions.forced import (
     machine_of,
     run_to_end,
     same_in_regions,
-)
-from tests.machine.regions.test_covered_loops import (
-    DATA,
-    INTERRUPTS,
-    LOOPS,
-    NOWHERE,
-    PAST_0,
-    ROUNDS,
-    STEPS,
-    VA,
-    sums,
 )
 from tests.machine.regions.test_translations import BODY, A, turns
 from tests.machine.small_guests import POWER_OFF
@@ -162,25 +163,6 @@ def test_the_last_page_of_the_address_space() -> None:
 @pytest.mark.parametrize("case", STEPS)
 def test_large_steps_over_the_end_of_the_address_space(case: str) -> None:
     """No iteration takes a page for that of another one. Neighbours have distant memory."""
-    start = (1 << 32) + 20 * 4080 * (1 if case == "down" else -1)
-    body = f"""
-.balign 4096
-body:
-  li s6, 200
-2: li s4, {start % (1 << 32) + 8:#x}
-  li t0, 40
-  li a2, 4080
-1: ld t1, 0(s4)
-  add s1, s1, t1
-  slli t1, s1, 3
-  xor s1, s1, t1
-  {STEPS[case]}
-  addi t0, t0, -1
-  bnez t0, 1b
-  addi s6, s6, -1
-  bnez s6, 2b
-  ecall
-"""
 
     def pages(machine: Machine) -> None:
         map_ram(machine)
@@ -189,7 +171,7 @@ body:
             map_page(machine, n * 4096 % (1 << 32), place)
             machine.memory.write(place, bytes((n * 7 + i) % 251 for i in range(4096)))
 
-    end = same(turns(SUPERVISOR, body), pages, "body")
+    end = same(turns(SUPERVISOR, large_steps(case, 32)), pages, "body")
     assert end.x[0][27] == 9, "ecall from S mode"
 
 

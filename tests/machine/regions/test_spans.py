@@ -11,6 +11,7 @@ from rvplat.engine.regions.flow import Flow
 from rvplat.engine.regions.graph import Decoder, discover
 from rvplat.engine.regions.spans import spans_of
 from rvplat.engine.regions.tables import Tables
+from tests.machine.regions.covered_programs import DATA, ROUNDS, VA
 from tests.machine.regions.forced import (
     LEAF,
     RAM,
@@ -22,7 +23,7 @@ from tests.machine.regions.forced import (
     map_page,
     same_in_regions,
 )
-from tests.machine.regions.test_covered_loops import DATA, ROUNDS, SUPERVISOR, VA
+from tests.machine.regions.test_covered_loops import SUPERVISOR
 from tests.machine.regions.test_translations import A, turns
 from tests.machine.small_guests import POWER_OFF
 
