@@ -27,9 +27,8 @@ single word that names a file, or is one of these two, is the PROGRAM.
 On a terminal, Ctrl-A X leaves and Ctrl-A H shows help. The exit status is the guest's: 0 when it
 powers off, or the code that it wrote to sifive_test or HTIF. It is 124 when --timeout or
 --max-instructions ended the run, when every hart waits and nothing can wake one, or when a hart is
-in a critical error (Smdbltrp); 125 when a
-plugin's code raised or did not return, whatever the guest's status; 130 after Ctrl-C; and 2 when
-rvplat reports an error.
+in a critical error (Smdbltrp). It is 125 when a plugin's code raised or did not return, whatever
+the guest's status; 130 after Ctrl-C; and 2 when rvplat reports an error.
 
 If a plugin's code does not return, rvplat names the plugin after some seconds. A second request to
 end the run (Ctrl-C, Ctrl-A X, a signal) ends the process at once.

@@ -129,9 +129,12 @@ class HandlerEmitter(Emitter):
     def leave_if_stuck(self) -> None:
         """Leave native code if a loop was ended (poll.py): that is no trap."""
         stop = self.result(u32, f"load i32, ptr {self.hart_place('stop')}").text
-        stuck = self.result(bool, f"icmp eq i32 {stop}, {STOP_STUCK}")
+        self.leave_native_if(self.result(bool, f"icmp eq i32 {stop}, {STOP_STUCK}"))
+
+    def leave_native_if(self, condition: Value) -> None:
+        """Leave native code if a condition holds."""
         leave, on = self.label(), self.label()
-        self.branch_on(stuck, leave, on)
+        self.branch_on(condition, leave, on)
         self.start(leave)
         self.finish("ret void")
         self.start(on)

@@ -176,12 +176,7 @@ class HandlerText:
 
     def _leave_at_none(self, e: Bare, address: str) -> None:
         """Leave native code if an address is 0."""
-        none = e.result(bool, f"icmp eq i64 {address}, 0")
-        leave, on = e.label(), e.label()
-        e.branch_on(none, leave, on)
-        e.start(leave)
-        e.finish("ret void")
-        e.start(on)
+        e.leave_native_if(e.result(bool, f"icmp eq i64 {address}, 0"))
 
     def _go_on(self, e: Bare, found: str) -> None:
         """Dispatch the slot at an address, or leave native code if it is 0."""

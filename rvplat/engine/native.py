@@ -212,8 +212,8 @@ class Core:
             rest = texts.keys() - others.keys()
             large = max(rest, key=lambda name: len(texts[name].text), default="")
             if len(rest) > 1 and len(texts[large].text) > LARGE:
-                one_text = texts[large]
-                others[large] = Compiling(one_text.text, self._dumps_of(large), one_text.level)
+                text = texts[large]
+                others[large] = Compiling(text.text, self._dumps_of(large), text.level)
             made = {
                 name: compile_text(text.text, self._dumps_of(name), text.level)
                 for name, text in texts.items()

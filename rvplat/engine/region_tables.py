@@ -79,7 +79,7 @@ class AccessEmitter(TemplateEmitter):
         if len(self._found) != 1:
             return None
         ((stores, size, va),) = self._found
-        address = Sums(self.lines, self.definitions.value_type(ux).bits).of(va)
+        address = Sums(self.lines, self.xlen).of(va)
         if sum(file == "x" for file, _ in address) != 1:
             return None
         return Access(stores, size, address, made.text, made.allocas, made.ways)

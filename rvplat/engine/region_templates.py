@@ -178,6 +178,10 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
     def trap_of(self, target: ir.Body) -> None:
         self.give_up()
 
+    @property
+    def xlen(self) -> int:
+        return int(self.definitions.value_type(ux).bits)
+
     def leave(self, values: list[Value]) -> None:
         self.way("next")
 
@@ -222,7 +226,7 @@ class TemplateEmitter(NamesWithHoles, FastEmitter):
         order = tuple(sorted(self.reads)), tuple(sorted(self.writes))
         ways = tuple(sorted(self.ways))
         is_sum = ways == ("next",) and order[1] == (("x", "rd"),)
-        total = Sums(self.lines, self.definitions.value_type(ux).bits).result if is_sum else ()
+        total = Sums(self.lines, self.xlen).result if is_sum else ()
         return Template(text, allocas, *order, self.branch, ways, self.keeps, total)
 
     def operands(self, form: Form) -> list[tuple[str, Value]]:

@@ -201,9 +201,9 @@ def wake_hart(machine: MachineState, target: HartState):
 
 
 @define
-def set_rnmi(target: HartState, cause: u64, level: bool):
-    """Drive one of a hart's resumable non-maskable interrupts."""
-    target.rnmi_lines = (target.rnmi_lines & ~(u64(1) << cause)) | u64(level) << cause
+def driven(lines: u64, bit: u64, level: bool) -> u64:
+    """The levels of lines after one of them is driven."""
+    return (lines & ~(u64(1) << bit)) | u64(level) << bit
 
 
 @implement(words.set_hart_line)
@@ -212,10 +212,10 @@ def set_hart_line(device: DeviceState, hart: u64, bit: u64, level: bool) -> None
     target = hart_at(machine.harts[hart])
     if bit >= RNMI:
         if target.has_smrnmi != 0:
-            set_rnmi(target, bit - RNMI, level)
+            target.rnmi_lines = driven(target.rnmi_lines, bit - RNMI, level)
             alert(machine, hart)
         return
-    lines = (target.irq_lines & ~(u64(1) << bit)) | u64(level) << bit
+    lines = driven(target.irq_lines, bit, level)
     if lines != target.irq_lines:
         target.irq_lines = lines
         alert(machine, hart)

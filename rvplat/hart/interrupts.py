@@ -70,8 +70,9 @@ def first_interrupt(pending: u64) -> u64:
 def pending_interrupt(hart) -> u64:
     """The cause (bit 63 set) of the interrupt to take before the next instruction, or 0.
 
-    While mnstatus.NMIE is clear, no interrupt is taken; RNMIs go first, in any mode ("RNMI CSRs",
+    While mnstatus.NMIE is clear, no interrupt is taken. RNMIs go first, in any mode ("RNMI CSRs",
     "RNMI Interrupt Signals").
+
     Interrupts for M mode are enabled below M mode, and in M mode by MIE. Delegated ones are
     enabled below S mode, in S mode by SIE, and never in M mode. M mode's go first ("Machine
     Interrupt Registers"); those that hideleg delegates to VS mode go last (hypervisor's

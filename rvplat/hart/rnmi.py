@@ -13,7 +13,7 @@ from rvplat.isa.privileged import INTERRUPT, MACHINE, NmiStatus
 from rvplat.isa.sdtrig import Armed
 from rvplat.lang import ctz, define, u64
 
-RNMI = 1 << 62  # of hart.trap_cause, beside INTERRUPT: a resumable non-maskable interrupt
+RESUMABLE = 1 << 62  # of hart.trap_cause, beside INTERRUPT: a resumable non-maskable interrupt
 COUNTED_AS = 64  # in hart.traps_taken: interrupt 0, which is none
 AT_MTVEC = 1  # an address of a handler: where mtvec's BASE says
 
@@ -26,7 +26,7 @@ HartState.add("rnmi_exceptions", u64)  # of exceptions in M mode while NMIE is c
 @define
 def pending_rnmi(hart) -> u64:
     """The cause of the RNMI that is pending, for hart.trap_cause. The lowest number goes first."""
-    return u64(INTERRUPT | RNMI) | ctz(hart.rnmi_lines | hart.rnmi_once)
+    return u64(INTERRUPT | RESUMABLE) | ctz(hart.rnmi_lines | hart.rnmi_once)
 
 
 @define(cold=True)

@@ -123,7 +123,7 @@ HartState.add("has_zicfiss", u8)
 HartState.add("has_ssdbltrp", u8)
 HartState.add("has_smdbltrp", u8)
 HartState.add("has_smrnmi", u8)
-HartState.add("critical", u8)  # 1: after a double trap in M mode the hart does nothing any more
+HartState.add("critical", u8)  # 1: in the critical-error state (rnmi.py)
 HartState.add("geilen", u8)  # guest external interrupts: bits geilen to 1 of hgeip
 HartState.add("asid_fixed", u64)  # bits of satp and vsatp that are read-only zero
 HartState.add("vmid_fixed", u64)  # bits of hgatp that are read-only zero

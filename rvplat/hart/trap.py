@@ -8,7 +8,7 @@ the H extension), or to VS mode in a guest.
 from rvplat.hart.debugging.world_switches import count_exit
 from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.modes import enter_handler
-from rvplat.hart.rnmi import RNMI, enter_unexpected, rnmi_vector, take_rnmi
+from rvplat.hart.rnmi import RESUMABLE, enter_unexpected, rnmi_vector, take_rnmi
 from rvplat.hart.state import STOP_BREAK, HartState
 from rvplat.hart.tinst import is_explicit, trap_instruction
 from rvplat.hart.trap_loops import note_nested
@@ -293,7 +293,7 @@ def take_trap(hart):
         hart.trigger_fired = 0
         if not by_trigger and stops_at_ebreak(hart):
             return
-    if cause & RNMI != 0:
+    if cause & RESUMABLE != 0:
         take_rnmi(hart, cause)
         return
     hart.traps_taken[cause & 63 | cause >> 57 & 64] += 1

@@ -11,6 +11,7 @@ from rvplat.lang import NoReturn, define, u8, u64
 
 LANDING_PAD_FAULT = 2  # xtval of a software-check exception ("Machine Trap Value Register")
 LPAD_MASK, LPAD_MATCH = 0xFFF, 0x017  # lpad is auipc x0
+CHECK_OF_PAD = 1  # in hart.check_ssp, which has an address where a shadow stack differed
 
 
 @define
@@ -37,7 +38,7 @@ def landing_pad_fault(hart) -> NoReturn:
     """The software-check exception of a missing or wrong landing pad."""
     hart.check_pc = hart.pc
     hart.check_expected = u64(hart.x[7])
-    hart.check_ssp = 1
+    hart.check_ssp = CHECK_OF_PAD
     raise_trap(hart, u64(Cause.SOFTWARE_CHECK), u64(LANDING_PAD_FAULT))
 
 

@@ -28,7 +28,7 @@ Sm.state("landing_pads", u64)  # not 0 if a mode demands landing pads
 Sm.state("check_pc", u64)  # of the last software-check exception, for people who ask
 Sm.state("check_expected", u64)  # what x7, or the link register, held
 Sm.state("check_found", u64)  # what the shadow stack held
-Sm.state("check_ssp", u64)  # where; 1: it was a landing pad
+Sm.state("check_ssp", u64)  # where; CHECK_OF_PAD for a landing pad
 Sm.state("rnmi_masked", u8)  # 1: a hart with Smrnmi has mnstatus.NMIE = 0
 Sm.state("rnmi_status", u64)  # the rest of mnstatus
 Sm.state("rnmi_epc", u64)

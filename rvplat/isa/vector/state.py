@@ -149,6 +149,6 @@ Zve32x.csr(0xC20, "vl", access=vector_access)
 for _xlen in WIDTHS:
     Zve32x.csr(
         0xC21, "vtype", access=vector_access, reset=1 << _xlen - 1, xlen=_xlen,
-        fields="vill[XLEN-1] vma[7] vta[6] vsew[5:3] vlmul[2:0]".replace("XLEN-1", str(_xlen - 1)),
+        fields="vill[XLEN-1] vma[7] vta[6] vsew[5:3] vlmul[2:0]",
     )  # fmt: skip
 Zve32x.csr(0xC22, "vlenb", read=vlenb_read, access=vector_access, storage=False)

@@ -7,11 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rvplat.errors import BusError
-from rvplat.isa.landing_pads import LPAD_MASK, LPAD_MATCH
+from rvplat.isa.landing_pads import CHECK_OF_PAD, LPAD_MASK, LPAD_MATCH
 from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.machine.running.hart import Hart
 
-LANDING_PAD = 1  # of hart.check_ssp
 LABEL_SHIFT = 12
 SHOWN = 4  # words of a shadow stack
 
@@ -60,7 +59,7 @@ def _fault(hart: Hart) -> Iterator[str]:
     if pc == 0:
         return
     where = f"the last software check failed at {pc:#x}"
-    if int(plain.check_ssp) != LANDING_PAD:
+    if int(plain.check_ssp) != CHECK_OF_PAD:
         yield (
             f"{where}: the shadow stack held {int(plain.check_found):#x} at "
             f"{int(plain.check_ssp):#x}, the link register {expected:#x}"
