@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import program
 from .compare import Lockstep
-from .tally import Tally
+from .tally import Tally, by_extension, extensions_of
 
 
 def arguments() -> argparse.Namespace:
@@ -54,6 +54,7 @@ def main() -> int:
                 print(f"\r{count} programs", end="", file=sys.stderr)
     seconds = time.monotonic() - started
     print(*tally.lines(), sep="\n")
+    print(by_extension(extensions_of(program.isa(), tally.bits)))
     print(
         f"{count} programs of {given.instructions} instructions, seed {given.seed}: {ended} ended, "
         f"{differences} with differences, {seconds:.0f} s"

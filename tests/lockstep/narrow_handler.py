@@ -10,7 +10,7 @@ from .assembly import Code, Isa, Label, go_past
 
 REQUEST, T, U, V = 28, 29, 30, 31  # the handler's registers
 MSTATUS, MSTATUSH, MEPC, MCAUSE, MTVAL = 0x300, 0x310, 0x341, 0x342, 0x343
-FETCH_CAUSES = 1 << 0 | 1 << 1 | 1 << 12
+FETCH_CAUSES = 1 << 0 | 1 << 1 | 1 << 12 | 1 << 20
 MPP, MPV_SHIFT = 3 << 11, 7  # of mstatus and mstatush
 
 

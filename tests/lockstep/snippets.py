@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rvplat.isa.machinery.extension import Row
+
 from . import layout
 from .assembly import Label, encode
 from .generator import WILD, Generator
@@ -40,10 +42,10 @@ def float_operand(g: Generator) -> None:
 HALF = ("Zfh", "Zfhmin", "Zfbfmin")
 
 
-def halves(g: Generator) -> None:
+def halves(g: Generator, row: Row | None = None) -> None:
     """A half-precision instruction, mostly on new operands that are halves."""
     rows = [row for row in g.kinds["float"] if row.extension.name in HALF]
-    row, source = g.rng.choice(rows), g.pointer()
+    row, source = row or g.rng.choice(rows), g.pointer()
     values = g.operands(row)
     for name in ("rs1", "rs2", "rs3"):
         if name in values and f"f{name}" in row.syntax and g.rng.randrange(4):
@@ -69,9 +71,9 @@ def refresh(g: Generator) -> None:
             g.code("ld", rd=g.pointer(base), rs1=base, imm=offset)
 
 
-def memory(g: Generator) -> None:
+def memory(g: Generator, row: Row | None = None) -> None:
     """A load or store at an address of data; sometimes several with the same base."""
-    row = g.rng.choice(g.kinds["memory"])
+    row = row or g.rng.choice(g.kinds["memory"])
     size = access_size(row)
     crosses = "twins" if is_store(row) else "any"
     if "rs1" in row.pattern.operands:
@@ -93,10 +95,10 @@ def _low_pointer(g: Generator) -> int:
     return chosen
 
 
-def atomics(g: Generator) -> None:
+def atomics(g: Generator, row: Row | None = None) -> None:
     """An AMO, or a pair of LR and SC, or one of them alone. Half of the compare-and-swaps find what
     they expect."""
-    row = g.rng.choice(g.kinds["atomic"])
+    row = row or g.rng.choice(g.kinds["atomic"])
     size, base = access_size(row), g.pointer()
     target = g.target(size, pages=layout.DATA[1:]) & ~(size - 1)
     if "zicclsm" not in g.has and g.rng.randrange(6) == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from .assembly import Isa
 from .worlds import WORLDS
 
 SYSTEM = 0x73
@@ -20,6 +21,21 @@ EXPECTED = (
 )  # fmt: skip
 
 
+def extensions_of(known: Isa, bits: Counter[int]) -> Counter[str]:
+    """How many instructions of each extension there are, from how often each instruction is."""
+    counts: Counter[str] = Counter()
+    for one, count in bits.items():
+        row = known.find(one)
+        counts[row.extension.name if row is not None else "other"] += count
+    return counts
+
+
+def by_extension(counts: Counter[str]) -> str:
+    """The counts as text."""
+    shown = ", ".join(f"{name} {count}" for name, count in counts.most_common())
+    return f"{counts.total()} instructions: {shown}"
+
+
 class Tally:
     """Counts of one program, or of many."""
 
@@ -27,6 +43,7 @@ class Tally:
         self.worlds: Counter[str] = Counter()
         self.causes: Counter[str] = Counter()
         self.fences: Counter[str] = Counter()
+        self.bits: Counter[int] = Counter()  # how often each instruction
         self.switches = 0
         self._last = ""
 
@@ -45,6 +62,7 @@ class Tally:
     def step(self, world: str, bits: int) -> None:
         """Count an instruction that retires."""
         self.worlds[world] += 1
+        self.bits[bits] += 1
         self.switches += world != self._last
         self._last = world
         if bits & 0xFFF == SYSTEM and bits >> 12 & 7 == 0 and bits >> 25 in FENCES:
@@ -55,6 +73,7 @@ class Tally:
         self.worlds += other.worlds
         self.causes += other.causes
         self.fences += other.fences
+        self.bits += other.bits
         self.switches += other.switches
 
     def missing(self) -> list[str]:

@@ -47,6 +47,7 @@ def in_the_middle() -> list[str]:
     for mode in MODES:
         possible = [one for one in faults if mode.stages or one.endswith("access_fault")]
         possible = [one for one in possible if mode.virtual or "guest" not in one]
+        possible = possible if mode.name != "M" else []  # PMP has no locked entry
         wanted += [f"{mode.name}: {one}, in the middle" for one in possible]
         fields = ("mstatus", "vsstatus") if mode.virtual else ("mstatus",)
         wanted += [f"{mode.name}: illegal_instruction, {name}.VS off" for name in fields]

@@ -29,7 +29,7 @@ READ_WRITE = 3
 FOR_VSSTATUS = 16  # the shift of COMMAND's bits for vsstatus
 ILLEGAL, LOAD_ACCESS, STORE_ACCESS, LOAD_PAGE, STORE_PAGE = 2, 5, 7, 13, 15
 LOAD_GUEST_PAGE, STORE_GUEST_PAGE = 21, 23
-CALLS = (8, 9, 10)  # from U and VU, S, VS
+CALLS = (8, 9, 10, 11)  # from U and VU, S, VS, M
 
 CLOSED, CLOSED_FIRST, CLOSED_SECOND = layout.DATA[4], layout.DATA[6], layout.DATA[8]
 CLOSED_PAGES = (CLOSED, CLOSED_FIRST, CLOSED_SECOND)
@@ -61,7 +61,7 @@ class Mode:
 MPV, MPP_S = 1 << 39, 1 << 11
 MODES = (
     Mode("U without translation", 0, 0), Mode("U", 0, 1), Mode("S", MPP_S, 1),
-    Mode("VS", MPV | MPP_S, 2), Mode("VU", MPV, 2),
+    Mode("VS", MPV | MPP_S, 2), Mode("VU", MPV, 2), Mode("M", 3 << 11, 0),
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from .operands import BOX
 from .ours import Ours
 from .program import Program
 from .spike import Event, Step, Trapped
+from .tally import by_extension
 from .vector_frames import ILLEGAL, MPV, VS
 from .vector_programs import H_ISAS, ISAS, NARROW_ISAS
 
@@ -39,6 +40,7 @@ class Lockstep:
         self.folder, self.quick = folder, quick
         self.harts: dict[str, Ours] = {}
         self.counts: Counter[str] = Counter()
+        self.extensions: Counter[str] = Counter()  # instructions that retired
         self.traps: Counter[str] = Counter()  # by mode, and name with what is particular
 
     def compare(self, program: Program) -> str | None:
@@ -143,6 +145,7 @@ class Walk:
     def stepped(self, event: Step) -> None:
         ours = self.ours
         row = self.known.find(event.bits)
+        self.owner.extensions[row.extension.name if row is not None else "other"] += 1
         if row is not None and event.bits & 0x7F in (LOADS, STORES, VECTORS, GROUPS):
             self.owner.counts[row.name] += 1
         for number, value in event.x:
@@ -215,6 +218,7 @@ def compare_all(
             if found == given.stop_after:
                 break
     count, seconds = number + 1 - given.first, time.monotonic() - started
+    print(by_extension(lockstep.extensions))
     return found, f"{count} programs, {found} with differences, {seconds:.0f} s"
 
 
