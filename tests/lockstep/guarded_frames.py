@@ -269,6 +269,8 @@ class Frame:
     def end(self) -> int:
         """Store all registers and CSRs to memory, and write to tohost."""
         code = Code(self.known, layout.address(layout.ENDING))
+        code.constant(T, MPRV)  # which a trap before mnret has left
+        code("csrrc", rd=0, csr=MSTATUS, rs1=T)
         code.place(T, layout.address(layout.DUMP))
         for n in range(1, 32):
             code("sd", rs1=T, rs2=n, imm=8 * n)

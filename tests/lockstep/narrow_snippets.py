@@ -44,7 +44,8 @@ OF_H = (
     "hideleg", "hvip", "htval", "mtval2", "htinst", "mtinst", "hcounteren", "htimedelta",
     "htimedeltah", "henvcfg", "henvcfgh", "hgeie",
 )  # fmt: skip
-NEVER = {"hstatus": ONLY_VGEIN, "hgeie": GUEST_LINE}  # bits that are never set: worlds.py
+# Bits that are never set: worlds.py says why.
+NEVER = {"hstatus": ONLY_VGEIN, "hgeie": GUEST_LINE, "hedeleg": 1 << 0 | 3 << 18}
 #: Extensions of which other snippets make few instructions.
 SELDOM = (
     "Zfbfmin", "Zacas", "Zabha", "Zaamo", "Zilsd", "Zclsd", "Zfa", "Zbkb", "Zbkx", "Zknd", "Zkne",
