@@ -28,7 +28,10 @@ def test_guests_run_as_in_spike(lockstep: Lockstep, tmp_path: Path) -> None:
     """In VS and VU mode with both stages, with hlv and hsv from outside."""
     other, number = Lockstep(tmp_path), 0
     other.harts = lockstep.harts
-    wanted = ("load_guest_page_fault", "store_guest_page_fault", "virtual_instruction")
+    wanted = (
+        "load_guest_page_fault", "store_guest_page_fault", "instruction_guest_page_fault",
+        "virtual_instruction",
+    )  # fmt: skip
     while any(other.traps[f"trap_{name}"] == 0 for name in wanted) and number < 60:
         difference = other.compare(narrow_programs.make("guests", number))
         assert difference is None, difference
