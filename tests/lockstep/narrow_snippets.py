@@ -260,7 +260,7 @@ WITH_H: dict[str, Mapping[Snippet, int]] = {
     "VS": {**PLANS["HS"], guest_accesses: 1, guest_fences: 2}, "VU": {**PLAN, guest_fences: 1},
 }  # fmt: skip
 #: On harts without floating point.
-INTEGERS = {
+INTEGERS: dict[str, Mapping[Snippet, int]] = {
     world: {
         snippet: weight
         for snippet, weight in plan.items()
