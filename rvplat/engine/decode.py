@@ -6,16 +6,12 @@ rows first. A row describes how each operand's bits are gathered into the slot.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
-from rvplat.engine.operands import IMM, places
+from rvplat.engine.operands import IMM
 from rvplat.frozen import frozen
 from rvplat.hart.state import DecodeRow, Slot
-from rvplat.isa.machinery.encoding import Condition, Operand, Pattern
+from rvplat.isa.machinery.encoding import Condition, Pattern
 from rvplat.isa.machinery.extension import SINK, Compressed, Instruction
 from rvplat.lang import LanguageError, Record, define, read_u16, s32, u8, u32, u64
 
@@ -119,22 +115,6 @@ def in_page(offset: u64, imm: s32) -> bool:
     return offset + u64(imm) < 4096
 
 
-@dataclass
-class Table:
-    """The decoder's tables for one set of extensions, in host memory."""
-
-    rows: Any
-    buckets: Any
-    order: Any
-    entries: list[DecodeEntry]
-
-    def attach(self, hart: Any) -> None:
-        """Give these tables to a hart."""
-        hart.decode_rows = ctypes.addressof(self.rows)
-        hart.decode_buckets = ctypes.addressof(self.buckets)
-        hart.decode_order = ctypes.addressof(self.order)
-
-
 @frozen
 class DecodeEntry:
     """One pattern: an instruction, or a compressed form of one."""
@@ -194,76 +174,6 @@ def _excludes(term: Condition, other: Pattern) -> bool:
         return True
     opposite = Condition(term.mask, term.value, not term.equal)
     return opposite in other.conditions
-
-
-def build_table(
-    entries: list[DecodeEntry], handlers: dict[tuple[str, int], tuple[int, int]]
-) -> Table:
-    """Make the tables for these patterns. `handlers` has, by instruction name and length, the host
-    addresses of the handler and the near handler (or 0)."""
-    ranked = sorted(entries, key=lambda e: e.pattern.rank, reverse=True)
-    check_overlaps(ranked)
-    rows = (DecodeRow.structure() * max(1, len(ranked)))()
-    lists: list[list[int]] = [[] for _ in range(BUCKETS)]
-    for number, entry in enumerate(ranked):
-        address, near = handlers[entry.instruction.name, entry.pattern.length]
-        _fill_row(rows[number], entry, address, near)
-        length = entry.pattern.length
-        key = _KEYS[length]
-        for bucket in _buckets(length, entry.pattern.mask & key, entry.pattern.match & key):
-            lists[bucket].append(number)
-    flat: list[int] = []
-    starts: list[int] = []
-    for numbers in lists:
-        starts.append(len(flat))
-        flat += [*numbers, NO_ROW]
-    return Table(rows, (ctypes.c_uint16 * BUCKETS)(*starts),
-                 (ctypes.c_uint16 * len(flat))(*flat), ranked)  # fmt: skip
-
-
-_KEYS = {2: 0xE003, 4: 0x707F}  # by length: the bits that `bucket_of` reads
-_BITS_OF_BUCKETS = {
-    2: {n: (n - 256 >> 3) | (n & 7) << 13 for n in range(256, BUCKETS)},
-    4: {n: 3 | (n & 31) << 2 | (n >> 5) << 12 for n in range(256)},
-}
-
-
-@cache
-def _buckets(length: int, mask: int, match: int) -> list[int]:
-    """The buckets of all instructions in which these bits are fixed."""
-    return [n for n, bits in _BITS_OF_BUCKETS[length].items() if bits & mask == match]
-
-
-def _fill_row(row: Any, entry: DecodeEntry, address: int, near: int) -> None:
-    pattern = entry.pattern
-    row.mask, row.match, row.length = pattern.mask, pattern.match, pattern.length
-    row.handler, row.near_handler = address, near
-    row.conditions = len(pattern.conditions)
-    for i, term in enumerate(pattern.conditions):
-        target = row.condition[i]
-        target.mask, target.value, target.equal = term.mask, term.value, int(term.equal)
-    found = places(entry.instruction)
-    row.operands = len(found)
-    for i, place in enumerate(found):
-        source = entry.source[place.name]
-        operand = pattern.operands[source] if isinstance(source, str) else None
-        constant = source if isinstance(source, int) else 0
-        redirect = place.name == "rd" and entry.instruction.redirects_rd
-        _fill_operand(row.operand[i], place.index, operand, constant, redirect)
-
-
-def _fill_operand(
-    target: Any, place: int, operand: Operand | None, constant: int, redirect: bool
-) -> None:
-    target.place, target.redirect, target.base = place, int(redirect), constant
-    if operand is None:
-        return
-    target.base = operand.base
-    target.sign = operand.width if operand.signed else 0
-    target.pieces = len(operand.pieces)
-    for i, piece in enumerate(operand.pieces):
-        cell = target.piece[i]
-        cell.low, cell.to, cell.mask = piece.low, piece.to, (1 << piece.width) - 1
 
 
 IMPLIED = {"row": DecodeRow, "slot": Slot, "operand": OperandRow}

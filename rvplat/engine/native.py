@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Container, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakValueDictionary
 
 from rvplat.cache import load_cached, save_all
 from rvplat.engine.architecture import Architecture, shared_entries
-from rvplat.engine.decode import Table, build_table
+from rvplat.engine.decode_table import Table, build_table
 from rvplat.engine.exports import EXPORTS
 from rvplat.engine.forms import HOST_FUNCTIONS, SLOW, SPECIAL
+from rvplat.engine.index import Index, index_key, make_index
 from rvplat.engine.linking import Part, csr_symbol
 from rvplat.engine.pairs import pair_table, wanted_pairs
-from rvplat.engine.sources import digest, digest_of, unchanged
+from rvplat.engine.sources import unchanged
 from rvplat.frozen import frozen
 from rvplat.hart.added_csrs import CSRS, AddedCsr
 from rvplat.isa.machinery.extension import Extension
 from rvplat.lang.native.dumps import Dumps, wanted_dumps
 from rvplat.lang.native.exported import caller
-from rvplat.lang.native.native_code import NativeCode, host_key
+from rvplat.lang.native.native_code import NativeCode
 
 if TYPE_CHECKING:
     from rvplat.engine.units import PartText
@@ -58,8 +59,9 @@ class Core:
         self.architecture = architecture
         self.compiled: dict[str, tuple[str, ...]] = {}
         self._say = say
+        self._told = False  # that the cache can't be written
         self._dumps = dumps or wanted_dumps()
-        self.pairs = wanted_pairs(architecture.base.forms)
+        self.index, self._index_key = self._indexed()
         self._load_parts()
         self._slow_handlers = self._by_form("slow")
         self._callees = self._by_form("apart")
@@ -70,14 +72,24 @@ class Core:
 
     # --- parts ---
 
-    @cached_property
+    def _indexed(self) -> tuple[Index, str]:
+        """The index and its key, from the cache or made."""
+        key = index_key(self.architecture)
+        kept = load_cached(key) if key else None
+        if kept is not None:
+            return Index.from_bytes(kept), key
+        made = make_index(self.architecture)
+        if key:
+            self._keep([(key, made.to_bytes(), "which instructions there are")])
+        return made, key
+
+    @property
     def key(self) -> str:
         """All that the base part depends on."""
-        return "\n".join([digest(self.architecture), host_key()])
+        return self.index.base
 
     def _wanted_base(self) -> Wanted:
         base = self.architecture.base
-        what = f"{len(base.forms)} instruction forms"
         title = "the instruction set: what its parts share"
 
         def make(elsewhere: Container[str]) -> PartText:
@@ -85,11 +97,9 @@ class Core:
 
             return base_text(base)
 
-        return Wanted(_BASE, self.key, what, title, make)
-
-    def _has_part(self, extension: Extension) -> bool:
-        has_csrs = bool(extension.csrs) and extension in self.architecture.added
-        return has_csrs or bool(self.architecture.forms_by_extension[extension])
+        own = self.index.own
+        forms = sum(len(own.get(one.name, ())) for one in self.architecture.shipped)
+        return Wanted(_BASE, self.key, f"{forms} instruction forms", title, make)
 
     def _wanted(self, extension: Extension) -> Wanted:
         """The part of an extension."""
@@ -104,37 +114,18 @@ class Core:
 
             return extension_text(architecture, extension, elsewhere)
 
-        return Wanted(extension.name, self._keys[extension], what, title, make)
+        return Wanted(extension.name, self.index.parts[extension.name], what, title, make)
 
     def _wanted_pairs(self) -> Wanted:
-        named = ",".join(f"{a.key} {b.key}" for a, b in self.pairs)
-        keys = {form.key for pair in self.pairs for form in pair}
-        found = self.architecture.base.forms_by_extension
-        owners = [
-            one for one, own in found.items() if not keys.isdisjoint(form.key for form in own)
-        ]
-        key = "\n".join([self.key, named, *(self._keys[one] for one in owners)])
-        what = f"{len(self.pairs)} pairs of instructions"
         base = self.architecture.base
+        what = f"{len(self.index.pairs)} pairs of instructions"
 
         def make(elsewhere: Container[str]) -> PartText:
             from rvplat.engine.units import pairs_text  # imports the compiler
 
-            return pairs_text(base, self.pairs, elsewhere)
+            return pairs_text(base, wanted_pairs(base.forms), elsewhere)
 
-        return Wanted(_PAIRS, key, what, f"the instruction set: {what}", make)
-
-    @cached_property
-    def _keys(self) -> dict[Extension, str]:
-        """All that the part of each extension that has one depends on."""
-        layout, found = self.architecture.layout, self.architecture.forms_by_extension
-
-        def key(one: Extension) -> str:
-            constants = repr(self.architecture.constants_of(one))
-            forms = (form.key for form in found[one])
-            return "\n".join([self.key, digest_of(one, layout), constants, *forms])
-
-        return {one: key(one) for one in self.architecture.extensions if self._has_part(one)}
+        return Wanted(_PAIRS, self.index.pairs_key, what, f"the instruction set: {what}", make)
 
     def load_part(
         self, name: str, key: str, make: Callable[[Container[str]], PartText], what: str, title: str
@@ -147,7 +138,8 @@ class Core:
     def _load_parts(self) -> None:
         """Load all parts: the base part first, the pairs last, since parts call those before."""
         base, pairs = self._wanted_base(), self._wanted_pairs()
-        others = {one: self._wanted(one) for one in self._keys}
+        having = (one for one in self.architecture.extensions if one.name in self.index.parts)
+        others = {one: self._wanted(one) for one in having}
         wanted = [base, *others.values(), pairs]
         memory = self._in_memory(wanted)
         missing = [one for one in wanted if one.name not in memory]
@@ -163,7 +155,7 @@ class Core:
         self._codes = {one: loaded(part, self.code.address) for one, part in others.items()}
         self.handlers = self._own_handlers()
         self._pairs_code = loaded(pairs, self._address)
-        self.handlers |= _table(self._pairs_code, [f"{a.key} {b.key}" for a, b in self.pairs])
+        self.handlers |= _table(self._pairs_code, [f"{a} {b}" for a, b, _ in self.index.pairs])
 
     def _in_memory(self, wanted: Sequence[Wanted]) -> dict[str, NativeCode]:
         """The parts that other cores have loaded, by name; none if no core has the base part, whose
@@ -233,7 +225,8 @@ class Core:
         """Put what was made from the imported texts into the cache: keys, data and titles."""
         if unchanged():
             problem = save_all(made)
-            if problem is not None:
+            if problem is not None and not self._told:
+                self._told = True
                 how = "it is made anew at each start"
                 self._say(f"cannot keep the compiled code ({problem}); {how}")
 
@@ -245,17 +238,17 @@ class Core:
         found = _table(self.code, SPECIAL)
         kinds = ("", " near", " slow", " apart")
         for extension, code in self._codes.items():
-            forms = self.architecture.forms_by_extension[extension]
-            found |= _table(code, [f"{form.key}{kind}" for form in forms for kind in kinds])
-        for form in self.architecture.forms:
-            slow_one = found[f"{form.key} slow"] = found[f"{form.key} slow"] or found[form.key]
+            forms = self.index.own[extension.name]
+            found |= _table(code, [key + kind for key in forms for kind in kinds])
+        for key in self.index.order:
+            slow_one = found[f"{key} slow"] = found[f"{key} slow"] or found[key]
             for kind in ("", " near"):
-                found[form.key + kind] = found[form.key + kind] or slow_one
+                found[key + kind] = found[key + kind] or slow_one
         return found
 
     def _by_form(self, kind: str) -> Any:
         """The addresses of one kind of native code for each form, in host memory."""
-        found = [self.handlers[f"{form.key} {kind}"] for form in self.architecture.forms]
+        found = [self.handlers[f"{key} {kind}"] for key in self.index.order]
         return (ctypes.c_uint64 * len(found))(*found)
 
     def _address(self, symbol: str) -> int:
@@ -287,20 +280,34 @@ class Core:
         return self._tables[key]
 
     def _decoder(self, extensions: tuple[Extension, ...]) -> Table:
-        addresses = {}
-        for form in self.architecture.forms:
-            fast, near = self.handlers[form.key], self.handlers[f"{form.key} near"]
-            addresses[form.instruction.name, form.length] = (fast, 0 if near == fast else near)
-        return build_table(self.architecture.enabled_entries(extensions), addresses)
+        table = self._kept_table(extensions)
+        fast = [self.handlers[key] for key in self.index.order]
+        near = [self.handlers[f"{key} near"] for key in self.index.order]
+        table.place(fast, [b if b != a else 0 for a, b in zip(fast, near, strict=True)])
+        return table
+
+    def _kept_table(self, extensions: tuple[Extension, ...]) -> Table:
+        """The decoder's tables, without addresses, from the cache or made."""
+        entries = partial(self.architecture.enabled_entries, extensions)
+        key = ""
+        if self._index_key and {*extensions} <= {*self.architecture.extensions}:
+            key = "\n".join([self._index_key, "decoder", *(one.name for one in extensions)])
+        kept = load_cached(key) if key else None
+        if kept is not None:
+            return Table.from_bytes(kept, entries)
+        numbers = {form: n for n, form in enumerate(self.index.order)}
+        table = build_table(entries, numbers)
+        if key:
+            self._keep([(key, table.to_bytes(), "how instructions are decoded")])
+        return table
 
     def _pair_table(self) -> Any:
         """The table of pairs. Its keys are the handlers in slots; for a branch, the near one."""
         rows = []
-        for a, b in self.pairs:
-            both = self.handlers[f"{a.key} {b.key}"]
+        for a, b, length in self.index.pairs:
+            both = self.handlers[f"{a} {b}"]
             if both:
-                second = self.handlers[f"{b.key} near"]
-                rows.append((self.handlers[a.key], second, both, a.length))
+                rows.append((self.handlers[a], self.handlers[f"{b} near"], both, length))
         return pair_table(rows)
 
     def export(self, name: str) -> Callable[..., Any]:
@@ -318,7 +325,7 @@ class Core:
         """The tables for the compiler of regions (regions/tables.py), for the extensions of each
         hart. A region has only what all of them decode alike."""
         architecture = self.architecture
-        keys = [self._keys[one] for one in self._codes]
+        keys = [self.index.parts[one.name] for one in self._codes]
         kinds = dict.fromkeys(" ".join(one.name for one in each) for each in harts)
         key = "\n".join(["regions", *keys, *kinds])
         kept = load_cached(key)

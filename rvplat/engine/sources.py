@@ -21,7 +21,8 @@ from rvplat.engine.architecture import Architecture
 from rvplat.hart.state import MachineState
 from rvplat.isa.machinery.extension import Extension, Instruction, Row
 from rvplat.lang import Definition, Record
-from rvplat.lang.define import read_source, text_of
+from rvplat.lang.define import text_of
+from rvplat.lang.source_text import read_source
 
 _ROOT = Path(rvplat.__file__).parent
 _LAYERS = ("lang", "bus/natives", "isa", "hart", "engine")
@@ -33,7 +34,8 @@ def _files() -> list[str]:
     """The files on which native code can depend."""
     found = []
     for layer in _LAYERS:
-        for folder, _, names in os.walk(_ROOT / layer):
+        for folder, inner, names in os.walk(_ROOT / layer):
+            inner[:] = [name for name in inner if name != "__pycache__"]
             found += [f"{folder}/{name}" for name in names if name.endswith(".py")]
     return sorted(found)
 
@@ -94,13 +96,35 @@ def unchanged() -> bool:
 
 def digest(architecture: Architecture) -> str:
     """The digest of every text, row and layout on which the base part depends."""
-    return _digest(_base_texts(architecture.base))
+    return hashed(_base_texts(architecture.base))
 
 
 def digest_of(extension: Extension, layout: Record) -> str:
     """The digest of what an extension's part depends on, besides `digest`: its texts and rows, and
     the offsets of the fields that they name."""
-    return _digest(_own_texts(extension, layout))
+    return hashed(_own_texts(extension, layout))
+
+
+def digest_of_all(architecture: Architecture) -> str:
+    """The digest of every file on which native code of what ships can depend, and of the
+    records."""
+    return hashed([*_texts(_AT_IMPORT), *_records(architecture)])
+
+
+def is_shipped(extension: Extension) -> bool:
+    """Whether an extension and its rows, as far as they are imported, are all from files of rvplat.
+    A plugin may add rows to an extension that ships."""
+    rows = (
+        row.place
+        for some in (extension._instructions, extension._compressed_forms, extension._csrs)
+        for row in some
+    )
+    return all(_file_in(place) in _AT_IMPORT for place in (extension.place, *rows))
+
+
+def _file_in(place: str) -> str:
+    """The file of a place, FILE:LINE."""
+    return place.rpartition(":")[0]
 
 
 def digest_of_definitions(definitions: Iterable[Definition]) -> str:
@@ -114,10 +138,11 @@ def digest_of_definitions(definitions: Iterable[Definition]) -> str:
         for name, thing in _reached(one)
         if isinstance(thing, int | float | str)
     }
-    return _digest([*(files[name] for name in sorted(files)), *sorted(constants)])
+    return hashed([*(files[name] for name in sorted(files)), *sorted(constants)])
 
 
-def _digest(texts: Iterable[str]) -> str:
+def hashed(texts: Iterable[str]) -> str:
+    """The digest of texts."""
     found = hashlib.sha256()
     for text in texts:
         found.update(text.encode() + b"\0")
@@ -130,9 +155,15 @@ def _base_texts(architecture: Architecture) -> Iterator[str]:
     for extension in architecture.extensions:
         yield from _csr_rows(extension, definitions)
     yield from _texts(BASE_FILES)
+    yield from _records(architecture)
+    yield from (text for text, _ in _foreign(definitions))
+
+
+def _records(architecture: Architecture) -> Iterator[str]:
+    """The records of a hart and of the machine. Modules add to them in the order of imports, which
+    differs from process to process."""
     for record in (architecture.layout, MachineState):
         yield repr([(f.name, f.offset, f.count) for f in record.fields.values()])
-    yield from (text for text, _ in _foreign(definitions))
 
 
 def _texts(files: Iterable[str]) -> Iterator[str]:

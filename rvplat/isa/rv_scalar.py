@@ -19,11 +19,12 @@ Zcmop = Extension(
     rows_in=(f"{ROWS}.zimop",),
 )  # fmt: skip
 Zicfilp = Extension(
-    "Zicfilp", "1.0", "ratified", "Landing pads", ("Zicsr",), rows_in=(f"{ROWS}.zicfilp",)
-)
+    "Zicfilp", "1.0", "ratified", "Landing pads", ("Zicsr",), rows_in=(f"{ROWS}.zicfilp",),
+    state_in=(f"{ROWS}.zicfilp",),
+)  # fmt: skip
 Zicfiss = Extension(
     "Zicfiss", "1.0", "ratified", "Shadow stacks", ("Zicsr", "Zimop", "Zaamo"),
-    rows_in=(f"{ROWS}.zicfiss",),
+    rows_in=(f"{ROWS}.zicfiss",), state_in=(f"{ROWS}.zicfiss",),
 )  # fmt: skip
 Ssdbltrp = Extension(
     "Ssdbltrp", "1.0", "ratified", "Double traps of S and VS mode", ("S",),
@@ -35,7 +36,7 @@ Smdbltrp = Extension(
 )  # fmt: skip
 Smrnmi = Extension(
     "Smrnmi", "1.0", "ratified", "Resumable non-maskable interrupts", ("Sm",),
-    rows_in=(f"{ROWS}.smrnmi",),
+    rows_in=(f"{ROWS}.smrnmi",), state_in=(f"{ROWS}.smrnmi",),
 )  # fmt: skip
 Zacas = Extension(
     "Zacas", "1.0", "ratified", "Atomic compare-and-swap", ("Zaamo",), rows_in=(f"{ROWS}.zacas",)

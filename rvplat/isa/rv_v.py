@@ -16,9 +16,11 @@ _INTEGER = tuple(
 
 def _vector(
     name: str, title: str, *requires: str, rows_in: tuple[str, ...] = (),
-    asks: tuple[str, ...] = (),
+    state_in: tuple[str, ...] = (), asks: tuple[str, ...] = (),
 ) -> Extension:  # fmt: skip
-    return Extension(name, "1.0", "ratified", title, requires, rows_in=rows_in, asks=asks)
+    return Extension(
+        name, "1.0", "ratified", title, requires, rows_in=rows_in, state_in=state_in, asks=asks
+    )
 
 
 def _length(bits: int, *requires: str) -> Extension:
@@ -35,7 +37,7 @@ Zvl1024b = _length(1024, "Zvl512b")
 
 Zve32x = _vector(
     "Zve32x", "Vectors of integers of up to 32 bits", "Zicsr", "Zvl32b",
-    rows_in=_INTEGER,
+    rows_in=_INTEGER, state_in=("rvplat.isa.vector.state",),
 )  # fmt: skip
 Zve32f = _vector(
     "Zve32f", "Vectors of singles", "Zve32x", "F",

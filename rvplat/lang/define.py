@@ -10,10 +10,10 @@ import ast
 import linecache
 from collections.abc import Callable, Container, Iterator, Mapping
 from functools import cached_property
-from importlib.util import decode_source
 from typing import Annotated, Any, NoReturn, TypeVar, get_args, get_origin, overload
 
 from rvplat.lang.record import rows_of
+from rvplat.lang.source_text import read_source
 from rvplat.lang.types import Integer, Standing, convert, s64, u64
 
 __all__ = [
@@ -162,12 +162,6 @@ def _source(function: Callable[..., Any]) -> _Source:
     if known is None or known.names is not names:
         known = _files[file] = _Source(file, names)
     return known
-
-
-def read_source(file: str) -> str:
-    """The text of a Python file. OSError if it can't be read."""
-    with open(file, "rb") as opened:  # noqa: PTH123 (a start reads 70 files)
-        return decode_source(opened.read())
 
 
 def text_of(file: str) -> str:

@@ -179,5 +179,5 @@ def test_the_key_tells_code_with_halves_from_code_without() -> None:
     cores = [
         Core(architecture_for((), True, [Zve32x, Zve32f, *more])) for more in ((), (Zvfhmin, Zvfh))
     ]
-    assert cores[0]._keys[Zve32f] != cores[1]._keys[Zve32f]
-    assert cores[0]._keys[Zve32x] == cores[1]._keys[Zve32x]
+    assert cores[0].index.parts["Zve32f"] != cores[1].index.parts["Zve32f"]
+    assert cores[0].index.parts["Zve32x"] == cores[1].index.parts["Zve32x"]

@@ -113,8 +113,10 @@ class Extension:
 
     An extension that is large or that few harts have has its rows in modules of their own,
     `rows_in`. They are imported when its rows are asked for, and native code is made of them only
-    for boards whose harts have it. `asks` names extensions whose flags (`hart.has_zvfh`) its texts
-    test: where no hart has such an extension, native code is made without what depends on it.
+    for boards whose harts have it. `state_in` are those of them that define its CSRs and states,
+    which each start needs: a start with native code from the cache imports no others. `asks` names
+    extensions whose flags (`hart.has_zvfh`) its texts test: where no hart has such an extension,
+    native code is made without what depends on it.
 
     `widths` are the XLENs for which it exists. An object stands for the extension on one XLEN,
     `xlen`, and its rows are those of that XLEN. Modules define it for RV64; `of` gives the other.
@@ -127,6 +129,7 @@ class Extension:
     requires: tuple[str, ...] = ()
     implied_by: tuple[str, ...] = ()
     rows_in: tuple[str, ...] = ()
+    state_in: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
     widths: tuple[int, ...] = WIDTHS
     xlen: int = 64
@@ -149,6 +152,10 @@ class Extension:
         for module in self.rows_in:
             import_module(module)
 
+    def _import_state(self) -> None:
+        for module in self.state_in:
+            import_module(module)
+
     @property
     def instructions(self) -> list[Instruction]:
         """Its instructions for its XLEN, in the order of their definition."""
@@ -164,7 +171,7 @@ class Extension:
     @property
     def csrs(self) -> list[Csr]:
         """Its CSRs. On RV32, some are two (csr_rows.py)."""
-        self._import_rows()
+        self._import_state()
         if self.xlen == 64:
             return [row for row in self._csrs if row.xlen in (0, 64)]
         return [one for row in self._csrs for one in row.narrow]
@@ -172,7 +179,7 @@ class Extension:
     @property
     def states(self) -> list[tuple[str, Any, int]]:
         """The fields that it adds to a hart, besides those of its CSRs: name, type, count."""
-        self._import_rows()
+        self._import_state()
         return self._states
 
     def of(self, xlen: int) -> Extension:

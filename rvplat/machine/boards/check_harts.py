@@ -234,7 +234,7 @@ class _HartChecker:
 
     def _absent(self, extensions: Sequence[Extension]) -> None:
         """Refuse names of no CSR, and of CSRs without which a hart can't be."""
-        if not self._says("absent_csrs"):
+        if not self.harts.absent_csrs or not self._says("absent_csrs"):
             return
         found = every_csr([*self._modes(), *extensions])
         twins = {number + FROM_VS for number in found.values() if number >> 8 & 3 == 1}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from rvplat.arguments import MASK64, integer, word
 from rvplat.bus.ram import Memory
-from rvplat.engine.decode import Table
+from rvplat.engine.decode_table import Table
 from rvplat.engine.exports import Raised
 from rvplat.errors import BusError, nearest
 from rvplat.isa.machinery.csr_rows import Csr, CsrField

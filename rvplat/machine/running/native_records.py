@@ -15,7 +15,7 @@ from typing import Any
 
 from rvplat.bus.natives.records import RNMI
 from rvplat.bus.ram import PRIVATE, Ram, barrier
-from rvplat.engine.decode import Table
+from rvplat.engine.decode_table import Table
 from rvplat.errors import DeviceError
 from rvplat.hart.acceleration.young_pages import AWAY
 from rvplat.hart.debugging.watchpoints import NOWHERE
