@@ -6,13 +6,7 @@ the slot to go on with, or 0 to leave native code, with hart.stop set.
 """
 
 from rvplat.engine.arm_breakpoints import page_entered
-from rvplat.engine.breakpoints import (
-    KEPT,
-    is_breakpoint,
-    is_met,
-    keep_handler,
-    stops_before_fetch,
-)
+from rvplat.engine.breakpoints import KEPT, is_breakpoint, is_met, keep_handler, stops_before_fetch
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
 from rvplat.engine.hot_code import region_entry, sample_exit, sample_split, take_sample
 from rvplat.engine.pairs import find_pair
@@ -39,15 +33,20 @@ from rvplat.hart.state import (
     STOP_STUCK,
     STOP_WFI,
 )
-from rvplat.hart.trap import Trap, take_trap
-from rvplat.hart.triggers import counts_here, instruction_triggers, is_fetch_watched
+from rvplat.hart.trap import Trap, take_due_trigger, take_trap
+from rvplat.hart.triggers import (
+    fetch_triggers,
+    instruction_triggers,
+    is_counted,
+    is_fetch_watched,
+)
 from rvplat.isa.fp_state import call_out
 from rvplat.isa.hpm import find_overflows
 from rvplat.isa.landing_pads import check_landing
 from rvplat.isa.machinery.vocabulary import illegal, relax, retired
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import PAGE_MASK
-from rvplat.isa.sdtrig import Armed
+from rvplat.isa.trigger_values import Armed
 from rvplat.lang import (
     compare_exchange_u64,
     define,
@@ -268,12 +267,6 @@ def until_overflow(hart, grant: s64) -> s64:
     return s64(due) if due != 0 and due < u64(grant) else grant
 
 
-@define
-def is_counted(hart) -> bool:
-    """Whether an icount trigger counts the instructions of the hart's mode."""
-    return hart.trigger_kinds & Armed.COUNT != 0 and counts_here(hart)
-
-
 @define(cold=True)
 def step_from_here(hart):
     """Grant a budget of one instruction: each is asked for."""
@@ -332,6 +325,8 @@ def single(hart) -> u64:
         return u64(0)
     if hart.trigger_kinds & (Armed.EXECUTE | Armed.COUNT) != 0:
         instruction_triggers(hart)
+    if hart.trigger_kinds & Armed.OPCODE != 0:
+        fetch_triggers(hart, u64(fetch_instruction(hart, hart.pc)), True)
     return scratch_slot(hart)
 
 
@@ -373,6 +368,9 @@ def settle(hart) -> u64:
         if hart.resync != 0:
             hart.resync = 0
             finish_amo(hart)
+            if hart.trigger_due != 0:
+                take_due_trigger(hart)
+                continue
             if take_interrupt(hart):
                 continue
         if hart.stop != STOP_NONE:

@@ -16,8 +16,8 @@ from rvplat.hart.counters import timer_check
 from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.interrupts import answer_call, take_interrupt
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_NONE
-from rvplat.hart.trap import Trap, take_trap
-from rvplat.hart.triggers import instruction_triggers
+from rvplat.hart.trap import Trap, take_due_trigger, take_trap
+from rvplat.hart.triggers import fetch_triggers, instruction_triggers
 from rvplat.isa.fp_state import enter_unit, leave_unit
 from rvplat.isa.hpm import find_overflows
 from rvplat.isa.landing_pads import check_landing
@@ -25,7 +25,7 @@ from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.isa.machinery.extension import SINK, Extension, Instruction, Row
 from rvplat.isa.machinery.vocabulary import illegal
 from rvplat.isa.machinery.xlen import TYPES, ux
-from rvplat.isa.sdtrig import Armed
+from rvplat.isa.trigger_values import Armed
 from rvplat.lang import standing_for, u64
 
 
@@ -82,7 +82,11 @@ class Reference:
         while hart.resync != 0:
             hart.resync = 0
             finish_amo(hart)
-            take_interrupt(hart)
+            if hart.trigger_due != 0:
+                take_due_trigger(hart)
+                hart.resync = 1
+            else:
+                take_interrupt(hart)
         return bool(hart.stop == STOP_NONE)
 
     def _step(self, hart: Any) -> None:
@@ -102,6 +106,8 @@ class Reference:
 
     def _execute(self, hart: Any) -> None:
         bits = int(fetch_instruction(hart, hart.pc))
+        if hart.trigger_kinds & Armed.OPCODE != 0:
+            fetch_triggers(hart, u64(bits), True)
         if hart.elp != 0:
             check_landing(hart, u64(bits))
         row = self.find(bits)

@@ -11,7 +11,7 @@ Consistency Model": order comes from fences, annotations and dependencies, and a
 from rvplat.hart.acceleration.invalidate import arm_writes, code_word, note_store, note_store_at
 from rvplat.hart.acceleration.tlb import DEVICE, HELD, HIDDEN, NO_TAG, REGIME_EXECUTE, WRITABLE
 from rvplat.hart.counters import timer_check
-from rvplat.hart.debugging.watchpoints import READS, WRITES, watch_access
+from rvplat.hart.debugging.watchpoints import READS, watch_access, watch_loaded, watch_store
 from rvplat.hart.device_ram import tell_device
 from rvplat.hart.memory_faults import check_alignment, raise_fault
 from rvplat.hart.misaligned import load_across, store_across
@@ -130,6 +130,15 @@ def load_slow(hart, va: u64, size: u64) -> u64:
     """A load that the TLB didn't serve: misaligned, not cached, watched, a device."""
     if hart.pages_watched != 0:
         watch_access(hart, va, size, u64(READS))
+        value = load_unwatched(hart, va, size)
+        watch_loaded(hart, va, size, value)
+        return value
+    return load_unwatched(hart, va, size)
+
+
+@define
+def load_unwatched(hart, va: u64, size: u64) -> u64:
+    """As `load_slow`, for a load that nothing watches, or that has been asked for."""
     if va & (size - 1) != 0:
         check_alignment(hart, va, size, u64(LOAD))
         if (va & OFFSET_MASK) + size > PAGE_BYTES:
@@ -168,7 +177,7 @@ def store_cached(hart, va: u64, size: u64, value: u64) -> bool:
 def store_slow(hart, va: u64, size: u64, value: u64):
     """A store that the TLB didn't serve."""
     if hart.pages_watched != 0:
-        watch_access(hart, va, size, u64(WRITES))
+        watch_store(hart, va, size, value)
     if va & (size - 1) != 0:
         check_alignment(hart, va, size, u64(STORE))
         if (va & OFFSET_MASK) + size > PAGE_BYTES:

@@ -10,7 +10,7 @@ from rvplat.hart.state import STOP_BREAK, HartState
 from rvplat.hart.trap_values import reported
 from rvplat.hart.triggers import count_event
 from rvplat.isa.privileged import INTERRUPT, MACHINE, NmiStatus
-from rvplat.isa.sdtrig import Armed
+from rvplat.isa.trigger_values import Armed
 from rvplat.lang import ctz, define, u64
 
 RESUMABLE = 1 << 62  # of hart.trap_cause, beside INTERRUPT: a resumable non-maskable interrupt

@@ -27,7 +27,8 @@ from rvplat.isa.privileged import (
     Irq,
     Status,
 )
-from rvplat.isa.sdtrig import Armed, Kind
+from rvplat.isa.sdtrig import push_enable
+from rvplat.isa.trigger_values import Armed, Kind
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
 
 EBREAK_MET = 3  # of hart.switch_met
@@ -143,6 +144,8 @@ def enter_machine(hart, cause: u64):
     if old & Status.MDT != 0 or (unready and hart.has_smdbltrp != 0):
         enter_unexpected(hart, cause)
         return
+    if hart.trigger_control != 0:
+        push_enable(hart)
     new = old & ~u64(TAKEN_BY_MACHINE)
     if hart.has_smdbltrp != 0:
         new |= Status.MDT
@@ -288,6 +291,7 @@ def take_trap(hart):
         hart.access_offset = 0
         return
     cause = hart.trap_cause
+    hart.trigger_due = 0  # of a load before, in an instruction that doesn't retire
     if cause == Cause.BREAKPOINT:
         by_trigger = hart.trigger_fired != 0
         hart.trigger_fired = 0
@@ -304,6 +308,19 @@ def take_trap(hart):
         take_watched_trap(hart, cause)
     else:
         enter_any(hart, cause)
+
+
+@define(cold=True)
+def take_due_trigger(hart):
+    """The breakpoint exception of a trigger that a load has fired, after the load."""
+    hart.trigger_due = 0
+    hart.trigger_fired = 1
+    hart.trap_cause = Cause.BREAKPOINT
+    hart.trap_tval = hart.trigger_address
+    hart.trap_tval2 = 0
+    hart.trap_tinst = 0
+    hart.trap_gva = u8(hart.virt != 0)
+    take_trap(hart)
 
 
 @define

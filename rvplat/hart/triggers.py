@@ -5,7 +5,8 @@ Nothing here runs while no trigger is armed (hart.trigger_kinds). A page in whic
 match a fetch has no fetch entry, so each of its instructions is fetched by itself and asked for.
 A page in which a trigger may match an access has hidden tags, as one with a watchpoint. While an
 icount trigger counts in the hart's mode, the budget is one instruction. So other code is as fast as
-without triggers, and regions need not know of them.
+without triggers, and regions need not know of them. A trigger that compares data or opcodes may
+match in any page.
 
 A debugger's breakpoint or watchpoint at the same place stops first. After it, the trigger fires.
 """
@@ -14,21 +15,20 @@ from rvplat.hart.state import HartState
 from rvplat.isa.machinery.vocabulary import raise_access_trap
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import Cause
-from rvplat.isa.sdtrig import (
+from rvplat.isa.sdtrig import TRIGGERS, may_fire, mode_field, rearm
+from rvplat.isa.trigger_values import (
     MATCH_EQUAL,
     MATCH_GE,
     MATCH_LT,
+    MATCH_MASK_LOW,
     MATCH_NAPOT,
     MATCH_NOT,
-    TRIGGERS,
     Armed,
     Control,
     Count,
     Kind,
+    is_control,
     kind_of,
-    may_fire,
-    mode_field,
-    rearm,
     trap_hit,
 )
 from rvplat.lang import NoReturn, define, u8, u64
@@ -95,7 +95,15 @@ def is_enabled(hart, i: u64) -> bool:
 
 @define
 def address_matches(match: u64, data2: u64, va: u64, last: u64) -> bool:
-    """Whether any address from va to last is matched."""
+    """Whether any address from va to last is matched. A negated match is that none of them is."""
+    if match >= MATCH_NOT:
+        return not any_address_matches(match & ~u64(MATCH_NOT), data2, va, last)
+    return any_address_matches(match, data2, va, last)
+
+
+@define
+def any_address_matches(match: u64, data2: u64, va: u64, last: u64) -> bool:
+    """The matches that are not negated."""
     if match == MATCH_EQUAL:
         return va <= data2 and data2 <= last
     if match == MATCH_NAPOT:
@@ -105,47 +113,96 @@ def address_matches(match: u64, data2: u64, va: u64, last: u64) -> bool:
         return last >= data2
     if match == MATCH_LT:
         return va < data2
-    return not address_matches_plain(match & ~u64(MATCH_NOT), data2, va)
+    at = va
+    while at != last + 1:
+        if mask_matches(match, data2, at):
+            return True
+        at += 1
+    return False
 
 
 @define
-def address_matches_plain(match: u64, data2: u64, va: u64) -> bool:
-    """The matches that have a negated form, of the lowest address."""
+def mask_matches(match: u64, data2: u64, value: u64) -> bool:
+    """Mask low or mask high: tdata2 holds the mask above the bits that are wanted."""
+    half = u64(ux.bits // 2)
+    ones = (u64(1) << half) - 1
+    part = value if match == MATCH_MASK_LOW else value >> half
+    return part & (data2 >> half) & ones == data2 & ones
+
+
+@define
+def data_matches(match: u64, data2: u64, value: u64, length: u64) -> bool:
+    """Whether a value of some bytes is matched. All but the masks compare that many bytes of
+    tdata2."""
+    if length > ux.bits // 8:
+        return False
+    negated = match & MATCH_NOT != 0
+    match &= ~u64(MATCH_NOT)
+    if match >= MATCH_MASK_LOW:
+        return mask_matches(match, data2, value) != negated
+    ones = (u64(1) << (8 * length)) - 1 if length < 8 else ~u64(0)
+    wanted = data2 & ones
+    found = False
     if match == MATCH_EQUAL:
-        return va == data2
-    return (va ^ data2) & ~(data2 ^ (data2 + 1)) == 0
+        found = value == wanted
+    elif match == MATCH_NAPOT:
+        found = (value ^ wanted) & ~(data2 ^ (data2 + 1)) == 0
+    elif match == MATCH_GE:
+        found = value >= wanted
+    else:
+        found = value < wanted
+    return found != negated
 
 
 @define
-def control_matches(hart, i: u64, kind: u64, va: u64, last: u64) -> bool:
+def size_fits(size: u64, length: u64) -> bool:
+    """Whether an access, or an instruction, of some bytes has the size that a trigger asks for."""
+    if size == 0:
+        return True
+    return length == (u64(1) << (size - 1) if size < 5 else u64(8))
+
+
+@define
+def control_matches(hart, i: u64, kind: u64, va: u64, length: u64, value: u64, known: bool) -> bool:
     """Whether an mcontrol6 trigger matches an access of a kind (LOAD, STORE or EXECUTE)."""
     data1 = hart.trigger_data1[i]
-    if kind_of(data1) != Kind.MCONTROL6 or data1 & kind == 0:
+    data2 = hart.trigger_data2[i]
+    if not is_control(kind_of(data1)) or data1 & kind == 0:
         return False
-    size = data1 >> Control.SIZE_SHIFT & 7
-    length = last - va + 1
-    if size != 0 and length != (u64(1) << (size - 1) if size < 5 else u64(8)):
+    if not size_fits(data1 >> Control.SIZE_SHIFT & 7, length):
         return False
     match = data1 >> Control.MATCH_SHIFT & 15
-    if not address_matches(match, hart.trigger_data2[i], va, last):
-        return False
+    if data1 & Control.SELECT != 0:
+        if not known or not data_matches(match, data2, value, length):
+            return False
+    else:
+        last = va if kind == Control.EXECUTE else va + length - 1
+        if not address_matches(match, data2, va, last):
+            return False
     return is_enabled(hart, i)
 
 
 @define(cold=True)
-def control_fires(hart, kind: u64, va: u64, last: u64) -> bool:
-    """Whether an access fires triggers; they are marked. A chained trigger lets the next one match
-    only if it matches itself."""
+def control_fires(
+    hart, kind: u64, va: u64, length: u64, value: u64, known: bool, hits: u64
+) -> bool:
+    """Whether an access fires triggers; their field hit becomes `hits`. A chained trigger lets the
+    next one match only if it matches itself.
+
+    Args:
+        length: the bytes of the access or of the instruction; 0 before it is fetched.
+        value: what is stored or was loaded, or the instruction, if that is known.
+    """
     if not may_fire(hart):
         return False
     fires = False
     linked = True
     for i in range(TRIGGERS):
         data1 = hart.trigger_data1[i]
-        matched = linked and control_matches(hart, u64(i), kind, va, last)
-        chained = kind_of(data1) == Kind.MCONTROL6 and data1 & Control.CHAIN != 0
+        matched = linked and control_matches(hart, u64(i), kind, va, length, value, known)
+        chained = is_control(kind_of(data1)) and data1 & Control.CHAIN != 0
         if matched and not chained:
-            hart.trigger_data1[i] = data1 & ~Control.HITS | Control.HIT0
+            hart.trigger_data1[i] = data1 & ~Control.HITS | hits
             fires = True
         linked = matched if chained else True
     return fires
@@ -162,8 +219,25 @@ def fire(hart, tval: u64, is_address: bool) -> NoReturn:
 @define(cold=True)
 def access_triggers(hart, va: u64, size: u64, kinds: u64):
     """Before an access. `kinds` are Control.LOAD and STORE."""
-    if control_fires(hart, kinds, va, va + size - 1):
+    if control_fires(hart, kinds, va, size, u64(0), False, u64(Control.HIT0)):
         fire(hart, va, True)
+
+
+@define(cold=True)
+def store_triggers(hart, va: u64, size: u64, value: u64):
+    """Before a store of a value."""
+    kept = value & ((u64(1) << (8 * size)) - 1) if size < 8 else value
+    if control_fires(hart, u64(Control.STORE), va, size, kept, True, u64(Control.HIT0)):
+        fire(hart, va, True)
+
+
+@define(cold=True)
+def load_triggers(hart, va: u64, size: u64, value: u64):
+    """After a load of a value, zero-extended. The trap comes when the instruction has retired."""
+    if control_fires(hart, u64(Control.LOAD), va, size, value, True, u64(Control.HITS)):
+        hart.trigger_due = 1
+        hart.trigger_address = va
+        hart.resync = 1
 
 
 @define(cold=True)
@@ -173,11 +247,11 @@ def page_triggers(hart, va: u64) -> u64:
     found = u64(0)
     for i in range(TRIGGERS):
         data1 = hart.trigger_data1[i]
-        if kind_of(data1) == Kind.MCONTROL6:
+        if is_control(kind_of(data1)):
             match = data1 >> Control.MATCH_SHIFT & 15
-            here = match >= MATCH_NOT or address_matches(
-                match, hart.trigger_data2[i], page, page | 0xFFF
-            )
+            here = match >= MATCH_MASK_LOW or data1 & Control.SELECT != 0
+            if not here:
+                here = address_matches(match, hart.trigger_data2[i], page, page | 0xFFF)
             if here:
                 found |= data1 & (Control.LOAD | Control.STORE | Control.EXECUTE)
     return found
@@ -203,6 +277,12 @@ def counts_here(hart) -> bool:
         if kind_of(data1) == Kind.ICOUNT and left != 0 and is_enabled(hart, u64(i)):
             return True
     return False
+
+
+@define
+def is_counted(hart) -> bool:
+    """Whether an icount trigger counts the instructions of the hart's mode."""
+    return hart.trigger_kinds & Armed.COUNT != 0 and counts_here(hart)
 
 
 @define(cold=True)
@@ -237,6 +317,16 @@ def pending_fires(hart) -> bool:
 
 
 @define(cold=True)
+def fetch_triggers(hart, bits: u64, known: bool):
+    """Triggers of the instruction at hart.pc. Once it is fetched, its bits and so its length are
+    known, and triggers may ask for them."""
+    length = (u64(4) if bits & 3 == 3 else u64(2)) if known else u64(0)
+    hits = u64(Control.HIT0)
+    if control_fires(hart, u64(Control.EXECUTE), hart.pc, length, bits, known, hits):
+        fire(hart, hart.pc, True)
+
+
+@define(cold=True)
 def instruction_triggers(hart):
     """Before the instruction at hart.pc. It counts, whether it will retire or trap, and so does the
     trap of a trigger in its place."""
@@ -245,10 +335,8 @@ def instruction_triggers(hart):
         count_event(hart)
         if fires:
             fire(hart, u64(0), False)
-    if hart.trigger_kinds & Armed.EXECUTE != 0 and control_fires(
-        hart, u64(Control.EXECUTE), hart.pc, hart.pc
-    ):
-        fire(hart, hart.pc, True)
+    if hart.trigger_kinds & Armed.EXECUTE != 0:
+        fetch_triggers(hart, u64(0), False)
 
 
 # --- itrigger and etrigger -----------------------------------------------------------------------

@@ -19,6 +19,7 @@ from rvplat.isa.priv_m import Sm
 from rvplat.isa.priv_s import S
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER, Cause, HStatus, Status
 from rvplat.isa.rv_i import BASE
+from rvplat.isa.sdtrig import pop_enable
 from rvplat.lang import define, u64
 
 
@@ -76,6 +77,8 @@ def mret(hart):
     enter_privilege(hart, mode, u64(guest))
     if old & Status.MPELP != 0:
         restore_expectation(hart)
+    if hart.trigger_control != 0:
+        pop_enable(hart)
     jump(hart, ux(hart.mepc))
 
 

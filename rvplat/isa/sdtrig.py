@@ -1,12 +1,20 @@
 """Sdtrig, the Trigger Module (RISC-V Debug Specification 1.0, chapter "Sdtrig (ISA Extension)").
 
-There are TRIGGERS triggers, each of which can be any of the types icount, itrigger, etrigger and
-mcontrol6. Their action is a breakpoint exception: there is no Debug Mode, so dmode is zero.
-mcontrol6 compares addresses, not data. Reentrancy is solved by the first of the two ways of "Native
-Triggers", so there is no tcontrol: in a mode that would handle the breakpoint itself, triggers do
-not fire while interrupts are disabled.
+There are TRIGGERS triggers, each of which can be any of the types mcontrol, icount, itrigger,
+etrigger and mcontrol6. Their action is a breakpoint exception: there is no Debug Mode, so dmode is
+zero. mcontrol, which older debuggers know alone, is kept as an mcontrol6 and shown in its own
+layout.
 
-`hart/triggers.py` looks whether triggers fire. hart.trigger_kinds says what it must look at.
+Of the two ways of "Native Triggers", a hart with S mode has the first: in a mode that would handle
+the breakpoint itself, triggers do not fire while interrupts are disabled. One without S mode has
+the second, tcontrol.
+
+A trigger with select=1 compares the instruction or what a load or store of at most XLEN bits moves.
+What lr, sc, AMOs and block operations move is not compared, so such a trigger does not match them.
+A load's data is compared after the load; everything else is compared before the instruction.
+
+`trigger_values.py` has the fields. `hart/triggers.py` looks whether triggers fire.
+hart.trigger_kinds says what it must look at.
 """
 
 from rvplat.isa.machinery.extension import Extension
@@ -15,6 +23,22 @@ from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.priv_m import Sm
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, Cause, StateEnable, Status
 from rvplat.isa.stateen import machine_enables, require_state
+from rvplat.isa.trigger_values import (
+    INFO,
+    MATCH_NAPOT,
+    WATCHED,
+    Armed,
+    Control,
+    Count,
+    Enable,
+    Kind,
+    as_older,
+    is_control,
+    kind_of,
+    legal_data1,
+    legal_data3,
+    mode_fields,
+)
 from rvplat.lang import define, u8, u32, u64
 
 Sdtrig = Extension("Sdtrig", "1.0", "ratified", "Triggers: breakpoints of the hart", ("Sm",))
@@ -24,64 +48,12 @@ Sm.state("trigger_data1", u64, TRIGGERS)  # 0 after a reset, for a disabled trig
 Sm.state("trigger_data2", u64, TRIGGERS)
 Sm.state("trigger_data3", u64, TRIGGERS)
 Sm.state("trigger_kinds", u8)  # of Armed
+Sm.state("trigger_control", u64)  # tcontrol: 0 on harts with S mode
+Sm.state("trigger_due", u8)  # 1: a load has fired a trigger, whose trap comes after it
+Sm.state("trigger_address", u64)  # of that load
 Sm.state("hcontext_value", u64)
 Sm.state("scontext_value", u64)
 
-
-class Kind:
-    """tdata1.type."""
-
-    ICOUNT = 3
-    ITRIGGER = 4
-    ETRIGGER = 5
-    MCONTROL6 = 6
-    DISABLED = 15
-
-
-class Armed:
-    """What some trigger of the hart is for."""
-
-    EXECUTE = 1
-    ACCESS = 2
-    COUNT = 4
-    TRAP = 8
-
-
-class Control:
-    """Fields of mcontrol6."""
-
-    LOAD = 1 << 0
-    STORE = 1 << 1
-    EXECUTE = 1 << 2
-    U = 1 << 3
-    S = 1 << 4
-    M = 1 << 6
-    MATCH_SHIFT = 7
-    CHAIN = 1 << 11
-    SIZE_SHIFT = 16
-    HIT0 = 1 << 22
-    VU = 1 << 23
-    VS = 1 << 24
-    HITS = 1 << 22 | 1 << 25
-    MODES = M | S | U | VS | VU
-    KEPT = LOAD | STORE | EXECUTE | CHAIN | HITS
-
-
-class Count:
-    """Fields of icount."""
-
-    PENDING = 1 << 8
-    COUNT = 0x3FFF << 10
-    ONE = 1 << 10
-    HIT = 1 << 24
-    KEPT = PENDING | COUNT | HIT
-
-
-MATCH_EQUAL, MATCH_NAPOT, MATCH_GE, MATCH_LT, MATCH_NOT = 0, 1, 2, 3, 8
-MATCHES = 0x30F  # a bit for each value of match that is supported
-SIZES = 0x2F  # the same of size: any, and 8, 16, 32 and 64 bits
-WATCHED = 2  # of hart.pages_watched: a trigger watches some page
-INFO = 1 << 24 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 15  # tinfo: version 1, and the types
 
 # --- modes ---------------------------------------------------------------------------------------
 
@@ -99,7 +71,7 @@ def field_of(hart, m: u64, s: u64, u: u64, vs: u64, vu: u64) -> u64:
 @define
 def mode_field(hart, kind: u64) -> u64:
     """The bit of tdata1 that enables a trigger of a type in the hart's mode."""
-    if kind == Kind.MCONTROL6:
+    if is_control(kind):
         return field_of(hart, 1 << 6, 1 << 4, 1 << 3, 1 << 24, 1 << 23)
     if kind == Kind.ICOUNT:
         return field_of(hart, 1 << 9, 1 << 7, 1 << 6, 1 << 26, 1 << 25)
@@ -107,29 +79,12 @@ def mode_field(hart, kind: u64) -> u64:
 
 
 @define
-def mode_fields(hart, kind: u64) -> u64:
-    """The bits that enable it in the modes that the hart has."""
-    if kind == Kind.MCONTROL6:
-        return given(hart, 1 << 6, 1 << 4, 1 << 3, 1 << 24 | 1 << 23)
-    if kind == Kind.ICOUNT:
-        return given(hart, 1 << 9, 1 << 7, 1 << 6, 1 << 26 | 1 << 25)
-    return given(hart, 1 << 9, 1 << 7, 1 << 6, 1 << 12 | 1 << 11)
-
-
-@define
-def given(hart, m: u64, s: u64, u: u64, guest: u64) -> u64:
-    """The fields of the modes that the hart has."""
-    fields = m
-    fields |= s if hart.has_s != 0 else u64(0)
-    fields |= u if hart.has_u != 0 else u64(0)
-    return fields | guest if hart.has_h != 0 else fields
-
-
-@define
 def may_fire(hart) -> bool:
-    """The first solution of "Native Triggers". A handler of RNMIs could not handle a breakpoint
-    either."""
+    """The first solution of "Native Triggers", and the second on a hart without S mode. A handler
+    of RNMIs could not handle a breakpoint either."""
     if hart.priv == MACHINE:
+        if hart.has_s == 0:
+            return hart.trigger_control & Enable.MTE != 0 and hart.rnmi_masked == 0
         return hart.mstatus & Status.MIE != 0 and hart.rnmi_masked == 0
     if hart.priv != SUPERVISOR or hart.medeleg >> Cause.BREAKPOINT & 1 == 0:
         return True
@@ -138,71 +93,22 @@ def may_fire(hart) -> bool:
     return hart.hedeleg >> Cause.BREAKPOINT & 1 == 0 or hart.vsstatus & Status.SIE != 0
 
 
-# --- legal values --------------------------------------------------------------------------------
-
-
-@define
-def kind_of(data1: u64) -> u64:
-    """tdata1.type of a stored value."""
-    return data1 >> (ux.bits - 4)
-
-
-@define
-def trap_hit() -> u64:
-    """The bit `hit` of itrigger and etrigger."""
-    return u64(1) << (ux.bits - 6)
-
-
-@define
-def legal_control(value: u64) -> u64:
-    """mcontrol6 without its modes: another match is equal; a size of fetches is any."""
-    fields = value & Control.KEPT
-    match = value >> Control.MATCH_SHIFT & 15
-    if u64(MATCHES) >> match & 1 != 0:
-        fields |= match << Control.MATCH_SHIFT
-    size = value >> Control.SIZE_SHIFT & 7
-    if value & Control.EXECUTE == 0 and u64(SIZES) >> size & 1 != 0:
-        fields |= size << Control.SIZE_SHIFT
-    return fields
-
-
-@define
-def legal_data1(hart, value: u64) -> u64:
-    """A type that no trigger has becomes 15. dmode and action are zero."""
-    kind = kind_of(value)
-    fields = u64(0)
-    if kind == Kind.MCONTROL6:
-        fields = legal_control(value)
-    elif kind == Kind.ICOUNT:
-        fields = value & Count.KEPT
-    elif kind == Kind.ITRIGGER or kind == Kind.ETRIGGER:
-        fields = value & trap_hit()
-    else:
-        return u64(Kind.DISABLED) << (ux.bits - 4)
-    return kind << (ux.bits - 4) | fields | value & mode_fields(hart, kind)
-
-
-@define
-def legal_select(hart, select: u64) -> u64:
-    """mhselect: 3 and 7 are reserved; without H only 0 and 4 are legal."""
-    if select & 3 == 3 or (hart.has_h == 0 and select & 3 != 0):
-        return u64(0)
-    return select
-
-
-@define
-def legal_data3(hart, value: u64) -> u64:
-    """textra64, or textra32. sselect is 0 to 2."""
-    sselect = value & 3 if value & 3 != 3 and hart.has_s != 0 else u64(0)
-    if ux.bits == 64:
-        select = legal_select(hart, value >> 48 & 7)
-        own = value & (0x1FFF << 51 | 0xF << 36 | 0xFFFF_FFFF << 2)
-        return own | select << 48 | sselect
-    select = legal_select(hart, value >> 23 & 7)
-    return value & (0x3F << 26 | 3 << 18 | 0xFFFF << 2) | select << 23 | sselect
-
-
 # --- what is armed -------------------------------------------------------------------------------
+
+
+@define
+def kinds_of_control(data1: u64) -> u64:
+    """What an mcontrol6 trigger is for."""
+    found = u64(0)
+    if data1 & Control.EXECUTE != 0:
+        found |= Armed.EXECUTE
+        if data1 & (Control.SELECT | Control.SIZE) != 0:
+            found |= Armed.OPCODE
+    if data1 & (Control.LOAD | Control.STORE) != 0:
+        found |= Armed.ACCESS
+        if data1 & Control.SELECT != 0 and data1 & Control.LOAD != 0:
+            found |= Armed.DATA
+    return found
 
 
 @define
@@ -213,9 +119,8 @@ def kinds_of(data1: u64, data2: u64, modes: u64) -> u64:
         return u64(0)
     if kind == Kind.ICOUNT:
         return u64(Armed.COUNT) if data1 & (Count.COUNT | Count.PENDING) != 0 else u64(0)
-    if kind == Kind.MCONTROL6:
-        found = u64(Armed.EXECUTE) if data1 & Control.EXECUTE != 0 else u64(0)
-        return found | Armed.ACCESS if data1 & (Control.LOAD | Control.STORE) != 0 else found
+    if is_control(kind):
+        return kinds_of_control(data1)
     return u64(Armed.TRAP) if data2 != 0 else u64(0)
 
 
@@ -252,7 +157,9 @@ def tselect_write(hart, value: u64, number: u32):
 @define
 def tdata1_read(hart, number: u32) -> u64:
     value = hart.trigger_data1[hart.tselect]
-    return value if value != 0 else u64(Kind.DISABLED) << (ux.bits - 4)
+    if value == 0:
+        return u64(Kind.DISABLED) << (ux.bits - 4)
+    return as_older(value) if kind_of(value) == Kind.MCONTROL else value
 
 
 @define
@@ -272,7 +179,7 @@ def tdata2_write(hart, value: u64, number: u32):
     6")."""
     control = hart.trigger_data1[hart.tselect]
     ones = (u64(1) << (ux.bits - 1)) - 1
-    napot = kind_of(control) == Kind.MCONTROL6 and control >> Control.MATCH_SHIFT & 7 == MATCH_NAPOT
+    napot = is_control(kind_of(control)) and control >> Control.MATCH_SHIFT & 7 == MATCH_NAPOT
     if napot and value & ones == ones:
         value &= ~(u64(1) << (ux.bits - 2))
     hart.trigger_data2[hart.tselect] = value
@@ -297,6 +204,38 @@ def tinfo_read(hart, number: u32) -> u64:
 @define
 def tinfo_write(hart, value: u64, number: u32):
     """Every field is read-only."""
+
+
+@define
+def tcontrol_access(hart, write: bool, number: u32):
+    """It is there without S mode ("Native Triggers")."""
+    if hart.has_s != 0:
+        illegal(hart)
+
+
+@define
+def tcontrol_read(hart, number: u32) -> u64:
+    return hart.trigger_control
+
+
+@define
+def tcontrol_write(hart, value: u64, number: u32):
+    hart.trigger_control = value & (Enable.MTE | Enable.MPTE)
+
+
+@define
+def push_enable(hart):
+    """A trap into M mode: mpte becomes mte, and mte 0 ("Trigger Control")."""
+    both = hart.trigger_control
+    hart.trigger_control = u64(Enable.MPTE) if both & Enable.MTE != 0 else u64(0)
+
+
+@define
+def pop_enable(hart):
+    """mret: mte becomes mpte."""
+    both = hart.trigger_control
+    restored = u64(Enable.MTE | Enable.MPTE)
+    hart.trigger_control = restored if both & Enable.MPTE != 0 else u64(0)
 
 
 @define
@@ -359,6 +298,10 @@ Sdtrig.csr(0x7A3, "tdata3", read=tdata3_read, write=tdata3_write, storage=False)
 Sdtrig.csr(
     0x7A4, "tinfo", read=tinfo_read, write=tinfo_write, storage=False,
     fields="version[31:24] info[15:0]",
+)  # fmt: skip
+Sdtrig.csr(
+    0x7A5, "tcontrol", read=tcontrol_read, write=tcontrol_write, storage=False,
+    access=tcontrol_access, fields="mpte[7] mte[3]",
 )  # fmt: skip
 Sdtrig.csr(
     0x7A8, "mcontext", read=hcontext_read, write=hcontext_write, storage=False,

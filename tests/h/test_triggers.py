@@ -18,13 +18,13 @@ TRAPS = "Exception Trigger"
 INTERRUPTS = "Interrupt Trigger"
 EXTRA = "Trigger Extra (RV64)"
 
-ICOUNT, ITRIGGER, ETRIGGER, MCONTROL6, DISABLED = (n << 60 for n in (3, 4, 5, 6, 15))
+MCONTROL, ICOUNT, ITRIGGER, ETRIGGER, MCONTROL6, DISABLED = (n << 60 for n in (2, 3, 4, 5, 6, 15))
 LOAD, STORE, EXECUTE = 1, 2, 4
 MODE6 = {"M": 1 << 6, "HS": 1 << 4, "U": 1 << 3, "VS": 1 << 24, "VU": 1 << 23}
 MODE3 = {"M": 1 << 9, "HS": 1 << 7, "U": 1 << 6, "VS": 1 << 26, "VU": 1 << 25}
 MODE5 = {"M": 1 << 9, "HS": 1 << 7, "U": 1 << 6, "VS": 1 << 12, "VU": 1 << 11}
 ALL6 = sum(MODE6.values())
-HIT0, CHAIN = 1 << 22, 1 << 11
+HIT0, HIT1, CHAIN, SELECT = 1 << 22, 1 << 25, 1 << 11, 1 << 21
 BREAKPOINT = int(Cause.BREAKPOINT)
 DATA = 0x8002_0000
 
@@ -58,11 +58,11 @@ def is_break(found: Trap | None, tval: int) -> bool:
 
 
 @section(ENUMERATION)
-def test_software_finds_four_triggers_of_four_types(bench: Bench) -> None:
+def test_software_finds_four_triggers_of_five_types(bench: Bench) -> None:
     for n in range(4):
         bench["tselect"] = n
         assert bench["tselect"] == n
-        assert bench["tinfo"] == 1 << 24 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 15
+        assert bench["tinfo"] == 1 << 24 | 0x7C | 1 << 15, "version 1; types 2 to 6 and 15"
         assert bench["tdata1"] == DISABLED
     bench["tselect"] = 4
     assert bench["tselect"] == 3
@@ -70,13 +70,19 @@ def test_software_finds_four_triggers_of_four_types(bench: Bench) -> None:
 
 @section(REGISTERS)
 def test_what_is_not_supported_reads_as_something_legal(bench: Bench) -> None:
-    for kind in (0, 1, 2, 7, 8, 12, 14, 15):
+    for kind in (0, 1, 7, 8, 12, 14, 15):
         bench["tdata1"] = kind << 60 | 0x7FF
         assert bench["tdata1"] == DISABLED
-    bench["tdata1"] = MCONTROL6 | 1 << 59 | 1 << 12 | 1 << 21 | 5 << 7 | LOAD
-    assert bench["tdata1"] == MCONTROL6 | LOAD, "dmode, action, select and a mask"
-    bench["tdata1"] = MCONTROL6 | EXECUTE | 3 << 16
-    assert bench["tdata1"] == MCONTROL6 | EXECUTE, "the size of a fetch is any"
+    bench["tdata1"] = MCONTROL6 | 1 << 59 | 1 << 12 | 1 << 5 | 1 << 26 | LOAD
+    assert bench["tdata1"] == MCONTROL6 | LOAD, "dmode, action, uncertainen and uncertain"
+    for match in range(16):
+        bench["tdata1"] = MCONTROL6 | match << 7 | SELECT
+        legal = match if match in (0, 1, 2, 3, 4, 5, 8, 9, 12, 13) else 0
+        assert bench["tdata1"] == MCONTROL6 | legal << 7 | SELECT
+    for kinds, sizes in ((LOAD | STORE, (1, 2, 3, 5)), (EXECUTE, (2, 3)), (7, (2, 3))):
+        for size in range(8):
+            bench["tdata1"] = MCONTROL6 | kinds | size << 16
+            assert bench["tdata1"] == MCONTROL6 | kinds | (size if size in sizes else 0) << 16
     bench["tdata2"] = ONES
     assert bench["tdata2"] == ONES
     bench["tdata1"] = MCONTROL6 | 1 << 7
@@ -170,6 +176,15 @@ def test_the_values_of_match(bench: Bench) -> None:
     assert [matched(2, DATA + 8, DATA + n) for n in (7, 8, 9)] == [False, True, True]
     assert [matched(3, DATA + 8, DATA + n) for n in (7, 8, 9)] == [True, False, False]
     assert [matched(8, DATA + 8, DATA + n) for n in (7, 8, 9)] == [True, False, True]
+    assert not matched(8, DATA + 3, DATA, "lw"), "equal would match: one of the addresses is it"
+    low, high = 0xF0 << 32 | 0x10, 0xFFFF_FFFF << 32
+    for va in range(DATA, DATA + 0x40, 8):
+        inside = va & 0xF0 == 0x10
+        assert matched(4, low, va) is inside and matched(12, low, va) is not inside
+    assert matched(4, 0xF << 32 | 3, DATA, "lw"), "the last address of the access"
+    assert not matched(12, 0xF << 32 | 3, DATA, "lw")
+    assert matched(5, high, DATA) and not matched(5, high | 1, DATA)
+    assert not matched(13, high, DATA) and matched(13, high | 1, DATA)
 
 
 @section(CONTROL)

@@ -12,8 +12,13 @@ from rvplat.hart.debugging.worlds import ANYWHERE, current_world
 from rvplat.hart.pointer_masking import effective_address
 from rvplat.hart.state import STOP_BREAK, HartState, MachineState
 from rvplat.hart.trap import Trap
-from rvplat.hart.triggers import access_triggers, page_triggers
-from rvplat.isa.sdtrig import Armed
+from rvplat.hart.triggers import (
+    access_triggers,
+    load_triggers,
+    page_triggers,
+    store_triggers,
+)
+from rvplat.isa.trigger_values import Armed
 from rvplat.lang import Record, define, ptr, read_u32, u8, u32, u64
 
 READS = 1
@@ -131,18 +136,40 @@ def watch_bytes(hart, va: u64, last: u64, kinds: u64):
 
 
 @define(cold=True)
-def watch_access(hart, va: u64, size: u64, kinds: u64):
-    """As `watch_bytes`, for an access that may reach into the next page. Its address is as the
-    instruction gave it."""
-    first = effective_address(hart, va)
+def watch_range(hart, first: u64, size: u64, kinds: u64):
+    """As `watch_bytes`, for an access that may reach into the next page."""
     here = first
     last = first + size - 1
     if (here ^ last) >> 12 != 0:
         watch_bytes(hart, here, here | 0xFFF, kinds)
         here = last & ~0xFFF
     watch_bytes(hart, here, last, kinds)
+
+
+@define(cold=True)
+def watch_access(hart, va: u64, size: u64, kinds: u64):
+    """Before an access: stop the hart if it is watched, or raise a trigger's exception. Its address
+    is as the instruction gave it."""
+    first = effective_address(hart, va)
+    watch_range(hart, first, size, kinds)
     if hart.trigger_kinds & Armed.ACCESS != 0:
         access_triggers(hart, first, size, kinds)
+
+
+@define(cold=True)
+def watch_store(hart, va: u64, size: u64, value: u64):
+    """As `watch_access`, for a store whose value is known."""
+    first = effective_address(hart, va)
+    watch_range(hart, first, size, u64(WRITES))
+    if hart.trigger_kinds & Armed.ACCESS != 0:
+        store_triggers(hart, first, size, value)
+
+
+@define(cold=True)
+def watch_loaded(hart, va: u64, size: u64, value: u64):
+    """After a load: triggers that compare what was loaded."""
+    if hart.trigger_kinds & Armed.DATA != 0:
+        load_triggers(hart, effective_address(hart, va), size, value)
 
 
 @define(cold=True)

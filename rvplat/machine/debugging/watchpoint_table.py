@@ -12,7 +12,7 @@ from typing import Any
 from rvplat.arguments import MASK64
 from rvplat.hart.debugging.watchpoints import HEADS, MOST, WatchRow
 from rvplat.isa.privileged import PAGE_BYTES
-from rvplat.isa.sdtrig import WATCHED
+from rvplat.isa.trigger_values import WATCHED
 from rvplat.machine.debugging.errors import DebuggingError
 from rvplat.machine.running.system import System
 
