@@ -312,8 +312,11 @@ def take_trap(hart):
 
 @define(cold=True)
 def take_due_trigger(hart):
-    """The breakpoint exception of a trigger that a load has fired, after the load."""
+    """The breakpoint exception of a trigger that a load has fired, after the load. It counts for
+    icount, as an interrupt."""
     hart.trigger_due = 0
+    if hart.trigger_kinds & Armed.COUNT != 0:
+        count_event(hart)
     hart.trigger_fired = 1
     hart.trap_cause = Cause.BREAKPOINT
     hart.trap_tval = hart.trigger_address

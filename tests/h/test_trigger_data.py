@@ -93,6 +93,14 @@ def test_the_bits_of_the_access_are_compared(bench: Bench) -> None:
     assert matched(13, 0xFF << 32 | 0x13, 0x3412 << 32)
 
 
+@section("Instruction Count")
+def test_the_load_and_the_trap_after_it_count(bench: Bench) -> None:
+    program(bench, 0, LOADED, 5)
+    program(bench, 1, 3 << 60 | 1 << 6 | 4 << 10)
+    assert is_break(load(bench, 5), DATA)
+    assert control(bench, 1) >> 10 & 0x3FFF == 2
+
+
 @section(CONTROL)
 def test_an_address_and_its_data_are_a_chain(bench: Bench) -> None:
     program(bench, 0, MCONTROL6 | LOAD | MODE6["U"] | CHAIN, DATA)
