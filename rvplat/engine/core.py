@@ -327,6 +327,8 @@ def single(hart) -> u64:
         instruction_triggers(hart)
     if hart.trigger_kinds & Armed.OPCODE != 0:
         fetch_triggers(hart, u64(fetch_instruction(hart, hart.pc)), True)
+    if hart.elp != 0:  # after triggers: an address breakpoint has a higher priority
+        check_landing(hart, u64(fetch_instruction(hart, hart.pc)))
     return scratch_slot(hart)
 
 
@@ -379,6 +381,8 @@ def settle(hart) -> u64:
             step_from_here(hart)
         try:
             if hart.elp != 0:
+                if hart.trigger_kinds & (Armed.EXECUTE | Armed.COUNT) != 0:
+                    return single(hart)
                 check_landing(hart, u64(fetch_instruction(hart, hart.pc)))
             return locate(hart)
         except Trap:

@@ -155,6 +155,19 @@ def test_mcontrol_has_its_own_layout(bench: Bench) -> None:
     assert load(bench, 6) is None and is_break(load(bench, 7), DATA)
 
 
+@section("Sdtrig: Priority")
+def test_a_breakpoint_comes_before_a_missing_landing_pad(make: MakeBench) -> None:
+    bench = make(further="Zicfilp")
+    for data1, tval in ((MCONTROL6 | EXECUTE | MODE6["M"], CODE), (3 << 60 | 1 << 9 | 1 << 8, 0)):
+        program(bench, 0, data1, tval)
+        bench.hart.elp = 1
+        assert is_break(bench.step(NOP, "M"), tval)
+        bench["mstatus"] = 0
+    bench.hart.elp = 1
+    found = bench.step(NOP, "M")
+    assert found is not None and found.cause == 18, "software check, while no trigger may fire"
+
+
 WITHOUT_S = "h sha shcounterenw shvstvala shtvala shvstvecd shvsatpa shgatpa shlcofideleg s"
 
 
