@@ -42,7 +42,8 @@ _VECTORS = (
     *_BARE_METAL, "-mcpu=generic_rv64+m+a+f+d+c+h+v+zvknha+zvkb", "-fno-vectorize",
     "-fno-slp-vectorize", "-Wl,-T,link.ld", *_STRIPPED,
 )  # fmt: skip
-_LINUX = (
+# The options of programs for Linux.
+LINUX = (
     "-target", "riscv64-linux-musl", "-mcpu=generic_rv64+m+a+f+d+c", "-Os", "-std=gnu23",
     "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fno-stack-protector",
     "-fno-sanitize=undefined", "-static", "-Wl,--gc-sections", "-Wl,--build-id=none", *_STRIPPED,
@@ -98,7 +99,7 @@ def programs() -> list[GuestSource]:
             guests,
         ),
         GuestSource("vmm/payload.elf", ("vmm/payload_start.S", "vmm/payload.c"), _VMM_PAYLOAD),
-        GuestSource("vmm/vmm", tuple(f"vmm/{name}.c" for name in _VMM), _LINUX),
+        GuestSource("vmm/vmm", tuple(f"vmm/{name}.c" for name in _VMM), LINUX),
     ]
 
 

@@ -18,7 +18,7 @@ Ssstateen = Extension(
 )  # fmt: skip
 Smstateen = Extension(
     "Smstateen", version="1.0", standing="ratified", title="State enables",
-    requires=("Sm", "Ssstateen"),
+    requires=("Sm", "Ssstateen"), implied_by=("Sm", "Ssstateen"),
 )  # fmt: skip
 
 REGISTERS = 4

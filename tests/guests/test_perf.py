@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +10,8 @@ import pytest
 from rvplat import Machine
 from rvplat.guests.cpio import CpioArchive
 from rvplat.guests.debian import FAST, DebianGuest
+from tests.guests.linux_programs import linux_program
 
-SOURCE = Path(__file__).parent / "programs" / "sample.c"
 LOOPS = 10_000_000
 
 
@@ -21,13 +19,8 @@ LOOPS = 10_000_000
 def initrd(debian_guest: DebianGuest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Debian's initramfs with the program `sample` in its root."""
     folder = tmp_path_factory.mktemp("perf")
-    subprocess.run(
-        [sys.executable, "-m", "ziglang", "cc", "-target", "riscv64-linux-musl", "-O1", "-static",
-         "-o", str(folder / "sample"), str(SOURCE)],
-        check=True,
-    )  # fmt: skip
     added = CpioArchive()
-    added.file("sample", (folder / "sample").read_bytes(), 0o755)
+    added.file("sample", linux_program(folder, ["sample.c"], "-O1"), 0o755)
     found = folder / "initrd"
     found.write_bytes(debian_guest.initrd.read_bytes() + added.dump())
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rvplat import Machine
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.profiles import PROFILES
 from rvplat.machine.boards.catalogue import Catalogue, shipped_extensions
@@ -69,6 +70,14 @@ def test_what_is_required_and_implied_comes_with_it(catalogue: Catalogue) -> Non
     names = [one.name for one in resolve_isa("rv64id", known, False, ("Sm", "S", "U"))[0]]
     assert names == ["I", "F", "D", "S", "U", "Zicsr", "Sm"]
     assert "Zcd" in [one.name for one in resolve_isa("rv64idc", known, False)[0]]
+
+
+@pytest.mark.parametrize("isa", ["rva23s64", "rv64gch_sha", "rv64gc_ssstateen"])
+def test_ssstateen_comes_with_smstateen(isa: str) -> None:
+    """Every hart has M mode, whose software enables the state. Linux knows only Smstateen: without
+    it in the device tree, KVM left hstateen0 zero, and guests could not write senvcfg."""
+    with Machine.open("virt", settings={"harts.isa": isa}) as machine:
+        assert "Smstateen" in [one.name for one in machine.extensions]
 
 
 def test_canonical_order() -> None:
