@@ -58,10 +58,10 @@ def test_a_profile(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_what_of_a_profile_is_missing() -> None:
     known = {n: e for n, e in shipped_extensions().items() if n not in ("Zkt", "Zkn")}
-    board = open_board("virt")[0]
+    board = open_board("minimal")[0]
     said = profile_shown(PROFILES["rva22u64"], board, known)
     assert "\nmandatory and missing here: Zkt\noptional and missing here: Zkn\n\n" in said
-    assert "\nZkt          missing  2021-12   -     Zkt Extension for Data-Ind" in said
+    assert "\nZkt          missing  2021-12   -        Zkt Extension for Data-Ind" in said
 
 
 def test_an_instruction_by_each_of_its_names(capsys: pytest.CaptureFixture[str]) -> None:

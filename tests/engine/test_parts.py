@@ -18,7 +18,8 @@ START = """
 import json
 from rvplat import Machine
 from rvplat.guests import demo_elf
-with Machine.open("virt", program=demo_elf()) as machine:
+settings = {"harts.isa": "rv64gch_zba_zbb_zbc_zbs_zfa"}
+with Machine.open("virt", program=demo_elf(), settings=settings) as machine:
     stop = machine.run(timeout_s=60)
     print(json.dumps([stop.reason, list(machine.core.compiled)]))
 """

@@ -77,5 +77,6 @@ def test_vector_csrs(gdb: Gdb, serve: Serve, machine: Machine) -> None:
 def test_a_hart_without_vectors_has_no_vector_registers(
     gdb: Gdb, serve: Serve, guest: Path
 ) -> None:
-    gdb.attach(serve(Machine.open("virt", program=guest)))
+    without = Machine.open("virt", program=guest, settings={"harts.isa": "rv64gch"})
+    gdb.attach(serve(without))
     assert gdb.value("$v8") == "void"

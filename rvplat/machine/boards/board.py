@@ -120,7 +120,8 @@ class Harts:
     menvcfg: tuple[MenvcfgField, ...] | None = setting(
         "the fields of menvcfg that are set after a reset; without this key PBMTE if the ISA "
         "string has svpbmt, and ADUE if it has svadu and not svade: with both, page tables "
-        "without A and D fault until software sets ADUE",
+        "without A and D fault until software sets ADUE; a board or option that replaces the ISA "
+        "string of another board drops that board's value",
         None,
     )
     seed: int | None = setting(

@@ -153,7 +153,8 @@ def read_board(name: str, places: Sequence[Path], overrides: Sequence[Override] 
         source.complete = False
         return source
     source.root = _Reader(source, places).read(path, ())
-    for override in overrides:
+    # The ISA string first: it drops the menvcfg of the board, and not that of another option.
+    for override in sorted(overrides, key=lambda one: one.path != ("harts", "isa")):
         apply(source, override)
     return source
 
@@ -289,11 +290,17 @@ def _entry(value: object, path: KeyPath, lines: Mapping[KeyPath, int], top: Plac
     return TomlEntry(value, place)
 
 
+#: Keys that hold for the value of another key. Where a board or an option replaces that, they are
+#: dropped.
+BELONGS_TO = {"menvcfg": "isa"}
+
+
 def merge(below: TomlEntry, above: TomlEntry) -> TomlEntry:
     """Merge tables by key and replace other values; keys keep the order of the first tree."""
     if not isinstance(below.value, dict) or not isinstance(above.value, dict):
         return above
-    merged = dict(below.table)
+    replaced = above.table.keys() & BELONGS_TO.values()
+    merged = {k: one for k, one in below.table.items() if BELONGS_TO.get(k) not in replaced}
     for key, entry in above.table.items():
         merged[key] = merge(merged[key], entry) if key in merged else entry
     return TomlEntry(merged, above.place)

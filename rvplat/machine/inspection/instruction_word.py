@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from rvplat.frozen import frozen
 from rvplat.isa.machinery.disassemble import Disassembler, instruction_length, render
 from rvplat.isa.machinery.extension import Extension, Row
+from rvplat.isa.privileged import Status
 from rvplat.machine.inspection.extension_text import rows_of
 
 #: By bits 6:2 ("RV32/64G Instruction Set Listings", base opcode map).
@@ -18,7 +19,7 @@ MAJOR_OPCODES = (
     "MADD", "MSUB", "NMSUB", "NMADD", "OP-FP", "OP-V", "custom-2", "48-bit",
     "BRANCH", "JALR", "reserved", "JAL", "SYSTEM", "OP-VE", "custom-3", "80-bit or longer",
 )  # fmt: skip
-FP_EXTENSIONS = ("F", "D", "Zfa", "Zcd", "Zcf")
+FP_EXTENSIONS = ("F", "D", "Zfa", "Zfh", "Zfhmin", "Zfbfmin", "Zcd", "Zcf")
 
 
 def word_text(bits: int) -> str:
@@ -53,13 +54,13 @@ def unknown_text(bits: int) -> str:
 @frozen
 class Illegal:
     """An instruction that a hart did not execute: `have` are its extensions, `known` all that
-    rvplat and its plugins have, `isa` the board's ISA string; `fp_off`: mstatus.FS is Off."""
+    rvplat and its plugins have, `isa` the board's ISA string; `status` is the hart's mstatus."""
 
     bits: int
     have: Sequence[Extension]
     known: Sequence[Extension]
     isa: str
-    fp_off: bool
+    status: int
 
     def hint(self) -> str:
         """The probable reason and a remedy."""
@@ -82,7 +83,9 @@ class Illegal:
         """Why an instruction that the hart has was illegal."""
         names = {csr.number: csr.name for extension in self.known for csr in extension.csrs}
         what = f"{word_text(self.bits)} is `{render(row, self.bits, None, names)}`"
-        if row.extension.name in FP_EXTENSIONS and self.fp_off:
+        if row.extension.name.startswith("Zv") and self.status & Status.VS == 0:
+            return f"{what}: vectors are off: software has to set mstatus.VS first"
+        if row.extension.name in FP_EXTENSIONS and self.status & Status.FS == 0:
             return f"{what}: floating point is off: software has to set mstatus.FS first"
         if "csr" not in row.pattern.operands:
             return f"{what}: it is illegal in this mode or state"

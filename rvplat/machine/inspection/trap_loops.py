@@ -10,7 +10,7 @@ import logging
 
 from rvplat.frozen import frozen
 from rvplat.hart.trap import TO_GUEST
-from rvplat.isa.privileged import MACHINE, SUPERVISOR, Cause, Status
+from rvplat.isa.privileged import MACHINE, SUPERVISOR, Cause
 from rvplat.machine.inspection.instruction_word import Illegal
 from rvplat.machine.inspection.trap_names import cause_name
 from rvplat.machine.running.hart import Hart
@@ -88,11 +88,11 @@ def tell_of_trap_loops(machine: System) -> None:
 def hint(machine: System, loop: TrapLoop) -> str:
     """What probably led into the loop, and a remedy."""
     if loop.first_cause == Cause.ILLEGAL:
-        fp_off = int(machine.harts[loop.hart].plain.mstatus) & Status.FS == 0
+        status = int(machine.harts[loop.hart].plain.mstatus)
         known = machine.core.architecture.extensions
         own = machine.board.each[loop.hart]
         have = machine.harts[loop.hart].extensions
-        return Illegal(loop.first_tval, have, known, own.harts.isa, fp_off).hint()
+        return Illegal(loop.first_tval, have, known, own.harts.isa, status).hint()
     if loop.handler == 0:
         return f"{loop.prefix}tvec is 0: the software has set no trap handler"
     return ""

@@ -112,7 +112,12 @@ def run(source: str, board: str = "virt", count: int = 1000, pmp_entries: int = 
         ),
         (
             "virt", ".4byte 0x0d007057",
-            "0x0d007057 is no instruction that rvplat knows; its opcode is OP-V",
+            "0x0d007057 is `vsetvli zero, zero, e32, m1, ta, ma`: vectors are off: software has to "
+            "set mstatus.VS first",
+        ),
+        (
+            "virt", ".4byte 0xac007057",
+            "0xac007057 is no instruction that rvplat knows; its opcode is OP-V",
         ),
         (
             "virt", ".4byte 0",

@@ -56,11 +56,14 @@ table: .zero 4096
         ({"harts.menvcfg": []}, False),
         ({"harts.isa": BOTH}, False),
         ({"harts.isa": BOTH, "harts.menvcfg": ["ADUE"]}, True),
+        ({"harts.menvcfg": ["ADUE"], "harts.isa": BOTH}, True),
+        ({"harts.isa": "rva23s64_svadu"}, False),
         ({"harts.isa": BOTH.replace("_svadu", "")}, False),
     ],
 )
 def test_page_tables_without_a_and_d(settings: dict[str, object], works: bool) -> None:
-    """With only svadu in the device tree, hardware sets A and D from the start; with svade, only
+    """On `virt` hardware sets A and D from the start. An ISA string that replaces its own brings
+    its own default: with only svadu in the device tree, hardware sets them too; with svade, only
     after software has enabled it (Linux,
     Documentation/devicetree/bindings/riscv/extensions.yaml)."""
     with Machine.open("virt", guest(NO_A_NO_D), settings=settings) as machine:

@@ -55,7 +55,8 @@ def test_vector_registers_from_python(machine: Machine) -> None:
 
 
 def test_a_hart_without_vectors_has_none() -> None:
-    with Machine.open("virt") as machine, pytest.raises(LookupError, match="no vector registers"):
+    without = Machine.open("virt", settings={"harts.isa": "rv64gch"})
+    with without as machine, pytest.raises(LookupError, match="no vector registers"):
         _ = machine.harts[0].v[8]
 
 
@@ -70,5 +71,5 @@ def test_the_trace_has_vector_registers(machine: Machine, tmp_path: Path) -> Non
 
 def test_misa_has_v(machine: Machine) -> None:
     assert machine.harts[0].csr("misa") >> 21 & 1
-    with Machine.open("virt") as other:
+    with Machine.open("virt", settings={"harts.isa": "rv64gch"}) as other:
         assert not other.harts[0].csr("misa") >> 21 & 1
