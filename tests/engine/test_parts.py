@@ -18,7 +18,7 @@ START = """
 import json
 from rvplat import Machine
 from rvplat.guests import demo_elf
-settings = {"harts.isa": "rv64gch_zba_zbb_zbc_zbs_zfa"}
+settings = {"harts.isa": "rv64gch_zicntr_zihpm_sstc_zba_zbb_zbs_zfa"}
 with Machine.open("virt", program=demo_elf(), settings=settings) as machine:
     stop = machine.run(timeout_s=60)
     print(json.dumps([stop.reason, list(machine.core.compiled)]))
