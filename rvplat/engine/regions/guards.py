@@ -10,9 +10,14 @@ A loop with the header H has the blocks
 
 They lead to the fast copies (IfH, If0_H), or to the slow one (IH). Of each group, the local `edge`
 is the last value of its register for which all accesses are in the page; where the register goes
-down, it is the first one. `addend` leads from addresses to the host's memory. `unknown` is not 0
-from the entry of the zone until these two are set. `entry` and `found` are the entry of the TLB and
-its addend, where the register may have any value in the next iteration.
+down, it is the first one. `extent` is how many values, up to the edge or from it on, are like that;
+0 from the entry of the zone until the first look-up. `addend` leads from addresses to the host's
+memory. `entry` and `found` are the entry of the TLB and its addend, where the register may have any
+value in the next iteration.
+
+A register that leaves a page after a few iterations would need a look-up each time. There, a
+look-up goes on with the following pages (XH_n, EH_n, ZH_n), as long as the TLB has them and they
+follow each other in the host's memory too.
 
 Registers and edges have XLEN bits, and so have the sums and comparisons: on RV32 addresses wrap at
 32 bits. A page is zero-extended where it is compared with a tag.
@@ -28,9 +33,11 @@ from rvplat.engine.regions.lines import Lines
 from rvplat.engine.regions.tables import Tables
 
 RARE = "!prof !0"
+MORE = 16  # further pages of a look-up
+FAR = 32  # bytes that a register is moved by in an iteration, for a look-up of further pages
 # No guard covers the pages from here on: a register could pass the end of the address space. Where
 # it goes down, no guard covers as many pages at the start (FAST, SPAN and SEVERAL in covered.py).
-TOP = -8 * PAGE
+TOP = -(8 + MORE) * PAGE
 
 
 class Guards:
@@ -43,7 +50,7 @@ class Guards:
 
     def allocas(self, loop: Loop) -> None:
         for group in loop.groups:
-            kinds = {"edge": self._kind, "addend": "i64", "unknown": "i8"}
+            kinds = {"edge": self._kind, "extent": self._kind, "addend": "i64"}
             if group.step is None:
                 kinds |= {"entry": "ptr", "found": "i64"}
             for name, kind in kinds.items():
@@ -53,7 +60,7 @@ class Guards:
         """Forget the pages: the zone is entered."""
         for group in loop.groups:
             self._out.put(f"  store {self._kind} 0, ptr {_place(loop, group, 'edge')}")
-            self._out.put(f"  store volatile i8 1, ptr {_place(loop, group, 'unknown')}")
+            self._out.put(f"  store volatile {self._kind} 0, ptr {_place(loop, group, 'extent')}")
 
     def text(self, loop: Loop) -> None:
         """The guards of a loop."""
@@ -140,11 +147,11 @@ class Guards:
             self._rare(value(f"icmp ne {kind} {odd}, 0"), f"I{h}", self._new(loop))
         edge = value(f"load {kind}, ptr {_place(loop, group, 'edge')}")
         order = f"{register}, {edge}" if _goes_down(group) else f"{edge}, {register}"
-        other = value(f"icmp ugt {kind} {value(f'sub {kind} {order}')}, {group.room}")
+        extent = f"{group.room + 1}"
         if enters:
             # volatile: in memory, since a loop has no host register to spare for it
-            unknown = value(f"load volatile i8, ptr {_place(loop, group, 'unknown')}")
-            other = value(f"or i1 {value(f'icmp ne i8 {unknown}, 0')}, {other}")
+            extent = value(f"load volatile {kind}, ptr {_place(loop, group, 'extent')}")
+        other = value(f"icmp uge {kind} {value(f'sub {kind} {order}')}, {extent}")
         self._rare(other, away, self._new(loop))
 
     def _begin_look_up(self, loop: Loop, group: Group, register: str) -> None:
@@ -185,19 +192,46 @@ class Guards:
             entry = value(f"load ptr, ptr {_place(loop, group, 'entry')}")
         else:
             entry = tlb_entry(self._out, self._offsets, self._address(first))
-        for name, wanted in (("read_tag", group.loads), ("write_tag", group.stores)):
-            if wanted:
-                tag = entry_field(self._out, self._offsets, entry, name)
-                self._rare(value(f"icmp ne i64 {tag}, {page}"), f"I{h}", self._new(loop))
+        for name in _tags(group):
+            tag = entry_field(self._out, self._offsets, entry, name)
+            self._rare(value(f"icmp ne i64 {tag}, {page}"), f"I{h}", self._new(loop))
         if has_begun:
             addend = value(f"load i64, ptr {_place(loop, group, 'found')}")
         else:
             addend = entry_field(self._out, self._offsets, entry, "addend")
         self._out.put(f"  store i64 {addend}, ptr {_place(loop, group, 'addend')}")
-        edge = value(f"add {kind} {start}, {_edge(group, 0)}")
+        pages = self._further_pages(loop, group, start, addend, label) if _goes_far(group) else "0"
+        more = value(f"sub {kind} 0, {pages}") if _goes_down(group) else pages
+        edge = value(f"add {kind} {value(f'add {kind} {start}, {_edge(group)}')}, {more}")
         self._out.put(f"  store {kind} {edge}, ptr {_place(loop, group, 'edge')}")
-        self._out.put(f"  store volatile i8 0, ptr {_place(loop, group, 'unknown')}")
+        extent = value(f"add {kind} {pages}, {group.room + 1}")
+        self._out.put(f"  store volatile {kind} {extent}, ptr {_place(loop, group, 'extent')}")
         self._out.put(f"  br label %{on}")
+
+    def _further_pages(
+        self, loop: Loop, group: Group, start: str, addend: str, label: str
+    ) -> str:
+        """How many bytes after the page at `start`, or before it, have tags and the same addend."""
+        value, put, kind = self._out.value, self._out.put, self._kind
+        begin, again, found, end = (f"{mark}{label}" for mark in "XYZE")
+        put(f"  br label %{begin}\n{begin}:\n  br label %{again}\n{again}:")
+        put(f"  %{again}n = phi {kind} [0, %{begin}], [%{found}n, %{found}]")
+        put(f"  %{found}n = add {kind} %{again}n, {PAGE}")
+        move = "sub" if _goes_down(group) else "add"
+        page = self._address(value(f"{move} {kind} {start}, %{found}n"))
+        entry = tlb_entry(self._out, self._offsets, page)
+        wanted = [(name, page) for name in _tags(group)] + [("addend", addend)]
+        others = [
+            value(f"icmp ne i64 {entry_field(self._out, self._offsets, entry, name)}, {like}")
+            for name, like in wanted
+        ]
+        other = others[0]
+        for one in others[1:]:
+            other = value(f"or i1 {other}, {one}")
+        put(f"  br i1 {other}, label %{end}, label %{found}\n{found}:")
+        last = value(f"icmp eq {kind} %{found}n, {MORE * PAGE}")
+        put(f"  br i1 {last}, label %{end}, label %{again}\n{end}:")
+        return value(f"phi {kind} [%{again}n, %{again}], [%{found}n, %{found}]")
 
 
 def address_of(out: Lines, kind: str, register: str) -> str:
@@ -235,6 +269,16 @@ def _goes_down(group: Group) -> bool:
     return group.step is not None and group.step < 0
 
 
-def _edge(group: Group, page: int) -> int:
-    """The edge for a page."""
-    return page - group.low if _goes_down(group) else page + group.room - group.low
+def _goes_far(group: Group) -> bool:
+    return bool(group.stride) or (group.step is not None and abs(group.step) >= FAR)
+
+
+def _tags(group: Group) -> list[str]:
+    """The tags of an entry that the accesses of a group need."""
+    wanted = {"read_tag": group.loads, "write_tag": group.stores}
+    return [name for name, needed in wanted.items() if needed]
+
+
+def _edge(group: Group) -> int:
+    """The edge for a page at 0."""
+    return -group.low if _goes_down(group) else group.room - group.low
