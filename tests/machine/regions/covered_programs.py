@@ -284,17 +284,20 @@ LOOPS = {
 }
 
 
-def sums(start: int, rounds: int) -> str:
-    """A loop upwards from an address: it adds doublewords up, and stores each sum behind them."""
+def sums(start: int, rounds: int, step: int = 16, seen: int = 0) -> str:
+    """A loop upwards from an address: it adds doublewords up, and stores each sum behind them.
+    `seen` is where one is read before, so that the TLB has its page."""
     return f"""
 .balign 4096
 body:
+  li s4, {seen or start:#x}
+  ld t1, 0(s4)
   li s4, {start:#x}
   li t0, {rounds}
 1: ld t1, 0(s4)
   add s1, s1, t1
   sd s1, 8(s4)
-  addi s4, s4, 16
+  addi s4, s4, {step}
   addi t0, t0, -1
   bnez t0, 1b
   ecall
@@ -307,6 +310,14 @@ STEPS = {
     "register": "add s4, s4, a2",
     "down": "addi s4, s4, -2040\n addi s4, s4, -2040",
 }
+
+
+def places(group: int) -> dict[int, int]:
+    """Where the pages -21 to 20 are in memory. `group` neighbours follow each other there too."""
+    groups = 42 // group
+    return {
+        n: DATA + (n // group * 5 % groups * group + n % group) * 4096 for n in range(-21, 21)
+    }
 
 
 def large_steps(case: str, xlen: int) -> str:

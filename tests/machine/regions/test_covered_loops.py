@@ -15,6 +15,7 @@ from tests.machine.regions.covered_programs import (
     STEPS,
     VA,
     large_steps,
+    places,
     sums,
 )
 from tests.machine.regions.forced import (
@@ -119,14 +120,14 @@ def test_the_last_page_of_the_address_space() -> None:
     assert end.x[0][20] == 1024 - 4096 + 1600 * 16
 
 
+@pytest.mark.parametrize("group", [1, 3, 42])
 @pytest.mark.parametrize("case", STEPS)
-def test_large_steps_over_the_end_of_the_address_space(case: str) -> None:
-    """No iteration takes a page for that of another one. Neighbours have distant memory."""
+def test_large_steps_over_the_end_of_the_address_space(case: str, group: int) -> None:
+    """No iteration takes a page for that of another one. Most neighbours have distant memory."""
 
     def pages(machine: Machine) -> None:
         map_gigabyte(machine, A, RAM)
-        for n in range(-21, 21):
-            place = DATA + n * 5 % 42 * 4096
+        for n, place in places(group).items():
             map_page(machine, A, n * 4096 % (1 << 39), place)
             machine.memory.write(place, bytes((n * 7 + i) % 251 for i in range(4096)))
 
@@ -140,10 +141,11 @@ def test_interrupts_within_several_iterations() -> None:
     assert end.x[0][21] >= 300, "interrupts"
 
 
+@pytest.mark.parametrize("step", [16, 64])
 @pytest.mark.parametrize("bits", [LEAF & ~4, LEAF & ~2 & ~4], ids=["read only", "no access"])
-def test_a_loop_that_comes_to_a_page_without_permission(bits: int) -> None:
+def test_a_loop_that_comes_to_a_page_without_permission(bits: int, step: int) -> None:
     """Loads and stores go through one page; then a store, or the load, is a page fault."""
-    body = sums(VA + 64, 1000)
+    body = sums(VA + 64, 1000, step, VA + 4096 if bits & 2 else VA)
 
     def pages(machine: Machine) -> None:
         map_gigabyte(machine, A, RAM)
