@@ -208,9 +208,7 @@ class Guards:
         self._out.put(f"  store volatile {kind} {extent}, ptr {_place(loop, group, 'extent')}")
         self._out.put(f"  br label %{on}")
 
-    def _further_pages(
-        self, loop: Loop, group: Group, start: str, addend: str, label: str
-    ) -> str:
+    def _further_pages(self, loop: Loop, group: Group, start: str, addend: str, label: str) -> str:
         """How many bytes after the page at `start`, or before it, have tags and the same addend."""
         value, put, kind = self._out.value, self._out.put, self._kind
         begin, again, found, end = (f"{mark}{label}" for mark in "XYZE")

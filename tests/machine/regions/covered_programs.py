@@ -315,9 +315,7 @@ STEPS = {
 def places(group: int) -> dict[int, int]:
     """Where the pages -21 to 20 are in memory. `group` neighbours follow each other there too."""
     groups = 42 // group
-    return {
-        n: DATA + (n // group * 5 % groups * group + n % group) * 4096 for n in range(-21, 21)
-    }
+    return {n: DATA + (n // group * 5 % groups * group + n % group) * 4096 for n in range(-21, 21)}
 
 
 def large_steps(case: str, xlen: int) -> str:
