@@ -2,8 +2,7 @@
 
 There are TRIGGERS triggers, each of which can be any of the types mcontrol, icount, itrigger,
 etrigger and mcontrol6. Their action is a breakpoint exception: there is no Debug Mode, so dmode is
-zero. mcontrol, which older debuggers know alone, is kept as an mcontrol6 and shown in its own
-layout.
+zero. Older debuggers know only mcontrol. It is kept in the layout of mcontrol6 and read in its own.
 
 Of the two ways of "Native Triggers", a hart with S mode has the first: in a mode that would handle
 the breakpoint itself, triggers do not fire while interrupts are disabled. One without S mode has

@@ -51,7 +51,7 @@ class Control:
 
 
 class Older:
-    """Fields of mcontrol that mcontrol6 has elsewhere, or not."""
+    """Fields of mcontrol that mcontrol6 has at other bits, or does not have."""
 
     SIZELO_SHIFT = 16
     TIMING = 1 << 18
@@ -83,9 +83,8 @@ MATCHES = 0x333F  # a bit for each value of match that is supported
 SIZES = 0x2F  # the same of size: any, and 8, 16, 32 and 64 bits
 FETCH_SIZES = 0x0D  # any, and 16 and 32 bits
 WATCHED = 2  # of hart.pages_watched: a trigger watches some page
-INFO = (
-    1 << 24 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 15
-)  # tinfo: version 1, and the types
+TYPES = 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 15  # a bit for each of Kind
+INFO = 1 << 24 | TYPES  # of tinfo: version 1, and the types
 
 
 @define
@@ -147,8 +146,7 @@ def legal_control(value: u64) -> u64:
 
 @define
 def from_older(value: u64) -> u64:
-    """mcontrol as mcontrol6, with the type that it has. timing is what it must be, whatever is
-    written."""
+    """An mcontrol in the layout of mcontrol6. Its type stays. Writes of timing have no effect."""
     moved = u64(Control.SIZE | Control.SELECT | Control.HITS | Control.VS | Control.VU)
     fields = value & ~moved
     if value & Older.SELECT != 0:

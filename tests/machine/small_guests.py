@@ -43,6 +43,21 @@ POWER_OFF = """
 1: j 1b
 """
 
+#: Lets the timer interrupt M mode, first after 300 ticks. `handler` finds mtimecmp at s1 and
+#: mtime at s2.
+TIMER_ON = """
+  la t0, handler
+  csrw mtvec, t0
+  li s1, MTIMECMP
+  li s2, MTIME
+  ld t1, 0(s2)
+  addi t1, t1, 300
+  sd t1, 0(s1)
+  li t1, 0x80
+  csrw mie, t1
+  csrsi mstatus, 8
+"""
+
 HELLO = (
     """
   la a0, text

@@ -15,9 +15,14 @@ down, it is the first one. `extent` is how many values, up to the edge or from i
 memory. `entry` and `found` are the entry of the TLB and its addend, where the register may have any
 value in the next iteration.
 
-A register that leaves a page after a few iterations would need a look-up each time. There, a
-look-up goes on with the following pages (XH_n, EH_n, ZH_n), as long as the TLB has them and they
-follow each other in the host's memory too.
+A register that moves far leaves a page after a few iterations. Its look-up goes on with the next
+pages, as long as the TLB has them and they follow each other in the host's memory too. Its blocks
+have the label L of the look-up:
+
+    XL  begin with the first further page
+    YL  look the next one up in the TLB
+    ZL  it has its tags and the same addend: count it
+    EL  set the edge
 
 Registers and edges have XLEN bits, and so have the sums and comparisons: on RV32 addresses wrap at
 32 bits. A page is zero-extended where it is compared with a tag.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.machine.regions.forced import RAM
-from tests.machine.small_guests import POWER_OFF
+from tests.machine.small_guests import POWER_OFF, TIMER_ON
 
 DATA = RAM + 0x20_0000
 VA = 0x4000_0000
@@ -343,18 +343,9 @@ body:
 
 #: Interrupts of the timer at many places of a loop. s5 counts them.
 INTERRUPTS = (
-    f"""
-.option norvc
-  la t0, handler
-  csrw mtvec, t0
-  li s1, MTIMECMP
-  li s2, MTIME
-  ld t1, 0(s2)
-  addi t1, t1, 300
-  sd t1, 0(s1)
-  li t1, 0x80
-  csrw mie, t1
-  csrsi mstatus, 8
+    ".option norvc\n"
+    + TIMER_ON
+    + f"""
 2: li a0, {DATA:#x}
   li a1, {DATA + 0x4000:#x}
 1: ld t0, 0(a0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.machine.regions.forced import End, inside, machine_of, same_in_regions
-from tests.machine.small_guests import POWER_OFF
+from tests.machine.small_guests import POWER_OFF, TIMER_ON
 
 #: Each round counts what it retired since the last one: s4 has all counts.
 COUNTS = (
@@ -148,17 +148,8 @@ def test_floating_point_and_its_flags() -> None:
 def test_the_same_on_the_virtual_clock() -> None:
     """Interrupts of the timer come at the same instructions."""
     ticks = (
-        """
-  la t0, handler
-  csrw mtvec, t0
-  li s1, MTIMECMP
-  li s2, MTIME
-  ld t1, 0(s2)
-  addi t1, t1, 300
-  sd t1, 0(s1)
-  li t1, 0x80
-  csrw mie, t1
-  csrsi mstatus, 8
+        TIMER_ON
+        + """
 1: addi s3, s3, 1
   xor s4, s4, s3
   slli t2, s4, 1

@@ -13,7 +13,7 @@ from tests.machine.regions.forced import (
     same_in_regions,
 )
 from tests.machine.regions.test_translations import BODY, CODE_A, SV39, A, turns
-from tests.machine.small_guests import POWER_OFF
+from tests.machine.small_guests import POWER_OFF, TIMER_ON
 
 NEXT = CODE_A + 0x1000  # the page after `body`: that of `one` or `two`
 PTE_OF_NEXT = A + 0x4000 + 0x1000 + 8 * (NEXT >> 12 & 511)
@@ -138,17 +138,8 @@ def test_interrupts_come_at_the_same_instructions() -> None:
     """Budgets end at jumps to other pages as they do in the interpreter: on the virtual clock the
     timer interrupts the same instructions of three pages that call each other."""
     text = (
-        """
-  la t0, handler
-  csrw mtvec, t0
-  li s1, MTIMECMP
-  li s2, MTIME
-  ld t1, 0(s2)
-  addi t1, t1, 300
-  sd t1, 0(s1)
-  li t1, 0x80
-  csrw mie, t1
-  csrsi mstatus, 8
+        TIMER_ON
+        + """
   la s8, second
 1: call first
   jalr s8
