@@ -4,6 +4,7 @@ from rvplat.bus.clock import Alarm, Clock, HostClock, VirtualClock
 from rvplat.bus.console import Console
 from rvplat.bus.device import Device, FdtNode, InterruptController, Power, Progress, Wiring
 from rvplat.bus.failures import Failure, Failures
+from rvplat.bus.images import MemoryImage
 from rvplat.bus.interrupts import Line, MipBit
 from rvplat.bus.lock import BusLock
 from rvplat.bus.map import AddressMap, DeviceRaised, Range, overlaps
@@ -32,6 +33,7 @@ __all__ = [
     "InterruptController",
     "Line",
     "Memory",
+    "MemoryImage",
     "MipBit",
     "Power",
     "Progress",

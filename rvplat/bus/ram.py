@@ -11,9 +11,10 @@ import contextlib
 import ctypes
 import mmap
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rvplat.bus.images import MemoryImage, capture_regions, restore_regions
 from rvplat.errors import BusError, HostError
 
 PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
@@ -75,6 +76,10 @@ def no_one(pa: int, size: int) -> None:
     """Ignore a write."""
 
 
+def forget_nothing(pages: Sequence[int]) -> None:
+    """Ignore a restored image."""
+
+
 @dataclass
 class Memory:
     """All RAM by physical address. An access that isn't whole in one region raises BusError."""
@@ -82,6 +87,8 @@ class Memory:
     regions: tuple[Ram, ...] = ()
     #: Called with (pa, size) after each change that no hart made.
     written: Callable[[int, int], None] = no_one
+    #: Called with the addresses of the pages that `restore` has changed.
+    restored: Callable[[Sequence[int]], None] = forget_nothing
 
     def add(self, ram: Ram) -> Ram:
         """Add a region; regions don't overlap (the board was checked for that)."""
@@ -136,3 +143,15 @@ class Memory:
         except OverflowError:
             raise ValueError(f"value={value:#x}: expected a number of {size} bytes") from None
         self.write(pa, data)
+
+    # --- images ---
+
+    def capture(self) -> MemoryImage:
+        """What all RAM holds now. No hart may run meanwhile."""
+        return capture_regions(self.regions)
+
+    def restore(self, image: MemoryImage) -> None:
+        """Let RAM hold that again. No hart may run meanwhile; translations and decoded instructions
+        that depend on RAM are forgotten. Devices inside RAM are not told. ValueError if the image
+        is of other regions."""
+        self.restored(restore_regions(self.regions, image))

@@ -12,7 +12,7 @@ from rvplat.engine import (
     slot_pages,
 )
 from rvplat.hart import counters, csr, interrupts, mmu, page_tables, sleep
-from rvplat.hart.acceleration import contexts, invalidate, tlb
+from rvplat.hart.acceleration import contexts, invalidate, ram_images, tlb
 from rvplat.hart.debugging import watchpoints
 from rvplat.hart.modes import enter_handler
 from rvplat.hart.state import STOP_NONE
@@ -87,6 +87,7 @@ _exported: dict[str, Any] = {
     "dma_written": invalidate.dma_written,
     "context_changed": contexts.context_changed,
     "flush_everything": tlb.flush_everything,
+    "memory_replaced": ram_images.memory_replaced,
     "drop_slots": slot_pages.drop_slots,
     "debug_translate": mmu.debug_translate,
     "table_shape": mmu.table_shape,

@@ -35,6 +35,7 @@ from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.hart_ports import HartPorts
 from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.new_hart import build_hart
+from rvplat.machine.running.ram_images import RamConnection
 from rvplat.machine.running.region_manager import RegionManager
 from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.run import FOREVER, Runner
@@ -379,16 +380,10 @@ class Machine(TrapReports):
         windows = [(w.base, w.end - w.base) for w, d in self.bus.windows if not d.node_has_reg]
         for name, ram in zip(self.board.memory, self.memory.regions, strict=True):
             self.native.add_ram(ram, not self.board.memory[name].rom, windows)
-        self._dma_written = self.export("dma_written")
-        self.memory.written = self._written
+        self.ram_connection = RamConnection(self)
 
     def _new_hart(self, own: OneHart) -> Hart:
         hart = build_hart(self, own)
         self.mmio.attach(hart)
         self.seeds.attach(hart.view)
         return hart
-
-    def _written(self, pa: int, size: int) -> None:
-        self.bus.touched(pa, size)
-        if self.harts:
-            self._dma_written(self.harts[0].address, pa, size)

@@ -1,0 +1,103 @@
+"""Images of RAM: captured, restored in any order, and shared between memories."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from rvplat.bus import Memory, MemoryImage, Ram
+
+PAGE = 4096
+BASE, SIZE = 0x8000_0000, 64 * PAGE
+SMALL, SMALL_SIZE = 0x1000, 4 * PAGE
+
+
+def new_memory() -> Memory:
+    memory = Memory()
+    memory.add(Ram(SMALL, SMALL_SIZE, "rom"))
+    memory.add(Ram(BASE, SIZE))
+    return memory
+
+
+def contents(memory: Memory) -> bytes:
+    return memory.read(SMALL, SMALL_SIZE) + memory.read(BASE, SIZE)
+
+
+def scribble(memory: Memory, chance: random.Random, count: int = 5) -> None:
+    """Write words at random places, some of them zero."""
+    for _ in range(count):
+        base, size = chance.choice(((SMALL, SMALL_SIZE), (BASE, SIZE)))
+        at = base + chance.randrange(size // 8) * 8
+        memory.write_int(at, 8, chance.choice((0, chance.getrandbits(64))))
+
+
+def test_a_tree_of_images_is_restored_in_any_order() -> None:
+    chance = random.Random(1)
+    memory = new_memory()
+    known: list[tuple[MemoryImage, bytes]] = []
+    for _ in range(300):
+        scribble(memory, chance)
+        action = chance.random()
+        if action < 0.3:
+            known.append((memory.capture(), contents(memory)))
+        elif action < 0.8 and known:
+            image, held = chance.choice(known)
+            memory.restore(image)
+            assert contents(memory) == held
+        elif known:
+            known.pop(chance.randrange(len(known)))
+    assert len(known) > 3
+
+
+def test_pages_are_those_that_are_not_zero() -> None:
+    memory = new_memory()
+    memory.write(BASE + 5 * PAGE + 7, b"five")
+    memory.write(SMALL, b"small")
+    first = memory.capture()
+    memory.write(BASE + 5 * PAGE, bytes(PAGE))
+    memory.write(BASE + 6 * PAGE, b"six")
+    second = memory.capture()
+    memory.write(BASE, b"later")
+    found = {pa: bytes(data).rstrip(b"\0") for pa, data in first.pages()}
+    assert found == {SMALL: b"small", BASE + 5 * PAGE: bytes(7) + b"five"}
+    found = {pa: bytes(data).rstrip(b"\0") for pa, data in second.pages()}
+    assert found == {SMALL: b"small", BASE + 6 * PAGE: b"six"}
+
+
+def test_an_image_made_of_pages_starts_several_memories() -> None:
+    source = new_memory()
+    scribble(source, random.Random(2), 40)
+    regions = [(ram.base, ram.size) for ram in source.regions]
+    captured = source.capture()
+    made = MemoryImage.of(regions, captured.pages())
+    scribble(source, random.Random(3), 40)
+    for image in (made, captured):
+        memory = new_memory()
+        scribble(memory, random.Random(4), 40)
+        own = memory.capture()
+        before = contents(memory)
+        memory.restore(image)
+        assert [(pa, bytes(data)) for pa, data in memory.capture().pages()] == [
+            (pa, bytes(data)) for pa, data in made.pages()
+        ]
+        memory.restore(own)
+        assert contents(memory) == before
+        memory.restore(image)
+        source.restore(captured)
+        assert contents(memory) == contents(source)
+
+
+def test_an_image_of_other_regions_is_refused() -> None:
+    other = Memory()
+    other.add(Ram(BASE, 2 * SIZE))
+    memory = new_memory()
+    with pytest.raises(ValueError, match=r"^an image of RAM at 0x80000000 \(0x80000 bytes\); this"):
+        memory.restore(other.capture())
+
+
+@pytest.mark.parametrize("pa, size", [(BASE + 8, PAGE), (BASE, 8), (BASE + SIZE, PAGE)])
+def test_an_image_holds_whole_pages_of_its_regions(pa: int, size: int) -> None:
+    message = f"page {pa:#x}, {size} bytes: expected 4096 bytes of a page of RAM"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        MemoryImage.of([(BASE, SIZE)], [(pa, bytes(size))])
