@@ -80,9 +80,9 @@ REG_ASID = 4164
 BINARY = codes_where(is_binary)
 SIZES_1, SIZES_2, SIZES_3 = (immediates(row) for row in (1, 2, 3))
 
-HartState.add("agent_stack", u64, STACK + 4)  # checked only after an opcode's pushes
-HartState.add("agent_depth", u64)
-HartState.add("agent_error", u64)
+HartState.outside("agent_stack", u64, STACK + 4)  # checked only after an opcode's pushes
+HartState.outside("agent_depth", u64)
+HartState.outside("agent_error", u64)
 
 
 @define

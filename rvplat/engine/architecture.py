@@ -18,7 +18,7 @@ from rvplat.engine.decode import DecodeEntry, entry_of
 from rvplat.engine.forms import Form
 from rvplat.frozen import frozen
 from rvplat.hart import csr
-from rvplat.hart.state import HartState
+from rvplat.hart.state import OUTSIDE, SAVED, HartState
 from rvplat.isa.machinery.csr_rows import Csr
 from rvplat.isa.machinery.extension import Extension, Instruction, enabled_rows
 from rvplat.lang import LanguageError, Record, u8, u64
@@ -73,9 +73,11 @@ class Architecture:
         can use it."""
         layout = self.base.layout.extended() if self.added else HartState.extended()
         for extension in self.added or self.shipped:
+            flags = {flag_of(name) for name in (extension.name, *extension.asks)}
+            unsaved = flags | extension.unsaved_states
             for name, kind, count in fields_of(extension):
                 if name not in layout.fields:  # shipped extensions share some fields
-                    layout.add(name, kind, count)
+                    layout.add(name, kind, count, OUTSIDE if name in unsaved else SAVED)
         layout.tables = dict(csr.tables(self.csrs))
         return layout
 

@@ -78,8 +78,8 @@ SlotHeader.add("armed_stamp", u64)  # break_stamp when it was armed
 SlotHeader.add("aliases", PageList)  # virtual pages by which it was entered
 SlotHeader.add("guests", PageList)  # guest-physical pages by which it was entered
 
-HartState.add("break_skip", u64)  # don't stop at this address once; an odd value is no address
-HartState.add("kept", KeptHandler, KEPT)
+HartState.outside("break_skip", u64)  # don't stop at this address once; an odd value is no address
+HartState.outside("kept", KeptHandler, KEPT)
 
 
 @define

@@ -41,9 +41,9 @@ ASK_AGAIN = 64  # samples: the page may have other code than at the first one
 MANY_SPLITS = 32  # so many in a budget cost more than the shared check saves
 HOT_CALLS = MachineState.fields["hot_calls"].offset
 
-HartState.add("left_slot", u64)  # host address of the slot where a region was left last, or 0
-HartState.add("split_slot", u64)  # host address of the slot of accesses that lay in two pages
-HartState.add("split_count", u64)  # how often there were any in this budget
+HartState.derived("left_slot", u64)  # host address of the slot where a region was left last, or 0
+HartState.derived("split_slot", u64)  # host address of the slot of accesses that lay in two pages
+HartState.derived("split_count", u64)  # how often there were any in this budget
 
 
 @define

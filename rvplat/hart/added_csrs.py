@@ -17,7 +17,7 @@ AddedCsr.add("guard", u64)
 
 MachineState.add("added_csrs", ptr(AddedCsr))  # by number
 MachineState.add("has_added_csrs", u8)
-HartState.add("csr_value", u64)  # what the last one of them was read as
+HartState.derived("csr_value", u64)  # what the last one of them was read as
 
 CSRS = 1 << 12  # numbers of CSRs
 _VALUE = HartState.fields["csr_value"].offset

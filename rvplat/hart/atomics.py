@@ -34,9 +34,9 @@ from rvplat.lang import (
 
 INDEX_MASK = DATA_ENTRIES - 1
 
-HartState.add("reservation_host", u64)  # host address; 0: no reservation
-HartState.add("reservation_value", u64)  # what was there
-HartState.add("reservation_size", u8)  # bytes
+HartState.in_ram("reservation_host", u64)  # host address; 0: no reservation
+HartState.saved("reservation_value", u64)  # what was there
+HartState.saved("reservation_size", u8)  # bytes
 
 LOOKS = 64  # how often WRS reads the reserved word before it yields the host CPU
 YIELDS = 16  # how often it yields at most

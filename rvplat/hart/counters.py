@@ -17,7 +17,7 @@ NEVER = (1 << 64) - 1  # no timer will fire
 NS = 1_000_000_000
 
 MachineState.add("time_offset", u64)  # ticks: how far mtime is ahead of the time since power-on
-HartState.add("slice_start", u64)  # retired instructions at which machine.time_now was the time
+HartState.saved("slice_start", u64)  # retired instructions at which machine.time_now was the time
 
 
 @implement(vocabulary.retired)

@@ -9,9 +9,9 @@ from rvplat.hart.state import WATCHED, HartState
 from rvplat.isa.fp_state import call_out
 from rvplat.lang import define, u64
 
-HartState.add("mmio_touched", u64)  # host function (hart, pa, size, 0): memory there has changed
-HartState.add("touched_pa", u64)  # what the current instruction changes
-HartState.add("touched_size", u64)  # bytes; 0: it changes no such memory
+HartState.outside("mmio_touched", u64)  # host function (hart, pa, size, 0): memory has changed
+HartState.derived("touched_pa", u64)  # what the current instruction changes
+HartState.derived("touched_size", u64)  # bytes; 0: it changes no such memory
 
 
 @define

@@ -75,9 +75,9 @@ PAGE_FAULT = 1
 ACCESS_FAULT = 2
 GUEST_FAULT = 3  # of the second stage: hart.fault_gpa and hart.fault_tinst say where
 
-HartState.add("fault_gpa", u64)  # guest physical address that the second stage refused
-HartState.add("leaf_table", u64)  # the table in which the last walk ended, if it is a last one
-HartState.add("fault_tinst", u64)  # the pseudoinstruction if that was an implicit access
+HartState.derived("fault_gpa", u64)  # guest physical address that the second stage refused
+HartState.derived("leaf_table", u64)  # the table in which the last walk ended, if it is a last one
+HartState.derived("fault_tinst", u64)  # the pseudoinstruction if that was an implicit access
 
 READ_ENTRY = 0x2000  # 32-bit read for VS-stage address translation ("Special pseudoinst...")
 WRITE_ENTRY = 0x2020  # with bit 12 they are of 64 bits

@@ -26,14 +26,14 @@ WRITE = 2
 EXECUTE = 4
 EVERYTHING = READ | WRITE | EXECUTE
 
-HartState.add("pmp_low", u64, PMP_ENTRIES)  # first address of an entry's range
-HartState.add(
+HartState.derived("pmp_low", u64, PMP_ENTRIES)  # first address of an entry's range
+HartState.derived(
     "pmp_high", u64, PMP_ENTRIES
 )  # the first after it; equal if the entry matches nothing
 # The intervals kept: [0] for S and U mode, [1] for M mode.
-HartState.add("pmp_from", u64, 2)
-HartState.add("pmp_length", u64, 2)
-HartState.add("pmp_grants", u64, 2)
+HartState.derived("pmp_from", u64, 2)
+HartState.derived("pmp_length", u64, 2)
+HartState.derived("pmp_grants", u64, 2)
 
 
 @define

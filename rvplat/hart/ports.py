@@ -74,12 +74,12 @@ MachineState.add("port_rows", ptr(PortRow))
 MachineState.add("port_count", u64)
 MachineState.add("gate", u64)  # host address of the bus lock's Gate
 
-HartState.add("mmio_asked", u64)  # host function (hart, number of the device): it asks for Python
-HartState.add("mmio_delayed", u64)  # host function (hart): devices want something to be run
-HartState.add("delayed", u8)  # 1: a device that the hart accessed wants Python to run something
-HartState.add("in_device", u64)  # host address of the device that the hart is in; 0: in none
-HartState.add("port_error", u8)  # a definition of a device has raised
-HartState.add("ports", Port, PORTS)
+HartState.outside("mmio_asked", u64)  # host function (hart, device's number): it asks for Python
+HartState.outside("mmio_delayed", u64)  # host function (hart): devices want something to be run
+HartState.derived("delayed", u8)  # 1: a device that the hart accessed wants Python to run something
+HartState.derived("in_device", u64)  # host address of the device that the hart is in; 0: in none
+HartState.derived("port_error", u8)  # a definition of a device has raised
+HartState.outside("ports", Port, PORTS)
 
 _SHUT = Gate.fields["shut"].offset
 _CALLED = DeviceState.fields["bus"].offset + BusState.fields["called"].offset

@@ -17,10 +17,10 @@ RESUMABLE = 1 << 62  # of hart.trap_cause, beside INTERRUPT: a resumable non-mas
 COUNTED_AS = 64  # in hart.traps_taken: interrupt 0, which is none
 AT_MTVEC = 1  # an address of a handler: where mtvec's BASE says
 
-HartState.add("rnmi_lines", u64)  # the RNMIs that devices drive, by cause
-HartState.add("rnmi_once", u64)  # RNMIs that are taken once
-HartState.add("rnmi_handler", u64)  # address of the handler of RNMIs, or AT_MTVEC
-HartState.add("rnmi_exceptions", u64)  # of exceptions in M mode while NMIE is clear
+HartState.saved("rnmi_lines", u64)  # the RNMIs that devices drive, by cause
+HartState.saved("rnmi_once", u64)  # RNMIs that are taken once
+HartState.outside("rnmi_handler", u64)  # address of the handler of RNMIs, or AT_MTVEC
+HartState.outside("rnmi_exceptions", u64)  # of exceptions in M mode while NMIE is clear
 
 
 @define

@@ -26,10 +26,10 @@ MachineState.add("wait_fn", u64)  # host function (address, value, ns): sleep wh
 MachineState.add("wake_fn", u64)  # host function (address): wake all threads that sleep on the u32
 MachineState.add("fence_fn", u64)  # host function: a full fence, for Python
 
-HartState.add("sleeps", u8)  # 1: WFI may put the thread to sleep; else native code leaves
-HartState.add("waiting", u8)  # 1: in WFI
-HartState.add("idle_since", u64)  # ns: when it fell asleep with no timer to wake it; 0: otherwise
-HartState.add("asleep_ns", u64)  # how long it was asleep in all
+HartState.outside("sleeps", u8)  # 1: WFI may put the thread to sleep; else native code leaves
+HartState.saved("waiting", u8)  # 1: in WFI
+HartState.derived("idle_since", u64)  # ns: when it fell asleep without a timer; 0: otherwise
+HartState.outside("asleep_ns", u64)  # how long it was asleep in all
 
 LONGEST_NS = NS  # of one sleep: then Python checks whether anything can wake the machine
 ATTENTION = HartState.fields["attention"].offset

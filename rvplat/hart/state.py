@@ -3,11 +3,18 @@
 The modules of this package add the fields that they own. This file holds the fields that all share.
 `HartState` is what every hart has; a machine's harts have the fields of its extensions besides
 (`engine/architecture.py`).
+
+Each field of a hart has a role, which says what a snapshot of the machine does with it
+(machine/snapshots): where a field is added, one of the four methods of `HartRecord` is called.
 """
+
+from typing import Any
 
 from rvplat.bus.natives.records import MAX_HARTS
 from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import Record, ptr, s32, s64, u8, u32, u64
+
+SAVED, IN_RAM, DERIVED, OUTSIDE = "saved", "in RAM", "derived", "outside"
 
 MAX_RAM_REGIONS = 8
 
@@ -55,7 +62,31 @@ SlotHeader.add("code", u64)  # host address of the page's word in RamRegion.code
 
 MachineState = Record("Machine")
 DecodeRow = Record("DecodeRow")  # fields are added by engine/decode.py
-HartState = Record("Hart")
+
+
+class HartRecord(Record):
+    """The record of a hart. Its methods add a field with its role."""
+
+    def saved(self, name: str, kind: Any, count: int = 0) -> None:
+        """Add state that software can see, or that decides what comes next: a snapshot has it."""
+        self.add(name, kind, count, SAVED)
+
+    def in_ram(self, name: str, kind: Any, count: int = 0) -> None:
+        """Add a host address in RAM, or 0: a snapshot has the physical address."""
+        self.add(name, kind, count, IN_RAM)
+
+    def derived(self, name: str, kind: Any, count: int = 0) -> None:
+        """Add what is found again from the saved state, or has no meaning between two instructions:
+        it is forgotten when a snapshot is loaded (`forget_derived`)."""
+        self.add(name, kind, count, DERIVED)
+
+    def outside(self, name: str, kind: Any, count: int = 0) -> None:
+        """Add what belongs to this process, the board, a debugger or the compiler: a snapshot
+        neither has nor changes it."""
+        self.add(name, kind, count, OUTSIDE)
+
+
+HartState = HartRecord("Hart")
 
 MachineState.add("ram", RamRegion, MAX_RAM_REGIONS)
 MachineState.add("ram_count", u64)
@@ -78,77 +109,77 @@ MachineState.add("time_now", u64)  # ticks, when the clock is virtual
 MachineState.add("instructions_per_tick", u64)
 
 # Hot fields first.
-HartState.add("x", ux, 33)  # x[32] takes what is written to x0
-HartState.add("pc_bias", u64)  # pc = pc_bias + (slot address >> 3)
-HartState.add("tlb", ptr(TlbEntry))  # data entries of the context in force
-HartState.add("fetch", ptr(FetchEntry))  # fetch entries of the context in force
-HartState.add("budget", s64)  # instructions until the run loop is next; in a register while it runs
-HartState.add("fp_ready", u32)  # which FP instructions may go on (isa/fp_state.py); 0: unknown
-HartState.add("v_ready", u8)  # whether vector instructions may go on (isa/vector/state.py)
-HartState.add("resync", u8)  # privilege, translation or interrupts changed: the run loop is next
-HartState.add("elp", u8)  # 1: the next instruction must be a landing pad (isa/landing_pads.py)
-HartState.add("priv", u8)  # 0 U, 1 S, 3 M
-HartState.add("virt", u8)  # V
-HartState.add("f", u64, 33)  # NaN-boxed; f[32] is never read
+HartState.saved("x", ux, 33)  # x[32] takes what is written to x0
+HartState.derived("pc_bias", u64)  # pc = pc_bias + (slot address >> 3)
+HartState.derived("tlb", ptr(TlbEntry))  # data entries of the context in force
+HartState.derived("fetch", ptr(FetchEntry))  # fetch entries of the context in force
+HartState.saved("budget", s64)  # instructions to the next run loop; in a register while it runs
+HartState.derived("fp_ready", u32)  # which FP instructions may go on (isa/fp_state.py); 0: unknown
+HartState.derived("v_ready", u8)  # whether vector instructions may go on (isa/vector/state.py)
+HartState.derived("resync", u8)  # modes, translation or interrupts changed: the run loop is next
+HartState.saved("elp", u8)  # 1: the next instruction must be a landing pad (isa/landing_pads.py)
+HartState.saved("priv", u8)  # 0 U, 1 S, 3 M
+HartState.saved("virt", u8)  # V
+HartState.saved("f", u64, 33)  # NaN-boxed; f[32] is never read
 
-HartState.add("pc", u64)  # of the current instruction, wherever cold code runs
-HartState.add("next_pc", u64)  # of the one after it; jump() and branch() set it
-HartState.add("hart_id", u64)
-HartState.add("machine", ptr(MachineState))
-HartState.add("ialign_mask", u64)  # bits that a jump's target must have clear: 1 with C, else 3
-HartState.add("instret_base", u64)  # instret = instret_base - budget
-HartState.add("limit", s64)  # instructions left, beyond the budget, before native code must leave
-HartState.add("deadline", u64)  # ticks: the earliest timer of this hart
+HartState.saved("pc", u64)  # of the current instruction, wherever cold code runs
+HartState.derived("next_pc", u64)  # of the one after it; jump() and branch() set it
+HartState.outside("hart_id", u64)
+HartState.outside("machine", ptr(MachineState))
+HartState.outside("ialign_mask", u64)  # bits that a jump's target must have clear: 1 with C, else 3
+HartState.saved("instret_base", u64)  # instret = instret_base - budget
+HartState.derived("limit", s64)  # instructions left beyond the budget before native code leaves
+HartState.saved("deadline", u64)  # ticks: the earliest timer of this hart
 
-HartState.add("trap_cause", u64)  # of the trap being raised; bit 63: interrupt
-HartState.add("trap_tval", u64)
-HartState.add("trap_tval2", u64)
-HartState.add("trap_tinst", u64)
-HartState.add("trap_gva", u8)
+HartState.derived("trap_cause", u64)  # of the trap being raised; bit 63: interrupt
+HartState.derived("trap_tval", u64)
+HartState.derived("trap_tval2", u64)
+HartState.derived("trap_tinst", u64)
+HartState.derived("trap_gva", u8)
 
-HartState.add("attention", u32)  # another thread has a request: interrupt lines, or to stop
-HartState.add("stop_request", u32)  # another thread wants native code to leave
-HartState.add("abandon", u32)  # loops in plugins' definitions must end at once (engine/poll.py)
-HartState.add("stepping", u32)  # one instruction at a time: the limit is near
-HartState.add("stop", u32)  # why native code leaves: STOP_*
-HartState.add("irq_lines", u64)  # bits of mip that devices drive; only Python writes it
-HartState.add("guest_lines", u64)  # hgeip: what devices drive for guests; only Python writes it
-HartState.add("mtimecmp", u64)  # ticks
+HartState.derived("attention", u32)  # another thread has a request: interrupt lines, or to stop
+HartState.outside("stop_request", u32)  # another thread wants native code to leave
+HartState.outside("abandon", u32)  # loops in plugins' definitions must end at once (engine/poll.py)
+HartState.derived("stepping", u32)  # one instruction at a time: the limit is near
+HartState.derived("stop", u32)  # why native code leaves: STOP_*
+HartState.saved("irq_lines", u64)  # bits of mip that devices drive; only Python writes it
+HartState.saved("guest_lines", u64)  # hgeip: what devices drive for guests; only Python writes it
+HartState.saved("mtimecmp", u64)  # ticks
 
 # What a board chooses where the manual leaves a choice.
-HartState.add("vlen_bytes", u64)  # VLEN / 8; 0 on a hart without vector registers
-HartState.add("has_zve32x", u8)  # rows with native code of their own: fields are here
-HartState.add("has_zicfilp", u8)
-HartState.add("has_zicfiss", u8)
-HartState.add("has_ssdbltrp", u8)
-HartState.add("has_smdbltrp", u8)
-HartState.add("has_smrnmi", u8)
-HartState.add("critical", u8)  # 1: in the critical-error state (rnmi.py)
-HartState.add("geilen", u8)  # guest external interrupts: bits geilen to 1 of hgeip
-HartState.add("asid_fixed", u64)  # bits of satp and vsatp that are read-only zero
-HartState.add("vmid_fixed", u64)  # bits of hgatp that are read-only zero
-HartState.add("pmp_fixed", u8)  # how many of the last PMP entries are read-only zero
-HartState.add("tinst_zero", u8)  # 1: htinst and mtinst hold no transformed instructions
-HartState.add("menvcfg_reset", u64)  # menvcfg after a reset
+HartState.outside("vlen_bytes", u64)  # VLEN / 8; 0 on a hart without vector registers
+HartState.outside("has_zve32x", u8)  # rows with native code of their own: fields are here
+HartState.outside("has_zicfilp", u8)
+HartState.outside("has_zicfiss", u8)
+HartState.outside("has_ssdbltrp", u8)
+HartState.outside("has_smdbltrp", u8)
+HartState.outside("has_smrnmi", u8)
+HartState.saved("critical", u8)  # 1: in the critical-error state (rnmi.py)
+HartState.outside("geilen", u8)  # guest external interrupts: bits geilen to 1 of hgeip
+HartState.outside("asid_fixed", u64)  # bits of satp and vsatp that are read-only zero
+HartState.outside("vmid_fixed", u64)  # bits of hgatp that are read-only zero
+HartState.outside("pmp_fixed", u8)  # how many of the last PMP entries are read-only zero
+HartState.outside("tinst_zero", u8)  # 1: htinst and mtinst hold no transformed instructions
+HartState.outside("menvcfg_reset", u64)  # menvcfg after a reset
 
-HartState.add("seed_fn", u64)  # host function (hart, index, 0, 0) -> 16 bits; 0: no entropy source
-HartState.add("seed_index", u64)  # how many numbers of the entropy source were used up
-HartState.add("seed_repeats", u8)  # 1: the numbers are the same after each reset
-HartState.add("mmio_read", u64)  # host function (hart, pa, size, 0) -> value
-HartState.add("mmio_write", u64)  # host function (hart, pa, size, value)
-HartState.add("mmio_error", u8)  # that function found no device, or the device refused
+HartState.outside("seed_fn", u64)  # host function (hart, index, 0, 0) -> 16 bits; 0: none
+HartState.saved("seed_index", u64)  # how many numbers of the entropy source were used up
+HartState.outside("seed_repeats", u8)  # 1: the numbers are the same after each reset
+HartState.outside("mmio_read", u64)  # host function (hart, pa, size, 0) -> value
+HartState.outside("mmio_write", u64)  # host function (hart, pa, size, value)
+HartState.derived("mmio_error", u8)  # that function found no device, or the device refused
 
-HartState.add("decode_rows", ptr(DecodeRow))  # what this hart decodes: see engine/decode.py
-HartState.add("decode_buckets", u64)  # host address: u16 first row number, by bucket
-HartState.add("decode_order", u64)  # host address: u16 row numbers, bucket by bucket
-HartState.add("scratch_slots", u64)  # host address of a slot page for one instruction at a time
-HartState.add("scratch_bits", u64)  # the instruction that its slot holds, + 1
+HartState.outside("decode_rows", ptr(DecodeRow))  # what this hart decodes: see engine/decode.py
+HartState.outside("decode_buckets", u64)  # host address: u16 first row number, by bucket
+HartState.outside("decode_order", u64)  # host address: u16 row numbers, bucket by bucket
+HartState.outside("scratch_slots", u64)  # host address of a slot page for one instruction at a time
+HartState.outside("scratch_bits", u64)  # the instruction that its slot holds, + 1
 
-HartState.add("slot_pages", u64)  # host address: a u64 a RAM page, its slots' host address or 0
-HartState.add("slot_pool", u64)  # host address of the memory for slots
-HartState.add("slot_pool_used", u64)  # bytes
-HartState.add("slot_pool_size", u64)  # bytes
-HartState.add("csr_present", u8, 4096)
+HartState.outside("slot_pages", u64)  # host address: a u64 a RAM page, its slots' host address or 0
+HartState.outside("slot_pool", u64)  # host address of the memory for slots
+HartState.outside("slot_pool_used", u64)  # bytes
+HartState.outside("slot_pool_size", u64)  # bytes
+HartState.outside("csr_present", u8, 4096)
 
 STOP_NONE = 0
 STOP_LIMIT = 1  # the limit of instructions is reached

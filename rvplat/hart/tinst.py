@@ -10,7 +10,7 @@ from rvplat.hart.state import HartState
 from rvplat.isa.privileged import INTERRUPT, Cause
 from rvplat.lang import define, u64
 
-HartState.add("access_offset", u64)  # of the faulting part of an access that crosses a page
+HartState.derived("access_offset", u64)  # of the faulting part of an access that crosses a page
 
 EXPLICIT = (
     1 << Cause.LOAD_MISALIGNED | 1 << Cause.LOAD_ACCESS | 1 << Cause.STORE_MISALIGNED

@@ -23,7 +23,7 @@ from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM, HartState
 from rvplat.isa.privileged import PAGE_BYTES, PAGE_MASK
 from rvplat.lang import Struct, define, u64
 
-HartState.add("tlb_misses", u64, 3)  # translations: for loads, for stores, for fetches
+HartState.saved("tlb_misses", u64, 3)  # translations: for loads, for stores, for fetches
 
 
 @define

@@ -32,9 +32,9 @@ from rvplat.isa.trigger_values import Armed, Kind
 from rvplat.lang import NoReturn, Unwind, define, implement, u8, u64
 
 EBREAK_MET = 3  # of hart.switch_met
-HartState.add("ebreak_stops", u8)  # 1: an ebreak stops for a debugger instead of trapping
-HartState.add("ebreak_skip", u64)  # the next ebreak at this address traps; odd: none
-HartState.add("traps_taken", u64, 128)  # by cause, interrupts from 64 on: for statistics
+HartState.outside("ebreak_stops", u8)  # 1: an ebreak stops for a debugger instead of trapping
+HartState.outside("ebreak_skip", u64)  # the next ebreak at this address traps; odd: none
+HartState.saved("traps_taken", u64, 128)  # by cause, interrupts from 64 on: for statistics
 # Exceptions whose xtval is a virtual address ("Hypervisor Status Register", GVA).
 ADDRESS_CAUSES = (
     1 << Cause.FETCH_MISALIGNED | 1 << Cause.FETCH_ACCESS | 1 << Cause.BREAKPOINT

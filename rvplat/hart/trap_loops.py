@@ -6,12 +6,12 @@ from rvplat.hart.state import HartState
 from rvplat.isa.machinery.vocabulary import retired
 from rvplat.lang import define, u8, u64
 
-HartState.add("nested_traps", u64)  # identical ones in a row: same cause and pc
-HartState.add("nested_at", u64)  # what `retired` was at the last one
-HartState.add("nested_mode", u8)  # whose handler raised it: as `handler_of` says (trap.py)
-HartState.add("nested_pc", u64)  # of the trap before the first of them
-HartState.add("nested_cause", u64)
-HartState.add("nested_tval", u64)
+HartState.saved("nested_traps", u64)  # identical ones in a row: same cause and pc
+HartState.saved("nested_at", u64)  # what `retired` was at the last one
+HartState.saved("nested_mode", u8)  # whose handler raised it: as `handler_of` says (trap.py)
+HartState.saved("nested_pc", u64)  # of the trap before the first of them
+HartState.saved("nested_cause", u64)
+HartState.saved("nested_tval", u64)
 
 
 @define(cold=True)

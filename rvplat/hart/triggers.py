@@ -33,7 +33,7 @@ from rvplat.isa.trigger_values import (
 )
 from rvplat.lang import NoReturn, define, u8, u64
 
-HartState.add("trigger_fired", u8)  # 1: the breakpoint exception that is raised is a trigger's
+HartState.derived("trigger_fired", u8)  # 1: the breakpoint exception that is raised is a trigger's
 
 ID_SHIFT, VMID_BITS, ASID_BITS = 44, 14, 16  # in satp, vsatp and hgatp as the record holds them
 

@@ -33,8 +33,8 @@ F = Extension(
     requires=("Zicsr",),
 )
 
-F.state("fp_entered", u8)  # whether this hart has the host's unit
-F.state("fp_host", u64)  # the host's own control word, saved meanwhile
+F.state("fp_entered", u8, saved=False)  # whether this hart has the host's unit
+F.state("fp_host", u64, saved=False)  # the host's own control word, saved meanwhile
 
 DYN = 7  # rm: take frm ("Floating-Point Control and Status Register")
 ON = 1 << 8

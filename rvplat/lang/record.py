@@ -36,17 +36,24 @@ _C_TYPES: dict[tuple[int, bool], Any] = {
 
 @frozen
 class RecordField:
-    """One field: `count` is 0 for a scalar, else the length of the array. Sizes in bytes."""
+    """One field: `count` is 0 for a scalar, else the length of the array. Sizes in bytes. `role` is
+    what the owner of the record says of it (hart/state.py)."""
 
     name: str
     type: FieldType
     count: int
     offset: int
+    role: str = ""
 
     @property
     def stride(self) -> int:
         """Bytes from one element to the next."""
         return size_of(self.type)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the scalar, or of the whole array."""
+        return self.stride * max(self.count, 1)
 
 
 def size_of(kind: FieldType) -> int:
@@ -89,7 +96,7 @@ class Record:
     def __repr__(self) -> str:
         return f"Record({self.name!r})"
 
-    def add(self, name: str, kind: FieldType, count: int = 0) -> None:
+    def add(self, name: str, kind: FieldType, count: int = 0, role: str = "") -> None:
         """Append a field. TypeError if the record has it, or if the layout is fixed."""
         if name in self.fields:
             raise TypeError(f"{self.name}.{name} is already there")
@@ -98,7 +105,7 @@ class Record:
         end = offset + size_of(kind) * max(count, 1)
         if self._size:
             raise TypeError(f"{self.name}.{name} comes too late: the layout is in use")
-        self.fields[name] = RecordField(name, kind, count, offset)
+        self.fields[name] = RecordField(name, kind, count, offset, role)
         self._end = end
         self._structure = None
 

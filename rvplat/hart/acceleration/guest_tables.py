@@ -15,13 +15,13 @@ from rvplat.lang import define, u64
 TABLES = 64
 VALID = 1  # in table_page and last_gpa
 
-HartState.add("table_page", u64, TABLES)  # guest physical address | VALID
-HartState.add("table_guest", u64, TABLES)  # hgatp
-HartState.add("table_host", u64, TABLES)  # host address
+HartState.derived("table_page", u64, TABLES)  # guest physical address | VALID
+HartState.derived("table_guest", u64, TABLES)  # hgatp
+HartState.derived("table_host", u64, TABLES)  # host address
 
-HartState.add("last_gpa", u64, TABLES)  # first guest physical address that the table maps | VALID
-HartState.add("last_guest", u64, TABLES)  # hgatp
-HartState.add("last_table", u64, TABLES)  # physical address
+HartState.derived("last_gpa", u64, TABLES)  # the first guest address that the table maps | VALID
+HartState.derived("last_guest", u64, TABLES)  # hgatp
+HartState.derived("last_table", u64, TABLES)  # physical address
 
 
 @define

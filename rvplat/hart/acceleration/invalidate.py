@@ -84,8 +84,8 @@ Lock = Record("Lock")
 Lock.add("taken", u32)
 
 MachineState.add("code_lock", Lock)
-HartState.add("late_pa", u64)  # of the AMO that is being executed, if its page has code
-HartState.add("late_size", u8)  # bytes; 0: none
+HartState.derived("late_pa", u64)  # of the AMO that is being executed, if its page has code
+HartState.derived("late_size", u8)  # bytes; 0: none
 
 
 # --- the lock -----------------------------------------------------------------------------------

@@ -43,11 +43,11 @@ from rvplat.lang import (
 KEPT_FIELDS = ("kept_read_tag", "kept_read_addend", "kept_write_tag", "kept_write_addend")
 
 for _name in KEPT_FIELDS:
-    HartState.add(_name, u64)
+    HartState.derived(_name, u64)
 BASES = 33  # registers, the sink included
 TAGS = 2 * BASES  # words for the tags
-HartState.add("kept_pages", u64, 2 * TAGS)  # for each base, two tags; then two addends
-HartState.add("kept_stale", u64)  # kept pages may be wrong
+HartState.derived("kept_pages", u64, 2 * TAGS)  # for each base, two tags; then two addends
+HartState.derived("kept_stale", u64)  # kept pages may be wrong
 
 
 @define

@@ -61,12 +61,12 @@ MachineState.add("regions_on", u64)  # 0: none is entered
 MachineState.add("compile_now", u64)  # host function (hart, pa): compile what was decoded; or 0
 MachineState.add("hot_calls", u64)  # changes when a hart has found hot code
 SlotHeader.add("samples", u64)  # of the page, where no region is entered
-HartState.add("samples", Sample, SAMPLES)
-HartState.add("hot", u64, HOT)  # a ring of reports: physical addresses and weights
-HartState.add("hot_count", u64)
-HartState.add("passes", u64)  # budgets that ended: between two the hart was outside regions
-HartState.add("region_samples", u64)  # budgets that ended in a region
-HartState.add("other_samples", u64)  # and elsewhere
+HartState.outside("samples", Sample, SAMPLES)
+HartState.outside("hot", u64, HOT)  # a ring of reports: physical addresses and weights
+HartState.outside("hot_count", u64)
+HartState.outside("passes", u64)  # budgets that ended: between two the hart was outside regions
+HartState.outside("region_samples", u64)  # budgets that ended in a region
+HartState.outside("other_samples", u64)  # and elsewhere
 
 
 row_at = record_at(RegionRow)

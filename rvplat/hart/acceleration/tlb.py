@@ -65,21 +65,21 @@ Choice.add("context", u64)  # its index
 Choice.add("victim", u64)  # the context that is given up next
 Choice.add("hint", u8, 32)  # where a key's context was found last, by a hash of the key
 
-HartState.add("data", Choice)  # of loads and stores: MPRV is honoured
-HartState.add("fetches", Choice)
-HartState.add("guest_page", u64)  # the last walk's guest page | log2 of its G-stage mapping's size
-HartState.add("pages_watched", u8)  # 1: some page is watched (debugging/watchpoints.py)
+HartState.derived("data", Choice)  # of loads and stores: MPRV is honoured
+HartState.derived("fetches", Choice)
+HartState.derived("guest_page", u64)  # the last walk's guest page | log2 of its mapping's size
+HartState.outside("pages_watched", u8)  # 1: some page is watched (debugging/watchpoints.py)
 
 
 def _pad_to_line() -> None:
     """Let what is added next start a cache line: no entry straddles two."""
     end = max(f.offset + f.stride * max(f.count, 1) for f in HartState.fields.values())
-    HartState.add("line_padding", u8, -end % 64 or 64)
+    HartState.outside("line_padding", u8, -end % 64 or 64)
 
 
 _pad_to_line()
-HartState.add("ctx", Context, CONTEXTS)
-HartState.add("fetch_ctx", FetchContext, FETCH_CONTEXTS)
+HartState.derived("ctx", Context, CONTEXTS)
+HartState.derived("fetch_ctx", FetchContext, FETCH_CONTEXTS)
 
 
 @define

@@ -11,8 +11,8 @@ AWAY = 0xFFFF_FFFF_FFFF_FFFF  # a hart's young_passed while it isn't in native c
 
 MachineState.add("young_pages", u64, YOUNG)  # a ring of page numbers: pages that became code
 MachineState.add("young_count", u64)  # how many pages ever became code
-HartState.add("young_passed", u64)  # no store of this hart is in flight to pages listed before
-HartState.add("young_from", u64)  # the first page that this hart's fence.i must still drop
+HartState.outside("young_passed", u64)  # no store of this hart is in flight to pages listed before
+HartState.outside("young_from", u64)  # the first page that this hart's fence.i must still drop
 
 
 hart_at = record_at(HartState)

@@ -21,10 +21,10 @@ ProfileSample.add("world", u64)  # privilege, V << 2, VMID << 3
 ProfileSample.add("instructions", u64)  # since the last sample
 ProfileSample.add("ns", u64)  # of the host's clock since then, without sleep
 
-HartState.add("profile_ring", u64)  # host address of the samples, or 0
-HartState.add("profile_count", u64)  # how many were ever noted
-HartState.add("profile_retired", u64)  # retired instructions at the last sample
-HartState.add("profile_ns", u64)  # the clock at the last sample
+HartState.outside("profile_ring", u64)  # host address of the samples, or 0
+HartState.outside("profile_count", u64)  # how many were ever noted
+HartState.outside("profile_retired", u64)  # retired instructions at the last sample
+HartState.outside("profile_ns", u64)  # the clock at the last sample
 
 sample_at = record_at(ProfileSample)
 

@@ -37,13 +37,13 @@ WatchRow.add("kinds", u8)
 
 MachineState.add("watch_rows", ptr(WatchRow))
 MachineState.add("watch_heads", u64)  # host address: u32 HEADS
-HartState.add("break_row", u64)  # the first breakpoint that was met (engine/breakpoints.py), or 0
-HartState.add("watch_row", u64)  # the first row that was met
-HartState.add("watch_address", u64)  # the first byte of the access that is in that row's range
-HartState.add("watch_kind", u64)  # READS, WRITES, or both (AMOs)
-HartState.add("watch_skip", u64)  # accesses of the instruction here don't stop; odd: none
-HartState.add("met_count", u64)  # rows of breakpoints or watchpoints met at the last stop
-HartState.add("met_rows", u32, MOST_MET)  # their numbers
+HartState.outside("break_row", u64)  # the first breakpoint met (engine/breakpoints.py), or 0
+HartState.outside("watch_row", u64)  # the first row that was met
+HartState.outside("watch_address", u64)  # the first byte of the access that is in that row's range
+HartState.outside("watch_kind", u64)  # READS, WRITES, or both (AMOs)
+HartState.outside("watch_skip", u64)  # accesses of the instruction here don't stop; odd: none
+HartState.outside("met_count", u64)  # rows of breakpoints or watchpoints met at the last stop
+HartState.outside("met_rows", u32, MOST_MET)  # their numbers
 
 
 @define

@@ -11,20 +11,20 @@ from rvplat.lang import define, u8, u64
 GUESTS = 16  # whose tables are remembered
 CODES = 64
 
-HartState.add("exits", u64, CODES)  # exits from guests, by exception code
-HartState.add("interrupt_exits", u64, CODES)  # exits from guests, by interrupt
-HartState.add("world_entries", u64)  # entries into guests
-HartState.add("virtual_fences", u64)  # fences of guests' first stages by the hypervisor
-HartState.add("guest_fences", u64)  # fences of second stages
-HartState.add("walks", u64, 3)  # walks: the host's tables, guests' first stage, the second stage
-HartState.add("world_retired", u64, 2)  # instructions, by V, up to the last switch
-HartState.add("world_since", u64)  # what `retired` was then
+HartState.saved("exits", u64, CODES)  # exits from guests, by exception code
+HartState.saved("interrupt_exits", u64, CODES)  # exits from guests, by interrupt
+HartState.saved("world_entries", u64)  # entries into guests
+HartState.saved("virtual_fences", u64)  # fences of guests' first stages by the hypervisor
+HartState.saved("guest_fences", u64)  # fences of second stages
+HartState.saved("walks", u64, 3)  # walks: the host's tables, guests' first stage, the second stage
+HartState.saved("world_retired", u64, 2)  # instructions, by V, up to the last switch
+HartState.saved("world_since", u64)  # what `retired` was then
 
-HartState.add("guest_hgatp", u64, GUESTS)  # of guests that ran, one entry for each VMID
-HartState.add("guest_vsatp", u64, GUESTS)
-HartState.add("guest_retired", u64, GUESTS)  # instructions up to the last switch
-HartState.add("guest_last", u64)  # the entry of the guest that ran last
-HartState.add("guest_count", u64)  # how many entries were ever made
+HartState.saved("guest_hgatp", u64, GUESTS)  # of guests that ran, one entry for each VMID
+HartState.saved("guest_vsatp", u64, GUESTS)
+HartState.saved("guest_retired", u64, GUESTS)  # instructions up to the last switch
+HartState.saved("guest_last", u64)  # the entry of the guest that ran last
+HartState.saved("guest_count", u64)  # how many entries were ever made
 
 STATISTICS = (
     "exits", "interrupt_exits", "walks", "world_retired", "guest_hgatp", "guest_vsatp",

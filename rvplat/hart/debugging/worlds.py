@@ -50,12 +50,12 @@ KeptWorld.add("pc", u64)
 KeptWorld.add("priv", u8)
 KeptWorld.add("known", u8)
 
-HartState.add("keep_worlds", u8)  # 1: a debugger is attached
-HartState.add("stop_switch", u8)  # 1: stop when V changes
-HartState.add("switch_met", u8)  # why it stopped. 1: V changed; 2: the hart is in a new guest
-HartState.add("stop_new", u8)  # 1: stop on the way into a guest whose VMID isn't marked
-HartState.add("known_vmids", u64, (VMID_MASK + 1) // 64)  # a bit a VMID, set by the debugger
-HartState.add("kept_worlds", KeptWorld, KEPT_WORLDS)
+HartState.outside("keep_worlds", u8)  # 1: a debugger is attached
+HartState.outside("stop_switch", u8)  # 1: stop when V changes
+HartState.outside("switch_met", u8)  # why it stopped. 1: V changed; 2: the hart is in a new guest
+HartState.outside("stop_new", u8)  # 1: stop on the way into a guest whose VMID isn't marked
+HartState.outside("known_vmids", u64, (VMID_MASK + 1) // 64)  # a bit a VMID, set by the debugger
+HartState.outside("kept_worlds", KeptWorld, KEPT_WORLDS)
 
 
 @define

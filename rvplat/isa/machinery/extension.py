@@ -134,6 +134,7 @@ class Extension:
     widths: tuple[int, ...] = WIDTHS
     xlen: int = 64
     state_places: list[str] = field(default_factory=list, repr=False)
+    unsaved_states: set[str] = field(default_factory=set, repr=False)
     place: str = field(default_factory=place_of_caller, repr=False)
     _instructions: list[Instruction] = field(default_factory=list, repr=False)
     _compressed_forms: list[Compressed] = field(default_factory=list, repr=False)
@@ -269,9 +270,12 @@ class Extension:
         """Add a CSR that another extension defines: each of the two alone gives it."""
         self._csrs.append(row)
 
-    def state(self, name: str, kind: Any, count: int = 0) -> None:
-        """Add a field (or an array of `count`) to the hart's record."""
+    def state(self, name: str, kind: Any, count: int = 0, saved: bool = True) -> None:
+        """Add a field (or an array of `count`) to the hart's record. Snapshots have it, unless it
+        is not `saved` because it belongs to the host."""
         self._states.append((name, kind, count))
+        if not saved:
+            self.unsaved_states.add(name)
         self.state_places.append(place_of_caller())
 
 
