@@ -9,26 +9,19 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from rvplat_plugins.image_files import SECTOR, open_locked, refuse_containers, size_of
 from rvplat_plugins.virtqueue import Views, length
 
-from rvplat.errors import DeviceError, file_kind
-from rvplat.formats import ENOUGH_BYTES, Kind, recognise
+from rvplat.errors import DeviceError
 
-SECTOR = 512
 IOV_MAX = os.sysconf("SC_IOV_MAX") if "SC_IOV_MAX" in os.sysconf_names else 16
-#: Part of the error message for an image that this user may only read.
-READ_ONLY_HINT = (
-    "; set readonly = true for the disk, or snapshot = true, which keeps what the guest writes "
-    "until the machine closes (--set devices.virtio0.readonly=true)"
-)
 _sync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -51,6 +44,13 @@ class Disk(Protocol):
 
     def host_file(self) -> int:
         """The file that has exactly the bytes of the disk, as long as it is whole; -1: none."""
+
+    def capture(self) -> dict[int, bytes]:
+        """What was written since the base, by cluster; the caller doesn't change it. DeviceError
+        if that is not known, because the image itself is written."""
+
+    def restore(self, clusters: Mapping[int, bytes]) -> None:
+        """Put back what `capture` returned."""
 
     def flush(self) -> None:
         """Make all written data durable."""
@@ -121,60 +121,11 @@ _preadv, _pwritev = _host_call("preadv"), _host_call("pwritev")
 PREADV, PWRITEV = (ctypes.cast(call, ctypes.c_void_p).value or 0 for call in (_preadv, _pwritev))
 
 
-def open_locked(path: Path, flags: int, exclusive: bool) -> int:
-    """Open and lock a file, which may be a block device of the host. DeviceError if that fails."""
-    try:
-        kind = file_kind(Path(path).stat().st_mode) if Path(path).exists() else ""
-        if kind not in ("", "a block device"):
-            raise DeviceError(f"disk image {path}: it is {kind}; expected a raw image, a file")
-        fd = os.open(path, flags | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        image = flags & os.O_RDWR and not flags & os.O_CREAT
-        hint = READ_ONLY_HINT if image and _can_be_read(path) else ""
-        raise DeviceError(f"disk image {path}: {reason}{hint}") from error
-    try:
-        fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(fd)
-        raise DeviceError(f"disk image {path}: locked: another machine uses it") from error
-    return fd
-
-
-def _can_be_read(path: Path) -> bool:
-    """Whether a file that can't be written can be read."""
-    try:
-        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-    except OSError:
-        return False
-    return True
-
-
-def size_of(path: Path, fd: int) -> int:
-    """The size of an image. DeviceError if it is not a multiple of the sector size."""
-    size = os.lseek(fd, 0, os.SEEK_END)
-    if size == 0 or size % SECTOR:
-        os.close(fd)
-        expected = f"expected a positive multiple of {SECTOR}"
-        raise DeviceError(f"disk image {path}: {size} bytes, {expected}")
-    return size
-
-
-def refuse_containers(path: Path, fd: int) -> None:
-    """Refuse an image that is not raw, such as a QCOW2 image or a compressed one. Formats that
-    the guest may want to read from its disk, such as an ISO image or a tar, are accepted."""
-    found = recognise(os.pread(fd, ENOUGH_BYTES, 0))
-    if found and found.kind in (Kind.DISK, Kind.COMPRESSED, Kind.FLASH):
-        os.close(fd)
-        raise DeviceError(
-            f"disk image {path}: {found}; if a raw disk just begins like that, set raw = true"
-        )
-
-
 class RawImage:
     """A file whose bytes are the disk's."""
 
     def __init__(self, path: Path, readonly: bool = False, raw: bool = False) -> None:
+        self.path = path
         self.readonly = readonly
         self.fd = open_locked(path, os.O_RDONLY if readonly else os.O_RDWR, not readonly)
         if not raw:
@@ -203,6 +154,18 @@ class RawImage:
         except OSError:
             return -1
         return self.fd
+
+    def capture(self) -> dict[int, bytes]:
+        if not self.readonly:
+            raise DeviceError(
+                f"the guest writes to its image, {self.path}, itself: set snapshot = true for the "
+                "disk, which keeps what the guest writes apart, or overlay = FILE"
+            )
+        return {}
+
+    def restore(self, clusters: Mapping[int, bytes]) -> None:
+        if clusters or not self.readonly:
+            raise DeviceError("the disk can't take what the guest wrote: set snapshot = true")
 
     def flush(self) -> None:
         if not self.readonly:
@@ -240,6 +203,8 @@ class Overlay:
         self.data = self.CLUSTER + len(self.bitmap)
         self.path = path
         self.fd = self._open(path)
+        self.kept: dict[int, bytes] = {}  # the clusters at the last `capture` or `restore`
+        self.changed = {n for n in range(clusters) if self.holds(n)} if path is not None else set()
 
     def _open(self, path: Path | None) -> int:
         """Open or make the overlay's file; without a path, a temporary file without a name."""
@@ -276,6 +241,11 @@ class Overlay:
         self.bitmap[cluster >> 3] |= 1 << (cluster & 7)
         self.dirty.add((cluster >> 3) // self.CLUSTER)
 
+    def unmark(self, cluster: int) -> None:
+        """Note that the base has a cluster."""
+        self.bitmap[cluster >> 3] &= ~(1 << (cluster & 7))
+        self.dirty.add((cluster >> 3) // self.CLUSTER)
+
     def runs(self, offset: int, size: int) -> Iterator[tuple[int, int, bool]]:
         """Cut a range into parts that lie in one file: start, end, whether it is the overlay."""
         start, end = offset, offset + size
@@ -305,6 +275,7 @@ class Overlay:
                 self.base.read(start, [kept])
                 write_all(self.fd, self.data + start, [kept])
         write_all(self.fd, self.data + offset, views)
+        self.changed.update(range(first, last))
         for cluster in range(first, last):
             if not self.holds(cluster):
                 self.mark(cluster)
@@ -314,6 +285,35 @@ class Overlay:
 
     def write_from(self, offset: int, buffers: Buffers) -> None:
         self.write(offset, buffers.views)
+
+    def span(self, cluster: int) -> tuple[int, int]:
+        """The first byte and the size of a cluster. The last may be a part of one."""
+        start = cluster * self.CLUSTER
+        return start, min(self.CLUSTER, self.size - start)
+
+    def capture(self) -> dict[int, bytes]:
+        for cluster in self.changed:
+            start, size = self.span(cluster)
+            data = bytearray(size)
+            read_all(self.fd, self.data + start, [memoryview(data)])
+            self.kept[cluster] = bytes(data)
+        self.changed = set()
+        return dict(self.kept)
+
+    def restore(self, clusters: Mapping[int, bytes]) -> None:
+        """Write the clusters that differ. The others are the same objects as in `kept`."""
+        for cluster, data in clusters.items():
+            if not 0 <= cluster * self.CLUSTER < self.size or len(data) != self.span(cluster)[1]:
+                raise DeviceError(f"cluster {cluster} of {len(data)} bytes is not of this disk")
+        names = {*self.kept, *clusters}
+        differ = {n for n in names if self.kept.get(n) is not clusters.get(n)}
+        for cluster in self.changed | differ:
+            if (found := clusters.get(cluster)) is None:
+                self.unmark(cluster)
+                continue
+            write_all(self.fd, self.data + self.span(cluster)[0], [memoryview(found)])
+            self.mark(cluster)
+        self.kept, self.changed = dict(clusters), set()
 
     def host_file(self) -> int:
         return -1

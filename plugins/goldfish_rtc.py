@@ -137,8 +137,8 @@ class GoldfishRtc(Device):
 
     def load(self, state: Mapping[str, Any]) -> None:
         super().load(state)
-        if self.alarm_status:
-            self.arm()
+        if self.alarm_status and not self.wiring.clock.repeatable:
+            self.arm()  # the time of day is the host's: it went on
 
 
 @hookimpl

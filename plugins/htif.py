@@ -87,6 +87,8 @@ class Htif(ConsoleOutput):
         "answers",
         "wanted",
         "memory_bytes",
+        "executed",
+        "pause_s",
         State("commanding", u8),  # bytes of `tohost` stored since the last command, bit by bit
         State("clearing", u8),  # bytes of `fromhost` stored since it was free, bit by bit
         State("command", u64, saved=False),  # a whole word that was stored to `tohost`
@@ -284,9 +286,6 @@ class Htif(ConsoleOutput):
     def load(self, state: Mapping[str, Any]) -> None:
         super().load(state)
         self.memory[:] = self.memory_bytes
-        if self.commanding or self.clearing:
-            self.executed = self.wiring.progress()
-            self.look_later()
 
 
 @hookimpl

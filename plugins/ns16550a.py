@@ -8,7 +8,7 @@ Its registers are native.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableSequence, Sequence
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -365,12 +365,6 @@ class Ns16550a(ConsoleOutput):
     def save(self) -> dict[str, Any]:
         self.send()
         return super().save()
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        super().load(state)
-        self.restart_timeout()
-        self.timed_out = state["timed_out"]
-        self.update()
 
 
 @hookimpl

@@ -13,9 +13,10 @@ import ctypes
 import logging
 import struct
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rvplat_plugins.blk_requests import (
     CANCELLED,
@@ -344,6 +345,18 @@ class VirtioBlk(BlkRequests):
             return IOERR
         self.disk.write(sector * SECTOR, [memoryview(bytes(sectors * SECTOR))])
         return self.stable()
+
+    # ---- saved state
+
+    def host_files(self) -> Sequence[Path]:
+        return [self.settings.image]
+
+    def save(self) -> dict[str, Any]:
+        return {**super().save(), "disk": self.disk.capture()}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        super().load(state)
+        self.disk.restore(state["disk"])
 
     def close(self) -> None:
         with self.wiring.lock:

@@ -31,6 +31,7 @@ class VirtioConsole(VirtioMmio):
     virtio_id = 3
     queue_sizes = (64, 64)
     uses_console = True
+    state = ("pieces",)
 
     sending: tuple[Chain, Views] | None = None  #: a buffer, and the part that is not written yet
     pieces = 0  #: written since the last notification

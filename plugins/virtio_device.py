@@ -6,6 +6,7 @@ Manual: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html, chapter
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from rvplat_plugins.rings import Rings
 from rvplat_plugins.virtqueue import Chain, RingError, Virtqueue
@@ -95,7 +96,7 @@ class VirtioDevice(Rings):
             queue.resting = True
             clock = self.wiring.clock
             later = clock.now() + clock.frequency // PAUSES_A_SECOND + 1
-            clock.call_at(later, lambda: self.go_on(queue))
+            queue.pause = clock.call_at(later, partial(self.go_on, queue))
 
     def go_on(self, queue: Virtqueue) -> None:
         """Serve a queue again, unless the device was reset meanwhile."""

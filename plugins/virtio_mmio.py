@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from rvplat_plugins.rings import MOST_QUEUES
@@ -134,6 +135,8 @@ class VirtioMmio(VirtioDevice):
         super().reset()
         self.accepted = 0
         self.guest_page_size = 1
+        for queue in getattr(self, "queues", ()):
+            self.wiring.clock.cancel(queue.pause)
         self.queues = [Virtqueue(self, n, size) for n, size in enumerate(self.queue_sizes)]
 
     def read_version(self) -> int:
@@ -326,7 +329,7 @@ class VirtioMmio(VirtioDevice):
         self.settle()
         super().load(state)
         for queue, saved in zip(self.queues, state["queues"], strict=True):
-            queue.load(saved)
+            queue.load(saved, partial(self.go_on, queue))
 
 
 @hookimpl

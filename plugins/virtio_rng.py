@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rvplat_plugins.virtio_mmio import VirtioMmio, VirtioSettings
 from rvplat_plugins.virtqueue import Chain, Virtqueue
@@ -36,12 +37,14 @@ class VirtioRng(VirtioMmio):
 
     settings: RngSettings
     numbers: Callable[[int], bytes]
+    source: random.Random | None
 
     def setup(self) -> None:
         seed = self.settings.seed
         if seed is None and self.wiring.clock.repeatable:
             seed = 0
-        self.numbers = os.urandom if seed is None else random.Random(seed).randbytes
+        self.source = None if seed is None else random.Random(seed)
+        self.numbers = os.urandom if self.source is None else self.source.randbytes
 
     def take(self, queue: Virtqueue, chain: Chain) -> None:
         written = 0
@@ -50,6 +53,16 @@ class VirtioRng(VirtioMmio):
             part[:] = self.numbers(len(part))
             written += len(part)
         self.give_back(queue, chain, written)
+
+    def save(self) -> dict[str, Any]:
+        source = None if self.source is None else self.source.getstate()
+        return {**super().save(), "source": source}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        super().load(state)
+        if self.source is not None and state["source"] is not None:
+            version, numbers, rest = state["source"]
+            self.source.setstate((version, tuple(numbers), rest))
 
 
 @hookimpl

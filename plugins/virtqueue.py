@@ -6,7 +6,7 @@ Manual: https://docs.oasis-open.org/virtio/virtio/v1.2/virtio-v1.2.html, section
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ from rvplat_plugins.rings import (
     Rings,
 )
 
+from rvplat.bus import Alarm
 from rvplat.errors import BusError
 from rvplat.lang import u8, u16, u32, u64
 
@@ -123,6 +124,7 @@ class Virtqueue:
         self.features = self.seen = self.used = self.signalled = 0
         self.ready = False
         self.resting = False  # paused: the device goes on with it a little later
+        self.pause: Alarm | None = None  # the end of the pause
         self.descriptors = self.driver = self.device = 0  # addresses of the three parts
         self.alignment = LEGACY_ALIGNMENT
 
@@ -216,12 +218,17 @@ class Virtqueue:
 
     def save(self) -> dict[str, Any]:
         """Its state; the rings are in memory."""
-        return {name: getattr(self, name) for name in self.SAVED}
+        pause = self.device_of.wiring.clock.save_alarm(self.pause)
+        return {"pause": pause, **{name: getattr(self, name) for name in self.SAVED}}
 
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Restore a saved state."""
+    def load(self, state: Mapping[str, Any], go_on: Callable[[], None]) -> None:
+        """Restore a saved state. `go_on` ends a pause."""
         for name in self.SAVED:
             setattr(self, name, state[name])
+        clock = self.device_of.wiring.clock
+        clock.cancel(self.pause)
+        self.pause = clock.load_alarm(state["pause"], go_on)
+        self.resting = self.pause is not None
         if self.ready:
             kept = self.seen, self.used, self.signalled
             self.enable()

@@ -8,12 +8,12 @@ repeated. Alarms are called under the bus lock.
 from __future__ import annotations
 
 import heapq
-import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rvplat.bus.failures import RAISED, Failures, owner_of
 from rvplat.bus.lock import BusLock
@@ -47,7 +47,7 @@ class Clock:
         self.on_set: list[Callable[[], None]] = []
         self._alarms: list[Alarm] = []
         self._due: deque[Alarm] = deque()  # alarms that `ring` is calling
-        self._orders = itertools.count()
+        self._order = 0  # of the next alarm: alarms at one tick ring in their order
         self._base = 0  # the value of `now` at power-on
 
     def now(self) -> int:
@@ -79,10 +79,14 @@ class Clock:
         is cancelled. If a guest sets the clock meanwhile, the alarm keeps its time."""
         with self.lock:
             now = self.now()
-            alarm = Alarm(self._elapsed_at(now) + tick - now, next(self._orders), call)
-            heapq.heappush(self._alarms, alarm)
-            self._alarms_changed()
+            self._order += 1
+            alarm = Alarm(self._elapsed_at(now) + tick - now, self._order, call)
+            self._put(alarm)
         return alarm
+
+    def _put(self, alarm: Alarm) -> None:
+        heapq.heappush(self._alarms, alarm)
+        self._alarms_changed()
 
     def cancel(self, alarm: Alarm | None) -> None:
         """Cancel an alarm. None, or an alarm that already rang, is no error."""
@@ -115,6 +119,37 @@ class Clock:
                     alarm.call()
                 except RAISED as error:  # from a plugin: the machine goes on
                     self.failures.note("an alarm", error)
+
+    # --- saved state ---
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        """The alarms that will ring, in order."""
+        with self.lock:
+            return sorted(self._alarms)
+
+    def save(self) -> dict[str, Any]:
+        """The time. Who set the alarms saves them, with `save_alarm`."""
+        return {"ahead": self._base, "order": self._order}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Restore a time that `save` returned. Drops all alarms. Calls `on_set`."""
+        with self.lock:
+            self._alarms.clear()
+            self._base, self._order = int(state["ahead"]), int(state["order"])
+
+    def save_alarm(self, alarm: Alarm | None) -> list[int] | None:
+        """When an alarm will ring; None if it will not."""
+        return [alarm.due, alarm.order] if alarm is not None and alarm in self._alarms else None
+
+    def load_alarm(self, state: list[int] | None, call: Callable[[], None]) -> Alarm | None:
+        """Set an alarm again, after `load`. None if it was off."""
+        if state is None:
+            return None
+        with self.lock:
+            alarm = Alarm(int(state[0]), int(state[1]), call)
+            self._put(alarm)
+        return alarm
 
     def pause(self) -> None:
         """Stop a clock that runs by itself until `resume`: a debugger has stopped the harts. Does
@@ -191,6 +226,20 @@ class HostClock(Clock):
                 self._since = origin_ns + time.monotonic_ns() - paused_ns, None
                 self._tell()
 
+    def save(self) -> dict[str, Any]:
+        origin_ns, paused_ns = self._since
+        now_ns = time.monotonic_ns() if paused_ns is None else paused_ns
+        return {**super().save(), "elapsed_ns": now_ns - origin_ns}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved time. A stopped clock stays stopped."""
+        with self.lock:
+            super().load(state)
+            paused_ns = self._since[1]
+            now_ns = time.monotonic_ns() if paused_ns is None else paused_ns
+            self._since = now_ns - int(state["elapsed_ns"]), paused_ns
+            self._tell()
+
     def _tell(self) -> None:
         """Tell all who keep a copy of the clock's state that it has changed."""
         for call in self.on_set:
@@ -241,6 +290,16 @@ class VirtualClock(Clock):
         with self.lock:
             self._set_base(ticks)
             self.ticks = ticks & MASK64
+            for call in self.on_set:
+                call()
+
+    def save(self) -> dict[str, Any]:
+        return {**super().save(), "ticks": self.ticks}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        with self.lock:
+            super().load(state)
+            self.ticks = int(state["ticks"]) & MASK64
             for call in self.on_set:
                 call()
 

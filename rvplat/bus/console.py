@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from rvplat.bus.failures import RAISED, Failures
 from rvplat.bus.lock import BusLock
@@ -88,6 +89,16 @@ class Console:
     def waiting(self) -> int:
         """How many bytes the device has not taken yet."""
         return len(self._input)
+
+    def save(self) -> dict[str, Any]:
+        """What the host has sent and the device has not taken."""
+        with self.lock:
+            return {"input": bytes(self._input)}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Restore what `save` returned. The device is not told: its state says what it knows."""
+        with self.lock:
+            self._input[:] = state["input"]
 
     def feed(self, data: bytes) -> None:
         """The host sends `data` to the device. TypeError if it isn't bytes."""

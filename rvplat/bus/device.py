@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, NoReturn, Protocol
 
 from rvplat.bus.clock import Clock, VirtualClock
@@ -37,6 +38,7 @@ from rvplat.bus.natives import NativeParts, State
 from rvplat.bus.natives.records import is_saved, plain
 from rvplat.bus.ram import Memory
 from rvplat.bus.registers import SIZE_BITS, Hole, Register, build_tables, bytes_of, check_table
+from rvplat.bus.saved_state import attributes, load_alarms, save_alarms
 from rvplat.bus.settings import NoSettings
 from rvplat.errors import BusError
 
@@ -138,9 +140,13 @@ class Device(NativeParts):
     settings_type: ClassVar[type[Any]] = NoSettings
     #: The table of registers, unless `rows` says otherwise.
     registers: ClassVar[tuple[Register | Hole, ...]] = ()
-    #: Attributes that `save` saves besides the plain registers. A `State` row also makes the
-    #: attribute a field of the device's record (rvplat/bus/natives).
+    #: Attributes that `save` saves, besides the plain registers and those of its bases. A `State`
+    #: row also makes the attribute a field of the device's record (rvplat/bus/natives).
     state: ClassVar[tuple[str | State, ...]] = ()
+    #: Attributes that change but that the guest can't see: `save` doesn't save them. A snapshot of
+    #: the machine is refused if others change that are neither registers nor in `state`, unless the
+    #: class has a `save` of its own.
+    unsaved: ClassVar[tuple[str, ...]] = ()
     #: Whether it has a console. (The board says which one the terminal is connected to.)
     uses_console: ClassVar[bool] = False
 
@@ -169,6 +175,7 @@ class Device(NativeParts):
         self.reset()
         self._readers, self._writers = build_tables(self, rows)
         self._holes = [row for row in rows if isinstance(row, Hole)]
+        self._at_first = attributes(self)
 
     @classmethod
     def window(cls, settings: Any) -> int:
@@ -260,25 +267,43 @@ class Device(NativeParts):
         whose harts all wait is not idle."""
         return False
 
+    def drain(self) -> None:
+        """Wait until no thread of the device works. The caller holds the bus lock; to wait, use
+        `threading.Condition(self.wiring.lock)`, which releases it. Called before `save` and
+        `load`, while no hart runs."""
+
+    def host_files(self) -> Sequence[Path]:
+        """The host's files that the saved state builds on, such as the image under a disk: a
+        snapshot is refused if one has changed since."""
+        return ()
+
     def fdt(self, node: FdtNode) -> None:
         """Add to the node what is particular to this device."""
 
     def save(self) -> dict[str, Any]:
-        """The guest-visible state: numbers, bytes, lists and dicts."""
+        """The guest-visible state: numbers, strings, bytes, lists and dicts. Alarms are in it if
+        attributes hold them: `self.alarm = self.wiring.clock.call_at(tick, self.ring)`.
+
+        Raises:
+            DeviceError: it can't be saved.
+        """
         lines = {name: line.level for name, line in self.lines.items()}
-        state = {name: copy.deepcopy(plain(getattr(self, name))) for name in self._state_names()}
-        return {"lines": lines, **state}
+        state = {name: copy.deepcopy(plain(getattr(self, name))) for name in self.state_names()}
+        return {"lines": lines, "alarms": save_alarms(self), **state}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Restore a state that `save` returned."""
-        for name in self._state_names():
+        for name in self.state_names():
             setattr(self, name, copy.deepcopy(state[name]))
         for name, level in state["lines"].items():
             self.lines[name].set(level)
+        load_alarms(self, state["alarms"])
 
-    def _state_names(self) -> list[str]:
+    def state_names(self) -> list[str]:
+        """The attributes that `save` saves: registers, and the rows of `state`."""
         rows = [row.attribute for row in self.rows() if isinstance(row, Register)]
-        others = [row if isinstance(row, str) else row.name for row in self.state if is_saved(row)]
+        stated = (row for one in type(self).__mro__ for row in vars(one).get("state", ()))
+        others = [row if isinstance(row, str) else row.name for row in stated if is_saved(row)]
         return [*dict.fromkeys([*rows, *others])]
 
     def close(self) -> None:

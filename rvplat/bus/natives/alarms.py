@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rvplat.bus.natives.records import NEVER, AlarmState, Memory
@@ -47,6 +48,19 @@ class DeviceAlarm:
             if state.due != NEVER:
                 left = state.due - clock.elapsed()
                 self._pending = clock.call_at(clock.now() + left, self.ring)
+
+    def save(self) -> dict[str, Any]:
+        """When it rings, and when the clock calls."""
+        pending = self.device.wiring.clock.save_alarm(self._pending)
+        return {"due": int(self.state.plain.due), "pending": pending}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Restore what `save` returned."""
+        clock, saved = self.device.wiring.clock, state["pending"]
+        clock.cancel(self._pending)
+        self._pending = clock.load_alarm(saved, self.ring)
+        self.state.plain.due = int(state["due"])
+        self.state.plain.armed = NEVER if saved is None else int(saved[0])
 
     def ring(self) -> None:
         """The clock calls: the alarm may have been stopped, or started for a later time."""

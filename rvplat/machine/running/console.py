@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from rvplat.arguments import seconds
 from rvplat.bus.console import Console
@@ -61,6 +62,19 @@ class HostConsole(Console):
         """The guest's output; only the end of it if it is long."""
         with self._changed:
             return bytes(self._output)
+
+    def save(self) -> dict[str, Any]:
+        """Its input, and the guest's output with the place up to which `wait_for` has seen it."""
+        with self._changed:
+            output = {"output": bytes(self._output), "start": self._start, "seen": self._seen}
+        return {**super().save(), **output}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Restore what `save` returned. The sinks are not called."""
+        super().load(state)
+        with self._changed:
+            self._output[:] = state["output"]
+            self._start, self._seen = int(state["start"]), int(state["seen"])
 
     def wait_for(self, text: bytes | str, timeout_s: float | None = None) -> bytes:
         """Wait until the guest has written `text`; returns its output since the last call.
