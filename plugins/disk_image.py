@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from rvplat_plugins.image_files import SECTOR, open_locked, refuse_containers, size_of
+from rvplat_plugins.image_files import open_locked, refuse_containers, size_of
 from rvplat_plugins.virtqueue import Views, length
 
 from rvplat.errors import DeviceError

@@ -33,7 +33,8 @@ from rvplat_plugins.blk_requests import (
     SHUT,
     BlkRequests,
 )
-from rvplat_plugins.disk_image import PREADV, PWRITEV, SECTOR, Buffers, Disk, open_disk
+from rvplat_plugins.disk_image import PREADV, PWRITEV, Buffers, Disk, open_disk
+from rvplat_plugins.image_files import SECTOR
 from rvplat_plugins.virtio_device import MOST_AT_ONCE
 from rvplat_plugins.virtio_mmio import VirtioSettings
 from rvplat_plugins.virtqueue import RingError, Virtqueue, fill, take

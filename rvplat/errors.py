@@ -7,6 +7,7 @@
     +-- DefinitionError     an instruction, CSR or definition that is not well formed
     +-- DeviceError         a device that can't be built or used: a locked disk image, a bad table
     +-- HostError           something that this host lacks or refuses
+    +-- SnapshotError       a snapshot that can't be taken, written, read or loaded
     +-- RunFailed           plugin code raised while a machine ran: a line per failure
 
     BusError                no memory or device at this address: the guest takes an access fault
@@ -79,6 +80,10 @@ class DeviceError(RvplatError):
 
 class HostError(RvplatError):
     """Something that this host lacks or refuses."""
+
+
+class SnapshotError(RvplatError):
+    """A snapshot that can't be taken, written, read or loaded: what doesn't fit, in one line."""
 
 
 class RunFailed(RvplatError):

@@ -18,6 +18,7 @@ from rvplat.hart.modes import enter_handler
 from rvplat.hart.state import STOP_NONE
 from rvplat.hart.trap import Trap
 from rvplat.isa.hpm import count_one
+from rvplat.isa.machinery.vocabulary import protection_changed
 from rvplat.isa.machinery.xlen import ux
 from rvplat.lang import Definition, define, u32, u64
 from rvplat.lang.native.exported import Raised
@@ -80,6 +81,15 @@ def take_interrupts(hart) -> u64:
     return taken
 
 
+@define
+def forget_derived(hart):
+    """The saved state was replaced: forget translations and checks that were made with the old one.
+    The numbers among the derived fields are zero already."""
+    hart.kept_stale = 1
+    protection_changed(hart)
+    contexts.context_changed(hart)
+
+
 _exported: dict[str, Any] = {
     "read_csr": read_csr,
     "write_csr": write_csr,
@@ -103,5 +113,6 @@ _exported: dict[str, Any] = {
     "sleep": sleep.sleep,
     "place_region": region_places.place_region,
     "drop_regions": region_places.drop_regions,
+    "forget_derived": forget_derived,
 }
 EXPORTS: dict[str, Definition] = _exported

@@ -18,7 +18,7 @@ from rvplat.frozen import frozen
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.machinery.xlen import TYPES
-from rvplat.lang import Definition
+from rvplat.lang import Definition, Record
 from rvplat.lang.checking.definitions import Definitions
 from rvplat.lang.native.functions import module_text
 from rvplat.lang.native.unit import Linkage, Unit
@@ -49,7 +49,8 @@ def definitions_of(architecture: Architecture) -> Definitions:
     found = _definitions.get(architecture)
     if found is None:
         implied = implied_types((f.instruction for f in architecture.forms), architecture.layout)
-        constants = {(HartState, name): n for name, n in architecture.constants.items()}
+        fixed = architecture.constants.items()
+        constants: dict[tuple[Record, str], int] = {(HartState, name): n for name, n in fixed}
         types = TYPES[architecture.xlen]
         found = Definitions(implied, POLL, types).specialised(Constants(constants))
         _definitions[architecture] = found

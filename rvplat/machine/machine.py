@@ -42,7 +42,7 @@ from rvplat.machine.running.run import FOREVER, Runner
 from rvplat.machine.running.seed_source import SeedSource
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.watchdog import Watchdog
-from rvplat.machine.trap_reports import TrapReports
+from rvplat.machine.snapshotted import Snapshots
 from rvplat.pluginmanager import Plugins
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def say_nothing(text: str) -> None:
     """Discard a progress message."""
 
 
-class Machine(TrapReports):
+class Machine(Snapshots):
     """A board with its software. `Machine.open` builds one, `with` closes it.
 
     While the machine is stopped, its registers, memory and devices can be read and changed. `run`
@@ -78,6 +78,7 @@ class Machine(TrapReports):
         "open", "close", "run", "start", "wait", "pause", "step", "reset", "running", "closed",
         "harts", "memory", "bus", "devices", "console", "consoles", "symbols", "failures", "board",
         "breakpoints", "watchpoints", "statistics", "dump", "explain", "signature",
+        "save", "load", "from_snapshot",
     )  # fmt: skip
 
     def __init__(

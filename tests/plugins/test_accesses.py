@@ -84,7 +84,9 @@ def make(tmp_path: Path) -> Callable[[type[Device]], Device]:
         seen: list[Any] = []
         console.sinks.append(seen.append)
         wiring.power = lambda *what: seen.append(what)
-        settings = DiskSettings(image=tmp_path / "disk") if model is VirtioBlk else None
+        settings = (
+            DiskSettings(image=tmp_path / "disk", snapshot=True) if model is VirtioBlk else None
+        )
         device = model(settings, wiring)
         device.seen = seen  # type: ignore[attr-defined]
         return device

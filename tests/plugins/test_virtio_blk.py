@@ -294,7 +294,7 @@ def test_close_under_the_bus_lock_finishes_what_was_asked(image: Path) -> None:
 
 
 def test_state_waits_for_what_is_in_flight(image: Path) -> None:
-    disk = Disk(image, threaded=True)
+    disk = Disk(image, threaded=True, snapshot=True)
     with disk.blk.wiring.lock:
         disk.driver.offer(0, struct.pack("<IIQ", IN, 0, 1), 512, 1, indirect=True)
         state = disk.blk.save()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from rvplat.bus.clock import VirtualClock
 from rvplat.hart.counters import NEVER
@@ -45,6 +45,16 @@ class RoundRobin:
 
     def _native(self, hart: Hart) -> int:
         return hart.enter(self.machine.core.run)
+
+    def save(self) -> dict[str, int]:
+        """What a virtual clock does not know of the time: the start of the last turn in ticks, and
+        the instructions that don't fill a tick."""
+        return {"began": int(self._record.time_now), "rest": self._rest}
+
+    def load(self, state: Mapping[str, int]) -> None:
+        """Restore what `save` returned, after the clock."""
+        if self.virtual is not None:
+            self._record.time_now, self._rest = state["began"], state["rest"]
 
     # --- time ---
 

@@ -96,6 +96,10 @@ class TurnTaking(Protocol):
 
     def wait(self, in_real_time: bool) -> bool: ...
 
+    def save(self) -> dict[str, int]: ...
+
+    def load(self, state: Mapping[str, int]) -> None: ...
+
 
 class System(metaclass=PublicNames):
     """The parts, and the requests that stop a run.
