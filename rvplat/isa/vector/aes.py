@@ -13,6 +13,7 @@ from rvplat.isa.rv_zvk import Zvkned
 from rvplat.isa.vector.element_groups import from_vs2, with_immediate
 from rvplat.isa.vector.elements import Width, element, set_element
 from rvplat.lang import FixedBool, define, u32, u64
+from rvplat.lang.host_forms import AES_DECRYPT_LAST, AES_ENCRYPT, AES_ENCRYPT_LAST, with_host_form
 
 
 @define
@@ -26,43 +27,53 @@ def encrypt(to: u64, key: u64, state: u64, middle: FixedBool):
     set_element(to, u64(1), (mixed(second) if middle else second) ^ element(key, u64(1), 64), 64)
 
 
-@define
-def decrypt(to: u64, key: u64, state: u64, middle: FixedBool):
-    """A round of decryption: the key comes before InvMixColumns."""
+@with_host_form(AES_ENCRYPT)
+def encrypt_middle(to: u64, key: u64, state: u64):
+    encrypt(to, key, state, True)
+
+
+@with_host_form(AES_ENCRYPT_LAST)
+def encrypt_last(to: u64, key: u64, state: u64):
+    encrypt(to, key, state, False)
+
+
+@with_host_form(AES_DECRYPT_LAST)
+def decrypt_last(to: u64, key: u64, state: u64):
+    """The last round of decryption."""
     low = element(state, u64(0), 64)
     high = element(state, u64(1), 64)
-    first = decrypted(low, high) ^ element(key, u64(0), 64)
-    second = decrypted(high, low) ^ element(key, u64(1), 64)
-    set_element(to, u64(0), mixed_back(first) if middle else first, 64)
-    set_element(to, u64(1), mixed_back(second) if middle else second, 64)
+    set_element(to, u64(0), decrypted(low, high) ^ element(key, u64(0), 64), 64)
+    set_element(to, u64(1), decrypted(high, low) ^ element(key, u64(1), 64), 64)
 
 
 @from_vs2(Zvkned, "00001", "vaesdf", "vs")
 @from_vs2(Zvkned, "00001", "vaesdf")
 def vaesdf(to: u64, a: u64, b: u64, d: u64, sew: Width):
     """The last round of decryption."""
-    decrypt(to, a, d, False)
+    decrypt_last(to, a, d)
 
 
 @from_vs2(Zvkned, "00000", "vaesdm", "vs")
 @from_vs2(Zvkned, "00000", "vaesdm")
 def vaesdm(to: u64, a: u64, b: u64, d: u64, sew: Width):
-    """A middle round of decryption."""
-    decrypt(to, a, d, True)
+    """A middle round of decryption: the key comes before InvMixColumns."""
+    decrypt_last(to, a, d)
+    for i in range(2):
+        set_element(to, i, mixed_back(element(to, i, 64)), 64)
 
 
 @from_vs2(Zvkned, "00011", "vaesef", "vs")
 @from_vs2(Zvkned, "00011", "vaesef")
 def vaesef(to: u64, a: u64, b: u64, d: u64, sew: Width):
     """The last round of encryption."""
-    encrypt(to, a, d, False)
+    encrypt_last(to, a, d)
 
 
 @from_vs2(Zvkned, "00010", "vaesem", "vs")
 @from_vs2(Zvkned, "00010", "vaesem")
 def vaesem(to: u64, a: u64, b: u64, d: u64, sew: Width):
     """A middle round of encryption."""
-    encrypt(to, a, d, True)
+    encrypt_middle(to, a, d)
 
 
 @from_vs2(Zvkned, "00111", "vaesz", "vs")

@@ -11,18 +11,20 @@ from rvplat.isa.rv_zbc import product_high, product_low
 from rvplat.isa.rv_zvk import Zvbb, Zvbc, Zvkb
 from rvplat.isa.vector.elements import Width, element, group, result, set_element
 from rvplat.isa.vector.forms import (
+    LANES,
+    are_whole,
     arithmetic,
     every_width,
     lanes_shape,
     named,
-    shape,
+    rounded_up,
     single_width,
     two_operand_loop,
     widening,
 )
 from rvplat.isa.vector.groups import NO_REGISTER, prepare_same
 from rvplat.isa.vector.state import require_vtype
-from rvplat.lang import Definition, bswap, clz, ctz, define, popcount, u64
+from rvplat.lang import Definition, bswap, clz, ctz, define, lanes, popcount, u64
 
 
 def unary(
@@ -36,12 +38,12 @@ def unary(
 
         @define
         def loop(hart, a: u64, b: u64, d: u64, vm: u64, sew: Width):
-            to = result(hart)
-            for i in range(hart.vl):
+            to = d if are_whole(hart, vm, sew) else result(hart)
+            for i in lanes(rounded_up(hart, sew), LANES // sew):
                 set_element(to, i, operation(element(a, i, sew), sew), sew)
 
         compute = every_width(named(loop, operation, "loop"), operation)
-        apply = shape(operation, prepare_same, compute)
+        apply = lanes_shape(operation, prepare_same, compute)
 
         @define
         def instruction(hart, vd, vs2, vm):
@@ -139,7 +141,7 @@ def of_64_bits(operation: Definition) -> Definition:
 @arithmetic("001100", "mvv mvx", of_64_bits, Zvbc)
 def vclmul(a: u64, b: u64, sew: Width) -> u64:
     """The lower half of the carry-less product."""
-    return product_low(a, b, sew)
+    return product_low(a, b)
 
 
 @arithmetic("001101", "mvv mvx", of_64_bits, Zvbc)

@@ -11,6 +11,7 @@ from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.rv_v import Zve32x
 from rvplat.isa.vector.elements import (
     Width,
+    copy_bytes,
     element,
     fill,
     group,
@@ -78,8 +79,7 @@ def move_registers(hart, vd: u64, vs2: u64, count: u64):
     if (vd | vs2) & (count - 1) != 0:
         illegal(hart)
     begin_change(hart)
-    copy_memory(result(hart), group(hart, vs2), count * hart.vlen_bytes)
-    copy_memory(group(hart, vd), result(hart), count * hart.vlen_bytes)
+    copy_bytes(group(hart, vd), group(hart, vs2), count * hart.vlen_bytes)
 
 
 @define

@@ -67,6 +67,21 @@ def has_round() -> bool:
     return _has("sse4_1", "sse4.1")
 
 
+def has_sha256() -> bool:
+    """Whether a host with x86-64 has the SHA extensions."""
+    return _has("sha_ni", "sha")
+
+
+def has_aes() -> bool:
+    """Whether a host with x86-64 has AES-NI."""
+    return _has("aes", "aes")
+
+
+def has_carryless() -> bool:
+    """Whether a host with x86-64 has pclmulqdq."""
+    return _has("pclmulqdq", "pclmul")
+
+
 def _has(reported: str, name: str) -> bool:
     """Whether the host has a feature, by its names in /proc/cpuinfo and in LLVM."""
     if flags := _reported().get("flags"):

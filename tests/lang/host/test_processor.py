@@ -5,7 +5,14 @@ import sys
 import llvmlite.binding as llvm
 import pytest
 
-from rvplat.lang.host.processor import MACHINE, has_fma, reported_processor
+from rvplat.lang.host.processor import (
+    MACHINE,
+    has_aes,
+    has_carryless,
+    has_fma,
+    has_sha256,
+    reported_processor,
+)
 from rvplat.lang.native.native_code import host_key
 
 
@@ -18,3 +25,10 @@ def test_both_agree_on_the_fused_multiply_add() -> None:
 def test_linux_reports_the_processor() -> None:
     assert reported_processor().startswith(MACHINE)
     assert reported_processor() in host_key()
+
+
+def test_both_agree_on_ciphers_and_hashes() -> None:
+    features = llvm.get_host_cpu_features()
+    found = has_sha256(), has_aes(), has_carryless()
+    if MACHINE == "x86_64":
+        assert found == tuple(bool(features.get(name)) for name in ("sha", "aes", "pclmul"))
