@@ -1,9 +1,9 @@
 """The definition language: typed, restricted Python that runs under CPython and as native code.
 
-It contains nothing specific to RISC-V. This room is the language as one writes it: values (`types`,
-`record`, `struct`), functions (`define`), intrinsics (`intrinsics`), texts for which the host has an
-instruction (`host_forms`), and what observes a run (`events`, `observation`). CPython runs a text
-with this room alone. The other rooms, bottom up:
+It contains nothing specific to RISC-V. This room is the language as one writes it: values
+(`types`, `record`, `struct`), functions (`define`), intrinsics (`intrinsics`), texts for which the
+host has an instruction (`host_forms`), and what observes a run (`events`, `observation`). CPython
+runs a text with this room alone. The other rooms, bottom up:
 
 - `host`: LLVM text that differs between hosts.
 - `floating_point`: IEEE 754 arithmetic on the host's unit, and in the language itself.

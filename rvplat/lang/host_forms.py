@@ -30,6 +30,8 @@ def with_host_form(form: IrText | None) -> Callable[[F], F]:
 
     def made(function: F) -> F:
         definition: Any = Definition(function)
-        return definition if form is None else intrinsic(*form)(definition.function)
+        if form is None:
+            return definition  # type: ignore[no-any-return]
+        return intrinsic(*form)(function)
 
     return made
