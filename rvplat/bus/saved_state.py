@@ -90,7 +90,7 @@ def load_alarms(device: Any, saved: Mapping[str, Any]) -> None:
         if name in timers:
             timers[name].load(state)
             continue
-        call = getattr(device, state["call"], None)
+        call = None if state["call"].startswith("__") else getattr(device, state["call"], None)
         is_there = name in vars(device) or name in _annotated(type(device))
         if not is_there or not isinstance(call, MethodType) or getattr(device, name, None):
             raise DeviceError(f"it has no alarm {name} that calls {state['call']}")

@@ -2,27 +2,120 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
+from rvplat.arguments import path as path_argument
+from rvplat.arguments import paths
+from rvplat.errors import SnapshotError
+from rvplat.machine.boards.board import Board
+from rvplat.machine.loading.loader import Software
+from rvplat.machine.open_arguments import PathLike
+from rvplat.machine.running.console import HostConsole
 from rvplat.machine.trap_reports import TrapReports
+from rvplat.pluginmanager import Plugins
 
 if TYPE_CHECKING:
     from rvplat.machine.snapshots.snapshot import Snapshot
+
+Say = Callable[[str], None]
 
 
 class Snapshots(TrapReports):
     """The part of a machine that saves and loads its state."""
 
-    def save(self) -> Snapshot:
-        """Take a snapshot of the stopped machine: harts, RAM, devices, disks, consoles, clock."""
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, board: Board, software: Software | None = None,
+            console: HostConsole | None = None, plugins: Plugins | None = None, say: Say = ...,
+        ) -> None: ...  # fmt: skip
+
+        def close(self) -> None: ...
+
+    def save(self, path: PathLike | None = None) -> Snapshot:
+        """Take a snapshot of the stopped machine: harts, RAM, devices, what the guest wrote to its
+        disks, consoles, clock. It stays in memory, and is written to a file too if `path` says so.
+        Snapshots of a run share the memory that did not change between them.
+
+        Raises:
+            SnapshotError: a device can't be saved, or the file can't be written. A file that was
+                there before stays.
+        """
         from rvplat.machine.snapshots.snapshot import take
 
         self.must_be_free()
-        return take(self)
+        found = take(self)
+        if path is not None:
+            from rvplat.machine.snapshots.file import write
 
-    def load(self, snapshot: Snapshot) -> None:
-        """Give the stopped machine the state of a snapshot."""
-        from rvplat.machine.snapshots.snapshot import put_back
+            write(found, path_argument("path", path))
+        return found
+
+    def load(self, snapshot: Snapshot | PathLike) -> None:
+        """Give the stopped machine the state of a snapshot, or of a file of one. It may be of
+        another machine with the same board. Breakpoints and watchpoints stay.
+
+        Raises:
+            SnapshotError: the file is no whole snapshot of this version, or it is of another board,
+                plugin or disk image. The machine's state is as before.
+        """
+        from rvplat.machine.snapshots.snapshot import Snapshot, put_back, take
 
         self.must_be_free()
-        put_back(self, snapshot)
+        if isinstance(snapshot, Snapshot):
+            put_back(self, snapshot)
+            return
+        found, before = _read(snapshot), take(self)
+        try:
+            put_back(self, found)
+        except SnapshotError:
+            put_back(self, before)
+            raise
+
+    @classmethod
+    def from_snapshot(
+        cls, snapshot: Snapshot | PathLike, plugin_paths: Iterable[PathLike] = (),
+        console: HostConsole | None = None, say: Say | None = None,
+        settings: Mapping[str, object] | None = None, strict: bool | None = None,
+    ) -> Self:  # fmt: skip
+        """Build the machine of a snapshot, or of a file of one, in its state.
+
+        No file that the snapshot names is opened, except the images of its disks. They are only
+        read: what the guest writes is kept apart and forgotten when the machine closes.
+
+        Args:
+            plugin_paths: the plugins of the board: a snapshot doesn't load any.
+            settings: changes to the board, such as `{"devices.virtio0.image": "copy.img"}`.
+            console, say, strict: as for `open`.
+
+        Raises:
+            SnapshotError: as `load`.
+            RvplatError: the board can't be built.
+        """
+        from rvplat.machine.snapshots.rebuild import parts_of
+        from rvplat.machine.snapshots.snapshot import Snapshot, put_back
+
+        found = snapshot if isinstance(snapshot, Snapshot) else _read(snapshot)
+        name = "the snapshot" if isinstance(snapshot, Snapshot) else str(snapshot)
+        board, plugins, software = parts_of(
+            found, name, paths("plugin_paths", plugin_paths), settings, strict
+        )
+        machine = cls(board, software, console, plugins, say or _say_nothing)
+        try:
+            put_back(machine, found)
+        except BaseException:
+            machine.close()
+            raise
+        return machine
+
+
+def _read(path: PathLike) -> Snapshot:
+    from rvplat.machine.snapshots.file import read
+
+    return read(Path(path_argument("snapshot", path)))
+
+
+def _say_nothing(text: str) -> None:
+    """Discard a progress message."""

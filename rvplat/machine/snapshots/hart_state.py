@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rvplat.errors import SnapshotError
+from rvplat.hart.debugging.world_switches import GUESTS
 from rvplat.hart.state import DERIVED, IN_RAM, SAVED
 from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER
+from rvplat.isa.sdtrig import TRIGGERS
 from rvplat.lang import Record
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.system import System
@@ -68,6 +70,10 @@ def _impossible(hart: Hart, state: Mapping[str, Any]) -> str:
     for name in ("virt", "elp", "critical", "waiting"):
         if number(name) > 1:
             return name
+    if number("guest_last") >= GUESTS:
+        return "guest_last"
+    if "tselect" in state and number("tselect") >= TRIGGERS:
+        return "tselect"
     if "vsew" not in state or not (vlen := 8 * int(hart.plain.vlen_bytes)):
         return ""
     sew, lmul, vlmax = number("vsew"), number("vlmul", signed=True), number("vlmax")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rvplat.bus.images import MemoryImage
-from rvplat.errors import SnapshotError
+from rvplat.errors import BusError, SnapshotError
 from rvplat.frozen import frozen
 from rvplat.machine.loading.loader import LoadPlan
 from rvplat.machine.running.system import System
@@ -95,3 +95,8 @@ def _check_parts(machine: System, snapshot: Snapshot) -> None:
             raise SnapshotError(f"the snapshot and the board differ in the {what} {odd[0]}")
     for hart, state in zip(machine.harts, snapshot.harts, strict=True):
         check_hart(hart, state)
+    try:
+        for segment in snapshot.plan.segments:
+            machine.memory.view(segment.address, segment.size)
+    except (BusError, TypeError, ValueError):
+        raise SnapshotError("the snapshot's software does not fit into the board's RAM") from None
