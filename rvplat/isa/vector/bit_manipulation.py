@@ -134,8 +134,8 @@ def prepare_64(hart, vd: u64, vs2: u64, vs1: u64, vm: u64):
 
 
 def of_64_bits(operation: Definition) -> Definition:
-    """vd[i] = operation(vs2[i], b[i], 64)."""
-    return lanes_shape(operation, prepare_64, two_operand_loop(operation, widths=(64,)))
+    """vd[i] = operation(vs2[i], b[i], 64). The host multiplies one pair at a time."""
+    return lanes_shape(operation, prepare_64, two_operand_loop(operation, widths=(64,), at_once=64))
 
 
 @arithmetic("001100", "mvv mvx", of_64_bits, Zvbc)
