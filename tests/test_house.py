@@ -65,14 +65,15 @@ BELOW = {
     "gdb.evaluation": {"engine", "gdb.protocol", "lang"},
     "gdb.target": {"engine", "gdb.evaluation", "gdb.protocol", "hart", "hart.debugging", "isa",
                    "isa.machinery", "machine", "machine.debugging", "machine.inspection",
-                   "machine.loading", "machine.running"},
+                   "machine.loading", "machine.running", "machine.snapshots"},
     "gdb.monitor": {"engine", "gdb.evaluation", "gdb.protocol", "gdb.target", "hart.debugging",
                     "machine", "machine.boards", "machine.debugging", "machine.inspection",
-                    "machine.running"},
+                    "machine.running", "machine.snapshots"},
     "gdb": {"gdb.commands", "gdb.monitor", "gdb.protocol", "machine", "machine.running"},
     "cli": {"cache", "engine", "entrypoints", "gdb", "gdb.monitor", "gdb.protocol", "guests",
             "isa", "isa.machinery", "lang", "machine", "machine.boards",
-            "machine.inspection", "machine.loading", "machine.running", "pluginmanager"},
+            "machine.inspection", "machine.loading", "machine.running", "machine.snapshots",
+            "pluginmanager"},
     "__main__": {"cli"},
 }  # fmt: skip
 #: Every room may import these. They import no room.

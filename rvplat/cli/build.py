@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rvplat.cli.interrupts import AtOnce
 from rvplat.cli.options import DEFAULT_BOARD, add_board_options, overrides
+from rvplat.cli.snapshots import load, snapshot_among
 
 if TYPE_CHECKING:
     from rvplat.machine.boards.board import Board
@@ -72,7 +73,8 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         "--load", dest="extra_files", action="append", default=[], type=piece,
         metavar="[ADDR=]FILE",
         help="load one more file into memory at each reset: its bytes to the physical address "
-        "ADDR, or, without ADDR, the segments of an ELF file to their addresses; may be repeated",
+        "ADDR, or, without ADDR, the segments of an ELF file to their addresses; may be repeated; "
+        "or go on from a snapshot that --save wrote, which has a board and software of its own",
     )  # fmt: skip
     parser.add_argument("--append", metavar="TEXT", help="the kernel's command line")
     parser.add_argument(
@@ -167,6 +169,11 @@ def _build(arguments: argparse.Namespace, watched: object) -> Machine:
     from rvplat.machine.loading.loader import read_software
     from rvplat.machine.machine import Machine
 
+    snapshot = snapshot_among(arguments)
+    if snapshot is not None:
+        machine = load(snapshot, arguments, watched)
+        machine.built_at = main.BEGAN
+        return machine
     name, program = board_and_program(arguments.words)
     board, plugins = open_named(name, arguments)
     if program is None and (board.boot.program, board.boot.kernel, arguments.kernel) == (None,) * 3:

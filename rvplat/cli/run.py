@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rvplat.cli.build import add_limits, add_machine_options, build, uncollected
 from rvplat.cli.progress import progress, say
 from rvplat.cli.serve import add_gdb_options, check_gdb_options, lobby_for, serve
+from rvplat.cli.snapshots import Saver, add_save_option
 
 if TYPE_CHECKING:
     from rvplat.gdb.protocol.early_session import EarlySession
@@ -24,11 +25,11 @@ firmware or another bare ELF or binary file, which starts in M mode, or the word
 "hypervisor" for a guest that ships with rvplat; the default is the demo, if there is no kernel. A
 single word that names a file, or is one of these two, is the PROGRAM.
 
-On a terminal, Ctrl-A X leaves and Ctrl-A H shows help. The exit status is the guest's: 0 when it
-powers off, or the code that it wrote to sifive_test or HTIF. It is 124 when --timeout or
---max-instructions ended the run, when every hart waits and nothing can wake one, or when a hart is
-in a critical error (Smdbltrp). It is 125 when a plugin's code raised or did not return, whatever
-the guest's status; 130 after Ctrl-C; and 2 when rvplat reports an error.
+On a terminal, Ctrl-A X leaves, Ctrl-A S saves a snapshot, Ctrl-A H shows help. The exit status is
+the guest's: 0 when it powers off, or the code that it wrote to sifive_test or HTIF. It is 124 when
+--timeout or --max-instructions ended the run, when every hart waits and nothing can wake one, or
+when a hart is in a critical error (Smdbltrp). It is 125 when a plugin's code raised or did not
+return, whatever the guest's status; 130 after Ctrl-C; and 2 when rvplat reports an error.
 
 If a plugin's code does not return, rvplat names the plugin after some seconds. A second request to
 end the run (Ctrl-C, Ctrl-A X, a signal) ends the process at once.
@@ -50,6 +51,7 @@ class Run:
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         add_machine_options(parser)
         add_limits(parser)
+        add_save_option(parser)
         _add_run_options(parser)
         add_gdb_options(parser)
 
@@ -113,12 +115,15 @@ def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | 
 
         signature_range(machine.symbols, str(arguments.words[-1] if arguments.words else "demo"))
         _write(arguments.signature, "")
+    saver = Saver(machine, arguments.save)
+    saver.check()
     if lobby is not None:
-        with recording(machine, None, arguments.profile), Terminal(machine) as terminal:
+        with recording(machine, None, arguments.profile), Terminal(machine, saver) as terminal:
             stop = serve(machine, arguments, terminal, lobby)
+        saver.end()
         return _report(machine, stop, arguments, terminal.signal)
     files = recording(machine, arguments.trace, arguments.profile)
-    with files as turns, Terminal(machine) as terminal:
+    with files as turns, Terminal(machine, saver) as terminal:
         runner = Runner(
             machine, arguments.timeout, arguments.max_instructions, not terminal.has_input,
             turns=turns,
@@ -131,6 +136,7 @@ def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | 
             stop = Stop("interrupt")
             if machine.running:
                 machine.pause()
+    saver.end()
     return _report(machine, stop, arguments, terminal.signal)
 
 

@@ -22,12 +22,14 @@ from types import FrameType
 from typing import Any, Protocol
 
 from rvplat.cli.progress import say
+from rvplat.cli.snapshots import Saver
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.stop import INTERRUPT_STATUS, Stop
 
 ESCAPE = 0x01  # Ctrl-A
 HELP = b"""\n\
 Ctrl-A X       switch the machine off and leave; a second time: leave at once
+Ctrl-A S       save a snapshot to the file of --save, or to rvplat.snap
 Ctrl-A H       show this help
 Ctrl-A Ctrl-A  send Ctrl-A to the guest
 """
@@ -47,9 +49,12 @@ class Reader(Protocol):
 class Keys:
     """Splits typed bytes into those for the guest and the commands to rvplat."""
 
-    def __init__(self, leave: Callable[[], None], show: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, leave: Callable[[], None], show: Callable[[bytes], None], save: Callable[[], None]
+    ) -> None:
         self._leave = leave
         self._show = show
+        self._save = save
         self._escaped = False
 
     def __call__(self, typed: bytes) -> bytes:
@@ -68,6 +73,8 @@ class Keys:
     def _command(self, byte: int, kept: bytearray) -> None:
         if byte in b"xX":
             self._leave()
+        elif byte in b"sS":
+            self._save()
         elif byte in b"hH?":
             self._show(HELP)
         elif byte == ESCAPE:
@@ -108,7 +115,7 @@ def raw(settings: list[Any]) -> list[Any]:
 class Terminal:
     """Standard input and output as the console of a machine, inside a `with`."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, saver: Saver | None = None) -> None:
         self.machine = machine
         self.signal = 0  # the signal that ended the run
         self._asked = False  # whether the user asked to end; a second request ends the process
@@ -122,7 +129,7 @@ class Terminal:
         self._wake_read, self._wake_write = os.pipe()
         self._handlers: dict[int, Any] = {}
         self._stops: SimpleQueue[Stop | None] = SimpleQueue()  # requests by signals
-        self._keys = Keys(self._leave, self._write)
+        self._keys = Keys(self._leave, self._write, (saver or Saver(machine, None)).key)
 
     @property
     def has_input(self) -> bool:

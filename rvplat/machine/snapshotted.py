@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Self
 
 from rvplat.arguments import path as path_argument
 from rvplat.arguments import paths
-from rvplat.errors import SnapshotError
 from rvplat.machine.boards.board import Board
 from rvplat.machine.loading.loader import Software
 from rvplat.machine.open_arguments import PathLike
@@ -61,18 +60,13 @@ class Snapshots(TrapReports):
             SnapshotError: the file is no whole snapshot of this version, or it is of another board,
                 plugin or disk image. The machine's state is as before.
         """
-        from rvplat.machine.snapshots.snapshot import Snapshot, put_back, take
+        from rvplat.machine.snapshots.snapshot import Snapshot, load_whole, put_back
 
         self.must_be_free()
         if isinstance(snapshot, Snapshot):
             put_back(self, snapshot)
-            return
-        found, before = _read(snapshot), take(self)
-        try:
-            put_back(self, found)
-        except SnapshotError:
-            put_back(self, before)
-            raise
+        else:
+            load_whole(self, _read(snapshot))
 
     @classmethod
     def from_snapshot(

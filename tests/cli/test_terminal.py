@@ -9,6 +9,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +103,22 @@ def test_ctrl_a_x_leaves(session: Begin) -> None:
     assert terminal.end() == 0
 
 
+def test_ctrl_a_s_saves_and_the_guest_goes_on(session: Begin, tmp_path: Path) -> None:
+    """--load goes on from the file; input that the guest has not read yet is in it."""
+    file = tmp_path / "echo.snap"
+    terminal = session(guest(ECHO), "--save", file)
+    terminal.until(b">")
+    terminal.type(b"\x01s")
+    terminal.until(b"saved to ")
+    terminal.type(b"aq")
+    terminal.until(b"a")
+    assert terminal.end() == 0
+    loaded = session("--load", file)
+    loaded.type(b"bq")
+    loaded.until(b"b")
+    assert loaded.end() == 0
+
+
 def test_the_guests_status_and_the_terminal_restored(session: Begin) -> None:
     assert session(guest(FAIL)).end() == 7
 
@@ -135,9 +152,10 @@ def test_it_is_raw_again_after_it_was_stopped(session: Begin) -> None:
 def test_keys_split_anywhere() -> None:
     left: list[int] = []
     shown: list[bytes] = []
-    keys = Keys(lambda: left.append(1), shown.append)
+    saved: list[int] = []
+    keys = Keys(lambda: left.append(1), shown.append, lambda: saved.append(1))
     assert keys(b"ab\x01") == b"ab"
     assert keys(b"\x01c\x01h\x01zd") == b"\x01cd"
     assert (shown, left) == ([HELP], [])
-    assert keys(b"\x01X") == b""
-    assert left == [1]
+    assert keys(b"\x01X\x01s") == b""
+    assert (left, saved) == ([1], [1])

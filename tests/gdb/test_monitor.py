@@ -162,6 +162,9 @@ def test_settings_are_a_clients(ask: Ask, target: MonitoredTarget) -> None:
         ("walk 1 vmid=1 vmid=2", "expected walk ADDRESS [load|store|fetch] [vmid=N]"),
         ("walk 1 vmid=16384", "vmid=16384: expected 0 to 16383"),
         ("interrupts off", "'off': interrupts takes nothing"),
+        ("snapshot", "'': expected snapshot save NAME, snapshot load NAME or snapshot list"),
+        ("snapshot load x", "no snapshot 'x': monitor snapshot list lists those in memory"),
+        ("snapshot load ./x", f"{Path('x').resolve()}: No such file or directory"),
         ("reset hart 1", "'hart 1': expected reset, or reset halt, init or run"),
     ],
 )
@@ -169,6 +172,25 @@ def test_what_cant_be_done(ask: Ask, line: str, problem: str) -> None:
     with pytest.raises(GdbError) as error:
         ask(line)
     assert str(error.value) == problem
+
+
+def test_snapshots(ask: Ask, target: MonitoredTarget, tmp_path: Path) -> None:
+    hart = target.machine.harts[0]
+    assert ask("snapshot list") == "no snapshots in memory\n"
+    pc = hart.pc
+    assert ask("snapshot save here") == "saved as here\n"
+    file = tmp_path / "later.snap"
+    hart.pc, hart.x["s3"] = pc + 8, 77
+    assert ask(f"snapshot save {file}") == f"saved to {file}\n"
+    assert ask("snapshot list") == f"here: hart 0 at {pc:#x}\n"
+    said = "to see its registers: maintenance flush register-cache\n"
+    assert ask("snapshot load here") == f"the board is as in here; {said}"
+    assert (hart.pc, hart.x["s3"]) == (pc, 0)
+    assert ask(f"snapshot load {file}") == f"the board is as in {file}; {said}"
+    assert (hart.pc, hart.x["s3"]) == (pc + 8, 77)
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(GdbError, match="a torn snapshot: it ends early"):
+        ask(f"snapshot load {file}")
 
 
 def test_a_plugins_command(ask: Ask, target: MonitoredTarget) -> None:

@@ -6,7 +6,14 @@ import difflib
 from collections.abc import Sequence
 
 from rvplat.errors import PluginError
-from rvplat.gdb.monitor import board_state, breakpoints, maps, qemu_and_openocd, settings
+from rvplat.gdb.monitor import (
+    board_state,
+    breakpoints,
+    maps,
+    qemu_and_openocd,
+    settings,
+    snapshots,
+)
 from rvplat.gdb.monitor.command import BUILT_IN, Command, Say, command
 from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.protocol.interfaces import Thread
@@ -14,7 +21,7 @@ from rvplat.gdb.target.machine_target import MachineTarget
 from rvplat.machine.machine import Machine
 
 #: Importing them enters their commands.
-SUBJECTS = (board_state, breakpoints, maps, qemu_and_openocd, settings)
+SUBJECTS = (board_state, breakpoints, maps, qemu_and_openocd, settings, snapshots)
 
 
 def commands(target: MachineTarget) -> dict[str, Command]:

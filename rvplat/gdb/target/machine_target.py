@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.protocol.interfaces import (
@@ -31,6 +32,9 @@ from rvplat.gdb.target.worlds import WorldTable
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.stop import Stop
 
+if TYPE_CHECKING:
+    from rvplat.machine.snapshots.snapshot import Snapshot
+
 XML_OF_LLDB = re.compile(r"xmlRegisters=.*\barm\b.*")  # gdb names i386 alone
 #: A feature of gdb 18, which accepts guests in the first list of threads. gdb 13 doesn't.
 ACCEPTS_LISTED_GUESTS = "multi-wp-addr"
@@ -46,6 +50,7 @@ class MachineTarget(Inspector):
         self.machine = machine
         self.worlds = WorldTable(machine)
         self.reports = StopReports(self.worlds)
+        self.snapshots: dict[str, Snapshot] = {}  # in memory, by the names of the client's user
         self.client_view = self.reports.client_view
         self.resume_state = self.reports.resume_state
         control = HartControl(machine, lambda stop: self.reports.report(stop, self.breakpoints))
@@ -315,6 +320,20 @@ class MachineTarget(Inspector):
         self.control.halt()
         self.machine.forget_requests()
         self.machine.power_on()
+        self._begin_again()
+
+    def go_back(self, snapshot: Snapshot) -> None:
+        """Stop every hart and give the board the state of a snapshot. SnapshotError if it doesn't
+        fit."""
+        from rvplat.machine.snapshots.snapshot import load_whole
+
+        self.control.halt()
+        self.machine.forget_requests()
+        load_whole(self.machine, snapshot)
+        self._begin_again()
+
+    def _begin_again(self) -> None:
+        """The board's state was replaced."""
         self.worlds.forget()
         self.client_view.reset()
         self.off, self.stop = False, None

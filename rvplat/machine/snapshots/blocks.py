@@ -36,6 +36,15 @@ LEVEL = 1
 _AHEAD = 4  # blocks for each thread that are read or compressed before they are needed
 
 
+def is_snapshot(path: Path) -> bool:
+    """Whether a file begins as a snapshot does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
 def _threads() -> int:
     return min(os.cpu_count() or 1, 8)
 

@@ -37,6 +37,11 @@ class Snapshot:
     memory: MemoryImage
     plan: LoadPlan
 
+    @property
+    def pcs(self) -> list[int]:
+        """The pc of each hart."""
+        return [int.from_bytes(hart["pc"], "little") for hart in self.harts]
+
     def __repr__(self) -> str:
         return f"<snapshot of {self.facts.board_name}>"
 
@@ -81,6 +86,16 @@ def put_back(machine: System, snapshot: Snapshot) -> None:
             load_hart(machine, hart, state)
         machine.turns.load(snapshot.turns)
     machine.plan = snapshot.plan
+
+
+def load_whole(machine: System, snapshot: Snapshot) -> None:
+    """As `put_back`, of a snapshot that may be damaged: after an error the state is as before."""
+    before = take(machine)
+    try:
+        put_back(machine, snapshot)
+    except SnapshotError:
+        put_back(machine, before)
+        raise
 
 
 def _check_parts(machine: System, snapshot: Snapshot) -> None:
