@@ -285,7 +285,8 @@ class Htif(ConsoleOutput):
 
     def load(self, state: Mapping[str, Any]) -> None:
         super().load(state)
-        self.memory[:] = self.memory_bytes
+        if bytes(self.memory) != self.memory_bytes:  # else RAM was restored already
+            self.memory[:] = self.memory_bytes
 
 
 @hookimpl
