@@ -282,6 +282,7 @@ class VirtualClock(Clock):
         super().__init__(frequency, lock)
         self.epoch_ns = epoch_ns
         self.ticks = 0
+        self.on_alarm: list[Callable[[], None]] = []  # called when an alarm was set
 
     def now(self) -> int:
         return self.ticks
@@ -324,6 +325,10 @@ class VirtualClock(Clock):
         device, place = owner_of(alarm.call)
         error = DeviceError(f"set anew {MOST_RINGS} times at tick {self.ticks}, dropped")
         self.failures.note("an alarm", error, device, place=place)
+
+    def _alarms_changed(self) -> None:
+        for call in self.on_alarm:
+            call()
 
     def _move(self, ticks: int) -> None:
         self.ticks = (self.ticks + ticks) & MASK64

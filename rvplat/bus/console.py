@@ -29,6 +29,8 @@ class Console:
         #: Called with all that the guest writes, in order. The bus lock is not held, so sinks may
         #: wait for the host.
         self.sinks: list[Sink] = []
+        #: Takes what the host sends, if it must wait for its place in a run that can be repeated.
+        self.post: Callable[[bytes], None] | None = None
         #: Keeps what plugins raise.
         self.failures = Failures()
         self._input = bytearray()
@@ -104,6 +106,13 @@ class Console:
         """The host sends `data` to the device. TypeError if it isn't bytes."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"data={data!r}: expected bytes")
+        if self.post is not None:
+            self.post(bytes(data))
+        else:
+            self.arrive(bytes(data))
+
+    def arrive(self, data: bytes) -> None:
+        """Give the device what the host has sent."""
         with self.lock.in_haste():
             self._input += data
             if self.on_input is not None:

@@ -7,30 +7,26 @@ the slot to go on with, or 0 to leave native code, with hart.stop set.
 
 from rvplat.engine.arm_breakpoints import page_entered
 from rvplat.engine.breakpoints import KEPT, is_breakpoint, is_met, keep_handler, stops_before_fetch
-from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page
-from rvplat.engine.hot_code import region_entry, sample_exit, sample_split, take_sample
+from rvplat.engine.budgets import end_turn, lasts, refill, step_from_here
+from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page, read_page
+from rvplat.engine.hot_code import region_entry
 from rvplat.engine.pairs import find_pair
 from rvplat.engine.slot_pages import new_slots
 from rvplat.engine.slots import header_at, slot_at
 from rvplat.hart.acceleration.invalidate import lines_settled, mark_lines
 from rvplat.hart.acceleration.tlb import fetch_fill
-from rvplat.hart.acceleration.young_pages import enter_young, pass_young
+from rvplat.hart.acceleration.young_pages import enter_young
 from rvplat.hart.atomics import finish_amo
-from rvplat.hart.counters import timer_check
-from rvplat.hart.debugging.profile_samples import begin_profile, take_profile
+from rvplat.hart.debugging.profile_samples import begin_profile
 from rvplat.hart.fetch import NO_PAGE, fetch_address, fetch_instruction, translate_fetch
-from rvplat.hart.interrupts import answer_call, take_interrupt
-from rvplat.hart.ports import run_delayed
+from rvplat.hart.interrupts import take_interrupt
 from rvplat.hart.ram import region_of
-from rvplat.hart.sleep import is_firmware_waiting, may_sleep, sleep
+from rvplat.hart.sleep import may_sleep, sleep
 from rvplat.hart.state import (
     FETCH_ENTRIES,
     SLOT_HEADER,
     STOP_BREAK,
-    STOP_LIMIT,
     STOP_NONE,
-    STOP_REQUEST,
-    STOP_STUCK,
     STOP_WFI,
 )
 from rvplat.hart.trap import Trap, take_due_trigger, take_trap
@@ -41,9 +37,8 @@ from rvplat.hart.triggers import (
     is_fetch_watched,
 )
 from rvplat.isa.fp_state import call_out
-from rvplat.isa.hpm import find_overflows
 from rvplat.isa.landing_pads import check_landing
-from rvplat.isa.machinery.vocabulary import illegal, relax, retired
+from rvplat.isa.machinery.vocabulary import illegal
 from rvplat.isa.machinery.xlen import ux
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.isa.trigger_values import Armed
@@ -51,15 +46,9 @@ from rvplat.lang import (
     compare_exchange_u64,
     define,
     read_u64,
-    relaxed_load_u16,
-    s64,
     u32,
     u64,
 )
-
-QUANTUM = 8192  # instructions between two checks of the clock and of other threads
-SLACK = 2112  # more than the instructions between any two tests of the budget
-
 
 # --- pages of slots -----------------------------------------------------------------------------
 
@@ -93,15 +82,6 @@ def choose_handler(row, slot, offset: u64) -> u64:
     if row.near_handler != 0 and in_page(offset, slot.imm):
         return row.near_handler
     return row.handler
-
-
-@define
-def read_page(host: u64, offset: u64) -> u32:
-    """The instruction at an offset of a page: 16 bits, or 32 if they are in the page."""
-    low = u32(relaxed_load_u16(host + offset))
-    if low & 3 != 3 or offset == 0xFFE:
-        return low
-    return low | u32(relaxed_load_u16(host + offset + 2)) << 16
 
 
 @define(cold=True)
@@ -261,63 +241,6 @@ def begin(hart):
 
 
 @define
-def until_overflow(hart, grant: s64) -> s64:
-    """A budget that ends where a counter overflows, if it is longer."""
-    due = hart.overflow_at - retired(hart)
-    return s64(due) if due != 0 and due < u64(grant) else grant
-
-
-@define(cold=True)
-def step_from_here(hart):
-    """Grant a budget of one instruction: each is asked for."""
-    rest = hart.budget - 1
-    hart.limit += rest
-    hart.instret_base -= u64(rest)
-    hart.budget = s64(1)
-    hart.stepping = 1
-
-
-@define(cold=True)
-def refill(hart):
-    """The budget has ended, or another thread calls: check timers and requests of other threads,
-    and grant another budget."""
-    if is_firmware_waiting(hart):
-        relax(hart)
-    if hart.delayed != 0:
-        run_delayed(hart)
-    answer_call(hart)
-    pass_young(hart)
-    hart.passes += 1
-    if hart.machine.regions_on != 0:
-        take_sample(hart)
-        sample_exit(hart)
-        sample_split(hart)
-    if hart.profile_ring != 0:
-        take_profile(hart)
-    if hart.stop_request != 0 and hart.stop != STOP_STUCK:
-        hart.stop = STOP_REQUEST
-    timer_check(hart)
-    if hart.hpm_watched != 0:
-        find_overflows(hart, u64(0))
-    left = hart.limit + hart.budget
-    if left <= 0:
-        if hart.stop == STOP_NONE:
-            hart.stop = STOP_LIMIT
-        return
-    hart.stepping = u32(left <= SLACK or is_counted(hart))
-    grant = left - SLACK
-    if hart.stepping != 0:
-        grant = s64(1)
-    elif grant > QUANTUM:
-        grant = s64(QUANTUM)
-    if hart.hpm_watched != 0:
-        grant = until_overflow(hart, grant)
-    hart.limit -= grant - hart.budget
-    hart.instret_base += u64(grant - hart.budget)
-    hart.budget = grant
-
-
-@define
 def single(hart) -> u64:
     """The scratch slot of hart.pc's instruction, or 0 at a breakpoint. Raises Trap."""
     if hart.machine.break_count != 0 and met_in_scratch(hart):
@@ -375,8 +298,14 @@ def settle(hart) -> u64:
                 continue
             if take_interrupt(hart):
                 continue
+            if hart.attention != 0 and hart.machine.exact != 0:
+                continue  # a timer comes earlier than was known when the budget was granted
+        if hart.yields != 0:
+            end_turn(hart)
         if hart.stop != STOP_NONE:
             return u64(0)
+        if hart.window != 0:
+            hart.stepping = u32(not lasts(hart))
         if hart.stepping == 0 and is_counted(hart):
             step_from_here(hart)
         try:

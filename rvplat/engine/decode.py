@@ -13,7 +13,17 @@ from rvplat.frozen import frozen
 from rvplat.hart.state import DecodeRow, Slot
 from rvplat.isa.machinery.encoding import Condition, Pattern
 from rvplat.isa.machinery.extension import SINK, Compressed, Instruction
-from rvplat.lang import LanguageError, Record, define, read_u16, s32, u8, u32, u64
+from rvplat.lang import (
+    LanguageError,
+    Record,
+    define,
+    read_u16,
+    relaxed_load_u16,
+    s32,
+    u8,
+    u32,
+    u64,
+)
 
 MAX_CONDITIONS = 5
 MAX_OPERANDS = 5
@@ -44,6 +54,7 @@ DecodeRow.add("match", u32)
 DecodeRow.add("length", u8)
 DecodeRow.add("conditions", u8)
 DecodeRow.add("operands", u8)
+DecodeRow.add("jumps", u8)  # 1: the next instruction is never the one after it
 DecodeRow.add("handler", u64)  # host address
 DecodeRow.add("near_handler", u64)  # for a branch whose target is in the page; 0: none
 DecodeRow.add("condition", ConditionRow, MAX_CONDITIONS)
@@ -79,6 +90,15 @@ def find_row(hart, bits: u32) -> u64:
         if number == NO_ROW or row_matches(hart.decode_rows[number], bits):
             return number
         at += 1
+
+
+@define
+def read_page(host: u64, offset: u64) -> u32:
+    """The instruction at an offset of a page: 16 bits, or 32 if they are in the page."""
+    low = u32(relaxed_load_u16(host + offset))
+    if low & 3 != 3 or offset == 0xFFE:
+        return low
+    return low | u32(relaxed_load_u16(host + offset + 2)) << 16
 
 
 @define

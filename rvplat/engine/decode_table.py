@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import ctypes
 from array import array
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +14,11 @@ from rvplat.engine.decode import BUCKETS, NO_ROW, DecodeEntry, check_overlaps
 from rvplat.engine.operands import places
 from rvplat.hart.state import DecodeRow
 from rvplat.isa.machinery.encoding import Operand
+from rvplat.lang import Definition
 
 Entries = Callable[[], list[DecodeEntry]]
 _WORD = 8  # bytes of an address
+_JUMPS = ("jump", "branch")  # words of the vocabulary
 _COUNTS = 3  # numbers at the beginning of `to_bytes`
 
 
@@ -125,6 +128,7 @@ def _buckets(length: int, mask: int, match: int) -> list[int]:
 def _fill_row(row: Any, entry: DecodeEntry) -> None:
     pattern = entry.pattern
     row.mask, row.match, row.length = pattern.mask, pattern.match, pattern.length
+    row.jumps = int(always_jumps(entry.instruction.definition))
     row.conditions = len(pattern.conditions)
     for i, term in enumerate(pattern.conditions):
         target = row.condition[i]
@@ -137,6 +141,17 @@ def _fill_row(row: Any, entry: DecodeEntry) -> None:
         constant = source if isinstance(source, int) else 0
         redirect = place.name == "rd" and entry.instruction.redirects_rd
         _fill_operand(row.operand[i], place.index, operand, constant, redirect)
+
+
+def always_jumps(definition: Definition) -> bool:
+    """Whether a definition ends in a jump or branch, in all its ways but those that raise. "No" is
+    safe for one that does so by other means."""
+    tree = definition.tree
+    last = tree.body[-1]
+    call = last.value if isinstance(last, ast.Expr) else None
+    name = call.func if isinstance(call, ast.Call) else None
+    is_jump = isinstance(name, ast.Name) and name.id in _JUMPS
+    return is_jump and not any(isinstance(one, ast.Return) for one in ast.walk(tree))
 
 
 def _fill_operand(

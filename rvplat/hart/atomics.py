@@ -8,6 +8,7 @@ correct between harts.
 """
 
 from rvplat.hart.acceleration.invalidate import expect_late_store, note_late_store
+from rvplat.hart.acceleration.young_pages import hart_at
 from rvplat.hart.counters import timer_check
 from rvplat.hart.debugging.watchpoints import READS, WRITES, watch_access
 from rvplat.hart.device_ram import tell_device_afterwards, tell_touched
@@ -146,6 +147,26 @@ def store_conditional_u64(hart, va: u64, value: u64) -> bool:
 # --- waiting ------------------------------------------------------------------------------------
 
 
+@define
+def others_could_run(hart) -> bool:
+    """Whether a hart other than this one is awake, or an interrupt has come that will wake it."""
+    for i in range(hart.machine.hart_count):
+        if i != hart.hart_id:
+            other = hart_at(hart.machine.harts[i])
+            if other.waiting == 0 or enabled_interrupts(other) != 0:
+                return True
+    return False
+
+
+@define
+def yield_turn(hart):
+    """Where harts take turns: after this instruction, let others have theirs. Time passes as if
+    this one waited for as long as they run."""
+    if hart.machine.shared != 0 and others_could_run(hart):
+        hart.yields = 1
+        hart.resync = 1
+
+
 @implement(vocabulary.relax, cold=True)
 def relax(hart):
     """Yield the host CPU. This matters where the host has fewer CPUs than there are harts.
@@ -158,6 +179,8 @@ def relax(hart):
         timer_check(hart)
         if hart.attention != 0:
             hart.resync = 1
+    else:
+        yield_turn(hart)
 
 
 @define
@@ -181,8 +204,11 @@ def is_called(hart) -> bool:
 @implement(vocabulary.wait_on_reservation, cold=True)
 def wait_on_reservation(hart) -> bool:
     """Wait some microseconds, by yielding the host CPU. Harts that take turns don't wait: no other
-    hart runs meanwhile, and time stands still."""
-    if hart.reservation_host == 0 or hart.machine.yield_fn == 0:
+    hart runs meanwhile, and time stands still. They end their turns."""
+    if hart.reservation_host == 0:
+        return False
+    if hart.machine.yield_fn == 0:
+        yield_turn(hart)
         return False
     for i in range(LOOKS + YIELDS):
         if reservation_changed(hart):

@@ -11,12 +11,19 @@ thread afterwards.
 from rvplat.hart.state import HartState, MachineState
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import EnvCfg, Irq
-from rvplat.lang import call_host, define, implement, u64
+from rvplat.lang import call_host, define, implement, u8, u64
 
 NEVER = (1 << 64) - 1  # no timer will fire
 NS = 1_000_000_000
+PATIENCE = 2000  # instructions in M mode until a hart ends its turn; then twice as many, and so on
 
 MachineState.add("time_offset", u64)  # ticks: how far mtime is ahead of the time since power-on
+MachineState.add("exact", u8)  # 1: what the clock says comes at its own instruction (budgets.py)
+MachineState.add("shared", u8)  # 1: several harts take turns in one thread, with a virtual clock
+HartState.saved("yields", u8)  # 1: the hart ends its turn
+HartState.saved("yield_at", u64)  # retired instructions at which M mode ends its turn; or 0
+HartState.saved("patience", u64)  # instructions from there to the next time
+HartState.derived("granted_deadline", u64)  # the deadline for which the budget was granted
 HartState.saved("slice_start", u64)  # retired instructions at which machine.time_now was the time
 
 
@@ -50,6 +57,16 @@ def read_time(hart) -> u64:
         elapsed = retired(hart) - hart.slice_start
         return machine.time_now + elapsed // machine.instructions_per_tick
     return host_time(machine)
+
+
+@define
+def enter_firmware(hart):
+    """The hart enters M mode, on a machine whose harts take turns. Firmware runs for a short time
+    only. If it is still running after PATIENCE instructions, it waits for another hart: OpenSBI
+    does so without a `pause`, until the other has executed its fence."""
+    hart.patience = u64(PATIENCE)
+    hart.yield_at = retired(hart) + PATIENCE
+    hart.attention = 1  # the budget may be too long
 
 
 @define
@@ -95,6 +112,10 @@ def update_deadline(hart):
         guest = guest_deadline(hart)
         deadline = guest if guest < deadline else deadline
     hart.deadline = deadline
+    if hart.machine.exact != 0 and deadline < hart.granted_deadline:
+        hart.granted_deadline = deadline
+        hart.attention = 1  # the budget is too long
+        hart.resync = 1
 
 
 @define

@@ -1,9 +1,11 @@
 """Changes of the mode: for a trap, and for a return from one."""
 
+from rvplat.hart.counters import enter_firmware
 from rvplat.hart.debugging.world_switches import switch_world
 from rvplat.isa.hpm import restart_counters
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.vocabulary import context_changed
+from rvplat.isa.privileged import MACHINE
 from rvplat.lang import define, implement, u8, u64
 
 
@@ -36,6 +38,8 @@ def enter_privilege(hart, priv: u64, virt: u64):
 @define(cold=True)
 def enter_handler(hart, priv: u64, virt: u64):
     """Change the mode for a trap: no instruction retires."""
+    if hart.machine.shared != 0 and priv == MACHINE and hart.priv != MACHINE:
+        enter_firmware(hart)
     if hart.hpm_filtered != 0:
         change_filtered(hart, priv, virt, u64(0))
     else:

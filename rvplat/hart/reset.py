@@ -26,6 +26,7 @@ _ZEROED = (
     "trap_cause", "trap_tval", "trap_tval2", "trap_tinst", "trap_gva", "fp_ready", "v_ready",
     "virt", "elp", "critical", "attention",
     "stop_request", "reservation_host", "access_offset", "nested_traps", "rnmi_once",
+    "yields", "yield_at",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ with Machine.open("virt", program="fw_jump.bin", kernel="Image") as machine:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from rvplat.arguments import choice, flag, hart_number, integer, optional_path, paths, word
@@ -367,6 +367,7 @@ class Machine(Snapshots):
             self._harts += harts
             self.hart_ports.connect_harts()
             self.mmio.devices.connect()
+        self._connect_inbox()
         for console in (self.console, *self.consoles.values()):
             console.failed, console.where = self.fail, self._whereabouts
         self.assembly.failures.on_failure = self.plugin_failed
@@ -374,6 +375,14 @@ class Machine(Snapshots):
         self.regions = RegionManager(self, self.board.harts.regions)
         self.plan = plan_load(self.board, self.software, self.assembly.device_tree)
         self.power_on()
+
+    def _connect_inbox(self) -> None:
+        """With a virtual clock, what the host sends to consoles waits for its place."""
+        if self.turns.virtual is None:
+            return
+        for name, console in self.consoles.items():
+            self.turns.inbox.sources[name] = console.arrive
+            console.post = partial(self.turns.inbox.post, name)
 
     def _set_up_memory(self) -> None:
         self.core.attach(self.native.view)

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-from rvplat.engine.core import SLACK
+from rvplat.engine.budgets import SLACK
 from rvplat.machine.inspection.trap_names import trap_name
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.hart import Hart

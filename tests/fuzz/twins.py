@@ -11,7 +11,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from rvplat.engine.core import SLACK
+from rvplat.engine.budgets import SLACK
 from rvplat.engine.reference import Reference
 from rvplat.hart.acceleration.guest_tables import forget_tables
 from rvplat.hart.acceleration.tlb import flush_everything
@@ -76,6 +76,7 @@ class Twins:
                 guest.open_memory(hart)
         for machine in self.machines:  # time stands still: they read it at different moments
             machine.native.view.instructions_per_tick = FOREVER
+            machine.native.view.shared = 0  # the reference ends no turns
             turns: Any = machine.turns
             turns._per_tick = FOREVER
             clock: Any = machine.assembly.clock

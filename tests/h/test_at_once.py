@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from rvplat.engine.core import QUANTUM
+from rvplat.engine.budgets import QUANTUM
 from rvplat.isa.privileged import HStatus, Status
 from tests.h.bench import (
     CODE,

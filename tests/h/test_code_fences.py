@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rvplat.engine.core import SLACK
+from rvplat.engine.budgets import SLACK
 from tests.h.bench import LEAF, LOAD, RAM, Bench, N, Trap, U, word
 from tests.h.section import FENCES, GUEST_FENCES, SVINVAL, section
 from tests.h.test_fences import FORGOTTEN, GPA, PA, PHYSICAL, VA, fence

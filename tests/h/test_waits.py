@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from rvplat.engine.core import QUANTUM
+from rvplat.engine.budgets import QUANTUM
 from rvplat.hart.atomics import YIELDS
 from rvplat.isa.privileged import HStatus, Irq, Status
 from rvplat.machine.machine import Machine

@@ -263,6 +263,7 @@ class HartControl:
         machine.forget_requests()
         machine.watchdog.begin()
         machine.tell_consoles(True)
+        machine.turns.inbox.running = True
         for hart in machine.harts:
             hart.skip_nothing_else()
 
@@ -359,6 +360,7 @@ class HartControl:
         self.halt()
         self.machine.watchdog.end()
         self.machine.tell_consoles(False)
+        self.machine.turns.inbox.running = False
         self.end_trace()
         for driver in self.drivers:
             driver.close()

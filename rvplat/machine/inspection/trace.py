@@ -38,7 +38,7 @@ from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.system import System
 
-TURN = 500  # instructions of a hart before the turn of the next
+TURN = 500  # instructions between two looks at the deadline; with the host's clock, of a turn
 SINK = 32
 X, F, V, VTYPE, CSR = range(5)  # in this order within a number, as Spike sorts them
 
@@ -62,7 +62,13 @@ class Tracer(RoundRobin):
     """Run harts in turns, instruction by instruction, and write a line for each instruction."""
 
     def __init__(self, machine: System, file: TextIO) -> None:
-        super().__init__(machine, TURN)
+        super().__init__(machine, machine.turns if isinstance(machine.turns, RoundRobin) else None)
+        self._others = machine.turns
+        self._others.close()  # until `close`
+        self.at_once = TURN
+        if self.virtual is None:
+            self.turn = TURN
+        self._left = 0
         self.execute = self._traced
         self._take_interrupts = machine.export("take_interrupts")
         self._file = file
@@ -78,8 +84,14 @@ class Tracer(RoundRobin):
 
     def close(self) -> None:
         """Let the time pass as before the trace."""
-        if self.virtual is not None:
-            self.virtual.on_set.remove(self._clock_was_set)
+        super().close()
+        self._others.open()
+
+    def left(self, hart: Hart) -> int:
+        return self._left
+
+    def shorten(self, hart: Hart, left: int) -> None:
+        self._left = left
 
     # --- running ---
 
@@ -87,15 +99,15 @@ class Tracer(RoundRobin):
         """The turn of a hart."""
         began = time.perf_counter_ns()
         lines: list[str] = []
-        left = hart.left
+        self._left = hart.left
         reason = STOP_LIMIT
-        while left > 0 and reason == STOP_LIMIT:
+        while self._left > 0 and reason == STOP_LIMIT and not hart.yields.value:
             reason = self._one(hart, lines)
-            left -= 1
+            self._left -= 1
         if hart.plain.critical:
             lines.append(f"core {hart.number:3}: {self.machine.break_stop(hart)}\n")
         self._file.write("".join(lines))
-        hart.allow(left)
+        hart.allow(self._left)
         hart.ran_ns += time.perf_counter_ns() - began
         return reason
 

@@ -34,6 +34,8 @@ class HartPorts:
             view.instructions_per_tick = NEVER
         else:
             view.instructions_per_tick = self.machine.board.general.instructions_per_tick
+            view.exact = 1
+            view.shared = int(self.machine.board.harts.count > 1)
         # Each step of a debugger sets the clock twice. Fields are faster than the view.
         self._offset, self._now = native.field("time_offset"), native.field("time_now")
         self._base_ns, self._virtual = native.field("clock_base_ns"), native.field("clock_virtual")

@@ -171,6 +171,7 @@ class NativeHart(NativeRecord):
         self.mmio_error = self.field("mmio_error")
         self.delayed = self.field("delayed")
         self.budget = self.field("budget")
+        self.yields = self.field("yields")
         self.limit = self.field("limit")
         self.instret_base = self.field("instret_base")
         self.deadline = self.field("deadline")

@@ -3,6 +3,9 @@
 In a round every hart that isn't asleep gets a turn of a fixed number of instructions. All turns of
 a round begin at the same tick; then the clock advances by the length of the longest turn. When
 every hart waits, the clock jumps to the next timer or alarm.
+
+A turn may be interrupted anywhere: by a request to stop, a breakpoint, input from outside. It goes
+on later where it was, so that interruptions do not change what the harts do.
 """
 
 from __future__ import annotations
@@ -15,10 +18,13 @@ from rvplat.bus.clock import VirtualClock
 from rvplat.hart.counters import NEVER
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_WFI
 from rvplat.machine.running.hart import Hart
+from rvplat.machine.running.inbox import Inbox
+from rvplat.machine.running.schedule import Place, Schedule
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
 
-TURN = 20_000  # instructions; a multiple of the usual instructions_per_tick
+TURN = 100_000  # instructions, of several harts; a multiple of the usual instructions_per_tick
+ALONE = 1_000_000  # of a single hart
 LONGEST_WAIT_S = 1.0
 STEP_AT_ONCE = 1_000_000  # instructions between two checks for signals
 MASK64 = (1 << 64) - 1
@@ -27,21 +33,44 @@ Execute = Callable[[Hart], int]
 
 class RoundRobin:
     """Run harts in turns. `execute(hart)` runs the instructions that `hart.allow` set and returns
-    hart.stop."""
+    hart.stop. `like`: go on with the rounds of another object."""
 
-    def __init__(self, machine: System, turn: int = TURN) -> None:
+    def __init__(self, machine: System, like: RoundRobin | None = None) -> None:
         self.machine = machine
-        self.turn = turn
         self.execute: Execute = self._native
         clock = machine.assembly.clock
         self.virtual = clock if isinstance(clock, VirtualClock) else None
         self.wake = threading.Event()
         self._record = machine.native.view
         self._per_tick = machine.board.general.instructions_per_tick
-        self._rest = 0  # instructions that do not fill a tick so far
-        self._hart: Hart | None = None  # the hart that has the turn
+        self.turn = TURN if machine.board.harts.count > 1 or self.virtual is None else ALONE
+        self.schedule: Schedule = Schedule() if like is None else like.schedule
+        self.inbox: Inbox = Inbox(self._interrupt, self.place) if like is None else like.inbox
+        self.at_once = self.turn  # instructions between two looks at requests and the deadline
+        self.open()
+
+    def open(self) -> None:
+        """Take part: be told of changes of the clock."""
         if self.virtual is not None:
             self.virtual.on_set.append(self._clock_was_set)
+            self.virtual.on_alarm.append(self._alarm_was_set)
+
+    def close(self) -> None:
+        """Let another object give the turns."""
+        if self.virtual is not None:
+            self.virtual.on_set.remove(self._clock_was_set)
+            self.virtual.on_alarm.remove(self._alarm_was_set)
+
+    def place(self) -> Place:
+        """Where the run is: between two rounds, or in the turn of a hart."""
+        schedule = self.schedule
+        hart = schedule.queue[0] if schedule.hart is None and schedule.queue else schedule.hart
+        ticks = self.virtual.ticks if self.virtual is not None else 0
+        return Place(schedule.work, ticks if hart is None else 0, hart)
+
+    def power_on(self) -> None:
+        """The harts have been reset: a new round begins."""
+        self._end_round()
 
     def _native(self, hart: Hart) -> int:
         return hart.enter(self.machine.core.run)
@@ -59,10 +88,21 @@ class RoundRobin:
     # --- time ---
 
     def begin(self, hart: Hart) -> None:
-        """Set the hart's time to the clock's; from then on its instructions advance it."""
-        if self.virtual is not None:
+        """Set the hart's time: to the clock's, or in its turn to what it was. From then on its
+        instructions advance it."""
+        if self.virtual is None:
+            return
+        schedule = self.schedule
+        if schedule.hart != hart.number:
             self._record.time_now = self.virtual.ticks
             hart.view.slice_start = hart.retired
+        elif schedule.is_new:
+            self._record.time_now = schedule.time_now = schedule.start
+            hart.view.slice_start = schedule.slice_start = hart.retired
+            schedule.is_new = False
+        else:
+            self._record.time_now = schedule.time_now
+            hart.view.slice_start = schedule.slice_start
 
     def sync(self, hart: Hart) -> None:
         """Set the clock to the hart's time, before a device reads it."""
@@ -71,79 +111,184 @@ class RoundRobin:
             self.virtual.ticks = (int(self._record.time_now) + elapsed // self._per_tick) & MASK64
 
     def _clock_was_set(self) -> None:
+        """A guest, or Python, has set the clock: the round goes on from there."""
         assert self.virtual is not None
         self._record.time_now = self.virtual.ticks
-        if self._hart is not None:
-            self._hart.view.slice_start = self._hart.retired
-
-    def _advance(self, start: int, spent: int) -> None:
-        """End the round that began at tick `start`: advance the clock by `spent` instructions."""
-        if self.virtual is None:
+        schedule = self.schedule
+        if schedule.hart is None:
             return
-        ticks, self._rest = divmod(spent + self._rest, self._per_tick)
-        self.virtual.ticks = start
-        self.virtual.advance(ticks)
+        schedule.start = schedule.time_now = self.virtual.ticks
+        hart = self.machine.harts[schedule.hart]
+        hart.view.slice_start = schedule.slice_start = hart.retired
+
+    def _alarm_was_set(self) -> None:
+        """A device has set an alarm: the turns of this round end there."""
+        schedule = self.schedule
+        if schedule.hart is None:
+            return
+        length = self._until_alarm(schedule.start)
+        if length >= schedule.length:
+            return
+        schedule.length = length
+        if schedule.chunk:
+            hart = self.machine.harts[schedule.hart]
+            before = self.left(hart)
+            now = max(length - schedule.done - (schedule.chunk - before), 1)
+            if now < before:
+                schedule.chunk -= before - now
+                self.shorten(hart, now)
+
+    def left(self, hart: Hart) -> int:
+        """The instructions left to the hart that is running."""
+        return hart.left
+
+    def shorten(self, hart: Hart, left: int) -> None:
+        """Let the running hart execute only so many more instructions."""
+        hart.allow(left)
+        hart.attention.value = 1
+
+    def _until_alarm(self, start: int) -> int:
+        """The instructions of a turn that begins at a tick and ends at the next alarm, or those of
+        a whole turn."""
+        assert self.virtual is not None
+        alarm = self.virtual.next_alarm()
+        if alarm is None:
+            return self.turn
+        left = (alarm - start) * self._per_tick - self.schedule.rest
+        return min(self.turn, max(left, 1))
 
     # --- turns ---
 
     def take(self, hart: Hart, count: int) -> tuple[int, int]:
-        """Give a turn of `count` instructions: (hart.stop, instructions done, including trapping
-        ones)."""
-        self._hart = hart
+        """Let a hart execute `count` instructions: (hart.stop, instructions done, including
+        trapping ones)."""
         self.begin(hart)
+        self.schedule.chunk = count
         hart.allow(count)
         reason = self.execute(hart)
-        self._hart = None
+        done = self.schedule.chunk - hart.left
+        self.schedule.chunk = 0
+        self.schedule.work += done
         hart.waiting = reason == STOP_WFI
-        return reason, count - hart.left
+        return reason, done
+
+    def _continue(self, hart: Hart, most: int) -> tuple[int, int]:
+        """Let a hart go on with its turn for at most so many instructions; as `take`."""
+        schedule = self.schedule
+        count = min(schedule.length - schedule.done, most, self.at_once)
+        if self.virtual is not None:
+            count = self.inbox.until_next(schedule.work, count)
+        hart.yields.value = 0
+        reason, done = self.take(hart, count)
+        self.sync(hart)
+        schedule.done += done
+        schedule.longest = max(schedule.longest, schedule.done)
+        if reason == STOP_WFI or hart.yields.value or schedule.done >= schedule.length:
+            self._end_turn()
+        return reason, done
 
     def step(self, hart: Hart, count: int) -> int:
-        """Execute instructions of one hart alone; WFI ends at once. Returns hart.stop."""
+        """Execute instructions of one hart alone; WFI ends at once. Returns hart.stop. They belong
+        to the hart's turn. If another hart has it, that turn ends."""
         left = count
         while True:
-            start = self._now()
-            reason, done = self.take(hart, min(left, STEP_AT_ONCE))
-            self._advance(start, done)
+            self._give_turn(hart)
+            self.inbox.deliver(self.place())
+            reason, done = self._continue(hart, min(left, STEP_AT_ONCE))
             left -= done
             if reason not in (STOP_WFI, STOP_LIMIT) or left <= 0:
                 hart.waiting = False
                 return reason
 
+    def _give_turn(self, hart: Hart) -> None:
+        """Let a hart have its turn now: others of this round lose theirs."""
+        schedule = self.schedule
+        if schedule.hart == hart.number:
+            return
+        if schedule.hart is not None:
+            self._end_turn()
+        while schedule.queue and schedule.queue[0] != hart.number:
+            schedule.queue.pop(0)
+        if not schedule.queue:
+            self._end_round()
+            self._begin_round([hart.number])
+        self._next_turn()
+
     def round(self, left: dict[int, int]) -> bool:
-        """Give a turn to every hart that is awake; `left` is the number of instructions left to
-        each. Returns whether any hart had a turn."""
-        start = self._now()
-        longest = 0
-        awake = [hart for hart in self.machine.harts if self._is_awake(hart)]
-        for hart in awake:
-            if self.virtual is not None:
-                self.virtual.ticks = start
-            reason, done = self.take(hart, min(self.turn, left[hart.number]))
-            start = self._begun(start)
-            left[hart.number] -= done
-            longest = max(longest, done)
-            if reason == STOP_BREAK:
-                self.machine.request_stop(self.machine.break_stop(hart))
-            elif left[hart.number] <= 0:
-                self.machine.request_stop(Stop("limit", hart=hart.number))
-            if reason not in (STOP_WFI, STOP_LIMIT) or self.machine.requests:
-                break
+        """Give a turn to every hart that is awake, or go on with the round that was interrupted.
+        `left` is the number of instructions left to each. Returns whether any hart had a turn."""
+        schedule = self.schedule
+        if schedule.hart is None and not schedule.queue and not self._new_round():
+            return False
+        while schedule.hart is not None or schedule.queue:
+            if schedule.hart is None:
+                self._next_turn()
+            assert schedule.hart is not None
+            may_go_on = self._run_turn(self.machine.harts[schedule.hart], left)
+            if not may_go_on or schedule.hart is not None:
+                return True
+        self._end_round()
+        return True
+
+    def _run_turn(self, hart: Hart, left: dict[int, int]) -> bool:
+        """Let a hart go on with its turn. Returns whether others may go on as well."""
+        self.inbox.deliver(self.place())
+        reason, done = self._continue(hart, left[hart.number])
+        left[hart.number] -= done
+        if reason == STOP_BREAK:
+            self.machine.request_stop(self.machine.break_stop(hart))
+        elif left[hart.number] <= 0:
+            self.machine.request_stop(Stop("limit", hart=hart.number))
+        return reason in (STOP_WFI, STOP_LIMIT) and not self.machine.requests
+
+    # --- rounds ---
+
+    def _new_round(self) -> bool:
+        """Begin a round of all harts that are awake. False if there are none."""
+        self.inbox.deliver(self.place())
+        awake = [hart.number for hart in self.machine.harts if self._is_awake(hart)]
         if awake:
-            self._advance(start, longest)
+            self._begin_round(awake)
         return bool(awake)
 
-    def _now(self) -> int:
-        return self.virtual.ticks if self.virtual is not None else 0
+    def _begin_round(self, harts: list[int]) -> None:
+        schedule = self.schedule
+        schedule.queue, schedule.longest = harts, 0
+        schedule.length = self.turn
+        if self.virtual is not None:
+            schedule.start = self.virtual.ticks
+            schedule.length = self._until_alarm(schedule.start)
 
-    def _begun(self, start: int) -> int:
-        """The first tick of the round; it changes if the guest sets the clock."""
-        return int(self._record.time_now) if self.virtual is not None else start
+    def _next_turn(self) -> None:
+        schedule = self.schedule
+        schedule.hart, schedule.done, schedule.is_new = schedule.queue.pop(0), 0, True
+
+    def _end_turn(self) -> None:
+        self.schedule.hart = None
+
+    def _end_round(self) -> None:
+        """Advance the clock by the longest turn."""
+        schedule = self.schedule
+        schedule.hart, schedule.queue = None, []
+        if self.virtual is None or not schedule.longest:
+            return
+        ticks, schedule.rest = divmod(schedule.longest + schedule.rest, self._per_tick)
+        schedule.longest = 0
+        self.virtual.ticks = schedule.start
+        self.virtual.advance(ticks)
 
     def _is_awake(self, hart: Hart) -> bool:
         if hart.waiting:
             self.begin(hart)
             hart.waiting = not self.machine.awaited(hart.address)
         return not hart.waiting
+
+    def _interrupt(self) -> None:
+        """Input has come: it shall not wait for the end of the turn."""
+        current = self.schedule.hart
+        if current is not None:
+            self.machine.harts[current].request_stop()
+        self.wake.set()
 
     # --- when every hart waits ---
 
@@ -153,15 +298,17 @@ class RoundRobin:
         self.wake.clear()
         if any(self._is_awake(hart) for hart in self.machine.harts) or self.machine.requests:
             return True
-        due = self._next_due()
+        if self.inbox.is_pressing:
+            return True
+        due = self.inbox.due(self.schedule.work, self._next_due())
         if self.virtual is None:
             now = clock.now()
             left_s = LONGEST_WAIT_S if due is None else (due - now) / clock.frequency
             return self.wake.wait(min(left_s, LONGEST_WAIT_S)) or due is not None
-        if in_real_time:
+        if in_real_time and not self.inbox.replays:
             return self._wait_virtual(self.virtual, due)
         if due is None:
-            return self.wake.wait(LONGEST_WAIT_S)
+            return not self.inbox.replays and self.wake.wait(LONGEST_WAIT_S)
         self.virtual.advance(max(0, due - self.virtual.ticks))
         return True
 

@@ -115,7 +115,7 @@ class Runner:
 
     def cancel(self, reason: str) -> None:
         """Stop the run; returns after every hart has stopped."""
-        self.machine.request_stop(Stop(reason), self._turns is None)
+        self.machine.request_stop(Stop(reason))
         self._done.wait()
 
     def look(self, function: Callable[[], None]) -> bool:
@@ -124,7 +124,7 @@ class Runner:
         done = threading.Event()
         look = (function, done)
         self._looks.append(look)
-        self.machine.request_stop(Stop(LOOK), self._turns is None)
+        self.machine.request_stop(Stop(LOOK))
         end = time.monotonic() + LONGEST_LOOK_S
         while not done.wait(LOOK_S):
             if self._done.is_set() or time.monotonic() > end:
@@ -198,6 +198,10 @@ class Runner:
         for hart in machine.harts:
             hart.wake = turns.wake
         while not machine.requests:
+            for hart in machine.harts:  # an earlier request may have interrupted a turn
+                hart.stop_request.value = 0
+            if machine.requests:
+                break
             if self.is_late():
                 machine.request_stop(Stop("timeout"))
             elif turns.round(self._left) or turns.wait(not self.ends_idle):

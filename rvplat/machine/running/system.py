@@ -26,6 +26,7 @@ from rvplat.machine.loading.loader import LoadPlan, Software
 from rvplat.machine.running.assembly import Assembly
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.hart import Hart
+from rvplat.machine.running.inbox import Inbox
 from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.public_names import PublicNames
 from rvplat.machine.running.region_pages import Counts, HotPage
@@ -87,6 +88,13 @@ class TurnTaking(Protocol):
 
     virtual: VirtualClock | None
     wake: threading.Event
+    inbox: Inbox
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def power_on(self) -> None: ...
 
     def begin(self, hart: Hart) -> None: ...
 
@@ -242,6 +250,7 @@ class System(metaclass=PublicNames):
 
     def power_on(self) -> None:
         """Like `reset`, but also during a run while no hart is in native code."""
+        self.turns.power_on()
         self.assembly.reset()
         self.plan.apply(self.memory)
         for hart in self.harts:
@@ -263,6 +272,7 @@ class System(metaclass=PublicNames):
         self.watchdog.begin()
         self.regions.start()
         self.tell_consoles(True)
+        self.turns.inbox.running = True
         self.time_begins()
 
     def time_begins(self) -> None:
@@ -284,6 +294,7 @@ class System(metaclass=PublicNames):
 
     def ended(self) -> None:
         """End a run: pass the remaining output to the consoles' sinks."""
+        self.turns.inbox.running = False
         for console in (self.console, *self.consoles.values()):
             console.flush()
         self.time_ends()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rvplat.engine import core
+from rvplat.engine import budgets
 from rvplat.hart import interrupts, sleep
 from rvplat.hart.state import STOP_NONE, STOP_REQUEST, STOP_WFI
 from rvplat.isa.privileged import Status
@@ -70,7 +70,7 @@ def look(hart: Any) -> bool:
     """What the run loop does when a budget has ended; whether an interrupt is taken."""
     hart.limit = FAR
     hart.budget = 0
-    refill: Any = core.refill
+    refill: Any = budgets.refill
     refill(hart)
     if hart.resync != 0:
         hart.resync = 0

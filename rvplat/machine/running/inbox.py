@@ -1,0 +1,96 @@
+"""Input from outside, for a machine with a virtual clock.
+
+Input may come from any thread at any time. It waits here until the thread that runs the harts
+takes it, between two instructions, at a place that can be told (schedule.py). So a recording can
+say where it arrived, and a replay gives it at the same place.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from rvplat.machine.running.schedule import Place
+
+Deliver = Callable[[bytes], None]
+
+
+class Recorder(Protocol):
+    """Who writes down what arrives (recordings/)."""
+
+    def arrived(self, place: Place, name: str, data: bytes) -> None: ...
+
+    def passed(self, place: Place) -> None: ...
+
+
+class Replayer(Protocol):
+    """Who gives what arrived in an earlier run."""
+
+    def due(self, place: Place) -> list[tuple[str, bytes]]: ...
+
+    def next_work(self) -> int | None: ...
+
+    def next_tick(self, work: int) -> int | None: ...
+
+
+class Inbox:
+    """What has arrived. `interrupt` ends the turn of the hart that is running."""
+
+    def __init__(self, interrupt: Callable[[], None], place: Callable[[], Place]) -> None:
+        self.running = False  # a thread runs the harts: it takes what arrives
+        self.recorder: Recorder | None = None
+        self.replayer: Replayer | None = None
+        self.sources: dict[str, Deliver] = {}
+        self._interrupt = interrupt
+        self._place = place
+        self._lock = threading.RLock()
+        self._posted: deque[tuple[str, bytes]] = deque()
+
+    def post(self, name: str, data: bytes) -> None:
+        """Take input for the device `name`, from any thread. While the machine stands still it
+        arrives at once. In a replay it is ignored."""
+        if self.replayer is not None:
+            return
+        with self._lock:
+            self._posted.append((name, bytes(data)))
+            if not self.running:
+                self.deliver(self._place())
+        self._interrupt()
+
+    @property
+    def is_pressing(self) -> bool:
+        """Whether something waits for its delivery."""
+        return bool(self._posted)
+
+    @property
+    def replays(self) -> bool:
+        """Whether the input is that of an earlier run."""
+        return self.replayer is not None
+
+    def deliver(self, place: Place) -> None:
+        """Give the devices what has arrived. The run is at this place."""
+        if self.recorder is not None:
+            self.recorder.passed(place)
+        if self.replayer is not None:
+            for name, data in self.replayer.due(place):
+                self.sources[name](data)
+        while self._posted:
+            with self._lock:
+                name, data = self._posted.popleft()
+            if self.recorder is not None:
+                self.recorder.arrived(place, name, data)
+            self.sources[name](data)
+
+    def until_next(self, work: int, count: int) -> int:
+        """How many of `count` instructions come before the next input of a replay. `work` have been
+        executed."""
+        after = self.replayer.next_work() if self.replayer is not None else None
+        return min(count, after - work) if after is not None and after > work else count
+
+    def due(self, work: int, due: int | None) -> int | None:
+        """The tick at which a machine in which every hart waits goes on: `due`, or earlier if input
+        of a replay arrives before."""
+        tick = self.replayer.next_tick(work) if self.replayer is not None else None
+        return min(one for one in (due, tick) if one is not None) if (due or tick) else due

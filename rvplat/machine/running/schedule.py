@@ -1,0 +1,45 @@
+"""Where a round of turns is (round_robin.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rvplat.frozen import frozen
+
+
+@frozen
+class Place:
+    """A place between two instructions of a run with a virtual clock.
+
+    `work`: the instructions that all harts have executed since the machine was built, including
+    those that trapped. `hart`: the hart that has the turn; None between two rounds, at the tick
+    `ticks`.
+    """
+
+    work: int
+    ticks: int
+    hart: int | None
+
+
+@dataclass
+class Schedule:
+    """A round. `work` is counted over all rounds, and `rest` is what did not fill a tick so far.
+
+    Of the round: `start` is its tick, `length` the instructions of a turn, `longest` those of the
+    longest one so far, `queue` the harts whose turns are still to come. Of the turn: its `hart`,
+    the instructions `done`, the time at its begin (`time_now`, as the hart's `slice_start`), and
+    whether it has not begun yet (`is_new`). `chunk` is what native code may execute just now.
+    """
+
+    work: int = 0
+    rest: int = 0
+    start: int = 0
+    length: int = 0
+    longest: int = 0
+    queue: list[int] = field(default_factory=list)
+    hart: int | None = None
+    done: int = 0
+    chunk: int = 0
+    time_now: int = 0
+    slice_start: int = 0
+    is_new: bool = False
