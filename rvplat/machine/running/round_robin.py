@@ -13,6 +13,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
 
 from rvplat.bus.clock import VirtualClock
 from rvplat.hart.counters import NEVER
@@ -75,15 +77,16 @@ class RoundRobin:
     def _native(self, hart: Hart) -> int:
         return hart.enter(self.machine.core.run)
 
-    def save(self) -> dict[str, int]:
-        """What a virtual clock does not know of the time: the start of the last turn in ticks, and
-        the instructions that don't fill a tick."""
-        return {"began": int(self._record.time_now), "rest": self._rest}
+    def save(self) -> dict[str, Any]:
+        """The start of the last turn in ticks, and the round, which may be interrupted."""
+        return {"began": int(self._record.time_now), "round": asdict(self.schedule)}
 
-    def load(self, state: Mapping[str, int]) -> None:
+    def load(self, state: Mapping[str, Any]) -> None:
         """Restore what `save` returned, after the clock."""
         if self.virtual is not None:
-            self._record.time_now, self._rest = state["began"], state["rest"]
+            self._record.time_now = state["began"]
+            for name, value in state["round"].items():
+                setattr(self.schedule, name, list(value) if name == "queue" else value)
 
     # --- time ---
 
