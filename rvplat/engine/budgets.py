@@ -149,7 +149,10 @@ def refill(hart):
 @define
 def lasts(hart) -> bool:
     """Whether the code at hart.pc comes to a test of the budget before the event. The tests that
-    are sure to come are at the end of the page and at an instruction that always jumps."""
+    are sure to come are at the end of the page and at an instruction that always jumps. A single
+    instruction is a step: debuggers and traces read which one it was (hart.scratch_bits)."""
+    if hart.window == 1:
+        return False
     offset = hart.pc & 0xFFE
     if s64(PAGE_BYTES - offset >> 1) <= hart.window:
         return True

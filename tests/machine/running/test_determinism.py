@@ -1,0 +1,75 @@
+"""With a virtual clock, a run depends on the board, the files and the input only."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rvplat import Machine
+
+VIRTUAL = {"clock": "virtual"}
+End = list[Any]
+
+
+def end_of(machine: Machine) -> End:
+    """What a run has left behind."""
+    found: End = [machine.console.output, machine.harts[0].csr("time")]
+    for hart in machine.harts:
+        csrs = [hart.csr(name) for name in ("mcycle", "minstret", "mepc", "mcause")]
+        found.append((hart.pc, hart.instret, list(hart.x), csrs))
+    return found
+
+
+def at_once(machine: Machine) -> None:
+    """Run without an interruption."""
+    assert machine.run(timeout_s=60).reason == "off"
+
+
+def in_pieces(machine: Machine) -> None:
+    """Stop again and again, at places that have nothing to do with the guest."""
+    rng = random.Random(5)
+    while machine.run(max_instructions=rng.randrange(1, 60_000)).reason == "limit":
+        machine.harts[0].csr("time")
+
+
+def with_timeouts(machine: Machine) -> None:
+    """The host's clock stops the machine, anywhere."""
+    while machine.run(timeout_s=0.03).reason == "timeout":
+        machine.harts[0].csr("time")
+
+
+def traced_first(machine: Machine) -> None:
+    """The first instructions are traced."""
+    machine.run(max_instructions=3000, trace="/dev/null")
+    at_once(machine)
+
+
+@pytest.mark.parametrize(("program", "harts"), [("demo", 1), ("hypervisor", 1), ("hypervisor", 2)])
+def test_interruptions_change_nothing(program: str, harts: int) -> None:
+    ends: list[End] = []
+    ways: list[tuple[Callable[[Machine], None], str]] = [
+        (at_once, "off"), (at_once, "hot"), (in_pieces, "hot"), (with_timeouts, "off"),
+        (traced_first, "hot"),
+    ]  # fmt: skip
+    for way, regions in ways:
+        settings = {**VIRTUAL, "harts.regions": regions}
+        with Machine.open("virt", program=program, harts=harts, settings=settings) as machine:
+            way(machine)
+            ends.append(end_of(machine))
+            assert ends[-1] == ends[0], way.__name__
+
+
+def test_single_steps_take_the_same_interrupts() -> None:
+    """A step belongs to the turn of its hart."""
+    ends: list[End] = []
+    for steps in (0, 2000):
+        with Machine.open("virt", program="hypervisor", settings=VIRTUAL) as machine:
+            machine.run(max_instructions=400_000)
+            for _ in range(steps):
+                machine.step()
+            at_once(machine)
+            ends.append(end_of(machine))
+    assert ends[0] == ends[1]
