@@ -73,14 +73,20 @@ def board_of(
         BoardError: it has faults.
     """
     source = Source(name, TomlEntry({}, Place(file)))
-    for key, value in tables.items():
+    devices = {key: _kept_apart(keys) for key, keys in tables.get("devices", {}).items()}
+    for key, value in {**tables, "devices": devices}.items():
         apply(source, Override((key,), value, file))
-    for device, keys in tables.get("devices", {}).items():
-        if "image" in keys and keys.get("readonly") is False:
-            apply(source, Override(("devices", device, "snapshot"), True, file))
     for one in overrides:
         apply(source, one)
+        if one.path[0] == "devices" and one.path[-1] == "overlay":
+            apply(source, Override((*one.path[:-1], "snapshot"), False, one.origin))
     return build_board(source, Catalogue.of(plugins))
+
+
+def _kept_apart(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a device. A disk forgets what the guest writes when the machine closes."""
+    kept = {key: value for key, value in keys.items() if key != "overlay"}
+    return {**kept, "snapshot": True} if keys.get("readonly") is False else kept
 
 
 def differences(one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:

@@ -258,6 +258,26 @@ def test_a_disk_whose_image_is_written_is_refused(folder: Path, tmp_path: Path) 
     assert str(found.value).startswith("devices.virtio0: the guest writes to its image, ")
 
 
+def test_an_overlay_goes_back_and_another_takes_its_place(folder: Path, tmp_path: Path) -> None:
+    plugins, overlay = [folder / "egg_timer.py"], tmp_path / "overlay"
+    settings = {"devices.virtio0.snapshot": False, "devices.virtio0.overlay": overlay}
+    with opened(folder, **settings) as machine:
+        write_disk(machine, b"first")
+        snapshot = machine.save(tmp_path / "first.snap")
+        write_disk(machine, b"second" * 1000)
+        machine.load(snapshot)
+        assert read_disk(machine, 6) == b"first\5"
+        write_disk(machine, b"third")
+    with Machine.from_snapshot(tmp_path / "first.snap", plugins) as other:
+        assert read_disk(other, 5) == b"first"
+    with opened(folder, **settings) as machine:
+        assert read_disk(machine, 5) == b"third", "the overlay is as its machine left it"
+    new = {"devices.virtio0.overlay": str(tmp_path / "new")}
+    with Machine.from_snapshot(tmp_path / "first.snap", plugins, settings=new) as other:
+        assert read_disk(other, 5) == b"first"
+    assert (tmp_path / "new").exists()
+
+
 LAMPS = """
 from rvplat.bus import Device, Register
 from rvplat.hookspecs import hookimpl
