@@ -91,16 +91,16 @@ def _refuse_other_alarms(clock: Clock, saved: Mapping[str, Any]) -> None:
 
 
 def _alarms_in(saved: Any) -> Iterator[list[int]]:
-    """The saved alarms in the state of devices."""
-    if isinstance(saved, dict):
-        for name, value in saved.items():
-            if name in ("pending", "pause") and isinstance(value, list):
-                yield value
-            else:
-                yield from _alarms_in(value)
-    elif isinstance(saved, list):
-        for one in saved:
-            yield from _alarms_in(one)
+    """What may be a saved alarm in the state of devices: each list of two numbers."""
+    if isinstance(saved, list) and len(saved) == 2 and isinstance(saved[0], int):
+        if isinstance(saved[1], int):
+            yield saved
+        return
+    parts = saved.values() if isinstance(saved, dict) else saved
+    if isinstance(saved, dict | list | tuple):
+        for one in parts:
+            if isinstance(one, dict | list | tuple):
+                yield from _alarms_in(one)
 
 
 def load_devices(machine: System, states: Mapping[str, Any]) -> None:
