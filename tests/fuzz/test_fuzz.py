@@ -1,4 +1,4 @@
-"""More than a hundred random guests, the same in each run; and tests of the watchdog for trials."""
+"""Sixty random guests, the same in each run; and tests of the watchdog for trials."""
 
 from __future__ import annotations
 
