@@ -4,13 +4,14 @@ from rvplat.bus.clock import Alarm, Clock, HostClock, VirtualClock
 from rvplat.bus.console import Console
 from rvplat.bus.device import Device, FdtNode, InterruptController, Power, Progress, Wiring
 from rvplat.bus.failures import Failure, Failures
+from rvplat.bus.fence import barrier
 from rvplat.bus.images import MemoryImage
 from rvplat.bus.interrupts import Line, MipBit
 from rvplat.bus.lock import BusLock
 from rvplat.bus.map import AddressMap, DeviceRaised, Range, overlaps
 from rvplat.bus.natives import DeviceAlarm, State, afterwards, native, soon, unlocked
 from rvplat.bus.natives.records import MAX_HARTS, RNMI
-from rvplat.bus.ram import Memory, Ram, barrier
+from rvplat.bus.ram import Memory, Ram
 from rvplat.bus.registers import Hole, Register
 from rvplat.bus.settings import setting
 

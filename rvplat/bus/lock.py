@@ -23,8 +23,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from rvplat.bus.failures import RAISED
+from rvplat.bus.fence import barrier
 from rvplat.bus.natives.records import Gate, Memory
-from rvplat.bus.ram import barrier
 
 log = logging.getLogger("rvplat.bus")
 

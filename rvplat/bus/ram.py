@@ -11,13 +11,16 @@ import contextlib
 import ctypes
 import mmap
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakValueDictionary
 
-from rvplat.bus.images import MemoryImage, capture_regions, restore_regions
+from rvplat.bus.image_engine import ImageEngine, PlainEngine
+from rvplat.bus.image_tree import ImageTree
+from rvplat.bus.images import MemoryImage
+from rvplat.bus.page_log import PRIVATE
 from rvplat.errors import BusError, HostError
-
-PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0)
 
 
 class Ram:
@@ -50,34 +53,8 @@ class Ram:
         return f"Ram({self.base:#x}, {self.size:#x}, {self.name!r})"
 
 
-def _nothing() -> None:
-    """Do nothing: no hart exists yet."""
-
-
-_fence: Callable[[], object] = _nothing
-
-
-def use_fence(fence: Callable[[], object]) -> None:
-    """Let `barrier` call `fence`, the host's full fence. Native code provides it."""
-    global _fence
-    _fence = fence
-
-
-def barrier() -> None:
-    """A full fence: harts see this thread's accesses before it before those after it.
-
-    Python itself has no fence. A lock is not enough: on AArch64 a load after the lock may still be
-    done before a store that precedes the lock.
-    """
-    _fence()
-
-
 def no_one(pa: int, size: int) -> None:
     """Ignore a write."""
-
-
-def forget_nothing(pages: Sequence[int]) -> None:
-    """Ignore a restored image."""
 
 
 @dataclass
@@ -87,8 +64,10 @@ class Memory:
     regions: tuple[Ram, ...] = ()
     #: Called with (pa, size) after each change that no hart made.
     written: Callable[[int, int], None] = no_one
-    #: Called with the addresses of the pages that `restore` has changed.
-    restored: Callable[[Sequence[int]], None] = forget_nothing
+    #: Saves pages for images; None until there is a machine or an image.
+    engine: ImageEngine | None = None
+    _images: ImageTree | None = None
+    _lent: WeakValueDictionary[int, Any] = field(default_factory=WeakValueDictionary)
 
     def add(self, ram: Ram) -> Ram:
         """Add a region; regions don't overlap (the board was checked for that)."""
@@ -109,14 +88,38 @@ class Memory:
                 return ram
         raise BusError(f"no memory at {pa:#x}, {size} bytes")
 
-    def view(self, pa: int, size: int) -> memoryview:
-        """The bytes themselves. The caller calls `written(pa, size)` after it changed them."""
+    def look(self, pa: int, size: int) -> memoryview:
+        """The bytes themselves, for reading."""
         ram = self.region(pa, size)
         start = pa - ram.base
-        return ram.view[start : start + size]
+        return ram.view[start : start + size].toreadonly()
+
+    def view(self, pa: int, size: int) -> memoryview:
+        """The bytes themselves. The caller calls `written(pa, size)` after it changed them. An
+        image copies the pages of all views that still exist: keep small ones only."""
+        ram = self.region(pa, size)
+        self.will_write(pa, size)
+        lent: Any = (ctypes.c_ubyte * size).from_address(ram.address + pa - ram.base)
+        lent.place = ram, pa, size
+        self._lent[id(lent)] = lent
+        return memoryview(lent).cast("B")
+
+    def lent(self) -> Iterator[tuple[int, int]]:
+        """Address and size of each view that exists."""
+        for one in list(self._lent.values()):
+            yield one.place[1:]
+
+    def will_write(self, pa: int, size: int) -> None:
+        """Call it before memory is changed through a host address: an image may need its pages.
+        `written` follows. BusError if the bytes are not all in RAM."""
+        engine = self.engine
+        if engine is not None and engine.log.epoch and size:
+            self.region(pa, size)
+            engine.save(pa, size)
 
     def host_address(self, pa: int, size: int) -> int:
-        """The host address of `size` bytes; 0 if they are not all in RAM."""
+        """The host address of `size` bytes; 0 if they are not all in RAM. Call `will_write` before
+        each write there, and `written` after it."""
         try:
             ram = self.region(pa, size)
         except BusError:
@@ -125,16 +128,19 @@ class Memory:
 
     def read(self, pa: int, size: int) -> bytes:
         """A copy of `size` bytes at a physical address. BusError if they are not all in RAM."""
-        return bytes(self.view(pa, size))
+        return bytes(self.look(pa, size))
 
     def write(self, pa: int, data: bytes | bytearray | memoryview) -> None:
         """Put `data` at a physical address and tell `written`. BusError if it is not all in RAM."""
-        self.view(pa, len(data))[:] = data
+        ram = self.region(pa, len(data))
+        self.will_write(pa, len(data))
+        start = pa - ram.base
+        ram.view[start : start + len(data)] = data
         self.written(pa, len(data))
 
     def read_int(self, pa: int, size: int) -> int:
         """A little-endian number of `size` bytes."""
-        return int.from_bytes(self.view(pa, size), "little")
+        return int.from_bytes(self.look(pa, size), "little")
 
     def write_int(self, pa: int, size: int, value: int) -> None:
         """Put a little-endian number of `size` bytes there. ValueError if it has more bits."""
@@ -146,12 +152,21 @@ class Memory:
 
     # --- images ---
 
+    @property
+    def images(self) -> ImageTree:
+        """The images of this memory."""
+        if self._images is None:
+            self.engine = self.engine or PlainEngine(self.regions)
+            self._images = ImageTree(self.regions, self.engine, self.lent)
+        return self._images
+
     def capture(self) -> MemoryImage:
-        """What all RAM holds now. No hart may run meanwhile."""
-        return capture_regions(self.regions)
+        """What all RAM holds now. It copies nothing: later, a page is copied before it is written.
+        No hart may run meanwhile, and no device may be writing."""
+        return self.images.capture()
 
     def restore(self, image: MemoryImage) -> None:
-        """Let RAM hold that again. No hart may run meanwhile; translations and decoded instructions
-        that depend on RAM are forgotten. Devices inside RAM are not told. ValueError if the image
-        is of other regions."""
-        self.restored(restore_regions(self.regions, image))
+        """Let RAM hold that again. No hart may run meanwhile, and no device may be writing; what
+        harts derived from RAM follows. Devices inside RAM are not told. ValueError if the image is
+        of other regions."""
+        self.images.restore(image)

@@ -17,7 +17,7 @@ from rvplat.hart.memory_faults import in_granule, raise_misaligned
 from rvplat.hart.page_tables import LOAD, STORE
 from rvplat.hart.ram import region_of
 from rvplat.hart.state import DATA_ENTRIES, HartState
-from rvplat.hart.translate import ram_place
+from rvplat.hart.translate import arm_again, ram_place
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import PAGE_MASK
 from rvplat.lang import (
@@ -51,6 +51,7 @@ def amo_slow(hart, va: u64, size: u64) -> u64:
     if hart.pages_watched != 0:
         watch_access(hart, va, size, u64(READS | WRITES))
     found = ram_place(hart, va, size, u64(STORE), va)
+    arm_again(hart, va, found.pa)
     expect_late_store(hart, found.pa, size)
     tell_device_afterwards(hart, region_of(hart, found.pa), found.pa, size)
     return found.host

@@ -9,6 +9,7 @@ Consistency Model": order comes from fences, annotations and dependencies, and a
 """
 
 from rvplat.hart.acceleration.invalidate import arm_writes, code_word, note_store, note_store_at
+from rvplat.hart.acceleration.saved_pages import before_write
 from rvplat.hart.acceleration.tlb import DEVICE, HELD, HIDDEN, NO_TAG, REGIME_EXECUTE, WRITABLE
 from rvplat.hart.counters import timer_check
 from rvplat.hart.debugging.watchpoints import READS, watch_access, watch_loaded, watch_store
@@ -162,6 +163,8 @@ def store_cached(hart, va: u64, size: u64, value: u64) -> bool:
     entry = hart.tlb[va >> 12 & INDEX_MASK]
     if entry.read_tag & ~HIDDEN != va & PAGE_MASK or entry.page & WRITABLE == 0:
         return False
+    if entry.write_tag == NO_TAG:
+        before_write(hart, address_in(entry.page, va))
     write_host(va + entry.addend, size, value)
     if entry.write_tag == NO_TAG:
         pa = address_in(entry.page, va)

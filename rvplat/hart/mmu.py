@@ -15,6 +15,7 @@ from rvplat.hart.acceleration.guest_tables import (
     remember_table,
 )
 from rvplat.hart.acceleration.invalidate import note_store
+from rvplat.hart.acceleration.saved_pages import before_write
 from rvplat.hart.acceleration.tlb import (
     BLOCK_SHIFT,
     REGIME_DEBUG,
@@ -141,6 +142,8 @@ def physical_entry(hart, pa: u64, regime: u64, wanted: u64) -> u64:
     ram = hart.machine.ram[region]
     if wanted == WRITE and ram.writable == ROM:
         return u64(0)
+    if wanted == WRITE:
+        before_write(hart, pa)
     return ram.host + (pa - ram.base)
 
 

@@ -1,6 +1,8 @@
 """Translation of explicit accesses: walk, protection, and the TLB entry that caches both."""
 
+from rvplat.hart.acceleration.code_lines import code_word
 from rvplat.hart.acceleration.invalidate import arm_tag, arm_writes
+from rvplat.hart.acceleration.saved_pages import before_write
 from rvplat.hart.acceleration.tlb import (
     BLOCK_SHIFT,
     DEVICE,
@@ -21,7 +23,7 @@ from rvplat.hart.pointer_masking import effective_address
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import DATA_ENTRIES, PLAIN, ROM, HartState
 from rvplat.isa.privileged import PAGE_BYTES, PAGE_MASK
-from rvplat.lang import Struct, define, u64
+from rvplat.lang import Struct, define, relaxed_load_u64, u64
 
 HartState.saved("tlb_misses", u64, 3)  # translations: for loads, for stores, for fetches
 
@@ -54,7 +56,19 @@ def fill(hart, va: u64, page: u64, grant: u64):
         if watched == 0:
             arm_writes(hart, va, region, pa)
     elif grant & SHADOW != 0 and watched == 0 and ram.writable == PLAIN:
+        before_write(hart, pa)
         arm_tag(hart, va & PAGE_MASK | SHADOW_TAG, region, pa)
+
+
+@define
+def arm_again(hart, va: u64, pa: u64):
+    """Put the write tag of va's entry in place after its page was saved for an image."""
+    if hart.machine.images.epoch != 0:
+        entry = hart.tlb[va >> 12 & (DATA_ENTRIES - 1)]
+        writable = entry.read_tag == va & PAGE_MASK and entry.page & (WRITABLE | HELD) == WRITABLE
+        region = region_of(hart, pa)
+        if writable and relaxed_load_u64(code_word(hart, region, pa)) == 0:
+            arm_writes(hart, va, region, pa)
 
 
 @define(cold=True)
@@ -69,7 +83,8 @@ def fill_device(hart, va: u64, page: u64, grant: u64):
 
 @define(cold=True)
 def translate(hart, va: u64, size: u64, access: u64, tval: u64) -> u64:
-    """The physical address for an access of `size` bytes in one page, checked and remembered.
+    """The physical address for an access of `size` bytes in one page, checked and remembered; the
+    page is saved if it will be written and an image needs it.
 
     Raises the access's faults with `tval`. Both addresses are as the instruction gave them.
     """
@@ -84,6 +99,8 @@ def translate(hart, va: u64, size: u64, access: u64, tval: u64) -> u64:
         allowed = with_shadow(pmp_grant(hart, pa, size, hart.data.regime))
     if allowed & access == 0 or (hart.data.regime & REGIME_EXECUTE != 0 and allowed & EXECUTE == 0):
         raise_fault(hart, tval, access, u64(ACCESS_FAULT))
+    if access != LOAD:
+        before_write(hart, pa)
     fill(hart, va, found.page, found.grant & whole)
     return pa
 
@@ -102,6 +119,8 @@ def ram_place(hart, va: u64, size: u64, access: u64, tval: u64) -> RamPlace:
     entry = hart.tlb[va >> 12 & (DATA_ENTRIES - 1)]
     allowed = access == LOAD or (access & SHADOW == 0 and entry.page & WRITABLE != 0)
     if entry.read_tag == va & PAGE_MASK and allowed:
+        if access != LOAD:
+            before_write(hart, address_in(entry.page, va))
         return RamPlace(va + entry.addend, address_in(entry.page, va))
     pa = translate(hart, va, size, access, tval)
     region = region_of(hart, pa)

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from rvplat.arguments import choice, flag, hart_number, integer, optional_path, paths, word
-from rvplat.bus.ram import use_fence
+from rvplat.bus.fence import use_fence
 from rvplat.errors import RvplatError
 from rvplat.hart.state import STOP_BREAK
 from rvplat.isa.privileged import VMID

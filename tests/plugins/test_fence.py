@@ -9,7 +9,7 @@ from rvplat_plugins.virtio_mmio import VirtioMmio
 from rvplat_plugins.virtqueue import INDEX, Chain, Virtqueue
 
 from rvplat import Machine
-from rvplat.bus import Memory, Ram, Wiring, barrier, ram
+from rvplat.bus import Memory, Ram, Wiring, barrier, fence
 
 FENCES = {
     "x86_64": (b"\x0f\xae\xf0", b"\xf0\x83"),  # mfence, lock or
@@ -20,7 +20,7 @@ FENCES = {
 def test_python_s_barrier_is_the_host_s_fence() -> None:
     with Machine.open("virt"):
         barrier()
-        address = ctypes.cast(ram._fence, ctypes.c_void_p).value  # type: ignore[arg-type]
+        address = ctypes.cast(fence._fence, ctypes.c_void_p).value  # type: ignore[arg-type]
         assert address
         machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(
             platform.machine(), platform.machine()

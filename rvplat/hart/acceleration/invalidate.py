@@ -47,6 +47,7 @@ tests/hart/acceleration/test_protocols.py runs these texts against each other in
 
 from rvplat.hart.acceleration.code_lines import code_word, line_bits, page_in, region_place
 from rvplat.hart.acceleration.region_rows import drop_region_of_lines
+from rvplat.hart.acceleration.saved_pages import is_saved
 from rvplat.hart.acceleration.tlb import NO_TAG
 from rvplat.hart.acceleration.young_pages import YOUNG, hart_at, list_young, passed_by_others
 from rvplat.hart.ram import NO_REGION, region_of
@@ -240,13 +241,15 @@ def note_writer(hart, region: u64, pa: u64, index: u64):
 
 @define
 def arm_writes(hart, va: u64, region: u64, pa: u64):
-    """Put the write tag of va's entry in place, unless the page has code."""
+    """Put the write tag of va's entry in place, unless the page has code or is to be saved."""
     arm_tag(hart, va & PAGE_MASK, region, pa)
 
 
 @define
 def arm_tag(hart, tag: u64, region: u64, pa: u64):
     """`arm_writes` with any tag: a page's address, and flags in the low bits."""
+    if not is_saved(hart.machine, hart.machine.ram[region].first_page + page_in(hart, region, pa)):
+        return
     index = tag >> 12 & (DATA_ENTRIES - 1)
     entry = hart.tlb[index]
     entry.write_tag = tag

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
+from rvplat.bus.fence import barrier
 from rvplat.bus.natives.records import RNMI
-from rvplat.bus.ram import PRIVATE, Ram, barrier
+from rvplat.bus.page_log import PRIVATE
+from rvplat.bus.ram import Ram
 from rvplat.engine.decode_table import Table
 from rvplat.errors import DeviceError
 from rvplat.hart.acceleration.young_pages import AWAY

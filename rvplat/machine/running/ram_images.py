@@ -1,25 +1,27 @@
-"""Connect RAM with the harts: they drop what they derived from it when others change it."""
+"""Connect RAM with the harts: what they derived from it, and the pages that images need."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import ctypes
+from typing import TYPE_CHECKING, Any
 
-from rvplat.isa.privileged import PAGE_BYTES
+from rvplat.bus.page_log import PageLog
 
 if TYPE_CHECKING:
     from rvplat.machine.running.system import System
 
 
 class RamConnection:
-    """What a machine's RAM calls when Python or a device changed it."""
+    """What a machine's RAM calls when Python or a device changes it, and for images
+    (`ImageEngine`)."""
 
     def __init__(self, machine: System) -> None:
         self._machine = machine
+        self.log: Any = machine.native.plain.images
         self._dma_written = machine.export("dma_written")
-        self._memory_replaced = machine.export("memory_replaced")
+        self._before_dma = machine.export("before_dma")
         machine.memory.written = self.written
-        machine.memory.restored = self.restored
+        machine.memory.engine = self
 
     def written(self, pa: int, size: int) -> None:
         """A device, a loader or a debugger has changed RAM."""
@@ -27,9 +29,21 @@ class RamConnection:
         if self._machine.harts:
             self._dma_written(self._machine.harts[0].address, pa, size)
 
-    def restored(self, pages: Sequence[int]) -> None:
-        """An image was restored, and these pages were changed."""
-        for pa in pages:
-            self._dma_written(self._machine.harts[0].address, pa, PAGE_BYTES)
+    def save(self, pa: int, size: int) -> None:
+        self._before_dma(self._machine.harts[0].address, pa, size)
+
+    def put(self, pages: PageLog, exchange: bool) -> None:
+        scratch = pages.scratch if exchange else 0
+        at = ctypes.addressof(pages.list)
+        self._machine.export("put_pages")(self._machine.harts[0].address, at, scratch)
+
+    def switch(self, old: PageLog | None, new: PageLog | None, epoch: int) -> None:
+        lists = [ctypes.addressof(one.list) if one is not None else 0 for one in (old, new)]
+        self._machine.export("switch_log")(self._machine.harts[0].address, *lists, epoch)
+
+    def replaced(self, whole: bool) -> None:
+        if whole:
+            for ram in self._machine.memory.regions:
+                self._dma_written(self._machine.harts[0].address, ram.base, ram.size)
         for hart in self._machine.harts:
-            self._memory_replaced(hart.address)
+            self._machine.export("memory_replaced")(hart.address)
