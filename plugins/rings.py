@@ -45,10 +45,9 @@ class Rings(Device):
         State("q_size", u32, MOST_QUEUES, saved=False),
         State("q_ready", u8, MOST_QUEUES, saved=False),
         State("q_features", u8, MOST_QUEUES, saved=False),
-        State("q_table", u64, MOST_QUEUES, saved=False),  # host addresses of the three parts
+        State("q_table", u64, MOST_QUEUES, saved=False),  # host addresses of two parts
         State("q_available", u64, MOST_QUEUES, saved=False),
-        State("q_ring", u64, MOST_QUEUES, saved=False),
-        State("q_ring_pa", u64, MOST_QUEUES, saved=False),
+        State("q_ring_pa", u64, MOST_QUEUES, saved=False),  # the used ring
         State("q_seen", u16, MOST_QUEUES, saved=False),  # available entries taken
         State("q_used", u16, MOST_QUEUES, saved=False),  # used entries given
         State("q_signalled", u16, MOST_QUEUES, saved=False),  # for which the driver was interrupted
@@ -71,7 +70,6 @@ class Rings(Device):
     q_features: MutableSequence[u8]
     q_table: MutableSequence[u64]
     q_available: MutableSequence[u64]
-    q_ring: MutableSequence[u64]
     q_ring_pa: MutableSequence[u64]
     q_seen: MutableSequence[u16]
     q_used: MutableSequence[u16]
@@ -139,7 +137,7 @@ class Rings(Device):
                 self.wrong_bytes = size
                 if nested or flags & NEXT != 0 or size == 0 or size & 15 != 0:
                     return u64(BAD_TABLE)
-                table = self.ram(address, size)
+                table = self.ram_to_read(address, size)
                 if table == 0:
                     return u64(NO_MEMORY)
                 nested = True
@@ -163,7 +161,7 @@ class Rings(Device):
             return u64(MISORDERED)
         if size == 0:
             return u64(TAKEN)
-        host = self.ram(address, size)
+        host = self.ram(address, size) if writable else self.ram_to_read(address, size)
         if host == 0:
             self.wrong = address
             self.wrong_bytes = size
@@ -212,8 +210,8 @@ class Rings(Device):
         """Put an element into the used ring (section 2.7.8). What was written to the buffer was
         told before."""
         used = self.q_used[queue]
-        ring = self.q_ring[queue]
         size = u64(self.q_size[queue])
+        ring = self.used_ring(queue)
         at = ring + HEADER + u64(used) % size * USED_ELEMENT
         write_u32(at, u32(head))
         write_u32(at + 4, written)
@@ -221,6 +219,12 @@ class Rings(Device):
         fence()  # buffer and element are written, and old code is dropped, before the index
         relaxed_store_u16(ring + 2, used + 1)
         self.was_written(self.q_ring_pa[queue], HEADER + 2 + size * USED_ELEMENT)
+
+    @native
+    def used_ring(self, queue: u64) -> u64:
+        """The host address of the used ring, for writing. It is asked for each time (words.ram)."""
+        size = u64(self.q_size[queue])
+        return self.ram(self.q_ring_pa[queue], HEADER + 2 + size * USED_ELEMENT)
 
     @native
     def was_written(self, pa: u64, size: u64) -> None:
@@ -264,6 +268,6 @@ class Rings(Device):
         seen = self.q_seen[queue]
         if self.q_features[queue] & HAS_EVENT_INDEX != 0:
             size = u64(self.q_size[queue])
-            relaxed_store_u16(self.q_ring[queue] + HEADER + size * USED_ELEMENT, seen)
+            relaxed_store_u16(self.used_ring(queue) + HEADER + size * USED_ELEMENT, seen)
             fence()  # our event index is visible before the driver's index is read again
         return self.available_index(queue) != seen

@@ -109,7 +109,7 @@ class VirtioConsole(VirtioMmio):
 
     def take(self, queue: Virtqueue, chain: Chain) -> None:
         if queue is self.queues[TRANSMIT]:
-            self.sending = chain, queue.views(chain.readable)
+            self.sending = chain, queue.read_views(chain.readable)
             self.has_room(queue)
         else:
             views = queue.views(chain.writable)

@@ -144,7 +144,7 @@ class Virtqueue:
                 raise RingError(f"a part of a queue at {address:#x}, not a multiple of {alignment}")
         rings.q_table[number] = self._host(self.descriptors, 16 * size)
         rings.q_available[number] = self._host(self.driver, 6 + 2 * size)
-        rings.q_ring[number] = self._host(self.device, 6 + 8 * size)
+        self._host(self.device, 6 + 8 * size)
         rings.q_ring_pa[number] = u64(self.device)
         self.seen = self.used = self.signalled = 0
         self.ready = True
@@ -188,9 +188,16 @@ class Virtqueue:
         raise RingError(texts.get(found, f"no memory at {wrong:#x}, {size} bytes"))
 
     def views(self, spans: Sequence[Span]) -> Views:
-        """The bytes of spans."""
+        """The bytes of spans, for writing."""
+        return self._views(spans, self.memory.view)
+
+    def read_views(self, spans: Sequence[Span]) -> Views:
+        """The bytes of spans, for reading."""
+        return self._views(spans, self.memory.look)
+
+    def _views(self, spans: Sequence[Span], view: Callable[[int, int], memoryview]) -> Views:
         try:
-            return [self.memory.view(address, size) for address, size in spans if size]
+            return [view(address, size) for address, size in spans if size]
         except BusError as error:
             raise RingError(str(error)) from error
 

@@ -14,6 +14,7 @@ from rvplat.bus.natives.records import (
     LineState,
 )
 from rvplat.hart.acceleration.invalidate import dma_written
+from rvplat.hart.acceleration.saved_pages import before_dma
 from rvplat.hart.acceleration.young_pages import hart_at
 from rvplat.hart.counters import NS, host_time, read_time
 from rvplat.hart.ports import device_at, enter_gate, wake_thread
@@ -102,6 +103,14 @@ def stop(alarm: AlarmState) -> None:
 
 @implement(words.ram)
 def ram(device: DeviceState, pa: u64, size: u64) -> u64:
+    host = ram_to_read(device, pa, size)
+    if host != 0:
+        before_dma(hart_at(machine_at(device.bus.machine).harts[0]), pa, size)
+    return host
+
+
+@implement(words.ram_to_read)
+def ram_to_read(device: DeviceState, pa: u64, size: u64) -> u64:
     """Regions follow each other in the host's memory where they are parts of one RAM."""
     machine = machine_at(device.bus.machine)
     host = u64(0)

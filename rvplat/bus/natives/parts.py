@@ -90,7 +90,14 @@ class NativeParts:
         self.wiring.set_timer(hart, mtimecmp)
 
     def ram(self, pa: int, size: int) -> u64:
-        """The host address of RAM; 0 if the bytes are not all in RAM."""
+        """The host address of RAM, for writing; 0 if the bytes are not all in RAM."""
+        found = self.ram_to_read(pa, size)
+        if found:
+            self.wiring.memory.will_write(pa, size)
+        return found
+
+    def ram_to_read(self, pa: int, size: int) -> u64:
+        """The host address of RAM, for reading; 0 if the bytes are not all in RAM."""
         return u64(self.wiring.memory.host_address(pa, size))
 
     def ram_written(self, pa: int, size: int) -> bool:

@@ -57,9 +57,16 @@ def set_timer(device: DeviceState, hart: u64, mtimecmp: u64) -> None:
 
 @word
 def ram(device: DeviceState, pa: u64, size: u64) -> u64:
-    """The host address of `size` bytes of RAM at a physical address, as `Memory.host_address`; 0 if
-    they are not all in RAM."""
+    """The host address of `size` bytes of RAM at a physical address; 0 if they are not all in RAM.
+    A definition may write there until it returns, and then says `ram_written`: ask again each time,
+    because an image of RAM may need what is there (`Memory.will_write`)."""
     return owner_of(device).ram(int(pa), int(size))
+
+
+@word
+def ram_to_read(device: DeviceState, pa: u64, size: u64) -> u64:
+    """As `ram`, for definitions that don't write there."""
+    return owner_of(device).ram_to_read(int(pa), int(size))
 
 
 @word
@@ -112,6 +119,7 @@ DeviceState.methods.update(
     set_hart_line=set_hart_line,
     set_timer=set_timer,
     ram=ram,
+    ram_to_read=ram_to_read,
     ram_written=ram_written,
     call_thread=call_thread,
     hold=hold,
