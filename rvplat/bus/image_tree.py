@@ -82,6 +82,7 @@ class ImageTree:
             return
         with self.locked():
             assert self.live is not None
+            before = self.root
             self.engine.switch(self.live, None, 0)
             self.engine.put(self.live, False)
             for node in held.source.node.way_from_root():
@@ -89,6 +90,8 @@ class ImageTree:
             self.live.clear()
             self._next_epoch(None, self.live)
             self.engine.replaced(False)
+            if before is not None:
+                self._prune(before)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
