@@ -92,7 +92,7 @@ class NativeParts:
     def ram(self, pa: int, size: int) -> u64:
         """The host address of RAM, for writing; 0 if the bytes are not all in RAM."""
         found = self.ram_to_read(pa, size)
-        if found:
+        if int(found):
             self.wiring.memory.will_write(pa, size)
         return found
 

@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from rvplat.bus.images import PAGE, MemoryImage
+from rvplat.bus.images import MemoryImage
+from rvplat.bus.page_log import PAGE
 from rvplat.errors import RvplatError, SnapshotError
 from rvplat.machine.loading.loader import LoadPlan
 from rvplat.machine.loading.program import Segment

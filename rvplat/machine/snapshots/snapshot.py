@@ -112,6 +112,6 @@ def _check_parts(machine: System, snapshot: Snapshot) -> None:
         check_hart(hart, state)
     try:
         for segment in snapshot.plan.segments:
-            machine.memory.view(segment.address, segment.size)
+            machine.memory.look(segment.address, segment.size)
     except (BusError, TypeError, ValueError):
         raise SnapshotError("the snapshot's software does not fit into the board's RAM") from None
