@@ -34,7 +34,7 @@ BELOW = {
     "isa.scalar": {"isa", "isa.cryptography", "isa.machinery", "lang", "lang.floating_point"},
     "isa.vector": {"isa", "isa.cryptography", "isa.machinery", "lang", "lang.floating_point"},
     "hart": {"bus.natives", "hart.acceleration", "hart.debugging", "isa", "isa.machinery", "lang"},
-    "hart.acceleration": {"hart", "isa", "isa.machinery", "lang"},
+    "hart.acceleration": {"bus.natives", "hart", "isa", "isa.machinery", "lang"},
     "hart.debugging": {"hart", "hart.acceleration", "isa", "isa.machinery", "lang"},
     "engine.regions": {"cache", "isa.machinery", "lang.native"},
     "engine": {"cache", "engine.regions", "hart", "hart.acceleration", "hart.debugging", "isa",
