@@ -191,12 +191,12 @@ def _memory(reader: Reader, memories: Mapping[str, Any]) -> MemoryImage:
     regions = [(int(one["base"]), int(one["size"])) for one in memories.values()]
     addresses = memoryview(b"".join(reader.get(where["addresses"]))).cast("Q")
 
-    def pages() -> Iterator[tuple[int, bytes]]:
+    def pages() -> Iterator[tuple[int, memoryview]]:
         at = 0
         for chunk in reader.get(where["pages"]):
             view = memoryview(chunk)
             for start in range(0, len(view), PAGE):
-                yield addresses[at], bytes(view[start : start + PAGE])
+                yield addresses[at], view[start : start + PAGE]
                 at += 1
         if at != len(addresses):
             raise reader.damaged("its memory")
