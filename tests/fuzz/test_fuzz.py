@@ -7,8 +7,8 @@ import pytest
 from tests.fuzz.trial import Result
 from tests.fuzz.watch import Watch
 
-BATCHES = 4
-TRIALS = 15  # in each batch
+BATCHES = 2
+TRIALS = 30  # in each batch
 
 
 @pytest.mark.timeout(600)
