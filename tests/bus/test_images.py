@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import random
 
 import pytest
@@ -101,3 +102,52 @@ def test_an_image_holds_whole_pages_of_its_regions(pa: int, size: int) -> None:
     message = f"page {pa:#x}, {size} bytes: expected 4096 bytes of a page of RAM"
     with pytest.raises(ValueError, match=f"^{message}$"):
         MemoryImage.of([(BASE, SIZE)], [(pa, bytes(size))])
+
+
+def test_a_view_that_exists_may_be_written_after_the_image_was_captured() -> None:
+    memory = new_memory()
+    part = memory.view(BASE + 3 * PAGE - 8, 16)[4:12]
+    for _ in range(2):
+        before = contents(memory)
+        image = memory.capture()
+        part[:] = b"at edges"
+        assert contents(memory) != before
+        memory.restore(image)
+        assert contents(memory) == before
+
+
+def test_memory_is_told_before_a_write_through_a_host_address() -> None:
+    memory = new_memory()
+    image = memory.capture()
+    memory.will_write(BASE + PAGE, 8)
+    ctypes.memset(memory.host_address(BASE + PAGE, 8), 1, 8)
+    memory.restore(image)
+    assert not any(contents(memory))
+
+
+def test_images_that_were_dropped_take_no_memory() -> None:
+    memory = new_memory()
+    memory.write(BASE, b"\1" * SIZE)
+    kept = []
+    for n in range(20):
+        kept.append((memory.capture(), contents(memory)))
+        memory.write(BASE, bytes([n + 2]) * (10 * PAGE))
+    assert memory.images.bytes_used == 20 * 10 * PAGE
+    del kept[1:19]
+    assert memory.images.bytes_used == 2 * 10 * PAGE
+    for image, held in kept:
+        memory.restore(image)
+        assert contents(memory) == held
+    assert memory.images.bytes_used == 10 * PAGE  # RAM holds one of the two
+    del kept, image
+    memory.write(BASE, b"\2" * SIZE)
+    assert memory.images.bytes_used == 0
+
+
+def test_pages_that_were_zero_take_no_memory() -> None:
+    memory = new_memory()
+    image = memory.capture()
+    memory.write(BASE, b"\1" * SIZE)
+    assert memory.images.bytes_used == 0
+    memory.restore(image)
+    assert not any(contents(memory))
