@@ -8,6 +8,7 @@
     +-- DeviceError         a device that can't be built or used: a locked disk image, a bad table
     +-- HostError           something that this host lacks or refuses
     +-- SnapshotError       a snapshot that can't be taken, written, read or loaded
+    +-- RecordingError      a recording that can't be replayed, or a replay that differs from it
     +-- RunFailed           plugin code raised while a machine ran: a line per failure
 
     BusError                no memory or device at this address: the guest takes an access fault
@@ -84,6 +85,10 @@ class HostError(RvplatError):
 
 class SnapshotError(RvplatError):
     """A snapshot that can't be taken, written, read or loaded: what doesn't fit, in one line."""
+
+
+class RecordingError(RvplatError):
+    """A recording that can't be made or replayed, or a replay that differs: where and what."""
 
 
 class RunFailed(RvplatError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rvplat.cli.build import add_limits, add_machine_options, build, uncollected
 from rvplat.cli.progress import progress, say
+from rvplat.cli.recordings import add_recording_options, recorded_arguments, use_recording
 from rvplat.cli.serve import add_gdb_options, check_gdb_options, lobby_for, serve
 from rvplat.cli.snapshots import Saver, add_save_option
 
@@ -52,6 +53,8 @@ class Run:
         add_machine_options(parser)
         add_limits(parser)
         add_save_option(parser)
+        add_recording_options(parser)
+        self.parser = parser
         _add_run_options(parser)
         add_gdb_options(parser)
 
@@ -60,6 +63,7 @@ class Run:
             from rvplat.cli.run_each import run_each
 
             return run_each(arguments)
+        arguments = recorded_arguments(arguments, self.parser)
         check_gdb_options(arguments)
         lobby = lobby_for(arguments)
         with lobby or nullcontext(), uncollected(), progress() as watched:
@@ -115,6 +119,7 @@ def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | 
 
         signature_range(machine.symbols, str(arguments.words[-1] if arguments.words else "demo"))
         _write(arguments.signature, "")
+    use_recording(machine, arguments)
     saver = Saver(machine, arguments.save)
     saver.check()
     if lobby is not None:

@@ -78,7 +78,7 @@ class Machine(Snapshots):
         "open", "close", "run", "start", "wait", "pause", "step", "reset", "running", "closed",
         "harts", "memory", "bus", "devices", "console", "consoles", "symbols", "failures", "board",
         "breakpoints", "watchpoints", "statistics", "dump", "explain", "signature",
-        "save", "load", "from_snapshot",
+        "save", "load", "from_snapshot", "record", "replay",
     )  # fmt: skip
 
     def __init__(
@@ -168,6 +168,7 @@ class Machine(Snapshots):
         if self.current is not None:
             self.current.cancel("pause")
         self._closed = True
+        self.end_recording()
         self.regions.close()
         if self.lost is None:  # a lost machine's device call never returns the bus lock
             self.assembly.close()

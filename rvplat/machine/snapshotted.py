@@ -11,8 +11,8 @@ from rvplat.arguments import paths
 from rvplat.machine.boards.board import Board
 from rvplat.machine.loading.loader import Software
 from rvplat.machine.open_arguments import PathLike
+from rvplat.machine.recorded import Recorded
 from rvplat.machine.running.console import HostConsole
-from rvplat.machine.trap_reports import TrapReports
 from rvplat.pluginmanager import Plugins
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
-class Snapshots(TrapReports):
+class Snapshots(Recorded):
     """The part of a machine that saves and loads its state."""
 
     if TYPE_CHECKING:

@@ -248,6 +248,7 @@ class RoundRobin:
 
     def _new_round(self) -> bool:
         """Begin a round of all harts that are awake. False if there are none."""
+        self._end_round()  # if its last turn was interrupted just at its end
         self.inbox.deliver(self.place())
         awake = [hart.number for hart in self.machine.harts if self._is_awake(hart)]
         if awake:

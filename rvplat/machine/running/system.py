@@ -30,6 +30,7 @@ from rvplat.machine.running.inbox import Inbox
 from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.public_names import PublicNames
 from rvplat.machine.running.region_pages import Counts, HotPage
+from rvplat.machine.running.schedule import Place
 from rvplat.machine.running.stop import Stop
 
 
@@ -83,6 +84,14 @@ class StopPointsLike(Protocol):
     def run_ended(self, stop: Stop, others: list[Stop]) -> None: ...
 
 
+class RecordingLike(Protocol):
+    """A recording that is made or replayed (recordings/)."""
+
+    def run_ended(self, stop: Stop) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class TurnTaking(Protocol):
     """Run harts in turns in one thread (round_robin.py)."""
 
@@ -93,6 +102,8 @@ class TurnTaking(Protocol):
     def open(self) -> None: ...
 
     def close(self) -> None: ...
+
+    def place(self) -> Place: ...
 
     def power_on(self) -> None: ...
 
@@ -128,6 +139,7 @@ class System(metaclass=PublicNames):
     stuck_in: Callable[[Hart], Device | None]  # the native device in which a hart's loop was ended
     regions: RegionsLike
     _awaited: Callable[[int], Any]
+    recording: RecordingLike | None  # what is recorded or replayed
     stop_points: StopPointsLike | None  # None until the first breakpoint or watchpoint
 
     def __init__(self, board: Board, software: Software) -> None:
@@ -150,6 +162,7 @@ class System(metaclass=PublicNames):
         self.lost: BaseException | None = None  # why the machine can no longer be used
         self._exports: dict[str, Callable[..., Any]] = {}
         self.stop_points = None
+        self.recording = None
         self.told_loops: set[tuple[int, int, int]] = set()  # loops of traps that the log names
 
     def __dir__(self) -> list[str]:
@@ -325,6 +338,8 @@ class System(metaclass=PublicNames):
 
     def run_ended(self, stop: Stop) -> None:
         """Update the stop points after a run has ended with `stop` and every hart has stopped."""
+        if self.recording is not None:
+            self.recording.run_ended(stop)
         if self.stop_points is not None:
             self.stop_points.run_ended(stop, [one for one in self.requests if one is not stop])
 

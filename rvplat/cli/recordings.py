@@ -1,0 +1,68 @@
+"""`rvplat run --record` and `--replay`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rvplat.machine.machine import Machine
+
+
+def add_recording_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--record` and `--replay`."""
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE",
+        help="record the input from outside in FILE, with the place where it arrived; it needs "
+        "--set clock=virtual",
+    )  # fmt: skip
+    parser.add_argument(
+        "--replay", type=Path, metavar="FILE",
+        help="run as in the recording FILE, with its input at the same places, and report the "
+        "first difference; without BOARD and PROGRAM, with all arguments of the recorded command",
+    )  # fmt: skip
+
+
+def recorded_arguments(
+    arguments: argparse.Namespace, parser: argparse.ArgumentParser
+) -> argparse.Namespace:
+    """The arguments of a recorded command, if only its recording is named. RvplatError if two
+    options exclude each other."""
+    from rvplat.errors import RvplatError
+
+    if arguments.replay is None:
+        return arguments
+    if arguments.record is not None:
+        raise RvplatError("--record and --replay exclude each other")
+    if arguments.words or arguments.kernel is not None:
+        return arguments
+    from rvplat.machine.recordings.file import read
+
+    found = parser.parse_args([str(one) for one in read(arguments.replay)[0].get("command", [])])
+    found.replay, found.record, found.stats = arguments.replay, None, arguments.stats
+    found.settings += arguments.settings
+    found.plugins += arguments.plugins
+    return found
+
+
+def use_recording(machine: Machine, arguments: argparse.Namespace) -> None:
+    """Record or replay, if the arguments say so."""
+    if arguments.record is not None:
+        machine.record(arguments.record, _command())
+    elif arguments.replay is not None:
+        machine.replay(arguments.replay)
+
+
+def _command() -> list[str]:
+    """The words after `run`, without those that only the recorded run needs."""
+    words = sys.argv[sys.argv.index("run") + 1 :]
+    found: list[str] = []
+    skip = False
+    for word in words:
+        if not skip and not word.startswith(("--record", "--timeout", "--max-instructions")):
+            found.append(word)
+        takes = word in ("--record", "--timeout", "--max-instructions")
+        skip = takes and not skip
+    return found

@@ -1,0 +1,49 @@
+"""Recordings, as a machine's user makes and replays them. What they are is in recordings/."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rvplat.arguments import path as path_argument
+from rvplat.machine.open_arguments import PathLike
+from rvplat.machine.trap_reports import TrapReports
+
+
+class Recorded(TrapReports):
+    """The part of a machine that records its input and replays that of an earlier run."""
+
+    def record(self, path: PathLike, command: Sequence[str] = ()) -> None:
+        """Record the runs of this machine, which has a virtual clock and has executed nothing, in a
+        file, until `close`. The file has the board, the digests of all files, the input from
+        outside with the place where it arrived, and checkpoints. A crash leaves it readable.
+
+        Args:
+            command: the arguments of `rvplat run`, for `--replay` without others.
+
+        Raises:
+            RecordingError: the clock is the host's, or the machine has run.
+            HostError: the file can't be written.
+        """
+        from rvplat.machine.recordings.recorder import Recorder
+
+        self.must_be_free()
+        self.recording = Recorder(self, path_argument("path", path), list(command))
+
+    def replay(self, path: PathLike) -> None:
+        """Let the next run of this machine be a recorded one: its input arrives at the same places,
+        other input is ignored. `run` raises RecordingError at the first difference, where the
+        recording ends early, and if the end is another.
+
+        Raises:
+            RecordingError: the file is no recording, or of another board, file or plugin; or the
+                machine has run.
+        """
+        from rvplat.machine.recordings.replayer import Replayer
+
+        self.must_be_free()
+        self.recording = Replayer(self, path_argument("path", path))
+
+    def end_recording(self) -> None:
+        """Close the file of a recording."""
+        if self.recording is not None:
+            self.recording.close()

@@ -1,0 +1,1 @@
+"""The proof that runs with a virtual clock can be repeated."""
