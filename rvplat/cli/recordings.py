@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
 
 
 def recorded_arguments(
-    arguments: argparse.Namespace, parser: argparse.ArgumentParser
+    arguments: argparse.Namespace, configure: Callable[[argparse.ArgumentParser], None]
 ) -> argparse.Namespace:
     """The arguments of a recorded command, if only its recording is named. RvplatError if two
     options exclude each other."""
@@ -40,8 +41,11 @@ def recorded_arguments(
         return arguments
     from rvplat.machine.recordings.file import read
 
+    parser = argparse.ArgumentParser(prog=f"the command in {arguments.replay}: rvplat run")
+    configure(parser)
     found = parser.parse_args([str(one) for one in read(arguments.replay)[0].get("command", [])])
     found.replay, found.record, found.stats = arguments.replay, None, arguments.stats
+    found.timeout, found.strict = arguments.timeout, arguments.strict
     found.settings += arguments.settings
     found.plugins += arguments.plugins
     return found

@@ -54,7 +54,6 @@ class Run:
         add_limits(parser)
         add_save_option(parser)
         add_recording_options(parser)
-        self.parser = parser
         _add_run_options(parser)
         add_gdb_options(parser)
 
@@ -63,7 +62,7 @@ class Run:
             from rvplat.cli.run_each import run_each
 
             return run_each(arguments)
-        arguments = recorded_arguments(arguments, self.parser)
+        arguments = recorded_arguments(arguments, self.configure)
         check_gdb_options(arguments)
         lobby = lobby_for(arguments)
         with lobby or nullcontext(), uncollected(), progress() as watched:
