@@ -73,8 +73,8 @@ BELOW = {
     "gdb": {"gdb.commands", "gdb.monitor", "gdb.protocol", "machine", "machine.running"},
     "cli": {"cache", "engine", "entrypoints", "gdb", "gdb.monitor", "gdb.protocol", "guests",
             "isa", "isa.machinery", "lang", "machine", "machine.boards",
-            "machine.inspection", "machine.loading", "machine.running", "machine.snapshots",
-            "pluginmanager"},
+            "machine.inspection", "machine.loading", "machine.recordings", "machine.running",
+            "machine.snapshots", "pluginmanager"},
     "__main__": {"cli"},
 }  # fmt: skip
 #: Every room may import these. They import no room.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from rvplat.machine.running.schedule import Place
+from rvplat.machine.running.stop import Stop
 
 Deliver = Callable[[bytes], None]
 
@@ -33,6 +34,14 @@ class Replayer(Protocol):
     def next_work(self) -> int | None: ...
 
     def next_tick(self, work: int) -> int | None: ...
+
+
+class RecordingLike(Protocol):
+    """A recording that is made or replayed (recordings/)."""
+
+    def run_ended(self, stop: Stop) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Inbox:

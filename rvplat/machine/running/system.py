@@ -26,7 +26,7 @@ from rvplat.machine.loading.loader import LoadPlan, Software
 from rvplat.machine.running.assembly import Assembly
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.hart import Hart
-from rvplat.machine.running.inbox import Inbox
+from rvplat.machine.running.inbox import Inbox, RecordingLike
 from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.public_names import PublicNames
 from rvplat.machine.running.region_pages import Counts, HotPage
@@ -82,14 +82,6 @@ class StopPointsLike(Protocol):
     def stop_of(self, hart: Hart) -> Stop: ...
 
     def run_ended(self, stop: Stop, others: list[Stop]) -> None: ...
-
-
-class RecordingLike(Protocol):
-    """A recording that is made or replayed (recordings/)."""
-
-    def run_ended(self, stop: Stop) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class TurnTaking(Protocol):
