@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary, finalize
 
 from rvplat.bus.held_pages import HeldPages, Node
 from rvplat.bus.image_engine import ImageEngine
-from rvplat.bus.images import MemoryImage, Numbering, Region, check_layout, layout_of
+from rvplat.bus.images import MadePages, MemoryImage, Numbering, Region, check_layout, layout_of
 from rvplat.bus.page_log import PAGE, PRIVATE, PageLog
 
 CHUNK = 512 * PAGE
@@ -198,12 +198,26 @@ class ImageTree:
         if self.root is None:
             for ram in self.regions:
                 ram.clear()
-            for pa, data in image.pages():
-                self._write(pa, data)
+            if isinstance(image.source, MadePages):
+                for number, host, count in image.source.runs():
+                    self._fill(number, host, count)
+            else:
+                for pa, data in image.pages():
+                    self._write(pa, data)
         else:
             self._write_differences(image)
         self.engine.replaced(True)
         self._adopted[image] = self.capture()
+
+    def _fill(self, number: int, host: int, count: int) -> None:
+        """Write pages that follow each other, from a host address."""
+        while count:
+            n = self.numbering.region(number)
+            ram, at = self.regions[n], (number - self.numbering.firsts[n]) * PAGE
+            room = min(count * PAGE, ram.size - at)
+            ctypes.memmove(ram.address + at, host, room)
+            done = -(-room // PAGE)
+            number, host, count = number + done, host + done * PAGE, count - done
 
     def _write(self, pa: int, data: bytes) -> None:
         number = self.numbering.number(pa)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from rvplat.bus.page_log import PAGE, PageLog
+from rvplat.bus.page_log import PAGE
 
-Buffer: TypeAlias = bytes | bytearray | memoryview
 Layout = tuple[tuple[int, int], ...]  # base and size in bytes of each region
 
 
@@ -42,12 +41,13 @@ class MemoryImage:
 
     @classmethod
     def of(
-        cls, regions: Iterable[tuple[int, int]], pages: Iterable[tuple[int, Buffer]]
+        cls, regions: Iterable[tuple[int, int]], blocks: Iterable[tuple[Sequence[int], bytes]]
     ) -> MemoryImage:
-        """An image of regions (base, size in bytes), made of physical addresses with 4,096 bytes
-        each. All other pages are zero. ValueError for what is no page of the regions."""
+        """An image of regions (base, size in bytes), made of blocks: ascending physical addresses,
+        and 4,096 bytes for each of them. All other pages are zero. ValueError for what is no page
+        of the regions, and for a wrong order."""
         layout = tuple(regions)
-        return cls(layout, MadePages(layout, pages))
+        return cls(layout, MadePages(layout, blocks))
 
     def pages(self) -> Iterator[tuple[int, bytes]]:
         """Physical address and 4,096 bytes of each page that isn't all zero, in order. The machine
@@ -84,24 +84,38 @@ class Numbering:
 
 
 class MadePages:
-    """Pages that were given, as those of a file."""
+    """Pages that were given, as those of a file. Their blocks are kept as they are: `runs` lets
+    many pages be copied at once."""
 
-    def __init__(self, layout: Layout, pages: Iterable[tuple[int, Buffer]]) -> None:
+    def __init__(self, layout: Layout, blocks: Iterable[tuple[Sequence[int], bytes]]) -> None:
         self._numbering = Numbering(layout)
-        self._log = PageLog(self._numbering.count)
-        for pa, data in pages:
-            number = self._numbering.number(pa)
-            if number < 0 or pa % PAGE or len(data) != PAGE:
-                raise ValueError(
-                    f"page {pa:#x}, {len(data)} bytes: expected {PAGE} bytes of a page of RAM"
-                )
-            held = (ctypes.c_char * PAGE).from_buffer_copy(data)
-            self._log.append(number, ctypes.addressof(held))
+        self._blocks: list[tuple[list[int], bytes]] = []
+        last = -1
+        for addresses, data in blocks:
+            numbers = [self._numbering.number(pa) for pa in addresses]
+            if len(data) != PAGE * len(numbers):
+                raise ValueError(f"{len(data)} bytes: expected {PAGE} for each of {len(numbers)}")
+            for pa, number in zip(addresses, numbers, strict=True):
+                if number <= last or pa % PAGE:
+                    raise ValueError(f"{pa:#x}: expected a page of RAM, after the one before")
+                last = number
+            self._blocks.append((numbers, data))
 
     def pages(self) -> Iterator[tuple[int, bytes]]:
-        for number, slot in sorted(self._log.entries()):
-            if slot:
-                yield self._numbering.address(number), ctypes.string_at(self._log.at(slot), PAGE)
+        for numbers, data in self._blocks:
+            for n, number in enumerate(numbers):
+                yield self._numbering.address(number), data[n * PAGE : (n + 1) * PAGE]
+
+    def runs(self) -> Iterator[tuple[int, int, int]]:
+        """Pages that follow each other: the number of the first, the host address of the contents,
+        and how many pages there are."""
+        for numbers, data in self._blocks:
+            host = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
+            begin = 0
+            for n in range(1, len(numbers) + 1):
+                if n == len(numbers) or numbers[n] != numbers[n - 1] + 1:
+                    yield numbers[begin], host + begin * PAGE, n - begin
+                    begin = n
 
 
 def layout_of(regions: Sequence[Region]) -> Layout:

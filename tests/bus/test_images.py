@@ -71,7 +71,11 @@ def test_an_image_made_of_pages_starts_several_memories() -> None:
     scribble(source, random.Random(2), 40)
     regions = [(ram.base, ram.size) for ram in source.regions]
     captured = source.capture()
-    made = MemoryImage.of(regions, captured.pages())
+    pages = list(captured.pages())
+    halves = (pages[: len(pages) // 2], pages[len(pages) // 2 :])
+    blocks = [([pa for pa, _ in half], b"".join(data for _, data in half)) for half in halves]
+    made = MemoryImage.of(regions, blocks)
+    assert list(made.pages()) == pages
     scribble(source, random.Random(3), 40)
     for image in (made, captured):
         memory = new_memory()
@@ -97,11 +101,22 @@ def test_an_image_of_other_regions_is_refused() -> None:
         memory.restore(other.capture())
 
 
-@pytest.mark.parametrize("pa, size", [(BASE + 8, PAGE), (BASE, 8), (BASE + SIZE, PAGE)])
-def test_an_image_holds_whole_pages_of_its_regions(pa: int, size: int) -> None:
-    message = f"page {pa:#x}, {size} bytes: expected 4096 bytes of a page of RAM"
+@pytest.mark.parametrize(
+    "addresses",
+    [[BASE + 8], [BASE + SIZE], [BASE + PAGE, BASE], [BASE, BASE]],
+    ids=["misaligned", "outside", "not in order", "twice"],
+)
+def test_an_image_holds_pages_of_its_regions_in_order(addresses: list[int]) -> None:
+    message = f"{addresses[-1]:#x}: expected a page of RAM, after the one before"
     with pytest.raises(ValueError, match=f"^{message}$"):
-        MemoryImage.of([(BASE, SIZE)], [(pa, bytes(size))])
+        MemoryImage.of([(BASE, SIZE)], [(addresses, bytes(PAGE * len(addresses)))])
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        MemoryImage.of([(BASE, SIZE)], [([pa], bytes(PAGE)) for pa in addresses])
+
+
+def test_an_image_holds_whole_pages() -> None:
+    with pytest.raises(ValueError, match=r"^8 bytes: expected 4096 for each of 1$"):
+        MemoryImage.of([(BASE, SIZE)], [([BASE], bytes(8))])
 
 
 def test_a_view_that_exists_may_be_written_after_the_image_was_captured() -> None:

@@ -191,14 +191,13 @@ def _memory(reader: Reader, memories: Mapping[str, Any]) -> MemoryImage:
     regions = [(int(one["base"]), int(one["size"])) for one in memories.values()]
     addresses = memoryview(b"".join(reader.get(where["addresses"]))).cast("Q")
 
-    def pages() -> Iterator[tuple[int, memoryview]]:
+    def blocks() -> Iterator[tuple[memoryview, bytes]]:
         at = 0
-        for chunk in reader.get(where["pages"]):
-            view = memoryview(chunk)
-            for start in range(0, len(view), PAGE):
-                yield addresses[at], view[start : start + PAGE]
-                at += 1
+        for block in reader.get(where["pages"]):
+            end = at + len(block) // PAGE
+            yield addresses[at:end], block
+            at = end
         if at != len(addresses):
             raise reader.damaged("its memory")
 
-    return MemoryImage.of(regions, pages())
+    return MemoryImage.of(regions, blocks())
