@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rvplat.cli.build import add_machine_options
+
 if TYPE_CHECKING:
     from rvplat.machine.machine import Machine
 
@@ -22,15 +24,16 @@ def add_recording_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replay", type=Path, metavar="FILE",
         help="run as in the recording FILE, with its input at the same places, and report the "
-        "first difference; without BOARD and PROGRAM, with all arguments of the recorded command",
+        "first difference; without BOARD and PROGRAM, of the machine of the recorded command",
     )  # fmt: skip
 
 
 def recorded_arguments(
     arguments: argparse.Namespace, configure: Callable[[argparse.ArgumentParser], None]
 ) -> argparse.Namespace:
-    """The arguments of a recorded command, if only its recording is named. RvplatError if two
-    options exclude each other."""
+    """If only a recording is named: the arguments, with the recorded machine. Of the recorded
+    command's other options none counts, and no plugin: a file from somebody else must not write
+    files or run code. RvplatError if two options exclude each other."""
     from rvplat.errors import RvplatError
 
     if arguments.replay is None:
@@ -43,12 +46,20 @@ def recorded_arguments(
 
     parser = argparse.ArgumentParser(prog=f"the command in {arguments.replay}: rvplat run")
     configure(parser)
-    found = parser.parse_args([str(one) for one in read(arguments.replay)[0].get("command", [])])
-    found.replay, found.record, found.stats = arguments.replay, None, arguments.stats
-    found.timeout, found.strict = arguments.timeout, arguments.strict
-    found.settings += arguments.settings
-    found.plugins += arguments.plugins
-    return found
+    words = [str(one) for one in read(arguments.replay)[0].get("command", [])]
+    recorded = parser.parse_args(words)
+    own = [*recorded.settings, *arguments.settings]
+    for name in _machine_options() - {"plugins"}:
+        setattr(arguments, name, getattr(recorded, name))
+    arguments.settings = own
+    return arguments
+
+
+def _machine_options() -> set[str]:
+    """The options that say what the machine is."""
+    parser = argparse.ArgumentParser()
+    add_machine_options(parser)
+    return set(vars(parser.parse_args([])))
 
 
 def use_recording(machine: Machine, arguments: argparse.Namespace) -> None:
