@@ -8,7 +8,7 @@ Its registers are native.
 
 from __future__ import annotations
 
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from rvplat.bus import (
     native,
     setting,
 )
+from rvplat.errors import DeviceError
 from rvplat.hookspecs import hookimpl
 from rvplat.lang import u8, u32, u64
 
@@ -365,6 +366,12 @@ class Ns16550a(ConsoleOutput):
     def save(self) -> dict[str, Any]:
         self.send()
         return super().save()
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Native code relies on `first` and `held`: a file may have any."""
+        if state["first"] >= FIFO_SIZE or state["held"] > FIFO_SIZE:
+            raise DeviceError(f"{state['held']} characters from {state['first']} on are no FIFO")
+        super().load(state)
 
 
 @hookimpl

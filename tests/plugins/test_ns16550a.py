@@ -8,6 +8,7 @@ import pytest
 from rvplat_plugins.ns16550a import Iir, Ns16550a
 
 from rvplat.bus import Console, Line, VirtualClock, Wiring
+from rvplat.errors import DeviceError
 
 RBR = THR = DLL = 0
 IER = DLM = 1
@@ -191,6 +192,13 @@ def test_fifo_reset_drops_what_was_received(bench: Bench) -> None:
     assert bench.get(IIR) & FIFOS == FIFOS
     bench.put(FCR, 0)
     assert bench.get(IIR) & FIFOS == 0
+
+
+@pytest.mark.parametrize("wrong", [{"first": 16}, {"first": 255}, {"held": 17}])
+def test_a_state_that_no_fifo_has_is_refused(bench: Bench, wrong: dict[str, int]) -> None:
+    state = {**bench.uart.save(), **wrong}
+    with pytest.raises(DeviceError, match="are no FIFO"):
+        Bench().uart.load(state)
 
 
 def test_state_survives(bench: Bench) -> None:
