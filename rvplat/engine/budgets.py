@@ -115,8 +115,8 @@ def see_overflows(hart):
 def refill(hart):
     """The budget has ended, or another thread calls: check timers and requests of other threads,
     and grant another budget."""
-    if hart.window == 0 or hart.attention != 0:
-        look_around(hart)
+    if hart.window == 0 or hart.attention != 0 or hart.limit + hart.budget <= 0:
+        look_around(hart)  # at the end of a run too, so that nothing is noted for the next one
     if hart.stop_request != 0 and hart.stop != STOP_STUCK:
         hart.stop = STOP_REQUEST
     timer_check(hart)
