@@ -32,10 +32,12 @@ def snapshot_among(arguments: argparse.Namespace) -> Path | None:
     Raises:
         RvplatError: other options exclude a snapshot.
     """
+    files: list[Path] = [one.path for one in arguments.extra_files if one.address is None]
+    if not files:
+        return None
     from rvplat.errors import RvplatError
     from rvplat.machine.snapshots.blocks import is_snapshot
 
-    files: list[Path] = [one.path for one in arguments.extra_files if one.address is None]
     found = [path for path in files if is_snapshot(path)]
     if not found:
         return None
