@@ -26,8 +26,7 @@ from rvplat.bus.image_engine import ImageEngine
 from rvplat.bus.images import MadePages, MemoryImage, Numbering, Region, check_layout, layout_of
 from rvplat.bus.page_log import PAGE, PRIVATE, PageLog
 
-CHUNK = 512 * PAGE
-ZEROS = bytes(CHUNK)
+ZERO_PAGE = bytes(PAGE)
 
 
 class ImageTree:
@@ -231,7 +230,7 @@ class ImageTree:
         pa, data = next(pages, (-1, b""))
         for ram in self.regions:
             for at in range(ram.base, ram.base + ram.size, PAGE):
-                wanted = ZEROS[:PAGE]
+                wanted = ZERO_PAGE
                 if at == pa:
                     wanted = data
                     pa, data = next(pages, (-1, b""))

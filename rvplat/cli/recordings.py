@@ -65,19 +65,6 @@ def _machine_options() -> set[str]:
 def use_recording(machine: Machine, arguments: argparse.Namespace) -> None:
     """Record or replay, if the arguments say so."""
     if arguments.record is not None:
-        machine.record(arguments.record, _command())
+        machine.record(arguments.record, sys.argv[sys.argv.index("run") + 1 :])
     elif arguments.replay is not None:
         machine.replay(arguments.replay)
-
-
-def _command() -> list[str]:
-    """The words after `run`, without those that only the recorded run needs."""
-    words = sys.argv[sys.argv.index("run") + 1 :]
-    found: list[str] = []
-    skip = False
-    for word in words:
-        if not skip and not word.startswith(("--record", "--timeout", "--max-instructions")):
-            found.append(word)
-        takes = word in ("--record", "--timeout", "--max-instructions")
-        skip = takes and not skip
-    return found

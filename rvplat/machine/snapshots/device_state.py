@@ -52,6 +52,18 @@ def consoles_of(machine: System) -> dict[str, HostConsole]:
     return found
 
 
+@contextmanager
+def _naming(name: str, unexpected: str) -> Iterator[None]:
+    """Let errors of a device name it. `unexpected` begins the text of other errors than its own."""
+    try:
+        yield
+    except DeviceError as error:
+        raise SnapshotError(f"devices.{name}: {error}") from error
+    except Exception as error:
+        what = f"{unexpected} {type(error).__name__}"
+        raise SnapshotError(f"devices.{name}: {what}: {error}") from error
+
+
 def save_devices(machine: System) -> dict[str, Any]:
     """The state of each device, by name.
 
@@ -60,14 +72,8 @@ def save_devices(machine: System) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for name, device in machine.devices.items():
-        try:
+        with _naming(name, "its save raised"):
             found[name] = device.save()
-        except DeviceError as error:
-            raise SnapshotError(f"devices.{name}: {error}") from error
-        except Exception as error:
-            raise SnapshotError(
-                f"devices.{name}: its save raised {type(error).__name__}: {error}"
-            ) from error
         if changed := unsaved_changes(device):
             raise SnapshotError(
                 f"devices.{name}: the model {device.model} does not save {', '.join(changed)}: "
@@ -112,14 +118,8 @@ def load_devices(machine: System, states: Mapping[str, Any]) -> None:
     """
     ordered = sorted(machine.devices.items(), key=lambda one: _is_controller(one[1]))
     for name, device in ordered:
-        try:
+        with _naming(name, "the saved state does not fit:"):
             device.load(states[name])
-        except DeviceError as error:
-            raise SnapshotError(f"devices.{name}: {error}") from error
-        except Exception as error:
-            raise SnapshotError(
-                f"devices.{name}: the saved state does not fit: {type(error).__name__}: {error}"
-            ) from error
 
 
 def _is_controller(device: Device) -> bool:
