@@ -9,6 +9,7 @@
     +-- HostError           something that this host lacks or refuses
     +-- SnapshotError       a snapshot that can't be taken, written, read or loaded
     +-- RecordingError      a recording that can't be replayed, or a replay that differs from it
+    +-- HistoryError        a machine that can't go back, or whose past can't be changed
     +-- RunFailed           plugin code raised while a machine ran: a line per failure
 
     BusError                no memory or device at this address: the guest takes an access fault
@@ -89,6 +90,10 @@ class SnapshotError(RvplatError):
 
 class RecordingError(RvplatError):
     """A recording that can't be made or replayed, or a replay that differs: where and what."""
+
+
+class HistoryError(RvplatError):
+    """A machine can't go back: its run does not repeat, or its past may not be changed."""
 
 
 class RunFailed(RvplatError):

@@ -220,6 +220,8 @@ def guest_address(hart) -> u64:
 @define
 def is_met(hart, pa: u64) -> bool:
     """Whether the hart, at hart.pc, must stop before the instruction."""
+    if hart.machine.points_off != 0:
+        return False
     if hart.break_skip == hart.pc:
         hart.break_skip = 1
         return False
@@ -241,7 +243,7 @@ def stops_before_fetch(hart) -> bool:
     higher priority than the exceptions of the fetch ("Machine Cause Register", synchronous
     exception priority). The calls that gdb makes return to the stack, which often isn't executable.
     """
-    if hart.machine.break_count == 0:
+    if hart.machine.break_count == 0 or hart.machine.points_off != 0:
         return False
     if hart.break_skip == hart.pc:
         hart.break_skip = 1

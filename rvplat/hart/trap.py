@@ -260,7 +260,7 @@ def enter_host(hart, cause: u64, handler: u64):
 def stops_at_ebreak(hart) -> bool:
     """Whether an ebreak stops for a debugger instead of trapping, as with dcsr.ebreakm and the like
     in the Debug Specification."""
-    if hart.ebreak_stops == 0:
+    if hart.ebreak_stops == 0 or hart.machine.points_off != 0:
         return False
     if hart.ebreak_skip == hart.pc:
         hart.ebreak_skip = 1

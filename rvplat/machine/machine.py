@@ -16,6 +16,7 @@ from rvplat.bus.fence import use_fence
 from rvplat.errors import RvplatError
 from rvplat.hart.state import STOP_BREAK
 from rvplat.isa.privileged import VMID
+from rvplat.machine.backwards import Backwards
 from rvplat.machine.boards.board import Board, OneHart
 from rvplat.machine.boards.extensions import (
     compressed_of,
@@ -42,7 +43,6 @@ from rvplat.machine.running.run import FOREVER, Runner
 from rvplat.machine.running.seed_source import SeedSource
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.watchdog import Watchdog
-from rvplat.machine.snapshotted import Snapshots
 from rvplat.pluginmanager import Plugins
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def say_nothing(text: str) -> None:
     """Discard a progress message."""
 
 
-class Machine(Snapshots):
+class Machine(Backwards):
     """A board with its software. `Machine.open` builds one, `with` closes it.
 
     While the machine is stopped, its registers, memory and devices can be read and changed. `run`
@@ -77,8 +77,7 @@ class Machine(Snapshots):
     public = (
         "open", "close", "run", "start", "wait", "pause", "step", "reset", "running", "closed",
         "harts", "memory", "bus", "devices", "console", "consoles", "symbols", "failures", "board",
-        "breakpoints", "watchpoints", "statistics", "dump", "explain", "signature",
-        "save", "load", "from_snapshot", "record", "replay",
+        "breakpoints", "watchpoints", "statistics", "dump", "explain", "signature", *Backwards.added
     )  # fmt: skip
 
     def __init__(
@@ -269,6 +268,7 @@ class Machine(Snapshots):
         keeps its contents."""
         self.must_be_free()
         self.power_on()
+        self.state_replaced()
 
     def statistics(self) -> Statistics:
         """Instructions, seconds by activity, and traps by cause, since the machine was built."""
@@ -345,8 +345,6 @@ class Machine(Snapshots):
 
         self.stop_points = found = StopPoints(self)
         return found
-
-    # --- building ---
 
     def _build(self, plugins: Plugins | None, say: Say) -> None:
         self.extensions = hart_extensions(self.board)

@@ -33,6 +33,9 @@ class Snapshots(Recorded):
 
         def close(self) -> None: ...
 
+    def state_replaced(self) -> None:
+        """The state is another, which no run has led to."""
+
     def save(self, path: PathLike | None = None) -> Snapshot:
         """Take a snapshot of the stopped machine: harts, RAM, devices, what the guest wrote to its
         disks, consoles, clock. It stays in memory, and is written to a file too if `path` says so.
@@ -67,6 +70,7 @@ class Snapshots(Recorded):
             put_back(self, snapshot)
         else:
             load_whole(self, _read(snapshot))
+        self.state_replaced()
 
     @classmethod
     def from_snapshot(

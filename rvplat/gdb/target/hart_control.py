@@ -21,7 +21,7 @@ from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.run import FOREVER, Runner
 from rvplat.machine.running.stop import Stop
-from rvplat.machine.running.system import TurnTaking
+from rvplat.machine.running.turn_taking import TurnTaking
 
 LOOK_S = 0.25  # between two looks whether the machine was given up
 BURST = 200  # instructions that other harts execute while one does a step
@@ -163,7 +163,7 @@ class HartDriver:
             return stop
         reason = self.step_once(here)
         self.hart.plain.stop_switch = 0
-        self.hart.waiting = False
+        self._wake_up()
         if reason == STOP_BREAK:
             return self.machine.break_stop(self.hart)
         done = not job.holds(int(self.hart.plain.pc))
@@ -211,27 +211,46 @@ class HartDriver:
         Breakpoints at `past` are not met. Watchpoints are: a client removes them while it steps
         over one. `masked`: no interrupt comes first."""
         state: Any = self.hart.plain
-        self.hart.waiting = False
+        self._wake_up()
         if not masked and self._interrupted():
             return STOP_LIMIT
         state.break_skip = state.ebreak_skip = past
-        state.interrupts_held = int(masked)
+        if masked:
+            self._hold(True)
         reason = self._enter(1)
-        state.interrupts_held = 0
+        if masked:
+            self._hold(False)
         state.break_skip = state.ebreak_skip = NOWHERE
         return reason
 
     def _interrupted(self) -> bool:
         """Take an interrupt, if one is due; whether one was."""
+        if self._turns is not None:
+            return self._turns.changes.interrupt(self.hart)
         self.machine.turns.begin(self.hart)
         return bool(self._take_interrupts(self.hart.address))
+
+    def _wake_up(self) -> None:
+        """A step of a hart in WFI goes on after it."""
+        if self._turns is not None:
+            self._turns.changes.wake_up(self.hart)
+        else:
+            self.hart.waiting = False
+
+    def _hold(self, on: bool) -> None:
+        """Let the hart take no interrupts, or again."""
+        if self._turns is not None:
+            self._turns.changes.hold(self.hart, on)
+        else:
+            self.hart.plain.interrupts_held = int(on)
 
     def burst(self, limit: int) -> int:
         """A few instructions in the caller's thread, if the hart isn't waiting."""
         if self.hart.waiting and not self.machine.awaited(self.hart.address):
             return STOP_WFI
         reason = self._enter(limit)
-        self.hart.waiting = reason == STOP_WFI
+        if self._turns is None:
+            self.hart.waiting = reason == STOP_WFI
         return reason
 
 

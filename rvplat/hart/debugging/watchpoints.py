@@ -36,6 +36,7 @@ WatchRow.add("next", u32)  # of the chain; 0 ends it
 WatchRow.add("kinds", u8)
 
 MachineState.add("watch_rows", ptr(WatchRow))
+MachineState.add("points_off", u32)  # no breakpoint or watchpoint is met: a run is repeated
 MachineState.add("watch_heads", u64)  # host address: u32 HEADS
 HartState.outside("break_row", u64)  # the first breakpoint met (engine/breakpoints.py), or 0
 HartState.outside("watch_row", u64)  # the first row that was met
@@ -92,7 +93,7 @@ def overlaps(watch: WatchRow, va: u64, last: u64, kinds: u64) -> bool:
 @define
 def counts_here(hart, watch: WatchRow) -> bool:
     """Whether the hart is in the row's world, and its instruction is not skipped."""
-    if hart.watch_skip == hart.pc:
+    if hart.watch_skip == hart.pc or hart.machine.points_off != 0:
         return False
     return watch.world == ANYWHERE or watch.world == current_world(hart)
 

@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from rvplat.machine.running.system import System, TurnTaking
+from rvplat.machine.running.system import System
+from rvplat.machine.running.turn_taking import TurnTaking
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ class HostConsole(Console):
         self._seen = 0  # `wait_for` searches from here
         self._wanted = b""  # the text that `wait_for` waits for
         self._ended = False
+        self.is_silent = False  # the sinks have had this output: the run repeats what was
         #: Called with the error of a sink, which must not reach the guest.
         self.failed: Callable[[BaseException], None] | None = None
         #: Returns the places of the harts, for the message of a timeout.
@@ -50,6 +51,8 @@ class HostConsole(Console):
 
     def send(self, data: bytes) -> None:
         """Pass `data` to the sinks."""
+        if self.is_silent:
+            return
         try:
             super().send(data)
         except Exception as error:

@@ -34,13 +34,13 @@ class RegisterFile(Sequence[int]):
     """32 registers of `width` bits, by number or ABI name. x0 stays zero."""
 
     def __init__(
-        self, cells: Any, names: Sequence[str], zero: bool, still: Callable[[], None], width: int
-    ):
+        self, cells: Any, names: Sequence[str], zero: bool, hart: Hart, width: int
+    ) -> None:
         self._cells = cells
         self._width = width
         self._numbers = {name: n for n, name in enumerate(names)}
         self._zero = zero
-        self._still = still
+        self._still, self._to_change = hart._still, hart._to_change
 
     def _number(self, key: int | str) -> int:
         if isinstance(key, str):
@@ -60,7 +60,7 @@ class RegisterFile(Sequence[int]):
         return int(self._cells[self._number(key)])
 
     def __setitem__(self, key: int | str, value: int) -> None:
-        self._still()
+        self._to_change()
         number = self._number(key)
         bits = word("value", value, self._width)
         if number or not self._zero:
@@ -76,9 +76,9 @@ class RegisterFile(Sequence[int]):
 class VectorFile(Sequence[int]):
     """32 vector registers, by number or as "v0". A value has VLEN bits, element 0 lowest."""
 
-    def __init__(self, hart: Hart, still: Callable[[], None]) -> None:
+    def __init__(self, hart: Hart) -> None:
         self._hart = hart
-        self._still = still
+        self._still, self._to_change = hart._still, hart._to_change
 
     def _bytes(self, key: int | str) -> Any:
         """The bytes of a register, in place."""
@@ -101,6 +101,7 @@ class VectorFile(Sequence[int]):
         return int.from_bytes(bytes(self._bytes(key)), "little")
 
     def __setitem__(self, key: int | str, value: int) -> None:
+        self._to_change()
         cells = self._bytes(key)
         bits = integer("value", value, 0, (1 << 8 * len(cells)) - 1)
         cells[:] = bits.to_bytes(len(cells), "little")
@@ -151,8 +152,8 @@ class Hart(NativeHart, metaclass=PublicNames):
         self.extensions = extensions
         self._absent = frozenset(absent_csrs)
         self._xlen = extensions[0].xlen if extensions else 64
-        self._x = RegisterFile(self.field("x"), X_NAMES, True, self._still, self._xlen)
-        self._f = RegisterFile(self.field("f"), F_NAMES, False, self._still, 64)
+        self._x = RegisterFile(self.field("x"), X_NAMES, True, self, self._xlen)
+        self._f = RegisterFile(self.field("f"), F_NAMES, False, self, 64)
 
     def __repr__(self) -> str:
         return f"<hart {self.number}, {self.state}>"
@@ -160,6 +161,11 @@ class Hart(NativeHart, metaclass=PublicNames):
     def _still(self) -> None:
         if self._owner.running:
             raise RuntimeError(f"hart {self.number} runs: pause the machine first")
+
+    def _to_change(self) -> None:
+        """The caller is about to change something."""
+        self._still()
+        self.on_change()
 
     @property
     def state(self) -> Literal["running", "stopped", "waiting"]:
@@ -187,7 +193,7 @@ class Hart(NativeHart, metaclass=PublicNames):
     def v(self) -> VectorFile:
         """The vector registers, by number or name, as numbers of VLEN bits. An access raises
         LookupError on a hart without vectors."""
-        return VectorFile(self, self._still)
+        return VectorFile(self)
 
     def vector_bytes(self) -> Any:
         """The bytes of all vector registers, in place. The hart has some."""
@@ -204,7 +210,7 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     @pc.setter
     def pc(self, value: int) -> None:
-        self._still()
+        self._to_change()
         self.view.pc = word("pc", value, self._xlen) & ~1
         self.view.elp = self.view.critical = 0
         self.waiting = False
@@ -217,7 +223,7 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     @priv.setter
     def priv(self, value: int) -> None:
-        self._still()
+        self._to_change()
         if isinstance(value, bool) or value not in (USER, SUPERVISOR, MACHINE):
             raise ValueError(f"privilege {value}: expected 0 (U), 1 (S) or 3 (M)")
         self._owner.export("set_mode")(self.address, value, self.view.virt)
@@ -269,7 +275,7 @@ class Hart(NativeHart, metaclass=PublicNames):
             LookupError: the hart has no such CSR, or it can't be written now.
             ValueError: the CSR is read-only, or the value has more bits than the field.
         """
-        self._still()
+        self._to_change()
         row, field = self._find(name)
         if row.read_only:
             raise ValueError(f"{row.name} is read-only")
@@ -310,7 +316,7 @@ class Hart(NativeHart, metaclass=PublicNames):
         Raises:
             LookupError: the hart has no Smrnmi.
         """
-        self._still()
+        self._to_change()
         if not self.plain.has_smrnmi:
             raise LookupError(f"hart {self.number} has no Smrnmi")
         self.plain.rnmi_once |= 1 << integer("cause", cause, 0, 63)

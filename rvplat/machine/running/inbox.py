@@ -36,6 +36,21 @@ class Replayer(Protocol):
     def next_tick(self, work: int) -> int | None: ...
 
 
+class HistoryLike(Protocol):
+    """Who keeps what was, so that the machine can go back (history/). In the past, its events are
+    the replayer's."""
+
+    is_past: bool
+
+    def passed(self, place: Place) -> None: ...
+
+    def arrived(self, place: Place, name: str, data: bytes) -> None: ...
+
+    def goes_on(self) -> None: ...
+
+    def changed(self) -> bool: ...
+
+
 class RecordingLike(Protocol):
     """A recording that is made or replayed (recordings/)."""
 
@@ -51,6 +66,9 @@ class Inbox:
         self.running = False  # a thread runs the harts: it takes what arrives
         self.recorder: Recorder | None = None
         self.replayer: Replayer | None = None
+        self.history: HistoryLike | None = None
+        self.limit: int | None = None  # the `work` at which a repeated part of the run ends
+        self.holds = False  # what arrives waits: the machine is on its way to another place
         self.sources: dict[str, Deliver] = {}
         self._interrupt = interrupt
         self._place = place
@@ -60,7 +78,7 @@ class Inbox:
     def post(self, name: str, data: bytes) -> None:
         """Take input for the device `name`, from any thread. While the machine stands still it
         arrives at once. In a replay it is ignored."""
-        if self.replayer is not None:
+        if self.replays and not self.is_past:
             return
         with self._lock:
             self._posted.append((name, bytes(data)))
@@ -71,7 +89,12 @@ class Inbox:
     @property
     def is_pressing(self) -> bool:
         """Whether something waits for its delivery."""
-        return bool(self._posted)
+        return bool(self._posted) and not self.holds
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the run repeats a part of its history."""
+        return self.history is not None and self.history.is_past
 
     @property
     def replays(self) -> bool:
@@ -80,23 +103,42 @@ class Inbox:
 
     def deliver(self, place: Place) -> None:
         """Give the devices what has arrived. The run is at this place."""
+        if self.history is not None:
+            self.history.passed(place)
         if self.recorder is not None:
             self.recorder.passed(place)
         if self.replayer is not None:
             for name, data in self.replayer.due(place):
-                self.sources[name](data)
-        while self._posted:
+                self._give(place, name, data)
+        while self.is_pressing:
+            if self.history is not None and self.history.is_past:
+                self.history.changed()  # a new future begins
             with self._lock:
                 name, data = self._posted.popleft()
-            if self.recorder is not None:
-                self.recorder.arrived(place, name, data)
-            self.sources[name](data)
+            self._give(place, name, data)
+
+    def _give(self, place: Place, name: str, data: bytes) -> None:
+        self.note(place, name, data)
+        self.sources[name](data)
+
+    def note(self, place: Place, name: str, data: bytes) -> None:
+        """Something arrives here. A debugger that changes the order of the run notes this, too: a
+        replay gives it to the source of that name."""
+        if self.recorder is not None:
+            self.recorder.arrived(place, name, data)
+        if self.history is not None:
+            self.history.arrived(place, name, data)
+
+    def is_at_limit(self, work: int) -> bool:
+        """Whether a repeated part of the run ends here."""
+        return self.limit is not None and work >= self.limit
 
     def until_next(self, work: int, count: int) -> int:
         """How many of `count` instructions come before the next input of a replay. `work` have been
         executed."""
         after = self.replayer.next_work() if self.replayer is not None else None
-        return min(count, after - work) if after is not None and after > work else count
+        places = [one for one in (after, self.limit) if one is not None and one > work]
+        return min(count, min(places) - work) if places else count
 
     def due(self, work: int, due: int | None) -> int | None:
         """The tick at which a machine in which every hart waits goes on: `due`, or earlier if input

@@ -144,6 +144,7 @@ class NativeHart(NativeRecord):
         self.device_ns = 0  # the part of ran_ns in device accesses
         self.passes_watchpoints: Callable[[Any], bool] | None = None  # set if there are watchpoints
         self.left_native: Callable[[], None] = _do_nothing  # devices have delayed calls
+        self.on_change: Callable[[], None] = _do_nothing  # Python is about to change a register
         self._reported_at = NOWHERE  # the pc of the last reported stop at a watchpoint
         self._slots = Block(SLOT_POOL)
         self._pages = Block(8 * machine.pages)
@@ -271,6 +272,10 @@ class NativeHart(NativeRecord):
         self.plain.break_skip = pc = int(self.plain.pc)
         if watchpoints:
             self._reported_at = pc
+
+    def forget_reported(self) -> None:
+        """The hart has gone to another place: nothing that it reported counts."""
+        self.plain.break_skip = self.plain.ebreak_skip = self._reported_at = NOWHERE
 
     def skip_nothing_else(self) -> None:
         """Before a run, drop the skip of breakpoints unless the hart is still at that pc."""

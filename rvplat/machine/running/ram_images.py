@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rvplat.bus.page_log import PageLog
@@ -22,9 +23,11 @@ class RamConnection:
         self._before_dma = machine.export("before_dma")
         machine.memory.written = self.written
         machine.memory.engine = self
+        self.on_change: Callable[[], None] = lambda: None  # RAM is changed, by none of the harts
 
     def written(self, pa: int, size: int) -> None:
         """A device, a loader or a debugger has changed RAM."""
+        self.on_change()
         self._machine.bus.touched(pa, size)
         if self._machine.harts:
             self._dma_written(self._machine.harts[0].address, pa, size)

@@ -18,12 +18,13 @@ from typing import Any
 
 from rvplat.bus.clock import VirtualClock
 from rvplat.hart.counters import NEVER
-from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_WFI
+from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_WFI
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.inbox import Inbox
 from rvplat.machine.running.schedule import Place, Schedule
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
+from rvplat.machine.running.turn_changes import TurnChanges
 
 TURN = 100_000  # instructions, of several harts; a multiple of the usual instructions_per_tick
 ALONE = 1_000_000  # of a single hart
@@ -49,6 +50,10 @@ class RoundRobin:
         self.schedule: Schedule = Schedule() if like is None else like.schedule
         self.inbox: Inbox = Inbox(self._interrupt, self.place) if like is None else like.inbox
         self.at_once = self.turn  # instructions between two looks at requests and the deadline
+        self.schedule.last = self.schedule.last or [0] * machine.board.harts.count
+        self.changes: TurnChanges = (
+            TurnChanges(machine, self, self._give) if like is None else like.changes
+        )
         self.open()
 
     def open(self) -> None:
@@ -86,7 +91,7 @@ class RoundRobin:
         if self.virtual is not None:
             self._record.time_now = state["began"]
             for name, value in state["round"].items():
-                setattr(self.schedule, name, list(value) if name == "queue" else value)
+                setattr(self.schedule, name, list(value) if isinstance(value, list) else value)
 
     # --- time ---
 
@@ -172,6 +177,8 @@ class RoundRobin:
         done = self.schedule.chunk - hart.left
         self.schedule.chunk = 0
         self.schedule.work += done
+        if done:
+            self.schedule.last[hart.number] = self.schedule.work
         hart.waiting = reason == STOP_WFI
         return reason, done
 
@@ -195,19 +202,50 @@ class RoundRobin:
         to the hart's turn. If another hart has it, that turn ends."""
         left = count
         while True:
+            if not self._go_on(hart):
+                return STOP_REQUEST
             self._give_turn(hart)
             self.inbox.deliver(self.place())
+            if self.inbox.is_at_limit(self.schedule.work):
+                continue
             reason, done = self._continue(hart, min(left, STEP_AT_ONCE))
             left -= done
             if reason not in (STOP_WFI, STOP_LIMIT) or left <= 0:
-                hart.waiting = False
+                self.changes.wake_up(hart)
                 return reason
+
+    def _go_on(self, hart: Hart) -> bool:
+        """Begin a step. In the past the harts keep the order that they had: the others go on until
+        the hart has its turn. False if something stops them before."""
+        history = self.inbox.history
+        while history is not None and history.is_past:
+            history.goes_on()
+            if not history.is_past or self.place().hart == hart.number:
+                break
+            left = dict.fromkeys(range(len(self.machine.harts)), STEP_AT_ONCE)
+            if self.schedule.hart is None and not self.schedule.queue:
+                if not (self._new_round() or self.wait(False)):
+                    return False
+                continue
+            if self.schedule.hart is None:
+                self._next_turn()
+            assert self.schedule.hart is not None
+            self._run_turn(self.machine.harts[self.schedule.hart], left)
+            if self.machine.requests:
+                return False
+        return True
+
+    def last_of(self, hart: int) -> int:
+        """The `work` after the last instruction that a hart has executed."""
+        return self.schedule.last[hart]
 
     def _give_turn(self, hart: Hart) -> None:
         """Let a hart have its turn now: others of this round lose theirs."""
+        if self.schedule.hart != hart.number:
+            self.changes.give_turn(hart)
+
+    def _give(self, hart: Hart) -> None:
         schedule = self.schedule
-        if schedule.hart == hart.number:
-            return
         if schedule.hart is not None:
             self._end_turn()
         while schedule.queue and schedule.queue[0] != hart.number:
@@ -221,6 +259,9 @@ class RoundRobin:
         """Give a turn to every hart that is awake, or go on with the round that was interrupted.
         `left` is the number of instructions left to each. Returns whether any hart had a turn."""
         schedule = self.schedule
+        if self.inbox.is_past:
+            assert self.inbox.history is not None
+            self.inbox.history.goes_on()
         if schedule.hart is None and not schedule.queue and not self._new_round():
             return False
         while schedule.hart is not None or schedule.queue:
@@ -236,6 +277,8 @@ class RoundRobin:
     def _run_turn(self, hart: Hart, left: dict[int, int]) -> bool:
         """Let a hart go on with its turn. Returns whether others may go on as well."""
         self.inbox.deliver(self.place())
+        if self.inbox.is_at_limit(self.schedule.work) or self.schedule.hart != hart.number:
+            return False
         reason, done = self._continue(hart, left[hart.number])
         left[hart.number] -= done
         if reason == STOP_BREAK:
@@ -248,8 +291,11 @@ class RoundRobin:
 
     def _new_round(self) -> bool:
         """Begin a round of all harts that are awake. False if there are none."""
+        schedule = self.schedule
         self._end_round()  # if its last turn was interrupted just at its end
         self.inbox.deliver(self.place())
+        if schedule.hart is not None:  # a debugger gave a hart its turn here
+            return True
         awake = [hart.number for hart in self.machine.harts if self._is_awake(hart)]
         if awake:
             self._begin_round(awake)

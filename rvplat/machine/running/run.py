@@ -19,7 +19,8 @@ from rvplat.hart.state import STOP_LIMIT, STOP_REQUEST, STOP_WFI
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.interrupts_later import InterruptsLater
 from rvplat.machine.running.stop import Stop
-from rvplat.machine.running.system import System, TurnTaking
+from rvplat.machine.running.system import System
+from rvplat.machine.running.turn_taking import TurnTaking
 
 FOREVER = 1 << 62
 LOOK = "look"  # a request to stop for `Runner.look`, which does not end the run

@@ -29,6 +29,8 @@ class Schedule:
     longest one so far, `queue` the harts whose turns are still to come. Of the turn: its `hart`,
     the instructions `done`, the time at its begin (`time_now`, as the hart's `slice_start`), and
     whether it has not begun yet (`is_new`). `chunk` is what native code may execute just now.
+
+    `last`: by hart, the `work` after the last instruction that it has executed.
     """
 
     work: int = 0
@@ -43,3 +45,4 @@ class Schedule:
     time_now: int = 0
     slice_start: int = 0
     is_new: bool = False
+    last: list[int] = field(default_factory=list)

@@ -25,6 +25,7 @@ _TEXTS = {
     "break": "a breakpoint",
     "watch": "a watchpoint",
     "step": "a step was done",
+    "history": "the history begins here",
     "critical": "a hart is in a critical error",
     "failure": "a plugin failed",
     "error": "rvplat failed",
@@ -106,6 +107,7 @@ class Stop:
     break       `hart`, in `world`, is before an instruction with a breakpoint, at `address`
     critical    `hart` took a trap at `address` that M mode can't take (Smdbltrp): see `detail`
     watch       `hart`, in `world`, is before an instruction whose `access` of `address` is watched
+    history     the machine has gone back to the begin of its history
     pause, leave, interrupt, step
 
     `world` is "host" (V=0) or the VMID of a guest. `hits` are the breakpoints or watchpoints that

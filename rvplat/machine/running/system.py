@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from rvplat.bus.clock import VirtualClock
 from rvplat.bus.device import Device
 from rvplat.bus.failures import Failure
 from rvplat.bus.map import AddressMap
@@ -26,12 +25,12 @@ from rvplat.machine.loading.loader import LoadPlan, Software
 from rvplat.machine.running.assembly import Assembly
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.hart import Hart
-from rvplat.machine.running.inbox import Inbox, RecordingLike
+from rvplat.machine.running.inbox import RecordingLike
 from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.public_names import PublicNames
 from rvplat.machine.running.region_pages import Counts, HotPage
-from rvplat.machine.running.schedule import Place
-from rvplat.machine.running.stop import Stop
+from rvplat.machine.running.stop import Stop, StopPoint
+from rvplat.machine.running.turn_taking import TurnTaking
 
 
 class Run(Protocol):
@@ -79,39 +78,11 @@ class RegionsLike(Protocol):
 class StopPointsLike(Protocol):
     """Breakpoints and watchpoints (debugging/stop_points.py)."""
 
+    def take_back(self, point: StopPoint, rearm: bool = True) -> None: ...
+
     def stop_of(self, hart: Hart) -> Stop: ...
 
     def run_ended(self, stop: Stop, others: list[Stop]) -> None: ...
-
-
-class TurnTaking(Protocol):
-    """Run harts in turns in one thread (round_robin.py)."""
-
-    virtual: VirtualClock | None
-    wake: threading.Event
-    inbox: Inbox
-
-    def open(self) -> None: ...
-
-    def close(self) -> None: ...
-
-    def place(self) -> Place: ...
-
-    def power_on(self) -> None: ...
-
-    def begin(self, hart: Hart) -> None: ...
-
-    def sync(self, hart: Hart) -> None: ...
-
-    def step(self, hart: Hart, count: int) -> int: ...
-
-    def round(self, left: dict[int, int]) -> bool: ...
-
-    def wait(self, in_real_time: bool) -> bool: ...
-
-    def save(self) -> dict[str, Any]: ...
-
-    def load(self, state: Mapping[str, Any]) -> None: ...
 
 
 class System(metaclass=PublicNames):

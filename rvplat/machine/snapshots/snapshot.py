@@ -46,8 +46,9 @@ class Snapshot:
         return f"<snapshot of {self.facts.board_name}>"
 
 
-def take(machine: System) -> Snapshot:
-    """The state of a machine whose harts don't run.
+def take(machine: System, facts: Facts | None = None) -> Snapshot:
+    """The state of a machine whose harts don't run. `facts` are those of the machine, if they are
+    known.
 
     Raises:
         SnapshotError: a device can't be saved.
@@ -57,7 +58,7 @@ def take(machine: System) -> Snapshot:
     with standing(machine):
         devices = save_devices(machine)
         return Snapshot(
-            facts_of(machine),
+            facts if facts is not None else facts_of(machine),
             tuple(save_hart(machine, hart) for hart in machine.harts),
             devices,
             {name: one.save() for name, one in consoles_of(machine).items()},
@@ -76,6 +77,11 @@ def put_back(machine: System, snapshot: Snapshot) -> None:
     """
     check_facts(machine, snapshot.facts)
     _check_parts(machine, snapshot)
+    put_state(machine, snapshot)
+
+
+def put_state(machine: System, snapshot: Snapshot) -> None:
+    """As `put_back`, of a snapshot of the same machine."""
     with standing(machine):
         machine.assembly.clock.load(snapshot.clock)
         machine.memory.restore(snapshot.memory)

@@ -1,0 +1,94 @@
+"""Going back in the history of a run, as a machine's user does. How it is done is in history/."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rvplat.arguments import hart_number, integer
+from rvplat.errors import HistoryError
+from rvplat.machine.running.run import FOREVER
+from rvplat.machine.running.stop import Stop
+from rvplat.machine.snapshotted import Snapshots
+
+if TYPE_CHECKING:
+    from rvplat.machine.history.history import History
+    from rvplat.machine.running.ram_images import RamConnection
+
+HISTORY_BYTES = 512 << 20
+LEAST_BYTES = 1 << 20
+
+
+class Backwards(Snapshots):
+    """The part of a machine that goes back to where its run was before."""
+
+    #: The names for users, of this class and of those below it.
+    added = (
+        "save", "load", "from_snapshot", "record", "replay", "keep_history", "history",
+        "reverse_step", "reverse_continue", "last_write",
+    )  # fmt: skip
+
+    if TYPE_CHECKING:
+        ram_connection: RamConnection
+
+    _history: History | None = None
+
+    @property
+    def history(self) -> History | None:
+        """What the machine keeps of its run; None before `keep_history`."""
+        return self._history
+
+    def keep_history(self, most_bytes: int = HISTORY_BYTES) -> History:
+        """From here on, keep what is needed to go back: checkpoints, which lie further apart the
+        older they are, and the input. They take about `most_bytes` of the host's memory; when that
+        is not enough, the history begins later.
+
+        Raises:
+            RuntimeError: the clock is the host's; the machine runs, or is closed.
+        """
+        from rvplat.machine.history.history import History
+
+        self.must_be_free()
+        integer("most_bytes", most_bytes, LEAST_BYTES, FOREVER)
+        if self.turns.virtual is None:
+            raise RuntimeError(
+                'a history needs a virtual clock: clock = "virtual" in the board, '
+                'or settings={"clock": "virtual"}'
+            )
+        if self._history is None:
+            self._history = History(self, self.ram_connection, most_bytes)
+        return self._history
+
+    def reverse_step(self, count: int = 1, hart: int = 0) -> Stop:
+        """Go back by `count` instructions of a hart; the others go back as far as they were then.
+        A step back from the first instruction of an interrupt's handler leads to the place before
+        the interrupt. The reason of the `Stop` is "step", or "history" at the begin of the history.
+
+        Raises:
+            HistoryError: no history is kept (`keep_history`), or the run does not repeat.
+        """
+        integer("count", count, 1, FOREVER)
+        number = hart_number(hart, len(self.harts))
+        self.must_be_free()
+        done = self._kept().reverse_step(number, count)
+        return Stop("step" if done == count else "history", hart=number)
+
+    def reverse_continue(self) -> Stop:
+        """Go back to the last stop at a breakpoint or watchpoint: the place before the instruction,
+        as in a run. The reason of the `Stop` is "history" if there is none; the machine is then at
+        the begin of its history.
+
+        Raises:
+            HistoryError: as `reverse_step`.
+        """
+        self.must_be_free()
+        found = self._kept().search_back(lambda stop: bool(stop.hits))
+        return found if found is not None else Stop("history")
+
+    def state_replaced(self) -> None:
+        if self._history is not None:
+            self._history.begin_again()
+
+    def _kept(self) -> History:
+        if self._history is None:
+            raise HistoryError("the machine keeps no history: call keep_history() before the run")
+        return self._history
