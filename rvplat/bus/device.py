@@ -20,7 +20,6 @@ A class declares the model. The machine makes each device with its settings and 
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +37,7 @@ from rvplat.bus.natives import NativeParts, State
 from rvplat.bus.natives.records import is_saved, plain
 from rvplat.bus.ram import Memory
 from rvplat.bus.registers import SIZE_BITS, Hole, Register, build_tables, bytes_of, check_table
-from rvplat.bus.saved_state import attributes, load_alarms, save_alarms
+from rvplat.bus.saved_state import attributes, copied, load_alarms, save_alarms
 from rvplat.bus.settings import NoSettings
 from rvplat.errors import BusError
 
@@ -288,13 +287,13 @@ class Device(NativeParts):
             DeviceError: it can't be saved.
         """
         lines = {name: line.level for name, line in self.lines.items()}
-        state = {name: copy.deepcopy(plain(getattr(self, name))) for name in self.state_names()}
+        state = {name: copied(plain(getattr(self, name))) for name in self.state_names()}
         return {"lines": lines, "alarms": save_alarms(self), **state}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Restore a state that `save` returned."""
         for name in self.state_names():
-            setattr(self, name, copy.deepcopy(state[name]))
+            setattr(self, name, copied(state[name]))
         for name, level in state["lines"].items():
             self.lines[name].set(level)
         load_alarms(self, state["alarms"])

@@ -16,8 +16,22 @@ from rvplat.errors import DeviceError
 
 _SCALARS = (int, float, str, type(None))
 _LISTS = (list, tuple, set, frozenset, deque)
+_IMMUTABLE = frozenset({int, float, str, bytes, bool, type(None)})
 _DEEPEST = 8
 _BASE = frozenset({"wiring", "settings", "lines", "timers", "bound", "native_state"})
+
+
+def copied(value: Any) -> Any:
+    """A copy of a value that shares nothing with it. It is many times quicker than `deepcopy` for
+    what devices consist of: numbers, strings, bytes, and lists and dicts of them."""
+    kind = type(value)
+    if kind in _IMMUTABLE:
+        return value
+    if kind is list:
+        return [one if type(one) in _IMMUTABLE else copied(one) for one in value]
+    if kind is dict:
+        return {name: copied(one) for name, one in value.items()}
+    return copy.deepcopy(value)
 
 
 def _is_plain(value: Any, depth: int = 0) -> bool:
@@ -39,7 +53,7 @@ def attributes(device: Any) -> dict[str, Any]:
         if name[0] == "_" or name in _BASE or not _is_plain(value):
             continue
         is_bytes = isinstance(value, bytes | bytearray)
-        found[name] = hashlib.blake2b(value).digest() if is_bytes else copy.deepcopy(value)
+        found[name] = hashlib.blake2b(value).digest() if is_bytes else copied(value)
     return found
 
 

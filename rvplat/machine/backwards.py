@@ -24,7 +24,7 @@ class Backwards(Snapshots):
     #: The names for users, of this class and of those below it.
     added = (
         "save", "load", "from_snapshot", "record", "replay", "keep_history", "history",
-        "reverse_step", "reverse_continue", "last_write",
+        "reverse_step", "reverse_continue",
     )  # fmt: skip
 
     if TYPE_CHECKING:

@@ -95,10 +95,13 @@ class History(Keeper):
         how many instructions that were: fewer at the begin of the history."""
         self.settle()
         with self._travelling():
-            for done in range(count):
-                if not self._step_back(hart):
-                    return done
-        return count
+            done = 0
+            while done < count:
+                steps = self._step_back(hart, count - done)
+                if steps == 0:
+                    break
+                done += steps
+        return done
 
     def search_back(self, counts: Counts) -> Stop | None:
         """Go back to the last stop at a breakpoint, watchpoint or ebreak that `counts`. It is asked
@@ -206,21 +209,23 @@ class History(Keeper):
             )
         return [stop for stop in stops if stop.reason in STOPS]
 
-    def _step_back(self, number: int) -> bool:
-        """One instruction back, or one interrupt. False at the begin of the history."""
+    def _step_back(self, number: int, most: int) -> int:
+        """Go back by an interrupt, or by one or more instructions that the hart has executed in its
+        turn. Returns how many that were; 0 at the begin of the history."""
         hart, turns = self.machine.harts[number], self.machine.turns
         if self._interrupted == number:
             self._go(self.work)
-            return True
+            return 1
         last = turns.last_of(number)
         self._leave_present()
-        if last <= self.begin:
-            return False
-        self._go(last - 1)
+        steps = min(most, max(turns.done_by(number), 1), last - self.begin)
+        if steps <= 0:
+            return 0
+        self._go(last - steps)
         turns.begin(hart)
         if not hart.waiting and self.machine.export("take_interrupts")(hart.address):
             self._interrupted = number
-        return True
+        return steps
 
     # --- searching ---
 
