@@ -46,6 +46,7 @@ tests/hart/acceleration/test_protocols.py runs these texts against each other in
 """
 
 from rvplat.hart.acceleration.code_lines import code_word, line_bits, page_in, region_place
+from rvplat.hart.acceleration.host_locks import let_threads_run, release_lock, take_lock
 from rvplat.hart.acceleration.region_rows import drop_region_of_lines
 from rvplat.hart.acceleration.saved_pages import is_saved
 from rvplat.hart.acceleration.tlb import NO_TAG
@@ -53,7 +54,6 @@ from rvplat.hart.acceleration.young_pages import YOUNG, hart_at, list_young, pas
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import CONTEXTS, DATA_ENTRIES, HartState, MachineState
 from rvplat.isa.machinery import vocabulary
-from rvplat.isa.machinery.vocabulary import relax
 from rvplat.isa.privileged import PAGE_BYTES, PAGE_MASK
 from rvplat.lang import (
     Record,
@@ -61,7 +61,6 @@ from rvplat.lang import (
     atomic_load_u32,
     atomic_load_u64,
     atomic_or_u64,
-    atomic_store_u32,
     atomic_swap_u32,
     compare_exchange_u32,
     ctz,
@@ -95,15 +94,13 @@ HartState.derived("late_size", u8)  # bytes; 0: none
 @define
 def take_code_lock(hart):
     """Wait for the lock. It is rarely taken, and for a short time."""
-    lock = host_address(hart.machine.code_lock)
-    while not compare_exchange_u32(lock, u32(0), u32(1)):
-        relax(hart)
+    take_lock(hart.machine, host_address(hart.machine.code_lock))
 
 
 @define
 def release_code_lock(hart):
     """Release the lock."""
-    atomic_store_u32(host_address(hart.machine.code_lock), u32(0))
+    release_lock(host_address(hart.machine.code_lock))
 
 
 @define
@@ -318,7 +315,7 @@ def lines_settled(hart, word: u64, lines: u64) -> bool:
     """
     fence()
     while is_code_locked(hart):
-        relax(hart)
+        let_threads_run(hart.machine)
     return atomic_load_u64(word) & lines == lines
 
 

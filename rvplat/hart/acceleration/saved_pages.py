@@ -12,21 +12,19 @@ them writes after it.
 """
 
 from rvplat.bus.natives.image_log import ImageLog
+from rvplat.hart.acceleration.host_locks import release_lock, take_lock
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import MachineState
 from rvplat.isa.privileged import PAGE_BYTES
 from rvplat.lang import (
     atomic_load_u32,
     atomic_store_u32,
-    call_host,
-    compare_exchange_u32,
     copy_memory,
     define,
     fence,
     host_address,
     read_u32,
     read_u64,
-    u32,
     u64,
     write_u64,
 )
@@ -40,16 +38,13 @@ SLOT_BITS = 32  # of an entry of a PageList
 @define
 def take_image_lock(machine: MachineState):
     """Wait for the lock. It is held while a page is copied."""
-    lock = host_address(machine.images) + _LOCK
-    while not compare_exchange_u32(lock, u32(0), u32(1)):
-        if machine.yield_fn != 0:
-            call_host(machine.yield_fn, u64(0), u64(0), u64(0), u64(0))
+    take_lock(machine, host_address(machine.images) + _LOCK)
 
 
 @define
 def release_image_lock(machine: MachineState):
     """Release it."""
-    atomic_store_u32(host_address(machine.images) + _LOCK, u32(0))
+    release_lock(host_address(machine.images) + _LOCK)
 
 
 @define

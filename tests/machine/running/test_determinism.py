@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
 
 from rvplat import Machine
+from rvplat.hart.acceleration.young_pages import AWAY
+from tests.machine.small_guests import POWER_OFF, guest
 
 VIRTUAL = {"clock": "virtual"}
 End = list[Any]
@@ -60,6 +65,60 @@ def test_interruptions_change_nothing(program: str, harts: int) -> None:
             way(machine)
             ends.append(end_of(machine))
             assert ends[-1] == ends[0], way.__name__
+
+
+#: The order in which two harts come to a counter is in s3.
+IN_ORDER = (
+    """
+  csrr a0, mhartid
+  la s0, counter
+  li s4, 1500
+1: li t3, 1
+  amoadd.d t3, t3, (s0)
+  slli t4, s3, 1
+  xor s3, t4, t3
+  li t5, 200
+2: addi t5, t5, -1
+  bnez t5, 2b
+  addi s4, s4, -1
+  bnez s4, 1b
+  beqz a0, 4f
+3: wfi
+  j 3b
+4:"""
+    + POWER_OFF
+    + ".section .data\ncounter: .dword 0\n"
+)
+
+
+@contextmanager
+def code_lock_taken(machine: Machine) -> Iterator[None]:
+    """Another thread has the lock of decoded code when hart 0 begins to decode, as a thread that
+    puts regions in place may have it at any time."""
+
+    def release() -> None:
+        hart = machine.harts[0]
+        while int(hart.plain.young_passed) == AWAY or hart.attention.value:
+            time.sleep(0)  # until it is in native code, and has looked around
+        lock.taken = 0
+
+    lock = machine.native.view.code_lock
+    lock.taken = 1
+    thread = threading.Thread(target=release)
+    thread.start()
+    yield
+    thread.join()
+
+
+def test_locks_of_the_host_change_nothing() -> None:
+    """A hart that waits for a thread of the host goes on with its turn."""
+    ends: list[End] = []
+    for beside in (nullcontext, code_lock_taken):
+        with Machine.open("virt", guest(IN_ORDER), harts=2, settings=VIRTUAL) as machine:
+            with beside(machine):
+                at_once(machine)
+            ends.append(end_of(machine))
+    assert ends[0] == ends[1]
 
 
 def test_single_steps_take_the_same_interrupts() -> None:
