@@ -13,7 +13,7 @@ SPACING = 1_000_000  # instructions from one place to the next
 #: The hart's record is not the same in each run here: what the host's caches did not know, where
 #: budgets end, and where the sink of x0 is.
 HOSTS = ("tlb_misses", "walks", "budget", "instret_base", "x")
-SECTOR = 1 << 20
+PART = 1 << 20
 State = dict[str, Any]
 
 
@@ -72,10 +72,10 @@ class Trace:
             found.update(address.to_bytes(8, "little") + page)
         found.update(machine.console.output)
         found.update(repr((machine.harts[0].csr("time"), state_of(machine))).encode())
-        for device in machine.devices.values():
-            disk = getattr(device, "disk", None)
-            for offset in range(0, disk.size if disk is not None else 0, SECTOR):
-                data = bytearray(min(SECTOR, disk.size - offset))
+        disks: list[Any] = [getattr(one, "disk", None) for one in machine.devices.values()]
+        for disk in filter(None, disks):
+            for offset in range(0, disk.size, PART):
+                data = bytearray(min(PART, disk.size - offset))
                 disk.read(offset, [memoryview(data)])
                 found.update(data)
         return found.hexdigest()
