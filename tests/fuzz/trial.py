@@ -76,9 +76,10 @@ class Trials:
     """Runs the trials of a seed by their numbers. `regions`: `harts.regions` of all trials; "": of
     each its own."""
 
-    def __init__(self, seed: str, regions: str = "") -> None:
+    def __init__(self, seed: str, regions: str = "", back: float = 0.15) -> None:
         self.seed = seed
         self.regions = regions
+        self.back = back
         self._words: tuple[int, Words] | None = None
 
     def run(self, number: int) -> Result:
@@ -110,6 +111,10 @@ class Trials:
     def _one(self, rng: Random, image: Image, regions: Regions) -> Result:
         if rng.random() < (0.2 if regions.mode == "off" else 0.6):
             return twins.run(rng, image, regions)
+        if rng.random() < self.back:
+            from tests.fuzz import back
+
+            return back.run(rng, image, regions)
         harts = rng.choice([1, 1, 1, 2])
         clock = rng.choice(["virtual", "virtual", "host"])
         chosen = guest.settings(rng, harts, clock) | {"harts.regions": regions.mode}

@@ -192,6 +192,19 @@ def test_debuggers_steps_are_repeated() -> None:
         assert (history.is_past, state(machine)[0]) == (False, now[0])
 
 
+def test_steps_over_wfi_are_repeated() -> None:
+    """A step over WFI ends the hart's turn, and the next step begins another."""
+    with board("1: wfi\n  addi s6, s6, 1\n  j 1b\n") as (machine, history):
+        machine.step(ROM)
+        seen = []
+        for count in (1, 2, 1, 4, 3):
+            machine.step(count)
+            seen.append((history.work, state(machine)[0]))
+        for work, wanted in reversed(seen):
+            history.go(work)
+            assert state(machine)[0] == wanted
+
+
 def test_a_search_finds_the_last_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     close_together(monkeypatch)
     with board(TALKING, 2) as (machine, history):
