@@ -88,4 +88,3 @@ def _compare(one: dict[str, Any], two: dict[str, Any], where: str, but: Any = ()
     found = [name for name in differences(one, two) if name.split()[-1] not in but]
     if found:
         raise Finding(f"{where}: {', '.join(found)} is another")
-

@@ -76,7 +76,7 @@ class Trials:
     """Runs the trials of a seed by their numbers. `regions`: `harts.regions` of all trials; "": of
     each its own."""
 
-    def __init__(self, seed: str, regions: str = "", back: float = 0.15) -> None:
+    def __init__(self, seed: str, regions: str = "", *, back: float = 0.15) -> None:
         self.seed = seed
         self.regions = regions
         self.back = back

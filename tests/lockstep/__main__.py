@@ -25,6 +25,10 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--keep", type=Path, help="a folder for the last program's files")
     parser.add_argument(
+        "--saves", action="store_true",
+        help="save and load the state at random places; the steps between count twice",
+    )  # fmt: skip
+    parser.add_argument(
         "--quick", action="store_true",
         help="with RVPLAT_REGIONS=all: compile regions in this process, and most of them with less "
         "effort (quick.py)",
@@ -39,7 +43,7 @@ def main() -> int:
     ended = differences = count = 0
     tally = Tally()
     with tempfile.TemporaryDirectory() as folder:
-        lockstep = Lockstep(given.keep or Path(folder), given.quick)
+        lockstep = Lockstep(given.keep or Path(folder), given.quick, given.saves)
         for number in range(given.first, given.first + given.programs):
             result = lockstep.compare(program.make(given.seed, number, given.instructions))
             count += 1
@@ -52,6 +56,8 @@ def main() -> int:
                     break
             if sys.stderr.isatty():
                 print(f"\r{count} programs", end="", file=sys.stderr)
+        if given.saves:
+            print(f"{lockstep.saved} states saved and loaded")
     seconds = time.monotonic() - started
     print(*tally.lines(), sep="\n")
     print(by_extension(extensions_of(program.isa(), tally.bits)))

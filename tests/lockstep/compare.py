@@ -4,6 +4,7 @@ around it."""
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rvplat.isa.machinery.disassemble import X_NAMES
 from . import layout, spike
 from .ours import Ours
 from .program import Program, isa
+from .saved import Saves
 from .spike import Course, Event, Step, Trapped
 from .tally import Tally
 from .tinst import PSEUDO, expected
@@ -67,9 +69,11 @@ class Mismatch(Exception):
 class Lockstep:
     """Compares one program at a time."""
 
-    def __init__(self, folder: Path, quick: bool = False) -> None:
+    def __init__(self, folder: Path, quick: bool = False, saves: bool = False) -> None:
         self.folder = folder
         self.quick = quick
+        self.saves = saves
+        self.saved = 0  # how often a state was saved and loaded
         self.harts: dict[str, Ours] = {}
 
     def compare(self, program: Program) -> Result:
@@ -80,6 +84,8 @@ class Lockstep:
         ours = self.harts.get(program.isa) or Ours(program.isa, self.quick)
         self.harts[program.isa] = ours
         walk = Walk(program, course, ours)
+        if self.saves:
+            walk.saves = Saves(ours, program.name)
         difference = None
         try:
             walk.run()
@@ -87,6 +93,7 @@ class Lockstep:
                 self._full_speed(walk, course.memory)
         except Mismatch as mismatch:
             difference = Difference(program, str(mismatch))
+        self.saved += walk.saves.count if walk.saves is not None else 0
         return Result(walk.tally, course.memory is not None, difference)
 
     def _full_speed(self, walk: Walk, expected: bytes) -> None:
@@ -112,6 +119,7 @@ class Walk:
         self.f = bytearray(256)
         self.at = 0
         self.tally = Tally()
+        self.saves: Saves | None = None
         self.otherwise = OTHERWISE | TINST if program.transforms else OTHERWISE
 
     def run(self) -> None:
@@ -121,20 +129,31 @@ class Walk:
         for i, value in ((5, layout.BASE), (11, 0x1020)):  # set by Spike's own ROM
             ours.x_array[i] = value
             self.x[8 * i : 8 * i + 8] = struct.pack("<Q", value)
-        interrupted = False
-        for i, event in enumerate(self.events):
-            self.at = i
+        self.interrupted = False
+        for i in self._order():
+            self.at, event = i, self.events[i]
             if isinstance(event, Step):
-                self._step(event, interrupted)
-                interrupted = False
+                self._step(event, self.interrupted)
+                self.interrupted = False
             else:
                 self.tally.trap(event.name)
                 if event.is_interrupt:
-                    interrupted = True
+                    self.interrupted = True
                 else:
                     self._trap(event)
         if self.memory is not None and ours.compared() != self.memory:
             raise Mismatch("memory:\n" + self.memory_differences(self.memory, ours.compared()))
+
+    def _order(self) -> Iterable[int]:
+        if self.saves is None:
+            return range(len(self.events))
+        return self.saves.order(len(self.events), self._known, self._restore)
+
+    def _known(self) -> tuple[bytes, bytes, bool]:
+        return bytes(self.x), bytes(self.f), self.interrupted
+
+    def _restore(self, known: tuple[bytes, bytes, bool]) -> None:
+        self.x[:], self.f[:], self.interrupted = known
 
     def _trap(self, event: Trapped) -> None:
         """Compare an exception. If htinst and mtinst hold transformed instructions, which Spike

@@ -32,8 +32,6 @@ class Lockstep(vectors.Lockstep):
 class Walk(vectors.Walk):
     """One program, step by step."""
 
-    mode = ""
-
     def begin(self) -> None:
         self.ours.begin(self.program)
         self.ours.hart.tinst_zero = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -23,29 +24,33 @@ class Saves:
     def __init__(self, ours: Ours, seed: str) -> None:
         self._rng = Random(seed)
         self._hart = ours.native_hart
-        self._parts: Any = SimpleNamespace(
+        parts: Any = SimpleNamespace(
             native=ours.native, harts=ours.harts, export=ours.export, memory=Memory((ours.ram,)),
             bus=SimpleNamespace(touched=lambda pa, size: None),
         )  # fmt: skip
-        self._connection = RamConnection(self._parts)
+        self._parts = parts
+        RamConnection(parts)
         self._saved: Any = None
         self._until = 0
         self.count = 0
 
-    def back(self, at: int, compared: Any) -> tuple[int, Any] | None:
-        """Before step `at`: maybe save the state, with what the comparison knows; or, some steps
-        later, load it, and return the step and that."""
-        if self._saved is None:
-            if self._rng.random() < 1 / EVERY:
+    def order(
+        self, count: int, known: Callable[[], Any], restore: Callable[[Any], None]
+    ) -> Iterator[int]:
+        """The steps in the order in which they are done. `known` gives what the comparison knows
+        about the hart, `restore` takes that again."""
+        at = 0
+        while at < count:
+            if self._saved is None and self._rng.random() < 1 / EVERY:
                 image = self._parts.memory.capture()
-                self._saved = at, save_hart(self._parts, self._hart), image, compared
+                self._saved = at, save_hart(self._parts, self._hart), image, known()
                 self._until = at + self._rng.randint(1, LONGEST)
-            return None
-        if at < self._until:
-            return None
-        step, hart, image, known = self._saved
-        self._saved = None
-        self._parts.memory.restore(image)
-        load_hart(self._parts, self._hart, hart)
-        self.count += 1
-        return step, known
+            elif self._saved is not None and at >= self._until:
+                at, hart, image, before = self._saved
+                self._saved = None
+                self._parts.memory.restore(image)
+                load_hart(self._parts, self._hart, hart)
+                restore(before)
+                self.count += 1
+            yield at
+            at += 1

@@ -71,6 +71,15 @@ def test_programs_run_as_in_spike_in_regions(
         ours.regions.close()
 
 
+def test_saved_states_go_on_as_in_spike(tmp_path: Path) -> None:
+    """What follows a state is the same after it was saved, left and loaded."""
+    compared = Lockstep(tmp_path, saves=True)
+    for number in range(2):
+        result = compared.compare(program.make("saves", number))
+        assert result.difference is None, str(result.difference)
+    assert compared.saved > 20
+
+
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_programs_run_as_in_spike(chunks: Chunks, chunk: int) -> None:
     chunks.run(chunk)

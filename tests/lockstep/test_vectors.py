@@ -30,6 +30,13 @@ def test_vector_programs_of_rv32_run_as_in_spike(lockstep: Lockstep) -> None:
         assert lockstep.compare(vector_programs.make("rv32", number, xlen=32)) is None
 
 
+def test_saved_states_go_on_as_in_spike(tmp_path: Path) -> None:
+    lockstep = Lockstep(tmp_path)
+    lockstep.saves = True
+    assert lockstep.compare(vector_programs.make("saves", 0)) is None
+    assert lockstep.saved > 5
+
+
 def test_most_instructions_retire(lockstep: Lockstep, tmp_path: Path) -> None:
     """Otherwise the programs would compare little but traps."""
     other = Lockstep(tmp_path)

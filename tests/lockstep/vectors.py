@@ -10,15 +10,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from . import layout, spike, vector_programs
 from .assembly import Isa
 from .operands import BOX
 from .ours import Ours
 from .program import Program
+from .saved import Saves
 from .spike import Event, Step, Trapped
 from .tally import by_extension
 from .vector_frames import ILLEGAL, MPV, VS
@@ -38,6 +40,8 @@ class Lockstep:
 
     def __init__(self, folder: Path, quick: bool = False) -> None:
         self.folder, self.quick = folder, quick
+        self.saves = False  # save and load the state at random places
+        self.saved = 0
         self.harts: dict[str, Ours] = {}
         self.counts: Counter[str] = Counter()
         self.extensions: Counter[str] = Counter()  # instructions that retired
@@ -48,8 +52,10 @@ class Lockstep:
         course = spike.run(program, self.folder)
         walk = self.walk(program, course.events)
         ours = walk.ours
+        saves = walk.saves = Saves(ours, program.name) if self.saves else None
         try:
             walk.run()
+            self.saved += saves.count if saves is not None else 0
             if course.memory is None:
                 raise Mismatch("the program does not end in Spike")
             if ours.compared() != course.memory:
@@ -77,6 +83,8 @@ class Lockstep:
 class Walk:
     """One program, step by step."""
 
+    mode = ""
+
     def __init__(
         self, program: Program, events: list[Event], ours: Ours, owner: Lockstep, known: Isa
     ) -> None:
@@ -86,6 +94,7 @@ class Walk:
         self.x, self.f = bytearray(256), bytearray(256)
         self.v = bytearray(32 * self.bytes)
         self.at = 0
+        self.saves: Saves | None = None
         self.letters = program.isa.partition("_")[0][4:].replace("g", "imafd")
 
     def registers(self) -> bytes:
@@ -103,8 +112,8 @@ class Walk:
         for i, value in ((5, layout.BASE), (11, 0x1020)):  # set by Spike's own ROM
             ours.x_array[i] = value
             self.x[8 * i : 8 * i + 8] = struct.pack("<Q", value)
-        for at, event in enumerate(self.events):
-            self.at = at
+        for at in self.order():
+            self.at, event = at, self.events[at]
             if ours.pc.value != event.pc:
                 raise self.mismatch(f"pc: {event.pc:#x} in Spike, {ours.pc.value:#x} here")
             ours.step()
@@ -112,6 +121,20 @@ class Walk:
                 self.trapped(event)
             else:
                 self.stepped(event)
+
+    def order(self) -> Iterable[int]:
+        """The steps in the order in which they are done."""
+        if self.saves is None:
+            return range(len(self.events))
+        return self.saves.order(len(self.events), self.kept, self.keep)
+
+    def kept(self) -> Any:
+        """What is known about the hart."""
+        return bytes(self.x), bytes(self.f), bytes(self.v), self.mode
+
+    def keep(self, known: Any) -> None:
+        """The hart is as it was when this was known."""
+        self.x[:], self.f[:], self.v[:], self.mode = known
 
     def trapped(self, event: Trapped) -> None:
         self.owner.traps[self.trap_name(event)] += 1
@@ -204,6 +227,7 @@ def options(program: str, about: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--instructions", type=int, default=500)
     parser.add_argument("--stop-after", type=int, default=1, metavar="N")
+    parser.add_argument("--saves", action="store_true", help="as of tests.lockstep")
     return parser
 
 
@@ -213,6 +237,7 @@ def compare_all(
     """Compare the programs that the options ask for, and print each difference. Returns the number
     of differences, and a line that sums up."""
     started, found = time.monotonic(), 0
+    lockstep.saves = given.saves
     for number in range(given.first, given.first + given.programs):
         difference = lockstep.compare(make(given.seed, number, given.instructions))
         if difference is not None:
@@ -222,6 +247,8 @@ def compare_all(
                 break
     count, seconds = number + 1 - given.first, time.monotonic() - started
     print(by_extension(lockstep.extensions))
+    if given.saves:
+        print(f"{lockstep.saved} states saved and loaded")
     return found, f"{count} programs, {found} with differences, {seconds:.0f} s"
 
 

@@ -48,7 +48,7 @@ class RoundRobin:
         self._per_tick = machine.board.general.instructions_per_tick
         self.turn = TURN if machine.board.harts.count > 1 or self.virtual is None else ALONE
         self.schedule: Schedule = Schedule() if like is None else like.schedule
-        self.inbox: Inbox = Inbox(self._interrupt, self._next_place) if like is None else like.inbox
+        self.inbox: Inbox = Inbox(self._interrupt, self.next_place) if like is None else like.inbox
         self.at_once = self.turn  # instructions between two looks at requests and the deadline
         self.schedule.last = self.schedule.last or [0] * machine.board.harts.count
         self.changes: TurnChanges = (
@@ -75,9 +75,11 @@ class RoundRobin:
         ticks = self.virtual.ticks if self.virtual is not None else 0
         return Place(schedule.work, ticks if hart is None else 0, hart)
 
-    def _next_place(self) -> Place:
-        """Where the run goes on."""
-        self.finish_round()
+    def next_place(self) -> Place:
+        """Where the run goes on. If it has stopped just after the last turn of a round, the round
+        ends now."""
+        if self.schedule.hart is None and not self.schedule.queue:
+            self._end_round()
         return self.place()
 
     def power_on(self) -> None:
@@ -209,7 +211,6 @@ class RoundRobin:
         while True:
             if not self._go_on(hart):
                 return STOP_REQUEST
-            self.finish_round()
             self._give_turn(hart)
             self.inbox.deliver(self.place())
             if self.inbox.is_at_limit(self.schedule.work):
@@ -329,11 +330,6 @@ class RoundRobin:
 
     def _end_turn(self) -> None:
         self.schedule.hart = None
-
-    def finish_round(self) -> None:
-        """If all turns of the round are over, end it: a run may have stopped just there."""
-        if self.schedule.hart is None and not self.schedule.queue:
-            self._end_round()
 
     def _end_round(self) -> None:
         """Advance the clock by the longest turn."""

@@ -26,6 +26,8 @@ class Turns(Protocol):
 
     def place(self) -> Place: ...
 
+    def next_place(self) -> Place: ...
+
     def begin(self, hart: Hart) -> None: ...
 
 
@@ -47,7 +49,7 @@ class TurnChanges:
         )
 
     def _note(self, name: str, *data: int) -> None:
-        self._inbox.note(self._turns.place(), name, bytes(data))
+        self._inbox.note(self._turns.next_place(), name, bytes(data))
 
     def give_turn(self, hart: Hart) -> None:
         """Let a hart have its turn now: others of this round lose theirs."""

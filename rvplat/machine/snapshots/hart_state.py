@@ -14,6 +14,7 @@ from rvplat.isa.privileged import MACHINE, SUPERVISOR, USER
 from rvplat.isa.sdtrig import TRIGGERS
 from rvplat.lang import Record
 from rvplat.machine.running.hart import Hart
+from rvplat.machine.running.native_records import NativeHart
 from rvplat.machine.running.system import System
 
 RETIRED_BEFORE = "retired_before"
@@ -28,7 +29,7 @@ def fields_of_role(layout: Record, role: str) -> Iterator[tuple[str, int, int]]:
             yield field.name, field.offset, field.size
 
 
-def save_hart(machine: System, hart: Hart) -> dict[str, Any]:
+def save_hart(machine: System, hart: NativeHart) -> dict[str, Any]:
     """The saved fields, by name, as bytes; host addresses in RAM as physical addresses."""
     found: dict[str, Any] = {
         name: ctypes.string_at(hart.address + offset, size)
@@ -87,7 +88,7 @@ def _impossible(hart: Hart, state: Mapping[str, Any]) -> str:
     return ""
 
 
-def load_hart(machine: System, hart: Hart, state: Mapping[str, Any]) -> None:
+def load_hart(machine: System, hart: NativeHart, state: Mapping[str, Any]) -> None:
     """Restore a state that `check_hart` accepted, and forget what depended on the old one."""
     for name, offset, size in fields_of_role(hart.layout, SAVED):
         ctypes.memmove(hart.address + offset, state[name], size)
@@ -99,7 +100,7 @@ def load_hart(machine: System, hart: Hart, state: Mapping[str, Any]) -> None:
     machine.export("forget_derived")(hart.address)
 
 
-def _forget(hart: Hart) -> None:
+def _forget(hart: NativeHart) -> None:
     """Clear the derived numbers. `forget_derived` brings the rest up to date."""
     for field in hart.layout.fields.values():
         if field.role == DERIVED and is_number(field):
