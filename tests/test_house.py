@@ -59,6 +59,8 @@ BELOW = {
                           "machine.loading", "machine.running", "pluginmanager"},
     "machine.recordings": {"isa.machinery", "machine.running", "machine.snapshots"},
     "machine.history": {"machine.running", "machine.snapshots"},
+    "machine.differences": {"isa.machinery", "machine.debugging", "machine.recordings",
+                            "machine.running", "machine.snapshots"},
     "machine": {"bus", "guests", "hart", "isa", "isa.machinery", "machine.boards",
                 "machine.debugging", "machine.history", "machine.inspection", "machine.loading",
                 "machine.recordings", "machine.running", "machine.snapshots", "pluginmanager"},
@@ -74,8 +76,8 @@ BELOW = {
     "gdb": {"gdb.commands", "gdb.monitor", "gdb.protocol", "machine", "machine.running"},
     "cli": {"cache", "engine", "entrypoints", "gdb", "gdb.monitor", "gdb.protocol", "guests",
             "isa", "isa.machinery", "lang", "machine", "machine.boards",
-            "machine.inspection", "machine.loading", "machine.recordings", "machine.running",
-            "machine.snapshots", "pluginmanager"},
+            "machine.differences", "machine.inspection", "machine.loading", "machine.recordings",
+            "machine.running", "machine.snapshots", "pluginmanager"},
     "__main__": {"cli"},
 }  # fmt: skip
 #: Every room may import these. They import no room.

@@ -15,6 +15,7 @@ from rvplat.bus import Memory
 from rvplat.gdb.attach import GdbServer
 from rvplat.machine.debugging.breakpoints import Breakpoints
 from rvplat.machine.debugging.watchpoints import Watchpoints
+from rvplat.machine.debugging.when import When
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.stop import Breakpoint, Watchpoint
@@ -26,7 +27,8 @@ _COMMENT = "    #: "
 
 def page() -> str:
     """What `rvplat` exports, then what its machines are made of."""
-    parts = [class_text(rvplat.Machine), class_text(rvplat.Stop), function_text(rvplat.serve_gdb)]
+    parts = [class_text(one) for one in (rvplat.Machine, rvplat.Stop, When)]
+    parts.append(function_text(rvplat.serve_gdb))
     points = (Breakpoints, Breakpoint, Watchpoints, Watchpoint)
     parts += [class_text(one) for one in (*points, GdbServer, Hart, Memory, HostConsole)]
     parts += ["## Errors", block(inspect.getdoc(errors) or "")]

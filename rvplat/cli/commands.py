@@ -61,6 +61,8 @@ BUILT_IN: Mapping[str, BuiltIn] = {
         BuiltIn("debug", "run a machine under gdb", "debug", "Debug"),
         BuiltIn("gdb", "serve gdb on standard input and output", "debug", "GdbPipe"),
         BuiltIn("explain", "stop a machine and show address translations", "explain", "Explain"),
+        BuiltIn("when", "find when a condition holds first", "when", "WhenCommand"),
+        BuiltIn("diff", "find the first difference of two recordings", "diff", "Diff"),
         BuiltIn("boards", "list the boards", "lists", "Boards"),
         BuiltIn("plugins", "list the plugins and what they provide", "lists", "PluginList"),
         BuiltIn("isa", "list the ISA extensions, or show one of them", "isa", "Isa"),

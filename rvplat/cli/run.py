@@ -62,7 +62,7 @@ class Run:
             from rvplat.cli.run_each import run_each
 
             return run_each(arguments)
-        arguments = recorded_arguments(arguments, self.configure)
+        arguments = recorded_arguments(arguments)
         check_gdb_options(arguments)
         lobby = lobby_for(arguments)
         with lobby or nullcontext(), uncollected(), progress() as watched:

@@ -44,6 +44,7 @@ from rvplat.engine.agent_opcodes import (
     immediates,
     is_binary,
 )
+from rvplat.engine.search_memory import searched_load
 from rvplat.hart.debugging.worlds import current_asid, current_world
 from rvplat.hart.mmu import debug_translate
 from rvplat.hart.ram import ram_host, read_host
@@ -162,6 +163,8 @@ def agent_load_slow(hart, va: u64, size: u64) -> u64:
 @define
 def agent_load(hart, va: u64, size: u64) -> u64:
     """Memory at a virtual address of the hart's world."""
+    if hart.search_code != 0:
+        return searched_load(hart, va, size)
     entry = hart.tlb[va >> 12 & (DATA_ENTRIES - 1)]
     if entry.read_tag == va & (PAGE_MASK | (size - 1)):
         return read_host(va + entry.addend, size)

@@ -44,6 +44,15 @@ def until_overflow(hart, grant: s64) -> s64:
     return s64(due) if due != 0 and due < u64(grant) else grant
 
 
+@define
+def runs_alone(hart) -> bool:
+    """Whether the next instruction is executed alone: a search, or an icount trigger, asks after
+    it."""
+    if hart.search_code != 0 and hart.search_steps | hart.search_due != 0:
+        return True
+    return is_counted(hart)
+
+
 @define(cold=True)
 def step_from_here(hart):
     """Grant a budget of one instruction: each is asked for."""
@@ -131,7 +140,7 @@ def refill(hart):
     if hart.machine.exact != 0:
         hart.granted_deadline = hart.deadline
         left = until_event(hart, left)
-    hart.stepping = u32(is_counted(hart))
+    hart.stepping = u32(runs_alone(hart))
     grant = left - SLACK
     if left <= SLACK:
         hart.window = left

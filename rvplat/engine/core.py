@@ -7,10 +7,11 @@ the slot to go on with, or 0 to leave native code, with hart.stop set.
 
 from rvplat.engine.arm_breakpoints import page_entered
 from rvplat.engine.breakpoints import KEPT, is_breakpoint, is_met, keep_handler, stops_before_fetch
-from rvplat.engine.budgets import end_turn, lasts, refill, step_from_here
+from rvplat.engine.budgets import end_turn, lasts, refill, runs_alone, step_from_here
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page, read_page
 from rvplat.engine.hot_code import region_entry
 from rvplat.engine.pairs import find_pair
+from rvplat.engine.searching import enter_search, look, note_begin
 from rvplat.engine.slot_pages import new_slots
 from rvplat.engine.slots import header_at, slot_at
 from rvplat.hart.acceleration.invalidate import lines_settled, mark_lines
@@ -33,7 +34,6 @@ from rvplat.hart.trap import Trap, take_due_trigger, take_trap
 from rvplat.hart.triggers import (
     fetch_triggers,
     instruction_triggers,
-    is_counted,
     is_fetch_watched,
 )
 from rvplat.isa.fp_state import call_out
@@ -237,6 +237,7 @@ def begin(hart):
     hart.attention = 1
     if hart.profile_ring != 0:
         begin_profile(hart)
+    enter_search(hart)
     enter_young(hart)
 
 
@@ -277,6 +278,23 @@ def locate(hart) -> u64:
 
 
 @define
+def traps_first(hart) -> bool:
+    """See to what the last instruction or a device has changed. Returns whether that has to be done
+    again, because an interrupt was taken, or because a timer comes earlier than was known when the
+    budget was granted."""
+    hart.resync = 0
+    hart.search_changed = 1
+    finish_amo(hart)
+    if hart.trigger_due != 0:
+        take_due_trigger(hart)
+        return True
+    if take_interrupt(hart):
+        hart.search_interrupted = 1
+        return True
+    return hart.attention != 0 and hart.machine.exact != 0
+
+
+@define
 def settle(hart) -> u64:
     """Do all that is due before the instruction at hart.pc. The slot to go on with, or 0."""
     if ux.bits < 64:  # after the last instruction of the address space comes the first
@@ -287,27 +305,25 @@ def settle(hart) -> u64:
                 sleep(hart)
             if hart.stop != STOP_NONE:
                 hart.resync = 0  # `begin` makes `settle` check everything
+                if hart.search_code != 0:
+                    look(hart)
                 return u64(0)
         if hart.budget <= 0 or hart.attention != 0:
             refill(hart)
-        if hart.resync != 0:
-            hart.resync = 0
-            finish_amo(hart)
-            if hart.trigger_due != 0:
-                take_due_trigger(hart)
-                continue
-            if take_interrupt(hart):
-                continue
-            if hart.attention != 0 and hart.machine.exact != 0:
-                continue  # a timer comes earlier than was known when the budget was granted
+        if hart.resync != 0 and traps_first(hart):
+            continue
+        if hart.search_code != 0:
+            look(hart)
         if hart.yields != 0:
             end_turn(hart)
         if hart.stop != STOP_NONE:
             return u64(0)
         if hart.window != 0:
             hart.stepping = u32(not lasts(hart))
-        if hart.stepping == 0 and is_counted(hart):
+        if hart.stepping == 0 and runs_alone(hart):
             step_from_here(hart)
+        if hart.search_code != 0:
+            note_begin(hart)
         try:
             if hart.elp != 0:
                 if hart.trigger_kinds & (Armed.EXECUTE | Armed.COUNT) != 0:
@@ -315,6 +331,7 @@ def settle(hart) -> u64:
                 check_landing(hart, u64(fetch_instruction(hart, hart.pc)))
             return locate(hart)
         except Trap:
+            hart.last_slot = 0
             take_trap(hart)
 
 
@@ -324,5 +341,7 @@ def straddle(hart) -> u64:
     try:
         return scratch_slot(hart)
     except Trap:
+        hart.last_slot = 0
+        hart.search_pc = hart.pc
         take_trap(hart)
     return settle(hart)

@@ -189,6 +189,7 @@ class HandlerText:
     def _resume(self) -> str:
         """Go on at hart.pc, with the state in memory."""
         e = self._bare()
+        e.line(f"store ptr %slot, ptr {e.field('last_slot')}")
         found = e.result(None, f"call i64 {self._symbol(core.settle)}(ptr %hart)").text
         self._go_on(e, found)
         return e.handler('@"resume"')

@@ -6,6 +6,7 @@ page tables are at guest physical addresses: `table_entry`, through which every 
 passes, translates those by the second stage.
 """
 
+from rvplat.hart.acceleration.code_lines import code_word, line_bits
 from rvplat.hart.acceleration.contexts import guest_root, translation_root
 from rvplat.hart.acceleration.guest_tables import (
     forget_tables,
@@ -14,7 +15,7 @@ from rvplat.hart.acceleration.guest_tables import (
     remember_last,
     remember_table,
 )
-from rvplat.hart.acceleration.invalidate import note_store
+from rvplat.hart.acceleration.invalidate import mark_lines, note_store
 from rvplat.hart.acceleration.saved_pages import before_write
 from rvplat.hart.acceleration.tlb import (
     BLOCK_SHIFT,
@@ -144,6 +145,8 @@ def physical_entry(hart, pa: u64, regime: u64, wanted: u64) -> u64:
         return u64(0)
     if wanted == WRITE:
         before_write(hart, pa)
+    if regime & REGIME_DEBUG != 0 and hart.machine.search_lines != 0:
+        mark_lines(hart, code_word(hart, region, pa), pa, line_bits(pa, entry_bytes()))
     return ram.host + (pa - ram.base)
 
 

@@ -23,7 +23,7 @@ class Backwards(Snapshots):
 
     #: The names for users, of this class and of those below it.
     added = (
-        "save", "load", "from_snapshot", "record", "replay", "keep_history", "history",
+        "save", "load", "from_snapshot", "record", "replay", "when", "keep_history", "history",
         "reverse_step", "reverse_continue",
     )  # fmt: skip
 

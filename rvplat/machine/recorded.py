@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from rvplat.arguments import path as path_argument
 from rvplat.machine.open_arguments import PathLike
-from rvplat.machine.trap_reports import TrapReports
+from rvplat.machine.searched import Searched
 
 
-class Recorded(TrapReports):
+class Recorded(Searched):
     """The part of a machine that records its input and replays that of an earlier run."""
 
     def record(self, path: PathLike, command: Sequence[str] = ()) -> None:

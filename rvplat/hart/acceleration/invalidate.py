@@ -52,6 +52,7 @@ from rvplat.hart.acceleration.saved_pages import is_saved
 from rvplat.hart.acceleration.tlb import NO_TAG
 from rvplat.hart.acceleration.young_pages import YOUNG, hart_at, list_young, passed_by_others
 from rvplat.hart.ram import NO_REGION, region_of
+from rvplat.hart.searches import tell_searches
 from rvplat.hart.state import CONTEXTS, DATA_ENTRIES, HartState, MachineState
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import PAGE_BYTES, PAGE_MASK
@@ -147,6 +148,8 @@ def invalidate_lines(hart, region: u64, pa: u64, bits: u64):
     if hit != 0:
         drop_region_of_lines(hart, region_place(hart, region, pa), page, hit)
     release_code_lock(hart)
+    if hart.machine.search_lines != 0:
+        tell_searches(hart)
 
 
 @define

@@ -26,6 +26,7 @@ _TEXTS = {
     "watch": "a watchpoint",
     "step": "a step was done",
     "history": "the history begins here",
+    "when": "the condition holds",
     "critical": "a hart is in a critical error",
     "failure": "a plugin failed",
     "error": "rvplat failed",
@@ -108,6 +109,7 @@ class Stop:
     critical    `hart` took a trap at `address` that M mode can't take (Smdbltrp): see `detail`
     watch       `hart`, in `world`, is before an instruction whose `access` of `address` is watched
     history     the machine has gone back to the begin of its history
+    when        after an instruction of `hart` the condition of a search holds
     pause, leave, interrupt, step
 
     `world` is "host" (V=0) or the VMID of a guest. `hits` are the breakpoints or watchpoints that
