@@ -318,10 +318,11 @@ def settle(hart) -> u64:
             end_turn(hart)
         if hart.stop != STOP_NONE:
             return u64(0)
-        if hart.window != 0:
+        if runs_alone(hart):
+            if hart.stepping == 0:
+                step_from_here(hart)
+        elif hart.window != 0:
             hart.stepping = u32(not lasts(hart))
-        if hart.stepping == 0 and runs_alone(hart):
-            step_from_here(hart)
         if hart.search_code != 0:
             note_begin(hart)
         try:

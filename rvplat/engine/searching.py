@@ -12,7 +12,7 @@ from rvplat.engine.slots import header_at
 from rvplat.hart.debugging.worlds import ANYWHERE, current_world
 from rvplat.hart.searches import forget_kept
 from rvplat.hart.state import SLOT_HEADER, SLOTS_SIZE, STOP_BREAK, STOP_LIMIT, STOP_NONE
-from rvplat.lang import define, read_u16, read_u32, u8, u64
+from rvplat.lang import define, read_u16, read_u32, u64
 
 
 @define
@@ -29,7 +29,7 @@ def note_begin(hart):
     hart.search_interrupted = 0
     hart.search_pc = hart.pc
     hart.search_from = current_world(hart)
-    hart.search_stepped = u8(hart.stepping != 0)
+    hart.search_stepped = u64(hart.stepping != 0)
 
 
 @define

@@ -8,18 +8,18 @@ They are noticed as writes of code are: the lines' bits are set as though they h
 
 from rvplat.hart.acceleration.young_pages import hart_at
 from rvplat.hart.state import HartState, MachineState
-from rvplat.lang import define, u8, u64
+from rvplat.lang import define, u64
 
-MachineState.add("search_lines", u8)  # 1: writes of what the condition reads are noticed
+MachineState.add("search_lines", u64)  # 1: writes of what the condition reads are noticed
 HartState.outside("search_code", u64)  # host address: u32 length, bytecode; 0: no search
 HartState.outside("search_world", u64)  # where it counts (debugging/worlds.py)
-HartState.outside("search_steps", u8)  # 1: it is evaluated after each instruction
-HartState.outside("search_due", u8)  # 1: it is evaluated after the next instruction
-HartState.outside("search_began", u8)  # 1: an instruction has begun since the last evaluation
-HartState.outside("search_changed", u8)  # 1: the mode or the translation may have changed since
-HartState.outside("search_interrupted", u8)  # 1: an interrupt was taken since
-HartState.outside("search_stepped", u8)  # 1: one instruction alone has begun
-HartState.outside("search_found", u8)  # 1: the condition holds
+HartState.outside("search_steps", u64)  # 1: it is evaluated after each instruction
+HartState.outside("search_due", u64)  # 1: it is evaluated after the next instruction
+HartState.outside("search_began", u64)  # 1: an instruction has begun since the last evaluation
+HartState.outside("search_changed", u64)  # 1: the mode or the translation may have changed since
+HartState.outside("search_interrupted", u64)  # 1: an interrupt was taken since
+HartState.outside("search_stepped", u64)  # 1: one instruction alone has begun
+HartState.outside("search_found", u64)  # 1: the condition holds
 HartState.outside("search_looks", u64)  # evaluations
 HartState.outside("search_errors", u64)  # those that failed
 HartState.outside("search_pc", u64)  # of the last instruction
