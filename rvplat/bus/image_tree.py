@@ -92,6 +92,16 @@ class ImageTree:
             if before is not None:
                 self._prune(before)
 
+    def written(self) -> list[int]:
+        """The physical addresses of the pages that were written since the last capture or restore;
+        none before the first one. No hart may run."""
+        with self.locked():
+            if self.live is None:
+                return []
+            self.live.list.count = self.engine.log.pages.count
+            self.live.list.slots = self.engine.log.pages.slots
+            return [self.numbering.address(number) for number, _ in self.live.entries()]
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other threads out, and afterwards remove what was dropped meanwhile."""

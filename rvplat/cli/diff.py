@@ -78,7 +78,7 @@ def _compare(one: File, two: File, arguments: argparse.Namespace) -> int:
             machines += [_machine(file, arguments, say) for file in (one, two)]
             replays = [Replay(m, f.path) for m, f in zip(machines, (one, two), strict=True)]
             pair = Pair(replays[0], replays[1], say)
-            works = files.checkpoints_after(one, two, begin)
+            works = files.places_after(one, two, begin)
             difference = pair.first_difference(begin, works)
             if difference is not None:
                 say.end()
@@ -88,7 +88,7 @@ def _compare(one: File, two: File, arguments: argparse.Namespace) -> int:
                 machine.close()
     if difference is None:
         last = works[-1] if works else begin
-        print(f"registers and RAM are the same up to {last:,} instructions")
+        print(f"registers, RAM and output are the same up to {last:,} instructions")
         if end := files.other_end(one, two):
             print(end)
     return DIFFERENT
@@ -112,7 +112,9 @@ def _machine(file: File, arguments: argparse.Namespace, say: Progress) -> Machin
 def _shown(found: Difference, machine: Machine) -> list[str]:
     """The lines for a difference."""
     digits = machine.board.harts.xlen // 4
-    lines = [f"registers and RAM are the same for {found.work:,} instructions; the next one:"]
+    lines = [
+        f"registers, RAM and output are the same for {found.work:,} instructions; the next one:"
+    ]
     for name, step in zip("AB", found.steps, strict=True):
         first, *rest = str(step).splitlines()
         lines += [f"{name}: {first}", *(f"   {line}" for line in rest)]
@@ -120,6 +122,7 @@ def _shown(found: Difference, machine: Machine) -> list[str]:
     lines.append(f"{'after it':<24} {'A':<{digits + 2}} B")
     for name, a, b in [*rows[:MOST_ROWS], *found.words]:
         lines.append(f"{name:<24} {a:#0{digits + 2}x} {b:#0{digits + 2}x}")
+    lines += [f"output of {name}: A ...{a!r}, B ...{b!r}" for name, a, b in found.outputs]
     if len(rows) > MOST_ROWS:
         lines.append(f"and {len(rows) - MOST_ROWS} registers more")
     return lines

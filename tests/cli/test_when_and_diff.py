@@ -59,7 +59,7 @@ def test_diff(tmp_path: Path) -> None:
     text = done.stdout.decode()
     assert done.returncode == 1, done.stderr
     assert text.startswith(f"A: {one}\nB: {two}\ninput: A has b'")
-    assert "registers and RAM are the same for " in text
+    assert "registers, RAM and output are the same for " in text
     assert text.count("lbu t1, ") == 2
     same = rvplat("diff", one, one)
     assert (same.returncode, same.stderr) == (0, b"")

@@ -13,6 +13,7 @@ from rvplat.machine.recordings.file import place_of, read
 from rvplat.machine.snapshots.plain_board import differences
 
 MOST_BYTES = 40  # of input that are shown
+MOST_PROBES = 24  # places after an input, each twice as far as the one before
 
 
 @frozen
@@ -110,19 +111,26 @@ def _input(line: dict[str, Any] | None) -> str:
 
 
 def same_up_to(one: File, two: File) -> int:
-    """After how many instructions the last checkpoint is that is the same in both."""
-    same = 0
+    """After how many instructions the last checkpoint is that is the same in both, and before
+    input that differs."""
+    same, differs = 0, first_input(one, two)
     for a, b in zip(one.events("state"), two.events("state"), strict=False):
         if a["at"] != b["at"] or a["state"] != b["state"]:
+            break
+        if differs is not None and place_of(a).work > differs[0]:
             break
         same = place_of(a).work
     return same
 
 
-def checkpoints_after(one: File, two: File, work: int) -> list[int]:
-    """After how many instructions later checkpoints and ends are, in any of the two, up to where a
-    torn one ends."""
+def places_after(one: File, two: File, work: int) -> list[int]:
+    """Where to compare two runs, after so many instructions: at the checkpoints and ends of any of
+    the two, up to where a torn one ends; and soon after the first input that differs, because what
+    it changes may vanish again."""
     works = {place_of(line).work for file in (one, two) for line in file.events("state")}
+    if (found := first_input(one, two)) is not None:
+        probes = (found[0] + (1 << n) for n in range(MOST_PROBES))
+        works |= {probe for probe in probes if probe < max(works, default=0)}
     ends = [file.last_work for file in (one, two) if not file.is_whole]
     return sorted(n for n in works | set(ends) if n > work and n <= min(ends, default=n))
 

@@ -62,8 +62,8 @@ class Replay:
         """The instructions of all harts so far."""
         return self.machine.turns.place().work
 
-    def reach(self, work: int) -> bool:
-        """Run until so many instructions have been executed. False if the run ends before.
+    def reach(self, work: int) -> None:
+        """Run until so many instructions have been executed, or to the end before.
 
         Raises:
             RecordingError: the replay differs from its recording.
@@ -72,7 +72,6 @@ class Replay:
             self._replayer.target = work
             self.stop = Runner(self.machine, ends_idle=True).run()
             self._replayer.target = None
-        return self.work >= work
 
     def keep(self) -> None:
         """Remember this place."""

@@ -10,7 +10,13 @@ from rvplat.frozen import frozen
 from rvplat.machine.debugging.searches import search
 from rvplat.machine.debugging.when import When
 from rvplat.machine.differences.replays import PLACE, Replay
-from rvplat.machine.differences.states import Row, are_same, other_registers, other_words
+from rvplat.machine.differences.states import (
+    Row,
+    are_same,
+    other_outputs,
+    other_registers,
+    other_words,
+)
 
 Say = Callable[[str], Any]
 
@@ -18,13 +24,14 @@ Say = Callable[[str], Any]
 @frozen
 class Difference:
     """Where two runs differ first. `work`: so many instructions are the same. `steps`: the next
-    instruction of each, or why there is none. `registers` (with the number of the hart) and `words`
-    of RAM differ after it, by name, A, B."""
+    instruction of each, or why there is none. `registers` (with the number of the hart), `words`
+    of RAM and `outputs` of consoles differ after it, by name, A, B."""
 
     work: int
     steps: tuple[When | str, When | str]
     registers: tuple[tuple[int, Row], ...]
     words: tuple[Row, ...]
+    outputs: tuple[tuple[str, bytes, bytes], ...]
 
 
 class Pair:
@@ -37,10 +44,9 @@ class Pair:
     def reach(self, work: int) -> bool:
         """Run both to a place. Whether they are the same there."""
         one, two = self.both
-        arrived = [replay.reach(work) for replay in self.both]
-        if arrived[0] != arrived[1] or one.work != two.work or one.stop.reason != two.stop.reason:
-            return False
-        return are_same(one.machine, two.machine)
+        for replay in self.both:
+            replay.reach(work)
+        return one.work == two.work and are_same(one.machine, two.machine)
 
     def keep(self) -> None:
         for replay in self.both:
@@ -92,7 +98,7 @@ class Pair:
         assert len(steps) == 2
         return Difference(
             work, (steps[0], steps[1]), tuple(other_registers(one, two)),
-            tuple(other_words(one, two)),
+            tuple(other_words(one, two)), tuple(other_outputs(one, two)),
         )  # fmt: skip
 
     def first_difference(self, begin: int, works: Sequence[int]) -> Difference | None:

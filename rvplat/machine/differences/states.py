@@ -1,4 +1,4 @@
-"""The states of two machines with the same board, compared: harts' registers, and RAM."""
+"""The states of two machines with the same board, compared: harts' registers, RAM and output."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.system import System
 from rvplat.machine.snapshots.hart_state import save_hart
 
-PIECE = 1 << 20  # bytes of RAM that are compared at once
+PAGE_BYTES = 4096
 WORD = 8
 MOST_WORDS = 8  # of RAM that are shown
+MOST_OUTPUT = 40  # bytes that are shown
 #: What the host's caches did not know, and how the instructions were portioned: not the guest's.
 _HIDDEN = ("tlb_misses", "walks", "budget", "instret_base", "retired_before")
 _NAMES = {"x": X_NAMES, "f": F_NAMES}
@@ -54,33 +55,35 @@ def _rows(hart: Hart, name: str, a: Any, b: Any) -> Iterator[Row]:
 
 
 def other_words(one: System, two: System) -> Iterator[Row]:
-    """The first words of RAM that differ, by physical address."""
+    """The first words of RAM that differ, by physical address, of two machines whose RAM was the
+    same when both were saved last."""
     left = MOST_WORDS
-    for a, b in zip(one.memory.regions, two.memory.regions, strict=True):
-        for at in _other_pieces(a.address, b.address, a.size):
-            size = min(PIECE, a.size - at)
-            data = [ctypes.string_at(ram.address + at, size) for ram in (a, b)]
-            for n in range(0, size, WORD):
-                first, second = (piece[n : n + WORD] for piece in data)
-                if first != second:
-                    values = (int.from_bytes(word, "little") for word in (first, second))
-                    yield f"RAM {a.base + at + n:#x}", *values
-                    left -= 1
-                    if not left:
-                        return
+    for page in sorted({*one.memory.images.written(), *two.memory.images.written()}):
+        data = [_page(machine, page) for machine in (one, two)]
+        for n in range(0, PAGE_BYTES, WORD) if data[0] != data[1] else ():
+            first, second = (int.from_bytes(part[n : n + WORD], "little") for part in data)
+            if first != second:
+                yield f"RAM {page + n:#x}", first, second
+                left -= 1
+                if not left:
+                    return
 
 
-def _other_pieces(one: int, two: int, size: int) -> Iterator[int]:
-    """The offsets of pieces that differ, of two host addresses."""
-    compare: Any = ctypes.CDLL(None).memcmp
-    compare.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
-    for at in range(0, size, PIECE):
-        if compare(one + at, two + at, min(PIECE, size - at)):
-            yield at
+def _page(machine: System, address: int) -> bytes:
+    """A page of RAM, or what there is of it."""
+    ram = machine.memory.region(address)
+    return ctypes.string_at(ram.address + address - ram.base, min(PAGE_BYTES, ram.end - address))
+
+
+def other_outputs(one: System, two: System) -> Iterator[tuple[str, bytes, bytes]]:
+    """The consoles whose output differs: the name, and the ends of both outputs."""
+    for name, console in one.consoles.items():
+        a, b = console.output, two.consoles[name].output
+        if a != b:
+            yield name, a[-MOST_OUTPUT:], b[-MOST_OUTPUT:]
 
 
 def are_same(one: System, two: System) -> bool:
-    """Whether harts and RAM are the same."""
-    if next(other_registers(one, two), None) is not None:
-        return False
-    return next(other_words(one, two), None) is None
+    """Whether harts, RAM and the output are the same."""
+    return not (any(other_registers(one, two)) or any(other_outputs(one, two))
+                or any(other_words(one, two)))  # fmt: skip

@@ -28,7 +28,7 @@ KEYS = ((2_100_000, b"r"), (900_000, b"ecorde"))
 
 def recorded(path: Path, keys: Keys, last: bytes = b"d", harts: int = 1) -> files.File:
     """Record a session in which keys come at known places."""
-    settings = {"clock": "virtual"}
+    settings = {"clock": "virtual", "memory": "16M"}
     with Machine.open("virt", guest(BUSY), harts=harts, settings=settings) as machine:
         machine.record(path)
         for count, key in keys:
@@ -43,7 +43,7 @@ def recorded(path: Path, keys: Keys, last: bytes = b"d", harts: int = 1) -> file
 def found(one: files.File, two: files.File, harts: int = 1) -> Difference | None:
     """The first difference in what two replays do."""
     with ExitStack() as stack:
-        settings = {"clock": "virtual"}
+        settings = {"clock": "virtual", "memory": "16M"}
         machines = [
             stack.enter_context(Machine.open("virt", guest(BUSY), harts=harts, settings=settings))
             for _ in "AB"
@@ -51,7 +51,7 @@ def found(one: files.File, two: files.File, harts: int = 1) -> Difference | None
         replays = [Replay(m, f.path) for m, f in zip(machines, (one, two), strict=True)]
         pair = Pair(replays[0], replays[1], lambda text: None)
         begin = files.same_up_to(one, two)
-        return pair.first_difference(begin, files.checkpoints_after(one, two, begin))
+        return pair.first_difference(begin, files.places_after(one, two, begin))
 
 
 @pytest.fixture(autouse=True)
@@ -106,11 +106,11 @@ def test_a_torn_recording_is_compared_up_to_the_tear(tmp_path: Path) -> None:
     one = recorded(tmp_path / "one", KEYS)
     lines = one.path.read_bytes().split(b"\n")
     torn = tmp_path / "torn"
-    torn.write_bytes(b"\n".join(lines[:4]) + b'\n{"at": [12')
+    torn.write_bytes(b"\n".join(lines[:5]) + b'\n{"at": [12')
     two = files.File.read(torn)
     assert found(one, two) is None
     assert files.other_end(one, two) == "B is torn: it has no end"
-    assert files.checkpoints_after(one, two, 0)[-1] == two.last_work
+    assert files.places_after(one, two, 0)[-1] == two.last_work
 
 
 def test_a_replay_that_is_not_as_it_was_recorded(tmp_path: Path) -> None:
