@@ -50,11 +50,11 @@ def recorded_arguments(arguments: argparse.Namespace) -> argparse.Namespace:
 
 def take_machine(arguments: argparse.Namespace, recording: Path) -> None:
     """Give arguments the machine of a recorded command, with their own changes of its board."""
-    from rvplat.cli.run import Run
+    from rvplat.cli.commands import BUILT_IN
     from rvplat.machine.recordings.file import read
 
     parser = argparse.ArgumentParser(prog=f"the command in {recording}: rvplat run")
-    Run().configure(parser)
+    BUILT_IN["run"].configure(parser)
     words = [str(one) for one in read(recording)[0].get("command", [])]
     recorded = parser.parse_args(words)
     own = [*recorded.settings, *arguments.settings]

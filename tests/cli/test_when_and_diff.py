@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tests.cli.test_run_command import one_line, rvplat
-from tests.machine.small_guests import ECHO, HELLO, guest
+from tests.machine.small_guests import ECHO_ASLEEP, HELLO, guest
 
 VIRTUAL = ("--set", "clock=virtual")
 
@@ -31,29 +31,20 @@ def test_what_when_refuses() -> None:
     for words, text in (
         ((), "expected a CONDITION, such as '$a0 == 3'"),
         (("virt", program, "$a0 =="), "'$a0 ==': expected a value, found its end"),
-        (("virt", program, "$q1"), "there is no register $q1"),
-        (
-            ("virt", program, "nothing"),
-            "'nothing' is no symbol of the program; registers begin with $",
-        ),
-        (
-            ("virt", program, "1", "--hart", "3"),
-            "hart=3: the machine has hart 0 alone",
-        ),
         (
             ("virt", program, "1", "--set", "clock=host"),
-            "a search in time needs a board with a virtual clock: "
-            'clock = "virtual", or --set clock=virtual',
+            'a search in time needs a board with a virtual clock: clock = "virtual", or --set '
+            "clock=virtual",
         ),
     ):
-        assert one_line(rvplat("when", *words)).startswith(f"rvplat: when: {text}")
+        assert one_line(rvplat("when", *words)) == f"rvplat: when: {text}"
 
 
 def test_diff(tmp_path: Path) -> None:
-    """Of runs whose keys came at places that nobody knows; and a search in a recording."""
+    """Of runs whose keys came when nobody knows; and a search in a recording."""
     one, two = tmp_path / "one", tmp_path / "two"
     for path, keys in ((one, b"abq"), (two, b"acq")):
-        done = rvplat("run", "virt", guest(ECHO), *VIRTUAL, "--record", path, stdin=keys)
+        done = rvplat("run", "virt", guest(ECHO_ASLEEP), *VIRTUAL, "--record", path, stdin=keys)
         assert done.returncode == 0, done.stderr
     done = rvplat("diff", one, two)
     text = done.stdout.decode()

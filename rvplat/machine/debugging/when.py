@@ -49,7 +49,7 @@ class When:
         began = _of(self.began_in) if self.began_in != self.world else ""
         lines = [
             f"after {self.work:,} instructions: hart {self.hart}, instret {self.instret:,}, "
-            f"{self.mode} mode{_of(self.world)}",
+            f"{self.mode} mode{_of(self.world) if self.world != 'host' else ''}",
             f"{_at(self.pc, self.symbol)}{began}: {self.instruction or 'its fetch trapped'}",
         ]
         if self.interrupt is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -169,7 +169,7 @@ def test_interrupts_and_traps(condition: str) -> None:
     """The reference: single steps, and the condition in Python."""
     with machine_of(TRAPS) as machine:
         hart = machine.harts[0]
-        holds = {
+        holds: Callable[[], Any] = {
             "$pc == handler": lambda: hart.pc == machine.symbols["handler"],
             "$mcause >> 63 && $pc == handler": lambda: (
                 hart.pc == machine.symbols["handler"] and hart.csr("mcause") >> 63
