@@ -12,7 +12,7 @@ from rvplat.engine import (
     slot_pages,
 )
 from rvplat.hart import counters, csr, interrupts, mmu, page_tables, sleep
-from rvplat.hart.acceleration import contexts, invalidate, ram_images, saved_pages, tlb
+from rvplat.hart.acceleration import contexts, invalidate, last_change, ram_images, saved_pages, tlb
 from rvplat.hart.debugging import watchpoints
 from rvplat.hart.modes import enter_handler
 from rvplat.hart.state import STOP_NONE
@@ -98,6 +98,8 @@ _exported: dict[str, Any] = {
     "context_changed": contexts.context_changed,
     "flush_everything": tlb.flush_everything,
     "before_dma": saved_pages.before_dma,
+    "begin_looking": last_change.begin_looking,
+    "end_looking": last_change.end_looking,
     "switch_log": ram_images.switch_log,
     "put_pages": ram_images.put_pages,
     "memory_replaced": ram_images.memory_replaced,

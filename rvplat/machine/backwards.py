@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from rvplat.arguments import hart_number, integer
+from rvplat.arguments import hart_number, integer, word
+from rvplat.bus.natives.image_log import MOST_LOOKED
 from rvplat.errors import HistoryError
+from rvplat.hart.debugging.worlds import current_world
+from rvplat.isa.privileged import PAGE_BYTES
+from rvplat.machine.debugging.arguments import named_world
 from rvplat.machine.running.run import FOREVER
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.snapshotted import Snapshots
 
 if TYPE_CHECKING:
     from rvplat.machine.history.history import History
+    from rvplat.machine.inspection.explain import Access, Explanation, Mode, World
     from rvplat.machine.running.ram_images import RamConnection
 
 HISTORY_BYTES = 512 << 20
@@ -24,11 +29,16 @@ class Backwards(Snapshots):
     #: The names for users, of this class and of those below it.
     added = (
         "save", "load", "from_snapshot", "record", "replay", "when", "keep_history", "history",
-        "reverse_step", "reverse_continue",
+        "reverse_step", "reverse_continue", "last_write",
     )  # fmt: skip
 
     if TYPE_CHECKING:
         ram_connection: RamConnection
+
+        def explain(
+            self, va: int, access: Access = ..., hart: int = ..., mode: Mode | None = ...,
+            world: World = ...,
+        ) -> Explanation: ...  # fmt: skip
 
     _history: History | None = None
 
@@ -84,9 +94,46 @@ class Backwards(Snapshots):
         found = self._kept().search_back(lambda stop: bool(stop.hits))
         return found if found is not None else Stop("history")
 
+    def last_write(
+        self, address: int, size: int = 8, vmid: int | Literal["host"] | None = None
+    ) -> Stop | None:
+        """Go back to the place before the last write that has changed bytes of RAM, whoever wrote
+        them, under whichever address: a hart in any world, or a device (DMA). `Stop.hart` is the
+        hart that executes an instruction there: it writes, or accesses the device.
+
+        Args:
+            address: virtual, where hart 0 is now.
+            size: the bytes from there, 1 to 64, in one page.
+            vmid: the address is in this guest's world, or in the "host" (V=0).
+
+        Returns:
+            None if nothing has changed them in the history; the machine is then at its begin.
+
+        Raises:
+            LookupError: no RAM is mapped there now.
+            HistoryError: as `reverse_step`.
+        """
+        word("address", address)
+        integer("size", size, 1, MOST_LOOKED)
+        self.must_be_free()
+        history = self._kept()
+        pa = self.explain(address, world="now" if vmid is None else vmid).pa
+        if pa is None or not self._is_in_page(pa, size):
+            raise LookupError(f"{address:#x}: no {size} bytes of RAM are mapped there, in one page")
+        if history.last_change(pa, size) is None:
+            return None
+        hart = self.turns.place().hart or 0
+        world = named_world(int(current_world(self.harts[hart].view)))
+        return Stop("watch", 0, hart, world, address, "write")
+
     def state_replaced(self) -> None:
         if self._history is not None:
             self._history.begin_again()
+
+    def _is_in_page(self, pa: int, size: int) -> bool:
+        """Whether bytes are in one page of RAM."""
+        fits = pa % PAGE_BYTES + size <= PAGE_BYTES
+        return fits and any(ram.base <= pa and pa + size <= ram.end for ram in self.memory.regions)
 
     def _kept(self) -> History:
         if self._history is None:

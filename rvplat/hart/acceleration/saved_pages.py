@@ -13,6 +13,7 @@ them writes after it.
 
 from rvplat.bus.natives.image_log import ImageLog
 from rvplat.hart.acceleration.host_locks import release_lock, take_lock
+from rvplat.hart.acceleration.last_change import note_write
 from rvplat.hart.ram import NO_REGION, region_of
 from rvplat.hart.state import MachineState
 from rvplat.isa.privileged import PAGE_BYTES
@@ -70,7 +71,11 @@ def save_page(machine: MachineState, page: u64, host: u64):
     take_image_lock(machine)
     log = machine.images
     word = log.saved + page * 4
-    if log.epoch != 0 and read_u32(word) != log.epoch:
+    is_looked = log.looked_page == page + 1
+    if is_looked:
+        note_write(machine)
+    done = log.looked_epoch if is_looked else read_u32(word)
+    if log.epoch != 0 and done != log.epoch:
         slot = u64(0)
         if not is_zero_page(host):
             log.pages.slots += 1
@@ -79,7 +84,10 @@ def save_page(machine: MachineState, page: u64, host: u64):
         write_u64(log.pages.entries + log.pages.count * 8, page << SLOT_BITS | slot)
         log.pages.count += 1
         fence()
-        atomic_store_u32(word, log.epoch)
+        if is_looked:
+            log.looked_epoch = log.epoch
+        else:
+            atomic_store_u32(word, log.epoch)
         fence()
     release_image_lock(machine)
 

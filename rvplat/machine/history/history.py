@@ -126,6 +126,30 @@ class History(Keeper):
             self._put(self._checkpoints[0])
         return None
 
+    def last_change(self, pa: int, size: int) -> int | None:
+        """Go back to the place before the last instruction that has changed bytes of RAM, in one
+        page, whichever hart or device wrote them. Returns `work`; None: nothing has in this
+        history, and the machine is at its begin.
+
+        Raises:
+            Cancelled: `cancel` was set.
+            HistoryError: the run does not repeat.
+        """
+        self.settle()
+        self.cancel = False
+        with self._travelling():
+            end = self.work
+            self._leave_present()
+            start = self._checkpoints.before(end)
+            while start is not None:
+                work = self._change_in(start, end, pa, size)
+                if work is not None:
+                    self._go(work)
+                    return work
+                end, start = start.work, self._checkpoints.before(start.work)
+            self._put(self._checkpoints[0])
+        return None
+
     # --- how ---
 
     @contextmanager
@@ -257,6 +281,20 @@ class History(Keeper):
                 return None
         self._set_limit()
         return found
+
+    def _change_in(self, start: Checkpoint, end: int, pa: int, size: int) -> int | None:
+        """The `work` before the last change, of a piece of the history."""
+        machine = self.machine
+        self._put(start)
+        host = machine.memory.host_address(pa, size)
+        page = machine.memory.images.numbering.number(pa)
+        hart = machine.harts[0].address
+        machine.export("begin_looking")(hart, page, host, size)
+        try:
+            self._repeat(end)
+        finally:
+            changer = int(machine.export("end_looking")(hart))
+        return changer - 1 if changer else None
 
     def _pass(self, stop: Stop) -> None:
         """Nobody is told of a stop: the hart goes past it."""

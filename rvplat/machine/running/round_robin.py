@@ -45,6 +45,8 @@ class RoundRobin:
         self.virtual = clock if isinstance(clock, VirtualClock) else None
         self.wake = threading.Event()
         self._record = machine.native.view
+        self._turn_hart = machine.native.field("turn_hart")
+        self._turn_end = machine.native.field("turn_end")
         self._per_tick = machine.board.general.instructions_per_tick
         self.turn = TURN if machine.board.harts.count > 1 or self.virtual is None else ALONE
         self.schedule: Schedule = Schedule() if like is None else like.schedule
@@ -179,6 +181,8 @@ class RoundRobin:
         trapping ones)."""
         self.begin(hart)
         self.schedule.chunk = count
+        self._turn_hart.value = hart.number
+        self._turn_end.value = self.schedule.work + count
         hart.allow(count)
         reason = self.execute(hart)
         done = self.schedule.chunk - hart.left
