@@ -58,7 +58,7 @@ BELOW = {
     "machine.snapshots": {"bus", "hart", "hart.debugging", "isa", "lang", "machine.boards",
                           "machine.loading", "machine.running", "pluginmanager"},
     "machine.recordings": {"isa.machinery", "machine.running", "machine.snapshots"},
-    "machine.history": {"machine.running", "machine.snapshots"},
+    "machine.history": {"bus.natives", "machine.running", "machine.snapshots"},
     "machine.differences": {"isa.machinery", "machine.debugging", "machine.recordings",
                             "machine.running", "machine.snapshots"},
     "machine": {"bus", "guests", "hart", "isa", "isa.machinery", "machine.boards",

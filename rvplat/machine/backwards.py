@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from rvplat.arguments import hart_number, integer, word
-from rvplat.bus.natives.image_log import MOST_LOOKED
 from rvplat.errors import HistoryError
-from rvplat.hart.debugging.worlds import current_world
 from rvplat.isa.privileged import PAGE_BYTES
-from rvplat.machine.debugging.arguments import named_world
 from rvplat.machine.running.run import FOREVER
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.snapshotted import Snapshots
@@ -113,6 +110,9 @@ class Backwards(Snapshots):
             LookupError: no RAM is mapped there now.
             HistoryError: as `reverse_step`.
         """
+        from rvplat.machine.debugging.stop_points import world_here
+        from rvplat.machine.history.history import MOST_LOOKED
+
         word("address", address)
         integer("size", size, 1, MOST_LOOKED)
         self.must_be_free()
@@ -123,8 +123,7 @@ class Backwards(Snapshots):
         if history.last_change(pa, size) is None:
             return None
         hart = self.turns.place().hart or 0
-        world = named_world(int(current_world(self.harts[hart].view)))
-        return Stop("watch", 0, hart, world, address, "write")
+        return Stop("watch", 0, hart, world_here(self.harts[hart]), address, "write")
 
     def state_replaced(self) -> None:
         if self._history is not None:

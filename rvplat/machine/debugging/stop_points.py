@@ -14,7 +14,7 @@ from rvplat.machine.debugging.breakpoints import Breakpoints
 from rvplat.machine.debugging.watchpoint_table import WatchpointTable
 from rvplat.machine.debugging.watchpoints import Watchpoints
 from rvplat.machine.running.hart import Hart
-from rvplat.machine.running.stop import Access, Breakpoint, Stop, StopPoint, Watchpoint
+from rvplat.machine.running.stop import Access, Breakpoint, GuestOrHost, Stop, StopPoint, Watchpoint
 from rvplat.machine.running.system import System
 
 _ACCESSES: dict[int, Access] = {1: "read", 2: "write", 3: "access"}
@@ -25,6 +25,11 @@ def met_rows(hart: Hart) -> list[int]:
     hart.break_row is 0, else of breakpoints."""
     view = hart.view
     return [int(view.met_rows[n]) for n in range(int(view.met_count))]
+
+
+def world_here(hart: Hart) -> GuestOrHost:
+    """The world that a hart is in."""
+    return named_world(int(current_world(hart.view)))
 
 
 class StopPoints:
@@ -84,7 +89,7 @@ class StopPoints:
         if met != 0:
             return Stop({1: "switch", EBREAK_MET: "ebreak"}.get(met, "guest"), hart=hart.number)
         hits, view = self._hits(hart), hart.view
-        world = named_world(int(current_world(view)))
+        world = world_here(hart)
         if int(view.break_row):
             return Stop("break", 0, hart.number, world, int(view.pc), None, hits)
         access = _ACCESSES[int(view.watch_kind)]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rvplat.bus.natives.image_log import MOST_LOOKED
 from rvplat.errors import HistoryError
 from rvplat.frozen import frozen
 from rvplat.machine.history.checkpoints import Checkpoint
@@ -24,6 +25,9 @@ MOST_HITS = 300  # in one piece of a search; else it is halved
 STOPS = ("break", "watch", "ebreak")
 
 Counts = Callable[[Stop], bool]
+
+
+__all__ = ["MOST_LOOKED", "Cancelled", "History"]
 
 
 class Cancelled(Exception):
