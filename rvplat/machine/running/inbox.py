@@ -129,6 +129,13 @@ class Inbox:
         if self.history is not None:
             self.history.arrived(place, name, data)
 
+    def follow_history(self) -> bool:
+        """Where a repeated part of the run ends, go on with the next. Whether it is repeated."""
+        if self.history is None or not self.history.is_past:
+            return False
+        self.history.goes_on()
+        return self.history.is_past
+
     def is_at_limit(self, work: int) -> bool:
         """Whether a repeated part of the run ends here."""
         return self.limit is not None and work >= self.limit

@@ -223,13 +223,13 @@ class RoundRobin:
             left -= done
             if reason not in (STOP_WFI, STOP_LIMIT) or left <= 0:
                 self.changes.wake_up(hart)
-                self._follow_history()
+                self.inbox.follow_history()
                 return reason
 
     def _go_on(self, hart: Hart) -> bool:
         """Begin a step. In the past the harts keep the order that they had: the others go on until
         the hart has its turn. False if something stops them before."""
-        while self._follow_history() and self.place().hart != hart.number:
+        while self.inbox.follow_history() and self.place().hart != hart.number:
             left = dict.fromkeys(range(len(self.machine.harts)), STEP_AT_ONCE)
             if self.schedule.hart is None and not self.schedule.queue:
                 if not (self._new_round() or self.wait(False)):
@@ -242,14 +242,6 @@ class RoundRobin:
             if self.machine.requests:
                 return False
         return True
-
-    def _follow_history(self) -> bool:
-        """Where a repeated part of the run ends, go on with the next. Whether it is repeated."""
-        history = self.inbox.history
-        if history is None or not history.is_past:
-            return False
-        history.goes_on()
-        return history.is_past
 
     def last_of(self, hart: int) -> int:
         """The `work` after the last instruction that a hart has executed."""
@@ -279,7 +271,7 @@ class RoundRobin:
         """Give a turn to every hart that is awake, or go on with the round that was interrupted.
         `left` is the number of instructions left to each. Returns whether any hart had a turn."""
         schedule = self.schedule
-        self._follow_history()
+        self.inbox.follow_history()
         if schedule.hart is None and not schedule.queue and not self._new_round():
             return False
         while schedule.hart is not None or schedule.queue:
@@ -288,7 +280,7 @@ class RoundRobin:
             assert schedule.hart is not None
             may_go_on = self._run_turn(self.machine.harts[schedule.hart], left)
             if not may_go_on or schedule.hart is not None:
-                self._follow_history()
+                self.inbox.follow_history()
                 return True
         self._end_round()
         return True
