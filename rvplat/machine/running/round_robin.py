@@ -326,6 +326,8 @@ class RoundRobin:
 
     def _end_turn(self) -> None:
         self.schedule.hart = None
+        if self.virtual is not None and self.schedule.queue:  # input may come before the next
+            self.virtual.ticks = self.schedule.start  # turn begins, or just after: at one time
 
     def _end_round(self) -> None:
         """Advance the clock by the longest turn."""

@@ -38,6 +38,49 @@ ECHO = (
 )
 
 
+#: Two harts with short turns. Hart 0 waits for the UART's character timeout after each key, and
+#: adds up its rounds until then.
+TIMEOUTS = (
+    """
+  csrr a0, mhartid
+  li s0, 0x10000000
+  bnez a0, 3f
+  li t0, 0x80             # LCR: DLAB
+  sb t0, 3(s0)
+  li t0, 1
+  sb t0, 0(s0)            # divisor 1
+  sb zero, 1(s0)
+  sb zero, 3(s0)
+  sb t0, 1(s0)            # IER: received
+  li t0, 0xc1
+  sb t0, 2(s0)            # FCR: FIFOs, an interrupt at 14 characters
+  li s1, KEYS
+  li t2, 0xcc             # IIR: timeout
+  li t0, '>'
+  sb t0, 0(s0)
+1: addi s2, s2, 1
+  li t0, 100
+2: addi t0, t0, -1
+  bnez t0, 2b
+  .word 0x0100000f      # pause
+  lbu t0, 2(s0)
+  bne t0, t2, 1b
+  lbu t1, 0(s0)
+  slli s4, s3, 1
+  xor s3, s4, s2
+  sb t1, 0(s0)
+  addi s1, s1, -1
+  bnez s1, 1b
+"""
+    + POWER_OFF
+    + """
+3: addi s2, s2, 1
+  .word 0x0100000f      # pause
+  j 3b
+"""
+)
+
+
 @contextmanager
 def echo(**more: object) -> Iterator[Machine]:
     """A machine with the program."""
@@ -67,6 +110,27 @@ def test_keys_arrive_at_the_same_places(tmp_path: Path) -> None:
             assert machine.run(timeout_s=60).reason == "off"
             hart = machine.harts[0]
             assert (list(hart.x), hart.instret, machine.console.output) == before
+
+
+def test_keys_arrive_between_turns(tmp_path: Path) -> None:
+    """Whether a hart has entered its turn yet or not, input finds the same time."""
+    path, keys = tmp_path / "recording", 16
+    program, ends = guest(TIMEOUTS.replace("KEYS", str(keys))), []
+    for is_replay in (False, True):
+        with Machine.open("virt", program=program, harts=2, settings=VIRTUAL) as machine:
+            if is_replay:
+                machine.replay(path)
+                machine.run(timeout_s=60)
+            else:
+                machine.record(path)
+                machine.start()
+                machine.console.wait_for(b">", timeout_s=60)
+                for number in range(64, 64 + keys):
+                    machine.console.feed(bytes([number]))
+                    machine.console.wait_for(bytes([number]), timeout_s=60)
+                machine.wait(60)
+            ends.append([(hart.instret, list(hart.x)) for hart in machine.harts])
+    assert ends[0] == ends[1]
 
 
 def changed(path: Path, number: int, **keys: object) -> Path:
