@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from rvplat.bus.device import Device
@@ -70,6 +70,7 @@ class AddressMap:
         self.memory = memory
         memory.written = self.touched
         self.lock = lock if lock is not None else BusLock()
+        self.on_change: Callable[[], None] = lambda: None  # Python is about to store something
         self.windows: list[tuple[Range, Device]] = []
         self._bases: list[int] = []
         self._ends: list[int] = []
@@ -115,7 +116,12 @@ class AddressMap:
             self._leave(device)
 
     def write(self, pa: int, size: int, value: int) -> None:
-        """A store of 1, 2, 4 or 8 bytes; BusError if nothing answers."""
+        """A store of 1, 2, 4 or 8 bytes, by none of the harts; BusError if nothing answers."""
+        self.on_change()
+        self.store(pa, size, value)
+
+    def store(self, pa: int, size: int, value: int) -> None:
+        """As `write`, by a hart."""
         index = bisect_right(self._bases, pa) - 1
         if index < 0 or pa + size > self._ends[index] or size not in SIZES:
             self._must_be_memory(pa, size)

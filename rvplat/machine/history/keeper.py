@@ -47,7 +47,7 @@ class Keeper:
         self._next_at = 0.0
         self._live = self.inbox.recorder, self.inbox.replayer
         self.inbox.history = self
-        ram.on_change = self._user_changes
+        ram.on_change = machine.bus.on_change = self._user_changes
         for hart in machine.harts:
             hart.on_change = self._user_changes
 

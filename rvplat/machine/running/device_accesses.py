@@ -26,7 +26,7 @@ class DeviceAccesses:
     def __init__(self, machine: System, models: Iterable[type[Device]]) -> None:
         self.machine = machine
         self._harts = machine.harts
-        self._load, self._store = machine.bus.read, machine.bus.write
+        self._load, self._store = machine.bus.read, machine.bus.store
         self._virtual = machine.turns.virtual is not None
         self.devices = NativeDevices(machine, models)
         machine.stuck_in = self.devices.which

@@ -365,20 +365,23 @@ def test_a_change_in_the_past_begins_a_new_future(caplog: pytest.LogCaptureFixtu
         assert machine.harts[0].x["s6"] == 500
 
 
-@pytest.mark.parametrize("how", ["register", "memory"])
+@pytest.mark.parametrize("how", ["register", "memory", "device"])
 def test_a_change_at_the_present_stays_in_the_history(how: str) -> None:
     with board(COUNT) as (machine, history):
         machine.run(max_instructions=2_000)
         if how == "register":
             machine.harts[0].x["s6"] = 7
+        elif how == "device":
+            machine.bus.write(0x1000_0007, 1, 0x5A)  # SCR of the UART
         else:
             machine.memory.write(TEXT, bytes.fromhex("090b"))  # c.addi s6, 2
         machine.run(max_instructions=2_000)
-        now = state(machine)
+        now, scratch = state(machine), machine.bus.read(0x1000_0007, 1)
         history.go(ROM + 1_000)
         assert machine.harts[0].x["s6"] == 500
         machine.run(max_instructions=3_000 - ROM)
         assert (history.is_past, state(machine)) == (False, now)
+        assert machine.bus.read(0x1000_0007, 1) == scratch
         machine.reverse_step(2_001)
         assert machine.harts[0].x["s6"] in (996, 997)
 
