@@ -24,7 +24,7 @@ the program, or of the file that --symbols names for the guest. Operators are th
 The machine runs on the virtual clock, from its first instruction, or from the snapshot that --load
 names, until the condition holds after an instruction. The place is printed, and the instruction:
 it is the same in every run. The guest's output goes to stderr; there is no input, except that of a
-recording. A condition that only reads memory costs little; with registers, some ten million
+recording. A condition that only reads memory costs little; with registers, five to ten million
 instructions a second are searched.
 
 The exit status is 0 if the condition holds, 1 if the run ended before (the guest's end, --timeout,

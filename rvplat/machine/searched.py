@@ -23,7 +23,7 @@ class Searched(TrapReports):
         becomes true between two, is found after the next one. The run goes on from there.
 
         A condition that only reads memory costs little; others are evaluated after each
-        instruction, some ten million times a second. Devices' registers are not read.
+        instruction, five to ten million times a second. Devices' registers are not read.
 
         Args:
             condition: as for `breakpoints.add`: "$a0 == 3 && {u64} ($sp + 8) != counter". Where it
