@@ -91,9 +91,12 @@ def _search(machine: Machine, condition: str, arguments: argparse.Namespace) -> 
 
     machine.console.sinks.append(show_beside)
     try:
-        return machine.when(
+        found = machine.when(
             condition, arguments.vmid, arguments.hart, arguments.timeout,
             arguments.max_instructions,
         )  # fmt: skip
     except (ValueError, LookupError) as error:
         raise RvplatError(f"when: {error.args[0]}") from None
+    if not machine.console.output.endswith(b"\n") and machine.console.output:
+        show_beside(b"\n")  # the guest was stopped in its line
+    return found

@@ -20,7 +20,7 @@ def test_when() -> None:
         r"next: 0x800000[0-9a-f]{2} <\S+>\n",
         done.stdout.decode(),
     )
-    assert done.stderr.decode().endswith("he")
+    assert done.stderr.decode().endswith("he\n")
     done = rvplat("when", "virt", guest(HELLO), "$t1 == 300", "--max-instructions", 20)
     assert done.returncode == 1
     assert done.stdout == b"not found in 20 instructions: the number of instructions is reached\n"
