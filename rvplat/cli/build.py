@@ -138,7 +138,7 @@ def open_named(name: str, arguments: argparse.Namespace) -> tuple[Board, Plugins
     from rvplat.machine.boards.toml_tree import Override
     from rvplat.machine.open import Disk, open_board
 
-    changes = overrides(arguments)
+    changes = [*getattr(arguments, "defaults", ()), *overrides(arguments)]
     if getattr(arguments, "strict", False):
         changes.append(Override(("strict",), True, "--strict"))
     disks = [Disk(path, f"--disk {path}") for path in arguments.disks]

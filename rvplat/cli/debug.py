@@ -30,6 +30,12 @@ ARCHITECTURE = "riscv:rv64"
 SETTINGS = ("set detach-on-fork off", "set schedule-multiple on", "set breakpoint pending on",
             "set sysroot /")  # fmt: skip
 
+EPILOG = """\
+BOARD and PROGRAM are as for `rvplat run`. The board has the virtual clock, unless its file or --set
+says which (--set clock=host): gdb can then go back in time, by reverse-stepi, reverse-continue and
+so on. --set debug.history=SIZE says how much memory of this host that may take (512M; 0: none).
+"""
+
 
 def _candidates() -> Iterator[str]:
     if os.environ.get(VARIABLE):
@@ -74,6 +80,8 @@ class Debug:
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.usage = "rvplat debug [BOARD] [PROGRAM] [options] [-x FILE] [--ex COMMAND]"
+        parser.epilog = EPILOG
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
         add_machine_options(parser)
         parser.add_argument("-x", dest="scripts", action="append", default=[], metavar="FILE",
                             help="a file of commands that gdb runs after it attached")  # fmt: skip
@@ -83,12 +91,16 @@ class Debug:
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.gdb.protocol.channels import listen
-        from rvplat.gdb.server import Server
+        from rvplat.gdb.server import Server, keep_history
+        from rvplat.machine.backwards import HISTORY_BYTES
+        from rvplat.machine.boards.toml_tree import Override
 
         gdb = find_gdb()
+        arguments.defaults = [Override(("clock",), "virtual", "rvplat debug", is_default=True)]
         with progress() as watched:
             machine = build(arguments, watched)
         machine.console.sinks.append(_show)
+        keep_history(machine, HISTORY_BYTES)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "gdb"
             with Server(machine, listen(f"unix:{path}"), halt=True) as server:

@@ -19,8 +19,11 @@ from rvplat.gdb.commands import session_for
 from rvplat.gdb.monitor.monitored_target import MonitoredTarget
 from rvplat.gdb.protocol.channels import Channel, PipeChannel, SocketChannel, hang_up, turn_away
 from rvplat.gdb.protocol.session import Session
+from rvplat.gdb.target.backwards import keep_history
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.stop import Stop
+
+__all__ = ["Server", "keep_history"]
 
 log = logging.getLogger("rvplat.gdb")
 LOOK_S = 0.2  # how soon a request to stop is noticed if nobody wakes the server
@@ -35,6 +38,7 @@ class Server:
         self, machine: Machine, listener: socket.socket | None, halt: bool = False,
         say: Callable[[str], None] = log.info,
     ) -> None:  # fmt: skip
+        keep_history(machine)
         self.target = MonitoredTarget(machine)
         self._say = say
         self.listener = listener

@@ -103,6 +103,9 @@ class FakeTarget:
         self.log.append(("resume", list(plan)))
         self.running = {thread for thread, _ in plan}
 
+    def resume_backwards(self, plan: Sequence[tuple[Thread, Action]]) -> None:
+        self.log.append(("back", list(plan)))
+
     def halt(self, threads: Iterable[Thread] | None = None) -> Sequence[Thread]:
         chosen = self.running if threads is None else self.running & set(threads)
         self.running = self.running - chosen

@@ -25,13 +25,19 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def machine(program: Path) -> Machine:
+def settings() -> dict[str, object]:
+    """Changes to the board."""
+    return {}
+
+
+@pytest.fixture
+def machine(program: Path, settings: dict[str, object]) -> Machine:
     """The guests' files are copies of the host's with another name of the function."""
     files: dict[int | None, Path] = {}
     for vmid, name in ((1, b"gst1_work"), (2, b"gst2_work")):
         files[vmid] = program.with_name(f"guest{vmid}.elf")
         files[vmid].write_bytes(program.read_bytes().replace(b"host_work\0", name + b"\0"))
-    found = Machine.open("virt", program=program)
+    found = Machine.open("virt", program=program, settings=settings)
     found.software = replace(found.software, symbol_files=files)
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rvplat.gdb.commands import (
+    backwards,
     breakpoints,
     control,
     files,
@@ -29,6 +30,7 @@ SUBJECTS = (
     registers,
     memory,
     running,
+    backwards,
     breakpoints,
     objects,
     files,

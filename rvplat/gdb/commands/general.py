@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rvplat.gdb.protocol.errors import Unsupported
-from rvplat.gdb.protocol.interfaces import ANY, Stopped, Worlds
+from rvplat.gdb.protocol.interfaces import Stopped, Worlds
 from rvplat.gdb.protocol.packets import BASE, number
 from rvplat.gdb.protocol.session import PACKET_SIZE, Session
 
@@ -85,12 +85,3 @@ def detach(session: Session, text: bytes) -> bytes:
     session.target.detach()
     session.closed = True
     return b"OK"
-
-
-@BASE.packet("b")
-def backwards(session: Session, text: bytes) -> bytes:
-    """bs, bc: there is no history, so its beginning is here."""
-    if text not in (b"s", b"c"):
-        raise Unsupported
-    thread = session.target.current(ANY)
-    return b"T05replaylog:begin;thread:%b;" % session.thread_text(thread)

@@ -20,6 +20,7 @@ def select(session: Session, text: bytes) -> bytes:
         session.continue_thread = wanted
     elif text[:1] == b"g":
         session.selected = _gone(session, wanted) or session.resolve(wanted)
+        session.named.general(session.selected)
     else:
         raise Malformed("expected Hg or Hc")
     return b"OK"
@@ -35,7 +36,7 @@ def _gone(session: Session, thread: Thread) -> Thread | None:
 @BASE.packet("T")
 def alive(session: Session, text: bytes) -> bytes:
     """T THREAD: whether it is alive."""
-    session.resolve(thread_id(text))
+    session.named.note(session.resolve(thread_id(text)))
     return b"OK"
 
 
@@ -83,6 +84,7 @@ def extra(session: Session, text: bytes) -> bytes:
 @BASE.object("threads")
 def thread_list(session: Session, annex: str) -> bytes:
     """qXfer:threads:read: the list of threads as XML."""
+    session.named.listed()
     rows = "".join(
         f"<thread id={quoteattr(session.thread_text(t).decode())} core={quoteattr(str(t.tid - 1))} "
         f'name="hart{t.tid - 1}">{escape(session.target.describe(t))}</thread>\n'

@@ -75,6 +75,7 @@ def rnmi(target: MachineTarget, thread: Thread, words: Sequence[str], say: Say) 
     if cause > 63:
         raise GdbError(f"CAUSE is 0 to 63, not {cause}")
     try:
+        target.changes()
         hart.raise_rnmi(cause)
     except LookupError as error:
         raise GdbError(str(error)) from None

@@ -9,6 +9,7 @@ from rvplat.errors import PluginError
 from rvplat.gdb.monitor import (
     board_state,
     breakpoints,
+    history,
     maps,
     qemu_and_openocd,
     settings,
@@ -21,7 +22,7 @@ from rvplat.gdb.target.machine_target import MachineTarget
 from rvplat.machine.machine import Machine
 
 #: Importing them enters their commands.
-SUBJECTS = (board_state, breakpoints, maps, qemu_and_openocd, settings, snapshots)
+SUBJECTS = (board_state, breakpoints, history, maps, qemu_and_openocd, settings, snapshots)
 
 
 def commands(target: MachineTarget) -> dict[str, Command]:

@@ -195,6 +195,18 @@ class Breaking(Protocol):
 
 
 @runtime_checkable
+class Reversing(Protocol):
+    """Going back in time."""
+
+    def resume_backwards(self, plan: Sequence[tuple[Thread, Action]]) -> None:
+        """Go back by one instruction of the first thread (action "s"), or to the last stop ("c");
+        every other thread goes back too. The plan has the threads that the client resumes. At the
+        begin of the history the first thread is Stopped with the reason replaylog. GdbError if
+        there is no history."""
+        ...
+
+
+@runtime_checkable
 class Described(Protocol):
     """Target descriptions: the texts of target.xml and what it includes."""
 

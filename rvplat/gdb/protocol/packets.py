@@ -62,8 +62,9 @@ class Group:
 
 BASE = Group("base", ("QStartNoAckMode+", "QNonStop+", "vContSupported+", "error-message+",
                       "QThreadEvents+", "binary-upload+", "qXfer:threads:read+"))  # fmt: skip
-BREAK = Group("break", ("swbreak+", "hwbreak+", "ConditionalBreakpoints+", "BreakpointCommands+",
-                        "ReverseStep+", "ReverseContinue+"), protocols.Breaking)  # fmt: skip
+BREAK = Group("break", ("swbreak+", "hwbreak+", "ConditionalBreakpoints+", "BreakpointCommands+"),
+              protocols.Breaking)  # fmt: skip
+REVERSE = Group("reverse", ("ReverseStep+", "ReverseContinue+"), protocols.Reversing)
 DESCRIBE = Group("describe", ("qXfer:features:read+",), protocols.Described)
 MAP = Group("map", ("qXfer:memory-map:read+",), protocols.Mapped)
 WORLDS = Group("worlds", ("multiprocess+", "fork-events+", "exec-events+", "qXfer:osdata:read+"),
@@ -72,7 +73,7 @@ MONITOR = Group("monitor", (), protocols.Monitored)
 RESTART = Group("restart", (), protocols.Restarting)
 PROGRAM = Group("program", ("qXfer:exec-file:read+",), protocols.Programmed)
 QEMU = Group("qemu", (), protocols.QemuLike)
-GROUPS = (BASE, BREAK, DESCRIBE, MAP, WORLDS, MONITOR, RESTART, PROGRAM, QEMU)
+GROUPS = (BASE, BREAK, REVERSE, DESCRIBE, MAP, WORLDS, MONITOR, RESTART, PROGRAM, QEMU)
 
 
 @frozen

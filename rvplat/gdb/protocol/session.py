@@ -24,6 +24,7 @@ from rvplat.gdb.protocol.interfaces import (
     Thread,
     Worlds,
 )
+from rvplat.gdb.protocol.named_threads import NamedThreads
 from rvplat.gdb.protocol.packets import Table, digits
 
 log = logging.getLogger("rvplat.gdb")
@@ -47,6 +48,7 @@ class Session:
         self.client: frozenset[str] = frozenset()  # the features that it announced
         self.selected: Thread = target.current()  # Hg
         self.continue_thread = Thread(ANY, ANY)  # Hc
+        self.named = NamedThreads()
         self.running = False  # all-stop: a stop reply is due
         self.interrupted = False  # Ctrl-C came while nothing ran: the next resume is interrupted
         self.resumed_last: set[Thread] = set()  # non-stop: by the last vCont
@@ -90,6 +92,7 @@ class Session:
     def answer(self, data: bytes) -> bytes | None:
         """The reply to a packet; None if it comes later."""
         handler, rest = self.table.find(data)
+        self.named.saw(data)
         if handler is None:
             return b""
         try:
@@ -186,6 +189,7 @@ class Session:
         self.last_event = event
         if isinstance(event, Stopped):
             self.selected = event.thread
+            self.named.stopped(event.thread)
         self.reply(self.stop_reply(event))
 
     def interrupt(self) -> None:

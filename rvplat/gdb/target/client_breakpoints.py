@@ -76,6 +76,7 @@ class ClientBreakpoints:
         self._watchpoints: dict[int, ClientPoint] = {}  # by row
         self._unnamed: dict[int, UnnamedStop] = {}  # by hart
         self._commanded: list[int] = []  # the machine's breakpoints that this client has set
+        self._met_backwards: list[ClientPoint] = []  # at the last stop that was wanted
 
     def insert(self, point: ClientPoint) -> None:
         """Set a point. One that is set already gets the new conditions and commands."""
@@ -196,6 +197,51 @@ class ClientBreakpoints:
                 evaluator.run(code)
             except GdbError as error:
                 self._say(f"breakpoint at {point.address:#x}: {error}\n")
+
+    # --- what is met on the way back; nothing of it is said, counted or spent ---
+
+    @property
+    def watches(self) -> bool:
+        """Whether the client has a watchpoint."""
+        return bool(self._watchpoints)
+
+    def stops_backwards(self, stop: Stop) -> bool:
+        """Whether a hart that has just met this stops for it. A point with commands never stops."""
+        for one in stop.hits:
+            self.machine_points.take_back(one)
+        found: list[ClientPoint] = []
+        if stop.reason == "break":
+            found = [p for p in self._met(stop.hart, self._breakpoints) if not p.commands]
+        elif stop.reason == "watch":
+            found = self._met(stop.hart, self._watchpoints)
+        elif stop.reason == "ebreak":
+            world = self._worlds.number_of(self._harts[stop.hart].plain)
+            return self.ebreak_stops.stops_in(world)
+        if found or stop.hits:
+            self._met_backwards = found
+            return True
+        return False
+
+    def is_watched(self, stop: Stop) -> bool:
+        """Whether the stop that `stops_backwards` took last is at a watchpoint of the client's."""
+        return stop.reason == "watch" and bool(self._met_backwards)
+
+    def reason_backwards(self, stop: Stop) -> tuple[str, str]:
+        """What the client is told of the stop where the way back ends: as `at_watchpoint`."""
+        points = self._met_backwards
+        if stop.reason == "watch" and points:
+            return WATCH_REASONS[points[0].kind], f"{stop.address:x}"
+        if stop.reason == "ebreak":
+            self.at_ebreak(stop.hart)
+        if stop.reason not in ("break", "watch"):
+            return "", ""
+        self._say_hits(
+            stop, f" before {_ACCESSES[stop.access]} {stop.address:#x}" * bool(stop.access)
+        )
+        for one in stop.hits:
+            if one.temporary:
+                self.machine_points.delete(one)
+        return (BREAK_REASONS[points[0].kind] if points else "", "")
 
     # --- afterwards ---
 

@@ -84,7 +84,8 @@ class Inspector:
         return unknown or self._is_over(thread)
 
     def _is_over(self, thread: Thread) -> bool:
-        return self.worlds.get(thread.pid).ended
+        """Whether a thread's world has ended, or in the past has not begun."""
+        return self.worlds.get(thread.pid).ended or not self.worlds.has_begun(thread.pid)
 
     def _left(self, thread: Thread) -> tuple[Any, dict[str, int]]:
         """What is known of a world that the thread's hart has left: (its registers then, the state
@@ -107,6 +108,7 @@ class Inspector:
                 f"priv {value} would put the hart into another process, "
                 f"{'the host' if guest else 'a guest'}: that takes an xRET or a trap"
             )
+        self.changes()
         self.registers.write(hart, number, value, guest)
 
     def read_memory(self, thread: Thread, address: int, length: int) -> bytes:
@@ -115,6 +117,7 @@ class Inspector:
 
     def write_memory(self, thread: Thread, address: int, data: bytes) -> None:
         with self.control.quiet(), self._hinting():
+            self.changes()
             self.world_memory.write(thread.tid - 1, self._walking(thread), address, data)
 
     def _walking(self, thread: Thread) -> dict[str, int]:
@@ -136,6 +139,10 @@ class Inspector:
 
     def say(self, text: str) -> None:
         """Tell the client's user something."""
+        raise NotImplementedError
+
+    def changes(self) -> None:
+        """The user is about to change the board's state. GdbError if that is refused."""
         raise NotImplementedError
 
     def translate_address(self, thread: Thread, va: int) -> int | None:

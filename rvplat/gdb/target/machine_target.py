@@ -22,8 +22,10 @@ from rvplat.gdb.protocol.interfaces import (
     Thread,
 )
 from rvplat.gdb.target import programs
+from rvplat.gdb.target.backwards import Backwards
 from rvplat.gdb.target.client_breakpoints import ClientBreakpoints
-from rvplat.gdb.target.hart_control import HartControl, Job
+from rvplat.gdb.target.hart_control import HartControl
+from rvplat.gdb.target.hart_driver import Job
 from rvplat.gdb.target.inspector import Inspector
 from rvplat.gdb.target.registers import Registers
 from rvplat.gdb.target.stop_reports import StopReports
@@ -62,6 +64,8 @@ class MachineTarget(Inspector):
         self.breakpoints = ClientBreakpoints(
             machine, self.worlds, self.control, self.registers, self.world_memory, self.say
         )
+        self.backwards = Backwards(machine, control, self.worlds, self.breakpoints, self.reports)
+        self.world_memory.before_read = self.changes
 
     # --- what the client is told ---
 
@@ -86,6 +90,9 @@ class MachineTarget(Inspector):
     def say(self, text: str) -> None:
         """Tell the client's user something, now or with the next stop."""
         self.reports.say(text)
+
+    def changes(self) -> None:
+        self.backwards.changed()
 
     def take_events(self) -> list[Event]:
         if self.machine.requests:
@@ -279,6 +286,15 @@ class MachineTarget(Inspector):
         if not steps:
             self.control.start([(n, self._job(*chosen[n])) for n in others])
 
+    def resume_backwards(self, plan: Sequence[tuple[Thread, Action]]) -> None:
+        self.backwards.must_be_possible()
+        if self.off:
+            raise GdbError("the board is off: use run to start it again")
+        self.breakpoints.remove_spent()
+        self.client_view.go_on(thread for thread, _ in plan)
+        self.resume_state.resume(plan, self.control.is_running)
+        self.backwards.begin(*plan[0])
+
     def _tell_of_program(self, threads: Sequence[Thread]) -> int | None:
         """Tell of the program of a new world as of an exec, which gdb knows; the hart whose thread
         is said to have stopped for it."""
@@ -320,6 +336,7 @@ class MachineTarget(Inspector):
         self.control.halt()
         self.machine.forget_requests()
         self.machine.power_on()
+        self.machine.state_replaced()
         self._begin_again()
 
     def go_back(self, snapshot: Snapshot) -> None:
@@ -330,6 +347,7 @@ class MachineTarget(Inspector):
         self.control.halt()
         self.machine.forget_requests()
         load_whole(self.machine, snapshot)
+        self.machine.state_replaced()
         self._begin_again()
 
     def _begin_again(self) -> None:

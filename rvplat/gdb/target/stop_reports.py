@@ -64,25 +64,25 @@ class StopReports:
             reason = breakpoints.at_breakpoint(stop)
             if reason is None:
                 return True
-            self._tell(hart, reason)
+            self.tell(hart, reason)
         elif stop.reason == "ebreak":
             if not breakpoints.at_ebreak(hart):
                 return True
-            self._tell(hart)
+            self.tell(hart)
         elif stop.reason == "critical":
             self.say(f"{stop}\n")
-            self._tell(hart)
+            self.tell(hart)
         elif stop.reason == "watch":
-            self._tell(hart, *breakpoints.at_watchpoint(stop))
+            self.tell(hart, *breakpoints.at_watchpoint(stop))
         elif stop.reason == "guest" and hart not in self.resume_state.stepping:
             return not self._tell_of_guest(hart)
         elif self._is_on_its_way(stop):
             return True
         else:
-            self._tell(hart)
+            self.tell(hart)
         return False
 
-    def _tell(self, hart: int, reason: str = "", value: str = "") -> None:
+    def tell(self, hart: int, reason: str = "", value: str = "") -> None:
         """Tell of a stop, with a stop reply's reason and its value."""
         self.last_hart = hart
         thread, here = self.thread_to_report(hart), self.thread_of_hart(hart + 1)
@@ -92,6 +92,14 @@ class StopReports:
         if thread != here:
             self.say(outdated(here.pid))
         self.add(Stopped(thread, 5, reason, value))
+
+    def tell_of_begin(self, thread: Thread) -> None:
+        """Tell a thread that the client resumed backwards that it is at the begin of history."""
+        self.last_hart = thread.tid - 1
+        here = self.thread_of_hart(thread.tid)
+        if thread != here:
+            self.say(outdated(here.pid))
+        self.add(Stopped(thread, 5, "replaylog", "begin"))
 
     def _tell_of_guest(self, hart: int) -> bool:
         """A hart entered a guest that is new: tell of it as of a fork, which gdb knows. False: the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -28,6 +28,7 @@ class WorldMemory:
         self._memory = machine.assembly.memory
         self._translate = machine.core.export("debug_translate")
         self.devices = False
+        self.before_read: Callable[[], object] = lambda: None  # of a device, which may change it
         self.space = VIRTUAL
         names = machine.board.memory
         self._roms = [
@@ -127,9 +128,10 @@ class WorldMemory:
     def _read(self, pa: int, size: int) -> bytes:
         if self._is_ram(pa):
             return self._memory.read(pa, size)
+        words = self._words(pa, size)
+        self.before_read()
         return b"".join(
-            self._machine.assembly.map.read(at, n).to_bytes(n, "little")
-            for at, n in self._words(pa, size)
+            self._machine.assembly.map.read(at, n).to_bytes(n, "little") for at, n in words
         )
 
     def write(self, number: int, state: dict[str, int], start: int, data: bytes) -> None:

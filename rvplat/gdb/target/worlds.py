@@ -181,6 +181,16 @@ class WorldTable:
                             "vsatp": int(hart.guest_vsatp[entry])}  # fmt: skip
         raise GdbError(f"world {thread.pid} has not run since the board's reset")
 
+    def has_begun(self, pid: int) -> bool:
+        """Whether a world has run since the reset. In the past it may not have yet."""
+        number = self.get(pid).number
+        if number == HOST:
+            return True
+        harts = [hart.plain for hart in self._harts]
+        return any(number == self.number_of(hart) for hart in harts) or any(
+            number == known for hart in harts for _, known in self._remembered(hart)
+        )
+
     def _living(self, pid: int) -> World:
         """A world that hasn't ended. GdbError if it has."""
         if self.get(pid).ended:

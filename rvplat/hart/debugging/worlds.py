@@ -55,7 +55,7 @@ HartState.outside("stop_switch", u8)  # 1: stop when V changes
 HartState.outside("switch_met", u8)  # why it stopped. 1: V changed; 2: the hart is in a new guest
 HartState.outside("stop_new", u8)  # 1: stop on the way into a guest whose VMID isn't marked
 HartState.outside("known_vmids", u64, (VMID_MASK + 1) // 64)  # a bit a VMID, set by the debugger
-HartState.outside("kept_worlds", KeptWorld, KEPT_WORLDS)
+HartState.saved("kept_worlds", KeptWorld, KEPT_WORLDS)
 
 
 @define

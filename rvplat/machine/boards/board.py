@@ -271,6 +271,11 @@ class Debug:
         "(trap), all, the host, guests",
         "trap",
     )
+    history: Size | None = setting(
+        "the memory of the host that a debugger may use to go back in time, with a virtual clock; "
+        "0: it can't; the default is 512M for `rvplat debug` and 0 for `rvplat run --gdb`",
+        None, minimum=0, maximum=1 << 44,
+    )  # fmt: skip
 
 
 @frozen

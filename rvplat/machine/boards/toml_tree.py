@@ -76,11 +76,13 @@ class Override:
     """A value from the command line; `origin` is the option as written (`--set harts.count=2`).
 
     The path `memory` alone means the size of the main memory: `--memory 2G`.
+    `is_default`: it counts only for a board without this key.
     """
 
     path: tuple[str, ...]
     value: object
     origin: str
+    is_default: bool = False
 
 
 @dataclass
@@ -346,5 +348,5 @@ def apply(source: Source, override: Override) -> None:
         path = ("memory", main_memory(source.root), "size")
     for key in reversed(path):
         tree = TomlEntry({key: tree}, place)
-    merged = merge(source.root, tree)
+    merged = merge(tree, source.root) if override.is_default else merge(source.root, tree)
     source.root = TomlEntry(merged.value, source.root.place)

@@ -22,7 +22,8 @@ from rvplat.machine.running.stop import Stop
 
 NEAR = 3_000  # instructions before a place where a checkpoint is made, for more steps back
 MOST_HITS = 300  # in one piece of a search; else it is halved
-STOPS = ("break", "watch", "ebreak")
+MET = ("break", "watch", "ebreak")  # stops before an instruction
+STOPS = (*MET, "switch")
 
 Counts = Callable[[Stop], bool]
 
@@ -48,7 +49,6 @@ class History(Keeper):
 
     #: Another thread sets it, to end a search.
     cancel = False
-    _near: Checkpoint | None = None  # just before the place of the last step
     _interrupted: int | None = None  # the hart that has just taken an interrupt, by a step back
 
     # --- to a place ---
@@ -108,8 +108,9 @@ class History(Keeper):
         return done
 
     def search_back(self, counts: Counts) -> Stop | None:
-        """Go back to the last stop at a breakpoint, watchpoint or ebreak that `counts`. It is asked
-        while the hart stands there. None: there is no such stop; the machine is at the begin.
+        """Go back to the last stop at a breakpoint, watchpoint or ebreak that `counts`, or where a
+        hart has changed its world, if a debugger lets it stop there. `counts` is asked while the
+        hart stands there. None: there is no such stop; the machine is at the begin.
 
         Raises:
             Cancelled: `cancel` was set.
@@ -154,6 +155,25 @@ class History(Keeper):
             self._put(self._checkpoints[0])
         return None
 
+    def met_by_step(self, hart: int, counts: Counts) -> Stop | None:
+        """The stop that counts of a hart's next instruction, which it has stepped back from. The
+        machine stays, or goes back to the same place."""
+        with self._travelling():
+            here, found, interrupted = self.work, None, self._interrupted
+            left = {one.number: FOREVER for one in self.machine.harts}
+            self.inbox.limit = here + 1
+            while self.work == here and found is None:
+                for stop in self._round(left):
+                    found = found or (stop if stop.hart == hart and counts(stop) else None)
+                    self._pass(stop)
+            self._set_limit()
+            if self.work != here:
+                self._step_back(hart, 1)
+            self._interrupted = interrupted
+            for one in self.machine.harts:
+                one.forget_reported()
+        return found
+
     # --- how ---
 
     @contextmanager
@@ -196,7 +216,7 @@ class History(Keeper):
         start, near = self._checkpoints.at(work), self._near
         if start is None:
             raise LookupError(f"the history begins at {self.begin}")
-        if near is not None and start.work < near.work <= work and not start.begins:
+        if near is not None and start.work < near.work <= work:
             return near
         return start
 
@@ -309,6 +329,8 @@ class History(Keeper):
         self._skip(stop)
 
     def _skip(self, stop: Stop) -> None:
+        if stop.reason not in MET:
+            return
         hart = self.machine.harts[stop.hart]
         hart.skip_here(watchpoints=stop.reason == "watch")
         if stop.reason == "ebreak":

@@ -34,6 +34,8 @@ class Keeper:
     Only the run calls `passed`, `arrived` and `goes_on`. The machine stands still for the rest.
     """
 
+    _near: Checkpoint | None = None  # just before the place of the last step back
+
     def __init__(self, machine: System, ram: RamConnection, most_bytes: int) -> None:
         self.machine = machine
         self.inbox = machine.turns.inbox
@@ -72,6 +74,11 @@ class Keeper:
     def places(self) -> list[int]:
         """The `work` of each checkpoint."""
         return [self._checkpoints[n].work for n in range(len(self._checkpoints))]
+
+    @property
+    def most_bytes(self) -> int:
+        """The memory of the host that it may take."""
+        return self._checkpoints.most_bytes
 
     @property
     def bytes_used(self) -> int:
@@ -178,6 +185,7 @@ class Keeper:
             return False
         if self._live != (None, None):
             raise HistoryError("a run that is recorded or replayed can't be changed in the past")
+        self._near = None
         self._events.forget_rest()
         self._checkpoints.forget_after(self.work, self._events.given)
         self._go_live()
@@ -187,6 +195,7 @@ class Keeper:
         """The state was replaced: the history begins here."""
         if self.is_past:
             self._go_live()
+        self._near = None
         self._checkpoints.clear()
         self._events.clear()
         self._altered = True

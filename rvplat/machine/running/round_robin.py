@@ -208,9 +208,10 @@ class RoundRobin:
             self._end_turn()
         return reason, done
 
-    def step(self, hart: Hart, count: int) -> int:
-        """Execute instructions of one hart alone; WFI ends at once. Returns hart.stop. They belong
-        to the hart's turn. If another hart has it, that turn ends."""
+    def step(self, hart: Hart, count: int, wakes: bool = True) -> int:
+        """Execute instructions of one hart alone. Returns hart.stop. They belong to the hart's
+        turn. If another hart has it, that turn ends. `wakes`: WFI ends at once; else the step ends
+        there."""
         left = count
         while True:
             if not self._go_on(hart):
@@ -221,6 +222,8 @@ class RoundRobin:
                 continue
             reason, done = self._continue(hart, min(left, STEP_AT_ONCE))
             left -= done
+            if reason == STOP_WFI and not wakes:
+                return reason
             if reason not in (STOP_WFI, STOP_LIMIT) or left <= 0:
                 self.changes.wake_up(hart)
                 self.inbox.follow_history()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rvplat.gdb.protocol.channels import listen
 from rvplat.gdb.server import Server
-from rvplat.gdb.target.hart_control import HartControl, Job
+from rvplat.gdb.target.hart_control import HartControl
+from rvplat.gdb.target.hart_driver import Job
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.stop import Stop
 from tests.gdb.driver import Gdb

@@ -9,7 +9,8 @@ import pytest
 
 from rvplat import Machine, serve_gdb
 from rvplat.errors import RunFailed
-from rvplat.gdb.target.hart_control import HartControl, Job
+from rvplat.gdb.target.hart_control import HartControl
+from rvplat.gdb.target.hart_driver import Job
 from rvplat.machine.running import watchdog
 from tests.machine.small_guests import LOOP, guest
 from tests.machine.stuck import SETTINGS, WAYS, shared_folder, stuck_board, stuck_guest

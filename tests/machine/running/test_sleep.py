@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from rvplat.bus import MipBit
-from rvplat.gdb.target.hart_control import HartControl, Job
+from rvplat.gdb.target.hart_control import HartControl
+from rvplat.gdb.target.hart_driver import Job
 from rvplat.hart.sleep import ATTENTION
 from rvplat.machine.machine import Machine
 from tests.machine.small_guests import POWER_OFF, guest
