@@ -209,9 +209,8 @@ class RoundRobin:
         return reason, done
 
     def step(self, hart: Hart, count: int, wakes: bool = True) -> int:
-        """Execute instructions of one hart alone. Returns hart.stop. They belong to the hart's
-        turn. If another hart has it, that turn ends. `wakes`: WFI ends at once; else the step ends
-        there."""
+        """Execute instructions of one hart alone; hart.stop. They belong to the hart's turn. If
+        another hart has it, that turn ends. `wakes`: WFI ends at once; else the step ends there."""
         left = count
         while True:
             if not self._go_on(hart):
