@@ -90,10 +90,12 @@ def test_linux_kvm_and_its_guest(
 
 
 def test_debug_sets_gdb_up(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`break guest_sort` waits for the guest, whose symbols are loaded automatically."""
+    """`break guest_sort` waits for the guest, whose symbols are loaded automatically. The clock is
+    virtual, and there is a history."""
     monkeypatch.setenv("RVPLAT_GDB", path)
     command = [sys.executable, "-m", "rvplat", "debug", "virt", "hypervisor", "--batch"]
-    for line in ("break guest_sort", "continue", "print $vmid", "info inferiors"):
+    for line in ("break guest_sort", "continue", "print $vmid", "info inferiors", "reverse-stepi",
+                 "monitor when"):
         command += ["--ex", line]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60
@@ -102,4 +104,6 @@ def test_debug_sets_gdb_up(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Breakpoint 1, guest_sort (first=" in said
     assert "17 while (first < last) {" in said, "the sources of what ships are found"
     assert "$1 = 2" in said
+    assert "in the past, 1 before the end" in said
+    assert "of 512 MiB" in said
     assert all(f"hypervisor/{name}.elf" in said for name in ("hypervisor", "fibonacci", "sort"))

@@ -92,6 +92,18 @@ def test_faults_of_the_command_line(board_folder: Path, catalogue: Catalogue) ->
     ]
 
 
+def test_a_default_counts_for_what_the_board_leaves_open(
+    board_folder: Path, catalogue: Catalogue
+) -> None:
+    """`rvplat debug` changes the clock so. A board that names it wins, and so does --set."""
+    debug = Override(("clock",), "virtual", "rvplat debug", is_default=True)
+    frequency = Override(("timebase_hz",), 5, "rvplat debug", is_default=True)
+    board = build(catalogue, "ok_plain", debug, frequency)
+    assert (board.general.clock, board.general.timebase_hz) == ("virtual", 1_000_000)
+    assert build(catalogue, "ok_plain", debug, "clock=host").general.clock == "host"
+    assert build(catalogue, "ok_plain", "clock=host", debug).general.clock == "host"
+
+
 @pytest.mark.parametrize("text", ["harts.count", "=3", "a..b=1"])
 def test_an_override_that_is_none(text: str) -> None:
     with pytest.raises(ValueError) as error:
