@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from rvplat.errors import HistoryError
+from rvplat.errors import HistoryError, SnapshotError
 from rvplat.gdb.protocol.errors import GdbError
 from rvplat.gdb.protocol.interfaces import Action, Thread
 from rvplat.gdb.target.client_breakpoints import ClientBreakpoints
@@ -64,6 +64,8 @@ class Backwards:
         """The history. GdbError, with the setting that is needed, if there is none."""
         if self._machine.history is None:
             raise GdbError(HOST_CLOCK if self._machine.turns.virtual is None else OFF)
+        if self._machine.history.problem:
+            raise GdbError(self._machine.history.problem)
         return self._machine.history
 
     def move(self, go: Callable[[History], object]) -> None:
@@ -74,7 +76,7 @@ class Backwards:
         history.cancel = False
         try:
             go(history)
-        except (LookupError, HistoryError) as error:
+        except (LookupError, HistoryError, SnapshotError) as error:
             raise GdbError(str(error)) from None
         self._worlds.look()
 
@@ -131,6 +133,9 @@ class Backwards:
             self._tell(thread, self._step(thread) if action.kind == "s" else self._search())
         except Cancelled:
             self._reports.say(CANCELLED)
+            self._tell(thread, Stop("step", hart=thread.tid - 1))
+        except (HistoryError, SnapshotError) as error:
+            self._reports.say(f"{error}\n")
             self._tell(thread, Stop("step", hart=thread.tid - 1))
         except BaseException as error:
             self._machine.fail(error)

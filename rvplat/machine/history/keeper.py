@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 
-from rvplat.errors import HistoryError
+from rvplat.errors import HistoryError, SnapshotError
 from rvplat.machine.history.checkpoints import Checkpoint, Checkpoints
 from rvplat.machine.history.events import Events
 from rvplat.machine.running.ram_images import RamConnection
@@ -35,6 +35,7 @@ class Keeper:
     """
 
     _near: Checkpoint | None = None  # just before the place of the last step back
+    problem = ""  # why it keeps nothing any more; the run goes on
 
     def __init__(self, machine: System, ram: RamConnection, most_bytes: int) -> None:
         self.machine = machine
@@ -91,10 +92,20 @@ class Keeper:
         """The run is at a place where it can be saved."""
         if self.is_past:
             return
-        if self._altered:
-            self.settle()
-        elif place.hart is None and time.perf_counter() >= self._next_at:
-            self._keep(False)
+        try:
+            if self._altered:
+                self.settle()
+            elif place.hart is None and time.perf_counter() >= self._next_at:
+                self._keep(False)
+        except SnapshotError as error:
+            self._give_up(error)
+
+    def _give_up(self, error: SnapshotError) -> None:
+        """The state can't be saved: keep nothing from here on."""
+        self.problem = f"no history is kept: {error}"
+        log.warning("%s", self.problem)
+        self.inbox.history = None
+        self._checkpoints.clear()
 
     def arrived(self, place: Place, name: str, data: bytes) -> None:
         """Something arrives from outside."""
