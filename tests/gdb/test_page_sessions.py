@@ -94,8 +94,14 @@ def test_debug_sets_gdb_up(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     virtual, and there is a history."""
     monkeypatch.setenv("RVPLAT_GDB", path)
     command = [sys.executable, "-m", "rvplat", "debug", "virt", "hypervisor", "--batch"]
-    for line in ("break guest_sort", "continue", "print $vmid", "info inferiors", "reverse-stepi",
-                 "monitor when"):
+    for line in (
+        "break guest_sort",
+        "continue",
+        "print $vmid",
+        "info inferiors",
+        "reverse-stepi",
+        "monitor when",
+    ):
         command += ["--ex", line]
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60
