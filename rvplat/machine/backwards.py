@@ -137,4 +137,6 @@ class Backwards(Snapshots):
     def _kept(self) -> History:
         if self._history is None:
             raise HistoryError("the machine keeps no history: call keep_history() before the run")
+        if self._history.problem:
+            raise HistoryError(self._history.problem)
         return self._history

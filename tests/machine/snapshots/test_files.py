@@ -16,7 +16,7 @@ import pytest
 
 import rvplat.machine.snapshots.facts as facts
 from rvplat import Machine, RvplatError
-from rvplat.errors import SnapshotError
+from rvplat.errors import HistoryError, SnapshotError
 from rvplat.machine.snapshots.blocks import BLOCK, FORMAT, HEADER, MAGIC, Reader, Writer
 from tests.machine.snapshots.states import differences, state_of
 
@@ -332,4 +332,19 @@ def test_a_device_without_a_whole_save(tmp_path: Path, way: int, message: str) -
         with pytest.raises(SnapshotError) as found:
             machine.save()
         assert str(found.value).startswith(message)
+        assert machine.step(5).reason == "step"
+
+
+def test_a_history_of_such_a_device(tmp_path: Path) -> None:
+    """It ends with the reason, and the run goes on."""
+    (tmp_path / "lamp.py").write_text(LAMPS)
+    settings = {"devices.lamp.model": "lamp", "devices.lamp.base": 0x1001_0000, "clock": "virtual"}
+    with Machine.open(
+        "virt", program="demo", plugin_paths=[tmp_path / "lamp.py"], settings=settings
+    ) as machine:
+        machine.keep_history()
+        machine.bus.write(0x1001_0000, 4, 1)
+        assert machine.step(5).reason == "step"
+        with pytest.raises(HistoryError, match="no history is kept: devices.lamp: the model lamp"):
+            machine.reverse_step()
         assert machine.step(5).reason == "step"
