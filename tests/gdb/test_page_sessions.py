@@ -110,6 +110,8 @@ def test_debug_sets_gdb_up(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Breakpoint 1, guest_sort (first=" in said
     assert "17 while (first < last) {" in said, "the sources of what ships are found"
     assert "$1 = 2" in said
-    assert "in the past, 1 before the end" in said
-    assert "of 512 MiB" in said
+    assert "in guest_main () at hypervisor/sort.c:86" in said
+    told = page_sessions.plain(done.stderr)
+    assert "in the past, 1 before the end" in told
+    assert "of 512 MiB" in told
     assert all(f"hypervisor/{name}.elf" in said for name in ("hypervisor", "fibonacci", "sort"))
