@@ -25,7 +25,7 @@ def when(target: MachineTarget, thread: Thread, words: Sequence[str], say: Say) 
     history, machine = target.backwards.history, target.machine
     with target.control.quiet():
         here, end = history.work, history.end
-        past = f"in the past, {end - here:,} before the end" if history.is_past else "at the end"
+        past = f"in the past, {end - here:,} before the end" if here < end else "at the end"
         say(f"{here:,} instructions of all harts: {past}\n")
         for hart in machine.harts:
             say(f"hart {hart.number}: instret {hart.retired:,}, pc {int(hart.plain.pc):#x}\n")
