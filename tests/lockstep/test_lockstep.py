@@ -20,7 +20,7 @@ from tests.lockstep.tally import Tally
 from tests.lockstep.worlds import EVERYTHING, ISAS, PLANS
 
 CHUNK = 25
-CHUNKS = 10
+CHUNKS = 7
 SEED = "test"
 
 
