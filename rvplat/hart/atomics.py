@@ -164,6 +164,8 @@ def yield_turn(hart):
     """Where harts take turns: after this instruction, let others have theirs. Time passes as if
     this one waited for as long as they run."""
     if hart.machine.shared != 0 and others_could_run(hart):
+        if vocabulary.retired(hart) - hart.slice_start < hart.machine.least_turn:
+            return
         hart.yields = 1
         hart.resync = 1
 

@@ -19,6 +19,7 @@ PATIENCE = 2000  # instructions in M mode until a hart ends its turn; then twice
 
 MachineState.add("time_offset", u64)  # ticks: how far mtime is ahead of the time since power-on
 MachineState.add("exact", u64)  # 1: what the clock says comes at its own instruction (budgets.py)
+MachineState.add("least_turn", u64)  # instructions before which a `pause` doesn't end a turn
 MachineState.add("shared", u64)  # 1: several harts take turns in one thread, with a virtual clock
 HartState.saved("yields", u8)  # 1: the hart ends its turn
 HartState.saved("yield_at", u64)  # retired instructions at which M mode ends its turn; or 0

@@ -178,6 +178,7 @@ class NativeHart(NativeRecord):
         self.limit = self.field("limit")
         self.instret_base = self.field("instret_base")
         self.deadline = self.field("deadline")
+        self.slice_start = self.field("slice_start")
         self.sleeps = self.field("sleeps")
         self.idle_since = self.field("idle_since")
         self.nested_traps = self.field("nested_traps")

@@ -26,7 +26,7 @@ from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
 from rvplat.machine.running.turn_changes import TurnChanges
 
-TURN = 100_000  # instructions, of several harts; a multiple of the usual instructions_per_tick
+TURN = 200_000  # instructions, of several harts; a multiple of the usual instructions_per_tick
 ALONE = 1_000_000  # of a single hart
 LONGEST_WAIT_S = 1.0
 STEP_AT_ONCE = 1_000_000  # instructions between two checks for signals
@@ -44,9 +44,10 @@ class RoundRobin:
         clock = machine.assembly.clock
         self.virtual = clock if isinstance(clock, VirtualClock) else None
         self.wake = threading.Event()
-        self._record = machine.native.view
+        self._time_now = machine.native.field("time_now")
         self._turn_hart = machine.native.field("turn_hart")
         self._turn_end = machine.native.field("turn_end")
+        self._least_turn = machine.native.field("least_turn")
         self._per_tick = machine.board.general.instructions_per_tick
         self.turn = TURN if machine.board.harts.count > 1 or self.virtual is None else ALONE
         self.schedule: Schedule = Schedule() if like is None else like.schedule
@@ -93,12 +94,12 @@ class RoundRobin:
 
     def save(self) -> dict[str, Any]:
         """The start of the last turn in ticks, and the round, which may be interrupted."""
-        return {"began": int(self._record.time_now), "round": asdict(self.schedule)}
+        return {"began": self._time_now.value, "round": asdict(self.schedule)}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Restore what `save` returned, after the clock."""
         if self.virtual is not None:
-            self._record.time_now = state["began"]
+            self._time_now.value = state["began"]
             for name, value in state["round"].items():
                 setattr(self.schedule, name, list(value) if isinstance(value, list) else value)
 
@@ -110,33 +111,34 @@ class RoundRobin:
         if self.virtual is None:
             return
         schedule = self.schedule
+        self._least_turn.value = schedule.least
         if schedule.hart != hart.number:
-            self._record.time_now = self.virtual.ticks
-            hart.view.slice_start = hart.retired
+            self._time_now.value = self.virtual.ticks
+            hart.slice_start.value = hart.retired
         elif schedule.is_new:
-            self._record.time_now = schedule.time_now = schedule.start
-            hart.view.slice_start = schedule.slice_start = hart.retired
+            self._time_now.value = schedule.time_now = schedule.start
+            hart.slice_start.value = schedule.slice_start = hart.retired
             schedule.is_new = False
         else:
-            self._record.time_now = schedule.time_now
-            hart.view.slice_start = schedule.slice_start
+            self._time_now.value = schedule.time_now
+            hart.slice_start.value = schedule.slice_start
 
     def sync(self, hart: Hart) -> None:
         """Set the clock to the hart's time, before a device reads it."""
         if self.virtual is not None:
-            elapsed = hart.retired - int(hart.view.slice_start)
-            self.virtual.ticks = (int(self._record.time_now) + elapsed // self._per_tick) & MASK64
+            elapsed = hart.retired - hart.slice_start.value
+            self.virtual.ticks = (self._time_now.value + elapsed // self._per_tick) & MASK64
 
     def _clock_was_set(self) -> None:
         """A guest, or Python, has set the clock: the round goes on from there."""
         assert self.virtual is not None
-        self._record.time_now = self.virtual.ticks
+        self._time_now.value = self.virtual.ticks
         schedule = self.schedule
         if schedule.hart is None:
             return
         schedule.start = schedule.time_now = self.virtual.ticks
         hart = self.machine.harts[schedule.hart]
-        hart.view.slice_start = schedule.slice_start = hart.retired
+        hart.slice_start.value = schedule.slice_start = hart.retired
 
     def _alarm_was_set(self) -> None:
         """A device has set an alarm: the turns of this round end there."""
@@ -205,7 +207,7 @@ class RoundRobin:
         schedule.done += done
         schedule.longest = max(schedule.longest, schedule.done)
         if reason == STOP_WFI or hart.yields.value or schedule.done >= schedule.length:
-            self._end_turn()
+            self._end_turn(bool(hart.yields.value))
         return reason, done
 
     def step(self, hart: Hart, count: int, wakes: bool = True) -> int:
@@ -316,8 +318,7 @@ class RoundRobin:
 
     def _begin_round(self, harts: list[int]) -> None:
         schedule = self.schedule
-        schedule.queue, schedule.longest = harts, 0
-        schedule.length = self.turn
+        schedule.begin_round(harts, self.turn)
         if self.virtual is not None:
             schedule.start = self.virtual.ticks
             schedule.length = self._until_alarm(schedule.start)
@@ -326,8 +327,8 @@ class RoundRobin:
         schedule = self.schedule
         schedule.hart, schedule.done, schedule.is_new = schedule.queue.pop(0), 0, True
 
-    def _end_turn(self) -> None:
-        self.schedule.hart = None
+    def _end_turn(self, yielded: bool = False) -> None:
+        self.schedule.end_turn(yielded)
         if self.virtual is not None and self.schedule.queue:  # input may come before the next
             self.virtual.ticks = self.schedule.start  # turn begins, or just after: at one time
 
@@ -337,6 +338,7 @@ class RoundRobin:
         schedule.hart, schedule.queue = None, []
         if self.virtual is None or not schedule.longest:
             return
+        schedule.end_spins()
         ticks, schedule.rest = divmod(schedule.longest + schedule.rest, self._per_tick)
         schedule.longest = 0
         self.virtual.ticks = schedule.start

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from rvplat.frozen import frozen
 
+SPIN = 64  # instructions of a turn in which a hart only looks whether it can go on
+MOST_SPIN = 2048
+
 
 @frozen
 class Place:
@@ -30,7 +33,9 @@ class Schedule:
     the instructions `done`, the time at its begin (`time_now`, as the hart's `slice_start`), and
     whether it has not begun yet (`is_new`). `chunk` is what native code may execute just now.
 
-    `last`: by hart, the `work` after the last instruction that it has executed.
+    `spins`: all turns of the round so far have ended at a `pause`. `least`: a `pause` ends a turn
+    only after so many instructions. `last`: by hart, the `work` after the last instruction that it
+    has executed.
     """
 
     work: int = 0
@@ -46,3 +51,21 @@ class Schedule:
     slice_start: int = 0
     is_new: bool = False
     last: list[int] = field(default_factory=list)
+    spins: bool = False
+    least: int = 0
+
+    def begin_round(self, harts: list[int], length: int) -> None:
+        """A round begins: the harts have turns of at most `length` instructions."""
+        self.queue, self.length, self.longest = harts, length, 0
+        self.spins = len(harts) > 1
+
+    def end_turn(self, yielded: bool) -> None:
+        """The turn is over, because the hart `yielded` or for another reason."""
+        self.hart = None
+        self.spins = self.spins and yielded
+
+    def end_spins(self) -> None:
+        """A round is over. If the harts did nothing but wait for each other, or for the time, their
+        next turns are longer: else time would pass slowly, and each turn costs the host a lot."""
+        waited = self.spins and self.longest <= max(2 * self.least, SPIN)
+        self.least = min(max(2 * self.least, SPIN), MOST_SPIN) if waited else 0

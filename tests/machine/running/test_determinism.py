@@ -132,3 +132,32 @@ def test_single_steps_take_the_same_interrupts() -> None:
             at_once(machine)
             ends.append(end_of(machine))
     assert ends[0] == ends[1]
+
+
+SPIN = (
+    """
+  li s1, 20000
+1: .word 0x0100000f      # pause
+  rdtime t0
+  bltu t0, s1, 1b
+  csrr t0, mhartid
+2: bnez t0, 2b
+"""
+    + POWER_OFF
+)
+
+
+def test_harts_that_all_wait_for_the_time_have_few_turns() -> None:
+    """Each `pause` would end a turn of three instructions: some 60,000 of them."""
+    with Machine.open("virt", program=guest(SPIN), settings=VIRTUAL, harts=2) as machine:
+        turns: Any = machine.turns
+        take, taken = turns.take, []
+
+        def counted(hart: Any, count: int) -> Any:
+            taken.append(hart.number)
+            return take(hart, count)
+
+        turns.take = counted
+        at_once(machine)
+        assert len(taken) < 2_000
+        assert all(machine.harts[n].instret > 30_000 for n in (0, 1))
