@@ -12,7 +12,7 @@ from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, HStatus, Irq, Status
 from rvplat.lang import ctz, define, fence, implement, u8, u64
 
-HartState.outside("interrupts_held", u8)  # 1: take no interrupts: a debugger or a trace steps
+HartState.saved("interrupts_held", u8)  # 1: take no interrupts: a debugger or a trace steps
 
 PLATFORM = 16
 """Interrupts from this number on are the platform's. They go first, the lowest number ahead."""

@@ -68,7 +68,8 @@ class Backwards(Snapshots):
     def reverse_step(self, count: int = 1, hart: int = 0) -> Stop:
         """Go back by `count` instructions of a hart; the others go back as far as they were then.
         A step back from the first instruction of an interrupt's handler leads to the place before
-        the interrupt. The reason of the `Stop` is "step", or "history" at the begin of the history.
+        the interrupt. The reason of the `Stop` is "step"; or "history", if the hart has executed
+        fewer in the history.
 
         Raises:
             HistoryError: no history is kept (`keep_history`), or the run does not repeat.
@@ -96,7 +97,8 @@ class Backwards(Snapshots):
     ) -> Stop | None:
         """Go back to the place before the last write that has changed bytes of RAM, whoever wrote
         them, under whichever address: a hart in any world, or a device (DMA). `Stop.hart` is the
-        hart that executes an instruction there: it writes, or accesses the device.
+        hart that executes an instruction there: it writes, or accesses the device. What a device
+        writes at an alarm comes between two instructions, and the machine is then just after it.
 
         Args:
             address: virtual, where hart 0 is now.

@@ -73,6 +73,7 @@ class Backwards:
         history = self.history
         if any(driver.running for driver in self._control.drivers):
             raise GdbError("the board runs: stop every hart first")
+        self._control.end_trace()
         history.cancel = False
         try:
             go(history)
@@ -119,6 +120,7 @@ class Backwards:
         """Begin to go back by one instruction of a thread (action "s"), or to the last stop. The
         thread is told of the begin of history."""
         self.wait()
+        self._control.end_trace()  # a trace has turns of its own
         self.history.cancel = False
         self._done.clear()
         self._thread = threading.Thread(

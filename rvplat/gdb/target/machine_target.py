@@ -354,6 +354,7 @@ class MachineTarget(Inspector):
         """The board's state was replaced."""
         self.worlds.forget()
         self.client_view.reset()
+        self.backwards.checkpoints.clear()
         self.off, self.stop = False, None
         self.machine.tell_consoles(True)
         self.reports.last_hart = 0

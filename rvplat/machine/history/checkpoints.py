@@ -48,9 +48,11 @@ class Checkpoints:
     def __getitem__(self, index: int) -> Checkpoint:
         return self._all[index]
 
-    def add(self, one: Checkpoint) -> None:
+    def add(self, one: Checkpoint, may_drop: bool = True) -> None:
         """Add a checkpoint, and drop others if they take too much memory."""
         insort(self._all, one, key=place_of)
+        if not may_drop:
+            return
         while len(self._all) > MOST or (
             len(self._all) > FEWEST and self.bytes_used() > self.most_bytes
         ):

@@ -30,6 +30,10 @@ class Events:
         """Whether none is to come."""
         return self.given >= len(self._all)
 
+    def is_late(self, work: int) -> bool:
+        """Whether the next one should have come before."""
+        return not self.at_end and self._all[self.given].place.work < work
+
     def append(self, place: Place, name: str, data: bytes) -> None:
         """Something arrives, for the first time."""
         self._all.append(Event(place, name, data))

@@ -91,12 +91,12 @@ class History(Keeper):
     def checkpoint(self) -> int:
         """Keep a checkpoint here, which is not dropped before older ones. Returns its `work`."""
         self.settle()
-        self._checkpoints.add(self._checkpoint(is_kept=True))
+        self._checkpoints.add(self._checkpoint(is_kept=True), not self.is_past)
         return self.work
 
     def reverse_step(self, hart: int, count: int = 1) -> int:
         """Go back by instructions of one hart; the others go back as far as they were then. Returns
-        how many instructions that were: fewer at the begin of the history."""
+        how many instructions that were: fewer if the hart has executed no more in the history."""
         self.settle()
         with self._travelling():
             done = 0
@@ -117,7 +117,6 @@ class History(Keeper):
             HistoryError: the run does not repeat.
         """
         self.settle()
-        self.cancel = False
         with self._travelling():
             here = self.work
             self._leave_present()
@@ -141,7 +140,6 @@ class History(Keeper):
             HistoryError: the run does not repeat.
         """
         self.settle()
-        self.cancel = False
         with self._travelling():
             end = self.work
             self._leave_present()
@@ -160,6 +158,7 @@ class History(Keeper):
         machine stays, or goes back to the same place."""
         with self._travelling():
             here, found, interrupted = self.work, None, self._interrupted
+            self._interrupted = None
             left = {one.number: FOREVER for one in self.machine.harts}
             self.inbox.limit = here + 1
             while self.work == here and found is None:
@@ -169,7 +168,8 @@ class History(Keeper):
             self._set_limit()
             if self.work != here:
                 self._step_back(hart, 1)
-            self._interrupted = interrupted
+            else:
+                self._interrupted = interrupted
             for one in self.machine.harts:
                 one.forget_reported()
         return found
@@ -180,19 +180,23 @@ class History(Keeper):
     def _travelling(self) -> Iterator[None]:
         """Inside, the run repeats what was, and nothing from outside reaches it."""
         machine, was_running = self.machine, self.inbox.running
-        self.is_travelling = self.inbox.running = self.inbox.holds = True
         machine.forget_requests()
         machine.watchdog.begin()
+        self.cancel = False
         try:
+            self.is_travelling = self.inbox.running = self.inbox.holds = True
             yield
         finally:
             machine.native.plain.points_off = 0
+            if self.is_past:
+                self._set_limit()
             machine.watchdog.end()
             machine.forget_requests()
             self.is_travelling = self.inbox.holds = False
             self.inbox.running = was_running
 
-    def _go(self, work: int) -> None:
+    def _go(self, work: int, anew: bool = False) -> None:
+        """Go to a place. `anew`: what a hart has done there since does not count."""
         self._leave_present()
         present = self._present
         assert present is not None
@@ -202,9 +206,8 @@ class History(Keeper):
             self._go_live()
             return
         start = self._start(work)
-        if not start.work <= self.work <= work or self._part is not self._checkpoints.part_of(
-            start
-        ):
+        is_on_the_way = start.work <= self.work <= work and not anew
+        if not is_on_the_way or self._part is not self._checkpoints.part_of(start):
             self._put(start)
         if work - self.work > 2 * NEAR:
             self._repeat(work - NEAR)
@@ -247,7 +250,6 @@ class History(Keeper):
         if machine.failure is not None:
             raise machine.failure
         if self.cancel:
-            self._set_limit()
             raise Cancelled
         if any(stop.reason == "reset" for stop in stops):
             machine.power_on()
@@ -262,10 +264,9 @@ class History(Keeper):
         turn. Returns how many that were; 0 at the begin of the history."""
         hart, turns = self.machine.harts[number], self.machine.turns
         if self._interrupted == number:
-            self._go(self.work)
+            self._go(self.work, anew=True)
             return 1
         last = turns.last_of(number)
-        self._leave_present()
         steps = min(most, max(turns.done_by(number), 1), last - self.begin)
         if steps <= 0:
             return 0

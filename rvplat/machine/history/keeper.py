@@ -122,6 +122,8 @@ class Keeper:
             self._put(following)
         elif self._events.at_end:
             self._go_live()
+        elif self._events.is_late(self.work):
+            raise HistoryError(f"the run does not repeat: input is left after {self.work:,}")
 
     def settle(self) -> None:
         """Make a checkpoint, if the user has changed something here."""
@@ -191,16 +193,25 @@ class Keeper:
         Raises:
             HistoryError: the run is recorded, or repeats a recording.
         """
+        if self.is_past and not self.may_change:
+            raise HistoryError("a run that is recorded or replayed can't be changed in the past")
         self._altered = True
         if not self.is_past:
             return False
-        if self._live != (None, None):
-            raise HistoryError("a run that is recorded or replayed can't be changed in the past")
         self._near = None
         self._events.forget_rest()
         self._checkpoints.forget_after(self.work, self._events.given)
         self._go_live()
         return True
+
+    @property
+    def may_change(self) -> bool:
+        """Whether the past can be changed: no file of the run is written or replayed."""
+        return self._live == (None, None)
+
+    def input_comes(self) -> None:
+        """Input arrives in the past: a new future begins."""
+        self._user_changes_now()
 
     def begin_again(self) -> None:
         """The state was replaced: the history begins here."""
@@ -213,7 +224,9 @@ class Keeper:
 
     def _user_changes(self) -> None:
         """Python changes a register or RAM."""
-        if self.inbox.running or self.is_travelling:
-            return
+        if not self.inbox.running and not self.is_travelling:
+            self._user_changes_now()
+
+    def _user_changes_now(self) -> None:
         if self.changed():
             log.warning("a new future begins after %s instructions", f"{self.work:,}")

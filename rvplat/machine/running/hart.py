@@ -60,9 +60,9 @@ class RegisterFile(Sequence[int]):
         return int(self._cells[self._number(key)])
 
     def __setitem__(self, key: int | str, value: int) -> None:
-        self._to_change()
         number = self._number(key)
         bits = word("value", value, self._width)
+        self._to_change()
         if number or not self._zero:
             self._cells[number] = bits
 
@@ -101,9 +101,9 @@ class VectorFile(Sequence[int]):
         return int.from_bytes(bytes(self._bytes(key)), "little")
 
     def __setitem__(self, key: int | str, value: int) -> None:
-        self._to_change()
         cells = self._bytes(key)
         bits = integer("value", value, 0, (1 << 8 * len(cells)) - 1)
+        self._to_change()
         cells[:] = bits.to_bytes(len(cells), "little")
 
     def __len__(self) -> int:
@@ -210,8 +210,10 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     @pc.setter
     def pc(self, value: int) -> None:
+        self._still()
+        pc = word("pc", value, self._xlen) & ~1
         self._to_change()
-        self.view.pc = word("pc", value, self._xlen) & ~1
+        self.view.pc = pc
         self.view.elp = self.view.critical = 0
         self.waiting = False
 
@@ -223,9 +225,10 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     @priv.setter
     def priv(self, value: int) -> None:
-        self._to_change()
+        self._still()
         if isinstance(value, bool) or value not in (USER, SUPERVISOR, MACHINE):
             raise ValueError(f"privilege {value}: expected 0 (U), 1 (S) or 3 (M)")
+        self._to_change()
         self._owner.export("set_mode")(self.address, value, self.view.virt)
 
     @property
@@ -275,7 +278,7 @@ class Hart(NativeHart, metaclass=PublicNames):
             LookupError: the hart has no such CSR, or it can't be written now.
             ValueError: the CSR is read-only, or the value has more bits than the field.
         """
-        self._to_change()
+        self._still()
         row, field = self._find(name)
         if row.read_only:
             raise ValueError(f"{row.name} is read-only")
@@ -283,10 +286,10 @@ class Hart(NativeHart, metaclass=PublicNames):
             most = (1 << (field.high - field.low + 1)) - 1
             value = integer(f"{row.name}.{field.name}", value, 0, most) << field.low
             value |= self.csr(row.name) & ~(most << field.low)
+        bits = word(row.name, value, self._xlen)
+        self._to_change()
         try:
-            self._owner.export("write_csr")(
-                self.address, word(row.name, value, self._xlen), row.number
-            )
+            self._owner.export("write_csr")(self.address, bits, row.number)
         except Raised:
             raise LookupError(f"{row.name} can't be written now") from None
 

@@ -42,13 +42,16 @@ class HistoryLike(Protocol):
 
     is_past: bool
 
+    @property
+    def may_change(self) -> bool: ...
+
     def passed(self, place: Place) -> None: ...
 
     def arrived(self, place: Place, name: str, data: bytes) -> None: ...
 
     def goes_on(self) -> None: ...
 
-    def changed(self) -> bool: ...
+    def input_comes(self) -> None: ...
 
 
 class RecordingLike(Protocol):
@@ -77,14 +80,16 @@ class Inbox:
 
     def post(self, name: str, data: bytes) -> None:
         """Take input for the device `name`, from any thread. While the machine stands still it
-        arrives at once. In a replay it is ignored."""
-        if self.replays and not self.is_past:
+        arrives at once. In a replay it is ignored, and in the past of a run that is recorded."""
+        past = self.history if self.history is not None and self.history.is_past else None
+        if self.replays if past is None else not past.may_change:
             return
         with self._lock:
             self._posted.append((name, bytes(data)))
             if not self.running:
                 self.deliver(self._place())
-        self._interrupt()
+        if not self.holds:
+            self._interrupt()
 
     @property
     def is_pressing(self) -> bool:
@@ -112,7 +117,7 @@ class Inbox:
                 self._give(place, name, data)
         while self.is_pressing:
             if self.history is not None and self.history.is_past:
-                self.history.changed()  # a new future begins
+                self.history.input_comes()
             with self._lock:
                 name, data = self._posted.popleft()
             self._give(place, name, data)

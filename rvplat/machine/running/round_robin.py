@@ -21,6 +21,7 @@ from rvplat.hart.counters import NEVER
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_WFI
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.inbox import Inbox
+from rvplat.machine.running.past_steps import await_turn
 from rvplat.machine.running.schedule import Place, Schedule
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
@@ -215,11 +216,12 @@ class RoundRobin:
         another hart has it, that turn ends. `wakes`: WFI ends at once; else the step ends there."""
         left = count
         while True:
-            if not self._go_on(hart):
+            if not await_turn(self, hart):
                 return STOP_REQUEST
             self._give_turn(hart)
             self.inbox.deliver(self.place())
-            if self.inbox.is_at_limit(self.schedule.work):
+            at_limit = self.inbox.is_at_limit(self.schedule.work)
+            if at_limit or self.schedule.hart != hart.number:
                 continue
             reason, done = self._continue(hart, min(left, STEP_AT_ONCE))
             left -= done
@@ -230,21 +232,14 @@ class RoundRobin:
                 self.inbox.follow_history()
                 return reason
 
-    def _go_on(self, hart: Hart) -> bool:
-        """Begin a step. In the past the harts keep the order that they had: the others go on until
-        the hart has its turn. False if something stops them before."""
-        while self.inbox.follow_history() and self.place().hart != hart.number:
-            left = dict.fromkeys(range(len(self.machine.harts)), STEP_AT_ONCE)
-            if self.schedule.hart is None and not self.schedule.queue:
-                if not (self._new_round() or self.wait(False)):
-                    return False
-                continue
-            if self.schedule.hart is None:
-                self._next_turn()
-            assert self.schedule.hart is not None
-            self._run_turn(self.machine.harts[self.schedule.hart], left)
-            if self.machine.requests:
-                return False
+    def go_on_once(self, left: dict[int, int]) -> bool:
+        """Let one hart go on with its turn, or time pass. False: nothing is due."""
+        if self.schedule.hart is None and not self.schedule.queue:
+            return self._new_round() or self.wait(False)
+        if self.schedule.hart is None:
+            self._next_turn()
+        assert self.schedule.hart is not None
+        self._run_turn(self.machine.harts[self.schedule.hart], left)
         return True
 
     def last_of(self, hart: int) -> int:
@@ -262,6 +257,8 @@ class RoundRobin:
 
     def _give(self, hart: Hart) -> None:
         schedule = self.schedule
+        if schedule.hart == hart.number:  # in a replay it may be next by itself
+            return
         if schedule.hart is not None:
             self._end_turn()
         while schedule.queue and schedule.queue[0] != hart.number:

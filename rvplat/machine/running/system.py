@@ -301,7 +301,7 @@ class System(metaclass=PublicNames):
 
     def run_ended(self, stop: Stop) -> None:
         """Update the stop points after a run has ended with `stop` and every hart has stopped."""
-        if self.recording is not None:
+        if self.recording is not None and not self.turns.inbox.is_past:
             self.recording.run_ended(stop)
         if self.stop_points is not None:
             self.stop_points.run_ended(stop, [one for one in self.requests if one is not stop])
