@@ -16,6 +16,7 @@ from rvplat.gdb.attach import GdbServer
 from rvplat.machine.debugging.breakpoints import Breakpoints
 from rvplat.machine.debugging.watchpoints import Watchpoints
 from rvplat.machine.debugging.when import When
+from rvplat.machine.history.history import History
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.stop import Breakpoint, Watchpoint
@@ -27,7 +28,7 @@ _COMMENT = "    #: "
 
 def page() -> str:
     """What `rvplat` exports, then what its machines are made of."""
-    parts = [class_text(one) for one in (rvplat.Machine, rvplat.Stop, When)]
+    parts = [class_text(one) for one in (rvplat.Machine, rvplat.Stop, When, History)]
     parts.append(function_text(rvplat.serve_gdb))
     points = (Breakpoints, Breakpoint, Watchpoints, Watchpoint)
     parts += [class_text(one) for one in (*points, GdbServer, Hart, Memory, HostConsole)]

@@ -45,7 +45,14 @@ class Hit:
 
 
 class History(Keeper):
-    """The history of a machine. Going somewhere needs a machine that stands still."""
+    """The history of a machine. Going somewhere needs a machine that stands still.
+
+    A place is a number of instructions that all harts have executed, with those that trapped.
+    """
+
+    public = (
+        "go", "go_instret", "checkpoint", "work", "begin", "end", "places", "bytes_used",
+    )  # fmt: skip
 
     #: Another thread sets it, to end a search.
     cancel = False
