@@ -38,6 +38,7 @@ OFF_BY_DESIGN = {
     "budget", "limit", "instret_base",  # compared as retired instructions
     "tlb_misses",  # native code fetches what the reference does not, and keeps it longer
     "passes", "samples", "other_samples", "region_samples",  # only the native run loop has them
+    "hot", "hot_count",  # as it takes samples from time to time
     "search_due", "search_changed", "last_slot",  # of searches, also where there is none
     "left_slot", "kept_stale",  # of regions, which the reference does not have
     "next_pc", "pc_bias", "stepping", "attention", "fp_host", "slot_pool_used", "scratch_bits",

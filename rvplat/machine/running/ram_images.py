@@ -27,12 +27,12 @@ class RamConnection:
 
     def written(self, pa: int, size: int) -> None:
         """A device, a loader or a debugger has changed RAM."""
+        self.on_change()
         self._machine.bus.touched(pa, size)
         if self._machine.harts:
             self._dma_written(self._machine.harts[0].address, pa, size)
 
     def save(self, pa: int, size: int) -> None:
-        self.on_change()
         self._before_dma(self._machine.harts[0].address, pa, size)
 
     def put(self, pages: PageLog, exchange: bool) -> None:
