@@ -83,7 +83,7 @@ class Backwards(Snapshots):
     def reverse_continue(self) -> Stop:
         """Go back to the last stop at a breakpoint or watchpoint: the place before the instruction,
         as in a run. The reason of the `Stop` is "history" if there is none; the machine is then at
-        the begin of its history.
+        the start of its history.
 
         Raises:
             HistoryError: as `reverse_step`.
@@ -106,7 +106,7 @@ class Backwards(Snapshots):
             vmid: the address is in this guest's world, or in the "host" (V=0).
 
         Returns:
-            None if nothing has changed them in the history; the machine is then at its begin.
+            None if nothing has changed them in the history; the machine is then at its start.
 
         Raises:
             LookupError: no RAM is mapped there now.

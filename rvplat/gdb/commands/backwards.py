@@ -36,7 +36,7 @@ def backwards(session: Session, text: bytes) -> bytes | None:
 
 
 def _meant(session: Session) -> Thread:
-    """The thread that goes back by a step, or is told of the begin of history."""
+    """The thread that goes back by a step, or is told of the start of history."""
     alive, resumed = session.target.threads(), session.continue_thread
     found = session.named.last(resumed)
     return found if found in alive and found is not None else session.resolve(resumed)

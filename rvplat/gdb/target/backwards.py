@@ -74,7 +74,6 @@ class Backwards:
         if any(driver.running for driver in self._control.drivers):
             raise GdbError("the board runs: stop every hart first")
         self._control.end_trace()
-        history.cancel = False
         try:
             go(history)
         except (LookupError, HistoryError, SnapshotError) as error:
@@ -118,10 +117,9 @@ class Backwards:
 
     def begin(self, thread: Thread, action: Action) -> None:
         """Begin to go back by one instruction of a thread (action "s"), or to the last stop. The
-        thread is told of the begin of history."""
+        thread is told of the start of history."""
         self.wait()
         self._control.end_trace()  # a trace has turns of its own
-        self.history.cancel = False
         self._done.clear()
         self._thread = threading.Thread(
             target=self._travel, args=[thread, action], name="gdb-backwards", daemon=True

@@ -17,12 +17,11 @@ from rvplat.machine.machine import Machine
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.round_robin import RoundRobin
 from rvplat.machine.running.run import FOREVER, Runner
-from rvplat.machine.running.stop import Stop
+from rvplat.machine.running.stop import MET, Stop
 from rvplat.machine.running.turn_taking import TurnTaking
 
 LOOK_S = 0.25  # between two looks whether the machine was given up
-STOPS_OF_HARTS = ("break", "watch", "ebreak", "switch", "guest", "critical")
-MET = ("break", "watch", "ebreak")  # reasons of stops before an instruction
+STOPS_OF_HARTS = (*MET, "switch", "guest", "critical")
 
 #: Called in a hart's thread with the stop of a hart; whether the hart is to go on. The reasons are
 #: those of `StopPoints.stop_of`, "step" (a step is done) and "power" (the machine is to go off, or

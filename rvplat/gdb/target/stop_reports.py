@@ -94,7 +94,7 @@ class StopReports:
         self.add(Stopped(thread, 5, reason, value))
 
     def tell_of_begin(self, thread: Thread) -> None:
-        """Tell a thread that the client resumed backwards that it is at the begin of history."""
+        """Tell a thread that the client resumed backwards that it is at the start of history."""
         self.last_hart = thread.tid - 1
         here = self.thread_of_hart(thread.tid)
         if thread != here:

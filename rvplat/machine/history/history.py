@@ -9,7 +9,7 @@ handler leads to the place before the interrupt was taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rvplat.bus.natives.image_log import MOST_LOOKED
@@ -18,11 +18,10 @@ from rvplat.frozen import frozen
 from rvplat.machine.history.checkpoints import Checkpoint
 from rvplat.machine.history.keeper import Keeper
 from rvplat.machine.running.run import FOREVER
-from rvplat.machine.running.stop import Stop
+from rvplat.machine.running.stop import MET, Stop
 
 NEAR = 3_000  # instructions before a place where a checkpoint is made, for more steps back
 MOST_HITS = 300  # in one piece of a search; else it is halved
-MET = ("break", "watch", "ebreak")  # stops before an instruction
 STOPS = (*MET, "switch")
 
 Counts = Callable[[Stop], bool]
@@ -117,7 +116,7 @@ class History(Keeper):
     def search_back(self, counts: Counts) -> Stop | None:
         """Go back to the last stop at a breakpoint, watchpoint or ebreak that `counts`, or where a
         hart has changed its world, if a debugger lets it stop there. `counts` is asked while the
-        hart stands there. None: there is no such stop; the machine is at the begin.
+        hart stands there. None: there is no such stop; the machine is at its start.
 
         Raises:
             Cancelled: `cancel` was set.
@@ -125,22 +124,18 @@ class History(Keeper):
         """
         self.settle()
         with self._travelling():
-            here = self.work
-            self._leave_present()
-            end, start = here, self._checkpoints.before(here)
-            while start is not None:
+            for start, end in self._pieces():
                 hit = self._last_hit(start, end, counts)
                 if hit is not None:
                     self._arrive(start, hit, counts)
                     return hit.stop
-                end, start = start.work, self._checkpoints.before(start.work)
             self._put(self._checkpoints[0])
         return None
 
     def last_change(self, pa: int, size: int) -> int | None:
         """Go back to the place before the last instruction that has changed bytes of RAM, in one
         page, whichever hart or device wrote them. Returns `work`; None: nothing has in this
-        history, and the machine is at its begin.
+        history, and the machine is at its start.
 
         Raises:
             Cancelled: `cancel` was set.
@@ -148,15 +143,11 @@ class History(Keeper):
         """
         self.settle()
         with self._travelling():
-            end = self.work
-            self._leave_present()
-            start = self._checkpoints.before(end)
-            while start is not None:
+            for start, end in self._pieces():
                 work = self._change_in(start, end, pa, size)
                 if work is not None:
                     self._go(work)
                     return work
-                end, start = start.work, self._checkpoints.before(start.work)
             self._put(self._checkpoints[0])
         return None
 
@@ -166,13 +157,11 @@ class History(Keeper):
         with self._travelling():
             here, found, interrupted = self.work, None, self._interrupted
             self._interrupted = None
-            left = {one.number: FOREVER for one in self.machine.harts}
             self.inbox.limit = here + 1
             while self.work == here and found is None:
-                for stop in self._round(left):
+                for stop in self._round():
                     found = found or (stop if stop.hart == hart and counts(stop) else None)
                     self._pass(stop)
-            self._set_limit()
             if self.work != here:
                 self._step_back(hart, 1)
             else:
@@ -185,7 +174,8 @@ class History(Keeper):
 
     @contextmanager
     def _travelling(self) -> Iterator[None]:
-        """Inside, the run repeats what was, and nothing from outside reaches it."""
+        """Inside, the run repeats what was, and nothing from outside reaches it. Afterwards runs
+        end where their part of the history ends, whatever limit was set inside."""
         machine, was_running = self.machine, self.inbox.running
         machine.forget_requests()
         machine.watchdog.begin()
@@ -238,21 +228,20 @@ class History(Keeper):
         while self.work < work:
             if hart is not None and harts[hart].retired >= instret:
                 break
-            left = {one.number: FOREVER for one in harts}
-            if hart is not None:
-                left[hart] = instret - harts[hart].retired
-            self._round(left)
+            self._round(None if hart is None else {hart: instret - harts[hart].retired})
         self.machine.native.plain.points_off = 0
-        self._set_limit()
 
-    def _round(self, left: dict[int, int]) -> list[Stop]:
-        """Let the harts go on, up to the limit or a stop. Returns the stops."""
+    def _round(self, left: Mapping[int, int] | None = None) -> list[Stop]:
+        """Let the harts go on, up to the limit or a stop; those in `left` for at most so many
+        instructions. Returns the stops."""
         machine, turns = self.machine, self.machine.turns
         for hart in machine.harts:
             hart.wake = turns.wake
             hart.stop_request.value = 0
         before = turns.place()
-        went = turns.round(left) or turns.wait(False)
+        went = turns.round(
+            {one.number: FOREVER for one in machine.harts} | dict(left or {})
+        ) or turns.wait(False)
         stops, machine.requests[:] = machine.requests[:], []
         if machine.failure is not None:
             raise machine.failure
@@ -268,7 +257,7 @@ class History(Keeper):
 
     def _step_back(self, number: int, most: int) -> int:
         """Go back by an interrupt, or by one or more instructions that the hart has executed in its
-        turn. Returns how many that were; 0 at the begin of the history."""
+        turn. Returns how many that were; 0 at the start of the history."""
         hart, turns = self.machine.harts[number], self.machine.turns
         if self._interrupted == number:
             self._go(self.work, anew=True)
@@ -284,6 +273,15 @@ class History(Keeper):
         return steps
 
     # --- searching ---
+
+    def _pieces(self) -> Iterator[tuple[Checkpoint, int]]:
+        """The pieces of the history before this place, the last one first: where each begins, and
+        the `work` at its end."""
+        end = self.work
+        self._leave_present()
+        while (start := self._checkpoints.before(end)) is not None:
+            yield start, end
+            end = start.work
 
     def _last_hit(self, start: Checkpoint, end: int, counts: Counts) -> Hit | None:
         """The last stop that counts, of a piece of the history."""
@@ -301,17 +299,14 @@ class History(Keeper):
         found: list[Hit] = []
         self._put(start)
         self.inbox.limit = end
-        left = {one.number: FOREVER for one in self.machine.harts}
         while self.work < end:
-            for stop in self._round(left):
+            for stop in self._round():
                 if self.work < end and counts(stop):
                     nth = 1 + sum(hit.work == self.work for hit in found)
                     found.append(Hit(self.work, nth, stop))
                 self._pass(stop)
             if len(found) > MOST_HITS and end - start.work > 2 * MOST_HITS:
-                self._set_limit()
                 return None
-        self._set_limit()
         return found
 
     def _change_in(self, start: Checkpoint, end: int, pa: int, size: int) -> int | None:
@@ -349,15 +344,13 @@ class History(Keeper):
         self._put(start)
         self._repeat(hit.work)
         self._interrupted = None
-        left = {one.number: FOREVER for one in self.machine.harts}
         self.inbox.limit = hit.work + 1
         nth = 0
         while self.work == hit.work:
-            for stop in self._round(left):
+            for stop in self._round():
                 nth += counts(stop)
                 if nth == hit.nth:
                     self._skip(stop)
-                    self._set_limit()
                     return
                 self._pass(stop)
         raise HistoryError(f"the run does not repeat: no stop after {hit.work:,} instructions")

@@ -209,10 +209,6 @@ class Keeper:
         """Whether the past can be changed: no file of the run is written or replayed."""
         return self._live == (None, None)
 
-    def input_comes(self) -> None:
-        """Input arrives in the past: a new future begins."""
-        self._user_changes_now()
-
     def begin_again(self) -> None:
         """The state was replaced: the history begins here."""
         if self.is_past:
@@ -225,8 +221,9 @@ class Keeper:
     def _user_changes(self) -> None:
         """Python changes a register or RAM."""
         if not self.inbox.running and not self.is_travelling:
-            self._user_changes_now()
+            self.change()
 
-    def _user_changes_now(self) -> None:
+    def change(self) -> None:
+        """As `changed`, for who can't tell the user: the log does."""
         if self.changed():
             log.warning("a new future begins after %s instructions", f"{self.work:,}")

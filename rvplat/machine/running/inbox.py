@@ -51,7 +51,7 @@ class HistoryLike(Protocol):
 
     def goes_on(self) -> None: ...
 
-    def input_comes(self) -> None: ...
+    def change(self) -> None: ...
 
 
 class RecordingLike(Protocol):
@@ -117,7 +117,7 @@ class Inbox:
                 self._give(place, name, data)
         while self.is_pressing:
             if self.history is not None and self.history.is_past:
-                self.history.input_comes()
+                self.history.change()  # a new future begins
             with self._lock:
                 name, data = self._posted.popleft()
             self._give(place, name, data)

@@ -8,9 +8,10 @@ from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.inbox import Inbox
 from rvplat.machine.running.run import FOREVER
 from rvplat.machine.running.schedule import Place
+from rvplat.machine.running.stop import MET
 from rvplat.machine.running.system import System
 
-OF_HARTS = ("break", "watch", "ebreak", "switch", "guest")  # stops of harts that aren't stepped
+OF_HARTS = (*MET, "switch", "guest")  # stops of harts that aren't stepped
 
 
 class Turns(Protocol):

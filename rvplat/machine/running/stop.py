@@ -33,6 +33,8 @@ _TEXTS = {
 }
 _DONE = {"read": "a read of", "write": "a write to", "access": "a read and write of"}
 
+MET = ("break", "watch", "ebreak")  # reasons of stops before an instruction
+
 GuestOrHost = int | Literal["host"]  # the VMID of a guest, or the host (V=0)
 Space = Literal["virtual", "physical", "guest-physical"]
 Access = Literal["read", "write", "access"]
@@ -108,7 +110,7 @@ class Stop:
     break       `hart`, in `world`, is before an instruction with a breakpoint, at `address`
     critical    `hart` took a trap at `address` that M mode can't take (Smdbltrp): see `detail`
     watch       `hart`, in `world`, is before an instruction whose `access` of `address` is watched
-    history     the machine has gone back to the begin of its history
+    history     the machine has gone back to the start of its history
     when        after an instruction of `hart` the condition of a search holds
     pause, leave, interrupt, step
 
