@@ -32,6 +32,11 @@ def reference() -> list[tuple[int, int]]:
         return found
 
 
+def is_console_text(packet: bytes) -> bool:
+    """Whether a packet is what gdb prints meanwhile: its answer may come a poll later."""
+    return packet.startswith(b"O") and packet != b"OK"
+
+
 class Wire:
     """A session without a socket, in which steps end before they are asked about."""
 
@@ -48,7 +53,7 @@ class Wire:
     def ask(self, packet: bytes) -> bytes:
         self.got.clear()
         self.session.feed(frame(packet))
-        while not self.got:
+        while not self.got or is_console_text(self.got[-1]):
             self.session.poll()
         return self.got[-1]
 
