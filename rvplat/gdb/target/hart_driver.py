@@ -196,7 +196,7 @@ class HartDriver:
         if self._turns is not None:
             return self._turns.step(self.hart, limit)
         if self._tracer is not None:
-            return self._tracer.take(self.hart, min(limit, self._tracer.turn))[0]
+            return self._tracer.take(self.hart, min(limit, self._tracer.at_once))[0]
         self.hart.allow(limit)
         return self.hart.enter(self.machine.core.run)
 

@@ -66,8 +66,6 @@ class Tracer(RoundRobin):
         self._others = machine.turns
         self._others.close()  # until `close`
         self.at_once = TURN
-        if self.virtual is None:
-            self.turn = TURN
         self._left = 0
         self.execute = self._traced
         self._take_interrupts = machine.export("take_interrupts")

@@ -2,7 +2,8 @@
 
 In a round every hart that isn't asleep gets a turn of a fixed number of instructions. All turns of
 a round begin at the same tick; then the clock advances by the length of the longest turn. When
-every hart waits, the clock jumps to the next timer or alarm.
+every hart waits, the clock jumps to the next timer or alarm. While all others wait, a hart has
+longer turns.
 
 A turn may be interrupted anywhere: by a request to stop, a breakpoint, input from outside. It goes
 on later where it was, so that interruptions do not change what the harts do.
@@ -11,7 +12,6 @@ on later where it was, so that interruptions do not change what the harts do.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -20,6 +20,7 @@ from rvplat.bus.clock import VirtualClock
 from rvplat.hart.counters import NEVER
 from rvplat.hart.state import STOP_BREAK, STOP_LIMIT, STOP_REQUEST, STOP_WFI
 from rvplat.machine.running.hart import Hart
+from rvplat.machine.running.idle_time import LONGEST_WAIT_S, next_due, wait_in_real_time
 from rvplat.machine.running.inbox import Inbox
 from rvplat.machine.running.past_steps import await_turn
 from rvplat.machine.running.schedule import Place, Schedule
@@ -27,9 +28,8 @@ from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
 from rvplat.machine.running.turn_changes import TurnChanges
 
-TURN = 200_000  # instructions, of several harts; a multiple of the usual instructions_per_tick
-ALONE = 1_000_000  # of a single hart
-LONGEST_WAIT_S = 1.0
+TURN = 200_000  # instructions; a multiple of the usual instructions_per_tick
+ALONE = 1_000_000  # the same of a hart while all others wait
 STEP_AT_ONCE = 1_000_000  # instructions between two checks for signals
 MASK64 = (1 << 64) - 1
 Execute = Callable[[Hart], int]
@@ -50,10 +50,9 @@ class RoundRobin:
         self._turn_end = machine.native.field("turn_end")
         self._least_turn = machine.native.field("least_turn")
         self._per_tick = machine.board.general.instructions_per_tick
-        self.turn = TURN if machine.board.harts.count > 1 or self.virtual is None else ALONE
         self.schedule: Schedule = Schedule() if like is None else like.schedule
         self.inbox: Inbox = Inbox(self._interrupt, self.next_place) if like is None else like.inbox
-        self.at_once = self.turn  # instructions between two looks at requests and the deadline
+        self.at_once = ALONE  # instructions between two looks at requests and the deadline
         self.schedule.last = self.schedule.last or [0] * machine.board.harts.count
         self.changes: TurnChanges = (
             TurnChanges(machine, self, self._give) if like is None else like.changes
@@ -146,7 +145,7 @@ class RoundRobin:
         schedule = self.schedule
         if schedule.hart is None:
             return
-        length = self._until_alarm(schedule.start)
+        length = self._until_alarm(schedule.length)
         if length >= schedule.length:
             return
         schedule.length = length
@@ -167,15 +166,24 @@ class RoundRobin:
         hart.allow(left)
         hart.attention.value = 1
 
-    def _until_alarm(self, start: int) -> int:
-        """The instructions of a turn that begins at a tick and ends at the next alarm, or those of
-        a whole turn."""
+    def _until_alarm(self, most: int) -> int:
+        """The instructions of a turn of this round that ends at the next alarm, or `most`."""
         assert self.virtual is not None
         alarm = self.virtual.next_alarm()
-        if alarm is None:
-            return self.turn
-        left = (alarm - start) * self._per_tick - self.schedule.rest
-        return min(self.turn, max(left, 1))
+        return most if alarm is None else min(most, max(self._until(alarm), 1))
+
+    def _until(self, tick: int) -> int:
+        """The instructions from the start of this round to a tick."""
+        return (tick - self.schedule.start) * self._per_tick - self.schedule.rest
+
+    def _longest_turn(self, harts: list[int]) -> int:
+        """The instructions of a turn of a round of some harts. While all others wait, a single
+        hart may go on until the timer of one of them is due: each turn costs the host time."""
+        others = [hart for hart in self.machine.harts if hart.number not in harts]
+        if len(harts) > 1 or not all(hart.waiting for hart in others):
+            return TURN
+        due = min((int(hart.deadline.value) for hart in others), default=NEVER)
+        return min(max(self._until(due), TURN), ALONE)
 
     # --- turns ---
 
@@ -315,10 +323,10 @@ class RoundRobin:
 
     def _begin_round(self, harts: list[int]) -> None:
         schedule = self.schedule
-        schedule.begin_round(harts, self.turn)
+        schedule.begin_round(harts, TURN)
         if self.virtual is not None:
             schedule.start = self.virtual.ticks
-            schedule.length = self._until_alarm(schedule.start)
+            schedule.length = self._until_alarm(self._longest_turn(harts))
 
     def _next_turn(self) -> None:
         schedule = self.schedule
@@ -364,34 +372,14 @@ class RoundRobin:
             return True
         if self.inbox.is_pressing:
             return True
-        due = self.inbox.due(self.schedule.work, self._next_due())
+        due = self.inbox.due(self.schedule.work, next_due(self.machine))
         if self.virtual is None:
             now = clock.now()
             left_s = LONGEST_WAIT_S if due is None else (due - now) / clock.frequency
             return self.wake.wait(min(left_s, LONGEST_WAIT_S)) or due is not None
         if in_real_time and not self.inbox.replays:
-            return self._wait_virtual(self.virtual, due)
+            return wait_in_real_time(self.virtual, self.wake, due)
         if due is None:
             return not self.inbox.replays and self.wake.wait(LONGEST_WAIT_S)
         self.virtual.advance(max(0, due - self.virtual.ticks))
         return True
-
-    def _wait_virtual(self, clock: VirtualClock, due: int | None) -> bool:
-        """Let virtual time pass at the rate of real time, because input may come."""
-        began = time.monotonic()
-        left_s = LONGEST_WAIT_S if due is None else (due - clock.ticks) / clock.frequency
-        woken = self.wake.wait(min(max(left_s, 0), LONGEST_WAIT_S))
-        passed = int((time.monotonic() - began) * clock.frequency)
-        if due is not None and not woken and left_s <= LONGEST_WAIT_S:
-            passed = max(0, due - clock.ticks)
-        elif due is not None:
-            passed = min(passed, max(0, due - clock.ticks))
-        clock.advance(passed)
-        return woken or due is not None
-
-    def _next_due(self) -> int | None:
-        """The tick of the next timer or alarm."""
-        due = [int(hart.deadline.value) for hart in self.machine.harts]
-        due = [tick for tick in due if tick != NEVER]
-        alarm = self.machine.assembly.clock.next_alarm()
-        return min([*due, alarm] if alarm is not None else due, default=None)

@@ -13,6 +13,7 @@ import pytest
 
 from rvplat import Machine
 from rvplat.hart.acceleration.young_pages import AWAY
+from rvplat.machine.running.round_robin import ALONE, TURN
 from tests.machine.small_guests import POWER_OFF, guest
 
 VIRTUAL = {"clock": "virtual"}
@@ -161,3 +162,60 @@ def test_harts_that_all_wait_for_the_time_have_few_turns() -> None:
         at_once(machine)
         assert len(taken) < 2_000
         assert all(machine.harts[n].instret > 30_000 for n in (0, 1))
+
+
+#: Hart 1 sleeps until its timer is due, 20 times; s5 is the most ticks that it came late. Hart 0
+#: works meanwhile.
+ALARM_CLOCK = (
+    """
+  csrr t0, mhartid
+  la s0, done
+  beqz t0, 4f
+  li s1, MTIMECMP + 8
+  li t0, 0x80
+  csrw mie, t0
+  li s3, 20
+1: rdtime s4
+  li t0, 60000
+  add s4, s4, t0
+  sd s4, 0(s1)
+2: wfi
+  rdtime t0
+  bltu t0, s4, 2b
+  sub t0, t0, s4
+  bltu t0, s5, 3f
+  mv s5, t0
+3: addi s3, s3, -1
+  bnez s3, 1b
+  li t0, 1
+  sd t0, 0(s0)
+  li t0, -1
+  sd t0, 0(s1)
+5: wfi
+  j 5b
+4: ld t0, 0(s0)
+  beqz t0, 4b
+  rdinstret s6
+  li t0, 2000000
+6: addi t0, t0, -1
+  bnez t0, 6b
+"""
+    + POWER_OFF
+    + ".section .data\ndone: .dword 0\n"
+)
+
+
+def test_a_hart_has_long_turns_while_the_others_wait() -> None:
+    """They end where the timer of another is due, so that it wakes in time."""
+    with Machine.open("virt", guest(ALARM_CLOCK), harts=2, settings=VIRTUAL) as machine:
+        turns: Any = machine.turns
+        take, counts = turns.take, set[int]()
+
+        def noted(hart: Any, count: int) -> Any:
+            counts.add(count)
+            return take(hart, count)
+
+        turns.take = noted
+        at_once(machine)
+        assert machine.harts[1].x["s5"] <= TURN // machine.board.general.instructions_per_tick
+        assert ALONE in counts
