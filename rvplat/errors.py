@@ -10,6 +10,7 @@
     +-- SnapshotError       a snapshot that can't be taken, written, read or loaded
     +-- RecordingError      a recording that can't be replayed, or a replay that differs from it
     +-- HistoryError        a machine that can't go back, or whose past can't be changed
+    +-- DebugInfoError      DWARF that can't be used: it is damaged, absent, or lacks what was asked
     +-- RunFailed           plugin code raised while a machine ran: a line per failure
 
     BusError                no memory or device at this address: the guest takes an access fault
@@ -94,6 +95,10 @@ class RecordingError(RvplatError):
 
 class HistoryError(RvplatError):
     """A machine can't go back: its run does not repeat, or its past may not be changed."""
+
+
+class DebugInfoError(RvplatError):
+    """A file's debug information can't be used: which file, which part, what is wrong."""
 
 
 class RunFailed(RvplatError):

@@ -20,6 +20,8 @@ from rvplat.machine.history.history import History
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.stop import Breakpoint, Watchpoint
+from rvplat.machine.worlds.stack import Backtrace, Frame
+from rvplat.machine.worlds.world import World
 
 LONG = 90
 _ATTRIBUTE = re.compile(r"    (\w+): ([^=\n]+?)(?: = (.*))?")
@@ -31,7 +33,8 @@ def page() -> str:
     parts = [class_text(one) for one in (rvplat.Machine, rvplat.Stop, When, History)]
     parts.append(function_text(rvplat.serve_gdb))
     points = (Breakpoints, Breakpoint, Watchpoints, Watchpoint)
-    parts += [class_text(one) for one in (*points, GdbServer, Hart, Memory, HostConsole)]
+    worlds = (World, Backtrace, Frame)
+    parts += [class_text(one) for one in (*points, *worlds, GdbServer, Hart, Memory, HostConsole)]
     parts += ["## Errors", block(inspect.getdoc(errors) or "")]
     return "\n\n".join(parts)
 

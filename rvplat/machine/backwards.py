@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from rvplat.arguments import hart_number, integer, word
 from rvplat.errors import HistoryError
 from rvplat.isa.privileged import PAGE_BYTES
+from rvplat.machine.observed import Observed
 from rvplat.machine.running.run import FOREVER
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.snapshotted import Snapshots
@@ -26,7 +27,7 @@ class Backwards(Snapshots):
     #: The names for users, of this class and of those below it.
     added = (
         "save", "load", "from_snapshot", "record", "replay", "when", "keep_history", "history",
-        "reverse_step", "reverse_continue", "last_write",
+        "reverse_step", "reverse_continue", "last_write", *Observed.observed,
     )  # fmt: skip
 
     if TYPE_CHECKING:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rvplat.machine.observed import Observed
 from rvplat.machine.running.stop import GuestOrHost
-from rvplat.machine.trap_reports import TrapReports
 
 if TYPE_CHECKING:
     from rvplat.machine.debugging.when import When
 
 
-class Searched(TrapReports):
+class Searched(Observed):
     """The part of a machine that finds the instruction after which a condition holds."""
 
     def when(
