@@ -82,6 +82,7 @@ BELOW = {
             "isa", "isa.machinery", "lang", "machine", "machine.boards",
             "machine.differences", "machine.inspection", "machine.loading", "machine.recordings",
             "machine.running", "machine.snapshots", "pluginmanager"},
+    "testing": {"machine", "machine.boards"},
     "__main__": {"cli"},
 }  # fmt: skip
 #: Every room may import these. They import no room.

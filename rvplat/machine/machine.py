@@ -368,7 +368,7 @@ class Machine(Backwards):
             self.mmio.devices.connect()
         self._connect_inbox()
         for console in (self.console, *self.consoles.values()):
-            console.failed, console.where = self.fail, self._whereabouts
+            self.connect_console(console, self._whereabouts)
         self.assembly.failures.on_failure = self.plugin_failed
         self.watchdog = Watchdog(self, self.tell_of_trap_loops)
         self.regions = RegionManager(self, self.board.harts.regions)

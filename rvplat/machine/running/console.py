@@ -1,22 +1,33 @@
-"""The host's side of a console: it keeps the guest's output, and callers can wait for text in it.
+r"""The host's side of a console: it keeps the guest's output, and callers can wait for text in it.
 
 machine.console.wait_for(b"login: ", timeout_s=30)
-machine.console.feed(b"root\n")
+machine.console.send_line("root")
+machine.console.expect(r"Linux (\d+)", timeout_s=30)[1]
 """
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from rvplat.arguments import seconds
+from rvplat.arguments import text as text_argument
 from rvplat.bus.console import Console
 from rvplat.bus.lock import BusLock
+from rvplat.machine.running.expecting import (
+    PAUSES,
+    QUIET_S,
+    SHORTEST_PAUSE_S,
+    Expectation,
+    compiled,
+)
 
 KEPT_BYTES = 1 << 20
 SHOWN_BYTES = 200
+GUEST_LOOK_S = 0.02  # between two looks at the guest's time
 
 
 class HostConsole(Console):
@@ -29,16 +40,24 @@ class HostConsole(Console):
         self._start = 0  # the position of _output[0] in the whole output
         self._seen = 0  # `wait_for` searches from here
         self._wanted = b""  # the text that `wait_for` waits for
-        self._ended = False
+        self._expected: Expectation | None = None  # what `expect` waits for
+        self._began = self._ended = False
         self.is_silent = False  # the sinks have had this output: the run repeats what was
         #: Called with the error of a sink, which must not reach the guest.
         self.failed: Callable[[BaseException], None] | None = None
         #: Returns the places of the harts, for the message of a timeout.
         self.where: Callable[[], str] | None = None
+        #: Returns why the machine has stopped.
+        self.why_stopped: Callable[[], str] = lambda: "the machine stopped"
+        #: Returns the guest's time since power-on, in seconds.
+        self.guest_s: Callable[[], float] = time.monotonic
 
     def write(self, data: bytes) -> None:
         """Send the device's `data` to the host."""
         with self._changed:
+            expected = self._expected
+            if expected is not None:
+                self._expected_came(expected, data)
             self._output += data
             wanted = self._wanted
             if wanted and wanted in self._output[-len(wanted) - len(data) :]:
@@ -48,6 +67,17 @@ class HostConsole(Console):
                 del self._output[:cut]
                 self._start += cut
         super().write(data)
+
+    def _expected_came(self, expected: Expectation, data: bytes) -> None:
+        """Before `data` is kept: tell `expect`, or search for it, if much has come."""
+        total = self._start + len(self._output)
+        if expected.guest_end_s is not None:
+            expected.came(self.guest_s(), total)
+        if expected.is_due(total):
+            expected.look(self._output, self._start)
+        if expected.is_waiting:
+            expected.is_waiting = False
+            self._changed.notify_all()
 
     def send(self, data: bytes) -> None:
         """Pass `data` to the sinks."""
@@ -101,6 +131,99 @@ class HostConsole(Console):
         places = f"\n{self.where()}" if self.where is not None else ""
         raise TimeoutError(found + places)
 
+    def send_line(self, text: str) -> None:
+        """Type a line: `text`, and a newline after it."""
+        self.feed(text_argument("text", text).encode() + b"\n")
+
+    def expect(
+        self, pattern: str | bytes | re.Pattern[str] | re.Pattern[bytes],
+        timeout_s: float | None = None, *, guest_s: float | None = None,
+    ) -> re.Match[Any]:  # fmt: skip
+        """Wait until the guest's output since the last call matches a regular expression; returns
+        the match. Text is searched as UTF-8, bytes by a pattern of bytes. `^` and `$` match at
+        lines, unless the pattern is compiled. Lines of a terminal end in "\\r\\n".
+
+        A match at the end of the output that one more character could make longer (`\\d+`) is
+        taken when that character has come, when the guest is quiet, or when the machine stops. A
+        match longer than 16 KiB may be missed. One thread may wait at a time.
+
+        Args:
+            timeout_s: the limit, in seconds of the host; None: no limit.
+            guest_s: the limit, in seconds of the guest's time; None: no limit.
+
+        Raises:
+            TimeoutError: there is no match in time, or the machine does not run; the message
+                shows the output and where the harts are. The machine continues.
+        """
+        wanted = compiled(pattern)
+        seconds("timeout_s", timeout_s)
+        seconds("guest_s", guest_s)
+        guest_end_s = None if guest_s is None else self.guest_s() + guest_s
+        with self._changed:
+            if self._expected is not None:
+                raise RuntimeError("another thread waits for output of this console")
+            expected = self._expected = Expectation(wanted, self._seen, guest_end_s)
+            try:
+                why = self._await(expected, timeout_s, guest_s)
+            finally:
+                self._expected = None
+            if not why:
+                self._seen = expected.end
+                assert expected.match is not None
+                return expected.match
+            found = expected.complaint(self._output, self._start, why)
+        places = f"\n{self.where()}" if self.where is not None else ""
+        raise TimeoutError(found + places)
+
+    def _await(
+        self, expected: Expectation, timeout_s: float | None, guest_s: float | None
+    ) -> str:  # fmt: skip
+        """Wait for a match. Returns "", or why there is none."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            began, total = time.monotonic(), self._start + len(self._output)
+            expected.look(self._output, self._start)
+            if expected.match is not None and not expected.is_open:
+                return ""
+            late = self._why_late(expected, deadline, timeout_s, guest_s)
+            if late:
+                return "" if expected.match is not None else late
+            pause = max(SHORTEST_PAUSE_S, PAUSES * (time.monotonic() - began))
+            self._changed.wait(pause)  # output does not end it: one search for much of it
+            if not self._ended and total == self._start + len(self._output):
+                expected.is_waiting = True
+                self._changed.wait(self._longest(expected, deadline))
+                expected.is_waiting = False
+                if expected.match is not None and total == self._start + len(self._output):
+                    return ""
+
+    def _why_late(
+        self, expected: Expectation, deadline: float | None, timeout_s: float | None,
+        guest_s: float | None,
+    ) -> str:  # fmt: skip
+        """Why no more output counts; "" if more may come."""
+        if not self._began:
+            return "the machine was not started: call start()"
+        if self._ended:
+            return self.why_stopped()
+        if expected.limit is not None or (
+            expected.guest_end_s is not None and self.guest_s() > expected.guest_end_s
+        ):
+            return f"{guest_s} s of the guest's time have passed"
+        if deadline is not None and time.monotonic() >= deadline:
+            return f"{timeout_s} s have passed"
+        return ""
+
+    @staticmethod
+    def _longest(expected: Expectation, deadline: float | None) -> float | None:
+        """How long to wait for output before something else is to be looked at."""
+        waits = [] if deadline is None else [max(deadline - time.monotonic(), 0.0)]
+        if expected.match is not None:
+            waits.append(QUIET_S)
+        if expected.guest_end_s is not None:
+            waits.append(GUEST_LOOK_S)
+        return min(waits, default=None)
+
     def _wait(self, wanted: bytes, timeout_s: float | None) -> bytes | str:
         """The output up to the wanted text as bytes, or the reason why it did not come as a
         string."""
@@ -138,5 +261,6 @@ class HostConsole(Console):
     def running(self, runs: bool) -> None:
         """Note that the machine starts or stops running. After a stop, waits for output end."""
         with self._changed:
+            self._began |= runs
             self._ended = not runs
             self._changed.notify_all()

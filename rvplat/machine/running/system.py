@@ -34,7 +34,9 @@ from rvplat.machine.running.turn_taking import TurnTaking
 
 
 class Run(Protocol):
-    """A run of the machine, for callers that end it (run.py)."""
+    """A run of the machine, for callers that end it (run.py). `stop`: why it has ended."""
+
+    stop: Stop | None
 
     def wait(self, timeout_s: float | None = None) -> Stop: ...
 
@@ -283,6 +285,20 @@ class System(metaclass=PublicNames):
         for output end."""
         for console in (self.console, *self.consoles.values()):
             console.running(runs)
+
+    def connect_console(self, console: HostConsole, where: Callable[[], str]) -> None:
+        """Give a console what its waits and their messages need of the machine."""
+        console.failed, console.where = self.fail, where
+        console.why_stopped, console.guest_s = self._why_stopped, self.guest_time_s
+
+    def _why_stopped(self) -> str:
+        stop = self.last.stop if self.last is not None else None
+        return f"the machine stopped: {stop}" if stop is not None else "the machine stopped"
+
+    def guest_time_s(self) -> float:
+        """The guest's time since power-on, in seconds."""
+        clock = self.assembly.clock
+        return clock.elapsed() / clock.frequency
 
     def request_stop(self, stop: Stop, at_once: bool = True) -> None:
         """Request the end of the run with `stop`. `at_once`: make every hart leave native code."""

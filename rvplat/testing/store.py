@@ -1,0 +1,184 @@
+"""The machines of a test session: opened for a test, or brought back to where they were booted.
+
+A boot function runs once in a process for each machine that it is used with. Each test then begins
+from the snapshot taken after it, and the machine goes from test to test. In a session of several
+processes (xdist) one of them boots, and the others load the file that it has saved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rvplat.machine.boards.toml_tree import Override
+from rvplat.machine.machine import Machine
+from rvplat.testing.wanted import Arguments, boot_name, described, open_arguments
+
+if TYPE_CHECKING:
+    from rvplat.machine.snapshots.snapshot import Snapshot
+
+KEPT = 4  # machines that wait for the next test
+#: Tests can be repeated, unless the board or the test says otherwise.
+VIRTUAL = Override(("clock",), "virtual", "the clock of tests", is_default=True)
+
+Key = tuple[str, Callable[[Machine], object] | None]
+
+
+class BootFailed(Exception):
+    """A boot function has failed in an earlier test."""
+
+
+def open_machine(arguments: Arguments) -> Machine:
+    """Open the machine that a test wants. Errors are those of `Machine.open`."""
+    return Machine.open(overrides=[VIRTUAL], **open_arguments(arguments))
+
+
+@dataclass(eq=False)
+class Lent:
+    """A machine that a test has, and what it begins from."""
+
+    machine: Machine
+    arguments: Arguments
+    key: Key
+    snapshot: Snapshot | None = None
+    sinks: dict[str, list[Any]] | None = None
+
+    def is_as_before(self) -> bool:
+        """Whether another test can have the machine."""
+        machine = self.machine
+        return not machine.closed and machine.lost is None and machine.history is None
+
+    def tidy(self) -> None:
+        """Take away what a snapshot does not: stop points, and sinks of consoles."""
+        if self.machine.stop_points is not None:
+            self.machine.breakpoints.clear()
+            self.machine.watchpoints.clear()
+        for name, sinks in (self.sinks or {}).items():
+            self.machine.consoles[name].sinks[:] = sinks
+
+
+class Store:
+    """Lends machines to tests. `shared`: the folder for snapshots of several processes."""
+
+    def __init__(self, shared: Path | None = None) -> None:
+        self._shared = shared
+        self._snapshots: dict[Key, Snapshot | str] = {}  # or why there is none
+        self._idle: list[Lent] = []
+
+    def lend(self, arguments: Arguments, lent: Callable[[Lent], None]) -> Machine:
+        """A machine as a test wants it. `lent` is told of it before anything runs on it.
+
+        Raises:
+            BootFailed: its boot function has failed before.
+            Exception: what `Machine.open` and the boot function raise.
+        """
+        boot = arguments.get("boot")
+        key = (described(arguments), boot)
+        one = self._idle_one(key)
+        if one is None:
+            machine = open_machine(arguments)
+            sinks = {name: list(console.sinks) for name, console in machine.consoles.items()}
+            one = Lent(machine, arguments, key, sinks=sinks)
+        lent(one)
+        if boot is not None:
+            one.snapshot = self._booted(one, boot)
+        return one.machine
+
+    def take_back(self, one: Lent) -> None:
+        """A test no longer needs its machine.
+
+        Raises:
+            RunFailed: code of a plugin raised, and the test did not acknowledge it.
+        """
+        machine = one.machine
+        try:
+            if machine.running:
+                machine.pause()
+            else:
+                machine.raise_failures()
+            if one.snapshot is None or not one.is_as_before():
+                machine.close()
+                return
+        except BaseException:
+            machine.failures  # noqa: B018  (they are raised already)
+            machine.close()
+            raise
+        one.tidy()
+        self._idle.append(one)
+        while len(self._idle) > KEPT:
+            self._idle.pop(0).machine.close()
+
+    def close(self) -> None:
+        """Close the machines that wait."""
+        while self._idle:
+            self._idle.pop().machine.close()
+
+    def _idle_one(self, key: Key) -> Lent | None:
+        for one in reversed(self._idle):
+            if one.key == key:
+                self._idle.remove(one)
+                return one
+        return None
+
+    def _booted(self, one: Lent, boot: Callable[[Machine], object]) -> Snapshot:
+        """Bring a machine to where its boot function leads; the snapshot of it."""
+        found = self._snapshots.get(one.key)
+        if isinstance(found, str):
+            raise BootFailed(found)
+        if found is not None:
+            one.machine.load(found)
+            return found
+        try:
+            snapshot = self._first(one, boot)
+        except Exception as error:
+            why = str(error).partition("\n")[0] or type(error).__name__
+            self._snapshots[one.key] = f"{boot_name(boot)} failed in an earlier test: {why}"
+            raise
+        self._snapshots[one.key] = snapshot
+        return snapshot
+
+    def _first(self, one: Lent, boot: Callable[[Machine], object]) -> Snapshot:
+        """Boot, or load what another process has booted."""
+        if self._shared is None:
+            return _boot(one.machine, boot, None)
+        path = self._shared / f"rvplat-{_digest(one.key, boot)}.snap"
+        with locked(path.with_suffix(".lock")):
+            if not path.exists():
+                return _boot(one.machine, boot, path)
+        one.machine.load(path)
+        return one.machine.save()
+
+
+def _boot(machine: Machine, boot: Callable[[Machine], object], path: Path | None) -> Snapshot:
+    boot(machine)
+    if machine.running:
+        machine.pause()
+    snapshot = machine.save(path)
+    machine.load(snapshot)
+    return snapshot
+
+
+def _digest(key: Key, boot: Callable[[Machine], object]) -> str:
+    """The name of a booted machine, the same in all processes of a session."""
+    code = inspect.unwrap(boot)
+    try:
+        source = inspect.getsource(code)
+    except (OSError, TypeError):
+        source = repr(getattr(code, "__code__", None))
+    text = f"{key[0]} {getattr(boot, '__module__', '')}.{boot_name(boot)} {source}"
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a file among processes."""
+    import fcntl
+
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
