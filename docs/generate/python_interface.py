@@ -13,6 +13,7 @@ from generate.markdown import block, code, docstring, table
 from rvplat import errors
 from rvplat.bus import Memory
 from rvplat.gdb.attach import GdbServer
+from rvplat.machine.consoles.connection import Connection
 from rvplat.machine.debugging.breakpoints import Breakpoints
 from rvplat.machine.debugging.watchpoints import Watchpoints
 from rvplat.machine.debugging.when import When
@@ -34,7 +35,8 @@ def page() -> str:
     parts.append(function_text(rvplat.serve_gdb))
     points = (Breakpoints, Breakpoint, Watchpoints, Watchpoint)
     worlds = (World, Backtrace, Frame)
-    parts += [class_text(one) for one in (*points, *worlds, GdbServer, Hart, Memory, HostConsole)]
+    parts += [class_text(one) for one in (*points, *worlds, GdbServer, Hart, Memory)]
+    parts += [class_text(one) for one in (HostConsole, Connection)]
     parts += ["## Errors", block(inspect.getdoc(errors) or "")]
     return "\n\n".join(parts)
 

@@ -9,15 +9,17 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.cli.build import add_machine_options, build
+from rvplat.cli.consoles import add_console_option, connect_consoles
 from rvplat.cli.progress import progress
 
 if TYPE_CHECKING:
     from rvplat.machine.loading.loader import Software
+    from rvplat.machine.machine import Machine
 
 GDBS = (
     "riscv64-unknown-elf-gdb", "riscv64-unknown-linux-gnu-gdb", "riscv64-linux-gnu-gdb",
@@ -83,6 +85,7 @@ class Debug:
         parser.epilog = EPILOG
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         add_machine_options(parser)
+        add_console_option(parser)
         parser.add_argument("-x", dest="scripts", action="append", default=[], metavar="FILE",
                             help="a file of commands that gdb runs after it attached")  # fmt: skip
         parser.add_argument("--ex", dest="commands", action="append", default=[],
@@ -99,7 +102,7 @@ class Debug:
         arguments.defaults = [Override(("clock",), "virtual", "rvplat debug", is_default=True)]
         with progress() as watched:
             machine = build(arguments, watched)
-        machine.console.sinks.append(_show)
+        show_console(machine, arguments, _show)
         keep_history(machine, HISTORY_BYTES)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "gdb"
@@ -155,6 +158,7 @@ class GdbPipe:
     def configure(self, parser: argparse.ArgumentParser) -> None:
         parser.usage = "rvplat gdb [BOARD] [PROGRAM] [options]"
         add_machine_options(parser)
+        add_console_option(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.gdb.protocol.channels import PipeChannel
@@ -165,11 +169,24 @@ class GdbPipe:
             machine = build(arguments, watched)
         from rvplat.gdb.server import Server
 
-        machine.console.sinks.append(show_beside)
+        show_console(machine, arguments, show_beside)
         with Server(machine, None, halt=True) as server:
             stop = server.serve_pipe(client)
         machine.close()
         return 0 if stop.reason == "leave" else stop.status
+
+
+def show_console(
+    machine: Machine, arguments: argparse.Namespace, show: Callable[[bytes], None]
+) -> None:
+    """Connect the consoles, and show the output of the one at stdio: gdb has the input."""
+    try:
+        console = connect_consoles(machine, arguments).at_stdio
+    except BaseException:
+        machine.close()
+        raise
+    if console is not None:
+        console.sinks.append(show)
 
 
 def show_beside(data: bytes) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.cli.build import add_limits, add_machine_options, build, uncollected
+from rvplat.cli.consoles import add_console_option, connect_consoles
 from rvplat.cli.progress import progress, say
 from rvplat.cli.recordings import add_recording_options, recorded_arguments, use_recording
 from rvplat.cli.serve import add_gdb_options, check_gdb_options, lobby_for, serve
@@ -55,6 +56,7 @@ class Run:
         add_save_option(parser)
         add_recording_options(parser)
         _add_run_options(parser)
+        add_console_option(parser)
         add_gdb_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -121,20 +123,22 @@ def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | 
     use_recording(machine, arguments)
     saver = Saver(machine, arguments.save)
     saver.check()
+    consoles = connect_consoles(machine, arguments)
+    terminal = Terminal(machine, saver, consoles.at_stdio)
     if lobby is not None:
-        with recording(machine, None, arguments.profile), Terminal(machine, saver) as terminal:
+        with recording(machine, None, arguments.profile), terminal:
             stop = serve(machine, arguments, terminal, lobby)
         saver.end()
         return _report(machine, stop, arguments, terminal.signal)
     files = recording(machine, arguments.trace, arguments.profile)
-    with files as turns, Terminal(machine, saver) as terminal:
+    with files as turns, terminal:
         runner = Runner(
-            machine, arguments.timeout, arguments.max_instructions, not terminal.has_input,
-            turns=turns,
+            machine, arguments.timeout, arguments.max_instructions,
+            not (terminal.has_input or consoles.has_input), turns=turns,
         )  # fmt: skip
         try:
             runner.start()
-            terminal.read_for(runner)
+            terminal.read_for(None if consoles.has_input else runner)
             stop = runner.wait()
         except KeyboardInterrupt:
             stop = Stop("interrupt")

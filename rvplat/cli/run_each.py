@@ -27,7 +27,7 @@ SOME_FAILED = 1
 #: Options that make sense for one program only.
 FOR_ONE = (
     "kernel", "initrd", "dtb", "append", "symbols", "disk", "trace", "gdb", "halt", "stats",
-    "profile",
+    "profile", "console",
 )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def run_each(arguments: argparse.Namespace) -> int:
 
 
 def _refuse_options(arguments: argparse.Namespace) -> None:
-    given = {**vars(arguments), "disk": arguments.disks}
+    given = {**vars(arguments), "disk": arguments.disks, "console": arguments.consoles}
     for name in FOR_ONE:
         if given[name]:
             raise RvplatError(f"--each: --{name} works with one program only")

@@ -41,13 +41,6 @@ def check_gdb_options(arguments: argparse.Namespace) -> None:
             raise RvplatError(f"--gdb and --{name.replace('_', '-')} exclude each other")
 
 
-class _Served:
-    """Ignores the end of the input."""
-
-    def input_ended(self) -> None:
-        """Do nothing: gdb decides when the board ends."""
-
-
 def lobby_for(arguments: argparse.Namespace) -> EarlySession | None:
     """With `--gdb`, an EarlySession where a client waits until the board is built; else None."""
     if arguments.gdb is None:
@@ -69,7 +62,7 @@ def serve(
     with Server(machine, lobby.listener, arguments.halt, say) as server:
         waits = "the board waits for gdb" if arguments.halt else "gdb may attach"
         say(f"{waits}: target extended-remote {server.place}")
-        terminal.read_for(_Served())
+        terminal.read_for(None)  # gdb decides when the board ends
         if arguments.timeout is not None:
             timer.start()
         try:

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 from rvplat.cli.progress import say
 from rvplat.cli.snapshots import Saver
 from rvplat.machine.machine import Machine
+from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.stop import INTERRUPT_STATUS, Stop
 
 ESCAPE = 0x01  # Ctrl-A
@@ -113,10 +114,14 @@ def raw(settings: list[Any]) -> list[Any]:
 
 
 class Terminal:
-    """Standard input and output as the console of a machine, inside a `with`."""
+    """Standard input and output as a console of a machine, inside a `with`. With no console they
+    are for the user's commands only."""
 
-    def __init__(self, machine: Machine, saver: Saver | None = None) -> None:
+    def __init__(
+        self, machine: Machine, saver: Saver | None = None, console: HostConsole | None = None
+    ) -> None:
         self.machine = machine
+        self._console = console
         self.signal = 0  # the signal that ended the run
         self._asked = False  # whether the user asked to end; a second request ends the process
         self._typed: SimpleQueue[bytes] = SimpleQueue()
@@ -125,6 +130,8 @@ class Terminal:
         self._is_tty = self._in is not None and is_ours(self._in)
         if self._in is not None and os.isatty(self._in) and not self._is_tty:
             self._in = None  # a background process may not read the terminal
+        if console is None and not self._is_tty:
+            self._in = None  # it may be for somebody else
         self._saved: list[Any] | None = None
         self._wake_read, self._wake_write = os.pipe()
         self._handlers: dict[int, Any] = {}
@@ -134,7 +141,7 @@ class Terminal:
     @property
     def has_input(self) -> bool:
         """Whether there may be input for the guest."""
-        return self._in is not None
+        return self._in is not None and self._console is not None
 
     # --- the terminal's settings ---
 
@@ -143,7 +150,8 @@ class Terminal:
             sys.stdout.flush()
             self._poll = select.poll()
             self._poll.register(self._out, select.POLLOUT)
-            self.machine.console.sinks.append(self._write)
+            if self._console is not None:
+                self._console.sinks.append(self._write)
         atexit.register(self.restore)
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
@@ -160,8 +168,8 @@ class Terminal:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         atexit.unregister(self.restore)
-        if self._write in self.machine.console.sinks:
-            self.machine.console.sinks.remove(self._write)
+        if self._console is not None and self._write in self._console.sinks:
+            self._console.sinks.remove(self._write)
 
     def _make_raw(self) -> None:
         if self._is_tty and self._in is not None:
@@ -207,16 +215,16 @@ class Terminal:
 
     # --- input and output ---
 
-    def read_for(self, reader: Reader) -> None:
+    def read_for(self, reader: Reader | None) -> None:
         """Start the threads that obey signals (earlier ones too) and that read input for a run.
-        `reader` learns when there is no more input."""
+        `reader` learns when there is no more input; None: nobody wants to know."""
         threading.Thread(target=self._obey, daemon=True).start()
         if self._in is not None:
             threading.Thread(target=self._read, args=[reader], daemon=True).start()
         if self._is_tty:
             threading.Thread(target=self._feed, daemon=True).start()
 
-    def _read(self, reader: Reader) -> None:
+    def _read(self, reader: Reader | None) -> None:
         assert self._in is not None
         while True:
             ready, _, _ = select.select([self._in, self._wake_read], [], [])
@@ -231,10 +239,12 @@ class Terminal:
             if self._is_tty:
                 self._take_keys(data)
                 continue
-            self.machine.console.feed(data)
-            while self.machine.console.waiting > CROWDED and self.machine.running:
+            assert self._console is not None
+            self._console.feed(data)
+            while self._console.waiting > CROWDED and self.machine.running:
                 time.sleep(0.01)
-        reader.input_ended()
+        if reader is not None:
+            reader.input_ended()
 
     def _take_keys(self, data: bytes) -> None:
         """Take typed bytes. A queue leads to the guest, so that a guest that doesn't read can't
@@ -247,7 +257,8 @@ class Terminal:
 
     def _feed(self) -> None:
         while data := self._typed.get():
-            self.machine.console.feed(data)
+            if self._console is not None:
+                self._console.feed(data)
 
     def _leave(self) -> None:
         if self._asked:

@@ -17,9 +17,10 @@ from collections.abc import Callable
 
 from rvplat.gdb.commands import session_for
 from rvplat.gdb.monitor.monitored_target import MonitoredTarget
-from rvplat.gdb.protocol.channels import Channel, PipeChannel, SocketChannel, hang_up, turn_away
+from rvplat.gdb.protocol.channels import Channel, PipeChannel, SocketChannel, turn_away
 from rvplat.gdb.protocol.session import Session
 from rvplat.gdb.target.backwards import keep_history
+from rvplat.listening import hang_up
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.stop import Stop
 

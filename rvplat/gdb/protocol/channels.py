@@ -10,13 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from rvplat.errors import HostError
 from rvplat.gdb.protocol.framing import frame
+from rvplat.listening import ADDRESS, UNIX, listen_tcp, listen_unix
 
 log = logging.getLogger("rvplat.gdb")
-LOOPBACK = "127.0.0.1"
 CHUNK = 1 << 18
-UNIX = "unix:"
 PATIENCE_S = 5.0  # how long a client that is turned away may take
 BUSY = b"E.another debugger is attached to this board: it serves one at a time"
 
@@ -95,50 +93,11 @@ class PipeChannel:
         """Do nothing: the files are the caller's."""
 
 
-def parse_address(text: str) -> tuple[str, int]:
-    """The host and port of [HOST:]PORT. Without a host it is the loopback interface."""
-    host, colon, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:
-        raise HostError(f"--gdb {text}: expected [HOST:]PORT with a port below 65536, or unix:PATH")
-    return (host.strip("[]") if colon else LOOPBACK), int(port)
-
-
 def listen(text: str, say: Callable[[str], None] = log.warning) -> socket.socket:
     """A listening socket for [HOST:]PORT or unix:PATH. HostError if it can't be opened."""
+    origin = f"--gdb {text}"
     if text.startswith(UNIX):
-        return _listen_unix(Path(text.removeprefix(UNIX)))
-    host, port = parse_address(text)
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        server = socket.create_server((host, port), family=family, backlog=1)
-    except (TypeError, UnicodeError) as error:  # not the name of a host
-        raise HostError(f"--gdb {text}: there is no host {host}") from error
-    except OSError as error:
-        code = error.errno or 0  # getaddrinfo's codes are negative
-        problem = os.strerror(code) if code > 0 else f"there is no host {host}"
-        raise HostError(f"--gdb {text}: {problem}") from error
-    if host not in (LOOPBACK, "localhost", "::1"):
-        say(f"--gdb {text}: everyone who can connect to {host} can control this machine")
-    return server
-
-
-def hang_up(listener: socket.socket) -> None:
-    """Close a listening socket, and remove the file of a Unix socket."""
-    name = listener.getsockname() if listener.fileno() >= 0 else ""
-    listener.close()
-    if isinstance(name, str) and name:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-
-
-def _listen_unix(path: Path) -> socket.socket:
-    server = socket.socket(socket.AF_UNIX)
-    try:
-        if path.is_socket():
-            path.unlink()
-        server.bind(str(path))
-        server.listen(1)
-    except OSError as error:
-        server.close()
-        raise HostError(f"--gdb unix:{path}: {os.strerror(error.errno or 0)}") from error
-    return server
+        return listen_unix(Path(text.removeprefix(UNIX)), origin)
+    return listen_tcp(
+        text, origin, "control this machine", say, expected=f"{ADDRESS}, or unix:PATH"
+    )

@@ -16,8 +16,9 @@ import select
 import socket
 import threading
 
-from rvplat.gdb.protocol.channels import Channel, SocketChannel, hang_up, turn_away
+from rvplat.gdb.protocol.channels import Channel, SocketChannel, turn_away
 from rvplat.gdb.protocol.framing import frame
+from rvplat.listening import hang_up
 
 EVERY_S = 0.5  # gdb waits for 2 s
 PLEASE_WAIT = frame(b"Building", b"%")

@@ -81,6 +81,8 @@ class Assembly:
             DeviceError: a device could not finish its work, for instance on a full disk.
         """
         failures: list[RvplatError] = []
+        for console in (self.console, *self.consoles.values()):
+            console.disconnect()
         with self.lock:
             for name, device in self.devices.items():
                 try:
@@ -234,6 +236,7 @@ def _console(assembly: Assembly, device: BoardDevice) -> HostConsole:
     main = device.name == console_device(assembly.board)
     console = assembly.console if main else HostConsole(assembly.lock)
     console.failures = assembly.failures
+    console.name = device.name
     if device.model.uses_console:
         assembly.consoles[device.name] = console
     return console

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rvplat.arguments import seconds
 from rvplat.arguments import text as text_argument
@@ -24,6 +24,9 @@ from rvplat.machine.running.expecting import (
     Expectation,
     compiled,
 )
+
+if TYPE_CHECKING:
+    from rvplat.machine.consoles.connection import Connection
 
 KEPT_BYTES = 1 << 20
 SHOWN_BYTES = 200
@@ -51,6 +54,38 @@ class HostConsole(Console):
         self.why_stopped: Callable[[], str] = lambda: "the machine stopped"
         #: Returns the guest's time since power-on, in seconds.
         self.guest_s: Callable[[], float] = time.monotonic
+        #: Whether the machine's run shall end, so that nobody may wait.
+        self.hurried: Callable[[], bool] = lambda: False
+        #: The name of its device, for messages.
+        self.name = "console"
+        self._connections: list[Connection] = []
+
+    def connect(self, place: str) -> Connection:
+        """Connect to a place on this host, until the machine is closed: its output goes there, and
+        input comes from there. `where` of the result is the place, with the port that was chosen;
+        its `close` disconnects.
+
+        Args:
+            place: "tcp:[HOST:]PORT" or "unix:PATH", which clients connect to, one at a time; "pty",
+                a pseudoterminal; or "file:PATH", for output only. The host is the loopback
+                interface if none is named; port 0 is a free one.
+
+        Raises:
+            HostError: it is no such place, or the host refuses it.
+        """
+        from rvplat.machine.consoles.connect import connect
+        from rvplat.machine.consoles.places import parse_place
+
+        found = parse_place(text_argument("place", place), f"console {self.name}: {place}")
+        made = connect(self, self.name, found, self.hurried)
+        self._connections.append(made)
+        return made
+
+    def disconnect(self) -> None:
+        """Close what `connect` has opened."""
+        for one in self._connections:
+            one.close()
+        self._connections.clear()
 
     def write(self, data: bytes) -> None:
         """Send the device's `data` to the host."""

@@ -289,6 +289,7 @@ class System(metaclass=PublicNames):
     def connect_console(self, console: HostConsole, where: Callable[[], str]) -> None:
         """Give a console what its waits and their messages need of the machine."""
         console.failed, console.where = self.fail, where
+        console.hurried = lambda: bool(self.requests)
         console.why_stopped, console.guest_s = self._why_stopped, self.guest_time_s
 
     def _why_stopped(self) -> str:

@@ -151,7 +151,8 @@ from rvplat import Machine
 from rvplat.cli.terminal import Terminal
 from rvplat.machine.running.run import Runner
 
-with Machine.open("virt", sys.argv[1]) as machine, Terminal(machine) as terminal:
+machine = Machine.open("virt", sys.argv[1])
+with machine, Terminal(machine, None, machine.console) as terminal:
     if sys.argv[2] == "early":
         signal.raise_signal(signal.SIGTERM)
     run = Runner(machine)

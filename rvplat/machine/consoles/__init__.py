@@ -1,0 +1,1 @@
+"""Where the consoles of a machine are on the host: sockets, pseudoterminals, files."""
