@@ -80,7 +80,7 @@ BELOW = {
     "gdb": {"gdb.commands", "gdb.monitor", "gdb.protocol", "gdb.target", "machine",
             "machine.running"},
     "cli": {"cache", "engine", "entrypoints", "gdb", "gdb.monitor", "gdb.protocol", "guests",
-            "isa", "isa.machinery", "lang", "machine", "machine.boards",
+            "isa", "isa.machinery", "lang", "machine", "machine.boards", "machine.consoles",
             "machine.differences", "machine.inspection", "machine.loading", "machine.recordings",
             "machine.running", "machine.snapshots", "pluginmanager"},
     "testing": {"machine", "machine.boards"},
