@@ -62,6 +62,7 @@ class Backwards(Snapshots):
                 'a history needs a virtual clock: clock = "virtual" in the board, '
                 'or settings={"clock": "virtual"}'
             )
+        self.end_tape()
         if self._history is None:
             self._history = History(self, self.ram_connection, most_bytes)
         return self._history
@@ -129,6 +130,7 @@ class Backwards(Snapshots):
         return Stop("watch", 0, hart, world_here(self.harts[hart]), address, "write")
 
     def state_replaced(self) -> None:
+        self.end_tape()
         if self._history is not None:
             self._history.begin_again()
 

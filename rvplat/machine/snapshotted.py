@@ -57,7 +57,7 @@ class Snapshots(Recorded):
 
     def load(self, snapshot: Snapshot | PathLike) -> None:
         """Give the stopped machine the state of a snapshot, or of a file of one. It may be of
-        another machine with the same board. Breakpoints and watchpoints stay.
+        another machine with the same board. Breakpoints and watchpoints stay; a recording ends.
 
         Raises:
             SnapshotError: the file is no whole snapshot of this version, or it is of another board,
@@ -70,6 +70,9 @@ class Snapshots(Recorded):
             put_back(self, snapshot)
         else:
             load_whole(self, _read(snapshot))
+        self.end_recording()
+        self.recording = None
+        self.loaded_at = self.turns.place()
         self.state_replaced()
 
     @classmethod
@@ -106,6 +109,7 @@ class Snapshots(Recorded):
         except BaseException:
             machine.close()
             raise
+        machine.loaded_at = machine.turns.place()
         return machine
 
 

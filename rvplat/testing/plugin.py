@@ -6,7 +6,7 @@ machine is imported when a test asks for one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -56,6 +56,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--rvplat-set", action="append", default=[], metavar="KEY=VALUE",
         help="change a key of each board, as rvplat run --set; may be repeated",
     )  # fmt: skip
+    group.addoption(
+        "--rvplat-recordings", default=".rvplat", metavar="FOLDER",
+        help="where the consoles' output and the recordings of failed tests go (.rvplat, below "
+        "the root folder)",
+    )  # fmt: skip
     for name, what in _INI.items():
         parser.addini(f"rvplat_{name}", f"{what}, for tests whose marks don't say", default="")
     parser.addini(
@@ -69,6 +74,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Announce the mark."""
     config.addinivalue_line("markers", MARK)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
+    """The report of a failed test has what is to be known of its machines."""
+    report = yield
+    lent = item.stash.get(LENT, [])
+    if report.failed and lent:
+        from rvplat.testing.report import Place, sections
+
+        folder = item.config.rootpath / item.config.getoption("--rvplat-recordings")
+        place = Place(folder, item.nodeid, item.config.invocation_params.dir)
+        for number, one in enumerate(lent, 1):
+            which = f" {number}" if len(lent) > 1 else ""
+            report.sections += sections(one, which, place)
+    return report
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -20,6 +20,7 @@ from rvplat.machine.machine import Machine
 from rvplat.testing.wanted import Arguments, boot_name, described, open_arguments
 
 if TYPE_CHECKING:
+    from rvplat.machine.recordings.tape import Tape
     from rvplat.machine.snapshots.snapshot import Snapshot
 
 KEPT = 4  # machines that wait for the next test
@@ -40,13 +41,38 @@ def open_machine(arguments: Arguments) -> Machine:
 
 @dataclass(eq=False)
 class Lent:
-    """A machine that a test has, and what it begins from."""
+    """A machine that a test has, and what it begins from. `tape`: the recording of what it does; it
+    needs a virtual clock. `saved`: the files that the session has written of its snapshots."""
 
     machine: Machine
     arguments: Arguments
     key: Key
+    sinks: dict[str, list[Any]]
+    saved: set[Path]
     snapshot: Snapshot | None = None
-    sinks: dict[str, list[Any]] | None = None
+    tape: Tape | None = None
+
+    @property
+    def digest(self) -> str:
+        """A name of what was booted, the same in each session."""
+        return digest_of(self.key)
+
+    def is_saved(self, path: Path) -> bool:
+        """Whether the session has written this file; it is about to, if not."""
+        if path in self.saved:
+            return True
+        self.saved.add(path)
+        return False
+
+    def record(self) -> None:
+        """Record what the machine does from here on, where it has begun."""
+        from rvplat.machine.recordings.tape import Tape
+
+        for hart in self.machine.harts:
+            hart.plain.keep_worlds = 1  # a backtrace shows the host below a guest
+        self.tape = None
+        if self.machine.turns.virtual is not None:
+            self.tape = Tape(self.machine, self.machine.ram_connection, self.snapshot)
 
     def is_as_before(self) -> bool:
         """Whether another test can have the machine."""
@@ -58,7 +84,7 @@ class Lent:
         if self.machine.stop_points is not None:
             self.machine.breakpoints.clear()
             self.machine.watchpoints.clear()
-        for name, sinks in (self.sinks or {}).items():
+        for name, sinks in self.sinks.items():
             self.machine.consoles[name].sinks[:] = sinks
 
 
@@ -69,6 +95,7 @@ class Store:
         self._shared = shared
         self._snapshots: dict[Key, Snapshot | str] = {}  # or why there is none
         self._idle: list[Lent] = []
+        self._saved: set[Path] = set()
 
     def lend(self, arguments: Arguments, lent: Callable[[Lent], None]) -> Machine:
         """A machine as a test wants it. `lent` is told of it before anything runs on it.
@@ -83,10 +110,13 @@ class Store:
         if one is None:
             machine = open_machine(arguments)
             sinks = {name: list(console.sinks) for name, console in machine.consoles.items()}
-            one = Lent(machine, arguments, key, sinks=sinks)
+            one = Lent(machine, arguments, key, sinks, self._saved)
         lent(one)
+        if boot is None or key not in self._snapshots:
+            one.record()
         if boot is not None:
             one.snapshot = self._booted(one, boot)
+            one.record()
         return one.machine
 
     def take_back(self, one: Lent) -> None:
@@ -146,7 +176,7 @@ class Store:
         """Boot, or load what another process has booted."""
         if self._shared is None:
             return _boot(one.machine, boot, None)
-        path = self._shared / f"rvplat-{_digest(one.key, boot)}.snap"
+        path = self._shared / f"rvplat-{one.digest}.snap"
         with locked(path.with_suffix(".lock")):
             if not path.exists():
                 return _boot(one.machine, boot, path)
@@ -163,8 +193,10 @@ def _boot(machine: Machine, boot: Callable[[Machine], object], path: Path | None
     return snapshot
 
 
-def _digest(key: Key, boot: Callable[[Machine], object]) -> str:
+def digest_of(key: Key) -> str:
     """The name of a booted machine, the same in all processes of a session."""
+    boot = key[1]
+    assert boot is not None
     code = inspect.unwrap(boot)
     try:
         source = inspect.getsource(code)

@@ -21,8 +21,11 @@ from rvplat.machine.snapshots.facts import (
 )
 
 
-def first_line(machine: System, command: list[str]) -> dict[str, Any]:
-    """The first line of a recording. `command` are the words with which it was made, if any."""
+def first_line(
+    machine: System, command: list[str], begin: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The first line of a recording. `command` are the words with which it was made, if any;
+    `begin` is where it begins, if that is not at power-on."""
     facts = facts_of(machine)
     return {
         KEY: FORMAT,
@@ -34,6 +37,7 @@ def first_line(machine: System, command: list[str]) -> dict[str, Any]:
         "files": [asdict(with_contents(one)) for one in facts.files],
         "software": dict(software_of(machine)),
         "memory": plan_digest(machine),
+        **({"begin": begin} if begin is not None else {}),
     }
 
 
@@ -73,6 +77,8 @@ def check(machine: System, line: dict[str, Any], path: Path) -> None:
         check_facts(machine, facts)
     except SnapshotError as error:  # the checks and their words are those of snapshots
         raise RecordingError(f"{path}: {str(error).replace('snapshot', 'recording')}") from None
+    if "begin" in line:  # the software is in the snapshot
+        return
     here = dict(software_of(machine))
     for what, (name, digest) in software.items():
         found = here.get(what)

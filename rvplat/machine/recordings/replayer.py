@@ -13,7 +13,7 @@ from rvplat.errors import RecordingError
 from rvplat.isa.machinery.disassemble import X_NAMES
 from rvplat.machine.recordings.facts import check
 from rvplat.machine.recordings.file import place_of, read
-from rvplat.machine.recordings.recorder import end_of, must_be_new, state_of
+from rvplat.machine.recordings.recorder import begin_of, end_of, must_be_new, state_of
 from rvplat.machine.running.schedule import Place
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
@@ -23,15 +23,21 @@ OF_THE_GUEST = ("off", "fail", "reset", "idle", "critical")
 
 
 class Replayer:
-    """The input of a recording, for a machine that has executed nothing."""
+    """The input of a recording, for a machine that has executed nothing, or nothing since the
+    snapshot at which the recording begins."""
+
+    yields = False
 
     def __init__(self, machine: System, path: Path) -> None:
         must_be_new(machine, "a replay")
         first, lines = read(path)
+        _check_begin(machine, first.get("begin"), path)
         check(machine, first, path)
         self._machine = machine
         self._path = path
-        self._same = 0  # the work up to which the replay is known to be the same
+        self._same = (
+            machine.turns.place().work
+        )  # the work up to which the replay is known to be the same
         ends = [n for n, line in enumerate(lines) if "end" in line]
         is_whole = bool(lines) and "end" in lines[-1]
         #: The events: the ends of all runs but the last are no events.
@@ -94,7 +100,7 @@ class Replayer:
                     what = f"hart {number}: {name} is {two:#x}, and was {one:#x}"
                     raise self._differs(what, work)
         for name in ("memory", "output"):
-            if line.get(name) != here.get(name):
+            if name in line and line[name] != here.get(name):
                 raise self._differs(f"{name} is another", work)
         self._same = work
 
@@ -122,3 +128,14 @@ class Replayer:
 
     def close(self) -> None:
         """The machine is closed."""
+
+
+def _check_begin(machine: System, begin: dict[str, Any] | None, path: Path) -> None:
+    """RecordingError if the machine is not where the recording begins."""
+    here = begin_of(machine)
+    if begin is None and here is not None:
+        raise RecordingError(f"{path}: the recording begins at power-on, not at a snapshot")
+    if begin is not None and here is None:
+        raise RecordingError(f"{path}: the recording begins at a snapshot: load it before")
+    if begin != here:
+        raise RecordingError(f"{path}: the recording begins at another snapshot")

@@ -153,6 +153,7 @@ class HostConsole(Console):
             TimeoutError: the text did not come in time, or the machine has stopped; the message
             shows the output and where the harts are. The machine continues.
         """
+        __tracebackhide__ = True  # in pytest's report
         wanted = text.encode() if isinstance(text, str) else text
         if not isinstance(wanted, bytes | bytearray):
             raise TypeError(f"text={text!r}: expected a string or bytes")
@@ -190,6 +191,7 @@ class HostConsole(Console):
             TimeoutError: there is no match in time, or the machine does not run; the message
                 shows the output and where the harts are. The machine continues.
         """
+        __tracebackhide__ = True  # in pytest's report
         wanted = compiled(pattern)
         seconds("timeout_s", timeout_s)
         seconds("guest_s", guest_s)

@@ -55,7 +55,9 @@ class HistoryLike(Protocol):
 
 
 class RecordingLike(Protocol):
-    """A recording that is made or replayed (recordings/)."""
+    """A recording that is made or replayed (recordings/). `yields`: to one that the user wants."""
+
+    yields: bool
 
     def run_ended(self, stop: Stop) -> None: ...
 
@@ -67,6 +69,7 @@ class Inbox:
 
     def __init__(self, interrupt: Callable[[], None], place: Callable[[], Place]) -> None:
         self.running = False  # a thread runs the harts: it takes what arrives
+        self.is_giving = False  # a device takes what has arrived
         self.recorder: Recorder | None = None
         self.replayer: Replayer | None = None
         self.history: HistoryLike | None = None
@@ -124,7 +127,11 @@ class Inbox:
 
     def _give(self, place: Place, name: str, data: bytes) -> None:
         self.note(place, name, data)
-        self.sources[name](data)
+        self.is_giving = True
+        try:
+            self.sources[name](data)
+        finally:
+            self.is_giving = False
 
     def note(self, place: Place, name: str, data: bytes) -> None:
         """Something arrives here. A debugger that changes the order of the run notes this, too: a

@@ -29,6 +29,7 @@ from rvplat.machine.running.inbox import RecordingLike
 from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.public_names import PublicNames
 from rvplat.machine.running.region_pages import Counts, HotPage
+from rvplat.machine.running.schedule import Place
 from rvplat.machine.running.stop import Stop, StopPoint
 from rvplat.machine.running.turn_taking import TurnTaking
 
@@ -128,6 +129,7 @@ class System(metaclass=PublicNames):
         self._exports: dict[str, Callable[..., Any]] = {}
         self.stop_points = None
         self.recording = None
+        self.loaded_at: Place | None = None  # where the machine was when a snapshot was loaded
         self.told_loops: set[tuple[int, int, int]] = set()  # loops of traps that the log names
 
     def __dir__(self) -> list[str]:
