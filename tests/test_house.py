@@ -59,7 +59,7 @@ BELOW = {
                           "machine.loading", "machine.running"},
     "machine.snapshots": {"bus", "hart", "hart.debugging", "isa", "lang", "machine.boards",
                           "machine.loading", "machine.running", "pluginmanager"},
-    "machine.recordings": {"isa.machinery", "machine.running", "machine.snapshots"},
+    "machine.recordings": {"bus", "isa.machinery", "machine.running", "machine.snapshots"},
     "machine.history": {"bus.natives", "machine.running", "machine.snapshots"},
     "machine.differences": {"isa.machinery", "machine.debugging", "machine.recordings",
                             "machine.running", "machine.snapshots"},
