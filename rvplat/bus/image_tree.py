@@ -15,18 +15,29 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary, finalize
 
 from rvplat.bus.held_pages import HeldPages, Node
 from rvplat.bus.image_engine import ImageEngine
-from rvplat.bus.images import MadePages, MemoryImage, Numbering, Region, check_layout, layout_of
+from rvplat.bus.images import (
+    Block,
+    MadePages,
+    MemoryImage,
+    Numbering,
+    Region,
+    check_layout,
+    layout_of,
+)
 from rvplat.bus.page_log import PAGE, PRIVATE, PageLog
 
 ZERO_PAGE = bytes(PAGE)
+MOST_THREADS = 8  # that fill RAM
 
 
 class ImageTree:
@@ -208,8 +219,8 @@ class ImageTree:
             for ram in self.regions:
                 ram.clear()
             if isinstance(image.source, MadePages):
-                for number, host, count in image.source.runs():
-                    self._fill(number, host, count)
+                with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+                    list(pool.map(self._fill, image.source.blocks))
             else:
                 for pa, data in image.pages():
                     self._write(pa, data)
@@ -218,7 +229,13 @@ class ImageTree:
         self.engine.replaced(True)
         self._adopted[image] = self.capture()
 
-    def _fill(self, number: int, host: int, count: int) -> None:
+    def _fill(self, block: Block) -> None:
+        """Write the pages of a block."""
+        data = block.contents()
+        for number, host, count in block.runs(data):
+            self._fill_run(number, host, count)
+
+    def _fill_run(self, number: int, host: int, count: int) -> None:
         """Write pages that follow each other, from a host address."""
         while count:
             n = self.numbering.region(number)

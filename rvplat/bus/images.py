@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from rvplat.bus.page_log import PAGE
 
 Layout = tuple[tuple[int, int], ...]  # base and size in bytes of each region
+Contents = bytes | Callable[[], bytes]  # 4,096 bytes for each page, or what reads them
 
 
 class Region(Protocol):
@@ -41,11 +42,12 @@ class MemoryImage:
 
     @classmethod
     def of(
-        cls, regions: Iterable[tuple[int, int]], blocks: Iterable[tuple[Sequence[int], bytes]]
+        cls, regions: Iterable[tuple[int, int]], blocks: Iterable[tuple[Sequence[int], Contents]]
     ) -> MemoryImage:
         """An image of regions (base, size in bytes), made of blocks: ascending physical addresses,
-        and 4,096 bytes for each of them. All other pages are zero. ValueError for what is no page
-        of the regions, and for a wrong order."""
+        and 4,096 bytes for each of them, or a function that reads these, from several threads, each
+        time that they are needed. All other pages are zero. ValueError for what is no page of the
+        regions, and for a wrong order."""
         layout = tuple(regions)
         return cls(layout, MadePages(layout, blocks))
 
@@ -73,6 +75,15 @@ class Numbering:
                 return first + (pa - base) // PAGE
         return -1
 
+    def numbers(self, addresses: Sequence[int]) -> list[int]:
+        """The numbers of pages at ascending physical addresses, which mostly are of one region."""
+        if not addresses:
+            return []
+        for first, (base, size) in zip(self.firsts, self.layout, strict=True):
+            if base <= addresses[0] and addresses[-1] < base + size:
+                return [first + (pa - base) // PAGE for pa in addresses]
+        return [self.number(pa) for pa in addresses]
+
     def address(self, number: int) -> int:
         """The physical address of a page."""
         n = self.region(number)
@@ -83,39 +94,58 @@ class Numbering:
         return max(n for n, first in enumerate(self.firsts) if first <= number)
 
 
-class MadePages:
-    """Pages that were given, as those of a file. Their blocks are kept as they are: `runs` lets
-    many pages be copied at once."""
+class Block:
+    """Pages, by ascending numbers."""
 
-    def __init__(self, layout: Layout, blocks: Iterable[tuple[Sequence[int], bytes]]) -> None:
+    def __init__(self, numbers: list[int], contents: Contents) -> None:
+        self.numbers = numbers
+        self._contents = contents
+        if isinstance(contents, bytes):
+            self._checked(contents)
+
+    def contents(self) -> bytes:
+        """4,096 bytes for each page."""
+        if isinstance(self._contents, bytes):
+            return self._contents
+        return self._checked(self._contents())
+
+    def _checked(self, data: bytes) -> bytes:
+        if len(data) != PAGE * len(self.numbers):
+            count = len(self.numbers)
+            raise ValueError(f"{len(data)} bytes: expected {PAGE} for each of {count}")
+        return data
+
+    def runs(self, data: bytes) -> Iterator[tuple[int, int, int]]:
+        """Pages that follow each other: the number of the first, the host address of its part of
+        the contents `data`, and how many pages there are."""
+        host = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
+        begin = 0
+        for n in range(1, len(self.numbers) + 1):
+            if n == len(self.numbers) or self.numbers[n] != self.numbers[n - 1] + 1:
+                yield self.numbers[begin], host + begin * PAGE, n - begin
+                begin = n
+
+
+class MadePages:
+    """Pages that were given, as those of a file, in blocks."""
+
+    def __init__(self, layout: Layout, blocks: Iterable[tuple[Sequence[int], Contents]]) -> None:
         self._numbering = Numbering(layout)
-        self._blocks: list[tuple[list[int], bytes]] = []
+        self.blocks: list[Block] = []
         last = -1
-        for addresses, data in blocks:
-            numbers = [self._numbering.number(pa) for pa in addresses]
-            if len(data) != PAGE * len(numbers):
-                raise ValueError(f"{len(data)} bytes: expected {PAGE} for each of {len(numbers)}")
-            for pa, number in zip(addresses, numbers, strict=True):
+        for addresses, contents in blocks:
+            block = Block(self._numbering.numbers(addresses), contents)
+            for pa, number in zip(addresses, block.numbers, strict=True):
                 if number <= last or pa % PAGE:
                     raise ValueError(f"{pa:#x}: expected a page of RAM, after the one before")
                 last = number
-            self._blocks.append((numbers, data))
+            self.blocks.append(block)
 
     def pages(self) -> Iterator[tuple[int, bytes]]:
-        for numbers, data in self._blocks:
-            for n, number in enumerate(numbers):
+        for block in self.blocks:
+            data = block.contents()
+            for n, number in enumerate(block.numbers):
                 yield self._numbering.address(number), data[n * PAGE : (n + 1) * PAGE]
-
-    def runs(self) -> Iterator[tuple[int, int, int]]:
-        """Pages that follow each other: the number of the first, the host address of the contents,
-        and how many pages there are."""
-        for numbers, data in self._blocks:
-            host = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
-            begin = 0
-            for n in range(1, len(numbers) + 1):
-                if n == len(numbers) or numbers[n] != numbers[n - 1] + 1:
-                    yield numbers[begin], host + begin * PAGE, n - begin
-                    begin = n
 
 
 def layout_of(regions: Sequence[Region]) -> Layout:

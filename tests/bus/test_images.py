@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import random
+from functools import partial
 
 import pytest
 
@@ -75,9 +76,14 @@ def test_an_image_made_of_pages_starts_several_memories() -> None:
     halves = (pages[: len(pages) // 2], pages[len(pages) // 2 :])
     blocks = [([pa for pa, _ in half], b"".join(data for _, data in half)) for half in halves]
     made = MemoryImage.of(regions, blocks)
-    assert list(made.pages()) == pages
+    read_later = [(addresses, partial(bytes, data)) for addresses, data in blocks]
+    later = MemoryImage.of(regions, read_later)
+    assert list(made.pages()) == list(later.pages()) == pages
     scribble(source, random.Random(3), 40)
-    for image in (made, captured):
+    unused = new_memory()
+    unused.restore(later)
+    assert list(unused.capture().pages()) == pages
+    for image in (made, later, captured):
         memory = new_memory()
         scribble(memory, random.Random(4), 40)
         own = memory.capture()
@@ -117,6 +123,10 @@ def test_an_image_holds_pages_of_its_regions_in_order(addresses: list[int]) -> N
 def test_an_image_holds_whole_pages() -> None:
     with pytest.raises(ValueError, match=r"^8 bytes: expected 4096 for each of 1$"):
         MemoryImage.of([(BASE, SIZE)], [([BASE], bytes(8))])
+    later = MemoryImage.of([(ram.base, ram.size) for ram in new_memory().regions],
+                           [([BASE], lambda: bytes(8))])  # fmt: skip
+    with pytest.raises(ValueError, match=r"^8 bytes: expected 4096 for each of 1$"):
+        new_memory().restore(later)
 
 
 def test_a_view_that_exists_may_be_written_after_the_image_was_captured() -> None:

@@ -163,33 +163,41 @@ class Reader:
                 raise self.torn()
         return found
 
-    def get(self, numbers: Sequence[int]) -> Iterator[bytes]:
-        """The contents of blocks, decompressed in threads. SnapshotError if they need more memory
-        than there is: a file may lie, and a short block may stand for many bytes."""
+    def sizes(self, numbers: Sequence[int]) -> list[tuple[int, int]]:
+        """Blocks, each with its size. SnapshotError if they need more memory than there is: a file
+        may lie, and a short block may stand for many bytes."""
         if not all(isinstance(one, int) and 0 <= one < len(self.blocks) for one in numbers):
             raise self.damaged("its index")
-        total = sum(self.blocks[number][2] for number in numbers)
+        found = [(number, self.blocks[number][2]) for number in numbers]
+        total = sum(size for _, size in found)
         there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if total > there // 4 * 3:
             raise SnapshotError(f"{self.path}: it needs {total:#x} bytes; the host has {there:#x}")
+        return found
+
+    def get(self, numbers: Sequence[int]) -> Iterator[bytes]:
+        """The contents of blocks, decompressed in threads. Raises as `sizes`, and as `block`."""
         waiting: deque[Future[bytes]] = deque()
         with ThreadPoolExecutor(_threads()) as pool:
-            for number in numbers:
-                waiting.append(pool.submit(self._block, number))
+            for number, _ in self.sizes(numbers):
+                waiting.append(pool.submit(self.block, number))
                 if len(waiting) > _AHEAD * _threads():
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
 
-    def _block(self, number: int) -> bytes:
+    def block(self, number: int) -> bytes:
+        """The contents of a block. SnapshotError if it is damaged, or can't be read any more."""
         at, stored, size = self.blocks[number]
-        data = os.pread(self._file.fileno(), stored, at)
         try:
+            data = os.pread(self._file.fileno(), stored, at)
             if zstandard.frame_content_size(data) != size:
                 raise self.damaged(f"block {number}")
             return zstandard.ZstdDecompressor().decompress(data, max_output_size=size)
         except zstandard.ZstdError:
             raise self.damaged(f"block {number}") from None
+        except OSError as error:
+            raise SnapshotError(f"{self.path}: {error.strerror}") from None
 
     def torn(self) -> SnapshotError:
         """The error for a file that ends early."""

@@ -10,7 +10,9 @@ places. What is read can only become numbers, strings, bytes, lists, tuples and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from operator import index
 from typing import Any
 
@@ -57,7 +59,28 @@ class Encoder:
         return {"at": [start, len(value)]}
 
 
-def decode(value: Any, stream: memoryview) -> Any:
+class Stream:
+    """A stream that was read in parts. It isn't joined: it may be hundreds of megabytes."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._parts = [memoryview(part) for part in parts]
+        self._ends = list(accumulate(len(part) for part in self._parts))
+
+    def get(self, start: int, size: int) -> bytes:
+        """So many bytes from a place on. ValueError if there are fewer."""
+        end = start + size
+        if not 0 <= start <= end <= (self._ends[-1] if self._ends else 0):
+            raise ValueError("bytes beyond the stream")
+        found: list[memoryview] = []
+        n = bisect_right(self._ends, start)
+        while start < end:
+            part, here = self._parts[n], self._ends[n] - len(self._parts[n])
+            found.append(part[start - here : end - here])
+            start, n = self._ends[n], n + 1
+        return b"".join(found)
+
+
+def decode(value: Any, stream: Stream) -> Any:
     """The value that was encoded. ValueError if it is none."""
     if isinstance(value, list):
         return [decode(one, stream) for one in value]
@@ -68,9 +91,7 @@ def decode(value: Any, stream: memoryview) -> Any:
         return bytes.fromhex(inner)
     if kind == "at":
         start, size = inner
-        if not 0 <= start <= start + size <= len(stream):
-            raise ValueError("bytes beyond the stream")
-        return bytes(stream[start : start + size])
+        return stream.get(start, size)
     if kind == "t":
         return tuple(decode(one, stream) for one in inner)
     if kind == "d":

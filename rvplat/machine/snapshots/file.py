@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 from rvplat.bus.images import MemoryImage
 from rvplat.bus.page_log import PAGE
@@ -14,7 +16,7 @@ from rvplat.errors import RvplatError, SnapshotError
 from rvplat.machine.loading.loader import LoadPlan
 from rvplat.machine.loading.program import Segment
 from rvplat.machine.snapshots.blocks import BLOCK, Reader, Writer
-from rvplat.machine.snapshots.encoding import Encoder, decode
+from rvplat.machine.snapshots.encoding import Encoder, Stream, decode
 from rvplat.machine.snapshots.facts import (
     BaseFile,
     Facts,
@@ -124,20 +126,22 @@ def _cut(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
 
 
 def read(path: Path) -> Snapshot:
-    """The snapshot in a file. It fits no machine until `check_facts` says so.
+    """The snapshot in a file, whose memory is read when RAM gets it: the file stays open until the
+    image is dropped. It fits no machine until `check_facts` says so.
 
     Raises:
         SnapshotError: the file can't be read, or is no whole snapshot of this version's format.
     """
     reader = Reader(path)
     try:
-        return _read(reader)
-    except (RvplatError, MemoryError):
-        raise
-    except Exception:  # whatever a part has instead of what was written
-        raise reader.damaged("its index") from None
-    finally:
+        found = _read(reader)
+    except BaseException as error:
         reader.close()
+        if isinstance(error, RvplatError | MemoryError) or not isinstance(error, Exception):
+            raise
+        raise reader.damaged("its index") from None  # whatever a part has instead of what it had
+    finalize(found.memory, reader.close)
+    return found
 
 
 def read_facts(path: Path) -> Facts:
@@ -154,7 +158,7 @@ def read_facts(path: Path) -> Facts:
 def _read(reader: Reader) -> Snapshot:
     index = reader.index
     facts = _facts(reader)
-    stream = memoryview(b"".join(reader.get(index["stream"])))
+    stream = Stream(reader.get(index["stream"]))
     parts = {part: decode(index[part], stream) for part in _PARTS}
     plan = decode(index["plan"], stream)
     segments = tuple(Segment(address, data, size) for address, size, data in plan["segments"])
@@ -191,11 +195,11 @@ def _memory(reader: Reader, memories: Mapping[str, Any]) -> MemoryImage:
     regions = [(int(one["base"]), int(one["size"])) for one in memories.values()]
     addresses = memoryview(b"".join(reader.get(where["addresses"]))).cast("Q")
 
-    def blocks() -> Iterator[tuple[memoryview, bytes]]:
+    def blocks() -> Iterator[tuple[memoryview, Callable[[], bytes]]]:
         at = 0
-        for block in reader.get(where["pages"]):
-            end = at + len(block) // PAGE
-            yield addresses[at:end], block
+        for number, size in reader.sizes(where["pages"]):
+            end = at + size // PAGE
+            yield addresses[at:end], partial(reader.block, number)
             at = end
         if at != len(addresses):
             raise reader.damaged("its memory")

@@ -18,6 +18,7 @@ import rvplat.machine.snapshots.facts as facts
 from rvplat import Machine, RvplatError
 from rvplat.errors import HistoryError, SnapshotError
 from rvplat.machine.snapshots.blocks import BLOCK, FORMAT, HEADER, MAGIC, Reader, Writer
+from rvplat.machine.snapshots.encoding import Stream
 from tests.machine.snapshots.states import differences, state_of
 
 ROOT = Path(__file__).parents[3]
@@ -153,6 +154,41 @@ def test_a_file_that_is_not_whole(
         f"{bad}: a snapshot of a newer rvplat: its format is {FORMAT + 1}, and this version reads "
         f"up to {FORMAT}"
     )
+
+
+def test_a_damaged_memory_changes_nothing(
+    folder: Path, saved: tuple[Path, Machine], tmp_path: Path
+) -> None:
+    """RAM is read last, and the damage is found only then."""
+    path, to = saved[0], tmp_path / "bad.snap"
+    reader = Reader(path)
+    at, stored, _ = reader.blocks[reader.index["memory"]["pages"][-1]]
+    reader.close()
+    data = bytearray(path.read_bytes())
+    data[at + stored // 2] ^= 1
+    to.write_bytes(data)
+    with opened(folder) as machine:
+        machine.run(max_instructions=10_000)
+        before = state_of(machine)
+        for _ in range(2):
+            with pytest.raises(SnapshotError, match="a damaged snapshot: block"):
+                machine.load(to)
+            assert differences(before, state_of(machine)) == []
+        machine.load(path)
+        assert differences(state_of(saved[1]), state_of(machine)) == []
+
+
+def test_a_stream_that_is_read_in_parts() -> None:
+    whole = bytes(range(23))
+    for size in (1, 4, 23, 99):
+        stream = Stream(whole[n : n + size] for n in range(0, len(whole), size))
+        for start in range(24):
+            for end in range(start, 24):
+                assert stream.get(start, end - start) == whole[start:end]
+        for place in ((0, 24), (24, 0), (-1, 1), (3, -1)):
+            with pytest.raises(ValueError, match="beyond"):
+                stream.get(*place)
+    assert Stream([]).get(0, 0) == b""
 
 
 def changed(path: Path, to: Path, change: Any) -> Path:
