@@ -37,7 +37,7 @@ class Place:
         if not ignored.exists():
             ignored.write_text(_IGNORED)
         name = re.sub(r"[^\w.-]+", "_", self.test).strip("_")[-150:]
-        return self.folder / f"{name}{suffix}"
+        return self.folder / f"{name}{suffix.replace(' ', '.')}"
 
     def shown(self, path: Path) -> str:
         """A path as the user would type it."""
