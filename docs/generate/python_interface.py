@@ -18,6 +18,8 @@ from rvplat.machine.debugging.breakpoints import Breakpoints
 from rvplat.machine.debugging.watchpoints import Watchpoints
 from rvplat.machine.debugging.when import When
 from rvplat.machine.history.history import History
+from rvplat.machine.hooks.event import Event
+from rvplat.machine.hooks.hook import Hook
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.stop import Breakpoint, Watchpoint
@@ -34,7 +36,7 @@ def page() -> str:
     parts = [class_text(one) for one in (rvplat.Machine, rvplat.Stop, When, History)]
     parts.append(function_text(rvplat.serve_gdb))
     points = (Breakpoints, Breakpoint, Watchpoints, Watchpoint)
-    worlds = (World, Backtrace, Frame)
+    worlds = (Hook, Event, World, Backtrace, Frame)
     parts += [class_text(one) for one in (*points, *worlds, GdbServer, Hart, Memory)]
     parts += [class_text(one) for one in (HostConsole, Connection)]
     parts += ["## Errors", block(inspect.getdoc(errors) or "")]

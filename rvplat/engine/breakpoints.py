@@ -224,6 +224,7 @@ def is_met(hart, pa: u64) -> bool:
         return False
     if hart.break_skip == hart.pc:
         hart.break_skip = 1
+        hart.hook_held = 0
         return False
     hart.met_count = 0
     n = met_in_chain(hart, u64(VIRTUAL), hart.pc)
@@ -247,6 +248,7 @@ def stops_before_fetch(hart) -> bool:
         return False
     if hart.break_skip == hart.pc:
         hart.break_skip = 1
+        hart.hook_held = 0
         return False
     hart.met_count = 0
     hart.break_row = met_in_chain(hart, u64(VIRTUAL), hart.pc)

@@ -310,7 +310,7 @@ def settle(hart) -> u64:
                 return u64(0)
         if hart.budget <= 0 or hart.attention != 0:
             refill(hart)
-        if hart.resync != 0 and traps_first(hart):
+        if hart.resync != 0 and hart.stop != STOP_BREAK and traps_first(hart):
             continue
         if hart.search_code != 0:
             look(hart)

@@ -7,7 +7,7 @@ from typing import Any
 from rvplat.engine import (
     arm_breakpoints,
     breakpoints,
-    core,  # noqa: F401 (it adds to the records)
+    core,
     region_places,
     slot_pages,
 )
@@ -112,6 +112,7 @@ _exported: dict[str, Any] = {
     "arm_physical": arm_breakpoints.arm_physical,
     "arm_guest": arm_breakpoints.arm_guest,
     "condition_holds": breakpoints.condition_holds,
+    "met_here": core.met_in_scratch,
     "update_deadline": counters.update_deadline,
     "awaited_interrupts": awaited_interrupts,
     "take_interrupts": take_interrupts,

@@ -12,6 +12,7 @@ from rvplat.isa.machinery import vocabulary
 from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, USER, HStatus, Irq, Status
 from rvplat.lang import ctz, define, fence, implement, u8, u64
 
+HartState.outside("hook_held", u8)  # 1: take none before the instruction whose hook has run
 HartState.saved("interrupts_held", u8)  # 1: take no interrupts: a debugger or a trace steps
 
 PLATFORM = 16
@@ -116,7 +117,7 @@ def supervisor_enabled(hart) -> bool:
 def choose_interrupt(hart) -> bool:
     """Set trap_cause to the interrupt that is taken at hart.pc. False if there is none."""
     cause = pending_interrupt(hart)
-    if cause == 0 or hart.interrupts_held != 0:
+    if cause == 0 or hart.interrupts_held != 0 or hart.hook_held != 0:
         return False
     hart.trap_cause = cause
     hart.trap_tval = 0

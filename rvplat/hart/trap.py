@@ -6,6 +6,7 @@ the H extension), or to VS mode in a guest.
 """
 
 from rvplat.hart.debugging.world_switches import count_exit
+from rvplat.hart.debugging.worlds import note_trap
 from rvplat.hart.fetch import fetch_instruction
 from rvplat.hart.modes import enter_handler
 from rvplat.hart.rnmi import RESUMABLE, enter_unexpected, rnmi_vector, take_rnmi
@@ -300,6 +301,8 @@ def take_trap(hart):
     if cause & RESUMABLE != 0:
         take_rnmi(hart, cause)
         return
+    if hart.hook_traps != 0:
+        note_trap(hart, cause)
     hart.traps_taken[cause & 63 | cause >> 57 & 64] += 1
     if cause & INTERRUPT == 0:
         hart.budget -= 1

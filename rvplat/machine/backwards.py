@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from rvplat.arguments import hart_number, integer, word
 from rvplat.errors import HistoryError
 from rvplat.isa.privileged import PAGE_BYTES
-from rvplat.machine.observed import Observed
+from rvplat.machine.hooked import Hooked
 from rvplat.machine.running.run import FOREVER
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.snapshotted import Snapshots
@@ -27,7 +27,7 @@ class Backwards(Snapshots):
     #: The names for users, of this class and of those below it.
     added = (
         "save", "load", "from_snapshot", "record", "replay", "when", "keep_history", "history",
-        "reverse_step", "reverse_continue", "last_write", *Observed.observed,
+        "reverse_step", "reverse_continue", "last_write", *Hooked.hooking,
     )  # fmt: skip
 
     if TYPE_CHECKING:
@@ -130,6 +130,7 @@ class Backwards(Snapshots):
         return Stop("watch", 0, hart, world_here(self.harts[hart]), address, "write")
 
     def state_replaced(self) -> None:
+        super().state_replaced()
         self.end_tape()
         if self._history is not None:
             self._history.begin_again()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rvplat.arguments import hart_number, integer
 from rvplat.isa.privileged import VMID
+from rvplat.machine.running.hart import Hart
 from rvplat.machine.trap_reports import TrapReports
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Observed(TrapReports):
         """The host's world (V=0): `machine.host["state.count"]`, `.read(va, size)`."""
         from rvplat.machine.worlds.world import World
 
-        return World(self, self.harts[0], "host")
+        return World(self, self._hart_here(), "host")
 
     def guest(self, vmid: int) -> World:
         """A guest's world: `machine.guest(2)["numbers[3]"]`, `.read(va, size)`. Its variables need
@@ -37,21 +38,29 @@ class Observed(TrapReports):
         number = integer("vmid", vmid, 0, VMID)
         if not any(one.name == "H" for one in self.extensions):
             raise ValueError("this board's harts have no H extension, and so no guests")
-        return World(self, self.harts[0], number)
+        return World(self, self._hart_here(), number)
 
-    def backtrace(self, hart: int = 0) -> Backtrace:
-        """The call stack of a hart, innermost first: functions, files and lines of the world that
-        it is in. If that is a guest, the stack of the host below it follows, if it is known: harts
-        keep the registers of the worlds that they leave from the first call on, or the first hook.
+    def backtrace(self, hart: int | None = None) -> Backtrace:
+        """The call stack of a hart (None: the first one, in a hook's handler its own), innermost
+        first: functions, files and lines of the world that it is in. If that is a guest, the stack
+        of the host below it follows, as far as it is known: harts keep the registers of the worlds
+        that they leave from the first call on, or the first hook.
 
         It needs symbols or DWARF (`-g`) for names, and call frame information or frame pointers for
         callers. Damaged debug information is left out, and named in `problems`.
         """
         from rvplat.machine.worlds.stack import backtrace
 
-        number = hart_number(hart, len(self.harts))
-        self.must_stand_still()
-        found = backtrace(self, self.harts[number])
+        asked = self._hart_here() if hart is None else self.harts[self._number(hart)]
+        asked._still()
+        found = backtrace(self, asked)
         for one in self.harts:
             one.plain.keep_worlds = 1
         return found
+
+    def _hart_here(self) -> Hart:
+        """The hart of the hook whose handler calls, or the first one."""
+        return self.handled_hart or self.harts[0]
+
+    def _number(self, hart: int) -> int:
+        return hart_number(hart, len(self.harts))

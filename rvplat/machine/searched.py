@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rvplat.machine.observed import Observed
+from rvplat.machine.hooked import Hooked
 from rvplat.machine.running.stop import GuestOrHost
 
 if TYPE_CHECKING:
     from rvplat.machine.debugging.when import When
 
 
-class Searched(Observed):
+class Searched(Hooked):
     """The part of a machine that finds the instruction after which a condition holds."""
 
     def when(

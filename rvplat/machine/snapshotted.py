@@ -33,9 +33,6 @@ class Snapshots(Recorded):
 
         def close(self) -> None: ...
 
-    def state_replaced(self) -> None:
-        """The state is another, which no run has led to."""
-
     def save(self, path: PathLike | None = None) -> Snapshot:
         """Take a snapshot of the stopped machine: harts, RAM, devices, what the guest wrote to its
         disks, consoles, clock. It stays in memory, and is written to a file too if `path` says so.

@@ -21,7 +21,7 @@ from rvplat.machine.running.stop import MET, Stop
 from rvplat.machine.running.turn_taking import TurnTaking
 
 LOOK_S = 0.25  # between two looks whether the machine was given up
-STOPS_OF_HARTS = (*MET, "switch", "guest", "critical")
+STOPS_OF_HARTS = (*MET, "switch", "guest", "critical", "hook")
 
 #: Called in a hart's thread with the stop of a hart; whether the hart is to go on. The reasons are
 #: those of `StopPoints.stop_of`, "step" (a step is done) and "power" (the machine is to go off, or
@@ -208,6 +208,7 @@ class HartDriver:
         self._wake_up()
         if not masked and self._interrupted():
             return STOP_LIMIT
+        self.hart.before_skip(past)
         state.break_skip = state.ebreak_skip = past
         if masked:
             self._hold(True)

@@ -69,7 +69,7 @@ class StopReports:
             if not breakpoints.at_ebreak(hart):
                 return True
             self.tell(hart)
-        elif stop.reason == "critical":
+        elif stop.reason in ("critical", "hook"):
             self.say(f"{stop}\n")
             self.tell(hart)
         elif stop.reason == "watch":

@@ -2,7 +2,7 @@
 identified by the VMID in hgatp. Switches are rare, so they are counted where they are made.
 """
 
-from rvplat.hart.debugging.worlds import keep_world
+from rvplat.hart.debugging.worlds import keep_world, note_switch
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.vocabulary import retired
 from rvplat.isa.privileged import INTERRUPT, VMID, VMID_SHIFT
@@ -77,6 +77,8 @@ def switch_world(hart, virt: u64):
         hart.guest_retired[hart.guest_last] += spent
     if hart.keep_worlds != 0:
         keep_world(hart, hart.guest_last)
+    if hart.hook_switches != 0:
+        note_switch(hart)
     hart.virt = u8(virt)
     hart.fp_ready = 0
     hart.v_ready = 0

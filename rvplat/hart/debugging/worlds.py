@@ -2,13 +2,24 @@
 had when a hart left it are kept, to be shown while no hart is in it."""
 
 from rvplat.hart.state import STOP_BREAK, HartState
-from rvplat.isa.privileged import MACHINE, SUPERVISOR, HStatus, Status
-from rvplat.lang import Record, define, u8, u64
+from rvplat.isa.privileged import INTERRUPT, MACHINE, SUPERVISOR, HStatus, Status
+from rvplat.lang import Record, define, u8, u32, u64
 
 HOST = 0
 ANYWHERE = 0xFFFF_FFFF_FFFF_FFFF  # in a breakpoint's row: every world
 VMID_SHIFT = 44  # of hgatp
 VMID_MASK = 0x3FFF
+MET_TRAP, MET_SWITCH = 1, 2  # bits of hook_met
+
+HartState.outside("hook_traps", u8)  # 1: some hook is for traps
+HartState.outside("hook_exceptions", u64)  # the exceptions that hooks are for, a bit a code
+HartState.outside("hook_interrupts", u64)  # the interrupts
+HartState.outside("hook_switches", u8)  # 1: some hook is for changes of V
+HartState.outside("hook_met", u32)  # of MET_*: why the hart stopped
+HartState.outside("hook_cause", u64)  # of the last trap that hooks are for: as mcause has it
+HartState.outside("hook_tval", u64)
+HartState.outside("hook_pc", u64)  # of the trap's instruction, or the interrupted one
+HartState.outside("hook_from", u64)  # the world that the trap was taken in, or that was left
 
 
 @define
@@ -66,6 +77,31 @@ def keep_registers(hart, kept: KeptWorld, pc: u64, priv: u64):
     kept.pc = pc
     kept.priv = u8(priv)
     kept.known = 1
+
+
+@define(cold=True)
+def note_trap(hart, cause: u64):
+    """A trap is about to be taken: stop before its handler's first instruction, if a hook is for
+    it (machine/hooks/)."""
+    wanted = hart.hook_interrupts if cause & INTERRUPT != 0 else hart.hook_exceptions
+    if wanted >> (cause & 63) & 1 == 0 or hart.machine.points_off != 0:
+        return
+    hart.hook_met |= u32(MET_TRAP)
+    hart.hook_cause = cause
+    hart.hook_tval = hart.trap_tval
+    hart.hook_pc = hart.pc
+    hart.hook_from = current_world(hart)
+    hart.stop = STOP_BREAK
+
+
+@define(cold=True)
+def note_switch(hart):
+    """V is about to change: stop in the other world."""
+    if hart.machine.points_off != 0:
+        return
+    hart.hook_met |= u32(MET_SWITCH)
+    hart.hook_from = current_world(hart)
+    hart.stop = STOP_BREAK
 
 
 @define(cold=True)

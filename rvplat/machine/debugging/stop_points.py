@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from functools import partial
 
 from rvplat.hart.debugging.worlds import current_world
 from rvplat.hart.trap import EBREAK_MET
@@ -14,6 +15,7 @@ from rvplat.machine.debugging.breakpoints import Breakpoints
 from rvplat.machine.debugging.watchpoint_table import WatchpointTable
 from rvplat.machine.debugging.watchpoints import Watchpoints
 from rvplat.machine.running.hart import Hart
+from rvplat.machine.running.native_records import PASSES, STOPS
 from rvplat.machine.running.stop import Access, Breakpoint, GuestOrHost, Stop, StopPoint, Watchpoint
 from rvplat.machine.running.system import System
 
@@ -50,19 +52,24 @@ class StopPoints:
         self.breakpoints = Breakpoints(machine, self.breakpoint_rows, *others)
         self.watchpoints = Watchpoints(machine, self.watchpoint_rows, *others)
         for hart in machine.harts:
-            hart.passes_watchpoints = self._passes_watchpoints
+            hart.meets = partial(self._meets, hart)
 
     # --- in the thread that runs the hart ---
 
-    def _passes_watchpoints(self, hart: Hart) -> bool:
-        """Whether a hart that stopped by STOP_BREAK goes on, because the conditions of all the
-        watchpoints that it met are false."""
+    def _meets(self, hart: Hart) -> int:
+        """What follows a stop by STOP_BREAK (`Hart.meets`)."""
+        view = hart.plain
+        if not self.watchpoints.has_conditions or view.break_row != 0:
+            return STOPS
+        if view.switch_met != 0 or view.critical != 0:
+            return STOPS
+        return PASSES if self.pass_watchpoints(hart, met_rows(hart)) else STOPS
+
+    def pass_watchpoints(self, hart: Hart, rows: list[int]) -> bool:
+        """Whether a hart goes on, because the conditions of all the watchpoints that it met, by
+        their rows, are false."""
         if not self.watchpoints.has_conditions:
             return False
-        view = hart.plain
-        if view.break_row != 0 or view.switch_met != 0 or view.critical != 0:
-            return False
-        rows = met_rows(hart)
         return self.watchpoints.are_these(rows) and not self.watchpoints.met(hart, rows)
 
     def _hits(self, hart: Hart) -> tuple[StopPoint, ...]:
@@ -85,6 +92,9 @@ class StopPoints:
         A debugger may have asked for stops that are no hits: "ebreak", "switch" (the hart is in
         another world now), "guest" (it is in a guest that is new).
         """
+        asked, hart.stop_asked = hart.stop_asked, None
+        if asked is not None:  # a hook's handler wants it
+            return asked
         met, hart.plain.switch_met = int(hart.plain.switch_met), 0
         if met != 0:
             return Stop({1: "switch", EBREAK_MET: "ebreak"}.get(met, "guest"), hart=hart.number)

@@ -121,6 +121,8 @@ class Owner(Protocol):
     @property
     def running(self) -> bool: ...
 
+    def stands_still(self, hart: Hart) -> bool: ...
+
     @property
     def memory(self) -> Memory: ...
 
@@ -159,7 +161,7 @@ class Hart(NativeHart, metaclass=PublicNames):
         return f"<hart {self.number}, {self.state}>"
 
     def _still(self) -> None:
-        if self._owner.running:
+        if not self._owner.stands_still(self):
             raise RuntimeError(f"hart {self.number} runs: pause the machine first")
 
     def _to_change(self) -> None:

@@ -36,9 +36,13 @@ from rvplat.hart.state import (
 )
 from rvplat.isa.privileged import OFFSET_MASK, PAGE_BYTES, PAGE_MASK
 from rvplat.lang import Record
+from rvplat.machine.running.stop import Stop
 
 SLOT_POOL = 256 << 20  # bytes per hart for decoded instructions; emptied when full
 MASK64 = (1 << 64) - 1
+#: What follows a stop at a stop point. The hart leaves native code and says why; it goes on; it
+#: goes on past its instruction, without watchpoints; it leaves native code for a moment.
+STOPS, GOES_ON, PASSES, LEAVES = range(4)
 
 
 # PYFUNCTYPE keeps the GIL: this system call never blocks.
@@ -47,6 +51,10 @@ _WAKE: Any = ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 4)
 
 def _do_nothing() -> None:
     """Replace a call that the machine sets."""
+
+
+def _skip_nothing(past: int) -> None:
+    """Replace `before_skip` if there are no hooks."""
 
 
 def _nobody_sleeps(a: int, b: int, c: int, d: int) -> int:
@@ -142,7 +150,9 @@ class NativeHart(NativeRecord):
         self.retired_before = 0  # instructions, before the last reset
         self.ran_ns = 0
         self.device_ns = 0  # the part of ran_ns in device accesses
-        self.passes_watchpoints: Callable[[Any], bool] | None = None  # set if there are watchpoints
+        self.meets: Callable[[], int] | None = None  # asked at stop points: STOPS, ... (if any)
+        self.stop_asked: Stop | None = None  # what a hook's handler wants
+        self.before_skip: Callable[[int], None] = _skip_nothing  # a debugger steps past an address
         self.left_native: Callable[[], None] = _do_nothing  # devices have delayed calls
         self.on_change: Callable[[], None] = _do_nothing  # Python is about to change a register
         self._reported_at = NOWHERE  # the pc of the last reported stop at a watchpoint
@@ -231,7 +241,7 @@ class NativeHart(NativeRecord):
 
     def go(self, run: Callable[[int], None]) -> None:
         """Like `enter`, without measuring the time. It continues at watchpoints whose conditions
-        don't hold or that were reported at this pc."""
+        don't hold or that were reported at this pc, and after the handlers of hooks."""
         self._go(run)
         if self.delayed.value:
             self.left_native()
@@ -239,17 +249,18 @@ class NativeHart(NativeRecord):
     def _go(self, run: Callable[[int], None]) -> None:
         reported_at, self._reported_at = self._reported_at, NOWHERE
         here = reported_at != NOWHERE and reported_at == int(self.plain.pc)
-        if here and not self._pass_over(run):
-            return
-        run(self.address)
-        while (
-            self.stop_code.value == STOP_BREAK
-            and self.passes_watchpoints
-            and self.passes_watchpoints(self)
-        ):
-            if not self._pass_over(run):
-                return
+        goes_on = not here or self._pass_over(run)
+        if goes_on:
             run(self.address)
+        while self.stop_code.value == STOP_BREAK and self.meets is not None:
+            verdict = self.meets()
+            if verdict == STOPS:
+                return
+            if verdict == LEAVES:
+                self.stop_code.value = STOP_LIMIT
+                return
+            if verdict == GOES_ON or self._pass_over(run):
+                run(self.address)
 
     def _pass_over(self, run: Callable[[int], None]) -> bool:
         """Execute one instruction without its watchpoints and without taking an interrupt first;
@@ -280,6 +291,7 @@ class NativeHart(NativeRecord):
 
     def skip_nothing_else(self) -> None:
         """Before a run, drop the skip of breakpoints unless the hart is still at that pc."""
+        self.stop_asked = None
         if int(self.plain.break_skip) != int(self.plain.pc):
             self.plain.break_skip = NOWHERE
 

@@ -27,6 +27,7 @@ _TEXTS = {
     "step": "a step was done",
     "history": "the history begins here",
     "when": "the condition holds",
+    "hook": "a hook has stopped the run",
     "critical": "a hart is in a critical error",
     "failure": "a plugin failed",
     "error": "rvplat failed",
@@ -112,6 +113,7 @@ class Stop:
     watch       `hart`, in `world`, is before an instruction whose `access` of `address` is watched
     history     the machine has gone back to the start of its history
     when        after an instruction of `hart` the condition of a search holds
+    hook        the handler of a hook has asked for it, on `hart` in `world` at `address`
     pause, leave, interrupt, step
 
     `world` is "host" (V=0) or the VMID of a guest. `hits` are the breakpoints or watchpoints that

@@ -124,7 +124,9 @@ class System(metaclass=PublicNames):
         self.last: Run | None = None
         self._lock = threading.Lock()
         self._seen_failures = 0
-        self._looker = 0  # the thread that reads the harts during a run
+        #: The threads that may read harts during a run: the hart whose hook's handler runs in the
+        #: thread (None: none does), and whether every hart stands still meanwhile.
+        self.looking: dict[int, tuple[Hart | None, bool]] = {}
         self.lost: BaseException | None = None  # why the machine can no longer be used
         self._exports: dict[str, Callable[..., Any]] = {}
         self.stop_points = None
@@ -209,7 +211,21 @@ class System(metaclass=PublicNames):
     @property
     def running(self) -> bool:
         """Whether harts may be running: from `start` until the run ends."""
-        return self.current is not None and threading.get_ident() != self._looker
+        if self.current is None:
+            return False
+        looker = self.looking.get(threading.get_ident())
+        return looker is None or not looker[1]
+
+    def stands_still(self, hart: Hart) -> bool:
+        """Whether the caller may use a hart: the machine doesn't run, or the hart is that of the
+        hook whose handler calls."""
+        return not self.running or self.handled_hart is hart
+
+    @property
+    def handled_hart(self) -> Hart | None:
+        """The hart of the hook whose handler runs in this thread; None if none does."""
+        looker = self.looking.get(threading.get_ident())
+        return None if looker is None else looker[0]
 
     def must_stand_still(self) -> None:
         """Raise RuntimeError while the machine runs; RunFailed if it can no longer be used
@@ -225,6 +241,8 @@ class System(metaclass=PublicNames):
         if self._closed:
             raise RuntimeError("the machine is closed: open another")
         self.must_stand_still()
+        if self.current is not None:
+            raise RuntimeError("the machine runs: a hook's handler can't do this")
         if self.keeper:
             raise RuntimeError(f"{self.keeper} runs the machine: close it first")
 
@@ -328,11 +346,11 @@ class System(metaclass=PublicNames):
     @contextmanager
     def looked_at(self) -> Iterator[None]:
         """Let this thread read the harts during a run, while none is in native code."""
-        self._looker = threading.get_ident()
+        self.looking[threading.get_ident()] = None, True
         try:
             yield
         finally:
-            self._looker = 0
+            del self.looking[threading.get_ident()]
 
     def withdraw(self, reason: str) -> None:
         """Remove the requests with this reason."""
