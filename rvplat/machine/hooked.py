@@ -38,7 +38,7 @@ class Hooked(Observed):
     ) -> Hook:  # fmt: skip
         """Call `handler(event)` (`Event`) before the instruction at an address, in the hart's
         thread; then the hart goes on. Without a handler the hook counts its `hits`, and can be
-        called as a decorator. Code without hooks runs at full speed.
+        called as a decorator. Pages of code without hooks run at full speed.
 
         Args:
             address: an even address, or a symbol of the program or of the guest.
