@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from rvplat.arguments import flag
 from rvplat.machine.running.public_names import PublicNames
 from rvplat.machine.running.stop import GuestOrHost
 
-if TYPE_CHECKING:
-    from rvplat.machine.hooks.event import Event
-
-    Handler = Callable[[Event], object]
-
+Handler = Callable[[Any], object]  # it gets an Event
 Kind = Literal["instruction", "access", "trap", "switch"]
 
 

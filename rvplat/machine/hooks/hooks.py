@@ -6,7 +6,7 @@ import ctypes
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rvplat.arguments import choice, integer
 from rvplat.engine.exports import Raised
@@ -15,15 +15,12 @@ from rvplat.machine.debugging.arguments import HOST_WORLD, modes_of, world_numbe
 from rvplat.machine.debugging.breakpoint_table import encode
 from rvplat.machine.debugging.stop_points import StopPoints, met_rows
 from rvplat.machine.debugging.watchpoints import KINDS, MOST_BYTES
-from rvplat.machine.hooks.hook import Hook, Kind
+from rvplat.machine.hooks.hook import Handler, Hook, Kind
 from rvplat.machine.hooks.meeting import Meeting
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.ram_images import RamConnection
 from rvplat.machine.running.stop import Access, GuestOrHost, Space
 from rvplat.machine.running.system import System
-
-if TYPE_CHECKING:
-    from rvplat.machine.hooks.hook import Handler
 
 ALL = (1 << 64) - 1
 LAST_CODE = 63

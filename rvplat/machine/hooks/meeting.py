@@ -5,30 +5,48 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rvplat.bus.failures import RAISED
 from rvplat.errors import HistoryError
 from rvplat.hart.debugging.worlds import HOST, MET_SWITCH, MET_TRAP
 from rvplat.machine.debugging.arguments import world_number
+from rvplat.machine.debugging.stop_points import StopPoints
 from rvplat.machine.hooks.event import Event
 from rvplat.machine.hooks.hook import Hook
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.native_records import GOES_ON, LEAVES, PASSES, STOPS
 from rvplat.machine.running.stop import Stop
+from rvplat.machine.running.system import System
 from rvplat.machine.worlds.world import number_of
 
-if TYPE_CHECKING:
-    from rvplat.machine.hooks.hooks import Hooks
-
 _get_ident = threading.get_ident
+
+
+class HooksLike(Protocol):
+    """The hooks of a machine (hooks.py)."""
+
+    machine: System
+    points: StopPoints
+    is_alone: bool
+    by_row: dict[int, Hook]
+    by_watch_row: dict[int, Hook]
+    traps: dict[int, Hook]
+    switches: dict[int, Hook]
+
+    def holds(self, hart: Hart, code: Any) -> bool: ...
+
+    def at(self, hart: Hart) -> list[Hook]: ...
+
+    def noticing(self, notice: Callable[[], None]) -> AbstractContextManager[None]: ...
 
 
 class Meeting:
     """The meetings of one hart with hooks: it is the hart's `meets`."""
 
-    def __init__(self, hooks: Hooks, hart: Hart) -> None:
+    def __init__(self, hooks: HooksLike, hart: Hart) -> None:
         self._hooks = hooks
         self._machine = hooks.machine
         self._hart = hart
