@@ -60,7 +60,7 @@ class Observed(TrapReports):
 
     def _hart_here(self) -> Hart:
         """The hart of the hook whose handler calls, or the first one."""
-        return self.handled_hart or self.harts[0]
+        return self.lookers.hart or self.harts[0]
 
     def _number(self, hart: int) -> int:
         return hart_number(hart, len(self.harts))

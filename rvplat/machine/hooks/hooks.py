@@ -51,7 +51,7 @@ class Hooks:
 
     def _may_arm(self) -> None:
         """RuntimeError unless every hart stands still."""
-        if self.machine.handled_hart is not None and self.is_alone:
+        if self.machine.lookers.hart is not None and self.is_alone:
             return
         self.machine.must_be_free()
         self._take_left()

@@ -51,7 +51,7 @@ class Meeting:
         self._machine = hooks.machine
         self._hart = hart
         self._by_row = hooks.by_row
-        self._looking = hooks.machine.looking
+        self._looking = hooks.machine.lookers.threads
         self._me = hart, hooks.is_alone
         self._is_virtual = hooks.machine.turns.virtual is not None
         self._inbox = hooks.machine.turns.inbox

@@ -183,7 +183,7 @@ class Runner:
         while self._looks:
             function, done = self._looks.pop()
             try:
-                with self.machine.looked_at():
+                with self.machine.lookers.looking():
                     function()
             finally:
                 done.set()

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from rvplat.bus.device import Device
@@ -26,6 +25,7 @@ from rvplat.machine.running.assembly import Assembly
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.inbox import RecordingLike
+from rvplat.machine.running.lookers import Lookers
 from rvplat.machine.running.native_records import NativeMachine
 from rvplat.machine.running.public_names import PublicNames
 from rvplat.machine.running.region_pages import Counts, HotPage
@@ -124,9 +124,7 @@ class System(metaclass=PublicNames):
         self.last: Run | None = None
         self._lock = threading.Lock()
         self._seen_failures = 0
-        #: The threads that may read harts during a run: the hart whose hook's handler runs in the
-        #: thread (None: none does), and whether every hart stands still meanwhile.
-        self.looking: dict[int, tuple[Hart | None, bool]] = {}
+        self.lookers = Lookers()
         self.lost: BaseException | None = None  # why the machine can no longer be used
         self._exports: dict[str, Callable[..., Any]] = {}
         self.stop_points = None
@@ -211,21 +209,12 @@ class System(metaclass=PublicNames):
     @property
     def running(self) -> bool:
         """Whether harts may be running: from `start` until the run ends."""
-        if self.current is None:
-            return False
-        looker = self.looking.get(threading.get_ident())
-        return looker is None or not looker[1]
+        return self.current is not None and not self.lookers.sees_all
 
     def stands_still(self, hart: Hart) -> bool:
         """Whether the caller may use a hart: the machine doesn't run, or the hart is that of the
         hook whose handler calls."""
-        return not self.running or self.handled_hart is hart
-
-    @property
-    def handled_hart(self) -> Hart | None:
-        """The hart of the hook whose handler runs in this thread; None if none does."""
-        looker = self.looking.get(threading.get_ident())
-        return None if looker is None else looker[0]
+        return not self.running or self.lookers.hart is hart
 
     def must_stand_still(self) -> None:
         """Raise RuntimeError while the machine runs; RunFailed if it can no longer be used
@@ -342,15 +331,6 @@ class System(metaclass=PublicNames):
             self.recording.run_ended(stop)
         if self.stop_points is not None:
             self.stop_points.run_ended(stop, [one for one in self.requests if one is not stop])
-
-    @contextmanager
-    def looked_at(self) -> Iterator[None]:
-        """Let this thread read the harts during a run, while none is in native code."""
-        self.looking[threading.get_ident()] = None, True
-        try:
-            yield
-        finally:
-            del self.looking[threading.get_ident()]
 
     def withdraw(self, reason: str) -> None:
         """Remove the requests with this reason."""
