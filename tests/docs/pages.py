@@ -26,6 +26,8 @@ _FILE = re.compile(r"(?:#|//|/\*) ([\w./-]+\.\w+)(, at the end)?(?: \*/)?")
 PYTHON = [sys.executable]
 PROGRAMS = {"rvplat": [*PYTHON, "-m", "rvplat"], "python": PYTHON}
 STATUS = "echo $?"
+#: The plugin takes two seconds to import, and no page uses it.
+QUICKLY = {"PYTEST_ADDOPTS": "-p no:hypothesispytest"}
 
 
 def blocks(text: str) -> list[str]:
@@ -114,7 +116,7 @@ def run_session(block: str, folder: Path, environment: Mapping[str, str] | None 
         done = subprocess.run(
             [*PROGRAMS.get(words[0], [words[0]]), *words[1:]], cwd=folder, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=TIMEOUT_S, check=False, env={**os.environ, **(environment or {})},
+            timeout=TIMEOUT_S, check=False, env={**os.environ, **QUICKLY, **(environment or {})},
         )  # fmt: skip
         status = done.returncode
         following = commands[number + 1].line if number + 1 < len(commands) else ""

@@ -128,7 +128,7 @@ def test_fresh(machine, n):
     machine.console.expect("Powering off", timeout_s=60)
 """
     )
-    done = pytester.runpytest_subprocess("-n", "2", "-p", "no:cacheprovider")
+    done = pytester.runpytest_subprocess("-n", "2", "-p", "no:hypothesispytest")
     done.assert_outcomes(passed=4)
     assert (pytester.path / "boots").read_text() == "x"
 
