@@ -5,6 +5,7 @@ from rvplat.bus.console import Console
 from rvplat.bus.device import Device, FdtNode, InterruptController, Power, Progress, Wiring
 from rvplat.bus.failures import Failure, Failures
 from rvplat.bus.fence import barrier
+from rvplat.bus.host_calls import Caller, CallerMode, HostCalls
 from rvplat.bus.images import MemoryImage
 from rvplat.bus.interrupts import Line, MipBit
 from rvplat.bus.lock import BusLock
@@ -21,6 +22,8 @@ __all__ = [
     "AddressMap",
     "Alarm",
     "BusLock",
+    "Caller",
+    "CallerMode",
     "Clock",
     "Console",
     "Device",
@@ -30,6 +33,7 @@ __all__ = [
     "Failures",
     "FdtNode",
     "Hole",
+    "HostCalls",
     "HostClock",
     "InterruptController",
     "Line",

@@ -33,6 +33,9 @@ class Console:
         self.post: Callable[[bytes], None] | None = None
         #: Keeps what plugins raise.
         self.failures = Failures()
+        #: Whether the device wants to be told that no more input comes: `feed(b"")`.
+        self.wants_end = False
+        self.ended = False  # it was told
         self._input = bytearray()
         self._unsent: deque[bytes] = deque()
         self._written = self._sent = 0  # bytes in total
@@ -95,15 +98,17 @@ class Console:
     def save(self) -> dict[str, Any]:
         """What the host has sent and the device has not taken."""
         with self.lock:
-            return {"input": bytes(self._input)}
+            return {"input": bytes(self._input), "ended": self.ended}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Restore what `save` returned. The device is not told: its state says what it knows."""
         with self.lock:
             self._input[:] = state["input"]
+            self.ended = bool(state.get("ended", False))
 
     def feed(self, data: bytes) -> None:
-        """The host sends `data` to the device. TypeError if it isn't bytes."""
+        """The host sends `data` to the device; no bytes mean that no more will come, for a device
+        that `wants_end`. TypeError if it isn't bytes."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"data={data!r}: expected bytes")
         if self.post is not None:
@@ -115,5 +120,6 @@ class Console:
         """Give the device what the host has sent."""
         with self.lock.in_haste():
             self._input += data
+            self.ended = not data and self.wants_end
             if self.on_input is not None:
                 self._tell(self.on_input, "taking console input")

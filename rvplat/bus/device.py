@@ -131,6 +131,8 @@ class Device(NativeParts):
     node_name: ClassVar[str] = ""
     #: Whether that node has `reg`. A node without it is a child of the root.
     node_has_reg: ClassVar[bool] = True
+    #: Whether harts load from it and store to it. A device without a window has no address.
+    has_window: ClassVar[bool] = True
     #: Bytes of its window, unless `window` says otherwise.
     size: ClassVar[int] = 0
     #: The names of the interrupt lines that it drives.

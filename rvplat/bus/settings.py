@@ -26,11 +26,13 @@ def setting(
     minimum: int | None = None,
     maximum: int | None = None,
     may_be_new: bool = False,
+    folder: bool = False,
 ) -> Any:
     """A field of a settings dataclass: its description and default, the range of an int, and
-    whether a file may be missing.
+    whether a file may be missing, or is a folder.
     """
-    metadata = {"doc": doc, "minimum": minimum, "maximum": maximum, "may_be_new": may_be_new}
+    limits = {"minimum": minimum, "maximum": maximum, "may_be_new": may_be_new, "folder": folder}
+    metadata = {"doc": doc, **limits}
     return dataclasses.field(default=default, metadata=metadata, kw_only=True)
 
 

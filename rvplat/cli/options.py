@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +20,20 @@ def add_board_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--harts", type=int, metavar="N", help="the number of harts")
     parser.add_argument("--memory", metavar="SIZE", help="size of the main memory, such as 2G")
+    add_semihosting_options(parser)
     add_plugin_option(parser)
+
+
+def add_semihosting_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--semihosting` and `--semihosting-files`."""
+    parser.add_argument(
+        "--semihosting", action="store_true",
+        help="let programs in M and S mode call this host: console, clock, exit status",
+    )  # fmt: skip
+    parser.add_argument(
+        "--semihosting-files", metavar="FOLDER[:rw]",
+        help="the same, with files below FOLDER: to read, or also to write",
+    )  # fmt: skip
 
 
 def add_plugin_option(parser: argparse.ArgumentParser) -> None:
@@ -43,4 +57,19 @@ def overrides(arguments: argparse.Namespace) -> list[Override]:
         found.append(Override(("harts", "count"), arguments.harts, f"--harts {arguments.harts}"))
     if arguments.memory is not None:
         found.append(Override(("memory",), arguments.memory, f"--memory {arguments.memory}"))
-    return found
+    return [*found, *_calls(arguments)]
+
+
+def _calls(arguments: argparse.Namespace) -> Iterator[Override]:
+    """The device that takes semihosting calls, if the options say so."""
+    from rvplat.machine.boards.toml_tree import Override
+
+    files: str | None = arguments.semihosting_files
+    if not arguments.semihosting and files is None:
+        return
+    origin = "--semihosting" if files is None else f"--semihosting-files {files}"
+    keys: dict[str, object] = {"model": "semihosting"}
+    if files is not None:
+        keys |= {"folder": files.removesuffix(":rw"), "write": files.endswith(":rw")}
+    for key, value in keys.items():
+        yield Override(("devices", "semihosting", key), value, origin)

@@ -243,6 +243,8 @@ class Terminal:
             self._console.feed(data)
             while self._console.waiting > CROWDED and self.machine.running:
                 time.sleep(0.01)
+        if self._console is not None and self._console.wants_end:
+            self._console.feed(b"")
         if reader is not None:
             reader.input_ended()
 

@@ -8,6 +8,7 @@ the H extension), or to VS mode in a guest.
 from rvplat.hart.debugging.world_switches import count_exit
 from rvplat.hart.debugging.worlds import note_trap
 from rvplat.hart.fetch import fetch_instruction
+from rvplat.hart.host_calls import is_call_served
 from rvplat.hart.modes import enter_handler
 from rvplat.hart.rnmi import RESUMABLE, enter_unexpected, rnmi_vector, take_rnmi
 from rvplat.hart.state import STOP_BREAK, HartState
@@ -296,7 +297,7 @@ def take_trap(hart):
     if cause == Cause.BREAKPOINT:
         by_trigger = hart.trigger_fired != 0
         hart.trigger_fired = 0
-        if not by_trigger and stops_at_ebreak(hart):
+        if not by_trigger and (is_call_served(hart) or stops_at_ebreak(hart)):
             return
     if cause & RESUMABLE != 0:
         take_rnmi(hart, cause)

@@ -191,7 +191,11 @@ class _Checker:
             name, model, connection.base, size, connection.interrupts, connection.controller,
             settings, entry.place,
         )  # fmt: skip
-        if connection.base is not None:
+        if not model.has_window:
+            if connection.base is not None:
+                place = self._place("devices", name, "base")
+                self.fault(place, f"{key}.base", "a base", f"none: {model.model} has no window")
+        elif connection.base is not None:
             self._check_base(name, connection.base, size)
         elif not device.carved and "base" not in entry.table:
             self.fault(entry.place, f"{key}.base", "no such key", "the physical address")

@@ -29,12 +29,14 @@ Size = Annotated[int, WITH_UNIT]
 
 @frozen
 class Limits:
-    """The range of an int and whether it may have a unit; whether a file need not exist yet."""
+    """The range of an int and whether it may have a unit; whether a file need not exist yet, or
+    is a folder."""
 
     low: int | None = None
     high: int | None = None
     with_unit: bool = False
     may_be_new: bool = False
+    folder: bool = False
 
     def allow(self, value: int) -> bool:
         """Whether the value is in the range."""
@@ -84,7 +86,10 @@ def _field(field: dataclasses.Field[Any], hint: Any) -> SchemaKey:
         default = field.default_factory()
     meta = field.metadata
     limits = Limits(
-        meta.get("minimum"), meta.get("maximum"), may_be_new=meta.get("may_be_new", False)
+        meta.get("minimum"),
+        meta.get("maximum"),
+        may_be_new=meta.get("may_be_new", False),
+        folder=meta.get("folder", False),
     )
     required = default is dataclasses.MISSING
     return SchemaKey(field.name, hint, limits, str(meta.get("doc", "")), required, default)
@@ -175,6 +180,10 @@ def convert(kind: Any, limits: Limits, entry: TomlEntry, key: str, faults: list[
 
 def _missing(path: Path, limits: Limits, entry: TomlEntry, key: str) -> list[Fault]:
     """The fault of a file that does not exist, or of a new file whose folder does not exist."""
+    if limits.folder:
+        found = f"no folder {quoted(str(entry.value))}"
+        problem = fault(entry.place, key, found, "an existing folder")
+        return [] if path.is_dir() else [problem]
     if path.is_dir():
         found = f"the folder {quoted(str(entry.value))}"
         return [fault(entry.place, key, found, expected(Path))]

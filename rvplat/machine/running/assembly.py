@@ -210,7 +210,7 @@ def _at_symbols(device: BoardDevice, symbols: Mapping[str, int]) -> BoardDevice:
     The window is as small as possible: the program's data beside it stays plain RAM.
     """
     names = [one.name for one in dataclasses.fields(device.settings) if one.name in symbols]
-    if not names:
+    if not names or not device.model.has_window:
         return device
     base = min(symbols[name] for name in names)
     offsets = {name: symbols[name] - base for name in names}

@@ -13,6 +13,7 @@ from rvplat.bus.failures import RAISED
 from rvplat.bus.map import DeviceRaised
 from rvplat.errors import BusError
 from rvplat.machine.running.hart import Hart
+from rvplat.machine.running.host_calls import HostCallPort
 from rvplat.machine.running.native_devices import NativeDevices
 from rvplat.machine.running.system import System
 
@@ -30,6 +31,7 @@ class DeviceAccesses:
         self._virtual = machine.turns.virtual is not None
         self.devices = NativeDevices(machine, models)
         machine.stuck_in = self.devices.which
+        self._calls = HostCallPort(machine)
         self._functions = {
             "mmio_read": _CALL(self._read),
             "mmio_write": _CALL(self._write),
@@ -44,6 +46,7 @@ class DeviceAccesses:
         delayed."""
         for name, function in self._functions.items():
             setattr(hart.view, name, ctypes.cast(function, ctypes.c_void_p).value or 0)
+        self._calls.attach(hart)
         hart.left_native = partial(self.devices.run_delayed, hart)
 
     def _read(self, number: int, pa: int, size: int, _: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from rvplat.bus.clock import VirtualClock
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.inbox import Inbox
-from rvplat.machine.running.schedule import Place
+from rvplat.machine.running.schedule import Place, Schedule
 
 
 class TurnChangesLike(Protocol):
@@ -28,6 +28,7 @@ class TurnTaking(Protocol):
     virtual: VirtualClock | None
     wake: threading.Event
     inbox: Inbox
+    schedule: Schedule
 
     @property
     def changes(self) -> TurnChangesLike: ...
