@@ -46,10 +46,12 @@ def console_place(argument: str) -> tuple[str, str]:
 
 @frozen
 class Connected:
-    """`at_stdio` is the console that belongs to standard input and output, if one does.
-    `has_input` says whether a client of another one may send input."""
+    """`at_stdio` is the console that belongs to standard input and output, if one does. `shown` are
+    others whose output is shown there. `has_input` says whether a client of another one may send
+    input."""
 
     at_stdio: HostConsole | None
+    shown: tuple[HostConsole, ...]
     has_input: bool
 
 
@@ -75,7 +77,17 @@ def connect_consoles(machine: Machine, arguments: argparse.Namespace) -> Connect
                 say(f"console {name} is at {made.where}")
     if len(at_stdio) > 1:
         raise RvplatError(f"--console: only one console can be at stdio, not {', '.join(at_stdio)}")
-    main = machine.console
-    if not any(machine.consoles.get(name) is main for name, _ in arguments.consoles):
+    main, named = machine.console, {name for name, _ in arguments.consoles}
+    if not any(machine.consoles.get(name) is main for name in named):
         at_stdio = at_stdio or {"": main}
-    return Connected(next(iter(at_stdio.values()), None), has_input)
+    return Connected(next(iter(at_stdio.values()), None), _shown(machine, named), has_input)
+
+
+def _shown(machine: Machine, named: set[str]) -> tuple[HostConsole, ...]:
+    """The consoles of devices that harts call, unless they are named: a program that is called
+    with --semihosting writes there."""
+    from rvplat.bus import HostCalls
+
+    called = [name for name, one in machine.devices.items() if isinstance(one, HostCalls)]
+    found = [machine.consoles[name] for name in called if name not in named]
+    return tuple(one for one in found if one is not machine.console)

@@ -181,12 +181,13 @@ def show_console(
 ) -> None:
     """Connect the consoles, and show the output of the one at stdio: gdb has the input."""
     try:
-        console = connect_consoles(machine, arguments).at_stdio
+        found = connect_consoles(machine, arguments)
     except BaseException:
         machine.close()
         raise
-    if console is not None:
-        console.sinks.append(show)
+    for console in (found.at_stdio, *found.shown):
+        if console is not None:
+            console.sinks.append(show)
 
 
 def show_beside(data: bytes) -> None:

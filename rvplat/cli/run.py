@@ -124,7 +124,7 @@ def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | 
     saver = Saver(machine, arguments.save)
     saver.check()
     consoles = connect_consoles(machine, arguments)
-    terminal = Terminal(machine, saver, consoles.at_stdio)
+    terminal = Terminal(machine, saver, consoles.at_stdio, consoles.shown)
     if lobby is not None:
         with recording(machine, None, arguments.profile), terminal:
             stop = serve(machine, arguments, terminal, lobby)

@@ -16,7 +16,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from types import FrameType
 from typing import Any, Protocol
@@ -115,13 +115,15 @@ def raw(settings: list[Any]) -> list[Any]:
 
 class Terminal:
     """Standard input and output as a console of a machine, inside a `with`. With no console they
-    are for the user's commands only."""
+    are for the user's commands only. `shown` are consoles whose output is shown besides."""
 
     def __init__(
-        self, machine: Machine, saver: Saver | None = None, console: HostConsole | None = None
-    ) -> None:
+        self, machine: Machine, saver: Saver | None = None, console: HostConsole | None = None,
+        shown: Sequence[HostConsole] = (),
+    ) -> None:  # fmt: skip
         self.machine = machine
         self._console = console
+        self._shown = [one for one in (console, *shown) if one is not None]
         self.signal = 0  # the signal that ended the run
         self._asked = False  # whether the user asked to end; a second request ends the process
         self._typed: SimpleQueue[bytes] = SimpleQueue()
@@ -150,8 +152,8 @@ class Terminal:
             sys.stdout.flush()
             self._poll = select.poll()
             self._poll.register(self._out, select.POLLOUT)
-            if self._console is not None:
-                self._console.sinks.append(self._write)
+            for one in self._shown:
+                one.sinks.append(self._write)
         atexit.register(self.restore)
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
@@ -168,8 +170,9 @@ class Terminal:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         atexit.unregister(self.restore)
-        if self._console is not None and self._write in self._console.sinks:
-            self._console.sinks.remove(self._write)
+        for one in self._shown:
+            if self._write in one.sinks:
+                one.sinks.remove(self._write)
 
     def _make_raw(self) -> None:
         if self._is_tty and self._in is not None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from rvplat.bus.failures import RAISED
 from rvplat.bus.host_calls import HostCalls
-from rvplat.errors import BusError, HistoryError
+from rvplat.errors import BusError, RecordingError
 from rvplat.hart.host_calls import CALL_AGAIN, CALL_DONE, NO_CALL
 from rvplat.isa.privileged import MACHINE, PAGE_BYTES, SUPERVISOR, USER
 from rvplat.machine.running.hart import Hart
@@ -89,7 +89,9 @@ class HartCaller:
             return ask()
         if turns.inbox.replays:
             if not self._device.answers:
-                raise HistoryError("the run does not repeat: it makes a call that was not made")
+                raise RecordingError(
+                    "the replay makes a call to the host that the recorded one did not make"
+                )
             return self._device.answers.pop(0)
         found = ask()
         work = turns.schedule.work + turns.schedule.chunk - self._hart.left
@@ -147,7 +149,7 @@ class HostCallPort:
         try:
             with self._busy:
                 value = device.call(caller)
-        except HistoryError:
+        except RecordingError:
             raise
         except RAISED as error:
             pc = int(hart.view.pc)

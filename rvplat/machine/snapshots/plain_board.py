@@ -19,7 +19,8 @@ IGNORED = {
     ("description",), ("strict",), ("model",), ("harts", "regions"), ("chosen", "bootargs"),
     ("boot", "program"), ("boot", "kernel"), ("boot", "initrd"), ("boot", "dtb"),
 }  # fmt: skip
-_HOST_SETTINGS = {"image", "overlay", "snapshot", "raw"}  # of disks: how the host keeps them
+#: Of disks and semihosting: where the host keeps files.
+_HOST_SETTINGS = {"image", "overlay", "snapshot", "raw", "folder"}
 _SOFTWARE = ("program", "kernel", "initrd", "dtb")
 
 
@@ -84,8 +85,9 @@ def board_of(
 
 
 def _kept_apart(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a device. A disk forgets what the guest writes when the machine closes."""
-    kept = {key: value for key, value in keys.items() if key != "overlay"}
+    """The keys of a device. A disk forgets what the guest writes when the machine closes. The
+    folder of semihosting is not the one that a file from anybody names."""
+    kept = {key: value for key, value in keys.items() if key not in ("overlay", "folder")}
     return {**kept, "snapshot": True} if keys.get("readonly") is False else kept
 
 
