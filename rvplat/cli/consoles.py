@@ -86,8 +86,7 @@ def connect_consoles(machine: Machine, arguments: argparse.Namespace) -> Connect
 def _shown(machine: Machine, named: set[str]) -> tuple[HostConsole, ...]:
     """The consoles of devices that harts call, unless they are named: a program that is called
     with --semihosting writes there."""
-    from rvplat.bus import HostCalls
+    from rvplat.machine.running.host_calls import called_devices
 
-    called = [name for name, one in machine.devices.items() if isinstance(one, HostCalls)]
-    found = [machine.consoles[name] for name in called if name not in named]
+    found = [machine.consoles[name] for name in called_devices(machine) if name not in named]
     return tuple(one for one in found if one is not machine.console)

@@ -104,13 +104,18 @@ def source_of(device: HostCalls) -> str:
     return f"{device.wiring.name}: host"
 
 
+def called_devices(machine: System) -> list[str]:
+    """The names of the devices that harts call."""
+    return [name for name, one in machine.devices.items() if isinstance(one, HostCalls)]
+
+
 class HostCallPort:
     """Lets harts call the device that takes calls, if the board has one."""
 
     def __init__(self, machine: System) -> None:
         self._machine = machine
-        found = [one for one in machine.devices.values() if isinstance(one, HostCalls)]
-        self._device = found[0] if found else None
+        found = [machine.devices[name] for name in called_devices(machine)]
+        self._device = found[0] if found and isinstance(found[0], HostCalls) else None
         self._function = _CALL(self._call)
         self._busy = threading.Lock()
         self._input = threading.Event()
