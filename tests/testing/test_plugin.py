@@ -175,3 +175,17 @@ found = sorted(n for n in sys.modules if n.startswith(("rvplat", "llvmlite", "li
 assert found == ["rvplat", "rvplat.testing", "rvplat.testing.plugin"], found
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_rvplat_is_not_rewritten(pytester: pytest.Pytester) -> None:
+    """pytest marks all modules of an installed plugin's distribution."""
+    pytester.makeconftest("import pytest; pytest.register_assert_rewrite('rvplat.cache')")
+    pytester.makepyfile(
+        """
+        def test_it():
+            import rvplat.cache
+            assert type(rvplat.cache.__spec__.loader).__name__ == "SourceFileLoader"
+        """
+    )
+    done = pytester.runpytest_subprocess("-p", "no:hypothesispytest")
+    done.assert_outcomes(passed=1)
