@@ -62,6 +62,7 @@ BUILT_IN: Mapping[str, BuiltIn] = {
         BuiltIn("gdb", "serve gdb on standard input and output", "debug", "GdbPipe"),
         BuiltIn("explain", "stop a machine and show address translations", "explain", "Explain"),
         BuiltIn("when", "find when a condition holds first", "when", "WhenCommand"),
+        BuiltIn("fault", "inject faults and count what follows", "fault", "FaultCommand"),
         BuiltIn("diff", "find the first difference of two recordings", "diff", "Diff"),
         BuiltIn("boards", "list the boards", "lists", "Boards"),
         BuiltIn("plugins", "list the plugins and what they provide", "lists", "PluginList"),

@@ -7,11 +7,12 @@ from pathlib import Path
 from rvplat.debuginfo.files import DebugInfo, debug_info
 from rvplat.debuginfo.functions import Function
 from rvplat.debuginfo.lines import LineRow
-from rvplat.errors import DebugInfoError
+from rvplat.errors import DebugInfoError, LoaderError
 from rvplat.frozen import frozen
+from rvplat.machine.loading.elf import read_elf
 from rvplat.machine.loading.loader import Software
 from rvplat.machine.loading.program import Program
-from rvplat.machine.loading.symbol_files import read_symbols
+from rvplat.machine.loading.user_files import read_file
 
 
 @frozen
@@ -46,12 +47,22 @@ def debug_files(software: Software, vmid: int | None) -> list[DebugFile]:
 
 
 def _of(program: Program) -> DebugFile:
-    """A loaded program. The loader has moved its symbols as it has moved its code."""
-    for name, address in program.symbols.items():
-        there = read_symbols(program.path).get(name)
-        if there is not None:
-            return DebugFile(program.path, address - there)
-    return DebugFile(program.path)
+    """A loaded program: the loader has moved it if its file leaves the address open."""
+    try:
+        there = read_elf(program.path, read_file(program.path, "the program"))
+    except LoaderError:  # the file has changed since
+        return DebugFile(program.path)
+    return DebugFile(program.path, program.start - there.start)
+
+
+def function_range(files: list[DebugFile], address: int) -> tuple[int, int] | None:
+    """The addresses, (first, end), of the function at an address, by DWARF; None: unknown."""
+    for file in files:
+        found = file.function_at(address)
+        if found is not None:
+            first, end = found.ranges[0]
+            return first + file.moved, end + file.moved
+    return None
 
 
 class KnownFiles:

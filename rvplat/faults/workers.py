@@ -1,0 +1,39 @@
+"""The runs of a campaign in several processes, each with a machine of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+from rvplat.faults.campaign import Campaign, Golden, Result
+from rvplat.faults.plan import Fault
+
+#: Builds the machine of a campaign, in the state that all its runs begin with. Another process
+#: must be able to import it.
+Begin = Callable[[], Campaign]
+
+_campaign: Campaign | None = None
+
+
+def _start(begin: Begin) -> None:
+    global _campaign
+    _campaign = begin()
+
+
+def _inject(fault: Fault, golden: Golden) -> Result:
+    assert _campaign is not None
+    return _campaign.inject(fault, golden)
+
+
+def results(
+    campaign: Campaign, begin: Begin, faults: Sequence[Fault], golden: Golden, workers: int
+) -> Iterator[Result]:
+    """The results of all faults, in order. With one worker they run in this process."""
+    if workers == 1 or len(faults) <= 1:
+        for fault in faults:
+            yield campaign.inject(fault, golden)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _start, (begin,)) as pool:
+        yield from pool.map(_inject, faults, [golden] * len(faults), chunksize=4)
