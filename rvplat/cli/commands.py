@@ -72,6 +72,9 @@ BUILT_IN: Mapping[str, BuiltIn] = {
         BuiltIn("schema", "print the JSON Schema of board files", "boards", "SchemaCommand"),
         BuiltIn("bench", "measure speed, beside QEMU where it is installed", "bench", "Bench"),
         BuiltIn("guest", "fetch a guest: debian", "guest", "Guest"),
+        BuiltIn(
+            "completion", "print a script for a shell's completion", "completion", "Completion"
+        ),
         BuiltIn("cache", "show what is kept from one start to the next", "cache", "Cache"),
     )
 }

@@ -19,6 +19,7 @@ from rvplat.cli.interrupts import INTERRUPTED, raise_interrupts
 
 BEGAN = time.perf_counter()
 SHIPPED = "rvplat_plugins."
+COMPLETES = "_ARGCOMPLETE"  # set if a shell asks how a word goes on
 OUR_ERROR = 2
 PLUGIN_FAILED = 125
 BROKEN_PIPE = 141
@@ -118,6 +119,8 @@ def _drop_output() -> None:
 
 
 def _run(given: Sequence[str]) -> int:
+    if COMPLETES in os.environ:
+        _complete()
     name = next((word for word in given if not word.startswith("-")), None)
     commands: Mapping[str, Command] = BUILT_IN
     if name not in BUILT_IN and (name is not None or not given or "--version" not in given):
@@ -132,6 +135,14 @@ def _run(given: Sequence[str]) -> int:
         command = command.load()
     raise_interrupts()
     return command.run(parsed)
+
+
+def _complete() -> None:
+    """Tell the shell how the word goes on, and end the process."""
+    from rvplat.cli.completion import answer, wanted_command
+
+    commands = {**_plugin_commands(()), **BUILT_IN}
+    answer(_parser(commands, wanted_command(commands)))
 
 
 def _parsed(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.Namespace:
