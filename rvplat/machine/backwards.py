@@ -11,6 +11,7 @@ from rvplat.machine.hooked import Hooked
 from rvplat.machine.running.run import FOREVER
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.snapshotted import Snapshots
+from rvplat.tables import html_table
 
 if TYPE_CHECKING:
     from rvplat.machine.history.history import History
@@ -134,6 +135,21 @@ class Backwards(Snapshots):
         self.end_tape()
         if self._history is not None:
             self._history.begin_again()
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the harts and devices."""
+        state = "closed" if self.closed else "running" if self.running else "stopped"
+        head, rows = ("hart", "state", "mode", "pc", "instret"), []
+        for hart in self.harts:
+            shown = () if self.running else (hart.mode, f"{hart.pc:#x}", str(hart.instret))
+            rows.append((str(hart.number), hart.state, *shown))
+        devices = [
+            (name, one.model.model, "" if one.base is None else f"{one.base:#x}")
+            for name, one in self.board.devices.items()
+        ]
+        return html_table(f"machine {self.board.name}, {state}", head, rows) + html_table(
+            "devices", ("name", "model", "address"), devices
+        )
 
     def _is_in_page(self, pa: int, size: int) -> bool:
         """Whether bytes are in one page of RAM."""

@@ -33,6 +33,7 @@ from rvplat.isa.privileged import MACHINE, OFFSET_MASK, SUPERVISOR, USER
 from rvplat.lang import Unwind, observed, standing_for, u64
 from rvplat.machine.inspection.trap_names import cause_name
 from rvplat.machine.running.system import System
+from rvplat.tables import html_table
 
 Access = Literal["load", "store", "fetch"]
 Mode = Literal["M", "HS", "U", "VS", "VU"]
@@ -132,6 +133,18 @@ class Explanation:
             )
         lines.append(f"fault: {self.fault}" if self.fault else "allowed")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the walk, and how it ends."""
+        first, *_, last = str(self).splitlines()
+        rows = [
+            (one.stage, one.level, f"{one.address:#x}", f"{one.pte:#018x}", one.pmp, one.verdict)
+            for one in self.entries
+        ]
+        ends = [f"guest physical {self.gpa:#x}"] if self.gpa is not None else []
+        ends += [f"physical {self.pa:#x}, PMP {self.pmp}"] if self.pa is not None else []
+        head = ("stage", "level", "entry", "value", "PMP", "verdict")
+        return html_table(first, head, rows) + html_table(last, (), [(one,) for one in ends])
 
 
 def explain(

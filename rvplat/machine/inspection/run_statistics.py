@@ -10,7 +10,7 @@ from rvplat.machine.inspection.trap_names import trap_name
 from rvplat.machine.inspection.world_statistics import WorldStatistics, world_statistics
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.system import System
-from rvplat.tables import table
+from rvplat.tables import html_table, table
 
 NS = 1e9
 
@@ -86,6 +86,20 @@ class Statistics:
                 lines.append(f"guests of hart {number}: {one.worlds}")
         lines += self.regions.lines()
         return "\n".join(lines) + "\n"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a row for each hart."""
+        name = f"{self.instructions} instructions in {self.seconds:.3f} s"
+        head = ("hart", "instructions", "million/s", "native s", "devices s", "asleep s", "traps")
+        rows = [
+            (
+                number, one.instructions, f"{one.million_per_second:.1f}", f"{one.native_s:.3f}",
+                f"{one.devices_s:.3f}", f"{one.asleep_s:.3f}",
+                ", ".join(f"{trap} {count}" for trap, count in one.traps.items()),
+            )
+            for number, one in enumerate(self.harts)
+        ]  # fmt: skip
+        return html_table(name, head, rows)
 
 
 def _rate(instructions: int, seconds: float) -> float:

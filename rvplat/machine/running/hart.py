@@ -25,6 +25,7 @@ from rvplat.isa.machinery.extension import Extension
 from rvplat.isa.privileged import MACHINE, PAGE_BYTES, SUPERVISOR, USER
 from rvplat.machine.running.native_records import NativeHart, NativeMachine
 from rvplat.machine.running.public_names import PublicNames
+from rvplat.tables import html_table
 
 if TYPE_CHECKING:
     from rvplat.lang import Record
@@ -139,7 +140,7 @@ class Hart(NativeHart, metaclass=PublicNames):
     """
 
     public = (
-        "number", "state", "pc", "x", "f", "v", "priv", "virt", "instret", "csrs", "csr", "set_csr",
+        "number", "state", "pc", "x", "f", "v", "priv", "virt", "mode", "instret", "csrs", "csr", "set_csr",
         "translate", "read", "write", "raise_rnmi",
     )  # fmt: skip
     number: int
@@ -159,6 +160,21 @@ class Hart(NativeHart, metaclass=PublicNames):
 
     def __repr__(self) -> str:
         return f"<hart {self.number}, {self.state}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the mode, pc and integer registers."""
+        name = f"hart {self.number}, {self.state}"
+        if not self._owner.stands_still(self):
+            return html_table(name, (), ())
+        cells = [f"{reg} {value:#x}" for reg, value in zip(X_NAMES, self.x, strict=True)]
+        rows = [cells[n : n + 4] for n in range(0, 32, 4)]
+        head = (f"mode {self.mode}", f"pc {self.pc:#x}", f"instret {self.instret}", "")
+        return html_table(name, head, rows)
+
+    @property
+    def mode(self) -> str:
+        """The mode's name: M, S, U, VS or VU."""
+        return ("V" if self.virt else "") + {MACHINE: "M", SUPERVISOR: "S", USER: "U"}[self.priv]
 
     def _still(self) -> None:
         if not self._owner.stands_still(self):
