@@ -140,8 +140,8 @@ class Hart(NativeHart, metaclass=PublicNames):
     """
 
     public = (
-        "number", "state", "pc", "x", "f", "v", "priv", "virt", "mode", "instret", "csrs", "csr", "set_csr",
-        "translate", "read", "write", "raise_rnmi",
+        "number", "state", "pc", "x", "f", "v", "priv", "virt", "mode", "instret", "csrs", "csr",
+        "set_csr", "translate", "read", "write", "raise_rnmi",
     )  # fmt: skip
     number: int
     """Its number, mhartid."""
