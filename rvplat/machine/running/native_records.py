@@ -183,6 +183,7 @@ class NativeHart(NativeRecord):
         self.abandon = self.field("abandon")
         self.mmio_error = self.field("mmio_error")
         self.delayed = self.field("delayed")
+        self.hook_held = self.field("hook_held")
         self.budget = self.field("budget")
         self.yields = self.field("yields")
         self.limit = self.field("limit")
@@ -243,6 +244,8 @@ class NativeHart(NativeRecord):
         """Like `enter`, without measuring the time. It continues at watchpoints whose conditions
         don't hold or that were reported at this pc, and after the handlers of hooks."""
         self._go(run)
+        if self.meets is not None:
+            self.hook_held.value = 0
         if self.delayed.value:
             self.left_native()
 

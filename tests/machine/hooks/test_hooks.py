@@ -11,6 +11,7 @@ import pytest
 from rvplat import Machine
 from rvplat.errors import RunFailed
 from rvplat.machine.hooks.event import Event
+from rvplat.machine.running.stop import Stop
 from tests.machine.hooks.conftest import Open
 
 BOTH = pytest.mark.parametrize("clock", ["virtual", "host"])
@@ -219,7 +220,26 @@ def test_several_harts_on_the_hosts_clock() -> None:
         for hart in machine.harts[1:]:
             assert hart.pc == machine.harts[0].pc
         assert machine.run(timeout_s=10).reason == "off"
+        assert all(int(hart.plain.hook_held) == 0 for hart in machine.harts)
     assert seen == {n: n for n in range(4)}
+
+
+def test_interrupts_come_after_a_stop_between_a_hook_and_its_instruction(opened: Open) -> None:
+    """A hart takes no interrupt between a handler and its instruction, but it does afterwards, also
+    if the instruction is never executed."""
+    machine = opened("host")
+    hart = machine.harts[0]
+    hook = machine.on("work", lambda event: machine.request_stop(Stop("pause")))
+    interrupts = machine.on_trap(interrupt=True)
+    assert machine.run(timeout_s=10).reason == "pause"
+    assert hart.pc == machine.symbols["work"]
+    hook.remove()
+    hart.pc = machine.symbols["never"]  # it returns to main, which calls work
+    hart.set_csr("mie", 1 << 7)
+    hart.set_csr("mstatus.MIE", 1)
+    machine.bus.write(0x0200_4000, 8, 0)  # mtimecmp of hart 0
+    machine.run(max_instructions=100_000)
+    assert interrupts.hits > 0
 
 
 def test_a_snapshot_is_met_again(opened: Open) -> None:
