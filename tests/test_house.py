@@ -86,7 +86,8 @@ BELOW = {
             "guests", "isa", "isa.machinery", "lang", "machine", "machine.boards",
             "machine.consoles", "machine.differences", "machine.inspection", "machine.loading",
             "machine.recordings", "machine.running", "machine.snapshots", "pluginmanager"},
-    "testing": {"machine", "machine.boards", "machine.inspection", "machine.recordings",
+    "testing": {"isa.machinery", "machine", "machine.boards", "machine.differences",
+                "machine.inspection", "machine.loading", "machine.recordings",
                 "machine.running", "machine.snapshots"},
     "__main__": {"cli"},
 }  # fmt: skip

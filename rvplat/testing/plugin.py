@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -144,9 +145,19 @@ def _rvplat_store(
     from rvplat.testing.store import Store
 
     several = hasattr(request.config, "workerinput")  # xdist: a folder that all workers have
-    store = Store(tmp_path_factory.getbasetemp().parent if several else None)
+    shared = tmp_path_factory.getbasetemp().parent if several else None
+    store = Store(shared, partial(_say, request.config, iter(["\n"])))
     yield store
     store.close()
+
+
+def _say(config: pytest.Config, before: Iterator[str], text: str) -> None:
+    """Tell the user before slow work, such as compiling at the very first start. `before`: what
+    comes before each message, as long as there is some."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if config.pluginmanager.hasplugin("terminalreporter") and capture is not None:
+        with capture.global_and_fixture_disabled():
+            config.get_terminal_writer().line(f"{next(before, '')}rvplat: {text}")
 
 
 @pytest.fixture

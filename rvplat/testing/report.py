@@ -60,6 +60,7 @@ def sections(one: Lent, number: str, place: Place) -> Iterator[tuple[str, str]]:
         "console": lambda: consoles(machine, number, place),
         "harts": lambda: f"{stopped}\n{harts(machine)}",
         "again": lambda: again(one, number, place),
+        "last instructions": lambda: _last_instructions(one, number, place),
     }
     for title, make in made.items():
         try:
@@ -122,6 +123,15 @@ def again(one: Lent, number: str, place: Place) -> str:
     plugins = _plugins(one.arguments.get("plugin_paths"))
     options = "".join(f" --plugin {place.shown(Path(one))}" for one in plugins)
     return f"rvplat run --replay {place.shown(path)}{options}{note}"
+
+
+def _last_instructions(one: Lent, number: str, place: Place) -> str:
+    """The last instructions, if the recording says them soon."""
+    if one.tape is None or one.tape.problem or not one.tape.lines:
+        return ""
+    from rvplat.testing.last_instructions import last_instructions
+
+    return last_instructions(one, one.tape, place.file(f"{number}.rec"))
 
 
 def _command(one: Lent, place: Place) -> tuple[list[str], str]:

@@ -34,9 +34,13 @@ class BootFailed(Exception):
     """A boot function has failed in an earlier test."""
 
 
-def open_machine(arguments: Arguments) -> Machine:
+def _say_nothing(text: str) -> None:
+    """Discard a message."""
+
+
+def open_machine(arguments: Arguments, say: Callable[[str], None] = _say_nothing) -> Machine:
     """Open the machine that a test wants. Errors are those of `Machine.open`."""
-    return Machine.open(overrides=[VIRTUAL], **open_arguments(arguments))
+    return Machine.open(overrides=[VIRTUAL], say=say, **open_arguments(arguments))
 
 
 @dataclass(eq=False)
@@ -89,10 +93,14 @@ class Lent:
 
 
 class Store:
-    """Lends machines to tests. `shared`: the folder for snapshots of several processes."""
+    """Lends machines to tests. `shared`: the folder for snapshots of several processes; `say` is
+    called before slow work."""
 
-    def __init__(self, shared: Path | None = None) -> None:
+    def __init__(
+        self, shared: Path | None = None, say: Callable[[str], None] = _say_nothing
+    ) -> None:  # fmt: skip
         self._shared = shared
+        self._say = say
         self._snapshots: dict[Key, Snapshot | str] = {}  # or why there is none
         self._idle: list[Lent] = []
         self._saved: set[Path] = set()
@@ -108,7 +116,7 @@ class Store:
         key = (described(arguments), boot)
         one = self._idle_one(key)
         if one is None:
-            machine = open_machine(arguments)
+            machine = open_machine(arguments, self._say)
             sinks = {name: list(console.sinks) for name, console in machine.consoles.items()}
             one = Lent(machine, arguments, key, sinks, self._saved)
         lent(one)

@@ -105,6 +105,9 @@ def test_a_failed_test_shows_the_machine_and_repeats(
     booted = part_of(failed, "test_booted")
     assert "- rvplat console -" in booted and "\n  | >ab\n  | xy\n" in booted
     assert "\nit was running\nhart 0: M mode, pc 0x8000" in booted and "\n  #0  0x8000" in booted
+    last = booted[booted.index("- rvplat last instructions -") :].splitlines()[1:17]
+    assert all(line.startswith("hart 0  0x8000") for line in last)
+    assert any(" lb t0, 5(s0) " in line for line in last), "it polls the UART"
     done = replayed(booted, pytester.path)
     assert (done.returncode, done.stdout) == (130, "xy\n"), done.stderr
 

@@ -28,6 +28,7 @@ class Tape(Recorder):
         self.lines: list[dict[str, Any]] = []
         super().__init__(machine, self, has_digests=False, spacing=SPACING)
         self._snapshot = snapshot
+        self.begin_work = machine.turns.place().work
         self._begin = begin_of(machine, lambda: "") if snapshot is not None else None
         #: Why the recording is not the run of the machine; "" if it is.
         self.problem = ""
