@@ -7,18 +7,7 @@ import sys
 
 import pytest
 
-import rvplat.testing.store  # noqa: F401  (pytester forgets what is imported in its runs)
-from rvplat.cache import cache_folder
-
 pytest_plugins = ["pytester"]
-CACHE = cache_folder()
-
-
-@pytest.fixture(autouse=True)
-def _same_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """pytester has a home folder of its own: keep the cache of compiled code."""
-    monkeypatch.setenv("RVPLAT_CACHE", str(CACHE))
-
 
 BOOT = """
 import pytest

@@ -7,16 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import lief  # noqa: F401
 import pytest
 
-import rvplat.testing.report
-import rvplat.testing.store  # noqa: F401  (pytester forgets what is imported in its runs)
-from rvplat.cache import cache_folder
 from tests.machine.small_guests import POWER_OFF, guest
 
 pytest_plugins = ["pytester"]
-CACHE = cache_folder()
 
 #: Sends back what it reads, after "> "; q powers off.
 ECHO = (
@@ -73,9 +68,8 @@ class TestIt:
 
 
 @pytest.fixture
-def failed(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> str:
+def failed(pytester: pytest.Pytester) -> str:
     """The output of tests that fail."""
-    monkeypatch.setenv("RVPLAT_CACHE", str(CACHE))
     (pytester.path / "echo.elf").write_bytes(guest(ECHO).read_bytes())
     pytester.makepyfile(test_it=TESTS)
     done = pytester.runpytest_inprocess("-p", "no:cacheprovider")
