@@ -83,9 +83,17 @@ def test_a_full_disk_ends_the_run() -> None:
 def test_gdb_has_standard_input_and_the_console_a_socket(tmp_path: Path) -> None:
     """`rvplat gdb`: the guest's output goes to the file only."""
     log = f"uart0=file:{tmp_path}/log"
-    done = subprocess.run(
-        [sys.executable, "-m", "rvplat", "gdb", "virt", str(guest(HELLO)), "--console", log],
-        input=b"$vCont;c#a8", capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert (tmp_path / "log").read_bytes() == b"hello\r\n", done.stderr
-    assert b"hello" not in done.stderr
+    words = [sys.executable, "-m", "rvplat", "gdb", "virt", str(guest(HELLO)), "--console", log]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"$vCont;c#a8")
+        said = b""
+        while b"$W00" not in said and (more := process.stdout.read(100)):
+            said += more
+        _, err = process.communicate(timeout=60)
+    assert b"$W00" in said, (said, err)
+    assert (tmp_path / "log").read_bytes() == b"hello\r\n"
+    assert b"hello" not in err
