@@ -37,6 +37,9 @@ Ctrl-A Ctrl-A  send Ctrl-A to the guest
 CHUNK = 4096
 CROWDED = 1 << 16  # while more bytes than this wait for the guest, input is not read
 WRITE_WAIT_MS = 200
+#: A signal that comes again within this time is the same request: the command `timeout` sends it to
+#: its child, and once more to the group of both.
+ONE_SIGNAL_S = 0.5
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CTRL_C = 0x03
 
@@ -126,6 +129,7 @@ class Terminal:
         self._shown = [one for one in (console, *shown) if one is not None]
         self.signal = 0  # the signal that ended the run
         self._asked = False  # whether the user asked to end; a second request ends the process
+        self._signals: dict[int, float] = {}  # when each signal came first
         self._typed: SimpleQueue[bytes] = SimpleQueue()
         self._in = descriptor(sys.stdin)
         self._out = descriptor(sys.stdout)
@@ -190,6 +194,9 @@ class Terminal:
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         """Handle a signal. Python runs this between any two bytecodes of the main thread, which may
         hold any lock. So another thread does what needs a lock; `SimpleQueue.put` needs none."""
+        first = self._signals.setdefault(number, now := time.monotonic())
+        if first < now < first + ONE_SIGNAL_S:
+            return
         if self._asked:
             self._end_at_once(128 + number)
         self._asked = True
