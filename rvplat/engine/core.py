@@ -317,6 +317,7 @@ def settle(hart) -> u64:
         if hart.yields != 0:
             end_turn(hart)
         if hart.stop != STOP_NONE:
+            hart.resync = 0  # as above
             return u64(0)
         if runs_alone(hart):
             if hart.stepping == 0:
