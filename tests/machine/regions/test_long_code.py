@@ -1,4 +1,4 @@
-"""Code without branches over several pages: a budget ends only where it goes on to the next page."""
+"""Code without branches over several pages: budgets end only where it goes on to another page."""
 
 from __future__ import annotations
 
