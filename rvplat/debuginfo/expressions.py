@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 MASK64 = (1 << 64) - 1
 _CONSTANTS = ("DW_OP_const", "DW_OP_addr")
+_INDEXED = ("DW_OP_constx", "DW_OP_addrx", "DW_OP_bregx")
 _BINARY: dict[str, Callable[[int, int], int]] = {
     "DW_OP_plus": lambda a, b: a + b, "DW_OP_minus": lambda a, b: a - b,
     "DW_OP_and": lambda a, b: a & b, "DW_OP_or": lambda a, b: a | b,
@@ -46,6 +47,8 @@ def evaluate(
     values = list(stack)
     for op in parsed(dwarf, code):
         name, args = op.op_name, op.args
+        if name in _INDEXED:
+            raise NotThere(f"the expression has {name}, which is not known here")
         if name.startswith(_CONSTANTS):
             values.append(args[0])
         elif name.startswith("DW_OP_lit"):

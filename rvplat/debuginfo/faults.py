@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,25 @@ class NotThere(LookupError):
     """What an expression or a rule needs is not there: memory, a register, a known operation."""
 
 
+class OutsideError(Exception):
+    """An error of a function that was given to read memory with: it says nothing of the file."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+#: pyelftools moves the place in a file that it reads next: one thread at a time.
+_one_thread = threading.RLock()
+
+
 @contextmanager
 def reading(path: Path, what: str) -> Iterator[None]:
     """In a `with` block, an error of any kind becomes a DebugInfoError that names the file."""
     try:
-        yield
-    except (DebugInfoError, NotThere):
+        with _one_thread:
+            yield
+    except (DebugInfoError, NotThere, OutsideError):
         raise
     except OSError as error:
         raise DebugInfoError(f"{path}: {error.strerror or error}") from error

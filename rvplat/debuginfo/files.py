@@ -133,7 +133,8 @@ class DebugInfo:
         """Every function that has code."""
         if self.is_present:
             with reading(self.path, ".debug_info"):
-                yield from list(self._functions.all())
+                found = list(self._functions.all())
+            yield from found
 
     def functions_named(self, name: str) -> list[Function]:
         """The functions of a name: static functions may share one."""

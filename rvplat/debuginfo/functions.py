@@ -66,10 +66,6 @@ class Functions:
         for unit in self._units.all:
             yield from self.of(unit)
 
-    def named(self, name: str) -> list[Function]:
-        """The functions of a name."""
-        return [one for one in self.all() if one.name == name]
-
     def _below(self, unit: CompileUnit, die: DIE) -> Iterator[Function]:
         for child in die.iter_children():
             if child.tag == "DW_TAG_subprogram":

@@ -90,7 +90,10 @@ class Float(Type):
             return super().encode(value, old)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"{value!r}: expected a number for {self.name}")
-        return struct.pack(FLOATS[self.size], value)
+        try:
+            return struct.pack(FLOATS[self.size], value)
+        except OverflowError:
+            raise ValueError(f"{value!r} is too large for {self.name}") from None
 
 
 class Enumeration(Integer):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rvplat.debuginfo.expressions import evaluate, parsed
-from rvplat.debuginfo.faults import NotThere, reading
+from rvplat.debuginfo.faults import NotThere, OutsideError, reading
 from rvplat.debuginfo.functions import SCOPES
 from rvplat.debuginfo.type_entries import TypeReader
 from rvplat.debuginfo.types import Array, Pointer, Structure, Type
@@ -81,11 +81,24 @@ class Variables:
 
     def find(self, path: str, moved: int, follow: Follow) -> Variable:
         """A variable or a part of one. `moved` is added to the addresses of the file; `follow`
-        reads pointers.
+        reads pointers; what it raises passes.
 
         Raises:
             LookupError: there is none.
         """
+
+        def pointer_at(address: int, size: int) -> int:
+            try:
+                return follow(address, size)
+            except Exception as error:
+                raise OutsideError(error) from error
+
+        try:
+            return self._find(path, moved, pointer_at)
+        except OutsideError as found:
+            raise found.error from None
+
+    def _find(self, path: str, moved: int, follow: Follow) -> Variable:
         head = _HEAD.match(path)
         if head is None:
             raise LookupError(f"{path!r}: expected a path such as state.counts[3] or *pointer")

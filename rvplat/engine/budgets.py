@@ -17,6 +17,7 @@ from rvplat.hart.ports import run_delayed
 from rvplat.hart.sleep import is_firmware_waiting
 from rvplat.hart.state import (
     FETCH_ENTRIES,
+    STOP_BREAK,
     STOP_LIMIT,
     STOP_NONE,
     STOP_REQUEST,
@@ -129,8 +130,8 @@ def refill(hart):
     and grant another budget."""
     if hart.window == 0 or hart.attention != 0 or hart.limit + hart.budget <= 0:
         look_around(hart)  # at the end of a run too, so that nothing is noted for the next one
-    if hart.stop_request != 0 and hart.stop != STOP_STUCK:
-        hart.stop = STOP_REQUEST
+    if hart.stop_request != 0 and hart.stop != STOP_STUCK and hart.stop != STOP_BREAK:
+        hart.stop = STOP_REQUEST  # a break comes first: the request is seen at the next entry
     timer_check(hart)
     if hart.hpm_watched != 0:
         see_overflows(hart)

@@ -40,7 +40,7 @@ class Event(metaclass=PublicNames):
         "epc", "came_from", "skip", "return_from", "stop", "log",
     )  # fmt: skip
 
-    __slots__ = ("_kind", "asked", "hart", "hook", "machine", "moved")
+    __slots__ = ("_kind", "asked", "hart", "hook", "machine")
 
     def __init__(self, machine: System, hart: Hart, hook: Hook) -> None:
         self.machine = machine

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rvplat.arguments import choice, integer
+from rvplat.arguments import choice, flag, integer
 from rvplat.engine.exports import Raised
 from rvplat.hart.debugging.watchpoints import NOWHERE
 from rvplat.machine.debugging.arguments import HOST_WORLD, modes_of, world_number
@@ -40,6 +41,7 @@ class Hooks:
         self._ram = ram
         self._numbers = itertools.count(1)
         self._condition_holds: Callable[..., Any] = machine.export("condition_holds")
+        self._masks = threading.Lock()
         self._left: list[Hook] = []  # removed while harts ran: their rows are still there
         self.meetings = [Meeting(self, hart) for hart in machine.harts]
         for hart, meeting in zip(machine.harts, self.meetings, strict=True):
@@ -108,6 +110,8 @@ class Hooks:
     ) -> Hook:  # fmt: skip
         """As `Machine.on_trap`."""
         self._may_arm()
+        if interrupt is not None:
+            interrupt = flag("interrupt", interrupt)
         if cause is None:
             masks = (ALL if interrupt is not True else 0, ALL if interrupt is not False else 0)
             text = {None: "traps", True: "interrupts", False: "exceptions"}[interrupt]
@@ -134,16 +138,18 @@ class Hooks:
         return hook
 
     def _set_masks(self) -> None:
-        """Let native code stop for the traps and switches that hooks are for. Harts may run."""
-        traps = [one for one in self.traps.values() if one.armed]
-        masks = [0, 0]
-        for hook in traps:
-            masks = [a | b for a, b in zip(masks, hook.rows, strict=True)]
-        switches = int(any(one.armed for one in self.switches.values()))
-        for hart in self.machine.harts:
-            plain = hart.plain
-            plain.hook_exceptions, plain.hook_interrupts = masks
-            plain.hook_traps, plain.hook_switches = int(bool(traps)), switches
+        """Let native code stop for the traps and switches that hooks are for. Harts may run, and
+        handlers of several may call this at once."""
+        with self._masks:
+            traps = [one for one in list(self.traps.values()) if one.armed]
+            masks = [0, 0]
+            for hook in traps:
+                masks = [a | b for a, b in zip(masks, hook.rows, strict=True)]
+            switches = int(any(one.armed for one in list(self.switches.values())))
+            for hart in self.machine.harts:
+                plain = hart.plain
+                plain.hook_exceptions, plain.hook_interrupts = masks
+                plain.hook_traps, plain.hook_switches = int(bool(traps)), switches
 
     # --- enabling and removing ---
 
@@ -182,7 +188,7 @@ class Hooks:
     def forget(self) -> None:
         """The state was replaced: what was called before doesn't count."""
         for meeting in self.meetings:
-            meeting.called_at = None
+            meeting.forget()
 
     # --- for meetings ---
 

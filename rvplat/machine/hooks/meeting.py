@@ -108,7 +108,10 @@ class Meeting:
         stays = bool(self._switch_met.value or self._critical.value)
         verdict = STOPS if stays else GOES_ON
         for bit, hooks in ((MET_TRAP, self._hooks.traps), (MET_SWITCH, self._hooks.switches)):
-            chosen = [one for one in hooks.values() if self._is_for(one)] if met & bit else []
+            every = (
+                list(hooks.values()) if met & bit else []
+            )  # another hart's handler may remove one
+            chosen = [one for one in every if self._is_for(one)]
             if chosen:
                 found = self._call(chosen, stays, None)
                 verdict = found if found != GOES_ON else verdict
@@ -157,6 +160,7 @@ class Meeting:
     def _after(self, asked: Stop | None, stays: bool, onward: int | None) -> int:
         """What follows the handlers."""
         hart = self._hart
+        changed, self._changed = self._changed, False
         if asked is not None:
             if onward is not None:
                 hart.skip_here(watchpoints=onward == PASSES)
@@ -171,12 +175,15 @@ class Meeting:
             self._break_skip.value = self._pc.value
             if not self._is_virtual:
                 self._hook_held.value = 1
-        if self._changed:
-            self._changed = False
+        if changed:
             if onward == PASSES:
                 hart.skip_here(watchpoints=True)
             return LEAVES
         return PASSES if onward == PASSES else GOES_ON
+
+    def forget(self) -> None:
+        """The state was replaced: what was met, called or changed before doesn't count."""
+        self.called_at, self._changed, self._hook_met.value = None, False, 0
 
     def _is_same_place(self, pc: int) -> bool:
         """Whether the handlers have been called for this instruction, and a stop came."""
@@ -184,8 +191,10 @@ class Meeting:
         return called == (pc, self._hart.retired)
 
     def _run(self, hooks: Iterable[Hook]) -> Stop | None:
-        """Call the handlers in order; how the run is to end, if it is."""
+        """Call the handlers in order; how the run is to end, if it is. All are called, also after
+        one that raised: none is called again for this instruction."""
         asked: Stop | None = None
+        failed: Stop | None = None
         me = _get_ident()
         self._looking[me] = self._me
         try:
@@ -199,11 +208,11 @@ class Meeting:
                 try:
                     hook.handler(event)
                 except RAISED as error:
-                    return self._failed(hook, error)
+                    failed = failed or self._failed(hook, error)
                 asked = asked or event.asked
         finally:
             del self._looking[me]
-        return asked
+        return failed or asked
 
     def _failed(self, hook: Hook, error: BaseException) -> Stop:
         """A handler has raised: the run ends."""

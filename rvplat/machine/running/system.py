@@ -230,7 +230,7 @@ class System(metaclass=PublicNames):
         if self._closed:
             raise RuntimeError("the machine is closed: open another")
         self.must_stand_still()
-        if self.current is not None:
+        if self.current is not None or self.lookers.hart is not None:
             raise RuntimeError("the machine runs: a hook's handler can't do this")
         if self.keeper:
             raise RuntimeError(f"{self.keeper} runs the machine: close it first")

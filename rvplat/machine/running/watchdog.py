@@ -1,12 +1,13 @@
 """Report plugin code that does not return, and end it when the machine has to stop.
 
 Device code is Python. It runs under the bus lock in the thread of a hart that makes an access, of
-the clock or of the console. Instructions of plugins run in native code. Neither checks for a
-request to stop. So the watchdog checks all threads every LOOK_S:
+the clock or of the console. Handlers of hooks are Python too, in the hart's thread. Instructions of
+plugins run in native code. None of them checks for a request to stop. So the watchdog checks all
+threads every LOOK_S:
 
-    after SLOW_S in a device, it writes the device's name to the log;
+    after SLOW_S in Python code, it writes the device's name, or the handler's place, to the log;
     GRACE_S after a request to stop, or after gdb began to step an instruction, it raises an
-        exception in the device's code and ends loops in plugins' instructions (engine/poll.py);
+        exception in the Python code and ends loops in plugins' instructions (engine/poll.py);
     2 * GRACE_S later it gives up: `Machine.wait` and similar methods raise RunFailed, and the
         machine can no longer be used.
 
@@ -64,8 +65,9 @@ _ENTRIES: dict[CodeType, Callable[[dict[str, Any]], str]] = {
 
 @frozen
 class Call:
-    """A call that a thread is in, first found at `since`: of a device's code, or (`device` None) of
-    native code of hart `hart`. `frame` distinguishes it from later calls."""
+    """A call that a thread is in, first found at `since`: of a device's code, of a hook's handler
+    (`device` None, `is_python`), or of native code of hart `hart`. `frame` distinguishes it from
+    later calls."""
 
     thread: int
     frame: FrameType
@@ -74,6 +76,7 @@ class Call:
     place: str
     hart: int | None
     since: float
+    is_python: bool = True
 
     def description(self, now: float) -> str:
         name = f"{self.device.wiring.name}: " if self.device is not None else ""
@@ -174,11 +177,7 @@ class Watchdog:
             for thread, call in found.items()
         }
         for call in self._calls.values():
-            if (
-                call.device is not None
-                and now - call.since >= SLOW_S
-                and call is not self._reported
-            ):
+            if call.is_python and now - call.since >= SLOW_S and call is not self._reported:
                 self._reported = call
                 log.warning("%s", call.description(now))
         if machine.current is not None and machine.current.is_late() and not machine.requests:
@@ -199,6 +198,7 @@ class Watchdog:
 
     def _call(self, thread: int, innermost: FrameType, now: float) -> Call | None:
         """The call that a thread is in, if it is of this machine."""
+        machine = self._machine
         inner: list[FrameType] = []
         frame: FrameType | None = innermost
         while frame is not None:
@@ -206,11 +206,16 @@ class Watchdog:
                 return None
             if frame.f_code in _ENTRIES and self._is_ours(frame.f_locals["self"]):
                 return self._device_call(thread, frame, inner, now)
-            if frame.f_code in _NATIVE and frame.f_locals["self"] in self._machine.harts:
-                if inner:
-                    return None
+            if frame.f_code in _NATIVE and frame.f_locals["self"] in machine.harts:
                 hart = frame.f_locals["self"].number
-                return Call(thread, frame, None, "native code", f"hart {hart}", hart, now)
+                if not inner:
+                    return Call(
+                        thread, frame, None, "native code", f"hart {hart}", hart, now, False
+                    )
+                if thread not in machine.lookers.threads:
+                    return None
+                place = f"{innermost.f_code.co_filename}:{innermost.f_lineno}"
+                return Call(thread, inner[0], None, "the handler of a hook", place, hart, now)
             inner.insert(0, frame)
             frame = frame.f_back
         return None
@@ -241,11 +246,11 @@ class Watchdog:
         for call in self._calls.values():
             if now - call.since < GRACE_S or not self._has_to_stop(call):
                 continue
-            if call.device is None and call.hart is not None:
+            if not call.is_python and call.hart is not None:
                 self._machine.harts[call.hart].abandon.value = 1
             if call.frame not in self._interrupted:
                 self._interrupted[call.frame] = now
-                if call.device is not None:
+                if call.is_python:
                     _interrupt(call.thread)
             elif now - self._interrupted[call.frame] >= 2 * GRACE_S:
                 self._lose(call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -266,3 +267,73 @@ def test_variables_in_a_handler(variables_elf: Path) -> None:
         machine.run(timeout_s=10)
         assert machine.host["state.mode"] == "LOST" and look.hits == 2
         assert stacks == [["leaf", "middle", "main", "_start"]] * 2
+
+
+def test_a_handler_that_does_not_return(opened: Open) -> None:
+    """It is ended as a device is, and the run says whose it is."""
+    machine = opened()
+
+    def waits(event: Event) -> None:
+        while True:
+            pass
+
+    machine.on("work", waits)
+    with pytest.raises(
+        RunFailed, match=r"the handler of hook 1 at work \(waits\) did not come back"
+    ):
+        machine.run(timeout_s=0.5)
+    assert machine.harts[0].pc == machine.symbols["work"]
+
+
+def test_all_handlers_are_called_after_one_that_raised(opened: Open) -> None:
+    machine = opened(rounds=3)
+    machine.on("work", lambda event: 1 // 0)
+    counted = machine.on("work")
+    for n in (1, 2, 3):
+        with pytest.raises(RunFailed):
+            machine.run(timeout_s=10)
+        assert counted.hits == n
+    assert machine.run(timeout_s=10).reason == "off"
+
+
+@BOTH
+def test_requests_to_stop_lose_no_trap(opened: Open, clock: str) -> None:
+    """Another thread calls the harts all the time."""
+    machine = opened(clock, rounds=16 * 300)
+    hook = machine.on_trap(11)
+    ended = threading.Event()
+
+    def call() -> None:
+        while not ended.is_set():
+            machine.harts[0].request_stop()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    try:
+        while machine.run(timeout_s=60).reason != "off":
+            pass
+    finally:
+        ended.set()
+        thread.join()
+    assert hook.hits == 300
+
+
+def test_what_a_handler_may_not_do_in_a_step(opened: Open) -> None:
+    machine, said = opened(), []
+    before = machine.save()
+
+    def loads(event: Event) -> None:
+        try:
+            machine.load(before)
+        except RuntimeError as error:
+            said.append(str(error))
+
+    machine.on(machine.harts[0].pc + 4, loads)
+    machine.step(3)
+    assert said == ["the machine runs: a hook's handler can't do this"]
+
+
+def test_on_trap_refuses_what_is_no_kind(opened: Open) -> None:
+    for wrong in ("timer", 1):
+        with pytest.raises(TypeError, match="interrupt"):
+            opened().on_trap(interrupt=wrong)  # type: ignore[arg-type]
