@@ -125,7 +125,14 @@ def test_variables_are_written(machine: Machine) -> None:
         host["numbers[0]"] = "x"
     with pytest.raises(ValueError, match="^'SOME' is none of enum mode: IDLE, BUSY, LOST$"):
         host["state.mode"] = "SOME"
+    with pytest.raises(ValueError, match=r"^1e\+300 is too large for float$"):
+        host["state.f"] = 1e300
     assert host["numbers"] == [4, 3, 2, -1]
+
+
+def test_a_pointer_to_nothing_is_no_damaged_file(machine: Machine) -> None:
+    with pytest.raises(BusError, match="no memory at 0x"):
+        assert machine.host["other.next->next->next"]
 
 
 @pytest.mark.parametrize(
