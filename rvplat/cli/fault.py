@@ -21,20 +21,23 @@ EPILOG = """\
 BOARD and PROGRAM are those of `rvplat run`. The machine has a virtual clock. It first runs without
 a fault; its end, its exit code and what the main console shows are how it should be. Then it runs
 once for each fault, from the same state: from the first instruction, after --after instructions, or
-from the snapshot that --load names. Each run ends, at the latest, after twice the instructions.
+from the snapshot that --load names. After its fault a run may go on until a hart has executed twice
+the instructions of the run without a fault and 1,000,000 more, or for 120 s of the host's time.
 
 crashed    the run ended otherwise: another reason or exit code, a critical error, a reset
-hung       it did not end, or every hart waits
+hung       it did not end within these limits, or every hart waits
 wrong      it ended as it should, and the console showed something else
 unnoticed  nothing is different
 unreached  the instruction of --at was never executed
 
---at FUNCTION puts a fault before each instruction of the function (the first time that it is
-executed), with --count at N of them; without --at, --count N chooses N places among all executed
-instructions. What is left open is chosen by --seed: the same command makes the same faults.
+--at FUNCTION puts a fault before each instruction of the function (the first time that a hart
+executes it, on that hart), with --count at N of them. Without --at, --count N chooses N places
+among all executed instructions of a board with one hart. What is left open is chosen by --seed: the
+same command makes the same faults.
 
 Each fault is a line of JSON on stdout, with the command that repeats it alone; the last line is the
-summary. The exit status is 0, or 2 when rvplat reports an error.
+summary. The exit status is 0; 2 when rvplat reports an error; 125 when a plugin fails without a
+fault. The run without a fault must end by itself, within 120 s of the host's time.
 """
 
 
@@ -61,18 +64,19 @@ class FaultCommand:
         )
         what.add_argument(
             "--flip-memory", metavar="PLACE:BIT",
-            help="flip a bit at an address, a symbol or a variable, counted from its first byte",
+            help="flip a bit at an address, a symbol or a variable, counted from its first byte; "
+            "without BIT one of the first eight",
         )  # fmt: skip
         parser.add_argument(
-            "--after", type=count, metavar="N", help="all runs begin after N instructions"
-        )
+            "--after", type=count, metavar="N",
+            help="all runs begin when a hart has executed N instructions",
+        )  # fmt: skip
         parser.add_argument("--seed", type=int, default=1, metavar="N", help="default: 1")
         parser.add_argument("--workers", type=count, default=1, metavar="N", help="processes")
         parser.add_argument("--only", type=int, metavar="N", help="only the fault with this number")
 
     def run(self, arguments: argparse.Namespace) -> int:
         from rvplat.errors import RvplatError
-        from rvplat.faults.plan import faults_of
         from rvplat.faults.workers import results
 
         if not arguments.at and arguments.count is None:
@@ -84,7 +88,7 @@ class FaultCommand:
         try:
             golden = campaign.golden()
             print(_facts(golden), file=sys.stderr)
-            faults = _chosen(faults_of(wanted, machine, golden.instructions), arguments.only)
+            faults = _chosen(campaign.faults(wanted, golden), arguments.only)
             seen: Counter[str] = Counter()
             for result in results(campaign, begin, faults, golden, arguments.workers):
                 seen[result.outcome] += 1
@@ -96,16 +100,27 @@ class FaultCommand:
 
 
 def begun(arguments: argparse.Namespace) -> Campaign:
-    """The machine of the command line, in the state with which all runs begin."""
+    """The machine of the command line, in the state with which all runs begin.
+
+    Raises:
+        RvplatError: the machine can't be built, or its program ends before --after.
+    """
+    from rvplat.errors import RvplatError
     from rvplat.faults.campaign import Campaign
 
     changed = argparse.Namespace(**vars(arguments))
     changed.settings = ["clock=virtual", *arguments.settings]
     with progress() as watched:
         machine = build(changed, watched)
-    if arguments.after:
-        machine.run(max_instructions=arguments.after)
-    return Campaign(machine)
+    try:
+        if arguments.after:
+            stop = machine.run(max_instructions=arguments.after)
+            if stop.reason != "limit":
+                raise RvplatError(f"--after {arguments.after}: the run ends before: {stop}")
+        return Campaign(machine)
+    except BaseException:
+        machine.close()
+        raise
 
 
 def _wanted(arguments: argparse.Namespace) -> Wanted:
@@ -113,11 +128,11 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
     from rvplat.faults.plan import Flip, Kind, Wanted
 
     kind: Kind = "skip"
-    text = arguments.flip or arguments.flip_memory
-    if text:
-        kind = "flip" if arguments.flip else "flip-memory"
+    text = arguments.flip if arguments.flip is not None else arguments.flip_memory
+    if text is not None:
+        kind = "flip" if arguments.flip is not None else "flip-memory"
     try:
-        flip = Flip.parse(text) if text else None
+        flip = Flip.parse(text, kind) if text is not None else None
     except ValueError as error:
         raise RvplatError(f"--{kind} {error}") from None
     return Wanted(kind, arguments.count, tuple(arguments.at), flip, arguments.seed)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
+from rvplat.errors import RvplatError
 from rvplat.faults.campaign import Campaign, Golden, Result
 from rvplat.faults.plan import Fault
 
@@ -29,11 +31,20 @@ def _inject(fault: Fault, golden: Golden) -> Result:
 def results(
     campaign: Campaign, begin: Begin, faults: Sequence[Fault], golden: Golden, workers: int
 ) -> Iterator[Result]:
-    """The results of all faults, in order. With one worker they run in this process."""
+    """The results of all faults, in order. With one worker they run in this process.
+
+    Raises:
+        RvplatError: as `Campaign.inject`, or a process has died.
+    """
     if workers == 1 or len(faults) <= 1:
         for fault in faults:
             yield campaign.inject(fault, golden)
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _start, (begin,)) as pool:
-        yield from pool.map(_inject, faults, [golden] * len(faults), chunksize=4)
+        try:
+            yield from pool.map(_inject, faults, [golden] * len(faults))
+        except BrokenProcessPool:
+            raise RvplatError(
+                "fault: one of the processes has died; --workers 1 runs all in this one"
+            ) from None

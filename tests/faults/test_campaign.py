@@ -3,19 +3,72 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from rvplat import Machine
-from rvplat.errors import RvplatError
+from rvplat.errors import RunFailed, RvplatError
+from rvplat.faults import campaign as campaigns
+from rvplat.faults import workers
 from rvplat.faults.campaign import Campaign, Result
-from rvplat.faults.plan import Fault, Flip, Wanted, faults_of
+from rvplat.faults.plan import Fault, Flip, Wanted, faults_of, instructions_of
 from tests.cli.test_run_command import one_line, rvplat
-from tests.machine.small_guests import HELLO, guest
+from tests.machine.small_guests import HELLO, POWER_OFF, guest
+
+#: Four of its instructions trap. It overwrites its first instruction, of 4 bytes.
+TRAPPING = (
+    """
+first:
+  lui t0, 0x12345
+  la t0, handler
+  csrw mtvec, t0
+  ecall
+  ecall
+  ecall
+  ecall
+  la t0, first
+  sh zero, 0(t0)
+  sh zero, 2(t0)
+second:"""
+    + POWER_OFF
+    + """
+.balign 4
+handler:
+  csrr t2, mepc
+  addi t2, t2, 4
+  csrw mepc, t2
+  mret
+.globl nowhere
+nowhere = 0x10
+.globl beyond
+beyond = 0x20
+"""
+)
+
+#: Hart 0 waits for what hart 1 writes.
+TWO_HARTS = (
+    """
+  csrr t0, mhartid
+  la s1, flag
+  li a0, 0
+  beqz t0, 2f
+work:
+  li a0, 1
+  sw a0, 0(s1)
+1: j 1b
+2: lw t1, 0(s1)
+  beqz t1, 2b"""
+    + POWER_OFF
+    + """
+flag: .word 0
+"""
+)
 
 
 @pytest.fixture
@@ -56,8 +109,80 @@ def test_flips(campaign: Campaign) -> None:
     assert campaign.inject(unused, golden).outcome == "unnoticed"
     nowhere = Fault(0, "skip", None, start + 0x800)
     assert campaign.inject(nowhere, golden).outcome == "unreached"
+    with pytest.raises(RvplatError, match="--flip-memory 0x10: "):
+        campaign.inject(Fault(0, "flip-memory", None, start, 0, 0x10, 5), golden)
+    with pytest.raises(RvplatError, match="--at text: it is not known where this ends"):
+        instructions_of(machine, "text")
     chosen = [faults_of(Wanted("flip", 9, (), None, seed), machine, 40) for seed in (1, 1, 2)]
     assert chosen[0] == chosen[1] != chosen[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "bit"),
+    [
+        ("counter:9", "counter", "9"),
+        ("main.c:state", "main.c:state", "any"),
+        ("work::calls", "work::calls", "any"),
+        ("main.c:work::calls:any", "main.c:work::calls", "any"),
+    ],
+)
+def test_places_in_memory(text: str, target: str, bit: str) -> None:
+    assert Flip.parse(text, "flip-memory") == Flip(target, bit)
+
+
+@pytest.mark.parametrize("place", ["0", "16", "0x0"])
+def test_the_bits_of_later_bytes(campaign: Campaign, place: str) -> None:
+    flip = Flip.parse(f"{place}:17", "flip-memory")
+    (fault, *_) = faults_of(Wanted("flip-memory", 1, (), flip, 1), campaign.machine, 1)
+    assert str(fault) == f"flip-memory {int(place, 0) + 2:#x}:1"
+
+
+def test_traps_and_code_that_changes() -> None:
+    program = guest(TRAPPING)
+    with Machine.open("virt", program=program, settings={"clock": "virtual"}) as machine:
+        campaign = Campaign(machine)
+        golden = campaign.golden()
+        assert golden.instructions == golden.longest == machine.harts[0].instret + 4
+        *_, last = campaign.faults(Wanted("skip", 1 << 20, (), None, 1), golden)
+        done = campaign.inject(last, golden)
+        assert done.instruction.startswith("sw") and done.outcome == "hung"
+        first = machine.symbols["first"]
+        faults = campaign.faults(Wanted("skip", None, ("first",), None, 1), golden)
+        assert [one.address for one in faults][:2] == [first, first + 4]
+        with pytest.raises(RvplatError, match="--at nowhere: no code when the runs begin"):
+            campaign.faults(Wanted("skip", None, ("nowhere",), None, 1), golden)
+
+
+def test_the_hart_that_comes_first() -> None:
+    program, settings = guest(TWO_HARTS), {"clock": "virtual"}
+    with Machine.open("virt", program=program, settings=settings, harts=2) as machine:
+        campaign = Campaign(machine)
+        golden = campaign.golden()
+        fault, *_ = campaign.faults(Wanted("skip", None, ("work",), None, 1), golden)
+        result = campaign.inject(fault, golden)
+        assert result.pc == machine.symbols["work"] and result.place.startswith("work ")
+        assert result.outcome == "hung"  # the flag stays 0
+        with pytest.raises(RvplatError, match="--count without --at needs a board with one hart"):
+            campaign.faults(Wanted("skip", 1, (), None, 1), golden)
+
+
+def test_runs_without_a_fault_that_are_no_measure(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = campaign.machine.on("_start", lambda event: event.nothing)
+    with pytest.raises(RunFailed, match="AttributeError"):
+        campaign.golden()
+    hook.remove()
+    monkeypatch.setattr(campaigns, "SLOWEST_S", 1e-9)
+    with pytest.raises(RvplatError, match="the run without a fault took more than 1e-09 s"):
+        campaign.golden()
+
+
+def test_a_process_that_dies(campaign: Campaign) -> None:
+    golden = campaign.golden()
+    faults = [Fault(0, "skip", 1), Fault(1, "skip", 2)]
+    with pytest.raises(RvplatError, match="fault: one of the processes has died"):
+        list(workers.results(campaign, partial(os._exit, 3), faults, golden, 2))
 
 
 def lines(done: Any) -> list[dict[str, Any]]:
@@ -86,6 +211,14 @@ def test_the_command_in_two_processes_and_one_fault_again() -> None:
         (
             ("--count", "2", "--flip", "a0:x"),
             "--flip 'a0:x': expected TARGET:BIT, such as a0:3, any:any or counter:7",
+        ),
+        (
+            ("--count", "2", "--flip", ""),
+            "--flip '': expected TARGET:BIT, such as a0:3, any:any or counter:7",
+        ),
+        (
+            ("--count", "2", "--after", "1_000"),
+            "--after 1000: the run ends before: the guest powered the machine off",
         ),
         (("--count", "2", "--only", "2"), "--only 2: the campaign has the faults 0 to 1"),
     ],

@@ -58,6 +58,7 @@ class Runner:
         limit = FOREVER
         if max_instructions is not None:
             limit = integer("max_instructions", max_instructions, 1, FOREVER)
+        self._limit = limit
         self._left = {hart.number: limit for hart in machine.harts}
         self._turns = turns or (machine.turns if machine.turns.virtual else None)
         self._deadline: float | None = None
@@ -144,6 +145,12 @@ class Runner:
         self.ends_idle = True
         for hart in self.machine.harts:
             hart.alert()
+
+    @property
+    def executed(self) -> list[int]:
+        """The instructions that each hart has executed, as `max_instructions` counts them. The run
+        has ended."""
+        return [self._limit - self._left[hart.number] for hart in self.machine.harts]
 
     # --- the run's thread ---
 
