@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -269,20 +268,6 @@ def test_a_signal_ends_the_run(number: signal.Signals, status: int) -> None:
     assert process.returncode == status
     assert b"rvplat: it was interrupted" in errors
     assert b"Traceback" not in errors
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_that_comes_twice_is_one_request(number: signal.Signals) -> None:
-    """The command `timeout` sends its signal to the process, and to the process's group."""
-    with started("run", guest(ECHO)) as process:
-        assert process.stdout.read(1) == b">"
-        for _ in range(20):
-            process.send_signal(number)
-            time.sleep(0.005)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
-    assert b"rvplat: it was interrupted" in errors
-    assert b"ended at once" not in errors
 
 
 def test_a_reader_that_closes_the_pipe_ends_the_run() -> None:

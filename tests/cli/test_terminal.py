@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from rvplat.cli.terminal import HELP, Keys
+import rvplat.cli.terminal as terminals
+from rvplat import Machine
+from rvplat.cli.terminal import HELP, Keys, Terminal
 from tests.machine.small_guests import ECHO, FAIL, guest
 
 
@@ -159,3 +161,18 @@ def test_keys_split_anywhere() -> None:
     assert (shown, left) == ([HELP], [])
     assert keys(b"\x01X\x01s") == b""
     assert (left, saved) == ([1], [1])
+
+
+def test_a_signal_that_comes_twice_is_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command `timeout` sends its signal to the process, and to the process's group. A later
+    one ends the process."""
+    ended: list[int] = []
+    with Machine.open("virt", program=guest(ECHO)) as machine:
+        terminal = Terminal(machine)
+        monkeypatch.setattr(terminal, "_end_at_once", ended.append)
+        for _ in range(3):
+            terminal._signalled(signal.SIGTERM, None)
+        assert (terminal.signal, ended) == (signal.SIGTERM, [])
+        monkeypatch.setattr(terminals, "ONE_SIGNAL_S", 0.0)
+        terminal._signalled(signal.SIGTERM, None)
+        assert ended == [128 + signal.SIGTERM]
