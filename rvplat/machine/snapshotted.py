@@ -55,6 +55,7 @@ class Snapshots(Recorded):
     def load(self, snapshot: Snapshot | PathLike) -> None:
         """Give the stopped machine the state of a snapshot, or of a file of one. It may be of
         another machine with the same board. Breakpoints and watchpoints stay; a recording ends.
+        The machine then was not started.
 
         Raises:
             SnapshotError: the file is no whole snapshot of this version, or it is of another board,
@@ -70,6 +71,9 @@ class Snapshots(Recorded):
         self.end_recording()
         self.recording = None
         self.loaded_at = self.turns.place()
+        self.last = None
+        for console in (self.console, *self.consoles.values()):
+            console.forget_runs()
         self.state_replaced()
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -31,12 +32,14 @@ class Place:
     invoked_in: Path
 
     def file(self, suffix: str) -> Path:
-        """A file of this test. HostError if the folder can't be made."""
+        """A file of this test, which no other has. HostError if the folder can't be made."""
         self.folder.mkdir(parents=True, exist_ok=True)
         ignored = self.folder / ".gitignore"
         if not ignored.exists():
             ignored.write_text(_IGNORED)
         name = re.sub(r"[^\w.-]+", "_", self.test).strip("_")[-150:]
+        if name != self.test:
+            name += f"-{hashlib.sha256(self.test.encode()).hexdigest()[:8]}"
         return self.folder / f"{name}{suffix.replace(' ', '.')}"
 
     def shown(self, path: Path) -> str:

@@ -42,7 +42,10 @@ class Listener:
 
     def end_test(self, data: Any, result: Any) -> None:
         """A test case has ended."""
-        self._machines.end_case(result.full_name, bool(result.failed))
+        errors = self._machines.end_case(result.full_name, bool(result.failed))
+        if errors:
+            result.status = "FAIL"
+            result.message = "\n\n".join([result.message, *errors] if result.message else errors)
 
     def close(self) -> None:
         """The last suite has ended."""
@@ -61,15 +64,24 @@ class Rvplat:
         self._current = ""
         self._boots: dict[tuple[str, float], Callable[[Machine], None]] = {}
 
-    def end_case(self, name: str, failed: bool) -> None:
-        """Describe the machines of a failed test case, and take all back."""
-        for machine, lent in self._lent.items() if failed else ():
-            place = Place(Path(RECORDINGS).absolute(), name, Path.cwd())
-            for title, text in sections(lent, f" {machine}", place):
-                logger.error(f"{title}:\n{text}")
-        while self._lent:
-            self.store.take_back(self._lent.popitem()[1])
+    def end_case(self, name: str, failed: bool) -> list[str]:
+        """Describe the machines of a failed test case, and take all back. Returns what they
+        raised, each with the machine's name."""
+        errors = []
+        place = Place(Path(RECORDINGS).absolute(), name, Path.cwd())
+        for machine, lent in self._lent.items():
+            try:
+                for title, text in sections(lent, f" {machine}", place) if failed else ():
+                    logger.error(f"{title}:\n{text}")
+            except Exception as error:  # the other machines must be taken back
+                errors.append(f"{machine}: {error}")
+            try:
+                self.store.take_back(lent)
+            except Exception as error:
+                errors.append(f"{machine}: {error}")
+        self._lent.clear()
         self._current = ""
+        return errors
 
     # --- keywords ---
 

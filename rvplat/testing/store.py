@@ -7,8 +7,6 @@ processes (xdist) one of them boots, and the others load the file that it has sa
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rvplat.machine.boards.toml_tree import Override
 from rvplat.machine.machine import Machine
+from rvplat.testing.boot_digest import own_digest, shared_digest
 from rvplat.testing.wanted import Arguments, boot_name, described, open_arguments
 
 if TYPE_CHECKING:
@@ -58,8 +57,9 @@ class Lent:
 
     @property
     def digest(self) -> str:
-        """A name of what was booted, the same in each session."""
-        return digest_of(self.key)
+        """A name of what was booted, which nothing else has; the same in each process if it can
+        be."""
+        return shared_digest(*self.key) or own_digest(*self.key)
 
     def is_saved(self, path: Path) -> bool:
         """Whether the session has written this file; it is about to, if not."""
@@ -84,12 +84,21 @@ class Lent:
         return not machine.closed and machine.lost is None and machine.history is None
 
     def tidy(self) -> None:
-        """Take away what a snapshot does not: stop points, and sinks of consoles."""
-        if self.machine.stop_points is not None:
-            self.machine.breakpoints.clear()
-            self.machine.watchpoints.clear()
+        """Take away what a snapshot does not: stop points, hooks, and connections and sinks of
+        consoles."""
+        machine = self.machine
+        if machine.stop_points is not None:
+            machine.breakpoints.clear()
+            machine.watchpoints.clear()
+        if "hooks" in vars(machine):
+            found = machine.hooks
+            rows = [*found.by_row.values(), *found.by_watch_row.values()]
+            for hook in (*rows, *found.traps.values(), *found.switches.values()):
+                hook.remove()
+        for console in (machine.console, *machine.consoles.values()):
+            console.disconnect()
         for name, sinks in self.sinks.items():
-            self.machine.consoles[name].sinks[:] = sinks
+            machine.consoles[name].sinks[:] = sinks
 
 
 class Store:
@@ -184,7 +193,10 @@ class Store:
         """Boot, or load what another process has booted."""
         if self._shared is None:
             return _boot(one.machine, boot, None)
-        path = self._shared / f"rvplat-{one.digest}.snap"
+        digest = shared_digest(*one.key)
+        if not digest:
+            return _boot(one.machine, boot, None)
+        path = self._shared / f"rvplat-{digest}.snap"
         with locked(path.with_suffix(".lock")):
             if not path.exists():
                 return _boot(one.machine, boot, path)
@@ -199,19 +211,6 @@ def _boot(machine: Machine, boot: Callable[[Machine], object], path: Path | None
     snapshot = machine.save(path)
     machine.load(snapshot)
     return snapshot
-
-
-def digest_of(key: Key) -> str:
-    """The name of a booted machine, the same in all processes of a session."""
-    boot = key[1]
-    assert boot is not None
-    code = inspect.unwrap(boot)
-    try:
-        source = inspect.getsource(code)
-    except (OSError, TypeError):
-        source = repr(getattr(code, "__code__", None))
-    text = f"{key[0]} {getattr(boot, '__module__', '')}.{boot_name(boot)} {source}"
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 @contextmanager

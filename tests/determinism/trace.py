@@ -51,6 +51,10 @@ class Trace:
         if self.states.setdefault(place.work, state) != state:  # it came here before a `load`
             self.differs_from_itself.append(place.work)
 
+    def hook_changes(self) -> None:
+        """A hook changes the run: these runs have none."""
+        raise AssertionError("a hook")
+
     def first_difference(self, other: Trace) -> str:
         """Where another run left this one, and what was different; empty if it did not."""
         for (here, one), (there, two) in zip(

@@ -29,7 +29,25 @@ It Fails
     Start Machine
     Expect    no such text    timeout_s=60
 
+Code That Raises Fails The Case
+    [Tags]    fails
+    Open Machine    name=other    program=demo
+    Open Machine    program=demo
+    Call Code That Raises
+    Switch Machine    other
+    Call Code That Raises
+
+All Machines Were Taken Back
+    Open Machine    name=other    program=demo
+    Open Machine    program=demo
+
 *** Keywords ***
+Call Code That Raises
+    ${machine} =    Current Machine
+    Evaluate    $machine.on($machine.harts[0].pc, lambda event: 1 // 0)
+    Start Machine
+    Run Keyword And Expect Error    TimeoutError: *the machine stopped*    Expect    never
+
 Check The End
     Start Machine
     ${match} =    Expect    primes\\s+(\\d+) below    guest_s=60    console=uart0

@@ -17,6 +17,7 @@ from rvplat.machine.debugging.stop_points import StopPoints
 from rvplat.machine.hooks.event import Event
 from rvplat.machine.hooks.hook import Hook
 from rvplat.machine.running.hart import Hart
+from rvplat.machine.running.inbox import UNCHANGED
 from rvplat.machine.running.native_records import GOES_ON, LEAVES, PASSES, STOPS
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
@@ -239,8 +240,10 @@ class Meeting:
 
     def _on_change(self) -> None:
         """A handler changes something."""
-        if self._inbox.recorder is not None or self._inbox.replayer is not None:
-            raise HistoryError("a hook can't change a run that is recorded or replayed")
+        if self._inbox.replayer is not None:
+            raise HistoryError(UNCHANGED)
+        if self._inbox.recorder is not None:
+            self._inbox.recorder.hook_changes()
         if self._inbox.history is not None and not self._changed:
             self._inbox.history.change()
             self._changed = True

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rvplat.bus.images import MemoryImage
-from rvplat.errors import RecordingError
+from rvplat.errors import HistoryError, RecordingError
 from rvplat.machine.recordings.facts import first_line
 from rvplat.machine.recordings.file import Writer
+from rvplat.machine.running.inbox import UNCHANGED
 from rvplat.machine.running.schedule import Place
 from rvplat.machine.running.stop import Stop
 from rvplat.machine.running.system import System
@@ -101,6 +102,10 @@ class Recorder:
         if place.hart is None and place.work >= self._next:
             self._next = place.work + self._spacing
             self._lines.put({"at": _plain(place), "state": state_of(self._machine)})
+
+    def hook_changes(self) -> None:
+        """A hook's handler is about to change the run. HistoryError: a replay would not do so."""
+        raise HistoryError(UNCHANGED)
 
     def run_ended(self, stop: Stop) -> None:
         """A run has ended. If there is another one, it goes on from there."""

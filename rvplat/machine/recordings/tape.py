@@ -43,10 +43,18 @@ class Tape(Recorder):
 
     def close(self) -> None:
         """The recording ends: another, a history or a snapshot takes its place."""
+        self._stop()
+        if not self._machine.closed and not self.problem:
+            self.problem = "the test loaded a snapshot, or began a recording or a history"
+
+    def hook_changes(self) -> None:
+        """A hook's handler changes the run, which goes on without a recording."""
+        self.problem = "a hook changed the run"
+        self._stop()
+
+    def _stop(self) -> None:
         if self._machine.turns.inbox.recorder is self:
             self._machine.turns.inbox.recorder = None
-        if not self._machine.closed:
-            self.problem = "the test loaded a snapshot, or began a recording or a history"
 
     def _changed(self) -> None:
         inbox = self._machine.turns.inbox

@@ -295,6 +295,11 @@ class HostConsole(Console):
             wrote = f"it wrote nothing more after {before!r}" if before else "it wrote nothing"
         return f"no {wanted!r} from the guest: {why}; {wrote}"
 
+    def forget_runs(self) -> None:
+        """The machine has taken another state, from which it was not started."""
+        with self._changed:
+            self._began = False
+
     def running(self, runs: bool) -> None:
         """Note that the machine starts or stops running. After a stop, waits for output end."""
         with self._changed:

@@ -16,6 +16,8 @@ from rvplat.machine.running.schedule import Place
 from rvplat.machine.running.stop import Stop
 
 Deliver = Callable[[bytes], None]
+#: What a hook that changes such a run is told.
+UNCHANGED = "a hook can't change a run that is recorded or replayed"
 
 
 class Recorder(Protocol):
@@ -24,6 +26,8 @@ class Recorder(Protocol):
     def arrived(self, place: Place, name: str, data: bytes) -> None: ...
 
     def passed(self, place: Place) -> None: ...
+
+    def hook_changes(self) -> None: ...  # a hook's handler is about to; HistoryError refuses it
 
 
 class Replayer(Protocol):
