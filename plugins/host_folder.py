@@ -109,6 +109,7 @@ class HostFolder:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise Refused(errno.EACCES)
+        self.close(number)
         self._open[number] = fd
         return number, b""
 

@@ -13,10 +13,10 @@ from __future__ import annotations
 import errno
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rvplat_plugins.host_folder import MOST_BYTES, HostFolder, Refused
 from rvplat_plugins.semihosting_operations import Op
@@ -70,6 +70,10 @@ class Semihosting(HostCalls):
 
     def close(self) -> None:
         self.files.forget()
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        super().load(state)
+        self.files.forget()  # they belong to the handles of before
 
     @property
     def modes(self) -> tuple[CallerMode, ...]:
@@ -277,9 +281,10 @@ class Semihosting(HostCalls):
 
     def read_character(self, caller: Caller) -> int | None:
         """SYS_READC. -1 if no more input comes."""
+        ended = self.wiring.console.ended  # first: input may come between the two
         if data := self.wiring.console.read(1):
             return data[0]
-        return FAILED if self.wiring.console.ended else None
+        return FAILED if ended else None
 
     # --- time, exit, the rest ---
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rvplat.bus.device import InterruptController
+from rvplat.bus.host_calls import HostCalls
 from rvplat.bus.map import Range, overlaps
 from rvplat.errors import BoardError
 from rvplat.isa.privileged import PAGE_BYTES
@@ -98,6 +99,7 @@ class _Checker:
         devices = self._devices()
         self._check_overlaps(memory, devices)
         self._check_interrupts(devices)
+        self._check_calls(devices)
         chosen = self._chosen(devices)
         self._check_boot(boot, memory)
         if isinstance(general, General) and isinstance(harts, Harts) and isinstance(boot, Boot):
@@ -296,6 +298,17 @@ class _Checker:
                 self.fault(place, key, used, f"a line of its own ({other} is at {at})")
             else:
                 taken[controller.name, number] = name
+
+    def _check_calls(self, devices: Mapping[str, BoardDevice]) -> None:
+        """A call has no address that says which device it is for."""
+        first, *others = [
+            name for name, device in devices.items() if issubclass(device.model, HostCalls)
+        ] or [""]
+        for name in others:
+            key, place = joined("devices", name) + ".model", self._place("devices", name, "model")
+            at = self._place("devices", first, "model")
+            found = f"a second device that takes the calls of harts, beside devices.{first}"
+            self.fault(place, key, found, f"one such device ({first} is at {at})")
 
     # The chosen node and the start
 

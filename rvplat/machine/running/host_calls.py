@@ -110,7 +110,8 @@ def called_devices(machine: System) -> list[str]:
 
 
 class HostCallPort:
-    """Lets harts call the device that takes calls, if the board has one."""
+    """Lets harts call the device that takes calls, if the board has one. (It has no second one: the
+    board was checked.)"""
 
     def __init__(self, machine: System) -> None:
         self._machine = machine
