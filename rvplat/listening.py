@@ -19,10 +19,10 @@ PROBE_S = 1.0  # how long a server at a Unix socket may take to accept
 def parse_address(text: str, origin: str, expected: str) -> tuple[str, int]:
     """The host and port of [HOST:]PORT. Without a host it is the loopback interface. `origin` is
     what the user wrote, `expected` what it should have been, for the HostError."""
-    host, colon, port = text.rpartition(":")
+    host, _, port = text.rpartition(":")
     if not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:
         raise HostError(f"{origin}: expected {expected}")
-    return (host.strip("[]") if colon else LOOPBACK), int(port)
+    return host.strip("[]") or LOOPBACK, int(port)
 
 
 def listen_tcp(
