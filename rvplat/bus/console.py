@@ -81,13 +81,14 @@ class Console:
 
     def send(self, data: bytes) -> None:
         """Give `data` to the sinks."""
-        for sink in self.sinks:
+        for sink in tuple(self.sinks):  # one may be removed meanwhile, by any thread
             sink(data)
 
     def read(self, limit: int) -> bytes:
         """The device takes at most `limit` bytes of what the host sent."""
-        taken = bytes(self._input[:limit])
-        del self._input[:limit]
+        with self.lock:  # a device that harts call does not hold it
+            taken = bytes(self._input[:limit])
+            del self._input[:limit]
         return taken
 
     @property

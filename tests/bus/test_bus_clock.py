@@ -142,6 +142,32 @@ def test_console_keeps_unread_input() -> None:
     assert (console.read(2), console.waiting, console.read(9)) == (b"he", 3, b"llo")
 
 
+def test_console_is_read_under_the_lock() -> None:
+    """A device that harts call does not hold it, and input may arrive at the same time."""
+    console = Console()
+    console.feed(b"hello")
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(console.read(9)))
+    with console.lock:
+        reader.start()
+        reader.join(0.2)
+        assert got == []
+    reader.join(60)
+    assert got == [b"hello"]
+
+
+def test_a_sink_that_leaves_costs_the_others_nothing() -> None:
+    console = Console()
+    shown: list[bytes] = []
+
+    def once(data: bytes) -> None:
+        console.sinks.remove(once)
+
+    console.sinks += [once, shown.append]
+    console.write(b"x")
+    assert shown == [b"x"]
+
+
 def test_console_notifies_both_ends() -> None:
     console = Console()
     shown: list[bytes] = []

@@ -47,13 +47,17 @@ class Connection:
         self._name = name
         self._hurried = hurried
         self.where = where
-        console.sinks.append(self.send)
+
+    def begin(self) -> None:
+        """Take the guest's output from now on. The last step of a constructor, since another thread
+        calls `send` at once."""
+        self._console.sinks.append(self.send)
 
     def __repr__(self) -> str:
         return f"<{self._name} at {self.where}>"
 
     def send(self, data: bytes) -> None:
-        """Take the guest's output."""
+        """Take the guest's output. It may still be called once after `close`, and meanwhile."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -87,6 +91,10 @@ class ReadConnection(Connection):
         self._wake_read, self._wake_write = os.pipe()
         self._closed = False
         self._thread = threading.Thread(target=self._live, name=f"console {name}", daemon=True)
+
+    def begin(self) -> None:
+        super().begin()
+        self._thread.start()
 
     def serve(self) -> None:
         """Wait for what comes, and handle it."""

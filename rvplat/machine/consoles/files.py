@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from rvplat.bus.console import Console
@@ -17,16 +18,20 @@ class FileConnection(Connection):
     def __init__(self, console: Console, name: str, path: Path, hurried: Hurried) -> None:
         self._path = path
         self._file = path.open("wb", buffering=0)
+        self._guard = threading.Lock()  # while output is written, the file isn't closed
         super().__init__(console, name, f"file:{path}", hurried)
+        self.begin()
 
     def send(self, data: bytes) -> None:
         view = memoryview(data)
         try:
-            while view:
-                view = view[self._file.write(view) or 0 :]
+            with self._guard:
+                while view and not self._file.closed:
+                    view = view[self._file.write(view) or 0 :]
         except OSError as error:  # a full disk: the run ends
             raise HostError(f"{self._path}: {error.strerror}") from None
 
     def close(self) -> None:
         super().close()
-        self._file.close()
+        with self._guard:
+            self._file.close()

@@ -11,6 +11,7 @@ import contextlib
 import os
 import pty
 import select
+import threading
 import tty
 
 from rvplat.bus.console import Console
@@ -37,15 +38,21 @@ class PtyConnection(ReadConnection):
         os.set_blocking(self._fd, False)
         self._output = select.poll()
         self._output.register(self._fd, select.POLLOUT)
+        self._guard = threading.Lock()  # while output is sent, the terminal isn't closed
         self._unread = False  # its program did not read, so output is dropped until it does
-        self._thread.start()
+        self.begin()
 
     def send(self, data: bytes) -> None:
+        with self._guard:
+            if self._fd >= 0:
+                self._send(data)
+
+    def _send(self, data: bytes) -> None:
         state = dict(self._output.poll(0)).get(self._fd, 0)
         if state & select.POLLHUP or (self._unread and not state & select.POLLOUT):
             return
         self._unread = False
-        with contextlib.suppress(OSError):  # closed meanwhile
+        with contextlib.suppress(OSError):  # its program has closed it meanwhile
             if not self.deliver(self._fd, lambda part: os.write(self._fd, part), data):
                 self._unread = True
                 if not self._hurried():
@@ -74,4 +81,6 @@ class PtyConnection(ReadConnection):
             self.ready([], AWAY_MS)
 
     def release(self) -> None:
-        os.close(self._fd)
+        with self._guard:
+            os.close(self._fd)
+            self._fd = -1

@@ -35,7 +35,7 @@ class SocketConnection(ReadConnection):
         self._client: socket.socket | None = None
         self._guard = threading.Lock()  # while output is sent, the client isn't closed
         self._dropped: list[socket.socket] = []
-        self._thread.start()
+        self.begin()
 
     def send(self, data: bytes) -> None:
         with self._guard:

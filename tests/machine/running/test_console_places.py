@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from rvplat import Machine
+from rvplat.bus.console import Console, Sink
 from rvplat.errors import HostError
 from rvplat.machine.consoles import connection
+from rvplat.machine.consoles.connect import connect
 from rvplat.machine.consoles.connection import Connection
+from rvplat.machine.consoles.places import parse_place
 from tests.machine.small_guests import ECHO_ASLEEP, guest
 
 #: Two UARTs: the guest uses the first one; a test writes to the second one as its device would.
@@ -99,6 +102,10 @@ def test_it_is_at_the_loopback_interface_unless_said(
     assert re.fullmatch(r"tcp:127\.0\.0\.1:[1-9]\d*", here.where)
     assert caplog.messages == []
     here.close()
+    left_out = echo.console.connect("tcp::0")
+    assert left_out.where.startswith("tcp:127.0.0.1:")
+    left_out.close()
+    assert caplog.messages == []
     echo.console.connect("tcp:0.0.0.0:0").close()
     assert caplog.messages == [
         "console uart0: tcp:0.0.0.0:0: everyone who can connect to 0.0.0.0 can type into this "
@@ -243,6 +250,35 @@ def test_a_pty_that_is_not_read_drops_output(
     assert os.read(terminal, 100) == b"read again"
     os.close(terminal)
     made.close()
+
+
+@pytest.mark.parametrize("place", ["pty", "tcp:0", "file:{}/log"])
+def test_output_comes_as_soon_as_a_sink_is_there(tmp_path: Path, place: str) -> None:
+    """A hart writes at any time."""
+
+    class Eager(list[Sink]):
+        def append(self, sink: Sink) -> None:
+            super().append(sink)
+            sink(b"at once")
+
+    console = Console()
+    console.sinks = Eager()
+    wanted = parse_place(place.format(tmp_path), "test")
+    made = connect(console, "uart", wanted, lambda: False)
+    made.close()
+    assert console.sinks == []
+
+
+@pytest.mark.parametrize("place", ["pty", "tcp:0", "file:{}/log"])
+def test_output_after_a_close_goes_nowhere(tmp_path: Path, place: str) -> None:
+    """A hart may be about to write. The file descriptor is another file's by then."""
+    made = connect(Console(), "uart", parse_place(place.format(tmp_path), "test"), lambda: False)
+    made.close()
+    others = [(tmp_path / str(n)).open("wb", buffering=0) for n in range(8)]
+    made.send(b"late")
+    for one in others:
+        one.close()
+    assert [path.name for path in tmp_path.iterdir() if path.stat().st_size] == []
 
 
 def test_output_to_a_file(echo: Machine, tmp_path: Path) -> None:
