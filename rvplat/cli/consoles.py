@@ -24,7 +24,7 @@ def add_console_option(parser: argparse.ArgumentParser) -> None:
         help="connect the console of device NAME to PLACE: unix:PATH or tcp:[HOST:]PORT, where one "
         "client at a time can connect (HOST is the loopback interface if it is left out; PORT 0 is "
         "a free one); pty; file:PATH, for output; stdio; or none. The main console is at stdio "
-        "unless it is named; may be repeated",
+        "unless it is named or another one is at stdio; may be repeated",
     )  # fmt: skip
 
 
