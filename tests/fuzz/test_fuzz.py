@@ -8,7 +8,7 @@ from tests.fuzz.trial import Result
 from tests.fuzz.watch import Watch
 
 BATCHES = 2
-TRIALS = 20  # in each batch
+TRIALS = 14  # in each batch
 
 
 @pytest.mark.timeout(600)
