@@ -37,7 +37,7 @@ SLACK = 2112  # more than the instructions between any two tests of the budget
 FAR_TICKS = 1 << 40  # a timer that is farther away than any turn lasts
 LOOKS_AT_EVENTS = 0x4000  # retired instructions between two looks at counters of events
 
-HartState.derived("varied", u64)  # what the last budget was shorter than QUANTUM
+HartState.saved("varied", u64)  # what the last budget was shorter than QUANTUM
 HartState.derived("window", s64)  # instructions until the event, if it is near; else 0
 
 
