@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from rvplat.bus import Console, HostClock, VirtualClock
+from rvplat.bus import HostClock, VirtualClock
 from rvplat.errors import BusError, DeviceError, PluginError
 from rvplat.machine.boards.catalogue import Catalogue
 from rvplat.machine.boards.check import build_board
 from rvplat.machine.boards.toml_tree import parse_override, read_board
 from rvplat.machine.running.assembly import Assembly, Ports, assemble
+from rvplat.machine.running.console import HostConsole
 
 PORTS = Ports(lambda *_: None, lambda *_: None, lambda *_: None, lambda: ())
 
@@ -52,7 +53,7 @@ def test_lines_reach_their_controller(board_folder: Path, catalogue: Catalogue) 
 
 
 def test_the_terminal_is_on_chosen_stdout(board_folder: Path, catalogue: Catalogue) -> None:
-    console = Console()
+    console = HostConsole()
     built = build(
         catalogue, "ok_plain",
         'devices.uart1={model="uart", base=0x1000_8000}', "chosen.stdout=uart1",
