@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,11 +32,11 @@ from rvplat.bus.images import (
     Region,
     check_layout,
     layout_of,
+    most_threads,
 )
 from rvplat.bus.page_log import PAGE, PRIVATE, PageLog
 
 ZERO_PAGE = bytes(PAGE)
-MOST_THREADS = 8  # that fill RAM
 
 
 class ImageTree:
@@ -219,7 +218,7 @@ class ImageTree:
             for ram in self.regions:
                 ram.clear()
             if isinstance(image.source, MadePages):
-                with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as pool:
+                with ThreadPoolExecutor(most_threads()) as pool:
                     list(pool.map(self._fill, image.source.blocks))
             else:
                 for pa, data in image.pages():

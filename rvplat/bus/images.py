@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -146,6 +147,11 @@ class MadePages:
             data = block.contents()
             for n, number in enumerate(block.numbers):
                 yield self._numbering.address(number), data[n * PAGE : (n + 1) * PAGE]
+
+
+def most_threads() -> int:
+    """So many threads read images, write them, or fill RAM with them."""
+    return min(os.cpu_count() or 1, 8)
 
 
 def layout_of(regions: Sequence[Region]) -> Layout:

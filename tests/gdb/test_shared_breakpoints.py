@@ -29,18 +29,13 @@ class Shared:
         self.wire = Wire(self.target)
 
     def ask(self, packet: bytes) -> bytes:
-        self.wire.got.clear()
-        self.wire.ask(packet)
-        return self.wire.got[-1]
+        return self.wire.ask(packet)
 
     def go(self) -> tuple[bytes, str]:
         """Run: the reason of the stop reply, and the text before it."""
-        self.wire.got.clear()
-        self.wire.ask(b"vCont;c")
-        while not self.wire.got or self.wire.got[-1].startswith(b"O"):
-            self.wire.session.poll()
+        reply = self.wire.ask(b"vCont;c")
         said = b"".join(bytes.fromhex(p[1:].decode()) for p in self.wire.got if p[:1] == b"O")
-        return self.wire.got[-1].partition(b"thread:")[0], said.decode()
+        return reply.partition(b"thread:")[0], said.decode()
 
     def monitor(self, line: str) -> str:
         said: list[str] = []

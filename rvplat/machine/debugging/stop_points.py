@@ -19,7 +19,7 @@ from rvplat.machine.running.native_records import PASSES, STOPS
 from rvplat.machine.running.stop import Access, Breakpoint, GuestOrHost, Stop, StopPoint, Watchpoint
 from rvplat.machine.running.system import System
 
-_ACCESSES: dict[int, Access] = {1: "read", 2: "write", 3: "access"}
+ACCESSES: dict[int, Access] = {1: "read", 2: "write", 3: "access"}
 
 
 def met_rows(hart: Hart) -> list[int]:
@@ -102,7 +102,7 @@ class StopPoints:
         world = world_here(hart)
         if int(view.break_row):
             return Stop("break", 0, hart.number, world, int(view.pc), None, hits)
-        access = _ACCESSES[int(view.watch_kind)]
+        access = ACCESSES[int(view.watch_kind)]
         return Stop("watch", 0, hart.number, world, int(view.watch_address), access, hits)
 
     # --- when every hart stands still ---

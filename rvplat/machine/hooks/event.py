@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from rvplat.arguments import integer, text
 from rvplat.isa.machinery.disassemble import instruction_length
-from rvplat.isa.privileged import VMID
+from rvplat.isa.privileged import INTERRUPT, VMID
 from rvplat.machine.debugging.arguments import named_world
+from rvplat.machine.debugging.stop_points import ACCESSES
 from rvplat.machine.hooks.hook import Hook
 from rvplat.machine.running.hart import Hart, RegisterFile
 from rvplat.machine.running.public_names import PublicNames
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from rvplat.machine.worlds.stack import Backtrace
 
 log = logging.getLogger("rvplat.hooks")
-_MODES = {0: "U", 1: "S", 3: "M", 4: "VU", 5: "VS"}
-_ACCESSES: dict[int, Access] = {1: "read", 2: "write", 3: "access"}
-INTERRUPT = 1 << 63
 
 
 class Event(metaclass=PublicNames):
@@ -91,7 +89,7 @@ class Event(metaclass=PublicNames):
     @property
     def mode(self) -> str:
         """The mode that the hart is in: "M", "S", "U", "VS" or "VU"."""
-        return _MODES[int(self.hart.plain.priv) | int(self.hart.plain.virt) << 2]
+        return self.hart.mode
 
     @property
     def memory(self) -> Memory:
@@ -133,7 +131,7 @@ class Event(metaclass=PublicNames):
     @property
     def access(self) -> Access:
         """What the instruction does there: "read", "write" or "access". ValueError for others."""
-        return _ACCESSES[int(self._must_be("access", "access").watch_kind)]
+        return ACCESSES[int(self._must_be("access", "access").watch_kind)]
 
     @property
     def cause(self) -> int:

@@ -109,9 +109,9 @@ class Meeting:
         stays = bool(self._switch_met.value or self._critical.value)
         verdict = STOPS if stays else GOES_ON
         for bit, hooks in ((MET_TRAP, self._hooks.traps), (MET_SWITCH, self._hooks.switches)):
-            every = (
-                list(hooks.values()) if met & bit else []
-            )  # another hart's handler may remove one
+            if not met & bit:
+                continue
+            every = list(hooks.values())  # another hart's handler may remove one
             chosen = [one for one in every if self._is_for(one)]
             if chosen:
                 found = self._call(chosen, stays, None)

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO
 
 import zstandard
 
+from rvplat.bus.images import most_threads
 from rvplat.errors import SnapshotError
 
 MAGIC = b"rvplat snapshot\n"
@@ -43,10 +44,6 @@ def is_snapshot(path: Path) -> bool:
             return file.read(len(MAGIC)) == MAGIC
     except OSError:
         return False
-
-
-def _threads() -> int:
-    return min(os.cpu_count() or 1, 8)
 
 
 def _compressed(data: bytes) -> bytes:
@@ -68,10 +65,10 @@ class Writer:
         """Compress parts of at most BLOCK bytes, in threads, and write them. Their numbers."""
         first = len(self.blocks)
         waiting: deque[tuple[int, Future[bytes]]] = deque()
-        with ThreadPoolExecutor(_threads()) as pool:
+        with ThreadPoolExecutor(most_threads()) as pool:
             for part in parts:
                 waiting.append((len(part), pool.submit(_compressed, part)))
-                if len(waiting) > _AHEAD * _threads():
+                if len(waiting) > _AHEAD * most_threads():
                     self._write(*waiting.popleft())
             while waiting:
                 self._write(*waiting.popleft())
@@ -178,10 +175,10 @@ class Reader:
     def get(self, numbers: Sequence[int]) -> Iterator[bytes]:
         """The contents of blocks, decompressed in threads. Raises as `sizes`, and as `block`."""
         waiting: deque[Future[bytes]] = deque()
-        with ThreadPoolExecutor(_threads()) as pool:
+        with ThreadPoolExecutor(most_threads()) as pool:
             for number, _ in self.sizes(numbers):
                 waiting.append(pool.submit(self.block, number))
-                if len(waiting) > _AHEAD * _threads():
+                if len(waiting) > _AHEAD * most_threads():
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -15,7 +15,7 @@ from rvplat.machine.running.stop import GuestOrHost
 from rvplat.machine.running.system import System
 from rvplat.machine.worlds.debug_files import KnownFiles, debug_files
 from rvplat.machine.worlds.unwinding import Registers, Unwinder
-from rvplat.machine.worlds.world import World, text_of
+from rvplat.machine.worlds.world import World, number_of, text_of
 
 MOST_FRAMES = 64
 
@@ -77,9 +77,7 @@ def backtrace(machine: System, hart: Hart) -> Backtrace:
     """The call stack of a hart's world; if that is a guest, then the host's, if the hart has kept
     its registers (`keep_worlds`)."""
     plain = hart.plain
-    here: GuestOrHost = "host"
-    if plain.virt:
-        here = int(plain.hgatp) >> 44 & 0x3FFF
+    here: GuestOrHost = number_of(plain) - 1 if plain.virt else "host"
     registers = {n: int(plain.x[n]) for n in range(1, 32)}
     problems: list[str] = []
     frames = _frames(machine, hart, here, Registers(int(plain.pc), registers, True), problems)

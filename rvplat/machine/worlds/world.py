@@ -10,7 +10,7 @@ from rvplat.arguments import MASK64, integer
 from rvplat.errors import BusError
 from rvplat.hart.debugging.world_switches import GUESTS
 from rvplat.hart.debugging.worlds import HOST
-from rvplat.isa.privileged import MACHINE, PAGE_BYTES, SUPERVISOR
+from rvplat.isa.privileged import MACHINE, PAGE_BYTES, SUPERVISOR, VMID, VMID_SHIFT
 from rvplat.machine.loading.symbol_files import symbols_of
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.public_names import PublicNames
@@ -21,12 +21,10 @@ from rvplat.machine.worlds.debug_files import debug_files
 if TYPE_CHECKING:
     from rvplat.debuginfo.variables import Variable
 
-_VMID = 44, 0x3FFF  # of hgatp
-
 
 def number_of(plain: Any) -> int:
     """The world that a hart is in, as hart/debugging/worlds.py numbers them."""
-    return HOST if plain.virt == 0 else 1 + (int(plain.hgatp) >> _VMID[0] & _VMID[1])
+    return HOST if plain.virt == 0 else 1 + (int(plain.hgatp) >> VMID_SHIFT & VMID)
 
 
 def text_of(name: GuestOrHost) -> str:
@@ -134,7 +132,7 @@ class World(metaclass=PublicNames):
         for hart in (self._hart, *others):
             for entry in range(min(int(hart.plain.guest_count), GUESTS)):
                 hgatp = int(hart.plain.guest_hgatp[entry])
-                if hgatp and 1 + (hgatp >> _VMID[0] & _VMID[1]) == wanted:
+                if hgatp and 1 + (hgatp >> VMID_SHIFT & VMID) == wanted:
                     return {"virt": 1, "priv": SUPERVISOR, "hgatp": hgatp,
                             "vsatp": int(hart.plain.guest_vsatp[entry])}  # fmt: skip
         raise LookupError(f"{text_of(self.name)} has not run since the reset")
