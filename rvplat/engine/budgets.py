@@ -32,12 +32,11 @@ from rvplat.lang import define, s64, u32, u64
 
 QUANTUM = 8192  # instructions between two checks of the clock and of other threads, at most
 VARIES = 2048  # by so many it varies: else samples fall at a few places of a long loop only
-STEP = 797  # an odd number: all values come in turn
+STEP = 797  # odd, and far from 1 and VARIES: neighbours differ much, and all values come
 SLACK = 2112  # more than the instructions between any two tests of the budget
 FAR_TICKS = 1 << 40  # a timer that is farther away than any turn lasts
 LOOKS_AT_EVENTS = 0x4000  # retired instructions between two looks at counters of events
 
-HartState.saved("varied", u64)  # what the last budget was shorter than QUANTUM
 HartState.derived("window", s64)  # instructions until the event, if it is near; else 0
 
 
@@ -151,8 +150,7 @@ def refill(hart):
     if hart.stepping != 0 or grant < 1:
         grant = s64(1)
     elif grant > QUANTUM:
-        hart.varied = (hart.varied + STEP) & (VARIES - 1)
-        grant = s64(QUANTUM) - s64(hart.varied)
+        grant = s64(QUANTUM) - s64(retired(hart) // VARIES * STEP % VARIES)
     if hart.hpm_watched != 0:
         grant = until_overflow(hart, grant)
     hart.limit -= grant - hart.budget

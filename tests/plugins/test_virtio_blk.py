@@ -262,7 +262,7 @@ def test_a_reset_waits_for_the_request_in_flight_and_drops_the_rest(
     with disk.blk.wiring.lock:
         for sector in (1, 2):
             disk.driver.offer(0, struct.pack("<IIQ", IN, 0, sector), 512, 1, indirect=True)
-    assert started.wait(10)
+    assert started.wait(60)
 
     def when_the_lock_is_free() -> None:
         with disk.blk.wiring.lock:
@@ -280,6 +280,23 @@ def test_a_reset_waits_for_the_request_in_flight_and_drops_the_rest(
     assert disk.driver.get(0x70) == 0
     assert disk.driver.collect(0) == []
     assert not disk.driver.line.level
+    disk.close()
+
+
+def test_a_late_signal_lets_the_thread_wait_and_not_spin(image: Path) -> None:
+    """A second call may come between the two steps that end a wait: its signal is left over."""
+    disk = Disk(image, threaded=True)
+    disk.blk._called.set()
+    waiting = threading.Thread(target=disk.blk.wait_for_call)
+    waiting.start()
+    end = time.monotonic() + 60
+    while disk.blk._called.is_set() and time.monotonic() < end:
+        time.sleep(0)
+    assert not disk.blk._called.is_set()
+    assert waiting.is_alive()
+    disk.blk.call_thread()
+    waiting.join(60)
+    assert not waiting.is_alive()
     disk.close()
 
 

@@ -131,7 +131,7 @@ class NativeParts:
                 self.sleep_on(self._called_at)
             else:
                 self._called.wait()
-        self._called.clear()
+                self._called.clear()  # else a call between two waits would let this one spin
         bus.called = 0
 
     # ---- running definitions
