@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rvplat_plugins.disk_image import Buffers
+from rvplat_plugins.disk_image import Buffers, RawImage
 from rvplat_plugins.virtio_blk import VirtioBlk
 
 from rvplat.bus import HostClock, VirtualClock
@@ -103,10 +103,10 @@ NOTHING: dict[str, object] = {}
 def test_a_worker_that_fails_is_kept_and_goes_on(
     image: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(RawImage, "host_file", lambda image: -1)  # Python reads
     disk = Disk(image, threaded=True)
     good, noted = disk.blk.finish, threading.Event()
     disk.blk.wiring.failures.on_failure = lambda failure: noted.set()
-    monkeypatch.setattr(disk.blk.disk, "host_file", lambda: -1)  # Python reads
     monkeypatch.setattr(disk.blk, "finish", lambda *of: NOTHING["broken"])
     with disk.blk.wiring.lock:
         disk.driver.offer(0, struct.pack("<IIQ", IN, 0, 0), 512, 1, indirect=True)
@@ -248,6 +248,7 @@ def test_a_reset_waits_for_the_request_in_flight_and_drops_the_rest(
 ) -> None:
     """The store to Status is whole: nobody else gets the lock in its middle. Afterwards the hart
     waits, and who looks at Status meanwhile sees that the reset is not complete."""
+    monkeypatch.setattr(RawImage, "host_file", lambda image: -1)  # Python reads
     disk = Disk(image, threaded=True)
     started, go_on = threading.Event(), threading.Event()
     read = disk.blk.disk.read_into
@@ -257,7 +258,6 @@ def test_a_reset_waits_for_the_request_in_flight_and_drops_the_rest(
         assert go_on.wait(10)
         read(offset, buffers)
 
-    monkeypatch.setattr(disk.blk.disk, "host_file", lambda: -1)  # Python reads
     monkeypatch.setattr(disk.blk.disk, "read_into", slow)
     with disk.blk.wiring.lock:
         for sector in (1, 2):
@@ -285,7 +285,7 @@ def test_a_reset_waits_for_the_request_in_flight_and_drops_the_rest(
 
 def test_a_late_signal_lets_the_thread_wait_and_not_spin(image: Path) -> None:
     """A second call may come between the two steps that end a wait: its signal is left over."""
-    disk = Disk(image, threaded=True)
+    disk = Disk(image)
     disk.blk._called.set()
     waiting = threading.Thread(target=disk.blk.wait_for_call)
     waiting.start()
