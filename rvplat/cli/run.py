@@ -103,6 +103,11 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "https://www.speedscope.app; --symbols names files with symbols",
     )  # fmt: skip
     parser.add_argument(
+        "--timeline", type=Path, metavar="FILE",
+        help="write a timeline of the harts to FILE, for https://ui.perfetto.dev: worlds, traps, "
+        "interrupts, guests' exits and accesses to devices",
+    )  # fmt: skip
+    parser.add_argument(
         "--signature", type=Path, metavar="FILE",
         help="when the run ends, write the memory from begin_signature to end_signature to FILE, "
         "as 4-byte words in hex; with --each, FILE is a folder for PROGRAM.signature",
@@ -111,7 +116,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | None) -> int:
     from rvplat.cli.terminal import Terminal
-    from rvplat.machine.inspection.recording import recording
+    from rvplat.machine.run_files import recording
     from rvplat.machine.running.run import Runner
     from rvplat.machine.running.stop import Stop
 
@@ -126,11 +131,11 @@ def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | 
     consoles = connect_consoles(machine, arguments)
     terminal = Terminal(machine, saver, consoles.at_stdio, consoles.shown)
     if lobby is not None:
-        with recording(machine, None, arguments.profile), terminal:
+        with recording(machine, None, arguments.profile, arguments.timeline), terminal:
             stop = serve(machine, arguments, terminal, lobby)
         saver.end()
         return _report(machine, stop, arguments, terminal.signal)
-    files = recording(machine, arguments.trace, arguments.profile)
+    files = recording(machine, arguments.trace, arguments.profile, arguments.timeline)
     with files as turns, terminal:
         runner = Runner(
             machine, arguments.timeout, arguments.max_instructions,

@@ -19,6 +19,7 @@ from rvplat.hart.acceleration.tlb import fetch_fill
 from rvplat.hart.acceleration.young_pages import enter_young
 from rvplat.hart.atomics import finish_amo
 from rvplat.hart.debugging.profile_samples import begin_profile
+from rvplat.hart.debugging.timeline_events import note_entry
 from rvplat.hart.fetch import NO_PAGE, fetch_address, fetch_instruction, translate_fetch
 from rvplat.hart.interrupts import take_interrupt
 from rvplat.hart.ram import region_of
@@ -237,6 +238,8 @@ def begin(hart):
     hart.attention = 1
     if hart.profile_ring != 0:
         begin_profile(hart)
+    if hart.timeline_ring != 0:
+        note_entry(hart)
     enter_search(hart)
     enter_young(hart)
 

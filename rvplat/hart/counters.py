@@ -41,6 +41,12 @@ def ticks_of(ns: u64, hz: u64) -> u64:
 
 
 @define
+def steady_ns(hart) -> u64:
+    """The host's steady clock, the same as Python's time.monotonic_ns."""
+    return call_host(hart.machine.clock_fn, u64(0), u64(0), u64(0), u64(0))
+
+
+@define
 def host_time(machine: MachineState) -> u64:
     """mtime from the host's clock."""
     now = call_host(machine.clock_fn, u64(0), u64(0), u64(0), u64(0))

@@ -17,6 +17,7 @@ from rvplat.hart.acceleration.invalidate import dma_written
 from rvplat.hart.acceleration.saved_pages import before_dma
 from rvplat.hart.acceleration.young_pages import hart_at
 from rvplat.hart.counters import NS, host_time, read_time
+from rvplat.hart.debugging.timeline_events import note_driven
 from rvplat.hart.ports import device_at, enter_gate, wake_thread
 from rvplat.hart.state import WATCHED, HartState, MachineState
 from rvplat.lang import (
@@ -227,6 +228,8 @@ def set_hart_line(device: DeviceState, hart: u64, bit: u64, level: bool) -> None
     lines = driven(target.irq_lines, bit, level)
     if lines != target.irq_lines:
         target.irq_lines = lines
+        if target.timeline_ring != 0:
+            note_driven(target, bit, level)
         alert(machine, hart)
 
 

@@ -5,6 +5,7 @@ mip has three sources: the bits that software writes (hart.mip), the lines of de
 """
 
 from rvplat.hart.counters import read_time, refresh_timers, update_deadline
+from rvplat.hart.debugging.timeline_events import note_pending
 from rvplat.hart.rnmi import pending_rnmi
 from rvplat.hart.state import STOP_WFI, HartState
 from rvplat.hart.trap import Trap, take_trap
@@ -83,6 +84,8 @@ def pending_interrupt(hart) -> u64:
     if pending & hart.timer_lines != 0:
         update_deadline(hart)  # mtimecmp may have changed: no timer interrupt is spurious
         pending = enabled_interrupts(hart)
+    if hart.timeline_ring != 0:
+        note_pending(hart, pending)
     if pending == 0 or hart.rnmi_masked != 0:
         return u64(0)
     if pending & 1 != 0:

@@ -11,7 +11,10 @@ Consistency Model": order comes from fences, annotations and dependencies, and a
 from rvplat.hart.acceleration.invalidate import arm_writes, code_word, note_store, note_store_at
 from rvplat.hart.acceleration.saved_pages import before_write
 from rvplat.hart.acceleration.tlb import DEVICE, HELD, HIDDEN, NO_TAG, REGIME_EXECUTE, WRITABLE
-from rvplat.hart.counters import timer_check
+from rvplat.hart.counters import steady_ns, timer_check
+from rvplat.hart.debugging.timeline_events import LOAD as READ_EVENT
+from rvplat.hart.debugging.timeline_events import STORE as WRITE_EVENT
+from rvplat.hart.debugging.timeline_events import note_access
 from rvplat.hart.debugging.watchpoints import READS, watch_access, watch_loaded, watch_store
 from rvplat.hart.device_ram import tell_device
 from rvplat.hart.memory_faults import check_alignment, raise_fault
@@ -62,6 +65,26 @@ INDEX_MASK = DATA_ENTRIES - 1
 
 @define(cold=True)
 def device_load(hart, va: u64, pa: u64, size: u64) -> u64:
+    """Read a register, and note it if there is a timeline."""
+    if hart.timeline_ring == 0:
+        return read_register(hart, va, pa, size)
+    began = steady_ns(hart)
+    value = read_register(hart, va, pa, size)
+    note_access(hart, u64(READ_EVENT), pa, size, began)
+    return value
+
+
+@define(cold=True)
+def device_store(hart, va: u64, pa: u64, size: u64, value: u64):
+    """Write a register, and note it if there is a timeline."""
+    began = steady_ns(hart) if hart.timeline_ring != 0 else u64(0)
+    write_register(hart, va, pa, size, value)
+    if hart.timeline_ring != 0:
+        note_access(hart, u64(WRITE_EVENT), pa, size, began)
+
+
+@define
+def read_register(hart, va: u64, pa: u64, size: u64) -> u64:
     """Read a register. No device there, or it refuses: access fault.
 
     Devices can't be executed, so hlvx can't read them."""
@@ -82,8 +105,8 @@ def device_load(hart, va: u64, pa: u64, size: u64) -> u64:
     return value
 
 
-@define(cold=True)
-def device_store(hart, va: u64, pa: u64, size: u64, value: u64):
+@define
+def write_register(hart, va: u64, pa: u64, size: u64, value: u64):
     """Write a register."""
     if pa & (size - 1) != 0:
         raise_fault(hart, va, u64(STORE), u64(ACCESS_FAULT))

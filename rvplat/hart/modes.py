@@ -1,6 +1,7 @@
 """Changes of the mode: for a trap, and for a return from one."""
 
 from rvplat.hart.counters import enter_firmware
+from rvplat.hart.debugging.timeline_events import note_mode
 from rvplat.hart.debugging.world_switches import switch_world
 from rvplat.isa.hpm import restart_counters
 from rvplat.isa.machinery import vocabulary
@@ -15,6 +16,8 @@ def change_mode(hart, priv: u64, virt: u64):
     hart.priv = u8(priv)
     if hart.virt != u8(virt):
         switch_world(hart, virt)
+    if hart.timeline_ring != 0:
+        note_mode(hart)
     context_changed(hart)
 
 

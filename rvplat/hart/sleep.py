@@ -15,7 +15,8 @@ The hart:
 """
 
 from rvplat.hart.acceleration.young_pages import enter_young, leave_young
-from rvplat.hart.counters import NEVER, NS, read_time, update_deadline
+from rvplat.hart.counters import NEVER, NS, read_time, steady_ns, update_deadline
+from rvplat.hart.debugging.timeline_events import note_sleep
 from rvplat.hart.interrupts import enabled_interrupts
 from rvplat.hart.ports import run_delayed
 from rvplat.hart.state import STOP_NONE, STOP_REQUEST, STOP_WFI, HartState, MachineState
@@ -33,12 +34,6 @@ HartState.outside("asleep_ns", u64)  # how long it was asleep in all
 
 LONGEST_NS = NS  # of one sleep: then Python checks whether anything can wake the machine
 ATTENTION = HartState.fields["attention"].offset
-
-
-@define
-def steady_ns(hart) -> u64:
-    """The host's steady clock, the same as Python's time.monotonic_ns."""
-    return call_host(hart.machine.clock_fn, u64(0), u64(0), u64(0), u64(0))
 
 
 @define
@@ -109,7 +104,10 @@ def sleep(hart):
     if hart.stop == STOP_NONE:
         hart.idle_since = 0
     hart.attention = 1  # the run loop reads all requests again
-    hart.asleep_ns += steady_ns(hart) - began
+    ended = steady_ns(hart)
+    hart.asleep_ns += ended - began
+    if hart.timeline_ring != 0:
+        note_sleep(hart, began, ended)
 
 
 @define

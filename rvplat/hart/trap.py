@@ -5,6 +5,7 @@ hart.pc at the instruction, and calls `take_trap`. A trap goes to M mode, to S m
 the H extension), or to VS mode in a guest.
 """
 
+from rvplat.hart.debugging.timeline_events import expect_trap
 from rvplat.hart.debugging.world_switches import count_exit
 from rvplat.hart.debugging.worlds import note_trap
 from rvplat.hart.fetch import fetch_instruction
@@ -304,6 +305,8 @@ def take_trap(hart):
         return
     if hart.hook_traps != 0:
         note_trap(hart, cause)
+    if hart.timeline_ring != 0:
+        expect_trap(hart, cause)
     hart.traps_taken[cause & 63 | cause >> 57 & 64] += 1
     if cause & INTERRUPT == 0:
         hart.budget -= 1
@@ -360,6 +363,8 @@ def take_watched_trap(hart, cause: u64):
         hart.trap_tinst = 0
         hart.trap_gva = 0
         hart.traps_taken[Cause.BREAKPOINT] += 1
+        if hart.timeline_ring != 0:
+            expect_trap(hart, u64(Cause.BREAKPOINT))
         enter_any(hart, u64(Cause.BREAKPOINT))
 
 

@@ -25,10 +25,10 @@ from rvplat.machine.boards.extensions import (
     refuse_clashes,
 )
 from rvplat.machine.boards.toml_tree import Override
-from rvplat.machine.inspection.recording import recording
 from rvplat.machine.loading.loader import Software, plan_load
 from rvplat.machine.open import open_board
 from rvplat.machine.open_arguments import OpenArguments, PathLike
+from rvplat.machine.run_files import recording
 from rvplat.machine.running.assembly import assemble
 from rvplat.machine.running.console import HostConsole
 from rvplat.machine.running.device_accesses import DeviceAccesses
@@ -178,7 +178,7 @@ class Machine(Backwards):
     def run(
         self, timeout_s: float | None = None, max_instructions: int | None = None,
         restart: bool = True, trace: PathLike | None = None, ends_idle: bool = True,
-        profile: PathLike | None = None,
+        profile: PathLike | None = None, timeline: PathLike | None = None,
     ) -> Stop:  # fmt: skip
         """Run until something stops the machine, and return the reason (`Stop`).
 
@@ -190,6 +190,8 @@ class Machine(Backwards):
             ends_idle: end when every hart waits and nothing can wake one. Pass False if threads
                 of the host may send input after a long wait.
             profile: a file for a sampling profile, by world and symbol, in speedscope's format.
+            timeline: a file for a timeline of worlds, traps, interrupts and device accesses, in
+                Perfetto's format.
 
         Raises:
             RuntimeError: the machine runs already, or is closed.
@@ -199,8 +201,8 @@ class Machine(Backwards):
         flag("restart", restart)
         flag("ends_idle", ends_idle)
         self.must_be_free()
-        files = optional_path("trace", trace), optional_path("profile", profile)
-        with recording(self, *files) as turns:
+        named = {"trace": trace, "profile": profile, "timeline": timeline}
+        with recording(self, *(optional_path(*one) for one in named.items())) as turns:
             stop = Runner(self, timeout_s, max_instructions, ends_idle, restart, turns).run()
         self.raise_failures(stop)
         return stop

@@ -5,8 +5,8 @@ thread of Python reads the notes (machine/inspection/profile.py). Nobody else wa
 that the thread doesn't read in time are lost.
 """
 
+from rvplat.hart.counters import steady_ns
 from rvplat.hart.debugging.world_switches import vmid_of
-from rvplat.hart.sleep import steady_ns
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.vocabulary import retired
 from rvplat.lang import Record, define, fence, record_at, u64

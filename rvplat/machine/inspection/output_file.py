@@ -12,18 +12,23 @@ from rvplat.errors import HostError
 
 
 def open_output(path: Path, new: bool = False) -> TextIO:
-    """Open a file to write, or a pipe with a reader; `new`: the file must not exist.
+    """Open a file to write text, or a pipe with a reader; `new`: the file must not exist.
 
     Raises:
         HostError: it can't be written.
     """
+    return io.TextIOWrapper(open_binary(path, new), encoding="ascii")
+
+
+def open_binary(path: Path, new: bool = False) -> io.BufferedWriter:
+    """As `open_output`, to write bytes."""
     try:
         raw = _OutputFile(path, "x" if new else "w", opener=_opened)
     except OSError as error:
         unread = error.errno == errno.ENXIO and path.is_fifo()
         problem = "the pipe has no reader" if unread else error.strerror
         raise HostError(f"{path}: {problem}") from None
-    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="ascii")
+    return io.BufferedWriter(raw)
 
 
 def _opened(path: str, flags: int) -> int:

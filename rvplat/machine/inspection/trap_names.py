@@ -16,7 +16,7 @@ def _words(name: str) -> str:
 
 
 _EXCEPTIONS = {code: _words(name) for name, code in vars(Cause).items() if isinstance(code, int)}
-_INTERRUPTS = {
+INTERRUPT_NAMES = {
     bit.bit_length() - 1: name
     for name, bit in vars(Irq).items()
     if isinstance(bit, int) and bit.bit_count() == 1
@@ -27,7 +27,7 @@ def cause_name(cause: int) -> str:
     """The name of a value of mcause: "load page", "interrupt MTI"."""
     if cause & INTERRUPT:
         code = cause & ~INTERRUPT
-        return f"interrupt {_INTERRUPTS.get(code, code)}"
+        return f"interrupt {INTERRUPT_NAMES.get(code, code)}"
     return _EXCEPTIONS.get(cause, f"exception {cause}")
 
 

@@ -181,6 +181,7 @@ class NativeHart(NativeRecord):
         self.stop_code = self.field("stop")
         self.stop_request = self.field("stop_request")
         self.abandon = self.field("abandon")
+        self.timeline_ring = self.field("timeline_ring")
         self.mmio_error = self.field("mmio_error")
         self.delayed = self.field("delayed")
         self.hook_held = self.field("hook_held")
@@ -213,6 +214,8 @@ class NativeHart(NativeRecord):
             if not self.plain.has_smrnmi:
                 return
             field, bit = self._rnmi_lines, bit - RNMI
+        elif self.timeline_ring.value:
+            self.plain.timeline_driven[bit] = time.monotonic_ns() if level else 0
         lines = field.value
         field.value = lines | 1 << bit if level else lines & ~(1 << bit)
         self.alert()
@@ -244,6 +247,9 @@ class NativeHart(NativeRecord):
         """Like `enter`, without measuring the time. It continues at watchpoints whose conditions
         don't hold or that were reported at this pc, and after the handlers of hooks."""
         self._go(run)
+        if self.timeline_ring.value:
+            self.plain.timeline_left_retired = self.retired
+            self.plain.timeline_left = time.monotonic_ns()
         if self.meets is not None:
             self.hook_held.value = 0
         if self.delayed.value:

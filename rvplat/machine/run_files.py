@@ -1,4 +1,4 @@
-"""What is written to files while a machine runs: a trace, a profile."""
+"""What is written to files while a machine runs: a trace, a profile, a timeline."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from rvplat.machine.running.turn_taking import TurnTaking
 
 @contextlib.contextmanager
 def recording(
-    machine: System, trace: Path | None, profile: Path | None
+    machine: System, trace: Path | None, profile: Path | None, timeline: Path | None = None
 ) -> Iterator[TurnTaking | None]:
     """Write the files that are named, of what the machine runs in a `with` block: a trace
-    (trace.py) and a profile (profile.py). The value is who runs the harts, if they are traced.
+    (inspection/trace.py), a profile (inspection/profile.py), and a timeline (timeline/). The value
+    is who runs the harts, if they are traced.
 
     Raises:
         HostError: a file can't be written.
@@ -27,6 +28,10 @@ def recording(
             from rvplat.machine.inspection.profile import profiling
 
             stack.enter_context(profiling(machine, profile))
+        if timeline is not None:
+            from rvplat.machine.timeline.recorded import timeline as noting
+
+            stack.enter_context(noting(machine, timeline))
         if trace is not None:
             from rvplat.machine.inspection.trace import tracing
 
