@@ -18,6 +18,8 @@ from rvplat.bus import (
     InterruptController,
     MipBit,
     Register,
+    Route,
+    RouteOutput,
     State,
     native,
     setting,
@@ -222,6 +224,21 @@ class Plic(InterruptController):
         if again & bit != 0:
             self.waiting[word] |= bit
             self.notify()
+
+    def route(self, number: int) -> Route:
+        word, bit = number >> 5, 1 << (number & 31)
+        priority = int(self.priority[number - 1])
+        outputs = tuple(
+            RouteOutput(
+                context >> 1, EXTERNAL[context & 1],
+                bool(int(self.enable[context * WORDS + word]) & bit),
+                priority > int(self.threshold[context]), int(self.threshold[context]),
+                bool(self.outputs[context]),
+            )
+            for context in range(self.contexts)
+        )  # fmt: skip
+        pending, claimed = (int(one[word]) & bit for one in (self.waiting, self.claimed))
+        return Route(bool(pending), bool(claimed), priority, outputs)
 
     def fdt(self, node: FdtNode) -> None:
         node.set("#address-cells", 0)

@@ -2,7 +2,16 @@
 
 from rvplat.bus.clock import Alarm, Clock, HostClock, VirtualClock
 from rvplat.bus.console import Console
-from rvplat.bus.device import Device, FdtNode, InterruptController, Power, Progress, Wiring
+from rvplat.bus.device import (
+    Device,
+    FdtNode,
+    InterruptController,
+    Power,
+    Progress,
+    Route,
+    RouteOutput,
+    Wiring,
+)
 from rvplat.bus.failures import Failure, Failures
 from rvplat.bus.fence import barrier
 from rvplat.bus.host_calls import Caller, CallerMode, HostCalls
@@ -45,6 +54,8 @@ __all__ = [
     "Ram",
     "Range",
     "Register",
+    "Route",
+    "RouteOutput",
     "State",
     "VirtualClock",
     "Wiring",

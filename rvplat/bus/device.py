@@ -311,6 +311,29 @@ class Device(NativeParts):
         """Close what `setup` opened. Called once, when the machine closes."""
 
 
+@dataclass(frozen=True)
+class RouteOutput:
+    """A way out of an interrupt controller, to `bit` of a hart's mip. `enabled`: a source may use
+    it; `passes`: its priority is above the `threshold`; `level`: what the controller drives."""
+
+    hart: int
+    bit: int
+    enabled: bool
+    passes: bool
+    threshold: int
+    level: bool
+
+
+@dataclass(frozen=True)
+class Route:
+    """What an interrupt controller does with one source. `outputs` are its ways out."""
+
+    pending: bool
+    claimed: bool
+    priority: int
+    outputs: tuple[RouteOutput, ...]
+
+
 class InterruptController(Device):
     """A device with inputs for other devices' lines. It drives interrupts of harts."""
 
@@ -325,3 +348,8 @@ class InterruptController(Device):
     def set_input(self, number: int, level: bool) -> None:
         """The line at input `number` changed to `level`, or a high line was driven high again."""
         raise NotImplementedError
+
+    def route(self, number: int) -> Route | None:
+        """What it does with the line at input `number`, for people who look on; None: it does not
+        say. It changes nothing."""
+        return None

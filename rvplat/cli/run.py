@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rvplat.cli.api import add_api_options, check_api_options, serve_api, wants_api
 from rvplat.cli.build import add_limits, add_machine_options, build, uncollected
 from rvplat.cli.consoles import add_console_option, connect_consoles
 from rvplat.cli.progress import progress, say
@@ -17,9 +18,11 @@ from rvplat.cli.serve import add_gdb_options, check_gdb_options, lobby_for, serv
 from rvplat.cli.snapshots import Saver, add_save_option
 
 if TYPE_CHECKING:
+    from rvplat.cli.terminal import Terminal
     from rvplat.gdb.protocol.early_session import EarlySession
     from rvplat.machine.machine import Machine
     from rvplat.machine.running.stop import Stop
+    from rvplat.machine.running.turn_taking import TurnTaking
 
 EPILOG = """\
 BOARD is a name (see `rvplat boards`) or the path of a TOML file; the default is virt. PROGRAM is
@@ -58,6 +61,7 @@ class Run:
         _add_run_options(parser)
         add_console_option(parser)
         add_gdb_options(parser)
+        add_api_options(parser)
 
     def run(self, arguments: argparse.Namespace) -> int:
         if arguments.each:
@@ -66,6 +70,7 @@ class Run:
             return run_each(arguments)
         arguments = recorded_arguments(arguments)
         check_gdb_options(arguments)
+        check_api_options(arguments)
         lobby = lobby_for(arguments)
         with lobby or nullcontext(), uncollected(), progress() as watched:
             machine = build(arguments, watched)
@@ -117,8 +122,6 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
 def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | None) -> int:
     from rvplat.cli.terminal import Terminal
     from rvplat.machine.run_files import recording
-    from rvplat.machine.running.run import Runner
-    from rvplat.machine.running.stop import Stop
 
     if arguments.signature is not None:
         from rvplat.machine.inspection.signature import signature_range
@@ -137,20 +140,35 @@ def _run(machine: Machine, arguments: argparse.Namespace, lobby: EarlySession | 
         return _report(machine, stop, arguments, terminal.signal)
     files = recording(machine, arguments.trace, arguments.profile, arguments.timeline)
     with files as turns, terminal:
-        runner = Runner(
-            machine, arguments.timeout, arguments.max_instructions,
-            not (terminal.has_input or consoles.has_input), turns=turns,
-        )  # fmt: skip
-        try:
-            runner.start()
-            terminal.read_for(None if consoles.has_input else runner)
-            stop = runner.wait()
-        except KeyboardInterrupt:
-            stop = Stop("interrupt")
-            if machine.running:
-                machine.pause()
+        if wants_api(arguments):
+            stop = serve_api(machine, arguments, terminal)
+        else:
+            stop = _run_alone(machine, arguments, terminal, consoles.has_input, turns)
     saver.end()
     return _report(machine, stop, arguments, terminal.signal)
+
+
+def _run_alone(
+    machine: Machine, arguments: argparse.Namespace, terminal: Terminal, has_input: bool,
+    turns: TurnTaking | None,
+) -> Stop:  # fmt: skip
+    """Run until the guest, a limit or the user ends it. `has_input`: a client of a console may send
+    some."""
+    from rvplat.machine.running.run import Runner
+    from rvplat.machine.running.stop import Stop
+
+    runner = Runner(
+        machine, arguments.timeout, arguments.max_instructions,
+        not (terminal.has_input or has_input), turns=turns,
+    )  # fmt: skip
+    try:
+        runner.start()
+        terminal.read_for(None if has_input else runner)
+        return runner.wait()
+    except KeyboardInterrupt:
+        if machine.running:
+            machine.pause()
+        return Stop("interrupt")
 
 
 def _status(machine: Machine, stop: Stop, signal: int) -> int:

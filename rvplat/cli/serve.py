@@ -6,6 +6,7 @@ import argparse
 import threading
 from typing import TYPE_CHECKING
 
+from rvplat.cli.api import wants_api
 from rvplat.cli.progress import say
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def add_gdb_options(parser: argparse.ArgumentParser) -> None:
         help="let gdb attach at a TCP port of this host, or at unix:PATH",
     )  # fmt: skip
     parser.add_argument(
-        "--halt", action="store_true", help="with --gdb: wait for gdb before the first instruction"
+        "--halt",
+        action="store_true",
+        help="with --gdb or --api: wait for a client before the first instruction",
     )
 
 
@@ -33,8 +36,8 @@ def check_gdb_options(arguments: argparse.Namespace) -> None:
     from rvplat.errors import RvplatError
 
     if arguments.gdb is None:
-        if arguments.halt:
-            raise RvplatError("--halt waits for gdb, so it needs --gdb [HOST:]PORT")
+        if arguments.halt and not wants_api(arguments):
+            raise RvplatError("--halt waits for a client, so it needs --gdb or --api")
         return
     for name in EXCLUDED:
         if getattr(arguments, name) is not None:

@@ -1,0 +1,73 @@
+"""Snapshots of the machine's whole state, in memory by name or in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypedDict
+
+from rvplat.api.errors import BadParameter
+from rvplat.api.interfaces import Session
+from rvplat.api.methods.running import State, state_of
+from rvplat.api.registry import method
+from rvplat.api.schema import shown
+from rvplat.arguments import text as text_argument
+from rvplat.machine.running.stop import Stop
+from rvplat.machine.snapshots.file import read, write
+from rvplat.machine.snapshots.snapshot import take
+
+MOST_KEPT = 64
+
+
+class SnapshotFacts(TypedDict):
+    """A snapshot in memory."""
+
+    name: str
+    instructions: int
+
+
+def _path(name: str) -> Path | None:
+    """The file that a name means; None for one in memory."""
+    text_argument("name", name)
+    if not name:
+        raise BadParameter(f"name={shown(name)}: expected a name or the path of a file")
+    return Path(name).expanduser().resolve() if "/" in name or "." in name else None
+
+
+@method("still")
+def snapshots_save(session: Session, name: str) -> None:
+    """Save the machine's state. A name with a "." or "/" is a file of this host, any other is kept
+    in memory. A machine that runs goes on."""
+    path, kept = _path(name), session.api.snapshots
+    if path is None and name not in kept and len(kept) >= MOST_KEPT:
+        raise BadParameter(f"there are {MOST_KEPT} snapshots in memory already")
+    machine = session.api.machine
+    found = take(machine)
+    if path is None:
+        work = sum(one.retired_before + one.retired for one in machine.harts)
+        kept[name] = found, work
+    else:
+        write(found, path)
+
+
+@method("free")
+def snapshots_load(session: Session, name: str) -> State:
+    """Give a stopped machine the state of a snapshot."""
+    control, path = session.api.control, _path(name)
+    if path is None and name not in session.api.snapshots:
+        raise LookupError(f"there is no snapshot {name!r}: snapshots.list lists them")
+
+    def load() -> Stop:
+        found = session.api.snapshots[name][0] if path is None else read(path)
+        control.machine.load(found)
+        return Stop("snapshot", detail=f"the machine is as in the snapshot {name}")
+
+    control.moved(load)
+    return state_of(control)
+
+
+@method("free")
+def snapshots_list(session: Session) -> list[SnapshotFacts]:
+    """The snapshots in memory."""
+    return [
+        {"name": name, "instructions": work} for name, (_, work) in session.api.snapshots.items()
+    ]
