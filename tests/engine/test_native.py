@@ -148,7 +148,7 @@ def arrange(bench: Twin, case: Case, length: int) -> None:
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=[row.name for row in ROWS])
-@settings(max_examples=25, deadline=None, database=None, phases=[Phase.generate])
+@settings(max_examples=15, deadline=None, database=None, phases=[Phase.generate])
 @given(data=st.data())
 def test_native_leaves_what_the_reference_leaves(number: int, data: st.DataObject) -> None:
     row = ROWS[number]
@@ -165,7 +165,7 @@ JUMPS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", JUMPS, ids=[ROWS[number].name for number in JUMPS])
-@settings(max_examples=25, deadline=None, database=None, phases=[Phase.generate])
+@settings(max_examples=15, deadline=None, database=None, phases=[Phase.generate])
 @given(data=st.data())
 def test_the_same_where_targets_must_be_aligned(number: int, data: st.DataObject) -> None:
     case = data.draw(cases(ROWS[number]))

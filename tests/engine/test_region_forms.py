@@ -17,7 +17,7 @@ from tests.engine.native_bench import Twin, scalar_extensions
 from tests.engine.test_native import JUMPS, ROWS, arrange, cases
 from tests.region_compiler import in_regions
 
-EXAMPLES = int(os.environ.get("RVPLAT_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("RVPLAT_EXAMPLES", "2"))
 EFFORTS = (Effort(False, 0), Effort(True, 0), USUAL)
 # Nobody reads these afterwards: the sink is written instead of x0, and a region forgets kept pages
 # when it is entered.
