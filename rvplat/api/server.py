@@ -74,6 +74,15 @@ class Api:
         """Serve clients at a Unix socket. HostError if it can't be used."""
         self.add_listener(UnixListener(self, path, origin or f"unix:{path}"), f"unix:{path}")
 
+    def listen_web(self, port: int = 0, origin: str = "", page: bool = False) -> int:
+        """Serve clients at a websocket of the loopback interface, and the page if wanted. Port 0 is
+        a free one; returns the port. HostError if it can't be used, or a package is missing."""
+        from rvplat.api.websockets import WebListener
+
+        made = WebListener(self, port, origin or f"tcp:{port}", page)
+        self.add_listener(made, f"tcp:127.0.0.1:{made.port}")
+        return made.port
+
     def add_listener(self, listener: Any, place: str) -> None:
         """Close this with the API. `place` is where clients connect."""
         self._listeners.append(listener)

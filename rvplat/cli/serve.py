@@ -27,7 +27,7 @@ def add_gdb_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--halt",
         action="store_true",
-        help="with --gdb or --api: wait for a client before the first instruction",
+        help="with --gdb, --api or --web: wait for a client before the first instruction",
     )
 
 
@@ -37,7 +37,7 @@ def check_gdb_options(arguments: argparse.Namespace) -> None:
 
     if arguments.gdb is None:
         if arguments.halt and not wants_api(arguments):
-            raise RvplatError("--halt waits for a client, so it needs --gdb or --api")
+            raise RvplatError("--halt waits for a client, so it needs --gdb, --api or --web")
         return
     for name in EXCLUDED:
         if getattr(arguments, name) is not None:

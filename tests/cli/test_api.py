@@ -31,7 +31,7 @@ def test_a_client_runs_the_machine_to_its_end(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
         with Client(path, found[1]) as client:
             client("events.subscribe", events=["state"])
-            assert client("machine.run")["state"] == "running"
+            client("machine.run")
             assert client.stopped()["state"] == "off"
             assert bytes.fromhex(client("consoles.output")) == b"hello\r\n"
         out, err = process.communicate(timeout=60)
@@ -57,7 +57,7 @@ def test_a_client_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_errors_of_the_user_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     program = guest(HELLO)
     assert one_line(rvplat("run", program, "--api", "udp:7")).startswith(
-        "rvplat: --api udp:7: expected unix:PATH"
+        "rvplat: --api udp:7: expected unix:PATH, or tcp:PORT"
     )
     assert one_line(rvplat("run", program, "--api", "unix:x", "--gdb", "0")) == (
         "rvplat: --api and --gdb exclude each other"

@@ -1,0 +1,90 @@
+"""The API at a loopback websocket: who gets in, and who does not."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
+
+from rvplat import Machine
+from rvplat.api.server import Api
+from rvplat.api.session import LONGEST
+from tests.api.client import TOKEN
+from tests.machine.small_guests import ECHO_ASLEEP, guest
+
+WAIT_S = 60
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """The port of a machine that runs."""
+    with (
+        Machine.open("virt", program=guest(ECHO_ASLEEP), harts=1) as machine,
+        Api(machine, TOKEN) as api,
+    ):
+        port = api.listen_web()
+        api.control.run()
+        yield port
+        api.control.end("leave")
+
+
+def call(client: ClientConnection, method: str, **params: Any) -> Any:
+    client.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+    while "id" not in (reply := json.loads(client.recv(WAIT_S))):
+        pass
+    return reply.get("result", reply.get("error", {}).get("message"))
+
+
+def test_a_client_gets_in_with_the_token(port: int) -> None:
+    with connect(f"ws://127.0.0.1:{port}/api", origin=Origin(f"http://localhost:{port}")) as client:
+        assert call(client, "hello", token=TOKEN)["board"] == "virt"
+        assert call(client, "harts.list")["harts"][0]["mode"] == "M"
+        call(client, "events.subscribe", events=["console"])
+        call(client, "consoles.send", data=b"abc".hex())
+        assert json.loads(client.recv(WAIT_S))["method"] == "console"
+
+
+def test_nobody_gets_in_without_it(port: int) -> None:
+    with connect(f"ws://127.0.0.1:{port}/api") as client:
+        assert call(client, "hello", token="wrong") == "hello: this is not the token"
+        with pytest.raises(ConnectionClosed):
+            client.recv(WAIT_S)
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:1", "null"])
+def test_a_foreign_page_does_not_get_in(port: int, origin: str) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(f"ws://127.0.0.1:{port}/api", origin=Origin(origin))
+
+
+def get(port: int, path: str, host: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as client:
+        client.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        got = b""
+        while more := client.recv(1 << 16):
+            got += more
+    return got
+
+
+def test_a_name_that_leads_here_does_not_get_in(port: int) -> None:
+    """As a page does whose name resolves to the loopback interface (DNS rebinding)."""
+    assert get(port, "/api", f"evil.example:{port}").startswith(b"HTTP/1.1 403 ")
+    assert get(port, "/", f"127.0.0.1:{port}").startswith(b"HTTP/1.1 404 ")  # no page is wanted
+
+
+def test_a_message_that_is_too_long_and_one_that_is_torn(port: int) -> None:
+    with connect(f"ws://127.0.0.1:{port}/api") as client:
+        call(client, "hello", token=TOKEN)
+        client.send("x" * (LONGEST + 1))
+        with pytest.raises(ConnectionClosed, match="1009"):
+            client.recv(WAIT_S)
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as torn:
+        torn.sendall(b"\x16\x03\x01 no HTTP at all\r\n\r\n")
+        torn.recv(1000)
+    test_a_client_gets_in_with_the_token(port)
