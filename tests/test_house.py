@@ -83,6 +83,7 @@ BELOW = {
                     "machine.inspection", "machine.running", "machine.snapshots"},
     "gdb": {"gdb.commands", "gdb.monitor", "gdb.protocol", "gdb.target", "machine",
             "machine.running"},
+    "web": set(),
     "api": {"api.methods", "hart.debugging", "machine", "machine.loading", "machine.running",
             "machine.worlds"},
     "api.methods": {"api", "bus", "isa", "isa.machinery", "machine.history", "machine.inspection",
