@@ -104,8 +104,9 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--profile", type=Path, metavar="FILE",
-        help="write a sampling profile of the guest to FILE, by world and symbol, as JSON for "
-        "https://www.speedscope.app; --symbols names files with symbols",
+        help="write a sampling profile of the guest to FILE, by world and call stack, as JSON for "
+        "https://www.speedscope.app, or if its name ends in .folded or .collapsed as collapsed "
+        "stacks; --symbols names files with symbols",
     )  # fmt: skip
     parser.add_argument(
         "--timeline", type=Path, metavar="FILE",

@@ -142,6 +142,12 @@ class DebugInfo:
 
     # --- frames ---
 
+    @property
+    def has_frames(self) -> bool:
+        """Whether the file has call frame information."""
+        with reading(self.path, ".debug_frame or .eh_frame"):
+            return bool(self.dwarf.has_CFI() or self.dwarf.has_EH_CFI())
+
     def has_rules(self, address: int) -> bool:
         """Whether the call frame information covers an instruction."""
         with reading(self.path, ".debug_frame or .eh_frame"):

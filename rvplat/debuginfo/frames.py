@@ -42,6 +42,7 @@ class Frames:
     def __init__(self, dwarf: DWARFInfo, address_bytes: int) -> None:
         self._dwarf = dwarf
         self._bytes = address_bytes
+        self._rows: dict[int, tuple[Any, Any] | None] = {}
 
     @cached_property
     def _entries(self) -> list[tuple[int, int, Any]]:
@@ -61,6 +62,11 @@ class Frames:
 
     def _row(self, address: int) -> tuple[Any, Any] | None:
         """The rules for an instruction, and its entry."""
+        if address not in self._rows:
+            self._rows[address] = self._find(address)
+        return self._rows[address]
+
+    def _find(self, address: int) -> tuple[Any, Any] | None:
         at = bisect_right(self._entries, address, key=lambda row: row[0]) - 1
         if at < 0 or address >= self._entries[at][1]:
             return None

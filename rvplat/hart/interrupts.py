@@ -5,6 +5,7 @@ mip has three sources: the bits that software writes (hart.mip), the lines of de
 """
 
 from rvplat.hart.counters import read_time, refresh_timers, update_deadline
+from rvplat.hart.debugging.stack_walks import note_host
 from rvplat.hart.debugging.timeline_events import note_pending
 from rvplat.hart.rnmi import pending_rnmi
 from rvplat.hart.state import STOP_WFI, HartState
@@ -174,6 +175,8 @@ def interrupts_changed(hart):
     """The conditions are evaluated right after the instruction ("Machine Interrupt Registers")."""
     if pending_interrupt(hart) != 0:
         hart.resync = 1
+    if hart.profile_ring != 0:
+        note_host(hart)
 
 
 @implement(vocabulary.wait_for_interrupt)

@@ -189,7 +189,8 @@ class Machine(Backwards):
             trace: a file for Spike's commit log.
             ends_idle: end when every hart waits and nothing can wake one. Pass False if threads
                 of the host may send input after a long wait.
-            profile: a file for a sampling profile, by world and symbol, in speedscope's format.
+            profile: a file for a sampling profile, by world and call stack, in speedscope's format;
+                for collapsed stacks if its name ends in .folded or .collapsed.
             timeline: a file for a timeline of worlds, traps, interrupts and device accesses, in
                 Perfetto's format.
 

@@ -6,13 +6,14 @@ that the thread doesn't read in time are lost.
 """
 
 from rvplat.hart.counters import steady_ns
+from rvplat.hart.debugging.stack_walks import StackWalk, walk_here, walk_host
 from rvplat.hart.debugging.world_switches import vmid_of
 from rvplat.hart.state import HartState
 from rvplat.isa.machinery.vocabulary import retired
 from rvplat.lang import Record, define, fence, record_at, u64
 
 PERIOD = 50_000  # instructions between two samples, at least
-RING = 8192  # samples
+RING = 4096  # samples
 LONGEST = 1 << 32  # instructions: more since the last sample means that the count was reset
 
 ProfileSample = Record("ProfileSample")
@@ -20,6 +21,8 @@ ProfileSample.add("pc", u64)
 ProfileSample.add("world", u64)  # privilege, V << 2, VMID << 3
 ProfileSample.add("instructions", u64)  # since the last sample
 ProfileSample.add("ns", u64)  # of the host's clock since then, without sleep
+ProfileSample.add("here", StackWalk)
+ProfileSample.add("host", StackWalk)  # below a guest
 
 HartState.outside("profile_ring", u64)  # host address of the samples, or 0
 HartState.outside("profile_count", u64)  # how many were ever noted
@@ -54,7 +57,9 @@ def take_profile(hart):
         sample.world = u64(hart.priv) | u64(hart.virt) << 2 | vmid_of(hart.hgatp) << 3
         sample.instructions = spent
         sample.ns = now - hart.profile_ns
+        walk_here(hart, sample.here)
+        walk_host(hart, sample.host)
         fence()
         hart.profile_count += 1
     hart.profile_retired = retired(hart)
-    hart.profile_ns = now
+    hart.profile_ns = awake_ns(hart)

@@ -1,8 +1,9 @@
-"""A sampling profile of the guest by world and symbol, in speedscope's JSON format.
+"""A sampling profile of the guest by world and call stack, in speedscope's JSON format, or as
+collapsed stacks.
 
 Harts note samples where budgets end (hart/debugging/profile_samples.py), which is after branches. A
 thread collects them. Each hart gives two profiles, with the same samples: their weights are the
-host's time, and retired instructions. A stack has two frames, the world and the symbol.
+host's time, and retired instructions. A stack begins with the world (profile_stacks.py).
 
 The format: https://github.com/jlfwong/speedscope/blob/main/src/lib/file-format-spec.ts
 """
@@ -14,57 +15,27 @@ import ctypes
 import json
 import struct
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from rvplat.errors import HostError
 from rvplat.hart.debugging.profile_samples import RING, ProfileSample
-from rvplat.isa.privileged import MACHINE, PAGE_MASK, SUPERVISOR, USER
 from rvplat.machine.inspection.output_file import open_output
-from rvplat.machine.loading.symbol_files import SymbolTable, symbols_of
+from rvplat.machine.inspection.profile_stacks import Stack, Stacks
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.native_records import Block
 from rvplat.machine.running.system import System
 
+COLLAPSED = (".folded", ".collapsed")  # suffixes of files for collapsed stacks
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 COLLECT_S = 0.05  # between two collections
 MOST_PERIODS = 1024  # of a hart; then each two become one
-_SAMPLE = struct.Struct("=4Q")  # ProfileSample
-HOST_WORLDS = {USER: "U", SUPERVISOR: "HS", MACHINE: "M"}
-GUEST_WORLDS = {USER: "VU", SUPERVISOR: "VS"}
-
-Stack = tuple[str, str]  # the names of a world and a symbol
+_HEAD = struct.Struct("=8x3Q")  # ProfileSample: world, instructions, ns
+_WALKS = ProfileSample.fields["here"].offset
 Weights = dict[Stack, tuple[int, int]]  # nanoseconds and instructions
-
-
-def world_name(world: int) -> str:
-    """The name of a sample's world: M, HS, U, or VS and VU with the VMID."""
-    mode, vmid = world & 3, world >> 3
-    return f"{GUEST_WORLDS[mode]} of VMID {vmid}" if world & 4 else HOST_WORLDS[mode]
-
-
-class Places:
-    """Names places in the guest. The symbols are read at once, because that takes long."""
-
-    def __init__(self, machine: System) -> None:
-        software = machine.software
-        self._tables = {
-            vmid: SymbolTable(symbols_of(software, vmid)) for vmid in {None, *software.symbol_files}
-        }
-        self._known: dict[tuple[int, int], Stack] = {}
-
-    def stack(self, pc: int, world: int) -> Stack:
-        """The names of the world and of the symbol at a pc, or of the page if there is none."""
-        found = self._known.get((pc, world))
-        if found is None:
-            table = self._tables.get(world >> 3 if world & 4 else None)
-            symbol = table.find(pc) if table else None
-            name = symbol[0] if symbol else f"page {pc & PAGE_MASK:#x}"
-            found = self._known[pc, world] = world_name(world), name
-        return found
 
 
 class Timeline:
@@ -104,15 +75,17 @@ def _sum(one: Weights, other: Weights) -> Weights:
 class Samples:
     """The ring of a hart's samples."""
 
-    def __init__(self, hart: Hart) -> None:
+    def __init__(self, hart: Hart, copies: bool = False) -> None:
         self._plain = hart.plain
+        self._plain.walk_copies = int(copies)
+        self._plain.host_pc = 0
         self._block = Block(RING * ProfileSample.size)
         self._seen = int(self._plain.profile_count)
         self._plain.profile_retired = hart.retired % (1 << 64)
         self._plain.profile_ring = self._block.address
 
-    def new(self) -> Iterator[tuple[int, int, int, int]]:
-        """The samples since the last call: pc, world, instructions, nanoseconds."""
+    def new(self) -> bytes:
+        """The samples since the last call, each a ProfileSample."""
         count, first = int(self._plain.profile_count), self._seen
         first = max(first, count - RING)
         at, size = first % RING, ProfileSample.size
@@ -121,8 +94,7 @@ class Samples:
         held += ctypes.string_at(self._block.address, (count - first - before_end) * size)
         overtaken = max(int(self._plain.profile_count) - RING + 1 - first, 0)
         self._seen = count
-        found = _SAMPLE.iter_unpack(held[overtaken * size :])
-        yield from cast("Iterator[tuple[int, int, int, int]]", found)
+        return held[overtaken * size :]
 
     def close(self) -> None:
         """End the sampling. The hart must not run."""
@@ -133,8 +105,8 @@ class Profiler:
     """Collects the samples of a machine's harts, until `close`."""
 
     def __init__(self, machine: System) -> None:
-        self._places = Places(machine)
-        self._samples = [Samples(hart) for hart in machine.harts]
+        self._stacks = Stacks(machine)
+        self._samples = [Samples(hart, self._stacks.has_frames) for hart in machine.harts]
         self._timelines = [Timeline() for _ in machine.harts]
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="rvplat-profile", daemon=True)
@@ -155,11 +127,23 @@ class Profiler:
     def _collect(self) -> None:
         for samples, timeline in zip(self._samples, self._timelines, strict=True):
             found: dict[Stack, list[int]] = defaultdict(lambda: [0, 0])
-            for pc, world, instructions, ns in samples.new():
-                total = found[self._places.stack(pc, world)]
+            data = samples.new()
+            for at in range(0, len(data), ProfileSample.size):
+                world, instructions, ns = _HEAD.unpack_from(data, at)
+                total = found[self._stacks.stack(data, at + _WALKS, world)]
                 total[0] += ns
                 total[1] += instructions
             timeline.add({stack: (ns, count) for stack, (ns, count) in found.items()})
+
+    def collapsed(self) -> Iterator[str]:
+        """A line for each stack of each hart: its frames, and its instructions."""
+        for number, timeline in enumerate(self._timelines):
+            total: Counter[Stack] = Counter()
+            for stack, (_, instructions) in timeline:
+                total[stack] += instructions
+            for stack, instructions in sorted(total.items()):
+                frames = (one.replace(";", ":") for one in (f"hart {number}", *stack))
+                yield f"{';'.join(frames)} {instructions}\n"
 
     def as_json(self) -> dict[str, object]:
         """The profile as values for json.dumps."""
@@ -210,14 +194,17 @@ def profiling(machine: System, path: Path) -> Iterator[None]:
             yield
         finally:
             profiler.close()
-            _write(file, path, profiler.as_json())
+            _write(file, path, profiler)
 
 
-def _write(file: IO[str], path: Path, profile: dict[str, object]) -> None:
+def _write(file: IO[str], path: Path, profiler: Profiler) -> None:
     """Write the profile and close the file. Errors of what was profiled are not errors of this."""
     try:
         with file:
-            json.dump(profile, file)
+            if path.suffix in COLLAPSED:
+                file.writelines(profiler.collapsed())
+                return
+            json.dump(profiler.as_json(), file)
             file.write("\n")
     except OSError as error:
         raise HostError(f"{path}: {error.strerror}") from None

@@ -14,7 +14,7 @@ from rvplat.hart.debugging.timeline_events import (
     STORE,
     TRAP,
 )
-from rvplat.machine.inspection.profile import world_name
+from rvplat.machine.inspection.profile_stacks import world_name
 from rvplat.machine.inspection.trap_names import FIRST_INTERRUPT, INTERRUPT_NAMES, trap_name
 from rvplat.machine.timeline.events import Event, HartEvents, Lost
 from rvplat.machine.timeline.perfetto import Trace, Track
