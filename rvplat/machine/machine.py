@@ -189,10 +189,9 @@ class Machine(Backwards):
             trace: a file for Spike's commit log.
             ends_idle: end when every hart waits and nothing can wake one. Pass False if threads
                 of the host may send input after a long wait.
-            profile: a file for a sampling profile, by world and call stack, in speedscope's format;
-                for collapsed stacks if its name ends in .folded or .collapsed.
-            timeline: a file for a timeline of worlds, traps, interrupts and device accesses, in
-                Perfetto's format.
+            profile: a file for a sampling profile by world and call stack, in speedscope's format;
+                with collapsed stacks if its name ends in .folded or .collapsed.
+            timeline: a file for a timeline of worlds, traps and devices, in Perfetto's format.
 
         Raises:
             RuntimeError: the machine runs already, or is closed.
