@@ -10,8 +10,8 @@ from rvplat.guests.debian import DebianGuest
 from tests.docs.pages import ROOT, blocks, file_in, first_missing, walk
 from tests.guests.conftest import debian_guest  # noqa: F401
 
-#: Tested elsewhere, because their sessions are typed into gdb (tests/gdb/test_page_sessions.py).
-TYPED = {"howto/backwards.md", "howto/gdb-guests.md", "howto/gdb-kvm.md"}
+#: Tested elsewhere, because their sessions are gdb's (tests/gdb: test_page_sessions, test_editors).
+TYPED = {"howto/backwards.md", "howto/editors.md", "howto/gdb-guests.md", "howto/gdb-kvm.md"}
 #: Walked with the Debian guest that the tests keep.
 LINUX = ["howto/linux.md", "howto/kvm.md"]
 PAGES = {
