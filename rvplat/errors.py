@@ -101,6 +101,10 @@ class DebugInfoError(RvplatError):
     """A file's debug information can't be used: which file, which part, what is wrong."""
 
 
+class CoverageError(RvplatError):
+    """Coverage can't be read, merged or written: which file, and why."""
+
+
 class RunFailed(RvplatError):
     """Plugin code raised, or did not return, while a machine ran. `failures` has every failure
     (`rvplat.bus.Failure`), `stop` says how the run ended (a `rvplat.Stop`, or None if it did not

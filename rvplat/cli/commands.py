@@ -63,6 +63,12 @@ BUILT_IN: Mapping[str, BuiltIn] = {
         BuiltIn("explain", "stop a machine and show address translations", "explain", "Explain"),
         BuiltIn("when", "find when a condition holds first", "when", "WhenCommand"),
         BuiltIn("fault", "inject faults and count what follows", "fault", "FaultCommand"),
+        BuiltIn(
+            "coverage",
+            "merge files of coverage, and show or convert them",
+            "coverage",
+            "CoverageCommand",
+        ),
         BuiltIn("diff", "find the first difference of two recordings", "diff", "Diff"),
         BuiltIn("boards", "list the boards", "lists", "Boards"),
         BuiltIn("plugins", "list the plugins and what they provide", "lists", "PluginList"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rvplat.cli.api import add_api_options, check_api_options, serve_api, wants_api
 from rvplat.cli.build import add_limits, add_machine_options, build, uncollected
 from rvplat.cli.consoles import add_console_option, connect_consoles
+from rvplat.cli.coverage import add_coverage_option, check_coverage, covering
 from rvplat.cli.progress import progress, say
 from rvplat.cli.recordings import add_recording_options, recorded_arguments, use_recording
 from rvplat.cli.serve import add_gdb_options, check_gdb_options, lobby_for, serve
@@ -59,6 +60,7 @@ class Run:
         add_save_option(parser)
         add_recording_options(parser)
         _add_run_options(parser)
+        add_coverage_option(parser)
         add_console_option(parser)
         add_gdb_options(parser)
         add_api_options(parser)
@@ -71,11 +73,13 @@ class Run:
         arguments = recorded_arguments(arguments)
         check_gdb_options(arguments)
         check_api_options(arguments)
+        check_coverage(arguments.coverage)
         lobby = lobby_for(arguments)
         with lobby or nullcontext(), uncollected(), progress() as watched:
             machine = build(arguments, watched)
         try:
-            return _run(machine, arguments, lobby)
+            with covering(machine, arguments.coverage):
+                return _run(machine, arguments, lobby)
         finally:
             machine.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rvplat.debuginfo.faults import reading
 from rvplat.debuginfo.frames import Caller, Frames, Load
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rvplat.debuginfo.variables import Variables
 
 KEPT_FILES = 8
+EXECUTABLE = 4  # SHF_EXECINSTR
 
 
 def debug_info(path: Path) -> DebugInfo:
@@ -97,6 +98,27 @@ class DebugInfo:
             raise DebugInfoError(f"{self.path}: it has no DWARF: build the program with -g")
         return Variables(self.path, self._units)
 
+    # --- sections ---
+
+    @cached_property
+    def code(self) -> list[tuple[int, int]]:
+        """The addresses that hold instructions, (first, end), by section."""
+        with reading(self.path, "the table of its sections"):
+            every = [section.header for section in self._elf.iter_sections()]
+        held = [one for one in every if one["sh_flags"] & EXECUTABLE and one["sh_addr"]]
+        return sorted((one["sh_addr"], one["sh_addr"] + one["sh_size"]) for one in held)
+
+    @cached_property
+    def symbols(self) -> list[tuple[str, int, int]]:
+        """The functions of the symbol table: name, address, bytes (0: the file doesn't say)."""
+        found = []
+        with reading(self.path, ".symtab"):
+            table: Any = self._elf.get_section_by_name(".symtab")
+            for one in table.iter_symbols() if table is not None else ():
+                if one["st_info"]["type"] == "STT_FUNC" and one["st_shndx"] != "SHN_UNDEF":
+                    found.append((str(one.name), int(one["st_value"]), int(one["st_size"])))
+        return sorted(found, key=lambda row: row[1:])
+
     # --- lines ---
 
     def line_at(self, address: int) -> LineRow | None:
@@ -112,6 +134,23 @@ class DebugInfo:
             return []
         with reading(self.path, ".debug_line"):
             return list(self._lines.all())
+
+    def sound_line_rows(self) -> tuple[list[LineRow], list[str]]:
+        """The rows of every line table that can be read, and what is wrong with the others."""
+        found: list[LineRow] = []
+        problems: list[str] = []
+        try:
+            with reading(self.path, ".debug_info"):
+                units = self._units.all if self.is_present else []
+        except DebugInfoError as error:
+            return [], [str(error)]
+        for unit in units:
+            try:
+                with reading(self.path, ".debug_line"):
+                    found += self._lines.of(unit)
+            except DebugInfoError as error:
+                problems.append(str(error))
+        return found, list(dict.fromkeys(problems))
 
     def addresses_of(self, file: str, line: int) -> list[int]:
         """Where the statements of a line begin. `file` is a path, or the end of one."""

@@ -8,6 +8,7 @@ the slot to go on with, or 0 to leave native code, with hart.stop set.
 from rvplat.engine.arm_breakpoints import page_entered
 from rvplat.engine.breakpoints import KEPT, is_breakpoint, is_met, keep_handler, stops_before_fetch
 from rvplat.engine.budgets import end_turn, lasts, refill, runs_alone, step_from_here
+from rvplat.engine.coverage_marks import enter_marks, mark, mark_single
 from rvplat.engine.decode import NO_ROW, fill_slot, find_row, in_page, read_page
 from rvplat.engine.hot_code import region_entry
 from rvplat.engine.pairs import find_pair
@@ -69,8 +70,11 @@ def find_slots(hart, pc: u64) -> bool:
     slots = read_u64(hart.slot_pages + (ram.first_page + number) * 8)
     if slots == 0:
         slots = new_slots(hart, pa & PAGE_MASK, region, number)
+    header = header_at(slots - SLOT_HEADER)
+    if hart.machine.cover_fn != 0:
+        enter_marks(hart, header, pc, slots)
     fetch_fill(hart, pc, ram.host + (number << 12), slots)
-    page_entered(hart, header_at(slots - SLOT_HEADER), pc, slots)
+    page_entered(hart, header, pc, slots)
     return True
 
 
@@ -106,6 +110,7 @@ def decode_slot(hart, address: u64):
     if hart.machine.break_count != 0 and is_breakpoint(hart, header, pc):
         cover_slot(hart, address)
         return
+    mark(header, offset)
     entry = region_entry(hart, header, offset)
     if entry != 0:  # another hart may drop the region and the slot meanwhile: it stays dropped
         compare_exchange_u64(address, own, entry)
@@ -165,6 +170,8 @@ def scratch_slot(hart) -> u64:
     if hart.scratch_bits != u64(bits) + 1:
         slot.handler = decode_into(hart, slot, bits, u64(4096))
         hart.scratch_bits = u64(bits) + 1
+    if hart.machine.cover_fn != 0:
+        mark_single(hart)
     hart.pc_bias = hart.pc - (address >> 3)
     return address
 
@@ -209,6 +216,7 @@ def meet_breakpoint(hart, address: u64) -> u64:
     machine = hart.machine
     if not is_breakpoint(hart, header, hart.pc):  # the breakpoint was removed
         compare_exchange_u64(address, machine.breakpoint_handler, machine.decode_handler)
+    mark(header, offset)
     return kept_handler(hart, address, offset)
 
 

@@ -18,7 +18,7 @@ from rvplat.engine.region_templates import (
 )
 from rvplat.engine.regions.tables import Access, Tables
 from rvplat.hart.acceleration.kept_pages import TAGS
-from rvplat.hart.state import DATA_ENTRIES, HartState, TlbEntry
+from rvplat.hart.state import DATA_ENTRIES, SLOT_HEADER, HartState, SlotHeader, TlbEntry
 from rvplat.isa.machinery import vocabulary
 from rvplat.isa.machinery.extension import SINK
 from rvplat.isa.machinery.xlen import ux
@@ -128,6 +128,7 @@ def make_tables(unit: Unit, forms: Sequence[Form], entries: Sequence[DecodeEntry
     )  # fmt: skip
     offsets = {name: HartState.fields[name].offset for name in fields}
     offsets["kept_tags"] = TAGS
+    offsets["marks"] = SlotHeader.fields["marks"].offset - SLOT_HEADER  # from the first slot
     offsets |= {f"tlb_{name}": TlbEntry.fields[name].offset for name in _OF_ENTRY}
     offsets |= {"tlb_size": TlbEntry.size, "tlb_count": DATA_ENTRIES}
     numbers = {form.key: n for n, form in enumerate(forms)}

@@ -34,6 +34,7 @@ def new_slots(hart, pa: u64, region: u64, number: u64) -> u64:
     header.guests.count = 0
     header.armed_stamp = 0
     header.samples = 0
+    header.marks = 0
     write_u64(hart.slot_pages + (ram.first_page + number) * 8, slots)
     return slots
 

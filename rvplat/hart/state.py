@@ -53,7 +53,7 @@ Slot.add("handler", u64)
 Slot.add("operands", u8, 4)
 Slot.add("imm", s32)
 
-SLOT_HEADER = 192  # bytes before a page's first slot: SlotHeader
+SLOT_HEADER = 256  # bytes before a page's first slot: SlotHeader
 SLOTS_SIZE = SLOT_HEADER + 16 * 2048 + 64  # of a page: header, slots, the slot after them
 SlotHeader = Record("SlotHeader")
 SlotHeader.add("host", u64)  # host address of the page's bytes

@@ -10,6 +10,7 @@ from rvplat.machine.running.hart import Hart
 from rvplat.machine.trap_reports import TrapReports
 
 if TYPE_CHECKING:
+    from rvplat.machine.worlds.covering import Covering
     from rvplat.machine.worlds.stack import Backtrace
     from rvplat.machine.worlds.world import World
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Observed(TrapReports):
     """The part of a machine that shows the host and the guests by their own addresses and names."""
 
-    observed = ("host", "guest", "backtrace")
+    observed = ("host", "guest", "backtrace", "cover")
 
     @property
     def host(self) -> World:
@@ -57,6 +58,17 @@ class Observed(TrapReports):
         for one in self.harts:
             one.plain.keep_worlds = 1
         return found
+
+    def cover(self) -> Covering:
+        """Note from here on which instructions the host and each guest begin, at full speed. The
+        machine has not run yet. `coverage()` of the value has what ran so far.
+
+        Raises:
+            RuntimeError: the machine has run, or its coverage is collected already.
+        """
+        from rvplat.machine.worlds.covering import Covering
+
+        return Covering(self)
 
     def _hart_here(self) -> Hart:
         """The hart of the hook whose handler calls, or the first one."""

@@ -29,6 +29,7 @@ from rvplat.engine.regions.graph import PAGE, SINK, Decoded, Graph
 from rvplat.engine.regions.guards import Guards, covered_prefix
 from rvplat.engine.regions.heads import go_to_head, head_table
 from rvplat.engine.regions.lines import Lines
+from rvplat.engine.regions.marks import Marks
 from rvplat.engine.regions.spans import SpanChecks, span_prefix, spans_of
 from rvplat.engine.regions.tables import Access, Tables, Template, fill
 from rvplat.engine.regions.zones import Zone
@@ -41,7 +42,9 @@ KEPT = (*TAGS, "read_addend", "write_addend")
 class Assembler(Lines):
     """Makes the text of one region."""
 
-    def __init__(self, tables: Tables, graph: Graph, split: Collection[int] = ()) -> None:
+    def __init__(
+        self, tables: Tables, graph: Graph, split: Collection[int] = (), covers: bool = False
+    ) -> None:
         super().__init__()
         self.tables = tables
         self.graph = graph
@@ -56,6 +59,7 @@ class Assembler(Lines):
         self.spans = spans_of(self.flow, self.loop_of, split)
         self.checks = SpanChecks(self, tables, self.slot_at)
         self.guards = Guards(self, tables, self.place_at_header)
+        self.marks = Marks(self, self.flow, covers)
 
     def hart_place(self, field: str, index: int = 0) -> str:
         """The address of a field of the hart's record, or of an element of 8 bytes."""
@@ -214,6 +218,7 @@ class Assembler(Lines):
         key = self.zones[offset], self.flow.dirty[offset]
         number = self.exits.setdefault(key, len(self.exits))
         self.lines.append(f"X{self.at(offset)}:")
+        self.marks.before(offset)
         self.put(f"  store i64 {self.tables.forms[one.form]}, ptr %exit_form")
         self.put(f"  store i64 {offset * 8}, ptr %exit_slot")
         left = self.left(self.flow.retired[offset])
@@ -255,6 +260,7 @@ class Assembler(Lines):
         if after in self.graph.instructions and after not in self.flow.leaders:
             self.go(offset, after)
             return
+        self.marks.through(offset)
         retired = self.flow.retired[offset] + 1
         if after in self.graph.instructions:
             self.count_budget(retired)
@@ -268,6 +274,7 @@ class Assembler(Lines):
         target, zone = self.flow.target(offset), self.zones[offset]
         dirty = self.flow.dirty_after(offset)
         self.lines.append(f"T{at}:")
+        self.marks.through(offset)
         retired = self.flow.retired[offset] + 1
         if not 0 <= target < PAGE:
             self.write_back(zone, dirty)
@@ -293,6 +300,7 @@ class Assembler(Lines):
         at = self.at(offset)
         zone, dirty = self.zones[offset], self.flow.dirty_after(offset)
         self.lines.append(f"J{at}:")
+        self.marks.through(offset)
         left = self.count_budget(self.flow.retired[offset] + 1)
         target = self.value("load i64, ptr %target")
         targets = sorted(self.graph.jumps(offset))
@@ -360,6 +368,7 @@ class Assembler(Lines):
         pc = self.value(f"add i64 {bias}, {self.value(f'lshr i64 {address}, 3')}")
         inside = self.value(f"and i64 {pc}, 4094")
         put(f"  %page = sub i64 {pc}, {inside}")
+        self.marks.enter(self.slot_at(str(self.tables.offsets["marks"])))
         self._forget_pages()
         go_to_head(self, inside, {head: self.entry(head) for head in self.graph.heads})
 

@@ -18,7 +18,8 @@ MOST = 2048  # instructions of a region: as many as a page can have
 class Request:
     """Compile what can be reached from `heads`, offsets in `page`, up to `most` instructions.
     `ran`: see `discover`. `dump`: where to write the stages, a path without the suffix; or "".
-    `split` are accesses that often lie in two pages with those that follow (spans.py)."""
+    `split` are accesses that often lie in two pages with those that follow (spans.py). `covers`:
+    the region notes what it executes (marks.py)."""
 
     number: int
     page: bytes
@@ -27,6 +28,7 @@ class Request:
     dump: str = ""
     most: int = MOST
     split: tuple[int, ...] = ()
+    covers: bool = False
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class Compiler:
         )  # fmt: skip
         if not graph.heads:
             return Answer(request.number, left=tuple(sorted(graph.left)))
-        text = Assembler(self._tables, graph, request.split).text()
+        text = Assembler(self._tables, graph, request.split, request.covers).text()
         dump = Path(request.dump) if request.dump else None
         code = compile_region(text, dump, effort)
         seconds = time.process_time() - began

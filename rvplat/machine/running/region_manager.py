@@ -80,8 +80,8 @@ class RegionManager:
         self._reports = Reports(owner.harts)
         self._lock = threading.RLock()
         self._work = threading.Condition(self._lock)
-        self._closed = False
-        self._ended = False  # no more regions are made
+        self._closed = self._ended = False  # ended: no more regions are made
+        self.covers = False  # they note what they execute
         self._threads: list[threading.Thread] = []
         self._store: Store | None = None
         self._client: Client | None = None
@@ -91,8 +91,7 @@ class RegionManager:
         self._calls = ctypes.c_uint32.from_address(self._calls_at)
         if mode == "all":
             self._now = _HOST(self._compile_now)
-            address = ctypes.cast(self._now, ctypes.c_void_p).value
-            self._native.view.compile_now = address or 0
+            self._native.view.compile_now = ctypes.cast(self._now, ctypes.c_void_p).value or 0
         self._native.view.regions_on = int(mode != "off")
 
     # --- from other threads ---
@@ -303,7 +302,8 @@ class RegionManager:
         self._number += 1
         dump = str(dump_path(self._dump, self._number, start) or "")
         data, split = self._code.bytes_at(start), tuple(page.split)
-        return Request(self._number, data, ran, page.every_head, dump, most, split)
+        heads = page.every_head
+        return Request(self._number, data, ran, heads, dump, most, split, self.covers)
 
     def _take_answer(self, page: Page, start: int, answer: Answer, data: bytes) -> None:
         page.tried = True
@@ -382,7 +382,7 @@ class RegionManager:
         if self._store is None:
             from rvplat.engine.regions.store import Store
 
-            digest = hashlib.sha256(self._tables).hexdigest()
+            digest = hashlib.sha256(self._tables).hexdigest() + " covering" * self.covers
             self._store = Store(f"regions with what they leave\n{self._owner.core.key}\n{digest}")
         return self._store
 

@@ -66,10 +66,12 @@ class WatchdogProtocol(Protocol):
 
 
 class RegionsLike(Protocol):
-    """Native code for hot pages (region_manager.py). `counts` says what was made."""
+    """Native code for hot pages (region_manager.py). `counts` says what was made; `covers`: that
+    notes what it executes."""
 
     mode: str
     counts: Counts
+    covers: bool
 
     def hot_pages(self) -> list[HotPage]: ...
 
