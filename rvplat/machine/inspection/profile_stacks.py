@@ -126,20 +126,22 @@ class WorldStacks:
         frames = [walk.registers]
         if below and not self._unwinder.has_rules(frames[0]):
             caller = self._unwinder.caller(frames[0])
-            if caller is not None and self._is_code(caller):
+            if caller is not None and caller.pc:
                 fp = caller.x.get(FP, 0)
                 frames.append(Registers(caller.pc, {FP: fp}))
         while len(frames) < MOST_FRAMES:
             caller = self._unwinder.caller(frames[-1])
-            if caller is None or not self._is_code(caller):
+            if caller is None or caller.pc == 0:
                 break
             frames.append(caller)
+        while len(frames) > 1 and self._is_nameless(frames[-1]):
+            frames.pop()
         return list(_without_repeats(self._name(one.instruction) for one in frames))
 
-    def _is_code(self, caller: Registers) -> bool:
-        if caller.pc == 0:
-            return False
-        return not self._has_symbols or self._unwinder.symbol(caller.pc - 1) is not None
+    def _is_nameless(self, frame: Registers) -> bool:
+        """Whether a frame may be none: its world has symbols, but none for it. One between others
+        may be in a module of a kernel."""
+        return self._has_symbols and self._unwinder.symbol(frame.instruction) is None
 
     def _name(self, address: int) -> str:
         found = self._unwinder.symbol(address)
