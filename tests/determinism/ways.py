@@ -39,8 +39,9 @@ def in_real_time(machine: Machine, trace: Trace, numbers: Random) -> None:
 
 
 def profiled(machine: Machine, trace: Trace, numbers: Random) -> None:
-    """With a profile."""
-    assert machine.run(timeout_s=TIMEOUT_S, profile="/dev/null").reason == "off"
+    """With a profile and a timeline."""
+    stop = machine.run(timeout_s=TIMEOUT_S, profile="/dev/null", timeline="/dev/null")
+    assert stop.reason == "off"
 
 
 def saved_and_loaded(machine: Machine, trace: Trace, numbers: Random) -> None:

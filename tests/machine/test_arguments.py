@@ -44,6 +44,8 @@ def machine() -> Iterator[Any]:
         (lambda m: m.run(ends_idle=0), TypeError, "ends_idle=0: expected True or False"),
         (lambda m: m.run(profile=3), TypeError,
          "profile=3: expected the path of a file, a string or Path"),
+        (lambda m: m.run(timeline=3), TypeError,
+         "timeline=3: expected the path of a file, a string or Path"),
         (lambda m: m.run(trace=3), TypeError,
          "trace=3: expected the path of a file, a string or Path"),
         (lambda m: m.step(-1), ValueError, "count=-1: expected 1 to 0x4000000000000000"),

@@ -24,7 +24,7 @@ from typing import IO
 from rvplat.errors import HostError
 from rvplat.hart.debugging.profile_samples import RING, ProfileSample
 from rvplat.machine.inspection.output_file import open_output
-from rvplat.machine.inspection.profile_stacks import Stack, Stacks
+from rvplat.machine.inspection.profile_stacks import Key, Stack, Stacks, key_of
 from rvplat.machine.running.hart import Hart
 from rvplat.machine.running.native_records import Block
 from rvplat.machine.running.system import System
@@ -32,6 +32,7 @@ from rvplat.machine.running.system import System
 COLLAPSED = (".folded", ".collapsed")  # suffixes of files for collapsed stacks
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 COLLECT_S = 0.05  # between two collections
+MOST_UNNAMED = 1 << 15  # stacks whose names are not looked for while harts may want Python's lock
 MOST_PERIODS = 1024  # of a hart; then each two become one
 _HEAD = struct.Struct("=8x3Q")  # ProfileSample: world, instructions, ns
 _WALKS = ProfileSample.fields["here"].offset
@@ -108,6 +109,8 @@ class Profiler:
         self._stacks = Stacks(machine)
         self._samples = [Samples(hart, self._stacks.has_frames) for hart in machine.harts]
         self._timelines = [Timeline() for _ in machine.harts]
+        self._unnamed: list[tuple[Timeline, dict[Key, list[int]]]] = []
+        self._unnamed_keys = 0
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="rvplat-profile", daemon=True)
         self._thread.start()
@@ -117,6 +120,7 @@ class Profiler:
         self._closed.set()
         self._thread.join()
         self._collect()
+        self._name()
         for samples in self._samples:
             samples.close()
 
@@ -126,14 +130,29 @@ class Profiler:
 
     def _collect(self) -> None:
         for samples, timeline in zip(self._samples, self._timelines, strict=True):
-            found: dict[Stack, list[int]] = defaultdict(lambda: [0, 0])
+            found: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
             data = samples.new()
             for at in range(0, len(data), ProfileSample.size):
                 world, instructions, ns = _HEAD.unpack_from(data, at)
-                total = found[self._stacks.stack(data, at + _WALKS, world)]
+                total = found[key_of(world, data, at + _WALKS)]
                 total[0] += ns
                 total[1] += instructions
-            timeline.add({stack: (ns, count) for stack, (ns, count) in found.items()})
+            self._unnamed.append((timeline, found))
+            self._unnamed_keys += len(found)
+        if self._unnamed_keys > MOST_UNNAMED:
+            self._name()
+
+    def _name(self) -> None:
+        """Name the stacks that were collected."""
+        for timeline, found in self._unnamed:
+            total: dict[Stack, tuple[int, int]] = {}
+            for key, (ns, instructions) in found.items():
+                stack = self._stacks.stack(key)
+                before = total.get(stack, (0, 0))
+                total[stack] = before[0] + ns, before[1] + instructions
+            timeline.add(total)
+        self._unnamed.clear()
+        self._unnamed_keys = 0
 
     def collapsed(self) -> Iterator[str]:
         """A line for each stack of each hart: its frames, and its instructions."""

@@ -23,6 +23,7 @@ MOST_KNOWN = 1 << 15  # stacks whose names are kept
 _HEAD = struct.Struct("=6Q")  # StackWalk, up to the arrays
 _FPS, _RAS, _WORDS = (StackWalk.fields[name].offset for name in ("fps", "ras", "stack"))
 
+Key = tuple[int, bytes, bytes]  # what decides a stack: the world, and both walks' keys
 Stack = tuple[str, ...]  # names: the world, functions from the outermost on; perhaps again so
 
 
@@ -32,32 +33,41 @@ def world_name(world: int) -> str:
     return f"{GUEST_WORLDS[mode]} of VMID {vmid}" if world & 4 else HOST_WORLDS[mode]
 
 
-class Walk:
-    """A StackWalk, read from its bytes at an offset. `word`: the bytes of a register."""
+def walk_key(data: bytes, at: int) -> bytes:
+    """What decides the names of a StackWalk at an offset; empty if there is none."""
+    pc, _, _, _, depth, words = _HEAD.unpack_from(data, at)
+    if pc == 0:
+        return b""
+    fps, ras, stack = at + _FPS, at + _RAS, at + _WORDS
+    return b"".join(
+        (
+            data[at : at + _FPS],
+            data[fps : fps + 8 * depth],
+            data[ras : ras + 8 * depth],
+            data[stack : stack + 8 * words],
+        )
+    )
 
-    def __init__(self, data: bytes, at: int, word: int) -> None:
-        self.pc, self._ra, self._sp, self._fp, depth, words = _HEAD.unpack_from(data, at)
+
+class Walk:
+    """A StackWalk by its key. `word`: the bytes of a register."""
+
+    def __init__(self, key: bytes, word: int) -> None:
+        self._pc, self._ra, self._sp, self._fp, self._depth, self._count = _HEAD.unpack_from(key)
+        self._key = key
         self._word = word
-        self._count = depth if self.pc else 0
-        fps, ras = at + _FPS, at + _RAS
-        self.key = data[at : at + 32]  # all that decides the names
-        self.key += data[fps : fps + 8 * self._count] + data[ras : ras + 8 * self._count]
-        self._words = data[at + _WORDS : at + _WORDS + 8 * words] if self.pc else b""
-        self.key += self._words
 
     @property
     def registers(self) -> Registers:
         """The innermost frame."""
-        return Registers(self.pc, {RA: self._ra, SP: self._sp, FP: self._fp}, True)
+        return Registers(self._pc, {RA: self._ra, SP: self._sp, FP: self._fp}, True)
 
     def memory(self) -> dict[int, int]:
         """The words that are known, by address."""
-        found: dict[int, int] = {}
-        for n, (value,) in enumerate(struct.iter_unpack("=Q", self._words)):
-            found[self._sp + n * self._word] = value
-        count, key = self._count, self.key[32:]
-        fps = struct.unpack_from(f"={count}Q", key)
-        ras = struct.unpack_from(f"={count}Q", key, 8 * count)
+        depth, count = self._depth, self._count
+        values = struct.unpack_from(f"={2 * depth + count}Q", self._key, _HEAD.size)
+        fps, ras, words = values[:depth], values[depth : 2 * depth], values[2 * depth :]
+        found = {self._sp + n * self._word: value for n, value in enumerate(words)}
         for fp, ra, above in zip(fps, ras, (*fps, 0)[1:], strict=True):
             found[fp - self._word] = ra or above  # a leaf has saved s0 alone
             found[fp - 2 * self._word] = above
@@ -101,6 +111,11 @@ class _SampleUnwinder(Unwinder):
         """The entry of the function of an address."""
         found = self.symbol(address)
         return None if found is None else address - found[1]
+
+
+def key_of(world: int, data: bytes, at: int) -> Key:
+    """The key of a sample whose two walks are at an offset of the data."""
+    return world, walk_key(data, at), walk_key(data, at + StackWalk.size)
 
 
 class WorldStacks:
@@ -165,33 +180,31 @@ class Stacks:
             vmid: WorldStacks(machine, vmid) for vmid in {None, *software.symbol_files}
         }
         self._machine = machine
-        self._known: dict[tuple[int, bytes, bytes], Stack] = {}
+        self._known: dict[Key, Stack] = {}
 
     @property
     def has_frames(self) -> bool:
         """Whether some file has call frame information."""
         return any(one.has_frames for one in self._worlds.values())
 
-    def stack(self, data: bytes, at: int, world: int) -> Stack:
-        """The names of a sample's stack, from the outermost frame on; its two walks are at an
-        offset of the data."""
-        word = self._worlds[None].word
-        here, host = Walk(data, at, word), Walk(data, at + StackWalk.size, word)
-        key = world, here.key, host.key if host.pc else b""
+    def stack(self, key: Key) -> Stack:
+        """The names of a sample's stack, from the outermost frame on."""
         found = self._known.get(key)
         if found is None:
             if len(self._known) == MOST_KNOWN:
                 self._known.clear()
-            found = self._known[key] = self._named(here, host, world)
+            found = self._known[key] = self._named(*key)
         return found
 
-    def _named(self, here: Walk, host: Walk, world: int) -> Stack:
+    def _named(self, world: int, here: bytes, host: bytes) -> Stack:
         names: list[str] = []
-        if host.pc:
-            below = self._worlds[None].names(host, below=True)
+        word = self._worlds[None].word
+        if host:
+            below = self._worlds[None].names(Walk(host, word), below=True)
             names += [HOST_WORLDS[SUPERVISOR], *reversed(below)]
         stacks = self._stacks_of(world >> 3 if world & 4 else None)
-        return (*names, world_name(world), *reversed(stacks.names(here, below=False)))
+        own = stacks.names(Walk(here, word), below=False)
+        return (*names, world_name(world), *reversed(own))
 
     def _stacks_of(self, vmid: int | None) -> WorldStacks:
         """The stacks of a world; of one without files they have no names."""
