@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 
-from rvplat.cli.api import TOKEN
+from rvplat.cli.api import TOKEN, _check_web
+from rvplat.errors import HostError, RvplatError
 from tests.api.client import Client
 from tests.cli.test_run_command import one_line, rvplat
 from tests.machine.small_guests import ECHO_ASLEEP, HELLO, guest
@@ -69,3 +72,27 @@ def test_errors_of_the_user_are_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
     assert one_line(rvplat("run", program, "--api", "unix:x")) == (
         f"rvplat: {TOKEN}: 5 characters, expected 16 or more"
     )
+
+
+def test_the_page_says_where_it_is_and_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TOKEN, raising=False)
+    words = [sys.executable, "-m", "rvplat", "run", str(guest(ECHO_ASLEEP)), "--web"]
+    with subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        line = process.stderr.readline().decode()
+        found = re.fullmatch(r"rvplat: the page is at (http://127\.0\.0\.1:\d+/)#token=\S+\n", line)
+        assert found, line
+        with urllib.request.urlopen(found[1], timeout=60) as page:
+            assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+            assert b"<title>rvplat</title>" in page.read()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    monkeypatch.setattr("rvplat.api.assets.XTERM", "no_such_package")
+    with pytest.raises(
+        HostError, match=r"--web: it needs packages .*: pip install 'rvplat\[web\]'"
+    ):
+        _check_web("0")
+    with pytest.raises(RvplatError, match="--web demo: expected a port below 65536"):
+        _check_web("demo")
