@@ -22,10 +22,13 @@ BUFFER = 1 << 20  # bytes that wait to be written
 Value = int | str
 Arguments = Mapping[str, Value]
 NOTHING: Arguments = {}
+_SHORT = [bytes((n,)) for n in range(0x80)]
 
 
 def varint(value: int) -> bytes:
     """A number, seven bits a byte, the lowest first."""
+    if value <= 0x7F:
+        return _SHORT[value]
     found = bytearray()
     while value > 0x7F:
         found.append(value & 0x7F | 0x80)
@@ -36,7 +39,7 @@ def varint(value: int) -> bytes:
 
 def number(field: int, value: int) -> bytes:
     """A field that is a number."""
-    return varint(field << 3) + varint(value)
+    return _SHORT[field << 3] + varint(value) if field < 16 else varint(field << 3) + varint(value)
 
 
 def block(field: int, data: bytes) -> bytes:
@@ -98,7 +101,7 @@ class Track:
         self._sequence = number(10, uuid)  # trusted_packet_sequence_id
         self._head = self._sequence + number(13, NEEDED)
         self._names, self._categories, self._arguments = Names(2), Names(1), Names(3)
-        self._known: dict[tuple[int, str, str], bytes] = {}
+        self._known: dict[tuple[int, str, str], tuple[bytes, bytes]] = {}
         descriptor = number(1, uuid) + number(5, parent) + block(2, name.encode())
         descriptor += number(11, 3) + number(12, uuid)  # explicit order, rank
         trace.put(self._sequence + block(60, descriptor))
@@ -119,18 +122,21 @@ class Track:
 
     def _put(self, ns: int, kind: int, name: str, category: str, arguments: Arguments) -> None:
         new: list[bytes] = []
-        event = self._known.get((kind, name, category))
-        if event is None:
+        known = self._known.get((kind, name, category))
+        if known is None:
             event = number(9, kind)
             if name:
                 event += number(10, self._names.number(name, new))
                 for one in category.split(","):
                     event += number(3, self._categories.number(one, new))
-            self._known[kind, name, category] = event
-        for key, value in arguments.items():
-            which = number(1, self._arguments.number(key, new))
-            event += block(4, which + _value(value))
-        packet = b"\x40" + varint(ns) + self._head + block(11, event)
+            known = self._known[kind, name, category] = event, self._head + block(11, event)
+        event, rest = known
+        if arguments:
+            for key, value in arguments.items():
+                which = number(1, self._arguments.number(key, new))
+                event += block(4, which + _value(value))
+            rest = self._head + block(11, event)
+        packet = b"\x40" + varint(ns) + rest
         self._trace.put(packet + block(12, b"".join(new)) if new else packet)
 
 
