@@ -77,9 +77,14 @@ class HartEvents:
             self.kept += chunk.count
 
     def drop_oldest(self, most: int) -> None:
-        """Drop events until there are not many more than `most`."""
-        while self.kept > most and len(self._chunks) > 1:
-            self.kept -= self._chunks.popleft().count
+        """Drop events until there are no more than `most`."""
+        while self.kept > most:
+            oldest = self._chunks.popleft()
+            dropped = min(oldest.count, self.kept - most)
+            self.kept -= dropped
+            if dropped < oldest.count:
+                rest = oldest.data[dropped * TimelineEvent.size :]
+                self._chunks.appendleft(Chunk(oldest.first + dropped, rest))
 
     def close(self) -> None:
         """Collect the last events. The hart must not run."""
@@ -118,13 +123,17 @@ class Collector:
 
     def _watch(self) -> None:
         while not self._closed.wait(COLLECT_S):
-            for one in self.harts:
-                one.collect()
-                one.drop_oldest(MOST_EVENTS // len(self.harts))
+            self._collect()
+
+    def _collect(self) -> None:
+        for one in self.harts:
+            one.collect()
+            one.drop_oldest(MOST_EVENTS // len(self.harts))
 
     def close(self) -> None:
         """Collect the last events. The machine must not run."""
         self._closed.set()
         self._thread.join()
+        self._collect()
         for one in self.harts:
             one.close()

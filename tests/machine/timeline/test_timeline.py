@@ -97,15 +97,14 @@ def test_an_interrupt_waits_from_its_line_to_its_handler(tmp_path: Path) -> None
 def test_lost_events_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The instructions of worlds and of what is lost add up, too."""
     monkeypatch.setattr(events, "MOST_EVENTS", 300)
-    monkeypatch.setattr(events, "COLLECT_S", 0.0001)
     with Machine.open(program="hypervisor") as machine:
         machine.run(timeout_s=120, timeline=tmp_path / "t")
         retired = machine.harts[0].instret
     found = Timeline(tmp_path / "t")
     (lost,) = found.of("hart 0 worlds", "lost")
-    assert int(lost.name.removesuffix(" events lost")) > 1000
+    assert int(lost.name.removesuffix(" events lost")) > 5000
     assert found.instructions(0).total() + lost.arguments["instructions"] == retired
-    assert len(found.spans) < 3000
+    assert len(found.spans) < 600
 
 
 def test_what_is_lost_in_the_ring_is_counted() -> None:
