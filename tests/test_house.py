@@ -94,7 +94,7 @@ BELOW = {
             "gdb.protocol", "guests", "isa", "isa.machinery", "lang", "machine", "machine.boards",
             "machine.consoles", "machine.differences", "machine.inspection", "machine.loading",
             "machine.recordings", "machine.running", "machine.snapshots", "pluginmanager"},
-    "testing": {"isa.machinery", "machine", "machine.boards", "machine.differences",
+    "testing": {"coverage", "isa.machinery", "machine", "machine.boards", "machine.differences",
                 "machine.inspection", "machine.loading", "machine.recordings",
                 "machine.running", "machine.snapshots"},
     "__main__": {"cli"},

@@ -110,17 +110,24 @@ class Coverage:
             CoverageError: the file can't be read, or is none of coverage.
         """
         try:
-            held: Any = json.loads(path.read_bytes())
+            held = json.loads(path.read_bytes())
         except OSError as error:
             raise CoverageError(f"{path}: {error.strerror}") from None
         except ValueError as error:
             raise CoverageError(
                 f"{path}: not a file of --coverage FILE.json, or cut off ({error})"
             ) from None
+        return cls.of(held, str(path))
+
+    @classmethod
+    def of(cls, held: Any, origin: str) -> Coverage:
+        """The coverage in the values of a file; CoverageError names the `origin`."""
         version = held.get(FORMAT) if isinstance(held, dict) else None
         if version != VERSION:
             what = f"version {version}" if version is not None else "other JSON"
-            raise CoverageError(f"{path}: expected a file of --coverage FILE.json, this is {what}")
+            raise CoverageError(
+                f"{origin}: expected a file of --coverage FILE.json, this is {what}"
+            )
         found = cls()
         try:
             for row in held["ran"]:
@@ -130,7 +137,7 @@ class Coverage:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             kind = type(error).__name__
             raise CoverageError(
-                f"{path}: the coverage in it is damaged ({kind}: {error})"
+                f"{origin}: the coverage in it is damaged ({kind}: {error})"
             ) from None
         return found
 

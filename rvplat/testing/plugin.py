@@ -84,6 +84,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where the consoles' output and the recordings of failed tests go (.rvplat, below "
         "the root folder)",
     )  # fmt: skip
+    group.addoption(
+        "--rvplat-coverage", action="append", default=[], metavar="FILE",
+        help="write which lines and functions the machines of all tests executed, by world, as "
+        "rvplat run --coverage does; may be repeated",
+    )  # fmt: skip
     for name, what in _INI.items():
         parser.addini(f"rvplat_{name}", f"{what}, for tests whose marks don't say", default="")
     parser.addini(
@@ -95,8 +100,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Announce the mark."""
+    """Announce the mark, and begin to collect coverage."""
     config.addinivalue_line("markers", MARK)
+    if config.getoption("--rvplat-coverage"):
+        from rvplat.testing.coverage import begin_coverage
+
+        begin_coverage(config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -146,7 +155,9 @@ def _rvplat_store(
 
     several = hasattr(request.config, "workerinput")  # xdist: a folder that all workers have
     shared = tmp_path_factory.getbasetemp().parent if several else None
-    store = Store(shared, partial(_say, request.config, iter(["\n"])))
+    files: Any = request.config.pluginmanager.getplugin("rvplat-coverage")
+    coverage = files.coverage if files is not None else None
+    store = Store(shared, partial(_say, request.config, iter(["\n"])), coverage)
     yield store
     store.close()
 

@@ -19,8 +19,10 @@ from rvplat.testing.boot_digest import own_digest, shared_digest
 from rvplat.testing.wanted import Arguments, boot_name, described, open_arguments
 
 if TYPE_CHECKING:
+    from rvplat.coverage.ran import Coverage
     from rvplat.machine.recordings.tape import Tape
     from rvplat.machine.snapshots.snapshot import Snapshot
+    from rvplat.machine.worlds.covering import Covering
 
 KEPT = 4  # machines that wait for the next test
 #: Tests can be repeated, unless the board or the test says otherwise.
@@ -45,7 +47,8 @@ def open_machine(arguments: Arguments, say: Callable[[str], None] = _say_nothing
 @dataclass(eq=False)
 class Lent:
     """A machine that a test has, and what it begins from. `tape`: the recording of what it does; it
-    needs a virtual clock. `saved`: the files that the session has written of its snapshots."""
+    needs a virtual clock. `saved`: the files that the session has written of its snapshots.
+    `covering` has what it executes, if coverage is wanted."""
 
     machine: Machine
     arguments: Arguments
@@ -54,6 +57,7 @@ class Lent:
     saved: set[Path]
     snapshot: Snapshot | None = None
     tape: Tape | None = None
+    covering: Covering | None = None
 
     @property
     def digest(self) -> str:
@@ -103,11 +107,13 @@ class Lent:
 
 class Store:
     """Lends machines to tests. `shared`: the folder for snapshots of several processes; `say` is
-    called before slow work."""
+    called before slow work; `coverage` gets what the machines execute."""
 
     def __init__(
-        self, shared: Path | None = None, say: Callable[[str], None] = _say_nothing
+        self, shared: Path | None = None, say: Callable[[str], None] = _say_nothing,
+        coverage: Coverage | None = None,
     ) -> None:  # fmt: skip
+        self._coverage = coverage
         self._shared = shared
         self._say = say
         self._snapshots: dict[Key, Snapshot | str] = {}  # or why there is none
@@ -128,6 +134,8 @@ class Store:
             machine = open_machine(arguments, self._say)
             sinks = {name: list(console.sinks) for name, console in machine.consoles.items()}
             one = Lent(machine, arguments, key, sinks, self._saved)
+            if self._coverage is not None:
+                one.covering = machine.cover()
         lent(one)
         if boot is None or key not in self._snapshots:
             one.record()
@@ -149,21 +157,30 @@ class Store:
             else:
                 machine.raise_failures()
             if one.snapshot is None or not one.is_as_before():
-                machine.close()
+                self._end(one)
                 return
         except BaseException:
             machine.failures  # noqa: B018  (they are raised already)
-            machine.close()
+            self._end(one)
             raise
         one.tidy()
         self._idle.append(one)
         while len(self._idle) > KEPT:
-            self._idle.pop(0).machine.close()
+            self._end(self._idle.pop(0))
 
     def close(self) -> None:
         """Close the machines that wait."""
         while self._idle:
-            self._idle.pop().machine.close()
+            self._end(self._idle.pop())
+
+    def _end(self, one: Lent) -> None:
+        """Close a machine that no test will have again."""
+        try:
+            one.machine.close()
+        finally:
+            covering, one.covering = one.covering, None
+            if covering is not None and self._coverage is not None:
+                self._coverage.merge(covering.coverage())
 
     def _idle_one(self, key: Key) -> Lent | None:
         for one in reversed(self._idle):

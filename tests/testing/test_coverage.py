@@ -1,0 +1,56 @@
+"""`--rvplat-coverage`, in one process and with the workers of xdist."""
+
+from __future__ import annotations
+
+import pytest
+
+from rvplat.coverage.ran import Coverage
+from rvplat.guests import demo_elf, hypervisor_elf
+
+pytest_plugins = ["pytester"]
+
+TESTS = """
+import pytest
+
+def to_text(machine):
+    machine.start()
+    machine.console.expect("Running:", timeout_s=60)
+
+@pytest.mark.rvplat(program="demo", boot=to_text)
+def test_boots(machine):
+    machine.run(max_instructions=100)
+
+@pytest.mark.rvplat(program="demo", boot=to_text)
+def test_again(machine):
+    assert machine.run(timeout_s=60).reason == "off"
+
+@pytest.mark.rvplat(program="hypervisor")
+def test_fails(machine):
+    machine.run(timeout_s=60)
+    assert 0
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_all_machines_are_in_the_file(workers: tuple[str, ...], pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(TESTS)
+    done = pytester.runpytest_subprocess(
+        *workers, "-p", "no:hypothesispytest", "--rvplat-coverage", "all.json",
+        "--rvplat-coverage", "all.info",
+    )  # fmt: skip
+    done.assert_outcomes(passed=2, failed=1)
+    done.stdout.fnmatch_lines(["*coverage written to *all.json"])
+    found = Coverage.read(pytester.path / "all.json")
+    programs = {one.path for _, every in found.ran for one in every}
+    assert {str(demo_elf()), str(hypervisor_elf())} <= programs
+    assert found.worlds() == ["host", "vmid_1", "vmid_2"]
+    (demo,) = (pages for (_, one), pages in found.ran.items() if one[0].path == str(demo_elf()))
+    assert sum(bits.bit_count() for bits in demo.values()) > 1000
+    assert "TN:vmid_2" in (pytester.path / "all.info").read_text()
+
+
+def test_a_wrong_file_is_told_at_once(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_nothing(): pass")
+    done = pytester.runpytest_inprocess("--rvplat-coverage", "all.csv")
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    done.stderr.fnmatch_lines(["*--rvplat-coverage *all.csv: what .csv is for is unknown*"])
