@@ -9,9 +9,11 @@ from rvplat.api.schema import shown
 from rvplat.arguments import hart_number
 from rvplat.errors import LoaderError
 from rvplat.hart.debugging.worlds import HOST
+from rvplat.isa.machinery.disassemble import Disassembler
 from rvplat.machine.loading.symbol_files import SymbolTable, symbols_of
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.hart import Hart
+from rvplat.machine.worlds.debug_files import DebugFile, debug_files
 from rvplat.machine.worlds.world import World, number_of
 
 #: The world that a hart is in, the host (V=0), or the guest with a VMID.
@@ -49,11 +51,25 @@ def world_of(machine: Machine, hart: Hart, world: WorldName) -> World:
 
 
 class Names:
-    """The symbols of every world. A file of `--symbols` is read once."""
+    """The symbols and files of every world. Each file is read once."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self._tables: dict[int | None, SymbolTable] = {}
+        self._files: dict[int | None, list[DebugFile]] = {}
+        self._disassemblers: dict[int, Disassembler] = {}
+
+    def files(self, vmid: int | None) -> list[DebugFile]:
+        """The ELF files of a world, found at the first call."""
+        if vmid not in self._files:
+            self._files[vmid] = debug_files(self._machine.software, vmid)
+        return self._files[vmid]
+
+    def disassembler(self, hart: Hart) -> Disassembler:
+        """That of a hart's extensions."""
+        if hart.number not in self._disassemblers:
+            self._disassemblers[hart.number] = Disassembler(hart.extensions)
+        return self._disassemblers[hart.number]
 
     def near(self, vmid: int | None, address: int) -> str:
         """The symbol at an address or before it, with the offset; "" if there is none."""

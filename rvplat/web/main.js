@@ -9,7 +9,7 @@ import { Api } from "./rpc.js";
 import { Statistics, Timeline } from "./timeline.js";
 
 const SAMPLE_S = 0.1;
-const LOOK_MS = 500; // between two looks of a panel at a machine that runs
+const LOOK_MS = 1000; // between two looks of a panel at a machine that runs
 const TOKEN = "rvplat token";
 
 class App {

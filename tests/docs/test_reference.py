@@ -12,6 +12,7 @@ import pytest
 
 import rvplat
 from rvplat import hookspecs
+from rvplat.api.registry import METHODS
 from rvplat.cli.commands import BUILT_IN
 from rvplat.gdb.monitor import dispatch  # noqa: F401 (enters the commands)
 from rvplat.gdb.monitor.command import BUILT_IN as MONITORS
@@ -102,6 +103,13 @@ def test_every_hook(site: Path) -> None:
 def test_every_monitor_command(site: Path) -> None:
     said = words(site, "reference/monitor")
     assert all(f"monitor {name} " in said for name in MONITORS)
+
+
+def test_every_method_of_the_api(site: Path) -> None:
+    said = words(site, "reference/api")
+    for name, one in METHODS.items():
+        assert f" {name} " in said
+        assert all(f" {parameter} " in said for parameter in one.hints)
 
 
 def test_what_machines_and_harts_show(site: Path) -> None:

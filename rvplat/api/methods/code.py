@@ -12,9 +12,10 @@ from rvplat.api.names import WorldName, hart_of, vmid_named, world_of
 from rvplat.api.registry import method
 from rvplat.api.schema import Address, Word, text_of
 from rvplat.errors import BusError, DebugInfoError
-from rvplat.isa.machinery.disassemble import Disassembler, instruction_length
+from rvplat.isa.machinery.disassemble import instruction_length
+from rvplat.isa.privileged import PAGE_BYTES
 from rvplat.machine.running.hart import Hart
-from rvplat.machine.worlds.debug_files import DebugFile, debug_files
+from rvplat.machine.worlds.debug_files import DebugFile
 from rvplat.machine.worlds.world import World
 
 MOST_INSTRUCTIONS = 500
@@ -71,9 +72,9 @@ class Listing:
     def __init__(self, session: Session, hart: Hart, world: World, vmid: int | None) -> None:
         self._names = session.api.control.names
         self._world, self._vmid = world, vmid
-        self._disassembler = Disassembler(hart.extensions)
-        software = session.api.machine.software
-        self._files = debug_files(software, vmid)
+        self._disassembler = self._names.disassembler(hart)
+        self._files = self._names.files(vmid)
+        self._pages: dict[int, bytes] = {}
         self._folders = tuple(
             {folder for file in self._files for folder in file.path.resolve().parents[:2]}
         )
@@ -110,10 +111,15 @@ class Listing:
         return [self._described(*one) for one in places[-count:]] if first == at else []
 
     def _bits(self, at: int) -> int:
-        low = int.from_bytes(self._world.read(at, 2), "little")
-        if instruction_length(low) == 2:
-            return low
-        return low | int.from_bytes(self._world.read(at + 2, 2), "little") << 16
+        low = self._half(at)
+        return low if instruction_length(low) == 2 else low | self._half(at + 2) << 16
+
+    def _half(self, at: int) -> int:
+        """Two bytes. A page is read once. BusError if it is not mapped to memory."""
+        start = at - at % PAGE_BYTES
+        if start not in self._pages:
+            self._pages[start] = self._world.read(start, PAGE_BYTES)
+        return int.from_bytes(self._pages[start][at - start : at - start + 2], "little")
 
     def _described(self, at: int, bits: int) -> Instruction:
         file, line = self._line(at)
