@@ -31,11 +31,10 @@ def test_fails(machine):
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_all_machines_are_in_the_file(workers: tuple[str, ...], pytester: pytest.Pytester) -> None:
+def test_all_machines_of_xdists_workers_are_in_the_file(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TESTS)
     done = pytester.runpytest_subprocess(
-        *workers, "-p", "no:hypothesispytest", "--rvplat-coverage", "all.json",
+        "-n", "2", "-p", "no:hypothesispytest", "--rvplat-coverage", "all.json",
         "--rvplat-coverage", "all.info",
     )  # fmt: skip
     done.assert_outcomes(passed=2, failed=1)
@@ -47,6 +46,15 @@ def test_all_machines_are_in_the_file(workers: tuple[str, ...], pytester: pytest
     (demo,) = (pages for (_, one), pages in found.ran.items() if one[0].path == str(demo_elf()))
     assert sum(bits.bit_count() for bits in demo.values()) > 1000
     assert "TN:vmid_2" in (pytester.path / "all.info").read_text()
+
+
+def test_one_process_writes_what_a_failed_test_executed(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(TESTS)
+    done = pytester.runpytest_subprocess(
+        "-k", "fails", "-p", "no:hypothesispytest", "--rvplat-coverage", "all.json"
+    )
+    done.assert_outcomes(failed=1, deselected=2)
+    assert len(Coverage.read(pytester.path / "all.json").addresses("vmid_2")) > 500
 
 
 def test_a_wrong_file_is_told_at_once(pytester: pytest.Pytester) -> None:
