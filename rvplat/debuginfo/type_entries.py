@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from rvplat.debuginfo.expressions import evaluate, no_memory
+from rvplat.debuginfo.faults import NotThere
 from rvplat.debuginfo.types import (
     Array,
     BitField,
@@ -91,8 +94,10 @@ class TypeReader:
         for child in die.iter_children():
             if child.tag not in ("DW_TAG_member", "DW_TAG_inheritance"):
                 continue
-            place = attribute(child, "DW_AT_data_member_location") or 0
-            offset = base + (place if isinstance(place, int) else 0)
+            place = self._place(child)
+            if place is None:
+                continue
+            offset = base + place
             kind = self.of(child)
             name = attribute(child, "DW_AT_name")
             if name is not None:
@@ -100,6 +105,16 @@ class TypeReader:
             elif isinstance(kind, Structure):
                 for inner, one in kind.members.items():
                     yield inner, Member(offset + one.offset, one.type)
+
+    def _place(self, die: DIE) -> int | None:
+        """Where a member is in its structure: a number, or an expression that adds it to the
+        structure's address (5.7.6). None if it depends on memory, as that of a virtual base."""
+        place = attribute(die, "DW_AT_data_member_location") or 0
+        if isinstance(place, int):
+            return place
+        with suppress(NotThere):
+            return evaluate(die.dwarfinfo, place, {}, no_memory, self._bytes, (0,))
+        return None
 
 
 def _base(name: str, size: int, encoding: Any) -> Type:

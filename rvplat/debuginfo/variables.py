@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rvplat.debuginfo.expressions import evaluate, parsed
+from rvplat.debuginfo.expressions import evaluate, no_memory, parsed
 from rvplat.debuginfo.faults import NotThere, OutsideError, reading
 from rvplat.debuginfo.functions import SCOPES
 from rvplat.debuginfo.type_entries import TypeReader
@@ -138,11 +138,7 @@ class Variables:
         if first.op_name == "DW_OP_addrx":
             start = dwarf.get_addr(entry.unit, start)
         rest = code[others[0].offset :] if others else b""
-        return evaluate(dwarf, rest, {}, _no_memory, dwarf.config.default_address_size, [start])
-
-
-def _no_memory(address: int, size: int) -> int:
-    raise NotThere("its address stands in memory")
+        return evaluate(dwarf, rest, {}, no_memory, dwarf.config.default_address_size, [start])
 
 
 def _read_whole(kind: Type, seen: set[int]) -> None:

@@ -13,6 +13,7 @@ from rvplat.debuginfo.files import DebugInfo, debug_info
 from rvplat.errors import DebugInfoError
 from rvplat.guests import hypervisor_guest_elfs
 from rvplat.machine.loading.symbol_files import read_symbols
+from tests.gdb.guest_build import build_guest
 
 SOURCE = Path(__file__).with_name("variables.c")
 SP, RA, S0 = 2, 1, 8
@@ -46,6 +47,19 @@ def test_lines_of_older_dwarf_that_is_compressed() -> None:
     assert {Path(one.file).name for one in info.line_rows()} >= {"sort.c", "guest_start.S"}
     starts = [one.start for one in info.line_rows()]
     assert len(starts) == len(set(starts)), "ranges don't overlap"
+
+
+def test_members_are_where_dwarf_2_has_them(variables_elf: Path, tmp_path: Path) -> None:
+    """It gives each place as an expression, and counts the bits of a field from the top."""
+    older = build_guest(tmp_path, "variables", ("-gdwarf-2",), SOURCE.parent)
+
+    def places(path: Path, name: str) -> list[int]:
+        found = debug_info(path).variables.find(name, 0, lambda address, size: b"")
+        return [found.address - read_symbols(path)["state"], found.type.size]
+
+    for member in ("count", "mode", "at[2].y", "next", "name", "raw", "on", "f", "d"):
+        name = f"state.{member}"
+        assert places(older, name) == places(variables_elf, name), member
 
 
 def test_a_caller_is_found_by_rules(variables_elf: Path) -> None:
