@@ -1,8 +1,10 @@
 """`rvplat run` with a plugin whose code does not return: every way to end the run works, and
 restores the terminal."""
 
+import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from tests.machine.stuck import HOPELESS, SETTINGS, WAYS, stuck_board, stuck_gue
 
 pytestmark = pytest.mark.slow
 
+STOPPED_S = 4
+LOOKED_S = 0.3  # by then the watchdog has seen the call, and has not told of it
 OPTIONS = [word for key, value in SETTINGS.items() for word in ("--set", f'{key}="{value}"')]
 
 
@@ -61,6 +65,24 @@ def test_a_second_signal_ends_the_process(tmp_path: Path, number: signal.Signals
         text = process.stderr.read().decode()
         assert process.wait(60) in (128 + number, 125), text
     assert "rvplat: ended at once: the machine did not stop" in text or "did not come back" in text
+
+
+def test_the_time_of_a_stopped_process_does_not_count(tmp_path: Path) -> None:
+    command = [*COMMAND, "run", *map(str, words(tmp_path, "load"))]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        seen = b""
+        while b"in the loop" not in seen:
+            seen += process.stderr.read(1)
+        time.sleep(LOOKED_S)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(STOPPED_S)
+        process.send_signal(signal.SIGCONT)
+        while b"has not come back for" not in seen or not seen.endswith(b"\n"):
+            seen += process.stderr.read(1)
+        process.kill()
+    found = re.search(rb"has not come back for (\d+) s", seen)
+    assert found is not None and int(found[1]) < STOPPED_S, seen
 
 
 @pytest.mark.parametrize("way", ["load", "stubborn"])

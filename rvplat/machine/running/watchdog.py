@@ -43,6 +43,7 @@ from rvplat.machine.running.system import System
 log = logging.getLogger("rvplat.machine")
 
 LOOK_S = 0.5
+MOST_S = 2.0  # a longer time between two looks: the process was stopped, or had no processor
 SHORT_S = 0.001
 SLOW_S = 5.0
 GRACE_S = 3.0
@@ -101,6 +102,7 @@ class Watchdog:
         self._reported: Call | None = None
         self._interrupted: dict[FrameType, float] = {}
         self._asked_at: float | None = None
+        self._absent = 0.0  # seconds in which the process was stopped, as by Ctrl-Z
 
     def begin(self) -> None:
         """Start checking: harts may run."""
@@ -147,19 +149,28 @@ class Watchdog:
     def _is_busy(self) -> bool:
         """Whether another thread is in a device's code, or waits for one that is."""
         mine = threading.get_ident()
-        calls = self._calls_now(time.monotonic())
+        calls = self._calls_now(self._time())
         return any(call.device is not None and call.thread != mine for call in calls)
 
     def complaints(self) -> list[str]:
         """A line for each call that has not returned for a while."""
-        now = time.monotonic()
+        now = self._time()
         return [call.description(now) for call in self._calls.values() if now - call.since > LOOK_S]
 
     # --- checking ---
 
+    def _time(self) -> float:
+        """The seconds in which this process was not stopped."""
+        return time.monotonic() - self._absent
+
     def _watch(self, ended: threading.Event, interrupted: dict[FrameType, float]) -> None:
+        last = time.monotonic()
         while not ended.wait(LOOK_S):
-            self._look(time.monotonic())
+            now = time.monotonic()
+            if now - last > LOOK_S + MOST_S:
+                self._absent += now - last
+            last = now
+            self._look(self._time())
         if interrupted:
             clear_interrupts()
 
