@@ -54,7 +54,7 @@ def test_members_are_where_dwarf_2_has_them(variables_elf: Path, tmp_path: Path)
     older = build_guest(tmp_path, "variables", ("-gdwarf-2",), SOURCE.parent)
 
     def places(path: Path, name: str) -> list[int]:
-        found = debug_info(path).variables.find(name, 0, lambda address, size: b"")
+        found = debug_info(path).variables.find(name, 0, lambda address, size: 0)
         return [found.address - read_symbols(path)["state"], found.type.size]
 
     for member in ("count", "mode", "at[2].y", "next", "name", "raw", "on", "f", "d"):
