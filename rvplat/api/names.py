@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from rvplat.api.errors import BadParameter
 from rvplat.api.schema import shown
@@ -58,6 +58,8 @@ class Names:
         self._tables: dict[int | None, SymbolTable] = {}
         self._files: dict[int | None, list[DebugFile]] = {}
         self._disassemblers: dict[int, Disassembler] = {}
+        #: Instructions by VMID, hart, address and bits (methods/code.py).
+        self.rows: dict[tuple[int | None, int, int, int], Any] = {}
 
     def files(self, vmid: int | None) -> list[DebugFile]:
         """The ELF files of a world, found at the first call."""

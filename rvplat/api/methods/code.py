@@ -21,6 +21,7 @@ from rvplat.machine.worlds.world import World
 MOST_INSTRUCTIONS = 500
 LARGEST_SOURCE = 4 << 20
 KEPT_SOURCES = 64
+KEPT_ROWS = 10_000
 
 
 class Instruction(TypedDict):
@@ -71,7 +72,7 @@ class Listing:
 
     def __init__(self, session: Session, hart: Hart, world: World, vmid: int | None) -> None:
         self._names = session.api.control.names
-        self._world, self._vmid = world, vmid
+        self._world, self._vmid, self._hart = world, vmid, hart.number
         self._disassembler = self._names.disassembler(hart)
         self._files = self._names.files(vmid)
         self._pages: dict[int, bytes] = {}
@@ -122,6 +123,15 @@ class Listing:
         return int.from_bytes(self._pages[start][at - start : at - start + 2], "little")
 
     def _described(self, at: int, bits: int) -> Instruction:
+        """An instruction. A page shows the same ones again and again, while harts stand still."""
+        key, rows = (self._vmid, self._hart, at, bits), self._names.rows
+        if key not in rows:
+            if len(rows) >= KEPT_ROWS:
+                rows.clear()
+            rows[key] = self._row(at, bits)
+        return rows[key]
+
+    def _row(self, at: int, bits: int) -> Instruction:
         file, line = self._line(at)
         digits = 2 * instruction_length(bits)
         return {
