@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from rvplat.api.errors import BadParameter
 from rvplat.api.interfaces import Session
@@ -124,7 +124,8 @@ class Listing:
 
     def _described(self, at: int, bits: int) -> Instruction:
         """An instruction. A page shows the same ones again and again, while harts stand still."""
-        key, rows = (self._vmid, self._hart, at, bits), self._names.rows
+        key = (self._vmid, self._hart, at, bits)
+        rows: dict[Any, Instruction] = self._names.rows
         if key not in rows:
             if len(rows) >= KEPT_ROWS:
                 rows.clear()
