@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 from rvplat.api.control import Control
@@ -9,12 +10,14 @@ from rvplat.machine.machine import Machine
 
 
 class Served(Protocol):
-    """The API of a machine (server.py). `snapshots` are those in memory, with their places."""
+    """The API of a machine (server.py). `snapshots` are those in memory, with their places;
+    `folder` has those in files."""
 
     machine: Machine
     control: Control
     token: str
     snapshots: dict[str, tuple[Any, int]]
+    folder: Path
 
     def flush_consoles(self) -> None: ...
 

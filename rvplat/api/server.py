@@ -38,11 +38,14 @@ SHORTEST_S = 0.02  # between two samples
 
 class Api:
     """Lets clients use a machine until `close`. `token`: what they must know; one is made if none
-    is given."""
+    is given. `folder`: where their snapshots are; the current one if none is given."""
 
-    def __init__(self, machine: Machine, token: str | None = None) -> None:
+    def __init__(
+        self, machine: Machine, token: str | None = None, folder: Path | None = None
+    ) -> None:
         self.machine = machine
         self.token = token or secrets.token_urlsafe(TOKEN_BYTES)
+        self.folder = (folder or Path()).resolve()
         self.control = Control(machine, self._state_changed)
         self.snapshots: dict[str, Any] = {}  # those in memory, by name
         self._sessions: list[interfaces.Session] = []
@@ -120,7 +123,7 @@ class Api:
             if session not in self._sessions:
                 return
             self._sessions.remove(session)
-        self.control.client_gone()
+            self.control.client_gone()
 
     # --- events ---
 

@@ -31,7 +31,9 @@ log = logging.getLogger("rvplat.api")
 LONGEST = 1 << 20  # bytes of a message
 MOST_WAITING = 1000  # messages that wait until the client reads
 MOST_BYTES = 8 << 20  # of them
+LONGEST_ANSWER = 4 << 20  # bytes of the answer to a message
 MOST_IN_BATCH = 100
+FINISH_S = 1.0  # how long a client may take to read the rest
 HELLO = "hello"
 #: Errors of the machine's own methods, which say what was wrong with the request.
 _TOLD = (RvplatError, BusError, ValueError, TypeError, LookupError, RuntimeError)
@@ -61,7 +63,21 @@ class Session:
 
     def send(self, message: dict[str, Any] | list[dict[str, Any]]) -> None:
         """Queue a message, from any thread."""
-        text = json.dumps(message, separators=(",", ":"))
+        self._put(_text_of(message))
+
+    def _answer(self, replies: dict[str, Any] | list[dict[str, Any]]) -> None:
+        """Queue the replies to a message, or say that they are too long."""
+        text = _text_of(replies)
+        if len(text) > LONGEST_ANSWER:
+            longest = f"the longest has {LONGEST_ANSWER}: ask for less at once"
+            error = ApiError(f"the answer has {len(text)} bytes: {longest}")
+            if isinstance(replies, list):
+                text = _text_of([_failure(one["id"], error) for one in replies])
+            else:
+                text = _text_of(_failure(replies["id"], error))
+        self._put(text)
+
+    def _put(self, text: str) -> None:
         with self._count:
             full = self._bytes + len(text) > MOST_BYTES or self._queue.full()
             if not full and not self.closed:
@@ -88,12 +104,14 @@ class Session:
         self.close()
 
     def finish(self) -> None:
-        """Send what is queued, then end the connection."""
+        """Send what is queued, then end the connection, also of a client that does not read."""
         try:
             self._queue.put_nowait(None)
         except queue.Full:
             self.close()
-        self._writer.join(1.0)
+        self._writer.join(FINISH_S)
+        if self._writer.is_alive():
+            self.close()
 
     def close(self) -> None:
         """End the connection. A second call does nothing."""
@@ -118,11 +136,11 @@ class Session:
         if isinstance(message, list):
             replies = self._batch(message)
             if replies:
-                self.send(replies)
+                self._answer(replies)
         else:
             reply = self._served(message)
             if reply is not None:
-                self.send(reply)
+                self._answer(reply)
         return self.is_known
 
     def _batch(self, requests: list[Any]) -> list[dict[str, Any]]:
@@ -182,7 +200,8 @@ class Session:
         token = params.get("token") if isinstance(params, dict) else None
         if not isinstance(token, str):
             raise BadParameter("hello: expected the parameter token, a string")
-        if not hmac.compare_digest(token.encode(), self.api.token.encode()):
+        said, known = (one.encode(errors="surrogatepass") for one in (token, self.api.token))
+        if not hmac.compare_digest(said, known):
             raise NotAllowed("hello: this is not the token")
         if not self.is_known:
             self.api.joined(self)
@@ -200,6 +219,10 @@ def _parsed(text: str | bytes) -> Any:
     if isinstance(message, list) and not 0 < len(message) <= MOST_IN_BATCH:
         raise BadRequest(f"a batch of {len(message)}: expected 1 to {MOST_IN_BATCH}")
     return message
+
+
+def _text_of(message: dict[str, Any] | list[dict[str, Any]]) -> str:
+    return json.dumps(message, separators=(",", ":"))
 
 
 def _method_of(request: Any) -> str:

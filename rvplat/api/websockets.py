@@ -79,7 +79,10 @@ class WebListener:
         hosts, origins = request.headers.get_all("Host"), request.headers.get_all("Origin")
         if len(hosts) != 1 or hosts[0] not in self._hosts:
             return self._response(connection, 403, b"this host has another name\n")
-        if any(one.partition("://")[2] not in self._hosts for one in origins) or len(origins) > 1:
+        if (
+            any(one.removeprefix("http://") not in self._hosts for one in origins)
+            or len(origins) > 1
+        ):
             return self._response(connection, 403, b"another page may not use the API\n")
         path = request.path.partition("?")[0]
         if path == API_PATH:

@@ -40,6 +40,10 @@ class Client:
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
+    def hang_up(self) -> None:
+        """Send nothing more."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def read(self) -> Any:
         """The next message; None if the connection has ended."""
         try:

@@ -18,7 +18,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     settings = {"clock": "virtual", "harts.count": 1}
     with (
         Machine.open("virt", program="hypervisor", settings=settings) as machine,
-        Api(machine, TOKEN) as made,
+        Api(machine, TOKEN, tmp_path_factory.mktemp("snapshots")) as made,
     ):
         made.listen_unix(tmp_path_factory.mktemp("api") / "api.sock")
         yield made

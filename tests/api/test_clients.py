@@ -15,20 +15,26 @@ from rvplat.api.server import Api
 from rvplat.api.session import LONGEST, MOST_IN_BATCH
 from tests.api.client import TOKEN, Client, Refused
 from tests.machine.small_guests import ECHO_ASLEEP, guest
+from tests.machine.stuck import until
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The socket of a machine that echoes what it is sent, and sleeps between."""
-    path = tmp_path_factory.mktemp("api") / "api.sock"
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A machine that echoes what it is sent, and sleeps between."""
     with (
         Machine.open("virt", program=guest(ECHO_ASLEEP), harts=1) as machine,
-        Api(machine, TOKEN) as api,
+        Api(machine, TOKEN) as made,
     ):
-        api.listen_unix(path)
-        api.control.run()
-        yield path
-        api.control.end("leave")
+        made.listen_unix(tmp_path_factory.mktemp("api") / "api.sock")
+        made.control.run()
+        yield made
+        made.control.end("leave")
+
+
+@pytest.fixture
+def path(api: Api) -> Path:
+    """Its Unix socket."""
+    return Path(api.places[0].removeprefix("unix:"))
 
 
 def call(method: str, params: str = "{}") -> bytes:
@@ -91,6 +97,7 @@ def test_a_batch_sees_one_moment(path: Path) -> None:
         (call("memory.read", '{"address":-1}'), -32602, "address=-1: expected a 64-bit value"),
         (call("memory.read", '{"address":4,"size":1e3}'), -32602, "size=1000.0: expected an int"),
         (call("consoles.send", '{"data":"zz"}'), -32602, "data='zz': expected two hex"),
+        (call("consoles.send", f'{{"data":"{"00" * 70_000}"}}'), -32602, "70000 bytes: 0 "),
         (call("history.go", '{"place":1}'), -32001, "the machine runs: pause it first"),
     ],
 )  # fmt: skip
@@ -102,7 +109,7 @@ def test_each_lie_gets_one_error(path: Path, line: bytes, code: int, text: str) 
     assert text in reply["error"]["message"]
 
 
-@pytest.mark.parametrize("token", ["", "a token", TOKEN + "x", "\N{SNOWMAN}"])
+@pytest.mark.parametrize("token", ["", "a token", TOKEN + "x", "\N{SNOWMAN}", "\ud800"])
 def test_nobody_gets_in_without_the_token(path: Path, token: str) -> None:
     with Client(path, token=None) as client:
         with pytest.raises(Refused, match="-32002: hello: this is not the token"):
@@ -138,3 +145,22 @@ def test_who_vanishes_and_who_never_reads(path: Path, caplog: pytest.LogCaptureF
                 deaf.sendall(request * 20)
     assert "reads nothing: it was disconnected" in caplog.text
     alive(path)
+
+
+def test_who_hangs_up_and_never_reads(api: Api, path: Path) -> None:
+    """It is no client any more, so that it does not keep a machine that is off from ending."""
+    request = call("memory.read", '{"address":"0x80000000","size":65536}') + b"\n"
+    with Client(path) as deaf:
+        deaf.send(request * 20)
+        deaf.hang_up()
+        until(lambda: api.control.clients == 0)
+
+
+def test_an_answer_that_is_too_long(path: Path) -> None:
+    one = call("memory.read", '{"address":"0x80000000","size":65536}')
+    with Client(path) as client:
+        client.send(b"[" + b",".join([one] * 100) + b"]\n")
+        replies = client.read()
+        assert [reply["id"] for reply in replies] == [1] * 100
+        assert "the longest has 4194304: ask for less" in replies[0]["error"]["message"]
+        assert client("machine.state")["state"] == "running"

@@ -94,16 +94,30 @@ def test_back_in_time_and_forward(client: Client) -> None:
     assert client("registers.read")["pc"] == pc
 
 
-def test_snapshots(client: Client, tmp_path: Path) -> None:
+def test_snapshots(api: Api, client: Client) -> None:
     pc = client("registers.read")["pc"]
     client("snapshots.save", name="here")
-    client("snapshots.save", name=str(tmp_path / "here.snap"))
+    client("snapshots.save", name="here.snap")
+    client("snapshots.save", name=str(api.folder / "here.snap"))  # it may replace a snapshot
     client("machine.step", count=3)
-    for name in ("here", str(tmp_path / "here.snap")):
+    for name in ("here", "here.snap"):
         client("machine.step", count=3)
         assert client("snapshots.load", name=name)["reason"] == "snapshot"
         assert client("registers.read")["pc"] == pc
     assert [one["name"] for one in client("snapshots.list")] == ["here"]
+
+
+def test_clients_get_at_no_other_files(api: Api, client: Client, tmp_path: Path) -> None:
+    (api.folder / "mine.txt").write_text("precious")
+    (api.folder / "link.snap").symlink_to(tmp_path / "there.snap")
+    with pytest.raises(Refused, match="the file exists, and is no snapshot"):
+        client("snapshots.save", name="mine.txt")
+    for name in ("../there.snap", str(tmp_path / "there.snap"), "link.snap", "."):
+        for method in ("snapshots.save", "snapshots.load"):
+            with pytest.raises(Refused, match=f"expected a file in {api.folder}"):
+                client(method, name=name)
+    assert (api.folder / "mine.txt").read_text() == "precious"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_way_of_an_interrupt(client: Client) -> None:

@@ -57,10 +57,12 @@ def test_nobody_gets_in_without_it(port: int) -> None:
             client.recv(WAIT_S)
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:1", "null"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "http://127.0.0.1:1", "null", "app://127.0.0.1:{}"]
+)
 def test_a_foreign_page_does_not_get_in(port: int, origin: str) -> None:
     with pytest.raises(InvalidStatus, match="403"):
-        connect(f"ws://127.0.0.1:{port}/api", origin=Origin(origin))
+        connect(f"ws://127.0.0.1:{port}/api", origin=Origin(origin.format(port)))
 
 
 def get(port: int, path: str, host: str) -> bytes:

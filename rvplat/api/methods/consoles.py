@@ -57,6 +57,7 @@ def consoles_send(session: Session, data: HexBytes, console: str | None = None) 
     """Type into a console. What the guest does not take waits; more than 64 KiB are refused."""
     one = _console(session, console)
     if one.waiting + len(data) > MOST_INPUT:
-        raise BadParameter(f"{one.waiting} bytes wait for the guest already: send them later")
+        waiting = f"{one.waiting} bytes wait for the guest already"
+        raise BadParameter(f"{len(data)} bytes: {waiting}, and {MOST_INPUT} may wait")
     if data:
         one.feed(data)

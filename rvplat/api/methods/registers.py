@@ -12,8 +12,6 @@ from rvplat.api.schema import Value, Word, text_of
 from rvplat.isa.machinery.disassemble import F_NAMES, X_NAMES
 from rvplat.machine.running.hart import Hart
 
-LONGEST_VALUE = 1 << 16  # digits: a vector register has 65536 bits at most
-
 
 class RegisterFile(TypedDict):
     """Values by name. `csrs` are those that can be read now; `fields` are the fields of some of

@@ -12,6 +12,7 @@ from rvplat.api.registry import method
 from rvplat.api.schema import shown
 from rvplat.arguments import text as text_argument
 from rvplat.machine.running.stop import Stop
+from rvplat.machine.snapshots.blocks import is_snapshot
 from rvplat.machine.snapshots.file import read, write
 from rvplat.machine.snapshots.snapshot import take
 
@@ -25,21 +26,30 @@ class SnapshotFacts(TypedDict):
     instructions: int
 
 
-def _path(name: str) -> Path | None:
-    """The file that a name means; None for one in memory."""
+def _path(session: Session, name: str) -> Path | None:
+    """The file that a name means; None for one in memory. A client gets at no other folder."""
     text_argument("name", name)
     if not name:
         raise BadParameter(f"name={shown(name)}: expected a name or the path of a file")
-    return Path(name).expanduser().resolve() if "/" in name or "." in name else None
+    if "/" not in name and "." not in name:
+        return None
+    folder = session.api.folder
+    path = (folder / name).resolve()
+    if folder not in path.parents:
+        raise BadParameter(f"name={shown(name)}: expected a file in {folder}")
+    return path
 
 
 @method("still")
 def snapshots_save(session: Session, name: str) -> None:
-    """Save the machine's state. A name with a "." or "/" is a file of this host, any other is kept
-    in memory. A machine that runs goes on."""
-    path, kept = _path(name), session.api.snapshots
+    """Save the machine's state. A name with a "." or "/" is a file in the folder that rvplat was
+    started in, any other is kept in memory. A file that is no snapshot is not replaced. A machine
+    that runs goes on."""
+    path, kept = _path(session, name), session.api.snapshots
     if path is None and name not in kept and len(kept) >= MOST_KEPT:
         raise BadParameter(f"there are {MOST_KEPT} snapshots in memory already")
+    if path is not None and path.exists() and not is_snapshot(path):
+        raise BadParameter(f"name={shown(name)}: the file exists, and is no snapshot")
     machine = session.api.machine
     found = take(machine)
     if path is None:
@@ -52,7 +62,7 @@ def snapshots_save(session: Session, name: str) -> None:
 @method("free")
 def snapshots_load(session: Session, name: str) -> State:
     """Give a stopped machine the state of a snapshot."""
-    control, path = session.api.control, _path(name)
+    control, path = session.api.control, _path(session, name)
     if path is None and name not in session.api.snapshots:
         raise LookupError(f"there is no snapshot {name!r}: snapshots.list lists them")
 
