@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,7 @@ class Coverage:
             held = json.loads(path.read_bytes())
         except OSError as error:
             raise CoverageError(f"{path}: {error.strerror}") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CoverageError(
                 f"{path}: not a file of --coverage FILE.json, or cut off ({error})"
             ) from None
@@ -131,15 +132,37 @@ class Coverage:
         found = cls()
         try:
             for row in held["ran"]:
-                programs = tuple(Program(**one) for one in row["programs"])
-                pages = {int(page, 16): int(bits, 16) for page, bits in row["pages"].items()}
-                found.add((str(row["world"]), programs), pages)
+                programs = tuple(_program(**one) for one in row["programs"])
+                pages = dict(_page(*one) for one in row["pages"].items())
+                found.add((_world(row["world"]), programs), pages)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             kind = type(error).__name__
             raise CoverageError(
                 f"{origin}: the coverage in it is damaged ({kind}: {error})"
             ) from None
         return found
+
+
+def _world(name: str) -> str:
+    """A world's name in a file: HTML has a folder of this name."""
+    if not re.fullmatch(rf"{HOST}|vmid_\d+", name):
+        raise ValueError(f"there is no world {name!r}")
+    return name
+
+
+def _program(path: str, moved: int, digest: str) -> Program:
+    """A program in a file."""
+    if not isinstance(moved, int) or "\0" in path + digest:
+        raise ValueError(f"no program: {path!r}, moved by {moved!r}")
+    return Program(path, moved, digest)
+
+
+def _page(page: str, bits: str) -> tuple[int, int]:
+    """A page in a file, and the bits of its halfwords."""
+    base, ran = int(page, 16), int(bits, 16)
+    if base % PAGE_BYTES or base >> 64 or ran >> PAGE_BYTES // 2:  # a negative one, too
+        raise ValueError(f"no page: {page}")
+    return base, ran
 
 
 def _order(key: Key) -> tuple[str, list[tuple[str, int]]]:
