@@ -171,7 +171,8 @@ def _build(arguments: argparse.Namespace, watched: object) -> Machine:
 
     snapshot = snapshot_among(arguments)
     if snapshot is not None:
-        machine = load(snapshot, arguments, watched)
+        symbols = symbol_files(arguments.symbols, None)
+        machine = load(snapshot, arguments, watched, symbols)
         machine.built_at = main.BEGAN
         return machine
     name, program = board_and_program(arguments.words)

@@ -44,6 +44,9 @@ STATS_TABLE, STATS_JSON = "table", "json"
 #: Reasons of a stop after which a dump shows where the guest was.
 DUMPED = ("timeout", "limit", "idle", "critical", "interrupt", "failure")
 
+#: Options with a file that is written, each once.
+WRITTEN = ("trace", "profile", "timeline", "signature", "save", "record")
+
 
 class Run:
     """Runs a machine until the guest ends it."""
@@ -74,6 +77,7 @@ class Run:
         check_gdb_options(arguments)
         check_api_options(arguments)
         check_coverage(arguments.coverage)
+        _check_files(arguments)
         lobby = lobby_for(arguments)
         with lobby or nullcontext(), uncollected(), progress() as watched:
             machine = build(arguments, watched)
@@ -82,6 +86,20 @@ class Run:
                 return _run(machine, arguments, lobby)
         finally:
             machine.close()
+
+
+def _check_files(arguments: argparse.Namespace) -> None:
+    """RvplatError if two options name one file: each would write into the other's text."""
+    from rvplat.errors import RvplatError
+
+    given = {name: [getattr(arguments, name)] for name in WRITTEN}
+    known: dict[Path, str] = {}
+    for name, paths in {**given, "coverage": arguments.coverage}.items():
+        for path in filter(None, paths):
+            place = path.resolve()
+            if place in known and (place.is_file() or not place.exists()):
+                raise RvplatError(f"--{name} {path}: --{known[place]} writes this file already")
+            known[place] = name
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:

@@ -27,7 +27,7 @@ SOME_FAILED = 1
 #: Options that make sense for one program only.
 FOR_ONE = (
     "kernel", "initrd", "dtb", "append", "symbols", "disk", "trace", "gdb", "halt", "stats",
-    "profile", "console", "coverage",
+    "profile", "timeline", "console", "coverage",
 )  # fmt: skip
 
 

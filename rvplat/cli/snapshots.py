@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,8 +57,11 @@ def snapshot_among(arguments: argparse.Namespace) -> Path | None:
     return found[0]
 
 
-def load(path: Path, arguments: argparse.Namespace, watched: object) -> Machine:
-    """The machine of a snapshot, with the changes of `--set`, `--plugin` and `--strict`."""
+def load(
+    path: Path, arguments: argparse.Namespace, watched: object, symbols: Mapping[int | None, Path]
+) -> Machine:
+    """The machine of a snapshot, with the changes of `--set`, `--plugin` and `--strict`, and with
+    files of symbols."""
     from rvplat.cli.options import overrides
     from rvplat.machine.machine import Machine
 
@@ -65,7 +69,7 @@ def load(path: Path, arguments: argparse.Namespace, watched: object) -> Machine:
     changes = {".".join(one.path): one.value for one in overrides(arguments)}
     strict = True if getattr(arguments, "strict", False) else None
     return Machine.from_snapshot(
-        path, arguments.plugins, say=watched, settings=changes, strict=strict
+        path, arguments.plugins, say=watched, settings=changes, strict=strict, symbols=symbols
     )
 
 

@@ -21,7 +21,7 @@ def check_target(path: Path) -> None:
     if path.suffix not in KINDS:
         known = ", ".join(f"{suffix or 'no suffix'} ({what})" for suffix, what in KINDS.items())
         raise CoverageError(f"{path}: what {path.suffix} is for is unknown; expected {known}")
-    if path.suffix == "" and path.is_file():
+    if path.suffix == "" and path.exists() and not path.is_dir():
         raise CoverageError(f"{path}: this is a file; HTML needs a folder")
     if path.suffix != "" and path.is_dir():
         raise CoverageError(f"{path}: this is a folder; only HTML goes to one")

@@ -42,7 +42,7 @@ class OpenArguments:
         self.dtb = optional_path("dtb", dtb)
         self.disks = [Disk(str(one), f"disk={str(one)!r}") for one in paths("disk", disk)]
         self.extra_files = _extra_files(load)
-        self.symbol_files = {**shipped_symbols(self.program), **_symbol_files(symbols)}
+        self.symbol_files = {**shipped_symbols(self.program), **named_symbols(symbols)}
         self._harts = harts
         self._memory = memory
 
@@ -103,7 +103,8 @@ def shipped_symbols(program: Path | None) -> dict[int | None, Path]:
     return dict(found) if program == guests.hypervisor_elf() else {}
 
 
-def _symbol_files(named: Mapping[int | None, PathLike] | None) -> dict[int | None, Path]:
+def named_symbols(named: Mapping[int | None, PathLike] | None) -> dict[int | None, Path]:
+    """The argument `symbols`: ELF files by VMID; None is the host."""
     if named is not None and not isinstance(named, Mapping):
         raise TypeError(f"symbols={named!r}: expected VMIDs (None: the host) and files, a dict")
     found: dict[int | None, Path] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -81,6 +82,7 @@ class Snapshots(Recorded):
         cls, snapshot: Snapshot | PathLike, plugin_paths: Iterable[PathLike] = (),
         console: HostConsole | None = None, say: Say | None = None,
         settings: Mapping[str, object] | None = None, strict: bool | None = None,
+        symbols: Mapping[int | None, PathLike] | None = None,
     ) -> Self:  # fmt: skip
         """Build the machine of a snapshot, or of a file of one, in its state.
 
@@ -90,12 +92,14 @@ class Snapshots(Recorded):
         Args:
             plugin_paths: the plugins of the board: a snapshot doesn't load any.
             settings: changes to the board, such as `{"devices.virtio0.image": "copy.img"}`.
-            console, say, strict: as for `open`.
+            console, say, strict, symbols: as for `open`. A snapshot has the names of its program,
+                but not the file with the debug information.
 
         Raises:
             SnapshotError: as `load`.
             RvplatError: the board can't be built.
         """
+        from rvplat.machine.open_arguments import named_symbols
         from rvplat.machine.snapshots.rebuild import parts_of
         from rvplat.machine.snapshots.snapshot import Snapshot, put_back
 
@@ -104,6 +108,7 @@ class Snapshots(Recorded):
         board, plugins, software = parts_of(
             found, name, paths("plugin_paths", plugin_paths), settings, strict
         )
+        software = replace(software, symbol_files=named_symbols(symbols))
         machine = cls(board, software, console, plugins, say or _say_nothing)
         try:
             put_back(machine, found)

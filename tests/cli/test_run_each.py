@@ -93,6 +93,9 @@ def test_options_for_one_program_are_refused(tmp_path: Path) -> None:
     assert one_line(rvplat("run", "--each", guest(HELLO), "--profile", tmp_path / "p")) == (
         "rvplat: --each: --profile works with one program only"
     )
+    assert one_line(rvplat("run", "--each", guest(HELLO), "--timeline", tmp_path / "t")) == (
+        "rvplat: --each: --timeline works with one program only"
+    )
     assert one_line(rvplat("run", "virt", "demo", "--each", guest(HELLO))) == (
         "rvplat: --each: expected at most a BOARD before it; programs come after --each"
     )

@@ -21,7 +21,7 @@ from rvplat.guests import hypervisor_elf
 from rvplat.machine.inspection.trace import tracing
 from rvplat.machine.running.run import Runner
 from tests.machine.regions.forced import compile_quickly, machine_of
-from tests.machine.small_guests import POWER_OFF
+from tests.machine.small_guests import LOOP, POWER_OFF, guest
 
 FOLDER = hypervisor_elf().parent.parent
 PROGRAMS = {"demo": 3000, "hypervisor": 4000, "bench/sort": 3000, "bench/bytecode": 3000,
@@ -148,11 +148,29 @@ def test_torn_debug_information_is_told_and_loses_nothing(tmp_path: Path) -> Non
     assert lines.worlds["host"].symbols[str(torn)]["main"]
 
 
+def row(
+    page: str = "0x1000", bits: str = "1", world: str = "host", path: object = "a",
+    moved: object = 0,
+) -> str:  # fmt: skip
+    """The text of a file, with something wrong in it."""
+    program = {"path": path, "moved": moved, "digest": ""}
+    held = {"world": world, "programs": [program], "pages": {page: bits}}
+    return json.dumps({"rvplat coverage": 1, "ran": [held]})
+
+
 @pytest.mark.parametrize(("name", "text", "problem"), [
     ("a.json", "{", "not a file of --coverage FILE.json, or cut off"),
     ("a.json", "[1]", "expected a file of --coverage FILE.json, this is other JSON"),
     ("a.json", '{"rvplat coverage": 7}', "this is version 7"),
+    ("a.json", "[" * 100_000, "not a file of --coverage FILE.json, or cut off"),
     ("a.json", '{"rvplat coverage": 1, "ran": [{}]}', "the coverage in it is damaged"),
+    ("a.json", row(page="0x1001"), "no page: 0x1001"),
+    ("a.json", row(bits="-1"), "no page: 0x1000"),
+    ("a.json", row(bits="1" + "0" * 512), "no page: 0x1000"),
+    ("a.json", row(world="../out"), "there is no world '../out'"),
+    ("a.json", row(path=5), "the coverage in it is damaged"),
+    ("a.json", row(path="a\0b"), "no program: 'a\\x00b'"),
+    ("a.json", row(moved="0"), "no program: 'a', moved by '0'"),
 ])  # fmt: skip
 def test_wrong_files(name: str, text: str, problem: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
@@ -167,6 +185,21 @@ def test_a_target_is_checked_before_the_run(
     assert main(["run", "demo", "--coverage", str(tmp_path / "a.csv")]) == 2
     assert "what .csv is for is unknown" in capsys.readouterr().err
     assert main(["run", "demo", "--coverage", str(tmp_path / "none" / "a.info")]) == 2
+    capsys.readouterr()
+    assert main(["run", "demo", "--coverage", "/dev/null"]) == 2
+    assert capsys.readouterr().err == ("rvplat: /dev/null: this is a file; HTML needs a folder\n")
+
+
+def test_a_file_for_two_options_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sub").mkdir()
+    file, same = tmp_path / "a.json", tmp_path / "sub" / ".." / "a.json"
+    assert main(["run", "demo", "--profile", str(file), "--coverage", str(same)]) == 2
+    assert capsys.readouterr().err == (
+        f"rvplat: --coverage {same}: --profile writes this file already\n"
+    )
+    assert not file.exists()
 
 
 def test_a_changed_program_is_told(tmp_path: Path, hypervisor: Coverage) -> None:
@@ -177,6 +210,16 @@ def test_a_changed_program_is_told(tmp_path: Path, hypervisor: Coverage) -> None
     assert found.problems == [
         f"{hypervisor_elf()}: it has changed since the run: its lines are left out"
     ]
+
+
+def test_a_snapshot_has_its_program_by_symbols(tmp_path: Path) -> None:
+    program, snap, file = str(guest(LOOP)), str(tmp_path / "snap"), tmp_path / "a.json"
+    limit = ["--max-instructions", "1000"]
+    assert main(["run", program, *limit, "--save", snap]) == 124
+    named = ["--symbols", program, "--coverage", str(file)]
+    assert main(["run", "--load", snap, *named, *limit]) == 124
+    world = lines_of(Coverage.read(file)).worlds["host"]
+    assert (world.instructions, world.elsewhere) == (2, 0)
 
 
 SHARED = (

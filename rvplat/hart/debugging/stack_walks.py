@@ -19,7 +19,7 @@ LARGEST_FRAME = 1 << 16
 RA, SP, FP = 1, 2, 8
 
 StackWalk = Record("StackWalk")  # one world's
-StackWalk.add("pc", u64)  # 0: there is none
+StackWalk.add("pc", u64)  # of the host's below a guest 0: there is none
 StackWalk.add("ra", u64)
 StackWalk.add("sp", u64)
 StackWalk.add("fp", u64)

@@ -21,9 +21,10 @@ GUEST_WORLDS = {USER: "VU", SUPERVISOR: "VS"}
 MOST_FRAMES = 64
 MOST_KNOWN = 1 << 15  # stacks whose names are kept
 _HEAD = struct.Struct("=6Q")  # StackWalk, up to the arrays
+_PC = struct.Struct("=Q")
 _FPS, _RAS, _WORDS = (StackWalk.fields[name].offset for name in ("fps", "ras", "stack"))
 
-Key = tuple[int, bytes, bytes]  # what decides a stack: the world, and both walks' keys
+Key = tuple[int, bytes, bytes]  # the world, and both walks' keys; that of the host may be empty
 Stack = tuple[str, ...]  # names: the world, functions from the outermost on; perhaps again so
 
 
@@ -34,10 +35,8 @@ def world_name(world: int) -> str:
 
 
 def walk_key(data: bytes, at: int) -> bytes:
-    """What decides the names of a StackWalk at an offset; empty if there is none."""
-    pc, _, _, _, depth, words = _HEAD.unpack_from(data, at)
-    if pc == 0:
-        return b""
+    """What decides the names of a StackWalk at an offset."""
+    *_, depth, words = _HEAD.unpack_from(data, at)
     fps, ras, stack = at + _FPS, at + _RAS, at + _WORDS
     return b"".join(
         (
@@ -115,7 +114,9 @@ class _SampleUnwinder(Unwinder):
 
 def key_of(world: int, data: bytes, at: int) -> Key:
     """The key of a sample whose two walks are at an offset of the data."""
-    return world, walk_key(data, at), walk_key(data, at + StackWalk.size)
+    host = at + StackWalk.size
+    (pc,) = _PC.unpack_from(data, host)
+    return world, walk_key(data, at), walk_key(data, host) if pc else b""
 
 
 class WorldStacks:

@@ -177,6 +177,15 @@ def test_code_without_symbols_is_named_by_its_page(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_code_at_address_0_has_a_stack(tmp_path: Path) -> None:
+    program = tmp_path / "here.bin"
+    program.write_bytes(bytes.fromhex("6f000000"))  # j .
+    settings = {"memory.ram.base": 0, "memory.ram.size": "64K", "boot.reset_vector": 0}
+    with Machine.open("minimal", program, settings=settings) as machine:
+        machine.run(max_instructions=1_000_000, profile=tmp_path / "p")
+    assert set(weights(read(tmp_path / "p"), "hart 0, instructions")) == {("M", "page 0x0")}
+
+
 def test_a_second_profile_begins_anew(tmp_path: Path) -> None:
     with Machine.open(program=guest(HOT)) as machine:
         for name in ("one", "two"):
