@@ -95,6 +95,8 @@ class Api:
         """Disconnect every client. The machine stays as it is. A second call does nothing."""
         self._closed.set()
         self._wanted.set()
+        if self.machine.history is not None:
+            self.machine.history.cancel = True  # nobody waits for a way back any more
         for listener in self._listeners:
             listener.close()
         self._feed.close()

@@ -25,7 +25,6 @@ export class Consoles {
     this.say = say;
     this.name = null;
     this.made = null;
-    this.early = [];
     this.ready = false;
   }
 
@@ -44,12 +43,10 @@ export class Consoles {
   async show(name) {
     this.name = name;
     this.ready = false;
-    this.early = [];
     this.made.reset();
     const output = await this.api.call("consoles.output", { console: name });
     this.made.write(bytes(output));
     this.ready = true;
-    this.early.forEach((data) => this.made.write(data));
   }
 
   wrote({ console: name, data }) {

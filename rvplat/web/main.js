@@ -36,7 +36,8 @@ class App {
       sessionStorage.setItem(TOKEN, given);
       history.replaceState(null, "", location.pathname);
     }
-    const hello = await this.api.open(given ?? sessionStorage.getItem(TOKEN) ?? "");
+    this.token = given ?? sessionStorage.getItem(TOKEN) ?? "";
+    const hello = await this.api.open(this.token);
     byId("board").textContent = hello.board;
     this.buttons();
     await this.api.call("events.subscribe", { events: ["state", "console", "sample"], period_s: SAMPLE_S });
@@ -52,7 +53,7 @@ class App {
     bind("run", () => this.act(this.running ? "machine.pause" : "machine.run"));
     bind("step", () => this.act("machine.step", { hart: this.hart }));
     bind("back", () => this.act("history.step", { hart: this.hart }));
-    bind("reverse", () => this.act(this.busy ? "history.cancel" : "history.continue"));
+    bind("reverse", () => (this.busy ? this.cancel() : this.act("history.continue")));
     bind("reset", () => this.act("machine.reset"));
     document.addEventListener("keydown", (event) => {
       const keys = { F8: "run", F10: event.shiftKey ? "back" : "step" };
@@ -78,6 +79,14 @@ class App {
       this.busy = false;
       byId("reverse").textContent = "Run back";
     }
+  }
+
+  /** End a way back. A connection's requests are served in order, so it takes another one. */
+  async cancel() {
+    const other = new Api(() => {}, () => {});
+    await other.open(this.token);
+    await other.call("history.cancel");
+    other.socket.close();
   }
 
   event(name, params) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,7 @@ def test_it_shows_a_machine_and_takes_it_back_and_forth(url: str, api: Api) -> N
         await page.until(READY)
         await to_the_guest(page)
         await panels(page, api)
+        await cancel_a_way_back(page, api)
         await back_and_forth(page)
         assert page.problems == []
         mine = (url, url.replace("http:", "ws:"))
@@ -81,6 +83,28 @@ async def panels(page: Page, api: Api) -> None:
     }.items():
         await page.click(f'[data-tab="{tab}"]')
         assert await page.until(f"!!({script})"), tab
+
+
+async def cancel_a_way_back(page: Page, api: Api) -> None:
+    """One that takes seconds: it asks for a condition at each pass of a loop of the boot."""
+    history = api.machine.history
+    assert history is not None
+    here = history.work
+    await page.value(f"rvplat.api.call('history.go', {{place: {here // 2}}})")
+    loop = api.machine.harts[0].pc
+    await page.value(f"rvplat.api.call('history.go', {{place: {here}}})")
+    never = f"{{address: {loop}, condition: '$a0 == 0x123456789'}}"
+    await page.value(f"rvplat.api.call('points.break', {never})")
+    await page.click("#reverse")
+    await page.until("document.querySelector('#reverse').textContent === 'Cancel'")
+    while not history.is_travelling:
+        await asyncio.sleep(0.01)
+    await page.click("#reverse")
+    await page.until("document.querySelector('#reverse').textContent === 'Run back'")
+    assert "cancelled" in await page.value("document.querySelector('#reason').textContent")
+    number = [*api.machine.breakpoints][-1].number
+    await page.value(f"rvplat.api.call('points.remove', {{number: {number}}})")
+    await page.value(f"rvplat.api.call('history.go', {{place: {here}}})")
 
 
 async def back_and_forth(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypedDict
 
 from rvplat.api.control import Control
@@ -32,7 +33,6 @@ def _history(control: Control) -> History:
         raise HistoryError("there is no history: run the board with --set clock=virtual")
     if found.problem:
         raise HistoryError(found.problem)
-    found.cancel = False
     return found
 
 
@@ -53,9 +53,8 @@ def history_step(session: Session, hart: int = 0, count: int = 1) -> State:
     """Go back by `count` instructions of a hart. The reason is "history" at the history's start."""
     control = session.api.control
     _history(control)
-    control.moved(
-        lambda: control.machine.reverse_step(count, hart_of(control.machine, hart).number)
-    )
+    number = hart_of(control.machine, hart).number
+    _travel(control, lambda: control.machine.reverse_step(count, number))
     return state_of(control)
 
 
@@ -66,15 +65,20 @@ def history_continue(session: Session) -> State:
     `history.cancel`."""
     control = session.api.control
     _history(control)
-    control.moved(lambda: _cancellable(control))
+    _travel(control, control.machine.reverse_continue)
     return state_of(control)
 
 
-def _cancellable(control: Control) -> Stop:
-    try:
-        return control.machine.reverse_continue()
-    except Cancelled:
-        return Stop("pause", detail="the way back was cancelled")
+def _travel(control: Control, way: Callable[[], Stop]) -> None:
+    """Go a way that `history.cancel` may end."""
+
+    def go() -> Stop:
+        try:
+            return way()
+        except Cancelled:
+            return Stop("pause", detail="the way back was cancelled")
+
+    control.moved(go)
 
 
 @method("free")
@@ -86,13 +90,14 @@ def history_go(session: Session, place: int) -> State:
         _history(control).go(place)
         return Stop("history", detail=f"the machine is after {place:,} instructions")
 
-    control.moved(go)
+    _travel(control, go)
     return state_of(control)
 
 
 @method("free")
 def history_cancel(session: Session) -> None:
-    """End a way back that takes long. The machine is then somewhere in the past."""
+    """End a way back that takes long. The machine is then somewhere in the past. It needs another
+    connection than the one that waits for the way's end."""
     found = session.api.machine.history
     if found is not None:
         found.cancel = True
