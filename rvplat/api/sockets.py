@@ -7,6 +7,7 @@ import socket
 import threading
 from pathlib import Path
 
+from rvplat.api.door import cut
 from rvplat.api.interfaces import Served
 from rvplat.api.session import LONGEST, Session
 from rvplat.listening import hang_up, listen_unix
@@ -48,7 +49,7 @@ class UnixListener:
     def _serve(self, connection: socket.socket, name: str) -> None:
         session = Session(
             self._api, lambda text: connection.sendall(text.encode() + b"\n"),
-            lambda: _cut(connection), name,
+            lambda: cut(connection), name,
         )  # fmt: skip
         connection.settimeout(HELLO_S)
         try:
@@ -89,9 +90,3 @@ class UnixListener:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join(1.0)
         hang_up(self._listener)
-
-
-def _cut(connection: socket.socket) -> None:
-    """Let reads and writes of other threads end."""
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

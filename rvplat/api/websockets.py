@@ -14,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from rvplat.api.assets import Asset, find_asset
+from rvplat.api.door import Door, cut
 from rvplat.api.interfaces import Served
 from rvplat.api.session import LONGEST, Session
 from rvplat.errors import HostError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 HELLO_S = 10.0
 CLOSE_S = 1.0
 BACKLOG = 16
-MOST_STRANGERS = 64  # connections that have not said the token; a page's files come by some
+MOST_STRANGERS = 64  # websockets that have not said the token
 NAMES = ("127.0.0.1", "localhost")
 API_PATH = "/api"
 MISSING = "it needs packages that are not installed: pip install 'rvplat[web]'"
@@ -51,10 +52,12 @@ class WebListener:
         self._page = page
         self._strangers = threading.Semaphore(MOST_STRANGERS)
         listener = listen_tcp(str(port), origin, "use this machine", log.warning, BACKLOG)
-        self.port = int(listener.getsockname()[1])
+        self._door = Door(listener)
+        self.port = int(self._door.getsockname()[1])
         self._number = 0
+        self._talking: set[socket.socket] = set()  # the connections that are websockets
         self._server = serve(
-            self._serve, sock=listener, process_request=self._answer, compression=None,
+            self._serve, sock=self._door, process_request=self._answer, compression=None,
             max_size=LONGEST, open_timeout=HELLO_S, close_timeout=CLOSE_S, server_header=None,
             logger=log,
         )  # fmt: skip
@@ -65,6 +68,8 @@ class WebListener:
 
     def close(self) -> None:
         """Accept nobody any more, and end the connections."""
+        self._door.close()
+        self._door.send_away(set(self._talking))
         self._server.shutdown(code=1001, reason="the machine has ended")
         self._thread.join(CLOSE_S)
 
@@ -114,15 +119,17 @@ class WebListener:
             return
         self._number += 1
         session = Session(
-            self._api, connection.send, lambda: _cut(connection.socket), f"web {self._number}"
+            self._api, connection.send, lambda: cut(connection.socket), f"web {self._number}"
         )
         known = False
+        self._talking.add(connection.socket)
         try:
             known = self._converse(connection, session)
         finally:
             if not known:
                 self._strangers.release()
             session.finish()
+            self._talking.discard(connection.socket)
 
     def _converse(self, connection: ServerConnection, session: Session) -> bool:
         """Serve the messages of a client until it goes; returns whether it has said the token."""
@@ -139,8 +146,3 @@ class WebListener:
 
 def _text(message: Any) -> str | bytes:
     return message if isinstance(message, str) else bytes(message)
-
-
-def _cut(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

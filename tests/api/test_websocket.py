@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from rvplat import Machine
+from rvplat.api.door import Door
 from rvplat.api.server import Api
 from rvplat.api.session import LONGEST
 from tests.api.client import TOKEN
@@ -78,6 +82,46 @@ def test_a_name_that_leads_here_does_not_get_in(port: int) -> None:
     """As a page does whose name resolves to the loopback interface (DNS rebinding)."""
     assert get(port, "/api", f"evil.example:{port}").startswith(b"HTTP/1.1 403 ")
     assert get(port, "/", f"127.0.0.1:{port}").startswith(b"HTTP/1.1 404 ")  # no page is wanted
+
+
+def test_the_door_waits_when_the_process_can_open_no_more_files() -> None:
+    most, hardest = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with (
+        Door(socket.create_server(("127.0.0.1", 0))) as door,
+        socket.create_connection(door.getsockname()) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        next_file = os.dup(client.fileno())
+        os.close(next_file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (next_file, hardest))
+        try:
+            coming = pool.submit(door.accept)
+            with pytest.raises(TimeoutError):
+                coming.result(0.2)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hardest))
+        coming.result(WAIT_S)[0].close()
+
+
+def test_only_so_many_are_inside_and_none_of_them_delays_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rvplat.api.door.MOST_INSIDE", 2)
+    monkeypatch.setattr("rvplat.api.websockets.HELLO_S", 3600)  # nobody goes by himself
+    with Machine.open("virt", program=guest(ECHO_ASLEEP), harts=1) as machine:
+        with Api(machine, TOKEN) as api:
+            place = ("127.0.0.1", api.listen_web())
+            silent = [socket.create_connection(place, timeout=WAIT_S) for _ in range(2)]
+            with socket.create_connection(place) as outside:
+                outside.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{place[1]}\r\n\r\n".encode())
+                outside.settimeout(0.3)
+                with pytest.raises(TimeoutError):
+                    outside.recv(1)
+                silent.pop().close()
+                outside.settimeout(WAIT_S)
+                assert outside.recv(8) == b"HTTP/1.1"
+        assert silent[0].recv(1) == b""
+        silent[0].close()
 
 
 def test_a_message_that_is_too_long_and_one_that_is_torn(port: int) -> None:
