@@ -162,7 +162,14 @@ class Session:
             return [_failure(one.get("id"), error) for one in requests]
 
     def _served(self, request: Any) -> dict[str, Any] | None:
-        """The reply to a request; None for one without an id."""
+        """The reply to a request. None for a notification, which has no id, even if it fails
+        (JSON-RPC 2.0, 4.1); but who has not said the token, or sends no request, is told."""
+        reply = self._reply(request)
+        if not self.is_known or reply.get("error", {}).get("code") == BadRequest.code:
+            return reply
+        return reply if "id" in request else None
+
+    def _reply(self, request: Any) -> dict[str, Any]:
         number = request.get("id") if isinstance(request, dict) else None
         try:
             result = self._result(request)
@@ -173,8 +180,6 @@ class Session:
         except Exception:
             log.exception("the API: %s", request)
             return _failure(number, ApiError("rvplat failed: its log says how"))
-        if "id" not in request:
-            return None
         return {"jsonrpc": "2.0", "id": number, "result": result}
 
     def _result(self, request: Any) -> Any:

@@ -156,6 +156,16 @@ def test_who_hangs_up_and_never_reads(api: Api, path: Path) -> None:
         until(lambda: api.control.clients == 0)
 
 
+def test_a_notification_gets_no_answer(path: Path) -> None:
+    with Client(path) as client:
+        for method in ("no.such", "machine.state", "machine.step"):
+            client.send(call(method).replace(b'"id":1,', b"") + b"\n")
+        client.send(call("machine.state") + b"\n")
+        assert client.read()["id"] == 1
+        client.send(b'{"jsonrpc":"2.0","method":7}\n')
+        assert client.read()["error"]["code"] == -32600
+
+
 def test_an_answer_that_is_too_long(path: Path) -> None:
     one = call("memory.read", '{"address":"0x80000000","size":65536}')
     with Client(path) as client:
