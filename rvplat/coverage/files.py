@@ -80,11 +80,11 @@ class Writer:
 def _replace(path: Path, text: str) -> None:
     """Write the whole text, or leave what was there. A pipe or a device is written to."""
     if path.exists() and not path.is_file():
-        path.write_text(text)
+        path.write_text(text, "utf-8")
         return
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        part.write_text(text)
+        part.write_text(text, "utf-8")
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

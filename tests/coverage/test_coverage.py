@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +190,20 @@ def test_a_target_is_checked_before_the_run(
     capsys.readouterr()
     assert main(["run", "demo", "--coverage", "/dev/null"]) == 2
     assert capsys.readouterr().err == ("rvplat: /dev/null: this is a file; HTML needs a folder\n")
+
+
+def test_a_file_is_in_utf_8_in_any_locale(tmp_path: Path) -> None:
+    file = tmp_path / "a.xml"
+    text = (
+        "from rvplat.coverage.files import Writer; from rvplat.coverage.lines import *;"
+        "from rvplat.coverage.ran import Coverage; from pathlib import Path; import sys;"
+        "w = Writer(Coverage()); w.lines.worlds['host'] = WorldLines({'gr\\u00f6\\u00dfe.c': "
+        "SourceFile({1: True})}); w.write(Path(sys.argv[1]))"
+    )
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    environment = {**os.environ, **plain}
+    subprocess.run([sys.executable, "-c", text, file], env=environment, check=True)
+    assert 'filename="größe.c"' in file.read_text("utf-8")
 
 
 def test_a_file_for_two_options_is_refused(

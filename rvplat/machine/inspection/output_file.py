@@ -17,7 +17,7 @@ def open_output(path: Path, new: bool = False) -> TextIO:
     Raises:
         HostError: it can't be written.
     """
-    return io.TextIOWrapper(open_binary(path, new), encoding="ascii")
+    return io.TextIOWrapper(open_binary(path, new), encoding="utf-8")
 
 
 def open_binary(path: Path, new: bool = False) -> io.BufferedWriter:

@@ -177,6 +177,14 @@ def test_code_without_symbols_is_named_by_its_page(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_names_are_written_in_utf_8(tmp_path: Path) -> None:
+    program = tmp_path / "named.elf"
+    program.write_bytes(guest(HOT).read_bytes().replace(b"\0hot\0", "\0öt\0".encode()))
+    with Machine.open(program=program) as machine:
+        machine.run(timeout_s=60, profile=tmp_path / "p.folded")
+    assert "M;_start;öt " in (tmp_path / "p.folded").read_text("utf-8")
+
+
 def test_code_at_address_0_has_a_stack(tmp_path: Path) -> None:
     program = tmp_path / "here.bin"
     program.write_bytes(bytes.fromhex("6f000000"))  # j .
