@@ -172,13 +172,18 @@ class Control:
             self.stop = Stop(reason)
         self._over.set()
 
-    def wait(self) -> Stop:
-        """Wait until the guest, a client or the user has ended it; returns the reason.
+    def wait(self, wanted: Callable[[], Stop | None] = lambda: None) -> Stop:
+        """Wait until the guest, a client or the user has ended it; returns the reason. `wanted` is
+        how the user wants it to end: a request of the machine can be lost, because a run that a
+        client begins drops earlier ones.
 
         Raises:
             The error that made the run fail.
         """
         while not self._over.wait(LOOK_S):
+            if stop := wanted():
+                self.stop = stop
+                break
             if self._stands.is_set() and self.machine.requests:
                 asked = [one for one in self.machine.requests if one.reason in ENDS]
                 if asked and self.stop not in asked:

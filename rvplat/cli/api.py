@@ -96,7 +96,7 @@ def serve_api(machine: Machine, arguments: argparse.Namespace, terminal: Termina
         if not arguments.halt:
             api.control.run()
         try:
-            return api.control.wait()
+            return api.control.wait(lambda: terminal.wanted)
         except KeyboardInterrupt:
             api.control.end("interrupt")
             return Stop("interrupt")

@@ -138,6 +138,7 @@ class Terminal:
             self._in = None  # a background process may not read the terminal
         if console is None and not self._is_tty:
             self._in = None  # it may be for somebody else
+        self.wanted: Stop | None = None  # how the user wants the run to end
         self._saved: list[Any] | None = None
         self._wake_read, self._wake_write = os.pipe()
         self._handlers: dict[int, Any] = {}
@@ -203,7 +204,8 @@ class Terminal:
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = number
-        self._stops.put(Stop("interrupt"))
+        self.wanted = Stop("interrupt")
+        self._stops.put(self.wanted)
 
     def _obey(self) -> None:
         """Stop the machine for each request by a signal."""
@@ -276,7 +278,8 @@ class Terminal:
         if self._asked:
             self._end_at_once(INTERRUPT_STATUS)
         self._asked = True
-        self.machine.request_stop(Stop("leave"))
+        self.wanted = Stop("leave")
+        self.machine.request_stop(self.wanted)
 
     def _write(self, data: bytes) -> None:
         """Write all of the guest's output. If nothing reads it, the guest waits, but a request to

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from rvplat import Machine
+from rvplat.api.server import Api
 from rvplat.cli.api import TOKEN, _check_web
 from rvplat.errors import HostError, RvplatError
+from rvplat.machine.running.stop import Stop
 from tests.api.client import Client
 from tests.cli.test_run_command import one_line, rvplat
 from tests.machine.small_guests import ECHO_ASLEEP, HELLO, guest
@@ -55,6 +58,18 @@ def test_a_client_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         with Client(path, "0123456789abcdef") as client:
             client("machine.quit")
         assert process.wait(timeout=60) == 0
+
+
+def test_the_user_s_request_is_not_lost_when_a_run_begins() -> None:
+    """A signal came before: the run drops the machine's earlier requests."""
+    wanted = Stop("interrupt")
+    with (
+        Machine.open("virt", guest(ECHO_ASLEEP)) as machine,
+        Api(machine, "0123456789abcdef") as api,
+    ):
+        machine.request_stop(wanted)
+        api.control.run()
+        assert api.control.wait(lambda: wanted) is wanted
 
 
 def test_errors_of_the_user_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

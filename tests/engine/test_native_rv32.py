@@ -22,7 +22,7 @@ def twin() -> Twin:
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)), ids=[row.name for row in ROWS])
-@settings(max_examples=12, deadline=None, database=None, phases=[Phase.generate])
+@settings(max_examples=8, deadline=None, database=None, phases=[Phase.generate])
 @given(data=st.data())
 def test_native_leaves_what_the_reference_leaves(number: int, data: st.DataObject) -> None:
     row = ROWS[number]

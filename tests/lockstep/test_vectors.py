@@ -11,7 +11,7 @@ from . import vector_programs
 from .vector_frames import MODES
 from .vectors import Lockstep
 
-CHUNKS, CHUNK = 3, 3
+CHUNKS, CHUNK = 2, 3
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,7 @@ def test_vector_programs_run_as_in_spike(lockstep: Lockstep, chunk: int) -> None
 
 
 def test_vector_programs_of_rv32_run_as_in_spike(lockstep: Lockstep) -> None:
-    for number in range(CHUNK):
-        assert lockstep.compare(vector_programs.make("rv32", number, xlen=32)) is None
+    assert lockstep.compare(vector_programs.make("rv32", 0, xlen=32)) is None
 
 
 def test_saved_states_go_on_as_in_spike(tmp_path: Path) -> None:
@@ -61,9 +60,10 @@ def in_the_middle() -> list[str]:
     return wanted
 
 
-def test_each_mode_goes_on_in_the_middle(tmp_path: Path) -> None:
-    """After faults of PMP and of each stage, and after VS was Off in either status register."""
-    lockstep, number = Lockstep(tmp_path), 0
+def test_each_mode_goes_on_in_the_middle(lockstep: Lockstep) -> None:
+    """After faults of PMP and of each stage, and after VS was Off in either status register; in the
+    programs of the tests before, or in more of them."""
+    number = 0
     while (
         missing := [one for one in in_the_middle() if lockstep.traps[one] == 0]
     ) and number < 200:
