@@ -1,7 +1,7 @@
 """Coverage: which instructions each world has begun, noted where they are decoded.
 
 A page of RAM that a world executes has a map: a byte for each halfword, 1 where an instruction
-began. Maps belong to the machine (machine/running/coverage.py); a page of slots has the address of
+began. Maps belong to the machine (machine/worlds/covering.py); a page of slots has the address of
 the map that it notes in, `marks`.
 
 - An undecoded slot is about to be executed: `decode_slot` notes it. From then on its handler runs
