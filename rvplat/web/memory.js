@@ -9,36 +9,42 @@ function worldChoice(app, chosen, onchange) {
 
 const worldOf = (text) => (/^\d+$/.test(text) ? Number(text) : text);
 
-export class Memory {
-  constructor(app) {
-    this.app = app;
-    this.address = "pc";
-    this.world = "now";
-    this.space = "virtual";
+/** A panel with a form: an address, its world, and one of some choices. `fill` shows what is found. */
+class AddressPanel {
+  constructor(app, label, choices, button) {
+    Object.assign(this, { app, label, choices, button, address: "pc", world: "now", choice: choices[0] });
   }
 
   async show(place) {
-    const go = el("form.bar", { onsubmit: (event) => { event.preventDefault(); this.read(place); } },
-      this.input = el("input", { value: this.address, placeholder: "address, symbol or register", "aria-label": "Address", spellcheck: "false" }),
-      this.worldBox = worldChoice(this.app, this.world, () => this.read(place)),
-      this.spaceBox = el("select", { "aria-label": "Kind of address", onchange: () => this.read(place) }, ["virtual", "guest-physical", "physical"].map((one) => (
-        el("option", { selected: one === this.space }, one)))), el("button", "Show"));
-    if (!place.querySelector("form.bar")) place.replaceChildren(go, el("div.result"));
+    if (!place.querySelector("form.bar")) {
+      const again = () => this.read(place);
+      place.replaceChildren(el("form.bar", { onsubmit: (event) => { event.preventDefault(); again(); } },
+        this.input = el("input", { value: this.address, placeholder: "address, symbol or register", "aria-label": "Address", spellcheck: "false" }),
+        this.worldBox = worldChoice(this.app, this.world, again),
+        this.choiceBox = el("select", { "aria-label": this.label, onchange: again }, this.choices.map((one) => (
+          el("option", { selected: one === this.choice }, one)))), el("button", this.button)), el("div.result"));
+    }
     await this.fill(place);
   }
 
   async read(place) {
     this.address = this.input.value.trim() || "pc";
     this.world = worldOf(this.worldBox.value);
-    this.space = this.spaceBox.value;
+    this.choice = this.choiceBox.value;
     await this.fill(place);
+  }
+}
+
+export class Memory extends AddressPanel {
+  constructor(app) {
+    super(app, "Kind of address", ["virtual", "guest-physical", "physical"], "Show");
   }
 
   async fill(place) {
     const result = place.querySelector(".result");
     const at = await this.app.address(this.address).catch((error) => error);
     const found = at instanceof Error ? at : await this.app.api.call("memory.read", {
-      address: at, size: 512, hart: this.app.hart, world: this.world, space: this.space,
+      address: at, size: 512, hart: this.app.hart, world: this.world, space: this.choice,
     }).catch((error) => error);
     if (found instanceof Error) {
       result.replaceChildren(fault(found));
@@ -58,31 +64,9 @@ export class Memory {
   }
 }
 
-export class Walk {
+export class Walk extends AddressPanel {
   constructor(app) {
-    this.app = app;
-    this.address = "pc";
-    this.world = "now";
-    this.access = "load";
-  }
-
-  async show(place) {
-    if (!place.querySelector("form.bar")) {
-      const again = () => this.read(place);
-      place.replaceChildren(el("form.bar", { onsubmit: (event) => { event.preventDefault(); again(); } },
-        this.input = el("input", { value: this.address, placeholder: "address, symbol or register", "aria-label": "Address", spellcheck: "false" }),
-        this.worldBox = worldChoice(this.app, this.world, again),
-        this.accessBox = el("select", { "aria-label": "Access", onchange: again }, ["load", "store", "fetch"].map((one) => (
-          el("option", { selected: one === this.access }, one)))), el("button", "Walk")), el("div.result"));
-    }
-    await this.fill(place);
-  }
-
-  async read(place) {
-    this.address = this.input.value.trim() || "pc";
-    this.world = worldOf(this.worldBox.value);
-    this.access = this.accessBox.value;
-    await this.fill(place);
+    super(app, "Access", ["load", "store", "fetch"], "Walk");
   }
 
   async fill(place) {
@@ -90,7 +74,7 @@ export class Walk {
     try {
       const address = await this.app.address(this.address);
       const found = await this.app.api.call("memory.walk", {
-        address, access: this.access, hart: this.app.hart, world: this.world,
+        address, access: this.choice, hart: this.app.hart, world: this.world,
       });
       result.replaceChildren(...drawn(found));
     } catch (error) {

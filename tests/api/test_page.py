@@ -45,6 +45,7 @@ def test_it_shows_a_machine_and_takes_it_back_and_forth(url: str, api: Api) -> N
         await page.until(READY)
         await to_the_guest(page)
         await panels(page, api)
+        await another_address(page)
         await cancel_a_way_back(page, api)
         await back_and_forth(page)
         assert page.problems == []
@@ -83,6 +84,18 @@ async def panels(page: Page, api: Api) -> None:
     }.items():
         await page.click(f'[data-tab="{tab}"]')
         assert await page.until(f"!!({script})"), tab
+
+
+async def another_address(page: Page) -> None:
+    """An address that is typed after the panel was shown again, as it is while the machine runs."""
+    await page.click('[data-tab="Memory"]')
+    await page.until("document.querySelectorAll('.bytes tbody tr').length === 32")
+    await page.click('[data-tab="Memory"]')
+    await page.value("document.querySelector('#view form.bar input').value = '0x80000010'")
+    await page.click("#view form.bar button")
+    await page.value("document.querySelector('#view form.bar select').value = 'host'")
+    await page.click("#view form.bar button")
+    await page.until("document.querySelector('.bytes td.key').textContent === '0x80000010'")
 
 
 async def cancel_a_way_back(page: Page, api: Api) -> None:

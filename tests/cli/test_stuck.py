@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -29,6 +29,14 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def words(folder: Path, way: str) -> Any:
     return [stuck_board(folder), stuck_guest(way), *OPTIONS]
+
+
+def until(stream: IO[bytes], words: bytes) -> bytes:
+    """What comes from a stream until it has said some words."""
+    seen = b""
+    while words not in seen:
+        seen += stream.read(1)
+    return seen
 
 
 @pytest.mark.parametrize("way", ["load", "instruction", "stubborn"])
@@ -57,9 +65,7 @@ def test_a_second_signal_ends_the_process(tmp_path: Path, number: signal.Signals
     command = [*COMMAND, "run", *map(str, words(tmp_path, "stubborn"))]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
-        seen = b""
-        while b"in the loop" not in seen:
-            seen += process.stderr.read(1)
+        until(process.stderr, b"in the loop")
         process.send_signal(number)
         process.send_signal(number)
         text = process.stderr.read().decode()
@@ -71,15 +77,13 @@ def test_the_time_of_a_stopped_process_does_not_count(tmp_path: Path) -> None:
     command = [*COMMAND, "run", *map(str, words(tmp_path, "load"))]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
-        seen = b""
-        while b"in the loop" not in seen:
-            seen += process.stderr.read(1)
+        seen = until(process.stderr, b"in the loop")
         time.sleep(LOOKED_S)
         process.send_signal(signal.SIGSTOP)
         time.sleep(STOPPED_S)
         process.send_signal(signal.SIGCONT)
-        while b"has not come back for" not in seen or not seen.endswith(b"\n"):
-            seen += process.stderr.read(1)
+        seen += until(process.stderr, b"has not come back for")
+        seen += process.stderr.readline()
         process.kill()
     found = re.search(rb"has not come back for (\d+) s", seen)
     assert found is not None and int(found[1]) < STOPPED_S, seen
@@ -125,13 +129,10 @@ def test_ctrl_c_ends_many_programs(tmp_path: Path, way: str) -> None:
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as process:  # fmt: skip
         assert process.stderr is not None
-        seen = b""
-        while b"in the loop" not in seen:
-            seen += process.stderr.read(1)
+        until(process.stderr, b"in the loop")
         process.send_signal(signal.SIGINT)
         if way == "stubborn":
-            while b"has not come back for" not in seen:
-                seen += process.stderr.read(1)
+            until(process.stderr, b"has not come back for")
             process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     text = err.decode()
