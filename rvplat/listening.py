@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ LOOPBACK = "127.0.0.1"
 UNIX = "unix:"
 ADDRESS = "[HOST:]PORT with a port below 65536"
 PROBE_S = 1.0  # how long a server at a Unix socket may take to accept
+PAUSE_S = 0.05  # after a client that could not be accepted
 
 
 def parse_address(text: str, origin: str, expected: str) -> tuple[str, int]:
@@ -70,6 +72,19 @@ def listen_unix(path: Path, origin: str, backlog: int = 1) -> socket.socket:
         server.close()
         raise HostError(f"{origin}: {error.strerror or error}") from error
     return server
+
+
+def accept(
+    listener: socket.socket, wait: Callable[[float], object] = time.sleep
+) -> socket.socket | None:
+    """The client that has connected. None if that fails, as it does while the process can open no
+    more files. Then it has waited for PAUSE_S: the client is still there, and whoever looks again
+    at once would use all of a CPU."""
+    try:
+        return listener.accept()[0]
+    except OSError:
+        wait(PAUSE_S)
+        return None
 
 
 def is_served(path: Path) -> bool:

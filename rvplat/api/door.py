@@ -8,8 +8,9 @@ import socket
 import threading
 from typing import Any
 
+from rvplat.listening import PAUSE_S
+
 MOST_INSIDE = 96  # connections at a time: clients, strangers, and a page's files
-PAUSE_S = 0.05  # between two looks whether there is room
 
 
 class Door(socket.socket):
@@ -33,9 +34,14 @@ class Door(socket.socket):
             self._closing.wait(PAUSE_S)
         raise OSError(errno.EBADF, "the door is closed")
 
-    def close(self) -> None:
-        """Let nobody in any more."""
+    def shut(self) -> None:
+        """Let nobody in any more. A thread that waits in `accept` goes on."""
         self._closing.set()
+        cut(self)
+
+    def close(self) -> None:
+        """Shut it and release the port."""
+        self.shut()
         super().close()
 
     def send_away(self, clients: set[socket.socket]) -> None:

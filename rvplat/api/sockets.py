@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
 from pathlib import Path
 
-from rvplat.api.door import cut
+from rvplat.api.door import Door, cut
 from rvplat.api.interfaces import Served
 from rvplat.api.session import LONGEST, Session
 from rvplat.listening import hang_up, listen_unix
@@ -23,22 +22,19 @@ class UnixListener:
 
     def __init__(self, api: Served, path: Path, origin: str) -> None:
         self._api = api
-        self._listener = listen_unix(path, origin, BACKLOG)
+        self._door = Door(listen_unix(path, origin, BACKLOG))
         self._strangers = threading.Semaphore(MOST_STRANGERS)
-        self._closed = False
         self._number = 0
         self._thread = threading.Thread(target=self._accept, name="api unix", daemon=True)
         self._thread.start()
 
     def _accept(self) -> None:
-        while not self._closed:
+        while True:
             try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                if self._closed:
-                    return
-                continue
-            if self._closed or not self._strangers.acquire(blocking=False):
+                connection, _ = self._door.accept()
+            except OSError:  # the door is closed
+                return
+            if not self._strangers.acquire(blocking=False):
                 connection.close()
                 continue
             self._number += 1
@@ -85,8 +81,6 @@ class UnixListener:
 
     def close(self) -> None:
         """Accept nobody any more."""
-        self._closed = True
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        self._door.shut()
         self._thread.join(1.0)
-        hang_up(self._listener)
+        hang_up(self._door)

@@ -20,7 +20,7 @@ from rvplat.gdb.monitor.monitored_target import MonitoredTarget
 from rvplat.gdb.protocol.channels import Channel, PipeChannel, SocketChannel, turn_away
 from rvplat.gdb.protocol.session import Session
 from rvplat.gdb.target.backwards import keep_history
-from rvplat.listening import hang_up
+from rvplat.listening import accept, hang_up
 from rvplat.machine.machine import Machine
 from rvplat.machine.running.stop import Stop
 
@@ -103,8 +103,9 @@ class Server:
                 self._drain()
             self.target.take_events()
             if self.listener.fileno() in ready:
-                connection, _ = self.listener.accept()
-                self.converse(SocketChannel(connection))
+                connection = accept(self.listener)
+                if connection is not None:
+                    self.converse(SocketChannel(connection))
             if self.target.off:
                 break
         if self.target.off and self.target.machine.failure is not None:
@@ -122,8 +123,9 @@ class Server:
     def _turn_away(self) -> None:
         """Another client has come: a thread tells it that the board is busy."""
         assert self.listener is not None
-        connection, _ = self.listener.accept()
-        threading.Thread(target=turn_away, args=[connection], daemon=True).start()
+        connection = accept(self.listener)
+        if connection is not None:
+            threading.Thread(target=turn_away, args=[connection], daemon=True).start()
 
     def _drain(self) -> None:
         with contextlib.suppress(BlockingIOError):

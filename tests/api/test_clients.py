@@ -14,6 +14,7 @@ from rvplat import Machine
 from rvplat.api.server import Api
 from rvplat.api.session import LONGEST, MOST_IN_BATCH
 from tests.api.client import TOKEN, Client, Refused
+from tests.file_limit import calm_without_files
 from tests.machine.small_guests import ECHO_ASLEEP, guest
 from tests.machine.stuck import until
 
@@ -174,3 +175,11 @@ def test_an_answer_that_is_too_long(path: Path) -> None:
         assert [reply["id"] for reply in replies] == [1] * 100
         assert "the longest has 4194304: ask for less" in replies[0]["error"]["message"]
         assert client("machine.state")["state"] == "running"
+
+
+def test_who_comes_when_the_process_can_open_no_more_files(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as waiting:
+        waiting.settimeout(60)
+        assert calm_without_files(waiting, str(path))
+        waiting.sendall(call("hello", f'{{"token":"{TOKEN}"}}') + b"\n")
+        assert json.loads(waiting.recv(1 << 16))["result"]["board"] == "virt"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +18,7 @@ from rvplat.api.door import Door
 from rvplat.api.server import Api
 from rvplat.api.session import LONGEST
 from tests.api.client import TOKEN
+from tests.file_limit import no_more_files
 from tests.machine.small_guests import ECHO_ASLEEP, guest
 
 WAIT_S = 60
@@ -85,21 +84,15 @@ def test_a_name_that_leads_here_does_not_get_in(port: int) -> None:
 
 
 def test_the_door_waits_when_the_process_can_open_no_more_files() -> None:
-    most, hardest = resource.getrlimit(resource.RLIMIT_NOFILE)
     with (
         Door(socket.create_server(("127.0.0.1", 0))) as door,
-        socket.create_connection(door.getsockname()) as client,
+        socket.create_connection(door.getsockname()),
         ThreadPoolExecutor(1) as pool,
     ):
-        next_file = os.dup(client.fileno())
-        os.close(next_file)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (next_file, hardest))
-        try:
+        with no_more_files():
             coming = pool.submit(door.accept)
             with pytest.raises(TimeoutError):
                 coming.result(0.2)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hardest))
         coming.result(WAIT_S)[0].close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 from rvplat import Machine, serve_gdb
 from rvplat.errors import HostError
+from rvplat.gdb.protocol.framing import frame
 from tests.docs.pages import ROOT, blocks
+from tests.file_limit import calm_without_files, received
 from tests.machine import small_guests
 
 from .driver import Gdb
@@ -54,6 +57,23 @@ def test_a_server_without_a_client_runs_the_machine(tmp_path: Path) -> None:
         server.close()
         server.close()
         assert machine.console.output == b"hello\r\n"
+
+
+def test_debuggers_that_come_when_the_process_can_open_no_more_files(tmp_path: Path) -> None:
+    with (
+        Machine.open(program=small_guests.guest(small_guests.ECHO)) as machine,
+        serve_gdb(machine, f"unix:{tmp_path / 'gdb'}", halt=True) as server,
+        socket.socket(socket.AF_UNIX) as first,
+        socket.socket(socket.AF_UNIX) as second,
+    ):
+        for one, answer in ((first, b"+$QC"), (second, b"+$E.another")):
+            one.settimeout(60)
+            assert calm_without_files(one, server.place)
+            one.sendall(frame(b"qC"))
+            assert received(one, len(answer)) == answer
+        first.recv(1 << 10)
+        first.sendall(frame(b"qC"))
+        assert received(first, 4) == b"+$QC"
 
 
 def test_a_console_is_waited_for_while_gdb_has_the_machine() -> None:

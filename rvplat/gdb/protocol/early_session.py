@@ -18,7 +18,7 @@ import threading
 
 from rvplat.gdb.protocol.channels import Channel, SocketChannel, turn_away
 from rvplat.gdb.protocol.framing import frame
-from rvplat.listening import hang_up
+from rvplat.listening import accept, hang_up
 
 EVERY_S = 0.5  # gdb waits for 2 s
 PLEASE_WAIT = frame(b"Building", b"%")
@@ -61,7 +61,9 @@ class EarlySession:
     def _let_in(self) -> None:
         listener = self.listener
         while listener is not None and select.select([listener], [], [], 0)[0]:
-            connection, _ = listener.accept()
+            connection = accept(listener)
+            if connection is None:
+                return  # it may come in later
             if self.client is None:
                 self.client = SocketChannel(connection)
             else:

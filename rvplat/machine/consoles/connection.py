@@ -12,7 +12,7 @@ import logging
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rvplat.bus.console import Console
@@ -108,11 +108,16 @@ class ReadConnection(Connection):
         while not self._closed:
             self.serve()
 
-    def ready(self, fds: list[int], timeout_ms: int | None = None) -> set[int]:
-        """The file descriptors that can be read or have been hung up; returns early on `close`."""
+    def ready(
+        self, fds: list[int], timeout_ms: int | None = None, silent: Sequence[int] = ()
+    ) -> set[int]:
+        """The file descriptors that can be read or have been hung up; returns early on `close`. Of
+        those in `silent` nothing is read any more."""
         poll = select.poll()
         for fd in (self._wake_read, *fds):
             poll.register(fd, select.POLLIN)
+        for fd in silent:
+            poll.register(fd, 0)  # a hang-up is always reported
         found = {fd for fd, _ in poll.poll(timeout_ms)}
         if self._wake_read in found:
             os.read(self._wake_read, CHUNK)

@@ -1,4 +1,9 @@
-"""A console at a TCP port or a Unix socket. One client at a time; clients come and go."""
+"""A console at a TCP port or a Unix socket. One client at a time; clients come and go.
+
+A client may end its input and still want output, as `printf x | nc -N` does. At a TCP port nobody
+can tell it from one that has gone, until output is sent to it. So it stays until that fails, and a
+next client takes its place.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ import socket
 import threading
 
 from rvplat.bus.console import Console
-from rvplat.listening import hang_up
+from rvplat.listening import PAUSE_S, accept, hang_up
 from rvplat.machine.consoles.connection import (
     CHUNK,
     CROWDED_MS,
@@ -33,13 +38,14 @@ class SocketConnection(ReadConnection):
         listener.setblocking(False)
         self._listener = listener
         self._client: socket.socket | None = None
+        self._silent: socket.socket | None = None  # the last client that has ended its input
         self._guard = threading.Lock()  # while output is sent, the client isn't closed
         self._dropped: list[socket.socket] = []
         self.begin()
 
     def send(self, data: bytes) -> None:
         with self._guard:
-            if self._client is None:
+            if self._is_free:
                 self._take_in()  # if the thread has not done it yet
             client = self._client
             if client is None or self._reached(client, data):
@@ -63,15 +69,22 @@ class SocketConnection(ReadConnection):
         )  # fmt: skip
         return False
 
+    @property
+    def _is_free(self) -> bool:
+        """Whether the next client is served: there is none, or its input has ended."""
+        return self._client is None or self._client is self._silent
+
     def serve(self) -> None:
         client = self._client
-        crowded = client is not None and self.is_crowded
+        silent = client is not None and client is self._silent
+        crowded = client is not None and not silent and self.is_crowded
         fds = [one.fileno() for one in self._dropped]
         if not self._is_leaving():
             fds.append(self._listener.fileno())
-        if client is not None and not crowded:
+        if client is not None and not silent and not crowded:
             fds.append(client.fileno())
-        ready = self.ready(fds, CROWDED_MS if crowded else None)
+        ends = [client.fileno()] if client is not None and silent else []
+        ready = self.ready(fds, CROWDED_MS if crowded else None, ends)
         if client is not None and client.fileno() in ready:
             self._read(client)
         for one in [one for one in self._dropped if one.fileno() in ready]:
@@ -82,22 +95,30 @@ class SocketConnection(ReadConnection):
     def _is_leaving(self) -> bool:
         """Whether the client has closed its end. The next one waits until all that it has sent is
         read, so that a client that connects again at once is not refused."""
-        if self._client is None:
+        client = self._client
+        if client is None or client is self._silent:
             return False
         poll = select.poll()
-        poll.register(self._client.fileno(), GONE)
+        poll.register(client.fileno(), GONE)
         return bool(poll.poll(0))
 
     def _read(self, client: socket.socket) -> None:
+        """Read input, or find that it has ended or that the client has gone."""
         try:
             data = client.recv(CHUNK)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
+            self._forget(client)
+            return
         if data:
             self.feed(data)
-            return
+        elif client is self._silent:  # it has hung up
+            self._forget(client)
+        else:
+            self._silent = client
+
+    def _forget(self, client: socket.socket) -> None:
         with self._guard:
             if client is self._client:
                 self._client = None
@@ -105,24 +126,32 @@ class SocketConnection(ReadConnection):
 
     def _accept(self) -> None:
         """Accept who has connected."""
-        if self._client is None:
+        if self._is_free:
             with self._guard:
-                if self._client is None:
+                if self._is_free:
                     self._take_in()
+            if self._is_free:  # the process can open no more files
+                self._pause(PAUSE_S)
         elif not self._is_leaving():
-            with contextlib.suppress(OSError):  # it has gone already
-                self._refuse(self._listener.accept()[0])
+            another = accept(self._listener, self._pause)
+            if another is not None:
+                self._refuse(another)
+
+    def _pause(self, time_s: float) -> None:
+        self.ready([], int(time_s * 1000))
 
     def _take_in(self) -> None:
-        """Accept the client that has connected, if there is one. The caller has the guard."""
-        try:
-            client, _ = self._listener.accept()
-        except OSError:  # none, it has gone, or this process has no more file descriptors
+        """Accept the client that has connected, if there is one. The caller has the guard, so that
+        nothing may wait here."""
+        client = accept(self._listener, wait=lambda _: None)
+        if client is None:
             return
         client.setblocking(False)
         with contextlib.suppress(OSError):  # a Unix socket
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if self._client is not None:
+            self._dropped.append(self._client)  # the thread closes it, which may wait for it now
         self._client = client
         self.wake()  # the thread reads from it
 

@@ -14,6 +14,7 @@ from rvplat.gdb.protocol.channels import SocketChannel, listen
 from rvplat.gdb.protocol.early_session import EVERY_S, EarlySession
 from rvplat.gdb.server import Server
 from rvplat.machine.machine import Machine
+from tests.file_limit import calm_without_files
 from tests.gdb.conftest import gdbs
 from tests.gdb.driver import Gdb
 
@@ -82,6 +83,22 @@ def test_the_first_who_comes_waits_and_others_are_turned_away(guest: Path) -> No
     second.close()
     server.close()
     machine.close()
+
+
+def test_the_first_who_comes_when_the_process_can_open_no_more_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("rvplat.gdb.protocol.early_session.EVERY_S", 0.01)
+    with (
+        listen("127.0.0.1:0") as listener,
+        EarlySession(listener) as lobby,
+        socket.socket() as first,
+    ):
+        assert calm_without_files(first, listener.getsockname())
+        first.settimeout(30)
+        assert first.recv(100).startswith(b"%Building")
+        assert lobby.client is not None
+        lobby.client.close()
 
 
 def test_a_board_that_cant_be_built_hangs_up() -> None:

@@ -7,8 +7,10 @@ import re
 import select
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from rvplat.machine.consoles import connection
 from rvplat.machine.consoles.connect import connect
 from rvplat.machine.consoles.connection import Connection
 from rvplat.machine.consoles.places import parse_place
+from tests.file_limit import MOST_TRIES, WATCHED_S, calm_without_files, received
 from tests.machine.small_guests import ECHO_ASLEEP, guest
 
 #: Two UARTs: the guest uses the first one; a test writes to the second one as its device would.
@@ -52,19 +55,24 @@ def at(echo: Machine, tmp_path: Path) -> Iterator[Connection]:
     made.close()
 
 
-def client(made: Connection) -> socket.socket:
-    """A client; it is served as soon as it gets an answer."""
+def place_of(made: Connection) -> tuple[socket.AddressFamily, Any]:
+    """The family and address of its socket."""
     kind, _, rest = made.where.partition(":")
     if kind == "unix":
-        found = socket.socket(socket.AF_UNIX)
-        try:
-            found.connect(rest)
-        except OSError:
-            found.close()
-            raise
-    else:
-        host, _, port = rest.rpartition(":")
-        found = socket.create_connection((host.strip("[]"), int(port)))
+        return socket.AF_UNIX, rest
+    host, _, port = rest.rpartition(":")
+    return (socket.AF_INET6 if "[" in host else socket.AF_INET), (host.strip("[]"), int(port))
+
+
+def client(made: Connection) -> socket.socket:
+    """A client; it is served as soon as it gets an answer."""
+    family, address = place_of(made)
+    found = socket.socket(family)
+    try:
+        found.connect(address)
+    except OSError:
+        found.close()
+        raise
     found.settimeout(30)
     return found
 
@@ -131,6 +139,51 @@ def test_a_second_client_is_refused_with_a_line(at: Connection) -> None:
         assert asked(first, b"still mine") == b"still mine"
     with client(at) as next_one:
         assert asked(next_one, b"ours") == b"ours"
+
+
+@pytest.mark.parametrize("place", ["tcp:0", "unix:{}/console"])
+def test_a_client_that_ends_its_input_still_gets_output(
+    echo: Machine, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    ready = connection.ReadConnection.ready
+
+    def counted(self: connection.ReadConnection, *args: Any) -> set[int]:
+        looks.append(args)
+        return ready(self, *args)
+
+    monkeypatch.setattr(connection.ReadConnection, "ready", counted)
+    made = echo.console.connect(place.format(tmp_path))
+    with client(made) as one:
+        one.sendall(b"asked")
+        one.shutdown(socket.SHUT_WR)
+        assert received(one, 5) == b"asked"
+        for _ in range(20):
+            echo.console.feed(b"later")
+            assert received(one, 5) == b"later"
+        looks.clear()
+        time.sleep(WATCHED_S)
+        assert len(looks) < MOST_TRIES
+        with client(made) as next_one:  # it takes its place
+            assert asked(next_one, b"mine") == b"mine"
+            assert one.recv(5) == b""
+    made.close()
+
+
+@pytest.mark.parametrize("place", ["tcp:0", "unix:{}/console"])
+def test_clients_that_come_when_the_process_can_open_no_more_files(
+    echo: Machine, tmp_path: Path, place: str
+) -> None:
+    made = echo.console.connect(place.format(tmp_path))
+    family, address = place_of(made)
+    with socket.socket(family) as one, socket.socket(family) as another:
+        one.settimeout(30)
+        assert calm_without_files(one, address)
+        assert asked(one, b"mine") == b"mine"
+        another.settimeout(30)
+        assert calm_without_files(another, address)
+        assert received(another, 7) == b"rvplat:"
+    made.close()
 
 
 def test_a_client_that_vanishes(at: Connection) -> None:
