@@ -29,6 +29,7 @@ CLOSE_S = 1.0
 BACKLOG = 16
 MOST_STRANGERS = 64  # websockets that have not said the token
 NAMES = ("127.0.0.1", "localhost")
+HTTP_PORT = 80  # which a browser leaves out of the name
 API_PATH = "/api"
 MISSING = "it needs packages that are not installed: pip install 'rvplat[web]'"
 #: Nothing leaves this host: a page may load from its own server only. xterm.js makes styles.
@@ -77,9 +78,20 @@ class WebListener:
 
     @property
     def _hosts(self) -> tuple[str, ...]:
-        return tuple(f"{name}:{self.port}" for name in NAMES)
+        whole = tuple(f"{name}:{self.port}" for name in NAMES)
+        return whole + NAMES if self.port == HTTP_PORT else whole
 
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        """The answer to a request; to HEAD without the body."""
+        method = getattr(request, "method", "GET")  # old versions of the library take only GET
+        response = self._answer_to(method, connection, request)
+        if response is not None and method == "HEAD":
+            response.body = b""
+        return response
+
+    def _answer_to(
+        self, method: str, connection: ServerConnection, request: Request
+    ) -> Response | None:
         """The answer to a request that asks for no websocket, or for one that it may not have."""
         hosts, origins = request.headers.get_all("Host"), request.headers.get_all("Origin")
         if len(hosts) != 1 or hosts[0] not in self._hosts:
@@ -89,6 +101,10 @@ class WebListener:
             or len(origins) > 1
         ):
             return self._response(connection, 403, b"another page may not use the API\n")
+        if method not in ("GET", "HEAD"):
+            refused = self._response(connection, 405, b"only GET and HEAD are served\n")
+            refused.headers["Allow"] = "GET, HEAD"
+            return refused
         path = request.path.partition("?")[0]
         if path == API_PATH:
             return None

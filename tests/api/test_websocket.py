@@ -17,6 +17,7 @@ from rvplat import Machine
 from rvplat.api.door import Door
 from rvplat.api.server import Api
 from rvplat.api.session import LONGEST
+from rvplat.api.websockets import WebListener
 from tests.api.client import TOKEN
 from tests.file_limit import no_more_files
 from tests.machine.small_guests import ECHO_ASLEEP, guest
@@ -68,9 +69,9 @@ def test_a_foreign_page_does_not_get_in(port: int, origin: str) -> None:
         connect(f"ws://127.0.0.1:{port}/api", origin=Origin(origin.format(port)))
 
 
-def get(port: int, path: str, host: str) -> bytes:
+def get(port: int, path: str, host: str, method: str = "GET") -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as client:
-        client.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+        client.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         got = b""
         while more := client.recv(1 << 16):
             got += more
@@ -81,6 +82,48 @@ def test_a_name_that_leads_here_does_not_get_in(port: int) -> None:
     """As a page does whose name resolves to the loopback interface (DNS rebinding)."""
     assert get(port, "/api", f"evil.example:{port}").startswith(b"HTTP/1.1 403 ")
     assert get(port, "/", f"127.0.0.1:{port}").startswith(b"HTTP/1.1 404 ")  # no page is wanted
+
+
+@pytest.fixture
+def page() -> Iterator[WebListener]:
+    """A listener that serves the page of a machine that does not run."""
+    with (
+        Machine.open("virt", program=guest(ECHO_ASLEEP), harts=1) as machine,
+        Api(machine, TOKEN) as api,
+    ):
+        made = WebListener(api, 0, "--web", page=True)
+        api.add_listener(made, "--web")
+        yield made
+
+
+def test_at_port_80_the_name_has_no_port(page: WebListener) -> None:
+    port = page.port
+    assert get(port, "/", "localhost").startswith(b"HTTP/1.1 403 ")
+    page.port = 80  # as if it had been bound; only an administrator may
+    for host in ("localhost", "127.0.0.1", "localhost:80"):
+        assert get(port, "/", host).startswith(b"HTTP/1.1 200 ")
+    assert get(port, "/", "evil.example").startswith(b"HTTP/1.1 403 ")
+    inside = socket.create_connection(("127.0.0.1", port))
+    with connect("ws://localhost/api", sock=inside, origin=Origin("http://localhost")) as client:
+        assert call(client, "hello", token=TOKEN)["board"] == "virt"
+
+
+def test_methods_of_http(page: WebListener) -> None:
+    host = f"localhost:{page.port}"
+    whole = get(page.port, "/", host)
+    head = get(page.port, "/", host, "HEAD")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert head.endswith(b"\r\n\r\n")
+    lengths = [
+        [line for line in one.splitlines() if line.startswith(b"Content-Length")]
+        for one in (whole, head)
+    ]
+    assert lengths[0] == lengths[1] != [b"Content-Length: 0"]
+    for method in ("POST", "DELETE", "OPTIONS"):
+        for path in ("/", "/api"):
+            refused = get(page.port, path, host, method)
+            assert refused.startswith(b"HTTP/1.1 405 ")
+            assert b"\r\nAllow: GET, HEAD\r\n" in refused
 
 
 def test_the_door_waits_when_the_process_can_open_no_more_files() -> None:
