@@ -54,20 +54,25 @@ class CoverageFiles:
         if output is not None:
             output[SENT] = self.coverage.to_json()
             return
-        self._write(self.coverage)
+        if not self._write(self.coverage) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _write(self, coverage: Coverage) -> None:
+    def _write(self, coverage: Coverage) -> bool:
+        """Whether all files could be written."""
         from rvplat.coverage.files import Writer
         from rvplat.errors import CoverageError
 
         writer = Writer(coverage)
+        complete = True
         for path in self._paths:
             try:
                 writer.write(path)
                 self._said.append(f"coverage written to {path}")
             except CoverageError as error:
-                self._said.append(str(error))
+                self._said.append(f"the coverage is not written: {error}")
+                complete = False
         self._said += writer.problems
+        return complete
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say what was written, and what is left out."""

@@ -62,3 +62,16 @@ def test_a_wrong_file_is_told_at_once(pytester: pytest.Pytester) -> None:
     done = pytester.runpytest_inprocess("--rvplat-coverage", "all.csv")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines(["*--rvplat-coverage *all.csv: what .csv is for is unknown*"])
+
+
+def test_a_file_that_cannot_be_written_at_the_end_fails_the_session(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.mkdir("out")
+    pytester.makepyfile("def test_removes(): __import__('os').rmdir('out')")
+    done = pytester.runpytest_inprocess("--rvplat-coverage", "out/all.json")
+    done.assert_outcomes(passed=1)
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    done.stdout.fnmatch_lines(
+        ["rvplat: the coverage is not written: *all.json: there is no folder *out"]
+    )
