@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -10,9 +11,11 @@ from typing import BinaryIO
 from rvplat.errors import HostError
 from rvplat.machine.inspection.output_file import open_binary
 from rvplat.machine.running.system import System
-from rvplat.machine.timeline.events import Collector
+from rvplat.machine.timeline.events import MOST_EVENTS, Collector
 from rvplat.machine.timeline.perfetto import Trace
 from rvplat.machine.timeline.spans import HartSpans
+
+log = logging.getLogger("rvplat.timeline")
 
 
 @contextlib.contextmanager
@@ -30,6 +33,13 @@ def timeline(machine: System, path: Path) -> Iterator[None]:
         finally:
             collector.close()
             _write(file, path, machine, collector)
+            lost = sum(one.lost for one in collector.harts)
+            if lost:
+                log.warning(
+                    "%s: %d events were lost, as its spans say: a timeline keeps the last %d. Run "
+                    "less with it: begin at a snapshot, or end the run sooner",
+                    path, lost, MOST_EVENTS,
+                )  # fmt: skip
 
 
 def _write(file: BinaryIO, path: Path, machine: System, collector: Collector) -> None:

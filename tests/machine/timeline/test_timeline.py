@@ -94,7 +94,9 @@ def test_an_interrupt_waits_from_its_line_to_its_handler(tmp_path: Path) -> None
     assert low.began + (low.took or 0) < trap.began + (trap.took or 0)
 
 
-def test_lost_events_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_events_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """The instructions of worlds and of what is lost add up, too."""
     monkeypatch.setattr(events, "MOST_EVENTS", 300)
     with Machine.open(program="hypervisor") as machine:
@@ -102,7 +104,10 @@ def test_lost_events_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         retired = machine.harts[0].instret
     found = Timeline(tmp_path / "t")
     (lost,) = found.of("hart 0 worlds", "lost")
-    assert int(lost.name.removesuffix(" events lost")) > 5000
+    count = int(lost.name.removesuffix(" events lost"))
+    assert count > 5000
+    (said,) = [one for one in caplog.messages if "lost" in one]
+    assert f": {count} events were lost, as its spans say: " in said
     assert found.instructions(0).total() + lost.arguments["instructions"] == retired
     assert len(found.spans) < 600
 
