@@ -16,8 +16,10 @@ def elf(
     byte_order: int = 1,
     kind: int = 2,
     virtual_offset: int = 0,
+    facts: Mapping[str, tuple[int, int]] | None = None,
 ) -> bytes:
-    """An ELF64 file: segments are (physical address, bytes, size in memory)."""
+    """An ELF64 file: segments are (physical address, bytes, size in memory); `facts` are the
+    st_info and st_size of symbols, which else are global and have no type or size."""
     headers_end = 64 + 56 * len(segments)
     body, headers = bytearray(), bytearray()
     for address, data, size in segments:
@@ -26,7 +28,7 @@ def elf(
             "<IIQQQQQQ", 1, 7, offset, address + virtual_offset, address, len(data), size, 0x1000
         )
         body += data
-    tables, sections_at, count = _symbols(headers_end + len(body), symbols or {})
+    tables, sections_at, count = _symbols(headers_end + len(body), symbols or {}, facts or {})
     header = struct.pack(
         "<4sBBB9xHHIQQQIHHHHHH", b"\x7fELF", elf_class, byte_order, 1, kind, machine, 1,
         entry + virtual_offset, 64, sections_at, 0, 64, 56, len(segments), 64, count, 0,
@@ -34,14 +36,17 @@ def elf(
     return bytes(header + headers + body) + tables
 
 
-def _symbols(at: int, symbols: Mapping[str, int]) -> tuple[bytes, int, int]:
+def _symbols(
+    at: int, symbols: Mapping[str, int], facts: Mapping[str, tuple[int, int]]
+) -> tuple[bytes, int, int]:
     """The bytes of a symbol table, its names and the section headers; the offset and number of the
     headers."""
     if not symbols:
         return b"", 0, 0
     names, table = bytearray(b"\0"), bytearray(24)
     for name, value in symbols.items():
-        table += struct.pack("<IBBHQQ", len(names), 0x10, 0, 1, value, 0)
+        info, size = facts.get(name, (0x10, 0))
+        table += struct.pack("<IBBHQQ", len(names), info, 0, 1, value, size)
         names += name.encode() + b"\0"
     sections_at = at + len(table) + len(names)
     rows = [

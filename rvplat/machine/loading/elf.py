@@ -28,7 +28,7 @@ MAGIC: Final = b"\x7fELF"
 class _Class:
     """The structures of an ELF class. `parts` are the places of these fields of a program header:
     offset, virtual and physical address, size in the file and in memory; `names` those of these
-    fields of a symbol: name, info, section, value."""
+    fields of a symbol: name, info, section, value, size."""
 
     bits: int
     header: struct.Struct
@@ -41,10 +41,10 @@ class _Class:
 
 _CLASSES = {
     1: _Class(32, struct.Struct("<16sHHIIIIIHHHHHH"), struct.Struct("<8I"), struct.Struct("<10I"),
-              struct.Struct("<IIIBBH"), (1, 2, 3, 4, 5), (0, 3, 5, 1)),
+              struct.Struct("<IIIBBH"), (1, 2, 3, 4, 5), (0, 3, 5, 1, 2)),
     2: _Class(64, struct.Struct("<16sHHIQQQIHHHHHH"), struct.Struct("<IIQQQQQQ"),
               struct.Struct("<IIQQQQIIQQ"), struct.Struct("<IBBHQQ"), (2, 3, 4, 5, 6),
-              (0, 1, 3, 4)),
+              (0, 1, 3, 4, 5)),
 }  # fmt: skip
 _BYTE_ORDERS = {1: "little-endian", 2: "big-endian"}
 _TYPES = {1: "a relocatable object: link it first", 4: "a core dump"}
@@ -54,8 +54,8 @@ EXECUTABLE, SHARED = 2, 3
 RISCV: Final = 243
 PT_LOAD: Final = 1
 SHT_SYMTAB: Final = 2
-STT_SECTION, STT_FILE = 3, 4
-STB_LOCAL: Final = 0
+STT_FUNC, STT_SECTION, STT_FILE = 2, 3, 4
+STB_LOCAL, STB_WEAK = 0, 2
 
 
 def is_elf(data: bytes) -> bool:
@@ -179,8 +179,28 @@ class _Elf:
         return virtual
 
 
+Symbol = tuple[str, int, int, int, int]  # name, address, binding (STB), type (STT), bytes
+
+
+def by_name(symbols: list[Symbol]) -> dict[str, int]:
+    """The addresses of symbols by name. Of several with the same name or at the same address, the
+    one that a user expects is last: a global one, then a function, then one that has a size, then
+    the shortest name, then the first name of the alphabet."""
+    found: dict[str, int] = {}
+    for name, address, *_ in sorted(symbols, key=_unexpected, reverse=True):
+        found.pop(name, None)  # so that it is entered at the end
+        found[name] = address
+    return found
+
+
+def _unexpected(symbol: Symbol) -> tuple[int, bool, bool, int, str]:
+    name, _, binding, kind, size = symbol
+    rank = {STB_LOCAL: 2, STB_WEAK: 1}.get(binding, 0)
+    return rank, kind != STT_FUNC, not size, len(name), name
+
+
 class Symbols(Mapping[str, int]):
-    """The symbol table by name, read at first use; global symbols hide local ones."""
+    """The symbol table by name, in the order of `by_name`, read at first use."""
 
     def __init__(self, data: bytes, form: _Class, sections_at: int, section_count: int) -> None:
         self._data = data
@@ -209,8 +229,9 @@ class Symbols(Mapping[str, int]):
         return header.unpack_from(self._data, self._sections_at + index * header.size)
 
     def _read(self) -> dict[str, int]:
-        local: dict[str, int] = {}
-        found: dict[str, int] = {}
+        return by_name(list(self._rows()))
+
+    def _rows(self) -> Iterator[Symbol]:
         for index in range(self._count if self._sections_at else 0):
             section = self._section(index)
             if section[1] == SHT_SYMTAB:
@@ -219,8 +240,7 @@ class Symbols(Mapping[str, int]):
                 names = self._data[strings[4] : strings[4] + strings[5]]
                 whole = len(table) - len(table) % self._form.symbol.size
                 for fields in self._form.symbol.iter_unpack(table[:whole]):
-                    name, info, where, value = (fields[n] for n in self._form.names)
+                    name, info, where, value, size = (fields[n] for n in self._form.names)
                     if name and where and info & 15 not in (STT_SECTION, STT_FILE):
                         text = names[name : names.index(b"\0", name)].decode(errors="replace")
-                        (local if info >> 4 == STB_LOCAL else found)[text] = value
-        return {**local, **found}
+                        yield text, value, info >> 4, info & 15, size

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from rvplat.errors import LoaderError
 from rvplat.formats import recognise
-from rvplat.machine.loading.elf import is_elf
+from rvplat.machine.loading.elf import by_name, is_elf
 from rvplat.machine.loading.user_files import read_file
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ FARTHEST_SYMBOL = 1 << 20
 
 class SymbolTable:
     """Symbols by address. Those that begin with "." or "$" are left out: compilers and assemblers
-    make them."""
+    make them. Of several at the same address the last one is found: `by_name` orders them."""
 
     def __init__(self, symbols: Mapping[str, int]) -> None:
-        self._symbols = sorted((at, name) for name, at in symbols.items() if name[0] not in ".$")
+        named = [(at, name) for name, at in symbols.items() if name[0] not in ".$"]
+        self._symbols = sorted(named, key=itemgetter(0))
 
     def find(self, address: int) -> tuple[str, int] | None:
         """The last symbol before an address, or at it, and the bytes from there. None if there is
@@ -56,7 +57,12 @@ def symbols_of(software: Software, vmid: int | None) -> Mapping[str, int]:
     if vmid is not None:
         return named
     kernel = software.kernel.symbols if software.kernel is not None else {}
-    return {**kernel, **software.symbols, **named}
+    found: dict[str, int] = {}
+    for symbols in (kernel, software.symbols, named):
+        for name in symbols:
+            found.pop(name, None)  # the order says which one is meant at an address
+        found.update(symbols)
+    return found
 
 
 def check_symbol_file(path: Path, origin: str) -> None:
@@ -103,14 +109,15 @@ def parsed_elf(path: Path) -> lief.ELF.Binary | None:
 
 
 def symbols_in(elf: lief.ELF.Binary) -> dict[str, int]:
-    """Names and addresses from .symtab, or from .dynsym if .symtab was stripped."""
+    """Names and addresses from .symtab, or from .dynsym if .symtab was stripped, in the order of
+    `by_name`."""
     import lief
 
     kinds = lief.ELF.Symbol.TYPE
-    local = lief.ELF.Symbol.BINDING.LOCAL
-    found: dict[str, int] = {}
-    hidden: dict[str, int] = {}
-    for symbol in list(elf.symtab_symbols) or list(elf.dynamic_symbols):
-        if symbol.shndx and symbol.name and symbol.type not in (kinds.SECTION, kinds.FILE):
-            (hidden if symbol.binding == local else found)[str(symbol.name)] = symbol.value
-    return {**hidden, **found}
+    return by_name(
+        [
+            (str(one.name), one.value, one.binding.value, one.type.value, one.size)
+            for one in list(elf.symtab_symbols) or list(elf.dynamic_symbols)
+            if one.shndx and one.name and one.type not in (kinds.SECTION, kinds.FILE)
+        ]
+    )

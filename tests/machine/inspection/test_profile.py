@@ -89,8 +89,8 @@ def test_worlds_have_their_own_symbols(tmp_path: Path) -> None:
         retired = machine.harts[0].instret
     stacks = weights(read(file), "hart 0, instructions")
     below = ("HS", "_start", "main", "run_guest")
-    assert (*below, "VS of VMID 1", "image_start", "guest_main") in stacks
-    deep = (*below, "VS of VMID 2", "image_start", "guest_main")
+    assert (*below, "VS of VMID 1", "_start", "guest_main") in stacks
+    deep = (*below, "VS of VMID 2", "_start", "guest_main")
     assert max(len(one) for one in stacks if one[: len(deep)] == deep) > 9  # it recurses
     assert all(one[0] in ("M", "HS") for one in stacks)
     assert retired - 2 * PERIOD < stacks.total() <= retired

@@ -13,7 +13,7 @@ from rvplat import Machine, guests
 from rvplat.errors import LoaderError
 from rvplat.guests.debian import DebianGuest
 from rvplat.machine.loading.images import read_program
-from rvplat.machine.loading.symbol_files import parsed_elf, read_symbols, symbols_of
+from rvplat.machine.loading.symbol_files import SymbolTable, parsed_elf, read_symbols, symbols_of
 from tests.gdb.guest_build import build_guest
 from tests.guests.conftest import debian_guest  # noqa: F401
 from tests.machine.programs import elf
@@ -97,6 +97,31 @@ def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
     path = write(tmp_path, elf(symbols={"one": 1}))
     assert read_symbols(path) == {"one": 1}
     assert read_symbols(write(tmp_path, elf(symbols={"two": 2}))) == {"two": 2}
+
+
+LOCAL, GLOBAL, WEAK, FUNC = 0x00, 0x10, 0x20, 0x02
+
+
+@pytest.mark.parametrize(
+    ("expected", "others"),
+    [
+        ({"aglobal": (GLOBAL, 0)}, {"weak": (WEAK | FUNC, 4), "local": (LOCAL | FUNC, 4)}),
+        ({"weak": (WEAK, 0)}, {"zlocal": (LOCAL | FUNC, 4)}),
+        ({"afunction": (GLOBAL | FUNC, 0)}, {"untyped": (GLOBAL, 4)}),
+        ({"asized": (GLOBAL | FUNC, 4)}, {"bare": (GLOBAL | FUNC, 0)}),
+        ({"main": (GLOBAL | FUNC, 4)}, {"z_main_alias": (GLOBAL | FUNC, 4), "nain": (GLOBAL, 4)}),
+        ({"abc": (GLOBAL, 0)}, {"abd": (GLOBAL, 0)}),
+    ],
+    ids=lambda one: next(iter(one)),
+)
+def test_which_of_the_symbols_at_an_address_is_found(
+    tmp_path: Path, expected: dict[str, tuple[int, int]], others: dict[str, tuple[int, int]]
+) -> None:
+    (name,) = expected
+    for facts in ({**expected, **others}, {**others, **expected}):
+        path = write(tmp_path, elf(symbols=dict.fromkeys(facts, 0x8000_0000), facts=facts))
+        for symbols in (read_program(path, "the program").symbols, read_symbols(path)):
+            assert SymbolTable(symbols).find(0x8000_0002) == (name, 2)
 
 
 def test_a_world_s_symbols(tmp_path: Path) -> None:

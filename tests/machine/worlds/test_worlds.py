@@ -45,7 +45,7 @@ def test_the_stack_of_a_guest_and_of_the_host_below(hypervisor: Machine) -> None
     names = [(one.world, one.function) for one in stack]
     assert names == [
         (SORT, "guest_sort"), (SORT, "guest_sort"), (SORT, "guest_sort"), (SORT, "guest_main"),
-        (SORT, "image_start"), ("host", "run_guest"),
+        (SORT, "_start"), ("host", "run_guest"),
     ]  # fmt: skip
     assert stack[0].file == "./hypervisor/sort.c" and stack[0].line > 0
     lines = str(stack).splitlines()
