@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from rvplat.machine.boards.isa_string import xlen_of
+from tests import dtc
 
 from . import layout
 from .elf import write_elf
@@ -98,7 +99,9 @@ def run(program: Program, folder: Path) -> Course:
 
 def _log(command: list[str]) -> bytes:
     """The command's output, up to LONGEST bytes."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dtc.environment()
+    ) as process:  # fmt: skip
         assert process.stdout is not None
         text = process.stdout.read(LONGEST)
         if len(text) == LONGEST:

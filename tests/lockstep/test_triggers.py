@@ -16,6 +16,7 @@ import pytest
 from rvplat import Machine
 from rvplat.isa.machinery.extension import enabled_rows
 from rvplat.machine.boards.catalogue import base_extensions
+from tests.dtc import environment
 
 from .elf import write_elf
 from .spike import executable
@@ -170,7 +171,7 @@ def in_spike(program: Path) -> tuple[list[int], list[str]]:
     """The pcs that retired, and what the last reads of tdata1 gave."""
     log = program.with_suffix(".log")
     command = [executable(), f"--isa={ISA}", "-l", "--log-commits", f"--log={log}", str(program)]
-    subprocess.run(command, check=True, timeout=20, capture_output=True)
+    subprocess.run(command, check=True, timeout=20, capture_output=True, env=environment())
     lines = [line for line in log.read_text().splitlines() if _LINE.match(line)]
     commits = [line for line in lines if re.match(r"core +0: \d ", line)]
     pcs = [int(_LINE.match(line)[1], 16) for line in commits]  # type: ignore[index]

@@ -1,8 +1,7 @@
-"""Device trees as DTB and DTS, and parsed again. dtc is the reference if it is installed."""
+"""Device trees as DTB and DTS, and parsed again. dtc is the reference."""
 
 from __future__ import annotations
 
-import shutil
 import struct
 import subprocess
 
@@ -22,16 +21,16 @@ from rvplat.machine.loading.fdt import (
 )
 from rvplat.machine.loading.fdt_read import from_dtb
 from rvplat.machine.loading.fdt_text import to_dts
-
-DTC = shutil.which("dtc")
-needs_dtc = pytest.mark.skipif(DTC is None, reason="dtc is not installed")
+from tests.dtc import environment
 
 
 def dtc(data: bytes, source: str, target: str) -> bytes:
     """Convert with dtc from one format to another; any message of dtc is an error."""
-    assert DTC is not None
-    command = [DTC, "-q", "-I", source, "-O", target]
-    return subprocess.run(command, input=data, capture_output=True, check=True).stdout
+    command = ["dtc", "-q", "-I", source, "-O", target]
+    done = subprocess.run(
+        command, input=data, capture_output=True, check=True, env=environment()
+    )  # fmt: skip
+    return done.stdout
 
 
 def sample() -> Node:
@@ -117,7 +116,6 @@ def test_text() -> None:
     )
 
 
-@needs_dtc
 def test_dtc_reads_the_bytes_and_the_text() -> None:
     tree = sample()
     assert dtc(to_dtb(tree), "dtb", "dtb")

@@ -1,10 +1,7 @@
 """Runs: why they end, harts that sleep and wake, time, resets, traces, signatures."""
 
-import os
 import re
-import shutil
 import subprocess
-import sysconfig
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +12,8 @@ import pytest
 from rvplat import Machine, Stop
 from rvplat.bus import Device, Power
 from rvplat.errors import HostError, LoaderError, RunFailed
+from tests.dtc import environment
+from tests.lockstep.spike import executable
 from tests.machine.small_guests import (
     ECHO_ASLEEP,
     FAIL,
@@ -257,20 +256,13 @@ TRACED = """
 """
 
 
-SCRIPTS = [sysconfig.get_path("scripts"), os.environ.get("PATH", "")]
-SPIKE = shutil.which("spike", path=os.pathsep.join(SCRIPTS))
-
-
-@pytest.mark.skipif(SPIKE is None, reason="needs spike")
 def test_a_trace_is_spikes(tmp_path: Path) -> None:
     source = TRACED + TOHOST.format(value=1) + "\n.data\n.align 4\nbuffer: .zero 64\n"
     ours = trace_of(tmp_path, "trace", source, {}, "spike").splitlines()
     log = tmp_path / "spike.log"
-    assert SPIKE is not None
     isa = "--isa=rv64imafdc_zicsr_zifencei"
-    subprocess.run(
-        [SPIKE, "--log-commits", f"--log={log}", isa, guest(source)], timeout=60, check=True
-    )
+    command = [executable(), "--log-commits", f"--log={log}", isa, str(guest(source))]
+    subprocess.run(command, timeout=60, check=True, env=environment())
     theirs = [line for line in log.read_text().splitlines() if " 0x0000000080" in line]
     start = next(n for n, line in enumerate(theirs) if re.match(r"core   0: 3 0x00000000800", line))
     theirs = theirs[start:]
