@@ -156,14 +156,20 @@ class HartSpans:
         self._change(ns, retired, to)
 
     def _return(self, event: Event) -> None:
-        """The spans end from the trap on that came from where the hart returns to."""
+        """The spans end from the trap on that came from where the hart returns to. If none did, who
+        leaves a mode has done with the traps that came from it: Linux turns on its page tables by
+        one from which it never returns."""
         ns, retired, what, _, _ = event
         to, handler = what >> 8 & 0xFFFFFF, self._world
         for depth in range(len(self._traps) - 1, -1, -1):
             came, went = self._traps[depth]
             if handler is not None and _same(went, handler) and _same(came, to):
-                self._end_traps(ns - self._base, depth)
                 break
+        else:
+            depth = len(self._traps)
+            while depth and handler is not None and _within(self._traps[depth - 1], handler):
+                depth -= 1
+        self._end_traps(ns - self._base, depth)
         self._change(ns, retired, to)
 
     def _end_traps(self, at: int, depth: int) -> None:
@@ -211,6 +217,11 @@ class HartSpans:
 def _retired(count: int) -> dict[str, int | str]:
     """The argument of a span of a world."""
     return {"instructions": count & MASK64}
+
+
+def _within(trap: tuple[int, int], world: int) -> bool:
+    """Whether a trap came from a world's mode, and was handled in it."""
+    return all(_same(one, world) for one in trap)
 
 
 def _same(one: int, other: int) -> bool:

@@ -94,6 +94,36 @@ def test_an_interrupt_waits_from_its_line_to_its_handler(tmp_path: Path) -> None
     assert low.began + (low.took or 0) < trap.began + (trap.took or 0)
 
 
+NO_RETURN = (
+    """
+  la t0, 1f
+  csrw mtvec, t0
+  ecall
+  .balign 4
+1:
+  la t0, 2f
+  csrw mtvec, t0
+  csrw mepc, zero
+  li t0, 0x1800
+  csrc mstatus, t0
+  mret
+  .balign 4
+2:
+"""
+    + POWER_OFF
+)
+
+
+def test_a_trap_from_which_nobody_returns_ends_when_its_mode_is_left(tmp_path: Path) -> None:
+    """As Linux' trap that turns on its page tables; it held all later traps inside."""
+    file = tmp_path / "t"
+    assert main(["run", str(guest(NO_RETURN)), "--timeline", str(file)]) == 0
+    first, second = Timeline(file).of("hart 0 traps", "exception")
+    assert (first.name, second.name) == ("ecall from m", "fetch access")
+    assert first.depth == second.depth == 0
+    assert first.began + (first.took or 0) <= second.began
+
+
 def test_lost_events_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
