@@ -34,7 +34,8 @@ SAMPLE = 4
 
 def pytest_configure() -> None:
     """Make signals reach the programs that tests start: tests in the background may inherit an
-    ignored SIGINT or SIGHUP (nohup), which these programs would inherit in turn."""
+    ignored SIGINT or SIGHUP (nohup), which these programs would inherit in turn. `preexec_fn` would
+    do it too, but it forks, which fails in a process that has mapped much memory."""
     for number, default in (
         (signal.SIGINT, signal.default_int_handler),
         (signal.SIGHUP, signal.SIG_DFL),

@@ -247,15 +247,10 @@ def test_a_cache_that_cannot_be_written_is_only_a_warning(tmp_path: Path) -> Non
     assert b"cannot keep the compiled code" in done.stderr
 
 
-def heed_interrupts() -> None:
-    """Undo an ignored SIGINT, which tests that run in the background may inherit."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def started(*words: object, **options: Any) -> Any:
     return subprocess.Popen(
         [*COMMAND, *map(str, words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, preexec_fn=heed_interrupts, **options,
+        stderr=subprocess.PIPE, **options,
     )  # fmt: skip
 
 
