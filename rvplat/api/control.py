@@ -40,6 +40,8 @@ class Control:
         self._looking = 0  # the thread in which a request looks at a machine that runs
         self._stands = threading.Event()
         self._stands.set()
+        self._told = threading.Event()  # `on_state` has been called for the end of the last run
+        self._told.set()
         self._over = threading.Event()
         self.error: BaseException | None = None
         self._keep_time()
@@ -109,6 +111,7 @@ class Control:
         with self._lock:
             if not self._stands.is_set():
                 raise NotNow(RUNS)
+            self._told.wait()  # why it stands still now must not be told as this one's reason
             clock.resume()
             try:
                 self.stop = function()
@@ -124,6 +127,7 @@ class Control:
         with self._lock:
             if self.state != "stopped":
                 raise NotNow("the machine runs already" if self.state == "running" else IS_OFF)
+            self._told.wait()
             runner = Runner(self.machine)
             self._stands.clear()
             self._keep_time()
@@ -132,6 +136,7 @@ class Control:
             except BaseException:
                 self._stands.set()
                 raise
+            self._told.clear()
             self._runner = runner
         threading.Thread(target=self._watch, args=[runner], name="api-run", daemon=True).start()
         self._on_state()
@@ -144,8 +149,11 @@ class Control:
             self.error = error
             self._over.set()
         self._stands.set()
-        self._keep_time()
-        self._on_state()
+        try:
+            self._keep_time()
+            self._on_state()
+        finally:
+            self._told.set()
         if self.stop is not None and self.stop.reason in ENDS and not self._is_awaited():
             self._over.set()
 
