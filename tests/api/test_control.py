@@ -8,8 +8,8 @@ from rvplat import Machine
 from rvplat.api.control import Control
 from rvplat.machine.running.stop import Stop
 from tests.machine.small_guests import POWER_OFF, guest
+from tests.machine.stuck import until
 
-WAIT_S = 10
 SLOW_S = 0.3
 
 
@@ -26,9 +26,7 @@ def test_the_end_of_a_run_is_told_before_the_next_move() -> None:
     with Machine.open(program=guest(POWER_OFF)) as machine:
         control = Control(machine, tell)
         control.run()
-        end = time.monotonic() + WAIT_S
-        while control.state == "running" and time.monotonic() < end:
-            time.sleep(0.001)
+        until(lambda: control.state != "running")
         control.moved(lambda: Stop("step"))
         assert told == ["off", "step"]
         control.end("leave")

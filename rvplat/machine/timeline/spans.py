@@ -156,9 +156,9 @@ class HartSpans:
         self._change(ns, retired, to)
 
     def _return(self, event: Event) -> None:
-        """The spans end from the trap on that came from where the hart returns to. If none did, who
-        leaves a mode has done with the traps that came from it: Linux turns on its page tables by
-        one from which it never returns."""
+        """End the last trap that came from where the hart returns to, and those inside it. If there
+        is none, end the traps that the handler's mode took from itself: Linux never returns from
+        the page fault that turns on its page tables."""
         ns, retired, what, _, _ = event
         to, handler = what >> 8 & 0xFFFFFF, self._world
         for depth in range(len(self._traps) - 1, -1, -1):
